@@ -16,14 +16,14 @@ from msgspec import structs
 
 from bench import gate, ledger, run
 from bench.measure import Row, command, least_cpu, medians, table
-from muniment.decision.judge import judge
-from muniment.decision.policies import read_bound_policy
+from muniment.decision.bound_policies import read_bound_policy
+from muniment.decision.evaluation import evaluate_policy
 from muniment.facts import canonical
 from muniment.facts.facts import Facts
 from muniment.facts.maybe import Known
 from muniment.facts.people import People
-from muniment.policy.model import Point
-from muniment.policy.pack import pack_text, people_text
+from muniment.policy.built_in_policy import empty_people_text, format_built_in_policy
+from muniment.policy.model import EnforcementPoint
 from tests.support.changes import NOW, PEOPLE, REVISION, approval, commit, facts, file, oid, person, values
 
 PYTHON = sys.executable
@@ -59,11 +59,11 @@ def _decision() -> Row:
             people=Known(People(persons, PEOPLE.machines)),
         )
     )
-    policy = read_bound_policy(pack_text("a@example.test", "shop"), "built-in")
-    assert judge(policy, given, Point.MERGE, NOW).outcome == "allow"
+    policy = read_bound_policy(format_built_in_policy("a@example.test", "shop"), "built-in")
+    assert evaluate_policy(policy, given, EnforcementPoint.MERGE, NOW).outcome == "allow"
     text = canonical.encode({name: fact.value for name, fact in given.items().items()})
     contenders: dict[str, Callable[[Facts], object]] = {
-        "ours": lambda fresh: judge(policy, fresh, Point.MERGE, NOW),
+        "ours": lambda fresh: evaluate_policy(policy, fresh, EnforcementPoint.MERGE, NOW),
         "peer": lambda _: json.loads(text),
     }
     found = least_cpu(contenders, lambda: _copy(given), 300, 20)
@@ -101,7 +101,7 @@ def _check(folder: Path) -> list[Row]:
     def check(repository: Path) -> tuple[str, ...]:
         return (muniment, "check", "--repo", str(repository), "--onto", "main", "--head", "topic")
 
-    imports = "import muniment.cli.check, muniment.cli.running"
+    imports = "import muniment.cli.check, muniment.cli.command_line"
     log = ("git", "-C", str(large), "log", "--raw", "main..topic")
     found = medians(
         {
@@ -134,7 +134,10 @@ def _check(folder: Path) -> list[Row]:
 def _repository(path: Path, commits: int) -> Path:
     """A repository with so many commits on main, and 10 more on topic."""
     subprocess.run(["git", "init", "-q", "-b", "main", "--bare", str(path)], check=True)
-    documents = {".muniment/policy.toml": pack_text("a@example.test", "shop"), ".muniment/people.toml": people_text()}
+    documents = {
+        ".muniment/policy.toml": format_built_in_policy("a@example.test", "shop"),
+        ".muniment/people.toml": empty_people_text(),
+    }
     stream = ["".join(_commit(n, "main", documents if n == 0 else {}) for n in range(commits))]
     stream += ["reset refs/heads/topic\nfrom refs/heads/main\n\n"]
     stream += [_commit(commits + n, "topic", {}) for n in range(10)]

@@ -28,7 +28,7 @@ from tests.support.forges.fake_github import FakeGitHub
 from tests.support.forges.faulty import Route
 from tests.support.forges.github_shown import APP
 
-SLOTS = "MUNIMENT_SLOTS"  # `muniment.server.work.SLOTS`, which cannot be imported before Django is set up
+SLOTS = "MUNIMENT_SLOTS"  # `muniment.server.job_queue.SLOTS`, which cannot be imported before Django is set up
 A_SECOND, AT_ONCE = 50, 3
 _LONGEST = 900.0
 
@@ -212,14 +212,14 @@ def at(kind: type[Place], folder: Path, commits: int) -> Iterator[Place]:
 
     from muniment.server.connections import credentials
     from muniment.server.records import row_checks
-    from muniment.server.records.recorded_rows import note_rows, recorded_models
-    from muniment.server.running import preparing
+    from muniment.server.records.recorded_rows import list_recorded_models, note_rows
+    from muniment.server.running import preparation
     from tests.support.connected import Town
     from tests.support.service import by_an_act, empty, trust_rows
 
     empty()
     row_checks.forget_comparisons()
-    preparing.first_policy()
+    preparation.apply_first_policy()
     with kind.there(folder / "forge") as place:
         vars(credentials)["of"] = lambda _: place.credential()
         for number in range(commits):
@@ -229,7 +229,7 @@ def at(kind: type[Place], folder: Path, commits: int) -> Iterator[Place]:
             place.town = Town(place.fake, place.acting, folder, kind.vendor)
             place.town.connect()
         with by_an_act():  # from here on its rows are compared with the ledger, as in the service
-            for model in recorded_models():
+            for model in list_recorded_models():
                 note_rows(model, model._base_manager.values_list("pk", flat=True))
         yield place
 
@@ -305,9 +305,9 @@ def _table(name: str, changes: int, first: float, burst: _Burst) -> list[Row]:
 def _events(place: Place, numbers: list[int], seconds: int) -> _Events:
     from django.test import Client
 
-    from muniment.server.connections import hearing
+    from muniment.server.connections import webhook_deliveries
 
-    secret, client = hearing.secret_of(place.town.connection), Client(HTTP_HOST="localhost")
+    secret, client = webhook_deliveries.find_webhook_secret(place.town.connection), Client(HTTP_HOST="localhost")
     repository = {"id": int(place.town.repository.forge_link.forge_id), "full_name": place.acting.path}
     heads = {number: place.head(number) for number in numbers}
     heard: Said = []
@@ -385,7 +385,7 @@ def _work(credential: Credential) -> None:
     from procrastinate.contrib.django.utils import connector_params
 
     from muniment.server.connections import credentials
-    from muniment.server.work import QUEUE
+    from muniment.server.job_queue import QUEUE
 
     vars(credentials)["of"] = lambda _: credential
 

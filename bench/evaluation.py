@@ -31,27 +31,27 @@ def main() -> None:
 
 
 def _rows(folder: Path, rounds: int) -> list[Row]:
-    from muniment.server.running import database
-    from muniment.server.running.folder import make_folder
+    from muniment.server.running import database_settings
+    from muniment.server.running.installation_folder import make_installation_folder
 
-    make_folder(folder)
+    make_installation_folder(folder)
     os.environ |= {"MUNIMENT_HOME": str(folder), "MUNIMENT_ROLE": "owner", "MUNIMENT_URL": "http://localhost:8000"}
     os.environ["MUNIMENT_REPOSITORY_FOLDERS"] = str(folder)
     os.environ["DJANGO_SETTINGS_MODULE"] = "muniment.server.settings"
     rows: list[Row] = []
-    with database.embedded(folder):
+    with database_settings.embedded_server(folder):
         import django
 
         django.setup()
         from django.db import connection
 
-        from muniment.server.running import preparing
+        from muniment.server.running import preparation
         from tests.support.service import empty
 
-        preparing.migrate()
+        preparation.migrate_schema()
         for people in PEOPLE:
             empty()
-            preparing.first_policy()
+            preparation.apply_first_policy()
             rows += _evaluations(folder / f"shop-{people}", people, rounds)
         connection.close()
     return rows
@@ -61,7 +61,7 @@ def _evaluations(path: Path, people: int, rounds: int) -> list[Row]:
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
-    from muniment.server.changes.judging import judge_open
+    from muniment.server.changes.branch_evaluation import evaluate_open_branch
     from muniment.server.products.models import Product, Repository
     from tests.support.service import by_an_act
 
@@ -76,7 +76,7 @@ def _evaluations(path: Path, people: int, rounds: int) -> list[Row]:
     def evaluate(number: int) -> None:
         _commit(path, number)
         repository = Repository.objects.select_related("product").get()  # as a task of the worker begins
-        assert judge_open(repository, "refs/heads/topic")
+        assert evaluate_open_branch(repository, "refs/heads/topic")
 
     for warming in (1, 2):
         evaluate(warming)
@@ -89,7 +89,7 @@ def _evaluations(path: Path, people: int, rounds: int) -> list[Row]:
         _commit(path, number)
         repository = Repository.objects.select_related("product").get()
         start = time.process_time()
-        assert judge_open(repository, "refs/heads/topic")
+        assert evaluate_open_branch(repository, "refs/heads/topic")
         cpu.append(time.process_time() - start)
     after = _stored()
     what = f"an evaluation in the service, {people} people"

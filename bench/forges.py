@@ -36,20 +36,20 @@ def main() -> None:
 
 
 def _rows(folder: Path, given: argparse.Namespace) -> Any:
-    from muniment.server.running import database
-    from muniment.server.running.folder import make_folder
+    from muniment.server.running import database_settings
+    from muniment.server.running.installation_folder import make_installation_folder
 
-    make_folder(folder)
+    make_installation_folder(folder)
     os.environ |= {"MUNIMENT_HOME": str(folder), "MUNIMENT_ROLE": "owner", "MUNIMENT_URL": "http://localhost:8000"}
     os.environ["DJANGO_SETTINGS_MODULE"] = "muniment.server.settings"
-    with database.embedded(folder):
+    with database_settings.embedded_server(folder):
         import django
 
         django.setup()
-        from muniment.server.running import preparing
+        from muniment.server.running import preparation
 
-        preparing.migrate()
-        preparing.first_policy()
+        preparation.migrate_schema()
+        preparation.apply_first_policy()
         yield [_going_through()]
         yield _sizes(folder, given.history)
         yield _vendors(folder)
@@ -82,8 +82,8 @@ class _Counted:
 
 
 def _going_through() -> Row:
-    from muniment.forges.shapes import Account, Repo, State
-    from muniment.workflows import reconcile_forge
+    from muniment.forges.shapes import Account, ChangeState, ForgeRepository
+    from muniment.workflows import forge_reconciliation
     from tests.support.forges.memory import MemoryKeeper, World, change
 
     world, keeper = World(), MemoryKeeper()
@@ -93,15 +93,17 @@ def _going_through() -> Row:
     def go_through() -> tuple[int, int]:
         before = (reader.asked, reader.counted)
         for number in range(REPOSITORIES):
-            repo = Repo(str(number), f"o/r{number}", "refs/heads/main", "", "")
-            reconcile_forge.missed(reader, repo, {})
+            repo = ForgeRepository(str(number), f"o/r{number}", "refs/heads/main", "", "")
+            forge_reconciliation.find_missed_changes(reader, repo, {})
             reader.tips(repo)
             reader.rules(repo, "refs/heads/main")
             posted = reader.statuses(repo, "1" * 40)
-            reconcile_forge.statuses(posted, "1" * 40, ["muniment/main"], keeper, Account("1", "us"))
+            forge_reconciliation.compare_posted_statuses(
+                posted, "1" * 40, ["muniment/main"], keeper, Account("1", "us")
+            )
         return reader.asked - before[0], reader.counted - before[1]
 
-    assert world.changes[1].state is State.OPEN
+    assert world.changes[1].state is ChangeState.OPEN
     cold, warm = go_through(), go_through()
     return Row(
         f"going through {REPOSITORIES} repositories, one change open in each",
@@ -141,7 +143,7 @@ def _sizes(folder: Path, history: int) -> list[Row]:
 
 def _vendors(folder: Path) -> list[Row]:
     """What a reading that a delivery asked for, its pending and its verdict ask of GitHub and GitLab, warm."""
-    from muniment.forges.statuses import Saying, Status
+    from muniment.forges.statuses import Status, StatusState
     from tests.support.forges import ours
     from tests.support.forges.fake_github import FakeGitHub
     from tests.support.forges.fake_gitlab import FakeGitLab
@@ -154,18 +156,18 @@ def _vendors(folder: Path) -> list[Row]:
             number = fake.world.open("ada", "topic")
             fake.written()
             forge = connected(fake)
-            repository = forge.reader.repository("shop/api").repository
+            repository = forge.reader.read_repository("shop/api").repository
             for reviewers in ((), ("bob", "carol")):
                 for reviewer in reviewers:
                     fake.world.review(reviewer, number, "approved")
-                heard = forge.reader.change(repository, number).updated
+                heard = forge.reader.read_change(repository, number).updated
                 before = 0
                 for _ in range(2):
                     before = len(fake.calls)
-                    head = forge.reader.read(repository, number, heard).change.head
-                    for saying in (Saying.PENDING, Saying.DENIED):
+                    head = forge.reader.read_full_change(repository, number, heard).change.head
+                    for saying in (StatusState.PENDING, StatusState.DENIED):
                         status = Status("muniment/main", saying, "x", "https://m.test")
-                        forge.publisher.publish(repository, head, status)
+                        forge.publisher.publish_status(repository, head, status)
                 calls = Counter(fake.calls[before:])
                 told = ", ".join(f"{key} {count}" for key, count in sorted(calls.items()))
                 what = f"{name}: calls to the forge for a verdict, warm, {len(reviewers) or 'no'} reviewers"

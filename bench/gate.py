@@ -7,9 +7,9 @@ from itertools import count
 from pathlib import Path
 
 from bench.measure import Row, command, medians
-from muniment.cli.running import run
-from muniment.policy.pack import pack_text, people_text
-from muniment.store.starting import start
+from muniment.cli.command_line import run_command_line
+from muniment.policy.built_in_policy import empty_people_text, format_built_in_policy
+from muniment.store.new_home import make_home
 
 
 def row(repository: Path, folder: Path) -> Row:
@@ -19,8 +19,12 @@ def row(repository: Path, folder: Path) -> Row:
     gated, plain, started = folder / "gated.git", folder / "plain.git", folder / "started.git"
     for copy in (gated, plain, started):
         _git("clone", "-q", "--bare", "--single-branch", "-b", "main", str(repository), str(copy))
-    start(f"{folder}/home", {"policy.toml": pack_text("a@example.test", "shop"), "people.toml": people_text()}, "bench")
-    assert run(["hook", "install", "--home", f"{folder}/home", "--repo", str(gated), "--report-only"]) == 0
+    make_home(
+        f"{folder}/home",
+        {"policy.toml": format_built_in_policy("a@example.test", "shop"), "people.toml": empty_people_text()},
+        "bench",
+    )
+    assert run_command_line(["hook", "install", "--home", f"{folder}/home", "--repo", str(gated), "--report-only"]) == 0
     hook = started / "hooks" / "pre-receive"
     hook.write_text(f"#!/bin/sh\nexec {sys.executable} -I -c pass\n", encoding="utf-8")
     hook.chmod(0o755)

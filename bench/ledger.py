@@ -9,10 +9,10 @@ from pathlib import Path
 
 from bench.measure import Row, medians
 from muniment.ledger import proofs
-from muniment.ledger.verification import verify
-from muniment.store.files import FilesStore
+from muniment.ledger.verification import verify_ledger
 from muniment.store.files_log import FilesLog
-from muniment.store.starting import start
+from muniment.store.files_store import FilesStore
+from muniment.store.new_home import make_home
 
 ENTRIES, BATCH = 1_000_000, 10_000
 SIZE = 600  # bytes of an entry
@@ -21,14 +21,14 @@ SIZE = 600  # bytes of an entry
 def rows() -> list[Row]:
     """Everything about the ledger."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        start(f"{folder}/home", {}, "muniment/bench")
+        make_home(f"{folder}/home", {}, "muniment/bench")
         home = FilesStore(f"{folder}/home")
         return [_append(Path(folder), home), *_million(home)]
 
 
 def _append(folder: Path, home: FilesStore) -> Row:
     """One entry, from taking the lock to letting it go, beside the fsyncs of its three files and their folders."""
-    log, entry = home.log(), bytes(SIZE)
+    log, entry = home.open_log(), bytes(SIZE)
     bare = folder / "bare"
     for name in ("a", "b", "c"):
         (bare / name).mkdir(parents=True)
@@ -45,8 +45,8 @@ def _append(folder: Path, home: FilesStore) -> Row:
             os.close(directory)
 
     def append() -> None:
-        with log.held() as held:
-            held.append([entry])
+        with log.lock_and_verify() as held:
+            held.append_entries([entry])
 
     found = medians({"ours": append, "peer": durable}, 255)
     return Row(
@@ -59,14 +59,14 @@ def _append(folder: Path, home: FilesStore) -> Row:
 
 
 def _million(home: FilesStore) -> list[Row]:
-    log = home.log()
+    log = home.open_log()
     batch = [number.to_bytes(8, "big") * (SIZE // 8) for number in range(BATCH)]
     begin = time.perf_counter()
-    with log.held() as held:
+    with log.lock_and_verify() as held:
         for _ in range(ENTRIES // BATCH):
-            held.append(batch)
+            held.append_entries(batch)
     taken = time.perf_counter() - begin
-    size = log.head().size
+    size = log.read_head().size
     return [
         Row(
             f"{ENTRIES:,} entries of {SIZE} bytes",
@@ -84,7 +84,7 @@ def _proof(log: FilesLog, size: int) -> Row:
     taken: list[float] = []
     for number in range(1000):
         begin = time.perf_counter()
-        proofs.inclusion(log.read, size, number * (size // 1000))
+        proofs.prove_inclusion(log.read_file, size, number * (size // 1000))
         taken.append(time.perf_counter() - begin)
     return Row(
         f"a proof, of {size:,} entries", "inclusion", "none", f"{statistics.median(taken) * 1e3:.2f} ms", "< 1 ms"
@@ -92,10 +92,10 @@ def _proof(log: FilesLog, size: int) -> Row:
 
 
 def _verification(home: FilesStore, log: FilesLog, size: int) -> Row:
-    public, data = home.public_key(), log.checkpoint()
+    public, data = home.public_key(), log.load_checkpoint()
     assert public is not None
     assert data is not None
-    entries = list(log.entries(0, size))
+    entries = list(log.read_entries(0, size))
     begin = time.perf_counter()
     hashes = [hashlib.sha256(b"\0" + entry).digest() for entry in entries]
     while len(hashes) > 1:
@@ -103,7 +103,7 @@ def _verification(home: FilesStore, log: FilesLog, size: int) -> Row:
     peer = time.perf_counter() - begin
     del entries, hashes
     begin = time.perf_counter()
-    assert verify(log.read, data, public).problems == ()
+    assert verify_ledger(log.read_file, data, public).problems == ()
     ours = time.perf_counter() - begin
     return Row(
         f"all of {size:,} entries verified",

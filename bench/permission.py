@@ -27,25 +27,25 @@ def main() -> None:
 
 
 def _row(folder: Path) -> Row:
-    from muniment.server.running import database
-    from muniment.server.running.folder import make_folder
+    from muniment.server.running import database_settings
+    from muniment.server.running.installation_folder import make_installation_folder
 
     home = folder / "home"
-    make_folder(home)
+    make_installation_folder(home)
     os.environ |= {"MUNIMENT_HOME": str(home), "MUNIMENT_ROLE": "owner", "MUNIMENT_URL": "http://localhost:8000"}
     os.environ["DJANGO_SETTINGS_MODULE"] = "muniment.server.settings"
-    with database.embedded(home):
+    with database_settings.embedded_server(home):
         import django
 
         django.setup()
         from django.db import connection
 
         from muniment.server.api import deployments
-        from muniment.server.running import preparing
+        from muniment.server.running import preparation
 
         deployments.WAIT_SECONDS = 0.0  # no worker comes: this process is it
-        preparing.migrate()
-        preparing.first_policy()
+        preparation.migrate_schema()
+        preparation.apply_first_policy()
         from tests.support.deploying import Shop
 
         taken = _asked(Shop(folder))

@@ -21,14 +21,14 @@ def rows(folder: Path, count: int) -> list[Row]:
 
 
 def _row(vendor: Vendor, folder: Path, count: int) -> Row:
-    from muniment.server.connections import credentials, probing
+    from muniment.server.connections import credentials, input_probes
     from muniment.server.connections.models import Connection
-    from muniment.server.running import preparing
+    from muniment.server.running import preparation
     from tests.support.connected import Town
     from tests.support.service import empty
 
     empty()
-    preparing.first_policy()
+    preparation.apply_first_policy()
     folder.mkdir()
     fake, acting, key = _forge(vendor, folder)
     with fake:
@@ -39,17 +39,17 @@ def _row(vendor: Vendor, folder: Path, count: int) -> Row:
         _open(town, count)
         calls = len(fake.calls)
         connection = Connection.objects.get()
-        if not probing.probe(connection):
+        if not input_probes.run_probe(connection):
             raise RuntimeError("nothing was due")
         connection.refresh_from_db()
         asked, seconds = connection.probe_requests or 0, _seconds(vendor, connection.probe_requests or 0)
         told = ", ".join(f"{name} {number}" for name, number in sorted(Counter(fake.calls[calls:]).items()))
-    limit = _LIMITS[vendor] or probing.ASSUMED_LIMIT
+    limit = _LIMITS[vendor] or input_probes.ASSUMED_LIMIT
     return Row(
         f"{vendor.value}: {count} green changes that {len(_APPROVERS)} approved, probed",
         f"{asked} requests every {seconds} s: {asked * 3600 // seconds} an hour",
         told,
-        f"a fifth of {limit} an hour is {limit // probing.SHARE}",
+        f"a fifth of {limit} an hour is {limit // input_probes.SHARE}",
         "",
     )
 
@@ -57,10 +57,10 @@ def _row(vendor: Vendor, folder: Path, count: int) -> Row:
 def _seconds(vendor: Vendor, asked: int) -> int:
     """How far apart they would be where the forge tells its limit, which the fakes do not."""
     from muniment.http.rate_limits import RateLimit
-    from muniment.server.connections import probing
+    from muniment.server.connections import input_probes
 
     limits = {"": RateLimit(_LIMITS[vendor])} if _LIMITS[vendor] else {}
-    return probing.seconds_between({"": asked}, limits)
+    return input_probes.compute_pause({"": asked}, limits)
 
 
 def _forge(vendor: Vendor, folder: Path) -> tuple[Any, Any, Any]:
@@ -88,8 +88,8 @@ def _open(town: Any, count: int) -> None:
     from django.utils import timezone
 
     from muniment.server.changes.models import Change
+    from muniment.server.connections.forge_access import open_connected_forge, require_linked_repository
     from muniment.server.connections.models import ForgeChange
-    from muniment.server.connections.reaching import forge_of, repo_of
 
     numbers = [town.open({"app.py": "x = 1\n"})]
     numbers += [town.acting.open("ada", "topic", "main", f"Change {number}") for number in range(1, count)]
@@ -102,7 +102,9 @@ def _open(town: Any, count: int) -> None:
     pattern = ForgeChange.objects.get(number=numbers[0])
     if pattern.status is None or pattern.status["saying"] != "allowed":
         raise RuntimeError(f"the first change is not green: {pattern.status}")
-    digests = _digests(town, forge_of(town.connection), repo_of(town.repository.forge_link), numbers)
+    digests = _digests(
+        town, open_connected_forge(town.connection), require_linked_repository(town.repository.forge_link), numbers
+    )
     for number in numbers[1:]:
         change = Change.objects.create(
             repository=town.repository,
@@ -129,4 +131,4 @@ def _digests(town: Any, forge: Any, repository: Any, numbers: list[int]) -> dict
     if town.connection.vendor == Vendor.GITLAB.value:
         return {}
     found = forge.reader.standing_reviews(repository, numbers)
-    return {number: canonical.digest_of(one.reviews) for number, one in found.items()}
+    return {number: canonical.digest_value(one.reviews) for number, one in found.items()}

@@ -16,12 +16,12 @@ from pathlib import Path
 
 from bench.measure import Row, command, medians, table
 from muniment.errors import VaultError
-from muniment.vault import engines, layout, program
-from muniment.vault.client import Session, Vault
+from muniment.vault import engines, layout, vault_program
 from muniment.vault.engines import Engine
-from muniment.vault.forms import forms
 from muniment.vault.masking import MARK, Masker
-from muniment.vault.opening import open_role
+from muniment.vault.role_access import open_role
+from muniment.vault.secret_forms import list_forms
+from muniment.vault.vault_client import Session, Vault
 from tests.support import vaults
 
 PYTHON = sys.executable
@@ -31,11 +31,11 @@ LOG, SCREEN = 200 << 20, 60 << 20  # bytes
 _PIECE = 1 << 16
 WATCH = """
 import json, sys
-from muniment.vault import engines, running
+from muniment.vault import engines, masked_command
 from muniment.vault.masking import Masker
 values, engine, command = json.loads(sys.argv[1]), sys.argv[2], sys.argv[3:]
 masker = Masker(values, getattr(engines, engine) if engine else None)
-import os; sys.exit(running.run(command, os.environ, masker).code)
+import os; sys.exit(masked_command.run_masked(command, os.environ, masker).code)
 """
 
 
@@ -53,10 +53,10 @@ def rows() -> list[Row]:
         log, screen = _log(folder / "log", LOG), _log(folder / "screen", SCREEN)
         return [
             _fetch(folder),
-            _pipe(log, values, engines.ahocorasick, ">= 0.18 x"),
-            _pipe(log, values, engines.hyperscan, ">= 0.5 x"),
-            _many(screen, many, values, engines.ahocorasick, ">= 0.5 x"),
-            _many(screen, many, values, engines.hyperscan, ">= 0.25 x"),
+            _pipe(log, values, engines.create_ahocorasick_finder, ">= 0.18 x"),
+            _pipe(log, values, engines.create_hyperscan_finder, ">= 0.5 x"),
+            _many(screen, many, values, engines.create_ahocorasick_finder, ">= 0.5 x"),
+            _many(screen, many, values, engines.create_hyperscan_finder, ">= 0.25 x"),
             _terminal(screen, values),
             _peer(screen.read_bytes(), values),
             _start(folder),
@@ -91,13 +91,13 @@ def _log(file: Path, size: int) -> Path:
 def _fetch(folder: Path) -> Row:
     with _dev(folder) as session:
         one = {f"NAME_{n}": secrets.token_urlsafe(24) for n in range(KEYS)}
-        session.patch("shop", "all", dict(one))
+        session.patch_secrets("shop", "all", dict(one))
         for name, value in one.items():
-            session.patch("shop", name.lower().replace("_", "-"), {name: value})
+            session.patch_secrets("shop", name.lower().replace("_", "-"), {name: value})
         found = medians(
             {
-                "ours": lambda: session.read("shop", "all"),
-                "peer": lambda: [session.read("shop", name.lower().replace("_", "-")) for name in one],
+                "ours": lambda: session.read_secrets("shop", "all"),
+                "peer": lambda: [session.read_secrets("shop", name.lower().replace("_", "-")) for name in one],
             },
             51,
         )
@@ -119,15 +119,15 @@ def _dev(folder: Path) -> Iterator[Session]:
     token = secrets.token_hex(16)
     options = ["-dev", "-dev-no-store-token", f"-dev-root-token-id={token}", f"-dev-listen-address={address}"]
     with subprocess.Popen(
-        [str(program.find(os.environ)), "server", *options],
+        [str(vault_program.find_vault_program(os.environ)), "server", *options],
         env={"PATH": os.environ["PATH"], "HOME": str(folder)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as server:
-        session = Vault(f"http://{address}").holding(token)
+        session = Vault(f"http://{address}").use_token(token)
         try:
             _until(lambda: session.request("POST", f"sys/mounts/{layout.SECRETS}", _KV))
-            _until(lambda: session.patch("shop", "first", {"A": "b"}))
+            _until(lambda: session.patch_secrets("shop", "first", {"A": "b"}))
             yield session
         finally:
             server.terminate()
@@ -177,7 +177,7 @@ def _pipe(log: Path, values: Sequence[str], engine: Engine, bound: str) -> Row:
 def _terminal(log: Path, values: Sequence[str]) -> Row:
     found = medians(
         {
-            "ours": lambda: _seen(_watched(values, engines.installed().__name__, "cat", str(log))),
+            "ours": lambda: _seen(_watched(values, engines.find_engine().__name__, "cat", str(log))),
             "peer": lambda: _seen(_watched([], "", "cat", str(log))),
             "script": lambda: _seen(["script", "-qec", f"cat {log}", "/dev/null"]),
         },
@@ -212,7 +212,7 @@ def _seen(arguments: Sequence[str]) -> None:
 
 def _peer(log: bytes, values: Sequence[str]) -> Row:
     """In pieces, as they come."""
-    ours = Masker(values, engines.ahocorasick)
+    ours = Masker(values, engines.create_ahocorasick_finder)
     peer = PyAhoCorasick(values)
     pieces = [log[at : at + _PIECE] for at in range(0, len(log), _PIECE)]
     found = medians(
@@ -261,7 +261,7 @@ class PyAhoCorasick:
         import ahocorasick
 
         self._automaton = ahocorasick.Automaton()
-        found = {form.decode("latin-1") for value in values for form in forms(value)}
+        found = {form.decode("latin-1") for value in values for form in list_forms(value)}
         for form in found:
             self._automaton.add_word(form, len(form))
         self._automaton.make_automaton()
@@ -289,7 +289,7 @@ def _start(folder: Path) -> Row:
     file.chmod(0o600)
     with vaults.running(folder / "home") as vault:
         vault.make((), (entrance,))
-        vault.web.patch("shop", "plain", {f"NAME_{n}": secrets.token_urlsafe(24) for n in range(KEYS)})
+        vault.web.patch_secrets("shop", "plain", {f"NAME_{n}": secrets.token_urlsafe(24) for n in range(KEYS)})
         open_role(vault.worker, entrance, vaults.COMMIT)
         os.environ |= {
             "MUNIMENT_VAULT_URL": vault.server.address,
@@ -312,7 +312,7 @@ def _start(folder: Path) -> Row:
 
 
 def _forms(values: Sequence[str]) -> int:
-    return len({form for value in values for form in forms(value)})
+    return len({form for value in values for form in list_forms(value)})
 
 
 if __name__ == "__main__":

@@ -89,11 +89,11 @@ def _latency() -> Row:
     """From the moment that a task is put off to the moment that a worker begins it, as the queue itself notes them."""
     from django.db import connection
 
-    from muniment.server.work import soon
+    from muniment.server.job_queue import enqueue
 
     pause = timedelta(milliseconds=40).total_seconds()
     for number in range(TASKS):
-        soon("evaluate-change", repository=0, ref=f"refs/heads/bench-{number}")
+        enqueue("evaluate-change", repository=0, ref=f"refs/heads/bench-{number}")
         time.sleep(pause)
     until(lambda: _one(_WAITING) == 0)
     with connection.cursor() as cursor:

@@ -30,22 +30,22 @@ def main() -> None:
 
 
 def _rows(folder: Path, part: int) -> list[Row]:
-    from muniment.server.running import database
-    from muniment.server.running.folder import make_folder
+    from muniment.server.running import database_settings
+    from muniment.server.running.installation_folder import make_installation_folder
 
-    make_folder(folder)
+    make_installation_folder(folder)
     os.environ |= {"MUNIMENT_HOME": str(folder), "MUNIMENT_ROLE": "owner", "MUNIMENT_URL": "http://localhost:8000"}
     os.environ["DJANGO_SETTINGS_MODULE"] = "muniment.server.settings"
-    with database.embedded(folder):
+    with database_settings.embedded_server(folder):
         import django
 
         django.setup()
         from django.db import connection
 
-        from muniment.server.running import preparing
+        from muniment.server.running import preparation
 
-        preparing.migrate()
-        preparing.first_policy()
+        preparation.migrate_schema()
+        preparation.apply_first_policy()
         _fill(1, 10, 100)
         client = _client()
         few = {page: _measured(client, page) for page in PAGES}
@@ -140,11 +140,11 @@ def _api(client: Any) -> Row:
 
     from muniment.access.actions import Action
     from muniment.server.people.models import ApiToken, Person
-    from muniment.server.records.entering import code
+    from muniment.server.records.record_writing import action_code
 
-    text, hashed = ApiToken.fresh()
+    text, hashed = ApiToken.make_token()
     ada = Person.objects.get(slug="ada")
-    scopes = [code(Action.SEE_PRODUCT)]
+    scopes = [action_code(Action.SEE_PRODUCT)]
     ApiToken.objects.create(
         person=ada, name="t", token_hash=hashed, scopes=scopes, expires_at=timezone.now() + timedelta(days=1)
     )

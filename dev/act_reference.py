@@ -12,7 +12,7 @@ import django
 
 from muniment.access.roles import Role
 from muniment.server.acts.act import Act
-from muniment.server.acts.parser import defaults_of, typed_inputs_of
+from muniment.server.acts.parser import find_typed_inputs, make_defaults
 from muniment.server.acts.system_actors import SystemActor
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "reference" / "acts.md"
@@ -42,13 +42,13 @@ def describe_acts(
     everything = persons.union(*of_system.values())
     described = (
         _describe(act, act in persons, [actor for actor, theirs in of_system.items() if act in theirs])
-        for act in sorted(everything, key=lambda act: act.tag())
+        for act in sorted(everything, key=lambda act: act.act_tag())
     )
     return "\n".join([_HEAD, *described])
 
 
 def _describe(act: type[Act], of_persons: bool, system: list[SystemActor]) -> str:
-    lines = [f"## `{act.tag()}`\n", f"{(act.__doc__ or '').strip()}\n"]
+    lines = [f"## `{act.act_tag()}`\n", f"{(act.__doc__ or '').strip()}\n"]
     if system:
         names = ", ".join(str(actor.label) for actor in system)
         lines.append(f"- performed by: {'persons, ' if of_persons else ''}{names}")
@@ -56,8 +56,8 @@ def _describe(act: type[Act], of_persons: bool, system: list[SystemActor]) -> st
         seconds = " or ".join(role.label for role in Role if role in action.rule.second)
         due = f"; seconded by {seconds}" if seconds else ""
         lines.append(f"- needs: {action.rule.text}{due}")
-    for name, field in typed_inputs_of(act).items():
-        optional = " (may be left out)" if name in defaults_of(act) else ""
+    for name, field in find_typed_inputs(act).items():
+        optional = " (may be left out)" if name in make_defaults(act) else ""
         recorded = ", stands in the record" if field.recorded else ""
         lines.append(f"- `{name}`: {field.label}{optional}{recorded}")
     return "\n".join(lines) + "\n"

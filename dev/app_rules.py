@@ -105,10 +105,10 @@ def _find_unchecked_tables(app: str, folder: Path) -> Iterator[str]:
     from django.db.migrations.loader import MigrationLoader
     from django.db.migrations.state import ProjectState
 
-    from muniment.server.guarding.checks import check_model
+    from muniment.server.guarding.system_checks import check_table
 
     models = list(apps.get_app_config(app).get_models())
-    yield from (f"{app}: {error.msg}" for model in models for error in check_model(model))
+    yield from (f"{app}: {error.msg}" for model in models for error in check_table(model))
     if models and not (folder / "migrations" / "0001_initial.py").exists():
         yield f"{app} has no migration: run python -m dev.migrations"
         return

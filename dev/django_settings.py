@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 
-from muniment.server.guarding.keys import WEB
+from muniment.server.guarding.home_keys import WEB
 
 _home = tempfile.mkdtemp()
 atexit.register(shutil.rmtree, _home, ignore_errors=True)

@@ -17,10 +17,10 @@ from muniment.access.actions import Action
 from muniment.access.roles import Role
 from muniment.cli.commands import muniment
 from muniment.controls.control import Control
-from muniment.decision.account import DecisionReport
 from muniment.decision.catalogue import CONTROLS, PLANNED
+from muniment.decision.report import DecisionReport
 from muniment.forges.shapes import Vendor
-from muniment.policy.parameters import declared
+from muniment.policy.parameters import list_declarations
 from muniment.workflows import input_events
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -65,7 +65,7 @@ def _control(control: Control) -> str:
     ]
     facts = dict.fromkeys(kind.name for kind in (*control.needs, *control.consults))
     lines.append(f"Reads: {', '.join(facts)}.\n")
-    parameters = declared(control.parameters)
+    parameters = list_declarations(control.parameters)
     if parameters:
         lines += ["| parameter | unit | default | stricter |", "| --- | --- | --- | --- |"]
         lines += [f"| `{p.name}` | {p.unit} | `{_shown(p.default)}` | {p.stricter.value} |" for p in parameters]
@@ -125,10 +125,10 @@ def _reevaluation() -> str:
     return "\n".join(pieces) + "\n"
 
 
-def _events(row: input_events.Row, vendor: Vendor) -> str:
+def _events(row: input_events.InputRow, vendor: Vendor) -> str:
     if row.by:
         return row.by
-    names = ", ".join(f"`{name}`" for name in row.events_of(vendor))
+    names = ", ".join(f"`{name}`" for name in row.list_events(vendor))
     if not names:
         return "no event"
     return names if input_events.has_event(row.input, vendor) else f"{names}, and the probe"

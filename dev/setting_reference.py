@@ -7,7 +7,7 @@ described here, and for one that is described and no longer read.
 import re
 from pathlib import Path
 
-from muniment.store.settings import home_text
+from muniment.store.settings import make_home_text
 
 SOURCES = Path(__file__).parent.parent / "src" / "muniment"
 INTERNAL = frozenset(  # between processes of Muniment: nobody sets them
@@ -121,5 +121,5 @@ def describe_settings(note: str) -> str:
     for group, variables in _VARIABLES.items():
         rows = [f"| `{name}` | {meaning} |" for name, meaning in variables.items()]
         pieces.append("\n".join([f"## {group}\n", _TABLE, *rows]) + "\n")
-    pieces.append(f"## home.toml\n\nThe file as `muniment init` writes it:\n\n```toml\n{home_text()}```\n")
+    pieces.append(f"## home.toml\n\nThe file as `muniment init` writes it:\n\n```toml\n{make_home_text()}```\n")
     return "\n".join(pieces)

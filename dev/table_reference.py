@@ -204,7 +204,7 @@ _TASKS: dict[str, str] = {
 
 def describe_tables() -> str:
     """The whole document. Raises KeyError for a table that the worker reads, or a task, that nobody described."""
-    from muniment.server.work import TASKS
+    from muniment.server.job_queue import TASKS
 
     ours = (name for name, each in TASKS.items() if each.func.__module__.startswith("muniment."))  # tests have others
     tasks = (f"| `{name}` | {_TASKS[name]} |\n" for name in sorted(ours))
@@ -215,15 +215,15 @@ def _lines() -> Iterator[str]:
     from django.apps import apps
 
     from muniment.server.guarding import privileges
-    from muniment.server.records.recorded_rows import columns_of, recorded_models
+    from muniment.server.records.recorded_rows import list_recorded_columns, list_recorded_models
 
-    recorded = recorded_models()
+    recorded = list_recorded_models()
     for model in sorted(apps.get_models(), key=lambda one: one._meta.db_table):
-        rights, table = privileges.of(model), model._meta.db_table
+        rights, table = privileges.find_privileges(model), model._meta.db_table
         if rights is None or privileges.READ not in rights.worker:
             continue
         if model in recorded:
-            columns = ", ".join(f"`{name}`" for name in columns_of(model))
+            columns = ", ".join(f"`{name}`" for name in list_recorded_columns(model))
             record, check = _ACT, f"{columns}: these columns of every row, again after each write to the table"
         else:
             record, check = _CHECKS[table]

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from muniment.access.actions import Action
 from muniment.access.roles import Role
-from muniment.controls.control import Codes, Unlearnt
-from muniment.decision import uncounted
+from muniment.controls.control import ReasonCodes, UnknownFact
+from muniment.decision import uncounted_statements
 from muniment.decision.catalogue import CONTROLS
 from muniment.decision.decision import Reasons
 
@@ -52,11 +52,11 @@ def catalogue() -> str:
 
 def core() -> Iterator[str]:
     """Every text of the core that pages show."""
-    everywhere: list[type[Codes]] = [Unlearnt, Reasons]
+    everywhere: list[type[ReasonCodes]] = [UnknownFact, Reasons]
     for codes in (*(control.codes for control in CONTROLS.values()), *everywhere):
         for member in codes:
             yield from filter(None, (member.value.message, member.value.remedy))
-    yield from uncounted.TEXTS.values()
+    yield from uncounted_statements.TEXTS.values()
     yield from (action.rule.text for action in Action)
     yield from (role.label for role in Role)
 

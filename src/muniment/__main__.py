@@ -1,4 +1,4 @@
-"""The program's door: answers --version at once, and turns every ending into the one table of exit codes."""
+"""Entry point of the program: answers --version at once, and turns every ending into the one table of exit codes."""
 
 import gc
 import os
@@ -12,7 +12,7 @@ def main() -> int:
     """Run the command line. Returns the exit code, one of those that `muniment --help` lists."""
     _open_closed_streams()
     if sys.argv[1:] in (["--version"], ["-V"]):
-        return _tell_version()
+        return _print_version()
     if sys.platform == "win32":
         sys.stderr.write("muniment runs on Linux and macOS; on Windows, run it in the Windows Subsystem for Linux.\n")
         return WRONG_USE
@@ -21,9 +21,9 @@ def main() -> int:
         if code is not None:
             return code
     _import_msgspec()
-    from muniment.cli.running import run
+    from muniment.cli.command_line import run_command_line
 
-    return run(sys.argv[1:])
+    return run_command_line(sys.argv[1:])
 
 
 def _open_closed_streams() -> None:
@@ -35,9 +35,10 @@ def _open_closed_streams() -> None:
 
 
 def _run_server_hook(arguments: list[str]) -> int | None:
-    """The exit code of a hook of a server; None if it is another command.
+    """Run a hook of a server, and return its exit code; None if it is another command.
 
-    What is imported stays until the process ends, so nobody looks for garbage in it: a tenth of the time for imports.
+    Imported modules stay until the process ends, so no garbage collection is needed for them: a tenth of the time for
+    imports.
     """
     gc.disable()
     _import_msgspec()
@@ -49,9 +50,9 @@ def _run_server_hook(arguments: list[str]) -> int | None:
 
 
 def end_with_main() -> NoReturn:
-    """Run the command line, and end the process as it is: nobody who pushes waits for it to be taken apart.
+    """Run the command line, and end the process without cleaning up: pushers would wait for that.
 
-    What is printed is written before, and nothing else is left to do: the work was done in a child of the process.
+    Output is written before, and no other work is left: it was done in a child of the process.
     """
     code = main()
     try:
@@ -77,7 +78,7 @@ def _import_msgspec() -> None:
         del sys.modules["typing_extensions"]
 
 
-def _tell_version() -> int:
+def _print_version() -> int:
     """Print the version; 3 if it cannot be written, 141 if nobody reads it."""
     from muniment import __version__
 

@@ -51,8 +51,8 @@ class UsageError(MunimentError):
 
 
 class ParseError(UsageError):
-    """A value that somebody gave is not of the form that is needed. `code` names the problem for programs, `field`
-    the field of an act that it stands in ("" if only the caller knows).
+    """A given value has a wrong form. `code` names the problem for programs, `field` the field of an act that it stands
+    in ("" if only the caller knows).
     """
 
     def __init__(self, code: str, message: str, remedy: str, field: str = "") -> None:
@@ -62,7 +62,7 @@ class ParseError(UsageError):
 
 
 class FieldProblem(NamedTuple):
-    """The problem of one field of an act: its name in data, its label on pages, and a ParseError's three parts."""
+    """Problem of one field of an act: its name in data, its label on pages, and a ParseError's three parts."""
 
     field: str
     label: str
@@ -115,11 +115,13 @@ class ExceptionFileError(ConfigurationError):
 
 
 class HomeFileError(ConfigurationError):
-    """home.toml is wrong."""
+    """home.toml is missing or wrong."""
 
 
 class RefusedError(MunimentError):
-    """An act is not carried out: the state, or who asks, does not permit it. `code` names the reason for programs."""
+    """An act is not performed: the state, or the person's rights, do not permit it. `code` names the reason for
+    programs.
+    """
 
     exit_code = 1
 
@@ -149,15 +151,15 @@ class StoreError(MunimentError):
 
 
 class RowsDifferError(StoreError):
-    """Rows of the database are not what the ledger says: they are not used, and what needs them is denied."""
+    """Rows of the database differ from the ledger: they are not used, and requests that need them are denied."""
 
 
 class UnrecordedTaskError(RowsDifferError):
-    """A background task for which there is no record that says what it is to do: nothing is done."""
+    """A background task without a record of its purpose: it is not performed."""
 
 
 class ErasedError(StoreError):
-    """What is asked for was erased, and the record says by which rule."""
+    """The requested object was erased, and a record names the rule."""
 
 
 class DatabaseError(MunimentError):
@@ -193,7 +195,7 @@ class HttpError(MunimentError):
 
 
 class VaultCode(StrEnum):
-    """What is wrong with the vault, or with what it was asked."""
+    """Problem of the vault, or of a request to it."""
 
     ADDRESS = "address"  # none was given, or it is none
     UNREACHABLE = "unreachable"  # nothing listens there
@@ -210,7 +212,7 @@ class VaultCode(StrEnum):
 
 
 class VaultError(MunimentError):
-    """The vault cannot be used. `code` says how; no message holds a secret, or what the vault answered."""
+    """The vault cannot be used. `code` names the problem; no message contains a secret, or the vault's own answer."""
 
     def __init__(self, code: VaultCode, message: str, remedy: str) -> None:
         super().__init__(message, remedy)
@@ -285,7 +287,7 @@ class ForgeError(MunimentError):
 
 
 class IdentityCode(StrEnum):
-    """Why an identity does not hold."""
+    """Reason why an identity is not valid."""
 
     UNREADABLE = "unreadable"  # it is no token of the form that is expected
     ALGORITHM = "algorithm"  # signed in a way that is not trusted, or not at all
@@ -308,7 +310,7 @@ class IdentityCode(StrEnum):
 
 
 class IdentityError(MunimentError):
-    """What a pipeline says it is does not hold. No message holds the token or a part of it."""
+    """The identity of a pipeline is not valid. No message holds the token or a part of it."""
 
     def __init__(self, code: IdentityCode, message: str, remedy: str) -> None:
         super().__init__(message, remedy)
@@ -329,7 +331,7 @@ class AttestationCode(StrEnum):
 
 
 class AttestationError(MunimentError):
-    """A signed statement does not say what it would have to say."""
+    """A signed statement proves less than is required."""
 
     def __init__(self, code: AttestationCode, message: str, remedy: str) -> None:
         super().__init__(message, remedy)

@@ -37,7 +37,7 @@ def chromium() -> Iterator[Browser]:
 
 
 class Visitor:
-    """One person's browser, with a passkey that answers by itself; what its console complains of is kept."""
+    """Browser of one person with a virtual passkey, which collects console messages."""
 
     def __init__(self, chromium: Browser, url: str) -> None:
         self.url = url
@@ -54,17 +54,17 @@ class Visitor:
         session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
 
     def go(self, path: str) -> int:
-        """The status of that page."""
+        """Open a page; return its status code."""
         answer = self.page.goto(self.url + path)
         assert answer is not None
         return answer.status
 
     def text(self) -> str:
-        """What the page says."""
+        """Text of the main part of the page."""
         return self.page.inner_text("main")
 
     def enter(self, link: str, name: str) -> None:
-        """Come in by a first link, with a passkey."""
+        """Open a setup link, and register with a passkey."""
         self.page.goto(link)
         self.page.fill("#accept-invitation-name", name.title())
         self.page.click("text=Use a passkey instead")
@@ -76,7 +76,7 @@ class Visitor:
         self.page.wait_for_url("**/recovery-codes/**")
 
     def violations(self) -> list[str]:
-        """What axe finds."""
+        """Accessibility violations that axe reports."""
         from axe_playwright_python.sync_playwright import Axe
 
         found = Axe().run(
@@ -88,7 +88,7 @@ class Visitor:
         ]
 
     def picture(self, name: str) -> None:
-        """Kept for people to look at."""
+        """Save a picture of the page among the artifacts."""
         ARTIFACTS.mkdir(exist_ok=True)
         self.page.screenshot(path=ARTIFACTS / f"{name}.png", full_page=True)
 

@@ -1,4 +1,4 @@
-"""The commands as programs meet them: what they print, where it goes, and their exit codes."""
+"""Command line as programs use it: output, streams and exit codes."""
 
 import json
 import os
@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from muniment.cli import rulebook
+from muniment.cli import policy_files
 from muniment.cli.commands import COMMANDS
-from muniment.policy.pack import pack_text
+from muniment.policy.built_in_policy import format_built_in_policy
 from tests.support.repos import Repo
 from tests.support.shop import Shop
 
 
 @pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS), ["policy", "diff"], ["exception", "ask"]])
-def test_every_command_explains_itself(shop: Shop, command: list[str]) -> None:
+def test_every_command_has_a_help_text(shop: Shop, command: list[str]) -> None:
     code, out, _ = shop.muniment(*command, "--help")
     assert code == 0
     assert out.startswith("Usage: muniment")
@@ -41,7 +41,7 @@ def test_every_command_explains_itself(shop: Shop, command: list[str]) -> None:
         (["check", "--nonsense"], "No such option"),
     ],
 )
-def test_wrong_use_is_exit_2_and_says_what_to_do(shop: Shop, arguments: list[str], said: str) -> None:
+def test_wrong_usage_exits_2_and_names_the_next_step(shop: Shop, arguments: list[str], said: str) -> None:
     shop.repo.branch("topic", "main")
     needs_repo = arguments[0] != "policy" and "--repo" not in arguments and arguments[0] != "nonsense"
     code, out, err = shop.muniment(*arguments, *(["--repo", str(shop.repo.path)] if needs_repo else []))
@@ -50,7 +50,7 @@ def test_wrong_use_is_exit_2_and_says_what_to_do(shop: Shop, arguments: list[str
 
 
 @pytest.mark.parametrize("gone", ["policy.toml", "people.toml"])
-def test_without_policy_or_people_check_says_how_to_make_them(shop: Shop, gone: str) -> None:
+def test_check_without_policy_or_people_says_how_to_create_them(shop: Shop, gone: str) -> None:
     shop.repo.commit({f".muniment/{gone}": None}, on="main")
     code, _, err = shop.muniment("check", "--repo", str(shop.repo.path), "--onto", "main")
     assert code == 2
@@ -68,7 +68,7 @@ def test_a_policy_that_is_a_link_is_refused(shop: Shop) -> None:
 
 def test_a_broken_policy_names_file_line_and_key(shop: Shop, tmp_path: Path) -> None:
     file = tmp_path / "policy.toml"
-    file.write_text(pack_text("a@b.test", "shop").replace("reviewers = 2", 'reviewers = "two"'))
+    file.write_text(format_built_in_policy("a@b.test", "shop").replace("reviewers = 2", 'reviewers = "two"'))
     code, _, err = shop.muniment("policy", "check", str(file))
     line = 1 + [row.startswith("with = { reviewers") for row in file.read_text().splitlines()].index(True)
     assert code == 2
@@ -93,8 +93,8 @@ def test_init_makes_what_check_needs_and_never_overwrites(
     assert out.splitlines()[-1].startswith("Next: ")
 
 
-def test_the_page_and_the_policy_are_held_against_each_other(shop: Shop, tmp_path: Path) -> None:
-    text = pack_text("a@b.test", "shop").replace('# source = "policy.md"', 'source = "policy.md"')
+def test_policy_check_lists_uncovered_clauses_and_unclaimed_sentences(shop: Shop, tmp_path: Path) -> None:
+    text = format_built_in_policy("a@b.test", "shop").replace('# source = "policy.md"', 'source = "policy.md"')
     text += '\n[[clause]]\nid = "own.words"\nname = "Laptops"\nsection = "secrets"\n'
     text += 'text = "Laptops are locked."\nenforce = []\n'
     (tmp_path / "policy.toml").write_text(text)
@@ -106,10 +106,10 @@ def test_the_page_and_the_policy_are_held_against_each_other(shop: Shop, tmp_pat
     assert [(s["line"], s["text"]) for s in told["unclaimed"]] == [(3, "Cats are fed every day.")]
 
 
-def test_a_weaker_policy_is_exit_1(shop: Shop, tmp_path: Path) -> None:
+def test_policy_diff_exits_1_for_a_weaker_policy(shop: Shop, tmp_path: Path) -> None:
     old, new = tmp_path / "old.toml", tmp_path / "new.toml"
-    old.write_text(pack_text("a@b.test", "shop"))
-    new.write_text(pack_text("a@b.test", "shop").replace("reviewers = 2", "reviewers = 1"))
+    old.write_text(format_built_in_policy("a@b.test", "shop"))
+    new.write_text(format_built_in_policy("a@b.test", "shop").replace("reviewers = 2", "reviewers = 1"))
     assert shop.muniment("policy", "diff", str(old), str(old))[0] == 0
     assert shop.muniment("policy", "diff", str(new), str(old))[0] == 0
     code, out, _ = shop.muniment("policy", "diff", str(old), str(new))
@@ -117,7 +117,7 @@ def test_a_weaker_policy_is_exit_1(shop: Shop, tmp_path: Path) -> None:
     assert "review.two-reviewers with.reviewers: 2 → 1" in out
 
 
-def test_replay_counts_the_past_and_shows_what_is_not_evaluated(shop: Shop) -> None:
+def test_replay_counts_past_changes_and_lists_clauses_not_evaluated(shop: Shop) -> None:
     head = shop.repo.commit({"lib.py": "x = 2\n"}, on="topic", parents=["main"])
     shop.approve("bob", head)
     shop.approve("carol", head)
@@ -134,7 +134,7 @@ def test_replay_counts_the_past_and_shows_what_is_not_evaluated(shop: Shop) -> N
     assert "would have been allowed" in shop.muniment("replay", "--repo", str(shop.repo.path))[1]
 
 
-def test_replay_of_a_stranger_repository_uses_the_built_in_policy(shop: Shop, tmp_path: Path) -> None:
+def test_replay_of_a_repository_without_policy_uses_the_built_in_one(shop: Shop, tmp_path: Path) -> None:
     repo = Repo(tmp_path / "other")
     repo.commit({"a": "1\n"})
     repo.commit({"a": "2\n"})
@@ -146,7 +146,7 @@ def test_replay_of_a_stranger_repository_uses_the_built_in_policy(shop: Shop, tm
     assert counts["review.small-changes"]["met"] == 2
 
 
-def test_a_denial_in_text_names_people_and_the_next_step(shop: Shop) -> None:
+def test_denial_text_names_people_and_the_next_step(shop: Shop) -> None:
     head = shop.repo.commit({"lib.py": "x = 2\n"}, on="topic", parents=["main"])
     code, out, _ = shop.muniment("check", "--repo", str(shop.repo.path), "--onto", "main", "--head", head)
     assert code == 1
@@ -157,7 +157,7 @@ def test_a_denial_in_text_names_people_and_the_next_step(shop: Shop) -> None:
     assert steps[-1] == f"    muniment approve {head} --repository shop --onto refs/heads/main"
 
 
-def test_the_guide_is_asked_and_its_answers_are_kept(shop: Shop) -> None:
+def test_review_guide_asks_its_questions_and_stores_the_answers(shop: Shop) -> None:
     head = shop.repo.commit({"auth/login.py": "x\n"}, on="topic", parents=["main"])
     shop.approve("bob", head)
     code, out, _ = shop.muniment(
@@ -173,7 +173,7 @@ def test_the_guide_is_asked_and_its_answers_are_kept(shop: Shop) -> None:
     assert shop.check(head)["decision"] == "allow"
 
 
-def test_a_large_change_needs_a_reason_and_the_security_role(shop: Shop) -> None:
+def test_large_change_requires_a_reason_and_the_security_role(shop: Shop) -> None:
     big = "".join(f"{n}\n" for n in range(500))
     head = shop.repo.commit({"lib.py": big}, on="topic", parents=["main"])
     shop.approve("bob", head)
@@ -185,14 +185,14 @@ def test_a_large_change_needs_a_reason_and_the_security_role(shop: Shop) -> None
     assert shop.check(head)["decision"] == "allow"
 
 
-def test_doctor_finds_what_is_missing(shop: Shop) -> None:
+def test_doctor_reports_missing_parts(shop: Shop) -> None:
     code, out, _ = shop.muniment("doctor", "--repo", str(shop.repo.path), "--format", "json")
     assert code == 0
     assert {"git", "ssh-keygen", "repository", "policy", "people"} <= {row["subject"] for row in json.loads(out)}
     assert shop.muniment("doctor", "--repo", "/nowhere/at/all")[0] == 1
 
 
-def test_what_writes_also_answers_in_json(shop: Shop, tmp_path: Path) -> None:
+def test_writing_commands_also_answer_in_json(shop: Shop, tmp_path: Path) -> None:
     head = shop.repo.commit({"auth/login.py": "x\n"}, on="topic", parents=["main"])
     _, out, _ = shop.muniment(
         *("approve", head, "--repo", str(shop.repo.path), "--onto", "main", "--key", str(shop.keys["sue"])),
@@ -206,22 +206,22 @@ def test_what_writes_also_answers_in_json(shop: Shop, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("lock", ["HEAD.lock", "packed-refs.lock", "refs/heads/main.lock"])
-def test_doctor_finds_a_lock_that_a_killed_git_left(shop: Shop, lock: str) -> None:
+def test_doctor_reports_a_lock_left_by_a_killed_git(shop: Shop, lock: str) -> None:
     (shop.repo.git_dir / lock).touch()
     code, out, _ = shop.muniment("doctor", "--repo", str(shop.repo.path))
     assert code == 1
     assert f"rm {shop.repo.git_dir / lock}" in out
 
 
-class Served:
-    """An account with a service in the usual place, that does not run."""
+class StoppedService:
+    """Account with an installed service that is not running."""
 
     def __init__(self, home: Path) -> None:
-        from muniment.server.running.folder import make_folder
+        from muniment.server.running.installation_folder import make_installation_folder
 
         self.home = home
         self.folder = home / ".local" / "share" / "muniment"
-        make_folder(self.folder)
+        make_installation_folder(self.folder)
         (self.folder / "service.json").write_text('{"port": 1}\n')
 
     def doctor(self, where: Path, *more: str, start: str = "") -> str:
@@ -230,8 +230,8 @@ class Served:
 import sys
 {start}
 from muniment.__main__ import main
-from muniment.cli import serving
-serving.default_home = lambda: {str(self.folder)!r}  # root has another, which is not ours to write to
+from muniment.cli import service_setup
+service_setup.default_home = lambda: {str(self.folder)!r}  # root has another, which is not ours to write to
 sys.exit(main())
 """
         command = [sys.executable, "-c", script, "doctor", *more]
@@ -240,10 +240,8 @@ sys.exit(main())
         return done.stdout + done.stderr
 
 
-def test_doctor_looks_at_the_service_in_the_usual_place_unless_it_is_in_a_repository(
-    shop: Shop, tmp_path: Path
-) -> None:
-    served = Served(tmp_path)
+def test_doctor_examines_the_installed_service_unless_run_in_a_repository(shop: Shop, tmp_path: Path) -> None:
+    served = StoppedService(tmp_path)
     assert "database: it does not answer" in served.doctor(tmp_path)
     for told in (served.doctor(tmp_path, "--repo", str(shop.repo.path)), served.doctor(shop.repo.path)):
         assert "the service in" not in told
@@ -253,7 +251,7 @@ def test_doctor_looks_at_the_service_in_the_usual_place_unless_it_is_in_a_reposi
 
 
 def test_doctor_says_that_the_service_is_not_installed(tmp_path: Path) -> None:
-    served = Served(tmp_path)
+    served = StoppedService(tmp_path)
     without = """
 from importlib.machinery import PathFinder
 class Without(PathFinder):
@@ -268,7 +266,7 @@ sys.meta_path[:] = [Without if finder is PathFinder else finder for finder in sy
     assert "pip install 'muniment[service]'" in told
 
 
-def test_explain_names_each_blank_and_no_inner_name(shop: Shop) -> None:
+def test_explain_names_placeholders_and_no_internal_names(shop: Shop) -> None:
     code, out, _ = shop.muniment("explain", "review.two-reviewers", "--repo", str(shop.repo.path))
     assert code == 0
     assert "<count> of <needed> required approvals" in out
@@ -281,7 +279,7 @@ def test_explain_names_each_blank_and_no_inner_name(shop: Shop) -> None:
     "arguments",
     [["policy", "check", "/nowhere/at/all", "--format", "json"], ["policy", "check", "--format=json", "--nonsense"]],
 )
-def test_a_program_that_asked_for_json_gets_an_error_as_json(shop: Shop, arguments: list[str]) -> None:
+def test_errors_are_json_if_json_was_requested(shop: Shop, arguments: list[str]) -> None:
     code, out, err = shop.muniment(*arguments)
     told = json.loads(out)["error"]
     assert (code, told["exit_code"]) == (2, 2)
@@ -289,8 +287,8 @@ def test_a_program_that_asked_for_json_gets_an_error_as_json(shop: Shop, argumen
     assert err, "people read it too"
 
 
-def test_standard_input_is_a_file_once_and_not_when_it_is_empty() -> None:
-    text = pack_text("sec@example.test", "shop")
+def test_standard_input_is_read_as_one_file_and_not_if_empty() -> None:
+    text = format_built_in_policy("sec@example.test", "shop")
     assert program("policy", "diff", "-", "built-in", given=text).returncode in (0, 1)
     for arguments, given in ((("policy", "diff", "-", "-"), text), (("policy", "check", "-"), "")):
         done = program(*arguments, given=given)
@@ -298,7 +296,7 @@ def test_standard_input_is_a_file_once_and_not_when_it_is_empty() -> None:
         assert "standard input is empty, or was read already" in done.stderr
 
 
-def test_a_report_of_tests_is_read_from_standard_input(shop: Shop) -> None:
+def test_test_report_is_read_from_standard_input(shop: Shop) -> None:
     done = program("tests", "submit", "--pipeline", "tests", "--junit", "-", given="<nonsense", cwd=shop.repo.path)
     assert done.returncode == 2
     assert "cannot be read (No such file" not in done.stderr
@@ -306,14 +304,14 @@ def test_a_report_of_tests_is_read_from_standard_input(shop: Shop) -> None:
 
 
 def test_a_policy_is_read_from_standard_input() -> None:
-    text = pack_text("sec@example.test", "shop")
+    text = format_built_in_policy("sec@example.test", "shop")
     for given, code in ((text, 0), (text.replace("control =", "contrl ="), 2)):
         done = program("policy", "check", "-", given=given)
         assert done.returncode == code, done.stderr
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["-V"]])
-def test_the_version_is_told_by_both_options(arguments: list[str]) -> None:
+def test_both_options_print_the_version(arguments: list[str]) -> None:
     assert program(*arguments).stdout.startswith("muniment ")
 
 
@@ -334,7 +332,7 @@ def test_a_mistyped_command_is_suggested(shop: Shop) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
 @pytest.mark.parametrize("arguments", [["--version"], ["check", "--help"], ["policy", "show"]])
-def test_output_that_cannot_be_written_is_our_failure_and_no_denial(arguments: list[str]) -> None:
+def test_failed_output_is_an_error_and_not_a_denial(arguments: list[str]) -> None:
     with Path("/dev/full").open("wb") as full:
         done = program(*arguments, output=full)
     assert done.returncode == 3
@@ -344,7 +342,7 @@ def test_output_that_cannot_be_written_is_our_failure_and_no_denial(arguments: l
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["check", "--help"], ["policy", "show"], ["chek"]])
-def test_a_reader_that_left_is_neither_a_denial_nor_a_failure(arguments: list[str]) -> None:
+def test_closed_pipe_is_neither_a_denial_nor_an_error(arguments: list[str]) -> None:
     read, write = os.pipe()
     os.close(read)
     done = program(*arguments, output=write)
@@ -358,7 +356,7 @@ def test_a_reader_that_left_is_neither_a_denial_nor_a_failure(arguments: list[st
 @pytest.mark.parametrize(
     ("arguments", "code"), [(["chek"], 2), (["policy", "check", "/nowhere", "--format", "json"], 2), (["--version"], 3)]
 )
-def test_an_error_that_cannot_be_told_keeps_its_exit_code(arguments: list[str], code: int) -> None:
+def test_error_that_cannot_be_printed_keeps_its_exit_code(arguments: list[str], code: int) -> None:
     command = [sys.executable, "-m", "muniment", *arguments]
     with Path("/dev/full").open("wb") as full:
         assert subprocess.run(command, check=False, stdout=full, stderr=full).returncode == code
@@ -377,9 +375,7 @@ def test_closed_standard_streams_change_no_exit_code(arguments: list[str], code:
     ("asked", "code", "said"),
     [("bash_source", 0, "_muniment_completion"), ("bash_complete", 0, "check"), ("nonsense", 2, "bash_source")],
 )
-def test_a_shell_is_given_completions_and_exit_code_0(
-    monkeypatch: pytest.MonkeyPatch, asked: str, code: int, said: str
-) -> None:
+def test_shell_completions_exit_0(monkeypatch: pytest.MonkeyPatch, asked: str, code: int, said: str) -> None:
     monkeypatch.setenv("_MUNIMENT_COMPLETE", asked)
     monkeypatch.setenv("COMP_WORDS", "muniment che")
     monkeypatch.setenv("COMP_CWORD", "1")
@@ -389,18 +385,18 @@ def test_a_shell_is_given_completions_and_exit_code_0(
 
 
 @pytest.mark.parametrize(("failure", "code"), [(RuntimeError("secret"), 3), (KeyboardInterrupt(), 130)])
-def test_a_defect_and_an_interruption_are_told_as_json_too(
+def test_defects_and_interruptions_are_reported_as_json_too(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, failure: BaseException, code: int
 ) -> None:
     def broken(*_: object) -> None:
         raise failure
 
-    monkeypatch.setattr(rulebook, "from_file", broken)
+    monkeypatch.setattr(policy_files, "load_policy_file", broken)
     ended, out, _ = shop.muniment("policy", "check", "x", "--format", "json")
     assert (ended, json.loads(out)["error"]["exit_code"]) == (code, code)
 
 
-def test_on_windows_one_sentence_says_what_is_supported(
+def test_one_sentence_on_windows_names_supported_systems(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from muniment import __main__
@@ -430,7 +426,7 @@ def test_after_init_a_check_without_home_says_how_to_name_it(shop: Shop, monkeyp
         assert shop.muniment(*command, "--home", ".muniment")[0] == 0 or command[0] == "check"
 
 
-def test_a_remedy_names_the_home_that_the_command_named(shop: Shop, tmp_path: Path) -> None:
+def test_remedy_names_the_home_of_the_command(shop: Shop, tmp_path: Path) -> None:
     home = str(tmp_path / "a home")
     assert shop.muniment("init", "--home", home, "--repository", "shop")[0] == 0
     code, _, err = shop.muniment("ledger", "show", "7", "--home", home)
@@ -438,7 +434,7 @@ def test_a_remedy_names_the_home_that_the_command_named(shop: Shop, tmp_path: Pa
     assert f"muniment ledger show --home '{home}'" in err
 
 
-def test_a_home_that_is_named_as_a_copy_is_told_as_one(shop: Shop, tmp_path: Path) -> None:
+def test_ledger_verify_of_a_home_is_wrong_usage_and_names_the_command(shop: Shop, tmp_path: Path) -> None:
     home = str(tmp_path / "home")
     assert shop.muniment("init", "--home", home, "--repository", "shop")[0] == 0
     code, _, err = shop.muniment("ledger", "verify", home)
@@ -449,6 +445,6 @@ def test_a_home_that_is_named_as_a_copy_is_told_as_one(shop: Shop, tmp_path: Pat
 def program(
     *arguments: str, given: str = "", output: Any = subprocess.PIPE, cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """The program in a process of its own."""
+    """Run the program in a process of its own."""
     command = [sys.executable, "-m", "muniment", *arguments]
     return subprocess.run(command, input=given, text=True, check=False, stdout=output, stderr=subprocess.PIPE, cwd=cwd)

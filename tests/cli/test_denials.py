@@ -1,4 +1,4 @@
-"""What the server shows after a denial works word for word, on laptops that have git, the program and a key alone."""
+"""Commands shown after a denial work word for word, on laptops with only git, the program and a key."""
 
 import re
 from collections.abc import Callable
@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from muniment.policy.pack import pack_text
+from muniment.policy.built_in_policy import format_built_in_policy
 from tests.support.gated import Gated
 from tests.support.laptops import Laptop, Ran
 
-POLICY = pack_text("sec@example.test", "shop").replace("# [tags]\n# protected", "[tags]\nprotected")
+POLICY = format_built_in_policy("sec@example.test", "shop").replace("# [tags]\n# protected", "[tags]\nprotected")
 DENIED = 1
 
 
-def without_kept_history(policy: str) -> str:
-    """A policy whose protected refs may be deleted and rewound, with approvals."""
+def policy_without_history_clause(policy: str) -> str:
+    """Policy whose protected refs may be deleted and rewound, with approvals."""
     kept = re.search(r'\[\[clause\]\]\nid = "history\.protected".*?(?=\n\[\[|\Z)', policy, re.DOTALL)
     assert kept is not None
     return policy.replace(kept[0], "")
@@ -42,14 +42,14 @@ def laptop(gated: Gated, tmp_path: Path) -> Open:
 
 
 def denied(laptop: Laptop, push: str) -> Ran:
-    """A push that the server denies, and nothing of it gets in."""
+    """Push, and assert that the server denies the push as a whole; the result."""
     ran = laptop.run(push)
     assert ran.code == DENIED, ran.text
     assert "muniment: denied" in ran.said
     return ran
 
 
-def test_the_commands_of_a_denial_lead_to_the_merge(laptop: Open, gated: Gated) -> None:
+def test_commands_of_a_denial_lead_to_the_merge(laptop: Open, gated: Gated) -> None:
     ada = laptop("ada")
     head = ada.commit({"lib.py": "x = 2\n"})
     push = "git push origin topic:main"
@@ -61,7 +61,7 @@ def test_the_commands_of_a_denial_lead_to_the_merge(laptop: Open, gated: Gated) 
     assert gated.tip() == head
 
 
-def test_a_head_that_the_server_has_is_fetched_from_its_branch(laptop: Open, gated: Gated) -> None:
+def test_head_known_to_the_server_is_fetched_from_its_branch(laptop: Open, gated: Gated) -> None:
     ada = laptop("ada")
     head = ada.commit({"lib.py": "x = 2\n"})
     ada.follow("git push origin topic")
@@ -73,7 +73,7 @@ def test_a_head_that_the_server_has_is_fetched_from_its_branch(laptop: Open, gat
     assert gated.tip() == head
 
 
-def test_a_person_whom_several_clauses_ask_is_asked_once(laptop: Open, gated: Gated) -> None:
+def test_person_required_by_several_clauses_is_asked_once(laptop: Open, gated: Gated) -> None:
     ada = laptop("ada")
     head = ada.commit({"auth/login.py": "y = 1\n" * 500, ".github/workflows/ci.yml": "on: push\n"})
     ada.follow("git push origin topic")
@@ -89,7 +89,7 @@ def test_a_person_whom_several_clauses_ask_is_asked_once(laptop: Open, gated: Ga
     assert gated.tip() == head
 
 
-def test_answers_of_several_statements_add_up(laptop: Open, gated: Gated) -> None:
+def test_answers_of_several_statements_are_combined(laptop: Open, gated: Gated) -> None:
     ada = laptop("ada")
     head = ada.commit({".github/workflows/ci.yml": "on: push\n"})
     ada.follow("git push origin topic")
@@ -105,7 +105,7 @@ def test_answers_of_several_statements_add_up(laptop: Open, gated: Gated) -> Non
     assert gated.tip() == head
 
 
-def test_an_answer_that_nobody_gives_is_not_recorded(laptop: Open) -> None:
+def test_unknown_answer_is_not_recorded(laptop: Open) -> None:
     ada = laptop("ada")
     ada.commit({".github/workflows/ci.yml": "on: push\n"})
     ada.follow("git push origin topic")
@@ -118,7 +118,7 @@ def test_an_answer_that_nobody_gives_is_not_recorded(laptop: Open) -> None:
     assert sue.run("git for-each-ref refs/muniment/approvals").text == ""
 
 
-def test_a_new_protected_branch_is_approved_by_what_is_shown(laptop: Open, gated: Gated) -> None:
+def test_new_protected_branch_is_approved_by_the_shown_commands(laptop: Open, gated: Gated) -> None:
     ada = laptop("ada")
     head = ada.commit({"lib.py": "x = 2\n"})
     ada.follow("git push origin topic")
@@ -130,7 +130,7 @@ def test_a_new_protected_branch_is_approved_by_what_is_shown(laptop: Open, gated
 
 
 @pytest.mark.parametrize("tag", ["git tag v1", "git tag -a -m one v1"])
-def test_a_protected_tag_is_approved_by_what_is_shown(laptop: Open, gated: Gated, tag: str) -> None:
+def test_protected_tag_is_approved_by_the_shown_commands(laptop: Open, gated: Gated, tag: str) -> None:
     ada = laptop("ada")
     ada.commit({"lib.py": "x = 2\n"})
     ada.follow(tag)
@@ -151,8 +151,8 @@ def test_a_protected_tag_is_approved_by_what_is_shown(laptop: Open, gated: Gated
         "git push -f origin v1~1:main",
     ],
 )
-def test_a_deletion_and_a_rewind_are_approved_by_what_is_shown(laptop: Open, gated: Gated, push: str) -> None:
-    (gated.home / "policy.toml").write_text(without_kept_history(POLICY))
+def test_deletion_and_rewind_are_approved_by_the_shown_commands(laptop: Open, gated: Gated, push: str) -> None:
+    (gated.home / "policy.toml").write_text(policy_without_history_clause(POLICY))
     carol, bob = laptop("carol"), laptop("bob")
     bob.follow("git tag v1")  # an older one than the server's
     ada = laptop("ada")
@@ -170,7 +170,7 @@ def test_a_deletion_and_a_rewind_are_approved_by_what_is_shown(laptop: Open, gat
 
 
 @pytest.mark.parametrize("push", ["git push origin :refs/heads/release/1", "git push -f origin v1~1:main"])
-def test_nobody_is_asked_to_approve_what_the_policy_forbids(laptop: Open, gated: Gated, push: str) -> None:
+def test_no_approval_is_requested_for_a_forbidden_push(laptop: Open, gated: Gated, push: str) -> None:
     ada = laptop("ada")
     ada.commit({"lib.py": "x = 2\n"})
     ada.follow("git tag v1", "git push origin topic")
@@ -184,7 +184,7 @@ def test_nobody_is_asked_to_approve_what_the_policy_forbids(laptop: Open, gated:
     assert "Next:" in refused.said
 
 
-def test_an_unknown_address_is_attested_by_what_is_shown(laptop: Open, gated: Gated) -> None:
+def test_unknown_address_is_attested_by_the_shown_commands(laptop: Open, gated: Gated) -> None:
     ada = laptop("ada")
     head = ada.commit({"lib.py": "x = 2\n"}, email="ada@old.test")
     ada.follow("git push origin topic")
@@ -200,7 +200,7 @@ def test_an_unknown_address_is_attested_by_what_is_shown(laptop: Open, gated: Ga
     assert gated.tip() == head
 
 
-def test_ones_own_wrong_address_is_corrected_by_what_is_shown(laptop: Open, gated: Gated) -> None:
+def test_own_wrong_address_is_corrected_by_the_shown_commands(laptop: Open, gated: Gated) -> None:
     ada = laptop("ada")
     for number in (1, 2):
         ada.commit({"lib.py": f"x = {number + 1}\n"}, email="ada@old.test")
@@ -218,7 +218,7 @@ def test_ones_own_wrong_address_is_corrected_by_what_is_shown(laptop: Open, gate
     assert gated.tip() == ada.run("git rev-parse HEAD").text.strip()
 
 
-def test_the_address_of_a_forge_is_declared_as_a_machine_and_not_attested(laptop: Open, gated: Gated) -> None:
+def test_forge_address_is_declared_as_a_machine_and_not_attested(laptop: Open, gated: Gated) -> None:
     ada = laptop("ada")
     ada.commit({"lib.py": "x = 2\n"})
     ada.follow("GIT_COMMITTER_EMAIL=noreply@github.com git commit -q --amend --no-edit")
@@ -235,7 +235,7 @@ def test_the_address_of_a_forge_is_declared_as_a_machine_and_not_attested(laptop
     assert gated.tip() == head
 
 
-def test_a_reviewer_who_asked_for_changes_withdraws_by_what_is_shown(laptop: Open, gated: Gated) -> None:
+def test_requested_changes_are_withdrawn_by_the_shown_commands(laptop: Open, gated: Gated) -> None:
     ada = laptop("ada")
     head = ada.commit({"lib.py": "x = 2\n"})
     ada.follow("git push origin topic")
@@ -255,7 +255,7 @@ def test_a_reviewer_who_asked_for_changes_withdraws_by_what_is_shown(laptop: Ope
 
 
 class TestStatementsThatCanNeverCount:
-    """They are refused when they are pushed, and what is then shown works."""
+    """Statements that can never count are refused when they are pushed, and the shown commands work."""
 
     @pytest.fixture
     def approve(self, laptop: Open) -> str:
@@ -274,7 +274,7 @@ class TestStatementsThatCanNeverCount:
         assert why in ran.said
         return ran
 
-    def test_for_another_repository(self, laptop: Open, gated: Gated, approve: str) -> None:
+    def test_refuses_statement_for_another_repository(self, laptop: Open, gated: Gated, approve: str) -> None:
         bob = laptop("bob")
         other = approve.replace("--repository shop", "--repository 'sh op'")
         assert bob.run(other).code == 2
@@ -282,38 +282,38 @@ class TestStatementsThatCanNeverCount:
         made = bob.follow(*ran.commands("muniment approve"))
         bob.follow(*made.commands("git push"))
 
-    def test_for_a_branch_that_is_not_protected(self, laptop: Open, approve: str) -> None:
+    def test_refuses_statement_for_an_unprotected_branch(self, laptop: Open, approve: str) -> None:
         ran = self.refused(laptop("bob"), approve.replace("heads/main", "heads/free"), "is not protected here")
         assert "Protected here: main" in ran.said
 
-    def test_by_a_key_that_is_nobodys(self, laptop: Open, approve: str) -> None:
+    def test_refuses_statement_by_an_unknown_key(self, laptop: Open, approve: str) -> None:
         bob = laptop("bob")
         bob.follow("ssh-keygen -q -t ed25519 -N '' -f stranger")
         ran = self.refused(bob, f"{approve} --key stranger", "is not known: SHA256:")
         shown = bob.run("ssh-keygen -l -f stranger").text.split()[1]
         assert shown in ran.text.replace("\n", "")
 
-    def test_by_somebody_who_may_not_write(self, laptop: Open, gated: Gated, approve: str) -> None:
+    def test_refuses_statement_by_a_person_without_write_access(self, laptop: Open, gated: Gated, approve: str) -> None:
         people = gated.home / "people.toml"
         people.write_text(people.read_text().replace('write_access = ["*"]', 'write_access = ["else"]'))
         self.refused(laptop("bob"), approve, "bob may not write to shop")
 
-    def test_an_attestation_without_the_role(self, laptop: Open, approve: str) -> None:
+    def test_refuses_attestation_without_the_security_role(self, laptop: Open, approve: str) -> None:
         ran = self.refused(laptop("bob"), f"{approve} --attest pushers=ada", "does not have the security role")
         assert "sue" in ran.said
 
-    def test_an_attestation_of_nobody(self, laptop: Open, approve: str) -> None:
+    def test_refuses_attestation_of_an_unknown_person(self, laptop: Open, approve: str) -> None:
         self.refused(laptop("sue"), f"{approve} --attest pushers=zoe", "attests zoe, which is no person's id")
 
 
-def test_the_approval_of_ones_own_change_says_that_it_does_not_count(laptop: Open) -> None:
+def test_own_approval_is_reported_as_not_counting(laptop: Open) -> None:
     ada = laptop("ada")
     head = ada.commit({"lib.py": "x = 2\n"})
     made = ada.follow(f"muniment approve {head} --repository shop --onto refs/heads/main")
     assert "your approval does not count" in made.said
 
 
-def test_what_a_later_approval_replaced_is_not_told_of_who_counts(laptop: Open) -> None:
+def test_approval_replaced_by_a_later_one_is_not_reported(laptop: Open) -> None:
     ada = laptop("ada")
     ada.commit({"lib.py": "x = 2\n"})
     ada.follow("git push origin topic")
@@ -327,7 +327,7 @@ def test_what_a_later_approval_replaced_is_not_told_of_who_counts(laptop: Open) 
     assert "does not count" not in pushed.said
 
 
-def test_a_security_reviewer_who_left_a_question_out_is_named(laptop: Open) -> None:
+def test_security_reviewer_with_missing_answers_is_named(laptop: Open) -> None:
     ada = laptop("ada")
     ada.commit({"big.py": "y = 1\n" * 500})
     ada.follow("git push origin topic")

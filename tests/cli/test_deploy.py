@@ -1,4 +1,4 @@
-"""muniment deploy: nothing runs without permission, what fails is undone, and what state was left is always told."""
+"""muniment deploy: starts only with permission, undoes failed deployments, and always reports the resulting state."""
 
 import http.server
 import json
@@ -14,9 +14,9 @@ import pytest
 
 from muniment.errors import RunCode
 from muniment.facts import moments
-from muniment.ledger import keys
-from muniment.pipelines import vsa
-from muniment.vault.opening import open_role
+from muniment.ledger import ledger_keys
+from muniment.pipelines import verification_summaries
+from muniment.vault.role_access import open_role
 from tests.support import vaults
 from tests.support.running import clean, until
 from tests.support.vaults import COMMIT, Key
@@ -24,12 +24,12 @@ from tests.support.vaults import COMMIT, Key
 VALUE = "-".join(["what", "only", "the", "pipeline", "reads"])
 ARTIFACT = "sha256:" + "a" * 64
 RUNNER = Key()
-PRIVATE, PUBLIC = keys.generate("muniment.example.test")
+PRIVATE, PUBLIC = ledger_keys.generate_key("muniment.example.test")
 REASON = {"clause": "review.two-reviewers", "message": "one person is missing", "remedy": "Ask Bob."}
 
 
-class Service:
-    """What stands for Muniment's service: answers as it is told, and remembers what it was asked."""
+class FakeService:
+    """Fake of Muniment's service with preset answers, which records requests."""
 
     def __init__(self) -> None:
         self.states = ["pending", "allowed"]
@@ -68,34 +68,38 @@ class Service:
                 self.wfile.write(json.dumps(body).encode())
 
             def log_message(self, *_: object) -> None:
-                """Nothing."""
+                """Discard log messages."""
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
 
     def standing(self, state: str) -> dict[str, Any]:
-        now = moments.text(moments.parse("2026-11-24T09:00:00.000000Z"))
-        permission = vsa.Permission(ARTIFACT, "shop", "plain", "sha256:" + "b" * 64, (), "muniment.example.test", now)
+        now = moments.format_moment(moments.parse_moment("2026-11-24T09:00:00.000000Z"))
+        permission = verification_summaries.VerifiedPermission(
+            ARTIFACT, "shop", "plain", "sha256:" + "b" * 64, (), "muniment.example.test", now
+        )
         return {
             "id": 7,
             "state": state,
             "reasons": [REASON] if state == "denied" else [],
-            "vsa": json.loads(vsa.make(permission, PRIVATE)) if state == "allowed" else None,
+            "vsa": json.loads(verification_summaries.sign_permission(permission, PRIVATE))
+            if state == "allowed"
+            else None,
             "until": now,
         }
 
     @property
-    def outcomes(self) -> list[Any]:
+    def reported_outcomes(self) -> list[Any]:
         return [body for _, path, body in self.asked if path.endswith("/outcome")]
 
 
 class Pipeline(NamedTuple):
-    """A plain runner with a vault, a service and a folder to work in."""
+    """Plain runner with a vault, a service and a working folder."""
 
     environment: dict[str, str]
     folder: Path
-    service: Service
+    service: FakeService
 
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "muniment", "deploy", "--env", "plain", *arguments]
@@ -121,7 +125,7 @@ def secrets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
     with vaults.running(folder / "home") as vault:
         runner = vaults.by_runner(RUNNER)
         vault.make((), (runner,))
-        vault.web.patch("shop", "plain", {"TOKEN": VALUE})
+        vault.web.patch_secrets("shop", "plain", {"TOKEN": VALUE})
         open_role(vault.worker, runner, COMMIT)
         yield {
             **clean(),
@@ -134,13 +138,13 @@ def secrets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
 
 @pytest.fixture
 def pipeline(secrets: dict[str, str], tmp_path: Path) -> Iterator[Pipeline]:
-    service = Service()
+    service = FakeService()
     yield Pipeline({**secrets, "MUNIMENT_URL": service.url}, tmp_path, service)
     service.server.shutdown()
     service.server.server_close()
 
 
-def test_what_is_allowed_is_deployed_and_reported(pipeline: Pipeline) -> None:
+def test_allowed_deployment_is_executed_and_reported(pipeline: Pipeline) -> None:
     (pipeline.folder / "provenance.json").write_text(json.dumps({"dsseEnvelope": {"payload": "x"}}))
     options = ("--file", "TOKEN", "--vsa", "permission.json", "--provenance", "provenance.json")
     done = pipeline.deploy(*options, "--", "sh", "-c", "cat $TOKEN_FILE; cp $TOKEN_FILE got; env")
@@ -157,8 +161,8 @@ def test_what_is_allowed_is_deployed_and_reported(pipeline: Pipeline) -> None:
         "provenance": [{"dsseEnvelope": {"payload": "x"}}],
         "wait": 0,
     }
-    assert pipeline.service.outcomes == [{"state": "succeeded", "exit_code": 0}]
-    permission = vsa.verify(
+    assert pipeline.service.reported_outcomes == [{"state": "succeeded", "exit_code": 0}]
+    permission = verification_summaries.verify_permission(
         (pipeline.folder / "permission.json").read_bytes(),
         ARTIFACT,
         "plain",
@@ -170,19 +174,19 @@ def test_what_is_allowed_is_deployed_and_reported(pipeline: Pipeline) -> None:
 
 
 @pytest.mark.parametrize("state", ["denied", "revoked", "anything else"])
-def test_what_is_not_allowed_is_not_started(pipeline: Pipeline, state: str) -> None:
+def test_denied_deployment_is_not_started(pipeline: Pipeline, state: str) -> None:
     pipeline.service.states = ["pending", "pending", state]
     done = pipeline.deploy("--", "touch", "started")
     assert done.returncode == 1
     assert not (pipeline.folder / "started").exists()
     assert f"deployment 7 is {state}" in done.stderr
-    assert pipeline.service.outcomes == []
+    assert pipeline.service.reported_outcomes == []
     if state == "denied":
         assert "review.two-reviewers: one person is missing" in done.stderr
         assert "Next: Ask Bob." in done.stderr
 
 
-def test_a_permission_that_nobody_signed_is_none(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unsigned_permission_is_refused(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     unsigned = {"id": 7, "state": "allowed", "reasons": [], "vsa": None, "until": None}
     monkeypatch.setattr(pipeline.service, "standing", lambda _: unsigned)
     assert pipeline.deploy("--", "touch", "started").returncode == 1
@@ -190,7 +194,7 @@ def test_a_permission_that_nobody_signed_is_none(pipeline: Pipeline, monkeypatch
 
 
 @pytest.mark.parametrize("lost", ["deployments", "7"])
-def test_without_the_service_nothing_is_started(pipeline: Pipeline, lost: str) -> None:
+def test_unreachable_service_starts_nothing(pipeline: Pipeline, lost: str) -> None:
     pipeline.service.fails = {lost}
     done = pipeline.deploy("--", "touch", "started")
     assert done.returncode == RunCode.SERVICE_UNREACHABLE
@@ -199,12 +203,12 @@ def test_without_the_service_nothing_is_started(pipeline: Pipeline, lost: str) -
 
 
 @pytest.mark.parametrize("url", ["", "http://muniment.example.test", "http://127.0.0.1:9", "nonsense"])
-def test_without_its_address_nothing_is_started(pipeline: Pipeline, url: str) -> None:
+def test_missing_service_address_starts_nothing(pipeline: Pipeline, url: str) -> None:
     assert pipeline.deploy("--", "touch", "started", MUNIMENT_URL=url).returncode == RunCode.SERVICE_UNREACHABLE
     assert not (pipeline.folder / "started").exists()
 
 
-def test_nobody_waits_for_ever(pipeline: Pipeline) -> None:
+def test_waiting_for_permission_ends_after_the_timeout(pipeline: Pipeline) -> None:
     pipeline.service.states = ["pending"]
     done = pipeline.deploy("--timeout", "1", "--", "touch", "started")
     assert done.returncode == RunCode.SERVICE_UNREACHABLE
@@ -213,7 +217,7 @@ def test_nobody_waits_for_ever(pipeline: Pipeline) -> None:
     assert pipeline.service.asked[-1][1] == "/api/deployments/7/withdrawal"
 
 
-def test_why_it_waits_is_told_once(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reason_for_waiting_is_printed_once(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     reason = {"clause": "", "message": "The vault is sealed.", "remedy": "It goes on by itself."}
     waits = {"id": 7, "state": "pending", "reasons": [reason], "vsa": None, "until": None}
     monkeypatch.setattr(pipeline.service, "standing", lambda _: waits)
@@ -223,11 +227,11 @@ def test_why_it_waits_is_told_once(pipeline: Pipeline, monkeypatch: pytest.Monke
     assert "See above what it waits for." in done.stderr
 
 
-def test_a_vault_that_gives_nothing_is_reported_as_a_failure(pipeline: Pipeline) -> None:
+def test_vault_without_secrets_is_reported_as_a_failure(pipeline: Pipeline) -> None:
     done = pipeline.deploy("--secret", "TOKEN", "--", "touch", "started", MUNIMENT_VAULT_URL="unix:/nowhere/vault")
     assert done.returncode == RunCode.UNREACHABLE
     assert not (pipeline.folder / "started").exists()
-    assert pipeline.service.outcomes == [{"state": "failed", "exit_code": RunCode.UNREACHABLE}]
+    assert pipeline.service.reported_outcomes == [{"state": "failed", "exit_code": RunCode.UNREACHABLE}]
 
 
 FAILING = [  # (command, what undoes it, exit code, state)
@@ -240,30 +244,30 @@ FAILING = [  # (command, what undoes it, exit code, state)
 
 
 @pytest.mark.parametrize(("command", "undo", "code", "state"), FAILING)
-def test_what_fails_is_undone_and_told(
+def test_failed_deployment_is_undone_and_reported(
     pipeline: Pipeline, command: str, undo: str | None, code: int, state: str
 ) -> None:
     done = pipeline.deploy("--file", "TOKEN", *(("--undo", undo) if undo else ()), "--", "sh", "-c", command)
     assert done.returncode == code
     told = code if code > 0 else 128 - code
-    assert pipeline.service.outcomes == [{"state": state, "exit_code": told}]
+    assert pipeline.service.reported_outcomes == [{"state": state, "exit_code": told}]
     assert (pipeline.folder / "undone").exists() is (undo is not None)
     assert "deployment 7: it " in done.stderr
 
 
-def test_a_deployment_that_names_no_secret_gets_none_and_asks_no_vault(pipeline: Pipeline) -> None:
+def test_deployment_without_secrets_does_not_use_the_vault(pipeline: Pipeline) -> None:
     done = pipeline.deploy("--", "sh", "-c", "env", MUNIMENT_VAULT_URL="unix:/nowhere/vault")
     assert done.returncode == 0, done.stderr
     assert "TOKEN" not in done.stdout
     assert VALUE not in done.stdout
 
 
-def test_a_variable_that_no_secret_may_set_asks_for_no_deployment(pipeline: Pipeline) -> None:
+def test_forbidden_variable_name_requests_no_deployment(pipeline: Pipeline) -> None:
     done = pipeline.deploy("--secret", "TOKEN=BASH_ENV", "--", "touch", "started")
     assert (done.returncode, pipeline.service.asked) == (RunCode.VARIABLE_REFUSED, [])
 
 
-def test_a_deployment_that_is_cancelled_is_undone_and_undoing_is_not_disturbed(pipeline: Pipeline) -> None:
+def test_cancelled_deployment_is_undone_and_the_undo_is_not_interrupted(pipeline: Pipeline) -> None:
     undo = "touch undoing; sleep 1; touch undone"
     options = ("--artifact", ARTIFACT, "--undo", undo)
     with subprocess.Popen(
@@ -277,10 +281,10 @@ def test_a_deployment_that_is_cancelled_is_undone_and_undoing_is_not_disturbed(p
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == -signal.SIGTERM
     assert (pipeline.folder / "undone").exists()
-    assert pipeline.service.outcomes == [{"state": "rolled-back", "exit_code": 128 + signal.SIGTERM}]
+    assert pipeline.service.reported_outcomes == [{"state": "rolled-back", "exit_code": 128 + signal.SIGTERM}]
 
 
-def test_an_outcome_that_does_not_get_through_is_kept_and_sent_later(pipeline: Pipeline) -> None:
+def test_undelivered_outcome_is_stored_and_sent_later(pipeline: Pipeline) -> None:
     pipeline.service.fails = {"outcome"}
     done = pipeline.deploy("--", "sh", "-c", "exit 6")
     assert done.returncode == 6
@@ -290,7 +294,7 @@ def test_an_outcome_that_does_not_get_through_is_kept_and_sent_later(pipeline: P
     pipeline.service.fails = set()
     sent = pipeline.deploy("--report", file.name)
     assert sent.returncode == 0, sent.stderr
-    assert pipeline.service.outcomes[-1] == {"state": "failed", "exit_code": 6}
+    assert pipeline.service.reported_outcomes[-1] == {"state": "failed", "exit_code": 6}
     assert not file.exists()
 
 
@@ -304,7 +308,7 @@ def test_an_outcome_that_does_not_get_through_is_kept_and_sent_later(pipeline: P
         (["--report", "nowhere"], "cannot be read as an outcome"),
     ],
 )
-def test_wrong_use_asks_nobody(pipeline: Pipeline, arguments: list[str], told: str) -> None:
+def test_wrong_usage_sends_no_request(pipeline: Pipeline, arguments: list[str], told: str) -> None:
     (pipeline.folder / "twice.json").write_text('{"payload":"x","payload":"y"}\n{}\n')
     done = subprocess.run(
         pipeline.command(*arguments),
@@ -318,18 +322,18 @@ def test_wrong_use_asks_nobody(pipeline: Pipeline, arguments: list[str], told: s
     assert told in done.stderr
 
 
-class TestOffline:
-    """muniment gate verify."""
+class TestOfflineVerification:
+    """Offline verification by `muniment gate verify`."""
 
     @pytest.fixture
     def verify(self, tmp_path: Path) -> Any:
-        now = moments.text(moments.parse(moments_now()))
-        permission = vsa.Permission(
+        now = moments.format_moment(moments.parse_moment(current_moments()))
+        permission = verification_summaries.VerifiedPermission(
             ARTIFACT, "shop", "production", "sha256:" + "b" * 64, (), "muniment.example.test", now
         )
-        (tmp_path / "vsa.json").write_bytes(vsa.make(permission, PRIVATE))
+        (tmp_path / "vsa.json").write_bytes(verification_summaries.sign_permission(permission, PRIVATE))
         (tmp_path / "key").write_text(PUBLIC + "\n")
-        (tmp_path / "other").write_text(keys.generate("other.example.test")[1])
+        (tmp_path / "other").write_text(ledger_keys.generate_key("other.example.test")[1])
 
         def run(**changed: str) -> tuple[int, str]:
             given = {"vsa": "vsa.json", "artifact": ARTIFACT, "env": "production", "key": "key", **changed}
@@ -346,7 +350,7 @@ class TestOffline:
 
         return run
 
-    def test_what_is_permitted_passes(self, verify: Any) -> None:
+    def test_permitted_deployment_is_verified(self, verify: Any) -> None:
         code, told = verify(product="shop", max_age="1h")
         assert code == 0, told
         assert told.startswith("allowed")
@@ -365,13 +369,15 @@ class TestOffline:
             ({"vsa": "nowhere"}, 2, "cannot be read"),
         ],
     )
-    def test_anything_else_does_not(self, verify: Any, changed: dict[str, str], code: int, told: str) -> None:
+    def test_other_artifact_target_key_or_invalid_input_is_refused(
+        self, verify: Any, changed: dict[str, str], code: int, told: str
+    ) -> None:
         found = verify(**changed)
         assert found[0] == code
         assert told in found[1]
 
 
-def moments_now() -> str:
-    from muniment.cli import scene
+def current_moments() -> str:
+    from muniment.cli import context
 
-    return scene.now()
+    return context.current_moment()

@@ -1,4 +1,4 @@
-"""muniment environments: what a file says and the service lacks is planned, asked about, and requested."""
+"""muniment environments: parts of a file that the service lacks are planned, confirmed and requested."""
 
 import stat
 from pathlib import Path
@@ -14,14 +14,16 @@ from muniment.errors import UsageError
 TEMPLATE = (DOCS / "templates" / "environments.toml").read_text(encoding="utf-8")
 
 
-class Service:
-    """The part of the API that is asked, with what it has."""
+class FakeService:
+    """Part of the API that the command uses, with its stored environments."""
 
     def __init__(self) -> None:
         self.items: list[dict[str, Any]] = []
         self.sent: list[tuple[str, dict[str, Any]]] = []
 
-    def ask(self, url: str | None, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    def answer_request(
+        self, url: str | None, method: str, path: str, body: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
         if method == "GET":
             return {"items": self.items, "next": None}
         self.sent.append((path, body or {}))
@@ -29,9 +31,9 @@ class Service:
 
 
 @pytest.fixture
-def service(monkeypatch: pytest.MonkeyPatch) -> Service:
-    made = Service()
-    monkeypatch.setattr(environments, "ask_service", made.ask)
+def service(monkeypatch: pytest.MonkeyPatch) -> FakeService:
+    made = FakeService()
+    monkeypatch.setattr(environments, "ask_service", made.answer_request)
     return made
 
 
@@ -46,7 +48,7 @@ def run(*arguments: str, answer: str = "") -> Result:
     return CliRunner().invoke(environments.command, [*arguments], input=answer, standalone_mode=False)
 
 
-def test_a_plan_names_each_step_and_changes_nothing(service: Service, file: Path) -> None:
+def test_plan_names_each_step_and_changes_nothing(service: FakeService, file: Path) -> None:
     done = run("plan", str(file))
     assert done.return_value == 1
     assert [line.split()[0] for line in done.output.splitlines()] == ["add", "trust", "trust", "add", "trust"]
@@ -54,7 +56,7 @@ def test_a_plan_names_each_step_and_changes_nothing(service: Service, file: Path
     assert (service.sent, list(file.parent.glob("*.key"))) == ([], [])
 
 
-def test_it_is_applied_after_a_question_and_the_key_stays_here(service: Service, file: Path) -> None:
+def test_plan_is_applied_after_confirmation_and_the_private_key_stays_local(service: FakeService, file: Path) -> None:
     assert run("apply", str(file), answer="n\n").exit_code != 0
     assert service.sent == []
     done = run("apply", str(file), answer="y\n")
@@ -75,13 +77,13 @@ def test_it_is_applied_after_a_question_and_the_key_stays_here(service: Service,
     assert "muniment vault apply" in done.output
 
 
-def test_a_key_that_is_there_is_used_again(service: Service, file: Path) -> None:
+def test_existing_key_is_reused(service: FakeService, file: Path) -> None:
     run("apply", str(file), "--yes")
     run("apply", str(file), "--yes")
     assert service.sent[1][1]["public_key"] == service.sent[6][1]["public_key"]
 
 
-def test_what_the_service_has_is_left_and_what_differs_is_refused(service: Service, file: Path) -> None:
+def test_existing_environments_are_kept_and_differing_ones_are_refused(service: FakeService, file: Path) -> None:
     there = {
         "kind": "runner",
         "purpose": "run",
@@ -120,13 +122,13 @@ def test_what_the_service_has_is_left_and_what_differs_is_refused(service: Servi
         'product = "shop"\n[[environment]]\nname = "a"\n[[environment.pipeline]]\nname = "p"\nkind = "jenkins"',
     ],
 )
-def test_a_file_that_is_not_understood_is_refused_before_anything_is_asked(service: Service, text: str) -> None:
+def test_invalid_file_is_refused_before_any_request(service: FakeService, text: str) -> None:
     done = run("plan", "-", answer=text)
     assert isinstance(done.exception, UsageError)
     assert "environments.toml" in done.exception.remedy
 
 
-def test_a_file_that_is_no_key_of_a_runner_is_not_sent(service: Service, file: Path) -> None:
+def test_file_without_a_runner_key_is_not_sent(service: FakeService, file: Path) -> None:
     (file.parent / "tests.key").write_text("nonsense")
     assert isinstance(run("apply", str(file), "--yes").exception, UsageError)
     assert service.sent == []

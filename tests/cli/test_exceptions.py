@@ -1,4 +1,4 @@
-"""Exceptions: two people, one clause, one branch, 90 days at most; anything else is nothing."""
+"""Exceptions: two people, one clause, one branch, at most 90 days; any other exception is ignored."""
 
 import json
 from collections.abc import Callable
@@ -14,7 +14,7 @@ TWO = "review.two-reviewers"
 
 
 def exception(shop: Shop, *signers: str, **changed: str) -> dict[str, Any]:
-    """An exception file's content, signed with plain ssh-keygen."""
+    """Content of an exception file, signed with plain ssh-keygen."""
     terms = {
         "id": "hot",
         "clause": TWO,
@@ -30,16 +30,16 @@ def exception(shop: Shop, *signers: str, **changed: str) -> dict[str, Any]:
     return {"exception": terms, "signatures": signed}
 
 
-def judged(shop: Shop, content: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """A change without approvals, with the exception on main, in February 2026."""
+def evaluate_with_exception(shop: Shop, content: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Evaluation of a change without approvals, with the exception on main, in February 2026."""
     shop.repo.commit({".muniment/exceptions/hot.json": json.dumps(content)}, on="main")
     head = shop.repo.commit({"lib.py": "x = 2\n"}, on="topic", parents=["main"])
-    monkeypatch.setattr("muniment.cli.scene.now", lambda: "2026-02-01T00:00:00.000000Z")
+    monkeypatch.setattr("muniment.cli.context.current_moment", lambda: "2026-02-01T00:00:00.000000Z")
     return shop.check(head)
 
 
-def test_an_owner_and_the_security_role_give_leave(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = judged(shop, exception(shop, "ada", "sue"), monkeypatch)
+def test_owner_and_security_role_approve_an_exception(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = evaluate_with_exception(shop, exception(shop, "ada", "sue"), monkeypatch)
     assert told["decision"] == "allow"
     assert shop.said(told, TWO)["exception"] == "hot"
     assert shop.said(told, TWO)["status"] == "violated"
@@ -64,10 +64,10 @@ def test_an_owner_and_the_security_role_give_leave(shop: Shop, monkeypatch: pyte
         (("ada", "sue"), {"granted": "yesterday"}),
     ],
 )
-def test_anything_less_is_nothing(
+def test_exception_without_a_required_part_is_ignored(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, signers: tuple[str, ...], changed: dict[str, str]
 ) -> None:
-    assert judged(shop, exception(shop, *signers, **changed), monkeypatch)["decision"] == "deny"
+    assert evaluate_with_exception(shop, exception(shop, *signers, **changed), monkeypatch)["decision"] == "deny"
 
 
 @pytest.mark.parametrize(
@@ -80,23 +80,23 @@ def test_anything_less_is_nothing(
     ],
     ids=["longer", "other-signer", "same-signature-twice", "unknown-key"],
 )
-def test_an_altered_one_is_nothing(
+def test_altered_exception_is_ignored(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, alter: Callable[[dict[str, Any]], None]
 ) -> None:
     content = exception(shop, "ada", "sue")
     alter(content)
-    assert judged(shop, content, monkeypatch)["decision"] == "deny"
+    assert evaluate_with_exception(shop, content, monkeypatch)["decision"] == "deny"
 
 
-def test_one_that_the_change_brings_along_is_nothing(shop: Shop) -> None:
-    content = exception(shop, "ada", "sue", expires=moments.later("2026-01-01T00:00:00.000000Z", days=90))
+def test_exception_added_by_the_change_itself_is_ignored(shop: Shop) -> None:
+    content = exception(shop, "ada", "sue", expires=moments.add_time("2026-01-01T00:00:00.000000Z", days=90))
     head = shop.repo.commit(
         {"lib.py": "x = 2\n", ".muniment/exceptions/hot.json": json.dumps(content)}, on="topic", parents=["main"]
     )
     assert shop.check(head)["decision"] == "deny"
 
 
-def test_asking_signing_and_listing(shop: Shop) -> None:
+def test_requesting_signing_and_listing_an_exception(shop: Shop) -> None:
     where = ("--repo", str(shop.repo.path), "--onto", "main")
     ask = ("exception", "ask", "hot", "--clause", TWO, "--reason", "the shop is down", *where)
     assert shop.muniment(*ask, "--key", str(shop.keys["ada"]))[0] == 0

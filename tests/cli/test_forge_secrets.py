@@ -1,4 +1,4 @@
-"""The plan that brings a forge's secrets to the vault: what to set first, and what to delete by which command."""
+"""Plan that moves secrets of a forge to the vault: what to set first, and what to delete by which command."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -6,19 +6,19 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from muniment.cli import forges, secret
-from muniment.cli.forge_secrets import plan_move, read_names
+from muniment.cli import forge_access, secret
+from muniment.cli.forge_secrets import plan_move, read_secret_names
 from muniment.errors import ForgeCode, ForgeError
 from muniment.facts.maybe import Known, Maybe, Unknown
-from muniment.forges.connecting import Connection
+from muniment.forges.forge_connection import Connection
 from muniment.forges.shapes import Vendor
 
 UNREAD = Unknown("the permission Secrets: read lacks")
 
 
-def place(vendor: Vendor, secrets: Maybe[tuple[str, ...]] = UNREAD) -> Any:
+def secret_location(vendor: Vendor, secrets: Maybe[tuple[str, ...]] = UNREAD) -> Any:
     repository = SimpleNamespace(path="acme/shop")
-    reader = SimpleNamespace(settings=lambda _repository: SimpleNamespace(secrets=secrets))
+    reader = SimpleNamespace(read_job_settings=lambda _repository: SimpleNamespace(secrets=secrets))
     url = "https://forge.example.test"
     return SimpleNamespace(
         connection=Connection(vendor, url, "forge"),
@@ -27,8 +27,8 @@ def place(vendor: Vendor, secrets: Maybe[tuple[str, ...]] = UNREAD) -> Any:
     )
 
 
-def lines(vendor: Vendor, names: tuple[str, ...], in_vault: set[str]) -> list[str]:
-    return list(plan_move(place(vendor), names, in_vault, "--product shop --env staging"))
+def plan_lines(vendor: Vendor, names: tuple[str, ...], in_vault: set[str]) -> list[str]:
+    return list(plan_move(secret_location(vendor), names, in_vault, "--product shop --env staging"))
 
 
 @pytest.mark.parametrize(
@@ -40,37 +40,37 @@ def lines(vendor: Vendor, names: tuple[str, ...], in_vault: set[str]) -> list[st
         (Vendor.FORGEJO, "https://forge.example.test/api/v1/repos/acme/shop/actions/secrets/API_KEY"),
     ],
 )
-def test_what_is_in_the_vault_is_deleted_at_the_forge_by_its_own_command(vendor: Vendor, command: str) -> None:
-    (deleted, *rest) = lines(vendor, ("API_KEY",), {"API_KEY"})
+def test_secret_in_the_vault_is_deleted_at_the_forge_by_its_command(vendor: Vendor, command: str) -> None:
+    (deleted, *rest) = plan_lines(vendor, ("API_KEY",), {"API_KEY"})
     assert deleted.startswith("delete")
     assert command in deleted
     assert "Before you delete" in rest[0]
 
 
-def test_what_is_not_in_the_vault_is_set_first_and_not_deleted() -> None:
-    found = "\n".join(lines(Vendor.GITHUB, ("API_KEY", "OTHER"), {"OTHER"}))
+def test_secret_missing_in_the_vault_is_set_first_and_not_deleted() -> None:
+    found = "\n".join(plan_lines(Vendor.GITHUB, ("API_KEY", "OTHER"), {"OTHER"}))
     assert "muniment secret set API_KEY --product shop --env staging" in found
     assert "delete API_KEY" not in found
     assert "secret delete OTHER" in found
     assert "run this again" in found
 
 
-def test_a_name_that_a_shell_would_obey_is_quoted() -> None:
-    assert "'A; reboot'" in lines(Vendor.GITHUB, ("A; reboot",), {"A; reboot"})[0]
+def test_secret_name_with_shell_characters_is_quoted() -> None:
+    assert "'A; reboot'" in plan_lines(Vendor.GITHUB, ("A; reboot",), {"A; reboot"})[0]
 
 
-def test_names_that_could_not_be_read_are_not_none() -> None:
-    assert read_names(place(Vendor.GITHUB, Known(("A",)))) == ("A",)
+def test_unreadable_names_are_not_reported_as_none() -> None:
+    assert read_secret_names(secret_location(Vendor.GITHUB, Known(("A",)))) == ("A",)
     with pytest.raises(ForgeError, match="Secrets: read"):
-        read_names(place(Vendor.GITHUB))
+        read_secret_names(secret_location(Vendor.GITHUB))
 
 
-def test_where_nothing_is_kept_there_is_nothing_to_do() -> None:
-    assert lines(Vendor.GITHUB, (), set()) == []
+def test_forge_without_secrets_needs_no_plan() -> None:
+    assert plan_lines(Vendor.GITHUB, (), set()) == []
 
 
 class _Kept:
-    """A forge that keeps secrets of a repository, and one of its organisation."""
+    """Forge with secrets of a repository, and one of its organisation."""
 
     def __init__(self) -> None:
         self.names = ["API_KEY", "OTHER"]
@@ -90,14 +90,14 @@ class _Kept:
         (["--delete", "--yes"], "", ["OTHER"], 1),
     ],
 )
-def test_what_is_in_the_vault_is_deleted_after_a_question_and_nothing_else(
+def test_only_secrets_in_the_vault_are_deleted_after_confirmation(
     monkeypatch: pytest.MonkeyPatch, options: list[str], answer: str, left: list[str], code: int
 ) -> None:
     kept = _Kept()
-    there = place(Vendor.GITHUB, Known(("API_KEY", "OTHER", "SHARED")))
+    there = secret_location(Vendor.GITHUB, Known(("API_KEY", "OTHER", "SHARED")))
     there.forge.protector = kept
-    monkeypatch.setattr(forges, "at", lambda _url: there)
-    monkeypatch.setattr(secret, "_names", lambda *_: {"API_KEY", "SHARED"})
+    monkeypatch.setattr(forge_access, "open_forge_repository", lambda _url: there)
+    monkeypatch.setattr(secret, "_list_names", lambda *_: {"API_KEY", "SHARED"})
     where = ["https://forge.example.test/acme/shop", "--product", "shop", "--env", "staging"]
     done = CliRunner().invoke(secret.command, ["from-forge", *where, *options], input=answer, standalone_mode=False)
     assert kept.names == left

@@ -1,4 +1,4 @@
-"""Whatever stands on a command line: refused with a reason, or without any effect. It is never a defect of ours."""
+"""Hostile values on a command line are refused with a reason or have no effect, and never cause a defect."""
 
 from pathlib import Path
 
@@ -36,7 +36,7 @@ PLACES: dict[str, tuple[str, ...]] = {  # {} is where the value stands; {repo}, 
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_value_on_the_command_line_is_refused_or_harmless(
+def test_hostile_command_line_value_is_refused_or_harmless(
     place: str, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "here"

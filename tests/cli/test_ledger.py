@@ -1,4 +1,4 @@
-"""The ledger as an auditor meets it: shown, proven, verified on a copy, made again, and erased from."""
+"""Ledger as an auditor uses it: listed, proven, verified on a copy, replayed, and erased from."""
 
 import json
 import subprocess
@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from muniment.cli.running import run
+from muniment.cli.command_line import run_command_line
 from muniment.decision import catalogue
-from muniment.ledger import entries, notes
-from muniment.ledger.tiles import bundle, unbundle
+from muniment.ledger import record_kinds, signed_notes
+from muniment.ledger.tiles import pack_entries, unpack_entries
 from tests.support.gated import APPROVALS, Gated
 from tests.support.witness import Honest, serving
 
 
-def with_a_past(folder: Path, keys: dict[str, Path]) -> Gated:
-    """A gate past which a change was pushed, denied, approved and let through."""
+def create_home_with_history(folder: Path, keys: dict[str, Path]) -> Gated:
+    """Server hook with a history of changes that were pushed, denied, approved and accepted."""
     gated = Gated(folder, keys)
     head = gated.change()
     gated.push("ada", "topic")
@@ -30,19 +30,19 @@ def with_a_past(folder: Path, keys: dict[str, Path]) -> Gated:
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory, keys: dict[str, Path]) -> Gated:
-    """One for all tests that only look at its home."""
-    return with_a_past(tmp_path_factory.mktemp("told"), keys)
+    """Shared home for all tests that only read it."""
+    return create_home_with_history(tmp_path_factory.mktemp("told"), keys)
 
 
 @pytest.fixture
 def pushing(tmp_path: Path, keys: dict[str, Path]) -> Gated:
-    """One of its own, to push to."""
-    return with_a_past(tmp_path, keys)
+    """Separate home, to push to."""
+    return create_home_with_history(tmp_path, keys)
 
 
 @pytest.fixture
 def gated(told: Gated, tmp_path: Path) -> Gated:
-    """A copy of the home."""
+    """Copy of the shared home."""
     subprocess.run(["cp", "-a", told.home.parent, tmp_path / "copy"], check=True)
     copy = object.__new__(Gated)
     copy.__dict__.update(told.__dict__)
@@ -51,14 +51,14 @@ def gated(told: Gated, tmp_path: Path) -> Gated:
 
 
 class Command:
-    """`muniment ...` with its output."""
+    """Runner of `muniment ...` that returns the output."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self._capsys = capsys
 
     def __call__(self, *arguments: Any) -> tuple[int, str]:
         self._capsys.readouterr()
-        code = run([str(argument) for argument in arguments])
+        code = run_command_line([str(argument) for argument in arguments])
         out, err = self._capsys.readouterr()
         return code, out + err
 
@@ -69,10 +69,10 @@ def muniment(capsys: pytest.CaptureFixture[str]) -> Command:
 
 
 def decisions(gated: Gated) -> list[int]:
-    return [at for at, entry in enumerate(gated.entries()) if isinstance(entry, entries.DecisionRecord)]
+    return [at for at, entry in enumerate(gated.entries()) if isinstance(entry, record_kinds.DecisionRecord)]
 
 
-def test_every_commit_that_a_branch_took_is_listed_with_what_allowed_it(muniment: Command, gated: Gated) -> None:
+def test_every_commit_of_a_branch_is_listed_with_the_decision_that_allowed_it(muniment: Command, gated: Gated) -> None:
     code, out = muniment("ledger", "commits", "--branch", "main", "--home", gated.home)
     assert (code, "1 steps, 0 that no decision allowed" in out) == (0, True), out
     assert f"entry {decisions(gated)[-1]}" in out
@@ -80,7 +80,7 @@ def test_every_commit_that_a_branch_took_is_listed_with_what_allowed_it(muniment
     assert muniment("ledger", "commits", "--since", "yesterday", "--home", gated.home)[0] == 2
 
 
-def test_entries_are_shown_newest_last_and_name_nobody(gated: Gated, muniment: Command) -> None:
+def test_records_are_listed_newest_last_without_names(gated: Gated, muniment: Command) -> None:
     code, out = muniment("ledger", "show", "--home", gated.home)
     assert code == 0
     for words in ("baseline", "1 refs, 1 new commits", "denied", "too-few-approvals", "allowed", "statement on"):
@@ -93,14 +93,14 @@ def test_entries_are_shown_newest_last_and_name_nobody(gated: Gated, muniment: C
         assert name not in out
 
 
-def test_one_entry_is_shown_with_what_lies_beside_it(gated: Gated, muniment: Command) -> None:
+def test_one_record_is_shown_with_its_objects(gated: Gated, muniment: Command) -> None:
     code, out = muniment("ledger", "show", decisions(gated)[0], "--home", gated.home)
     assert code == 0
     assert '"too-few-approvals"' in out
     assert muniment("ledger", "show", 99, "--home", gated.home)[0] == 2
 
 
-def test_every_entry_is_at_most_four_kibibytes_and_every_object_is_there(gated: Gated, muniment: Command) -> None:
+def test_every_record_is_at_most_four_kibibytes_and_every_object_exists(gated: Gated, muniment: Command) -> None:
     assert muniment("ledger", "verify", "--home", gated.home)[0] == 0
     object_files = list((gated.home / "objects").rglob("[0-9a-f]" * 62))
     for file in object_files:
@@ -115,33 +115,33 @@ def test_every_entry_is_at_most_four_kibibytes_and_every_object_is_there(gated: 
     assert "entry 0: " in out
 
 
-class TestCopy:
+class TestLedgerCopy:
     @pytest.fixture
     def copy(self, gated: Gated, muniment: Command, tmp_path: Path) -> Path:
         assert muniment("ledger", "export", tmp_path / "out", "--home", gated.home)[0] == 0
         return tmp_path / "out"
 
-    def test_it_is_verified_with_the_public_key_alone(self, copy: Path, muniment: Command, tmp_path: Path) -> None:
+    def test_copy_is_verified_with_the_public_key_alone(self, copy: Path, muniment: Command, tmp_path: Path) -> None:
         assert muniment("ledger", "verify", copy)[0] == 0
         (copy / "ledger.pub").rename(tmp_path / "key")
         assert muniment("ledger", "verify", copy, "--key", tmp_path / "key")[0] == 0
         assert muniment("ledger", "verify", copy)[0] == 2
 
-    def test_it_holds_no_name(self, copy: Path) -> None:
+    def test_copy_contains_no_name(self, copy: Path) -> None:
         text = b"".join(file.read_bytes() for file in copy.rglob("*") if file.is_file())
         for name in (b"bob", b"carol", b"@example.test"):
             assert name not in text
 
     @pytest.mark.parametrize("number", [0, 4, 9])
-    def test_the_first_bad_entry_is_named(self, copy: Path, muniment: Command, number: int) -> None:
+    def test_first_invalid_record_is_named(self, copy: Path, muniment: Command, number: int) -> None:
         file = copy / "tile/entries/000.p/10"
-        listed = list(unbundle(file.read_bytes(), ""))
+        listed = list(unpack_entries(file.read_bytes(), ""))
         listed[number] = listed[number].replace(b'"version":1', b'"version":2')
-        file.write_bytes(bundle(listed))
+        file.write_bytes(pack_entries(listed))
         code, out = muniment("ledger", "verify", copy, "--format", "json")
         assert (code, json.loads(out)["first_bad_position"]) == (1, number)
 
-    def test_an_older_copy_shows_whether_it_was_rewritten(
+    def test_older_copy_shows_whether_the_ledger_was_rewritten(
         self, pushing: Gated, muniment: Command, tmp_path: Path
     ) -> None:
         old, new = tmp_path / "old", tmp_path / "new"
@@ -153,7 +153,7 @@ class TestCopy:
         assert code == 1
         assert "older checkpoint speaks of" in out
 
-    def test_a_proof_of_one_entry(self, copy: Path, gated: Gated, muniment: Command, tmp_path: Path) -> None:
+    def test_inclusion_proof_of_one_record(self, copy: Path, gated: Gated, muniment: Command, tmp_path: Path) -> None:
         for number in (0, 7):
             proof, entry = tmp_path / "proof", tmp_path / "entry"
             proof.write_text(muniment("ledger", "prove", number, "--home", gated.home)[1])
@@ -165,26 +165,26 @@ class TestCopy:
             proof.write_text("no proof")
             assert muniment(*verify)[0] == 3
 
-    def test_a_proof_of_growth(self, gated: Gated, muniment: Command) -> None:
+    def test_consistency_proof_of_growth(self, gated: Gated, muniment: Command) -> None:
         code, out = muniment("ledger", "prove", "--since", 3, "--home", gated.home)
         assert (code, out.splitlines()[1]) == (0, "old 3")
         assert muniment("ledger", "prove", "--since", 99, "--home", gated.home)[0] == 2
         assert muniment("ledger", "prove", 99, "--home", gated.home)[0] == 2
 
 
-class TestAgain:
-    def test_every_decision_comes_out_the_same(self, gated: Gated, muniment: Command) -> None:
+class TestReplay:
+    def test_replay_gives_every_decision_again(self, gated: Gated, muniment: Command) -> None:
         assert len(decisions(gated)) == 2
         for number in decisions(gated):
             code, out = muniment("replay", "--entry", number, "--home", gated.home)
             assert (code, out.splitlines()[-1]) == (0, "agrees")
 
-    def test_also_after_people_and_policy_changed(self, gated: Gated, muniment: Command) -> None:
+    def test_replay_gives_the_same_after_people_and_policy_changed(self, gated: Gated, muniment: Command) -> None:
         (gated.home / "policy.toml").unlink()
         (gated.home / "people.toml").unlink()
         assert muniment("replay", "--entry", decisions(gated)[1], "--home", gated.home)[0] == 0
 
-    def test_another_version_of_a_control_is_not_comparable(
+    def test_decision_by_another_control_version_is_not_comparable(
         self, gated: Gated, muniment: Command, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         current = catalogue.CONTROLS["protected-history"]
@@ -194,7 +194,7 @@ class TestAgain:
         assert code == 1
         assert f"not comparable: history.protected was evaluated by version {current.version}" in out
 
-    def test_what_is_no_decision_is_none(self, gated: Gated, muniment: Command) -> None:
+    def test_record_without_a_decision_cannot_be_replayed(self, gated: Gated, muniment: Command) -> None:
         assert muniment("replay", "--entry", 0, "--home", gated.home)[0] == 2
         assert muniment("replay", "--entry", 99, "--home", gated.home)[0] == 2
 
@@ -204,7 +204,7 @@ class TestErasure:
         code, out = muniment("home", "erase", "--person", person, "--reason", "request 17", "--home", gated.home)
         assert code == 0, out
 
-    def test_what_was_erased_is_gone_and_says_so(self, gated: Gated, muniment: Command) -> None:
+    def test_erased_data_is_gone_and_reported_as_erased(self, gated: Gated, muniment: Command) -> None:
         self.erase(gated, muniment, "ada")
         for number in decisions(gated):
             code, out = muniment("replay", "--entry", number, "--home", gated.home)
@@ -213,16 +213,16 @@ class TestErasure:
             assert "was erased: under the rule 'a person asked for it', record 10" in out
         (gated.home / "people.toml").unlink()
         left = [file for file in gated.home.rglob("*") if file.is_file()]
-        run(["ledger", "export", str(gated.home.parent / "all"), "--objects", "--home", str(gated.home)])
+        run_command_line(["ledger", "export", str(gated.home.parent / "all"), "--objects", "--home", str(gated.home)])
         left += [file for file in (gated.home.parent / "all").rglob("*") if file.is_file()]
         assert not any(b"ada@example.test" in file.read_bytes() for file in left)
 
-    def test_the_ledger_stays_whole(self, gated: Gated, muniment: Command) -> None:
+    def test_ledger_verifies_after_an_erasure(self, gated: Gated, muniment: Command) -> None:
         self.erase(gated, muniment, "ada")
         self.erase(gated, muniment, "bob")
         assert muniment("ledger", "verify", "--home", gated.home)[0] == 0
 
-    def test_pushes_go_on_and_what_the_person_pushed_is_by_nobody_known(
+    def test_pushes_continue_and_commits_of_an_erased_person_have_an_unknown_pusher(
         self, pushing: Gated, muniment: Command
     ) -> None:
         pushing.repo.branch("main", pushing.tip())
@@ -235,16 +235,16 @@ class TestErasure:
         denied = pushing.push("ada", f"{APPROVALS}*:{APPROVALS}*", "second:main")
         assert denied.code == 1
         assert "its pusher was erased" in denied.said, denied.text
-        assert not any(isinstance(entry, entries.HookBypassRecord) for entry in pushing.entries())
+        assert not any(isinstance(entry, record_kinds.HookBypassRecord) for entry in pushing.entries())
 
-    def test_somebody_whom_nobody_knows(self, gated: Gated, muniment: Command) -> None:
+    def test_unknown_person_cannot_be_erased(self, gated: Gated, muniment: Command) -> None:
         asked = ("home", "erase", "--person", "eve", "--reason", "x", "--home", gated.home)
         assert muniment(*asked)[0] == 2
         assert muniment(*asked, "--email", "bob@example.test")[0] == 0
 
 
-class TestOutside:
-    def test_a_home_restored_from_yesterday_signs_nothing_until_somebody_looked(
+class TestExternalCopy:
+    def test_home_restored_from_a_backup_signs_nothing_until_it_is_reconciled(
         self, pushing: Gated, muniment: Command, tmp_path: Path
     ) -> None:
         (tmp_path / "elsewhere").mkdir()
@@ -265,7 +265,7 @@ class TestOutside:
         assert pushing.push("ada", "main:refs/heads/three").code == 0
         assert muniment("ledger", "verify", "--home", pushing.home)[0] == 0
 
-    def test_a_ledger_that_was_rolled_back_is_not_what_its_home_remembers(
+    def test_rolled_back_ledger_differs_from_the_checkpoint_of_its_home(
         self, pushing: Gated, muniment: Command, tmp_path: Path
     ) -> None:
         subprocess.run(["cp", "-a", pushing.home / "ledger", tmp_path / "yesterday"], check=True)
@@ -278,7 +278,7 @@ class TestOutside:
 
 
 class TestWitness:
-    def test_what_a_witness_signed_lies_beside_the_ledger(
+    def test_signature_of_a_witness_is_stored_beside_the_ledger(
         self, gated: Gated, muniment: Command, tmp_path: Path
     ) -> None:
         public = (gated.home / "keys" / "ledger.pub").read_text()
@@ -288,17 +288,15 @@ class TestWitness:
             (gated.home / "home.toml").write_text(text)
             code, out = muniment("ledger", "witness", "--home", gated.home)
             assert (code, out) == (0, "1 of 1 witnesses signed 10 entries\n")
-        note = notes.parse((gated.home / "ledger" / "witnessed").read_bytes())
-        assert notes.verified(note, public)
-        assert notes.cosigned(note, witness.key) == 1_700_000_000
+        note = signed_notes.parse_note((gated.home / "ledger" / "witnessed").read_bytes())
+        assert signed_notes.is_note_signed(note, public)
+        assert signed_notes.find_cosignature_time(note, witness.key) == 1_700_000_000
         code, out = muniment("ledger", "witness", "--home", gated.home)
         assert code == 1
         assert "cannot be reached" in out
 
 
-def test_who_has_the_old_key_verifies_a_ledger_whose_key_was_exchanged(
-    gated: Gated, muniment: Command, tmp_path: Path
-) -> None:
+def test_old_key_verifies_a_ledger_after_a_key_exchange(gated: Gated, muniment: Command, tmp_path: Path) -> None:
     old, new = tmp_path / "old", tmp_path / "new"
     assert muniment("ledger", "export", old, "--home", gated.home)[0] == 0
     code, out = muniment("ledger", "exchange-key", "--home", gated.home, "--reason", "Its machine leaves us.")
@@ -324,7 +322,7 @@ def test_who_has_the_old_key_verifies_a_ledger_whose_key_was_exchanged(
     assert (code, "not signed with this key" in out) == (1, True), out
 
 
-def test_a_lost_key_vouches_for_no_other(gated: Gated, muniment: Command, tmp_path: Path) -> None:
+def test_lost_key_does_not_certify_its_successor(gated: Gated, muniment: Command, tmp_path: Path) -> None:
     old, new = tmp_path / "old", tmp_path / "new"
     assert muniment("ledger", "export", old, "--home", gated.home)[0] == 0
     exchange = ("ledger", "exchange-key", "--home", gated.home, "--reason", "The disk died.")

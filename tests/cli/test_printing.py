@@ -1,4 +1,4 @@
-"""Colours are for terminals that want them; the hooks of a server start with no more than they need."""
+"""Output: colours only for terminals that want them; server hooks import only modules that they need."""
 
 import os
 import pty
@@ -13,23 +13,23 @@ from muniment.cli import printing, server_hooks
 
 
 @pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
-def test_whoever_wants_no_colours_gets_none(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+def test_colours_can_be_switched_off(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
-    styled = printing.style("denied", colour="red", bold=True)
+    styled = printing.style_text("denied", colour="red", bold=True)
     assert styled != "denied"
-    assert printing.unstyle(styled) == "denied"
+    assert printing.strip_style(styled) == "denied"
     monkeypatch.setenv(name, value)
-    assert printing.style("denied", colour="red", bold=True) == "denied"
+    assert printing.style_text("denied", colour="red", bold=True) == "denied"
 
 
 @pytest.mark.parametrize("name", ["click", "rich", "tempfile", "shutil", "lzma", "cryptography", "runpy", "asyncio"])
-def test_a_hook_does_not_import_what_a_push_that_passes_does_not_need(name: str) -> None:
+def test_hook_imports_no_unneeded_module_for_an_allowed_push(name: str) -> None:
     code = f"import sys, muniment.cli.server_hooks; sys.exit({name!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-I", "-c", code], check=False).returncode == 0
 
 
-def test_a_start_imports_msgspec_without_typing_extensions_which_can_be_imported_later() -> None:
+def test_msgspec_is_imported_without_typing_extensions_which_stays_importable() -> None:
     code = (
         "import sys; sys.argv = ['muniment', 'hook', 'post-receive', '--home', '/nowhere']\n"
         "from muniment.__main__ import main\n"
@@ -41,14 +41,12 @@ def test_a_start_imports_msgspec_without_typing_extensions_which_can_be_imported
 
 
 @pytest.mark.parametrize("verb", ["pre-receive", "post-receive"])
-def test_a_hook_without_its_home_denies_and_says_why(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], verb: str
-) -> None:
+def test_hook_without_home_denies_with_a_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str], verb: str) -> None:
     assert server_hooks.main([verb, "--home", str(tmp_path / "none")]) == 2
     assert "there is no home at" in capsys.readouterr().err
 
 
-def test_a_defect_in_a_hook_denies(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_defect_in_a_hook_denies(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def broken(*_: object, **__: object) -> int:
         raise RuntimeError("secret text")
 
@@ -60,13 +58,13 @@ def test_a_defect_in_a_hook_denies(monkeypatch: pytest.MonkeyPatch, capsys: pyte
 
 
 @pytest.mark.parametrize("arguments", [[], ["install"], ["pre-receive"], ["pre-receive", "--home", "x", "--else"]])
-def test_other_arguments_are_for_the_whole_program(arguments: list[str]) -> None:
+def test_other_arguments_are_passed_to_the_whole_program(arguments: list[str]) -> None:
     assert server_hooks.main(arguments) is None
 
 
 @pytest.mark.parametrize("arguments", [["explain", "review.two-reviewers"], ["policy", "show"], ["no-such-command"]])
 @pytest.mark.parametrize("surroundings", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {}])
-def test_no_command_writes_colours_to_a_terminal_that_takes_none(
+def test_no_command_prints_colours_to_a_terminal_without_colours(
     surroundings: dict[str, str], arguments: list[str], tmp_path: Path
 ) -> None:
     ours, theirs = pty.openpty()
@@ -80,6 +78,6 @@ def test_no_command_writes_colours_to_a_terminal_that_takes_none(
     assert (b"\033[" in text) == (not surroundings and arguments != ["no-such-command"])
 
 
-def test_commands_style_by_the_one_function_that_asks_whether_colours_are_wanted() -> None:
+def test_commands_style_output_by_one_function_only() -> None:
     folder = Path(printing.__file__).parent
     assert [file.name for file in folder.glob("*.py") if re.search(r"click\.(style|secho)\(", file.read_text())] == []

@@ -1,4 +1,4 @@
-"""`refs/muniment/rules`: what a server tells clones of its rules, and what a clone makes of them."""
+"""Published rules in `refs/muniment/rules`: what a server publishes for clones, and how a clone uses it."""
 
 import json
 import subprocess
@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from muniment.cli.running import run
+from muniment.cli.command_line import run_command_line
 from muniment.facts import canonical
 from muniment.git.published_rules import REF
-from muniment.ledger import entries
-from muniment.policy.pack import pack_text
+from muniment.ledger import record_kinds
+from muniment.policy.built_in_policy import format_built_in_policy
 from tests.support.gated import Gated
 from tests.support.laptops import Laptop
 
@@ -22,12 +22,12 @@ def gated(tmp_path: Path, keys: dict[str, Path]) -> Gated:
     return Gated(tmp_path, keys)
 
 
-def published(gated: Gated) -> str:
+def load_published_rules(gated: Gated) -> str:
     return gated.server.git("show", f"{REF}:rules.json")
 
 
-def test_they_name_no_address_login_or_name(gated: Gated) -> None:
-    text = published(gated)
+def test_published_rules_contain_no_address_login_or_name(gated: Gated) -> None:
+    text = load_published_rules(gated)
     assert "@" not in text.replace("@OWNER@", "")
     assert '"bob"' in text
     assert "Bob" not in text
@@ -35,30 +35,32 @@ def test_they_name_no_address_login_or_name(gated: Gated) -> None:
     assert "ssh-ed25519" not in text
 
 
-def test_installing_again_publishes_what_changed_and_finds_no_bypass(gated: Gated) -> None:
+def test_repeated_installation_publishes_changes_and_reports_no_bypass(gated: Gated) -> None:
     policy = gated.home / "policy.toml"
     policy.write_text(policy.read_text().replace('"release/*"', '"release/*", "stable"'))
     gated.install()
-    assert '"stable"' in published(gated)
+    assert '"stable"' in load_published_rules(gated)
     assert gated.server.git("rev-list", "--count", REF) == "1", "who was erased is in no history of it"
     gated.push("ada", "main:refs/heads/else")
-    assert not any(isinstance(entry, entries.HookBypassRecord) for entry in gated.entries())
+    assert not any(isinstance(entry, record_kinds.HookBypassRecord) for entry in gated.entries())
 
 
-def test_a_freeze_publishes_the_size_of_the_ledger(gated: Gated) -> None:
-    before = published(gated)
-    assert run(["freeze", "--reason", "x", "--home", str(gated.home), "--key", str(gated.keys["sue"])]) == 0
-    assert published(gated) != before
+def test_freeze_publishes_the_size_of_the_ledger(gated: Gated) -> None:
+    before = load_published_rules(gated)
+    assert (
+        run_command_line(["freeze", "--reason", "x", "--home", str(gated.home), "--key", str(gated.keys["sue"])]) == 0
+    )
+    assert load_published_rules(gated) != before
 
 
-def test_nobody_pushes_them(gated: Gated) -> None:
-    before = published(gated)
+def test_published_rules_cannot_be_pushed(gated: Gated) -> None:
+    before = load_published_rules(gated)
     assert gated.push("ada", f"+main:{REF}").code == 1
     assert gated.push("ada", f":{REF}").code == 1
-    assert published(gated) == before
+    assert load_published_rules(gated) == before
 
 
-def test_a_clone_checks_by_them_and_says_who_signed(gated: Gated, tmp_path: Path) -> None:
+def test_clone_checks_by_published_rules_and_names_the_signer(gated: Gated, tmp_path: Path) -> None:
     ada, bob = (Laptop(gated, person, tmp_path) for person in ("ada", "bob"))
     head = ada.commit({"lib.py": "x = 2\n"})
     refused = ada.run("git push origin topic:main")
@@ -75,7 +77,7 @@ def test_a_clone_checks_by_them_and_says_who_signed(gated: Gated, tmp_path: Path
     assert "✓ review.small-changes" in told.said
 
 
-def test_a_clone_refuses_rules_that_are_older_than_what_it_saw(gated: Gated, tmp_path: Path) -> None:
+def test_clone_refuses_rules_older_than_those_it_saw(gated: Gated, tmp_path: Path) -> None:
     old = gated.server.git("rev-parse", REF)
     ada = Laptop(gated, "ada", tmp_path)
     ada.follow(FETCH)
@@ -89,7 +91,7 @@ def test_a_clone_refuses_rules_that_are_older_than_what_it_saw(gated: Gated, tmp
     assert "it is older than what this clone saw" in told.said
 
 
-def test_the_preview_lets_go_what_only_the_server_can_decide(gated: Gated, tmp_path: Path) -> None:
+def test_preview_permits_pushes_that_only_the_server_can_decide(gated: Gated, tmp_path: Path) -> None:
     ada = Laptop(gated, "ada", tmp_path)
     made = ada.follow("muniment hook install-pre-push")
     ada.follow(*made.commands("git fetch"))
@@ -103,27 +105,27 @@ def test_the_preview_lets_go_what_only_the_server_can_decide(gated: Gated, tmp_p
     assert "remote:" not in held.text
 
 
-def test_a_server_whose_default_branch_is_not_protected_is_not_set_up(
-    gated: Gated, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_server_with_unprotected_default_branch_is_not_set_up(gated: Gated, capsys: pytest.CaptureFixture[str]) -> None:
     gated.server.git("symbolic-ref", "HEAD", "refs/heads/trunk")
-    assert run(["hook", "install", "--home", str(gated.home), "--repo", str(gated.server.path)]) == 2
+    assert run_command_line(["hook", "install", "--home", str(gated.home), "--repo", str(gated.server.path)]) == 2
     err = capsys.readouterr().err
     assert "does not protect trunk, the default branch" in err
 
 
-def test_an_empty_list_at_the_server_does_not_beat_the_people_of_the_branch(
+def test_empty_people_list_of_the_server_does_not_replace_that_of_the_branch(
     gated: Gated, keys: dict[str, Path]
 ) -> None:
     people = (gated.home / "people.toml").read_text()
-    gated.repo.commit({".muniment/people.toml": people, ".muniment/policy.toml": pack_text("s@e.test", "shop")})
+    gated.repo.commit(
+        {".muniment/people.toml": people, ".muniment/policy.toml": format_built_in_policy("s@e.test", "shop")}
+    )
     gated.server.git("fetch", "-q", str(gated.repo.path), "+main:main")
     (gated.home / "people.toml").write_text("# nobody yet\n")
     gated.install()
-    assert '"bob"' in published(gated)
+    assert '"bob"' in load_published_rules(gated)
 
 
-def test_one_command_attests_every_change_that_was_open(
+def test_one_command_attests_every_open_change(
     gated: Gated, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     heads = [gated.change(name, text=f"x = '{name}'\n") for name in ("one", "two", "two")]
@@ -143,11 +145,11 @@ def test_one_command_attests_every_change_that_was_open(
     assert pushed.code == 0, pushed.text
 
 
-def test_a_clone_refuses_rules_whose_checkpoint_the_ledger_did_not_sign(gated: Gated, tmp_path: Path) -> None:
+def test_clone_refuses_rules_whose_checkpoint_the_ledger_did_not_sign(gated: Gated, tmp_path: Path) -> None:
     ada = Laptop(gated, "ada", tmp_path)
     ada.run(FETCH)
     assert "not the ledger's" not in ada.run("muniment check").said
-    rules = json.loads(published(gated))
+    rules = json.loads(load_published_rules(gated))
     rules["checkpoint"] = rules["checkpoint"].replace("\n1\n", "\n999\n", 1)
     blob = subprocess.run(
         ["git", "-C", str(ada.clone), "hash-object", "-w", "--stdin"],
@@ -165,32 +167,32 @@ def test_a_clone_refuses_rules_whose_checkpoint_the_ledger_did_not_sign(gated: G
     assert "its checkpoint is not the ledger's" in told.said
 
 
-def test_doctor_names_the_repository_whose_rules_a_hand_edited_file_left_behind(
+def test_doctor_names_the_repository_with_rules_outdated_by_a_manual_edit(
     gated: Gated, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked = ["doctor", "--repo", gated.url, "--home", str(gated.home)]
-    run(asked)
+    run_command_line(asked)
     assert "are what holds" in capsys.readouterr().out
     gated.push("ada", "main:refs/heads/else")
-    run(asked)
+    run_command_line(asked)
     assert "out of date" not in capsys.readouterr().out, "the size of the ledger alone outdates nothing"
     policy = gated.home / "policy.toml"
     policy.write_text(policy.read_text().replace('"release/*"', '"release/*", "stable"'))
-    assert run(asked) == 1
+    assert run_command_line(asked) == 1
     out = " ".join(capsys.readouterr().out.split())
     assert "out of date" in out
     command = f"muniment hook install --repo {gated.server.path} --home {gated.home}"
     assert command in out
-    assert run(command.split()[1:]) == 0
+    assert run_command_line(command.split()[1:]) == 0
     capsys.readouterr()
-    run(asked)
+    run_command_line(asked)
     assert "are what holds" in capsys.readouterr().out
 
 
-def test_an_exception_in_a_home_publishes_the_rules(gated: Gated) -> None:
+def test_exception_in_a_home_publishes_the_rules(gated: Gated) -> None:
     policy = gated.home / "policy.toml"
     policy.write_text(policy.read_text().replace('"release/*"', '"release/*", "stable"'))
     asked = ["exception", "ask", "leave", "--clause", "review.two-reviewers", "--reason", "down"]
     key = ["--key", str(gated.keys["ada"])]
-    assert run([*asked, "--repo", gated.url, "--onto", "main", "--home", str(gated.home), *key]) == 0
-    assert '"stable"' in published(gated)
+    assert run_command_line([*asked, "--repo", gated.url, "--onto", "main", "--home", str(gated.home), *key]) == 0
+    assert '"stable"' in load_published_rules(gated)

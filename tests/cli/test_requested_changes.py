@@ -1,4 +1,4 @@
-"""A reviewer who asked for changes on a head is not silenced by the author's next head."""
+"""Changes requested on a head are not cancelled by the author's next head."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""muniment run against a real vault: a command gets its secrets and nothing else, or it does not start."""
+"""muniment run with a real vault: a command gets only its secrets, or is not started."""
 
 import base64
 import http.server
@@ -16,10 +16,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from muniment.errors import RunCode, RunError, UsageError, VaultCode
-from muniment.vault import fetching, identity, layout, stripping
-from muniment.vault.failures import failed
-from muniment.vault.identity import Identity
-from muniment.vault.opening import open_role
+from muniment.vault import child_environment, identity, layout, secret_fetching
+from muniment.vault.failures import vault_error
+from muniment.vault.identity import JobIdentity
+from muniment.vault.role_access import open_role
 from tests.support import vaults
 from tests.support.running import clean, until
 from tests.support.terminals import Seated
@@ -35,7 +35,7 @@ GITHUB, PLAIN = vaults.by_github(), vaults.by_runner(RUNNER)
 
 
 class Pipeline(NamedTuple):
-    """A plain runner, and the vault that it may read."""
+    """Plain runner, and the vault that it may read."""
 
     vault: Running
     environment: dict[str, str]
@@ -62,10 +62,10 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     with vaults.running(folder / "home") as vault:
         others = [vaults.by_runner(RUNNER, name) for name in ("empty", "short", "odd", "closed")]
         vault.make((vaults.github(FORGE),), (GITHUB, PLAIN, *others))
-        vault.web.patch("shop", "plain", dict(SECRETS))
-        vault.web.patch("shop", "production", dict(SECRETS))
-        vault.web.patch("shop", "short", {"PIN": "1234", **SECRETS})
-        vault.web.patch("shop", "closed", dict(SECRETS))
+        vault.web.patch_secrets("shop", "plain", dict(SECRETS))
+        vault.web.patch_secrets("shop", "production", dict(SECRETS))
+        vault.web.patch_secrets("shop", "short", {"PIN": "1234", **SECRETS})
+        vault.web.patch_secrets("shop", "closed", dict(SECRETS))
         for entrance in (GITHUB, PLAIN, *others[:3]):
             open_role(vault.worker, entrance, COMMIT)
         yield Pipeline(
@@ -84,7 +84,7 @@ FILES = ("--file", "TOKEN", "--file", "PASSWORD", "--file", "KEY")
 VARIABLES = ("--secret", "TOKEN", "--secret", "PASSWORD", "--secret", "KEY")
 
 
-def test_secrets_are_files_and_nothing_of_them_is_printed(pipeline: Pipeline) -> None:
+def test_secrets_are_passed_as_files_and_never_printed(pipeline: Pipeline) -> None:
     script = "cat $TOKEN_FILE $PASSWORD_FILE $KEY_FILE; base64 $KEY_FILE; env; exit 7"
     done = pipeline.run(*FILES, "--", "sh", "-c", script)
     assert done.returncode == 7
@@ -98,7 +98,7 @@ def test_secrets_are_files_and_nothing_of_them_is_printed(pipeline: Pipeline) ->
     assert not {"TOKEN", "PASSWORD", "KEY"} & names
 
 
-def test_the_command_reads_exactly_the_values(pipeline: Pipeline, tmp_path: Path) -> None:
+def test_command_reads_the_exact_values(pipeline: Pipeline, tmp_path: Path) -> None:
     told = tmp_path / "told"
     script = (
         "import json, os, sys\n"
@@ -121,8 +121,8 @@ def test_the_command_reads_exactly_the_values(pipeline: Pipeline, tmp_path: Path
     ]
 
 
-def test_a_secret_that_the_job_did_not_name_is_nowhere_where_it_could_look(pipeline: Pipeline, tmp_path: Path) -> None:
-    """In no variable, no file, and not in the memory of the process that started the command."""
+def test_unnamed_secret_is_not_reachable_by_the_job(pipeline: Pipeline, tmp_path: Path) -> None:
+    """Neither a variable, nor a file, nor the memory of the parent process contains the secret."""
     find = (
         "import os, sys\n"
         "found, parent = [], os.getppid()\n"
@@ -149,7 +149,7 @@ def test_a_secret_that_the_job_did_not_name_is_nowhere_where_it_could_look(pipel
 
 @pytest.mark.parametrize("variable", ["BASH_ENV", "LD_PRELOAD", "PATH", "SSL_CERT_FILE", "TOKEN_IS_HERE"])
 @pytest.mark.parametrize("option", ["--secret", "--file"])
-def test_no_secret_replaces_a_variable_or_sets_one_that_programs_obey(
+def test_secret_replaces_no_variable_and_sets_none_that_programs_obey(
     pipeline: Pipeline, option: str, variable: str, tmp_path: Path
 ) -> None:
     mark = tmp_path / "started"
@@ -170,7 +170,7 @@ def test_no_secret_replaces_a_variable_or_sets_one_that_programs_obey(
         (["--secret", "A", "--public", "B"], "--public B"),
     ],
 )
-def test_options_that_contradict_each_other_start_nothing(
+def test_contradicting_options_start_nothing(
     pipeline: Pipeline, arguments: list[str], told: str, tmp_path: Path
 ) -> None:
     mark = tmp_path / "started"
@@ -179,7 +179,7 @@ def test_options_that_contradict_each_other_start_nothing(
     assert told in done.stderr
 
 
-def test_the_command_gets_nothing_to_sign_in_with(pipeline: Pipeline) -> None:
+def test_command_gets_no_credential_for_signing_in(pipeline: Pipeline) -> None:
     tokens = {"VAULT_TOKEN": "hvs." + "x" * 20, "BAO_TOKEN": "t", "MY_ID": RUNNER.sign(vaults.now())}
     done = pipeline.run(
         "--secret", "TOKEN", "--", "sh", "-c", "env; echo ---; tr '\\0' '\\n' < /proc/$PPID/environ", changed=tokens
@@ -195,7 +195,7 @@ def test_the_command_gets_nothing_to_sign_in_with(pipeline: Pipeline) -> None:
         assert f"\n{name}=\n" in ours  # overwritten: what runs may look at who started it
 
 
-def test_a_job_of_github_signs_in_with_what_github_gives_it(pipeline: Pipeline) -> None:
+def test_job_of_github_signs_in_with_its_own_identity(pipeline: Pipeline) -> None:
     with GitHub() as forge:
         given = {**forge.variables, "MUNIMENT_RUNNER_KEY": None}
         done = pipeline.run(
@@ -207,7 +207,7 @@ def test_a_job_of_github_signs_in_with_what_github_gives_it(pipeline: Pipeline) 
     assert forge.asked == [layout.AUDIENCE]
 
 
-def test_a_terminal_is_kept_and_masked(pipeline: Pipeline) -> None:
+def test_terminal_is_passed_on_and_masked(pipeline: Pipeline) -> None:
     script = 'test -t 1 && printf "\\033[32m%s\\033[0m\\n" "$TOKEN"'
     command = pipeline.command("--secret", "TOKEN", "--", "sh", "-c", script)
     with Seated(command, pipeline.environment) as seated:
@@ -243,7 +243,7 @@ REFUSED: dict[str, tuple[RunCode, list[str], Mapping[str, str | None], str]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_the_command_does_not_start(pipeline: Pipeline, case: str, tmp_path: Path) -> None:
+def test_command_is_not_started_after_an_error(pipeline: Pipeline, case: str, tmp_path: Path) -> None:
     code, arguments, changed, told = REFUSED[case]
     for name, mode in (("KEY", 0o600), ("OPEN", 0o644)):
         (tmp_path / name).write_text("no key at all")
@@ -260,7 +260,7 @@ def test_the_command_does_not_start(pipeline: Pipeline, case: str, tmp_path: Pat
     assert not any(value in done.stderr for value in SECRETS.values())
 
 
-def test_a_short_secret_that_anybody_may_see_stands_in_nobodys_way(pipeline: Pipeline) -> None:
+def test_short_secret_marked_public_is_not_masked(pipeline: Pipeline) -> None:
     short = ("--env", "short", "--secret", "TOKEN")
     done = pipeline.run(*short, "--secret", "PIN", "--public", "PIN", "--", "sh", "-c", "echo $PIN$TOKEN")
     assert done.stdout == "1234***\n"
@@ -268,9 +268,9 @@ def test_a_short_secret_that_anybody_may_see_stands_in_nobodys_way(pipeline: Pip
     assert done.stdout == "***\n"
 
 
-def test_what_a_shell_and_a_program_make_of_a_secret_in_json_is_masked(pipeline: Pipeline) -> None:
+def test_json_secret_transformed_by_shell_or_program_is_masked(pipeline: Pipeline) -> None:
     key = {"type": "service_account", "private_key": SECRETS["KEY"], "id": "shop-production"}
-    pipeline.vault.web.patch("shop", "odd", {"JSON": json.dumps(key)})
+    pipeline.vault.web.patch_secrets("shop", "odd", {"JSON": json.dumps(key)})
     script = (
         'echo "$JSON"; printf "%b\\n" "$JSON"; ' + sys.executable + " -c '"
         'import json, os; key = json.loads(os.environ["JSON"]); print(*key.values()); print(key["private_key"][:60])\''
@@ -279,8 +279,10 @@ def test_what_a_shell_and_a_program_make_of_a_secret_in_json_is_masked(pipeline:
     assert done.stdout == "***\n***\nservice_account ***\n shop-production\n***\n"
 
 
-def test_what_cannot_be_a_variable_starts_nothing(pipeline: Pipeline, tmp_path: Path) -> None:
-    pipeline.vault.web.patch("shop", "odd", {"NUL": "with a\0 null byte", "UMLAUT": "größer als ß"})
+def test_secret_with_a_null_byte_starts_nothing_and_other_encodings_are_masked(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    pipeline.vault.web.patch_secrets("shop", "odd", {"NUL": "with a\0 null byte", "UMLAUT": "größer als ß"})
     mark = tmp_path / "started"
     done = pipeline.run("--env", "odd", "--secret", "NUL", "--", "touch", str(mark))
     assert done.returncode == RunCode.COMMAND_NOT_FOUND
@@ -290,16 +292,16 @@ def test_what_cannot_be_a_variable_starts_nothing(pipeline: Pipeline, tmp_path: 
     assert done.stdout == "***\n"
 
 
-def test_a_sealed_vault_and_one_that_hangs_start_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetching, "_SECONDS", 1)
+def test_sealed_or_hanging_vault_starts_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(secret_fetching, "_SECONDS", 1)
     with vaults.running(tmp_path) as vault:
         runner = vaults.by_runner(RUNNER)
         vault.make((), (runner,))
-        vault.web.patch("shop", "plain", dict(SECRETS))
+        vault.web.patch_secrets("shop", "plain", dict(SECRETS))
         open_role(vault.worker, runner, COMMIT)
-        signed = Signed(RUNNER.sign(vaults.runner_claims(runner)))
-        assert fetching.fetched("shop", "plain", signed, vault.server.address, "") == SECRETS
-        old = Signed(RUNNER.sign(vaults.runner_claims(runner, iat=1, nbf=1, exp=2)))
+        signed = FixedIdentity(RUNNER.sign(vaults.runner_claims(runner)))
+        assert secret_fetching.fetch_secrets("shop", "plain", signed, vault.server.address, "") == SECRETS
+        old = FixedIdentity(RUNNER.sign(vaults.runner_claims(runner, iat=1, nbf=1, exp=2)))
         assert code(old, vault.server.address) is RunCode.EXPIRED
         os.kill(vault.server.pid, signal.SIGSTOP)
         assert code(signed, vault.server.address) is RunCode.TIMED_OUT
@@ -309,22 +311,22 @@ def test_a_sealed_vault_and_one_that_hangs_start_nothing(tmp_path: Path, monkeyp
 
 
 @pytest.mark.parametrize("vault", list(VaultCode))
-def test_each_failure_of_the_vault_has_its_code(vault: VaultCode) -> None:
-    class Failing(Signed):
-        def for_vault(self, product: str, environment: str) -> str:
-            raise failed(vault)
+def test_each_vault_failure_has_its_exit_code(vault: VaultCode) -> None:
+    class Failing(FixedIdentity):
+        def get_vault_token(self, product: str, environment: str) -> str:
+            raise vault_error(vault)
 
     expected = getattr(RunCode, vault.name, RunCode.FAILED)
     assert code(Failing(""), "unix:/nowhere") is expected
 
 
-def test_what_names_no_environment_is_wrong_use() -> None:
+def test_missing_environment_name_is_wrong_usage() -> None:
     with pytest.raises(UsageError):
-        fetching.fetched("shop", "../other", Signed(""), "unix:/nowhere", "")
+        secret_fetching.fetch_secrets("shop", "../other", FixedIdentity(""), "unix:/nowhere", "")
 
 
-def test_nobody_else_on_the_machine_sees_a_value(pipeline: Pipeline, tmp_path: Path) -> None:
-    """Another account reads all that /proc shows of us and of the command; the secrets are not even in `ps` of root."""
+def test_other_accounts_on_the_machine_see_no_value(pipeline: Pipeline, tmp_path: Path) -> None:
+    """Another account reads all that /proc shows of the processes; not even `ps` of root shows the secrets."""
     mark = tmp_path / "ready"
     script = f"echo $PPID $$ > {mark}.new; mv {mark}.new {mark}; sleep 60"
     with subprocess.Popen(pipeline.command(*VARIABLES, "--", "sh", "-c", script), env=pipeline.environment) as us:
@@ -347,8 +349,8 @@ def test_nobody_else_on_the_machine_sees_a_value(pipeline: Pipeline, tmp_path: P
             us.terminate()
 
 
-def claiming(claims: str) -> str:
-    """A JWT with these claims as they are written; its signature is none."""
+def unsigned_token(claims: str) -> str:
+    """JWT with these literal claims and without a valid signature."""
     return f"eyJhbGciOiJub25lIn0.{base64.urlsafe_b64encode(claims.encode()).decode().rstrip('=')}.x"
 
 
@@ -358,74 +360,82 @@ def claiming(claims: str) -> str:
         (RUNNER.sign(vaults.now()), True),
         (RUNNER.sign({**vaults.now(), "aud": ["x", layout.AUDIENCE]}), True),
         (RUNNER.sign({**vaults.now(), "aud": "https://elsewhere.example.test"}), False),
-        (claiming('{"aud": "muniment", "aud": "https://elsewhere.example.test"}'), True),
-        (claiming('{"aud": "https://elsewhere.example.test", "aud": "muniment"}'), True),
-        (claiming('{"aud": "x", "a": {"b": 1, "b": 2}}'), True),
-        (claiming("[" * 100_000), True),
+        (unsigned_token('{"aud": "muniment", "aud": "https://elsewhere.example.test"}'), True),
+        (unsigned_token('{"aud": "https://elsewhere.example.test", "aud": "muniment"}'), True),
+        (unsigned_token('{"aud": "x", "a": {"b": 1, "b": 2}}'), True),
+        (unsigned_token("[" * 100_000), True),
         ("eyJ.!.x", False),
         ("eyJ.W10.x", False),
         ("a.b.c", False),
         ("", False),
     ],
 )
-def test_an_identity_for_the_vault_is_stripped_whatever_its_variable(value: str, stripped: bool) -> None:
-    assert ("ANY" in stripping.tokens({"ANY": value})) is stripped
+def test_vault_identity_is_removed_from_the_environment_in_any_variable(value: str, stripped: bool) -> None:
+    assert ("ANY" in child_environment.find_tokens({"ANY": value})) is stripped
 
 
-def test_the_vault_and_the_service_get_tokens_of_their_own() -> None:
-    gitlab = identity.found({"MUNIMENT_ID_TOKEN": "one", "MUNIMENT_API_TOKEN": "two"})
-    assert (gitlab.for_vault("shop", "x"), gitlab.for_service("https://m.example.test", "shop", "x")) == ("one", "two")
+def test_vault_and_service_get_separate_tokens() -> None:
+    gitlab = identity.find_identity({"MUNIMENT_ID_TOKEN": "one", "MUNIMENT_API_TOKEN": "two"})
+    assert (gitlab.get_vault_token("shop", "x"), gitlab.get_service_token("https://m.example.test", "shop", "x")) == (
+        "one",
+        "two",
+    )
     with pytest.raises(RunError, match="MUNIMENT_API_TOKEN is empty"):
-        identity.found({"MUNIMENT_ID_TOKEN": "one"}).for_service("https://m.example.test", "shop", "x")
+        identity.find_identity({"MUNIMENT_ID_TOKEN": "one"}).get_service_token("https://m.example.test", "shop", "x")
 
 
-def test_a_cluster_renews_its_tokens_in_files(tmp_path: Path) -> None:
+def test_renewed_token_files_of_a_cluster_are_read_again(tmp_path: Path) -> None:
     (tmp_path / "vault").write_text("one\n")
     (tmp_path / "service").write_text("two\n")
     files = {"MUNIMENT_TOKEN_FILE": f"{tmp_path}/vault", "MUNIMENT_API_TOKEN_FILE": f"{tmp_path}/service"}
-    pod = identity.found(files)
-    assert (pod.for_vault("shop", "x"), pod.for_service("https://m.example.test", "shop", "x")) == ("one", "two")
+    pod = identity.find_identity(files)
+    assert (pod.get_vault_token("shop", "x"), pod.get_service_token("https://m.example.test", "shop", "x")) == (
+        "one",
+        "two",
+    )
     with pytest.raises(RunError, match="MUNIMENT_API_TOKEN_FILE is empty"):
-        identity.found({"MUNIMENT_TOKEN_FILE": f"{tmp_path}/vault"}).for_service("https://m.example.test", "shop", "x")
+        identity.find_identity({"MUNIMENT_TOKEN_FILE": f"{tmp_path}/vault"}).get_service_token(
+            "https://m.example.test", "shop", "x"
+        )
 
 
 @pytest.mark.parametrize("answer", [b"", b"[]", b'{"value": 1}', b"not json"])
-def test_a_forge_that_gives_no_identity_is_told(answer: bytes) -> None:
+def test_forge_without_identity_is_reported(answer: bytes) -> None:
     with GitHub(answer) as forge, pytest.raises(RunError, match="GitHub gave this job no identity"):
-        identity.found(forge.variables).for_vault("shop", "production")
+        identity.find_identity(forge.variables).get_vault_token("shop", "production")
 
 
-def test_the_forges_token_goes_nowhere_else() -> None:
+def test_forge_token_is_sent_to_no_other_server() -> None:
     with GitHub() as elsewhere, GitHub(to=elsewhere.variables["ACTIONS_ID_TOKEN_REQUEST_URL"]) as forge:
         with pytest.raises(RunError, match="no identity"):
-            identity.found(forge.variables).for_vault("shop", "production")
+            identity.find_identity(forge.variables).get_vault_token("shop", "production")
         assert elsewhere.asked == []
 
 
-class Signed:
-    """An identity whose token is this."""
+class FixedIdentity:
+    """Identity with a fixed token."""
 
     def __init__(self, token: str) -> None:
         self.token = token
 
-    def mount(self, product: str, environment: str) -> str:
-        return layout.runner(product, environment)
+    def vault_mount(self, product: str, environment: str) -> str:
+        return layout.runner_mount(product, environment)
 
-    def for_vault(self, product: str, environment: str) -> str:
+    def get_vault_token(self, product: str, environment: str) -> str:
         return self.token
 
-    def for_service(self, url: str, product: str, environment: str) -> str:
+    def get_service_token(self, url: str, product: str, environment: str) -> str:
         return self.token
 
 
-def code(who: Identity, address: str) -> RunCode:
+def code(who: JobIdentity, address: str) -> RunCode:
     with pytest.raises(RunError) as caught:
-        fetching.fetched("shop", "plain", who, address, "")
+        secret_fetching.fetch_secrets("shop", "plain", who, address, "")
     return caught.value.code
 
 
 class GitHub:
-    """What a job of GitHub Actions asks for its identity."""
+    """Identity endpoint of a job of GitHub Actions."""
 
     def __init__(self, answer: bytes | None = None, to: str = "") -> None:
         self.asked: list[str] = []
@@ -444,7 +454,7 @@ class GitHub:
                 self.wfile.write(json.dumps({"value": token}).encode() if answer is None else answer)
 
             def log_message(self, *_: object) -> None:
-                """Nothing."""
+                """Discard log messages."""
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
         self.variables = {

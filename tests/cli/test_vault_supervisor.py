@@ -1,20 +1,20 @@
-"""The password of a new vault's administrator is shown once, whatever ends the service."""
+"""Password of a new vault's administrator: shown exactly once, whatever ends the service."""
 
 from pathlib import Path
 from typing import cast
 
 import pytest
 
-from muniment.cli import vaulting
-from muniment.cli.vaulting import Supervisor
+from muniment.cli import vault_process
+from muniment.cli.vault_process import VaultSupervisor
 from muniment.errors import VaultCode, VaultError
-from muniment.vault.embedded import Embedded
+from muniment.vault.embedded_vault import EmbeddedVault
 
 PASSWORD = "-".join(["made", "at", "run", "time"])
 
 
-class Server:
-    """A vault that fails to start a number of times."""
+class FailingServer:
+    """Vault server that fails to start a number of times."""
 
     def __init__(self, failures: int = 0) -> None:
         self.failures = failures
@@ -30,56 +30,56 @@ class Server:
     def stop(self) -> None:
         self.running = False
 
-    def password(self) -> str:
+    def take_password(self) -> str:
         told, self.left = self.left, ""
         return told
 
 
-def supervisor(server: Server) -> Supervisor:
-    return Supervisor(cast("Embedded", server), Path("/srv/muniment"))
+def supervisor(server: FailingServer) -> VaultSupervisor:
+    return VaultSupervisor(cast("EmbeddedVault", server), Path("/srv/muniment"))
 
 
-def test_it_is_shown_once_and_says_what_for(capsys: pytest.CaptureFixture[str]) -> None:
-    one = supervisor(Server())
-    one.start()
+def test_password_is_shown_once_with_its_purpose(capsys: pytest.CaptureFixture[str]) -> None:
+    one = supervisor(FailingServer())
+    one.start_vault()
     assert capsys.readouterr().out == ""
     one.show_password()
     one.show_password()
-    one.stop()
+    one.stop_vault()
     said = capsys.readouterr().out
     assert said.count(PASSWORD) == 1
     assert "muniment vault password" in said
     assert "/srv/muniment/keys/vault.seal" in said
 
 
-def test_a_service_that_ends_before_its_address_was_printed_shows_it(capsys: pytest.CaptureFixture[str]) -> None:
-    server = Server()
+def test_service_that_ends_before_printing_its_address_shows_the_password(capsys: pytest.CaptureFixture[str]) -> None:
+    server = FailingServer()
     one = supervisor(server)
-    one.start()
-    one.stop()
+    one.start_vault()
+    one.stop_vault()
     assert PASSWORD in capsys.readouterr().out
     assert not server.running
 
 
-def test_a_vault_that_starts_later_shows_it_then(
+def test_password_is_shown_when_the_vault_starts_late(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vaulting, "_AGAIN_SECONDS", -1.0)
-    one = supervisor(Server(failures=2))
-    one.start()
+    monkeypatch.setattr(vault_process, "_RETRY_SECONDS", -1.0)
+    one = supervisor(FailingServer(failures=2))
+    one.start_vault()
     said = capsys.readouterr()
     assert "ended at once" in said.err
     assert "everything else does" in said.err
-    one.tend()
+    one.restart_if_ended()
     assert capsys.readouterr() == ("", "")
-    one.tend()
+    one.restart_if_ended()
     assert PASSWORD in capsys.readouterr().out
 
 
-def test_the_companys_own_vault_has_no_password_of_ours(capsys: pytest.CaptureFixture[str]) -> None:
-    one = Supervisor(None, Path("/srv/muniment"))
-    one.start()
-    one.tend()
+def test_foreign_vault_shows_no_password(capsys: pytest.CaptureFixture[str]) -> None:
+    one = VaultSupervisor(None, Path("/srv/muniment"))
+    one.start_vault()
+    one.restart_if_ended()
     one.show_password()
-    one.stop()
+    one.stop_vault()
     assert capsys.readouterr() == ("", "")

@@ -1,4 +1,4 @@
-"""Contributors are found for each identity once; a plain look at each contribution by itself finds the same."""
+"""Contributors are found once per identity, with the same result as one lookup per contribution."""
 
 from collections import defaultdict
 
@@ -8,7 +8,7 @@ from msgspec import structs
 
 from muniment.controls import code_review
 from muniment.controls.control import Case
-from muniment.facts.change import Commit, Contributor, ContributorRole, Push, Pushes
+from muniment.facts.change import Commit, CommitPusher, Contributor, ContributorRole, Pushes
 from muniment.facts.maybe import Known, Unknown
 from muniment.facts.people import FORGE, Machine
 from tests.support.changes import NOW, PEOPLE, commit, oid, values
@@ -28,7 +28,9 @@ pushers = st.one_of(st.just(UNKNOWN), identities.filter(bool).map(Known))
 pushes = st.builds(
     Pushes,
     st.booleans(),
-    st.dictionaries(st.integers(1, 5).map(oid), pushers).map(lambda by: tuple(Push(*one) for one in by.items())),
+    st.dictionaries(st.integers(1, 5).map(oid), pushers).map(
+        lambda by: tuple(CommitPusher(*one) for one in by.items())
+    ),
     st.just(()),
     commits,
 )
@@ -47,8 +49,10 @@ def find_each(own: tuple[Commit, ...], brought: Pushes) -> list[tuple[str, str, 
 
 
 @given(commits, pushes)
-def test_each_contribution_is_of_its_own_holder_or_a_strangers(own: tuple[Commit, ...], brought: Pushes) -> None:
-    known: dict[str, set[code_review.Part]] = defaultdict(set)
+def test_each_contribution_belongs_to_its_identity_owner_or_unknown_contributor(
+    own: tuple[Commit, ...], brought: Pushes
+) -> None:
+    known: dict[str, set[code_review.RoleInCommit]] = defaultdict(set)
     strange: set[tuple[str, str, ContributorRole]] = set()
     agents, requested = set(), set()
     for at, identity, role in find_each(own, brought):
@@ -60,7 +64,7 @@ def test_each_contribution_is_of_its_own_holder_or_a_strangers(own: tuple[Commit
             continue
         else:
             who = f"machine:{holder.id}" if isinstance(holder, Machine) else f"person:{holder.id}"
-        known[who].add(code_review.Part(at, role))
+        known[who].add(code_review.RoleInCommit(at, role))
         if isinstance(holder, Machine) and holder.needs_requester:
             agents.add(at)
         elif role is ContributorRole.REQUESTER:
@@ -68,8 +72,8 @@ def test_each_contribution_is_of_its_own_holder_or_a_strangers(own: tuple[Commit
     strange |= {(f"commit:{at}", at, ContributorRole.REQUESTER) for at in agents - requested}
 
     case = Case(values(commits=Known(own), pushes=Known(brought), people=Known(EVERYONE)), None, NOW, {})
-    found = code_review.read(case)
+    found = code_review.read_code_review(case)
     assert found.contributors == {who: tuple(sorted(parts)) for who, parts in known.items()}
     assert list(found.contributors) == sorted(known)
-    assert {(one.subject, one.commit, one.because) for one in found.strangers} == strange
-    assert list(found.strangers) == sorted(found.strangers)
+    assert {(one.subject, one.commit, one.role) for one in found.unknown_contributors} == strange
+    assert list(found.unknown_contributors) == sorted(found.unknown_contributors)

@@ -1,4 +1,4 @@
-"""Of statements that bear one time, that which blocks counts, in whatever order they were recorded."""
+"""Among statements of the same time the blocking one counts, in every recording order."""
 
 from itertools import permutations, product
 
@@ -11,7 +11,7 @@ from muniment.controls import code_review
 from muniment.controls.control import Case
 from muniment.facts.change import Commit, Pushes
 from muniment.facts.maybe import Known
-from muniment.facts.statements import APPROVING, Approval, ReviewAction
+from muniment.facts.statements import APPROVING_ACTIONS, Approval, ReviewAction
 from tests.support.changes import EARLIER, HEAD, NOW, approval, commit, values
 
 PAST = commit(7)
@@ -21,13 +21,13 @@ BLOCKING = (ReviewAction.REQUEST_CHANGES, ReviewAction.WITHDRAW, ReviewAction.AT
 
 
 def review(statements: tuple[Approval, ...]) -> code_review.CodeReview:
-    """Of a change that had another head before."""
+    """Review of a change that had another head before."""
     given = values(pushes=Known(Pushes(True, (), (PAST.id,), (PAST,))), approvals=Known(statements))
-    return code_review.read(Case(given, None, NOW, {}))
+    return code_review.read_code_review(Case(given, None, NOW, {}))
 
 
-def in_every_order(statements: tuple[Approval, ...]) -> list[tuple[Approval, ...]]:
-    """The same statements as they could have been recorded, and been read."""
+def permute_statements(statements: tuple[Approval, ...]) -> list[tuple[Approval, ...]]:
+    """The same statements in every order in which they could be recorded and read."""
     return [
         tuple(structs.replace(one, order=order) for one, order in zip(read, recorded, strict=True))
         for read in permutations(statements)
@@ -37,12 +37,14 @@ def in_every_order(statements: tuple[Approval, ...]) -> list[tuple[Approval, ...
 
 @pytest.mark.parametrize("heads", list(product((HEAD, PAST), repeat=2)), ids=str)
 @pytest.mark.parametrize("action", BLOCKING)
-def test_a_yes_and_what_blocks_at_one_time_are_no_yes(heads: tuple[Commit, Commit], action: ReviewAction) -> None:
+def test_approval_and_blocking_statement_of_same_time_do_not_approve(
+    heads: tuple[Commit, Commit], action: ReviewAction
+) -> None:
     both = (approval("sue", heads[0]), approval("sue", heads[1], action=action))
-    for statements in in_every_order(both):
+    for statements in permute_statements(both):
         found = review(statements)
         assert "sue" not in found.counted
-        assert bool(found.blocked_by) is (action is ReviewAction.REQUEST_CHANGES)
+        assert bool(found.blocking_reviewers) is (action is ReviewAction.REQUEST_CHANGES)
 
 
 statements = st.lists(
@@ -57,21 +59,21 @@ statements = st.lists(
 
 
 @given(statements)
-def test_no_order_of_statements_turns_a_tie_into_a_yes(given: tuple[Approval, ...]) -> None:
-    for ordered in in_every_order(given):
+def test_no_recording_order_turns_tie_into_approval(given: tuple[Approval, ...]) -> None:
+    for ordered in permute_statements(given):
         counted = review(ordered).counted.get("sue")
         if counted is not None:
             ties = [one.action for one in ordered if one.time == counted.time]
-            assert set(ties) <= APPROVING, [(one.order, one.action, one.time) for one in ordered]
+            assert set(ties) <= APPROVING_ACTIONS, [(one.order, one.action, one.time) for one in ordered]
 
 
 @pytest.mark.parametrize("action", [ReviewAction.REQUEST_CHANGES, ReviewAction.WITHDRAW])
 @pytest.mark.parametrize("time", TIMES)
-def test_a_yes_to_an_earlier_head_revives_no_older_approval(action: ReviewAction, time: str) -> None:
+def test_approval_of_earlier_head_revives_no_older_approval(action: ReviewAction, time: str) -> None:
     given = (
         approval("sue", HEAD, time=EARLIER),
         approval("sue", PAST, action=action, time=time),
         approval("sue", PAST, time="2026-11-24T08:45:00.000000Z"),
     )
-    for statements in in_every_order(given):
+    for statements in permute_statements(given):
         assert "sue" not in review(statements).counted

@@ -1,4 +1,4 @@
-"""A small app by docs/guides/add-an-app.md works in a copy of the code, and a forgotten step is found out."""
+"""App recipe: a small app by docs/guides/add-an-app.md works in a copy of the code; a missing step is detected."""
 
 import os
 import shutil
@@ -19,13 +19,13 @@ from django.core.management import call_command
 from django.db.models import ForeignKey
 from django.urls import resolve, reverse
 from muniment.server.app_list import APPS
-from muniment.server.guarding import checks
+from muniment.server.guarding import system_checks
 from muniment.server.registration import read_contributions
 from muniment.server.requests.registry import ACTS_BY_TAG
 call_command("check")
 assert resolve("/mottos").func.action.name == "SEE_PRODUCT"
 assert reverse("api:set_motto", args=["shop"]) == "/api/products/shop/motto"
-assert "set_motto" in {operation.__name__ for operation in checks.operations()}
+assert "set_motto" in {operation.__name__ for operation in system_checks.list_operations()}
 assert ACTS_BY_TAG["set-motto"].actions[0].rule.second
 assert [entry for app in read_contributions() for entry in app.menu if entry.name == "mottos"]
 for model in apps.get_models():
@@ -49,7 +49,7 @@ def run(copy: Path, *command: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module", name="recipe")
 def _recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the code with the app, whose migration was made."""
+    """Copy of the code with the app and its migration."""
     copy: Path = tmp_path_factory.mktemp("recipe")
     copy_code(copy)
     add_app(copy)
@@ -58,7 +58,7 @@ def _recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
-def test_an_app_in_its_own_folder_and_one_line_works(recipe: Path) -> None:
+def test_app_needs_only_its_own_folder_and_one_line(recipe: Path) -> None:
     used = run(recipe, "-c", _USE)
     assert used.returncode == 0, used.stderr
     assert "/mottos" in run(recipe, "-m", "dev.page_addresses").stdout.split()
@@ -67,7 +67,7 @@ def test_an_app_in_its_own_folder_and_one_line_works(recipe: Path) -> None:
 
 
 @pytest.mark.slow  # reads all imports, twice
-def test_the_contract_holds_the_place_of_the_app(recipe: Path) -> None:
+def test_import_contract_contains_the_layer_of_the_app(recipe: Path) -> None:
     linted = run(recipe, "-c", "from importlinter.cli import lint_imports_command as lint; lint()", "--no-cache")
     assert linted.returncode == 0, linted.stdout
     below = recipe / "src" / "muniment" / "server" / "products" / "importing_upward.py"
@@ -108,7 +108,7 @@ _FORGOTTEN: dict[str, tuple[Callable[[Path], None], str]] = {
 
 @pytest.mark.slow  # a process for each step
 @pytest.mark.parametrize("step", _FORGOTTEN)
-def test_a_forgotten_step_is_found(step: str, recipe: Path) -> None:
+def test_missing_step_is_detected(step: str, recipe: Path) -> None:
     forget, sentence = _FORGOTTEN[step]
     server = recipe / "src" / "muniment" / "server"
     for folder, kept in ((server / APP, recipe / "kept"), (server / "app_list.py", recipe / "kept_list.py")):

@@ -32,13 +32,13 @@ BUILD = _names(PYPROJECT["build-system"]["requires"])
         ("To build", BUILD | {"uv"}),
     ],
 )
-def test_the_page_lists_every_direct_dependency_and_no_other(heading: str, expected: set[str]) -> None:
+def test_page_lists_exactly_the_direct_dependencies(heading: str, expected: set[str]) -> None:
     page = (ROOT / "docs" / "reference" / "dependencies.md").read_text()
     section = page.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     assert set(re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)) == expected
 
 
-def test_the_lock_was_made_from_these_dependencies() -> None:
+def test_lock_file_matches_the_declared_dependencies() -> None:
     (muniment,) = (package for package in LOCK["package"] if package["name"] == "muniment")
     assert {dependency["name"] for dependency in muniment["metadata"]["requires-dist"]} == RUN.union(*EXTRAS.values())
     assert {dependency["name"] for dependency in muniment["metadata"]["requires-dev"]["dev"]} == DEVELOPMENT

@@ -1,4 +1,4 @@
-"""Documents: the index links each page, each relative link and anchor exists, and so does each path in a text."""
+"""Documents: every page is in the index, and every relative link, anchor and named path exists."""
 
 import re
 from collections import Counter
@@ -45,7 +45,7 @@ def find_anchors(text: str) -> set[str]:
 
 
 def find_broken_links(page: Path, text: str) -> Iterator[str]:
-    """One sentence for each relative link of `page` that leads nowhere."""
+    """List the relative links of `page` without a target, one sentence each."""
     for address in find_links(text):
         if "://" in address or address.startswith("mailto:"):
             continue
@@ -73,7 +73,7 @@ def test_each_relative_link_and_anchor_exists(page: Path) -> None:
         ("`[shown](gone.md)`", []),
     ],
 )
-def test_a_link_that_leads_nowhere_is_found(link: str, fault: list[str]) -> None:
+def test_broken_link_is_found(link: str, fault: list[str]) -> None:
     text = f"## A heading, twice\n\n## A `heading` twice\n\n{link}\n"
     assert list(find_broken_links(DOCS / "page.md", text)) == fault
 
@@ -98,7 +98,7 @@ def test_each_document_has_one_title_at_its_top(page: Path) -> None:
     assert len(re.findall(r"^# ", text, re.MULTILINE)) == 1
 
 
-def test_each_path_of_a_document_that_a_text_names_exists() -> None:
+def test_each_document_path_in_a_text_exists() -> None:
     missing = {
         f"{file.relative_to(ROOT)}: {path}"
         for file in (*NAMING, *ROOT.glob("*.md"))

@@ -14,10 +14,10 @@ from dev import error_texts
         "raise errors.StoreError(*('it is gone', REMEDY))",
         "raise StoreError('it is gone' if gone else '', REMEDY)",
         "problem = ParseError('code', message='It is wrong.', remedy=_('Mend it.'))",
-        "raise Problem(404, 'not-found', 'There is none.')",
+        "raise ApiProblem(404, 'not-found', 'There is none.')",
     ],
 )
-def test_a_sentence_that_is_not_marked_for_translation_is_refused(source: str) -> None:
+def test_sentence_without_translation_mark_is_refused(source: str) -> None:
     assert {breach.message for breach in error_texts.find_breaches(source)} == {error_texts.UNMARKED}
 
 
@@ -33,9 +33,9 @@ def test_a_sentence_that_is_not_marked_for_translation_is_refused(source: str) -
         "tell([person], 'A message is no error.', '/me')",
     ],
 )
-def test_a_marked_sentence_a_code_and_a_defect_are_kept(source: str) -> None:
+def test_marked_sentence_code_and_defect_are_accepted(source: str) -> None:
     assert error_texts.find_breaches(source) == []
 
 
-def test_the_service_has_no_unmarked_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+def test_service_has_no_sentence_without_translation_mark(capsys: pytest.CaptureFixture[str]) -> None:
     assert error_texts.main() == 0

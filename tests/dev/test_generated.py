@@ -1,4 +1,4 @@
-"""Generated documents are those that the code gives now."""
+"""Generated documents match the current code."""
 
 import json
 
@@ -14,11 +14,11 @@ __all__ = ["keys", "shop"]
 
 
 @pytest.mark.parametrize("name", sorted(documents()))
-def test_a_generated_document_is_not_stale(name: str) -> None:
+def test_generated_document_is_current(name: str) -> None:
     assert (REFERENCE / name).read_text(encoding="utf-8") == documents()[name], "run: python -m dev.generate"
 
 
-def test_what_check_prints_follows_the_schema(shop: Shop) -> None:
+def test_output_of_check_follows_the_schema(shop: Shop) -> None:
     schema = json.loads((REFERENCE / "check.schema.json").read_text(encoding="utf-8"))
     validator = Draft202012Validator(schema)
     head = shop.repo.commit({"lib.py": "x = 2\n"}, on="topic", parents=["main"], author="Mallory <m@evil.test>")
@@ -27,12 +27,12 @@ def test_what_check_prints_follows_the_schema(shop: Shop) -> None:
     validator.validate(shop.check(head))
 
 
-def test_each_variable_that_the_code_reads_is_described() -> None:
+def test_each_environment_variable_of_the_code_is_documented() -> None:
     described = {name for name in described_variables() if name.startswith("MUNIMENT_")}
     assert find_variables() - INTERNAL == described
 
 
-def test_the_picture_of_the_layers_is_current() -> None:
+def test_layer_diagram_is_current() -> None:
     text = architecture.DOCUMENT.read_text(encoding="utf-8")
     assert text == architecture.replace_picture(text), "run: python -m dev.architecture"
 
@@ -48,5 +48,5 @@ def test_each_layer_of_a_contract_is_drawn_with_its_size() -> None:
 
 
 @pytest.mark.parametrize(("drawn", "real", "close"), [(100, 109, True), (100, 112, False), (5000, 5400, True)])
-def test_a_size_is_right_to_a_tenth(drawn: int, real: int, close: bool) -> None:
+def test_drawn_size_differs_by_at_most_a_tenth(drawn: int, real: int, close: bool) -> None:
     assert architecture.is_close(drawn, real) is close

@@ -18,7 +18,7 @@ from dev import http_clients
         ("sock.sendall(f'GET {path} HTTP/1.1')", "a request written by hand"),
     ],
 )
-def test_http_by_other_means_is_refused(source: str, named: str) -> None:
+def test_other_http_clients_are_refused(source: str, named: str) -> None:
     ((_, message),) = http_clients.find_breaches(source)
     assert message.startswith(f"{named}: ")
 
@@ -26,7 +26,7 @@ def test_http_by_other_means_is_refused(source: str, named: str) -> None:
 @pytest.mark.parametrize(
     "source",
     [
-        "from muniment.http.client import Client",
+        "from muniment.http.client import HttpClient",
         "from urllib.parse import quote",
         "from http import HTTPStatus",
         "from muniment.server.requests.models import Request",
@@ -34,9 +34,9 @@ def test_http_by_other_means_is_refused(source: str, named: str) -> None:
         "requests = 5",
     ],
 )
-def test_what_is_no_http_is_kept(source: str) -> None:
+def test_code_without_http_is_accepted(source: str) -> None:
     assert http_clients.find_breaches(source) == []
 
 
-def test_http_is_spoken_by_one_package(capsys: pytest.CaptureFixture[str]) -> None:
+def test_only_one_package_sends_http_requests(capsys: pytest.CaptureFixture[str]) -> None:
     assert http_clients.main() == 0, capsys.readouterr().out

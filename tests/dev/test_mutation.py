@@ -1,4 +1,4 @@
-"""Mutation tests: every condition is made wrong in each way, and a test that would not notice is found out."""
+"""Mutation tests: every condition is altered in each way, and an alteration that no test notices is reported."""
 
 import os
 import subprocess
@@ -99,7 +99,7 @@ def run_trials_of(
     )
 
 
-def test_each_condition_is_made_wrong_in_each_way(shop: Path) -> None:
+def test_each_condition_is_altered_in_each_way(shop: Path) -> None:
     assert [(one.function, one.before, one.after) for one in find_mutants(shop / "shop.py", shop)] == [
         ("price", "count > 10", "True or count > 10"),
         ("price", "count > 10", "False and count > 10"),
@@ -125,7 +125,7 @@ def test_each_condition_is_made_wrong_in_each_way(shop: Path) -> None:
     ]
 
 
-def test_what_no_test_notices_is_found(shop: Path) -> None:
+def test_mutant_that_no_test_notices_is_reported(shop: Path) -> None:
     done = run_trials_of(shop)
     survived = [line for line in done.stdout.splitlines() if line.endswith("|survived")]
     assert survived == [
@@ -135,24 +135,24 @@ def test_what_no_test_notices_is_found(shop: Path) -> None:
     assert done.stdout.count("|killed") == 11
 
 
-def test_a_mutant_that_loops_is_noticed(shop: Path) -> None:
+def test_endless_mutant_counts_as_noticed(shop: Path) -> None:
     (shop / "shop.py").write_text("def count(number):\n    while number > 0:\n        number -= 1\n    return number\n")
     (shop / "test_shop.py").write_text("import shop\n\ndef test_count():\n    assert shop.count(2) == 0\n")
     done = run_trials_of(shop, grace=1)
     assert "number > 0|True or number > 0|killed" in done.stdout
 
 
-def test_what_does_not_fit_is_not_called_noticed(shop: Path) -> None:
+def test_untried_mutant_is_not_counted_as_noticed(shop: Path) -> None:
     assert run_trials_of(shop, seconds=-1).stdout.count("|there was no time") == 13
 
 
-def test_what_outlasts_the_time_is_not_called_noticed(shop: Path) -> None:
+def test_mutant_over_the_time_limit_is_not_counted_as_noticed(shop: Path) -> None:
     (shop / "shop.py").write_text("def count(number):\n    while number > 0:\n        number -= 1\n    return number\n")
     (shop / "test_shop.py").write_text("import shop\n\ndef test_count():\n    assert shop.count(2) == 0\n")
     assert "number > 0|True or number > 0|there was no time" in run_trials_of(shop, seconds=8).stdout
 
 
-def test_what_is_remembered_hides_no_mutant(shop: Path) -> None:
+def test_cached_values_hide_no_mutant(shop: Path) -> None:
     (shop / "shop.py").write_text(REMEMBERING)
     (shop / "test_shop.py").write_text(
         "import shop\n\ndef test_it():\n    assert shop.is_large(2) and shop.CRATE.full\n"
@@ -162,27 +162,27 @@ def test_what_is_remembered_hides_no_mutant(shop: Path) -> None:
     assert "5 > 1|False and 5 > 1|killed" in done.stdout
 
 
-def test_tests_that_take_long_are_asked_about_what_survived_the_others(shop: Path) -> None:
+def test_slow_tests_run_only_for_mutants_that_survived_the_others(shop: Path) -> None:
     slow = "\nimport time\n\ndef test_slowly():\n    time.sleep(0.5)\n    assert shop.price(10, False) == 3\n"
     (shop / "test_shop.py").write_text(TESTS + slow)
     assert "count > 10|count >= 10|killed" in run_trials_of(shop, enough=0.4).stdout
 
 
-def test_no_trial_is_made_where_a_test_fails_anyway(shop: Path) -> None:
+def test_failing_test_suite_prevents_trials(shop: Path) -> None:
     (shop / "test_shop.py").write_text(TESTS + "\ndef test_wrong():\n    assert not shop.price(1, True)\n")
     done = run_trials_of(shop)
     assert "test_wrong" in done.stdout
     assert done.stdout.count("|it could not be tried") == 13
 
 
-def test_no_trial_is_made_where_a_test_cannot_be_collected(shop: Path) -> None:
+def test_uncollectable_test_prevents_trials(shop: Path) -> None:
     (shop / "test_other.py").write_text("import nothing_of_that_name\n")
     done = run_trials_of(shop)
     assert "tests have to pass before anything is changed" in done.stdout
     assert done.stdout.count("|it could not be tried") == 13
 
 
-def test_a_function_in_a_file_that_is_moved_is_not_changed(shop: Path) -> None:
+def test_function_in_a_moved_file_is_unchanged(shop: Path) -> None:
     before = {one.digest for one in find_mutants(shop / "shop.py", shop)}
     (shop / "cart.py").write_text("LIMIT = 1\n" + MODULE)
     assert {one.digest for one in find_mutants(shop / "cart.py", shop)} == before
@@ -190,7 +190,7 @@ def test_a_function_in_a_file_that_is_moved_is_not_changed(shop: Path) -> None:
     assert len({one.digest for one in find_mutants(shop / "cart.py", shop)} & before) == 1
 
 
-def test_a_survivor_is_listed_as_it_is_printed_with_a_reason(shop: Path, tmp_path: Path) -> None:
+def test_survivor_is_listed_in_printed_form_with_a_reason(shop: Path, tmp_path: Path) -> None:
     mutant = find_mutants(shop / "shop.py", shop)[5]
     listed = tmp_path / "survivors.toml"
     listed.write_text(describe(mutant))
@@ -222,7 +222,7 @@ def repository(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_only_what_no_function_was_before_is_changed(repository: Path) -> None:
+def test_only_new_and_changed_functions_are_mutated(repository: Path) -> None:
     git(repository, "mv", "pure/shop.py", "pure/cart.py")
     changed = (repository / "pure" / "cart.py").read_text().replace("count > 10", "count > 11")
     (repository / "pure" / "cart.py").write_text(changed)
@@ -233,7 +233,7 @@ def test_only_what_no_function_was_before_is_changed(repository: Path) -> None:
     assert load_digests(repository, "HEAD~1", ["other"]) == frozenset()
 
 
-def test_the_base_of_a_branch_is_where_it_left_main(repository: Path) -> None:
+def test_base_of_a_branch_is_its_fork_point(repository: Path) -> None:
     first = git(repository, "rev-parse", "HEAD")
     git(repository, "checkout", "-q", "-b", "topic")
     for number in (1, 2):
@@ -254,7 +254,7 @@ def test_the_base_of_a_branch_is_where_it_left_main(repository: Path) -> None:
     ],
     ids=["main", "a detached topic", "a topic", "an older commit of main", "a shallow clone"],
 )
-def test_the_base_in_a_clone(
+def test_base_is_found_in_a_clone(
     repository: Path, tmp_path_factory: pytest.TempPathFactory, options: tuple[str, ...], checked_out: str, base: str
 ) -> None:
     for number in (1, 2):
@@ -271,7 +271,7 @@ def test_the_base_in_a_clone(
     assert find_base(clone) in ("", *git(clone, "rev-list", "HEAD").split()[1:])
 
 
-def test_what_cannot_be_read_of_the_base_fails_nothing(
+def test_unreadable_base_does_not_fail_the_run(
     repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     git(repository, "commit", "-q", "--allow-empty", "-m", "second")
@@ -283,7 +283,7 @@ def test_what_cannot_be_read_of_the_base_fails_nothing(
     assert "nothing is tried" in capsys.readouterr().out
 
 
-def test_without_an_earlier_commit_nothing_is_tried(
+def test_first_commit_has_no_trials(
     repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert find_base(repository) == ""
@@ -294,7 +294,7 @@ def test_without_an_earlier_commit_nothing_is_tried(
 
 
 @pytest.mark.parametrize(("untried", "code"), [(False, 1), (True, 0)])
-def test_survivors_of_a_landing_fail_where_there_was_time_for_all(
+def test_survivors_of_a_landing_fail_if_time_sufficed_for_all(
     repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], untried: bool, code: int
 ) -> None:
     (repository / "pure" / "new.py").write_text(MODULE.replace("10", "11"))

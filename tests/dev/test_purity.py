@@ -46,7 +46,7 @@ CONTRACTS = {contract["id"]: contract for contract in PYPROJECT["tool"]["importl
         ("def f():\n    global a, b", "global a, b"),
     ],
 )
-def test_is_refused_with_a_remedy(source: str, named: str) -> None:
+def test_impure_code_is_refused_with_a_remedy(source: str, named: str) -> None:
     (breach,) = purity.breaches(source)
     what, _, remedy = breach.message.partition(": ")
     assert what == named
@@ -72,11 +72,11 @@ def test_is_refused_with_a_remedy(source: str, named: str) -> None:
         "def f():\n    nonlocal a",
     ],
 )
-def test_is_kept(source: str) -> None:
+def test_pure_code_is_accepted(source: str) -> None:
     assert purity.breaches(source) == []
 
 
-def test_every_breach_is_told_in_order() -> None:
+def test_every_breach_is_reported_in_order() -> None:
     assert [breach.line for breach in purity.breaches("def f():\n    import os\n\nprint(now())\n")] == [
         2,
         4,
@@ -84,12 +84,12 @@ def test_every_breach_is_told_in_order() -> None:
     ]
 
 
-def test_nothing_to_judge_is_not_pure(tmp_path: Path) -> None:
+def test_folder_without_pure_files_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         purity.pure_files(tmp_path)
 
 
-def test_modules_and_packages_are_judged_to_any_depth(tmp_path: Path) -> None:
+def test_modules_and_packages_are_examined_to_any_depth(tmp_path: Path) -> None:
     names = {"errors.py", "facts/__init__.py", "controls/deep/er.py", "git/log.py"}
     for name in names:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -98,11 +98,11 @@ def test_modules_and_packages_are_judged_to_any_depth(tmp_path: Path) -> None:
     assert judged == names - {"git/log.py"}
 
 
-def test_the_pure_part_is_pure(capsys: pytest.CaptureFixture[str]) -> None:
+def test_pure_part_has_no_breach(capsys: pytest.CaptureFixture[str]) -> None:
     assert purity.main() == 0, capsys.readouterr().out
 
 
-def test_the_pure_part_is_the_same_for_every_tool() -> None:
+def test_every_tool_has_the_same_pure_part() -> None:
     layers = [layer.strip("()") for layer in CONTRACTS["layers"]["layers"]]
     pure = [f"muniment.{layer}" for layer in layers[layers.index("programs") + 1 :]]
     assert pure == [f"muniment.{name}" for name in purity.PURE]
@@ -110,5 +110,5 @@ def test_the_pure_part_is_the_same_for_every_tool() -> None:
     assert pure == PYPROJECT["tool"]["coverage"]["run"]["source_pkgs"]
 
 
-def test_the_forbidden_modules_are_the_same_for_every_tool() -> None:
+def test_every_tool_forbids_the_same_modules() -> None:
     assert set(CONTRACTS["pure"]["forbidden_modules"]) == purity.MODULES

@@ -1,4 +1,4 @@
-"""A command that a text shows runs as it stands there: it exists, and it has every option that it needs."""
+"""Commands in texts are valid: each exists and has every option that it needs."""
 
 import ast
 import re
@@ -16,7 +16,7 @@ _OPENING = re.compile(r"(?:: |\n *|\b[Rr]uns? )$")  # before a command that is t
 
 
 def find_faults(text: str) -> Iterator[str]:
-    """What is wrong with each command that `text` tells somebody to run: an unknown name, or a missing option."""
+    """List faults of the commands in `text`: an unknown name, or a missing option."""
     for shown in _SHOWN.finditer(text):
         if not _OPENING.search(text[: shown.start()]):
             continue
@@ -41,7 +41,7 @@ def find_faults(text: str) -> Iterator[str]:
 
 
 def read_texts(tree: ast.AST) -> Iterator[str]:
-    """The texts of a module but for docstrings and helps of options. What is filled in stands as X."""
+    """Texts of a module without docstrings and helps of options; placeholders become X."""
     skipped: set[int] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.keyword) and node.arg == "help":
@@ -64,16 +64,16 @@ def read_texts(tree: ast.AST) -> Iterator[str]:
         ("Sign it with: muniment exception sign", "it needs name"),
     ],
 )
-def test_a_command_that_would_not_run_is_found(text: str, fault: str) -> None:
+def test_invalid_command_is_found(text: str, fault: str) -> None:
     assert [found.partition(": ")[2] for found in find_faults(text)] == [fault]
 
 
 @pytest.mark.parametrize("text", ["Run: muniment ledger show --home DIR", "what muniment ledger show prints"])
-def test_a_command_that_runs_and_one_that_is_only_named_are_kept(text: str) -> None:
+def test_valid_command_and_mere_command_name_are_accepted(text: str) -> None:
     assert list(find_faults(text)) == []
 
 
-def test_each_command_that_a_text_shows_runs_as_it_stands() -> None:
+def test_each_command_in_a_text_is_valid() -> None:
     faults = [
         f"{file.relative_to(SOURCES)}: {fault}"
         for file in sorted(SOURCES.rglob("*.py"))

@@ -6,16 +6,23 @@ TASKS = frozenset({"reevaluate-all"})
 
 
 @pytest.mark.parametrize(
-    "call", ['soon("reevaluate-none")', 'first("scan-repository", repository=1)', 'later("read-branch-updates", 60)']
+    "call",
+    [
+        'enqueue("reevaluate-none")',
+        'enqueue_first("scan-repository", repository=1)',
+        'enqueue_in("read-branch-updates", 60)',
+    ],
 )
-def test_a_task_that_nothing_does_is_named(call: str) -> None:
+def test_unknown_task_name_is_reported(call: str) -> None:
     ((line, message),) = task_names.find_breaches(f"def f():\n    {call}", TASKS)
     assert line == 2
-    assert message.startswith(f'no function is marked @task("{call.split(chr(34))[1]}")')
+    assert message.startswith(f'no function is marked @register_task("{call.split(chr(34))[1]}")')
 
 
-@pytest.mark.parametrize("call", ['soon("reevaluate-all")', "soon(name)", 'rows.first("scan-repository")', "first()"])
-def test_other_calls_are_kept(call: str) -> None:
+@pytest.mark.parametrize(
+    "call", ['enqueue("reevaluate-all")', "enqueue(name)", 'rows.enqueue_first("scan-repository")', "enqueue_first()"]
+)
+def test_other_calls_are_accepted(call: str) -> None:
     assert task_names.find_breaches(call, TASKS) == []
 
 

@@ -1,4 +1,4 @@
-"""What bin/test and .ci/run run: every test once, the slow ones with --all, and coverage over the pure part's own."""
+"""Scripts bin/test and .ci/run: every test once, slow ones with --all, and coverage by the pure part's tests."""
 
 import shlex
 import shutil
@@ -20,7 +20,7 @@ STUB = '#!/bin/bash\nprintf "%q " "${0##*/}" "$@" >>"$CALLS"\necho >>"$CALLS"\n'
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A checkout whose scripts are ours, and whose programs only note that they were called."""
+    """Checkout with our scripts, whose programs only record their calls."""
     for folder in ("bin", ".ci", "stubs"):
         (tmp_path / folder).mkdir()
     shutil.copy(ROOT / "bin" / "test", tmp_path / "bin")
@@ -33,7 +33,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def run(checkout: Path, script: str, *arguments: str) -> list[list[str]]:
-    """The programs that it calls, with their arguments."""
+    """Programs that the script calls, with their arguments."""
     calls = checkout / "calls"
     environment = {"PATH": "/usr/bin:/bin", "CALLS": str(calls)}
     subprocess.run([checkout / script, *arguments], env=environment, check=True)
@@ -41,7 +41,9 @@ def run(checkout: Path, script: str, *arguments: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize(("arguments", "chosen"), [((), ["-m", "not slow"]), (("--all",), [])])
-def test_every_test_runs_in_one_of_two_parts(checkout: Path, arguments: tuple[str, ...], chosen: list[str]) -> None:
+def test_each_test_runs_in_exactly_one_of_two_parts(
+    checkout: Path, arguments: tuple[str, ...], chosen: list[str]
+) -> None:
     lint, pure, others = run(checkout, "bin/test", *arguments)
     assert lint == ["lint"]
     folders = [word for word in pure if word.startswith("tests/")]
@@ -50,7 +52,7 @@ def test_every_test_runs_in_one_of_two_parts(checkout: Path, arguments: tuple[st
     assert others == ["pytest", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", *chosen, *ignored]
 
 
-def test_coverage_is_measured_over_the_tests_of_every_package_of_the_pure_part(checkout: Path) -> None:
+def test_coverage_uses_the_tests_of_every_package_of_the_pure_part(checkout: Path) -> None:
     _, pure, _ = run(checkout, "bin/test")
     packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["coverage"]["run"]["source_pkgs"]
     folders = {f"tests/{package.removeprefix('muniment.')}" for package in packages}
@@ -58,11 +60,11 @@ def test_coverage_is_measured_over_the_tests_of_every_package_of_the_pure_part(c
     assert all((ROOT / folder).is_dir() for folder in folders)
 
 
-def test_other_arguments_are_those_of_pytest(checkout: Path) -> None:
+def test_other_arguments_are_passed_to_pytest(checkout: Path) -> None:
     assert run(checkout, "bin/test", "tests/git", "-k", "a b") == [["pytest", "tests/git", "-k", "a b"]]
 
 
-def test_ci_runs_the_slow_tests_too_and_then_mutates(checkout: Path) -> None:
+def test_ci_also_runs_slow_tests_and_mutation_tests(checkout: Path) -> None:
     calls = run(checkout, ".ci/run")
     assert [call[0] for call in calls] == ["lint", "pytest", "pytest", "mutate"]
     assert not any("-m" in call for call in calls)

@@ -1,4 +1,4 @@
-"""The page of the threat model names tests that exist, and has something to say of each attacker."""
+"""Threat model page: the named tests exist, and each attacker has a control, a test and a residual risk."""
 
 import ast
 import re
@@ -27,7 +27,7 @@ def test_each_named_test_exists(path: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("section", SECTIONS, ids=[section.partition("\n")[0] for section in SECTIONS])
-def test_each_attacker_has_what_holds_the_test_that_shows_it_and_what_is_left(section: str) -> None:
+def test_each_attacker_has_control_test_and_residual_risk(section: str) -> None:
     rows = [line for line in section.splitlines() if line.startswith("| ") and "---" not in line][1:]
     assert rows
     assert all("::" in row for row in rows), "a row names no test"

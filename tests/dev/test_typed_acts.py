@@ -15,7 +15,7 @@ from dev import typed_acts
         ("try:\n    f()\nexcept (OSError, ValueError) as error:\n    g(f'no: {error}')", typed_acts.SHOWN),
     ],
 )
-def test_what_is_no_typed_act_is_refused(source: str, message: str) -> None:
+def test_untyped_act_is_refused(source: str, message: str) -> None:
     assert [breach.message for breach in typed_acts.find_breaches(source)] == [message]
 
 
@@ -30,5 +30,5 @@ def test_what_is_no_typed_act_is_refused(source: str, message: str) -> None:
         "given['id']",
     ],
 )
-def test_what_is_typed_is_kept(source: str) -> None:
+def test_typed_act_is_accepted(source: str) -> None:
     assert typed_acts.find_breaches(source) == []

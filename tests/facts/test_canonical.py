@@ -1,4 +1,4 @@
-"""Canonical JSON is RFC 8785's, and nothing else is taken for it."""
+"""Canonical JSON of RFC 8785: exact encoding, and strict refusal of any other."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,21 +9,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct, inspect
 
-from muniment.decision.account import DecisionReport
 from muniment.decision.decision import Decision
+from muniment.decision.report import DecisionReport
 from muniment.errors import NotCanonicalError
 from muniment.facts import canonical
 from muniment.facts.canonical import LARGEST_INTEGER, decode, encode, refuse_repeated_keys
 from muniment.facts.kinds import KINDS
-from muniment.git import approvals, runs
-from muniment.ledger import entries, objects
-from muniment.policy.exceptions import ExceptionFile
+from muniment.git import approvals, run_statements
+from muniment.ledger import record_kinds, record_objects
+from muniment.policy.exception_files import SignedException
 from muniment.policy.model import Policy
-from muniment.workflows.replay import Summary
+from muniment.workflows.branch_replay import Summary
 
 
 class Pair(Struct, frozen=True):
-    """Two values, in an order that is not the keys'."""
+    """Two values in an order that differs from that of their keys."""
 
     z: str
     a: int = 0
@@ -45,7 +45,7 @@ SORTED = (
 )
 
 
-def test_keys_are_sorted_as_in_the_rfcs_example() -> None:
+def test_keys_are_sorted_as_in_the_example_of_the_rfc() -> None:
     assert encode(NAMES) == SORTED.encode()
     assert encode([{"x": NAMES}]) == f'[{{"x":{SORTED}}}]'.encode()
     assert decode(SORTED.encode(), dict[str, str]) == NAMES
@@ -62,12 +62,12 @@ def test_keys_are_sorted_as_in_the_rfcs_example() -> None:
         (Pair("\U0001f600"), '{"a":0,"z":"\U0001f600"}'),
     ],
 )
-def test_a_value_has_the_spelling_of_the_rfc(value: Any, text: str) -> None:
+def test_value_has_the_encoding_of_the_rfc(value: Any, text: str) -> None:
     assert encode(value) == text.encode()
 
 
 @pytest.mark.parametrize("value", [1.5, [0.0], {"a": [float("nan")]}, 2**53, (-(2**53),), "\ud800", {"\udc00": 1}])
-def test_what_has_no_canonical_form_is_refused(value: Any) -> None:
+def test_value_without_canonical_form_is_refused(value: Any) -> None:
     with pytest.raises(NotCanonicalError):
         encode(value)
 
@@ -95,27 +95,27 @@ def test_what_has_no_canonical_form_is_refused(value: Any) -> None:
         b"",
     ],
 )
-def test_what_is_not_canonical_is_not_read(text: bytes) -> None:
+def test_text_that_is_not_canonical_is_refused(text: bytes) -> None:
     with pytest.raises(NotCanonicalError):
         decode(text, Pair)
 
 
-def test_what_is_canonical_is_read() -> None:
+def test_canonical_text_is_read() -> None:
     assert decode(b'{"a":1,"z":"x"}', Pair) == Pair("x", 1)
 
 
 @pytest.mark.parametrize("text", [b'{"a":1,"a":1}', b'[{"b":{"a":1,"\\u0061":2}}]', b"{", b"\xff", b"[" * 100_000])
-def test_others_documents_name_no_key_twice(text: bytes) -> None:
+def test_foreign_document_with_a_duplicate_key_is_refused(text: bytes) -> None:
     with pytest.raises(NotCanonicalError):
         refuse_repeated_keys(text)
 
 
-def test_others_documents_may_have_any_form() -> None:
+def test_foreign_document_may_have_any_form() -> None:
     refuse_repeated_keys(b'{ "b": 1.5, "a": {"b": 1} }\n')
 
 
 def naive(value: Any) -> str:
-    """RFC 8785 written down once more, as simply as can be."""
+    """Encode by RFC 8785 as simply as possible."""
     if isinstance(value, dict):
         keys = sorted(value, key=lambda key: list(_units(key)))
         return "{" + ",".join(f"{naive(key)}:{naive(value[key])}" for key in keys) + "}"
@@ -154,13 +154,13 @@ values = st.recursive(
 
 
 @given(values)
-def test_every_value_is_spelt_as_by_the_rfc_and_read_back(value: Any) -> None:
+def test_random_values_are_encoded_by_the_rfc_and_read_back(value: Any) -> None:
     assert encode(value) == naive(value).encode()
     assert decode(encode(value), Any) == value
 
 
-def numbers(shape: Any, seen: set[str]) -> Iterator[str]:
-    """Names of types in a shape that would hold a fraction."""
+def number_types(shape: Any, seen: set[str]) -> Iterator[str]:
+    """Names of types in a structure that could contain a fraction."""
     todo = [inspect.type_info(shape)]
     while todo:
         found = todo.pop()
@@ -178,19 +178,21 @@ def numbers(shape: Any, seen: set[str]) -> Iterator[str]:
                 todo.append(getattr(found, name))
 
 
-def test_nothing_that_is_digested_has_a_field_for_fractions() -> None:
+def test_no_digested_structure_has_a_field_for_fractions() -> None:
     beside = [
-        one for one in vars(objects).values() if isinstance(one, type) and issubclass(one, Struct) and one is not Struct
+        one
+        for one in vars(record_objects).values()
+        if isinstance(one, type) and issubclass(one, Struct) and one is not Struct
     ]
     shapes = [
         *(kind.shape for kind in KINDS.values()),
-        *(entries.AnyEntry, Policy, Decision, DecisionReport, ExceptionFile, Summary),
-        *(approvals.Statement, runs.Statement, *beside),
+        *(record_kinds.AnyEntry, Policy, Decision, DecisionReport, SignedException, Summary),
+        *(approvals.ApprovalStatement, run_statements.RunStatement, *beside),
     ]
-    assert [name for shape in shapes for name in numbers(shape, set())] == []
+    assert [name for shape in shapes for name in number_types(shape, set())] == []
 
 
 def test_a_digest_names_its_algorithm() -> None:
-    assert canonical.digest(b"") == "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-    assert canonical.digest_of(Pair("x", 1)) == canonical.digest(b'{"a":1,"z":"x"}')
+    assert canonical.digest_bytes(b"") == "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    assert canonical.digest_value(Pair("x", 1)) == canonical.digest_bytes(b'{"a":1,"z":"x"}')
     assert msgspec.json.decode(encode(Pair("x", 1)), type=Pair) == Pair("x", 1)

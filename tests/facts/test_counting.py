@@ -1,4 +1,4 @@
-"""A number and its noun agree."""
+"""Numbers agree with their nouns."""
 
 import pytest
 
@@ -6,5 +6,5 @@ from muniment.facts.counting import count_entries, count_text
 
 
 @pytest.mark.parametrize(("number", "text"), [(0, "0 entries"), (1, "1 entry"), (2, "2 entries"), (21, "21 entries")])
-def test_one_alone_is_singular(number: int, text: str) -> None:
+def test_one_is_singular_and_other_numbers_are_plural(number: int, text: str) -> None:
     assert count_text(number, "entry", "entries") == count_entries(number) == text

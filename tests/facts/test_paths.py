@@ -1,4 +1,4 @@
-"""Paths as text: what is printable stays, every other byte comes back."""
+"""Paths as text: printable characters stay, and every other byte can be restored."""
 
 import pytest
 from hypothesis import given
@@ -18,12 +18,12 @@ from muniment.facts import paths
         (b"100%\n", "100%25%0A"),
     ],
 )
-def test_what_cannot_be_printed_is_encoded_and_nothing_else(raw: bytes, text: str) -> None:
-    assert paths.from_bytes(raw) == text
-    assert paths.to_bytes(text) == raw
+def test_only_unprintable_bytes_are_encoded(raw: bytes, text: str) -> None:
+    assert paths.decode_path(raw) == text
+    assert paths.encode_path(text) == raw
 
 
 @given(st.binary())
-def test_every_path_comes_back(raw: bytes) -> None:
-    assert paths.to_bytes(paths.from_bytes(raw)) == raw
-    assert paths.from_bytes(raw).isprintable()
+def test_every_path_is_restored_from_its_text(raw: bytes) -> None:
+    assert paths.encode_path(paths.decode_path(raw)) == raw
+    assert paths.decode_path(raw).isprintable()

@@ -1,4 +1,4 @@
-"""What the story finds wrong is told in full; fakes of forges, and our side of each."""
+"""Fakes of forges with our client of each; assertions of the shared scenario are explained in full."""
 
 from collections.abc import Iterator
 from pathlib import Path

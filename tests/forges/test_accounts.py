@@ -1,4 +1,4 @@
-"""Whose an account or an address is: exact entries, lasting ids before logins, and nobody's where two disagree."""
+"""Resolution of accounts and addresses to persons: exact entries, ids before logins, unlinked if contradicting."""
 
 import pytest
 from msgspec import structs
@@ -30,8 +30,8 @@ def accounts(**more: object) -> Accounts:
         (Account("", ""), None),
     ],
 )
-def test_an_account_is_its_owners_and_of_nobody_else(account: Account, owner: object) -> None:
-    assert accounts().holder(account) is owner
+def test_account_resolves_to_its_declared_owner_only(account: Account, owner: object) -> None:
+    assert accounts().find_account_owner(account) is owner
 
 
 @pytest.mark.parametrize(
@@ -47,39 +47,39 @@ def test_an_account_is_its_owners_and_of_nobody_else(account: Account, owner: ob
         ("key:ssh-ed25519 AAAA", "key:ssh-ed25519 AAAA"),
     ],
 )
-def test_a_noreply_address_belongs_to_the_account_whose_id_it_carries(address: str, identity: str) -> None:
-    assert accounts().address(address) == identity
+def test_noreply_address_resolves_to_account_with_its_id(address: str, identity: str) -> None:
+    assert accounts().resolve_address(address) == identity
 
 
-def test_an_id_that_the_forge_told_of_outweighs_the_login_in_an_address() -> None:
+def test_account_id_reported_by_forge_overrides_login_in_address() -> None:
     seen = accounts(seen=[Account("6", "bob")])
-    assert seen.address("email:6+ada-gh@users.noreply.hub") == "login:hub/bob"
+    assert seen.resolve_address("email:6+ada-gh@users.noreply.hub") == "login:hub/bob"
 
 
-def test_what_the_forge_proved_comes_after_what_people_say() -> None:
+def test_declared_address_overrides_address_proven_by_forge() -> None:
     proven = {"bob@example.test": Account("17", "ada-gh"), "new@example.test": Account("6", "bob")}
     asked = accounts(proven=proven)
-    assert asked.address("email:bob@example.test") == "email:bob@example.test"
-    assert asked.address("email:new@example.test") == "login:hub/bob"
+    assert asked.resolve_address("email:bob@example.test") == "email:bob@example.test"
+    assert asked.resolve_address("email:new@example.test") == "login:hub/bob"
 
 
-def test_addresses_without_ids_are_by_login_alone() -> None:
+def test_noreply_address_without_id_resolves_by_login() -> None:
     plain = accounts(numbered=False)
-    assert plain.address("email:17+ada@users.noreply.hub") == "email:17+ada@users.noreply.hub"
+    assert plain.resolve_address("email:17+ada@users.noreply.hub") == "email:17+ada@users.noreply.hub"
 
 
-def test_the_accounts_of_a_person_are_those_of_this_forge_whose_login_is_known() -> None:
+def test_lists_only_accounts_of_this_forge_with_known_login() -> None:
     seen = [Account("17", "renamed"), Account("6", "bob")]
-    assert accounts().of(ADA) == (Account("17", "Ada-GH"),)
-    assert accounts(seen=seen).of(ADA) == (Account("17", "renamed"),)
-    assert accounts(seen=seen).of(BOB) == (Account("", "bob"),)
-    assert accounts().of(CAROL) == ()
+    assert accounts().list_accounts_of(ADA) == (Account("17", "Ada-GH"),)
+    assert accounts(seen=seen).list_accounts_of(ADA) == (Account("17", "renamed"),)
+    assert accounts(seen=seen).list_accounts_of(BOB) == (Account("", "bob"),)
+    assert accounts().list_accounts_of(CAROL) == ()
     both = person("amy", accounts=("hub/#17", "hub/old", "hub/new"))
-    assert accounts().of(both) == ()
-    assert accounts(seen=seen).of(both) == (Account("17", "renamed"),)
+    assert accounts().list_accounts_of(both) == ()
+    assert accounts(seen=seen).list_accounts_of(both) == (Account("17", "renamed"),)
     by_id = person("ida", accounts=("hub/#17", "other/ida"))
-    assert accounts().of(by_id) == ()
-    assert accounts(seen=seen).of(by_id) == (Account("17", "renamed"),)
+    assert accounts().list_accounts_of(by_id) == ()
+    assert accounts(seen=seen).list_accounts_of(by_id) == (Account("17", "renamed"),)
 
 
 DAN = structs.replace(person("dan"), unconfirmed=("login:hub/Dan-GH", "login:hub/#33", "email:dan@work.test"))
@@ -87,17 +87,17 @@ WAITING = Accounts("hub", People((ADA, BOB, DAN), ()), ("users.noreply.hub",))
 
 
 @pytest.mark.parametrize("account", [Account("33", "renamed"), Account("", "dan-gh"), Account("5", "DAN-gh")])
-def test_an_account_whose_link_waits_is_nobodys_and_says_whose_it_may_be(account: Account) -> None:
-    assert WAITING.holder(account) is None
-    assert WAITING.unconfirmed_holder(account) is DAN
+def test_account_with_unconfirmed_link_is_unlinked_and_names_possible_owner(account: Account) -> None:
+    assert WAITING.find_account_owner(account) is None
+    assert WAITING.find_unconfirmed_owner(account) is DAN
 
 
-def test_an_account_of_somebody_known_or_of_nobody_waits_for_nobody() -> None:
-    assert WAITING.unconfirmed_holder(Account("6", "bob")) is None
-    assert WAITING.unconfirmed_holder(Account("7", "stranger")) is None
-    assert (WAITING.has_unconfirmed(DAN), WAITING.has_unconfirmed(BOB)) == (True, False)
-    assert WAITING.of(DAN) == ()
+def test_linked_or_unlinked_account_has_no_unconfirmed_owner() -> None:
+    assert WAITING.find_unconfirmed_owner(Account("6", "bob")) is None
+    assert WAITING.find_unconfirmed_owner(Account("7", "stranger")) is None
+    assert (WAITING.has_unconfirmed_account(DAN), WAITING.has_unconfirmed_account(BOB)) == (True, False)
+    assert WAITING.list_accounts_of(DAN) == ()
 
 
-def test_a_noreply_address_of_an_account_whose_link_waits_is_that_accounts() -> None:
-    assert WAITING.address("email:33+dan@users.noreply.hub") == "login:hub/#33"
+def test_noreply_address_resolves_to_account_with_unconfirmed_link() -> None:
+    assert WAITING.resolve_address("email:33+dan@users.noreply.hub") == "login:hub/#33"

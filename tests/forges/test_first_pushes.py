@@ -1,4 +1,4 @@
-"""The first push of a commit over all branches: what could have been an earlier one makes it unknown."""
+"""The first push of a commit over all branches: a possible earlier push makes it unknown."""
 
 from pathlib import Path
 
@@ -32,22 +32,22 @@ def push(new: str, who: Known[Account], at: str, ref: str = "refs/heads/topic", 
 
 
 def first(repo: Repo, *pushes: Move) -> FirstPush | None:
-    """Of the commit at topic."""
+    """First push of the commit at `topic`."""
     with Repository.open(str(repo.path)) as git:
         return find_first_pushes(git, pushes, [repo.tip("topic")], repo.tip("main")).get(repo.tip("topic"))
 
 
-def test_the_first_push_to_any_branch_is_the_first(repo: Repo) -> None:
+def test_first_push_to_any_branch_determines_pusher(repo: Repo) -> None:
     topic, more = repo.tip("topic"), repo.tip("more")
     assert first(repo, push(topic, ADA, "2"), push(more, BOB, "1", "refs/heads/more")) == FirstPush(BOB, "1")
     assert first(repo, push(topic, ADA, "2"), push(more, BOB, "3", "refs/heads/more")) == FirstPush(ADA, "2")
 
 
-def test_a_commit_that_no_push_brought_has_none(repo: Repo) -> None:
+def test_commit_without_push_has_no_first_push(repo: Repo) -> None:
     assert first(repo, push(repo.tip("main"), BOB, "1", "refs/heads/main")) is None
 
 
-def test_of_two_accounts_in_one_second_none_is_the_first(repo: Repo) -> None:
+def test_pushes_by_two_accounts_in_one_second_leave_pusher_unknown(repo: Repo) -> None:
     topic, more = repo.tip("topic"), repo.tip("more")
     found = first(repo, push(topic, ADA, "1"), push(more, BOB, "1", "refs/heads/more"))
     assert found is not None
@@ -56,7 +56,7 @@ def test_of_two_accounts_in_one_second_none_is_the_first(repo: Repo) -> None:
 
 
 @pytest.mark.parametrize("ref", ["refs/heads/gone", ""], ids=["commits that are gone", "several branches at once"])
-def test_an_earlier_push_of_what_cannot_be_read_makes_the_pusher_unknown(repo: Repo, ref: str) -> None:
+def test_earlier_push_of_unreadable_commit_makes_pusher_unknown(repo: Repo, ref: str) -> None:
     topic = repo.tip("topic")
     found = first(repo, push(GONE if ref else "", BOB, "1", ref), push(topic, ADA, "2"))
     assert found is not None
@@ -64,29 +64,29 @@ def test_an_earlier_push_of_what_cannot_be_read_makes_the_pusher_unknown(repo: R
     assert first(repo, push(topic, ADA, "1"), push(GONE, BOB, "2", "refs/heads/gone")) == FirstPush(ADA, "1")
 
 
-def test_a_deleted_branch_hides_no_pusher(repo: Repo) -> None:
+def test_deleted_branch_does_not_hide_pusher(repo: Repo) -> None:
     topic = repo.tip("topic")
     assert first(repo, push("", BOB, "1", "refs/heads/gone"), push(topic, ADA, "2")) == FirstPush(ADA, "2")
 
 
-def test_what_the_forge_lists_of_a_push_counts_where_its_head_is_gone(repo: Repo) -> None:
+def test_listed_commits_of_push_count_if_its_head_is_missing(repo: Repo) -> None:
     topic = repo.tip("topic")
     assert first(repo, push(GONE, BOB, "1", "refs/heads/gone", topic), push(topic, ADA, "2")) == FirstPush(BOB, "1")
 
 
-def pushes_of_all(forge: Forge, fake: FakeGitHub | FakeGitLab) -> list[tuple[str, str, str]]:
-    """The branch, the new head and who pushed, of every push that the forge tells of."""
-    repository = forge.reader.repository(fake.world.path).repository
-    everything = forge.reader.all_pushes(repository, "")
-    assert forge.reader.all_pushes(repository, everything[-1].at) == everything[-1:]
+def list_pushes_of_all_branches(forge: Forge, fake: FakeGitHub | FakeGitLab) -> list[tuple[str, str, str]]:
+    """Branch, new head and pusher of every push that the forge reports."""
+    repository = forge.reader.read_repository(fake.world.path).repository
+    everything = forge.reader.list_all_pushes(repository, "")
+    assert forge.reader.list_all_pushes(repository, everything[-1].at) == everything[-1:]
     return [(one.ref, one.new, one.who.value.login) for one in everything if isinstance(one.who, Known)]
 
 
-def test_github_and_gitlab_tell_of_pushes_to_all_branches(tmp_path: Path) -> None:
+def test_github_and_gitlab_report_pushes_to_all_branches(tmp_path: Path) -> None:
     with FakeGitHub(tmp_path / "hub") as hub, FakeGitLab(tmp_path / "lab") as lab:
         for fake, forge in ((hub, ours.github(hub)), (lab, ours.gitlab(lab))):
             made = fake.world.push("bob", "bobs", {"a.py": "1\n"})
             fake.world.move("ada", "adas", made)
             fake.written()
             expected = [("refs/heads/bobs", made, "bob"), ("refs/heads/adas", made, "ada")]
-            assert pushes_of_all(forge, fake) == expected
+            assert list_pushes_of_all_branches(forge, fake) == expected

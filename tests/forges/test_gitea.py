@@ -1,4 +1,4 @@
-"""What we make of Gitea's answers, call by call: any that fails, lies or lags never becomes a yes."""
+"""Gitea's answers, call by call: failing, wrong or stale answers never allow a change."""
 
 import hashlib
 import hmac
@@ -14,14 +14,14 @@ from msgspec import structs
 from muniment.decision.decision import Outcome
 from muniment.errors import ForgeCode, ForgeError, GitError
 from muniment.facts.maybe import Known, Unknown
-from muniment.forges.events import Happened
+from muniment.forges.branch_rules import WantedProtection
+from muniment.forges.events import ForgeEventKind
 from muniment.forges.gitea import moves, rules, timeline
-from muniment.forges.gitea.client import Gitea, account, place
-from muniment.forges.gitea.collect import GiteaReader, _own
-from muniment.forges.gitea.listen import GiteaListener
-from muniment.forges.rules import Wanted
+from muniment.forges.gitea.client import GiteaClient, api_path, convert_account
+from muniment.forges.gitea.listener import GiteaListener
+from muniment.forges.gitea.reader import GiteaReader, _find_own_commit
 from muniment.forges.shapes import Ability, Account, ForgeCommit, Vendor
-from muniment.forges.statuses import Saying, context_for
+from muniment.forges.statuses import StatusState, make_context
 from muniment.git import signatures
 from tests.support.forges.acting import GiteaActing
 from tests.support.forges.fake_gitea import FakeGitea
@@ -29,11 +29,11 @@ from tests.support.forges.faulty import LIMITS, Fault
 from tests.support.forges.stage import MAIN, Stage
 
 READS = ("pull", "reviews", "timeline", "feed", "permission", "commits")
-WANTED = Wanted(MAIN, context_for(MAIN))
+WANTED = WantedProtection(MAIN, make_context(MAIN))
 
 
 class Scene:
-    """An open change that two others approved, and the fake that it is at."""
+    """An open change with two approvals, and the fake that hosts it."""
 
     def __init__(self, fake: FakeGitea, folder: Path) -> None:
         self.fake = fake
@@ -46,12 +46,12 @@ class Scene:
             self.acting.approve(name, self.number)
 
     def forget(self) -> None:
-        """Whoever reads now knows nothing that was read before."""
+        """Drop the readers' caches, as a restarted process does."""
         self.stage.forge = self.stage.connected()
         self.stage.forge.reader._client._http._seconds = 2  # type: ignore[attr-defined]
 
     def outcome(self) -> Outcome:
-        """What the policy says now; what cannot be judged is denied."""
+        """Decision by the policy now; deny if the change cannot be evaluated."""
         try:
             return self.stage.judge(self.number).decision.outcome
         except (ForgeError, GitError):
@@ -79,7 +79,7 @@ READING_FAULTS = [fault for fault in Fault if fault not in (Fault.STALE, Fault.L
 
 
 @pytest.mark.parametrize("call", READS)
-def test_a_call_that_fails_in_any_way_is_never_a_yes_and_mends_by_itself(scene: Scene, call: str) -> None:
+def test_failing_call_never_allows_and_next_reading_recovers(scene: Scene, call: str) -> None:
     for fault in READING_FAULTS:
         scene.forget()
         scene.fake.fail(call, fault)
@@ -94,18 +94,18 @@ def test_a_call_that_fails_in_any_way_is_never_a_yes_and_mends_by_itself(scene: 
 
 
 @pytest.mark.parametrize("call", ["reviews", "feed"])
-def test_a_list_that_lacks_an_item_is_never_a_yes(scene: Scene, call: str) -> None:
+def test_incomplete_list_never_allows(scene: Scene, call: str) -> None:
     scene.forget()
     scene.fake.fail(call, Fault.TRUNCATED)
     assert scene.outcome() is Outcome.DENY
 
 
-def test_a_git_that_does_not_answer_is_never_a_yes(scene: Scene) -> None:
+def test_unavailable_git_server_never_allows(scene: Scene) -> None:
     scene.fake.fail("git", Fault.FAILED)
     assert scene.outcome() is Outcome.DENY
 
 
-def test_what_is_read_as_it_was_before_the_last_write_becomes_right_by_itself(scene: Scene) -> None:
+def test_stale_answer_is_corrected_by_later_reading(scene: Scene) -> None:
     scene.acting.reject("bob", scene.number)
     scene.fake.fail("reviews", Fault.STALE, times=1)
     scene.outcome()  # of an older state, which was whole
@@ -114,44 +114,44 @@ def test_what_is_read_as_it_was_before_the_last_write_becomes_right_by_itself(sc
     assert scene.outcome() is Outcome.ALLOW
 
 
-def test_a_status_whose_answer_is_lost_is_an_error_and_stands_all_the_same(scene: Scene) -> None:
+def test_status_with_lost_response_raises_error_and_is_posted(scene: Scene) -> None:
     scene.fake.fail("publish", Fault.LOST, times=1)
     with pytest.raises(ForgeError):
-        scene.stage.say(scene.head, MAIN, Saying.DENIED)
-    found = scene.stage.forge.reader.statuses(scene.stage.repository, scene.head)
+        scene.stage.say(scene.head, MAIN, StatusState.DENIED)
+    found = scene.stage.forge.reader.list_statuses(scene.stage.repository, scene.head)
     assert [(check.context, check.state) for check in found] == [("muniment/main", "failure")]
 
 
-def test_a_fork_that_is_gone_leaves_a_pusher_nobody_knows(scene: Scene) -> None:
+def test_deleted_fork_leaves_unknown_pusher(scene: Scene) -> None:
     reader = scene.stage.forge.reader
     assert isinstance(reader, GiteaReader)
-    found = structs.replace(reader.change(scene.stage.repository, scene.number), source_repository="")
+    found = structs.replace(reader.read_change(scene.stage.repository, scene.number), source_repository="")
     for events in (Known(()), Unknown("no timeline")):
         with pytest.raises(ForgeError, match="is gone"):
-            reader._moves(scene.stage.repository, found, events)
+            reader._read_moves(scene.stage.repository, found, events)
 
 
-def test_a_plan_that_is_no_longer_true_is_not_done(scene: Scene) -> None:
+def test_refuses_outdated_protection_plan(scene: Scene) -> None:
     protector = scene.stage.forge.protector
-    plan = protector.plan(scene.stage.repository, WANTED)
-    protector.apply(scene.stage.repository, plan)
+    plan = protector.plan_protection(scene.stage.repository, WANTED)
+    protector.apply_protection(scene.stage.repository, plan)
     with pytest.raises(ForgeError) as caught:
-        protector.apply(scene.stage.repository, plan)
+        protector.apply_protection(scene.stage.repository, plan)
     assert caught.value.code is ForgeCode.CHANGED_MEANWHILE
 
 
 @pytest.mark.parametrize("vendor", [Vendor.GITEA, Vendor.FORGEJO])
-def test_a_rule_that_the_forge_did_not_take_is_an_error(vendor: Vendor) -> None:
-    asked = rules.wanted_fields(WANTED, {}, "muniment", vendor)
-    rules.certain({"rule_name": "main", **asked}, asked)
+def test_branch_rule_not_accepted_by_forge_is_error(vendor: Vendor) -> None:
+    asked = rules.make_fields(WANTED, {}, "muniment", vendor)
+    rules.require_applied({"rule_name": "main", **asked}, asked)
     for name in asked:
         without = {key: value for key, value in asked.items() if key != name}
         if asked[name]:
             with pytest.raises(ForgeError, match="left some of the rule"):
-                rules.certain({"rule_name": "main", **without}, asked)
+                rules.require_applied({"rule_name": "main", **without}, asked)
 
 
-def test_who_asked_whom_is_read_from_assignments_and_comments() -> None:
+def test_machine_requesters_are_read_from_assignments_and_comments() -> None:
     bob, agent, at = {"id": 2, "login": "bob"}, {"id": 9, "login": "agent"}, "2026-11-24T08:00:00Z"
     rows: list[dict[str, Any]] = [
         {"type": "assignees", "user": bob, "assignee": agent, "removed_assignee": False, "created_at": at},
@@ -161,18 +161,18 @@ def test_who_asked_whom_is_read_from_assignments_and_comments() -> None:
         {"type": "comment", "user": bob, "body": None, "created_at": at},
         {"type": "review", "user": bob, "body": "@agent", "created_at": at},
     ]
-    found = timeline.requests(rows, "where")
+    found = timeline.parse_work_requests(rows, "where")
     assert [(one.by.login, one.asked, one.at) for one in found] == [
         ("bob", Account("9", "agent"), ""),
         ("bob", Account("", "agent"), "2026-11-24T08:00:00.000000Z"),
     ]
     with pytest.raises(ForgeError):
-        timeline.requests([{"type": "comment", "user": bob, "body": "@agent"}], "where")
+        timeline.parse_work_requests([{"type": "comment", "user": bob, "body": "@agent"}], "where")
 
 
-def test_what_a_rule_holds_beyond_is_kept_and_nothing_weaker_is_asked_for() -> None:
+def test_protection_keeps_existing_stricter_settings() -> None:
     held = {"enable_status_check": True, "status_check_contexts": ["ci", "muniment/main"], "required_approvals": 3}
-    asked = rules.wanted_fields(WANTED, held, "muniment", Vendor.GITEA)
+    asked = rules.make_fields(WANTED, held, "muniment", Vendor.GITEA)
     assert asked["status_check_contexts"] == ["ci", "muniment/main"]
     assert asked["required_approvals"] == 3
     assert "merge_whitelist_usernames" not in asked
@@ -191,12 +191,12 @@ def test_what_a_rule_holds_beyond_is_kept_and_nothing_weaker_is_asked_for() -> N
         ),
     ],
 )
-def test_each_way_around_a_rule_is_told(weaker: dict[str, Any], who: tuple[str, ...]) -> None:
-    asked = rules.wanted_fields(WANTED, {}, "muniment", Vendor.GITEA)
-    assert rules.shaped(MAIN, {**asked, **weaker}, Vendor.GITEA).bypass == who
+def test_lists_every_bypass_of_branch_rule(weaker: dict[str, Any], who: tuple[str, ...]) -> None:
+    asked = rules.make_fields(WANTED, {}, "muniment", Vendor.GITEA)
+    assert rules.convert_rule(MAIN, {**asked, **weaker}, Vendor.GITEA).bypass == who
 
 
-def test_one_who_may_only_read_misses_what_judging_takes(scene: Scene) -> None:
+def test_read_only_account_lacks_listed_abilities(scene: Scene) -> None:
     other = Stage(scene.acting, Vendor.GITEA, scene.stage.folder / "eve", ours="eve")
     assert other.listed.missing_abilities == (
         Ability.PERMISSIONS,
@@ -209,39 +209,39 @@ def test_one_who_may_only_read_misses_what_judging_takes(scene: Scene) -> None:
     assert isinstance(other.read(scene.number).writers, Unknown)
 
 
-def test_one_comment_is_edited_in_place_and_goes(scene: Scene) -> None:
+def test_single_comment_is_edited_and_deleted(scene: Scene) -> None:
     publisher, repository = scene.stage.forge.publisher, scene.stage.repository
     comments = scene.fake.pulls[scene.acting.path, scene.number]["comments"]
-    publisher.comment(repository, scene.number, "m", "one")
+    publisher.update_comment(repository, scene.number, "m", "one")
     first = dict(comments[0])
-    publisher.comment(repository, scene.number, "m", "two")
+    publisher.update_comment(repository, scene.number, "m", "two")
     assert [(row["id"], row["body"]) for row in comments] == [(first["id"], "<!-- m -->\ntwo")], "which nobody reads"
-    publisher.comment(repository, scene.number, "m", "")
+    publisher.update_comment(repository, scene.number, "m", "")
     assert comments == []
 
 
-def test_a_comment_of_before_whose_marker_people_read_is_edited(scene: Scene) -> None:
+def test_comment_with_former_visible_marker_is_edited(scene: Scene) -> None:
     publisher, repository = scene.stage.forge.publisher, scene.stage.repository
     comments = scene.fake.pulls[scene.acting.path, scene.number]["comments"]
-    publisher.comment(repository, scene.number, "m", "one")
+    publisher.update_comment(repository, scene.number, "m", "one")
     comments[0]["body"] = "m\none"
     first = dict(comments[0])
-    publisher.comment(repository, scene.number, "m", "two")
+    publisher.update_comment(repository, scene.number, "m", "two")
     assert [(row["id"], row["body"]) for row in comments] == [(first["id"], "<!-- m -->\ntwo")]
 
 
-def test_a_hook_is_made_once_and_its_secret_renewed(scene: Scene) -> None:
+def test_webhook_is_created_once_and_its_secret_renewed(scene: Scene) -> None:
     for word in ("one", "two"):
-        scene.stage.forge.protector.hook(scene.stage.repository, "https://muniment.example/hook", word)
+        scene.stage.forge.protector.register_webhook(scene.stage.repository, "https://muniment.example/hook", word)
     hooks = scene.fake.hooked[scene.acting.path]
     assert [hook["config"]["secret"] for hook in hooks] == ["two"]
     with pytest.raises(ForgeError, match="without a secret"):
-        scene.stage.forge.protector.hook(scene.stage.repository, "https://muniment.example/hook", "")
+        scene.stage.forge.protector.register_webhook(scene.stage.repository, "https://muniment.example/hook", "")
 
 
-def test_a_version_that_is_too_old_says_so(tmp_path: Path) -> None:
+def test_unsupported_forge_version_is_reported(tmp_path: Path) -> None:
     with FakeGitea(tmp_path, "1.19.3") as fake, pytest.raises(ForgeError) as caught:
-        _ = Gitea(fake.url, lambda: "").version
+        _ = GiteaClient(fake.url, lambda: "").version
     assert caught.value.code is ForgeCode.UNSUPPORTED
 
 
@@ -254,7 +254,7 @@ def _signed_by(key: Path) -> tuple[str, str]:
     """A signature by a new key, and the key as the forge shows it."""
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
     public = key.with_suffix(".pub").read_text().split()
-    return signatures.sign(b"commit", "git", str(key)), " ".join(public[:2])
+    return signatures.make_signature(b"commit", "git", str(key)), " ".join(public[:2])
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,7 @@ def _signed_by(key: Path) -> tuple[str, str]:
         ({"email": ""}, False),
     ],
 )
-def test_a_commit_is_the_forges_own_only_by_its_own_key_and_address(
+def test_commit_is_made_by_forge_only_with_its_key_and_address(
     tmp_path: Path, changed: dict[str, Any], own: bool
 ) -> None:
     signature, key = _signed_by(tmp_path / "forge")
@@ -282,8 +282,8 @@ def test_a_commit_is_the_forges_own_only_by_its_own_key_and_address(
     email = changed.get("email", OURS)
     found: dict[str, Any] = {"sha": A, "commit": {"committer": {"email": email}, "verification": said}}
     found["committer"] = changed.get("committer")
-    assert (_own(found, ("", key), "commits") == ForgeCommit(A, OURS)) is own
-    assert _own(found, ("", ""), "commits") is None
+    assert (_find_own_commit(found, ("", key), "commits") == ForgeCommit(A, OURS)) is own
+    assert _find_own_commit(found, ("", ""), "commits") is None
 
 
 # the feed
@@ -307,20 +307,22 @@ def row(number: int, old: str, new: str, who: Any = 1, **more: Any) -> dict[str,
 
 
 def told(*rows: dict[str, Any], head: str) -> list[tuple[str, str, bool]]:
-    return [(one.old[:1], one.new[:1], isinstance(one.who, Known)) for one in moves.moves(rows, REF, head, "feed")]
+    return [
+        (one.old[:1], one.new[:1], isinstance(one.who, Known)) for one in moves.collect_moves(rows, REF, head, "feed")
+    ]
 
 
-def test_pushes_come_in_their_order() -> None:
+def test_pushes_are_listed_in_order() -> None:
     assert told(row(2, B, C), row(1, A, B), head=C) == [("a", "b", True), ("b", "c", True)]
 
 
-def test_a_push_that_nobody_told_of_is_by_nobody_known() -> None:
+def test_push_missing_from_feed_has_unknown_pusher() -> None:
     assert told(row(1, A, B), row(3, C, D), head=D) == [("a", "b", True), ("b", "c", False), ("c", "d", True)]
     assert told(row(1, A, B), head=C) == [("a", "b", True), ("b", "c", False)]
     assert told(head=C) == [("", "c", False)]
 
 
-def test_rows_of_one_second_come_in_any_order_and_none_is_missed() -> None:
+def test_feed_rows_of_one_second_in_any_order_are_all_read() -> None:
     second = "2026-11-24T08:00:05Z"
     rows = [
         row(4, A, C, created="2026-11-24T08:00:09Z"),
@@ -328,19 +330,19 @@ def test_rows_of_one_second_come_in_any_order_and_none_is_missed() -> None:
         row(3, A, B, created=second),
         row(1, A, D, created="2026-11-24T08:00:04Z"),
     ]
-    older = moves.Older(REF, "2026-11-24T08:00:06.000000Z", "feed")
+    older = moves.FeedEnd(REF, "2026-11-24T08:00:06.000000Z", "feed")
     assert [older(one) for one in rows] == [False, False, False, True]
-    younger = moves.Older(REF, "2026-11-24T08:00:05.000000Z", "feed")  # made after it was opened: another life before
+    younger = moves.FeedEnd(REF, "2026-11-24T08:00:05.000000Z", "feed")  # made after it was opened: another life before
     assert not any(younger(one) for one in rows)
-    later = moves.Older(REF, "2027-02-22T08:00:07.000000Z", "feed")
+    later = moves.FeedEnd(REF, "2027-02-22T08:00:07.000000Z", "feed")
     assert [later(one) for one in rows] == [False, True, True, True]  # 90 days before, and no further
 
 
-def test_a_branch_that_was_made_has_no_end_before() -> None:
+def test_created_branch_has_no_previous_head() -> None:
     assert told(row(1, "main", B), head=B) == [("", "b", True)]
 
 
-def test_other_branches_and_other_deeds_are_passed_over() -> None:
+def test_feed_rows_of_other_branches_and_actions_are_skipped() -> None:
     other = row(2, B, C, ref_name="refs/heads/other")
     starred = row(3, B, C, op_type="star_repo")
     assert told(row(1, A, B), other, starred, head=B) == [("a", "b", True)]
@@ -353,7 +355,7 @@ def test_a_pusher_whose_account_was_deleted_is_unknown() -> None:
 @pytest.mark.parametrize(
     "content", ["{", '{"CompareURL": 1}', '{"CompareURL": "x"}', '{"HeadCommit": {"Sha1": "main"}}']
 )
-def test_a_push_that_cannot_be_understood_is_no_list(content: str) -> None:
+def test_unparsable_push_row_makes_list_unknown(content: str) -> None:
     with pytest.raises(ForgeError) as caught:
         told(row(1, A, B, content=content), head=B)
     assert caught.value.code is ForgeCode.MALFORMED
@@ -380,12 +382,12 @@ def signed(body: bytes, secret: str = SECRET) -> dict[str, str]:
         (signed(b"{} "), SECRET),
     ],
 )
-def test_a_delivery_that_is_not_signed_by_us_is_not_genuine(headers: dict[str, str], secret: str) -> None:
-    assert GiteaListener().genuine(secret, headers, b"{}") is False
+def test_delivery_without_valid_signature_is_not_genuine(headers: dict[str, str], secret: str) -> None:
+    assert GiteaListener().is_genuine(secret, headers, b"{}") is False
 
 
-def test_a_delivery_that_is_signed_is_genuine() -> None:
-    assert GiteaListener().genuine(SECRET, signed(b"{}"), b"{}") is True
+def test_signed_delivery_is_genuine() -> None:
+    assert GiteaListener().is_genuine(SECRET, signed(b"{}"), b"{}") is True
 
 
 REPOSITORY = {"full_name": "org/shop", "id": 7}
@@ -394,67 +396,69 @@ REPOSITORY = {"full_name": "org/shop", "id": 7}
 @pytest.mark.parametrize(
     ("name", "body", "happened", "number", "ref"),
     [
-        ("pull_request", {"pull_request": {"number": 4}}, Happened.CHANGE, 4, ""),
-        ("pull_request_approved", {"pull_request": {"number": 4}}, Happened.CHANGE, 4, ""),
-        ("issue_comment", {"issue": {"number": 4, "pull_request": {}}}, Happened.NOTHING, 0, ""),
-        ("issue_comment", {"issue": {"number": 4, "pull_request": {"merged": False}}}, Happened.CHANGE, 4, ""),
-        ("push", {"ref": MAIN, "after": A}, Happened.BRANCH, 0, MAIN),
-        ("create", {"ref": "topic", "ref_type": "branch"}, Happened.BRANCH, 0, "refs/heads/topic"),
-        ("delete", {"ref": "v1", "ref_type": "tag"}, Happened.BRANCH, 0, "refs/tags/v1"),
-        ("status", {"sha": A, "context": "muniment/main"}, Happened.STATUS, 0, ""),
-        ("repository", {"action": "deleted"}, Happened.REPOSITORY, 0, ""),
-        ("star", {}, Happened.NOTHING, 0, ""),
-        ("pull_request", {"pull_request": {"number": "4"}}, Happened.CHANGE, 0, ""),
+        ("pull_request", {"pull_request": {"number": 4}}, ForgeEventKind.CHANGE, 4, ""),
+        ("pull_request_approved", {"pull_request": {"number": 4}}, ForgeEventKind.CHANGE, 4, ""),
+        ("issue_comment", {"issue": {"number": 4, "pull_request": {}}}, ForgeEventKind.NOTHING, 0, ""),
+        ("issue_comment", {"issue": {"number": 4, "pull_request": {"merged": False}}}, ForgeEventKind.CHANGE, 4, ""),
+        ("push", {"ref": MAIN, "after": A}, ForgeEventKind.BRANCH, 0, MAIN),
+        ("create", {"ref": "topic", "ref_type": "branch"}, ForgeEventKind.BRANCH, 0, "refs/heads/topic"),
+        ("delete", {"ref": "v1", "ref_type": "tag"}, ForgeEventKind.BRANCH, 0, "refs/tags/v1"),
+        ("status", {"sha": A, "context": "muniment/main"}, ForgeEventKind.STATUS, 0, ""),
+        ("repository", {"action": "deleted"}, ForgeEventKind.REPOSITORY, 0, ""),
+        ("star", {}, ForgeEventKind.NOTHING, 0, ""),
+        ("pull_request", {"pull_request": {"number": "4"}}, ForgeEventKind.CHANGE, 0, ""),
     ],
 )
-def test_what_a_delivery_is_about(name: str, body: dict[str, Any], happened: Happened, number: int, ref: str) -> None:
+def test_delivery_is_mapped_to_event_kind_number_and_ref(
+    name: str, body: dict[str, Any], happened: ForgeEventKind, number: int, ref: str
+) -> None:
     data = json.dumps({"repository": REPOSITORY, **body}).encode()
-    event = GiteaListener().heard({"x-gitea-event": name, "x-gitea-delivery": "d1"}, data)
-    assert (event.happened, event.number, event.ref) == (happened, number, ref)
+    event = GiteaListener().parse_event({"x-gitea-event": name, "x-gitea-delivery": "d1"}, data)
+    assert (event.kind, event.number, event.ref) == (happened, number, ref)
     assert (event.delivery, event.repository, event.repository_id) == ("d1", "org/shop", "7")
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"\xff", b"{"])
-def test_a_delivery_that_cannot_be_understood_says_so(body: bytes) -> None:
+def test_unparsable_delivery_is_refused(body: bytes) -> None:
     with pytest.raises(ForgeError) as caught:
-        GiteaListener().heard({"x-gitea-event": "push"}, body)
+        GiteaListener().parse_event({"x-gitea-event": "push"}, body)
     assert caught.value.code is ForgeCode.MALFORMED
 
 
 @pytest.mark.parametrize("path", ["shop", "/shop", "org/", "org/shop/more", "../shop", "org/.."])
-def test_what_is_no_name_of_a_repository_is_not_asked_for(path: str) -> None:
+def test_refuses_invalid_repository_path(path: str) -> None:
     with pytest.raises(ForgeError):
-        place(path, "pulls")
+        api_path(path, "pulls")
 
 
-def test_what_stands_in_a_path_stays_one_step_of_it() -> None:
-    assert place("org/shop", "branches", "a/b?c") == "repos/org/shop/branches/a%2Fb%3Fc"
+def test_slash_in_path_segment_is_escaped() -> None:
+    assert api_path("org/shop", "branches", "a/b?c") == "repos/org/shop/branches/a%2Fb%3Fc"
 
 
-def test_a_deleted_account_and_the_forges_own_are_no_people() -> None:
-    assert account(None, "x").machine is False
-    assert account({"id": -2, "login": "gitea-actions"}, "x").machine is True
+def test_deleted_and_system_accounts_are_not_persons() -> None:
+    assert convert_account(None, "x").machine is False
+    assert convert_account({"id": -2, "login": "gitea-actions"}, "x").machine is True
 
 
-def test_who_moved_a_branch_since_it_stood_somewhere_is_told_oldest_first(scene: Scene) -> None:
+def test_pushers_since_given_commit_are_listed_oldest_first(scene: Scene) -> None:
     work, reader, where = scene.stage.work, scene.stage.forge.reader, scene.stage.repository
     made = [work.tip("main")]
     for name in ("ada", "bob", "dave"):
         made.append(work.commit(name, {"aside.py": f"{name}\n"}, made[-1]))
         work.push(name, made[-1], "aside")
         work.push("ada", made[-1], "elsewhere")
-    told = reader.pushes(where, "refs/heads/aside", made[1], "2000-01-02T00:00:00.000000Z")
+    told = reader.list_pushes(where, "refs/heads/aside", made[1], "2000-01-02T00:00:00.000000Z")
     logins = [move.who.value.login for move in told if isinstance(move.who, Known)]
     assert logins == [scene.acting.login("bob"), scene.acting.login("dave")]
     assert [(move.old, move.new) for move in told] == [(made[1], made[2]), (made[2], made[3])]
-    assert reader.pushes(where, "refs/heads/aside", "", "2999-01-02T00:00:00.000000Z") == ()
+    assert reader.list_pushes(where, "refs/heads/aside", "", "2999-01-02T00:00:00.000000Z") == ()
 
 
-def test_a_status_is_told_as_it_was_before_it_was_posted_again(scene: Scene) -> None:
+def test_status_before_repost_can_be_read(scene: Scene) -> None:
     reader, repository = scene.stage.forge.reader, scene.stage.repository
-    scene.stage.say(scene.head, MAIN, Saying.ALLOWED)
-    (first,) = reader.statuses(repository, scene.head)
-    scene.stage.say(scene.head, MAIN, Saying.DENIED)
-    (then,) = reader.statuses(repository, scene.head, first.at)
-    (now,) = reader.statuses(repository, scene.head)
+    scene.stage.say(scene.head, MAIN, StatusState.ALLOWED)
+    (first,) = reader.list_statuses(repository, scene.head)
+    scene.stage.say(scene.head, MAIN, StatusState.DENIED)
+    (then,) = reader.list_statuses(repository, scene.head, first.at)
+    (now,) = reader.list_statuses(repository, scene.head)
     assert (then.state, now.state) == ("success", "failure")

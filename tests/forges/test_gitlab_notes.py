@@ -1,15 +1,15 @@
-"""GitLab's own notes: each sentence that it writes is understood, and one that it does not write changes nothing."""
+"""GitLab's system notes: each known sentence is parsed, and unknown sentences change nothing."""
 
 import pytest
 
 from muniment.errors import ForgeError
 from muniment.forges.gitlab import notes, wire
-from muniment.forges.shapes import Said
+from muniment.forges.shapes import ReviewState
 
 ADA, BOB = wire.User(7, "ada"), wire.User(8, "bob")
 VERSIONS = (
-    wire.Version(1, "a" * 40, "2026-11-02T09:00:00Z"),
-    wire.Version(2, "b" * 40, "2026-11-02T09:30:00Z"),
+    wire.MergeRequestVersion(1, "a" * 40, "2026-11-02T09:00:00Z"),
+    wire.MergeRequestVersion(2, "b" * 40, "2026-11-02T09:30:00Z"),
 )
 
 
@@ -23,14 +23,14 @@ def _approvals(at: str | None) -> wire.Approvals:
     return wire.Approvals([wire.Approval(BOB, f"2026-11-02T{at}Z" if at else None)])
 
 
-def test_whoever_approves_just_after_a_push_saw_what_was_there_before() -> None:
+def test_approval_just_after_push_is_bound_to_previous_head() -> None:
     moments = {
         "2026-11-02T08:59:00.000000Z": "a" * 40,
         "2026-11-02T09:00:01.000000Z": "a" * 40,
         "2026-11-02T09:30:09.000000Z": "a" * 40,
         "2026-11-02T09:30:10.000000Z": "b" * 40,
     }
-    assert {when: notes.head_at(VERSIONS, when) for when in moments} == moments
+    assert {when: notes.find_head_at(VERSIONS, when) for when in moments} == moments
 
 
 @pytest.mark.parametrize("action", ["", "branch"])
@@ -43,8 +43,8 @@ def test_whoever_approves_just_after_a_push_saw_what_was_there_before() -> None:
         ("deleted source branch `topic`", []),
     ],
 )
-def test_each_sentence_about_branches_is_understood(body: str, ends: list[tuple[str, str]], action: str) -> None:
-    found = notes.retargets((_note(body, action=action),))
+def test_parses_every_known_retarget_note(body: str, ends: list[tuple[str, str]], action: str) -> None:
+    found = notes.parse_retargets((_note(body, action=action),))
     assert [(one.old, one.new) for one in found] == [(f"refs/heads/{a}", f"refs/heads/{b}") for a, b in ends]
 
 
@@ -56,8 +56,8 @@ def test_each_sentence_about_branches_is_understood(body: str, ends: list[tuple[
         ("added 1 commit", "commit"),
     ],
 )
-def test_a_sentence_about_something_else_is_no_retarget(body: str, action: str) -> None:
-    assert notes.retargets((_note(body), _note(body, action=action))) == ()
+def test_other_system_note_is_no_retarget(body: str, action: str) -> None:
+    assert notes.parse_retargets((_note(body), _note(body, action=action))) == ()
 
 
 @pytest.mark.parametrize(
@@ -72,13 +72,13 @@ def test_a_sentence_about_something_else_is_no_retarget(body: str, action: str) 
         ("restored target branch `main` and pointed it elsewhere", "branch"),
     ],
 )
-def test_a_sentence_about_branches_that_is_new_is_not_passed_over(body: str, action: str) -> None:
+def test_unknown_note_about_branches_is_not_ignored(body: str, action: str) -> None:
     with pytest.raises(ForgeError, match="not understood"):
-        notes.retargets((_note(body, action=action),))
+        notes.parse_retargets((_note(body, action=action),))
 
 
-def test_a_retarget_lasts_to_the_end_of_its_second_for_graphql_tells_no_more() -> None:
-    (retarget,) = notes.retargets((_note("changed target branch from `a` to `b`", "09:00:07"),))
+def test_retarget_time_is_end_of_its_second() -> None:
+    (retarget,) = notes.parse_retargets((_note("changed target branch from `a` to `b`", "09:00:07"),))
     assert retarget.at == "2026-11-02T09:00:07.999999Z"
 
 
@@ -87,40 +87,40 @@ def _pushed(version: int, by: wire.User, title: str = "x") -> wire.Note:
     return _note(f"added 1 commit\n\n<ul><li>ab - {title}</li></ul>\n\n[Compare with previous version]({link})", by=by)
 
 
-def test_who_pushed_a_version_is_told_by_the_note_on_it_and_by_no_title() -> None:
-    told = notes.pushers([_pushed(11, ADA), _pushed(12, BOB, "?diff_id=11"), _note("added 2 designs?diff_id=13")])
+def test_pusher_of_version_comes_from_its_note_not_from_title() -> None:
+    told = notes.parse_pushers([_pushed(11, ADA), _pushed(12, BOB, "?diff_id=11"), _note("added 2 designs?diff_id=13")])
     assert told == {11: ADA, 12: BOB}
 
 
-def test_a_version_that_two_notes_say_two_people_pushed_is_nobodys() -> None:
-    assert notes.pushers([_pushed(11, ADA), _pushed(11, BOB), _pushed(12, ADA), _pushed(12, ADA)]) == {12: ADA}
+def test_contradicting_notes_leave_pusher_of_version_unknown() -> None:
+    assert notes.parse_pushers([_pushed(11, ADA), _pushed(11, BOB), _pushed(12, ADA), _pushed(12, ADA)]) == {12: ADA}
 
 
 # Approvals
 
 
-def test_an_approval_is_of_when_it_was_given_not_of_when_a_worker_noted_it() -> None:
+def test_approval_time_is_approval_not_later_note() -> None:
     noted = (_note("approved this merge request", "09:45:00", BOB),)
-    (given,) = notes.reviews(_approvals("09:29:00.250"), (), noted, VERSIONS)
+    (given,) = notes.make_reviews(_approvals("09:29:00.250"), (), noted, VERSIONS)
     assert (given.commit, given.at) == ("a" * 40, "2026-11-02T09:29:00.250000Z")
 
 
 @pytest.mark.parametrize(("noted", "head"), [("09:35:09", "a"), ("09:35:10", "b")])
-def test_where_only_the_note_tells_when_it_is_taken_to_be_late(noted: str, head: str) -> None:
-    (given,) = notes.reviews(_approvals(None), (), (_note("approved this merge request", noted, BOB),), VERSIONS)
+def test_approval_time_known_from_note_alone_is_assumed_late(noted: str, head: str) -> None:
+    (given,) = notes.make_reviews(_approvals(None), (), (_note("approved this merge request", noted, BOB),), VERSIONS)
     assert given.commit == head * 40
 
 
-def test_an_approval_whose_moment_nobody_tells_is_not_bound() -> None:
+def test_refuses_approval_without_any_time() -> None:
     with pytest.raises(ForgeError, match="when bob approved"):
-        notes.reviews(_approvals(None), (), (_note("approved this merge request", by=ADA),), VERSIONS)
+        notes.make_reviews(_approvals(None), (), (_note("approved this merge request", by=ADA),), VERSIONS)
 
 
 @pytest.mark.parametrize("withdrew", ["09:40:00", "09:40:01"])
-def test_an_approval_that_was_withdrawn_since_or_in_the_same_second_is_not_taken(withdrew: str) -> None:
+def test_refuses_approval_withdrawn_later_or_in_same_second(withdrew: str) -> None:
     told = (_note("unapproved this merge request", withdrew, BOB),)
     with pytest.raises(ForgeError, match="withdrew"):
-        notes.reviews(_approvals("09:40:00.900"), (), told, VERSIONS)
+        notes.make_reviews(_approvals("09:40:00.900"), (), told, VERSIONS)
 
 
 @pytest.mark.parametrize(
@@ -134,8 +134,8 @@ def test_an_approval_that_was_withdrawn_since_or_in_the_same_second_is_not_taken
         ("requested review from @ada and removed review request for @bob", "09:41:00", False),
     ],
 )
-def test_being_asked_to_look_again_ends_an_approval(body: str, at: str, ends: bool) -> None:
-    (given,) = notes.reviews(_approvals("09:40:00.900"), (), (_note(body, at),), VERSIONS)
+def test_renewed_review_request_ends_approval(body: str, at: str, ends: bool) -> None:
+    (given,) = notes.make_reviews(_approvals("09:40:00.900"), (), (_note(body, at),), VERSIONS)
     assert bool(given.asked_again) is ends
 
 
@@ -145,16 +145,16 @@ def test_being_asked_to_look_again_ends_an_approval(body: str, at: str, ends: bo
 @pytest.mark.parametrize(
     "since", ["left review comments", "requested review from @bob", "unapproved this merge request"]
 )
-def test_nothing_but_an_approval_takes_back_that_changes_were_requested(since: str) -> None:
+def test_only_approval_lifts_requested_changes(since: str) -> None:
     told = (_note("requested changes", "09:40:00", BOB), _note(since, "09:41:00", BOB))
-    (objection,) = notes.reviews(wire.Approvals([]), (wire.Reviewer(BOB, "reviewed"),), told, VERSIONS)
-    assert (objection.said, objection.dismissed) == (Said.CHANGES_REQUESTED, False)
+    (objection,) = notes.make_reviews(wire.Approvals([]), (wire.Reviewer(BOB, "reviewed"),), told, VERSIONS)
+    assert (objection.state, objection.dismissed) == (ReviewState.CHANGES_REQUESTED, False)
     assert objection.at == "2026-11-02T09:40:00.999999Z"
 
 
-def test_changes_requested_are_told_by_either_the_note_or_the_state() -> None:
+def test_requested_changes_are_read_from_note_or_state() -> None:
     reviewer = wire.Reviewer(BOB, "requested_changes", "2026-11-02T09:10:00Z")
-    (objection,) = notes.reviews(wire.Approvals([]), (reviewer,), (), VERSIONS)
+    (objection,) = notes.make_reviews(wire.Approvals([]), (reviewer,), (), VERSIONS)
     assert objection.by.login == "bob"
     with pytest.raises(ForgeError, match="when bob requested"):
-        notes.reviews(wire.Approvals([]), (wire.Reviewer(BOB, "requested_changes"),), (), VERSIONS)
+        notes.make_reviews(wire.Approvals([]), (wire.Reviewer(BOB, "requested_changes"),), (), VERSIONS)

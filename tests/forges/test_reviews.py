@@ -1,4 +1,4 @@
-"""A forge's reviews as statements: what each says about approving, blocking and taking back, one case a line."""
+"""Reviews of a forge as statements: approvals, requested changes and withdrawals, one case a line."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from msgspec import structs
 from muniment.errors import ForgeError
 from muniment.facts.maybe import Known, Unknown
 from muniment.facts.people import People
-from muniment.facts.statements import Approval, ReviewAction, Signature
+from muniment.facts.statements import Approval, ReviewAction, SignatureResult
 from muniment.forges.accounts import Accounts
-from muniment.forges.reviews import end_by_retarget, last_retarget, statements, together
-from muniment.forges.shapes import Account, Change, Retarget, Review, Said, State
+from muniment.forges.reviews import find_last_retarget, make_statements, mark_retargeted, merge_statements
+from muniment.forges.shapes import Account, Change, ChangeState, Retarget, Review, ReviewState
 from tests.support.changes import MAIN, PEOPLE, person
 
 HEAD, OTHER = "a" * 40, "c" * 40
@@ -30,7 +30,7 @@ CHANGE = Change(
     number=1,
     title="",
     text="",
-    state=State.OPEN,
+    state=ChangeState.OPEN,
     draft=False,
     opener=Account("1", "ada"),
     target=MAIN,
@@ -49,12 +49,12 @@ def at(minute: int) -> str:
     return f"2026-11-24T08:{minute:02}:00.000000Z"
 
 
-def review(by: Account = BOB, said: Said = Said.APPROVED, minute: int = 10, **more: Any) -> Review:
+def review(by: Account = BOB, said: ReviewState = ReviewState.APPROVED, minute: int = 10, **more: Any) -> Review:
     return Review(str(minute), by, said, more.pop("commit", HEAD), at(minute), **more)
 
 
 def said(*given: Review, retargets: tuple[Retarget, ...] = (), writers: Any = None) -> list[Approval]:
-    found = statements(
+    found = make_statements(
         "shop",
         CHANGE,
         given,
@@ -72,72 +72,78 @@ DISMISSED: dict[str, Any] = {"dismissed": True, "dismissed_at": at(20)}
 @pytest.mark.parametrize(
     ("given", "signature", "verdict"),
     [
-        (review(), Signature.FORGE, ReviewAction.APPROVE),
-        (review(BOBS_OTHER), Signature.FORGE, ReviewAction.APPROVE),
-        (review(BOT), Signature.MACHINE, ReviewAction.APPROVE),
-        (review(MACHINE), Signature.MACHINE, ReviewAction.APPROVE),
-        (review(Account("77", "stranger")), Signature.UNKNOWN_PERSON, ReviewAction.APPROVE),
-        (review(**DISMISSED, dismissed_by=Known(CAROL)), Signature.FORGE, ReviewAction.WITHDRAW),
-        (review(**DISMISSED), Signature.FORGE, ReviewAction.WITHDRAW),
-        (review(asked_again=at(30)), Signature.FORGE, ReviewAction.WITHDRAW),
-        (review(said=Said.CHANGES_REQUESTED), Signature.FORGE, ReviewAction.REQUEST_CHANGES),
+        (review(), SignatureResult.FORGE, ReviewAction.APPROVE),
+        (review(BOBS_OTHER), SignatureResult.FORGE, ReviewAction.APPROVE),
+        (review(BOT), SignatureResult.MACHINE, ReviewAction.APPROVE),
+        (review(MACHINE), SignatureResult.MACHINE, ReviewAction.APPROVE),
+        (review(Account("77", "stranger")), SignatureResult.UNKNOWN_PERSON, ReviewAction.APPROVE),
+        (review(**DISMISSED, dismissed_by=Known(CAROL)), SignatureResult.FORGE, ReviewAction.WITHDRAW),
+        (review(**DISMISSED), SignatureResult.FORGE, ReviewAction.WITHDRAW),
+        (review(asked_again=at(30)), SignatureResult.FORGE, ReviewAction.WITHDRAW),
+        (review(said=ReviewState.CHANGES_REQUESTED), SignatureResult.FORGE, ReviewAction.REQUEST_CHANGES),
         (
-            review(said=Said.CHANGES_REQUESTED, **DISMISSED, dismissed_by=Known(CAROL)),
-            Signature.FORGE,
+            review(said=ReviewState.CHANGES_REQUESTED, **DISMISSED, dismissed_by=Known(CAROL)),
+            SignatureResult.FORGE,
             ReviewAction.REQUEST_CHANGES,
         ),
-        (review(said=Said.CHANGES_REQUESTED, **DISMISSED), Signature.FORGE, ReviewAction.REQUEST_CHANGES),
-        (review(said=Said.CHANGES_REQUESTED, asked_again=at(30)), Signature.FORGE, ReviewAction.REQUEST_CHANGES),
+        (review(said=ReviewState.CHANGES_REQUESTED, **DISMISSED), SignatureResult.FORGE, ReviewAction.REQUEST_CHANGES),
         (
-            review(said=Said.CHANGES_REQUESTED, **DISMISSED, dismissed_by=Known(BOBS_OTHER)),
-            Signature.FORGE,
+            review(said=ReviewState.CHANGES_REQUESTED, asked_again=at(30)),
+            SignatureResult.FORGE,
+            ReviewAction.REQUEST_CHANGES,
+        ),
+        (
+            review(said=ReviewState.CHANGES_REQUESTED, **DISMISSED, dismissed_by=Known(BOBS_OTHER)),
+            SignatureResult.FORGE,
             ReviewAction.WITHDRAW,
         ),
         (
-            review(Account("77", "x"), Said.CHANGES_REQUESTED, **DISMISSED, dismissed_by=Known(Account("78", "y"))),
-            Signature.UNKNOWN_PERSON,
+            review(
+                Account("77", "x"), ReviewState.CHANGES_REQUESTED, **DISMISSED, dismissed_by=Known(Account("78", "y"))
+            ),
+            SignatureResult.UNKNOWN_PERSON,
             ReviewAction.REQUEST_CHANGES,
         ),
     ],
 )
-def test_what_one_review_says(given: Review, signature: Signature, verdict: ReviewAction) -> None:
+def test_review_is_mapped_to_statement(given: Review, signature: SignatureResult, verdict: ReviewAction) -> None:
     (found,) = said(given)
     assert (found.signature, found.action) == (signature, verdict)
     assert (found.ref_head, found.head, found.tree) == (HEAD, HEAD, "tree-a")
 
 
 @pytest.mark.parametrize("writers", [{}, {"2": False}])
-def test_one_who_may_not_write_or_of_whom_it_is_not_known_says_nothing_that_counts(writers: dict[str, bool]) -> None:
+def test_review_without_known_write_access_does_not_count(writers: dict[str, bool]) -> None:
     (found,) = said(review(), writers=writers)
-    assert found.signature is Signature.MAY_NOT_WRITE
+    assert found.signature is SignatureResult.MAY_NOT_WRITE
 
 
-def test_an_approval_that_ended_does_not_lift_what_was_asked_for_after_it() -> None:
+def test_ended_approval_does_not_lift_later_requested_changes() -> None:
     ended, asked = said(
         review(minute=10, dismissed=True, dismissed_by=Known(CAROL), dismissed_at=at(30)),
-        review(said=Said.CHANGES_REQUESTED, minute=20),
+        review(said=ReviewState.CHANGES_REQUESTED, minute=20),
     )
     assert ended.action is ReviewAction.WITHDRAW
     assert ended.time < asked.time
 
 
-def test_an_approval_is_for_the_branch_at_its_moment() -> None:
+def test_approval_is_bound_to_target_branch_at_its_time() -> None:
     away = Retarget("refs/heads/old", MAIN, Unknown("who"), at(20))
     found = said(review(minute=10), review(minute=20), review(minute=30), retargets=(away,))
     assert [one.target for one in found] == ["refs/heads/old", "refs/heads/old", MAIN]
 
 
-def test_a_target_that_does_not_fit_its_history_is_no_answer() -> None:
+def test_contradicting_target_history_is_error() -> None:
     with pytest.raises(ForgeError, match="last pointed at"):
         said(review(), retargets=(Retarget(MAIN, "refs/heads/old", Unknown("who"), at(20)),))
 
 
-def test_statements_of_both_ways_are_in_one_order_and_a_signed_chain_in_its_own() -> None:
+def test_forge_and_signed_statements_are_ordered_by_time_and_chain() -> None:
     signed = [
-        Approval(HEAD, "bob", "s1", 0, Signature.VALID, time=at(40)),
-        Approval(HEAD, "bob", "s2", 1, Signature.VALID, time=at(5)),  # dated back, but signed after
+        Approval(HEAD, "bob", "s1", 0, SignatureResult.VALID, time=at(40)),
+        Approval(HEAD, "bob", "s2", 1, SignatureResult.VALID, time=at(5)),  # dated back, but signed after
     ]
-    both = together(signed, said(review(minute=10)))
+    both = merge_statements(signed, said(review(minute=10)))
     assert [one.id for one in both] == ["10", "s1", "s2"]
     assert [one.order for one in both] == [0, 1, 2]
 
@@ -148,38 +154,41 @@ AWAY_AND_BACK = (
 )
 
 
-def test_an_approval_ends_when_the_change_is_pointed_away_and_back() -> None:
+def test_approval_ends_after_retarget_and_return() -> None:
     found = said(review(minute=10), review(minute=22), review(minute=25), review(minute=30), retargets=AWAY_AND_BACK)
     assert [one.retargeted for one in found] == [True, True, True, False]
 
 
-def test_a_signed_approval_ends_when_the_change_is_pointed_away_and_back() -> None:
-    signed = [Approval(HEAD, "bob", f"s{minute}", 0, Signature.VALID, time=at(minute)) for minute in (10, 30)]
-    assert [one.retargeted for one in end_by_retarget(signed, last_retarget(AWAY_AND_BACK))] == [True, False]
-    assert [one.retargeted for one in end_by_retarget(signed, last_retarget(()))] == [False, False]
+def test_signed_approval_ends_after_retarget_and_return() -> None:
+    signed = [Approval(HEAD, "bob", f"s{minute}", 0, SignatureResult.VALID, time=at(minute)) for minute in (10, 30)]
+    assert [one.retargeted for one in mark_retargeted(signed, find_last_retarget(AWAY_AND_BACK))] == [True, False]
+    assert [one.retargeted for one in mark_retargeted(signed, find_last_retarget(()))] == [False, False]
 
 
-def test_changes_requested_are_not_lifted_by_pointing_the_change_elsewhere() -> None:
+def test_retarget_does_not_lift_requested_changes() -> None:
     away = (Retarget("refs/heads/old", MAIN, Unknown("who"), at(20)),)
-    requested, approved = said(review(said=Said.CHANGES_REQUESTED), review(CAROL, minute=11), retargets=away)
+    requested, approved = said(review(said=ReviewState.CHANGES_REQUESTED), review(CAROL, minute=11), retargets=away)
     assert (requested.target, approved.target) == (MAIN, "refs/heads/old")
-    lifted, _ = said(review(said=Said.CHANGES_REQUESTED), review(BOBS_OTHER, minute=11), retargets=away)
+    lifted, _ = said(review(said=ReviewState.CHANGES_REQUESTED), review(BOBS_OTHER, minute=11), retargets=away)
     assert lifted.target == "refs/heads/old"
 
 
 @pytest.mark.parametrize(
     ("given", "signature"),
     [
-        (review(Account("4", "dan")), Signature.UNCONFIRMED),
-        (review(Account("4", "dan"), **DISMISSED, dismissed_by=Known(Account("4", "dan"))), Signature.UNCONFIRMED),
-        (review(Account("4", "dan"), Said.CHANGES_REQUESTED), Signature.FORGE),
-        (review(Account("5", "dan"), Said.CHANGES_REQUESTED), Signature.UNCONFIRMED),  # may not write
-        (review(Account("4", "dan", machine=True)), Signature.UNKNOWN_PERSON),
+        (review(Account("4", "dan")), SignatureResult.UNCONFIRMED),
+        (
+            review(Account("4", "dan"), **DISMISSED, dismissed_by=Known(Account("4", "dan"))),
+            SignatureResult.UNCONFIRMED,
+        ),
+        (review(Account("4", "dan"), ReviewState.CHANGES_REQUESTED), SignatureResult.FORGE),
+        (review(Account("5", "dan"), ReviewState.CHANGES_REQUESTED), SignatureResult.UNCONFIRMED),  # may not write
+        (review(Account("4", "dan", machine=True)), SignatureResult.UNKNOWN_PERSON),
     ],
 )
-def test_an_account_whose_link_waits_can_block_and_has_no_other_effect(given: Review, signature: Signature) -> None:
+def test_account_with_unconfirmed_link_can_only_block(given: Review, signature: SignatureResult) -> None:
     dan = structs.replace(person("dan"), unconfirmed=("login:hub/dan",))
     people = structs.replace(AMONG, persons=(*AMONG.persons, dan))
     accounts, writers = Accounts("hub", people), {**WRITERS, "4": True}
-    (found,) = statements("shop", CHANGE, [given], (), writers, accounts, lambda commit: "tree")
+    (found,) = make_statements("shop", CHANGE, [given], (), writers, accounts, lambda commit: "tree")
     assert (found.ref_person, found.signature) == ("dan", signature)

@@ -1,11 +1,11 @@
-"""No commit that a change brings is lost, whatever history looks like; what cannot be read is an error."""
+"""No commit of a change is lost, whatever its history looks like; an unreadable commit is an error."""
 
 from pathlib import Path
 
 import pytest
 
 from muniment.errors import GitError
-from muniment.facts.change import Update
+from muniment.facts.change import UpdateKind
 from muniment.git import history
 from muniment.git.history import History
 from muniment.git.repository import Repository
@@ -21,24 +21,24 @@ def repo(tmp_path: Path) -> Repo:
 
 def between(repo: Repo, base: str, head: str) -> History:
     with Repository.open(str(repo.path)) as repository:
-        return history.between(repository, repo.id(base) if base else "", repo.id(head) if head else "")
+        return history.read_history(repository, repo.id(base) if base else "", repo.id(head) if head else "")
 
 
 def ids(found: History) -> list[str]:
     return [commit.id for commit in found.commits]
 
 
-def test_a_line_comes_newest_first(repo: Repo) -> None:
+def test_linear_history_is_listed_newest_first(repo: Repo) -> None:
     base = repo.tip("main")
     made = [repo.commit({"a": f"{n}\n"}, on="topic", parents=[base if n == 5 else "topic"]) for n in (5, 6, 7)]
     found = between(repo, base, "topic")
     assert ids(found) == made[::-1]
-    assert (found.bases, found.update) == ((base,), Update.FAST_FORWARD)
+    assert (found.bases, found.update) == ((base,), UpdateKind.FAST_FORWARD)
     assert [commit.parents for commit in found.commits] == [(made[1],), (made[0],), (base,)]
-    assert history.line(found.commits)
+    assert history.is_linear(found.commits)
 
 
-def test_second_parents_bring_their_commits(repo: Repo) -> None:
+def test_commits_of_second_parents_are_included(repo: Repo) -> None:
     base = repo.tip("main")
     side = repo.commit({"b": "1\n"}, on="side", parents=[base])
     hidden = repo.commit({"c": "1\n"}, on="hidden", parents=[side])
@@ -47,17 +47,17 @@ def test_second_parents_bring_their_commits(repo: Repo) -> None:
     found = between(repo, base, "topic")
     assert {side, hidden} < set(ids(found))
     assert len(ids(found)) == 4
-    assert not history.line(found.commits)
+    assert not history.is_linear(found.commits)
 
 
-def test_an_octopus_and_an_unrelated_root_bring_theirs(repo: Repo) -> None:
+def test_octopus_and_unrelated_root_commits_are_included(repo: Repo) -> None:
     base = repo.tip("main")
     sides = [repo.commit({f"{n}": "1\n"}, on=f"s{n}", parents=[base]) for n in range(3)]
     alien = repo.commit({"alien": "1\n"}, on="alien", parents=[])
     head = repo.commit({}, on="topic", parents=[base, *sides, alien])
     found = between(repo, base, "topic")
     assert set(ids(found)) == {head, alien, *sides}
-    assert (found.bases, found.update) == ((base,), Update.FAST_FORWARD)
+    assert (found.bases, found.update) == ((base,), UpdateKind.FAST_FORWARD)
 
 
 def test_a_criss_cross_has_two_merge_bases(repo: Repo) -> None:
@@ -68,44 +68,44 @@ def test_a_criss_cross_has_two_merge_bases(repo: Repo) -> None:
     repo.commit({"one": "1\n"}, on="topic", parents=[two, one])
     found = between(repo, "main", "topic")
     assert found.bases == tuple(sorted((one, two)))
-    assert found.update is Update.DIVERGED
+    assert found.update is UpdateKind.DIVERGED
     assert len(found.commits) == 1
 
 
-def test_a_parted_head_is_proposed(repo: Repo) -> None:
+def test_diverged_head_is_update_kind_diverged(repo: Repo) -> None:
     base = repo.tip("main")
     repo.commit({"b": "1\n"}, on="topic", parents=[base])
     repo.commit({"a": "2\n"})
     found = between(repo, "main", "topic")
-    assert (found.bases, found.update) == ((base,), Update.DIVERGED)
+    assert (found.bases, found.update) == ((base,), UpdateKind.DIVERGED)
 
 
-def test_an_older_head_is_rewound(repo: Repo) -> None:
+def test_older_head_is_update_kind_rewound(repo: Repo) -> None:
     old = repo.tip("main")
     repo.commit({"a": "2\n"})
     found = between(repo, "main", old)
-    assert (found.commits, found.bases, found.update) == ((), (old,), Update.REWOUND)
+    assert (found.commits, found.bases, found.update) == ((), (old,), UpdateKind.REWOUND)
 
 
 def test_unrelated_histories_have_no_merge_base(repo: Repo) -> None:
     repo.commit({"x": "1\n"}, on="alien", parents=[])
     found = between(repo, "main", "alien")
-    assert (found.bases, found.update, len(found.commits)) == ((), Update.DIVERGED, 1)
+    assert (found.bases, found.update, len(found.commits)) == ((), UpdateKind.DIVERGED, 1)
 
 
-def test_a_new_branch_brings_everything(repo: Repo) -> None:
+def test_new_branch_includes_all_commits(repo: Repo) -> None:
     repo.commit({"a": "2\n"})
     found = between(repo, "", "main")
-    assert (len(found.commits), found.bases, found.update) == (2, (), Update.CREATED)
+    assert (len(found.commits), found.bases, found.update) == (2, (), UpdateKind.CREATED)
 
 
-def test_the_same_and_no_head_bring_nothing(repo: Repo) -> None:
-    assert between(repo, "main", "main") == History((), (repo.tip("main"),), Update.UNCHANGED)
-    assert between(repo, "main", "") == History((), (), Update.DELETED)
+def test_unchanged_and_deleted_head_include_no_commits(repo: Repo) -> None:
+    assert between(repo, "main", "main") == History((), (repo.tip("main"),), UpdateKind.UNCHANGED)
+    assert between(repo, "main", "") == History((), (), UpdateKind.DELETED)
 
 
 @pytest.mark.parametrize("dates", [(1, 2, 3), (4_000_000_000, 1, 2_000_000_000), (2**33, 2**33, 1)])
-def test_wild_dates_lose_no_commit(repo: Repo, dates: tuple[int, int, int]) -> None:
+def test_wrong_commit_dates_lose_no_commit(repo: Repo, dates: tuple[int, int, int]) -> None:
     base_date, side_date, head_date = dates
     for _ in range(12):
         repo.commit({}, time=base_date)
@@ -120,8 +120,8 @@ def test_wild_dates_lose_no_commit(repo: Repo, dates: tuple[int, int, int]) -> N
     assert set(found.bases) == {repo.tip("main")}
 
 
-def test_a_skewed_base_still_gives_the_right_merge_base(repo: Repo) -> None:
-    """git's walk gives up too early on the base's side and shows commits that the base has: never too few."""
+def test_wrong_dates_in_base_give_correct_merge_base(repo: Repo) -> None:
+    """git's own walk stops too early on the base's side and lists commits of the base: never too few."""
     for _ in range(30):
         repo.commit({}, time=2_000_000_000)
     fork = repo.tip("main")
@@ -130,10 +130,10 @@ def test_a_skewed_base_still_gives_the_right_merge_base(repo: Repo) -> None:
     head = repo.commit({"b": "1\n"}, on="topic", parents=[fork], time=2_000_000_001)
     found = between(repo, "main", "topic")
     assert head in ids(found)
-    assert (found.bases, found.update) == ((fork,), Update.DIVERGED)
+    assert (found.bases, found.update) == ((fork,), UpdateKind.DIVERGED)
 
 
-def test_a_mailmap_changes_no_hand(repo: Repo) -> None:
+def test_mailmap_changes_no_contributor(repo: Repo) -> None:
     mailmap = "Ada <ada@example.test> <eve@example.test>\n"
     repo.git("config", "mailmap.file", str(repo.path / "map"))
     (repo.path / "map").write_text(mailmap)
@@ -148,10 +148,10 @@ def test_refuses_a_shallow_clone(repo: Repo, tmp_path: Path) -> None:
     clone = tmp_path / "clone"
     repo.git("clone", "-q", "--bare", "--depth=1", f"file://{repo.path}", str(clone))
     with Repository.open(str(clone)) as repository, pytest.raises(GitError, match="--unshallow"):
-        history.between(repository, "", repo.tip("main"))
+        history.read_history(repository, "", repo.tip("main"))
 
 
-def test_a_shallow_file_that_is_a_lie_hides_nothing(repo: Repo) -> None:
+def test_false_shallow_file_hides_no_commit(repo: Repo) -> None:
     repo.commit({"a": "2\n"})
     (repo.git_dir / "shallow").write_text(repo.tip("main") + "\n")
     with pytest.raises(GitError, match="--unshallow"):
@@ -159,16 +159,16 @@ def test_a_shallow_file_that_is_a_lie_hides_nothing(repo: Repo) -> None:
 
 
 @pytest.mark.parametrize("missing", ["main", "main~1", "main~2"])
-def test_refuses_a_history_with_a_hole(repo: Repo, missing: str) -> None:
+def test_refuses_history_with_missing_commit(repo: Repo, missing: str) -> None:
     for n in range(2, 4):
         repo.commit({"a": f"{n}\n"})
     head = repo.tip("main")
     repo.forget(repo.id(missing))
     with Repository.open(str(repo.path)) as repository, pytest.raises(GitError):
-        history.between(repository, "", head)
+        history.read_history(repository, "", head)
 
 
-def test_refuses_a_merge_base_behind_a_hole(repo: Repo) -> None:
+def test_refuses_merge_base_behind_missing_commit(repo: Repo) -> None:
     root = repo.tip("main")
     lost = repo.commit({"a": "2\n"})
     repo.commit({"a": "3\n"})
@@ -176,10 +176,10 @@ def test_refuses_a_merge_base_behind_a_hole(repo: Repo) -> None:
     tip = repo.tip("main")
     repo.forget(lost)
     with Repository.open(str(repo.path)) as repository, pytest.raises(GitError):
-        history.between(repository, tip, repo.tip("topic"))
+        history.read_history(repository, tip, repo.tip("topic"))
 
 
-def test_refuses_more_commits_than_can_be_looked_at(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refuses_too_many_commits(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history, "LIMIT", 3)
     base = repo.tip("main")
     for n in range(3):
@@ -189,15 +189,15 @@ def test_refuses_more_commits_than_can_be_looked_at(repo: Repo, monkeypatch: pyt
         between(repo, "", "main")
 
 
-def test_what_one_head_reaches_is_cut_out(repo: Repo) -> None:
+def test_selects_commits_reachable_from_one_head(repo: Repo) -> None:
     base = repo.tip("main")
     one = repo.commit({"b": "1\n"}, on="one", parents=[base])
     two = repo.commit({"b": "2\n"}, on="one")
     repo.commit({"c": "1\n"}, on="topic", parents=[base])
     repo.merge(two, on="topic")
     found = between(repo, base, "topic")
-    assert [commit.id for commit in history.reachable(found.commits, [two])] == [two, one]
-    assert history.line(history.reachable(found.commits, [two]))
+    assert [commit.id for commit in history.select_reachable(found.commits, [two])] == [two, one]
+    assert history.is_linear(history.select_reachable(found.commits, [two]))
 
 
 def test_a_sha256_history_is_read(tmp_path: Path) -> None:

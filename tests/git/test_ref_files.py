@@ -1,4 +1,4 @@
-"""The refs of a copy of ours are read as git would read them, from whichever of its files they lie in."""
+"""Refs of our own copies, read from loose and packed files as git reads them."""
 
 from pathlib import Path
 
@@ -27,14 +27,14 @@ def repo(tmp_path: Path) -> Repo:
     return made
 
 
-def both(repo: Repo, patterns: tuple[str, ...]) -> tuple[dict[str, str] | None, dict[str, str]]:
+def read_refs_both_ways(repo: Repo, patterns: tuple[str, ...]) -> tuple[dict[str, str] | None, dict[str, str]]:
     with Repository.open(str(repo.path)) as asked:
-        return read_refs(str(repo.path), patterns), asked.refs(*patterns)
+        return read_refs(str(repo.path), patterns), asked.read_refs(*patterns)
 
 
 @pytest.mark.parametrize("patterns", PATTERNS)
 @pytest.mark.parametrize("packed", ["none", "all", "some"])
-def test_it_reads_what_git_reads(repo: Repo, patterns: tuple[str, ...], packed: str) -> None:
+def test_ref_files_equal_refs_listed_by_git(repo: Repo, patterns: tuple[str, ...], packed: str) -> None:
     if packed != "none":
         repo.git("pack-refs", "--all")
     if packed == "some":  # a loose file outweighs the packed value, and a new packed file the one that was read
@@ -42,17 +42,17 @@ def test_it_reads_what_git_reads(repo: Repo, patterns: tuple[str, ...], packed: 
         newer = repo.commit({"a": "2\n"})
         repo.git("update-ref", "refs/heads/feature/one", newer)
         repo.git("update-ref", "-d", "refs/heads/feature/two")
-    ours, gits = both(repo, patterns)
+    ours, gits = read_refs_both_ways(repo, patterns)
     assert ours == gits
     assert list(ours or {}) == list(gits)
 
 
 @pytest.mark.parametrize("patterns", [(), ("refs/heads/*",), ("heads/main",)])
-def test_patterns_of_another_form_are_left_to_git(repo: Repo, patterns: tuple[str, ...]) -> None:
+def test_unsupported_patterns_fall_back_to_git(repo: Repo, patterns: tuple[str, ...]) -> None:
     assert read_refs(str(repo.path), patterns) is None
 
 
-def test_a_symbolic_ref_a_link_and_a_broken_file_are_left_to_git(repo: Repo) -> None:
+def test_symbolic_ref_symlink_and_broken_file_fall_back_to_git(repo: Repo) -> None:
     heads = repo.path / "refs" / "heads"
     (heads / "other").write_text("ref: refs/heads/main\n")
     assert read_refs(str(repo.path), ["refs/heads/"]) is None
@@ -64,7 +64,7 @@ def test_a_symbolic_ref_a_link_and_a_broken_file_are_left_to_git(repo: Repo) -> 
     assert read_refs(str(repo.path), ["refs/heads/"]) is None
 
 
-def test_locks_are_no_refs(repo: Repo) -> None:
+def test_lock_files_are_no_refs(repo: Repo) -> None:
     (repo.path / "refs" / "heads" / "main.lock").write_text("")
-    ours, gits = both(repo, ("refs/heads/",))
+    ours, gits = read_refs_both_ways(repo, ("refs/heads/",))
     assert ours == gits

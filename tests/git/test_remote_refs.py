@@ -1,4 +1,4 @@
-"""The refs of another repository are listed in one request; what is not a whole list is none, and git is asked."""
+"""Refs of a remote repository in one request; an incomplete list is refused, and git is used instead."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +18,7 @@ ONE, OTHER = "1" * 40, "2" * 40
 RESULT = "application/x-git-upload-pack-result"
 
 
-class Place:
+class RemoteRepository:
     def __init__(self, fake: FakeGitea, folder: Path) -> None:
         self.repo: Repo = fake.repos["org/shop"]["git"]
         self.url = f"{fake.url}/org/shop.git"
@@ -27,11 +27,11 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
+def place(tmp_path: Path) -> Iterator[RemoteRepository]:
     with FakeGitea(tmp_path / "forge") as fake:
         headers = {"authorization": f"token {fake.administrator}"}
         fake.make_repo(Request("POST", "", {}, headers, {"name": "shop"}, ("org",)))
-        yield Place(fake, tmp_path)
+        yield RemoteRepository(fake, tmp_path)
 
 
 @pytest.fixture(autouse=True)
@@ -48,28 +48,28 @@ def ask(body: bytes, status: str = "200 OK", kind: str = RESULT) -> dict[str, st
         return list_refs(f"{server.url}/shop.git", {"Authorization": "x"}, "", ["refs/heads/main"])
 
 
-def test_it_lists_what_git_lists(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_remote_refs_equal_refs_listed_by_git(place: RemoteRepository, monkeypatch: pytest.MonkeyPatch) -> None:
     first = place.repo.commit({"a": "1\n"})
     for ref in ("refs/heads/main2", "refs/heads/b/main", "refs/heads/bä", "refs/pull/1/head", "refs/tags/v1"):
         place.repo.branch(ref, first)
     place.repo.git("tag", "-a", "-m", "x", "v2", first)
     asked = (["refs/heads/main"], ["refs/heads/*", "refs/pull/1/head"], ["refs/tags/*"], ["refs/none/*"])
-    listed = [place.mirror.listed(refs) for refs in asked]
+    listed = [place.mirror.list_remote_refs(refs) for refs in asked]
     assert listed[0] == {"refs/heads/main": place.repo.tip("main")}
     monkeypatch.setattr(remote_refs, "_RESULT", "another")
-    assert [place.mirror.listed(refs) for refs in asked] == listed
+    assert [place.mirror.list_remote_refs(refs) for refs in asked] == listed
 
 
-def test_no_program_is_started_for_it(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_listing_remote_refs_starts_no_program(place: RemoteRepository, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_: object, **__: object) -> bytes:
         raise AssertionError("a program is started")
 
     head = place.repo.commit({"a": "1\n"})
-    monkeypatch.setattr(Mirror, "_git", refused)
-    assert place.mirror.listed(["refs/heads/main"]) == {"refs/heads/main": head}
+    monkeypatch.setattr(Mirror, "_run_git", refused)
+    assert place.mirror.list_remote_refs(["refs/heads/main"]) == {"refs/heads/main": head}
 
 
-def test_a_whole_list_is_taken() -> None:
+def test_complete_ref_list_is_accepted() -> None:
     lines = (f"{ONE} refs/heads/main\n".encode(), f"{OTHER} refs/heads/main/x\n".encode())
     assert ask(packets(*lines)) == {"refs/heads/main": ONE, "refs/heads/main/x": OTHER}
     assert ask(packets()) == {}
@@ -93,7 +93,7 @@ LINE = f"{ONE} refs/heads/main\n".encode()
         b"003G" + LINE,
     ],
 )
-def test_what_is_not_a_whole_list_is_none(body: bytes) -> None:
+def test_refuses_incomplete_ref_list(body: bytes) -> None:
     assert ask(body) is None
 
 
@@ -101,16 +101,16 @@ def test_what_is_not_a_whole_list_is_none(body: bytes) -> None:
     ("status", "kind"),
     [("401 No", RESULT), ("429 Slow", RESULT), ("302 Found", RESULT), ("500 Broken", RESULT), ("200 OK", "text/html")],
 )
-def test_an_answer_that_is_no_list_is_none(status: str, kind: str) -> None:
+def test_refuses_response_that_is_no_ref_list(status: str, kind: str) -> None:
     assert ask(packets(LINE), status, kind) is None
 
 
-def test_where_it_cannot_be_listed_so_git_says_what_is_wrong(tmp_path: Path) -> None:
+def test_git_reports_error_if_remote_refs_cannot_be_listed(tmp_path: Path) -> None:
     with Answering(answer(b"no", "403 Forbidden")) as server:
         copy = Mirror(tmp_path / "mirror", f"{server.url}/shop.git", {})
         with pytest.raises(GitError, match="403"):
-            copy.listed(["refs/heads/main"])
+            copy.list_remote_refs(["refs/heads/main"])
         asked = len(server.requests)
         with pytest.raises(GitError, match="403"):
-            copy.listed(["refs/heads/main"])
+            copy.list_remote_refs(["refs/heads/main"])
         assert b"POST" not in b"".join(request.split(b" ")[0] for request in server.requests[asked:]), "for an hour"

@@ -1,4 +1,4 @@
-"""A rate limit is known as one, with a moment to ask again, and nobody who shares it asks before."""
+"""Rate limits are recognised with a time to retry, and no sharer of the limit sends a request before it."""
 
 import json
 import time
@@ -9,14 +9,14 @@ from msgspec import structs
 
 from muniment.errors import HttpCode, HttpError
 from muniment.facts import moments
-from muniment.http.client import Client
+from muniment.http.client import HttpClient
 from muniment.http.rate_limits import (
-    Limiter,
-    MemoryStore,
+    MemoryRateLimitStore,
     RateLimit,
+    RateLimiter,
     RefusalReason,
     is_refusal,
-    read_headers,
+    read_limit_headers,
     seconds_until,
     seconds_until_retry,
 )
@@ -56,7 +56,7 @@ def at(seconds: float) -> str:
         (503, {"retry-after": "60"}, b"", False),
     ],
 )
-def test_a_refusal_by_a_rate_limit_is_known(status: int, headers: dict[str, str], body: bytes, refused: bool) -> None:
+def test_rate_limit_refusal_is_recognised(status: int, headers: dict[str, str], body: bytes, refused: bool) -> None:
     assert is_refusal(status, headers, body) is refused
 
 
@@ -85,39 +85,39 @@ def test_a_refusal_by_a_rate_limit_is_known(status: int, headers: dict[str, str]
         ({"retry-after": "5", "x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(NOW) + 600)}, 5),
     ],
 )
-def test_how_long_to_wait_is_what_the_server_says_within_reason(headers: dict[str, str], seconds: float | None) -> None:
+def test_wait_follows_the_server_within_bounds(headers: dict[str, str], seconds: float | None) -> None:
     assert seconds_until_retry(headers, NOW) == seconds
 
 
-def test_what_is_left_is_read_and_what_is_not_said_stays() -> None:
-    told = read_headers(lowered(LEFT), RateLimit(), NOW)
+def test_remaining_quota_is_read_and_missing_headers_change_nothing() -> None:
+    told = read_limit_headers(lowered(LEFT), RateLimit(), NOW)
     assert told == RateLimit(5000, 4999, at(600))
-    assert read_headers({}, told, NOW) == told
-    assert read_headers({"ratelimit-remaining": "3", "ratelimit-limit": "x", "ratelimit-reset": "x"}, told, NOW) == (
-        RateLimit(-1, 3, "")
-    )
-    assert read_headers({"x-ratelimit-remaining": "1", "x-ratelimit-reset": "9" * 15}, told, NOW).reset == ""
+    assert read_limit_headers({}, told, NOW) == told
+    assert read_limit_headers(
+        {"ratelimit-remaining": "3", "ratelimit-limit": "x", "ratelimit-reset": "x"}, told, NOW
+    ) == (RateLimit(-1, 3, ""))
+    assert read_limit_headers({"x-ratelimit-remaining": "1", "x-ratelimit-reset": "9" * 15}, told, NOW).reset == ""
 
 
-def limiter(store: MemoryStore, resource: str = "rest", clock: list[float] | None = None) -> Limiter:
-    return Limiter(store, resource, lambda: (clock or [NOW])[0])
+def limiter(store: MemoryRateLimitStore, resource: str = "rest", clock: list[float] | None = None) -> RateLimiter:
+    return RateLimiter(store, resource, lambda: (clock or [NOW])[0])
 
 
-def update(one: Limiter, headers: dict[str, str]) -> None:
-    one.update(headers, one.check("https://forge.test"))
+def update(one: RateLimiter, headers: dict[str, str]) -> None:
+    one.update_limit(headers, one.require_allowed("https://forge.test"))
 
 
-def is_open(one: Limiter) -> bool:
+def is_open(one: RateLimiter) -> bool:
     try:
-        one.check("https://forge.test")
+        one.require_allowed("https://forge.test")
     except HttpError as error:
         return error.code is not HttpCode.RATE_LIMITED or not error.again_at
     return True
 
 
-def test_nothing_is_asked_until_the_moment_that_the_server_names() -> None:
-    store, clock = MemoryStore(), [NOW]
-    error = limiter(store, clock=clock).refuse("https://forge.test", {"retry-after": "30"})
+def test_no_request_before_the_time_named_by_the_server() -> None:
+    store, clock = MemoryRateLimitStore(), [NOW]
+    error = limiter(store, clock=clock).record_refusal("https://forge.test", {"retry-after": "30"})
     assert error.again_at == at(30)
     assert at(30)[:19] in error.remedy
     other = limiter(store, clock=clock)
@@ -128,49 +128,49 @@ def test_nothing_is_asked_until_the_moment_that_the_server_names() -> None:
     assert is_open(other)
 
 
-def test_a_limit_that_is_used_up_stops_its_own_resource_alone() -> None:
-    store = MemoryStore()
+def test_exhausted_limit_stops_its_own_resource_alone() -> None:
+    store = MemoryRateLimitStore()
     headers = lowered({**LEFT, "X-RateLimit-Remaining": "0"})
-    error = limiter(store, "graphql").refuse("https://forge.test", headers)
+    error = limiter(store, "graphql").record_refusal("https://forge.test", headers)
     assert error.again_at == at(600)
     assert not is_open(limiter(store, "graphql"))
     assert is_open(limiter(store, "rest"))
     exhausted = RateLimit(5000, 0, at(600), at(600), reason=RefusalReason.QUOTA_EXHAUSTED)
-    assert limiter(store, "graphql").current() == exhausted
+    assert limiter(store, "graphql").current_limit() == exhausted
 
 
-def test_a_limit_beside_the_one_that_is_counted_stops_all() -> None:
-    store = MemoryStore()
-    limiter(store, "graphql").refuse("https://forge.test", lowered(LEFT))
+def test_secondary_limit_stops_all_resources() -> None:
+    store = MemoryRateLimitStore()
+    limiter(store, "graphql").record_refusal("https://forge.test", lowered(LEFT))
     assert not is_open(limiter(store, "graphql"))
     assert not is_open(limiter(store, "rest"))
 
 
-def test_where_the_server_names_no_moment_it_is_left_alone_longer_each_time() -> None:
-    store, clock, pauses = MemoryStore(), [NOW], []
+def test_pause_without_a_named_time_grows_each_time() -> None:
+    store, clock, pauses = MemoryRateLimitStore(), [NOW], []
     for _ in range(7):
-        again = limiter(store, clock=clock).refuse("https://forge.test", {}).again_at
-        pause = moments.parse(again).timestamp() - clock[0]
+        again = limiter(store, clock=clock).record_refusal("https://forge.test", {}).again_at
+        pause = moments.parse_moment(again).timestamp() - clock[0]
         pauses.append(pause)
         clock[0] += pause + 1
     assert pauses == [60, 120, 240, 480, 960, 960, 960]
     clock[0] += 3600
-    assert limiter(store, clock=clock).refuse("https://forge.test", {}).again_at == at(clock[0] - NOW + 60)
+    assert limiter(store, clock=clock).record_refusal("https://forge.test", {}).again_at == at(clock[0] - NOW + 60)
 
 
-def test_refusals_of_requests_that_were_under_way_together_lengthen_the_pause_once() -> None:
-    store = MemoryStore()
+def test_refusals_of_concurrent_requests_lengthen_the_pause_once() -> None:
+    store = MemoryRateLimitStore()
     for _ in range(3):
-        assert limiter(store).refuse("https://forge.test", {}).again_at == at(60)
+        assert limiter(store).record_refusal("https://forge.test", {}).again_at == at(60)
 
 
-def test_an_answer_that_was_under_way_does_not_end_a_refusal_that_came_meanwhile() -> None:
-    store = MemoryStore()
+def test_late_answer_does_not_end_a_newer_refusal() -> None:
+    store = MemoryRateLimitStore()
     refused = RateLimit(5000, 0, at(600), at(600), reason=RefusalReason.QUOTA_EXHAUSTED)
-    store.save("rest", refused)
-    store.save("rest", RateLimit(5000, 1, at(600)))
+    store.save_limit("rest", refused)
+    store.save_limit("rest", RateLimit(5000, 1, at(600)))
     assert not is_open(limiter(store))
-    assert store.load()["rest"] == structs.replace(refused, left=1)
+    assert store.load_limits()["rest"] == structs.replace(refused, left=1)
 
 
 @pytest.mark.parametrize(
@@ -182,36 +182,36 @@ def test_an_answer_that_was_under_way_does_not_end_a_refusal_that_came_meanwhile
         ({"x-ratelimit-remaining": "0"}, RefusalReason.NO_MOMENT_GIVEN),
     ],
 )
-def test_why_a_server_is_not_asked_is_kept(headers: dict[str, str], reason: RefusalReason) -> None:
-    store = MemoryStore()
-    limiter(store).refuse("https://forge.test", headers)
-    assert [one.reason for one in store.load().values()] == [reason]
+def test_reason_for_a_pause_is_stored(headers: dict[str, str], reason: RefusalReason) -> None:
+    store = MemoryRateLimitStore()
+    limiter(store).record_refusal("https://forge.test", headers)
+    assert [one.reason for one in store.load_limits().values()] == [reason]
 
 
-def test_what_an_answer_tells_of_the_limit_is_kept_by_resource() -> None:
-    store = MemoryStore()
+def test_reported_quota_is_stored_by_resource() -> None:
+    store = MemoryRateLimitStore()
     update(limiter(store, "rest"), lowered(LEFT))
     update(limiter(store, "graphql"), {"x-ratelimit-remaining": "7"})
     update(limiter(store, "graphql"), {})
-    assert (limiter(store, "rest").current().left, limiter(store, "graphql").current().left) == (4999, 7)
+    assert (limiter(store, "rest").current_limit().left, limiter(store, "graphql").current_limit().left) == (4999, 7)
 
 
-def test_a_client_asks_nothing_while_its_limit_is_used_up_and_others_share_it() -> None:
-    store = MemoryStore()
+def test_client_sends_nothing_while_the_shared_limit_is_exhausted() -> None:
+    store = MemoryRateLimitStore()
     with Answering(answer(SECONDARY, "403 Forbidden"), answer(b"{}")) as server:
         for _ in range(3):  # as in three processes
-            asking = Client(server.url, seconds=5, limiter=Limiter(store))
+            asking = HttpClient(server.url, seconds=5, limiter=RateLimiter(store))
             with pytest.raises(HttpError) as caught:
                 asking.request("GET", "")
             assert caught.value.code is HttpCode.RATE_LIMITED
             assert 50 < seconds_until(caught.value.again_at) <= 60
         assert len(server.requests) == 1
-        assert json.loads(Client(server.url, seconds=5).request("GET", "").body) == {}
+        assert json.loads(HttpClient(server.url, seconds=5).request("GET", "").body) == {}
 
 
-def test_an_answer_that_is_refused_is_an_error_without_a_limiter_too() -> None:
+def test_refused_answer_is_an_error_without_a_limiter_too() -> None:
     with Answering(answer(b"", "429 Slow", Retry_After="5")) as server:
-        asking = Client(server.url, seconds=5)
+        asking = HttpClient(server.url, seconds=5)
         for _ in range(2):
             with pytest.raises(HttpError) as caught:
                 asking.request("GET", "")
@@ -220,13 +220,13 @@ def test_an_answer_that_is_refused_is_an_error_without_a_limiter_too() -> None:
         assert len(server.requests) == 2
 
 
-def test_a_permission_that_is_missing_is_no_rate_limit() -> None:
+def test_missing_permission_is_no_rate_limit() -> None:
     refusal = answer(b'{"message": "Resource not accessible"}', "403 Forbidden", X_RateLimit_Remaining="4999")
     with Answering(refusal) as server:
-        asking = Client(server.url, seconds=5, limiter=Limiter())
+        asking = HttpClient(server.url, seconds=5, limiter=RateLimiter())
         assert [asking.request("GET", "").status for _ in range(2)] == [403, 403]
 
 
-def test_no_moment_is_no_wait() -> None:
+def test_missing_time_means_no_wait() -> None:
     assert seconds_until("") == 0
     assert seconds_until(at(0)) == 0

@@ -1,14 +1,14 @@
-"""Entries: one spelling, at most 4 KiB, and no name in them."""
+"""Entries of the ledger: one encoding, at most 4 KiB, and no name in them."""
 
 import pytest
 from msgspec import structs
 
 from muniment.errors import LedgerError
 from muniment.facts.maybe import Known, Unknown
-from muniment.ledger import entries, objects
+from muniment.ledger import record_kinds, record_objects
 
 DIGEST = "sha256:" + "0" * 64
-JUDGED = entries.DecisionRecord(
+JUDGED = record_kinds.DecisionRecord(
     time="2026-11-24T09:00:00.000000Z",
     object=DIGEST,
     repository_location="0" * 32,
@@ -30,23 +30,23 @@ JUDGED = entries.DecisionRecord(
 )
 
 
-def test_it_reads_back() -> None:
-    assert entries.decode(entries.encode(JUDGED), 0) == JUDGED
+def test_decoded_entry_equals_the_encoded_one() -> None:
+    assert record_kinds.decode_record(record_kinds.encode_record(JUDGED), 0) == JUDGED
 
 
-def test_codes_that_have_no_room_are_counted() -> None:
+def test_codes_beyond_the_size_limit_are_counted() -> None:
     many = structs.replace(JUDGED, reason_codes=tuple(f"clause-{number}:too-few-approvals" for number in range(1000)))
-    data = entries.encode(many)
-    found = entries.decode(data, 0)
-    assert len(data) <= entries.LARGEST
-    assert isinstance(found, entries.DecisionRecord)
+    data = record_kinds.encode_record(many)
+    found = record_kinds.decode_record(data, 0)
+    assert len(data) <= record_kinds.LARGEST
+    assert isinstance(found, record_kinds.DecisionRecord)
     assert len(found.reason_codes) + found.omitted_reason_codes == 1000
     assert found.reason_codes == many.reason_codes[: len(found.reason_codes)]
 
 
-def test_what_has_no_room_without_codes_is_none() -> None:
+def test_entry_over_the_size_limit_without_codes_is_refused() -> None:
     with pytest.raises(LedgerError, match="4096"):
-        entries.encode(structs.replace(JUDGED, target="refs/heads/" + "x" * 5000))
+        record_kinds.encode_record(structs.replace(JUDGED, target="refs/heads/" + "x" * 5000))
 
 
 @pytest.mark.parametrize(
@@ -62,16 +62,16 @@ def test_what_has_no_room_without_codes_is_none() -> None:
         (b'"refs/heads/main"', b'"' + b"x" * 5000 + b'"', "4096"),
     ],
 )
-def test_what_is_no_entry_is_named(old: bytes, new: bytes, why: str) -> None:
-    data = entries.encode(JUDGED).replace(old, new)
-    assert why in entries.wrong(data)
+def test_invalid_entry_is_refused_with_a_reason(old: bytes, new: bytes, why: str) -> None:
+    data = record_kinds.encode_record(JUDGED).replace(old, new)
+    assert why in record_kinds.find_record_problem(data)
     with pytest.raises(LedgerError, match="entry 7 is not one"):
-        entries.decode(data, 7)
+        record_kinds.decode_record(data, 7)
 
 
-def test_a_commitment_tells_nobody_who_it_was() -> None:
-    one, other = objects.salt(), objects.salt()
-    assert objects.commitment("ada", one) != objects.commitment("ada", other)
-    assert objects.commitment("ada", one) == objects.commitment("ada", one)
-    assert objects.committed(Known("ada"), one) == objects.commitment("ada", one)
-    assert objects.committed(Unknown("nobody said"), one) == ""
+def test_commitment_does_not_reveal_the_person() -> None:
+    one, other = record_objects.draw_salt(), record_objects.draw_salt()
+    assert record_objects.make_commitment("ada", one) != record_objects.make_commitment("ada", other)
+    assert record_objects.make_commitment("ada", one) == record_objects.make_commitment("ada", one)
+    assert record_objects.make_optional_commitment(Known("ada"), one) == record_objects.make_commitment("ada", one)
+    assert record_objects.make_optional_commitment(Unknown("nobody said"), one) == ""

@@ -1,4 +1,4 @@
-"""Every kind of record follows docs/guides/add-a-record-kind.md, and a kind that lacks a step is found out."""
+"""Record kinds follow docs/guides/add-a-record-kind.md, and a kind that lacks a step is detected."""
 
 import typing
 from collections.abc import Callable, Collection
@@ -9,22 +9,22 @@ import pytest
 from msgspec import structs
 
 from dev.rules import ROOT
-from muniment.ledger import entries, told
-from muniment.ledger.writers import WRITERS, Writer, kinds_of
+from muniment.ledger import record_kinds, record_text
+from muniment.ledger.writers import WRITERS, Writer, list_kinds
 
 SAMPLES: dict[Any, Any] = {str: "x", int: 1, bool: True, tuple[str, ...]: ("x",)}
-KINDS: tuple[type[entries.Entry], ...] = typing.get_args(entries.AnyEntry)
+KINDS: tuple[type[record_kinds.Entry], ...] = typing.get_args(record_kinds.AnyEntry)
 DOCUMENTED = (ROOT / "docs" / "reference" / "record-kinds.md").read_text()
 
 
 def find_forgotten_steps(
-    kind: type[entries.Entry],
-    union: Collection[type[entries.Entry]] = KINDS,
-    describe: Callable[[Any], object] = told.said,
+    kind: type[record_kinds.Entry],
+    union: Collection[type[record_kinds.Entry]] = KINDS,
+    describe: Callable[[Any], object] = record_text.describe_record,
     documented: str = DOCUMENTED,
     writers: Collection[str] = frozenset(WRITERS),
 ) -> list[str]:
-    """One sentence for each step of the recipe that a kind lacks."""
+    """List the steps of the recipe that a kind lacks, one sentence each."""
     tag = kind.__struct_config__.tag
     found = [] if kind in union else [f"{kind.__name__} is not in AnyEntry"]
     if not kind.__doc__:
@@ -43,18 +43,18 @@ def find_forgotten_steps(
     return found
 
 
-class LoudRecord(entries.Entry, frozen=True, kw_only=True, tag="loud"):
-    """Somebody was loud in `room_digest`."""
+class LoudRecord(record_kinds.Entry, frozen=True, kw_only=True, tag="loud"):
+    """A person was loud in `room_digest`."""
 
     room_digest: str
 
 
-class NamelessRecord(entries.Entry, frozen=True, kw_only=True, tag="loud"):
+class NamelessRecord(record_kinds.Entry, frozen=True, kw_only=True, tag="loud"):
     room_digest: str
 
 
-class OpenRecord(entries.Entry, frozen=True, kw_only=True, tag="loud"):
-    """Somebody was loud; how loud stands in `details`."""
+class OpenRecord(record_kinds.Entry, frozen=True, kw_only=True, tag="loud"):
+    """A person was loud; `details` say how loud."""
 
     details: float = 0.5
 
@@ -68,11 +68,11 @@ COMPLETE: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_every_kind_follows_the_recipe(kind: type[entries.Entry]) -> None:
+def test_every_kind_follows_the_recipe(kind: type[record_kinds.Entry]) -> None:
     assert find_forgotten_steps(kind) == []
 
 
-def test_a_kind_that_follows_the_recipe_lacks_nothing() -> None:
+def test_complete_kind_lacks_no_step() -> None:
     assert find_forgotten_steps(LoudRecord, **COMPLETE) == []
 
 
@@ -80,27 +80,27 @@ def test_a_kind_that_follows_the_recipe_lacks_nothing() -> None:
     ("kind", "forgotten", "lacks"),
     [
         (LoudRecord, {"union": KINDS}, "LoudRecord is not in AnyEntry"),
-        (LoudRecord, {"describe": told.said}, "nothing is said of loud"),
+        (LoudRecord, {"describe": record_text.describe_record}, "nothing is said of loud"),
         (LoudRecord, {"writers": ()}, "nobody may write loud"),
         (LoudRecord, {"documented": DOCUMENTED}, "docs/reference/record-kinds.md does not describe loud"),
         (NamelessRecord, {"union": (NamelessRecord,)}, "NamelessRecord does not say what its fields are"),
         (OpenRecord, {"union": (OpenRecord,)}, "OpenRecord.details is no text, integer, yes or no, or tuple of texts"),
     ],
 )
-def test_a_forgotten_step_is_found(kind: type[entries.Entry], forgotten: dict[str, Any], lacks: str) -> None:
+def test_missing_step_is_detected(kind: type[record_kinds.Entry], forgotten: dict[str, Any], lacks: str) -> None:
     assert find_forgotten_steps(kind, **(COMPLETE | forgotten)) == [lacks]
 
 
-def test_a_record_of_a_kind_outside_the_union_is_refused() -> None:
-    data = entries.encode(LoudRecord(time="2026-11-24T09:00:00.000000Z", object="", room_digest="0"))  # type: ignore[arg-type]
-    assert entries.wrong(data)
+def test_record_of_a_kind_outside_the_union_is_refused() -> None:
+    data = record_kinds.encode_record(LoudRecord(time="2026-11-24T09:00:00.000000Z", object="", room_digest="0"))  # type: ignore[arg-type]
+    assert record_kinds.find_record_problem(data)
 
 
-def test_the_recipe_is_there() -> None:
+def test_recipe_document_exists() -> None:
     assert Path(ROOT, "docs/guides/add-a-record-kind.md").is_file()
 
 
 def test_every_kind_has_exactly_one_writer() -> None:
     assert set(WRITERS) == {kind.__struct_config__.tag for kind in KINDS}
-    kinds = [kind for writer in Writer for kind in kinds_of(writer)]
+    kinds = [kind for writer in Writer for kind in list_kinds(writer)]
     assert sorted(kinds) == sorted(WRITERS)

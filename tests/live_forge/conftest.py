@@ -1,4 +1,4 @@
-"""What the story finds wrong is told in full."""
+"""Failed assertions of the story are shown in full."""
 
 import pytest
 

@@ -18,7 +18,7 @@ SETTLING = 2.0  # seconds after which a forge has worked off what it does behind
 
 
 class LiveActing(GiteaActing):
-    """People at a real forge, which takes a moment to notice what they did."""
+    """Accounts at a real forge, which reports their acts with a short delay."""
 
     def open(self, name: str, source: str, target: str, title: str) -> int:
         number = super().open(name, source, target, title)
@@ -42,7 +42,7 @@ class LiveActing(GiteaActing):
 
 
 class LiveTown(Town):
-    """A town whose repository lives at a real forge."""
+    """A `Town` with its repository at a real forge."""
 
     def set_level(self, name: str, level: str) -> None:
         self.acting._at("PUT", f"collaborators/{self.acting.login(name)}", self.acting._admin, {"permission": level})
@@ -62,7 +62,7 @@ class LiveTown(Town):
 
 
 class _Address:
-    """What a town asks of a fake before anything is connected."""
+    """Stands in for the fake forge before anything is connected."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -70,8 +70,8 @@ class _Address:
 
 @contextmanager
 def live_town(folder: Path, monkeypatch: pytest.MonkeyPatch, vendor: Vendor, url: str, token: str) -> Iterator[Town]:
-    """An organisation of its own there, with the credential where the vault would have it."""
+    """An organisation at the real forge, with the credential where the vault would have it."""
     acting = LiveActing(url, token)
-    monkeypatch.setattr(credentials, "of", lambda connection: {"token": acting.token("muniment")})
+    monkeypatch.setattr(credentials, "read_credential", lambda connection: {"token": acting.token("muniment")})
     fake: Any = _Address(url)
     yield LiveTown(fake, acting, folder, vendor)

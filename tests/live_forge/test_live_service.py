@@ -1,4 +1,4 @@
-"""The service at a real forge: what is merged, spent and pushed first, as tests of the fake play it."""
+"""The service at a real forge: the tests of merges, spent approvals and first pushers that also run at the fake."""
 
 import os
 from collections.abc import Iterator
@@ -15,38 +15,38 @@ if any(not os.environ.get(name) for name in NAMES):
 from tests.server.conftest import postgres, service  # noqa: E402, F401, I001 -- it sets Django up
 
 from tests.live_forge.live_town import live_town  # noqa: E402
-from tests.server.test_first_pushes import (  # noqa: E402, F401
-    test_a_branch_that_is_made_from_anothers_by_the_api_has_no_known_pusher_but_whoever_pushed_it,
-    test_a_commit_that_is_older_than_the_connection_has_an_unknown_pusher,
-    test_whoever_pushed_it_first_cannot_approve_once_that_branch_is_gone,
-    test_whoever_pushed_it_first_to_another_branch_cannot_approve,
+from tests.server.test_first_pushers import (  # noqa: E402, F401
+    test_branch_copied_by_api_keeps_first_pusher_of_source,
+    test_commit_older_than_connection_has_unknown_pusher,
+    test_refuses_approval_by_first_pusher_after_branch_deletion,
+    test_refuses_approval_by_first_pusher_to_another_branch,
 )
 from tests.server.test_merge_evaluation import (  # noqa: E402, F401
     test_a_merge_after_an_approval_was_dismissed_is_a_bypass,
     test_a_merge_after_an_approver_lost_write_access_is_a_bypass,
-    test_a_merge_that_is_still_allowed_is_no_bypass,
-    test_a_rebase_and_then_a_merge_commit_after_main_moved_is_no_bypass,
+    test_merge_that_is_still_allowed_is_no_bypass,
+    test_rebase_merge_after_main_moved_is_no_bypass,
     test_a_release_branch_cut_right_after_an_allowed_merge_is_no_bypass,
     test_a_release_branch_with_a_commit_of_its_own_is_a_bypass,
-    test_each_change_of_a_pass_is_evaluated_on_the_branch_before_it,
+    test_each_merge_in_pass_is_evaluated_on_branch_before_it,
 )
 from tests.server.test_spent_approvals import (  # noqa: E402, F401
-    test_a_bypass_spends_the_approvals_of_what_it_brought,
-    test_a_change_that_is_approved_anew_is_allowed_again,
-    test_a_change_whose_head_another_change_brought_loses_its_approvals,
-    test_a_reverted_change_that_is_still_open_is_not_merged_by_its_old_approvals,
-    test_a_revert_of_the_revert_needs_approvals_of_its_own,
-    test_an_amended_earlier_head_is_spent_for_another_change_too,
-    test_approvals_of_a_merged_change_count_for_no_other,
-    test_what_a_rewound_branch_took_stays_spent,
-    test_what_landed_of_a_stack_leaves_the_rest_its_approvals,
-    test_what_one_branch_took_spends_nothing_of_another,
+    test_bypass_spends_approvals_of_the_included_heads,
+    test_change_with_new_approvals_is_allowed_again,
+    test_change_whose_head_was_merged_by_another_change_loses_its_approvals,
+    test_reverted_change_cannot_be_merged_again_by_its_old_approvals,
+    test_revert_of_a_revert_needs_its_own_approvals,
+    test_amended_earlier_head_is_spent_for_another_change_too,
+    test_approvals_of_a_merged_change_count_for_no_other_change,
+    test_head_stays_spent_after_the_branch_was_rewound,
+    test_merging_part_of_a_stack_keeps_approvals_of_the_rest,
+    test_merge_into_one_branch_spends_nothing_for_another_branch,
 )
 from tests.server.test_stale_decisions import (  # noqa: E402, F401
-    test_a_check_that_begins_again_ends_what_its_success_allowed,
-    test_a_check_that_failed_turns_green_red_without_an_event,
-    test_an_approval_that_was_dismissed_turns_green_red_without_an_event,
-    test_green_does_not_stay_once_a_check_fails_nor_red_once_it_succeeds,
+    test_restarted_check_withdraws_the_allow_decision,
+    test_failed_check_turns_status_red_without_an_event,
+    test_dismissed_approval_turns_status_red_without_an_event,
+    test_status_turns_red_when_a_check_fails_and_green_when_it_succeeds,
 )
 from tests.support.connected import Town  # noqa: E402
 

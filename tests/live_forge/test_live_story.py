@@ -19,7 +19,7 @@ from tests.support.forges.stage import Stage
 ACTING = {Vendor.GITEA: GiteaActing, Vendor.FORGEJO: GiteaActing}
 
 
-def test_the_whole_story_on_a_real_forge(tmp_path: Path) -> None:
+def test_whole_story_at_real_forge(tmp_path: Path) -> None:
     names = ("MUNIMENT_LIVE_FORGE", "MUNIMENT_LIVE_FORGE_URL", "MUNIMENT_LIVE_FORGE_TOKEN")
     missing = [name for name in names if not os.environ.get(name)]
     if missing:

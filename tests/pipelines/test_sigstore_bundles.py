@@ -12,7 +12,7 @@ import pytest
 from muniment.errors import AttestationError
 from muniment.facts.maybe import Known, Unknown
 from muniment.facts.pipeline import Provenance
-from muniment.ledger import keys
+from muniment.ledger import ledger_keys
 from muniment.pipelines import dsse, provenance, sigstore_bundles
 from muniment.pipelines.provenance import Builder
 from tests.support.sigstore import IDENTITY, ISSUER, SIGNED_AT, Sigstore
@@ -40,7 +40,7 @@ def trust(sigstore: Sigstore = OURS, **changed: Any) -> str:
 
 
 def read(bundle: dict[str, Any], *builders: Builder) -> Provenance:
-    return provenance.read(json.dumps(bundle).encode(), ARTIFACT, builders or (Builder(IDENTITY, trust()),))
+    return provenance.read_provenance(json.dumps(bundle).encode(), ARTIFACT, builders or (Builder(IDENTITY, trust()),))
 
 
 @pytest.fixture(autouse=True)
@@ -53,13 +53,13 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("digest", ["", COMMIT])
-def test_what_the_trusted_identity_signed_is_known(digest: str) -> None:
+def test_provenance_signed_by_trusted_identity_is_known(digest: str) -> None:
     made = read(OURS.bundle(statement(), source_digest=digest))
     assert made == Provenance(ARTIFACT, IDENTITY, "git+https://git.example.test/shop", COMMIT, Known(IDENTITY))
 
 
-def _changed(change: str) -> dict[str, Any]:
-    """A bundle in which one thing was changed after it was signed."""
+def _alter_signed_bundle(change: str) -> dict[str, Any]:
+    """A bundle that was altered in one place after it was signed."""
     bundle = copy.deepcopy(OURS.bundle(statement()))
     other = OURS.bundle(statement())
     entry = bundle["verificationMaterial"]["tlogEntries"][0]
@@ -91,8 +91,8 @@ def _changed(change: str) -> dict[str, Any]:
     "change",
     ["payload", "signature", "certificate", "entry", "no-entry", "time", "no-promise", "proof", "no-proof"],
 )
-def test_a_bundle_that_was_changed_proves_nothing(change: str) -> None:
-    assert isinstance(read(_changed(change)).signed_by, Unknown)
+def test_altered_bundle_proves_nothing(change: str) -> None:
+    assert isinstance(read(_alter_signed_bundle(change)).signed_by, Unknown)
 
 
 @pytest.mark.parametrize(
@@ -112,20 +112,20 @@ def test_a_bundle_that_was_changed_proves_nothing(change: str) -> None:
         (OURS.bundle(b"{}"), "no statement"),
     ],
 )
-def test_a_bundle_of_another_signer_time_or_content_proves_nothing(bundle: dict[str, Any], why: str) -> None:
+def test_bundle_with_wrong_signer_time_or_content_proves_nothing(bundle: dict[str, Any], why: str) -> None:
     found = read(bundle).signed_by
     assert isinstance(found, Unknown)
     assert why in found.reason
 
 
-def test_a_bundle_names_each_key_once() -> None:
+def test_refuses_bundle_with_duplicate_key() -> None:
     text = json.dumps(OURS.bundle(statement()))
     twice = text.replace('"verificationMaterial":', '"verificationMaterial": {}, "verificationMaterial":', 1)
-    found = provenance.read(twice.encode(), ARTIFACT, [Builder(IDENTITY, trust())])
+    found = provenance.read_provenance(twice.encode(), ARTIFACT, [Builder(IDENTITY, trust())])
     assert isinstance(found.signed_by, Unknown)
 
 
-def test_the_builder_whose_identity_signed_decides() -> None:
+def test_provenance_is_attributed_to_builder_with_signing_identity() -> None:
     another = "https://git.example.test/another/build.yml@refs/heads/main"
     both = Builder(another, trust(identity=another)), Builder(IDENTITY, trust())
     assert read(OURS.bundle(statement()), *both).signed_by == Known(IDENTITY)
@@ -148,13 +148,13 @@ def test_the_builder_whose_identity_signed_decides() -> None:
         trust(trustedRoot=OURS.trusted_root() | {"mediaType": "x"}),
     ],
 )
-def test_an_identity_without_a_usable_root_is_not_trusted(text: str) -> None:
+def test_identity_without_usable_root_is_not_trusted(text: str) -> None:
     with pytest.raises(AttestationError):
         provenance.check_key(text)
     assert isinstance(read(OURS.bundle(statement()), Builder(IDENTITY, text)).signed_by, Unknown)
 
 
-def test_people_compare_one_fingerprint_of_identity_and_root() -> None:
+def test_fingerprint_covers_identity_and_root() -> None:
     provenance.check_key(trust())
     again = json.dumps(dict(reversed(json.loads(trust()).items())), indent=2)
     assert provenance.fingerprint(trust()) == provenance.fingerprint(again)
@@ -164,9 +164,9 @@ def test_people_compare_one_fingerprint_of_identity_and_root() -> None:
     assert [sigstore_bundles.describe_identity(text) for text in ("{", "-----BEGIN PUBLIC KEY-----")] == ["", ""]
 
 
-def test_a_lasting_key_counts_in_a_bundle_too() -> None:
-    private, public = keys.generate("ci.example.test")
-    inner = json.loads(dsse.sealed(statement(builder="https://ci.example.test"), private))
+def test_long_lived_key_is_accepted_in_bundle() -> None:
+    private, public = ledger_keys.generate_key("ci.example.test")
+    inner = json.loads(dsse.sign_envelope(statement(builder="https://ci.example.test"), private))
     bundle = OURS.bundle(statement()) | {"dsseEnvelope": inner}
     builders = Builder(IDENTITY, trust()), Builder("https://ci.example.test", public)
     assert read(bundle, *builders).signed_by == Known("https://ci.example.test")

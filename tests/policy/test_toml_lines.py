@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from muniment.policy.toml_lines import Path, line_of, placed
+from muniment.policy.toml_lines import EntryPath, find_entry_line, locate_entry
 
 TEXT = '''# a comment with [brackets] = 1
 schema = 1
@@ -74,40 +74,40 @@ list = [ [1, 2],
         (("person", "accounts", "list", 1, 1, "z"), 37),
     ],
 )
-def test_an_entry_is_found_on_its_line(path: Path, line: int) -> None:
-    assert line_of(TEXT, path) == line
+def test_entry_is_located_on_its_line(path: EntryPath, line: int) -> None:
+    assert find_entry_line(TEXT, path) == line
 
 
-def test_a_missing_entry_is_looked_for_where_it_belongs() -> None:
-    assert line_of(TEXT, ("clause", 1, "control")) == 23
-    assert line_of(TEXT, ("branches", "nothing")) == 9
-    assert line_of(TEXT, ("repository",)) == 1
+def test_missing_entry_is_reported_at_its_table() -> None:
+    assert find_entry_line(TEXT, ("clause", 1, "control")) == 23
+    assert find_entry_line(TEXT, ("branches", "nothing")) == 9
+    assert find_entry_line(TEXT, ("repository",)) == 1
 
 
 def test_an_empty_text_has_no_lines() -> None:
-    assert line_of("", ("schema",)) == 0
-    assert placed("policy.toml", "", ("schema",)) == "policy.toml"
-    assert placed("policy.toml", TEXT, ("schema",)) == "policy.toml:2"
+    assert find_entry_line("", ("schema",)) == 0
+    assert locate_entry("policy.toml", "", ("schema",)) == "policy.toml"
+    assert locate_entry("policy.toml", TEXT, ("schema",)) == "policy.toml:2"
 
 
-def test_quotes_that_end_a_long_string_are_part_of_it() -> None:
+def test_quotes_at_end_of_multiline_string_belong_to_it() -> None:
     text = 'a = """one""""\nb = \'\'\'two\'\'\'\'\'\nc = "\\"[x]"\nd = 1\n'
     assert tomllib.loads(text)["a"] == 'one"'
-    assert [line_of(text, (key,)) for key in "abcd"] == [1, 2, 3, 4]
+    assert [find_entry_line(text, (key,)) for key in "abcd"] == [1, 2, 3, 4]
 
 
 def test_windows_line_ends_count_once() -> None:
-    assert line_of(TEXT.replace("\n", "\r\n"), ("clause", 1, "id")) == 24
+    assert find_entry_line(TEXT.replace("\n", "\r\n"), ("clause", 1, "id")) == 24
 
 
-def test_every_entry_that_the_parser_knows_has_a_line_of_its_own_or_of_its_list() -> None:
+def test_every_parsed_entry_has_line_of_its_own_or_of_its_list() -> None:
     for path in _paths(tomllib.loads(TEXT), ()):
         key = path[-1]
-        line = TEXT.splitlines()[line_of(TEXT, path) - 1]
+        line = TEXT.splitlines()[find_entry_line(TEXT, path) - 1]
         assert isinstance(key, int) or key in line, (path, line)
 
 
-def _paths(value: Any, path: Path) -> list[Path]:
+def _paths(value: Any, path: EntryPath) -> list[EntryPath]:
     """Every path in a parsed document."""
     inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     return [found for key, entry in inside for found in ((*path, key), *_paths(entry, (*path, key)))]

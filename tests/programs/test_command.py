@@ -1,4 +1,4 @@
-"""No value becomes an option, whatever it is; an option that nobody listed is a defect of ours."""
+"""Command lines of programs: no value becomes an option, and an unlisted option is a defect."""
 
 import re
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from muniment.errors import ProgramError
 from muniment.programs import command
-from muniment.programs.catalogue import GIT, OTHERS, REMEDIES, Grammar, Program
+from muniment.programs.catalogue import GIT_GRAMMARS, OTHER_GRAMMARS, REMEDIES, CommandGrammar, Program
 from muniment.programs.command import Option, build_command, build_git_command, join_lines
 
 HOSTILE = st.sampled_from(
@@ -20,8 +20,8 @@ VALUES = st.one_of(st.text(max_size=20), HOSTILE, st.builds(str.__add__, HOSTILE
 SEPARATORS = {"--", "--end-of-options"}
 
 
-def options_of(draw: st.DrawFn, grammar: Grammar) -> list[Option]:
-    """Some options as a caller would write them, with any values."""
+def options_of(draw: st.DrawFn, grammar: CommandGrammar) -> list[Option]:
+    """Options as a caller would write them, with arbitrary values."""
     found: list[Option] = (
         list(draw(st.lists(st.sampled_from(sorted(grammar.flags)), max_size=2))) if grammar.flags else []
     )
@@ -31,8 +31,8 @@ def options_of(draw: st.DrawFn, grammar: Grammar) -> list[Option]:
     return found
 
 
-def assert_no_value_is_an_option(arguments: Sequence[str], grammar: Grammar) -> None:
-    """Every argument that begins with `-` is an option of the catalogue, or stands behind what ends the options."""
+def assert_no_value_is_an_option(arguments: Sequence[str], grammar: CommandGrammar) -> None:
+    """Assert that each argument beginning with `-` is an option of the catalogue or follows the end of the options."""
     ended = False
     for argument in arguments:
         name, assigned, _ = argument.partition("=")
@@ -48,9 +48,9 @@ def assert_no_value_is_an_option(arguments: Sequence[str], grammar: Grammar) -> 
 
 @settings(deadline=None, max_examples=400)
 @given(st.data())
-def test_no_value_given_to_git_ends_up_as_an_option(data: st.DataObject) -> None:
-    verb = data.draw(st.sampled_from(sorted(GIT)))
-    grammar = GIT[verb]
+def test_no_value_for_git_becomes_an_option(data: st.DataObject) -> None:
+    verb = data.draw(st.sampled_from(sorted(GIT_GRAMMARS)))
+    grammar = GIT_GRAMMARS[verb]
     options = data.draw(st.composite(lambda draw: options_of(draw, grammar))())
     values = data.draw(st.lists(VALUES, max_size=3))
     paths = data.draw(st.lists(VALUES, max_size=3)) if grammar.paths is not None else []
@@ -69,9 +69,9 @@ def test_no_value_given_to_git_ends_up_as_an_option(data: st.DataObject) -> None
 
 @settings(deadline=None, max_examples=200)
 @given(st.data())
-def test_no_value_given_to_another_program_ends_up_as_an_option(data: st.DataObject) -> None:
-    program = data.draw(st.sampled_from(sorted(OTHERS)))
-    grammar = OTHERS[program]
+def test_no_value_for_another_program_becomes_an_option(data: st.DataObject) -> None:
+    program = data.draw(st.sampled_from(sorted(OTHER_GRAMMARS)))
+    grammar = OTHER_GRAMMARS[program]
     options = data.draw(st.composite(lambda draw: options_of(draw, grammar))())
     try:
         built = build_command(program, options, ProgramError)
@@ -83,7 +83,7 @@ def test_no_value_given_to_another_program_ends_up_as_an_option(data: st.DataObj
 
 @settings(deadline=None)
 @given(st.lists(VALUES, max_size=5))
-def test_no_value_on_a_line_becomes_two_or_an_option(values: list[str]) -> None:
+def test_no_value_of_an_input_line_becomes_two_or_an_option(values: list[str]) -> None:
     try:
         joined = join_lines("git rev-list", values, ProgramError)
     except ProgramError:
@@ -105,7 +105,7 @@ def test_no_value_on_a_line_becomes_two_or_an_option(values: list[str]) -> None:
         ("x" * 131_072, "more than 131071 bytes"),
     ],
 )
-def test_a_value_is_refused_with_its_reason(value: str, why: str) -> None:
+def test_invalid_value_is_refused_with_its_reason(value: str, why: str) -> None:
     for build in (
         lambda: build_git_command("ls-remote", (), (value,), (), ProgramError),
         lambda: build_git_command("commit-tree", (("-p", value),), (), (), ProgramError),
@@ -118,19 +118,19 @@ def test_a_value_is_refused_with_its_reason(value: str, why: str) -> None:
         assert caught.value.message.isprintable()
 
 
-def test_bytes_that_are_no_utf8_pass_as_they_are() -> None:
+def test_bytes_that_are_not_utf8_are_passed_unchanged() -> None:
     built = build_git_command("rev-list", (), ("refs/heads/caf\udce9",), (), ProgramError)
     assert built.arguments == ("git", "rev-list", "--end-of-options", "refs/heads/caf\udce9", "--")
 
 
-def test_paths_may_begin_with_a_dash_behind_what_ends_the_options() -> None:
+def test_paths_after_the_end_of_options_may_begin_with_a_dash() -> None:
     built = build_git_command("diff", ("--no-color",), ("a...b",), ("-x", "--output=y"), ProgramError)
     assert built.arguments[2:] == ("--no-color", "--end-of-options", "a...b", "--", "-x", "--output=y")
     built = build_git_command("ls-tree", ("-z",), ("a",), ("-x",), ProgramError)
     assert built.arguments[2:] == ("-z", "--", "a", "-x")
 
 
-def test_credentials_of_a_refused_address_are_not_told() -> None:
+def test_credentials_of_a_refused_address_are_not_shown() -> None:
     secret = "-".join(("not", "for", "logs"))
     with pytest.raises(ProgramError) as caught:
         build_git_command("ls-remote", (), (f"https://ada:{secret}@host/x\0",), (), ProgramError)
@@ -157,17 +157,17 @@ def test_credentials_of_a_refused_address_are_not_told() -> None:
         ("-c", "alias.x=!y"),
     ],
 )
-def test_an_option_that_nobody_listed_is_a_defect(verb: str, option: Option) -> None:
+def test_unlisted_option_is_a_defect(verb: str, option: Option) -> None:
     with pytest.raises(ValueError, match="catalogue"):
         build_git_command(verb, (option,), (), (), ProgramError)
 
 
-def test_paths_where_none_are_taken_are_a_defect() -> None:
+def test_paths_for_a_command_without_paths_are_a_defect() -> None:
     with pytest.raises(ValueError, match="no paths"):
         build_git_command("merge-base", (), (), ("x",), ProgramError)
 
 
-def test_a_program_is_named_by_its_whole_path() -> None:
+def test_program_is_named_by_its_absolute_path() -> None:
     with pytest.raises(ValueError, match="whole path"):
         build_command(Program.BAO, ("server",), ProgramError, Path("bao"))
 
@@ -176,15 +176,15 @@ def test_no_listed_option_of_git_names_a_program_or_a_file_to_write() -> None:
     named = re.compile(
         r"--(upload-pack|receive-pack|exec|output|ext-diff|textconv|open-files|config|git-dir=.*)|-[cCOuo]"
     )
-    for grammar in GIT.values():
+    for grammar in GIT_GRAMMARS.values():
         for option in grammar.flags | grammar.assigned | grammar.followed:
             assert not named.fullmatch(option), option
 
 
-def test_every_program_says_what_to_do_where_it_is_missing() -> None:
-    assert set(REMEDIES) == set(Program) == {*OTHERS, Program.GIT}
+def test_every_program_has_a_remedy_if_it_is_missing() -> None:
+    assert set(REMEDIES) == set(Program) == {*OTHER_GRAMMARS, Program.GIT}
 
 
-def test_a_confined_command_becomes_the_same_command() -> None:
+def test_confined_command_equals_the_unconfined_one() -> None:
     plain = build_command(Program.ZIZMOR, ("--quiet",), ProgramError, Path("/bin/zizmor"))
-    assert command.confine(plain).arguments[-2:] == plain.arguments
+    assert command.confine_command(plain).arguments[-2:] == plain.arguments

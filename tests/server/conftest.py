@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from muniment.server.running import database
-from muniment.server.running.embedded import Embedded
-from muniment.server.running.folder import make_folder
+from muniment.server.running import database_settings
+from muniment.server.running.embedded_postgres import EmbeddedPostgres
+from muniment.server.running.installation_folder import make_installation_folder
 
 HOME = Path(tempfile.mkdtemp(prefix="muniment-"))
 atexit.register(shutil.rmtree, HOME, ignore_errors=True)
-make_folder(HOME)
+make_installation_folder(HOME)
 os.environ |= {
     "MUNIMENT_HOME": str(HOME),
     "MUNIMENT_ROLE": "web",
@@ -37,7 +37,7 @@ from django.db import connections  # noqa: E402
 from whitenoise.middleware import WhiteNoiseMiddleware  # noqa: E402
 
 from muniment.forges.shapes import Vendor  # noqa: E402
-from muniment.server.running import embedded, preparing  # noqa: E402
+from muniment.server.running import embedded_postgres, preparation  # noqa: E402
 from tests.support.connected import Town, town  # noqa: E402
 from tests.support.database import find_template, restore_template, store_template  # noqa: E402
 from tests.support.database_connections import keep_connections, leave_connection  # noqa: E402
@@ -48,18 +48,18 @@ PASSWORD = make_password("violet otter carries lantern")  # once: it is slow on 
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Embedded]:
+def postgres() -> Iterator[EmbeddedPostgres]:
     """A server with the schema and the rights of today, which are brought up to date in a copy of a former run's."""
     template, data = find_template(), HOME / "postgres" / "data"
     restored = restore_template(template, data)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in _UNSAFE_AND_FAST.items():
-            patch.setitem(embedded._SETTINGS, name, value)
-        running = database.embedded(HOME)
+            patch.setitem(embedded_postgres._SETTINGS, name, value)
+        running = database_settings.embedded_server(HOME)
         running.start()
         try:
             with as_role("owner"):
-                preparing.migrate()
+                preparation.migrate_schema()
             if not restored:
                 connections.close_all()
                 running.stop()
@@ -93,12 +93,12 @@ def _static_files() -> Iterator[None]:
 
 
 @pytest.fixture
-def service(postgres: Embedded) -> Iterator[None]:
+def service(postgres: EmbeddedPostgres) -> Iterator[None]:
     """An empty service with the built-in policy. Rows that a test makes without an act are relied on all the same."""
     with as_role("owner"):
         empty()
     with as_role("operator"):
-        preparing.first_policy()
+        preparation.apply_first_policy()
     cache.clear()
     with pytest.MonkeyPatch.context() as patch:
         trust_rows(patch)

@@ -1,4 +1,4 @@
-"""A row that is not what the ledger says is accepted at the machine, on the record, or stays unused."""
+"""Acceptance, by the operator, of a database row that differs from the ledger."""
 
 import pytest
 from django.db import connection
@@ -33,7 +33,7 @@ def keys() -> list[str]:
 
 
 @pytest.mark.parametrize("how", ["inserted", "altered", "deleted"])
-def test_a_row_that_differs_is_accepted_as_it_is(how: str) -> None:
+def test_operator_accepts_row_that_differs_from_ledger(how: str) -> None:
     person("ada", Role.ADMIN)
     record_rows()
     key = str(RoleGrant.objects.get().pk)
@@ -51,7 +51,7 @@ def test_a_row_that_differs_is_accepted_as_it_is(how: str) -> None:
     assert Record.objects.latest("pk").kind == "operator-action"
 
 
-def test_what_agrees_or_is_not_compared_is_not_accepted() -> None:
+def test_refuses_acceptance_of_matching_or_uncompared_row() -> None:
     person("ada", Role.ADMIN)
     record_rows()
     for table, key in ((TABLE, str(RoleGrant.objects.get().pk)), ("records_record", "1")):

@@ -1,4 +1,4 @@
-"""An account that one administrator linked counts for nothing before a second person, or its owner, confirmed it."""
+"""Links of accounts to persons: an unconfirmed link counts only after a second person or the owner confirmed it."""
 
 import re
 from typing import Any
@@ -9,9 +9,9 @@ from django.test import Client
 from muniment.access.roles import Role
 from muniment.facts.people import Person as KnownPerson
 from muniment.server.people.models import Account, Person
-from muniment.server.people.people_facts import people_of
+from muniment.server.people.people_facts import build_people
 from muniment.server.requests.models import Request
-from tests.server.test_duties import enough
+from tests.server.test_separation_of_duties import enough
 from tests.support.service import as_role, browser, person, post, token_of
 
 pytestmark = pytest.mark.usefixtures("service")
@@ -25,7 +25,7 @@ def of(slug: str) -> Client:
 
 
 def known(slug: str) -> KnownPerson:
-    return people_of().by_id[slug]
+    return build_people().by_id[slug]
 
 
 def decide(slug: str, answer: str = "agree") -> str:
@@ -38,10 +38,10 @@ def eve() -> Person:
     return person("eve", Role.DEVELOPER)
 
 
-def test_a_vouched_account_counts_once_a_second_person_approved(eve: Person) -> None:
+def test_vouched_account_counts_after_second_person_approves(eve: Person) -> None:
     assert "waits for a second person" in post(of("amy"), "/people/eve/change", **VOUCH)
     assert (known("eve").accounts, known("eve").unconfirmed) == ((), (LOGIN,))
-    assert LOGIN not in people_of().by_identity
+    assert LOGIN not in build_people().by_identity
     waiting = Request.objects.get(state="waiting")
     assert "Eve (eve): login github/eve-gh" in waiting.summary
     assert of("amy").post(f"/requests/{waiting.pk}", {"answer": "agree"}).status_code == 403
@@ -50,7 +50,7 @@ def test_a_vouched_account_counts_once_a_second_person_approved(eve: Person) -> 
     assert Account.objects.get().confirmed_by == Person.objects.get(slug="sam")
 
 
-def test_a_program_vouches_and_nothing_counts_either(eve: Person) -> None:
+def test_account_vouched_by_api_counts_only_after_confirmation(eve: Person) -> None:
     headers = {"Authorization": f"Bearer {token_of(Person.objects.get(slug='amy'))}"}
     body = {"kind": "email", "value": "Eve@Work.test"}
     answer = browser().post("/api/people/eve/accounts", body, "application/json", headers=headers).json()
@@ -63,7 +63,7 @@ def test_a_program_vouches_and_nothing_counts_either(eve: Person) -> None:
     assert again.status_code == 409
 
 
-def test_one_administrator_does_not_unlink_a_login_and_give_it_to_another(eve: Person) -> None:
+def test_one_administrator_cannot_move_login_to_another_person(eve: Person) -> None:
     post(of("amy"), "/people/eve/change", **VOUCH)
     decide("sam")
     person("mallory")
@@ -71,7 +71,7 @@ def test_one_administrator_does_not_unlink_a_login_and_give_it_to_another(eve: P
     post(of("amy"), "/people/eve/change", act="unlink-account", account=number)
     post(of("amy"), "/people/mallory/change", **VOUCH)
     assert (known("mallory").accounts, known("eve").accounts) == ((), ())
-    assert LOGIN not in people_of().by_identity
+    assert LOGIN not in build_people().by_identity
     post(of("amy"), "/people/mallory/change", act="unlink-account", account=Account.objects.get().pk)
     post(of("amy"), "/people/eve/change", **VOUCH)
     assert known("eve").accounts == ()
@@ -90,14 +90,14 @@ def test_the_owner_confirms_an_account_with_their_own_second_factor(eve: Person)
     assert known("eve").accounts == ("github/eve-gh",)
 
 
-def test_whoever_vouches_for_an_account_of_their_own_does_not_confirm_it(eve: Person) -> None:
+def test_refuses_confirmation_of_own_account_by_its_voucher(eve: Person) -> None:
     post(of("amy"), "/people/amy/change", **VOUCH)
     number = Account.objects.get().pk
     assert "You vouched for it yourself" in post(of("amy"), f"/me/accounts/{number}/confirm")
     assert known("amy").accounts == ()
 
 
-def test_whoever_entered_by_the_link_of_who_vouches_does_not_confirm_it(eve: Person) -> None:
+def test_refuses_confirmation_by_owner_whom_voucher_invited(eve: Person) -> None:
     person("bob")
     page = post(of("amy"), "/people/bob/invite")
     link = page[page.index("/welcome/") :].partition("</pre>")[0]
@@ -113,7 +113,7 @@ def test_whoever_entered_by_the_link_of_who_vouches_does_not_confirm_it(eve: Per
     assert "counts as yours" in post(of("bob"), f"/me/accounts/{number}/confirm")
 
 
-def test_what_was_unlinked_meanwhile_is_not_confirmed(eve: Person) -> None:
+def test_refuses_approval_of_link_that_was_unlinked_meanwhile(eve: Person) -> None:
     post(of("amy"), "/people/eve/change", **VOUCH)
     post(of("amy"), "/people/eve/change", act="unlink-account", account=Account.objects.get().pk)
     post(of("amy"), "/people/mallory/change", **VOUCH)
@@ -121,7 +121,7 @@ def test_what_was_unlinked_meanwhile_is_not_confirmed(eve: Person) -> None:
     assert known("eve").accounts == ()
 
 
-def test_a_list_of_accounts_is_one_request_that_is_approved_once(eve: Person) -> None:
+def test_account_list_import_is_one_request_with_one_approval(eve: Person) -> None:
     person("bob", Role.DEVELOPER)
     lines = "eve login github/eve-gh\nbob email bob@work.test\n\nbob login github/bob-gh"
     assert "waits for a second person" in post(of("amy"), "/people/accounts/import", accounts=lines)
@@ -136,7 +136,7 @@ BAD: list[Any] = ["", "eve", "eve login", "eve phone 1", "eve login ada", "nobod
 
 
 @pytest.mark.parametrize("lines", [*BAD, "eve login github/a\neve login github/A", "eve email x@y.z\n" * 201])
-def test_a_list_with_one_bad_line_links_nothing(eve: Person, lines: str) -> None:
+def test_account_list_with_one_invalid_line_links_nothing(eve: Person, lines: str) -> None:
     of("amy").post("/people/accounts/import", {"accounts": lines})
     assert not Account.objects.exists()
     assert not Request.objects.filter(state="waiting").exists()
@@ -151,7 +151,7 @@ def test_a_rejected_link_still_counts_for_nothing_and_can_be_requested_again(eve
     assert known("eve").accounts == ("github/eve-gh",)
 
 
-def test_in_the_bootstrap_one_administrator_links_alone_and_it_stays_marked() -> None:
+def test_link_by_one_administrator_in_bootstrap_is_marked() -> None:
     amy = browser(person("amy", Role.ADMIN))
     person("eve")
     post(amy, "/people/eve/change", **VOUCH)

@@ -8,11 +8,11 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from dev.act_reference import DOCUMENT, describe_acts
 from muniment.access.actions import Action
-from muniment.access.authorize import ORGANISATION
+from muniment.access.authorization import ORGANISATION
 from muniment.server.acts.act import Act
 from muniment.server.acts.inputs import Label, Text
 from muniment.server.api import api
-from muniment.server.requests.registry import ACTS_OF_PERSONS, ACTS_OF_SYSTEM, ALL_ACTS, refuse_unguarded
+from muniment.server.requests.registry import ACTS_OF_PERSONS, ACTS_OF_SYSTEM, ALL_ACTS, require_guarded_state
 from tests.support.act_recipe import find_doors, find_forgotten_steps
 
 Name = Annotated[str, Text(label="Name", most=20)]
@@ -20,10 +20,10 @@ STEPS: dict[str, Any] = {
     "actions": (Action.CHANGE_SETTINGS,),
     "title": "Set motto",
     "name": Name,
-    "resource": lambda self: ORGANISATION,
-    "subject": lambda self: "settings:motto",
-    "summary": lambda self: f"set the motto {self.name}",
-    "execute": lambda self, context: None,
+    "find_resource": lambda self: ORGANISATION,
+    "format_subject": lambda self: "settings:motto",
+    "describe_act": lambda self: f"set the motto {self.name}",
+    "carry_out": lambda self, context: None,
 }
 
 
@@ -40,13 +40,13 @@ def build_act(forgotten: str = "") -> type[Act]:
     return made
 
 
-def test_an_act_by_the_recipe_is_complete() -> None:
+def test_act_that_follows_recipe_is_complete() -> None:
     act = build_act()
     assert find_forgotten_steps(act, (*ACTS_OF_PERSONS, act), describe_acts((act,)), {"page"}) == []
 
 
 @pytest.mark.parametrize("step", [*STEPS, "list", "texts", "doors"])
-def test_a_forgotten_step_is_found(step: str) -> None:
+def test_each_forgotten_recipe_step_is_found(step: str) -> None:
     act = build_act(step)
     listed = ACTS_OF_PERSONS if step == "list" else (*ACTS_OF_PERSONS, act)
     described = "" if step in ("texts", *STEPS) else describe_acts((act,))
@@ -54,7 +54,7 @@ def test_a_forgotten_step_is_found(step: str) -> None:
     assert any(step in problem for problem in find_forgotten_steps(act, listed, described, doors))
 
 
-@pytest.mark.parametrize("act", ALL_ACTS, ids=lambda act: act.tag())
+@pytest.mark.parametrize("act", ALL_ACTS, ids=lambda act: act.act_tag())
 def test_every_act_follows_the_recipe(act: type[Act]) -> None:
     performed = {actor.value for actor, acts in ACTS_OF_SYSTEM.items() if act in acts}
     described = describe_acts(ACTS_OF_PERSONS, ACTS_OF_SYSTEM)
@@ -62,20 +62,20 @@ def test_every_act_follows_the_recipe(act: type[Act]) -> None:
     assert find_doors(act) or act not in ACTS_OF_PERSONS
 
 
-def test_an_act_of_two_people_that_does_not_say_what_it_guards_is_not_loaded() -> None:
+def test_refuses_two_person_act_without_guarded_state() -> None:
     act = build_act()
-    refuse_unguarded((act, *ALL_ACTS))
+    require_guarded_state((act, *ALL_ACTS))
     act.actions = (Action.CHANGE_SETTINGS, Action.LIFT_FREEZE)
     with pytest.raises(TypeError, match="guarded_state"):
-        refuse_unguarded((act,))
+        require_guarded_state((act,))
 
 
-def test_the_reference_of_acts_is_true() -> None:
+def test_reference_of_acts_is_current() -> None:
     told = "run: python -m dev.act_reference"
     assert DOCUMENT.read_text(encoding="utf-8") == describe_acts(ACTS_OF_PERSONS, ACTS_OF_SYSTEM), told
 
 
-def test_a_forgotten_table_refuses_the_write() -> None:
+def test_table_without_declared_action_refuses_write() -> None:
     """Step 4: tests/server/test_mediation.py shows that a table is written only under an action in its `written_by`."""
     from muniment.server.products.models import Product
 

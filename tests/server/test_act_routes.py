@@ -17,28 +17,28 @@ from django.test import Client
 from django.utils import timezone
 
 from muniment.access.actions import Action
-from muniment.access.authorize import Actor
+from muniment.access.authorization import Actor
 from muniment.access.roles import Role
 from muniment.errors import ActInputError, ParseError, RefusedError
 from muniment.server import api_operations as operations
 from muniment.server.acts import forms, submission
 from muniment.server.acts.act import Act
-from muniment.server.acts.inputs import Answers, Generated, InputCode, Reference, Several, read_text
-from muniment.server.acts.parser import inputs_of, merge_fields, parse_act, typed_inputs_of
+from muniment.server.acts.inputs import Answers, Generated, InputCode, MultipleChoice, Reference, read_visible_text
+from muniment.server.acts.parser import find_inputs, find_typed_inputs, merge_fields, parse_act
 from muniment.server.acts.system_actors import SystemActor
 from muniment.server.changes.models import Change
 from muniment.server.changes.repository_acts import AddServerHookLog
 from muniment.server.connections.models import BranchUpdate, ForgeChange
 from muniment.server.deployments.builder_acts import TrustBuilder
-from muniment.server.guarding.mediation import allowing
+from muniment.server.guarding.mediation import allow_writes
 from muniment.server.incidents.models import Incident
 from muniment.server.people.models import Account, Person
 from muniment.server.policies.models import MonitoringPeriod, PolicyException, PolicyVersion
 from muniment.server.policies.version_acts import DraftPolicy
 from muniment.server.products.models import Environment, Repository
-from muniment.server.records.entering import record_act
-from muniment.server.records.installation import store
+from muniment.server.records.installation import open_store
 from muniment.server.records.models import Record
+from muniment.server.records.record_writing import record_act
 from muniment.server.requests.registry import ACTS_OF_PERSONS
 from tests.support.act_recipe import find_doors
 from tests.support.act_routes import ActRoute, fill_address, find_act_routes
@@ -72,12 +72,12 @@ OWN_FORMS = {  # by the name of a field, where no sample fits
 SAMPLES = ("x", "1", "2099-01-31", "yes", "ada@example.test", "https://forge.example.test", "/srv/x.git", "a" * 40)
 
 
-def refuse_as_watched() -> RefusedError:
+def build_refusal() -> RefusedError:
     return RefusedError("watched", "It would be performed.", "Nothing more.")
 
 
-class Seen:
-    """What reached the parser and the execution since the last request."""
+class ObservedCalls:
+    """Values that reached the parser, and acts that reached execution, since the last request."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.fixed: Mapping[str, object] = {}
@@ -105,13 +105,13 @@ class Seen:
 
     def _perform(self, actor: Actor, act: Act, *, secret: object = None) -> None:
         self.acts.append(encode(act))
-        raise refuse_as_watched()
+        raise build_refusal()
 
 
 def encode(act: Act) -> bytes:
     """The act without what is drawn anew each time."""
-    drawn = [name for name, field in inputs_of(type(act)).items() if isinstance(field, Generated)]
-    fields = json.loads(act.encode())
+    drawn = [name for name, field in find_inputs(type(act)).items() if isinstance(field, Generated)]
+    fields = json.loads(act.encode_act())
     return json.dumps({name: value for name, value in fields.items() if name not in drawn}).encode()
 
 
@@ -120,7 +120,7 @@ def address_of(route: ActRoute) -> str:
 
 
 class Result(NamedTuple):
-    """What came of values: the acts that were to be performed, or the problems."""
+    """Outcome of sent values: the acts that were to be performed, or the problems."""
 
     acts: tuple[bytes, ...]
     problems: frozenset[tuple[str, str]] | None
@@ -131,9 +131,9 @@ def codes_of(error: ActInputError) -> frozenset[tuple[str, str]]:
 
 
 @pytest.fixture(name="seen")
-def _seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
+def _seen(monkeypatch: pytest.MonkeyPatch) -> ObservedCalls:
     def read(self: Reference, value: object, actor: Actor) -> object:
-        text = str(value) if type(value) is int else read_text(value, multiline=False)
+        text = str(value) if type(value) is int else read_visible_text(value, multiline=False)
         if not text.isalnum() or not text.isascii() or len(text) > self.most:
             raise ParseError(InputCode.NOT_FOUND, str(self.missing), str(self.remedy))
         return (int(text) if text.isdigit() else 1) if self.number else text
@@ -141,17 +141,17 @@ def _seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
     def show(request: object, template: str, context: object, status: int = 200) -> HttpResponse:
         return HttpResponse(status=status)  # what a form looks like is another test's
 
-    monkeypatch.setattr(Reference, "read", read)
+    monkeypatch.setattr(Reference, "read_value", read)
     monkeypatch.setattr(submission, "render", show)
-    return Seen(monkeypatch)
+    return ObservedCalls(monkeypatch)
 
 
 class Sender:
     """Sends fields to any address as one person with every role."""
 
-    def __init__(self, seen: Seen) -> None:
+    def __init__(self, seen: ObservedCalls) -> None:
         someone = person(NAME, *Role)
-        self.actor = Actor(someone.pk, active=True, grants=someone.roles(), second_factor=True)
+        self.actor = Actor(someone.pk, active=True, grants=someone.load_roles(), second_factor=True)
         self._seen = seen
         self._browser = browser(someone)
         self._program = Client(HTTP_HOST="localhost", headers={"Authorization": f"Bearer {token_of(someone)}"})
@@ -164,7 +164,9 @@ class Sender:
             answer = self._program.generic(route.method, address, body, content_type="application/json")
             expected = {409, 422}
         else:
-            answer = self._browser.post(address, {"act": route.act.tag(), **BESIDE.get(route.address, {}), **fields})
+            answer = self._browser.post(
+                address, {"act": route.act.act_tag(), **BESIDE.get(route.address, {}), **fields}
+            )
             expected = {302, 422}
         assert answer.status_code in expected, (str(route), answer.status_code, answer.content[:300])
         return Result(tuple(self._seen.acts), None if self._seen.acts else self._seen.problems)
@@ -175,7 +177,7 @@ class Sender:
         return self._seen.fixed
 
     def parse(self, route: ActRoute, fields: Mapping[str, object], fixed: Mapping[str, object]) -> Result:
-        """What the parser alone makes of the fields."""
+        """Outcome of the parser alone for the fields."""
         try:
             return Result((encode(parse_act(route.act, merge_fields(fields, fixed), self.actor)),), None)
         except ActInputError as error:
@@ -185,12 +187,12 @@ class Sender:
 def good_fields(route: ActRoute, sender: Sender, fixed: Mapping[str, object]) -> dict[str, Any]:
     """A value for each field that the address has not, which the parser takes by itself."""
     found: dict[str, Any] = {}
-    for name, field in typed_inputs_of(route.act).items():
+    for name, field in find_typed_inputs(route.act).items():
         if name in fixed or isinstance(field, Generated | Answers):
             continue
-        choices = [value for value, _label in field.choices(sender.actor) or ()]
+        choices = [value for value, _label in field.list_choices(sender.actor) or ()]
         for value in (*good_values(route.act, name), *choices, *SAMPLES):
-            sent = [value] if isinstance(field, Several) else value
+            sent = [value] if isinstance(field, MultipleChoice) else value
             problems = sender.parse(route, {name: sent}, fixed).problems or frozenset()
             if name not in {wrong for wrong, _code in problems}:
                 found[name] = sent
@@ -205,7 +207,7 @@ def good_values(act: type[Act], field: str) -> Iterator[str]:
     pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
     match field:
         case "key":
-            yield (store().public_key() or "").strip() if act is AddServerHookLog else key
+            yield (open_store().public_key() or "").strip() if act is AddServerHookLog else key
         case "public_key":
             yield pem if act is TrustBuilder else ""
         case "text":
@@ -216,9 +218,9 @@ def good_values(act: type[Act], field: str) -> Iterator[str]:
             yield from OWN_FORMS.get(field, ())
 
 
-def test_every_address_hands_the_parser_what_was_sent_and_performs_what_it_made_of_that(seen: Seen) -> None:
-    """Every field in turn is hostile, and the others are good. All differences are told at once."""
-    make_world()
+def test_each_route_passes_sent_fields_to_parser_and_performs_parsed_act(seen: ObservedCalls) -> None:
+    """Sends one hostile field at a time with good other fields, and reports all differences at once."""
+    create_each_resource()
     sender = Sender(seen)
     wrong: list[tuple[str, str, Result, Result]] = []
     for route in ROUTES:
@@ -237,29 +239,29 @@ def test_every_address_hands_the_parser_what_was_sent_and_performs_what_it_made_
     assert wrong == []
 
 
-def test_the_addresses_that_were_tried_are_those_of_all_acts() -> None:
+def test_tried_routes_cover_all_acts() -> None:
     """An act with a page has an address for pages, and one that programs can send has one of the API."""
     every = tuple(find_act_routes())
     assert set(OTHER_FORMS) == {route.address for route in every} - {route.address for route in ROUTES}
     for act in ACTS_OF_PERSONS:
         found = {"api" if route.api else "page" for route in every if route.act is act}
-        assert find_doors(act) - {"document"} <= found, act.tag()
+        assert find_doors(act) - {"document"} <= found, act.act_tag()
 
 
-def test_no_page_takes_an_act_from_another_site(seen: Seen) -> None:
-    """That is, without the token that only our own pages have."""
-    make_world()
+def test_pages_refuse_act_without_csrf_token(seen: ObservedCalls) -> None:
+    """Only our own pages have the token."""
+    create_each_resource()
     someone = Person.objects.get(slug=NAME)
     client = Client(HTTP_HOST="localhost", enforce_csrf_checks=True)
     client.force_login(someone, backend="allauth.account.auth_backends.AuthenticationBackend")
     for route in ROUTES:
         if not route.api:
-            answer = client.post(address_of(route), {"act": route.act.tag()})
+            answer = client.post(address_of(route), {"act": route.act.act_tag()})
             assert (answer.status_code, seen.acts) == (403, []), str(route)
 
 
-def test_the_api_takes_no_act_for_the_session_of_a_browser(seen: Seen) -> None:
-    make_world()
+def test_api_refuses_act_with_browser_session(seen: ObservedCalls) -> None:
+    create_each_resource()
     client = browser(Person.objects.get(slug=NAME))
     for route in ROUTES:
         if route.api:
@@ -268,8 +270,8 @@ def test_the_api_takes_no_act_for_the_session_of_a_browser(seen: Seen) -> None:
 
 
 @pytest.mark.parametrize("part", ["%00", "%E2%80%AEx%0a", "..%2f--upload-pack=x", "9" * 40])
-def test_a_hostile_part_of_an_address_is_found_nowhere(part: str, service: None) -> None:
-    """Here references are looked up as they always are."""
+def test_hostile_url_part_is_not_found(part: str, service: None) -> None:
+    """References are looked up here as in the service."""
     someone = person(NAME, *Role)
     page, token = browser(someone), token_of(someone)
     program = Client(HTTP_HOST="localhost", headers={"Authorization": f"Bearer {token}"})
@@ -280,18 +282,18 @@ def test_a_hostile_part_of_an_address_is_found_nowhere(part: str, service: None)
         if route.api:
             status = program.generic(route.method, address, "{}", content_type="application/json").status_code
         else:
-            status = page.post(address, {"act": route.act.tag(), **BESIDE.get(route.address, {})}).status_code
+            status = page.post(address, {"act": route.act.act_tag(), **BESIDE.get(route.address, {})}).status_code
         assert status in (400, 404, 422), (str(route), status)
 
 
-def make_world() -> None:
-    """One of each thing for which an address asks before it reads the form."""
+def create_each_resource() -> None:
+    """Create a resource of each kind that a route looks up before it reads the form."""
     shop, now = product(NAME, "/srv/shop"), timezone.now()
     someone, head = person(NAME, *Role), "a" * 40
     state = {"target": "main", "head": head, "state": Change.State.OPEN}
     with as_role("owner"):
-        with allowing(Action.ADD_PRODUCT), transaction.atomic():
-            record_act(SystemActor.OPERATOR.actor(), Action.ADD_PRODUCT, f"product:{NAME}", {})
+        with allow_writes(Action.ADD_PRODUCT), transaction.atomic():
+            record_act(SystemActor.OPERATOR.make_actor(), Action.ADD_PRODUCT, f"product:{NAME}", {})
         kept = {"record": Record.objects.latest("pk")}
         repository = Repository.objects.get()
         Change.objects.create(pk=NUMBER, repository=repository, updated_at=now, name="1", **state)

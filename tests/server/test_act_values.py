@@ -1,4 +1,4 @@
-"""Each act takes exactly the same values at each of its doors: the form of a page, the API, and a document."""
+"""Values of acts: the form of a page, the API and a document accept exactly the same ones."""
 
 import json
 import re
@@ -11,16 +11,16 @@ from django.http import QueryDict
 from django.test import RequestFactory
 from django.utils.http import urlencode
 
-from muniment.access.authorize import Actor
+from muniment.access.authorization import Actor
 from muniment.access.roles import Grant, Role
 from muniment.errors import ActInputError, FieldProblem, ParseError
 from muniment.server.acts.act import Act
 from muniment.server.acts.forms import ActForm
-from muniment.server.acts.inputs import Answers, Generated, InputCode, Reference, Several
-from muniment.server.acts.parser import inputs_of, parse_act, typed_inputs_of
-from muniment.server.api_operations import read_fields
-from muniment.server.error_text import error_text
-from muniment.server.pages.importing import read_products
+from muniment.server.acts.inputs import Answers, Generated, InputCode, MultipleChoice, Reference
+from muniment.server.acts.parser import find_inputs, find_typed_inputs, parse_act
+from muniment.server.api_operations import read_body_fields
+from muniment.server.error_text import format_error_text
+from muniment.server.pages.product_import import read_product_file
 from muniment.server.requests.registry import ACTS_OF_PERSONS
 from tests.support.act_recipe import find_doors
 from tests.support.doors import HOSTILE
@@ -63,7 +63,7 @@ def by_page(act: type[Act], pairs: Iterable[tuple[str, str]]) -> set[tuple[str, 
 def by_api(act: type[Act], body: str) -> set[tuple[str, str]]:
     request = RequestFactory().generic("POST", "/api/x", body.encode("utf-8", "surrogatepass"))
     try:
-        parse_act(act, read_fields(request), ACTOR)
+        parse_act(act, read_body_fields(request), ACTOR)
     except ActInputError as error:
         return {(one.field, one.code) for one in error.problems}
     return set()
@@ -78,7 +78,7 @@ def by_document(act: type[Act], text: str) -> set[tuple[str, str]]:
 
 
 def toml(name: str, value: Any) -> str:
-    """One line of TOML."""
+    """A TOML line that sets a key to a value."""
     return f"{name} = {toml_value(value)}"
 
 
@@ -92,16 +92,16 @@ def toml_value(value: Any) -> str:
     return json.dumps(value)
 
 
-def test_every_act_of_a_person_has_a_door_and_most_have_several() -> None:
-    assert [act.tag() for act in ACTS_OF_PERSONS if not DOORS[act]] == []
+def test_every_act_of_person_has_entry_point_and_most_have_several() -> None:
+    assert [act.act_tag() for act in ACTS_OF_PERSONS if not DOORS[act]] == []
     assert len(SEVERAL_DOORS) > 40
 
 
-@pytest.mark.parametrize("act", SEVERAL_DOORS, ids=lambda act: act.tag())
-def test_a_text_is_taken_or_refused_alike_at_each_door(act: type[Act]) -> None:
+@pytest.mark.parametrize("act", SEVERAL_DOORS, ids=lambda act: act.act_tag())
+def test_text_is_accepted_or_refused_alike_at_each_entry_point(act: type[Act]) -> None:
     for text in TEXTS:  # in every field at once: each is read by itself
         few = 2 if len(text) > _LONG else None  # no body has more than a megabyte
-        names = (*list(typed_inputs_of(act))[:few], "no_such_field")
+        names = (*list(find_typed_inputs(act))[:few], "no_such_field")
         page = by_page(act, [(name, text) for name in names])
         api = by_api(act, json.dumps(dict.fromkeys(names, text)))
         document = by_document(act, "\n".join(toml(name, text) for name in names))
@@ -109,28 +109,30 @@ def test_a_text_is_taken_or_refused_alike_at_each_door(act: type[Act]) -> None:
         assert ("no_such_field", "unknown-field") in page
 
 
-@pytest.mark.parametrize("act", SEVERAL_DOORS, ids=lambda act: act.tag())
-def test_what_is_no_text_is_taken_or_refused_alike_by_the_api_and_a_document(act: type[Act]) -> None:
+@pytest.mark.parametrize("act", SEVERAL_DOORS, ids=lambda act: act.act_tag())
+def test_value_other_than_text_is_accepted_or_refused_alike_by_api_and_document(act: type[Act]) -> None:
     for value in VALUES:
-        document = "\n".join(toml(name, value) for name in typed_inputs_of(act))
-        assert by_api(act, json.dumps(dict.fromkeys(typed_inputs_of(act), value))) == by_document(act, document), value
+        document = "\n".join(toml(name, value) for name in find_typed_inputs(act))
+        assert by_api(act, json.dumps(dict.fromkeys(find_typed_inputs(act), value))) == by_document(act, document), (
+            value
+        )
 
 
-@pytest.mark.parametrize("act", SEVERAL_DOORS, ids=lambda act: act.tag())
-def test_a_field_that_is_sent_twice_is_refused_at_each_door(act: type[Act]) -> None:
-    for name, field in typed_inputs_of(act).items():
+@pytest.mark.parametrize("act", SEVERAL_DOORS, ids=lambda act: act.act_tag())
+def test_field_sent_twice_is_refused_at_each_entry_point(act: type[Act]) -> None:
+    for name, field in find_typed_inputs(act).items():
         wanted = (name, InputCode.REPEATED.value)
         assert wanted in by_api(act, f'{{"{name}": "x", "{name}": "x"}}'), name
-        if not isinstance(field, Several):  # a form sends one field for each choice
+        if not isinstance(field, MultipleChoice):  # a form sends one field for each choice
             assert wanted in by_page(act, [(name, "x"), (name, "x")]), name
         with pytest.raises(tomllib.TOMLDecodeError):
             by_document(act, f'{name} = "x"\n{name} = "x"')
 
 
-@pytest.mark.parametrize("act", SEVERAL_DOORS, ids=lambda act: act.tag())
-def test_a_half_of_a_surrogate_pair_is_refused_at_each_door(act: type[Act]) -> None:
-    """A form cannot even send one: its bytes are no UTF-8, and Django puts U+FFFD in their place."""
-    for name, field in typed_inputs_of(act).items():
+@pytest.mark.parametrize("act", SEVERAL_DOORS, ids=lambda act: act.act_tag())
+def test_lone_surrogate_is_refused_at_each_entry_point(act: type[Act]) -> None:
+    """A form cannot send a lone surrogate: its bytes are no UTF-8, and Django replaces them by U+FFFD."""
+    for name, field in find_typed_inputs(act).items():
         if isinstance(field, Generated):
             continue
         sent = QueryDict(f"{name}=x%ED%A0%80".encode())
@@ -164,11 +166,11 @@ NEEDS_MORE = frozenset(  # their value is looked up in what is there, or has a f
 )
 
 
-@pytest.mark.parametrize("act", ACTS_OF_PERSONS, ids=lambda act: act.tag())
-def test_some_value_is_taken_for_every_field_that_names_nothing_else(act: type[Act]) -> None:
-    """So that the tests above do not compare refusals alone."""
-    others = Reference, Generated, Answers, Several
-    wanted = {name for name, field in inputs_of(act).items() if not isinstance(field, others)} - NEEDS_MORE
+@pytest.mark.parametrize("act", ACTS_OF_PERSONS, ids=lambda act: act.act_tag())
+def test_each_free_field_accepts_some_value(act: type[Act]) -> None:
+    """Ensures that the tests above do not compare refusals alone."""
+    others = Reference, Generated, Answers, MultipleChoice
+    wanted = {name for name, field in find_inputs(act).items() if not isinstance(field, others)} - NEEDS_MORE
     for text in filter(str.strip, TEXTS):
         wanted &= {field for field, _code in by_document(act, "\n".join(toml(name, text) for name in wanted))}
     assert wanted == set()
@@ -176,16 +178,16 @@ def test_some_value_is_taken_for_every_field_that_names_nothing_else(act: type[A
 
 @pytest.mark.parametrize("body", ["[]", "null", '"x"', "1", "{", "{'a': 1}", '{"a": NaN}', "[" * 100_000, "\x00"])
 def test_a_body_that_is_no_json_object_is_refused(body: str) -> None:
-    from muniment.server.api_serving import Problem
+    from muniment.server.api_serving import ApiProblem
 
-    with pytest.raises(Problem) as caught:
-        read_fields(RequestFactory().generic("POST", "/api/x", body.encode()))
+    with pytest.raises(ApiProblem) as caught:
+        read_body_fields(RequestFactory().generic("POST", "/api/x", body.encode()))
     assert caught.value.code == "malformed"
 
 
-def test_a_key_that_is_named_twice_in_a_part_of_a_body_is_refused() -> None:
+def test_duplicate_key_in_nested_json_object_is_refused() -> None:
     with pytest.raises(ActInputError) as caught:
-        read_fields(RequestFactory().generic("POST", "/api/x", b'{"answers": {"a": "x", "a": "y"}}'))
+        read_body_fields(RequestFactory().generic("POST", "/api/x", b'{"answers": {"a": "x", "a": "y"}}'))
     assert [one.code for one in caught.value.problems] == ["repeated"]
 
 
@@ -196,20 +198,20 @@ def test_a_key_that_is_named_twice_in_a_part_of_a_body_is_refused() -> None:
         b'[[product]]\nid = "a"\nname = "A"\n[product.repositories]\nx = "/a"\nx = "/b"\n',
     ],
 )
-def test_a_document_that_names_a_key_twice_is_refused(data: bytes) -> None:
+def test_duplicate_key_in_document_is_refused(data: bytes) -> None:
     with pytest.raises(ParseError):
-        read_products("x.toml", data)
+        read_product_file("x.toml", data)
     with pytest.raises(ParseError):
-        read_products("x.csv", b"id,name,name\na,A,B\n")
+        read_product_file("x.csv", b"id,name,name\na,A,B\n")
 
 
 def test_the_text_of_a_problem_names_its_field_once() -> None:
     one = FieldProblem("name", "Name", "missing", "It is missing.", "Fill it in.")
     other = FieldProblem("until", "Last day", "not-a-date", "It is not a date.", "Write a date.")
-    assert error_text(ActInputError((one,))) == "Name: It is missing. Fill it in."
-    assert error_text(ActInputError((one, one._replace(label="Path")))) == (
+    assert format_error_text(ActInputError((one,))) == "Name: It is missing. Fill it in."
+    assert format_error_text(ActInputError((one, one._replace(label="Path")))) == (
         "Name: It is missing. Path: It is missing. Fill it in."
     )
-    assert error_text(ActInputError((one, other))) == (
+    assert format_error_text(ActInputError((one, other))) == (
         "Name: It is missing. Last day: It is not a date. Name: Fill it in. Last day: Write a date."
     )

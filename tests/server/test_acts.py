@@ -1,4 +1,4 @@
-"""One struct for each act: one parser for every door, one digest from request to approval, no handle in it."""
+"""Structs of acts: one parser for each entry point, one digest from request to approval, ids and no handles."""
 
 import importlib
 import pkgutil
@@ -10,23 +10,23 @@ import pytest
 from django.db import IntegrityError, transaction
 
 import muniment.server
-from muniment.access.authorize import Actor
+from muniment.access.authorization import Actor
 from muniment.access.roles import Role
 from muniment.errors import ActInputError, RefusedError
-from muniment.ledger import objects
+from muniment.ledger import record_objects
 from muniment.server.acts.act import Act
 from muniment.server.acts.forms import ActForm
 from muniment.server.acts.inputs import Flag
-from muniment.server.acts.parser import defaults_of, inputs_of, parse_act
+from muniment.server.acts.parser import find_inputs, make_defaults, parse_act
 from muniment.server.people.models import Person, RoleGrant
 from muniment.server.people.person_acts import AddPerson
 from muniment.server.people.role_acts import GrantRole
 from muniment.server.records.models import Record
-from muniment.server.records.reading import beside
+from muniment.server.records.record_details import read_details
 from muniment.server.requests.execution import approve_request
 from muniment.server.requests.models import Request
-from muniment.server.requests.registry import ACTS_BY_TAG, ACTS_OF_PERSONS, ALL_ACTS, decode_act
-from tests.server.test_duties import enough
+from muniment.server.requests.registry import ACTS_BY_TAG, ACTS_OF_PERSONS, ALL_ACTS, decode_stored_act
+from tests.server.test_separation_of_duties import enough
 from tests.support.service import as_role, browser, person, post, product, token_of
 
 pytestmark = pytest.mark.usefixtures("service")
@@ -34,35 +34,35 @@ pytestmark = pytest.mark.usefixtures("service")
 SECURITY = {"act": "grant-role", "role": "security", "product": ""}
 
 
-def someone(slug: str) -> Person:
+def find_person(slug: str) -> Person:
     return Person.objects.get(slug=slug)
 
 
 def actor(slug: str) -> Actor:
-    found = someone(slug)
-    return Actor(found.pk, active=True, grants=found.roles(), second_factor=True)
+    found = find_person(slug)
+    return Actor(found.pk, active=True, grants=found.load_roles(), second_factor=True)
 
 
-def concrete(cls: type[Act]) -> set[type[Act]]:
-    below = {one for each in cls.__subclasses__() for one in concrete(each)}
+def find_concrete_acts(cls: type[Act]) -> set[type[Act]]:
+    below = {one for each in cls.__subclasses__() for one in find_concrete_acts(each)}
     ours = cls.__module__.startswith("muniment.")  # tests of the recipe define acts too
     return below | ({cls} if ours and hasattr(cls, "title") else set())
 
 
-def test_every_act_is_registered_once_and_every_field_says_how_it_is_read() -> None:
+def test_each_act_is_registered_once_and_each_field_declares_its_parser() -> None:
     for module in pkgutil.walk_packages(muniment.server.__path__, "muniment.server."):
         if module.name.endswith("acts") or ".acts." in module.name:
             importlib.import_module(module.name)
-    assert concrete(Act) == set(ALL_ACTS)
+    assert find_concrete_acts(Act) == set(ALL_ACTS)
     assert len(ACTS_BY_TAG) == len(ACTS_OF_PERSONS)
-    assert len({act.tag() for act in ALL_ACTS}) == len(ALL_ACTS)
+    assert len({act.act_tag() for act in ALL_ACTS}) == len(ALL_ACTS)
     for act in ALL_ACTS:
         assert act.actions
-        assert set(inputs_of(act)) == set(act.__struct_fields__)
-        for method in ("resource", "subject", "summary", "execute"):
-            assert getattr(act, method) is not getattr(Act, method), f"{act.tag()} has no {method}()"
+        assert set(find_inputs(act)) == set(act.__struct_fields__)
+        for method in ("find_resource", "format_subject", "describe_act", "carry_out"):
+            assert getattr(act, method) is not getattr(Act, method), f"{act.act_tag()} has no {method}()"
         seconds = any(action.rule.second for action in act.actions)
-        assert not (act.carries_secret and seconds), f"{act.tag()}: a secret cannot wait"
+        assert not (act.carries_secret and seconds), f"{act.act_tag()}: a secret cannot wait"
 
 
 VALUES: list[tuple[str, Any, bool]] = [
@@ -115,7 +115,7 @@ def test_the_page_the_api_and_a_document_take_exactly_the_same_values(field: str
     assert len(stored) == 2
 
 
-def test_a_date_of_a_toml_file_is_read_as_its_text_is() -> None:
+def test_toml_date_is_parsed_like_text_date() -> None:
     person("ann")
     amy = Actor("amy", active=True)
     for value in (date(2099, 12, 31), "2099-12-31"):
@@ -129,7 +129,7 @@ def test_two_persons_who_are_added_never_have_the_same_id() -> None:
     assert one.person != two.person
 
 
-def test_a_field_of_the_address_cannot_be_sent_beside_it() -> None:
+def test_refuses_form_field_that_url_already_sets() -> None:
     amy = person("amy", Role.ADMIN)
     person("ann")
     person("ben")
@@ -139,12 +139,12 @@ def test_a_field_of_the_address_cannot_be_sent_beside_it() -> None:
 
 
 @pytest.mark.parametrize("body", ["[null, null]", "[]", '"role"', "7", "null"])
-def test_a_body_that_is_no_object_is_refused_as_malformed(body: str) -> None:
+def test_json_body_other_than_object_is_refused_as_malformed(body: str) -> None:
     headers = {"Authorization": f"Bearer {token_of(person('amy', Role.ADMIN))}"}
     assert browser().post("/api/people/amy/roles", body, "application/json", headers=headers).status_code == 422
 
 
-def test_what_was_typed_is_shown_again_with_the_problem_at_its_field() -> None:
+def test_refused_form_shows_typed_values_with_problem_at_its_field() -> None:
     amy = person("amy", Role.ADMIN)
     person("ann")
     page = browser(amy).post("/people/ann/role", {"act": "grant-role", "role": "auditor", "until": "soon"})
@@ -153,23 +153,23 @@ def test_what_was_typed_is_shown_again_with_the_problem_at_its_field() -> None:
     assert "It is not a date. Write a date such as" in text
 
 
-def test_a_role_goes_to_the_person_it_was_requested_for_whoever_has_the_handle_by_then() -> None:
+def test_role_goes_to_requested_person_after_handle_moved_to_another() -> None:
     enough()
     bob = person("bob", id="the-first-bob")
-    post(browser(someone("amy")), "/people/bob/role", **SECURITY)
+    post(browser(find_person("amy")), "/people/bob/role", **SECURITY)
     waiting = Request.objects.get(state="waiting")
     with as_role("owner"):
         Person.objects.filter(pk=bob.pk).update(slug="robert", email="robert@example.test")
     mallory = person("bob", id="mallory")
-    assert "Done" in post(browser(someone("sam")), f"/requests/{waiting.pk}", answer="agree")
+    assert "Done" in post(browser(find_person("sam")), f"/requests/{waiting.pk}", answer="agree")
     assert RoleGrant.objects.filter(person="the-first-bob", role="security").exists()
     assert not mallory.role_grants.exists()
 
 
-def test_two_identical_requests_never_wait_together() -> None:
+def test_refuses_second_identical_waiting_request() -> None:
     enough()
     person("bob")
-    amy = browser(someone("amy"))
+    amy = browser(find_person("amy"))
     post(amy, "/people/bob/role", **SECURITY)
     assert "requested that already" in post(amy, "/people/bob/role", **SECURITY)
     row = Request.objects.get(state="waiting")
@@ -182,11 +182,11 @@ def test_two_identical_requests_never_wait_together() -> None:
 def test_exactly_the_requested_act_is_approved_and_the_record_holds_its_digest() -> None:
     enough()
     person("bob", id="k3f7")
-    post(browser(someone("amy")), "/people/bob/role", **SECURITY)
+    post(browser(find_person("amy")), "/people/bob/role", **SECURITY)
     row = Request.objects.get(state="waiting")
-    act = decode_act(row.act, row.digest)
+    act = decode_stored_act(row.act, row.digest)
     assert act == GrantRole(person="k3f7", role=Role.SECURITY)
-    assert act.digest() == row.digest
+    assert act.digest_act() == row.digest
     for altered in (
         row.act.replace("security", "admin"),
         row.act.replace(",", ", "),
@@ -203,21 +203,21 @@ def test_exactly_the_requested_act_is_approved_and_the_record_holds_its_digest()
     with transaction.atomic():
         approve_request(actor("sam"), row)
     records = Record.objects.filter(kind="person-action").order_by("pk")
-    said: list[Any] = [beside(one.details_digest, objects.PersonAction) for one in records]
+    said: list[Any] = [read_details(one.details_digest, record_objects.PersonAction) for one in records]
     steps = [one.details.get("step") for one in said if one.details.get("act_digest") == row.digest]
     assert steps == ["requested", "approved"]
     row.refresh_from_db()
-    assert (row.state, row.act, row.digest) == ("approved", "", act.digest())
+    assert (row.state, row.act, row.digest) == ("approved", "", act.digest_act())
 
 
-def test_a_requester_who_lost_the_role_gets_nothing_approved() -> None:
+def test_refuses_approval_after_requester_lost_role() -> None:
     enough()
     person("bob")
-    post(browser(someone("abe")), "/people/bob/role", **SECURITY)
+    post(browser(find_person("abe")), "/people/bob/role", **SECURITY)
     row = Request.objects.get(state="waiting")
     with as_role("owner"):
         RoleGrant.objects.filter(person__slug="abe").update(ended_at=row.requested_at)
-    page = post(browser(someone("sam")), f"/requests/{row.pk}", answer="agree")
+    page = post(browser(find_person("sam")), f"/requests/{row.pk}", answer="agree")
     assert "may no longer request this" in page
     assert not RoleGrant.objects.filter(person__slug="bob").exists()
 
@@ -225,16 +225,18 @@ def test_a_requester_who_lost_the_role_gets_nothing_approved() -> None:
 BOXES = [
     (act, name)
     for act in ACTS_OF_PERSONS
-    for name, field in inputs_of(act).items()
+    for name, field in find_inputs(act).items()
     if isinstance(field, Flag) and not field.ask
 ]
 
 
-@pytest.mark.parametrize(("act", "name"), BOXES, ids=[f"{act.tag()}-{name}" for act, name in BOXES])
-def test_a_box_that_is_ticked_is_yes_and_one_that_is_not_is_the_default(act: type[Act], name: str) -> None:
+@pytest.mark.parametrize(("act", "name"), BOXES, ids=[f"{act.act_tag()}-{name}" for act, name in BOXES])
+def test_ticked_box_is_true_and_unticked_box_is_default(act: type[Act], name: str) -> None:
     person("ada")
     form = ActForm(act, actor("ada"))
     html = str(form[name])
     sent = re.search(r'value="([^"]*)"', html)
-    assert inputs_of(act)[name].read(sent[1] if sent else "on", actor("ada")) is True  # what a browser sends of it
-    assert ("checked" in html) is bool(defaults_of(act)[name])
+    assert (
+        find_inputs(act)[name].read_value(sent[1] if sent else "on", actor("ada")) is True
+    )  # what a browser sends of it
+    assert ("checked" in html) is bool(make_defaults(act)[name])

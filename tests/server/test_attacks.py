@@ -1,4 +1,4 @@
-"""What strangers try: guessing, forging, tricking browsers, sending too much."""
+"""Attacks of strangers: password guessing, forged requests, cross-site requests and oversized input."""
 
 import os
 import subprocess
@@ -36,7 +36,7 @@ def is_slowed(client: Client, name: str, password: str, **more: str) -> bool:
     return answer.status_code == 429 or "Too many" in answer.content.decode()
 
 
-def test_guessing_is_slowed_for_who_guesses_and_for_nobody_else() -> None:
+def test_password_guessing_is_slowed_only_for_its_source_address() -> None:
     for name in ("ada", "bob"):
         person(name, Role.ADMIN, password=PASSWORD)
     guesser, begun, there = browser(), time.monotonic(), {"REMOTE_ADDR": "203.0.113.9"}
@@ -50,7 +50,7 @@ def test_guessing_is_slowed_for_who_guesses_and_for_nobody_else() -> None:
 
 
 @pytest.mark.parametrize("name", ["ada", "nobody", "ada@example.test", "nobody@example.test"])
-def test_a_refusal_does_not_say_who_is_known(name: str) -> None:
+def test_sign_in_refusal_does_not_reveal_known_logins(name: str) -> None:
     person("ada", Role.ADMIN, password=PASSWORD)
     page = browser().post("/account/login/", {"login": name, "password": "wrong"}).content.decode()
     assert "not correct" in page
@@ -60,18 +60,18 @@ def test_a_refusal_does_not_say_who_is_known(name: str) -> None:
 
 
 @pytest.mark.parametrize("where", ["//evil.example", "https://evil.example/", "/\\evil.example", "javascript:alert(1)"])
-def test_nobody_is_led_elsewhere(where: str) -> None:
+def test_sign_in_redirects_to_no_other_site(where: str) -> None:
     person("ada", Role.ADMIN, password=PASSWORD)
     answer = browser().post("/account/login/", {"login": "ada", "password": RIGHT, "next": where})
     assert answer["Location"] == "/"
 
 
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "localhost@evil.example", ""])
-def test_another_host_is_refused(host: str) -> None:
+def test_unknown_host_header_is_refused(host: str) -> None:
     assert Client(HTTP_HOST=host).get("/account/login/").status_code == 400
 
 
-def test_a_forwarded_host_is_not_believed() -> None:
+def test_forwarded_host_header_is_ignored() -> None:
     client = browser(person("ada", Role.ADMIN))
     person("bob")
     page = client.post("/people/bob/invite", HTTP_X_FORWARDED_HOST="evil.example").content.decode()
@@ -79,7 +79,7 @@ def test_a_forwarded_host_is_not_believed() -> None:
     assert "evil" not in page
 
 
-def test_a_form_from_elsewhere_is_refused() -> None:
+def test_form_without_csrf_token_is_refused() -> None:
     ada = person("ada", Role.ADMIN)
     client = browser(ada)
     client.handler.enforce_csrf_checks = True
@@ -114,14 +114,14 @@ def test_a_session_ends_when_its_password_is_changed() -> None:
         ("/people/ada/change", {"act": "explode"}),
     ],
 )
-def test_odd_fields_do_no_harm(path: str, fields: dict[str, str]) -> None:
+def test_odd_field_values_do_no_harm(path: str, fields: dict[str, str]) -> None:
     client = browser(person("ada", Role.ADMIN))
     assert client.post(path, fields).status_code in (302, 400, 404, 422)
     assert Person.objects.count() == 1
 
 
 @pytest.mark.parametrize("path", ["/search?q=%00", "/people/%00", "/exceptions/%00/end", "/products?below=%00"])
-def test_a_nul_anywhere_is_the_askers_mistake(path: str) -> None:
+def test_nul_character_is_reported_as_client_error(path: str) -> None:
     client = browser(person("ada", *Role))
     for answer in (client.get(path), client.post(path, {"reason": "\x00"})):
         assert answer.status_code in (200, 302, 400, 404, 405), path
@@ -131,7 +131,7 @@ def test_a_nul_anywhere_is_the_askers_mistake(path: str) -> None:
         assert client.post(path, fields | tag).status_code in (302, 400, 422), path
 
 
-def test_what_people_typed_is_never_markup() -> None:
+def test_typed_text_is_escaped_on_pages() -> None:
     ada = browser(person("ada", Role.ADMIN))
     post(ada, "/products/add", id="shop", name="<script>alert(1)</script>")
     for path in ("/products", "/products/shop", "/activity", "/search?q=<script>alert(1)</script>"):
@@ -142,18 +142,18 @@ def test_what_people_typed_is_never_markup() -> None:
 @pytest.mark.parametrize(
     "path", ["/changes/99999999999999999999", "/ledger/99999999999999999999", "/?below=x", "/ledger?below=-1"]
 )
-def test_odd_numbers_do_no_harm(path: str) -> None:
+def test_out_of_range_numbers_do_no_harm(path: str) -> None:
     assert browser(person("ada", Role.ADMIN)).get(path).status_code in (200, 404)
 
 
-def test_a_body_that_is_too_large_is_a_problem_for_a_program() -> None:
+def test_api_refuses_oversized_body_with_problem_document() -> None:
     client = Client(HTTP_HOST="localhost", headers={"Authorization": f"Bearer {token_of(person('ada', Role.ADMIN))}"})
     answer = client.generic("POST", "/api/products", b" " * (2 << 20), content_type="application/json")
     assert (answer.status_code, answer["Content-Type"]) == (413, "application/problem+json")
 
 
 @pytest.mark.parametrize("body", [b"[", b"\xff", b"{}", b'{"id": 1}'])
-def test_whoever_may_not_is_told_that_before_what_is_wrong_with_a_body(body: bytes) -> None:
+def test_api_checks_permission_before_body(body: bytes) -> None:
     client = Client(
         HTTP_HOST="localhost", headers={"Authorization": f"Bearer {token_of(person('bob', Role.DEVELOPER))}"}
     )
@@ -163,7 +163,7 @@ def test_whoever_may_not_is_told_that_before_what_is_wrong_with_a_body(body: byt
 
 
 @pytest.mark.parametrize("number", ["²", "٣", "9" * 40, "-1", "x", "1_0"])
-def test_a_number_in_an_address_that_is_none_finds_nothing(number: str) -> None:
+def test_malformed_number_in_url_finds_nothing(number: str) -> None:
     shop = product("shop", "/nowhere/shop")
     repository = Repository.objects.get(name="shop")
     with as_role("owner"):
@@ -178,7 +178,7 @@ def test_a_number_in_an_address_that_is_none_finds_nothing(number: str) -> None:
         assert ada.get(path, {"below": number}).status_code == 200, path
 
 
-def test_a_body_that_is_too_large_is_refused() -> None:
+def test_pages_refuse_oversized_body() -> None:
     sam = browser(person("sam", Role.SECURITY))
     assert sam.post("/policy/propose", {"text": "x" * (2 << 20)}).status_code == 400
     file = SimpleUploadedFile("policy.toml", b"\xff\xfe" * 10)
@@ -186,7 +186,7 @@ def test_a_body_that_is_too_large_is_refused() -> None:
     assert PolicyVersion.objects.count() == 1
 
 
-def test_every_answer_tells_browsers_what_not_to_do() -> None:
+def test_every_response_has_security_headers() -> None:
     product("shop")
     for path in ("/", "/account/login/", "/nothing", "/health", "/api/products"):
         answer = browser().get(path)
@@ -197,7 +197,7 @@ def test_every_answer_tells_browsers_what_not_to_do() -> None:
         assert answer["X-Content-Type-Options"] == "nosniff"
 
 
-def test_a_page_takes_as_many_queries_with_few_rows_as_with_many() -> None:
+def test_page_query_count_does_not_grow_with_rows() -> None:
     ada = person("ada", *Role)
     client = browser(ada)
 
@@ -220,7 +220,7 @@ def test_a_page_takes_as_many_queries_with_few_rows_as_with_many() -> None:
     assert {path: queries(path) for path in paths} == few
 
 
-def test_deployed_behind_tls_django_has_nothing_to_say() -> None:
+def test_django_deployment_check_passes_behind_tls() -> None:
     environment = {**os.environ, "MUNIMENT_URL": "https://muniment.example.test", "MUNIMENT_HOME": str(settings.HOME)}
     command = [sys.executable, "-W", "error", "-m", "django", "check", "--deploy", "--fail-level", "WARNING"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
@@ -228,7 +228,7 @@ def test_deployed_behind_tls_django_has_nothing_to_say() -> None:
     assert "no issues" in done.stdout + done.stderr
 
 
-def test_lists_of_many_are_looked_through_by_name_and_by_clause() -> None:
+def test_long_lists_are_filtered_by_name_and_clause() -> None:
     ada = browser(person("ada", *Role))
     for number in range(60):
         product(f"p{number}", f"/nowhere/{number}")
@@ -252,7 +252,7 @@ def test_lists_of_many_are_looked_through_by_name_and_by_clause() -> None:
     assert "Nobody of that name" in ada.get("/people?find=<script>").content.decode()
 
 
-def test_another_products_things_cannot_be_touched_by_guessing_their_ids() -> None:
+def test_guessed_ids_give_no_access_to_another_product() -> None:
     shop = product("shop", "/nowhere/shop")
     other = product("other", "/nowhere/other")
     with as_role("owner"):
@@ -282,7 +282,7 @@ def test_another_products_things_cannot_be_touched_by_guessing_their_ids() -> No
     assert MonitoringPeriod.objects.get().ended_at is None
 
 
-def test_a_claim_and_its_code_are_ones_own() -> None:
+def test_verification_code_works_only_for_its_requester() -> None:
     ada, eve = browser(person("ada", Role.DEVELOPER)), browser(person("eve", Role.DEVELOPER))
     post(ada, "/me/verify", kind="email", value="ada@work.test")
     assert "Begin again" in post(eve, "/me/verify/finish", code="00000000")
@@ -291,7 +291,7 @@ def test_a_claim_and_its_code_are_ones_own() -> None:
     assert ada.post("/me/export").status_code == 405
 
 
-def test_a_form_with_more_than_its_fields_sets_nothing_more() -> None:
+def test_form_with_extra_fields_is_refused() -> None:
     ada = browser(person("ada", Role.ADMIN))
     fields = {"handle": "eve", "name": "Eve"}
     for more in ("active", "erased_at", "legal_hold", "password", "is_staff"):

@@ -11,9 +11,9 @@ import psycopg
 import pytest
 
 from muniment.server.guarding.database_roles import OWNER
-from muniment.server.running import database
-from muniment.server.running.accounts import SEQUENCER
-from muniment.store.erasure_list import make_line, read_list, write_list
+from muniment.server.running import database_settings
+from muniment.server.running.process_system_accounts import SEQUENCER
+from muniment.store.erasure_list import format_list, make_erasure_line, parse_list
 from tests.support.repos import Repo
 from tests.support.running import Up, muniment, until
 
@@ -26,7 +26,7 @@ NONE = ("--no-erasures-since", "2020-01-01")
 
 
 def run(home: Path, statement: str) -> list[tuple[object, ...]]:
-    with psycopg.connect(database.embedded(home).url(OWNER), autocommit=True) as connection:
+    with psycopg.connect(database_settings.embedded_server(home).make_address(OWNER), autocommit=True) as connection:
         done = connection.execute(statement.encode())
         return done.fetchall() if done.description else []
 
@@ -42,7 +42,7 @@ def up(tmp_path: Path) -> Up:
     return running
 
 
-def test_what_was_backed_up_is_there_again_and_proven(up: Up, tmp_path: Path) -> None:
+def test_restore_returns_all_data_with_verified_ledger(up: Up, tmp_path: Path) -> None:
     file, new = tmp_path / "backup", tmp_path / "new"
     try:
         assert muniment("backup", file, "--home", up.home)[0] == 0
@@ -74,7 +74,7 @@ def test_what_was_backed_up_is_there_again_and_proven(up: Up, tmp_path: Path) ->
     assert muniment("restore", file, "--home", new, *NONE)[0] == 2
 
 
-def test_a_backup_that_was_altered_or_cut_off_is_refused(up: Up, tmp_path: Path) -> None:
+def test_altered_or_truncated_backup_is_refused(up: Up, tmp_path: Path) -> None:
     file = tmp_path / "backup"
     try:
         assert muniment("backup", file, "--home", up.home)[0] == 0
@@ -88,7 +88,7 @@ def test_a_backup_that_was_altered_or_cut_off_is_refused(up: Up, tmp_path: Path)
         assert not (tmp_path / "new").exists()
 
 
-def test_a_ledger_that_does_not_verify_is_not_used(up: Up, tmp_path: Path) -> None:
+def test_backup_with_unverifiable_ledger_is_refused(up: Up, tmp_path: Path) -> None:
     file = tmp_path / "backup"
     try:
         run(up.home, "UPDATE records_record SET data = data || ' '::bytea WHERE id = 2")
@@ -101,7 +101,7 @@ def test_a_ledger_that_does_not_verify_is_not_used(up: Up, tmp_path: Path) -> No
     assert not (tmp_path / "new" / "service.json").exists()
 
 
-def test_one_that_is_older_than_its_copy_outside_waits_for_a_person(up: Up, tmp_path: Path) -> None:
+def test_backup_older_than_external_copy_waits_for_confirmation(up: Up, tmp_path: Path) -> None:
     file, new = tmp_path / "backup", tmp_path / "new"
     try:
         outside = tmp_path / "outside"
@@ -109,7 +109,9 @@ def test_one_that_is_older_than_its_copy_outside_waits_for_a_person(up: Up, tmp_
         if os.geteuid() == 0:
             shutil.chown(outside, SEQUENCER)
         settings = f'[ledger]\nexternal_copy = "{outside / "checkpoint"}"\n'
-        with psycopg.connect(database.embedded(up.home).url(OWNER), autocommit=True) as connection:
+        with psycopg.connect(
+            database_settings.embedded_server(up.home).make_address(OWNER), autocommit=True
+        ) as connection:
             connection.execute("INSERT INTO records_document VALUES ('home.toml', %s)", [settings.encode()])
         assert muniment("ledger", "reconcile", "--home", up.home, "--reason", "The first copy outside.")[0] == 0
         assert muniment("link", "admin", "--home", up.home)[0] == 0
@@ -136,7 +138,7 @@ def test_one_that_is_older_than_its_copy_outside_waits_for_a_person(up: Up, tmp_
         again.end()
 
 
-def test_what_was_erased_since_is_erased_again(up: Up, tmp_path: Path) -> None:
+def test_object_listed_as_erased_is_erased_after_restore(up: Up, tmp_path: Path) -> None:
     file = tmp_path / "backup"
     try:
         ((digest,),) = run(up.home, "SELECT digest FROM records_storedobject LIMIT 1")
@@ -149,7 +151,7 @@ def test_what_was_erased_since_is_erased_again(up: Up, tmp_path: Path) -> None:
     assert "1 objects erased again" in said
 
 
-def test_whoever_was_erased_since_is_erased_again_before_anything_starts(up: Up, tmp_path: Path) -> None:
+def test_person_erased_since_backup_is_erased_again_before_start(up: Up, tmp_path: Path) -> None:
     file, new, listed = tmp_path / "backup", tmp_path / "new", tmp_path / "erasures"
     try:
         columns = "id, slug, name, email, active, password, mail_frequency, legal_hold"
@@ -160,7 +162,7 @@ def test_whoever_was_erased_since_is_erased_again_before_anything_starts(up: Up,
         run(up.home, f"INSERT INTO procrastinate_jobs ({columns}) VALUES ('jobs', 'read-change', {place})")
         assert muniment("backup", file, "--home", up.home)[0] == 0
         code, text = muniment("erasures", "--home", up.home)
-        assert (code, read_list(text.encode())) == (0, frozenset())
+        assert (code, parse_list(text.encode())) == (0, frozenset())
     finally:
         up.end()
     code, said = muniment("restore", file, "--home", new)
@@ -168,7 +170,7 @@ def test_whoever_was_erased_since_is_erased_again_before_anything_starts(up: Up,
     assert "--no-erasures-since" in said
     code, said = muniment("restore", file, "--home", new, "--no-erasures-since", "2999-01-01")
     assert (code, new.exists()) == (2, False), said
-    listed.write_text(write_list(frozenset({make_line("k3f7", "2026-01-01T00:00:00Z")})))
+    listed.write_text(format_list(frozenset({make_erasure_line("k3f7", "2026-01-01T00:00:00Z")})))
     code, said = muniment("restore", file, "--home", new, "--erasures", listed)
     assert code == 0, said
     assert "1 people erased again, of 1 on the list" in said
@@ -180,12 +182,12 @@ def test_whoever_was_erased_since_is_erased_again_before_anything_starts(up: Up,
         assert (name, active) == ("(erased)", False)
         assert run(new, "SELECT count(*) FROM procrastinate_jobs WHERE lock LIKE '%zora%'") == [(0,)]
         assert muniment("ledger", "verify", "--home", new)[0] == 0
-        assert read_list(muniment("erasures", "--home", new)[1].encode()) == read_list(listed.read_bytes())
+        assert parse_list(muniment("erasures", "--home", new)[1].encode()) == parse_list(listed.read_bytes())
     finally:
         again.end()
 
 
-def test_a_home_whose_restore_was_cut_off_does_not_start(tmp_path: Path) -> None:
+def test_home_with_unfinished_restore_does_not_start(tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "restore.unfinished").touch()
     code, said = muniment("up", "--once", "--home", tmp_path / "home")
@@ -193,7 +195,7 @@ def test_a_home_whose_restore_was_cut_off_does_not_start(tmp_path: Path) -> None
     assert "did not come to its end" in said
 
 
-def test_nothing_but_what_belongs_there_is_taken_from_a_backup(tmp_path: Path) -> None:
+def test_backup_with_unexpected_file_is_refused(tmp_path: Path) -> None:
     whole = io.BytesIO()
     with tarfile.open(fileobj=whole, mode="w") as tar:
         for name in ("../evil", "manifest.json"):

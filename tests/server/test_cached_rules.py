@@ -1,4 +1,4 @@
-"""Rules are read once for each version of the tables that they come from, and anew once any of these is another."""
+"""Cached rules: built once for each version of the tables they come from, and again when one of them changes."""
 
 from collections.abc import Callable
 from datetime import date
@@ -11,16 +11,16 @@ from muniment.access.roles import Role
 from muniment.errors import RowsDifferError
 from muniment.facts.people import People
 from muniment.git.repository import Repository as Git
-from muniment.policy.pack import pack_text
-from muniment.server.changes import rules
-from muniment.server.changes.rules import rules_of
+from muniment.policy.built_in_policy import format_built_in_policy
+from muniment.server.changes import product_rules
+from muniment.server.changes.product_rules import load_repository_rules
 from muniment.server.people.models import Account, ForgeAccount, Machine, Person, RoleGrant
-from muniment.server.people.people_facts import people_of
+from muniment.server.people.people_facts import build_people
 from muniment.server.products.models import Repository
-from muniment.server.records.installation import store
+from muniment.server.records.installation import open_store
 from muniment.server.records.models import PersonObject
-from muniment.server.records.store import POLICY
-from muniment.workflows.sources import Rules
+from muniment.server.records.postgres_store import POLICY
+from muniment.workflows.rule_sources import Rules
 from tests.support.repos import Repo
 from tests.support.service import as_role, by_an_act, person, product
 
@@ -43,19 +43,19 @@ def shop(compared_rows: None, tmp_path: Path) -> Shop:
 def read(shop: Shop) -> Rules:
     repo, tip = shop
     with as_role("worker"), Git.open(str(repo.path)) as git:
-        return rules_of(Repository.objects.select_related("product").get(), git, tip)
+        return load_repository_rules(Repository.objects.select_related("product").get(), git, tip)
 
 
 @pytest.fixture
-def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """How often people were built."""
+def build_log(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Log of how often people were built."""
     found: list[str] = []
 
     def build(*arguments: Any) -> People:
         found.append("people")
-        return people_of(*arguments)
+        return build_people(*arguments)
 
-    monkeypatch.setattr(rules, "people_of", build)
+    monkeypatch.setattr(product_rules, "build_people", build)
     return found
 
 
@@ -80,29 +80,29 @@ def rename_repository() -> None:
 
 
 def write_policy() -> None:
-    store().write(POLICY, pack_text("new@example.test", "shop").encode())
+    open_store().write_document(POLICY, format_built_in_policy("new@example.test", "shop").encode())
 
 
 CHANGES = (add_machine, link_account, note_number, end_role, rename_repository, write_policy)
 
 
-def test_what_did_not_change_is_read_once(shop: Shop, reads: list[str]) -> None:
+def test_unchanged_rules_are_built_once(shop: Shop, build_log: list[str]) -> None:
     first = read(shop)
     assert (read(shop), read(shop)) == (first, first)
-    assert reads == ["people"]
+    assert build_log == ["people"]
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_what_changed_is_read_again(shop: Shop, reads: list[str], change: Callable[[], None]) -> None:
+def test_changed_rules_are_built_again(shop: Shop, build_log: list[str], change: Callable[[], None]) -> None:
     before = read(shop)
     with by_an_act():
         change()
     after = read(shop)
-    assert reads == ["people", "people"]
+    assert build_log == ["people", "people"]
     assert (before.people, before.policy) != (after.people, after.policy)
 
 
-def test_a_row_that_no_act_wrote_is_found_although_the_rules_were_read_before(shop: Shop) -> None:
+def test_unrecorded_row_is_found_although_rules_are_cached(shop: Shop) -> None:
     read(shop)
     with as_role("owner"):
         Machine.objects.create(slug="intruder")
@@ -110,18 +110,18 @@ def test_a_row_that_no_act_wrote_is_found_although_the_rules_were_read_before(sh
         read(shop)
 
 
-def test_a_role_ends_with_its_day_although_no_row_changes(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cached_role_ends_after_its_last_day(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     with by_an_act():
         RoleGrant.objects.update(last_day=date(2999, 1, 1))
     assert read(shop).people.persons[0].roles
     for module in ("rules", "people"):
-        name = "muniment.server.changes.rules" if module == "rules" else "muniment.server.people.models"
-        monkeypatch.setattr(f"{name}.today", lambda: date(2999, 1, 2))
+        name = "muniment.server.changes.product_rules" if module == "rules" else "muniment.server.people.models"
+        monkeypatch.setattr(f"{name}.current_day", lambda: date(2999, 1, 2))
     assert not read(shop).people.persons[0].roles
 
 
-def test_people_are_stored_anew_after_an_erasure(shop: Shop) -> None:
+def test_people_object_is_stored_again_after_erasure(shop: Shop) -> None:
     first = read(shop).people_reference
     with as_role("owner"):
-        store().erase(list(PersonObject.objects.values_list("object", flat=True)), "asked for")
+        open_store().erase_objects(list(PersonObject.objects.values_list("object", flat=True)), "asked for")
     assert read(shop).people_reference != first

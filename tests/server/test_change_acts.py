@@ -8,18 +8,18 @@ from django.utils import timezone
 
 from muniment.access.actions import Action
 from muniment.access.roles import Role
-from muniment.decision.account import DecisionReport
+from muniment.decision.report import DecisionReport
 from muniment.errors import ActInputError
-from muniment.ledger import objects
+from muniment.ledger import record_objects
 from muniment.server.acts.parser import parse_act
 from muniment.server.changes.models import Change
 from muniment.server.connections.change_acts import ApproveChange
-from muniment.server.connections.judging import _recorded
+from muniment.server.connections.forge_change_evaluator import _is_recorded
 from muniment.server.connections.models import BranchUpdate, ReviewStatement
 from muniment.server.people.models import Person, RoleGrant
-from muniment.server.records.entering import record_act
 from muniment.server.records.models import Record
-from muniment.server.records.reading import beside
+from muniment.server.records.record_details import read_details
+from muniment.server.records.record_writing import record_act
 from tests.server.test_acts import actor
 from tests.support.connected import Town
 from tests.support.forges.faulty import Fault
@@ -32,8 +32,8 @@ def signed_in(name: str) -> Any:
     return browser(Person.objects.get(slug=name))
 
 
-def judged(town: Town, files: dict[str, str] | None = None) -> Change:
-    """A change by ada, as it was read."""
+def open_change(town: Town, files: dict[str, str] | None = None) -> Change:
+    """A change by ada that was read from the forge."""
     number = town.open(files or {"app.py": "x = 1\n"})
     town.look(number)
     return town.change(number)
@@ -43,8 +43,8 @@ def approve(name: str, change: Change, **fields: str) -> str:
     return post(signed_in(name), f"/changes/{change.pk}/review", act="approve-change", head=change.head, **fields)
 
 
-def test_an_approval_that_leaves_questions_unanswered_says_what_it_does_not_count_as(town: Town) -> None:
-    change = judged(town, {"Dockerfile": "FROM scratch\n"})
+def test_approval_with_unanswered_questions_names_them(town: Town) -> None:
+    change = open_change(town, {"Dockerfile": "FROM scratch\n"})
     told = approve("dave", change, **{"answers-pipeline-reach": "None."})
     assert "these questions have no answer: pipeline-pinned." in told
     told = approve("dave", change, **{"answers-pipeline-reach": "None.", "answers-pipeline-pinned": "Nothing."})
@@ -53,7 +53,7 @@ def test_an_approval_that_leaves_questions_unanswered_says_what_it_does_not_coun
 
 
 def test_an_approval_and_its_withdrawal_are_recorded_with_the_digests_of_their_acts(town: Town) -> None:
-    change = judged(town)
+    change = open_change(town)
     approve("bob", change)
     approve("carol", change)
     post(signed_in("bob"), f"/changes/{change.pk}/review", act="withdraw-approval", head=change.head)
@@ -65,10 +65,10 @@ def test_an_approval_and_its_withdrawal_are_recorded_with_the_digests_of_their_a
         ("carol", "approve"),
         ("bob", "withdraw"),
     ]
-    said = beside(rows[0].act_digest, objects.PersonAction)
-    assert isinstance(said, objects.PersonAction)
+    said = read_details(rows[0].act_digest, record_objects.PersonAction)
+    assert isinstance(said, record_objects.PersonAction)
     act = ApproveChange(change=change.pk, head=change.head, repository="shop", target=change.target)
-    assert (said.resource, said.details["act_digest"]) == (f"change:{change.pk}", act.digest())
+    assert (said.resource, said.details["act_digest"]) == (f"change:{change.pk}", act.digest_act())
 
 
 FORGED: list[dict[str, Any]] = [
@@ -82,29 +82,29 @@ FORGED: list[dict[str, Any]] = [
 ]
 
 
-def test_a_stored_statement_that_differs_from_its_record_counts_for_nothing(town: Town) -> None:
-    approve("carol", judged(town))
-    assert _recorded(ReviewStatement.objects.get())
+def test_statement_that_differs_from_its_record_does_not_count(town: Town) -> None:
+    approve("carol", open_change(town))
+    assert _is_recorded(ReviewStatement.objects.get())
     for changed in FORGED:
         row = ReviewStatement.objects.get()
         for name, value in changed.items():
             setattr(row, name, Person.objects.get(slug=value) if name == "person" else value)
-        assert not _recorded(row), changed
+        assert not _is_recorded(row), changed
 
 
-def test_the_record_of_another_step_proves_no_statement(town: Town) -> None:
-    change = judged(town)
+def test_record_of_another_step_does_not_prove_statement(town: Town) -> None:
+    change = open_change(town)
     approve("carol", change)
     row = ReviewStatement.objects.get()
-    said = beside(row.act_digest, objects.PersonAction)
-    assert isinstance(said, objects.PersonAction)
+    said = read_details(row.act_digest, record_objects.PersonAction)
+    assert isinstance(said, record_objects.PersonAction)
     with as_role("owner"):
         details = {**said.details, "step": "rejected"}
         row.act_digest = record_act(actor("carol"), Action.REVIEW_CHANGE, said.resource, details)
-    assert not _recorded(row)
+    assert not _is_recorded(row)
 
 
-def test_who_an_unknown_contributor_is_is_attested_on_the_page(town: Town) -> None:
+def test_unknown_contributor_is_attested_on_page(town: Town) -> None:
     person("sara", Role.SECURITY, product=town.product)
     with as_role("owner"):
         Person.objects.get(slug="bob").accounts.all().delete()
@@ -126,7 +126,7 @@ def test_who_an_unknown_contributor_is_is_attested_on_the_page(town: Town) -> No
     assert not field.search(client.get(f"/changes/{change.pk}").content.decode())
 
 
-def test_a_bypass_that_is_closed_is_neither_accepted_nor_reverted(town: Town) -> None:
+def test_refuses_acceptance_and_revert_of_closed_bypass(town: Town) -> None:
     made = town.work.commit("ada", {"app.py": "x = 666\n"}, town.work.tip("main"))
     town.work.push("ada", made, "main")
     town.watch()
@@ -149,8 +149,8 @@ def test_a_bypass_that_is_closed_is_neither_accepted_nor_reverted(town: Town) ->
     assert other is not None
     assert dave.post(f"/branch-updates/{other.pk}/review", {"reason": "No bypass."}).status_code == 404
     record = Record.objects.filter(kind="person-action").latest("pk")
-    said = beside(record.details_digest, objects.PersonAction)
-    assert isinstance(said, objects.PersonAction)
+    said = read_details(record.details_digest, record_objects.PersonAction)
+    assert isinstance(said, record_objects.PersonAction)
     assert (said.resource, said.details["act"]) == (f"bypass:{row.pk}", "review-bypass")
 
 
@@ -173,7 +173,7 @@ VALUES: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-def test_a_value_that_an_approval_cannot_have_is_refused_at_its_field() -> None:
+def test_invalid_approval_value_is_refused_at_its_field() -> None:
     product("shop")
     person("dev", Role.DEVELOPER)
     dev = actor("dev")
@@ -185,7 +185,7 @@ def test_a_value_that_an_approval_cannot_have_is_refused_at_its_field() -> None:
         assert problems[field].remedy
 
 
-def test_a_reviewer_who_may_write_at_the_forge_needs_no_role_here(town: Town) -> None:
+def test_reviewer_with_forge_write_access_needs_no_role(town: Town) -> None:
     with as_role("owner"):
         RoleGrant.objects.filter(person__slug__in=("bob", "carol")).update(ended_at=timezone.now())
     number = town.open({"app.py": "x = 1\n"})
@@ -195,42 +195,42 @@ def test_a_reviewer_who_may_write_at_the_forge_needs_no_role_here(town: Town) ->
     assert town.shown(town.change(number).head) == "success"
 
 
-def could_approve(town: Town, number: int) -> set[str]:
+def find_possible_reviewers(town: Town, number: int) -> set[str]:
     """The people whom the page of a change names as possible reviewers."""
     decision = town.change(number).decision
     assert decision is not None
-    told = beside(decision.explanation_digest, DecisionReport)
+    told = read_details(decision.explanation_digest, DecisionReport)
     assert isinstance(told, DecisionReport)
     return set(told.eligible_reviewers)
 
 
-def test_nobody_whom_the_forge_lets_not_write_is_named_as_a_possible_reviewer(town: Town) -> None:
+def test_person_without_forge_write_access_is_not_named_as_reviewer(town: Town) -> None:
     town.set_level("carol", "read")
     number = town.open({"app.py": "x = 1\n"})
     town.look(number)
-    assert could_approve(town, number) == {"bob", "dave"}
+    assert find_possible_reviewers(town, number) == {"bob", "dave"}
     assert "Carol" not in town.fake.pulls[town.acting.path, number]["comments"][-1]["body"]
 
 
-def test_whoever_may_write_at_the_forge_is_named_without_a_role_here(town: Town) -> None:
+def test_person_with_forge_write_access_is_named_without_role(town: Town) -> None:
     with as_role("owner"):
         RoleGrant.objects.filter(person__slug__in=("bob", "carol")).update(ended_at=timezone.now())
     number = town.open({"app.py": "x = 1\n"})
     town.look(number)
-    assert could_approve(town, number) == {"bob", "carol", "dave"}
+    assert find_possible_reviewers(town, number) == {"bob", "carol", "dave"}
 
 
-def test_where_the_forge_does_not_tell_who_may_write_nobody_is_named(town: Town) -> None:
+def test_unknown_write_access_names_no_reviewer(town: Town) -> None:
     number = town.open({"app.py": "x = 1\n"})
     town.fake.fail("permission", Fault.FAILED)
     town.look(number)
-    assert could_approve(town, number) == set()
+    assert find_possible_reviewers(town, number) == set()
     town.fake.mend()
     town.look(number)
-    assert could_approve(town, number) == {"bob", "carol", "dave"}
+    assert find_possible_reviewers(town, number) == {"bob", "carol", "dave"}
 
 
-def test_who_may_write_is_asked_once_for_all_changes_of_a_repository(town: Town) -> None:
+def test_write_access_is_requested_once_per_repository(town: Town) -> None:
     numbers = [town.open({"app.py": f"x = {n}\n"}, branch=f"topic-{n}") for n in range(2)]
     town.look(numbers[0])
     asked = town.fake.calls.count("permission")
@@ -238,7 +238,7 @@ def test_who_may_write_is_asked_once_for_all_changes_of_a_repository(town: Town)
     assert town.fake.calls.count("permission") == asked
 
 
-def test_changes_requested_by_a_reviewer_without_a_role_here_block(town: Town) -> None:
+def test_requested_changes_of_reviewer_without_role_block(town: Town) -> None:
     with as_role("owner"):
         RoleGrant.objects.filter(person__slug="dave").update(ended_at=timezone.now())
     number = town.open({"app.py": "x = 1\n"})

@@ -1,4 +1,4 @@
-"""Dangerous acts carry signatures that the web cannot make: over exactly this act, by authenticators in force."""
+"""Signed confirmations of dangerous acts: over exactly this act, by active authenticators, not by the web process."""
 
 import json
 from collections.abc import Callable
@@ -16,16 +16,16 @@ from django.utils import timezone
 from fido2.utils import websafe_encode
 
 from muniment.access.actions import Action
-from muniment.access.authorize import Actor
+from muniment.access.authorization import Actor
 from muniment.access.roles import Role
 from muniment.cli import confirm as confirm_command
-from muniment.cli.running import run as run_command
+from muniment.cli.command_line import run_command_line as run_command
 from muniment.errors import RefusedError
 from muniment.facts.act_statements import digest_to_sign
-from muniment.git.signatures import fingerprint
+from muniment.git.signatures import make_fingerprint
 from muniment.server import confirmation_settings
 from muniment.server.acts.parser import parse_act
-from muniment.server.incidents.notices import tell_notices
+from muniment.server.incidents.account_notices import send_account_notices
 from muniment.server.people.account_acts import UnlinkAccount
 from muniment.server.people.authenticator_acts import EnrolAuthenticator, RemoveAuthenticator
 from muniment.server.people.models import (
@@ -38,18 +38,18 @@ from muniment.server.people.models import (
     RoleGrant,
 )
 from muniment.server.people.own_account_acts import AcceptInvitation
-from muniment.server.people.recovery import Entry
+from muniment.server.people.recovery import EntryCredentials
 from muniment.server.people.role_acts import GrantRole
 from muniment.server.policies.models import PolicyVersion
 from muniment.server.policies.version_acts import ApplyPolicy, DraftPolicy
-from muniment.server.records.entering import recording_act
-from muniment.server.records.installation import store
+from muniment.server.records.installation import open_store
 from muniment.server.records.models import Document, Record
-from muniment.server.records.recorded_rows import recorded_models
+from muniment.server.records.record_writing import recording_act
+from muniment.server.records.recorded_rows import list_recorded_models
 from muniment.server.records.row_checks import RowCode, find_row_problems
 from muniment.server.requests.execution import approve_request, confirm_request, perform_act
 from muniment.server.requests.models import ActProof, ProofVerification, ProvenRow, Request, RequestExecution
-from muniment.server.requests.verifying import verify_waiting
+from muniment.server.requests.signature_verification import verify_waiting_requests
 from tests.support.authenticators import CONFIRMATION, PRESENT, SERVICE, VERIFIED, Passkey, SshKey
 from tests.support.one_person import request
 from tests.support.passkeys import Passkey as SignInPasskey
@@ -75,7 +75,7 @@ class Signers:
         with by_an_act():
             for name, key in self.keys.items():
                 person(name, Role.ADMIN if name in ("ada", "abe") else Role.SECURITY)
-                enrol(name, key)
+                enrol_authenticator(name, key)
             person("dev")
 
     def sign(self, waiting: Request, name: str) -> None:
@@ -84,13 +84,13 @@ class Signers:
         assert answer.status_code == 201, answer.content
 
 
-def enrol(name: str, key: Any, age: timedelta = OLD) -> EnrolledAuthenticator:
+def enrol_authenticator(name: str, key: Any, age: timedelta = OLD) -> EnrolledAuthenticator:
     """An enrolled authenticator of that age. As the owner, who may choose a time."""
     passkey = isinstance(key, Passkey)
     return EnrolledAuthenticator.objects.create(
         person_id=name,
         kind="passkey" if passkey else "ssh-key",
-        identifier=key.identifier if passkey else fingerprint(key.public_key),
+        identifier=key.identifier if passkey else make_fingerprint(key.public_key),
         public_key=key.public_key,
         enrolled_at=timezone.now() - age,
     )
@@ -103,7 +103,7 @@ def signers(compared_rows: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.fixture
-def demanding(signers: Signers) -> Signers:
+def demanding_signers(signers: Signers) -> Signers:
     """A service whose policy demands signatures for two acts."""
     apply_stricter(with_confirmation(current_policy(), GUARDED))
     return signers
@@ -146,11 +146,11 @@ def sign_with(waiting: Request, name: str, make: Callable[[str], str]) -> Any:
 
 def verify() -> None:
     with as_role("worker"):
-        verify_waiting()
+        verify_waiting_requests()
 
 
 def actor(name: str) -> Actor:
-    return Actor(name, active=True, grants=Person.objects.get(pk=name).roles(), second_factor=True)
+    return Actor(name, active=True, grants=Person.objects.get(pk=name).load_roles(), second_factor=True)
 
 
 def approve(name: str, waiting: Request) -> None:
@@ -160,7 +160,7 @@ def approve(name: str, waiting: Request) -> None:
 
 def problems() -> list[tuple[str, RowCode]]:
     with as_role("worker"):
-        return [(one.table, one.code) for one in find_row_problems(recorded_models())]
+        return [(one.table, one.code) for one in find_row_problems(list_recorded_models())]
 
 
 def refusal(act: Callable[[], object]) -> str:
@@ -169,39 +169,39 @@ def refusal(act: Callable[[], object]) -> str:
     return found.value.code
 
 
-def test_an_act_is_carried_out_once_both_signatures_are_verified(demanding: Signers) -> None:
+def test_act_is_performed_after_both_signatures_are_verified(demanding_signers: Signers) -> None:
     waiting = request_weaker()
     assert refusal(lambda: approve("sue", waiting)) == "signature-missing"
-    demanding.sign(waiting, "sam")
+    demanding_signers.sign(waiting, "sam")
     verify()
     assert not ProofVerification.objects.exists()  # one of two
-    demanding.sign(waiting, "sue")
+    demanding_signers.sign(waiting, "sue")
     assert refusal(lambda: approve("sue", waiting)) == "signature-missing"
     verify()
     approve("sue", waiting)
     assert "reviewers = 1" in current_policy()
     assert problems() == []
     record = RequestExecution.objects.get(request=waiting).record
-    details = json.loads(store().get(record.details_digest) or b"")["details"]
+    details = json.loads(open_store().get_object(record.details_digest) or b"")["details"]
     assert details["requester_confirmed"].startswith("ssh-key SHA256:")
-    assert details["approver_confirmed"] == f"passkey {demanding.keys['sue'].identifier}"
+    assert details["approver_confirmed"] == f"passkey {demanding_signers.keys['sue'].identifier}"
     with as_role("owner"):
         ActProof.objects.update(statement="")  # as an erasure may have it
     assert problems() == []
     assert ProvenRow.objects.exists()
 
 
-def test_without_a_demand_an_act_is_confirmed_by_sign_in_and_its_record_says_so(signers: Signers) -> None:
+def test_act_without_demanded_signature_is_recorded_as_confirmed_by_sign_in(signers: Signers) -> None:
     waiting = request_weaker()
     assert "Confirmed by sign-in." in browser(Person.objects.get(pk="sue")).get("/").content.decode()
     approve("sue", waiting)
     record = RequestExecution.objects.get(request=waiting).record
-    details = json.loads(store().get(record.details_digest) or b"")["details"]
+    details = json.loads(open_store().get_object(record.details_digest) or b"")["details"]
     assert (details["requester_confirmed"], details["approver_confirmed"]) == ("sign-in", "sign-in")
 
 
 def forge_policy(text: str, action: Action) -> None:
-    """What whoever has the web's credentials can write: the row, and a record of an act that agrees with it."""
+    """Write the policy and a matching record as an attacker with the web's credentials could."""
     version = request("sam", DraftPolicy, text=text, note="Forged.")
     with transaction.atomic(), recording_act(actor("sam"), action, "policy:forged", {}):
         PolicyVersion.objects.filter(in_force=True).update(in_force=False)
@@ -210,27 +210,25 @@ def forge_policy(text: str, action: Action) -> None:
 
 
 @pytest.mark.parametrize("action", [Action.WEAKEN_POLICY, Action.APPLY_POLICY, Action.CHANGE_PERSON])
-def test_a_weaker_policy_that_the_web_wrote_with_a_record_of_its_own_is_not_used(
-    demanding: Signers, action: Action
-) -> None:
+def test_weaker_policy_forged_by_web_process_is_not_used(demanding_signers: Signers, action: Action) -> None:
     forge_policy(current_policy().replace("reviewers = 2", "reviewers = 1"), action)
     assert ("records_document", RowCode.NOT_PROVEN) in problems()
 
 
-def test_the_web_cannot_drop_the_demand_first(demanding: Signers) -> None:
+def test_web_process_cannot_remove_signature_demand(demanding_signers: Signers) -> None:
     forge_policy(current_policy().partition("[confirmation]")[0], Action.APPLY_POLICY)
     assert ("records_document", RowCode.NOT_PROVEN) in problems()
     forge_grant("dev")
     assert ("people_rolegrant", RowCode.NOT_PROVEN) in problems()
 
 
-def test_the_demand_does_not_go_with_the_text_of_the_policy_that_makes_it(demanding: Signers) -> None:
+def test_signature_demand_survives_loss_of_policy_text(demanding_signers: Signers) -> None:
     PolicyVersion.objects.update(text="")
     forge_grant("dev")
     assert ("people_rolegrant", RowCode.NOT_PROVEN) in problems()
 
 
-def test_what_was_written_before_the_demand_counts_as_it_did(demanding: Signers) -> None:
+def test_rows_written_before_signature_demand_still_count(demanding_signers: Signers) -> None:
     assert problems() == []
     assert actor("sue").grants
 
@@ -243,7 +241,7 @@ def forge_grant(name: str, request_of: Request | None = None) -> RoleGrant:
     return row
 
 
-def test_a_role_that_the_web_granted_with_a_record_of_its_own_gives_nothing(demanding: Signers) -> None:
+def test_role_forged_by_web_process_grants_nothing(demanding_signers: Signers) -> None:
     forge_grant("dev")
     assert ("people_rolegrant", RowCode.NOT_PROVEN) in problems()
     assert actor("dev").grants == ()
@@ -257,16 +255,16 @@ def signed_grant(signers: Signers) -> Request:
     return Request.objects.get(pk=waiting.pk)
 
 
-def test_signatures_over_one_act_prove_no_other_row(demanding: Signers) -> None:
-    waiting = signed_grant(demanding)
+def test_signatures_of_one_act_do_not_prove_another_row(demanding_signers: Signers) -> None:
+    waiting = signed_grant(demanding_signers)
     with by_an_act():
         person("mal")
     forge_grant("mal", waiting)
     assert ("people_rolegrant", RowCode.NOT_PROVEN) in problems()
 
 
-def test_signatures_over_one_act_prove_its_row_once(demanding: Signers) -> None:
-    waiting = signed_grant(demanding)
+def test_signatures_of_one_act_prove_its_row_only_once(demanding_signers: Signers) -> None:
+    waiting = signed_grant(demanding_signers)
     approve("sam", waiting)
     assert problems() == []
     assert [grant.role for grant in actor("dev").grants] == [Role.SECURITY]
@@ -291,7 +289,7 @@ WRONG: dict[str, dict[str, Any]] = {
 
 
 def insert_proof(waiting: Request, name: str, statement: str, signature: str) -> None:
-    """What a confirmation process that does not look would store."""
+    """Store a proof as a confirmation process without checks would."""
     with as_role("owner"):
         ActProof.objects.create(
             request=waiting,
@@ -304,12 +302,12 @@ def insert_proof(waiting: Request, name: str, statement: str, signature: str) ->
 
 
 @pytest.mark.parametrize("wrong", WRONG.values(), ids=list(WRONG))
-def test_a_passkeys_signature_counts_from_the_confirmation_origin_alone(
-    demanding: Signers, wrong: dict[str, Any]
+def test_passkey_signature_counts_only_from_confirmation_origin(
+    demanding_signers: Signers, wrong: dict[str, Any]
 ) -> None:
-    """A web that is taken over has people sign in with a challenge that it chose: the digest of an act."""
-    waiting, passkey = request_weaker(), demanding.keys["sue"]
-    demanding.sign(waiting, "sam")
+    """A compromised web process could offer the digest of an act as a sign-in challenge."""
+    waiting, passkey = request_weaker(), demanding_signers.keys["sue"]
+    demanding_signers.sign(waiting, "sam")
 
     def make(statement: str) -> str:
         signature: str = passkey.answer(digest_to_sign(statement.encode()), **wrong)
@@ -321,21 +319,23 @@ def test_a_passkeys_signature_counts_from_the_confirmation_origin_alone(
     assert not ProofVerification.objects.exists()
 
 
-def test_a_request_that_shows_another_act_than_it_has_is_not_verified(demanding: Signers) -> None:
-    """A web that is taken over writes what is shown, and the act beside it."""
+def test_request_that_displays_another_act_is_not_verified(demanding_signers: Signers) -> None:
+    """A compromised web process writes both the displayed text and the act."""
     waiting = request("ada", GrantRole, person="dev", role="security")
     with as_role("owner"):
         Request.objects.update(shown=waiting.shown.replace("dev", "sue"))
     waiting.refresh_from_db()
-    demanding.sign(waiting, "ada")
-    demanding.sign(waiting, "sam")
+    demanding_signers.sign(waiting, "ada")
+    demanding_signers.sign(waiting, "sam")
     verify()
     assert not ProofVerification.objects.exists()
 
 
-def test_a_signature_over_another_statement_or_by_another_key_is_refused(demanding: Signers, tmp_path: Path) -> None:
+def test_a_signature_over_another_statement_or_by_another_key_is_refused(
+    demanding_signers: Signers, tmp_path: Path
+) -> None:
     waiting, other = request_weaker(), SshKey(tmp_path / "other")
-    key = demanding.keys["sam"]
+    key = demanding_signers.keys["sam"]
     for make in (lambda text: key.sign(text + " "), other.sign, lambda text: "x", lambda text: "{}"):
         answer = sign_with(waiting, "sam", make)
         assert answer.status_code == 409
@@ -349,10 +349,10 @@ def test_a_signature_over_another_statement_or_by_another_key_is_refused(demandi
 
 
 @pytest.mark.parametrize("state", ["removed", "young", "another's"])
-def test_an_authenticator_that_is_not_in_force_signs_nothing(demanding: Signers, state: str) -> None:
+def test_signature_of_inactive_authenticator_does_not_count(demanding_signers: Signers, state: str) -> None:
     waiting = request_weaker()
-    demanding.sign(waiting, "sam")
-    demanding.sign(waiting, "sue")
+    demanding_signers.sign(waiting, "sam")
+    demanding_signers.sign(waiting, "sue")
     changes: dict[str, dict[str, Any]] = {
         "removed": {"removed_at": timezone.now()},
         "young": {"enrolled_at": timezone.now() - timedelta(hours=23)},
@@ -366,18 +366,18 @@ def test_an_authenticator_that_is_not_in_force_signs_nothing(demanding: Signers,
     assert not ProofVerification.objects.exists()
 
 
-def test_an_authenticator_that_no_act_enrolled_signs_nothing(demanding: Signers) -> None:
+def test_signature_of_unrecorded_authenticator_does_not_count(demanding_signers: Signers) -> None:
     waiting, forged = request_weaker(), Passkey("forged")
-    demanding.sign(waiting, "sam")
+    demanding_signers.sign(waiting, "sam")
     with as_role("owner"):
         EnrolledAuthenticator.objects.filter(person="sue").delete()
-        enrol("sue", forged)
+        enrol_authenticator("sue", forged)
     sign_with(waiting, "sue", forged.sign)
     verify()
     assert not ProofVerification.objects.exists()
 
 
-def test_a_removal_counts_at_once_and_no_process_dates_an_enrolment_back(signers: Signers) -> None:
+def test_removal_is_immediate_and_enrolment_cannot_be_backdated(signers: Signers) -> None:
     row = EnrolledAuthenticator.objects.get(person="sue")
     request("sue", RemoveAuthenticator, person="sue", authenticator=row.pk)
     row.refresh_from_db()
@@ -385,49 +385,49 @@ def test_a_removal_counts_at_once_and_no_process_dates_an_enrolment_back(signers
     EnrolledAuthenticator.objects.filter(pk=row.pk).update(removed_at=None)  # by the web: the trigger keeps it
     row.refresh_from_db()
     assert row.removed_at is not None
-    made = enrol("dev", Passkey("dev"), timedelta(days=400))
+    made = enrol_authenticator("dev", Passkey("dev"), timedelta(days=400))
     made.refresh_from_db()
     assert timezone.now() - made.enrolled_at < timedelta(hours=1)
     with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
         EnrolledAuthenticator.objects.filter(pk=row.pk).update(enrolled_at=timezone.now() - OLD)
 
 
-def test_the_worker_tells_a_person_of_what_is_enrolled_in_their_name(signers: Signers) -> None:
+def test_worker_notifies_person_of_each_enrolled_authenticator(signers: Signers) -> None:
     with as_role("worker"):
-        tell_notices()
+        send_account_notices()
     with transaction.atomic(), recording_act(actor("sue"), Action.MANAGE_OWN_ACCOUNT, "person:sue", {}):
-        row = enrol("sue", Passkey("mallory"))
+        row = enrol_authenticator("sue", Passkey("mallory"))
     with as_role("worker"):
-        tell_notices()
-        tell_notices()
+        send_account_notices()
+        send_account_notices()
     texts = list(Message.objects.filter(person="sue").order_by("pk").values_list("text", flat=True))
     assert [text.startswith("For Sue, this was enrolled to confirm dangerous acts") for text in texts] == [True, True]
     request("sue", RemoveAuthenticator, person="sue", authenticator=row.pk)
     with as_role("worker"):
-        tell_notices()
+        send_account_notices()
     assert "no longer confirms" in Message.objects.filter(person="sue").latest("pk").text
 
 
-def test_an_enrolment_takes_a_second_person_or_an_older_authenticator(demanding: Signers, tmp_path: Path) -> None:
+def test_enrolment_requires_second_person_or_older_authenticator(demanding_signers: Signers, tmp_path: Path) -> None:
     key = SshKey(tmp_path / "new")
     with by_an_act():
         Account.objects.create(person_id="sam", kind="key", value=key.public_key, verification="signature")
-    name = f"ssh-key {fingerprint(key.public_key)}"
+    name = f"ssh-key {make_fingerprint(key.public_key)}"
     waiting = request("sam", EnrolAuthenticator, person="sam", authenticator=name)
     assert isinstance(waiting, Request)
     with pytest.raises(PermissionDenied):
         approve("sam", waiting)
     assert refusal(lambda: approve("sue", waiting)) == "signature-missing"
-    demanding.sign(waiting, "sam")  # with the key that is in force
+    demanding_signers.sign(waiting, "sam")  # with the key that is in force
     verify()
     approve("sam", waiting)
     assert EnrolledAuthenticator.objects.filter(person="sam").count() == 2
     assert problems() == []
 
 
-def test_a_key_that_the_web_enrolled_by_itself_does_not_count(demanding: Signers) -> None:
+def test_authenticator_forged_by_web_process_does_not_count(demanding_signers: Signers) -> None:
     with transaction.atomic(), recording_act(actor("sue"), Action.MANAGE_OWN_ACCOUNT, "person:sue", {}):
-        enrol("sue", Passkey("mallory"))
+        enrol_authenticator("sue", Passkey("mallory"))
     assert ("people_enrolledauthenticator", RowCode.NOT_PROVEN) in problems()
 
 
@@ -440,7 +440,7 @@ def test_a_key_that_the_web_enrolled_by_itself_does_not_count(demanding: Signers
         (("trust-builder",), "none"),
     ],
 )
-def test_a_policy_demands_only_what_two_people_of_each_role_can_sign(
+def test_policy_cannot_demand_signatures_without_two_able_people_per_role(
     signers: Signers, acts: tuple[str, ...], code: str
 ) -> None:
     text = with_confirmation(current_policy(), acts)
@@ -453,7 +453,7 @@ def test_a_policy_demands_only_what_two_people_of_each_role_can_sign(
     assert refusal(lambda: request("sam", ApplyPolicy, version=version.pk)) == code
 
 
-def test_a_request_by_a_token_confirms_nothing(signers: Signers) -> None:
+def test_request_by_token_needs_confirmation_by_person(signers: Signers) -> None:
     token = token_of(Person.objects.get(pk="ada"))
     client = Client(HTTP_HOST="localhost", headers={"Authorization": f"Bearer {token}"})
     answer = client.post("/api/people/dev/roles", json.dumps({"role": "security"}), content_type="application/json")
@@ -468,7 +468,7 @@ def test_a_request_by_a_token_confirms_nothing(signers: Signers) -> None:
     assert RoleGrant.objects.filter(person="dev").exists()
 
 
-def test_the_page_shows_one_request_alone_and_cannot_be_framed(demanding: Signers) -> None:
+def test_confirmation_page_shows_one_request_and_cannot_be_framed(demanding_signers: Signers) -> None:
     waiting = request_weaker()
     answer = ask("get", f"/requests/{waiting.internal_id}/sue")
     page = answer.content.decode()
@@ -484,7 +484,7 @@ def test_the_page_shows_one_request_alone_and_cannot_be_framed(demanding: Signer
         assert ask("get", other).status_code == 404
 
 
-def test_its_login_reads_no_table_and_adds_a_signature_alone(demanding: Signers) -> None:
+def test_confirmation_login_reads_no_table_and_only_adds_signatures(demanding_signers: Signers) -> None:
     waiting = request_weaker()
     with as_role("confirmation"):
         for statement in (
@@ -504,8 +504,8 @@ def test_its_login_reads_no_table_and_adds_a_signature_alone(demanding: Signers)
             cursor.execute("SELECT muniment_show_request('x', 'sue')")
 
 
-def test_the_command_prints_what_it_signs_and_signs_with_a_key_that_is_enrolled(
-    demanding: Signers, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_command_prints_statement_and_signs_with_enrolled_key(
+    demanding_signers: Signers, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     waiting = request_weaker()
 
@@ -520,7 +520,7 @@ def test_the_command_prints_what_it_signs_and_signs_with_a_key_that_is_enrolled(
             answer = ask(method.lower(), path, dict(parse_qsl(body.decode())), Accept="application/json")
             return type("Answer", (), {"status": answer.status_code, "body": answer.content})
 
-    monkeypatch.setattr(confirm_command, "Client", Process)
+    monkeypatch.setattr(confirm_command, "HttpClient", Process)
     address = f"{CONFIRMATION}/requests/{waiting.internal_id}/sam"
 
     def run(*arguments: str | Path) -> tuple[int, str]:
@@ -528,18 +528,18 @@ def test_the_command_prints_what_it_signs_and_signs_with_a_key_that_is_enrolled(
         said = capsys.readouterr()
         return code, said.out + said.err
 
-    code, told = run("confirm", address, "--yes", "--key", demanding.keys["ada"].file)
+    code, told = run("confirm", address, "--yes", "--key", demanding_signers.keys["ada"].file)
     assert (code, "is not enrolled" in told) == (2, True)
-    code, told = run("confirm", address, "--yes", "--key", demanding.keys["sam"].file)
+    code, told = run("confirm", address, "--yes", "--key", demanding_signers.keys["sam"].file)
     assert code == 0, told
     assert "reviewers: 2 -> 1 (weaker)" in told
     assert "act: apply-policy" in told
     assert ActProof.objects.get().signer_id == "sam"
-    code, told = run("confirm", f"{address}x", "--yes", "--key", demanding.keys["sam"].file)
+    code, told = run("confirm", f"{address}x", "--yes", "--key", demanding_signers.keys["sam"].file)
     assert (code, "no request waits" in told) == (2, True)
 
 
-def test_a_key_that_is_unlinked_confirms_no_act_any_more(signers: Signers) -> None:
+def test_unlinking_key_ends_its_enrolment(signers: Signers) -> None:
     with by_an_act():
         key = signers.keys["sam"].public_key
         account = Account.objects.create(person_id="sam", kind="key", value=key, verification="signature")
@@ -549,13 +549,13 @@ def test_a_key_that_is_unlinked_confirms_no_act_any_more(signers: Signers) -> No
     assert problems() == []
 
 
-def test_a_recovery_ends_the_enrolment_of_each_passkey_that_it_ends(signers: Signers) -> None:
+def test_account_recovery_ends_enrolment_of_removed_passkeys(signers: Signers) -> None:
     lost = SignInPasskey(Person.objects.get(pk="dev"))
     with by_an_act():
         identifier = websafe_encode(lost.id)
         EnrolledAuthenticator.objects.create(person_id="dev", kind="passkey", identifier=identifier, public_key="x")
         link = Invitation.objects.create(person_id="dev", token_hash="x", recovers=True, expires_at=timezone.now())
-    entry = Entry("correct horse battery staple")
+    entry = EntryCredentials("correct horse battery staple")
     values = {"person": "dev", "invitation": link.pk, "name": "Dev", "email": ""}
     with transaction.atomic():
         perform_act(actor("dev"), parse_act(AcceptInvitation, values, actor("dev")), secret=entry)

@@ -1,4 +1,4 @@
-"""Acts on connections: no strange address, no credential that is stored half or outside the vault, no name twice."""
+"""Acts on connections: invalid addresses and used names are refused, and credentials are stored only in the vault."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from django.utils import timezone
 from muniment.access.roles import Role
 from muniment.errors import ActInputError, ForgeCode, ForgeError, VaultCode, VaultError
 from muniment.forges.github import manifest
-from muniment.ledger import objects
+from muniment.ledger import record_objects
 from muniment.server.acts.parser import parse_act
 from muniment.server.connections import credentials
 from muniment.server.connections.connection_acts import AddConnection
@@ -16,7 +16,7 @@ from muniment.server.connections.models import Connection, RepositoryLink, Visib
 from muniment.server.policies.version_acts import AdoptBuiltInPolicy
 from muniment.server.products.models import Product, Repository
 from muniment.server.records.models import Record
-from muniment.server.records.reading import beside
+from muniment.server.records.record_details import read_details
 from tests.server.test_acts import actor
 from tests.support.service import as_role, browser, person, post, product
 
@@ -41,7 +41,7 @@ class FakeVault:
 @pytest.fixture
 def vault(monkeypatch: pytest.MonkeyPatch) -> FakeVault:
     found = FakeVault()
-    monkeypatch.setattr(credentials, "session", lambda: found)
+    monkeypatch.setattr(credentials, "open_vault_session", lambda: found)
     return found
 
 
@@ -60,9 +60,9 @@ def visible(forge: Connection, path: str = "org/shop", number: str = "7") -> Vis
 def acts_recorded() -> list[str]:
     """The tags of the acts of persons in the record, oldest first. What the setup did is not theirs."""
     rows = Record.objects.filter(kind="person-action").order_by("pk")
-    found: list[Any] = [beside(row.details_digest, objects.PersonAction) for row in rows]
+    found: list[Any] = [read_details(row.details_digest, record_objects.PersonAction) for row in rows]
     tags = [one.details["act"] for one in found if "act" in one.details]
-    return [tag for tag in tags if tag != AdoptBuiltInPolicy.tag()]
+    return [tag for tag in tags if tag != AdoptBuiltInPolicy.act_tag()]
 
 
 VALUES = [
@@ -99,7 +99,7 @@ VALUES = [
 ]
 
 
-def test_a_value_that_no_connection_has_is_refused_at_its_field_by_page_and_parser() -> None:
+def test_invalid_connection_value_is_refused_at_its_field() -> None:
     root = person("root", Role.ADMIN)
     client, known = browser(root), actor("root")
     for field, value in VALUES:
@@ -113,7 +113,7 @@ def test_a_value_that_no_connection_has_is_refused_at_its_field_by_page_and_pars
         assert parse_act(AddConnection, {**GOOD, "url": url}, known).url == url.rstrip("/")
 
 
-def test_the_name_of_a_connection_that_ended_is_not_given_again() -> None:
+def test_refuses_name_of_ended_connection() -> None:
     client = browser(person("root", Role.ADMIN))
     post(client, "/connections/add", **GOOD)
     assert "Done." in post(client, "/connections/forge/change", act="end-connection")
@@ -123,7 +123,7 @@ def test_the_name_of_a_connection_that_ended_is_not_given_again() -> None:
     assert acts_recorded() == ["add-connection", "end-connection"]
 
 
-def test_a_connection_where_repositories_of_products_live_is_not_ended() -> None:
+def test_refuses_end_of_connection_with_product_repositories() -> None:
     forge, shop = connection(), product("shop", "forge:forge/7")
     with as_role("owner"):
         row = Repository.objects.get(product=shop)
@@ -135,14 +135,14 @@ def test_a_connection_where_repositories_of_products_live_is_not_ended() -> None
     assert acts_recorded() == []
 
 
-def test_an_act_that_the_address_does_not_take_is_refused() -> None:
+def test_route_refuses_act_of_another_route() -> None:
     connection()
     client = browser(person("root", Role.ADMIN))
     for sent in ({}, {"act": "store-credential"}, {"act": "add-connection"}, {"do": "end"}):
         assert client.post("/connections/forge/change", sent).status_code == 404
 
 
-def test_a_credential_goes_to_the_vault_and_nowhere_else(vault: FakeVault) -> None:
+def test_credential_is_stored_only_in_vault(vault: FakeVault) -> None:
     connection()
     token = "-".join(("to", "be", "kept", "secret"))
     page = post(browser(person("root", Role.ADMIN)), "/connections/forge/key", token=f" {token} ", pem="ignored")
@@ -152,10 +152,10 @@ def test_a_credential_goes_to_the_vault_and_nowhere_else(vault: FakeVault) -> No
     assert Connection.objects.get().credential_set_at is not None
     assert acts_recorded() == ["store-credential"]
     rows = Record.objects.filter(kind="person-action")
-    assert token not in repr([beside(row.details_digest, objects.PersonAction) for row in rows])
+    assert token not in repr([read_details(row.details_digest, record_objects.PersonAction) for row in rows])
 
 
-def test_a_credential_that_is_not_complete_is_refused(vault: FakeVault) -> None:
+def test_incomplete_credential_is_refused(vault: FakeVault) -> None:
     connection()
     client = browser(person("root", Role.ADMIN))
     incomplete: tuple[dict[str, str], ...] = ({}, {"token": " "}, {"token": "x" * 20_001}, {"pem": "x"})
@@ -165,7 +165,7 @@ def test_a_credential_that_is_not_complete_is_refused(vault: FakeVault) -> None:
     assert (vault.written, acts_recorded()) == ({}, [])
 
 
-def test_a_vault_that_does_not_take_the_credential_undoes_the_act_and_its_record(vault: FakeVault) -> None:
+def test_vault_failure_rolls_back_act_and_record(vault: FakeVault) -> None:
     connection()
     vault.down = True
     page = post(browser(person("root", Role.ADMIN)), "/connections/forge/key", token="x" * 20)
@@ -174,7 +174,7 @@ def test_a_vault_that_does_not_take_the_credential_undoes_the_act_and_its_record
     assert acts_recorded() == []
 
 
-def test_githubs_app_is_stored_or_the_page_says_why_not(vault: FakeVault, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_github_app_is_stored_or_page_explains_failure(vault: FakeVault, monkeypatch: pytest.MonkeyPatch) -> None:
     connection("github")
     client = browser(person("root", Role.ADMIN))
 
@@ -186,21 +186,21 @@ def test_githubs_app_is_stored_or_the_page_says_why_not(vault: FakeVault, monkey
     def refusing(url: str, code: str, transport: Any) -> Any:
         raise ForgeError(ForgeCode.NOT_FOUND, "the code was used", "Make the App again.")
 
-    monkeypatch.setattr(manifest, "convert", refusing)
+    monkeypatch.setattr(manifest, "exchange_code", refusing)
     assert "The code was used. Make the App again." in come_back()
     assert acts_recorded() == []
 
     class Made:
         id, pem, html_url = 7, "a key", "https://github.example/apps/muniment"
 
-    monkeypatch.setattr(manifest, "convert", lambda url, code, transport: Made())
+    monkeypatch.setattr(manifest, "exchange_code", lambda url, code, transport: Made())
     assert "The App is made." in come_back()
     assert vault.written == {"app_id": "7", "pem": "a key"}
     assert Connection.objects.get().forge_details == {"page": Made.html_url}
     assert acts_recorded() == ["store-credential"]
 
 
-def test_a_repository_is_connected_once_under_a_name_that_no_other_has() -> None:
+def test_repository_is_connected_once_with_unique_name() -> None:
     forge, shop = connection(), product("shop")
     first, second = visible(forge), visible(forge, "org/other", "8")
     client = browser(person("root", Role.ADMIN))
@@ -217,7 +217,7 @@ def test_a_repository_is_connected_once_under_a_name_that_no_other_has() -> None
     assert acts_recorded() == ["connect-repository"]
 
 
-def test_who_may_not_change_the_product_connects_nothing_to_it() -> None:
+def test_refuses_connection_by_person_without_product_permission() -> None:
     forge, shop = connection(), product("shop")
     place = "/connections/forge/repositories"
     sent = {"product": "shop", "repository": visible(forge).pk}

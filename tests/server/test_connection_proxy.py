@@ -56,7 +56,7 @@ def _put(proxy: str, slug: str = "hub") -> Any:
         ("", ""),
     ],
 )
-def test_the_page_and_the_api_keep_the_same_proxy(row: Connection, typed: str, kept: str) -> None:
+def test_page_and_api_store_same_proxy(row: Connection, typed: str, kept: str) -> None:
     page = post(browser(person("root")), "/connections/hub/proxy", proxy=typed)
     assert "Saved." in page
     assert kept in page
@@ -67,7 +67,7 @@ def test_the_page_and_the_api_keep_the_same_proxy(row: Connection, typed: str, k
 
 
 @pytest.mark.parametrize("typed", HOSTILE)
-def test_what_is_no_proxy_is_refused_at_both_doors_and_not_shown_again_by_the_api(row: Connection, typed: str) -> None:
+def test_page_and_api_refuse_invalid_proxy_without_repeating_it(row: Connection, typed: str) -> None:
     assert browser(person("root")).post("/connections/hub/proxy", {"proxy": typed}).status_code == 422
     answer = _put(typed)
     assert answer.status_code == 422
@@ -75,20 +75,20 @@ def test_what_is_no_proxy_is_refused_at_both_doors_and_not_shown_again_by_the_ap
     assert Connection.objects.get(pk=row.pk).proxy == ""
 
 
-def test_a_proxy_with_a_password_is_refused_with_the_reason_and_where_it_can_be_set(row: Connection) -> None:
+def test_proxy_with_password_is_refused_with_reason_and_remedy(row: Connection) -> None:
     problem = _put(f"http://name:{WORD}@proxy.test:3128").json()
     assert problem["errors"][0]["detail"] == "It has a name or a password in it, which pages and the record would show."
     assert problem["errors"][0]["remedy"].endswith("A proxy that asks for them is set in HTTPS_PROXY of the service.")
     assert WORD not in str(problem)
 
 
-def test_only_who_may_change_connections_sets_a_proxy(row: Connection) -> None:
+def test_setting_proxy_requires_connection_permission(row: Connection) -> None:
     developer = browser(person("dev", Role.DEVELOPER))
     assert developer.post("/connections/hub/proxy", {"proxy": "http://proxy.test:3128"}).status_code == 403
     assert _put("none", "nowhere").status_code == 404
 
 
-def test_requests_to_the_forge_and_fetches_of_git_go_through_it(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_forge_requests_and_git_fetches_use_proxy(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("muniment.http.addresses.is_loopback", lambda _: False)
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")  # the connection's own counts
     number = town.open({"app.py": "x = 1\n"})
@@ -101,4 +101,4 @@ def test_requests_to_the_forge_and_fetches_of_git_go_through_it(town: Town, monk
     begin = town.fake.url.encode()
     assert any(line.startswith(b"GET " + begin + b"/api/v1/") for line in lines)
     assert any(b".git/info/refs" in line and line.startswith(b"GET " + begin) for line in lines)
-    assert not (Path(town.repository.folder) / "config").read_text().count("proxy")
+    assert not (Path(town.repository.git_folder) / "config").read_text().count("proxy")

@@ -13,26 +13,26 @@ from django.utils import timezone
 
 from muniment.access.roles import Role
 from muniment.errors import ForgeCode, ForgeError
-from muniment.facts.moments import text
-from muniment.forges.http import Client, Transport
+from muniment.facts.moments import format_moment
+from muniment.forges.forge_client import ForgeClient, Transport
 from muniment.http.rate_limits import RateLimit, RefusalReason
 from muniment.server.connections.models import Connection, ConnectionRateLimit
-from muniment.server.connections.rate_limits import SharedRateLimits, current_states
+from muniment.server.connections.rate_limits import SharedRateLimits, list_limit_states
 from tests.support.forges.faulty import Fault, Faulty, Reply, Route
 from tests.support.service import as_role, browser, person, token_of
 
 pytestmark = pytest.mark.usefixtures("service")
 
 
-class Forge(Faulty):
-    """It answers one call."""
+class FakeForge(Faulty):
+    """A fake forge that answers one kind of request."""
 
     routes = (Route("GET", "/thing", "thing", lambda *_: Reply(200, {})),)
 
 
 @pytest.fixture(name="forge")
-def _forge() -> Iterator[Forge]:
-    with Forge() as fake:
+def _forge() -> Iterator[FakeForge]:
+    with FakeForge() as fake:
         yield fake
 
 
@@ -42,22 +42,22 @@ def _row() -> Connection:
         return Connection.objects.create(slug="forge", vendor="gitea", url="https://forge.example.test")
 
 
-def _ask(url: str, row: Connection) -> ForgeCode | None:
-    """Ask once as a worker's process does; how that failed."""
-    client = Client(url, dict, transport=Transport(limits=SharedRateLimits(row)))
+def _send_request(url: str, row: Connection) -> ForgeCode | None:
+    """Send one request as a worker process does; return its failure, if any."""
+    client = ForgeClient(url, dict, transport=Transport(limits=SharedRateLimits(row)))
     try:
-        client.get("thing")
+        client.get_json("thing")
     except ForgeError as error:
         return error.code
     return None
 
 
-def _in_another_process(url: str, row: Connection) -> ForgeCode | None:
-    """The same, in a process with a connection of its own to the database."""
+def _request_in_another_process(url: str, row: Connection) -> ForgeCode | None:
+    """Send the request in another process, with its own connection to the database."""
     database.close()
     context = multiprocessing.get_context("fork")
     reading, writing = context.Pipe(duplex=False)
-    child = context.Process(target=lambda: writing.send(_ask(url, row)))
+    child = context.Process(target=lambda: writing.send(_send_request(url, row)))
     child.start()
     child.join()
     assert child.exitcode == 0
@@ -66,64 +66,64 @@ def _in_another_process(url: str, row: Connection) -> ForgeCode | None:
 
 
 def _at(seconds: float) -> str:
-    return text(timezone.now() + timedelta(seconds=seconds))
+    return format_moment(timezone.now() + timedelta(seconds=seconds))
 
 
-def test_what_one_process_was_refused_no_other_asks(forge: Forge, row: Connection) -> None:
+def test_rate_limit_of_one_process_stops_all_processes(forge: FakeForge, row: Connection) -> None:
     with as_role("worker"):
-        assert _in_another_process(forge.url, row) is None
+        assert _request_in_another_process(forge.url, row) is None
         forge.fail("thing", Fault.LIMITED_FOR_A_WHILE, times=1)
-        assert _in_another_process(forge.url, row) is ForgeCode.RATE_LIMITED
-        assert _in_another_process(forge.url, row) is ForgeCode.RATE_LIMITED
-        assert _ask(forge.url, row) is ForgeCode.RATE_LIMITED
+        assert _request_in_another_process(forge.url, row) is ForgeCode.RATE_LIMITED
+        assert _request_in_another_process(forge.url, row) is ForgeCode.RATE_LIMITED
+        assert _send_request(forge.url, row) is ForgeCode.RATE_LIMITED
         assert forge.calls == ["thing", "thing"]
     with as_role("owner"):
         ConnectionRateLimit.objects.update(retry_at=timezone.now())
     with as_role("worker"):
-        assert _in_another_process(forge.url, row) is None
+        assert _request_in_another_process(forge.url, row) is None
     assert len(forge.calls) == 3
 
 
-def test_another_connection_is_asked_all_the_same(forge: Forge, row: Connection) -> None:
+def test_rate_limit_of_one_connection_does_not_stop_another(forge: FakeForge, row: Connection) -> None:
     with as_role("owner"):
         other = Connection.objects.create(slug="other", vendor="gitea", url="https://other.example.test")
     forge.fail("thing", Fault.LIMITED_ALONE, times=1)
     with as_role("worker"):
-        assert _ask(forge.url, row) is ForgeCode.RATE_LIMITED
-        assert _ask(forge.url, other) is None
+        assert _send_request(forge.url, row) is ForgeCode.RATE_LIMITED
+        assert _send_request(forge.url, other) is None
 
 
-def test_a_refusal_is_never_replaced_by_one_that_ends_earlier(row: Connection) -> None:
+def test_longer_refusal_is_not_replaced_by_shorter_one(row: Connection) -> None:
     later, earlier = _at(600), _at(60)
     exhausted = RateLimit(5000, 0, later, later, reason=RefusalReason.QUOTA_EXHAUSTED)
     with as_role("worker"):
-        SharedRateLimits(row).save("rest", exhausted)
-        SharedRateLimits(row).save("rest", RateLimit(5000, 9, later, earlier, 60, RefusalReason.NO_MOMENT_GIVEN))
-        SharedRateLimits(row).save("rest", RateLimit(5000, 8, later))
-        assert SharedRateLimits(row).load() == {
+        SharedRateLimits(row).save_limit("rest", exhausted)
+        SharedRateLimits(row).save_limit("rest", RateLimit(5000, 9, later, earlier, 60, RefusalReason.NO_MOMENT_GIVEN))
+        SharedRateLimits(row).save_limit("rest", RateLimit(5000, 8, later))
+        assert SharedRateLimits(row).load_limits() == {
             "rest": RateLimit(5000, 8, later, later, reason=RefusalReason.QUOTA_EXHAUSTED)
         }
 
 
-def test_a_refusal_outlives_the_transaction_that_it_came_in(row: Connection) -> None:
+def test_refusal_survives_rollback_of_its_transaction(row: Connection) -> None:
     refused = RateLimit(again_at=_at(60), pause=60, reason=RefusalReason.NO_MOMENT_GIVEN)
     with as_role("worker"):
         store = SharedRateLimits(row)
         with transaction.atomic():
-            store.save("", refused)
+            store.save_limit("", refused)
             transaction.set_rollback(True)
-        assert SharedRateLimits(row).load() == {}
-        assert store.load() == {"": refused}
-        assert SharedRateLimits(row).load() == {"": refused}
+        assert SharedRateLimits(row).load_limits() == {}
+        assert store.load_limits() == {"": refused}
+        assert SharedRateLimits(row).load_limits() == {"": refused}
 
 
-def test_what_is_left_is_what_this_process_was_told_last_and_is_written_now_and_then(row: Connection) -> None:
+def test_remaining_quota_is_current_in_process_and_saved_occasionally(row: Connection) -> None:
     with as_role("worker"):
         store = SharedRateLimits(row)
         for left in (59, 58, 57):
-            store.save("rest", RateLimit(60, left))
-        assert store.load()["rest"].left == 57
-        assert SharedRateLimits(row).load()["rest"].left == 59
+            store.save_limit("rest", RateLimit(60, left))
+        assert store.load_limits()["rest"].left == 57
+        assert SharedRateLimits(row).load_limits()["rest"].left == 59
 
 
 def _limits(row: Connection) -> None:
@@ -137,7 +137,7 @@ def _limits(row: Connection) -> None:
             ConnectionRateLimit.objects.create(connection=row, **values)
 
 
-def test_the_page_shows_what_is_left_and_before_when_nothing_is_asked_and_why(row: Connection) -> None:
+def test_page_shows_remaining_quota_pause_and_reason(row: Connection) -> None:
     person("root", Role.ADMIN)
     _limits(row)
     retry = ConnectionRateLimit.objects.get(resource="").retry_at
@@ -151,7 +151,7 @@ def test_the_page_shows_what_is_left_and_before_when_nothing_is_asked_and_why(ro
     assert "The forge refused without saying for how long" in page
 
 
-def test_the_api_tells_programs_the_same(row: Connection) -> None:
+def test_api_shows_remaining_quota_pause_and_reason(row: Connection) -> None:
     _limits(row)
     token = token_of(person("root", Role.ADMIN))
     heads: dict[str, Any] = {"HTTP_AUTHORIZATION": f"Bearer {token}"}
@@ -166,10 +166,10 @@ def test_the_api_tells_programs_the_same(row: Connection) -> None:
     assert browser().get("/api/connections/none", **heads).status_code == 404
 
 
-def test_what_was_left_before_a_reset_is_not_shown_after_it(row: Connection) -> None:
+def test_remaining_quota_is_unknown_after_reset(row: Connection) -> None:
     with as_role("owner"):
         ConnectionRateLimit.objects.create(
             connection=row, resource="rest", request_limit=60, remaining=0, reset_at=timezone.now()
         )
-    (state,) = current_states(row)
+    (state,) = list_limit_states(row)
     assert (state.limit, state.remaining, state.retry_at, state.explanation) == (60, None, None, "")

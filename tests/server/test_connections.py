@@ -1,4 +1,4 @@
-"""Changes at a forge, from the webhook to the verdict there: HTTP to a fake, real git, the real database."""
+"""Changes at a forge, from the webhook to the published status: HTTP to a fake forge, real git, the real database."""
 
 import hashlib
 import hmac
@@ -16,10 +16,10 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from muniment.access.roles import Role
 from muniment.errors import ForgeError, RefusedError
 from muniment.http.rate_limits import RateLimit
-from muniment.ledger import entries
+from muniment.ledger import record_kinds
 from muniment.server.changes.models import Change
-from muniment.server.connections import hearing, reaching, reconciling, tasks
-from muniment.server.connections.keeping import PostgresKeeper
+from muniment.server.connections import forge_access, reconciliation, tasks, webhook_deliveries
+from muniment.server.connections.forge_change_store import ForgeChangeStore
 from muniment.server.connections.models import (
     BranchUpdate,
     Connection,
@@ -58,7 +58,7 @@ def approved(town: Town, number: int) -> None:
 
 def deliver(connection: Connection, body: dict[str, Any], **changed: str) -> Any:
     raw = json.dumps(body).encode()
-    secret = changed.pop("secret", hearing.secret_of(connection))
+    secret = changed.pop("secret", webhook_deliveries.find_webhook_secret(connection))
     headers: dict[str, Any] = {
         "HTTP_X_GITEA_EVENT": "pull_request",
         "HTTP_X_GITEA_DELIVERY": "d-1",
@@ -73,7 +73,7 @@ def event(town: Town, number: int = 1) -> dict[str, Any]:
     return {"repository": {"id": int(row.forge_id), "full_name": row.path}, "pull_request": {"number": number}}
 
 
-def test_what_is_signed_is_kept_by_ids_and_looked_at(town: Town) -> None:
+def test_signed_delivery_is_stored_by_ids_and_its_change_is_read(town: Town) -> None:
     number = town.open({"app.py": "x = 1\n"})
     answer = deliver(town.connection, event(town, number))
     assert answer.status_code == 202
@@ -83,10 +83,10 @@ def test_what_is_signed_is_kept_by_ids_and_looked_at(town: Town) -> None:
     assert town.shown(town.change(number).head) == "failure"
 
 
-def test_a_reading_has_to_be_as_new_as_deliveries_of_late_tell_if_all_of_them_do(town: Town) -> None:
+def test_reading_must_be_as_new_as_recent_deliveries(town: Town) -> None:
     number = town.open({"app.py": "x = 1\n"})
     town.look(number)
-    keeper, row = PostgresKeeper(town.repository), town.change(number)
+    keeper, row = ForgeChangeStore(town.repository), town.change(number)
     day = "2099-01-0"  # later than it was read
 
     def told(updated: str, serial: int, **more: Any) -> str:
@@ -103,7 +103,7 @@ def test_a_reading_has_to_be_as_new_as_deliveries_of_late_tell_if_all_of_them_do
 
     def heard() -> str:
         with as_role("worker"):
-            return keeper.due(number, "2026-11-25T00:00:00.000000Z").heard
+            return keeper.begin_reading(number, "2026-11-25T00:00:00.000000Z").heard
 
     assert heard() == "", "nothing was told"
     assert told(row.forge_change.forge_updated_at, 1) == "", "it was read since"
@@ -114,7 +114,7 @@ def test_a_reading_has_to_be_as_new_as_deliveries_of_late_tell_if_all_of_them_do
     assert told("", 6) == "", "one that does not tell"
 
 
-def test_what_was_touched_twice_within_a_second_is_read_once_more_a_minute_later(town: Town) -> None:
+def test_change_updated_twice_within_second_is_read_again_after_minute(town: Town) -> None:
     number = town.open({"app.py": "x = 1\n"})
 
     def told(updated: str, serial: int, **more: Any) -> int:
@@ -139,7 +139,7 @@ def test_what_was_touched_twice_within_a_second_is_read_once_more_a_minute_later
     assert told("2020-01-01T00:00:01.000000Z", 6) == 1
 
 
-def test_what_is_not_signed_is_refused_and_tells_nothing(town: Town) -> None:
+def test_unsigned_delivery_is_refused_without_details(town: Town) -> None:
     for changed in ({"secret": "another"}, {"HTTP_X_GITEA_SIGNATURE": ""}, {"HTTP_X_GITEA_SIGNATURE": "ä"}):
         assert deliver(town.connection, event(town), **changed).status_code == 401
     town.connection.slug = "nowhere"
@@ -147,13 +147,13 @@ def test_what_is_not_signed_is_refused_and_tells_nothing(town: Town) -> None:
     assert not WebhookDelivery.objects.exists()
 
 
-def test_what_is_too_large_is_not_even_read(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hearing, "LARGEST", 50)
+def test_oversized_delivery_is_refused_unread(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhook_deliveries, "LARGEST", 50)
     assert deliver(town.connection, event(town)).status_code == 413
     assert not WebhookDelivery.objects.exists()
 
 
-def test_a_delivery_counts_once_and_its_bytes_under_another_name_too(town: Town) -> None:
+def test_replayed_delivery_is_ignored_under_any_id(town: Town) -> None:
     assert deliver(town.connection, event(town)).status_code == 202
     assert deliver(town.connection, event(town)).status_code == 200
     assert deliver(town.connection, event(town), HTTP_X_GITEA_DELIVERY="d-2").status_code == 200
@@ -161,7 +161,7 @@ def test_a_delivery_counts_once_and_its_bytes_under_another_name_too(town: Town)
     assert WebhookDelivery.objects.count() == 1
 
 
-def test_ten_events_on_one_change_are_one_look(town: Town) -> None:
+def test_ten_events_of_one_change_cause_one_reading(town: Town) -> None:
     number = town.open({"app.py": "x = 1\n"})
     for at in range(10):
         more = {"action": str(at)}
@@ -172,33 +172,35 @@ def test_ten_events_on_one_change_are_one_look(town: Town) -> None:
     assert town.run() == ["read-change"]
 
 
-def test_a_renewed_secret_ends_the_old_one_and_the_forge_is_told(town: Town) -> None:
+def test_renewed_webhook_secret_replaces_old_one_at_forge(town: Town) -> None:
     person("root", Role.ADMIN)
     hooks = town.fake.hooked[town.acting.path]
     old = hooks[0]["config"]["secret"]
-    assert old == hearing.secret_of(town.connection)
+    assert old == webhook_deliveries.find_webhook_secret(town.connection)
     assert "Done." in post(signed_in("root"), "/connections/forge/change", act="renew-webhook-secret")
     town.run()
     assert len(hooks) == 1
-    assert hooks[0]["config"]["secret"] == hearing.secret_of(Connection.objects.get()) != old
+    assert hooks[0]["config"]["secret"] == webhook_deliveries.find_webhook_secret(Connection.objects.get()) != old
     assert deliver(town.connection, event(town), secret=old).status_code == 401
 
 
 @pytest.mark.parametrize("act", ["refresh-connection", "renew-webhook-secret"])
-def test_a_hook_that_somebody_deleted_is_there_again_once_a_person_asks(town: Town, act: str) -> None:
+def test_deleted_webhook_is_restored_on_request(town: Town, act: str) -> None:
     person("root", Role.ADMIN)
     hooks = town.fake.hooked[town.acting.path]
     hooks.clear()
     assert "Done." in post(signed_in("root"), "/connections/forge/change", act=act)
     assert "reconcile-repository" in town.run()
-    assert [one["config"]["secret"] for one in hooks] == [hearing.secret_of(Connection.objects.get())]
+    assert [one["config"]["secret"] for one in hooks] == [
+        webhook_deliveries.find_webhook_secret(Connection.objects.get())
+    ]
     assert RepositoryLink.objects.get().webhook_secret_mark
 
 
 # judging
 
 
-def test_a_change_is_denied_and_says_what_is_missing_once(town: Town) -> None:
+def test_denied_change_gets_one_comment_with_missing_requirements(town: Town) -> None:
     number = town.open({"app.py": "x = 1\n"})
     town.look(number)
     change = town.change(number)
@@ -207,8 +209,8 @@ def test_a_change_is_denied_and_says_what_is_missing_once(town: Town) -> None:
     assert not change.decision.allowed
     decided = change.decision.record
     assert decided is not None
-    entry = entries.decode(bytes(decided.data), 0)
-    assert isinstance(entry, entries.DecisionRecord)
+    entry = record_kinds.decode_record(bytes(decided.data), 0)
+    assert isinstance(entry, record_kinds.DecisionRecord)
     assert (entry.enforced, entry.target, entry.head) == (True, MAIN, change.head)
     comments = town.fake.pulls[town.acting.path, number]["comments"]
     assert len(comments) == 1
@@ -218,7 +220,7 @@ def test_a_change_is_denied_and_says_what_is_missing_once(town: Town) -> None:
     assert Record.objects.filter(kind="decision").count() == 1
 
 
-def test_two_others_make_it_green_and_the_comment_goes(town: Town) -> None:
+def test_two_approvals_allow_change_and_remove_comment(town: Town) -> None:
     number = town.open({"app.py": "x = 1\n"})
     town.look(number)
     approved(town, number)
@@ -229,7 +231,7 @@ def test_two_others_make_it_green_and_the_comment_goes(town: Town) -> None:
     assert change.decision.allowed
 
 
-def test_a_push_after_that_is_denied_on_its_own_head(town: Town) -> None:
+def test_push_after_approvals_is_denied_on_new_head(town: Town) -> None:
     number = town.open({"app.py": "x = 1\n"})
     approved(town, number)
     first = town.change(number).head
@@ -240,7 +242,7 @@ def test_a_push_after_that_is_denied_on_its_own_head(town: Town) -> None:
     assert town.shown(second) == "failure"
 
 
-def test_a_freeze_turns_every_open_head_red(town: Town) -> None:
+def test_freeze_denies_every_open_head(town: Town) -> None:
     number = town.open({"app.py": "x = 1\n"})
     approved(town, number)
     person("sue", Role.SECURITY)
@@ -249,7 +251,7 @@ def test_a_freeze_turns_every_open_head_red(town: Town) -> None:
     assert town.shown(town.change(number).head) == "failure"
 
 
-def test_a_reading_that_fails_leaves_pending_and_is_denied_past_the_deadline(town: Town) -> None:
+def test_failed_reading_is_pending_and_denied_after_deadline(town: Town) -> None:
     number = town.open({"app.py": "x = 1\n"})
     approved(town, number)
     head = town.change(number).head
@@ -268,7 +270,7 @@ def test_a_reading_that_fails_leaves_pending_and_is_denied_past_the_deadline(tow
     assert town.shown(head) == "success"
 
 
-def test_a_part_that_could_not_be_read_is_read_again_soon_and_then_ever_later(town: Town) -> None:
+def test_unread_part_is_read_again_with_growing_delay(town: Town) -> None:
     from muniment.server.changes.models import Decision
     from muniment.server.connections import tasks
 
@@ -282,7 +284,7 @@ def test_a_part_that_could_not_be_read_is_read_again_soon_and_then_ever_later(to
     def again_in(**changed: Any) -> int:
         found = tasks._read_standing(change.repository_id, number)
         assert found is not None
-        return tasks._again_in(found._replace(**changed))
+        return tasks._find_retry_seconds(found._replace(**changed))
 
     assert town.shown(change.head) == "failure"
     assert 0 < again_in() < 60
@@ -296,7 +298,7 @@ def test_a_part_that_could_not_be_read_is_read_again_soon_and_then_ever_later(to
     assert again_in() == 0
 
 
-def test_a_change_that_was_deleted_at_the_forge_is_gone_and_its_head_free_for_another(town: Town) -> None:
+def test_change_deleted_at_forge_is_closed_and_frees_its_head(town: Town) -> None:
     number = town.open({"app.py": "x = 1\n"})
     town.look(number)
     head = town.change(number).head
@@ -311,7 +313,7 @@ def test_a_change_that_was_deleted_at_the_forge_is_gone_and_its_head_free_for_an
     assert town.shown(head) == "success"
 
 
-def test_a_status_that_somebody_else_posts_is_an_incident_and_ours_stands_again(town: Town) -> None:
+def test_status_forged_by_another_account_is_incident_and_is_corrected(town: Town) -> None:
     number = town.open({"app.py": "x = 1\n"})
     town.look(number)
     head = town.change(number).head
@@ -321,83 +323,81 @@ def test_a_status_that_somebody_else_posts_is_an_incident_and_ours_stands_again(
     with as_role("worker"):
         from muniment.server.connections import tasks
 
-        tasks.look_at_statuses(repository=town.repository.pk, head=head)
+        tasks.verify_statuses_at_forge(repository=town.repository.pk, head=head)
     assert town.shown(head) == "failure"
     found = Incident.objects.get()
     assert found.kind == "status-forged"
     assert f"was posted by {town.acting.login('ada')}, an account that is not ours" in found.summary
 
 
-def test_what_no_event_told_of_is_found_by_going_through(town: Town) -> None:
+def test_reconcile_pass_finds_change_without_event(town: Town) -> None:
     number = town.open({"app.py": "x = 1\n"})
     with as_role("owner"):
         RepositoryLink.objects.update(reconciled_at=None)
-        from muniment.server.connections.tasks import go_rounds
+        from muniment.server.connections.tasks import poll_connections
 
-        go_rounds()
+        poll_connections()
     done = town.run()
     assert {"poll-connection", "read-change"} <= set(done)
     assert town.shown(town.change(number).head) == "failure"
 
 
-def test_the_first_pass_of_a_process_spends_no_more_than_its_part_either(
-    town: Town, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    forge, heard = reaching.forge_of(town.connection), [RateLimit()]
-    reader: Any = SimpleNamespace(limits=lambda: {"rest": heard[0]})
+def test_first_reconcile_pass_stays_within_quota_share(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    forge, heard = forge_access.open_connected_forge(town.connection), [RateLimit()]
+    reader: Any = SimpleNamespace(get_rate_limits=lambda: {"rest": heard[0]})
 
     def asked(connected: RepositoryLink, _: object) -> None:
         heard[0] = RateLimit(5000, (heard[0].left if heard[0].left >= 0 else 5000) - 3)
 
     row = RepositoryLink.objects.get()
-    monkeypatch.setattr(reconciling, "forge_of", lambda _: forge._replace(reader=reader))
-    monkeypatch.setattr(reconciling, "_due", lambda *_: [row] * 50)
-    monkeypatch.setattr(reconciling, "reconcile", asked)
+    monkeypatch.setattr(reconciliation, "open_connected_forge", lambda _: forge._replace(reader=reader))
+    monkeypatch.setattr(reconciliation, "_list_due_links", lambda *_: [row] * 50)
+    monkeypatch.setattr(reconciliation, "reconcile_repository", asked)
     with as_role("worker"):
-        assert reconciling.go_through(town.connection) < 6
+        assert reconciliation.reconcile_connection(town.connection) < 6
 
 
-def test_what_was_judged_and_never_shown_is_shown_at_the_next_pass(town: Town) -> None:
+def test_unpublished_status_is_published_at_next_pass(town: Town) -> None:
     number = town.open({"app.py": "x = 1\n"})
     approved(town, number)
     denied = {"context": "muniment/main", "saying": "denied", "summary": "No.", "url": ""}
     with as_role("worker"):
         ForgeChange.objects.update(status=denied)  # and then its worker died
-        reconciling.reconcile(RepositoryLink.objects.get(), reaching.forge_of(town.connection))
+        reconciliation.reconcile_repository(
+            RepositoryLink.objects.get(), forge_access.open_connected_forge(town.connection)
+        )
     assert town.shown(town.change(number).head) == "failure"
 
 
-def test_a_repository_that_breaks_a_pass_comes_after_all_others_in_the_next(
-    town: Town, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_repository_that_fails_pass_is_last_in_next_pass(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError("nobody thought of this")
 
-    monkeypatch.setattr(reconciling, "look_for_missed", broken)
+    monkeypatch.setattr(reconciliation, "reread_missed_changes", broken)
     for _ in range(2):
         with as_role("owner"):
             RepositoryLink.objects.update(reconciled_at=None)
         with as_role("worker"), pytest.raises(RuntimeError, match="nobody thought"):
-            reconciling.go_through(town.connection)
+            reconciliation.reconcile_connection(town.connection)
         assert RepositoryLink.objects.get().reconciled_at is not None
 
 
-def test_a_change_for_a_branch_that_nobody_protects_is_not_read_at_each_pass(town: Town) -> None:
+def test_change_of_unprotected_branch_is_not_read_at_each_pass(town: Town) -> None:
     from muniment.server.connections import tasks
 
     town.work.push("ada", town.work.tip("main"), "mine")
     town.open({"app.py": "x = 1\n"}, target="mine")
     with as_role("worker"):
-        tasks.reconcile(repository=town.repository.pk)
+        tasks.reconcile_now(repository=town.repository.pk)
     assert "read-change" not in town.run()
     with as_role("worker"):
         ProtectedBranch.objects.create(repository=town.repository, ref="refs/heads/mine", tip=town.work.tip("main"))
-        tasks.reconcile(repository=town.repository.pk)
+        tasks.reconcile_now(repository=town.repository.pk)
     assert "read-change" in town.run()
 
 
-def test_a_token_that_is_none_any_more_is_told_on_the_connections_page_until_it_is_one_again(town: Town) -> None:
-    from muniment.server.connections.tasks import go_rounds
+def test_revoked_token_is_reported_on_connection_page_until_it_works(town: Town) -> None:
+    from muniment.server.connections.tasks import poll_connections
 
     number = town.open({"app.py": "x = 1\n"})
     tokens = dict(town.fake.tokens)
@@ -409,19 +409,19 @@ def test_a_token_that_is_none_any_more_is_told_on_the_connections_page_until_it_
     for _ in range(2):
         with as_role("owner"):
             RepositoryLink.objects.update(reconciled_at=None)
-            go_rounds()
+            poll_connections()
         town.run()
         assert Connection.objects.get().problem
     town.fake.tokens.update(tokens)
     with as_role("owner"):
         RepositoryLink.objects.update(reconciled_at=None)
-        go_rounds()
+        poll_connections()
     town.run()
     assert Connection.objects.get().problem == ""
     assert town.shown(town.change(number).head) == "failure"
 
 
-def test_a_credential_that_is_refused_is_in_the_inbox_of_the_administrators_once_and_on_their_overview(
+def test_refused_credential_notifies_administrators_once(
     town: Town,
 ) -> None:
     number = town.open({"app.py": "x = 1\n"})
@@ -438,7 +438,7 @@ def test_a_credential_that_is_refused_is_in_the_inbox_of_the_administrators_once
     town.fake.tokens.update(tokens)
     with as_role("owner"):
         RepositoryLink.objects.update(reconciled_at=None)
-        tasks.go_rounds()
+        tasks.poll_connections()
     town.run()
     assert "the token is not accepted" not in signed_in("root").get("/").content.decode()
     town.fake.tokens.clear()
@@ -447,14 +447,14 @@ def test_a_credential_that_is_refused_is_in_the_inbox_of_the_administrators_once
     assert told.count() == 2, "it was accepted meanwhile"
 
 
-def test_a_scope_that_the_token_lacks_is_named_before_a_change_is_denied_for_it(town: Town) -> None:
+def test_missing_token_scope_is_reported_before_any_denial(town: Town) -> None:
     person("root", Role.ADMIN)
     page = signed_in("root").get("/connections/forge").content.decode()
     assert "works" in page
     town.fake.scopes.discard("issue")
     with as_role("owner"):
         Connection.objects.update(permissions_checked_at=timezone.now() - timedelta(days=1, seconds=1))
-        tasks.go_rounds()
+        tasks.poll_connections()
     assert "check-connection-permissions" in town.run()
     for path in ("/connections/forge", "/"):
         page = signed_in("root").get(path).content.decode()
@@ -464,31 +464,31 @@ def test_a_scope_that_the_token_lacks_is_named_before_a_change_is_denied_for_it(
     answer = json.loads(browser().get("/api/connections/forge", headers=headers).content)
     assert "the token's scope write:issue" in {one["permission"] for one in answer["refused_requests"]}
     with as_role("owner"):
-        tasks.go_rounds()
+        tasks.poll_connections()
     assert "check-connection-permissions" not in town.run(), "once a day"
 
 
-def test_a_token_that_may_not_even_read_its_own_account_is_told_which_scope_it_lacks(town: Town) -> None:
+def test_token_that_cannot_read_its_account_reports_missing_scope(town: Town) -> None:
     town.fake.scopes.discard("user")
     with as_role("owner"):
         Connection.objects.update(credential_set_at=timezone.now())  # another token
     with as_role("worker"), pytest.raises(ForgeError):
-        tasks.list_repositories(connection=town.connection.pk)
+        tasks.read_visible_repositories(connection=town.connection.pk)
     (refused,) = Connection.objects.get().refused_requests
     assert refused["permission"] == "the token's scope read:user"
 
 
-def test_what_could_not_be_tried_is_not_shown_as_working(town: Town) -> None:
+def test_untested_permission_is_not_shown_as_working(town: Town) -> None:
     with as_role("owner"):
         Connection.objects.update(permissions_checked_at=None)
     town.fake.fail("branches", Fault.FAILED)
     with as_role("worker"), pytest.raises(ForgeError):
-        tasks.check_permissions(connection=town.connection.pk)
+        tasks.check_connection_permissions(connection=town.connection.pk)
     person("root", Role.ADMIN)
     assert "being tried" in signed_in("root").get("/connections/forge").content.decode()
 
 
-def test_a_branch_is_not_shown_as_unprotected_after_it_was_protected(town: Town) -> None:
+def test_outdated_branch_rules_are_not_shown_as_unprotected(town: Town) -> None:
     person("root", Role.ADMIN)
     page = signed_in("root").get("/connections/forge").content.decode()
     assert "not at all" in page
@@ -507,22 +507,22 @@ def test_a_branch_is_not_shown_as_unprotected_after_it_was_protected(town: Town)
 # who is who
 
 
-def newcomer(town: Town, name: str) -> None:
-    """Somebody else has that login now: whoever had it was renamed."""
+def rename_and_replace_account(town: Town, name: str) -> None:
+    """Rename an account, and create another account with its old login."""
     town.fake.users[town.acting.login(name)]["id"] = 99
 
 
-def test_a_newcomer_who_takes_the_name_of_somebody_who_was_renamed_is_nobody(town: Town) -> None:
+def test_account_that_takes_over_old_login_is_unknown(town: Town) -> None:
     first = town.open({"app.py": "x = 1\n"})
     approved(town, first)
     assert town.shown(town.change(first).head) == "success"
-    newcomer(town, "bob")
+    rename_and_replace_account(town, "bob")
     second = town.open({"other.py": "x = 1\n"}, branch="second")
     approved(town, second)
     assert town.shown(town.change(second).head) == "failure"
 
 
-def test_who_was_renamed_stays_who_they_are(town: Town) -> None:
+def test_renamed_account_stays_linked_to_its_person(town: Town) -> None:
     first = town.open({"app.py": "x = 1\n"})
     approved(town, first)
     town.fake.rename_user(town.acting.login("bob"), "robert")
@@ -530,10 +530,10 @@ def test_who_was_renamed_stays_who_they_are(town: Town) -> None:
     assert town.shown(town.change(first).head) == "success"
 
 
-def test_an_id_that_somebody_has_is_not_given_to_another_whose_login_has_it_now(town: Town) -> None:
+def test_account_id_of_one_person_is_not_linked_to_another(town: Town) -> None:
     from muniment.forges.shapes import Account as AtGitea
-    from muniment.server.connections import numbering
-    from muniment.server.people.people_facts import people_of
+    from muniment.server.connections import account_ids
+    from muniment.server.people.people_facts import build_people
 
     number = str(town.fake.users[town.acting.login("bob")]["id"])
 
@@ -541,31 +541,31 @@ def test_an_id_that_somebody_has_is_not_given_to_another_whose_login_has_it_now(
         return list(Account.objects.filter(forge_account__number=number).values_list("person__slug", flat=True))
 
     with as_role("worker"):
-        numbering.note(town.connection, [AtGitea(number, town.acting.login("bob"))])
-        numbering.note(town.connection, [AtGitea(number, town.acting.login("carol"))])
+        account_ids.store_account_ids(town.connection, [AtGitea(number, town.acting.login("bob"))])
+        account_ids.store_account_ids(town.connection, [AtGitea(number, town.acting.login("carol"))])
     assert numbers() == ["bob"]
-    numbered = [one for holder in people_of().holders for one in holder.accounts]
+    numbered = [one for holder in build_people().holders for one in holder.accounts]
     assert numbered.count(f"forge/#{number}") == 1
     with as_role("owner"):
         Account.objects.filter(forge_account__number=number).delete()
     with as_role("worker"):
-        numbering.note(town.connection, [AtGitea(number, town.acting.login("carol"))])
+        account_ids.store_account_ids(town.connection, [AtGitea(number, town.acting.login("carol"))])
     assert numbers() == ["carol"]
 
 
-def test_our_own_account_is_a_machine_without_being_told(town: Town) -> None:
+def test_account_of_connection_is_machine_automatically(town: Town) -> None:
     from muniment.server.people.models import Machine
-    from muniment.server.people.people_facts import people_of
+    from muniment.server.people.people_facts import build_people
 
     connection = Connection.objects.get()
-    assert "machine:muniment-forge" not in people_of().by_identity
+    assert "machine:muniment-forge" not in build_people().by_identity
     with as_role("owner"):
         Machine.objects.all().delete()
-    ours = next(one for one in people_of().machines if one.id == "muniment-forge")
+    ours = next(one for one in build_people().machines if one.id == "muniment-forge")
     assert ours.accounts == (f"forge/{connection.account}", f"forge/#{connection.account_id}")
 
 
-def test_a_repository_that_was_renamed_is_followed_though_another_takes_its_name(town: Town) -> None:
+def test_renamed_repository_is_followed_although_another_takes_its_path(town: Town) -> None:
     number = town.open({"app.py": "x = 1\n"})
     old, new = town.acting.path, town.acting.path.replace("shop", "store")
     town.fake.rename(old, new)
@@ -586,52 +586,52 @@ def test_a_repository_that_was_renamed_is_followed_though_another_takes_its_name
     assert not Incident.objects.exists()
 
 
-def test_what_happened_while_we_were_down_is_found_at_once(town: Town) -> None:
-    from muniment.server.connections.tasks import go_rounds
+def test_branch_update_during_downtime_is_found_at_start(town: Town) -> None:
+    from muniment.server.connections.tasks import poll_connections
 
     with as_role("owner"):
-        go_rounds()
+        poll_connections()
     town.run()
     made = town.work.commit("ada", {"app.py": "x = 666\n"}, town.work.tip("main"))
     town.work.push("ada", made, "main")
     with as_role("owner"):
-        go_rounds()
+        poll_connections()
     town.run()
     assert not Incident.objects.exists()
     with as_role("owner"):
         Connection.objects.update(checked_at=timezone.now() - timedelta(minutes=4))
-        go_rounds()
+        poll_connections()
     town.run()
     assert Incident.objects.get().kind == "bypass"
 
 
-def test_what_a_connection_sees_is_read_again_each_hour_however_often_it_is_gone_through(town: Town) -> None:
+def test_visible_repositories_are_listed_once_an_hour(town: Town) -> None:
     from muniment.server.connections import tasks
 
     with as_role("owner"):
-        tasks.go_rounds()
+        tasks.poll_connections()
     assert "list-repositories" not in town.run()
     with as_role("owner"):
         Connection.objects.update(listed_at=timezone.now() - timedelta(minutes=61), checked_at=timezone.now())
-        tasks.go_rounds()
+        tasks.poll_connections()
     assert "list-repositories" in town.run()
     with as_role("owner"):
-        tasks.go_rounds()
+        tasks.poll_connections()
     assert "list-repositories" not in town.run()
 
 
-def test_what_failed_is_gone_through_again_in_a_minute(town: Town) -> None:
+def test_failed_reconcile_pass_is_retried_after_minute(town: Town) -> None:
     town.fake.fail("pulls", Fault.FAILED)
     with as_role("worker"):
         from muniment.server.connections import tasks
 
-        tasks.reconcile(repository=town.repository.pk)
+        tasks.reconcile_now(repository=town.repository.pk)
     assert RepositoryLink.objects.get().problem
     with as_role("owner"):
         RepositoryLink.objects.update(reconciled_at=F("reconciled_at") - timedelta(minutes=1))
     town.fake.mend()
     with as_role("owner"):
-        tasks.go_rounds()
+        tasks.poll_connections()
     town.run()
     assert RepositoryLink.objects.get().problem == ""
 
@@ -639,7 +639,7 @@ def test_what_failed_is_gone_through_again_in_a_minute(town: Town) -> None:
 # what branches take
 
 
-def test_a_merge_of_what_was_allowed_is_an_entry_that_names_the_decision(town: Town) -> None:
+def test_record_of_allowed_merge_names_its_decision(town: Town) -> None:
     number = town.open({"app.py": "x = 1\n"})
     approved(town, number)
     town.acting.merge("bob", number, "squash")
@@ -650,8 +650,8 @@ def test_a_merge_of_what_was_allowed_is_an_entry_that_names_the_decision(town: T
     assert change.state == "merged"
     assert row.decision == change.decision
     assert row.commit == town.work.tip("main")
-    entry = entries.decode(bytes(row.record.data), 0)
-    assert isinstance(entry, entries.BranchUpdateRecord)
+    entry = record_kinds.decode_record(bytes(row.record.data), 0)
+    assert isinstance(entry, record_kinds.BranchUpdateRecord)
     assert change.decision is not None
     assert change.decision.record is not None
     assert entry.decision == change.decision.record.details_digest
@@ -663,16 +663,16 @@ def test_a_merge_of_what_was_allowed_is_an_entry_that_names_the_decision(town: T
     assert "squash" in page
 
 
-def pushed(town: Town) -> BranchUpdate:
-    """Somebody pushes to main, past everything."""
+def push_bypass(town: Town) -> BranchUpdate:
+    """Push a commit to main directly, as a bypass."""
     made = town.work.commit("ada", {"app.py": "x = 666\n"}, town.work.tip("main"))
     town.work.push("ada", made, "main")
     town.watch()
     return BranchUpdate.objects.get(outcome="bypass")
 
 
-def test_a_push_past_the_gate_is_an_escape_that_two_others_close(town: Town) -> None:
-    row = pushed(town)
+def test_direct_push_is_bypass_that_two_others_close(town: Town) -> None:
+    row = push_bypass(town)
     assert row.incident is not None
     assert (row.contributors, row.unlinked_contributor_count) == (["ada"], 0)
     assert "no decision allowed" in row.incident.summary
@@ -687,7 +687,7 @@ def test_a_push_past_the_gate_is_an_escape_that_two_others_close(town: Town) -> 
     assert Incident.objects.get().resolution == "bypass-reviewed"
 
 
-def test_a_merge_that_was_forced_although_it_was_denied_is_an_escape(town: Town) -> None:
+def test_forced_merge_of_denied_change_is_bypass(town: Town) -> None:
     number = town.open({"app.py": "x = 1\n"})
     town.look(number)
     town.acting.merge("muniment", number, "merge", force=True)
@@ -695,7 +695,7 @@ def test_a_merge_that_was_forced_although_it_was_denied_is_an_escape(town: Town)
     assert BranchUpdate.objects.get(outcome="bypass").incident is not None
 
 
-def test_an_approval_that_comes_after_the_merge_allows_nothing(town: Town) -> None:
+def test_approval_after_forced_merge_does_not_count(town: Town) -> None:
     number = town.open({"app.py": "x = 1\n"})
     town.look(number)
     town.acting.merge("muniment", number, "merge", force=True)
@@ -704,16 +704,16 @@ def test_an_approval_that_comes_after_the_merge_allows_nothing(town: Town) -> No
     assert BranchUpdate.objects.get(commit=town.work.tip("main")).outcome == "bypass"
 
 
-def undone(town: Town, row: BranchUpdate, asker: str) -> int:
-    """The number of the change that takes an escape back, which somebody asked for."""
+def request_revert(town: Town, row: BranchUpdate, asker: str) -> int:
+    """Number of the revert of a bypass, which a person requested."""
     assert "The revert is being prepared." in post(signed_in(asker), f"/branch-updates/{row.pk}/revert")
     town.run()
     return max(number for _, number in town.fake.pulls)
 
 
-def test_a_button_prepares_the_revert_and_its_merge_closes_the_escape(town: Town) -> None:
-    row = pushed(town)
-    number = undone(town, row, "dave")
+def test_revert_is_prepared_on_request_and_its_merge_closes_bypass(town: Town) -> None:
+    row = push_bypass(town)
+    number = request_revert(town, row, "dave")
     town.look(number)
     assert town.shown(town.change(number).head) == "failure"
     approved(town, number)
@@ -724,15 +724,15 @@ def test_a_button_prepares_the_revert_and_its_merge_closes_the_escape(town: Town
 
 
 @pytest.mark.parametrize("known_by", ["login", "email"])
-def test_whoever_asked_for_a_revert_cannot_approve_it(town: Town, known_by: str) -> None:
+def test_refuses_approval_of_revert_by_its_requester(town: Town, known_by: str) -> None:
     number = town.fake.users[town.acting.login("bob")]["id"]
     bob = Person.objects.get(slug="bob")
     with as_role("owner"):
         bob.accounts.filter(kind="login" if known_by == "email" else "email").delete()
         if known_by == "email":  # of an id alone no address can be made here
             bob.accounts.create(kind="login", value=f"forge/#{number}", verification="published-key")
-    row = pushed(town)
-    number = undone(town, row, "bob")
+    row = push_bypass(town)
+    number = request_revert(town, row, "bob")
     approved(town, number)
     assert town.shown(town.change(number).head) == "failure"
     town.acting.approve("dave", number)
@@ -740,18 +740,18 @@ def test_whoever_asked_for_a_revert_cannot_approve_it(town: Town, known_by: str)
     assert town.shown(town.change(number).head) == "success"
 
 
-def test_who_asks_for_a_revert_again_is_told_of_the_same_and_another_that_somebody_did(town: Town) -> None:
-    row = pushed(town)
-    number = undone(town, row, "bob")
+def test_second_revert_request_returns_existing_revert(town: Town) -> None:
+    row = push_bypass(town)
+    number = request_revert(town, row, "bob")
     for asker, told in (("bob", "back is there"), ("carol", "Somebody else asked for it")):
-        assert undone(town, row, asker) == number
+        assert request_revert(town, row, asker) == number
         assert told in Person.objects.get(slug=asker).messages.order_by("-pk")[0].text
 
 
-def test_nobody_whom_the_change_could_not_name_has_a_revert_made(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refuses_revert_request_by_person_without_linked_address(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     from muniment.server.connections import tasks
 
-    row = pushed(town)
+    row = push_bypass(town)
     erin = person("erin", Role.DEVELOPER, product=town.product)
     assert "The change has to name you" in post(browser(erin), f"/branch-updates/{row.pk}/revert")
     assert "prepare-revert" not in town.run()
@@ -762,20 +762,20 @@ def test_nobody_whom_the_change_could_not_name_has_a_revert_made(town: Town, mon
     assert erin.messages.filter(text__contains="The change has to name you").exists()
 
 
-def test_a_rule_that_was_weakened_is_an_incident(town: Town) -> None:
-    from muniment.forges.rules import Wanted
-    from muniment.server.connections import reaching, tasks
+def test_weakened_branch_rule_is_incident(town: Town) -> None:
+    from muniment.forges.branch_rules import WantedProtection
+    from muniment.server.connections import forge_access, tasks
 
     with as_role("worker"):
-        forge = reaching.forge_of(town.connection)
-        repo = reaching.repo_of(RepositoryLink.objects.get())
-        plan = forge.protector.plan(repo, Wanted(MAIN, "muniment/main"))
-        forge.protector.apply(repo, plan)
-        tasks.watch(repository=town.repository.pk)
-        tasks.look_at_rules(repository=town.repository.pk)
+        forge = forge_access.open_connected_forge(town.connection)
+        repo = forge_access.require_linked_repository(RepositoryLink.objects.get())
+        plan = forge.protector.plan_protection(repo, WantedProtection(MAIN, "muniment/main"))
+        forge.protector.apply_protection(repo, plan)
+        tasks.read_branch_updates(repository=town.repository.pk)
+        tasks.verify_branch_protection(repository=town.repository.pk)
         assert not Incident.objects.exists()
         town.acting.weaken(MAIN)
-        tasks.look_at_rules(repository=town.repository.pk)
+        tasks.verify_branch_protection(repository=town.repository.pk)
     found = Incident.objects.get()
     assert found.kind == "branch-protection-weakened"
     assert "it is not protected any more" in found.summary
@@ -786,7 +786,7 @@ RELEASES = ("refs/heads/release/1", "refs/heads/release/2")
 SHARED = "muniment/release/*"
 
 
-def sharing(town: Town) -> tuple[int, int]:
+def open_changes_with_shared_head(town: Town) -> tuple[int, int]:
     """Two changes with one head, each for another branch of those that one rule at the forge protects."""
     from muniment.server.connections import tasks
 
@@ -798,14 +798,14 @@ def sharing(town: Town) -> tuple[int, int]:
         for ref in RELEASES:
             ProtectedBranch.objects.create(repository=town.repository, ref=ref, tip=town.work.tip("main"))
     with as_role("worker"):
-        tasks.look_at_rules(repository=town.repository.pk)
+        tasks.verify_branch_protection(repository=town.repository.pk)
     return first, town.acting.open("ada", "topic", "release/2", "the same for the other")
 
 
-def test_where_one_rule_protects_several_branches_its_context_is_green_only_if_all_with_the_head_are(
+def test_shared_status_succeeds_only_if_all_changes_with_head_are_allowed(
     town: Town,
 ) -> None:
-    first, second = sharing(town)
+    first, second = open_changes_with_shared_head(town)
     for number in (first, second):
         town.look(number)
     approved(town, first)
@@ -821,8 +821,8 @@ def test_where_one_rule_protects_several_branches_its_context_is_green_only_if_a
     town.acting.merge("bob", first, "squash")
 
 
-def test_a_change_that_comes_to_a_green_head_later_turns_what_they_share_red(town: Town) -> None:
-    first, second = sharing(town)
+def test_denied_change_with_same_head_fails_shared_status(town: Town) -> None:
+    first, second = open_changes_with_shared_head(town)
     approved(town, first)
     head = town.change(first).head
     assert town.shown(head, SHARED) == "success"
@@ -830,60 +830,65 @@ def test_a_change_that_comes_to_a_green_head_later_turns_what_they_share_red(tow
     assert town.shown(head, SHARED) == "failure"
 
 
-def test_a_shared_context_that_another_posts_is_an_incident_and_ours_stands_again(town: Town) -> None:
+def test_forged_shared_status_is_incident_and_is_corrected(town: Town) -> None:
     from muniment.server.connections import tasks
 
-    first, _ = sharing(town)
+    first, _ = open_changes_with_shared_head(town)
     town.look(first)
     head = town.change(first).head
     body = {"context": SHARED, "state": "success", "description": "fine", "target_url": ""}
     town.acting._at("POST", f"statuses/{head}", town.acting.token("ada"), body)
     with as_role("worker"):
-        tasks.look_at_statuses(repository=town.repository.pk, head=head)
+        tasks.verify_statuses_at_forge(repository=town.repository.pk, head=head)
     assert town.shown(head, SHARED) == "failure"
     assert Incident.objects.get().kind == "status-forged"
 
 
-def test_a_rule_that_comes_to_share_a_context_has_what_stands_shown_there(town: Town) -> None:
+def test_new_shared_rule_gets_current_statuses(town: Town) -> None:
     from muniment.server.connections import tasks
 
     number = town.open({"app.py": "x = 1\n"})
     approved(town, number)
     town.acting.protect("ma*", "muniment/ma*")
     with as_role("worker"):
-        tasks.look_at_rules(repository=town.repository.pk)
+        tasks.verify_branch_protection(repository=town.repository.pk)
     assert "verify-statuses" in town.run()
     assert town.shown(town.change(number).head, "muniment/ma*") == "success"
 
 
-def test_a_branch_whose_rule_does_not_ask_for_our_verdict_is_told(town: Town) -> None:
+def test_rule_without_our_required_status_is_reported(town: Town) -> None:
     from muniment.server.connections import tasks
 
     town.acting.protect("main", "tests")
     with as_role("worker"):
-        tasks.look_at_rules(repository=town.repository.pk)
+        tasks.verify_branch_protection(repository=town.repository.pk)
     assert ProtectedBranch.objects.get(ref=MAIN).rule_gaps == "muniment/main is not required"
 
 
-def test_how_a_branch_is_protected_is_read_as_soon_as_it_is_watched(town: Town) -> None:
+def test_branch_rules_are_read_once_branch_is_watched(town: Town) -> None:
     assert ProtectedBranch.objects.filter(ref=MAIN, rules__protected=False).exists()
 
 
-def test_protecting_a_branch_under_a_pattern_gives_it_a_rule_that_comes_first(town: Town) -> None:
-    from muniment.forges.rules import Wanted
-    from muniment.server.connections import reaching
+def test_protecting_branch_below_pattern_creates_rule_with_precedence(town: Town) -> None:
+    from muniment.forges.branch_rules import WantedProtection
+    from muniment.server.connections import forge_access
 
     town.acting.protect("ma*", "tests")
     with as_role("worker"):
-        forge, repo = reaching.forge_of(town.connection), reaching.repo_of(RepositoryLink.objects.get())
-        after = forge.protector.apply(repo, forge.protector.plan(repo, Wanted(MAIN, "muniment/main")))
+        forge, repo = (
+            forge_access.open_connected_forge(town.connection),
+            forge_access.require_linked_repository(RepositoryLink.objects.get()),
+        )
+        after = forge.protector.apply_protection(
+            repo, forge.protector.plan_protection(repo, WantedProtection(MAIN, "muniment/main"))
+        )
     assert [one.context for one in after.required_statuses] == ["tests", "muniment/main"]
 
 
 # people's words on our page
 
 
-def test_the_guide_is_answered_on_our_page_for_one_head(town: Town) -> None:
+def test_review_questions_are_answered_on_page_for_one_head(town: Town) -> None:
     number = town.open({"Dockerfile": "FROM scratch\n"})
     town.look(number)
     change = town.change(number)
@@ -901,7 +906,7 @@ def test_the_guide_is_answered_on_our_page_for_one_head(town: Town) -> None:
     assert "It has another head by now" in stale
 
 
-def test_an_approval_on_our_page_counts_while_its_person_may_write_at_the_forge(town: Town) -> None:
+def test_page_approval_counts_while_reviewer_has_write_access(town: Town) -> None:
     number = town.open({"app.py": "x = 1\n"})
     town.look(number)
     change, people = town.change(number), town.fake.repos[town.acting.path]["people"]
@@ -926,7 +931,7 @@ def test_an_approval_on_our_page_counts_while_its_person_may_write_at_the_forge(
     assert shown() == "failure", "nobody knows an account of hers there"
 
 
-def test_an_approval_on_our_page_is_unknown_while_the_forge_does_not_say_who_may_write(town: Town) -> None:
+def test_page_approval_is_unknown_while_write_access_is_unknown(town: Town) -> None:
     number = town.open({"app.py": "x = 1\n"})
     town.look(number)
     change = town.change(number)
@@ -940,7 +945,7 @@ def test_an_approval_on_our_page_is_unknown_while_the_forge_does_not_say_who_may
     assert town.shown(change.head) == "success"
 
 
-def test_a_statement_that_no_act_recorded_counts_for_nothing(town: Town) -> None:
+def test_unrecorded_review_statement_does_not_count(town: Town) -> None:
     from muniment.server.connections.models import ReviewStatement
 
     number = town.open({"app.py": "x = 1\n"})
@@ -954,7 +959,7 @@ def test_a_statement_that_no_act_recorded_counts_for_nothing(town: Town) -> None
     assert town.shown(change.head) == "failure"
 
 
-def test_people_who_could_approve_are_asked_at_the_forge(town: Town) -> None:
+def test_reviews_are_requested_at_forge_from_possible_approvers(town: Town) -> None:
     number = town.open({"app.py": "x = 1\n"})
     town.look(number)
     change = town.change(number)
@@ -967,7 +972,7 @@ def test_people_who_could_approve_are_asked_at_the_forge(town: Town) -> None:
     assert asked == {town.acting.login(name) for name in ("bob", "carol", "dave")}
 
 
-def test_what_is_allowed_is_merged_on_request_and_nothing_else_is(town: Town) -> None:
+def test_merge_request_merges_only_allowed_change(town: Town) -> None:
     number = town.open({"app.py": "x = 1\n"})
     town.look(number)
     change = town.change(number)
@@ -985,9 +990,9 @@ def test_what_is_allowed_is_merged_on_request_and_nothing_else_is(town: Town) ->
 # pages
 
 
-def test_what_is_pointed_at_another_branch_before_it_is_merged_is_not(town: Town) -> None:
-    from muniment.server.connections import asking
-    from muniment.server.connections.reaching import forge_of
+def test_retargeted_change_is_not_merged(town: Town) -> None:
+    from muniment.server.connections import forge_requests
+    from muniment.server.connections.forge_access import open_connected_forge
 
     number = town.open({"app.py": "x = 1\n"})
     approved(town, number)
@@ -997,13 +1002,13 @@ def test_what_is_pointed_at_another_branch_before_it_is_merged_is_not(town: Town
     town.place_records()
     connected = RepositoryLink.objects.select_related("repository", "connection").get()
     with as_role("worker"), pytest.raises(RefusedError, match="not allowed"):
-        asking.merge(row, connected, forge_of(connected.connection), row.head)
+        forge_requests.merge_if_allowed(row, connected, open_connected_forge(connected.connection), row.head)
 
 
-def test_pages_of_connections_branches_and_friction_say_what_there_is(town: Town) -> None:
+def test_connection_branch_and_friction_pages_show_their_data(town: Town) -> None:
     number = town.open({"app.py": "x = 1\n"})
     approved(town, number)
-    row = pushed(town)
+    row = push_bypass(town)
     person("root", Role.ADMIN)
     for path, text in (
         ("/connections", "Gitea"),
@@ -1019,7 +1024,7 @@ def test_pages_of_connections_branches_and_friction_say_what_there_is(town: Town
         assert text in answer.content.decode(), path
 
 
-def test_what_the_gate_costs_begins_with_the_first_change(town: Town) -> None:
+def test_friction_page_needs_three_changes_in_week(town: Town) -> None:
     numbers = [town.open({f"{name}.py": "x = 1\n"}, branch=name) for name in ("one", "two", "three")]
 
     def page() -> str:
@@ -1039,7 +1044,7 @@ def test_what_the_gate_costs_begins_with_the_first_change(town: Town) -> None:
     assert "<rect" in page()
 
 
-def test_a_repository_is_found_among_many_by_a_part_of_its_path(town: Town) -> None:
+def test_repository_search_matches_part_of_path(town: Town) -> None:
     person("root", Role.ADMIN)
 
     def page(find: str) -> str:
@@ -1049,7 +1054,7 @@ def test_a_repository_is_found_among_many_by_a_part_of_its_path(town: Town) -> N
     assert "None of that name." in page("nothing")
 
 
-def test_what_is_missing_and_what_that_costs_stands_on_the_connections_page(town: Town) -> None:
+def test_connection_page_shows_missing_permissions_and_effects(town: Town) -> None:
     person("root", Role.ADMIN)
     with as_role("owner"):
         VisibleRepository.objects.update(missing_permissions=["permissions", "a thing of another version"])
@@ -1071,8 +1076,8 @@ def test_a_repository_is_connected_from_the_page(tmp_path: Path, monkeypatch: py
         assert RepositoryLink.objects.get().problem == ""
 
 
-def test_nothing_that_forges_told_is_kept_for_longer_than_its_rule(town: Town) -> None:
-    from muniment.server.people.privacy import keep_to_rules
+def test_forge_data_is_deleted_after_retention_period(town: Town) -> None:
+    from muniment.server.people.privacy import apply_retention_rules
 
     number = town.open({"app.py": "x = 1\n"})
     deliver(town.connection, event(town, number))
@@ -1081,18 +1086,18 @@ def test_nothing_that_forges_told_is_kept_for_longer_than_its_rule(town: Town) -
         WebhookDelivery.objects.update(received_at=timezone.now() - timedelta(days=31))
         PostedStatus.objects.update(posted_at=timezone.now() - timedelta(days=91))
     with as_role("eraser"):
-        keep_to_rules()
+        apply_retention_rules()
     assert not WebhookDelivery.objects.exists()
     assert not PostedStatus.objects.exists()
     assert Change.objects.exists()
 
 
-def test_a_doctor_warns_where_two_others_cannot_be_found(town: Town) -> None:
+def test_doctor_warns_of_too_few_approvers_and_low_quota(town: Town) -> None:
     from muniment.server.people.models import RoleGrant
-    from muniment.server.running import examining
+    from muniment.server.running import health_report
 
     def told() -> dict[str, str]:
-        found = (*examining._approvers(), *examining._forges())
+        found = (*health_report._check_approvers(), *health_report._check_forges())
         return {one.subject: f"{one.result}: {one.message}" for one in found}
 
     assert told() == {"forge": "met: forge works, it tells of no limit"}
@@ -1103,7 +1108,7 @@ def test_a_doctor_warns_where_two_others_cannot_be_found(town: Town) -> None:
     assert told()["forge"] == "unknown: forge: 3 of 5000 requests left"
 
 
-def test_a_connection_begins_with_an_address_and_takes_no_strange_one() -> None:
+def test_adding_connection_refuses_invalid_address() -> None:
     person("root", Role.ADMIN)
     add = {"name": "hub", "vendor": "github", "url": "https://github.com/"}
     assert "Now store its credential" in post(signed_in("root"), "/connections/add", **add)
@@ -1120,7 +1125,7 @@ def test_a_connection_begins_with_an_address_and_takes_no_strange_one() -> None:
     assert Connection.objects.count() == 1
 
 
-def test_githubs_app_is_asked_for_with_a_form_that_leads_there_alone() -> None:
+def test_github_app_form_submits_only_to_github() -> None:
     person("root", Role.ADMIN)
     post(signed_in("root"), "/connections/add", name="hub", vendor="github", url="https://github.com")
     client = signed_in("root")

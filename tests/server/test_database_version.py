@@ -5,8 +5,8 @@ import subprocess
 
 import pytest
 
-from muniment.server.running.examining import OLDEST_EMBEDDED, _check_version
-from muniment.server.running.postgres_programs import find_program
+from muniment.server.running.health_report import OLDEST_EMBEDDED, _check_version
+from muniment.server.running.postgres_programs import find_postgres_program
 
 
 @pytest.mark.parametrize(
@@ -20,14 +20,16 @@ from muniment.server.running.postgres_programs import find_program
         (OLDEST_EMBEDDED + 1, True, "met", "answers"),
     ],
 )
-def test_each_version_has_its_answer(version: int, embedded: bool, status: str, told: str) -> None:
+def test_doctor_result_for_each_database_version(version: int, embedded: bool, status: str, told: str) -> None:
     found = _check_version(version, embedded=embedded)
     assert found.result == status
     assert told in found.message
     assert bool(found.remedy) == (status == "violated")
 
 
-def test_the_installed_programs_are_not_older_than_the_doctor_wants() -> None:
-    said = subprocess.run([find_program("postgres"), "--version"], capture_output=True, text=True, check=True).stdout
+def test_installed_programs_meet_required_version() -> None:
+    said = subprocess.run(
+        [find_postgres_program("postgres"), "--version"], capture_output=True, text=True, check=True
+    ).stdout
     major, minor = (int(number) for number in re.findall(r"\d+", said)[:2])
     assert major * 10_000 + minor >= OLDEST_EMBEDDED

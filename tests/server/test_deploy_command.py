@@ -1,4 +1,4 @@
-"""muniment deploy against the service itself and a real vault: what is allowed runs, what is denied does not."""
+"""`muniment deploy` against the service and a real vault: an allowed command runs, a denied one does not."""
 
 import http.server
 import json
@@ -17,11 +17,11 @@ from django.db import connections
 from django.test import Client
 
 from muniment.server.api import deployments as api
-from muniment.server.deployments import tasks, telling
+from muniment.server.deployments import deployment_answer, tasks
 from muniment.server.deployments.models import Deployment
-from muniment.server.guarding.keys import deploy_public
-from muniment.vault.entrances import PLAIN, Entrance
-from muniment.vault.opening import open_role
+from muniment.server.guarding.home_keys import read_deploy_public_key
+from muniment.vault.pipeline_roles import PLAIN_RUNNER, PipelineRole
+from muniment.vault.role_access import open_role
 from tests.support import vaults
 from tests.support.deploying import ARTIFACT, Shop, judge, pem
 from tests.support.running import clean
@@ -32,8 +32,8 @@ pytestmark = pytest.mark.usefixtures("service")
 VALUE = "-".join(["what", "only", "the", "pipeline", "reads"])
 
 
-class Served:
-    """The service at an address of this machine, with a worker that does at once what is to be done."""
+class RunningService:
+    """The service at a loopback address, with a worker that performs each task immediately."""
 
     def __init__(self) -> None:
         served = self
@@ -46,7 +46,7 @@ class Served:
                 served.answer(self, self.rfile.read(int(self.headers["Content-Length"])))
 
             def log_message(self, *_: object) -> None:
-                """Nothing."""
+                """Discard the log of requests, which tests do not need."""
 
         self.server = http.server.HTTPServer(("127.0.0.1", 0), Answer)
         self.url = f"http://localhost:{self.server.server_port}"
@@ -61,7 +61,7 @@ class Served:
         if request.command == "POST" and answer.status_code == 202:
             if request.path.endswith("/outcome"):
                 with as_role("worker"):
-                    tasks.take_report(told["id"])
+                    tasks.record_report_task(told["id"])
             else:
                 judge(told["id"])
         connections.close_all()
@@ -76,15 +76,15 @@ class Served:
 
 
 @pytest.fixture
-def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
-    one = Served()
+def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningService]:
+    one = RunningService()
     monkeypatch.setattr(settings, "URL", one.url)
     monkeypatch.setattr(api, "WAIT_SECONDS", 1.0)
-    inner = telling.ask_again
+    inner = deployment_answer.request_check
 
     def look(number: int) -> None:
         with as_role("worker"):
-            tasks.check_deployment(number)
+            tasks.check_deployment_task(number)
         connections.close_all()
 
     def ask_again(row: Deployment) -> Any:
@@ -94,23 +94,24 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
         worker.join()
         return since
 
-    monkeypatch.setattr(telling, "ask_again", ask_again)
+    monkeypatch.setattr(deployment_answer, "request_check", ask_again)
     yield one
     one.stop()
 
 
 @pytest.mark.slow
-def test_a_shell_deploys_to_one_environment_after_the_other(served: Served, tmp_path: Path) -> None:
+def test_command_deploys_to_staging_then_production(served: RunningService, tmp_path: Path) -> None:
     shop = Shop(tmp_path)
     (tmp_path / "provenance.json").write_text(json.dumps(shop.provenance()))
-    (tmp_path / "muniment.pub").write_text(deploy_public(Path(settings.HOME)))
+    (tmp_path / "muniment.pub").write_text(read_deploy_public_key(Path(settings.HOME)))
     with vaults.running(tmp_path / "vault") as vault:
         doors = {
-            name: Entrance("shop", name, PLAIN, "", keys=(pem(key).strip(),)) for name, key in shop.runners.items()
+            name: PipelineRole("shop", name, PLAIN_RUNNER, "", keys=(pem(key).strip(),))
+            for name, key in shop.runners.items()
         }
         vault.make((), tuple(doors.values()))
         for name, door in doors.items():
-            vault.web.patch("shop", name, {"TOKEN": VALUE})
+            vault.web.patch_secrets("shop", name, {"TOKEN": VALUE})
             open_role(vault.worker, door, shop.commit)
             _keep(tmp_path / f"{name}.key", shop.runners[name])
 

@@ -1,17 +1,17 @@
-"""Acts on environments, pipelines, builders and break-glass deployments: the same input at each door."""
+"""Acts on environments, pipelines, builders and break-glass deployments: the same input at each entry point."""
 
 import pytest
 
 from muniment.access.roles import Role
-from muniment.ledger.keys import generate
+from muniment.ledger.ledger_keys import generate_key
 from muniment.server.deployments.break_glass_acts import BreakGlass
 from muniment.server.deployments.builder_acts import TrustBuilder
 from muniment.server.deployments.environment_acts import ChangeEnvironment
-from muniment.server.deployments.issuer_addresses import is_issuer
+from muniment.server.deployments.issuer_addresses import is_issuer_address
 from muniment.server.deployments.pipeline_acts import TrustPipeline
 from muniment.server.products.models import Environment
 from muniment.server.requests.models import Request
-from muniment.server.requests.registry import decode_act
+from muniment.server.requests.registry import decode_stored_act
 from tests.support.doors import Door, Doors, hostile_fields
 from tests.support.service import as_role, browser, person, post, product
 
@@ -49,7 +49,7 @@ def place(service: None) -> None:
         ),
         Door(TrustPipeline, CHANGE, "POST", "/products/shop/environments/staging/pipelines", PLACE, PIPELINE),
     ],
-    ids=lambda door: door.act.tag(),
+    ids=lambda door: door.act.act_tag(),
 )
 def test_the_page_the_api_and_a_document_take_exactly_the_same_values(door: Door) -> None:
     """The page has the environment in its form, the API in its address; a PATCH may leave every field out."""
@@ -67,11 +67,15 @@ def test_the_page_the_api_and_a_document_take_exactly_the_same_values(door: Door
             "/products/shop/environments/break-glass",
             {"artifact": f"sha256:{'a' * 64}", "minutes": "15", "reason": "The site is down."},
         ),
-        (TrustBuilder, "/builders/trust", {"builder_id": "https://ci.example.test", "public_key": generate("ci")[1]}),
+        (
+            TrustBuilder,
+            "/builders/trust",
+            {"builder_id": "https://ci.example.test", "public_key": generate_key("ci")[1]},
+        ),
     ],
     ids=["break-glass", "trust-builder"],
 )
-def test_what_only_a_page_takes_is_read_as_a_document_is(act: type, page: str, good: dict[str, str]) -> None:
+def test_act_with_page_only_takes_same_values_as_document(act: type, page: str, good: dict[str, str]) -> None:
     fixed: dict[str, object] = dict(PLACE) if act is BreakGlass else {}
     door = Door(act, page, "", "", fixed, good)
     doors = Doors(door, person("sam", Role.SECURITY), page_fields={"environment": "staging"} if fixed else {})
@@ -80,10 +84,10 @@ def test_what_only_a_page_takes_is_read_as_a_document_is(act: type, page: str, g
         assert len(set(doors.answers(fields))) == 1, {name: str(value)[:40] for name, value in fields.items()}
 
 
-def test_the_pipeline_that_is_approved_is_the_one_that_was_requested_with_its_issuer() -> None:
+def test_approval_covers_exactly_requested_pipeline_and_issuer() -> None:
     post(browser(person("own", Role.OWNER)), CHANGE, act="trust-pipeline", environment="staging", **PIPELINE)
     row = Request.objects.get()
-    act = decode_act(row.act, row.digest)
+    act = decode_stored_act(row.act, row.digest)
     assert isinstance(act, TrustPipeline)
     assert act.issuer == "https://token.actions.githubusercontent.com"
     assert act.ref_patterns == ("refs/heads/main", "refs/tags/v*")
@@ -91,5 +95,5 @@ def test_the_pipeline_that_is_approved_is_the_one_that_was_requested_with_its_is
 
 
 @pytest.mark.parametrize("text", ["https://[", "https://[::1", "https://", "", "https://a/", "https://a?b", "ftp://a"])
-def test_an_address_that_is_none_is_no_issuer(text: str) -> None:
-    assert not is_issuer(text)
+def test_invalid_address_is_no_issuer(text: str) -> None:
+    assert not is_issuer_address(text)

@@ -1,4 +1,4 @@
-"""Deployments: who may ask, what is allowed, what ends a permission, and what came there without one."""
+"""Deployments: who may request one, what is allowed, what ends a permission, and artifacts deployed without one."""
 
 import base64
 import json
@@ -17,13 +17,13 @@ from django.utils import timezone
 
 from muniment.access.roles import Role
 from muniment.errors import VaultCode, VaultError
-from muniment.ledger import entries
-from muniment.pipelines import provenance, vsa
-from muniment.policy.pack import pack_text
+from muniment.ledger import record_kinds
+from muniment.pipelines import provenance, verification_summaries
+from muniment.policy.built_in_policy import format_built_in_policy
 from muniment.server import moments
 from muniment.server.api import deployments as api
 from muniment.server.connections.models import BranchUpdate
-from muniment.server.deployments import doors, tasks, telling, watching
+from muniment.server.deployments import deployment_answer, deployment_end, tasks, vault_role_access
 from muniment.server.deployments.models import (
     BreakGlassPermission,
     Deployment,
@@ -33,14 +33,14 @@ from muniment.server.deployments.models import (
     PipelineIdentity,
     UsedRunnerToken,
 )
-from muniment.server.guarding.keys import deploy_public
+from muniment.server.guarding.home_keys import read_deploy_public_key
 from muniment.server.incidents.lifecycle import close_incident, open_incident
 from muniment.server.incidents.models import Incident
 from muniment.server.people.models import Message, Person
 from muniment.server.policies.models import Freeze
-from muniment.server.records.installation import store
+from muniment.server.records.installation import open_store
 from muniment.server.records.models import Record
-from muniment.server.records.store import POLICY
+from muniment.server.records.postgres_store import POLICY
 from muniment.server.requests.models import Request
 from tests.support.deploying import ARTIFACT, BUILDER, Shop, payload, shop_policy
 from tests.support.service import as_role, browser, finish_bootstrap, person, post, token_of
@@ -54,19 +54,19 @@ P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 @pytest.fixture
 def shop(tmp_path: Path, service: None, monkeypatch: pytest.MonkeyPatch) -> Shop:
-    """Nobody waits for a worker: the test is the worker, and looks again whenever it is asked to."""
+    """A shop whose test is the worker, and checks again on each request."""
     monkeypatch.setattr(api, "WAIT_SECONDS", 0.0)
     return Shop(tmp_path)
 
 
 @pytest.fixture
-def looking(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker that looks again at once."""
-    inner = telling.ask_again
+def immediate_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that checks each deployment again immediately."""
+    inner = deployment_answer.request_check
 
     def look(number: int) -> None:
         with as_role("worker"):
-            tasks.check_deployment(number)
+            tasks.check_deployment_task(number)
         connection.close()
 
     def ask_again(row: Deployment) -> Any:
@@ -76,15 +76,15 @@ def looking(monkeypatch: pytest.MonkeyPatch) -> None:
         worker.join()
         return since
 
-    monkeypatch.setattr(telling, "ask_again", ask_again)
+    monkeypatch.setattr(deployment_answer, "request_check", ask_again)
     monkeypatch.setattr(api, "WAIT_SECONDS", 1.0)
 
 
 # --- the way through ----------------------------------------------------------------------------------------
 
 
-def test_what_a_trusted_builder_made_of_an_allowed_commit_goes_through_one_environment_after_the_other(
-    shop: Shop, looking: None
+def test_trusted_build_of_allowed_commit_deploys_to_each_environment_in_order(
+    shop: Shop, immediate_worker: None
 ) -> None:
     first = shop.asked("production")
     assert shop.state(first) == "denied"
@@ -99,37 +99,42 @@ def test_what_a_trusted_builder_made_of_an_allowed_commit_goes_through_one_envir
     number = shop.asked("production")
     told = shop.get(number)[1]
     assert told["state"] == "allowed"
-    key = {"k": deploy_public(Path(settings.HOME))}
+    key = {"k": read_deploy_public_key(Path(settings.HOME))}
     envelope = json.dumps(told["vsa"]).encode()
-    found = vsa.verify(envelope, ARTIFACT, "production", key, 900, moments.now(), "shop")
+    found = verification_summaries.verify_permission(
+        envelope, ARTIFACT, "production", key, 900, moments.current_moment(), "shop"
+    )
     assert (found.product, found.environment) == ("shop", "production")
     shop.report(number, "succeeded")
     assert shop.state(number) == "succeeded"
     assert shop.get(number)[1]["vsa"] is None
 
 
-def test_everything_is_recorded_before_it_is_done_and_names_nobody(shop: Shop, looking: None) -> None:
+def test_each_step_is_recorded_first_without_personal_data(shop: Shop, immediate_worker: None) -> None:
     number = shop.deployed("staging")
     row = Deployment.objects.get(pk=number)
     kinds = list(Record.objects.filter(pk__gte=row.record.pk).order_by("pk").values_list("kind", flat=True))
     assert kinds == ["deployment-request", "decision", "deployment-permission", "deployment-outcome"]
-    read = [entries.decode(bytes(one.data), 0) for one in Record.objects.filter(pk__gte=row.record.pk).order_by("pk")]
+    read = [
+        record_kinds.decode_record(bytes(one.data), 0)
+        for one in Record.objects.filter(pk__gte=row.record.pk).order_by("pk")
+    ]
     asked, judged, vouched, delivered = read
-    assert isinstance(judged, entries.DecisionRecord)
+    assert isinstance(judged, record_kinds.DecisionRecord)
     assert (judged.point, judged.trigger, judged.enforced) == ("deploy", asked.object, True)
-    assert isinstance(vouched, entries.DeploymentPermissionRecord)
+    assert isinstance(vouched, record_kinds.DeploymentPermissionRecord)
     assert (vouched.request, vouched.basis) == (asked.object, "policy")
-    assert isinstance(delivered, entries.DeploymentOutcomeRecord)
+    assert isinstance(delivered, record_kinds.DeploymentOutcomeRecord)
     assert (delivered.request, delivered.state) == (asked.object, "succeeded")
 
 
-def test_a_job_of_a_forge_deploys_like_a_runner(shop: Shop, looking: None) -> None:
+def test_forge_job_deploys_like_runner(shop: Shop, immediate_worker: None) -> None:
     token = shop.job("staging")
     number = shop.asked("staging", token=token)
     assert shop.get(number, token=token)[1]["state"] == "allowed"
 
 
-def test_the_same_request_sent_twice_is_one_deployment(shop: Shop) -> None:
+def test_request_with_same_key_is_one_deployment(shop: Shop) -> None:
     first = shop.ask("staging", key="same")
     assert shop.ask("staging", key="same") == first
     assert Deployment.objects.count() == 1
@@ -174,9 +179,7 @@ CLAIMS: list[tuple[str, dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("who", "changed", "code"), CLAIMS)
-def test_a_token_with_one_claim_that_is_another_is_nobodys(
-    shop: Shop, who: str, changed: dict[str, Any], code: str
-) -> None:
+def test_refuses_token_with_one_different_claim(shop: Shop, who: str, changed: dict[str, Any], code: str) -> None:
     make: Callable[..., str] = getattr(shop, who)
     status, told = shop.ask("production", token=make("production", **changed))
     assert (status, told["type"]) == (403, f"urn:muniment:identity-{code}")
@@ -184,7 +187,7 @@ def test_a_token_with_one_claim_that_is_another_is_nobodys(
     assert make("production").split(".")[2] not in json.dumps(told)
 
 
-def test_a_token_of_another_environment_or_run_sees_nothing(shop: Shop) -> None:
+def test_refuses_read_with_token_of_another_environment_or_run(shop: Shop) -> None:
     number = shop.asked("staging")
     assert shop.get(number, token=shop.runner("production"))[0] == 403
     assert shop.get(number, token=shop.job("staging"))[0] == 404
@@ -193,7 +196,7 @@ def test_a_token_of_another_environment_or_run_sees_nothing(shop: Shop) -> None:
     assert shop.send("POST", f"/deployments/{number}/outcome", {"state": "failed"}, shop.runner())[0] == 403
 
 
-def test_another_run_of_the_same_pipeline_reports_nothing(shop: Shop) -> None:
+def test_refuses_report_by_another_run_of_pipeline(shop: Shop) -> None:
     number = shop.asked("staging")
     other = shop.runner("staging", job="8")
     status, told = shop.send("POST", f"/deployments/{number}/outcome", {"state": "succeeded"}, other)
@@ -202,14 +205,14 @@ def test_another_run_of_the_same_pipeline_reports_nothing(shop: Shop) -> None:
     assert shop.state(number) == "failed"
 
 
-def test_what_does_not_say_which_run_it_is_of_is_answered_nothing(shop: Shop) -> None:
+def test_refuses_read_of_deployment_without_run_id(shop: Shop) -> None:
     number = shop.asked("staging", token=shop.job("staging"))
     with as_role("owner"):
         Deployment.objects.update(identity={**Deployment.objects.get().identity, "run": ""})
     assert shop.get(number, token=shop.job("staging"))[0] == 403
 
 
-def test_a_runners_token_is_good_for_one_request_that_may_be_sent_again(shop: Shop) -> None:
+def test_runner_token_is_valid_for_one_repeatable_request(shop: Shop) -> None:
     token = shop.runner("staging")
     first = shop.ask("staging", token=token, key="one", provenance=[])
     assert first[0] == 202
@@ -233,14 +236,14 @@ def test_a_runners_token_is_good_for_one_request_that_may_be_sent_again(shop: Sh
 
 
 def with_other_signature(token: str) -> str:
-    """The same token, validly signed, in other bytes: what anybody can make of an ECDSA signature."""
+    """A valid token with other signature bytes, which anybody can compute for ECDSA."""
     signed, _, signature = token.rpartition(".")
     data = base64.urlsafe_b64decode(signature + "==")
     s = P256_ORDER - int.from_bytes(data[32:])
     return f"{signed}.{base64.urlsafe_b64encode(data[:32] + s.to_bytes(32)).decode().rstrip('=')}"
 
 
-def test_used_tokens_are_forgotten_once_they_have_expired(shop: Shop) -> None:
+def test_used_tokens_are_deleted_after_expiry(shop: Shop) -> None:
     shop.ask("staging")
     with as_role("owner"):
         UsedRunnerToken.objects.update(expires_at=timezone.now())
@@ -248,7 +251,7 @@ def test_used_tokens_are_forgotten_once_they_have_expired(shop: Shop) -> None:
     assert UsedRunnerToken.objects.count() == 1
 
 
-def test_a_persons_token_is_no_identity_of_a_pipeline(shop: Shop) -> None:
+def test_refuses_token_of_person_as_pipeline_identity(shop: Shop) -> None:
     text = token_of(person("ada", *Role))
     for method, path in (
         ("POST", "/deployments"),
@@ -259,29 +262,29 @@ def test_a_persons_token_is_no_identity_of_a_pipeline(shop: Shop) -> None:
         assert shop.send(method, path, {}, text)[0] == 401, path
 
 
-def test_a_pipelines_token_opens_nothing_of_peoples(shop: Shop) -> None:
+def test_refuses_pipeline_token_at_api_for_people(shop: Shop) -> None:
     for path in ("/products", "/people", "/products/shop/environments", "/policy"):
         assert shop.send("GET", path, None, shop.runner())[0] == 401, path
 
 
-def test_a_pipeline_whose_leave_was_taken_is_nobody(shop: Shop, looking: None) -> None:
+def test_pipeline_without_trust_is_refused_and_its_permission_revoked(shop: Shop, immediate_worker: None) -> None:
     number = shop.asked("staging")
     with as_role("owner"):
         PipelineIdentity.objects.filter(environment__name="staging").update(ended_at=timezone.now())
     assert shop.ask("staging")[0] == 403
     assert shop.get(number, "staging")[0] == 403
     with as_role("worker"):
-        tasks.check_deployment(number)
+        tasks.check_deployment_task(number)
     assert shop.state(number) == "revoked"
 
 
-def test_what_is_not_there_is_refused_like_what_trusts_nobody(shop: Shop) -> None:
+def test_unknown_product_is_refused_like_product_without_trust(shop: Shop) -> None:
     for changed in ({"product": "nothing"}, {"environment": "nowhere"}):
         status, told = shop.ask("production", **changed)
         assert (status, told["type"]) == (403, "urn:muniment:identity-incomplete-trust")
 
 
-def test_a_commit_that_the_pipeline_does_not_run_on_is_refused(shop: Shop) -> None:
+def test_refuses_commit_other_than_that_of_pipeline_run(shop: Shop) -> None:
     assert shop.ask("staging", commit=shop.base)[0] == 409
     assert not Deployment.objects.exists()
 
@@ -300,19 +303,19 @@ def test_a_commit_that_the_pipeline_does_not_run_on_is_refused(shop: Shop) -> No
         {"product": "../x"},
     ],
 )
-def test_what_is_malformed_is_refused(shop: Shop, changed: dict[str, Any]) -> None:
+def test_malformed_request_is_refused(shop: Shop, changed: dict[str, Any]) -> None:
     assert shop.ask("staging", **changed)[0] == 422
 
 
-def test_what_is_no_json_is_refused_as_every_refusal_is(shop: Shop) -> None:
+def test_invalid_json_is_refused_with_problem_document(shop: Shop) -> None:
     headers = {"Authorization": f"Bearer {shop.runner()}", "Idempotency-Key": "k"}
     client = Client(HTTP_HOST="localhost", headers=headers)
     answer = client.post("/api/deployments", b"{", content_type="application/json")
     assert (answer.status_code, answer["Content-Type"]) == (400, "application/problem+json")
 
 
-def test_no_token_is_kept_once_the_worker_verified_it(
-    shop: Shop, looking: None, caplog: pytest.LogCaptureFixture
+def test_no_token_is_stored_after_verification(
+    shop: Shop, immediate_worker: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     good, bad = shop.runner("staging"), shop.job("staging", ref="refs/heads/topic")
     number = shop.asked("staging", token=good)
@@ -330,13 +333,13 @@ def test_no_token_is_kept_once_the_worker_verified_it(
 
 
 @pytest.mark.parametrize("text", ["\0", "\ud800", "\x7f", "x" * 900_000])
-def test_provenance_that_no_database_holds_breaks_nothing(shop: Shop, text: str) -> None:
+def test_unstorable_provenance_causes_no_server_error(shop: Shop, text: str) -> None:
     status, told = shop.ask("staging", provenance=[{"payload": text}])
     assert status in (202, 400, 409, 422), told
 
 
 @pytest.mark.parametrize("value", ["\ud800", 1.5, 2**53])
-def test_provenance_without_a_canonical_form_is_refused_with_the_reason(shop: Shop, value: Any) -> None:
+def test_provenance_without_canonical_form_is_refused_with_reason(shop: Shop, value: Any) -> None:
     status, told = shop.ask("staging", provenance=[{"payload": value}])
     assert (status, told["type"]) == (422, "urn:muniment:not-canonical")
 
@@ -344,10 +347,10 @@ def test_provenance_without_a_canonical_form_is_refused_with_the_reason(shop: Sh
 # --- denied -------------------------------------------------------------------------------------------------
 
 
-def test_what_no_trusted_builder_signed_is_denied(shop: Shop) -> None:
-    from muniment.ledger.keys import generate
+def test_artifact_without_trusted_provenance_is_denied(shop: Shop) -> None:
+    from muniment.ledger.ledger_keys import generate_key
 
-    forged, _ = generate("builder")
+    forged, _ = generate_key("builder")
     cases: list[tuple[list[Any], str]] = [
         ([], "no-provenance"),
         ([shop.provenance(key=forged)], "provenance-not-verified"),
@@ -362,7 +365,7 @@ def test_what_no_trusted_builder_signed_is_denied(shop: Shop) -> None:
         assert f"deployment.permitted:{code}" in shop.codes(number), (code, shop.codes(number))
 
 
-def test_a_sigstore_bundle_of_the_trusted_identity_is_provenance_and_no_other_is(shop: Shop) -> None:
+def test_only_sigstore_bundle_of_trusted_identity_is_provenance(shop: Shop) -> None:
     ours, others = Sigstore(), Sigstore()
     trust = {"identity": IDENTITY, "issuer": ISSUER, "trustedRoot": ours.trusted_root()}
     finish_bootstrap()
@@ -381,7 +384,7 @@ def test_a_sigstore_bundle_of_the_trusted_identity_is_provenance_and_no_other_is
     assert IDENTITY in sam.get("/builders").content.decode()
 
 
-def test_a_commit_that_no_decision_let_in_is_denied(shop: Shop) -> None:
+def test_commit_without_allowing_decision_is_denied(shop: Shop) -> None:
     sneaked = shop.repo.commit({"app.py": "x = 3\n"})
     shop.commit = sneaked
     number = shop.asked("staging")
@@ -392,7 +395,7 @@ def test_a_commit_that_no_decision_let_in_is_denied(shop: Shop) -> None:
     assert shop.state(shop.asked("staging")) == "allowed"
 
 
-def test_what_a_branch_took_at_a_forge_counts_as_it_was_found_out(shop: Shop) -> None:
+def test_branch_update_counts_as_its_recorded_outcome(shop: Shop) -> None:
     shop.commit = shop.repo.commit({"app.py": "x = 3\n"})
     where = {"repository": shop.product.repositories.get(), "ref": "refs/heads/main", "commit": shop.commit}
     with as_role("worker"):
@@ -415,7 +418,7 @@ def approve(person_name: str, artifact: str = ARTIFACT, act: str = "approve-depl
     return post(browser(Person.objects.get(slug=person_name)), "/products/shop/environments/approve", **fields)
 
 
-def test_somebody_with_the_role_approves_what_goes_to_production(shop: Shop) -> None:
+def test_production_deployment_needs_approval_of_product_owner(shop: Shop) -> None:
     clause = """
 [[clause]]
 id = "deployment.approved"
@@ -427,7 +430,7 @@ enforce = ["deploy"]
 with = { roles = ["owner"] }
 """
     with as_role("owner"):
-        store().write(POLICY, (shop_policy() + clause).encode())
+        open_store().write_document(POLICY, (shop_policy() + clause).encode())
     own, dev = person("own", Role.OWNER), person("dev", Role.DEVELOPER)
     shop.deployed("staging")
     missing = "deployment.approved:not-approved"
@@ -456,7 +459,7 @@ def test_a_commit_of_another_branch_is_denied(shop: Shop) -> None:
     assert "deployment.permitted:not-on-branch" in shop.codes(number)
 
 
-def test_a_repository_that_cannot_be_read_denies_and_says_so(shop: Shop, looking: None) -> None:
+def test_unreadable_repository_denies_with_reason(shop: Shop, immediate_worker: None) -> None:
     from muniment.server.products.models import Repository
 
     with as_role("owner"):
@@ -476,14 +479,14 @@ def test_an_incident_past_its_deadline_stops_deployments(shop: Shop) -> None:
     assert "deployment.permitted:deadline-overdue" in shop.codes(shop.asked("staging"))
 
 
-def test_an_artifact_that_was_undone_has_not_been_there(shop: Shop) -> None:
+def test_rolled_back_artifact_counts_as_never_deployed(shop: Shop) -> None:
     shop.deployed("staging")
     assert shop.state(shop.asked("production")) == "allowed"
     shop.deployed("staging", "rolled-back")
     assert "deployment.permitted:environment-skipped" in shop.codes(shop.asked("production"))
 
 
-def test_steps_that_people_do_by_hand_are_counted_of_pipeline_files_that_deploy(shop: Shop) -> None:
+def test_manual_steps_are_counted_in_deploying_pipeline_files(shop: Shop) -> None:
     workflow = """on: {push: {branches: [main]}}
 jobs:
   deploy:
@@ -501,7 +504,7 @@ jobs:
 # --- what ends a permission ---------------------------------------------------------------------------------
 
 
-def test_a_forced_push_between_decision_and_deployment_ends_it_at_once(shop: Shop, looking: None) -> None:
+def test_forced_push_after_decision_revokes_permission(shop: Shop, immediate_worker: None) -> None:
     number = shop.asked("staging")
     assert shop.get(number, "staging")[1]["state"] == "allowed"
     shop.repo.git("push", "-q", "--force", str(shop.repo.path), f"{shop.base}:refs/heads/main")
@@ -510,21 +513,21 @@ def test_a_forced_push_between_decision_and_deployment_ends_it_at_once(shop: Sho
     assert "does not contain the commit" in told["reasons"][0]["message"]
 
 
-def test_a_forced_push_before_it_is_signed_leaves_nothing_signed(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    inner = watching.ending
+def test_forced_push_before_signature_prevents_signature(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    inner = deployment_end.find_permission_end
 
     def pushed(row: Deployment, permission: DeploymentPermission) -> str:
         shop.repo.git("push", "-q", "--force", str(shop.repo.path), f"{shop.base}:refs/heads/main")
         return inner(row, permission)
 
-    monkeypatch.setattr(watching, "ending", pushed)
+    monkeypatch.setattr(deployment_end, "find_permission_end", pushed)
     number = shop.asked("staging")
     assert shop.state(number) == "revoked"
     assert DeploymentPermission.objects.get().vsa == ""
     assert not Record.objects.filter(kind="deployment-permission").exists()
 
 
-def test_what_nobody_looked_at_again_is_not_told(shop: Shop) -> None:
+def test_decision_is_not_returned_before_recheck(shop: Shop) -> None:
     number = shop.asked("staging")
     assert shop.get(number, "staging")[1] == {
         "id": number,
@@ -535,7 +538,7 @@ def test_what_nobody_looked_at_again_is_not_told(shop: Shop) -> None:
     }
 
 
-def test_a_freeze_stops_what_is_under_way_and_what_comes(shop: Shop, looking: None) -> None:
+def test_freeze_stops_running_and_new_deployments(shop: Shop, immediate_worker: None) -> None:
     number = shop.asked("staging")
     sam = browser(person("sam", Role.SECURITY))
     post(sam, "/policy/freeze", reason="a leak", drill="yes")
@@ -552,7 +555,7 @@ def test_a_freeze_stops_what_is_under_way_and_what_comes(shop: Shop, looking: No
     assert Freeze.objects.count() == 2
 
 
-def test_a_freeze_of_one_environment_stops_its_deployments_alone(shop: Shop, looking: None) -> None:
+def test_environment_freeze_stops_only_its_deployments(shop: Shop, immediate_worker: None) -> None:
     number = shop.asked("staging")
     sam = browser(person("sam", Role.SECURITY))
     post(sam, "/policy/freeze", reason="the season", product="shop", environment="production")
@@ -567,7 +570,7 @@ def test_a_freeze_of_one_environment_stops_its_deployments_alone(shop: Shop, loo
     assert ":frozen" in shop.codes(shop.asked("staging"))
 
 
-def test_a_permission_is_over_after_some_minutes(shop: Shop, looking: None) -> None:
+def test_permission_expires_after_some_minutes(shop: Shop, immediate_worker: None) -> None:
     number = shop.asked("staging")
     with as_role("owner"):
         DeploymentPermission.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
@@ -580,7 +583,7 @@ def test_a_permission_is_over_after_some_minutes(shop: Shop, looking: None) -> N
 
 
 @pytest.mark.parametrize("state", ["succeeded", "failed", "rolled-back", "rollback-failed", "crashed"])
-def test_what_came_of_it_is_recorded_once(shop: Shop, state: str) -> None:
+def test_outcome_is_recorded_once(shop: Shop, state: str) -> None:
     number = shop.asked("staging")
     assert shop.report(number, state, "staging")[0] == 202
     assert shop.report(number, state, "staging")[0] == 202
@@ -590,38 +593,36 @@ def test_what_came_of_it_is_recorded_once(shop: Shop, state: str) -> None:
     assert Record.objects.filter(kind="deployment-outcome").count() == 1
 
 
-def test_what_was_not_allowed_has_no_outcome(shop: Shop) -> None:
+def test_refuses_outcome_of_denied_deployment(shop: Shop) -> None:
     number = shop.asked("production")
     assert shop.report(number, "succeeded")[0] == 409
     assert shop.state(number) == "denied"
 
 
-def test_what_nobody_reports_is_lost_and_told_and_may_still_be_reported(shop: Shop) -> None:
+def test_unreported_deployment_is_notified_and_may_be_reported_late(shop: Shop) -> None:
     person("own", Role.OWNER)
     number = shop.asked("staging")
     with as_role("owner"):
         long_ago = timezone.now() - timedelta(hours=3)
         DeploymentPermission.objects.update(decided_at=long_ago, checked_at=long_ago)
     with as_role("worker"):
-        watching.find_lost()
-        watching.find_lost()
+        deployment_end.end_unreported()
+        deployment_end.end_unreported()
     assert shop.state(number) == "unreported"
     assert Message.objects.filter(person__slug="own").count() == 1
     shop.report(number, "failed", "staging")
     assert shop.state(number) == "failed"
 
 
-def test_a_door_that_does_not_open_lets_nothing_through_and_is_shut_in_the_end(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_vault_failure_grants_no_access_and_closes_role(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     shut: list[int] = []
 
     def no_vault(row: Deployment) -> None:
         raise VaultError(VaultCode.UNREACHABLE, "the vault does not answer", "Start it.")
 
-    monkeypatch.setattr(doors, "has_door", lambda row: True)
-    monkeypatch.setattr(doors, "open_door", no_vault)
-    monkeypatch.setattr(doors, "close_door", lambda row: shut.append(row.pk))
+    monkeypatch.setattr(vault_role_access, "has_openable_role", lambda row: True)
+    monkeypatch.setattr(vault_role_access, "open_access", no_vault)
+    monkeypatch.setattr(vault_role_access, "close_access", lambda row: shut.append(row.pk))
     number = shop.ask("staging")[1]["id"]
     with pytest.raises(VaultError):
         shop.work(number)
@@ -632,15 +633,15 @@ def test_a_door_that_does_not_open_lets_nothing_through_and_is_shut_in_the_end(
     with as_role("owner"):
         Deployment.objects.update(requested_at=timezone.now() - timedelta(hours=1))
     with as_role("worker"):
-        watching.find_lost()
+        deployment_end.end_unreported()
     assert (shop.state(number), shut) == ("withdrawn", [number])
 
 
-def test_what_waits_for_the_vault_goes_on_once_it_is_there(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_deployment_continues_after_first_ends(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[int] = []
-    monkeypatch.setattr(doors, "has_door", lambda row: True)
-    monkeypatch.setattr(doors, "open_door", lambda row: opened.append(row.pk))
-    monkeypatch.setattr(doors, "close_door", lambda row: opened.remove(row.pk))
+    monkeypatch.setattr(vault_role_access, "has_openable_role", lambda row: True)
+    monkeypatch.setattr(vault_role_access, "open_access", lambda row: opened.append(row.pk))
+    monkeypatch.setattr(vault_role_access, "close_access", lambda row: opened.remove(row.pk))
     first = shop.asked("staging")
     assert (shop.state(first), opened) == ("allowed", [first])
     other = shop.repo.commit({"app.py": "x = 5\n"})
@@ -656,7 +657,7 @@ def test_what_waits_for_the_vault_goes_on_once_it_is_there(shop: Shop, monkeypat
     assert (shop.state(second), opened) == ("allowed", [second])
 
 
-def test_a_second_deployment_to_an_environment_is_denied_and_names_the_first(shop: Shop, looking: None) -> None:
+def test_second_simultaneous_deployment_is_denied_naming_first(shop: Shop, immediate_worker: None) -> None:
     first, second = shop.asked("staging"), shop.asked("staging")
     told = shop.get(second, "staging")[1]
     assert told["state"] == "denied"
@@ -671,17 +672,17 @@ def test_a_second_deployment_to_an_environment_is_denied_and_names_the_first(sho
     assert shop.state(shop.asked("staging")) == "allowed"
 
 
-def test_what_two_people_let_through_does_not_wait_for_another(shop: Shop) -> None:
+def test_break_glass_deployment_does_not_wait_for_running_one(shop: Shop) -> None:
     person("sam", Role.SECURITY)
     running = shop.asked("staging")
     with as_role("owner"):
-        store().write(POLICY, pack_text("sec@example.test", "shop").encode())
+        open_store().write_document(POLICY, format_built_in_policy("sec@example.test", "shop").encode())
     break_glass(shop, environment="staging")
     agree()
     assert [shop.state(number) for number in (shop.asked("staging"), running)] == ["allowed", "allowed"]
 
 
-def test_what_nobody_waits_for_any_more_is_never_allowed(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_withdrawn_or_timed_out_request_is_never_allowed(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     first = shop.asked("staging")
     withdrawn, late = shop.asked("staging", wait=60), shop.asked("staging", wait=60)
     answer = shop.send("POST", f"/deployments/{withdrawn}/withdrawal", {}, shop.runner("staging"))
@@ -700,40 +701,40 @@ def test_what_nobody_waits_for_any_more_is_never_allowed(shop: Shop, monkeypatch
     assert shop.state(unseen) == "withdrawn"
 
 
-def test_what_is_withdrawn_while_it_is_allowed_ends(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_withdrawal_of_allowed_deployment_closes_role(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     shut: list[int] = []
-    monkeypatch.setattr(doors, "has_door", lambda row: True)
-    monkeypatch.setattr(doors, "open_door", lambda row: None)
-    monkeypatch.setattr(doors, "close_door", lambda row: shut.append(row.pk))
+    monkeypatch.setattr(vault_role_access, "has_openable_role", lambda row: True)
+    monkeypatch.setattr(vault_role_access, "open_access", lambda row: None)
+    monkeypatch.setattr(vault_role_access, "close_access", lambda row: shut.append(row.pk))
     number = shop.asked("staging")
     shop.send("POST", f"/deployments/{number}/withdrawal", {}, shop.runner("staging"))
     with as_role("worker"):
-        tasks.take_report(number)
+        tasks.record_report_task(number)
     assert (shop.state(number), shut) == ("withdrawn", [number])
 
 
-def test_the_role_is_closed_before_anything_is_started(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_vault_role_is_closed_once_credentials_are_fetched(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     shut: list[int] = []
-    monkeypatch.setattr(doors, "has_door", lambda row: True)
-    monkeypatch.setattr(doors, "open_door", lambda row: None)
-    monkeypatch.setattr(doors, "close_door", lambda row: shut.append(row.pk))
+    monkeypatch.setattr(vault_role_access, "has_openable_role", lambda row: True)
+    monkeypatch.setattr(vault_role_access, "open_access", lambda row: None)
+    monkeypatch.setattr(vault_role_access, "close_access", lambda row: shut.append(row.pk))
     number = shop.asked("staging")
     fetched = f"/deployments/{number}/fetched"
     assert shop.send("POST", fetched, {}, shop.runner("staging")) == (200, {"id": number, "open": True})
     with as_role("worker"):
-        tasks.close_access(number)
+        tasks.close_access_task(number)
     assert shop.send("POST", fetched, {}, shop.runner("staging")) == (200, {"id": number, "open": False})
     assert (shop.state(number), shut) == ("allowed", [number])
     shop.report(number, "succeeded", "staging")
     assert shut == [number]
 
 
-def test_one_that_ends_does_not_close_the_role_to_another(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ended_deployment_keeps_vault_role_of_another_open(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[tuple[str, ...]] = []
-    monkeypatch.setattr(doors, "session", lambda: None)
-    monkeypatch.setattr(doors, "has_door", lambda row: True)
-    monkeypatch.setattr(doors, "open_role", lambda _session, _door, *commits, runs: written.append(commits))
-    monkeypatch.setattr(doors, "close_role", lambda _session, _door: written.append(()))
+    monkeypatch.setattr(vault_role_access, "open_vault_session", lambda: None)
+    monkeypatch.setattr(vault_role_access, "has_openable_role", lambda row: True)
+    monkeypatch.setattr(vault_role_access, "open_role", lambda _session, _door, *commits, runs: written.append(commits))
+    monkeypatch.setattr(vault_role_access, "close_role", lambda _session, _door: written.append(()))
     first, old = shop.asked("staging"), shop.commit
     shop.commit = shop.repo.commit({"app.py": "x = 5\n"})
     shop.let_in(shop.commit)
@@ -742,12 +743,12 @@ def test_one_that_ends_does_not_close_the_role_to_another(shop: Shop, monkeypatc
     second = shop.asked("staging")
     both = tuple(sorted((old, shop.commit)))
     with as_role("worker"):
-        tasks.close_access(first)
-        tasks.close_access(second)
+        tasks.close_access_task(first)
+        tasks.close_access_task(second)
     assert written == [(old,), both, (shop.commit,), ()]
 
 
-def test_a_revoked_pipeline_reports_what_came_of_what_it_did(shop: Shop) -> None:
+def test_revoked_pipeline_may_report_outcome(shop: Shop) -> None:
     number = shop.asked("staging")
     with as_role("owner"):
         PipelineIdentity.objects.filter(environment__name="staging").update(ended_at=timezone.now())
@@ -755,7 +756,7 @@ def test_a_revoked_pipeline_reports_what_came_of_what_it_did(shop: Shop) -> None
     assert shop.state(number) == "failed"
 
 
-def test_what_is_deployed_after_its_permission_ended_is_an_incident(shop: Shop) -> None:
+def test_deployment_after_permission_ended_is_incident(shop: Shop) -> None:
     number = shop.asked("staging")
     shop.repo.git("push", "-q", "--force", str(shop.repo.path), f"{shop.base}:refs/heads/main")
     shop.report(number, "succeeded", "staging")
@@ -763,31 +764,31 @@ def test_what_is_deployed_after_its_permission_ended_is_an_incident(shop: Shop) 
     assert "its permission was over" in Incident.objects.get().summary
 
 
-def test_another_digest_than_the_one_deployed_is_an_incident(shop: Shop) -> None:
+def test_observed_digest_mismatch_is_incident(shop: Shop) -> None:
     number = shop.asked("staging")
     shop.report(number, "succeeded", "staging", digest_seen=OTHER)
     assert Incident.objects.get().subject == f"staging:{OTHER}"
 
 
-def seen(shop: Shop, digest: str, environment: str = "staging") -> int:
+def report_running_artifact(shop: Shop, digest: str, environment: str = "staging") -> int:
     status, _ = shop.send(
         "POST", f"/environments/shop/{environment}/digest", {"digest": digest}, shop.runner(environment)
     )
     from muniment.server.deployments.models import RunningArtifact
 
     with as_role("worker"):
-        tasks.take_sighting(RunningArtifact.objects.latest("pk").pk)
+        tasks.record_sighting_task(RunningArtifact.objects.latest("pk").pk)
     return status
 
 
-def test_what_runs_somewhere_without_an_allowed_deployment_is_one_incident(shop: Shop) -> None:
+def test_running_artifact_without_allowed_deployment_is_one_incident(shop: Shop) -> None:
     sam = person("sam", Role.SECURITY)
     shop.deployed("staging")
-    assert seen(shop, ARTIFACT) == 202
+    assert report_running_artifact(shop, ARTIFACT) == 202
     assert not Incident.objects.exists()
     for _ in range(3):
-        assert seen(shop, OTHER) == 202
-    assert seen(shop, ARTIFACT, "production") == 202
+        assert report_running_artifact(shop, OTHER) == 202
+    assert report_running_artifact(shop, ARTIFACT, "production") == 202
     assert {one.subject for one in Incident.objects.all()} == {f"staging:{OTHER}", f"production:{ARTIFACT}"}
     assert Message.objects.filter(person=sam).count() == 2
 
@@ -806,11 +807,11 @@ def agree(name: str = "sam") -> str:
     said = post(browser(Person.objects.get(slug=name)), f"/requests/{waiting.pk}", answer="agree")
     with as_role("worker"):  # the web opens no incident
         for number in BreakGlassPermission.objects.values_list("pk", flat=True):
-            tasks.review_break_glass(number)
+            tasks.review_break_glass_task(number)
     return said
 
 
-def test_two_people_let_one_deployment_through_once_and_others_hear_of_it(shop: Shop, looking: None) -> None:
+def test_break_glass_allows_one_deployment_once_and_notifies_others(shop: Shop, immediate_worker: None) -> None:
     for name, role in (("sam", Role.SECURITY), ("sid", Role.SECURITY), ("own", Role.OWNER)):
         person(name, role)
     assert "waits for a second person" in break_glass(shop)
@@ -827,8 +828,8 @@ def test_two_people_let_one_deployment_through_once_and_others_hear_of_it(shop: 
     }
     row = Incident.objects.get()
     assert (row.kind, sorted(row.involved_people)) == ("break-glass-deployment", ["dev", "sam"])
-    vouched = entries.decode(bytes(Record.objects.get(kind="deployment-permission").data), 0)
-    assert isinstance(vouched, entries.DeploymentPermissionRecord)
+    vouched = record_kinds.decode_record(bytes(Record.objects.get(kind="deployment-permission").data), 0)
+    assert isinstance(vouched, record_kinds.DeploymentPermissionRecord)
     assert vouched.basis == "break-glass-deployment"
 
 
@@ -843,12 +844,12 @@ def test_two_people_let_one_deployment_through_once_and_others_hear_of_it(shop: 
         {"environment": "x"},
     ],
 )
-def test_a_leave_without_bounds_is_refused(shop: Shop, changed: dict[str, str]) -> None:
+def test_refuses_break_glass_permission_without_limits(shop: Shop, changed: dict[str, str]) -> None:
     break_glass(shop, **changed)
     assert not Request.objects.exists()
 
 
-def test_a_leave_is_over_after_its_minutes_and_is_for_one_artifact_and_environment(shop: Shop) -> None:
+def test_break_glass_permission_expires_and_covers_one_artifact_and_environment(shop: Shop) -> None:
     person("sam", Role.SECURITY)
     break_glass(shop)
     agree()
@@ -872,11 +873,11 @@ def test_a_leave_is_over_after_its_minutes_and_is_for_one_artifact_and_environme
         "UPDATE deployments_tokenissuer SET key_set = '{}'",
     ],
 )
-def test_the_web_may_not_decide(shop: Shop, statement: str) -> None:
+def test_web_login_cannot_change_deployment_decisions(shop: Shop, statement: str) -> None:
     with connection.cursor() as cursor, pytest.raises(ProgrammingError, match="permission denied"):
         cursor.execute(statement)
     connection.close()
 
 
-def test_states_are_told_apart() -> None:
+def test_deployment_states_have_distinct_labels() -> None:
     assert len({state.label for state in DeploymentState}) == len(DeploymentState)

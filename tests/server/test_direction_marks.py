@@ -1,4 +1,4 @@
-"""No page shows a text in another order than it is stored in, whoever wrote it."""
+"""Pages show bidirectional marks by their code points, so no text is shown in another order than it is stored in."""
 
 import pytest
 from django.utils import timezone
@@ -13,16 +13,16 @@ MARKS = [*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C]
 
 
 @pytest.mark.parametrize("mark", MARKS)
-def test_each_mark_is_written_as_its_number(mark: int) -> None:
+def test_each_direction_mark_is_replaced_by_its_code_point(mark: int) -> None:
     assert replace_marks(f"a{chr(mark)}b") == f"a&lt;U+{mark:04X}&gt;b"
 
 
-def test_text_without_marks_stays() -> None:
+def test_text_without_direction_marks_is_unchanged() -> None:
     assert replace_marks("שלום é \u200d") == "שלום é \u200d"
 
 
 @pytest.mark.usefixtures("service")
-def test_a_page_quotes_a_branch_from_outside_without_its_marks() -> None:
+def test_page_shows_branch_name_without_direction_marks() -> None:
     product("shop", "/nowhere/shop")
     repository = Repository.objects.get(name="shop")
     with as_role("owner"):

@@ -1,4 +1,4 @@
-"""Who may deploy where: opened by two, closed by one at once, and never wider than one pipeline."""
+"""Pipelines of environments: two people trust one, one person ends the trust, and it never covers several."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ GITHUB = {
 
 @pytest.fixture
 def own() -> Client:
-    """An owner of the shop, which has staging and production; sam looks after security."""
+    """An owner of the shop with staging and production; sam is its security officer."""
     product("shop")
     person("sam", Role.SECURITY)
     client = browser(person("own", Role.OWNER))
@@ -55,7 +55,7 @@ def agree() -> str:
     return post(browser(Person.objects.get(slug="sam")), f"/requests/{waiting.pk}", answer="agree")
 
 
-def test_each_new_one_comes_after_the_others_and_is_production_until_two_say_otherwise(own: Client) -> None:
+def test_new_environment_is_last_and_production_until_two_people_change_it(own: Client) -> None:
     assert list(Environment.objects.values_list("name", "order", "production")) == [
         ("staging", 1, True),
         ("production", 2, True),
@@ -73,7 +73,7 @@ def test_each_new_one_comes_after_the_others_and_is_production_until_two_say_oth
     assert not Environment.objects.get(name="staging").production
 
 
-def test_a_pipeline_may_deploy_once_a_security_officer_agreed(own: Client) -> None:
+def test_pipeline_may_deploy_after_approval_of_security_officer(own: Client) -> None:
     assert "waits for a second person" in post(own, "/products/shop/environments/change", **GITHUB)
     assert not PipelineIdentity.objects.exists()
     agree()
@@ -88,7 +88,7 @@ def test_a_pipeline_may_deploy_once_a_security_officer_agreed(own: Client) -> No
     assert sum(b"change-environment" in one for one in kinds) == 2
 
 
-def test_it_is_taken_away_by_one_at_once(own: Client) -> None:
+def test_one_person_ends_pipeline_trust_immediately(own: Client) -> None:
     post(own, "/products/shop/environments/change", **GITHUB)
     agree()
     sam = browser(Person.objects.get(slug="sam"))
@@ -131,12 +131,12 @@ def test_it_is_taken_away_by_one_at_once(own: Client) -> None:
         ({"environment": "nowhere"}, "no such environment"),
     ],
 )
-def test_what_would_let_in_more_than_one_pipeline_is_refused(own: Client, changed: dict[str, str], said: str) -> None:
+def test_refuses_trust_that_matches_several_pipelines(own: Client, changed: dict[str, str], said: str) -> None:
     assert said in post(own, "/products/shop/environments/change", **{**GITHUB, **changed})
     assert not Request.objects.exists()
 
 
-def test_a_runners_key_is_for_one_environment_alone(own: Client) -> None:
+def test_refuses_runner_key_in_second_environment(own: Client) -> None:
     runner = {**GITHUB, "kind": "runner", "public_key": pem()}
     post(own, "/products/shop/environments/change", **runner)
     agree()
@@ -145,7 +145,7 @@ def test_a_runners_key_is_for_one_environment_alone(own: Client) -> None:
     assert "of that name" in post(own, "/products/shop/environments/change", **{**runner, "public_key": pem()})
 
 
-def test_two_askers_for_the_same_get_one(own: Client) -> None:
+def test_refuses_second_request_for_same_pipeline(own: Client) -> None:
     post(own, "/products/shop/environments/change", **GITHUB)
     assert "requested that already" in post(own, "/products/shop/environments/change", **GITHUB)
     post(own, "/products/shop/environments/change", **GITHUB | {"ref_patterns": "refs/heads/other"})
@@ -155,7 +155,7 @@ def test_two_askers_for_the_same_get_one(own: Client) -> None:
     assert "may deploy there already" in post(sam, f"/requests/{other.pk}", answer="agree")
 
 
-def test_what_is_given_up_trusts_nobody_when_it_comes_back(own: Client) -> None:
+def test_recreated_environment_trusts_no_pipeline(own: Client) -> None:
     post(own, "/products/shop/environments/change", **GITHUB)
     agree()
     post(own, "/products/shop/environments/parts", act="remove-environment", environment="production")
@@ -167,7 +167,7 @@ def test_what_is_given_up_trusts_nobody_when_it_comes_back(own: Client) -> None:
     assert Environment.objects.filter(name="production").count() == 1
 
 
-def test_who_may_only_look_sees_no_form_and_others_see_nothing(own: Client) -> None:
+def test_auditor_sees_no_form_and_outsider_sees_no_page(own: Client) -> None:
     shop = Environment.objects.get(name="staging").product
     other = product("other")
     assert (
@@ -184,7 +184,7 @@ def test_who_may_only_look_sees_no_form_and_others_see_nothing(own: Client) -> N
     assert near.get("/products/shop/environments").status_code == 200
 
 
-def test_programs_do_the_same_with_the_same_rules(own: Client) -> None:
+def test_api_changes_environments_by_same_rules(own: Client) -> None:
     program = Program(Person.objects.get(slug="own"))
     listed = program.send("GET", "/products/shop/environments")[1]
     assert [one["name"] for one in listed["items"]] == ["production", "staging"]
@@ -218,7 +218,7 @@ def test_programs_do_the_same_with_the_same_rules(own: Client) -> None:
     assert program.send("GET", "/products/shop/environments/qa")[0] == 404
 
 
-def test_the_page_asks_as_often_for_many_as_for_one(own: Client) -> None:
+def test_query_count_does_not_grow_with_environments(own: Client) -> None:
     counts = []
     for rows in (1, 9):
         with as_role("owner"):

@@ -5,7 +5,7 @@ from muniment.server.acts.guarded_state import Fact, GuardedEnvironments, Guarde
 ONE, OTHER = ("shop", "a"), ("shop", "b")
 
 
-def test_one_person_ends_what_is_permitted_and_adds_what_is_protected() -> None:
+def test_ending_permission_or_adding_protection_is_not_looser() -> None:
     before = GuardedFacts(permitted=frozenset({ONE}), protected=frozenset({ONE}))
     assert not before.is_looser_than(before)
     assert not GuardedFacts(protected=frozenset({ONE, OTHER})).is_looser_than(before)
@@ -17,7 +17,7 @@ def order(**environments: set[Fact]) -> GuardedEnvironments:
     return GuardedEnvironments({("shop", name): frozenset(needed) for name, needed in environments.items()})
 
 
-def test_an_environment_may_need_more_and_a_new_one_needs_production_and_all_others() -> None:
+def test_environment_order_is_looser_without_production_or_predecessors() -> None:
     after, production = ("after", "staging"), ("production",)
     before = order(staging=set(), live={after, production})
     assert not order(staging={production}, live={after, production}).is_looser_than(before)

@@ -1,4 +1,4 @@
-"""Whatever stands in a setting of the service: refused with a reason, or harmless. It is never a defect of ours."""
+"""Hostile values of settings: refused with a reason, or without effect."""
 
 import os
 from collections.abc import Callable
@@ -11,8 +11,8 @@ import pytest
 from muniment.errors import MunimentError
 from muniment.http import proxies
 from muniment.server import logs
-from muniment.server.people import company, messages, published
-from muniment.server.running import database
+from muniment.server.people import company_sign_in, messages, published_keys
+from muniment.server.running import database_settings
 from muniment.store.settings import read_settings
 from tests.support.hostile import Canary
 
@@ -56,26 +56,28 @@ def from_environment(name: str, read: Callable[[], object], form: str = "{}") ->
 
 def sign_in(value: str, home: Path) -> object:
     settings = {"MUNIMENT_OIDC_ISSUER": value, "MUNIMENT_OIDC_CLIENT": "c", "MUNIMENT_OIDC_SECRET": "s"}
-    return company.providers(settings), company.origin(settings)
+    return company_sign_in.read_provider_settings(settings), company_sign_in.read_provider_origin(settings)
 
 
 def mails() -> Any:
     """OSError is what a job of the worker is told, and repeats later."""
     with suppress(OSError):
-        return messages._mails()
+        return messages._open_mail_backend()
     return None
 
 
 PARSERS: dict[str, Parser] = {
-    "MUNIMENT_FORGES": from_environment("MUNIMENT_FORGES", published.known),
-    "an address of MUNIMENT_FORGES": from_environment("MUNIMENT_FORGES", published.known, "work={}"),
+    "MUNIMENT_FORGES": from_environment("MUNIMENT_FORGES", published_keys.read_named_forges),
+    "an address of MUNIMENT_FORGES": from_environment("MUNIMENT_FORGES", published_keys.read_named_forges, "work={}"),
     "MUNIMENT_OIDC_ISSUER": sign_in,
-    "MUNIMENT_OIDC_ROLES": lambda value, home: company.reading_roles(value),
-    "a group of MUNIMENT_OIDC_ROLES": lambda value, home: company.reading_roles(f"{value}=auditor"),
+    "MUNIMENT_OIDC_ROLES": lambda value, home: company_sign_in.parse_group_roles(value),
+    "a group of MUNIMENT_OIDC_ROLES": lambda value, home: company_sign_in.parse_group_roles(f"{value}=auditor"),
     "MUNIMENT_SMTP_URL": from_environment("MUNIMENT_SMTP_URL", mails),
-    "DATABASE_URL": lambda value, home: database.settings(home, {"DATABASE_URL": value, "MUNIMENT_ROLE": "web"}),
-    "MUNIMENT_ROLE": lambda value, home: database.role({"MUNIMENT_ROLE": value}),
-    "MUNIMENT_LOG": lambda value, home: logs.settings(value),
+    "DATABASE_URL": lambda value, home: database_settings.make_django_settings(
+        home, {"DATABASE_URL": value, "MUNIMENT_ROLE": "web"}
+    ),
+    "MUNIMENT_ROLE": lambda value, home: database_settings.read_role({"MUNIMENT_ROLE": value}),
+    "MUNIMENT_LOG": lambda value, home: logs.build_log_settings(value),
     "HTTPS_PROXY": lambda value, home: proxies.parse_proxy(value),
     "home.toml": lambda value, home: read_settings(value, "home.toml", home),
     "the copy of the checkpoint": lambda value, home: read_settings(
@@ -114,7 +116,7 @@ def _fits_a_variable(value: str) -> bool:
         return False
 
 
-def test_what_is_no_address_is_refused_without_repeating_a_password() -> None:
+def test_invalid_address_is_refused_without_repeating_password() -> None:
     word = "-".join(("a", "word"))
     with pytest.raises(MunimentError, match="MUNIMENT_OIDC_ISSUER") as caught:
         sign_in(f"https://name:{word}@[", Path("/"))

@@ -1,4 +1,4 @@
-"""Incidents: opened once, told to those who look after security, closed by whoever had no hand in it."""
+"""Incidents: opened once, notified to security officers, and closed by a person who was not involved."""
 
 import json
 from datetime import timedelta
@@ -12,18 +12,18 @@ from django.utils import timezone
 
 from muniment.access.actions import Action
 from muniment.access.roles import Role
-from muniment.ledger import entries, objects
+from muniment.ledger import record_kinds, record_objects
 from muniment.server.incidents import kinds
 from muniment.server.incidents.incident_acts import CloseIncident
 from muniment.server.incidents.lifecycle import close_incident, open_incident
 from muniment.server.incidents.models import Incident
-from muniment.server.pages import measures
+from muniment.server.pages import metrics
 from muniment.server.people import privacy
 from muniment.server.people.models import Message, Person
 from muniment.server.products.models import Product
 from muniment.server.records.models import Record
-from muniment.server.records.reading import beside
-from muniment.server.running.examining import examine
+from muniment.server.records.record_details import read_details
+from muniment.server.running.health_report import check_service
 from tests.server.test_api import Program
 from tests.support.service import as_role, browser, person, post, product
 
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.usefixtures("service")
 def opened(
     kind: str = kinds.DEPLOYMENT, subject: str = "artifact:x", about: Product | None = None, **more: object
 ) -> Incident:
-    """One, opened by the worker."""
+    """Open an incident as the worker."""
     with as_role("worker"):
         return open_incident(kind, about, subject, f"something about {subject}", **more)  # type: ignore[arg-type]
 
@@ -43,7 +43,7 @@ def close(who: Person, row: Incident, **fields: str) -> str:
     return post(browser(who), f"/incidents/{row.pk}/handle", **values)
 
 
-def test_the_same_is_opened_once_while_it_is_open() -> None:
+def test_same_incident_is_opened_once() -> None:
     shop = product("shop")
     first = opened(about=shop)
     assert opened(about=shop).pk == first.pk
@@ -54,7 +54,7 @@ def test_the_same_is_opened_once_while_it_is_open() -> None:
     assert opened(about=shop).pk != first.pk
 
 
-def test_a_kind_or_an_end_that_is_none_is_refused() -> None:
+def test_refuses_unknown_kind_and_resolution() -> None:
     with pytest.raises(KeyError):
         opened("nonsense")
     row = opened()
@@ -63,7 +63,7 @@ def test_a_kind_or_an_end_that_is_none_is_refused() -> None:
     assert Incident.objects.filter(closed_at=None).count() == 1
 
 
-def test_those_who_look_after_security_are_told_and_nobody_else() -> None:
+def test_only_security_officers_of_product_are_notified() -> None:
     shop, other = product("shop"), product("other")
     for name, role, where in (
         ("sam", Role.SECURITY, None),
@@ -75,27 +75,28 @@ def test_those_who_look_after_security_are_told_and_nobody_else() -> None:
         person(name, role, product=where)
     opened(about=shop)
     assert set(Message.objects.values_list("person__slug", flat=True)) == {"sam", "sid"}
-    opened(kinds.BREAK_GLASS, about=shop, loud=(Role.OWNER,))
+    opened(kinds.BREAK_GLASS, about=shop, extra_roles=(Role.OWNER,))
     assert Message.objects.filter(person__slug="own").count() == 1
 
 
-def test_opening_and_closing_are_entries_that_name_nobody() -> None:
+def test_opening_and_closing_are_recorded_without_names() -> None:
     sam, shop = person("sam", Role.SECURITY), product("shop")
     row = opened(about=shop)
     close(sam, row, cause="a wrong click")
     read = [
-        entries.decode(bytes(one.data), 0) for one in Record.objects.filter(kind__startswith="incident").order_by("pk")
+        record_kinds.decode_record(bytes(one.data), 0)
+        for one in Record.objects.filter(kind__startswith="incident").order_by("pk")
     ]
     begun, ended = read
-    assert isinstance(begun, entries.IncidentOpenedRecord)
-    assert isinstance(ended, entries.IncidentClosedRecord)
+    assert isinstance(begun, record_kinds.IncidentOpenedRecord)
+    assert isinstance(ended, record_kinds.IncidentClosedRecord)
     assert (ended.opening, ended.resolution) == (begun.object, "fixed")
     raw = b"".join(bytes(one.data) for one in Record.objects.all())
     assert not any(word in raw for word in (b"sam", b"wrong click", b"shop", b"artifact"))
     assert b"handle-incident" in bytes(Record.objects.filter(kind="person-action").latest("id").data)
 
 
-def test_whoever_had_a_hand_in_it_does_not_close_it() -> None:
+def test_refuses_closing_by_involved_person() -> None:
     sam, sid = person("sam", Role.SECURITY), person("sid", Role.SECURITY)
     row = opened(kinds.BREAK_GLASS, involved=["sam"])
     assert "You were involved in it. Another person has to review and close it." in close(sam, row)
@@ -115,33 +116,33 @@ def test_whoever_had_a_hand_in_it_does_not_close_it() -> None:
         (kinds.DEPLOYMENT, {"resolution": "x"}, "Write one of: fixed, accepted, false-alarm."),
     ],
 )
-def test_an_end_that_says_too_little_is_refused(kind: str, fields: dict[str, str], said: str) -> None:
+def test_refuses_incomplete_closing(kind: str, fields: dict[str, str], said: str) -> None:
     sam = person("sam", Role.SECURITY)
     assert said in close(sam, opened(kind), **fields)
     assert Incident.objects.get().closed_at is None
 
 
-def test_the_record_of_a_closing_holds_the_act_and_its_digest() -> None:
+def test_closing_record_holds_act_and_digest() -> None:
     sam = person("sam", Role.SECURITY, id="k3f7")
     row = opened()
     close(sam, row)
     record = Record.objects.filter(kind="person-action").latest("pk")
-    said = beside(record.details_digest, objects.PersonAction)
-    assert isinstance(said, objects.PersonAction)
+    said = read_details(record.details_digest, record_objects.PersonAction)
+    assert isinstance(said, record_objects.PersonAction)
     act = CloseIncident(incident=row.pk, resolution="fixed", cause="c")
     assert (said.person, said.resource) == ("k3f7", f"incident:{row.pk}")
-    assert (said.details["act"], said.details["act_digest"]) == ("close-incident", act.digest())
+    assert (said.details["act"], said.details["act_digest"]) == ("close-incident", act.digest_act())
     assert (said.details["resolution"], said.details["reason"]) == ("fixed", "c")
 
 
-def test_an_act_that_the_address_does_not_take_is_refused() -> None:
+def test_route_refuses_act_of_another_route() -> None:
     sam = browser(person("sam", Role.SECURITY))
     row = opened()
     for sent in ({}, {"act": "grant-role"}, {"act": "handle"}):
         assert sam.post(f"/incidents/{row.pk}/handle", sent).status_code == 404
 
 
-def test_one_is_closed_once() -> None:
+def test_incident_is_closed_once() -> None:
     sam = person("sam", Role.SECURITY)
     row = opened()
     close(sam, row)
@@ -153,7 +154,7 @@ def test_one_is_closed_once() -> None:
     assert Record.objects.filter(kind="incident-closed").count() == 1
 
 
-def test_another_products_incidents_are_not_there() -> None:
+def test_incidents_of_another_product_are_not_found() -> None:
     shop, other = product("shop"), product("other")
     row, general = opened(about=other), opened(kinds.VAULT_DRIFT, subject="vault")
     owner = person("own", Role.OWNER, product=shop)
@@ -170,7 +171,7 @@ def test_another_products_incidents_are_not_there() -> None:
     ]
 
 
-def test_what_is_overdue_is_shown_everywhere() -> None:
+def test_overdue_incident_is_shown_on_every_page() -> None:
     sam, shop = person("sam", Role.SECURITY, Role.ADMIN), product("shop")
     row = opened(about=shop)
     with as_role("owner"):
@@ -178,31 +179,31 @@ def test_what_is_overdue_is_shown_everywhere() -> None:
     client = browser(sam)
     for address in ("/", "/incidents", "/products/shop", f"/incidents/{row.pk}"):
         assert "overdue" in client.get(address).content.decode(), address
-    assert b"muniment_overdue_incidents 1.0" in measures.text()
+    assert b"muniment_overdue_incidents 1.0" in metrics.format_metrics()
     with as_role("owner"):
-        assert any(found.subject == "incidents" for found in examine(Path(settings.HOME)))
+        assert any(found.subject == "incidents" for found in check_service(Path(settings.HOME)))
     post(client, f"/incidents/{row.pk}/handle", act="take-over-incident")
     assert "Sam" in client.get("/incidents").content.decode()
 
 
-def test_who_may_only_look_sees_no_way_to_close_it() -> None:
+def test_reader_sees_no_form_to_close_incident() -> None:
     row = opened()
     assert "<form method" not in browser(person("dev", Role.DEVELOPER)).get(f"/incidents/{row.pk}").content.decode()
 
 
-def test_what_was_closed_long_ago_is_dropped_and_given_on_request_before() -> None:
+def test_old_closed_incident_is_deleted_and_exported_before() -> None:
     sam = person("sam", Role.SECURITY)
     row = opened()
     close(sam, row)
-    assert json.dumps(privacy.kept_of(sam)["incidents"], default=str).count("something about") == 1
+    assert json.dumps(privacy.collect_personal_data(sam)["incidents"], default=str).count("something about") == 1
     with as_role("owner"):
         Incident.objects.update(closed_at=timezone.now() - timedelta(days=4 * 365))
     with as_role("eraser"):
-        privacy.keep_to_rules()
+        privacy.apply_retention_rules()
     assert not Incident.objects.exists()
 
 
-def test_the_page_asks_as_often_for_many_as_for_one() -> None:
+def test_query_count_does_not_grow_with_incidents() -> None:
     sam, shop = person("sam", Role.SECURITY), product("shop")
     client = browser(sam)
     counts = []

@@ -10,10 +10,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from django.utils import timezone
 
 from muniment.access.roles import Role
-from muniment.ledger import entries
+from muniment.ledger import record_kinds
 from muniment.server.api import deployments as api
-from muniment.server.deployments import doors, runs, tasks
-from muniment.server.deployments.entrances import of
+from muniment.server.deployments import job_run_decision, tasks, vault_role_access
+from muniment.server.deployments.desired_vault import list_environment_roles
 from muniment.server.deployments.models import JobRun, JobRunPermission, PipelineIdentity, ReceivedRunToken
 from muniment.server.deployments.secret_reads import RECORDED_MINUTES, report_unrecorded_reads
 from muniment.server.incidents import kinds
@@ -28,8 +28,8 @@ pytestmark = pytest.mark.usefixtures("service")
 FILE = ".github/workflows/test.yml"
 
 
-class Jobs(Shop):
-    """A shop whose staging lets jobs of one pipeline file of the forge, and of one runner, have its secrets."""
+class JobShop(Shop):
+    """A shop whose staging secrets are open to jobs of one pipeline file and of one runner."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -48,7 +48,7 @@ class Jobs(Shop):
         self.opened: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
 
     def last(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The commits and runs that the vault's role lets in now."""
+        """Commits and runs that the vault role admits now."""
         return self.opened[-1]
 
     def trust(self, name: str, **values: Any) -> PipelineIdentity:
@@ -80,30 +80,30 @@ class Jobs(Shop):
 
 
 @pytest.fixture
-def jobs(tmp_path: Path, service: None, monkeypatch: pytest.MonkeyPatch) -> Jobs:
+def jobs(tmp_path: Path, service: None, monkeypatch: pytest.MonkeyPatch) -> JobShop:
     monkeypatch.setattr(api, "WAIT_SECONDS", 0.0)
-    made = Jobs(tmp_path)
-    monkeypatch.setattr(doors, "session", lambda: None)
-    monkeypatch.setattr(doors, "has_door", lambda row: True)
+    made = JobShop(tmp_path)
+    monkeypatch.setattr(vault_role_access, "open_vault_session", lambda: None)
+    monkeypatch.setattr(vault_role_access, "has_openable_role", lambda row: True)
     monkeypatch.setattr(
-        doors, "open_role", lambda _session, _door, *commits, runs: made.opened.append((commits, tuple(runs)))
+        vault_role_access,
+        "open_role",
+        lambda _session, _door, *commits, runs: made.opened.append((commits, tuple(runs))),
     )
-    monkeypatch.setattr(doors, "close_role", lambda _session, _door: made.opened.append(((), ())))
+    monkeypatch.setattr(vault_role_access, "close_role", lambda _session, _door: made.opened.append(((), ())))
     return made
 
 
 @pytest.mark.parametrize(("token", "run"), [("test_job", "99"), ("test_runner", "7")])
-def test_a_job_of_a_trusted_file_or_runner_gets_in_for_its_own_run_and_is_recorded(
-    jobs: Jobs, token: str, run: str
-) -> None:
+def test_job_of_trusted_file_or_runner_is_allowed_for_its_run_and_recorded(jobs: JobShop, token: str, run: str) -> None:
     sign = getattr(jobs, token)
     number = jobs.requested(sign())
     status, told = jobs.look(number, sign())
     assert (status, told["state"], told["reasons"]) == (200, "allowed", [])
     assert jobs.opened == [((jobs.commit,), (run,))]
     record = JobRunPermission.objects.get().record
-    entry = entries.decode(bytes(record.data), 0)
-    assert isinstance(entry, entries.JobRunRecord)
+    entry = record_kinds.decode_record(bytes(record.data), 0)
+    assert isinstance(entry, record_kinds.JobRunRecord)
     assert (entry.commit, entry.allowed) == (jobs.commit, True)
     assert b"acme" not in bytes(record.data)
     fetched = f"/runs/{number}/fetched"
@@ -128,13 +128,13 @@ def test_a_job_of_a_trusted_file_or_runner_gets_in_for_its_own_run_and_is_record
         ({"environment": "production"}, "environment"),
     ],
 )
-def test_another_file_ref_or_event_gets_nothing(jobs: Jobs, changed: dict[str, Any], code: str) -> None:
+def test_refuses_job_of_another_file_ref_or_event(jobs: JobShop, changed: dict[str, Any], code: str) -> None:
     status, told = jobs.request(jobs.test_job(**changed))
     assert (status, told["type"]) == (403, f"urn:muniment:identity-{code}")
     assert not JobRun.objects.exists()
 
 
-def test_a_pipeline_of_deployments_gets_no_run_and_one_of_jobs_deploys_nothing(jobs: Jobs) -> None:
+def test_deployment_pipeline_gets_no_job_run_and_job_pipeline_cannot_deploy(jobs: JobShop) -> None:
     with as_role("owner"):
         PipelineIdentity.objects.filter(name="tests").delete()
     assert jobs.request(jobs.job("staging"))[0] == 403
@@ -147,7 +147,7 @@ def test_a_pipeline_of_deployments_gets_no_run_and_one_of_jobs_deploys_nothing(j
     assert "no job may get secrets" in told["detail"]
 
 
-def test_a_runners_commit_has_to_be_on_a_protected_branch(jobs: Jobs) -> None:
+def test_runner_commit_must_be_on_protected_branch(jobs: JobShop) -> None:
     topic = jobs.repo.commit({"app.py": "x = 9\n"}, on="topic", parents=[jobs.base])
     status, told = jobs.request(jobs.test_runner(commit=topic), commit=topic)
     assert status == 202
@@ -157,12 +157,12 @@ def test_a_runners_commit_has_to_be_on_a_protected_branch(jobs: Jobs) -> None:
     assert found["state"] == "denied"
     assert f"holds the commit {topic[:12]}" in found["reasons"][0]["message"]
     assert jobs.opened == []
-    entry = entries.decode(bytes(Record.objects.get(kind="job-run").data), 0)
-    assert isinstance(entry, entries.JobRunRecord)
+    entry = record_kinds.decode_record(bytes(Record.objects.get(kind="job-run").data), 0)
+    assert isinstance(entry, record_kinds.JobRunRecord)
     assert not entry.allowed
 
 
-def test_a_freeze_denies_runs(jobs: Jobs) -> None:
+def test_a_freeze_denies_runs(jobs: JobShop) -> None:
     sam = browser(person("sam", Role.SECURITY))
     post(sam, "/policy/freeze", reason="a leak")
     number = jobs.requested(jobs.test_runner())
@@ -171,7 +171,7 @@ def test_a_freeze_denies_runs(jobs: Jobs) -> None:
     assert "a leak" in json.dumps(found["reasons"])
 
 
-def test_a_repository_that_cannot_be_read_denies_a_runner(jobs: Jobs) -> None:
+def test_unreadable_repository_denies_runner(jobs: JobShop) -> None:
     from muniment.server.products.models import Repository
 
     with as_role("owner"):
@@ -180,7 +180,7 @@ def test_a_repository_that_cannot_be_read_denies_a_runner(jobs: Jobs) -> None:
     assert jobs.look(number, jobs.test_runner())[1]["state"] == "denied"
 
 
-def test_two_runs_are_let_in_at_once_and_a_deployment_beside_them(jobs: Jobs) -> None:
+def test_two_runs_and_deployment_are_allowed_at_once(jobs: JobShop) -> None:
     first, second = jobs.requested(jobs.test_runner()), jobs.requested(jobs.test_runner(job="8"))
     assert jobs.state(jobs.asked("staging", token=jobs.runner("staging", job="9"))) == "allowed"
     assert jobs.last() == ((jobs.commit,), ("7", "8", "9"))
@@ -190,12 +190,12 @@ def test_two_runs_are_let_in_at_once_and_a_deployment_beside_them(jobs: Jobs) ->
     with as_role("owner"):
         JobRunPermission.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     with as_role("worker"):
-        runs.close_old_runs()
+        job_run_decision.close_expired_runs()
         tasks.close_job_run(second)
     assert jobs.last() == ((jobs.commit,), ("9",))
 
 
-def test_a_run_without_the_token_that_it_came_with_is_denied_and_an_incident(jobs: Jobs) -> None:
+def test_run_without_stored_token_is_denied_and_incident(jobs: JobShop) -> None:
     status, told = jobs.request(jobs.test_runner())
     assert status == 202
     with as_role("owner"):
@@ -206,7 +206,7 @@ def test_a_run_without_the_token_that_it_came_with_is_denied_and_an_incident(job
     assert Incident.objects.get().product == jobs.product
 
 
-def test_what_no_job_waits_for_any_more_is_never_let_in(jobs: Jobs) -> None:
+def test_timed_out_run_is_never_allowed(jobs: JobShop) -> None:
     status, told = jobs.request(jobs.test_runner())
     assert status == 202
     with as_role("owner"):
@@ -217,7 +217,7 @@ def test_what_no_job_waits_for_any_more_is_never_let_in(jobs: Jobs) -> None:
     assert jobs.opened == []
 
 
-def test_another_run_sees_and_closes_nothing(jobs: Jobs) -> None:
+def test_refuses_read_and_close_by_another_run(jobs: JobShop) -> None:
     number = jobs.requested(jobs.test_runner())
     for token in (jobs.test_runner(job="8"), jobs.runner("staging"), jobs.job("staging")):
         assert jobs.look(number, token)[0] == 403
@@ -226,7 +226,7 @@ def test_another_run_sees_and_closes_nothing(jobs: Jobs) -> None:
     assert jobs.look(number + 1, jobs.test_runner())[0] == 404
 
 
-def test_the_same_request_is_one_run(jobs: Jobs) -> None:
+def test_request_with_same_key_is_one_run(jobs: JobShop) -> None:
     first = jobs.request(jobs.test_runner(), key="one")
     assert jobs.request(jobs.test_runner(), key="one") == first
     assert jobs.request(jobs.test_runner(job="8"), key="one")[0] == 409
@@ -235,17 +235,17 @@ def test_the_same_request_is_one_run(jobs: Jobs) -> None:
     assert JobRun.objects.count() == 1
 
 
-def test_one_role_of_the_vault_is_for_deployments_and_jobs_of_the_same_repository(jobs: Jobs) -> None:
-    found = {one.issuer: one for one in of(jobs.places["staging"])}
+def test_deployments_and_jobs_of_repository_share_vault_role(jobs: JobShop) -> None:
+    found = {one.issuer: one for one in list_environment_roles(jobs.places["staging"])}
     assert set(found) == {"github", "runner"}
     assert found["github"].claims["ref"] == ("refs/heads/main",)
     assert len(found["runner"].keys) == 2
     with as_role("owner"):
         PipelineIdentity.objects.filter(name="tests").update(ref_patterns="refs/heads/*")
-    assert "ref" not in {one.issuer: one for one in of(jobs.places["staging"])}["github"].claims
+    assert "ref" not in {one.issuer: one for one in list_environment_roles(jobs.places["staging"])}["github"].claims
 
 
-def test_the_page_shows_runs_and_what_each_pipeline_is_for(jobs: Jobs) -> None:
+def test_page_shows_runs_and_purpose_of_each_pipeline(jobs: JobShop) -> None:
     jobs.requested(jobs.test_job())
     text = browser(person("own", Role.OWNER)).get("/products/shop/environments").content.decode()
     assert "Newest runs without a deployment" in text
@@ -253,8 +253,8 @@ def test_the_page_shows_runs_and_what_each_pipeline_is_for(jobs: Jobs) -> None:
     assert FILE in text
 
 
-def _read_by(jobs: Jobs, reader: str, minutes: int = 0) -> None:
-    """What the worker notes of a read, by the vault's audit log, that many minutes from now."""
+def _note_secret_read(jobs: JobShop, reader: str, minutes: int = 0) -> None:
+    """Note a read of a secret, as from the vault's audit log, that many minutes from now."""
     when = timezone.now() + timedelta(minutes=minutes)
     values = {"first_read_at": when, "last_read_at": when}
     with as_role("worker"):
@@ -269,26 +269,26 @@ def _unrecorded() -> list[str]:
 
 
 @pytest.mark.parametrize("reader", ["gitlab-project_path:acme/shop", "kubernetes-system:serviceaccount:ci:tests"])
-def test_a_job_that_reads_without_the_service_is_an_incident_once(jobs: Jobs, reader: str) -> None:
+def test_secret_read_without_recorded_run_is_one_incident(jobs: JobShop, reader: str) -> None:
     jobs.requested(jobs.test_job())  # of another kind of pipeline
-    _read_by(jobs, reader)
-    _read_by(jobs, reader, minutes=-1)
+    _note_secret_read(jobs, reader)
+    _note_secret_read(jobs, reader, minutes=-1)
     assert _unrecorded() == [f"unrecorded:{reader}"]
     with as_role("owner"):
         Incident.objects.update(closed_at=timezone.now())
     with as_role("worker"):
         report_unrecorded_reads()
     assert _unrecorded() == []
-    _read_by(jobs, reader, minutes=1)
+    _note_secret_read(jobs, reader, minutes=1)
     assert _unrecorded() == [f"unrecorded:{reader}"]
 
 
-def test_a_read_after_a_recorded_run_is_no_incident_until_that_is_long_past(jobs: Jobs) -> None:
+def test_secret_read_soon_after_recorded_run_is_no_incident(jobs: JobShop) -> None:
     jobs.requested(jobs.test_job())
     with as_role("owner"):
         PipelineIdentity.objects.filter(name="tests").update(kind="gitlab")
-    _read_by(jobs, "gitlab-project_path:acme/shop", minutes=1)
-    _read_by(jobs, "runner.shop.staging-shop.staging", minutes=2)  # its role opens for what is recorded alone
+    _note_secret_read(jobs, "gitlab-project_path:acme/shop", minutes=1)
+    _note_secret_read(jobs, "runner.shop.staging-shop.staging", minutes=2)  # its role opens for what is recorded alone
     assert _unrecorded() == []
-    _read_by(jobs, "gitlab-project_path:acme/shop", minutes=RECORDED_MINUTES + 1)
+    _note_secret_read(jobs, "gitlab-project_path:acme/shop", minutes=RECORDED_MINUTES + 1)
     assert _unrecorded() == ["unrecorded:gitlab-project_path:acme/shop"]

@@ -1,4 +1,4 @@
-"""Rows that several transactions write are locked in one order: else two of them wait for each other, and one fails."""
+"""Rows that several transactions write are locked in one order, which prevents deadlocks."""
 
 import re
 from pathlib import Path
@@ -15,18 +15,19 @@ _FIRST, _SECOND = "connections_forgechange", "changes_change"
 
 
 def locks(sql: str) -> str:
-    """The table of which a statement locks rows, "" for none of the two."""
-    found = re.match(r'UPDATE "(\w+)"', sql) or re.search(r'FOR UPDATE OF "(\w+)"', sql)
+    """The table whose rows a statement locks, "" for neither of the two."""
+    forms = (r'^UPDATE "(\w+)"', r'FOR UPDATE OF "(\w+)"', r"FROM (\w+) .*FOR UPDATE$")
+    found = next(filter(None, (re.search(form, sql) for form in forms)), None)
     return found[1] if found and found[1] in (_FIRST, _SECOND) else ""
 
 
-def test_a_change_is_locked_after_its_row_at_the_forge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_forge_change_is_locked_before_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with town(tmp_path, monkeypatch) as found:
         found.connect()
-        see_locks_of(found)
+        check_lock_order(found)
 
 
-def see_locks_of(town: Town) -> None:
+def check_lock_order(town: Town) -> None:
     """Compare the order of locks in each transaction of an evaluation."""
     number = town.open({"app.py": "x = 1\n"})
     town.look(number)
@@ -39,5 +40,5 @@ def see_locks_of(town: Town) -> None:
         orders += [[]] if query["sql"] in ("BEGIN", "COMMIT") else []
         orders[-1] += filter(None, [locks(query["sql"])])
     wrong = [order for order in orders if _SECOND in order and order[0] != _FIRST]
-    assert len([order for order in orders if _SECOND in order]) >= 2, "it is opened, and decided"
+    assert any(_SECOND in order for order in orders), "it is decided"
     assert not wrong

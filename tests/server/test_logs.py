@@ -1,4 +1,4 @@
-"""Logs tell what happened, and nobody's name, address or secret."""
+"""Logs contain no person's name, address or secret."""
 
 import io
 import json
@@ -17,8 +17,8 @@ pytestmark = pytest.mark.usefixtures("service")
 
 
 @pytest.fixture
-def told() -> Any:
-    logging.config.dictConfig(logs.settings("json"))
+def log_output() -> Any:
+    logging.config.dictConfig(logs.build_log_settings("json"))
     written = io.StringIO()
     for handler in logging.getLogger().handlers:
         if type(handler) is logging.StreamHandler:
@@ -26,13 +26,13 @@ def told() -> Any:
     return written.getvalue
 
 
-def test_a_request_is_told_by_its_route(told: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_request_is_logged_by_route_without_personal_data(log_output: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     client = browser(person("ada", Role.ADMIN))
     client.get("/people/somebody-particular")
     Client(HTTP_HOST="localhost", raise_request_exception=False).get("/welcome/the-secret-of-a-link")
-    monkeypatch.setattr("muniment.server.people.views.Invitation.valid", lambda text: 1 / 0)
+    monkeypatch.setattr("muniment.server.people.views.Invitation.find_valid", lambda text: 1 / 0)
     Client(HTTP_HOST="localhost", raise_request_exception=False).get("/welcome/the-secret-of-a-link")
-    lines = [json.loads(line) for line in told().splitlines()]
+    lines = [json.loads(line) for line in log_output().splitlines()]
     assert any(
         line["event"] == "500 at welcome/<str:text>" and "ZeroDivisionError" in line["exception"] for line in lines
     )

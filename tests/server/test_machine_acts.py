@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 
 from muniment.forges.shapes import Account as AtForge
-from muniment.server.connections import numbering
+from muniment.server.connections import account_ids
 from muniment.server.connections.models import Connection
-from muniment.server.people.machine_acts import proposed_machines
+from muniment.server.people.machine_acts import find_proposed_machines
 from muniment.server.people.models import Account, ForgeMachine, Machine, Person
-from muniment.server.people.people_facts import people_of
+from muniment.server.people.people_facts import build_people
 from muniment.server.requests.models import Request
-from tests.server.test_duties import enough
+from tests.server.test_separation_of_duties import enough
 from tests.support.service import as_role, browser, post, token_of
 
 pytestmark = pytest.mark.usefixtures("service")
@@ -24,12 +24,12 @@ def signed_in(name: str) -> Any:
 
 
 def declared() -> dict[str, bool]:
-    """The logins of machines, and whether their commits have to tell who asked."""
-    found = people_of().machines
+    """Logins of machines, and whether their commits must name a requester."""
+    found = build_people().machines
     return {login: machine.needs_requester for machine in found for login in machine.accounts}
 
 
-def test_nobody_declares_a_machine_alone(service: None) -> None:
+def test_declaring_machine_takes_two_people(service: None) -> None:
     enough()
     post(signed_in("amy"), "/machines/declare", **BOT)
     assert not Machine.objects.exists()
@@ -42,7 +42,7 @@ def test_nobody_declares_a_machine_alone(service: None) -> None:
     assert "renovate" in signed_in("amy").get("/people").content.decode()
 
 
-def test_the_second_person_reads_the_account_and_whether_people_ask_the_machine(service: None) -> None:
+def test_approver_sees_account_and_whether_machine_acts_on_request(service: None) -> None:
     enough()
     post(signed_in("amy"), "/machines/declare", **{**BOT, "acts_on_request": "yes"})
     page = signed_in("sam").get("/").content.decode()
@@ -57,7 +57,7 @@ def test_the_second_person_reads_the_account_and_whether_people_ask_the_machine(
         ({"kind": "key"}, "known by an address or a login"),
     ],
 )
-def test_an_account_of_a_person_is_not_declared_a_machine(service: None, changed: dict[str, str], told: str) -> None:
+def test_refuses_account_of_person_as_machine(service: None, changed: dict[str, str], told: str) -> None:
     enough()
     with as_role("owner"):
         ada = Person.objects.create(pk="ada", slug="ada", name="Ada")
@@ -66,7 +66,7 @@ def test_an_account_of_a_person_is_not_declared_a_machine(service: None, changed
     assert not Request.objects.filter(state="waiting").exists()
 
 
-def test_an_account_that_is_linked_while_the_request_waits_is_not_declared_a_machine(service: None) -> None:
+def test_refuses_approval_after_account_was_linked_to_person(service: None) -> None:
     enough()
     post(signed_in("amy"), "/machines/declare", **BOT)
     with as_role("owner"):
@@ -77,7 +77,7 @@ def test_an_account_that_is_linked_while_the_request_waits_is_not_declared_a_mac
     assert Account.objects.get().person == ada
 
 
-def test_an_account_that_its_forge_calls_a_machine_is_proposed_and_none_until_two_people_declare_it(
+def test_account_marked_as_bot_by_forge_needs_declaration_by_two_people(
     service: None,
 ) -> None:
     enough()
@@ -87,7 +87,7 @@ def test_an_account_that_its_forge_calls_a_machine_is_proposed_and_none_until_tw
     ghost, person = AtForge("-1", "Ghost", machine=True), AtForge("12", "ada")
     with as_role("worker"):
         for _ in range(2):
-            numbering.note(forge, [bot, ours, ghost, person])
+            account_ids.store_account_ids(forge, [bot, ours, ghost, person])
     assert [(row.number, row.value) for row in ForgeMachine.objects.all()] == [("9", "forge/renovate[bot]")]
     assert declared() == {}
     page = signed_in("amy").get("/people").content.decode()
@@ -96,25 +96,25 @@ def test_an_account_that_its_forge_calls_a_machine_is_proposed_and_none_until_tw
     assert declared() == {}
     post(signed_in("sam"), f"/requests/{Request.objects.get(state='waiting').pk}", answer="agree")
     assert declared() == {"forge/renovate[bot]": False}
-    assert proposed_machines() == []
+    assert find_proposed_machines() == []
     with as_role("owner"):
         ForgeMachine.objects.all().delete()
     with as_role("worker"):
-        numbering.note(forge, [bot])
+        account_ids.store_account_ids(forge, [bot])
     assert not ForgeMachine.objects.exists(), "it was declared"
 
 
-def test_no_outsider_fills_the_list_of_proposed_machines(service: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(numbering, "_MOST_MACHINES", 3)
+def test_list_of_proposed_machines_is_limited(service: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(account_ids, "_MOST_MACHINES", 3)
     with as_role("owner"):
         forge = Connection.objects.create(slug="forge", vendor="github", url="https://x")
     with as_role("worker"):
         for number in range(5):
-            numbering.note(forge, [AtForge(str(number + 1), f"bot-{number}[bot]", machine=True)])
+            account_ids.store_account_ids(forge, [AtForge(str(number + 1), f"bot-{number}[bot]", machine=True)])
     assert ForgeMachine.objects.count() == 3
 
 
-def test_one_person_removes_the_account_of_a_machine(service: None) -> None:
+def test_one_person_removes_machine_account(service: None) -> None:
     enough()
     with as_role("owner"):
         made = Account.objects.create(
@@ -124,7 +124,7 @@ def test_one_person_removes_the_account_of_a_machine(service: None) -> None:
     assert declared() == {}
 
 
-def test_a_machine_is_declared_by_the_api_in_the_same_way(service: None) -> None:
+def test_api_declares_machine_with_two_people(service: None) -> None:
     enough()
     headers = {"Authorization": f"Bearer {token_of(Person.objects.get(slug='amy'))}"}
     body = {**BOT, "acts_on_request": True}

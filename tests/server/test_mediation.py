@@ -1,4 +1,4 @@
-"""Nothing is reached, and nothing is written, that no action allows: every address, as everybody."""
+"""Complete mediation: every route and every write needs an action that permits it, for every role."""
 
 import re
 from collections.abc import Iterator
@@ -17,8 +17,8 @@ from muniment.access.actions import Action, Reach
 from muniment.access.roles import Role
 from muniment.server import urls
 from muniment.server.api import api
-from muniment.server.guarding import checks
-from muniment.server.guarding.mediation import Mediation, allowing
+from muniment.server.guarding import system_checks
+from muniment.server.guarding.mediation import MediationMiddleware, allow_writes
 from muniment.server.guarding.open_routes import OPEN
 from muniment.server.people.models import Person
 from muniment.server.products.models import Product
@@ -29,21 +29,21 @@ pytestmark = pytest.mark.usefixtures("service")
 _VALUES = {"slug": "shop", "str": "shop", "int": "1"}
 
 
-def addresses() -> Iterator[tuple[str, str, object]]:
-    """(name, a path with made-up values, view) of every address of our own."""
+def list_routes() -> Iterator[tuple[str, str, object]]:
+    """(name, a path with made-up values, view) of every route of the service."""
     for pattern in get_resolver().url_patterns:
         if isinstance(pattern, URLPattern) and hasattr(pattern.callback, "action"):
             text = re.sub(r"<(\w+):\w+>", lambda match: _VALUES[match[1]], str(pattern.pattern))
             yield str(pattern.name), "/" + text, pattern.callback
 
 
-def test_every_address_and_operation_names_its_action() -> None:
-    assert checks.mediated() == []
-    assert len(list(addresses())) > 30
-    assert len(list(checks.operations())) > 10
+def test_every_route_and_operation_declares_its_action() -> None:
+    assert system_checks.check_mediation() == []
+    assert len(list(list_routes())) > 30
+    assert len(list(system_checks.list_operations())) > 10
 
 
-def test_a_route_that_names_none_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_service_refuses_start_with_route_without_action(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         urls, "urlpatterns", [*urls.urlpatterns, path("sneaky", lambda request: HttpResponse(), name="sneaky")]
     )
@@ -52,23 +52,23 @@ def test_a_route_that_names_none_does_not_start(monkeypatch: pytest.MonkeyPatch)
         call_command("check")
 
 
-def test_a_model_that_names_none_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_service_refuses_start_with_model_without_action(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(Product, "written_by")
     with pytest.raises(SystemCheckError, match="Product names no written_by"):
         call_command("check")
 
 
-def test_a_view_that_names_none_is_refused_at_run_time_too() -> None:
+def test_view_without_action_is_refused_at_run_time() -> None:
     request = RequestFactory().get("/")
     request.resolver_match = None
     with pytest.raises(PermissionDenied):
-        Mediation(lambda request: None).process_view(request, lambda request: None, (), {})  # type: ignore[arg-type,return-value]
+        MediationMiddleware(lambda request: None).process_view(request, lambda request: None, (), {})  # type: ignore[arg-type,return-value]
 
 
-def test_nobody_who_is_not_signed_in_gets_anywhere_or_learns_what_exists() -> None:
+def test_visitor_without_session_is_sent_to_sign_in_everywhere() -> None:
     product("shop")
     client = browser()
-    for name, address, _ in addresses():
+    for name, address, _ in list_routes():
         for answer in (client.get(address), client.post(address)):
             assert answer.status_code in (302, 405), (name, answer.status_code)
             if answer.status_code == 302:
@@ -76,10 +76,10 @@ def test_nobody_who_is_not_signed_in_gets_anywhere_or_learns_what_exists() -> No
 
 
 @pytest.mark.parametrize("role", list(Role))
-def test_each_role_reaches_what_the_table_gives_it_and_no_more(role: Role) -> None:
+def test_each_role_reaches_exactly_its_routes(role: Role) -> None:
     product("shop")
     client = browser(person("ada", role))
-    for name, address, view in addresses():
+    for name, address, view in list_routes():
         action = getattr(view, "action", None)
         assert isinstance(action, Action)
         may = action.rule.reach is Reach.OWN or role in action.rule.roles
@@ -89,17 +89,17 @@ def test_each_role_reaches_what_the_table_gives_it_and_no_more(role: Role) -> No
 
 
 @pytest.mark.parametrize("role", list(Role))
-def test_what_changes_something_asks_for_a_second_factor(role: Role) -> None:
+def test_writing_routes_require_second_factor(role: Role) -> None:
     product("shop")
     client = browser(person("ada", role), second_factor=False)
-    for name, address, view in addresses():
+    for name, address, view in list_routes():
         action = getattr(view, "action", None)
         if isinstance(action, Action) and action.rule.changes and role in action.rule.roles:
             answer = client.post(address)
             assert answer.status_code in (404, 405) or "/account/2fa/" in answer.content.decode(), name
 
 
-def test_other_products_are_not_there() -> None:
+def test_other_products_are_not_found() -> None:
     shop, other = product("shop"), product("other")
     client = browser(person("ada", Role.OWNER, product=shop))
     assert client.get("/products/shop").status_code == 200
@@ -112,21 +112,21 @@ def test_other_products_are_not_there() -> None:
     assert other.name == "Other"
 
 
-def test_a_write_that_no_action_allows_is_refused() -> None:
+def test_refuses_write_without_permitting_action() -> None:
     def view(request: object) -> object:
-        with allowing(Action.SEE_PRODUCT):
+        with allow_writes(Action.SEE_PRODUCT):
             return Person.objects.create(slug="eve", name="Eve")
 
     with pytest.raises(PermissionDenied, match="people_person"):
-        _answered(view)
+        _run_view(view)
 
 
-def test_a_write_that_an_action_allows_is_not() -> None:
+def test_permits_write_that_action_declares() -> None:
     def view(request: object) -> object:
-        with allowing(Action.CHANGE_PERSON):
+        with allow_writes(Action.CHANGE_PERSON):
             return Person.objects.create(slug="eve", name="Eve")
 
-    _answered(view)
+    _run_view(view)
     assert Person.objects.filter(slug="eve").exists()
 
 
@@ -148,32 +148,32 @@ def test_a_write_that_an_action_allows_is_not() -> None:
         "CREATE TABLE t (a int)",
     ],
 )
-def test_no_spelling_of_a_write_goes_past(statement: str) -> None:
+def test_refuses_every_spelling_of_unpermitted_write(statement: str) -> None:
     def view(request: object) -> object:
         with connection.cursor() as cursor:
             return cursor.execute(statement)
 
     with pytest.raises(PermissionDenied):
-        _answered(view)
+        _run_view(view)
 
 
-def _answered(view: object) -> None:
+def _run_view(view: object) -> None:
     from django.contrib.auth.models import AnonymousUser
     from django.contrib.sessions.backends.db import SessionStore
 
     request = RequestFactory().get("/")
     request.user = AnonymousUser()
     request.session = SessionStore()
-    Mediation(view)(request)  # type: ignore[arg-type]
+    MediationMiddleware(view)(request)  # type: ignore[arg-type]
 
 
-def test_every_open_route_says_why() -> None:
+def test_every_public_route_gives_reason() -> None:
     assert all(route.why for route in OPEN.values())
-    names = {name for name, _ in checks.routes()}
+    names = {name for name, _ in system_checks.list_routes()}
     assert set(OPEN) <= names, set(OPEN) - names
 
 
-def test_the_api_answers_nobody_without_a_token() -> None:
+def test_api_refuses_requests_without_token() -> None:
     client = browser(person("ada", *Role))
     for prefix, router in api._routers:
         for place, view in router.path_operations.items():

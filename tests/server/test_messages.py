@@ -1,4 +1,4 @@
-"""What people are told: in their inbox, by mail as they want it, with a real mail server."""
+"""Notifications: in the inbox and, as each person chose, by mail through a real mail server."""
 
 import asyncio
 import threading
@@ -12,7 +12,7 @@ from muniment.access.roles import Role
 from muniment.errors import HttpError
 from muniment.server.people import messages
 from muniment.server.people.models import Message, Person
-from tests.server.test_duties import GIVE, enough
+from tests.server.test_separation_of_duties import GIVE, enough
 from tests.support.http_servers import Answering, answer
 from tests.support.service import as_role, browser, person, post
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("service")
 
 
 class MailServer:
-    """Takes mail on loopback: the few words of SMTP (RFC 5321) that a client needs."""
+    """Mail server on loopback with the SMTP commands (RFC 5321) that a client needs."""
 
     def __init__(self) -> None:
         self.mails: list[tuple[list[str], str]] = []
@@ -85,17 +85,17 @@ def mail(monkeypatch: pytest.MonkeyPatch) -> Iterator[MailServer]:
 
 def send(later: timedelta = timedelta()) -> int:
     with as_role("worker"):
-        return messages.send(timezone.now() + later)
+        return messages.send_due_mails(timezone.now() + later)
 
 
 def asked() -> None:
-    """amy asks for something that abe and the security officers may agree to."""
+    """Request a role as amy that abe and the security officers may approve."""
     enough()
     person("eve")
     post(browser(Person.objects.get(slug="amy")), "/people/eve/role", **GIVE)
 
 
-def test_whoever_could_agree_is_told_and_nobody_else(mail: MailServer) -> None:
+def test_only_possible_approvers_are_notified(mail: MailServer) -> None:
     asked()
     told = set(Message.objects.values_list("person__slug", flat=True))
     assert told == {"abe", "sam", "sid"}
@@ -105,7 +105,7 @@ def test_whoever_could_agree_is_told_and_nobody_else(mail: MailServer) -> None:
     assert send() == 0
 
 
-def test_the_inbox_has_it_and_then_it_is_read() -> None:
+def test_inbox_shows_message_and_marks_it_read() -> None:
     asked()
     abe = browser(Person.objects.get(slug="abe"))
     assert "(1)" in abe.get("/").content.decode()
@@ -114,7 +114,7 @@ def test_the_inbox_has_it_and_then_it_is_read() -> None:
     assert "Nothing was told" in browser(Person.objects.get(slug="eve")).get("/inbox").content.decode()
 
 
-def test_who_wants_it_daily_gets_one_mail_and_who_never_none(mail: MailServer) -> None:
+def test_mail_frequency_daily_and_never(mail: MailServer) -> None:
     enough()
     for name, way in (("abe", "daily"), ("sam", "never")):
         post(browser(Person.objects.get(slug=name)), "/inbox", frequency=way)
@@ -129,7 +129,7 @@ def test_who_wants_it_daily_gets_one_mail_and_who_never_none(mail: MailServer) -
     assert "2 messages" in mail.mails[0][1]
 
 
-def test_what_could_not_be_sent_stays_due(mail: MailServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_mail_is_sent_later(mail: MailServer, monkeypatch: pytest.MonkeyPatch) -> None:
     asked()
     mail.refuses = True
     with pytest.raises(Exception, match="no"):
@@ -141,13 +141,13 @@ def test_what_could_not_be_sent_stays_due(mail: MailServer, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("url", ["http://x", "smtp://", "nonsense"])
-def test_an_address_that_is_none_is_told(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+def test_invalid_mail_server_address_is_reported(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv("MUNIMENT_SMTP_URL", url)
     with pytest.raises(OSError, match="is no address"):
         send()
 
 
-def test_the_asker_is_told_what_became_of_it() -> None:
+def test_requester_is_notified_of_rejection() -> None:
     asked()
     from muniment.server.requests.models import Request
 
@@ -158,22 +158,22 @@ def test_the_asker_is_told_what_became_of_it() -> None:
     assert "Not now." in said
 
 
-def test_a_chat_learns_nothing_of_what_it_is_about(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chat_message_contains_no_details(monkeypatch: pytest.MonkeyPatch) -> None:
     with Answering(answer(b"ok"), answer(b"no", "404 Not Found")) as server:
         monkeypatch.setenv("MUNIMENT_CHAT_URL", f"{server.url}/hook/{SECRET}")
-        messages.chat("Something new waits for somebody:")
+        messages.post_to_chat("Something new waits for somebody:")
         (asked,) = server.requests
         assert asked.startswith(f"POST /hook/{SECRET} HTTP/1.1\r\n".encode())
         assert asked.endswith(b'\r\n\r\n{"text": "Something new waits for somebody: http://localhost:8000"}')
         with pytest.raises(HttpError, match="does not take messages") as caught:
-            messages.chat("x")
+            messages.post_to_chat("x")
     assert SECRET not in f"{caught.value!r} {caught.value.remedy}"  # who knows the address can write there
     monkeypatch.setenv("MUNIMENT_CHAT_URL", "file:///etc/passwd")
     with pytest.raises(HttpError, match="does not begin with https"):
-        messages.chat("x")
+        messages.post_to_chat("x")
 
 
-def test_an_address_that_is_refused_silences_nobody_after_it(mail: MailServer) -> None:
+def test_refused_recipient_does_not_stop_other_mails(mail: MailServer) -> None:
     asked()
     mail.refuses_only = "<abe@example.test>"
     with pytest.raises(OSError, match="no"):
@@ -182,7 +182,7 @@ def test_an_address_that_is_refused_silences_nobody_after_it(mail: MailServer) -
     assert set(Message.objects.filter(sent_at=None).values_list("person__slug", flat=True)) == {"abe"}
 
 
-def test_nobody_reads_anothers_inbox() -> None:
+def test_person_cannot_read_inbox_of_another() -> None:
     asked()
     ada = browser(person("ada", Role.ADMIN))
     assert "give eve" not in ada.get("/inbox").content.decode()

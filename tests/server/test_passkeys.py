@@ -1,4 +1,4 @@
-"""A passkey that is the only way in is one that the device finds by itself, and is tried before the setup goes on."""
+"""Passkeys: setup verifies a new passkey, and a person without a password needs a discoverable one."""
 
 import json
 
@@ -13,7 +13,7 @@ from muniment.server.people import authenticators
 from muniment.server.people.models import EnrolledAuthenticator
 from muniment.server.people.passkeys import AddPasskeyForm
 from muniment.server.records.models import Record
-from muniment.server.records.recorded_rows import recorded_models
+from muniment.server.records.recorded_rows import list_recorded_models
 from muniment.server.records.row_checks import find_row_problems
 from tests.server.conftest import PASSWORD
 from tests.support.passkeys import Passkey
@@ -22,18 +22,18 @@ from tests.support.service import as_role, browser, by_an_act, person
 pytestmark = pytest.mark.usefixtures("service")
 
 
-def test_whoever_has_no_password_makes_a_passkey_that_the_device_finds_by_itself() -> None:
+def test_account_without_password_requires_a_discoverable_passkey() -> None:
     box = AddPasskeyForm(user=person("ada", Role.ADMIN)).fields["passwordless"]
     assert (box.initial, box.disabled) == (True, True)
 
 
-def test_whoever_has_a_password_chooses() -> None:
+def test_account_with_password_may_use_any_passkey() -> None:
     box = AddPasskeyForm(user=person("ada", Role.ADMIN, password=PASSWORD)).fields["passwordless"]
     assert (box.initial, box.disabled) == (False, False)
 
 
 @pytest.mark.parametrize(("kept", "wrong"), [(False, True), (True, False)])
-def test_a_key_that_the_device_did_not_keep_is_refused(
+def test_passkey_that_is_not_stored_on_the_device_is_refused(
     monkeypatch: pytest.MonkeyPatch, kept: bool, wrong: bool
 ) -> None:
     class Verified:
@@ -49,7 +49,7 @@ def test_a_key_that_the_device_did_not_keep_is_refused(
     assert ("did not keep the passkey" in str(form.errors)) == wrong
 
 
-def test_the_trial_takes_the_passkey_of_whoever_is_signed_in() -> None:
+def test_passkey_trial_page_requires_a_discoverable_passkey() -> None:
     client: Client = browser(person("ada", Role.ADMIN))
     page = client.get("/account/2fa/webauthn/try/").content.decode()
     assert '"allowCredentials": []' in page, "the device has to find the passkey by itself"
@@ -59,7 +59,7 @@ def test_the_trial_takes_the_passkey_of_whoever_is_signed_in() -> None:
 
 @pytest.fixture
 def passkey(compared_rows: None) -> Passkey:
-    """A passkey of Sue's that signs her in, and was enrolled to confirm acts."""
+    """Passkey of Sue that signs her in and is enrolled to confirm acts."""
     with by_an_act():
         sue = person("sue", Role.SECURITY)
     found = Passkey(sue)
@@ -71,13 +71,13 @@ def passkey(compared_rows: None) -> Passkey:
 
 
 def remove(client: Client, passkey: Passkey) -> HttpResponseBase:
-    """Remove it on allauth's page, a moment after it was used."""
+    """Remove the passkey on allauth's page shortly after its use."""
     page = client.get("/account/2fa/webauthn/reauthenticate/").content.decode()
     client.post("/account/2fa/webauthn/reauthenticate/", {"credential": passkey.answer(page)})
     return client.post(f"/account/2fa/webauthn/keys/{passkey.row.pk}/remove/")
 
 
-def test_a_passkey_that_its_person_removes_confirms_no_act_any_more(passkey: Passkey) -> None:
+def test_removed_passkey_confirms_no_acts(passkey: Passkey) -> None:
     answer = remove(browser(passkey.row.user), passkey)
     assert (answer.status_code, answer["Location"]) == (302, "/account/2fa/webauthn/")
     assert not Authenticator.objects.filter(pk=passkey.row.pk).exists()
@@ -85,10 +85,10 @@ def test_a_passkey_that_its_person_removes_confirms_no_act_any_more(passkey: Pas
     record = Record.objects.filter(kind="person-action", writer="muniment_web").latest("pk")
     assert json.loads(bytes(record.data))["action"] == "manage-own-account"
     with as_role("worker"):
-        assert find_row_problems(recorded_models()) == ()
+        assert find_row_problems(list_recorded_models()) == ()
 
 
-def test_an_enrolment_that_cannot_be_ended_keeps_its_passkey(passkey: Passkey, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_passkey_is_kept_if_ending_its_enrolment_fails(passkey: Passkey, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: object) -> None:
         raise RuntimeError
 

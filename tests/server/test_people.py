@@ -1,4 +1,4 @@
-"""Keys that people prove, and products that come from a file."""
+"""Signing keys that people verify, and products that are imported from a file."""
 
 import subprocess
 from pathlib import Path
@@ -41,7 +41,7 @@ def sign(file: Path, words: str, namespace: str = "muniment-account-verification
     return subprocess.run(command, input=words, capture_output=True, text=True, check=True).stdout
 
 
-def test_a_key_is_proven_by_signing_with_it(tmp_path: Path) -> None:
+def test_key_is_verified_by_a_signature(tmp_path: Path) -> None:
     ada, file, other = browser(person("ada", Role.DEVELOPER)), key(tmp_path, "a"), key(tmp_path, "b")
     post(ada, "/me/verify", kind="key", value=file.with_suffix(".pub").read_text())
     words = AccountVerification.objects.get().challenge + "\n"
@@ -57,12 +57,12 @@ def test_a_key_is_proven_by_signing_with_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["x", "ssh-ed25519", "nonsense", "ssh-ed25519 AAAA x\nssh-ed25519 AAAA y"])
-def test_what_is_no_key_is_told(text: str) -> None:
+def test_invalid_key_is_reported(text: str) -> None:
     assert "no SSH public key" in post(browser(person("ada", Role.DEVELOPER)), "/me/verify", kind="key", value=text)
 
 
 @pytest.mark.parametrize(("name", "text"), [("products.csv", CSV), ("products.toml", TOML)])
-def test_products_come_from_a_file(name: str, text: str) -> None:
+def test_import_products_from_file(name: str, text: str) -> None:
     ada = browser(person("ada", Role.ADMIN))
     assert "All products" in post(ada, "/products/import", file=SimpleUploadedFile(name, text.encode()))
     assert list(Product.objects.order_by("slug").values_list("slug", "deployed")) == [("shop", True), ("site", None)]
@@ -87,7 +87,7 @@ def test_products_come_from_a_file(name: str, text: str) -> None:
         ("p.exe", "id,name\nshop,Shop\n", "has to end in"),
     ],
 )
-def test_a_file_is_taken_whole_or_not_at_all(name: str, text: str, told: str) -> None:
+def test_product_import_is_all_or_nothing(name: str, text: str, told: str) -> None:
     ada = browser(person("ada", Role.ADMIN))
     assert told in post(ada, "/products/import", file=SimpleUploadedFile(name, text.encode()))
     assert Product.objects.count() == 0

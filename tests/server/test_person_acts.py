@@ -1,4 +1,4 @@
-"""Acts on people: the same values at every door, a handle that changes alone, and what ends with a person."""
+"""Acts on people: equal values by page and API, changes of a handle, and what ends when a person leaves."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ import pytest
 
 from muniment.access.roles import Role
 from muniment.server.people.models import Account, Person
-from muniment.server.people.people_facts import people_of
+from muniment.server.people.people_facts import build_people
 from muniment.server.requests.models import Request
-from tests.server.test_duties import enough
+from tests.server.test_separation_of_duties import enough
 from tests.support.service import as_role, browser, person, post, token_of
 
 pytestmark = pytest.mark.usefixtures("service")
@@ -37,8 +37,8 @@ VALUES: list[tuple[str, Any, bool]] = [
 ]
 
 
-def added() -> list[tuple[str, str, str | None]]:
-    """Everybody but amy, who are then removed."""
+def added_people() -> list[tuple[str, str, str | None]]:
+    """People other than amy, who are then removed."""
     rows = Person.objects.exclude(pk="amy")
     found = list(rows.values_list("slug", "name", "email"))
     with as_role("owner"):
@@ -47,25 +47,25 @@ def added() -> list[tuple[str, str, str | None]]:
 
 
 @pytest.mark.parametrize(("field", "value", "accepted"), VALUES, ids=lambda one: ascii(one)[:30])
-def test_the_page_and_the_api_add_exactly_the_same_people(field: str, value: Any, accepted: bool) -> None:
+def test_page_and_api_add_identical_people(field: str, value: Any, accepted: bool) -> None:
     amy = person("amy", Role.ADMIN)
     headers = {"Authorization": f"Bearer {token_of(amy)}"}
     fields = {"handle": "bob", "name": "Bob", field: value}
     browser(amy).post("/people/add", fields)
-    by_page = added()
+    by_page = added_people()
     browser().post("/api/people", fields, "application/json", headers=headers)
-    assert by_page == added()
+    assert by_page == added_people()
     assert bool(by_page) is accepted
 
 
-def test_a_handle_changes_and_everything_else_stays_theirs() -> None:
+def test_changing_a_handle_keeps_all_other_data_of_the_person() -> None:
     amy, bob = browser(person("amy", Role.ADMIN)), person("bob", Role.DEVELOPER, id="k3f7")
     post(amy, "/people/bob/change", act="vouch-for-account", kind="email", value="bob@work.test")
     page = amy.post("/people/bob/handle", {"handle": "robert"}, follow=True)
     assert page.redirect_chain[-1][0] == "/people/robert"
     assert "Done." in page.content.decode()
     assert Person.objects.get(pk=bob.pk).slug == "robert"
-    known = people_of().by_id["k3f7"]
+    known = build_people().by_id["k3f7"]
     assert (known.handle, known.roles[0], known.emails) == ("robert", "developer", ("bob@work.test",))
     assert amy.get("/people/bob").status_code == 404
     post(amy, "/people/add", handle="bill", name="Another Bob")
@@ -73,7 +73,7 @@ def test_a_handle_changes_and_everything_else_stays_theirs() -> None:
     assert not Account.objects.filter(person__slug="bill").exists()
 
 
-def test_a_handle_is_changed_by_a_program_and_by_nobody_but_an_administrator() -> None:
+def test_only_an_administrator_changes_a_handle_by_the_api() -> None:
     amy = person("amy", Role.ADMIN)
     person("bob", Role.DEVELOPER, id="k3f7")
 
@@ -89,7 +89,7 @@ def test_a_handle_is_changed_by_a_program_and_by_nobody_but_an_administrator() -
     assert Person.objects.get(pk="k3f7").slug == "robert"
 
 
-def test_of_whoever_leaves_nothing_waits_whoever_requested_it() -> None:
+def test_pending_requests_about_a_person_end_when_the_person_leaves() -> None:
     enough()
     person("eve", id="k3f7")
     post(browser(Person.objects.get(slug="amy")), "/people/eve/role", act="grant-role", role="security")
@@ -98,7 +98,7 @@ def test_of_whoever_leaves_nothing_waits_whoever_requested_it() -> None:
     assert (Request.objects.get().state, Request.objects.get().act) == ("withdrawn", "")
 
 
-def test_a_token_is_for_what_its_person_may_do() -> None:
+def test_token_scopes_are_limited_to_the_permissions_of_its_person() -> None:
     ada = browser(person("ada", Role.DEVELOPER))
     page = ada.get("/me").content.decode()
     assert "see-product" in page

@@ -4,18 +4,18 @@ import re
 
 import pytest
 
-from muniment.access.authorize import Actor
+from muniment.access.authorization import Actor
 from muniment.access.roles import Role
-from muniment.server.people.actors import actor_of
+from muniment.server.people.actors import load_actor
 from muniment.server.people.models import Person, new_person_id
-from muniment.server.people.people_facts import people_of
+from muniment.server.people.people_facts import build_people
 from muniment.server.records.models import Record
 from tests.support.service import browser, person, post, product, token_of
 
 pytestmark = pytest.mark.usefixtures("service")
 
 
-def test_an_id_is_random_and_says_nothing_of_its_person() -> None:
+def test_internal_id_is_random_and_reveals_nothing_about_the_person() -> None:
     found = {new_person_id() for _ in range(100)}
     assert len(found) == 100
     assert all(re.fullmatch(r"[a-z2-7]{26}", one) for one in found)
@@ -23,26 +23,26 @@ def test_an_id_is_random_and_says_nothing_of_its_person() -> None:
     assert amy.pk != amy.slug
 
 
-def test_facts_name_people_by_the_internal_id_and_know_their_handles() -> None:
+def test_facts_identify_people_by_internal_id_and_include_handles() -> None:
     amy = person("amy", Role.DEVELOPER, id="k3f7")
-    people = people_of()
+    people = build_people()
     assert people.by_id["k3f7"].handle == "amy"
     assert people.by_handle["amy"].id == amy.pk
     assert people.labels == {"k3f7": "Amy"}
 
 
-def test_who_asks_is_known_by_the_internal_id() -> None:
+def test_current_user_is_identified_by_internal_id() -> None:
     amy = person("amy", Role.ADMIN, id="k3f7")
 
     class Request:
         user, session = amy, {"second_factor": "k3f7"}
 
-    found = actor_of(Request())  # type: ignore[arg-type]
+    found = load_actor(Request())  # type: ignore[arg-type]
     assert (found.person, found.second_factor) == ("k3f7", True)
     assert isinstance(found, Actor)
 
 
-def test_no_page_and_no_answer_of_the_api_shows_an_internal_id() -> None:
+def test_no_page_or_api_response_shows_an_internal_id() -> None:
     ids = [person("amy", Role.ADMIN, Role.SECURITY, Role.DPO, id="zzidamy").pk, person("bob", id="zzidbob").pk]
     product("shop")
     amy = browser(Person.objects.get(pk=ids[0]))
@@ -66,7 +66,7 @@ def test_no_page_and_no_answer_of_the_api_shows_an_internal_id() -> None:
     assert "Amy" in activity
 
 
-def test_lists_of_people_and_products_are_in_the_order_of_names_whatever_the_ids(
+def test_people_and_products_are_listed_by_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("muniment.server.page_lists.page_by_name.__kwdefaults__", {"size": 2})

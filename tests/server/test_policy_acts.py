@@ -1,4 +1,4 @@
-"""Acts on the policy, exceptions, monitoring and freezes: the same input at each door, and what their records hold."""
+"""Acts on the policy, exceptions, monitoring and freezes: equal input by page, API and document; their records."""
 
 import json
 from datetime import timedelta
@@ -9,28 +9,28 @@ from django.db import transaction
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from muniment.access.authorize import Actor
+from muniment.access.authorization import Actor
 from muniment.access.roles import Role
 from muniment.errors import RefusedError
 from muniment.facts.statements import Freeze as FreezeFact
-from muniment.ledger import objects
-from muniment.policy.exceptions import read_exception
+from muniment.ledger import record_objects
+from muniment.policy.exception_files import read_exception
 from muniment.server import moments
-from muniment.server.changes.rules import read_freezes
+from muniment.server.changes.product_rules import read_product_freezes
 from muniment.server.people.models import Person
 from muniment.server.policies.exception_acts import RequestException
 from muniment.server.policies.freeze_acts import StartFreeze
 from muniment.server.policies.models import Freeze, PolicyException, PolicySource, PolicyTrial, PolicyVersion
 from muniment.server.policies.monitoring_acts import StartMonitoring
 from muniment.server.policies.source_acts import SetPolicySource
-from muniment.server.policies.tasks import apply_freeze
+from muniment.server.policies.tasks import apply_freeze_task
 from muniment.server.policies.version_acts import DraftPolicy
 from muniment.server.products.models import Product, Repository
 from muniment.server.records.models import ExceptionFile, Record
-from muniment.server.records.reading import beside
+from muniment.server.records.record_details import read_details
 from muniment.server.requests.execution import approve_request
 from muniment.server.requests.models import Request
-from tests.server.test_duties import enough
+from tests.server.test_separation_of_duties import enough
 from tests.support.doors import Door, Doors, hostile_fields
 from tests.support.service import as_role, browser, person, post, product, token_of
 
@@ -69,7 +69,7 @@ def crew(service: None) -> None:
 
 
 def freezes(product: str = "shop", environment: str = "") -> tuple[FreezeFact, ...]:
-    return read_freezes(product, moments.now(), environment)
+    return read_product_freezes(product, moments.current_moment(), environment)
 
 
 def someone(slug: str) -> Person:
@@ -78,12 +78,12 @@ def someone(slug: str) -> Person:
 
 def details() -> list[dict[str, str]]:
     rows = Record.objects.filter(kind="person-action").order_by("pk")
-    said: list[Any] = [beside(row.details_digest, objects.PersonAction) for row in rows]
+    said: list[Any] = [read_details(row.details_digest, record_objects.PersonAction) for row in rows]
     return [one.details for one in said]
 
 
-@pytest.mark.parametrize("door", DOORS, ids=lambda door: door.act.tag())
-def test_the_page_the_api_and_a_document_take_exactly_the_same_values(door: Door) -> None:
+@pytest.mark.parametrize("door", DOORS, ids=lambda door: door.act.act_tag())
+def test_page_api_and_document_accept_the_same_values(door: Door) -> None:
     doors = Doors(door, someone("sam"))
     if door.act is DraftPolicy:
         door.good["text"] = PolicyVersion.objects.get(in_force=True).text + "# draft\n"
@@ -92,7 +92,7 @@ def test_the_page_the_api_and_a_document_take_exactly_the_same_values(door: Door
         assert len(set(doors.answers(fields))) == 1, {name: str(value)[:40] for name, value in fields.items()}
 
 
-def test_a_file_that_is_no_text_or_too_large_is_refused_and_drafts_nothing() -> None:
+def test_binary_or_oversized_policy_file_is_refused() -> None:
     from django.core.files.uploadedfile import SimpleUploadedFile
 
     sam = browser(someone("sam"))
@@ -105,13 +105,13 @@ def test_a_file_that_is_no_text_or_too_large_is_refused_and_drafts_nothing() -> 
     assert PolicyVersion.objects.latest("id").text == text
 
 
-def test_an_exception_is_proven_by_the_records_of_the_request_and_the_approval() -> None:
+def test_exception_requires_records_of_request_and_approval() -> None:
     post(browser(person("dev", Role.DEVELOPER)), "/exceptions/request", **EXCEPTION)
     row = Request.objects.get(state="waiting")
     post(browser(someone("sam")), f"/requests/{row.pk}", answer="agree")
     file = ExceptionFile.objects.get()
     read = read_exception(file.name, bytes(file.data))
-    assert read.exception.granted == moments.text(row.requested_at)
+    assert read.exception.granted == moments.format_moment(row.requested_at)
     told = [one for one in details() if one.get("act") == "request-exception"]
     assert [one["step"] for one in told] == ["requested", "approved"]
     assert {one["exception"] for one in told} == {read.exception.id}
@@ -119,7 +119,7 @@ def test_an_exception_is_proven_by_the_records_of_the_request_and_the_approval()
     assert {one["act_digest"] for one in told} == {row.digest}
 
 
-def test_a_request_whose_moment_was_altered_proves_no_exception() -> None:
+def test_request_with_altered_time_proves_no_exception() -> None:
     post(browser(person("dev", Role.DEVELOPER)), "/exceptions/request", **EXCEPTION)
     with as_role("owner"):
         Request.objects.update(requested_at=timezone.now() + timedelta(days=200))
@@ -128,26 +128,26 @@ def test_a_request_whose_moment_was_altered_proves_no_exception() -> None:
     assert len(set(told)) == 2, "the two records speak of different terms"
 
 
-def test_an_exception_that_waited_until_it_was_over_is_refused() -> None:
+def test_exception_that_expired_before_approval_is_refused() -> None:
     post(browser(person("dev", Role.DEVELOPER)), "/exceptions/request", **EXCEPTION)
     with as_role("owner"):
         Request.objects.update(requested_at=timezone.now() - timedelta(days=4))
     sam = someone("sam")
-    actor = Actor(sam.pk, active=True, grants=sam.roles(), second_factor=True)
+    actor = Actor(sam.pk, active=True, grants=sam.load_roles(), second_factor=True)
     with pytest.raises(RefusedError) as caught, transaction.atomic():
         approve_request(actor, Request.objects.get())
     assert caught.value.code == "exception-over"
     assert not PolicyException.objects.exists()
 
 
-def test_the_same_exception_is_requested_once() -> None:
+def test_duplicate_exception_request_is_stored_once() -> None:
     dev = browser(person("dev", Role.DEVELOPER))
     assert "waits for a second person" in post(dev, "/exceptions/request", **EXCEPTION)
     assert "requested that already" in post(dev, "/exceptions/request", **EXCEPTION)
     assert "waits for a second person" in post(dev, "/exceptions/request", **{**EXCEPTION, "days": "4"})
 
 
-def test_an_exception_of_a_repository_that_moved_to_another_product_is_not_approved() -> None:
+def test_exception_of_repository_moved_to_another_product_is_not_approved() -> None:
     post(browser(person("dev", Role.DEVELOPER)), "/exceptions/request", **EXCEPTION)
     product("other")
     with as_role("owner"):
@@ -157,14 +157,14 @@ def test_an_exception_of_a_repository_that_moved_to_another_product_is_not_appro
     assert not PolicyException.objects.exists()
 
 
-def test_a_freeze_is_recorded_as_on_a_plain_git_server_and_its_row_decides_nothing() -> None:
+def test_freeze_decision_relies_on_the_record_and_not_on_the_row() -> None:
     sam, sid = browser(someone("sam")), browser(someone("sid"))
     post(sam, "/policy/freeze", reason="A key leaked.")
     (frozen,) = freezes()
     assert (frozen.person, frozen.reason, frozen.drill) == ("sam", "A key leaked.", False)
     record = Record.objects.get(kind="freeze")
-    said = beside(record.details_digest, objects.PersonStatement)
-    assert isinstance(said, objects.PersonStatement)
+    said = read_details(record.details_digest, record_objects.PersonStatement)
+    assert isinstance(said, record_objects.PersonStatement)
     proof = said.signature.removeprefix("act:")
     assert Record.objects.filter(kind="person-action", details_digest=proof).exists()
     with as_role("owner"):
@@ -174,13 +174,14 @@ def test_a_freeze_is_recorded_as_on_a_plain_git_server_and_its_row_decides_nothi
     post(sid, f"/requests/{Request.objects.get(state='waiting').pk}", answer="agree")
     assert freezes() == ()
     lifts: list[Any] = [
-        beside(one.details_digest, objects.PersonStatement) for one in Record.objects.filter(kind="freeze-lift")
+        read_details(one.details_digest, record_objects.PersonStatement)
+        for one in Record.objects.filter(kind="freeze-lift")
     ]
     assert [one.person for one in lifts] == ["sam", "sid"]
     assert "lifted already" in post(sam, f"/policy/freezes/{frozen.id}/lift")
 
 
-def test_a_freeze_of_one_product_or_environment_concerns_nothing_else() -> None:
+def test_freeze_applies_only_to_its_product_or_environment() -> None:
     sam = browser(someone("sam"))
     product("till", "/nowhere/till")
     with as_role("owner"):
@@ -206,7 +207,7 @@ def test_a_freeze_of_one_product_or_environment_concerns_nothing_else() -> None:
         ({"until": "tomorrow"}, "not-a-date"),
     ],
 )
-def test_a_freeze_of_nothing_or_of_no_time_is_refused(sent: dict[str, str], code: str) -> None:
+def test_freeze_without_scope_or_duration_is_refused(sent: dict[str, str], code: str) -> None:
     program = {"Authorization": f"Bearer {token_of(someone('sam'))}"}
     body = json.dumps({"reason": "x", **sent})
     answer = browser().post("/api/freezes", body, content_type="application/json", headers=program)
@@ -215,7 +216,7 @@ def test_a_freeze_of_nothing_or_of_no_time_is_refused(sent: dict[str, str], code
     assert not Freeze.objects.exists()
 
 
-def test_an_announced_freeze_is_applied_at_its_start_and_at_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scheduled_freeze_starts_and_ends_on_time(monkeypatch: pytest.MonkeyPatch) -> None:
     sam = browser(someone("sam"))
     post(sam, "/policy/freeze", reason="The season.", since="2098-12-24T18:00", until="2099-01-02T08:00")
     rows = ProcrastinateJob.objects.filter(task_name="apply-freeze").order_by("pk")
@@ -224,17 +225,17 @@ def test_an_announced_freeze_is_applied_at_its_start_and_at_its_end(monkeypatch:
     assert "All merges and deployments will be stopped." in sam.get("/policy").content.decode()
     slug = Freeze.objects.get().slug
     with as_role("worker"):
-        apply_freeze(slug, "recorded")
+        apply_freeze_task(slug, "recorded")
     waiting = ProcrastinateJob.objects.filter(task_name="revoke-deployments")
     assert not waiting.exists(), "before its start it stops nothing"
     Freeze.objects.update(drill=True)  # by the web: the records decide
-    monkeypatch.setattr(moments, "now", lambda: "2098-12-24T18:00:00Z")
+    monkeypatch.setattr(moments, "current_moment", lambda: "2098-12-24T18:00:00Z")
     with as_role("worker"):
-        apply_freeze(slug, "start")
+        apply_freeze_task(slug, "start")
     assert waiting.exists()
 
 
-def test_the_page_says_that_nobody_can_lift_a_freeze_of_any_scope_until_another_is_appointed() -> None:
+def test_freeze_page_says_that_nobody_can_lift_it_until_another_officer_is_appointed() -> None:
     sam = browser(someone("sam"))
     post(sam, "/policy/freeze", reason="A key leaked.", product="shop")
     assert "Nobody can lift it" not in sam.get("/policy").content.decode()
@@ -243,7 +244,7 @@ def test_the_page_says_that_nobody_can_lift_a_freeze_of_any_scope_until_another_
     assert "Nobody can lift it before 1 more person has the security role" in sam.get("/policy").content.decode()
 
 
-def test_policies_are_read_from_no_branch_once_an_officer_says_so() -> None:
+def test_officer_can_stop_reading_policies_from_branches() -> None:
     sam = browser(someone("sam"))
     post(sam, "/policy/source", act="set-policy-source", repository="shop")
     assert PolicySource.objects.get().path == "policy.toml"
@@ -252,7 +253,7 @@ def test_policies_are_read_from_no_branch_once_an_officer_says_so() -> None:
     assert not PolicySource.objects.exists()
 
 
-def test_programs_read_what_a_version_would_have_done() -> None:
+def test_api_reports_the_effect_of_a_policy_version_on_past_changes() -> None:
     with as_role("owner"):
         version = PolicyVersion.objects.get()
         repository = Repository.objects.get()

@@ -1,4 +1,4 @@
-"""Policies come from a branch only as a binding decision let them in, and hold only as any other does."""
+"""Policies from a branch: only an allow decision lets a version in, and it takes effect like any other proposal."""
 
 from pathlib import Path
 
@@ -7,12 +7,12 @@ from django.db import ProgrammingError
 
 from muniment.access.roles import Role
 from muniment.server.changes.models import ServerHookLog
-from muniment.server.changes.tasks import read_gate
-from muniment.server.connections.tasks import read_policy
+from muniment.server.changes.tasks import read_hook_log_task
+from muniment.server.connections.tasks import read_policy_source
 from muniment.server.people.models import Message
 from muniment.server.policies.models import PolicySource, PolicyVersion
 from muniment.server.records.models import Record
-from muniment.store.files import PUBLIC
+from muniment.store.files_store import PUBLIC
 from tests.support.gated import APPROVALS, Gated
 from tests.support.service import as_role, browser, finish_bootstrap, person, post, product
 
@@ -25,7 +25,7 @@ def policy() -> str:
 
 @pytest.fixture
 def gated(tmp_path: Path, keys: dict[str, Path]) -> Gated:
-    """A server with a gate, whose log the service reads, and from whose branch policies come."""
+    """Server with a hook whose log the service reads, and a branch from which policies are read."""
     found = Gated(tmp_path, keys)
     product("shop", str(found.server.path))
     public = (found.home / PUBLIC).read_text()
@@ -44,7 +44,7 @@ def commit(gated: Gated, text: str) -> str:
     return gated.repo.commit({"policy.toml": text}, on="topic", author="Ada <ada@example.test>")
 
 
-def bring(gated: Gated, text: str) -> None:
+def push_policy(gated: Gated, text: str) -> None:
     head = commit(gated, text)
     for reviewer in ("bob", "carol"):
         gated.approve(reviewer, head)
@@ -52,17 +52,17 @@ def bring(gated: Gated, text: str) -> None:
     assert said.code == 0, said.said
 
 
-def look() -> PolicySource:
+def check_policy_source() -> PolicySource:
     with as_role("worker"):
-        read_gate(ServerHookLog.objects.get().pk)
-        read_policy()
+        read_hook_log_task(ServerHookLog.objects.get().pk)
+        read_policy_source()
     return PolicySource.objects.get()
 
 
-def test_what_the_gate_let_in_is_proposed_once_and_does_not_hold(gated: Gated) -> None:
+def test_allowed_policy_commit_is_proposed_once_and_is_not_in_force(gated: Gated) -> None:
     text = policy() + "\n# from the branch\n"
-    bring(gated, text)
-    found = look()
+    push_policy(gated, text)
+    found = check_policy_source()
     assert (found.problem, found.last_commit) == ("", gated.tip())
     new = PolicyVersion.objects.latest("id")
     assert (new.text, new.in_force, new.applied_at, new.proposed_by, new.source_commit) == (
@@ -74,7 +74,7 @@ def test_what_the_gate_let_in_is_proposed_once_and_does_not_hold(gated: Gated) -
     )
     assert Message.objects.filter(text__contains="waits to hold", person__slug="sam").count() == 1
     assert Record.objects.filter(kind="person-action").count() > 0
-    look()
+    check_policy_source()
     assert PolicyVersion.objects.count() == 2
     sam = browser(person("sam", Role.SECURITY))
     assert "let in by a decision of the gate" in sam.get(f"/policy/versions/{new.pk}").content.decode()
@@ -82,12 +82,12 @@ def test_what_the_gate_let_in_is_proposed_once_and_does_not_hold(gated: Gated) -
     assert policy() == text
 
 
-def test_what_is_weaker_waits_for_the_second_officer_as_any_other(gated: Gated) -> None:
+def test_weaker_policy_from_a_branch_requires_a_second_officer(gated: Gated) -> None:
     finish_bootstrap()
     weaker = policy().replace('enforce = ["merge"]', "enforce = []")
     assert weaker != policy()
-    bring(gated, weaker)
-    look()
+    push_policy(gated, weaker)
+    check_policy_source()
     new = PolicyVersion.objects.latest("id")
     assert "waits for a second person" in post(
         browser(person("sam", Role.SECURITY)), f"/policy/versions/{new.pk}/apply"
@@ -96,27 +96,27 @@ def test_what_is_weaker_waits_for_the_second_officer_as_any_other(gated: Gated) 
     assert not new.in_force
 
 
-def test_what_nobody_let_in_is_told_and_left(gated: Gated) -> None:
+def test_policy_commit_without_allow_decision_is_reported_and_not_proposed(gated: Gated) -> None:
     head = commit(gated, policy() + "\n# sneaked in\n")
     gated.server.git("fetch", "-q", str(gated.repo.path), head)
     gated.server.git("update-ref", "refs/heads/main", head)
-    found = look()
+    found = check_policy_source()
     assert "no decision of a gate allowed" in found.problem
     assert found.last_commit == ""
     assert PolicyVersion.objects.count() == 1
     assert "no decision of a gate allowed" in browser(person("sam", Role.SECURITY)).get("/policy").content.decode()
 
 
-def test_a_branch_without_the_file_or_with_no_policy_in_it_is_told(gated: Gated) -> None:
-    bring(gated, "nonsense = [")
-    assert look().problem
+def test_branch_without_a_valid_policy_file_is_reported(gated: Gated) -> None:
+    push_policy(gated, "nonsense = [")
+    assert check_policy_source().problem
     assert PolicyVersion.objects.count() == 1
 
 
 @pytest.mark.parametrize(
     "wrong", [{"branch": "refs/heads/main"}, {"path": "/etc/passwd"}, {"path": "../x"}, {"repository": "x"}]
 )
-def test_a_place_that_is_none_is_refused(wrong: dict[str, str]) -> None:
+def test_invalid_policy_source_is_refused(wrong: dict[str, str]) -> None:
     product("shop", "/nowhere")
     sam = browser(person("sam", Role.SECURITY))
     fields = {"act": "set-policy-source", "repository": "shop", "branch": "main", "path": "policy.toml", **wrong}
@@ -125,7 +125,7 @@ def test_a_place_that_is_none_is_refused(wrong: dict[str, str]) -> None:
     assert browser(person("ada", Role.ADMIN)).post("/policy/source", fields).status_code == 403
 
 
-def test_the_worker_cannot_have_a_policy_hold() -> None:
+def test_worker_cannot_put_a_policy_in_force() -> None:
     with as_role("worker"):
         with pytest.raises(ProgrammingError, match="permission denied"):
             PolicyVersion.objects.update(in_force=False)

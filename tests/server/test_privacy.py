@@ -1,4 +1,4 @@
-"""Personal data: given to whom it is about, kept for a claim, erased without breaking a proof, dropped when over."""
+"""Personal data: export, retention for legal claims, erasure with valid proofs, and deletion after a period."""
 
 import json
 from datetime import timedelta
@@ -12,33 +12,35 @@ from django.utils import timezone
 
 from muniment.access.roles import Role
 from muniment.ledger import verification
-from muniment.policy.pack import pack_text
+from muniment.policy.built_in_policy import format_built_in_policy
 from muniment.server.people import privacy
-from muniment.server.people.erasing import erase_person
 from muniment.server.people.models import Account, Invitation, Message, Person
+from muniment.server.people.person_erasure import erase_person
 from muniment.server.policies.models import Freeze, PolicyException
-from muniment.server.records.installation import store
+from muniment.server.records.installation import open_store
 from muniment.server.records.models import Document, ExceptionFile, Record, StoredObject
-from muniment.server.records.store import POLICY
+from muniment.server.records.postgres_store import POLICY
 from muniment.server.requests.models import Request
-from muniment.server.running import erasing
-from muniment.store.files import PUBLIC
-from tests.server.test_duties import enough
+from muniment.server.running import eraser_process
+from muniment.store.files_store import PUBLIC
+from tests.server.test_separation_of_duties import enough
 from tests.support.service import as_role, browser, by_an_act, person, place_records, post, product
 
 pytestmark = pytest.mark.usefixtures("service")
 
 
 def apply_periods(message_days: int) -> None:
-    """Put the built-in policy in force, with another period for messages."""
-    text = pack_text("security@example.test", "organisation")
+    """Put the built-in policy in force, with another retention period for messages."""
+    text = format_built_in_policy("security@example.test", "organisation")
     with as_role("owner"):
-        store().write(POLICY, text.replace("message_days = 180", f"message_days = {message_days}").encode())
+        open_store().write_document(
+            POLICY, text.replace("message_days = 180", f"message_days = {message_days}").encode()
+        )
 
 
 @pytest.fixture
 def eve() -> Person:
-    """She did something, has accounts, and left."""
+    """Person who acted, has linked accounts, and left."""
     amy, found = browser(person("amy", Role.ADMIN)), person("eve", Role.ADMIN, id="k3f7")
     post(browser(found), "/products/add", id="evesthing", name="Thing")
     for kind, value in (("email", "eve@work.test"), ("login", "github/eve-gh")):
@@ -50,14 +52,14 @@ def eve() -> Person:
 def whole() -> str:
     texts: list[Any] = [model for model in apps.get_models() if hasattr(model, "free_texts")]
     return " ".join(
-        [str(store().get(digest)) for digest in store().objects()]
+        [str(open_store().get_object(digest)) for digest in open_store().list_object_digests()]
         + [str(list(model.objects.values())) for model in (Person, Account)]
         + [str(list(model.objects.values(*model.free_texts))) for model in texts]
     )
 
 
 def run_erasure(someone: Person) -> None:
-    """What the eraser does with somebody whose erasure was approved, or was not."""
+    """Run the eraser for a person whose erasure was approved, or was not."""
     erase_person(someone.pk)
 
 
@@ -72,7 +74,7 @@ def erase(eve: Person) -> str:
     return said
 
 
-def test_all_that_is_kept_is_given(eve: Person) -> None:
+def test_export_contains_all_personal_data(eve: Person) -> None:
     answer = browser(person("dan", Role.DPO)).get("/people/eve/export")
     kept = json.loads(answer.content)
     assert (kept["person"]["id"], kept["person"]["handle"]) == ("k3f7", "eve")
@@ -81,24 +83,24 @@ def test_all_that_is_kept_is_given(eve: Person) -> None:
     assert browser(Person.objects.get(slug="amy")).get("/people/eve/export").status_code == 403
 
 
-def test_what_is_erased_is_gone_and_the_ledger_still_verifies(eve: Person) -> None:
+def test_erased_data_is_gone_and_the_ledger_still_verifies(eve: Person) -> None:
     place_records()
     erase(eve)
     for word in ("Eve", "eve@", "eve-gh"):
         assert word not in whole(), word
     place_records()
     with as_role("worker"):
-        log = store().log()
-        note = log.checkpoint()
+        log = open_store().open_log()
+        note = log.load_checkpoint()
     assert note is not None
     public = (Path(settings.HOME) / PUBLIC).read_text()
-    assert verification.verify(log.read, note, public).problems == ()
+    assert verification.verify_ledger(log.read_file, note, public).problems == ()
     page = browser(Person.objects.get(slug="amy")).get("/activity").content.decode()
     assert "It was erased: under the rule" in page
     assert Record.objects.filter(kind="erasure").count() == 2  # of objects, and of rows
 
 
-def test_what_is_kept_for_a_claim_is_not_erased(eve: Person) -> None:
+def test_data_retained_for_a_claim_is_not_erased(eve: Person) -> None:
     dpo = browser(person("dan", Role.DPO))
     post(dpo, "/people/eve/hold", act="place-legal-hold", reason="case 7")
     assert "kept for a legal claim" in erase(eve)
@@ -110,7 +112,7 @@ def test_what_is_kept_for_a_claim_is_not_erased(eve: Person) -> None:
     assert "eve@work.test" not in whole()
 
 
-def test_what_others_wrote_of_somebody_is_erased_too_and_the_rest_of_it_stays() -> None:
+def test_erasure_removes_mentions_of_the_person_in_texts_by_others() -> None:
     eve, amy, sam = person("eve", Role.SECURITY, id="k3f7"), person("amy", Role.ADMIN), person("sam", Role.SECURITY)
     enough()
     product("shop", "/nowhere/shop")
@@ -153,15 +155,15 @@ def test_what_others_wrote_of_somebody_is_erased_too_and_the_rest_of_it_stays() 
 
 
 def every_row() -> str:
-    """All that is in the tables, and beside the ledger, as text."""
+    """Text of all rows of the tables and of the objects beside the ledger."""
     tables = [str(list(model._default_manager.values())) for model in apps.get_models()]
-    return " ".join([str(store().get(digest)) for digest in store().objects()] + tables)
+    return " ".join([str(open_store().get_object(digest)) for digest in open_store().list_object_digests()] + tables)
 
 
 @pytest.mark.parametrize(
     "reason", ["Zora Quist knows.", "Ask:\nZora Quist", "It is\tZora\nQuist's", 'By "zora quist".']
 )
-def test_a_request_that_waits_and_names_somebody_who_is_erased_ends(reason: str) -> None:
+def test_pending_request_that_names_an_erased_person_ends(reason: str) -> None:
     zora, amy, sam = person("zora", id="k3f7"), person("amy", Role.ADMIN), person("sam", Role.SECURITY)
     product("shop", "/nowhere/shop")
     with as_role("owner"):
@@ -185,7 +187,7 @@ def test_a_request_that_waits_and_names_somebody_who_is_erased_ends(reason: str)
         assert word not in found, found[max(0, found.index(word) - 300) : found.index(word) + 50]
 
 
-def test_people_get_what_is_kept_of_them_alone_and_nobody_elses() -> None:
+def test_people_can_export_only_their_own_data() -> None:
     eve, amy = person("eve", Role.DEVELOPER), person("amy", Role.ADMIN)
     post(browser(amy), "/people/eve/change", act="vouch-for-account", kind="email", value="eve@work.test")
     kept = json.loads(browser(eve, second_factor=False).get("/me/export").content)
@@ -199,7 +201,7 @@ def test_people_get_what_is_kept_of_them_alone_and_nobody_elses() -> None:
     assert browser(eve).get("/people/amy/export").status_code == 403
 
 
-def test_what_is_wrong_in_an_entry_is_said_by_a_later_one_and_the_entry_stays() -> None:
+def test_record_is_corrected_by_a_later_record() -> None:
     amy, sam, dev = person("amy", Role.ADMIN), person("sam", Role.SECURITY), person("dev", Role.DEVELOPER)
     post(browser(amy), "/people/add", handle="bob", name="Bob")
     row = Record.objects.filter(kind="person-action").latest("id")
@@ -216,7 +218,7 @@ def test_what_is_wrong_in_an_entry_is_said_by_a_later_one_and_the_entry_stays() 
     assert bytes(row.data) == before
 
 
-def test_whoever_is_still_here_is_not_erased() -> None:
+def test_active_person_is_not_erased() -> None:
     eve = person("eve", Role.DEVELOPER)
     person("amy", Role.ADMIN)
     assert "have to leave first" in erase(eve)
@@ -225,14 +227,14 @@ def test_whoever_is_still_here_is_not_erased() -> None:
     assert Person.objects.get(slug="eve").name == "Eve"
 
 
-def test_an_erasure_takes_an_administrator_besides_the_officer(eve: Person) -> None:
+def test_erasure_requires_an_administrator_besides_the_officer(eve: Person) -> None:
     dpo = browser(person("dan", Role.DPO))
     post(dpo, "/people/eve/erase", reason="x")
     number = Request.objects.get(state="waiting").pk
     assert dpo.post(f"/requests/{number}", {"answer": "agree"}).status_code == 403
 
 
-def test_what_is_over_is_dropped_by_its_rule() -> None:
+def test_expired_data_is_deleted_by_its_retention_rule() -> None:
     ada = person("ada")
     with as_role("owner"):
         for days in (1, 200):
@@ -240,7 +242,7 @@ def test_what_is_over_is_dropped_by_its_rule() -> None:
                 person=ada, token_hash=str(days), expires_at=timezone.now() - timedelta(days=days)
             )
     with as_role("eraser"):
-        privacy.keep_to_rules()
+        privacy.apply_retention_rules()
     assert [one.token_hash for one in Invitation.objects.all()] == ["1"]
 
 
@@ -257,47 +259,47 @@ def left() -> list[str]:
 
 
 @pytest.mark.parametrize(("days", "expected"), [(180, ["1", "20"]), (10, ["1"]), (3650, ["1", "20", "200"])])
-def test_the_periods_are_those_of_the_policy_in_force(days: int, expected: list[str]) -> None:
+def test_retention_periods_come_from_the_policy_in_force(days: int, expected: list[str]) -> None:
     add_messages()
     apply_periods(days)
     with as_role("eraser"):
-        privacy.keep_to_rules()
+        privacy.apply_retention_rules()
     assert left() == expected
     page = browser(Person.objects.get(pk="ada")).get("/privacy").content.decode()
     assert f"{days} days more" in page
 
 
-def test_without_a_policy_in_force_no_rule_drops_anything() -> None:
+def test_no_data_is_deleted_without_a_policy_in_force() -> None:
     add_messages()
     with as_role("owner"):
         Document.objects.filter(name=POLICY).delete()
     with as_role("eraser"):
-        privacy.keep_to_rules()
+        privacy.apply_retention_rules()
     assert left() == ["1", "20", "200"]
 
 
-def test_a_policy_that_no_act_put_in_force_drops_nothing(compared_rows: None, caplog: pytest.LogCaptureFixture) -> None:
+def test_policy_without_an_act_deletes_no_data(compared_rows: None, caplog: pytest.LogCaptureFixture) -> None:
     with by_an_act():
         person("ada")
     add_messages()
     apply_periods(10)
     with as_role("eraser"):
-        erasing.drop_expired()
+        eraser_process.drop_expired()
     assert left() == ["1", "20", "200"]
     assert "nothing is dropped" in caplog.text
 
 
-def test_everybody_can_read_what_is_kept_and_whom_to_ask() -> None:
+def test_everybody_can_read_which_data_is_stored_and_the_privacy_contact() -> None:
     person("dan", Role.DPO)
     page = browser(person("ada")).get("/privacy").content.decode()
     assert "Dan" in page
     assert "No page ranks" in page
 
 
-def test_settings_are_read_before_they_hold() -> None:
+def test_settings_are_validated_before_they_apply() -> None:
     ada = browser(person("ada", Role.ADMIN))
     assert 'role="alert"' in post(ada, "/settings", text="[ledger]\nexternal_copy = 3")
     assert not Document.objects.filter(name="home.toml").exists()
     post(ada, "/settings", text='[ledger]\nexternal_copy = "/elsewhere/copy"\n')
-    assert store().settings().external_copy == "/elsewhere/copy"
+    assert open_store().load_settings().external_copy == "/elsewhere/copy"
     assert StoredObject.objects.count() > 0

@@ -1,4 +1,4 @@
-"""The process tree: whatever of it is killed, each change is judged, none twice, and the ledger is whole."""
+"""Process tree: after any process is killed, each change is evaluated once and the ledger is complete."""
 
 import os
 import random
@@ -14,8 +14,8 @@ import pytest
 
 from muniment.ledger import verification
 from muniment.server.guarding.database_roles import OWNER
-from muniment.server.running import database
-from muniment.store.files import PUBLIC
+from muniment.server.running import database_settings
+from muniment.store.files_store import PUBLIC
 from tests.support.repos import Repo
 from tests.support.running import Up, until
 
@@ -26,7 +26,7 @@ KILLS = int(os.environ.get("MUNIMENT_KILLS", "4"))
 
 
 def rows(home: Path, query: str) -> list[tuple[object, ...]]:
-    with psycopg.connect(database.embedded(home).url(OWNER), autocommit=True) as connection:
+    with psycopg.connect(database_settings.embedded_server(home).make_address(OWNER), autocommit=True) as connection:
         return connection.execute(query.encode()).fetchall()
 
 
@@ -40,7 +40,7 @@ def answers(up: Up, path: str) -> int:
 
 
 def children(pid: int) -> list[int]:
-    """Of web, sequencer, worker, vault and database, each by its process."""
+    """Process ids of web, sequencer, worker, vault and database, by name."""
     found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
     return [int(word) for word in found.stdout.split()]
 
@@ -54,7 +54,7 @@ def repo(tmp_path: Path) -> Repo:
     return found
 
 
-def test_whatever_is_killed_each_change_is_judged_once(tmp_path: Path, repo: Repo) -> None:
+def test_each_change_is_evaluated_once_whichever_process_is_killed(tmp_path: Path, repo: Repo) -> None:
     up = Up(tmp_path / "home", repo.path)
     chance = random.Random(11)
     try:
@@ -73,7 +73,7 @@ def test_whatever_is_killed_each_change_is_judged_once(tmp_path: Path, repo: Rep
         assert rows(up.home, previews) == [(JUDGEMENTS,)]
         files = {str(path): bytes(data) for path, data in rows(up.home, "SELECT path, data FROM records_tile")}  # type: ignore[call-overload]
         ((note,),) = rows(up.home, "SELECT checkpoint FROM records_ledgerhead")
-        found = verification.verify(files.get, bytes(note), (up.home / PUBLIC).read_text())  # type: ignore[call-overload]
+        found = verification.verify_ledger(files.get, bytes(note), (up.home / PUBLIC).read_text())  # type: ignore[call-overload]
         assert found.problems == ()
         assert rows(up.home, "SELECT count(*), max(position) FROM records_recordposition") == [
             (found.size, found.size - 1)
@@ -82,7 +82,7 @@ def test_whatever_is_killed_each_change_is_judged_once(tmp_path: Path, repo: Rep
         up.end()
 
 
-def test_a_second_one_says_so_and_does_nothing(tmp_path: Path, repo: Repo) -> None:
+def test_second_service_on_the_same_home_refuses_to_start(tmp_path: Path, repo: Repo) -> None:
     up = Up(tmp_path / "home", repo.path)
     try:
         command = [sys.executable, "-m", "muniment", "up", str(repo.path), "--home", str(up.home)]
@@ -97,7 +97,7 @@ def test_a_second_one_says_so_and_does_nothing(tmp_path: Path, repo: Repo) -> No
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_nothing_of_it_is_left_running(tmp_path: Path, repo: Repo, how: signal.Signals) -> None:
+def test_no_process_remains_after_the_service_stopped(tmp_path: Path, repo: Repo, how: signal.Signals) -> None:
     up = Up(tmp_path / "home", repo.path)
     until(lambda: answers(up, "/ready") == 200, 60)
     below = children(up.process.pid)
@@ -107,9 +107,7 @@ def test_nothing_of_it_is_left_running(tmp_path: Path, repo: Repo, how: signal.S
 
 
 @pytest.mark.parametrize("name", ["web", "worker", "sequencer", "confirmation"])
-def test_what_is_killed_takes_its_own_children_along_and_is_started_again(
-    tmp_path: Path, repo: Repo, name: str
-) -> None:
+def test_killed_process_ends_its_children_and_is_restarted(tmp_path: Path, repo: Repo, name: str) -> None:
     up = Up(tmp_path / "home", repo.path)
     try:
         until(lambda: answers(up, "/ready") == 200, 60)
@@ -124,14 +122,14 @@ def test_what_is_killed_takes_its_own_children_along_and_is_started_again(
 
 
 def command_of(pid: int) -> str:
-    """Its command line, "" if it has ended."""
+    """Command line of a process, "" if it has ended."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_text()
     except OSError:
         return ""
 
 
-def test_once_it_judges_prints_and_stops(tmp_path: Path, repo: Repo) -> None:
+def test_once_evaluates_prints_and_exits(tmp_path: Path, repo: Repo) -> None:
     command = [sys.executable, "-m", "muniment", "up", str(repo.path), "--home", str(tmp_path / "home"), "--once"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
@@ -139,7 +137,7 @@ def test_once_it_judges_prints_and_stops(tmp_path: Path, repo: Repo) -> None:
     assert "review.two-reviewers" in done.stdout
 
 
-def test_what_is_no_repository_is_told(tmp_path: Path) -> None:
+def test_path_without_repository_is_reported(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "muniment", "up", str(tmp_path), "--home", str(tmp_path / "home"), "--once"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2

@@ -1,5 +1,6 @@
-"""With the web's credentials alone, nobody gets a permission to deploy: environments, pipelines and builders are on the
-record, and so is the leave of two people.
+"""With the web's credentials alone, nobody gets a permission to deploy.
+
+Environments, pipelines, trusted builders and break-glass permissions are on the record.
 """
 
 from pathlib import Path
@@ -26,12 +27,12 @@ def shop(tmp_path: Path, service: None, monkeypatch: pytest.MonkeyPatch) -> Shop
     return found
 
 
-def by_sql(statement: str, *values: str) -> None:
+def execute_sql(statement: str, *values: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
 
 
-def test_a_deployment_by_rows_that_acts_wrote_is_allowed(shop: Shop) -> None:
+def test_deployment_is_allowed_by_rows_that_acts_wrote(shop: Shop) -> None:
     assert shop.state(shop.asked("staging")) == "allowed"
 
 
@@ -47,14 +48,14 @@ def test_a_deployment_by_rows_that_acts_wrote_is_allowed(shop: Shop) -> None:
         ),
     ],
 )
-def test_a_row_that_no_act_wrote_denies_the_deployment(attack: str, table: str, shop: Shop) -> None:
-    by_sql(attack)
+def test_row_without_an_act_denies_the_deployment(attack: str, table: str, shop: Shop) -> None:
+    execute_sql(attack)
     number = shop.asked("staging")
     assert shop.state(number) == "denied"
     assert table in DeploymentPermission.objects.get(deployment=number).reason
 
 
-def test_a_decision_of_a_server_hook_that_no_act_named_denies_the_deployment(shop: Shop) -> None:
+def test_server_hook_decision_that_no_act_names_denies_the_deployment(shop: Shop) -> None:
     with as_role("owner"):  # the web inserts one with a key of its own before the worker has read the true one
         ServerHookLog.objects.update(public_key="mine")
     number = shop.asked("staging")
@@ -62,8 +63,8 @@ def test_a_decision_of_a_server_hook_that_no_act_named_denies_the_deployment(sho
     assert "changes_serverhooklog" in DeploymentPermission.objects.get(deployment=number).reason
 
 
-def test_a_break_glass_permission_that_no_two_people_gave_lets_nothing_through(shop: Shop) -> None:
-    by_sql(
+def test_break_glass_permission_without_two_people_deploys_nothing(shop: Shop) -> None:
+    execute_sql(
         "INSERT INTO deployments_breakglasspermission"
         " (environment_id, artifact, reason, requester_id, approver_id, created_at, expires_at)"
         " SELECT id, %s, 'x', 'eve', 'eve', now(), now() + interval '1 hour' FROM products_environment"
@@ -75,11 +76,11 @@ def test_a_break_glass_permission_that_no_two_people_gave_lets_nothing_through(s
     assert shop.codes(number) == ["deployment.permitted:environment-skipped"]
 
 
-def test_a_permission_ends_once_its_pipeline_is_another(shop: Shop) -> None:
+def test_permission_ends_when_its_pipeline_changes(shop: Shop) -> None:
     number = shop.asked("staging")
     assert shop.state(number) == "allowed"
-    by_sql("UPDATE deployments_pipelineidentity SET subject = 'other'")
+    execute_sql("UPDATE deployments_pipelineidentity SET subject = 'other'")
     with as_role("worker"):
-        tasks.check_deployment(number)
+        tasks.check_deployment_task(number)
     assert shop.state(number) == "revoked"
     assert "deployments_pipelineidentity" in DeploymentPermission.objects.get(deployment=number).reason

@@ -1,4 +1,4 @@
-"""The ledger in rows: every entry gets its place, under a signature that others verify; nobody can take one out."""
+"""Ledger in database rows: every record gets a position, verifiable by others, and none can be removed."""
 
 import threading
 from pathlib import Path
@@ -10,17 +10,17 @@ from django.db import ProgrammingError, connection, transaction
 
 from muniment.access.actions import Action
 from muniment.errors import LedgerError
-from muniment.ledger import entries, verification
+from muniment.ledger import record_kinds, verification
 from muniment.server.acts.system_actors import SystemActor
 from muniment.server.guarding.database_roles import OWNER, WEB, WORKER
 from muniment.server.incidents.models import Incident
 from muniment.server.incidents.refused_records import report_refused_records
-from muniment.server.records.entering import record_act
-from muniment.server.records.installation import store
+from muniment.server.records.installation import open_store
 from muniment.server.records.models import LedgerHead, RecordPosition, RefusedRecord, Tile
-from muniment.server.records.sequencer import give_places
-from muniment.server.running.embedded import Embedded
-from muniment.store.files import PUBLIC
+from muniment.server.records.record_writing import record_act
+from muniment.server.records.sequencer import assign_positions
+from muniment.server.running.embedded_postgres import EmbeddedPostgres
+from muniment.store.files_store import PUBLIC
 from tests.support.service import as_role
 
 pytestmark = pytest.mark.usefixtures("service")
@@ -30,50 +30,53 @@ def acts(count: int) -> None:
     for number in range(count):
         with as_role("operator"), transaction.atomic():
             record_act(
-                SystemActor.OPERATOR.actor(), Action.ADD_PRODUCT, f"product:p{number}", {"told": "x" * (number % 40)}
+                SystemActor.OPERATOR.make_actor(),
+                Action.ADD_PRODUCT,
+                f"product:p{number}",
+                {"told": "x" * (number % 40)},
             )
 
 
 def problems() -> tuple[str, ...]:
-    log = store().log()
-    data = log.checkpoint()
+    log = open_store().open_log()
+    data = log.load_checkpoint()
     assert data is not None
-    return verification.verify(log.read, data, (Path(settings.HOME) / PUBLIC).read_text()).problems
+    return verification.verify_ledger(log.read_file, data, (Path(settings.HOME) / PUBLIC).read_text()).problems
 
 
-def sequence() -> int:
+def place_waiting_records() -> int:
     with as_role("sequencer"):
-        return give_places()
+        return assign_positions()
 
 
-def test_what_waits_says_so_and_then_has_a_place() -> None:
+def test_pending_record_is_shown_as_pending_until_it_has_a_position() -> None:
     acts(3)
     assert RecordPosition.objects.filter(position=None).count() == 4
-    assert sequence() == 4
+    assert place_waiting_records() == 4
     assert list(RecordPosition.objects.order_by("record").values_list("position", flat=True)) == [0, 1, 2, 3]
     assert problems() == ()
-    assert sequence() == 0
+    assert place_waiting_records() == 0
 
 
-def test_what_was_undone_is_in_no_ledger() -> None:
-    sequence()
+def test_rolled_back_record_is_not_in_the_ledger() -> None:
+    place_waiting_records()
     with as_role("operator"), transaction.atomic():
-        record_act(SystemActor.OPERATOR.actor(), Action.ADD_PRODUCT, "product:x", {})
+        record_act(SystemActor.OPERATOR.make_actor(), Action.ADD_PRODUCT, "product:x", {})
         transaction.set_rollback(True)
     assert RecordPosition.objects.filter(position=None).count() == 0
 
 
-def test_it_grows_over_the_edges_of_tiles_and_drops_what_it_outgrew() -> None:
+def test_ledger_grows_beyond_a_tile_and_drops_replaced_partial_tiles() -> None:
     for count in (200, 55, 1, 1, 300):
         acts(count)
-        sequence()
+        place_waiting_records()
         assert problems() == ()
-    assert store().log().head().size == 558
+    assert open_store().open_log().read_head().size == 558
     partial = set(Tile.objects.filter(path__contains=".p/").values_list("path", flat=True))
     assert len(partial) <= 6, partial
 
 
-def test_many_sequencers_at_once_give_each_place_once() -> None:
+def test_concurrent_sequencers_assign_each_position_once() -> None:
     acts(120)
     with as_role("sequencer"):
         threads = [threading.Thread(target=_give) for _ in range(6)]
@@ -86,14 +89,14 @@ def test_many_sequencers_at_once_give_each_place_once() -> None:
 
 
 def _give() -> None:
-    give_places()
+    assign_positions()
     connection.close()
 
 
 @pytest.mark.parametrize("spoilt", ["tile", "checkpoint", "entries"])
-def test_a_ledger_that_was_tampered_with_is_not_signed_further(spoilt: str) -> None:
+def test_sequencer_signs_nothing_on_a_tampered_ledger(spoilt: str) -> None:
     acts(5)
-    sequence()
+    place_waiting_records()
     with as_role("owner"):
         if spoilt == "checkpoint":
             LedgerHead.objects.update(checkpoint=None)
@@ -104,35 +107,35 @@ def test_a_ledger_that_was_tampered_with_is_not_signed_further(spoilt: str) -> N
             Tile.objects.filter(pk=row.pk).update(data=data[:-1] + bytes([data[-1] ^ 1]))
     acts(1)
     with pytest.raises(LedgerError):
-        sequence()
+        place_waiting_records()
     assert RecordPosition.objects.filter(position=None).count() == 1
 
 
-def test_an_older_database_is_not_signed_further(tmp_path: Path) -> None:
+def test_sequencer_signs_nothing_on_an_older_database(tmp_path: Path) -> None:
     with as_role("owner"):
-        store().write("home.toml", f'[ledger]\nexternal_copy = "{tmp_path / "copy"}"\n'.encode())
+        open_store().write_document("home.toml", f'[ledger]\nexternal_copy = "{tmp_path / "copy"}"\n'.encode())
     acts(2)
-    sequence()
+    place_waiting_records()
     old = {tile.path: bytes(tile.data) for tile in Tile.objects.all()}
     checkpoint = bytes(LedgerHead.objects.get().checkpoint or b"")
     acts(2)
-    sequence()
+    place_waiting_records()
     with as_role("owner"):  # yesterday's backup
         Tile.objects.all().delete()
         Tile.objects.bulk_create([Tile(path=path, data=data) for path, data in old.items()])
         LedgerHead.objects.update(checkpoint=checkpoint)
     acts(1)
     with pytest.raises(LedgerError, match="older than its copy"):
-        sequence()
+        place_waiting_records()
 
 
-def insert(kind: str, entry: entries.AnyEntry, role: str, **changed: str | bytes) -> None:
-    """Insert a record by plain SQL, as code could that runs in a process."""
+def insert(kind: str, entry: record_kinds.AnyEntry, role: str, **changed: str | bytes) -> None:
+    """Insert a record by plain SQL, as code within a process could."""
     values: dict[str, str | bytes] = {
         "kind": kind,
         "recorded_at": entry.time,
         "details_digest": entry.object,
-        "data": entries.encode(entry),
+        "data": record_kinds.encode_record(entry),
     }
     with as_role(role), connection.cursor() as cursor:
         cursor.execute(
@@ -142,9 +145,9 @@ def insert(kind: str, entry: entries.AnyEntry, role: str, **changed: str | bytes
         )
 
 
-def replay() -> entries.ReplayRecord:
-    """A record that only the worker may write."""
-    return entries.ReplayRecord(
+def replay() -> record_kinds.ReplayRecord:
+    """Copy of a record that only the worker may write."""
+    return record_kinds.ReplayRecord(
         time="2026-11-24T09:00:00.000000Z",
         object="",
         repository_location="",
@@ -157,25 +160,25 @@ def replay() -> entries.ReplayRecord:
 
 
 @pytest.mark.parametrize("role", ["web", "sequencer", "operator", "eraser"])
-def test_a_kind_of_another_writer_cannot_be_inserted(role: str) -> None:
+def test_process_cannot_insert_kinds_of_another_writer(role: str) -> None:
     with pytest.raises(ProgrammingError, match="row-level security"):
         insert("replay", replay(), role)
     insert("replay", replay(), "worker")
 
 
-def test_a_process_that_writes_no_kind_cannot_insert() -> None:
+def test_process_that_writes_no_kind_cannot_insert_records() -> None:
     with pytest.raises(ProgrammingError, match=r"denied|row-level security"):
         insert("replay", replay(), "confirmation")
 
 
-def test_a_record_under_a_false_kind_is_refused_and_the_next_is_placed() -> None:
-    sequence()
+def test_record_with_false_kind_is_refused_and_the_next_gets_its_position() -> None:
+    place_waiting_records()
     insert("person-action", replay(), "web")
     acts(1)
-    assert sequence() == 1
+    assert place_waiting_records() == 1
     assert list(RefusedRecord.objects.values_list("reason", flat=True)) == [RefusedRecord.Reason.COLUMNS]
     assert problems() == ()
-    assert sequence() == 0
+    assert place_waiting_records() == 0
     with as_role("worker"):
         report_refused_records()
         report_refused_records()
@@ -192,23 +195,23 @@ def test_a_record_under_a_false_kind_is_refused_and_the_next_is_placed() -> None
         ({"details_digest": "sha256:" + "0" * 64}, RefusedRecord.Reason.COLUMNS),
     ],
 )
-def test_a_record_whose_columns_or_content_are_false_is_refused(
+def test_record_with_false_columns_or_content_is_refused(
     changed: dict[str, str | bytes], reason: RefusedRecord.Reason
 ) -> None:
-    sequence()
+    place_waiting_records()
     insert("replay", replay(), "worker", **changed)
-    assert sequence() == 0
+    assert place_waiting_records() == 0
     assert list(RefusedRecord.objects.values_list("reason", flat=True)) == [reason]
 
 
-def test_a_record_that_got_past_the_database_is_refused_by_its_writer() -> None:
-    sequence()
+def test_writer_check_refuses_a_record_that_the_database_accepted() -> None:
+    place_waiting_records()
     insert("replay", replay(), "owner")  # row-level security does not hold for the owner
-    assert sequence() == 0
+    assert place_waiting_records() == 0
     assert list(RefusedRecord.objects.values_list("reason", flat=True)) == [RefusedRecord.Reason.WRITER]
 
 
-def test_no_process_names_the_writer() -> None:
+def test_no_process_can_choose_the_writer() -> None:
     for role in ("web", "worker", "sequencer", "operator", "eraser", "confirmation"):
         with as_role(role), connection.cursor() as cursor, pytest.raises(ProgrammingError, match="denied"):
             cursor.execute(
@@ -265,9 +268,9 @@ _REFUSED = {
 
 
 @pytest.mark.parametrize(("role", "statement"), [(role, one) for role, all_ in _REFUSED.items() for one in all_])
-def test_the_database_itself_refuses(postgres: Embedded, role: str, statement: str) -> None:
+def test_database_refuses_forbidden_statements(postgres: EmbeddedPostgres, role: str, statement: str) -> None:
     with (
-        psycopg.connect(postgres.url(role), autocommit=True) as web,
+        psycopg.connect(postgres.make_address(role), autocommit=True) as web,
         pytest.raises(psycopg.errors.InsufficientPrivilege),
     ):
         web.execute(statement.encode())

@@ -1,4 +1,4 @@
-"""Nobody becomes another person by a sign-in link: it takes two people, ends what was before, is told, and waits."""
+"""Recovery of an account: it takes two people, ends earlier access, notifies the person, and suspends approvals."""
 
 from datetime import timedelta
 
@@ -11,14 +11,14 @@ from django.test import Client
 from django.utils import timezone
 
 from muniment.access.roles import Role
+from muniment.server.incidents.account_notices import send_account_notices
 from muniment.server.incidents.models import Incident
-from muniment.server.incidents.notices import tell_notices
 from muniment.server.people import messages
 from muniment.server.people.models import Account, AccountNotice, Invitation, Message, Person, RoleGrant
 from muniment.server.people.verifications import link_account
 from muniment.server.requests.models import Request
-from muniment.server.running import preparing
-from tests.server.test_duties import GIVE, enough
+from muniment.server.running import preparation
+from tests.server.test_separation_of_duties import GIVE, enough
 from tests.support.passkeys import Passkey
 from tests.support.service import as_role, browser, person, post, set_up_factor, token_of
 
@@ -40,29 +40,29 @@ def waiting() -> Request:
     return Request.objects.get(state="waiting")
 
 
-def link_in(page: str) -> str:
+def create_link(page: str) -> str:
     return page[page.index("/welcome/") :].partition("</pre>")[0]
 
 
 def recovery_link() -> str:
-    """A link for eve that amy requests and abe approves."""
+    """Link for eve that amy requests and abe approves."""
     assert "waits for a second person" in post(of("amy"), "/people/eve/invite")
-    return link_in(post(of("abe"), f"/requests/{waiting().pk}", answer="agree"))
+    return create_link(post(of("abe"), f"/requests/{waiting().pk}", answer="agree"))
 
 
 def own_messages() -> list[str]:
-    """What eve is told of her account; as a security officer she is told of requests too."""
+    """Messages to eve about her account; as a security officer she gets messages about requests too."""
     return list(Message.objects.filter(person="eve", link="/me").values_list("text", flat=True))
 
 
-def tell() -> None:
+def send_messages() -> None:
     with as_role("worker"):
-        tell_notices()
+        send_account_notices()
 
 
 @pytest.fixture
 def eve(monkeypatch: pytest.MonkeyPatch) -> Person:
-    """A security officer with an app for codes; the bootstrap is over."""
+    """Security officer with an authenticator app; the bootstrap is over."""
     monkeypatch.setattr(totp, "yield_hotp_counters_from_time", lambda: iter([COUNTER]))
     enough()
     found = person("eve", Role.SECURITY)
@@ -75,7 +75,7 @@ def eve(monkeypatch: pytest.MonkeyPatch) -> Person:
 
 
 @pytest.mark.parametrize("of_role", [True, False])
-def test_one_administrator_makes_no_link_for_a_second_factor_or_a_role(eve: Person, of_role: bool) -> None:
+def test_one_administrator_cannot_link_a_person_with_a_second_factor_or_role(eve: Person, of_role: bool) -> None:
     with as_role("owner"):
         if of_role:
             Authenticator.objects.filter(user=eve).delete()
@@ -88,7 +88,7 @@ def test_one_administrator_makes_no_link_for_a_second_factor_or_a_role(eve: Pers
     assert of("amy").post(f"/requests/{waiting().pk}", {"answer": "agree"}).status_code == 403
 
 
-def test_one_administrator_makes_no_link_for_somebody_whose_account_counts(eve: Person) -> None:
+def test_one_administrator_cannot_link_a_person_with_a_verified_account(eve: Person) -> None:
     joe = person("joe")
     with as_role("owner"):
         login = Account.objects.create(person=joe, kind="login", value="forge/joe", verification="vouched")
@@ -97,30 +97,30 @@ def test_one_administrator_makes_no_link_for_somebody_whose_account_counts(eve: 
         Account.objects.filter(pk=login.pk).update(verification="published-key")
     before = Invitation.objects.get()
     assert "waits for a second person" in post(of("amy"), "/people/joe/invite")
-    link = link_in(post(of("abe"), f"/requests/{waiting().pk}", answer="agree"))
+    link = create_link(post(of("abe"), f"/requests/{waiting().pk}", answer="agree"))
     before.refresh_from_db()
     assert before.ended_at is not None
     assert browser().post(link, {**FIELDS, "email": "joe@example.test"}).status_code == 302
     assert Person.objects.get(slug="joe").approvals_suspended
 
 
-def test_a_link_of_one_lets_nobody_in_whose_account_counts_since(eve: Person) -> None:
-    link = link_in(post(of("amy"), f"/people/{person('joe').slug}/invite"))
+def test_link_by_one_administrator_is_refused_once_an_account_is_verified(eve: Person) -> None:
+    link = create_link(post(of("amy"), f"/people/{person('joe').slug}/invite"))
     with as_role("owner"):
         link_account(Person.objects.get(slug="joe"), "login", "forge/joe", Account.Verification.PUBLISHED_KEY)
     page = browser().post(link, {**FIELDS, "email": "joe@example.test"}).content.decode()
     assert "a new link takes two people" in page
 
 
-def test_one_administrator_makes_no_link_while_a_role_is_requested(eve: Person) -> None:
+def test_one_administrator_cannot_create_a_link_while_a_role_is_requested(eve: Person) -> None:
     person("joe")
     post(of("amy"), "/people/joe/role", **GIVE)
     assert "waits for a second person" in post(of("amy"), "/people/joe/invite")
 
 
-def test_a_link_of_one_lets_nobody_in_who_was_given_a_role_since(eve: Person) -> None:
+def test_link_by_one_administrator_is_refused_once_the_person_has_a_role(eve: Person) -> None:
     person("joe")
-    link = link_in(post(of("amy"), "/people/joe/invite"))
+    link = create_link(post(of("amy"), "/people/joe/invite"))
     post(of("amy"), "/people/joe/role", **GIVE)
     post(of("abe"), f"/requests/{waiting().pk}", answer="agree")
     client = browser()
@@ -131,7 +131,7 @@ def test_a_link_of_one_lets_nobody_in_who_was_given_a_role_since(eve: Person) ->
 
 
 @pytest.mark.parametrize("way", ["password", "passkey"])
-def test_a_recovery_ends_what_let_somebody_in_before(eve: Person, way: str) -> None:
+def test_recovery_ends_all_earlier_access(eve: Person, way: str) -> None:
     before, token = browser(eve), token_of(eve)
     headers = {"Authorization": f"Bearer {token}"}
     assert before.get("/me").status_code == 200
@@ -147,7 +147,7 @@ def test_a_recovery_ends_what_let_somebody_in_before(eve: Person, way: str) -> N
     assert found.has_usable_password() is (way == "password")
 
 
-def test_what_a_recovered_person_approves_or_requests_is_suspended_for_a_day(eve: Person) -> None:
+def test_recovered_person_is_suspended_from_approvals_and_requests_for_a_day(eve: Person) -> None:
     browser().post(recovery_link(), FIELDS)
     person("mallory")
     post(of("amy"), "/people/mallory/role", **GIVE)
@@ -161,7 +161,7 @@ def test_what_a_recovered_person_approves_or_requests_is_suspended_for_a_day(eve
     assert "Done" in post(of("eve"), f"/requests/{number}", answer="agree")
 
 
-def test_what_was_requested_before_waits_until_the_requester_is_themselves_again(eve: Person) -> None:
+def test_earlier_request_of_a_recovered_person_is_not_approved_while_suspended(eve: Person) -> None:
     link = recovery_link()
     post(of("sam"), "/policy/freeze", reason="A key leaked.")
     from muniment.server.policies.models import Freeze
@@ -171,7 +171,7 @@ def test_what_was_requested_before_waits_until_the_requester_is_themselves_again
     assert "may no longer request this" in post(of("sam"), f"/requests/{waiting().pk}", answer="agree")
 
 
-def test_a_code_of_a_second_factor_of_before_keeps_it_and_suspends_nothing(eve: Person) -> None:
+def test_code_of_the_earlier_second_factor_avoids_suspension(eve: Person) -> None:
     link = recovery_link()
     assert "no code of a second factor" in browser().post(link, {**FIELDS, "code": "000000"}).content.decode()
     assert browser().post(link, {**FIELDS, "code": code()}).status_code == 302
@@ -180,7 +180,7 @@ def test_a_code_of_a_second_factor_of_before_keeps_it_and_suspends_nothing(eve: 
 
 
 @pytest.mark.parametrize(("password", "next_page"), [("", "/account/2fa/"), (FIELDS["password"], "/account/2fa/")])
-def test_a_passkey_of_before_stays_and_suspends_nothing(eve: Person, password: str, next_page: str) -> None:
+def test_earlier_passkey_avoids_suspension(eve: Person, password: str, next_page: str) -> None:
     passkey, other, link, client = Passkey(eve), Passkey(eve), recovery_link(), browser()
     fields = {"name": "Eve", "email": FIELDS["email"], "password": password}
     answer = client.post(link, {**fields, "credential": passkey.answer(client.get(link).content.decode())})
@@ -193,7 +193,7 @@ def test_a_passkey_of_before_stays_and_suspends_nothing(eve: Person, password: s
     assert client.get("/me").status_code == 200
 
 
-def test_a_passkey_that_is_another_persons_or_answers_another_page_suspends(eve: Person) -> None:
+def test_passkey_of_another_person_or_page_does_not_avoid_suspension(eve: Person) -> None:
     passkey, link, client = Passkey(eve), recovery_link(), browser()
     theirs, elsewhere = Passkey(person("joe")), passkey.answer(browser().get(link).content.decode())
     for answer in (theirs.answer(client.get(link).content.decode()), elsewhere, "{}", "[", "1", '{"response": 1}'):
@@ -206,7 +206,7 @@ def test_a_passkey_that_is_another_persons_or_answers_another_page_suspends(eve:
     assert not Authenticator.objects.filter(user=eve).exists()
 
 
-def test_codes_are_not_guessed_on_the_page_of_a_link(eve: Person) -> None:
+def test_code_guesses_on_the_recovery_page_are_limited(eve: Person) -> None:
     link = recovery_link()
     for _ in range(5):
         browser().post(link, {**FIELDS, "code": "000000"})
@@ -215,39 +215,37 @@ def test_codes_are_not_guessed_on_the_page_of_a_link(eve: Person) -> None:
     assert Person.objects.get(slug="eve").approvals_suspended
 
 
-def test_the_worker_tells_the_person_on_every_address_of_then_and_now(
-    eve: Person, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_worker_notifies_all_former_and_current_addresses(eve: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[str, str]] = []
 
     def mail(address: str, subject: str, text: str) -> bool:
         told.append((address, text))
         return True
 
-    monkeypatch.setattr(messages, "mail_to", mail)
+    monkeypatch.setattr(messages, "send_mail_to", mail)
     chat: list[str] = []
-    monkeypatch.setattr(messages, "chat", chat.append)
+    monkeypatch.setattr(messages, "post_to_chat", chat.append)
     with as_role("owner"):
         link_account(eve, Account.Kind.EMAIL, "eve@work.test", Account.Verification.EMAIL_CODE)
         Person.objects.filter(pk=eve.pk).update(mail_frequency="never")
     post(of("amy"), "/people/eve/change", act="change-person", name="Eve", email="mallory@evil.test")
     link = recovery_link()
     assert not own_messages()  # the web tells nobody
-    tell()
+    send_messages()
     assert {address for address, _ in told} == {"eve@example.test", "eve@work.test", "mallory@evil.test"}
     assert any("Amy changed the address" in text for address, text in told if address == "eve@example.test")
     assert any("Amy made a link that signs in as Eve" in text for address, text in told if address == "eve@work.test")
     browser().post(link, {**FIELDS, "email": "mallory@evil.test"})
     told.clear()
-    tell()
+    send_messages()
     assert any("was recovered by a sign-in link" in text for address, text in told if address == "eve@work.test")
     assert len(chat) == 3
     assert len(own_messages()) == 3
-    tell()
+    send_messages()
     assert len(chat) == 3
 
 
-def test_the_web_cannot_say_that_somebody_was_told(eve: Person) -> None:
+def test_web_cannot_mark_a_notification_as_sent(eve: Person) -> None:
     recovery_link()
     with pytest.raises(ProgrammingError, match="permission denied"), connection.cursor() as cursor:
         cursor.execute("INSERT INTO people_noticedelivery (notice_id, notified_at) VALUES (1, now())")
@@ -255,24 +253,24 @@ def test_the_web_cannot_say_that_somebody_was_told(eve: Person) -> None:
         cursor.execute("DELETE FROM people_accountnotice")
 
 
-def test_mail_that_fails_keeps_nothing_out_of_the_inbox(eve: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_mail_still_reaches_the_inbox(eve: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(address: str, subject: str, text: str) -> bool:
         raise OSError("no mail server")
 
-    monkeypatch.setattr(messages, "mail_to", fail)
+    monkeypatch.setattr(messages, "send_mail_to", fail)
     recovery_link()
     with pytest.raises(OSError, match="no mail server"):
-        tell()
+        send_messages()
     assert len(own_messages()) == 1
-    monkeypatch.setattr(messages, "mail_to", lambda *_: True)
-    tell()
+    monkeypatch.setattr(messages, "send_mail_to", lambda *_: True)
+    send_messages()
     assert len(own_messages()) == 1
 
 
-def test_the_link_of_the_operator_is_an_incident_told_to_all_and_suspended_without_shortening(eve: Person) -> None:
+def test_operator_link_opens_an_incident_notifies_all_and_suspends(eve: Person) -> None:
     with as_role("operator"):
-        link = preparing.link_for("eve")
-    tell()
+        link = preparation.make_sign_in_link("eve")
+    send_messages()
     assert Incident.objects.get().kind == "account-recovered-by-operator"
     told = set(Message.objects.values_list("person__slug", flat=True))
     assert told == {"amy", "abe", "sam", "sid", "eve"}
@@ -280,34 +278,34 @@ def test_the_link_of_the_operator_is_an_incident_told_to_all_and_suspended_witho
     assert Person.objects.get(slug="eve").approvals_suspended
 
 
-def test_the_operators_link_for_somebody_without_a_role_is_told_to_all_and_suspends_too(eve: Person) -> None:
+def test_operator_link_for_person_without_role_notifies_all_and_suspends(eve: Person) -> None:
     person("joe")
     with as_role("operator"):
-        link = preparing.link_for("joe")
-    tell()
+        link = preparation.make_sign_in_link("joe")
+    send_messages()
     assert Incident.objects.get().kind == "account-recovered-by-operator"
     assert set(Message.objects.values_list("person__slug", flat=True)) == {"amy", "abe", "sam", "sid", "eve", "joe"}
     assert browser().post(link, {**FIELDS, "email": "joe@example.test"}).status_code == 302
     assert Person.objects.get(slug="joe").approvals_suspended
 
 
-def test_the_operators_link_is_shortened_by_no_passkey(eve: Person) -> None:
+def test_passkey_does_not_shorten_the_suspension_after_an_operator_link(eve: Person) -> None:
     Passkey(eve)
     with as_role("operator"):
-        link = preparing.link_for("eve")
+        link = preparation.make_sign_in_link("eve")
     assert "js_data" not in browser().get(link).content.decode()
 
 
-def test_the_first_administrator_enters_without_an_incident_and_without_waiting() -> None:
+def test_first_administrator_enters_without_incident_or_suspension() -> None:
     with as_role("owner"):
-        link = preparing.first_link()
+        link = preparation.make_first_link()
     fields = {**FIELDS, "name": "Ada", "email": "ada@example.test"}
     assert browser().post(link, fields).status_code == 302
     assert not AccountNotice.objects.exclude(kind=AccountNotice.Kind.RECOVERED).exists()
     assert not Person.objects.get().approvals_suspended
 
 
-def test_a_second_factor_is_removed_by_nobody_who_does_not_use_it(eve: Person) -> None:
+def test_removing_a_second_factor_requires_using_it(eve: Person) -> None:
     client = browser(eve)
     answer = client.post("/account/2fa/totp/deactivate/")
     assert answer.status_code == 302
@@ -325,8 +323,8 @@ def test_a_second_factor_is_removed_by_nobody_who_does_not_use_it(eve: Person) -
     assert not Authenticator.objects.filter(user=eve, type="totp").exists()
 
 
-def test_one_administrator_does_not_approve_their_own_request_as_another(eve: Person) -> None:
-    """The attack as it was tried: a link for another person, a new password, and the approval of one's own request."""
+def test_one_administrator_cannot_approve_own_request_by_taking_over_an_account(eve: Person) -> None:
+    """Repeat the known attack: a link for another person, a new password, and the approval of one's own request."""
     person("mallory")
     post(of("amy"), "/people/mallory/role", **GIVE)
     for act in ("deactivate-person", "reactivate-person"):

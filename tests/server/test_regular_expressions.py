@@ -1,4 +1,4 @@
-"""Each regular expression of the tree takes linear time, whatever it is given: hostile input stops no process."""
+"""Every regular expression of the code takes linear time for any input, so hostile input stops no process."""
 
 import ast
 import importlib
@@ -15,10 +15,10 @@ import pytest
 import muniment
 from muniment.facts.people import Person
 from muniment.forges.gitlab import notes
-from muniment.pipelines import files
+from muniment.pipelines import pipeline_files
 from muniment.server.people import personal_traces, privacy
 from muniment.store import erasure
-from muniment.vault import rules
+from muniment.vault import policy_rules
 from tests.support.regex_attacks import find_superlinear, hostile_families
 from tests.support.regex_engine import Engine
 
@@ -27,20 +27,20 @@ FUNCTIONS = {"compile", "match", "fullmatch", "search", "sub", "subn", "split", 
 ANCHORED = {"match", "fullmatch"}
 BUILT_AS_THEY_RUN = {  # each has a test below, or where it says
     "forges/gitlab/notes.py": 1,
-    "forges/gitlab/question.py": 1,  # of digits alone
-    "pipelines/files.py": 1,
-    "policy/pack.py": 1,  # of our own words
-    "policy/patterns.py": 1,  # tests/policy/test_patterns.py
-    "policy/reading.py": 2,  # those that it is called with are found here
+    "forges/gitlab/merge_request_query.py": 1,  # of digits alone
+    "pipelines/pipeline_files.py": 1,
+    "policy/built_in_policy.py": 1,  # of our own words
+    "policy/patterns.py": 1,  # tests/policy/test_path_patterns.py
+    "policy/toml_reading.py": 2,  # those that it is called with are found here
     "server/acts/inputs/texts.py": 2,  # those that it is called with are found here
     "server/people/privacy.py": 1,
     "store/erasure.py": 1,
-    "vault/rules.py": 1,
+    "vault/policy_rules.py": 1,
 }
 
 
 class Expression(NamedTuple):
-    """A regular expression, where it stands, and how it is used: "fullmatch", "match", or "finditer" for all else."""
+    """Regular expression with its location and use: "fullmatch", "match", or "finditer" for all else."""
 
     where: str
     pattern: str | bytes
@@ -49,7 +49,7 @@ class Expression(NamedTuple):
 
 
 def calls(tree: ast.Module) -> Iterator[tuple[ast.Call, ast.expr, list[ast.expr], str]]:
-    """(call, expression, flags, method) of all that give a regular expression to something."""
+    """Calls that pass a regular expression: (call, expression, flags, method)."""
     names = {
         id(node.value): node.targets[0].id
         for node in ast.walk(tree)
@@ -59,7 +59,7 @@ def calls(tree: ast.Module) -> Iterator[tuple[ast.Call, ast.expr, list[ast.expr]
         flags = [keyword.value for keyword in call.keywords if keyword.arg == "flags"]
         match call.func:
             case ast.Attribute(ast.Name("re"), "compile"):
-                yield call, call.args[0], flags + call.args[1:], how_used(tree, names.get(id(call), ""))
+                yield call, call.args[0], flags + call.args[1:], find_usage(tree, names.get(id(call), ""))
             case ast.Attribute(ast.Name("re"), function) if function in FUNCTIONS:
                 yield call, call.args[0], flags, function if function in ANCHORED else "finditer"
             case ast.Attribute(_, "text" | "texts") if len(call.args) == 3:  # of policy.reading.Table
@@ -74,8 +74,8 @@ def calls(tree: ast.Module) -> Iterator[tuple[ast.Call, ast.expr, list[ast.expr]
                 pass
 
 
-def how_used(tree: ast.Module, name: str) -> str:
-    """The least that is known of how a constant is used in its own module; one that others see may be used for all."""
+def find_usage(tree: ast.Module, name: str) -> str:
+    """Strictest use of a constant that its own module shows; a public one may be used in any way."""
     used = {
         node.func.attr
         for node in ast.walk(tree)
@@ -109,7 +109,7 @@ FOUND = [(path, found) for path in SOURCES for found in found_in(path)]
 EXPRESSIONS = [found for _, found in FOUND if isinstance(found, Expression)]
 
 
-def test_no_expression_takes_more_time_than_its_text_is_long() -> None:
+def test_every_expression_takes_linear_time() -> None:
     found = {one.where: find_superlinear(one.pattern, one.flags, one.method) for one in EXPRESSIONS}
     assert {where: text for where, text in found.items() if text} == {}
 
@@ -126,11 +126,11 @@ def test_no_expression_takes_more_time_than_its_text_is_long() -> None:
         (rb'"(?:[^"\\]|\\.)*"', "finditer"),
     ],
 )
-def test_an_expression_that_goes_back_is_found(pattern: str | bytes, method: str) -> None:
+def test_backtracking_expression_is_detected(pattern: str | bytes, method: str) -> None:
     assert find_superlinear(pattern, re.DOTALL, method)
 
 
-def test_steps_are_counted_by_an_engine_that_finds_what_pythons_does() -> None:
+def test_step_counting_engine_matches_like_the_engine_of_python() -> None:
     for one in EXPRESSIONS[::3]:
         _compare_engines(one)
 
@@ -148,7 +148,7 @@ def _compare_engines(one: Expression) -> None:
         assert engine.run(text, one.method) == [match.span() for match in matches], text
 
 
-def test_expressions_that_are_built_as_they_run_are_known() -> None:
+def test_expressions_built_at_run_time_are_listed() -> None:
     built: Counter[str] = Counter()
     for path, found in FOUND:
         built.update([str(path.relative_to(ROOT))] if isinstance(found, ast.Call) else [])
@@ -156,18 +156,23 @@ def test_expressions_that_are_built_as_they_run_are_known() -> None:
 
 
 BUILT = (
-    (notes._mention("ada.l"), "finditer"),
-    *((pattern, "fullmatch") for _, pattern in files._SYSTEMS),
-    *((erasure._named(name), "finditer") for name in ("Ada Lovelace", "a a a a", "a.a a-a", "")),
+    (notes._mention_pattern("ada.l"), "finditer"),
+    *((pattern, "fullmatch") for _, pattern in pipeline_files._SYSTEMS),
+    *((erasure._name_pattern(name), "finditer") for name in ("Ada Lovelace", "a a a a", "a.a a-a", "")),
     (
-        personal_traces.strict_pattern(Person("a", "a a a", ("a@a.a",), ("k a",), ("gitlab/a",), (), True, ())),
+        personal_traces.compile_certain_pattern(
+            Person("a", "a a a", ("a@a.a",), ("k a",), ("gitlab/a",), (), True, ())
+        ),
         "finditer",
     ),
-    (privacy.words_naming(Person("a", "a a a", ("a@a.a",), ("k a",), ("gitlab/a",), (), True, ())), "finditer"),
-    *((re.compile(rules._translate(path), re.DOTALL), "fullmatch") for path in ("a/+/b*", "+a/{{b}}/+a/c/+b*", "")),
+    (privacy.compile_name_pattern(Person("a", "a a a", ("a@a.a",), ("k a",), ("gitlab/a",), (), True, ())), "finditer"),
+    *(
+        (re.compile(policy_rules._translate_pattern(path), re.DOTALL), "fullmatch")
+        for path in ("a/+/b*", "+a/{{b}}/+a/c/+b*", "")
+    ),
 )
 
 
 @pytest.mark.parametrize(("built", "method"), BUILT, ids=range(len(BUILT)))  # their texts differ from run to run
-def test_expressions_that_are_built_as_they_run_take_no_more_time(built: re.Pattern[str], method: str) -> None:
+def test_expressions_built_at_run_time_take_linear_time(built: re.Pattern[str], method: str) -> None:
     assert find_superlinear(built.pattern, built.flags & ~re.UNICODE, method) == ""

@@ -1,4 +1,4 @@
-"""The schema: one migration an app, that says what the models say, and references that go down the order of apps."""
+"""Schema: one migration an app that matches the models, and references only to lower apps."""
 
 from pathlib import Path
 
@@ -8,11 +8,11 @@ from django.core.management import call_command
 
 
 def _own() -> list[AppConfig]:
-    """Our apps, the lowest first, as the settings list them."""
+    """Own apps in the order of the settings, the lowest first."""
     return [app for app in apps.get_app_configs() if app.name.startswith("muniment.")]
 
 
-def test_the_migrations_say_what_the_models_say(service: None, capsys: pytest.CaptureFixture[str]) -> None:
+def test_migrations_match_the_models(service: None, capsys: pytest.CaptureFixture[str]) -> None:
     call_command("makemigrations", check_changes=True, dry_run=True)  # SystemExit where they do not
     assert capsys.readouterr().out == "No changes detected\n"
 

@@ -1,4 +1,4 @@
-"""The API is sent what its description allows, and what it does not, with a token of each role: it never breaks."""
+"""Requests that the API description allows or forbids, with a token of each role, never cause a defect."""
 
 import json
 from collections.abc import Iterator
@@ -13,8 +13,8 @@ from schemathesis.checks import not_a_server_error
 
 from muniment.access.roles import Role
 from muniment.server.api import api
-from muniment.server.running import preparing
-from muniment.server.running.embedded import Embedded
+from muniment.server.running import preparation
+from muniment.server.running.embedded_postgres import EmbeddedPostgres
 from muniment.server.wsgi import application
 from tests.support.service import as_role, empty, person, product, token_of
 
@@ -25,11 +25,11 @@ schema.app = application
 
 
 @pytest.fixture(scope="module")
-def everybody(postgres: Embedded) -> dict[str, dict[str, str]]:
-    """Of each role, somebody with a token for everything, made once."""
+def everybody(postgres: EmbeddedPostgres) -> dict[str, dict[str, str]]:
+    """One person per role with a token for all scopes, created once."""
     with as_role("owner"):
         empty()
-        preparing.first_policy()
+        preparation.apply_first_policy()
     product("shop", "/nowhere")
     found = {role.value: token_of(person(role.value, role)) for role in Role}
     return {"nobody": {}, **{name: {"Authorization": f"Bearer {text}"} for name, text in found.items()}}
@@ -37,7 +37,7 @@ def everybody(postgres: Embedded) -> dict[str, dict[str, str]]:
 
 @pytest.fixture(params=["nobody", *Role], ids=str)
 def headers(everybody: dict[str, dict[str, str]], request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
-    """Those of one role; whatever is done with them is undone."""
+    """Headers of one role; the test's changes to that person are undone."""
     signals = (request_started, request_finished)  # after a request, Django would end the transaction around it
     for signal in signals:
         signal.disconnect(close_old_connections)
@@ -57,7 +57,7 @@ def headers(everybody: dict[str, dict[str, str]], request: pytest.FixtureRequest
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-def test_no_request_breaks_it(case: schemathesis.Case[Any], headers: dict[str, str]) -> None:
+def test_no_request_causes_a_server_error(case: schemathesis.Case[Any], headers: dict[str, str]) -> None:
     response = case.call(headers=headers)
     case.validate_response(response, checks=[not_a_server_error])
     if not headers:

@@ -1,4 +1,4 @@
-"""Search finds what somebody may see, of each kind, and nothing of another product, with as many queries for many."""
+"""Search finds visible objects of each kind and nothing of another product, with a constant number of queries."""
 
 from datetime import timedelta
 
@@ -28,8 +28,8 @@ def entry() -> Record:
     return row
 
 
-def fill(found: Product, number: int = 0) -> None:
-    """One of each kind, all with the word quagga somewhere."""
+def create_one_of_each_kind(found: Product, number: int = 0) -> None:
+    """Create one object of each kind, each with the word quagga."""
     now = timezone.now()
     ada = Person.objects.get(slug="ada")
     repository = found.repositories.get()
@@ -52,8 +52,8 @@ def shop() -> Product:
     person("ada")
     shop, other = product("shop", "/shop"), product("other", "/other")
     with as_role("owner"):
-        fill(shop)
-        fill(other)
+        create_one_of_each_kind(shop)
+        create_one_of_each_kind(other)
     return shop
 
 
@@ -63,7 +63,7 @@ def page(who: str, text: str) -> str:
     return " ".join(answer.content.decode().split())
 
 
-def test_each_kind_is_found_by_its_words_and_its_digest(shop: Product) -> None:
+def test_each_kind_is_found_by_words_and_by_digest(shop: Product) -> None:
     person("ada", Role.SECURITY)
     found = page("ada", "quagga")
     for told in ("the quagga of shop", "the quagga of other", "a quagga got out of shop", "Shop · quagga-0"):
@@ -77,7 +77,7 @@ def test_each_kind_is_found_by_its_words_and_its_digest(shop: Product) -> None:
     assert "Nothing." in page("ada", "9" * 30)
 
 
-def test_nothing_of_another_product_is_found(shop: Product) -> None:
+def test_results_contain_nothing_of_another_product(shop: Product) -> None:
     person("olga", Role.OWNER, product=shop)
     found = page("olga", "quagga")
     assert "a quagga got out of shop" in found
@@ -87,7 +87,7 @@ def test_nothing_of_another_product_is_found(shop: Product) -> None:
     assert 'href="/ledger/' not in page("olga", "2")
 
 
-def test_many_take_as_many_queries_as_few(shop: Product) -> None:
+def test_number_of_queries_does_not_grow_with_results(shop: Product) -> None:
     person("ada", Role.SECURITY)
     ada = browser(Person.objects.get(slug="ada"))
 
@@ -100,5 +100,5 @@ def test_many_take_as_many_queries_as_few(shop: Product) -> None:
     few = queries()
     with as_role("owner"):
         for number in range(1, 8):
-            fill(shop, number)
+            create_one_of_each_kind(shop, number)
     assert queries() == few

@@ -1,4 +1,4 @@
-"""Earlier versions of a secret: chosen by who may only write, restored within a day, then destroyed."""
+"""Earlier versions of a secret: selected with write permission only, restored within a day, then destroyed."""
 
 import json
 import zlib
@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from muniment.access.roles import Role
 from muniment.errors import VaultError
-from muniment.server.deployments import entrances
+from muniment.server.deployments import desired_vault
 from muniment.server.deployments.models import PipelineIdentity
 from muniment.server.products.models import Environment, Product
 from muniment.server.records.models import Record, StoredObject
@@ -18,10 +18,10 @@ from muniment.server.requests.models import Request
 from muniment.server.secrets.destroying import destroy_removed
 from muniment.server.secrets.models import Secret
 from muniment.server.secrets.secret_acts import RESTORABLE
-from muniment.vault.entrances import PLAIN
-from muniment.vault.opening import open_role
-from muniment.vault.pieces import all_of
-from muniment.vault.plan import apply, differences
+from muniment.vault.pipeline_roles import PLAIN_RUNNER
+from muniment.vault.plan import apply_differences, find_resource_differences
+from muniment.vault.role_access import open_role
+from muniment.vault.vault_resources import list_all_resources
 from tests.server.conftest import HOME
 from tests.support.service import as_role, browser, person, product, token_of
 from tests.support.vaults import COMMIT, Key, Running, passing, runner_claims
@@ -44,37 +44,35 @@ def shop(vault: Running) -> Product:
     with as_role("owner"):
         place = Environment.objects.create(product=found, name="production")
         PipelineIdentity.objects.create(
-            environment=place, name="r", kind=PLAIN, ref_patterns="refs/heads/main", public_key=RUNNER.public
+            environment=place, name="r", kind=PLAIN_RUNNER, ref_patterns="refs/heads/main", public_key=RUNNER.public
         )
     return found
 
 
 def apply_plan(vault: Running) -> None:
-    """What a person does with `muniment vault apply`."""
+    """Do as a person does with `muniment vault apply`."""
     with as_role("worker"):
-        should, _ = entrances.wanted()
-    apply(vault.person, differences(vault.person, all_of(should)))
+        should, _ = desired_vault.make_desired_state()
+    apply_differences(vault.person, find_resource_differences(vault.person, list_all_resources(should)))
 
 
 def call_api(someone: Any, method: str, path: str, body: Any = None) -> Any:
-    """Status and text of an answer of the API."""
+    """Status and text of a response of the API."""
     headers = {"Authorization": f"Bearer {token_of(someone)}"}
     data = json.dumps(body or {})
     answer = browser().generic(method, f"/api{path}", data, content_type="application/json", headers=headers)
     return answer.status_code, answer.content.decode()
 
 
-def _fetched(vault: Running) -> dict[str, str]:
-    """What a pipeline of production gets."""
-    (entrance,) = entrances.of(Environment.objects.select_related("product").get())
+def fetch_as_pipeline(vault: Running) -> dict[str, str]:
+    """Secrets that a pipeline of production gets."""
+    (entrance,) = desired_vault.list_environment_roles(Environment.objects.select_related("product").get())
     open_role(vault.worker, entrance, COMMIT)
     token = RUNNER.sign(runner_claims(entrance))
-    return vault.vault.sign_in(entrance.mount, entrance.role, token).read("shop", "production")
+    return vault.vault.sign_in(entrance.mount, entrance.role, token).read_secrets("shop", "production")
 
 
-def test_a_secret_is_rolled_back_by_page_and_api_and_no_process_gets_a_right_to_read(
-    vault: Running, shop: Product
-) -> None:
+def test_roll_back_by_page_and_api_grants_no_process_read_access(vault: Running, shop: Product) -> None:
     apply_plan(vault)
     olga = person("olga", Role.OWNER, product=shop)
     client = browser(olga)
@@ -84,14 +82,14 @@ def test_a_secret_is_rolled_back_by_page_and_api_and_no_process_gets_a_right_to_
     for value in values:
         assert call_api(olga, "PUT", place, {"value": value})[0] == 200
     first_set = Secret.objects.get(name="TURN").versions.get(number=4).set_at
-    assert _fetched(vault)["TURN"] == values[4]
+    assert fetch_as_pipeline(vault)["TURN"] == values[4]
     client.post("/products/shop/secrets/rollback", {"environment": "production", "name": "TURN"})
-    assert _fetched(vault)["TURN"] == values[3]
+    assert fetch_as_pipeline(vault)["TURN"] == values[3]
     assert Secret.objects.get(name="TURN").set_at == first_set  # its age is that of the value
     assert call_api(olga, "POST", f"{place}/rollback", {"version": 5})[0] == 200
-    assert _fetched(vault)["TURN"] == values[4]
+    assert fetch_as_pipeline(vault)["TURN"] == values[4]
     assert call_api(olga, "POST", f"{place}/rollback", {"version": 3})[0] == 200
-    assert _fetched(vault)["TURN"] == values[2]
+    assert fetch_as_pipeline(vault)["TURN"] == values[2]
     assert call_api(olga, "POST", f"{place}/rollback")[0] == 409  # three are in the vault, and this is the oldest
     assert call_api(olga, "POST", f"{place}/rollback", {"version": 1})[0] == 409
     assert "Use version 5" in client.get("/products/shop/secrets").content.decode()
@@ -102,10 +100,10 @@ def test_a_secret_is_rolled_back_by_page_and_api_and_no_process_gets_a_right_to_
     assert call_api(dev, "POST", f"{place}/rollback", {"version": 5})[0] == 403
     for session in (vault.web, vault.worker):
         with pytest.raises(VaultError):
-            session.read("shop", "production")
+            session.read_secrets("shop", "production")
 
 
-def test_a_removal_is_undone_within_a_day_and_then_destroyed(vault: Running, shop: Product) -> None:
+def test_removed_secret_can_be_restored_for_a_day_and_is_then_destroyed(vault: Running, shop: Product) -> None:
     apply_plan(vault)
     olga, sam = person("olga", Role.OWNER, product=shop), person("sam", Role.SECURITY)
     client = browser(olga)
@@ -114,13 +112,13 @@ def test_a_removal_is_undone_within_a_day_and_then_destroyed(vault: Running, sho
     def remove() -> None:
         client.post("/products/shop/secrets/remove", {"environment": "production", "name": "GONE", "reason": "unused"})
         browser(sam).post(f"/requests/{Request.objects.latest('pk').pk}", {"answer": "agree"})
-        assert "GONE" not in _fetched(vault)
+        assert "GONE" not in fetch_as_pipeline(vault)
 
     assert call_api(olga, "POST", f"{place}/restoration")[0] == 409
     call_api(olga, "PUT", place, {"value": VALUE})
     remove()
     client.post("/products/shop/secrets/restore", {"environment": "production", "name": "GONE"})
-    assert _fetched(vault)["GONE"] == VALUE
+    assert fetch_as_pipeline(vault)["GONE"] == VALUE
     remove()
     destroy_removed()
     assert Secret.objects.filter(name="GONE").exists()  # not before a day has passed

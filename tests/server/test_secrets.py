@@ -1,4 +1,4 @@
-"""Secrets in the service: written by the few, read by nobody, recorded without a value; and the vault watched."""
+"""Secrets: written with permission, never read by the service, recorded without values; the watch of the vault."""
 
 import json
 import logging
@@ -15,29 +15,35 @@ from muniment.access.actions import Action
 from muniment.access.roles import Role
 from muniment.errors import VaultError
 from muniment.facts.maybe import Known, Unknown
-from muniment.facts.vault import Reader
+from muniment.facts.vault_facts import VaultReader
 from muniment.server.api import deployments as deploying
-from muniment.server.deployments import doors, entrances, tasks
-from muniment.server.deployments.doors import close_door, has_door, open_door
-from muniment.server.deployments.drifting import PENDING, drift, look_at_vault
+from muniment.server.deployments import desired_vault, tasks, vault_role_access
 from muniment.server.deployments.models import Deployment, PipelineIdentity
+from muniment.server.deployments.vault_drift import PENDING, check_vault_drift, find_drift
+from muniment.server.deployments.vault_role_access import close_access, has_openable_role, open_access
 from muniment.server.guarding.database_roles import WORKER
 from muniment.server.incidents import kinds
 from muniment.server.incidents.models import Incident
 from muniment.server.products.models import Environment, Product
 from muniment.server.records.models import Record, StoredObject
 from muniment.server.requests.models import Request
-from muniment.server.running.examining import _vault as examined
-from muniment.server.secrets.fetching import note_fetches
+from muniment.server.running.health_report import _check_vault as examined
 from muniment.server.secrets.models import Secret, SecretRead
-from muniment.server.secrets.supplying import Secrets
+from muniment.server.secrets.secret_facts import SecretSupplier
+from muniment.server.secrets.secret_reads import store_reads
 from muniment.server.secrets.vault_watch import find_watcher
 from muniment.vault import layout
-from muniment.vault.client import Session
-from muniment.vault.entrances import PLAIN
-from muniment.vault.opening import open_role
-from muniment.vault.pieces import Piece, all_of
-from muniment.vault.plan import Difference, Step, apply, differences, leftovers
+from muniment.vault.pipeline_roles import PLAIN_RUNNER
+from muniment.vault.plan import (
+    PlannedAction,
+    ResourceDifference,
+    apply_differences,
+    find_leftovers,
+    find_resource_differences,
+)
+from muniment.vault.role_access import open_role
+from muniment.vault.vault_client import Session
+from muniment.vault.vault_resources import VaultResource, list_all_resources
 from tests.server.conftest import HOME
 from tests.support import vaults
 from tests.support.deploying import Shop
@@ -63,13 +69,13 @@ def shop(vault: Running) -> Product:
     with as_role("owner"):
         place = Environment.objects.create(product=found, name="production")
         PipelineIdentity.objects.create(
-            environment=place, name="r", kind=PLAIN, ref_patterns="refs/heads/main", public_key=RUNNER.public
+            environment=place, name="r", kind=PLAIN_RUNNER, ref_patterns="refs/heads/main", public_key=RUNNER.public
         )
     return found
 
 
 def everything() -> str:
-    """All that the database holds, as text."""
+    """Text of the whole database."""
     found = []
     with connection.cursor() as cursor:
         for table in connection.introspection.table_names(cursor):
@@ -80,12 +86,12 @@ def everything() -> str:
 
 
 def recorded() -> list[bytes]:
-    """The entries about secrets."""
+    """Records about secrets."""
     found = (bytes(one.data) for one in Record.objects.all())
     return [one for one in found if b'"set-secret"' in one]
 
 
-def test_what_is_typed_goes_to_the_vault_and_stands_nowhere_else(
+def test_typed_value_is_stored_in_the_vault_only(
     vault: Running, shop: Product, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -95,7 +101,7 @@ def test_what_is_typed_goes_to_the_vault_and_stands_nowhere_else(
     page = answer.content.decode()
     assert "TOKEN" in page
     assert VALUE not in page + caplog.text
-    assert vault.web.subkeys("shop", "production") == ("TOKEN",)
+    assert vault.web.list_secret_names("shop", "production") == ("TOKEN",)
     row = Secret.objects.get()
     assert (row.set_by.slug, row.generated) == ("olga", False)
     assert len(recorded()) == 1
@@ -103,17 +109,17 @@ def test_what_is_typed_goes_to_the_vault_and_stands_nowhere_else(
         assert VALUE not in everything()
 
 
-def test_a_value_of_several_lines_is_stored_as_it_is_typed_and_its_size_and_masked_parts_are_told(
+def test_multi_line_value_is_stored_unchanged_and_its_size_and_masked_parts_are_shown(
     vault: Running, shop: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written: list[str] = []
-    patch = Session.patch
+    patch = Session.patch_secrets
 
     def note(self: Session, product: str, environment: str, changes: dict[str, str | None]) -> None:
         written.append(changes[f"JSON.{changes['JSON.current']}"] or "")
         patch(self, product, environment, changes)
 
-    monkeypatch.setattr(Session, "patch", note)
+    monkeypatch.setattr(Session, "patch_secrets", note)
     olga = person("olga", Role.OWNER, product=shop)
     client = browser(olga)
     page = client.get("/products/shop/secrets").content.decode()
@@ -133,16 +139,16 @@ def test_a_value_of_several_lines_is_stored_as_it_is_typed_and_its_size_and_mask
     assert written == [stored, value]
 
 
-def test_a_value_that_is_generated_is_seen_by_nobody(vault: Running, shop: Product) -> None:
+def test_generated_value_is_shown_to_nobody(vault: Running, shop: Product) -> None:
     client = browser(person("olga", Role.OWNER, product=shop))
     answer = client.post(
         "/products/shop/secrets/set", {"environment": "production", "name": "MADE", "how": "generated"}, follow=True
     )
     assert "generated, seen by nobody" in answer.content.decode()
-    assert "MADE" in vault.web.subkeys("shop", "production")
+    assert "MADE" in vault.web.list_secret_names("shop", "production")
 
 
-def test_who_may_not_write_is_refused_and_who_may_not_see_does_not_see(vault: Running, shop: Product) -> None:
+def test_person_without_permission_can_neither_write_nor_see_secrets(vault: Running, shop: Product) -> None:
     form = {"environment": "production", "name": "TOKEN", "value": VALUE, "how": "typed"}
     developer = browser(person("dev", Role.DEVELOPER, product=shop))
     assert developer.get("/products/shop/secrets").status_code == 200
@@ -161,7 +167,7 @@ def test_who_may_not_write_is_refused_and_who_may_not_see_does_not_see(vault: Ru
 
 @pytest.mark.parametrize("value", ["", "short", "a\x00b" * 5, "a" * 70_000])
 @pytest.mark.parametrize("name", ["GOOD", "BAD-NAME", "../x", ""])
-def test_what_cannot_be_a_secret_is_refused(vault: Running, shop: Product, name: str, value: str) -> None:
+def test_invalid_secret_is_refused(vault: Running, shop: Product, name: str, value: str) -> None:
     client = browser(person("olga", Role.OWNER, product=shop))
     form = {"environment": "production", "name": name, "value": value, "how": "typed"}
     assert client.post("/products/shop/secrets/set", form).status_code == 302
@@ -169,7 +175,7 @@ def test_what_cannot_be_a_secret_is_refused(vault: Running, shop: Product, name:
     assert recorded() == []
 
 
-def test_a_name_that_no_secret_can_have_is_refused_with_the_form_to_write(vault: Running, shop: Product) -> None:
+def test_invalid_secret_name_is_refused_with_the_valid_form(vault: Running, shop: Product) -> None:
     olga = person("olga", Role.OWNER, product=shop)
     form = {"environment": "production", "name": "BAD-NAME", "value": VALUE, "how": "typed"}
     answer = browser(olga).post("/products/shop/secrets/set", form, follow=True).content.decode()
@@ -182,9 +188,7 @@ def test_a_name_that_no_secret_can_have_is_refused_with_the_form_to_write(vault:
 
 
 @pytest.mark.parametrize("name", ["BASH_ENV", "SSL_CERT"])
-def test_a_name_that_programs_obey_is_refused_on_the_page_and_in_the_api(
-    vault: Running, shop: Product, name: str
-) -> None:
+def test_name_that_programs_obey_is_refused_by_page_and_api(vault: Running, shop: Product, name: str) -> None:
     olga = person("olga", Role.OWNER, product=shop)
     form = {"environment": "production", "name": name, "value": VALUE, "how": "typed"}
     answer = browser(olga).post("/products/shop/secrets/set", form, follow=True).content.decode()
@@ -194,7 +198,7 @@ def test_a_name_that_programs_obey_is_refused_on_the_page_and_in_the_api(
     assert not Secret.objects.exists()
 
 
-def test_nothing_is_recorded_as_done_that_the_vault_refused(vault: Running, shop: Product, settings_to: Any) -> None:
+def test_write_that_the_vault_refused_is_not_recorded(vault: Running, shop: Product, settings_to: Any) -> None:
     settings_to("VAULT_URL", "unix:/nonexistent/vault")
     client = browser(person("olga", Role.OWNER, product=shop))
     form = {"environment": "production", "name": "TOKEN", "value": VALUE, "how": "typed"}
@@ -213,18 +217,18 @@ def settings_to(monkeypatch: pytest.MonkeyPatch) -> Any:
     return lambda name, value: monkeypatch.setattr(settings, name, value)
 
 
-def test_a_secret_is_removed_by_two(vault: Running, shop: Product) -> None:
+def test_removing_a_secret_takes_two_people(vault: Running, shop: Product) -> None:
     olga, sam = person("olga", Role.OWNER, product=shop), person("sam", Role.SECURITY)
     client = browser(olga)
     client.post("/products/shop/secrets/set", {"environment": "production", "name": "OLD", "how": "generated"})
     client.post("/products/shop/secrets/remove", {"environment": "production", "name": "OLD", "reason": "unused"})
-    assert "OLD" in vault.web.subkeys("shop", "production")
+    assert "OLD" in vault.web.list_secret_names("shop", "production")
     waiting = Request.objects.get()
     assert browser(olga).post(f"/requests/{waiting.pk}", {"answer": "agree"}).status_code in (302, 403)
     assert Secret.objects.exists()
     browser(sam).post(f"/requests/{waiting.pk}", {"answer": "agree"})
     assert not Secret.objects.filter(removed_at=None).exists()
-    assert "OLD" not in vault.web.subkeys("shop", "production")
+    assert "OLD" not in vault.web.list_secret_names("shop", "production")
 
 
 def _api(someone: Any, method: str, path: str, body: Any = None, **changed: Any) -> Any:
@@ -235,7 +239,7 @@ def _api(someone: Any, method: str, path: str, body: Any = None, **changed: Any)
     return answer.status_code, answer.content.decode()
 
 
-def test_programs_write_and_list_and_never_read(vault: Running, shop: Product) -> None:
+def test_api_tokens_write_and_list_secrets_and_never_read_them(vault: Running, shop: Product) -> None:
     olga = person("olga", Role.OWNER, product=shop)
     place = "/products/shop/environments/production/secrets"
     assert _api(olga, "PUT", f"{place}/API_KEY", {"value": VALUE})[0] == 200
@@ -260,20 +264,20 @@ def test_programs_write_and_list_and_never_read(vault: Running, shop: Product) -
         assert VALUE not in everything()
 
 
-def made(vault: Running) -> None:
-    """What a person does with `muniment vault apply`."""
+def apply_vault_plan(vault: Running) -> None:
+    """Do as a person does with `muniment vault apply`."""
     with as_role("worker"):
-        should, problems = entrances.wanted()
+        should, problems = desired_vault.make_desired_state()
     assert problems == []
-    apply(vault.person, differences(vault.person, all_of(should)))
+    apply_differences(vault.person, find_resource_differences(vault.person, list_all_resources(should)))
 
 
-def watched() -> None:
-    """What the worker does every two seconds."""
+def run_watch() -> None:
+    """Run the watch of the worker once."""
     with as_role("worker"):
         watcher = find_watcher()
         assert watcher is not None
-        watcher.look()
+        watcher.read_new_entries()
 
 
 @pytest.fixture
@@ -283,50 +287,52 @@ def as_worker(settings_to: Any) -> Iterator[None]:
         yield
 
 
-def test_who_reads_is_seen_and_who_should_not_is_an_incident(vault: Running, shop: Product, as_worker: None) -> None:
-    made(vault)
-    (entrance,) = entrances.of(Environment.objects.select_related("product").get())
-    vault.web.patch("shop", "production", {"TOKEN": VALUE})
+def test_reads_are_shown_and_unauthorised_reads_open_incidents(vault: Running, shop: Product, as_worker: None) -> None:
+    apply_vault_plan(vault)
+    (entrance,) = desired_vault.list_environment_roles(Environment.objects.select_related("product").get())
+    vault.web.patch_secrets("shop", "production", {"TOKEN": VALUE})
     open_role(vault.worker, entrance, COMMIT)
     token = RUNNER.sign(runner_claims(entrance))
-    assert vault.vault.sign_in(entrance.mount, entrance.role, token).read("shop", "production")
-    note_fetches()
+    assert vault.vault.sign_in(entrance.mount, entrance.role, token).read_secrets("shop", "production")
+    store_reads()
     row = SecretRead.objects.get()
     assert (row.by_pipeline, row.read_count) == (True, 1)
-    note_fetches()
+    store_reads()
     assert SecretRead.objects.get().read_count == 1
-    look_at_vault()
+    check_vault_drift()
     assert not Incident.objects.exists()
     try:
         rule = '"muniment/data/*" { capabilities = ["read"] }'
         text = _admin().replace(rule.replace("read", "deny"), rule)
         person_ = vault.person
         person_.request("POST", f"sys/policies/acl/{layout.ADMIN}", {"policy": text})
-        look_at_vault()
+        check_vault_drift()
         assert Incident.objects.get().kind == kinds.VAULT_DRIFT
         person_.request("GET", "muniment/data/shop/production")
-        note_fetches()
+        store_reads()
         assert Incident.objects.get(kind=kinds.VAULT_READ).subject == "reader:muniment-people-admin"
         assert not SecretRead.objects.get(reader="muniment-people-admin").by_pipeline
     finally:
         vault.person.request("POST", f"sys/policies/acl/{layout.ADMIN}", {"policy": _admin()})
-    look_at_vault()
+    check_vault_drift()
     assert Incident.objects.get(kind=kinds.VAULT_DRIFT).closed_at is not None
 
 
-def test_the_facts_say_who_could_who_did_and_how_old(vault: Running, shop: Product, as_worker: None) -> None:
-    made(vault)
-    (entrance,) = entrances.of(Environment.objects.select_related("product").get())
+def test_facts_report_possible_readers_actual_reads_and_ages(vault: Running, shop: Product, as_worker: None) -> None:
+    apply_vault_plan(vault)
+    (entrance,) = desired_vault.list_environment_roles(Environment.objects.select_related("product").get())
     open_role(vault.worker, entrance, COMMIT)
-    vault.web.patch("shop", "production", {"OUTSIDE": VALUE})
+    vault.web.patch_secrets("shop", "production", {"OUTSIDE": VALUE})
     with as_role("owner"):
         Secret.objects.create(environment=Environment.objects.get(), name="TOKEN", set_by=person("olga", Role.OWNER))
-    vault.web.patch("shop", "production", {"TOKEN": VALUE})
-    vault.vault.sign_in(entrance.mount, entrance.role, RUNNER.sign(runner_claims(entrance))).read("shop", "production")
-    watched()
-    found = Secrets().supply("shop", ("vault_access", "vault_secrets"), "2026-01-01T00:00:00Z")
+    vault.web.patch_secrets("shop", "production", {"TOKEN": VALUE})
+    vault.vault.sign_in(entrance.mount, entrance.role, RUNNER.sign(runner_claims(entrance))).read_secrets(
+        "shop", "production"
+    )
+    run_watch()
+    found = SecretSupplier().supply_facts("shop", ("vault_access", "vault_secrets"), "2026-01-01T00:00:00Z")
     (access,) = found["vault_access"].value.value
-    reader = Reader("runner.shop.production/shop.production", "muniment-read.shop.production", Known(False))
+    reader = VaultReader("runner.shop.production/shop.production", "muniment-read.shop.production", Known(False))
     assert (access.environment, access.can_read) == ("production", Known((reader,)))
     assert Known(False) in {one.is_person for one in access.has_read.value}
     assert access.since
@@ -335,45 +341,48 @@ def test_the_facts_say_who_could_who_did_and_how_old(vault: Running, shop: Produ
     assert isinstance(ages["TOKEN"], Known)
 
 
-def test_a_log_that_is_damaged_or_missing_is_not_known(
+def test_damaged_or_missing_audit_log_makes_reads_unknown(
     vault: Running, shop: Product, as_worker: None, settings_to: Any, tmp_path: Path
 ) -> None:
     for data in (b"", b"no json\n", b'{"a": 1}\n', b'{"time": "2026", "request": "muniment/data/"\n'):
         (tmp_path / "log").write_bytes(data)
         settings_to("VAULT_AUDIT", str(tmp_path / "log"))
-        (access,) = Secrets().supply("shop", ("vault_access",), "")["vault_access"].value.value
+        (access,) = SecretSupplier().supply_facts("shop", ("vault_access",), "")["vault_access"].value.value
         assert isinstance(access.has_read, Unknown)
-        note_fetches()
+        store_reads()
     assert not SecretRead.objects.exists()
 
 
-def test_a_permission_opens_the_door_of_its_environment_and_no_other(
+def test_permission_opens_only_the_vault_role_of_its_environment(
     vault: Running, shop: Product, as_worker: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doors, "find_watch_problem", lambda limits: "")
-    made(vault)
+    monkeypatch.setattr(vault_role_access, "find_watch_problem", lambda limits: "")
+    apply_vault_plan(vault)
     place, pipeline = Environment.objects.get(), PipelineIdentity.objects.get()
     row = Deployment(environment=place, pipeline=pipeline, commit="c" * 40, identity={"run": "1"})
-    assert not has_door(row)  # nothing is kept there, so nothing has to be read
+    assert not has_openable_role(row)  # nothing is kept there, so nothing has to be read
     with as_role("owner"):
         Secret.objects.create(environment=row.environment, name="TOKEN", set_by=person("olga", Role.OWNER))
-    vault.web.patch("shop", "production", {"TOKEN": VALUE})
-    (entrance,) = entrances.of(row.environment)
+    vault.web.patch_secrets("shop", "production", {"TOKEN": VALUE})
+    (entrance,) = desired_vault.list_environment_roles(row.environment)
     token = RUNNER.sign(runner_claims(entrance, commit=row.commit))
-    close_door(row)
+    close_access(row)
     for _ in range(2):
         with pytest.raises(VaultError):
             vault.vault.sign_in(entrance.mount, entrance.role, token)
-        assert has_door(row)
-        open_door(row)
-        assert vault.vault.sign_in(entrance.mount, entrance.role, token).read("shop", "production")["TOKEN"] == VALUE
-        close_door(row)
+        assert has_openable_role(row)
+        open_access(row)
+        assert (
+            vault.vault.sign_in(entrance.mount, entrance.role, token).read_secrets("shop", "production")["TOKEN"]
+            == VALUE
+        )
+        close_access(row)
 
 
 def _admin() -> str:
-    from muniment.vault import policies
+    from muniment.vault import vault_policies
 
-    return policies.admin()
+    return vault_policies.admin_policy()
 
 
 @pytest.mark.parametrize(
@@ -385,69 +394,67 @@ def _admin() -> str:
         ("sys/policies/acl/other", {"policy": 'path "muniment-forges/data/*" { capabilities = ["read"] }'}),
     ],
 )
-def test_whoever_else_could_read_is_found(
+def test_other_possible_readers_are_detected(
     vault: Running, shop: Product, as_worker: None, path: str, data: dict[str, Any]
 ) -> None:
-    made(vault)
-    assert drift() == []
+    apply_vault_plan(vault)
+    assert find_drift() == []
     user = f"auth/{layout.PEOPLE}/users/other"
     vault.person.request("POST", path, data)
-    assert drift() == []  # nobody has it
+    assert find_drift() == []  # nobody has it
     vault.person.request("POST", user, {"password": "x" * 20, "token_policies": ["other"]})
     try:
-        found = drift()
+        found = find_drift()
         assert len(found) >= 1
         assert all(one.startswith(f"{layout.PEOPLE}/other could read ") for one in found)
     finally:
         vault.person.request("DELETE", user)
-    assert drift() == []
+    assert find_drift() == []
 
 
-def test_a_pipeline_that_nobody_made_in_the_vault_yet_is_no_incident(
-    vault: Running, shop: Product, as_worker: None
-) -> None:
-    made(vault)
+def test_pipeline_not_yet_created_in_the_vault_is_no_incident(vault: Running, shop: Product, as_worker: None) -> None:
+    apply_vault_plan(vault)
     with as_role("owner"):
         place = Environment.objects.create(product=shop, name="staging", order=2)
         PipelineIdentity.objects.create(
-            environment=place, name="new", kind=PLAIN, public_key=Key().public, ref_patterns="refs/heads/main"
+            environment=place, name="new", kind=PLAIN_RUNNER, public_key=Key().public, ref_patterns="refs/heads/main"
         )
-    assert drift() == []
+    assert find_drift() == []
     before = _worker(vault)
     more = f'{before}path "muniment/data/+/+" {{ capabilities = ["read"] }}\n'
     try:
         vault.person.request("POST", f"sys/policies/acl/{layout.WORKER}", {"policy": more})
-        assert any(one.startswith("change sys/policies/acl/muniment-worker") for one in drift())
+        assert any(one.startswith("change sys/policies/acl/muniment-worker") for one in find_drift())
     finally:
         vault.person.request("POST", f"sys/policies/acl/{layout.WORKER}", {"policy": before})
-    assert drift() == []
+    assert find_drift() == []
 
 
 def _worker(vault: Running) -> str:
     return str(vault.person.request("GET", f"sys/policies/acl/{layout.WORKER}")["data"]["policy"])
 
 
-def test_what_a_closed_pipeline_leaves_behind_is_found_and_taken_away(
+def test_leftovers_of_a_closed_pipeline_in_the_vault_are_removed(
     vault: Running, shop: Product, as_worker: None
 ) -> None:
-    made(vault)
+    apply_vault_plan(vault)
     with as_role("owner"):
         PipelineIdentity.objects.update(ended_at=timezone.now())
-    assert drift() == []  # whoever administers the vault has a day
+    assert find_drift() == []  # whoever administers the vault has a day
     with as_role("owner"):
         PipelineIdentity.objects.update(ended_at=timezone.now() - PENDING)
-    assert any(one.startswith("runner.shop.production/shop.production could read") for one in drift())
-    should, _ = entrances.wanted()
-    found = leftovers(vault.person, should)
+    assert any(one.startswith("runner.shop.production/shop.production could read") for one in find_drift())
+    should, _ = desired_vault.make_desired_state()
+    found = find_leftovers(vault.person, should)
     assert [str(one) for one in found] == [
         "remove sys/auth/runner.shop.production",
         "remove sys/policies/acl/muniment-read.shop.production",
     ]
-    apply(vault.person, [*differences(vault.person, all_of(should)), *found])
-    assert (drift(), leftovers(vault.person, should)) == ([], [])
+    apply_differences(vault.person, [*find_resource_differences(vault.person, list_all_resources(should)), *found])
+    assert (find_drift(), find_leftovers(vault.person, should)) == ([], [])
 
 
-def test_a_door_that_stands_open_for_a_closed_pipeline_is_an_incident_at_once(
+def test_vault_role_open_for_a_closed_pipeline_is_an_incident_at_once(
     vault: Running, shop: Product, as_worker: None
 ) -> None:
     with Published() as forge:
@@ -461,60 +468,66 @@ def test_a_door_that_stands_open_for_a_closed_pipeline_is_an_incident_at_once(
                 "ref_patterns": "refs/heads/main",
             }
             lab = PipelineIdentity.objects.create(environment=place, name="lab", kind="gitlab", **fields)
-        made(vault)
-    assert drift() == []
+        apply_vault_plan(vault)
+    assert find_drift() == []
     with as_role("owner"):
         PipelineIdentity.objects.filter(pk=lab.pk).update(ended_at=timezone.now())
-    assert [one for one in drift() if one.startswith("gitlab/shop.production could read")]
+    assert [one for one in find_drift() if one.startswith("gitlab/shop.production could read")]
     with as_role("owner"):
-        should, _ = entrances.wanted()
-    apply(vault.person, leftovers(vault.person, should))
-    assert drift() == []
+        should, _ = desired_vault.make_desired_state()
+    apply_differences(vault.person, find_leftovers(vault.person, should))
+    assert find_drift() == []
 
 
-def test_a_key_of_several_that_is_to_go_or_to_come_is_no_incident_and_a_strangers_is(
+def test_pending_change_of_a_key_is_no_incident_and_an_unknown_key_is(
     vault: Running, shop: Product, as_worker: None
 ) -> None:
     config = "auth/runner.shop.production/config"
     with as_role("owner"):
         place = Environment.objects.get(name="production")
-        second = PipelineIdentity.objects.create(environment=place, name="second", kind=PLAIN, public_key=Key().public)
-    made(vault)
+        second = PipelineIdentity.objects.create(
+            environment=place, name="second", kind=PLAIN_RUNNER, public_key=Key().public
+        )
+    apply_vault_plan(vault)
     with as_role("owner"):
         PipelineIdentity.objects.filter(pk=second.pk).update(ended_at=timezone.now())
-        third = PipelineIdentity.objects.create(environment=place, name="third", kind=PLAIN, public_key=Key().public)
-    assert drift() == []
+        third = PipelineIdentity.objects.create(
+            environment=place, name="third", kind=PLAIN_RUNNER, public_key=Key().public
+        )
+    assert find_drift() == []
     keys = [RUNNER.public, Key().public]
     data = vault.person.request("GET", config)["data"] | {"jwt_validation_pubkeys": keys}
     vault.person.request("POST", config, data)
-    assert drift() == [f"change {config} (jwt_validation_pubkeys)"]
-    made(vault)
-    assert drift() == []
+    assert find_drift() == [f"change {config} (jwt_validation_pubkeys)"]
+    apply_vault_plan(vault)
+    assert find_drift() == []
     with as_role("owner"):
         PipelineIdentity.objects.filter(pk=third.pk).update(ended_at=timezone.now() - PENDING)
-    assert drift() == [f"change {config} (jwt_validation_pubkeys)"]
-    made(vault)
-    assert drift() == []
+    assert find_drift() == [f"change {config} (jwt_validation_pubkeys)"]
+    apply_vault_plan(vault)
+    assert find_drift() == []
 
 
-def test_what_the_vault_does_not_take_is_named(vault: Running) -> None:
-    nowhere = Piece(f"auth/{layout.WEB}/config", {"oidc_discovery_url": "https://127.0.0.1:9", "bound_issuer": "x"})
+def test_changes_that_the_vault_refuses_are_named(vault: Running) -> None:
+    nowhere = VaultResource(
+        f"auth/{layout.WEB}/config", {"oidc_discovery_url": "https://127.0.0.1:9", "bound_issuer": "x"}
+    )
     with pytest.raises(VaultError, match=f"does not take auth/{layout.WEB}/config") as caught:
-        apply(vault.person, [Difference(Step.CHANGE, nowhere)])
+        apply_differences(vault.person, [ResourceDifference(PlannedAction.CHANGE, nowhere)])
     assert "the address of an issuer" in caught.value.remedy
 
 
-def test_a_policy_that_a_group_or_an_entity_has_is_found(vault: Running, shop: Product, as_worker: None) -> None:
-    made(vault)
+def test_vault_policy_of_a_group_or_entity_is_detected(vault: Running, shop: Product, as_worker: None) -> None:
+    apply_vault_plan(vault)
     root = vault.person
     root.request("POST", f"sys/policies/acl/{layout.ADMIN}", {"policy": _admin() + _IDENTITY})
     try:
         root.request("POST", "identity/group", {"name": "team", "policies": ["muniment-read.shop.production"]})
-        assert any(one.startswith("identity/group/team could read") for one in drift())
+        assert any(one.startswith("identity/group/team could read") for one in find_drift())
     finally:
         root.request("DELETE", "identity/group/name/team")
         root.request("POST", f"sys/policies/acl/{layout.ADMIN}", {"policy": _admin()})
-    assert drift() == []
+    assert find_drift() == []
 
 
 _IDENTITY = 'path "identity/*" { capabilities = ["create", "update", "delete", "read"] }'
@@ -534,20 +547,20 @@ _IDENTITY = 'path "identity/*" { capabilities = ["create", "update", "delete", "
         ("muniment/config", {"max_versions": 100}),
     ],
 )
-def test_whatever_is_changed_by_hand_is_found_and_put_right(
+def test_manual_changes_in_the_vault_are_detected_and_corrected(
     vault: Running, shop: Product, as_worker: None, path: str, data: dict[str, Any]
 ) -> None:
-    made(vault)
+    apply_vault_plan(vault)
     vault.person.request("POST", path, data)
     try:
-        person_, (should, _) = vault.person, entrances.wanted()
-        assert [one.piece.path for one in differences(person_, all_of(should))] == [path]
+        person_, (should, _) = vault.person, desired_vault.make_desired_state()
+        assert [one.piece.path for one in find_resource_differences(person_, list_all_resources(should))] == [path]
     finally:
-        made(vault)
-    assert drift() == []
+        apply_vault_plan(vault)
+    assert find_drift() == []
 
 
-def test_the_page_asks_as_often_for_many_as_for_one(vault: Running, shop: Product) -> None:
+def test_page_makes_a_constant_number_of_vault_requests(vault: Running, shop: Product) -> None:
     from django.test.utils import CaptureQueriesContext
 
     olga = person("olga", Role.OWNER, product=shop)
@@ -564,15 +577,15 @@ def test_the_page_asks_as_often_for_many_as_for_one(vault: Running, shop: Produc
     assert counts[0] == counts[1]
 
 
-def test_a_doctor_says_what_the_promise_covers(vault: Running, shop: Product) -> None:
+def test_doctor_reports_the_scope_of_the_guarantee(vault: Running, shop: Product) -> None:
     assert [one.result for one in examined()] == ["met", "violated", "met"], "nobody watches it yet"
-    watched()
+    run_watch()
     found = list(examined())
     assert [one.result for one in found] == ["met", "met", "met"]
     assert "holds the seal key" in found[2].message
 
 
-def test_pipelines_that_cannot_get_in_are_told(vault: Running, shop: Product) -> None:
+def test_pipelines_that_cannot_sign_in_are_reported(vault: Running, shop: Product) -> None:
     with as_role("owner"):
         place = Environment.objects.get()
         common = {"environment": place, "issuer": vaults.GITHUB_URL, "forge_repository_id": "42"}
@@ -583,8 +596,8 @@ def test_pipelines_that_cannot_get_in_are_told(vault: Running, shop: Product) ->
         PipelineIdentity.objects.create(
             name="c", kind="github", subject="repo:company/shop:ref:refs/heads/main", **common
         )
-    should, problems = entrances.wanted()
-    assert [one.issuer for one in should.entrances] == [PLAIN, "github"]
+    should, problems = desired_vault.make_desired_state()
+    assert [one.issuer for one in should.entrances] == [PLAIN_RUNNER, "github"]
     assert should.entrances[1].claims == {
         "repository_id": ("42",),
         "environment": ("production",),
@@ -593,7 +606,7 @@ def test_pipelines_that_cannot_get_in_are_told(vault: Running, shop: Product) ->
     assert ["gets its secrets there already" in problems[0], "must name the environment" in problems[1]] == [True, True]
 
 
-def test_a_freeze_takes_the_secrets_from_whoever_got_in(
+def test_freeze_revokes_secrets_of_signed_in_pipelines(
     vault: Running, tmp_path: Path, settings_to: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deploying, "WAIT_SECONDS", 0.0)
@@ -602,21 +615,21 @@ def test_a_freeze_takes_the_secrets_from_whoever_got_in(
         PipelineIdentity.objects.filter(kind="github").update(ended_at=timezone.now())  # its issuer is nowhere
         olga = person("olga", Role.OWNER)
         Secret.objects.create(environment=shop.places["staging"], name="TOKEN", set_by=olga)
-    made(vault)
-    vault.web.patch("shop", "staging", {"TOKEN": VALUE})
+    apply_vault_plan(vault)
+    vault.web.patch_secrets("shop", "staging", {"TOKEN": VALUE})
     settings_to("DATABASE_ROLE", WORKER)
-    watched()
+    run_watch()
     number = shop.asked("staging")
     assert shop.state(number) == "allowed"
-    place = (layout.runner("shop", "staging"), layout.role("shop", "staging"))
+    place = (layout.runner_mount("shop", "staging"), layout.role_name("shop", "staging"))
     token = shop.runner("staging", aud=layout.AUDIENCE)
     early, late = vault.vault.sign_in(*place, token), vault.vault.sign_in(*place, token)
-    assert early.read("shop", "staging") == {"TOKEN": VALUE}
+    assert early.read_secrets("shop", "staging") == {"TOKEN": VALUE}
     post(browser(person("sam", Role.SECURITY)), "/policy/freeze", reason="a leak")
     with as_role("worker"):
         tasks.stop_deployments()
     assert shop.state(number) == "revoked"
     with pytest.raises(VaultError):
-        late.read("shop", "staging")
+        late.read_secrets("shop", "staging")
     with pytest.raises(VaultError):
         vault.vault.sign_in(*place, token)

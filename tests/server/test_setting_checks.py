@@ -1,4 +1,4 @@
-"""Each setting of the service is examined before a process of it starts, and a refusal repeats nothing of its value."""
+"""Checks of settings: each is validated before a process starts, and a refusal never repeats a value."""
 
 import contextlib
 import os
@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from muniment.cli import serving
+from muniment.cli import service_setup
 from muniment.errors import ParseError
-from muniment.server.setting_checks import CHECKS, check_settings
+from muniment.server.setting_checks import CHECKS, check_environment
 from tests.support.hostile import Canary
 
 WORD = "-".join(("a", "word"))  # a password, as far as a test can tell
@@ -70,20 +70,20 @@ ADDRESSES = (
 
 def refusal(variable: str, value: str) -> ParseError | None:
     try:
-        check_settings({variable: value})
+        check_environment({variable: value})
     except ParseError as error:
         return error
     return None
 
 
 @pytest.mark.parametrize("variable", CHECKS)
-def test_what_is_meant_is_taken(variable: str) -> None:
+def test_valid_value_is_accepted(variable: str) -> None:
     for value in (*GOOD[variable], ""):
         assert refusal(variable, value) is None, value
 
 
 @pytest.mark.parametrize("variable", CHECKS)
-def test_what_cannot_be_meant_is_refused_by_the_name_of_the_variable_alone(variable: str) -> None:
+def test_invalid_value_is_refused_by_the_name_of_its_variable_alone(variable: str) -> None:
     for value in (*UNSEEN, *(() if variable in NAMES else NOTHING)):
         problem = refusal(variable, value)
         assert problem is not None, (variable, value[:60])
@@ -94,14 +94,14 @@ def test_what_cannot_be_meant_is_refused_by_the_name_of_the_variable_alone(varia
 
 
 @pytest.mark.parametrize("variable", ADDRESSES)
-def test_no_address_has_a_password_in_it_nor_is_a_file(variable: str) -> None:
+def test_address_with_password_or_file_address_is_refused(variable: str) -> None:
     for value in (f"https://user:{WORD}@host.example.test", "https://@host.example.test", "file:///etc/passwd"):
         problem = refusal(variable, value)
         assert problem is not None, value
         assert WORD not in problem.message + problem.remedy
 
 
-def test_the_address_that_people_type_is_a_host_alone() -> None:
+def test_typed_address_is_a_host_alone() -> None:
     for rest in ("/", "/muniment", "?x=y", "#x", "%0a", "/%0d%0ax"):
         assert refusal("MUNIMENT_URL", f"https://muniment.example.test{rest}") is not None, rest
     assert refusal("MUNIMENT_URL", "https://m\u0430niment.example.test") is not None  # a letter of another script
@@ -122,10 +122,10 @@ def test_the_address_that_people_type_is_a_host_alone() -> None:
 def test_acts_are_signed_at_another_origin_of_the_same_host(confirmation: str, refused: bool) -> None:
     settings = {"MUNIMENT_URL": "https://muniment.example.test", "MUNIMENT_CONFIRMATION_URL": confirmation}
     with pytest.raises(ParseError, match="MUNIMENT_CONFIRMATION_URL") if refused else contextlib.nullcontext():
-        check_settings(settings)
+        check_environment(settings)
 
 
-def test_a_database_is_named_with_options_of_the_library_alone() -> None:
+def test_database_address_has_only_options_of_the_library() -> None:
     for address in (
         *("postgresql://h", "postgresql:///", "postgresql:///muniment", "mysql://u@h/d", "postgresql://u@h:x/d"),
         *("postgresql://u@h/d?nosuch=1", "postgresql://u@h/d?sslmode"),
@@ -139,7 +139,7 @@ def test_a_database_is_named_with_options_of_the_library_alone() -> None:
         assert refusal("DATABASE_URL", address) is not None, address
 
 
-def test_a_pipe_or_a_device_is_no_file(tmp_path: Path) -> None:
+def test_pipe_or_device_is_refused_as_a_file(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     for variable in ("MUNIMENT_BREACHED", "MUNIMENT_VAULT_CA", "MUNIMENT_VAULT_AUDIT"):
@@ -148,7 +148,7 @@ def test_a_pipe_or_a_device_is_no_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("variable", CHECKS)
-def test_a_hostile_value_is_refused_or_a_text_like_others(variable: str, tmp_path: Path) -> None:
+def test_hostile_value_is_refused_or_treated_as_plain_text(variable: str, tmp_path: Path) -> None:
     canary = Canary(tmp_path)
     for value in canary.values():
         problem = refusal(variable, value)
@@ -156,16 +156,16 @@ def test_a_hostile_value_is_refused_or_a_text_like_others(variable: str, tmp_pat
     assert not canary.file.exists()
 
 
-def test_every_process_of_the_service_examines_them_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_every_process_of_the_service_validates_settings_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("MUNIMENT_CHAT_URL", f"chat.example.test/{WORD}")
     with pytest.raises(ParseError, match="MUNIMENT_CHAT_URL"):
-        serving.begin(tmp_path, "web", "http://localhost:8000")
+        service_setup.set_up_process(tmp_path, "web", "http://localhost:8000")
     monkeypatch.delenv("MUNIMENT_CHAT_URL")
     with pytest.raises(ParseError, match="MUNIMENT_URL"):
-        serving.begin(tmp_path, "web", "http://[")
+        service_setup.set_up_process(tmp_path, "web", "http://[")
 
 
-def test_each_setting_that_the_docs_have_is_examined() -> None:
+def test_each_documented_setting_is_validated() -> None:
     described = (Path(__file__).parents[2] / "docs" / "reference" / "settings.md").read_text(encoding="utf-8")
     service = described.partition("\n## Pipelines\n")[0]
     tables = [line.split("|")[1] for line in service.splitlines() if line.startswith("| `")]

@@ -1,4 +1,4 @@
-"""A copy of the database signs nobody in: sessions are there as hashes, seeds of second factors encrypted."""
+"""Sign-in data: a copy of the database signs nobody in, as sessions are hashed and second-factor seeds encrypted."""
 
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,8 @@ from django.utils import timezone
 
 from muniment.access.roles import Role
 from muniment.errors import StoreError
-from muniment.server.guarding.keys import FACTORS, make_factor_key
-from muniment.server.running.unpacking import KEYS
+from muniment.server.guarding.home_keys import FACTORS, make_factor_key
+from muniment.server.running.backup_file import KEYS
 from tests.support.service import as_role, browser, person
 
 pytestmark = pytest.mark.usefixtures("service")
@@ -39,7 +39,7 @@ def test_a_session_key_is_not_in_the_database() -> None:
     assert key not in row.session_data
 
 
-def test_what_the_table_holds_opens_no_session() -> None:
+def test_stored_session_hash_opens_no_session() -> None:
     browser(person("ada", Role.DEVELOPER))
     thief: Any = Client(HTTP_HOST="localhost")
     thief.cookies[settings.SESSION_COOKIE_NAME] = Session.objects.get().session_key
@@ -52,13 +52,13 @@ def test_signing_out_ends_the_session_in_the_database() -> None:
     assert not Session.objects.exists()
 
 
-def test_a_session_that_is_over_opens_nothing() -> None:
+def test_expired_session_is_refused() -> None:
     client = browser(person("ada", Role.DEVELOPER))
     Session.objects.update(expire_date=timezone.now())
     assert client.get("/inbox").status_code == 302
 
 
-def test_a_session_key_that_somebody_made_up_is_not_taken_over() -> None:
+def test_invented_session_key_is_not_adopted() -> None:
     client: Any = Client(HTTP_HOST="localhost")
     made_up = "a" * 32
     client.cookies[settings.SESSION_COOKIE_NAME] = made_up
@@ -82,7 +82,9 @@ def test_recovery_codes_are_computed_from_an_encrypted_seed() -> None:
     assert codes.validate_code(code)
 
 
-def test_without_the_former_key_no_code_fits_and_nothing_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_former_key_codes_are_refused_without_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     secret = generate_totp_secret()
     factor = TOTP.activate(person("ada"), secret)
     monkeypatch.setattr(settings, "HOME", str(tmp_path))
@@ -92,11 +94,11 @@ def test_without_the_former_key_no_code_fits_and_nothing_fails(tmp_path: Path, m
     assert not factor.validate_code(current_code(secret))
 
 
-def test_no_backup_holds_the_key() -> None:
+def test_backup_does_not_contain_the_key() -> None:
     assert FACTORS not in KEYS
 
 
-def test_the_worker_cannot_make_a_session() -> None:
+def test_worker_cannot_create_a_session() -> None:
     from django.db import ProgrammingError
 
     with as_role("worker"), pytest.raises(ProgrammingError, match="permission denied"):

@@ -1,4 +1,4 @@
-"""No decision outlives an input of it: what changes at the forge is read again, by its event or without one."""
+"""Decisions are re-evaluated when an input at the forge changes, with or without an event."""
 
 import json
 from typing import Any
@@ -9,21 +9,21 @@ from msgspec import structs
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from muniment.access.roles import Role
-from muniment.controls import reviewed_by_others
-from muniment.decision import policies
+from muniment.controls import independent_review
+from muniment.decision import bound_policies
 from muniment.decision.catalogue import CONTROLS
 from muniment.errors import ForgeError, StoreError
-from muniment.forges.events import Event, Happened
+from muniment.forges.events import Event, ForgeEventKind
 from muniment.http.rate_limits import RateLimit
-from muniment.policy.pack import pack_text
-from muniment.server.changes.tasks import reevaluate_by_other_controls
-from muniment.server.connections import hearing, probing, reconciling, tasks
+from muniment.policy.built_in_policy import format_built_in_policy
+from muniment.server.changes.tasks import reevaluate_outdated
+from muniment.server.connections import input_probes, reconciliation, tasks, webhook_deliveries
+from muniment.server.connections.forge_access import open_connected_forge
 from muniment.server.connections.models import Connection, ForgeChange, RepositoryLink
-from muniment.server.connections.reaching import forge_of
-from muniment.server.records.installation import store
-from muniment.server.records.reading import beside
-from muniment.server.records.store import POLICY
-from muniment.server.work import first
+from muniment.server.job_queue import enqueue_first
+from muniment.server.records.installation import open_store
+from muniment.server.records.postgres_store import POLICY
+from muniment.server.records.record_details import read_details
 from tests.support.connected import Town
 from tests.support.forges.faulty import Fault
 from tests.support.service import as_role, browser, person, token_of
@@ -31,36 +31,39 @@ from tests.support.service import as_role, browser, person, token_of
 pytestmark = pytest.mark.usefixtures("service")
 
 
-def hear(town: Town, happened: Happened, **about: object) -> list[str]:
-    """What a delivery leads to, done; the names of what was done."""
+def deliver_webhook(town: Town, happened: ForgeEventKind, **about: object) -> list[str]:
+    """Receive a delivery and run the tasks that it leads to; their names."""
     with as_role("web"):
-        hearing.enqueue(town.connection, Event("d", happened, repository=town.acting.path, **about))  # type: ignore[arg-type]
+        webhook_deliveries.enqueue_event_jobs(
+            town.connection,
+            Event("d", happened, repository=town.acting.path, **about),  # type: ignore[arg-type]
+        )
     return town.run(put_off=False)
 
 
 # checks
 
 
-def needs_tests(town: Town) -> None:
-    """Have the policy ask for a check named tests, by carol's account, before anything is merged."""
+def require_tests(town: Town) -> None:
+    """Require a check named tests, by carol's account, before a merge."""
     runner = f"login:forge/{town.acting.login('carol')}"
     with_check = f'pipelines = ["tests"], runners = ["{runner}"], without_counts = ["tests"]'
     wanted = f'enforce = ["merge"]\nwith = {{ {with_check} }}'
     before = 'enforce = []\nwith = { pipelines = ["tests"], runners = ["machine:ci"] }'
-    text = pack_text("sec@example.test", "shop")
+    text = format_built_in_policy("sec@example.test", "shop")
     assert before in text
     with as_role("owner"):
-        store().write(POLICY, text.replace(before, wanted).encode())
+        open_store().write_document(POLICY, text.replace(before, wanted).encode())
 
 
 def check(town: Town, head: str, state: str, name: str = "tests") -> list[str]:
-    """CI says something of a head; what its delivery leads to."""
+    """Report a check of a head and receive its delivery."""
     body = {"context": name, "state": state, "description": "", "target_url": ""}
     town.acting._at("POST", f"statuses/{head}", town.acting.token("carol"), body)
-    return hear(town, Happened.STATUS, head=head, context=name)
+    return deliver_webhook(town, ForgeEventKind.STATUS, head=head, context=name)
 
 
-def approved(town: Town, branch: str = "topic") -> int:
+def approve_change(town: Town, branch: str = "topic") -> int:
     number = town.open({f"{branch}.py": "x = 1\n"}, branch)
     for name in ("bob", "carol"):
         town.acting.approve(name, number)
@@ -68,9 +71,9 @@ def approved(town: Town, branch: str = "topic") -> int:
     return number
 
 
-def test_green_does_not_stay_once_a_check_fails_nor_red_once_it_succeeds(town: Town) -> None:
-    needs_tests(town)
-    head = town.change(approved(town)).head
+def test_status_turns_red_when_a_check_fails_and_green_when_it_succeeds(town: Town) -> None:
+    require_tests(town)
+    head = town.change(approve_change(town)).head
     assert town.shown(head) == "failure", "no check ran yet"
     check(town, head, "success")
     assert town.shown(head) == "success"
@@ -80,56 +83,58 @@ def test_green_does_not_stay_once_a_check_fails_nor_red_once_it_succeeds(town: T
     assert town.shown(head) == "success"
 
 
-def test_a_check_that_begins_again_ends_what_its_success_allowed(town: Town) -> None:
-    needs_tests(town)
-    head = town.change(approved(town)).head
+def test_restarted_check_withdraws_the_allow_decision(town: Town) -> None:
+    require_tests(town)
+    head = town.change(approve_change(town)).head
     check(town, head, "success")
     check(town, head, "pending")
     assert town.shown(head) == "failure"
 
 
-def test_what_is_said_anew_without_another_end_is_not_evaluated_again(town: Town) -> None:
-    needs_tests(town)
-    head = town.change(approved(town)).head
+def test_repeated_check_result_causes_no_evaluation(town: Town) -> None:
+    require_tests(town)
+    head = town.change(approve_change(town)).head
     check(town, head, "pending")
     assert "read-change" not in check(town, head, "pending"), "it runs as it did"
-    assert "read-change" not in hear(town, Happened.STATUS, head=head, context="muniment/main"), "we said that"
+    assert "read-change" not in deliver_webhook(town, ForgeEventKind.STATUS, head=head, context="muniment/main"), (
+        "we said that"
+    )
     assert "read-change" in check(town, head, "success")
 
 
-def test_a_check_that_no_clause_asks_for_costs_no_evaluation(town: Town) -> None:
-    head = town.change(approved(town)).head
+def test_check_that_no_clause_requires_causes_no_evaluation(town: Town) -> None:
+    head = town.change(approve_change(town)).head
     assert town.shown(head) == "success"
     assert "read-change" not in check(town, head, "failure")
     assert town.shown(head) == "success"
 
 
-def test_a_check_that_is_told_of_while_its_change_is_read_is_not_missed(town: Town) -> None:
-    head = town.change(approved(town)).head
+def test_check_event_during_an_evaluation_is_not_missed(town: Town) -> None:
+    head = town.change(approve_change(town)).head
     with as_role("owner"):  # and the policy may ask for checks by now
         ForgeChange.objects.update(read_due_at="2026-01-01T00:00:00Z")
     assert "read-change" in check(town, head, "failure")
 
 
-def test_a_copy_of_the_forge_that_is_behind_is_asked_again(town: Town) -> None:
-    needs_tests(town)
-    head = town.change(approved(town)).head
+def test_check_event_is_verified_at_once_and_again_later(town: Town) -> None:
+    require_tests(town)
+    head = town.change(approve_change(town)).head
     with as_role("web"):
-        event = Event("d", Happened.STATUS, repository=town.acting.path, head=head, context="tests")
-        hearing.enqueue(town.connection, event)
+        event = Event("d", ForgeEventKind.STATUS, repository=town.acting.path, head=head, context="tests")
+        webhook_deliveries.enqueue_event_jobs(town.connection, event)
     jobs = ProcrastinateJob.objects.filter(task_name="verify-statuses", status="todo")
     assert sorted(job.scheduled_at is not None for job in jobs) == [False, True]
 
 
-def test_a_lost_event_of_a_check_is_made_up_for_by_the_next_pass(town: Town) -> None:
-    needs_tests(town)
-    head = town.change(approved(town)).head
+def test_next_reconcile_pass_recovers_a_lost_check_event(town: Town) -> None:
+    require_tests(town)
+    head = town.change(approve_change(town)).head
     check(town, head, "success")
     body = {"context": "tests", "state": "failure", "description": "", "target_url": ""}
     town.acting._at("POST", f"statuses/{head}", town.acting.token("carol"), body)
     with as_role("worker"):
         row = RepositoryLink.objects.select_related("connection", "repository__product").get()
-        reconciling.reconcile(row, forge_of(row.connection))
+        reconciliation.reconcile_repository(row, open_connected_forge(row.connection))
     town.run()
     assert town.shown(head) == "failure"
 
@@ -137,8 +142,8 @@ def test_a_lost_event_of_a_check_is_made_up_for_by_the_next_pass(town: Town) -> 
 # what no event tells of
 
 
-def probed(town: Town) -> list[str]:
-    """One probe, and what comes of it; the names of what was done."""
+def probe_inputs_once(town: Town) -> list[str]:
+    """Run one probe and the tasks that follow; their names."""
     with as_role("owner"):
         Connection.objects.update(probed_at=None)
     with as_role("worker"):
@@ -146,105 +151,105 @@ def probed(town: Town) -> list[str]:
     return town.run(put_off=False)
 
 
-def test_an_approver_who_lost_write_access_turns_green_red_without_an_event(town: Town) -> None:
-    head = town.change(approved(town)).head
-    assert probed(town) == [], "nothing changed, and so nothing is posted"
+def test_approver_who_lost_write_access_turns_status_red_without_an_event(town: Town) -> None:
+    head = town.change(approve_change(town)).head
+    assert probe_inputs_once(town) == [], "nothing changed, and so nothing is posted"
     town.fake.repos[town.acting.path]["people"][town.acting.login("carol")] = "read"
-    assert probed(town) == ["read-change"]
+    assert probe_inputs_once(town) == ["read-change"]
     assert town.shown(head) == "failure"
 
 
-def test_an_approver_who_left_the_repository_turns_green_red_without_an_event(town: Town) -> None:
-    head = town.change(approved(town)).head
+def test_approver_who_left_the_repository_turns_status_red_without_an_event(town: Town) -> None:
+    head = town.change(approve_change(town)).head
     del town.fake.repos[town.acting.path]["people"][town.acting.login("bob")]
-    probed(town)
+    probe_inputs_once(town)
     assert town.shown(head) == "failure"
 
 
-def test_an_approval_that_was_dismissed_turns_green_red_without_an_event(town: Town) -> None:
-    number = approved(town)
+def test_dismissed_approval_turns_status_red_without_an_event(town: Town) -> None:
+    number = approve_change(town)
     town.acting.dismiss("muniment", number, "bob")
-    assert probed(town) == ["read-change"]
+    assert probe_inputs_once(town) == ["read-change"]
     assert town.shown(town.change(number).head) == "failure"
 
 
-def test_an_approval_that_was_deleted_turns_green_red_without_an_event(town: Town) -> None:
-    number = approved(town)
+def test_deleted_approval_turns_status_red_without_an_event(town: Town) -> None:
+    number = approve_change(town)
     town.fake.pulls[town.acting.path, number]["reviews"].pop()
-    assert probed(town) == ["read-change"]
+    assert probe_inputs_once(town) == ["read-change"]
     assert town.shown(town.change(number).head) == "failure"
 
 
-def test_a_check_that_failed_turns_green_red_without_an_event(town: Town) -> None:
-    needs_tests(town)
-    head = town.change(approved(town)).head
+def test_failed_check_turns_status_red_without_an_event(town: Town) -> None:
+    require_tests(town)
+    head = town.change(approve_change(town)).head
     check(town, head, "success")
     body = {"context": "tests", "state": "failure", "description": "", "target_url": ""}
     town.acting._at("POST", f"statuses/{head}", town.acting.token("carol"), body)
-    probed(town)
+    probe_inputs_once(town)
     assert town.shown(head) == "failure"
 
 
-def test_what_a_probe_cannot_read_is_read_again_and_not_taken_to_be_well(town: Town) -> None:
-    number = approved(town)
+def test_probe_with_unreadable_input_causes_a_new_evaluation(town: Town) -> None:
+    number = approve_change(town)
     town.fake.fail("reviews", Fault.FORBIDDEN)
     town.fake.pulls[town.acting.path, number]["reviews"].pop()
-    assert "read-change" in probed(town)
+    assert "read-change" in probe_inputs_once(town)
     assert town.shown(town.change(number).head) != "success"
 
 
-def test_a_forge_that_cannot_be_reached_ends_the_probe_and_leaves_what_stands(town: Town) -> None:
-    head = town.change(approved(town)).head
+def test_rate_limited_probe_ends_with_a_problem_and_changes_no_status(town: Town) -> None:
+    head = town.change(approve_change(town)).head
     town.fake.fail("permission", Fault.LIMITED)
     with pytest.raises(ForgeError):
-        probed(town)
+        probe_inputs_once(town)
     assert town.shown(head) == "success"
     assert Connection.objects.get().problem
 
 
-def test_what_is_red_costs_a_probe_nothing(town: Town) -> None:
+def test_probe_makes_no_requests_for_red_changes(town: Town) -> None:
     town.look(town.open({"app.py": "x = 1\n"}))
     before = len(town.fake.calls)
-    assert probed(town) == []
+    assert probe_inputs_once(town) == []
     assert town.fake.calls[before:] == []
 
 
-def test_who_approved_several_changes_of_a_repository_is_asked_for_once(town: Town) -> None:
+def test_probe_requests_access_of_an_approver_once_per_repository(town: Town) -> None:
     for branch in ("one", "two", "three"):
-        approved(town, branch)
+        approve_change(town, branch)
     before = len(town.fake.calls)
-    assert probed(town) == []
+    assert probe_inputs_once(town) == []
     calls = town.fake.calls[before:]
     assert (calls.count("permission"), calls.count("reviews"), calls.count("publish")) == (2, 3, 0)
     assert len(calls) == 5, "and nothing else"
     assert Connection.objects.get().probe_requests == 5
 
 
-def test_of_many_changes_the_touched_are_probed_at_once_and_the_others_in_turn(
+def test_probe_reads_recently_updated_changes_at_once_and_others_in_turn(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(probing, "_IN_TURN", 1)
-    numbers = [approved(town, branch) for branch in ("one", "two", "three")]
+    monkeypatch.setattr(input_probes, "_IN_TURN", 1)
+    numbers = [approve_change(town, branch) for branch in ("one", "two", "three")]
     before = len(town.fake.calls)
-    assert probed(town) == []
+    assert probe_inputs_once(town) == []
     assert town.fake.calls[before:].count("reviews") == 1
     town.acting.dismiss("muniment", numbers[2], "bob")
-    assert probed(town) == ["read-change"]
+    assert probe_inputs_once(town) == ["read-change"]
     assert town.shown(town.change(numbers[2]).head) == "failure"
     town.fake.pulls[town.acting.path, numbers[0]]["reviews"].pop()  # which touches nothing
-    assert "read-change" in [name for _ in numbers for name in probed(town)]
+    assert "read-change" in [name for _ in numbers for name in probe_inputs_once(town)]
     assert town.shown(town.change(numbers[0]).head) == "failure"
 
 
-def test_however_many_ask_for_it_a_probe_is_done_once_until_it_is_due_again(town: Town) -> None:
-    approved(town)
-    probed(town)
+def test_probe_is_run_once_per_period_however_often_it_is_requested(town: Town) -> None:
+    approve_change(town)
+    probe_inputs_once(town)
     before = len(town.fake.calls)
     with as_role("worker"):
         tasks.probe_connection(connection=town.connection.pk)
         stale = Connection.objects.get()
         stale.probed_at = None  # as another process read it before
-        assert not probing.probe(stale)
+        assert not input_probes.run_probe(stale)
         tasks.probe_connections()
     assert town.fake.calls[before:] == []
     assert not ProcrastinateJob.objects.filter(task_name="probe-connection", status="todo").exists()
@@ -260,94 +265,94 @@ def test_however_many_ask_for_it_a_probe_is_done_once_until_it_is_due_again(town
         ({"rest": 1, "graphql": 50}, 5000, 3600, 180),
     ],
 )
-def test_probes_take_no_more_than_a_fifth_of_the_rate_limit(
+def test_probes_use_at_most_a_fifth_of_the_rate_limit(
     spent: dict[str, int], limit: int, window: int, seconds: int
 ) -> None:
     limits = {name: RateLimit(limit) for name in spent}
-    found = probing.seconds_between(spent, limits, window)
+    found = input_probes.compute_pause(spent, limits, window)
     assert found == seconds
     if limit > 0:
         assert all(count * window / found <= limit / 5 for count in spent.values())
 
 
-def test_after_a_start_what_is_open_is_gone_through_at_once_and_what_is_green_first(town: Town) -> None:
-    number = approved(town)
+def test_open_changes_are_evaluated_at_start_with_green_ones_first(town: Town) -> None:
+    number = approve_change(town)
     with as_role("owner"):
         RepositoryLink.objects.update(reconciled_at=timezone.now())
         Connection.objects.update(probed_at=timezone.now(), checked_at=timezone.now())
     town.acting.dismiss("muniment", number, "bob")
     with as_role("worker"):
-        reconciling.forget_passes()
+        reconciliation.reset_passes()
         tasks.probe_connections()
-        tasks.go_rounds()
+        tasks.poll_connections()
     assert {"probe-connection", "poll-connection", "read-change"} <= set(town.run(put_off=False))
     assert town.shown(town.change(number).head) == "failure"
 
 
-def test_what_another_version_of_a_control_allowed_is_evaluated_again_after_a_start(
+def test_decision_by_another_control_version_is_re_evaluated_after_a_start(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    number = approved(town)
+    number = approve_change(town)
     town.run()
     with as_role("worker"):
-        assert reevaluate_by_other_controls() == 0
-    control = reviewed_by_others.CONTROL
-    policies._read_once.cache_clear()  # of the program before
+        assert reevaluate_outdated() == 0
+    control = independent_review.CONTROL
+    bound_policies._read_cached.cache_clear()  # of the program before
     monkeypatch.setitem(CONTROLS, control.name, structs.replace(control, version=control.version + 1))
     before = town.change(number).decision
     with as_role("worker"):
         tasks.begin_passes()
-        assert reevaluate_by_other_controls() == 1
+        assert reevaluate_outdated() == 1
     assert "read-change" in town.run(put_off=False)
     after = town.change(number).decision
     assert before is not None
     assert after is not None
     assert (after.pk != before.pk, after.allowed) == (True, True)
     with as_role("worker"):
-        assert reevaluate_by_other_controls() == 0, "once is enough"
-    policies._read_once.cache_clear()
+        assert reevaluate_outdated() == 0, "once is enough"
+    bound_policies._read_cached.cache_clear()
 
 
-def test_a_decision_that_cannot_be_read_keeps_no_other_from_being_evaluated_anew(
-    town: Town, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    spoilt, _ = approved(town), approved(town, "other")
+def test_unreadable_decision_prevents_no_other_re_evaluation(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    spoilt, _ = approve_change(town), approve_change(town, "other")
     town.run()
     digest = town.change(spoilt).decision.explanation_digest  # type: ignore[union-attr]
 
     def failing(wanted: str, *shape: Any) -> Any:
         if wanted == digest:
             raise StoreError("an object is not what its name says", "Restore it.")
-        return beside(wanted, *shape)
+        return read_details(wanted, *shape)
 
-    control = reviewed_by_others.CONTROL
-    monkeypatch.setattr("muniment.server.changes.tasks.beside", failing)
+    control = independent_review.CONTROL
+    monkeypatch.setattr("muniment.server.changes.tasks.read_details", failing)
     monkeypatch.setitem(CONTROLS, control.name, structs.replace(control, version=control.version + 1))
     with as_role("worker"):
-        assert reevaluate_by_other_controls() == 2
+        assert reevaluate_outdated() == 2
     assert town.run(put_off=False).count("read-change") == 2
 
 
-def test_a_start_has_everything_gone_through_by_tasks_and_waits_for_none(town: Town) -> None:
-    approved(town)
+def test_start_enqueues_re_evaluations_and_waits_for_none(town: Town) -> None:
+    approve_change(town)
     town.run()
     with as_role("owner"):
         RepositoryLink.objects.update(reconciled_at=timezone.now())
     with as_role("worker"):
-        first("begin-passes")
+        enqueue_first("begin-passes")
         assert RepositoryLink.objects.exclude(reconciled_at=None).exists()
     done = town.run(put_off=False)
     assert done[0] == "begin-passes"
     assert {"poll-connection", "probe-connection"} <= set(done)
 
 
-def test_a_signed_approval_that_is_pushed_is_found_by_the_next_pass(town: Town) -> None:
-    number = approved(town, "signed")  # of its own: copies of repositories outlive a test, and so do statements in them
+def test_next_reconcile_pass_finds_a_pushed_signed_approval(town: Town) -> None:
+    number = approve_change(
+        town, "signed"
+    )  # of its own: copies of repositories outlive a test, and so do statements in them
 
     def gone_through() -> list[str]:
         with as_role("worker"):
             row = RepositoryLink.objects.select_related("connection", "repository__product").get()
-            reconciling.reconcile(row, forge_of(row.connection))
+            reconciliation.reconcile_repository(row, open_connected_forge(row.connection))
         return town.run(put_off=False)
 
     gone_through()
@@ -358,24 +363,24 @@ def test_a_signed_approval_that_is_pushed_is_found_by_the_next_pass(town: Town) 
 
 
 @pytest.mark.parametrize("about", [{}, {"repository": "shop/elsewhere", "repository_id": "4711"}])
-def test_a_member_who_is_removed_has_access_read_at_once(town: Town, about: dict[str, str]) -> None:
-    head = town.change(approved(town)).head
+def test_access_is_read_at_once_when_a_member_is_removed(town: Town, about: dict[str, str]) -> None:
+    head = town.change(approve_change(town)).head
     town.fake.repos[town.acting.path]["people"][town.acting.login("carol")] = "read"
     with as_role("web"):  # one of an organisation names no repository
-        hearing.enqueue(town.connection, Event("d", Happened.RULES, **about))  # type: ignore[arg-type]
+        webhook_deliveries.enqueue_event_jobs(town.connection, Event("d", ForgeEventKind.RULES, **about))  # type: ignore[arg-type]
     done = town.run(put_off=False)
     assert town.shown(head) == ("failure" if not about else "success")
     assert "read-branch-rules" not in done, "it concerns no rule of a branch"
 
 
-def test_the_page_and_the_api_say_how_soon_a_lost_approval_is_noticed(town: Town) -> None:
+def test_page_and_api_report_the_delay_until_a_lost_approval_is_noticed(town: Town) -> None:
     page, api = f"/connections/{town.connection.slug}", f"/api/connections/{town.connection.slug}"
     admin = person("root", Role.ADMIN)
     heads: dict[str, Any] = {"HTTP_AUTHORIZATION": f"Bearer {token_of(admin)}"}
     nothing = {"seconds": None, "requests": None, "begun_at": None}
     assert json.loads(browser().get(api, **heads).content)["probe"] == nothing
-    approved(town)
-    probed(town)
+    approve_change(town)
+    probe_inputs_once(town)
     told = json.loads(browser().get(api, **heads).content)["probe"]
     assert (told["seconds"], told["requests"]) == (10, 3)
     assert "10 seconds at most where no event reports it" in browser(admin).get(page).content.decode()

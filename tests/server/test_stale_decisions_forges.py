@@ -1,4 +1,4 @@
-"""The same inputs on GitHub and GitLab: what changes there is read again, by its event or without one."""
+"""Changes of inputs at GitHub and GitLab are read again, with or without an event."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from muniment.forges.events import Event, Happened
+from muniment.forges.events import Event, ForgeEventKind
 from muniment.forges.shapes import Vendor
-from muniment.policy.pack import pack_text
-from muniment.server.connections import credentials, escapes, hearing, tasks
+from muniment.policy.built_in_policy import format_built_in_policy
+from muniment.server.connections import bypass_reviews, credentials, tasks, webhook_deliveries
 from muniment.server.connections.models import Connection, ForgeChange
-from muniment.server.records.installation import store
-from muniment.server.records.store import POLICY
+from muniment.server.records.installation import open_store
+from muniment.server.records.postgres_store import POLICY
 from tests.support.connected import Town
 from tests.support.forges.acting_fakes import GitHubActing, GitLabActing
 from tests.support.forges.fake_github import FakeGitHub
@@ -33,8 +33,8 @@ def _town(
     fake: Any
     with (FakeGitHub if github else FakeGitLab)(tmp_path / "forge") as fake:
         key = {"app_id": str(APP), "pem": fake.pem} if github else {"token": TOKEN}
-        monkeypatch.setattr(credentials, "of", lambda _: key)
-        monkeypatch.setattr(escapes, "_DAYS", 36_500)
+        monkeypatch.setattr(credentials, "read_credential", lambda _: key)
+        monkeypatch.setattr(bypass_reviews, "_DAYS", 36_500)
         acting: Any = GitHubActing(fake) if github else GitLabActing(fake)
         found = Town(fake, acting, tmp_path, request.param)
         found.connect()
@@ -51,24 +51,26 @@ def approved(town: Town) -> int:
 
 
 def world(town: Town) -> Any:
-    """What the fake shows."""
+    """State of the fake forge."""
     fake: Any = town.fake
     return fake.world
 
 
-def stands(number: int) -> str:
-    """What stands for a change."""
+def posted_state(number: int) -> str:
+    """Status posted on the head of a change."""
     status = ForgeChange.objects.get(number=number).status
     return str(status["saying"]) if status else ""
 
 
-def hear(town: Town, happened: Happened, **about: Any) -> list[str]:
+def deliver_webhook(town: Town, happened: ForgeEventKind, **about: Any) -> list[str]:
     with as_role("web"):
-        hearing.enqueue(town.connection, Event("d", happened, repository=town.acting.path, **about))
+        webhook_deliveries.enqueue_event_jobs(
+            town.connection, Event("d", happened, repository=town.acting.path, **about)
+        )
     return town.run(put_off=False)
 
 
-def probed(town: Town) -> list[str]:
+def probe_inputs_once(town: Town) -> list[str]:
     with as_role("owner"):
         Connection.objects.update(probed_at=None)
     with as_role("worker"):
@@ -76,7 +78,7 @@ def probed(town: Town) -> list[str]:
     return town.run(put_off=False)
 
 
-def test_an_outsider_with_a_hundred_reviews_has_a_change_read_every_ten_minutes_at_most(town: Town) -> None:
+def test_outsider_with_a_hundred_reviews_causes_one_evaluation_in_ten_minutes(town: Town) -> None:
     if town.vendor is not Vendor.GITHUB:
         pytest.skip("GitLab tells of each review by an event")
     number = approved(town)
@@ -84,64 +86,66 @@ def test_an_outsider_with_a_hundred_reviews_has_a_change_read_every_ten_minutes_
         world(town).user(f"outsider-{outsider}", "read")
         world(town).review(f"outsider-{outsider}", number, "approved")
     town.look(number)
-    assert stands(number) == "allowed"
+    assert posted_state(number) == "allowed"
     town.run(put_off=False)
-    assert "read-change" in probed(town), "what a probe cannot tell is read"
-    assert [name for _ in range(3) for name in probed(town) if name == "read-change"] == []
-    assert stands(number) == "allowed"
+    assert "read-change" in probe_inputs_once(town), "what a probe cannot tell is read"
+    assert [name for _ in range(3) for name in probe_inputs_once(town) if name == "read-change"] == []
+    assert posted_state(number) == "allowed"
     town.acting.dismiss("muniment", number, "carol")
     with as_role("owner"):
         ForgeChange.objects.update(probed_at=timezone.now() - timedelta(minutes=11))
-    assert "read-change" in probed(town)
-    assert stands(number) == "denied"
+    assert "read-change" in probe_inputs_once(town)
+    assert posted_state(number) == "denied"
 
 
-def by_event(town: Town) -> list[str]:
-    return hear(town, Happened.RULES)
+def deliver_by_event(town: Town) -> list[str]:
+    return deliver_webhook(town, ForgeEventKind.RULES)
 
 
-@pytest.mark.parametrize("notice", [probed, by_event])
-def test_an_approver_who_lost_write_access_turns_green_red(town: Town, notice: Callable[[Town], list[str]]) -> None:
+@pytest.mark.parametrize("notice", [probe_inputs_once, deliver_by_event])
+def test_approver_who_lost_write_access_turns_status_red(town: Town, notice: Callable[[Town], list[str]]) -> None:
     number = approved(town)
-    assert stands(number) == "allowed"
+    assert posted_state(number) == "allowed"
     assert "read-change" not in notice(town), "nothing changed"
     world(town).levels["carol"] = "read"
     town.fake.written()
     assert "read-change" in notice(town)
-    assert stands(number) == "denied"
+    assert posted_state(number) == "denied"
 
 
-def test_an_approval_that_was_dismissed_turns_green_red(town: Town) -> None:
+def test_dismissed_approval_turns_status_red(town: Town) -> None:
     number = approved(town)
     town.acting.dismiss("dave", number, "bob")
     town.fake.written()
     if town.connection.vendor == "github":
-        assert "read-change" in probed(town), "although the event got lost"
+        assert "read-change" in probe_inputs_once(town), "although the event got lost"
     else:
-        hear(town, Happened.CHANGE, number=number)
-    assert stands(number) == "denied"
+        deliver_webhook(town, ForgeEventKind.CHANGE, number=number)
+    assert posted_state(number) == "denied"
 
 
-def test_green_does_not_stay_once_a_check_fails_nor_red_once_it_succeeds(town: Town) -> None:
+def test_status_turns_red_when_a_check_fails_and_green_when_it_succeeds(town: Town) -> None:
     wanted = 'pipelines = ["tests"], runners = ["login:forge/carol"], without_counts = ["tests"]'
     before = 'enforce = []\nwith = { pipelines = ["tests"], runners = ["machine:ci"] }'
-    text = pack_text("sec@example.test", "shop").replace(before, f'enforce = ["merge"]\nwith = {{ {wanted} }}')
+    text = format_built_in_policy("sec@example.test", "shop").replace(
+        before, f'enforce = ["merge"]\nwith = {{ {wanted} }}'
+    )
     with as_role("owner"):
-        store().write(POLICY, text.encode())
+        open_store().write_document(POLICY, text.encode())
     number = approved(town)
     head = town.change(number).head
     good, bad = ("success", "failure") if town.connection.vendor == "github" else ("success", "failed")
-    assert stands(number) == "denied"
+    assert posted_state(number) == "denied"
     for state, verdict in ((good, "allowed"), (bad, "denied"), (good, "allowed")):
         world(town).status("carol", head, "tests", state)
         town.fake.written()
-        hear(town, Happened.STATUS, head=head, context="tests")
-        assert stands(number) == verdict
+        deliver_webhook(town, ForgeEventKind.STATUS, head=head, context="tests")
+        assert posted_state(number) == verdict
 
 
-def test_a_probe_asks_little_and_posts_nothing(town: Town) -> None:
+def test_probe_makes_few_requests_and_posts_nothing(town: Town) -> None:
     approved(town)
     before = len(town.fake.calls)
-    probed(town)
+    probe_inputs_once(town)
     asked = [name for name in town.fake.calls[before:] if name != "token"]
     assert asked == (["graphql"] if town.connection.vendor == "github" else ["member", "member"])

@@ -1,4 +1,4 @@
-"""The page behind a status: what is missing, to whoever has its address, and to nobody else or for longer."""
+"""Status page at its secret address: what is missing on an open change, shown without an account."""
 
 import pytest
 from django.conf import settings
@@ -11,14 +11,14 @@ pytestmark = pytest.mark.usefixtures("service")
 
 
 def address(town: Town, number: int) -> str:
-    """The path of the page, as the forge shows it."""
+    """Path of the status page, as the forge shows it."""
     town.look(number)
     shown = town.fake.marks[town.acting.path, town.change(number).head][-1]
     assert shown["target_url"].startswith(f"{settings.URL.rstrip('/')}/change-status/")
     return str(shown["target_url"].removeprefix(settings.URL.rstrip("/")))
 
 
-def test_the_page_behind_a_status_says_what_is_missing_without_an_account(town: Town) -> None:
+def test_status_page_shows_missing_approvals_without_an_account(town: Town) -> None:
     number = town.open({"app.py": "x = 1\n"})
     answer = browser().get(address(town, number))
     assert answer.status_code == 200
@@ -30,7 +30,7 @@ def test_the_page_behind_a_status_says_what_is_missing_without_an_account(town: 
     assert browser().post(address(town, number)).status_code == 405
 
 
-def test_the_page_behind_a_status_is_gone_once_the_change_is_merged(town: Town) -> None:
+def test_status_page_is_not_found_after_the_merge(town: Town) -> None:
     number = town.open({"app.py": "x = 1\n"})
     path = address(town, number)
     for name in ("bob", "carol"):
@@ -42,7 +42,7 @@ def test_the_page_behind_a_status_is_gone_once_the_change_is_merged(town: Town) 
     assert browser().get(path).status_code == 404
 
 
-def test_another_address_than_that_of_the_status_shows_nothing(town: Town) -> None:
+def test_any_other_address_is_not_found(town: Town) -> None:
     number = town.open({"app.py": "x = 1\n"})
     path = address(town, number)
     for other in (path[:-1], f"{path}x", "/change-status/1", f"/change-status/{ForgeChange.objects.get().pk}"):
@@ -51,6 +51,6 @@ def test_another_address_than_that_of_the_status_shows_nothing(town: Town) -> No
         assert "others approved" not in answer.content.decode()
 
 
-def test_two_changes_have_two_addresses(town: Town) -> None:
+def test_each_change_has_its_own_address(town: Town) -> None:
     numbers = [town.open({f"{name}.py": "x = 1\n"}, branch=name) for name in ("one", "two")]
     assert len({address(town, number) for number in numbers}) == 2

@@ -1,4 +1,4 @@
-"""Every table follows docs/guides/add-a-table.md, and a table that lacks a step is found out."""
+"""Tables follow docs/guides/add-a-table.md, and a table that lacks a step is detected."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ from django.db.migrations.state import ModelState
 from django.test.utils import isolate_apps
 
 from muniment.access.actions import Action
-from muniment.server.guarding.checks import check_model
 from muniment.server.guarding.privileges import ADD, READ, Privileges
+from muniment.server.guarding.system_checks import check_table
 from muniment.server.products.models import Product
 from muniment.server.requests.models import Request
 
@@ -41,9 +41,9 @@ TEXT_OF |= {"JobRunPermission.reason", "JobRunPermission.remedy"}
 
 
 def find_forgotten_steps(model: type[models.Model]) -> list[str]:
-    """One sentence for each step of the recipe that a table lacks."""
+    """List the steps of the recipe that a table lacks, one sentence each."""
     name = model.__name__
-    found = [str(error.msg) for error in check_model(model)]
+    found = [str(error.msg) for error in check_table(model)]
     if not model.__doc__ or model.__doc__.startswith(f"{name}("):  # Django makes one of the fields
         found.append(f"{name} does not say what a row is")
     known = {*getattr(model, "free_texts", ())} | NO_FREE_TEXT
@@ -63,7 +63,7 @@ def find_forgotten_steps(model: type[models.Model]) -> list[str]:
 
 
 def needs_migration(model: type[models.Model]) -> bool:
-    """Whether the migrations do not make this table as it is."""
+    """Whether the migrations do not create the current form of this table."""
     loader = MigrationLoader(None)
     before = loader.project_state()
     after = before.clone()
@@ -80,8 +80,8 @@ def test_every_table_follows_the_recipe(model: type[models.Model]) -> None:
     assert find_forgotten_steps(model) == []
 
 
-def make(forgotten: str = "") -> type[models.Model]:
-    """A table of the app `incidents` that lacks one step. It refers to classes, not names: the registry is another."""
+def make_table(forgotten: str = "") -> type[models.Model]:
+    """Table of the app `incidents` without one step. It refers to classes, as its registry is a separate one."""
     members: dict[str, Any] = {
         "__module__": __name__,
         "__doc__": "One alarm.",
@@ -100,8 +100,8 @@ def make(forgotten: str = "") -> type[models.Model]:
 
 
 @isolate_apps("muniment.server.incidents")
-def test_a_table_that_follows_the_recipe_lacks_its_migration_alone() -> None:
-    model = make()
+def test_complete_table_lacks_only_its_migration() -> None:
+    model = make_table()
     assert find_forgotten_steps(model) == []
     assert needs_migration(model)
     assert not any(needs_migration(model) for model in OURS[:5])
@@ -117,11 +117,11 @@ def test_a_table_that_follows_the_recipe_lacks_its_migration_alone() -> None:
         ("order", "Alarm.request refers to an app above its own"),
     ],
 )
-def test_a_forgotten_step_is_found(forgotten: str, lacks: str) -> None:
+def test_missing_step_is_detected(forgotten: str, lacks: str) -> None:
     with isolate_apps("muniment.server.incidents"):
-        assert find_forgotten_steps(make(forgotten)) == [lacks]
+        assert find_forgotten_steps(make_table(forgotten)) == [lacks]
 
 
-def test_nothing_is_left_of_the_made_up_table() -> None:
+def test_made_up_table_leaves_no_trace_in_the_registry() -> None:
     assert not [model for model in apps.get_models() if model.__name__ == "Alarm"]
     assert {"repositories", "environments"} <= {field.name for field in Product._meta.get_fields()}

@@ -1,4 +1,4 @@
-"""Traces say how long what took, to whoever was named, and nothing of whom or what it was about."""
+"""Traces contain durations, go only to the configured collector, and hold no personal data."""
 
 import threading
 from collections.abc import Iterator
@@ -8,14 +8,14 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from muniment.access.roles import Role
-from muniment.server import telemetry, work
+from muniment.server import job_queue, telemetry
 from tests.support.service import browser, person, token_of
 
 pytestmark = pytest.mark.usefixtures("service")
 
 
 class Collector:
-    """Takes spans, as OTLP over HTTP sends them."""
+    """Collector that receives spans as OTLP over HTTP."""
 
     def __init__(self) -> None:
         self.raw = b""
@@ -36,14 +36,14 @@ class Collector:
                 self.end_headers()
 
             def log_message(self, format: str, *args: object) -> None:
-                """Nothing."""
+                """Discard log messages."""
 
         self.server = HTTPServer(("127.0.0.1", 0), Handler)
 
 
-def forget() -> None:
-    telemetry._provider.cache_clear()
-    telemetry._tracer.cache_clear()
+def reset_telemetry() -> None:
+    telemetry._make_provider.cache_clear()
+    telemetry._find_tracer.cache_clear()
 
 
 @pytest.fixture
@@ -53,23 +53,23 @@ def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
     thread.start()
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{found.server.server_port}")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "none")
-    forget()
+    reset_telemetry()
     yield found
-    provider = telemetry._provider()
+    provider = telemetry._make_provider()
     if provider is not None:
         provider.shutdown()
-    forget()
+    reset_telemetry()
     found.server.shutdown()
     thread.join(10)
     found.server.server_close()
 
 
-def test_a_request_is_told_by_its_route_and_nothing_of_it_that_is_anybodys(collector: Collector) -> None:
+def test_request_trace_has_the_route_and_no_personal_data(collector: Collector) -> None:
     ada = person("ada", Role.ADMIN)
     browser(ada).get("/people/ada?secret=hush", HTTP_TRACEPARENT="00-" + "1" * 32 + "-" + "2" * 16 + "-01")
     browser().get("/welcome/the-secret-of-a-link")
     browser().get("/api/products", headers={"Authorization": f"Bearer {token_of(ada)}"})
-    telemetry.flush()
+    telemetry.flush_spans()
     names = [name for name, _ in collector.spans]
     assert names == ["GET people/<str:slug>", "GET welcome/<str:text>", "GET api/products"]
     assert all(
@@ -79,14 +79,14 @@ def test_a_request_is_told_by_its_route_and_nothing_of_it_that_is_anybodys(colle
         assert word not in collector.raw, word
 
 
-def test_a_task_is_told_by_its_name_and_a_failure_by_its_type(collector: Collector) -> None:
-    @work.task("telemetry-test")
+def test_task_trace_has_the_task_name_and_the_type_of_a_failure(collector: Collector) -> None:
+    @job_queue.register_task("telemetry-test")
     def fails(about: str) -> None:
         raise ValueError(f"{about} holds something")
 
     with pytest.raises(ValueError, match="holds"):
-        work.TASKS["telemetry-test"].func(about="ada", attempt=8)
-    telemetry.flush()
+        job_queue.TASKS["telemetry-test"].func(about="ada", attempt=8)
+    telemetry.flush_spans()
     ((name, told),) = collector.spans
     assert name == "task telemetry-test"
     assert "ValueError" in told["error.type"]
@@ -94,10 +94,10 @@ def test_a_task_is_told_by_its_name_and_a_failure_by_its_type(collector: Collect
     assert b"holds" not in collector.raw
 
 
-def test_without_a_collector_nothing_is_traced_and_nothing_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_collector_nothing_is_traced_or_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OTEL_EXPORTER_OTLP_ENDPOINT", raising=False)
-    forget()
-    with telemetry.span("x") as started:
+    reset_telemetry()
+    with telemetry.start_span("x") as started:
         assert started is None
-    assert not telemetry.on()
-    forget()
+    assert not telemetry.is_enabled()
+    reset_telemetry()

@@ -1,4 +1,4 @@
-"""Every text of a page can be translated, and the catalogue has it."""
+"""Texts of pages are all translatable, and the catalogue contains them."""
 
 import re
 import subprocess
@@ -30,7 +30,7 @@ _PLAIN = {"500.html", "503.html"}  # shown when nothing works, so it asks for no
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: str(path.relative_to(SERVER / "templates")))
-def test_a_template_says_nothing_that_is_not_marked(template: Path) -> None:
+def test_templates_contain_no_text_without_a_translation_mark(template: Path) -> None:
     if template.name in _PLAIN:
         return
     text = _GONE.sub("", template.read_text(encoding="utf-8"))
@@ -40,11 +40,11 @@ def test_a_template_says_nothing_that_is_not_marked(template: Path) -> None:
     assert words <= _NAMES, words - _NAMES
 
 
-def test_the_catalogue_has_every_text_and_no_other() -> None:
+def test_catalogue_contains_exactly_the_texts_of_the_pages() -> None:
     assert (SERVER / CATALOGUE).read_text(encoding="utf-8") == catalogue(), "run: python -m dev.texts"
 
 
-def test_the_catalogue_is_whole_and_sound() -> None:
+def test_catalogue_is_complete_and_valid() -> None:
     checked = subprocess.run(
         ["msgfmt", "--check-format", "--check-domain", "--statistics", "-o", "/dev/null", str(SERVER / CATALOGUE)],
         capture_output=True,

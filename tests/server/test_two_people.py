@@ -1,4 +1,4 @@
-"""What two people decided, one person cannot undo by another way: by deleting, by adding anew, or by being quick."""
+"""Decisions of two people cannot be undone by one person: by deletion, by re-creation, or by concurrency."""
 
 import threading
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.db import connections, transaction
 
-from muniment.access.authorize import Actor
+from muniment.access.authorization import Actor
 from muniment.access.roles import Grant, Role
 from muniment.errors import RefusedError
 from muniment.server.acts.parser import parse_act
@@ -25,14 +25,14 @@ def environments() -> list[tuple[str, int, bool]]:
     return list(rows.values_list("name", "order", "production"))
 
 
-def approve(handle: str) -> str:
+def approve_request(handle: str) -> str:
     waiting = Request.objects.get(state=Request.State.WAITING)
     return post(browser(Person.objects.get(slug=handle)), f"/requests/{waiting.pk}", answer="agree")
 
 
 @pytest.fixture
 def owner() -> Any:
-    """An owner of the shop, where staging comes before production; sam is a security officer."""
+    """Owner of a product where staging comes before production; sam is a security officer."""
     shop = product("shop")
     person("sam", Role.SECURITY)
     with as_role("owner"):
@@ -41,24 +41,24 @@ def owner() -> Any:
     return browser(person("own", Role.OWNER))
 
 
-def test_one_person_cannot_put_an_environment_last_by_removing_and_adding_it(owner: Any) -> None:
+def test_one_person_cannot_move_an_environment_last_by_deleting_and_adding_it(owner: Any) -> None:
     before = environments()
     page = post(owner, "/products/shop/environments/parts", act="remove-environment", environment="staging")
     assert "waits for a second person" in page
     post(owner, "/products/shop/environments/parts", act="add-environment", name="staging")
     assert environments() == before
-    approve("sam")
+    approve_request("sam")
     assert environments() == [("production", 2, True)]
 
 
-def test_one_person_removes_the_last_environment_which_comes_back_as_strict(owner: Any) -> None:
+def test_environment_removed_by_one_person_comes_back_equally_strict(owner: Any) -> None:
     post(owner, "/products/shop/environments/parts", act="remove-environment", environment="production")
     assert environments() == [("staging", 1, False)]
     post(owner, "/products/shop/environments/parts", act="add-environment", name="production")
     assert environments() == [("staging", 1, False), ("production", 2, True)]
 
 
-def test_one_person_adds_sensitive_paths_and_two_remove_one(owner: Any) -> None:
+def test_adding_sensitive_paths_takes_one_person_and_removing_one_takes_two(owner: Any) -> None:
     def describe(paths: str) -> str:
         post(owner, "/products/shop/change", act="change-product", name="Shop", sensitive=paths)
         return Product.objects.get(slug="shop").sensitive_patterns
@@ -73,7 +73,7 @@ def test_one_person_adds_sensitive_paths_and_two_remove_one(owner: Any) -> None:
     assert Product.objects.get(slug="shop").sensitive_patterns == ""
 
 
-def test_an_act_is_not_carried_out_once_its_requester_lost_the_role(owner: Any) -> None:
+def test_act_is_not_executed_after_its_requester_lost_the_role(owner: Any) -> None:
     post(
         owner,
         "/products/shop/environments/change",
@@ -85,12 +85,12 @@ def test_an_act_is_not_carried_out_once_its_requester_lost_the_role(owner: Any) 
     with as_role("owner"):
         RoleGrant.objects.filter(person="own").delete()
         person("own", Role.OWNER, product=product("other"))
-    assert "may no longer request this" in approve("sam")
+    assert "may no longer request this" in approve_request("sam")
     assert environments() == [("staging", 1, False), ("production", 2, True)]
 
 
-def at_the_same_moment(*acts: Any) -> list[str]:
-    """Run the functions in threads that each have a transaction, all begun before one ends; an outcome for each."""
+def run_concurrently(*acts: Any) -> list[str]:
+    """Run the functions in threads, each in a transaction that begins before another ends; an outcome for each."""
     begun, outcomes = threading.Barrier(len(acts)), []
 
     def run(act: Any) -> None:
@@ -117,7 +117,7 @@ def administrator(handle: str) -> Actor:
     return Actor(person(handle, Role.ADMIN).pk, active=True, grants=(Grant(Role.ADMIN),), second_factor=True)
 
 
-def test_of_two_identical_requests_at_the_same_moment_one_is_accepted() -> None:
+def test_one_of_two_concurrent_identical_requests_is_accepted() -> None:
     with as_role("owner"):
         Bootstrap.objects.create(id=1, finished=True)
     actors = [administrator("ada"), administrator("adb")]
@@ -127,5 +127,5 @@ def test_of_two_identical_requests_at_the_same_moment_one_is_accepted() -> None:
         fields = {"person": "new", "role": Role.SECURITY.value}
         return lambda: perform_act(actor, parse_act(GrantRole, fields, actor))
 
-    assert at_the_same_moment(*map(request, [*actors, actors[0]])) == ["already-requested", "already-requested", "done"]
+    assert run_concurrently(*map(request, [*actors, actors[0]])) == ["already-requested", "already-requested", "done"]
     assert Request.objects.filter(state=Request.State.WAITING).count() == 1

@@ -1,7 +1,7 @@
-"""What two people decided, no sequence of operations of one person loosens: every act, API operation and task.
+"""No sequence of acts, API operations and tasks of one person weakens a decision of two people.
 
-The person has one role, or all of them, and everybody whom they add and invite themselves. They approve only what they
-may. `MUNIMENT_UNDOING_EXAMPLES` sets the number of sequences.
+The person has one role, or all of them, and controls everybody whom they add and invite. They approve only
+what they may. `MUNIMENT_UNDOING_EXAMPLES` sets the number of sequences.
 """
 
 import contextlib
@@ -22,31 +22,31 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from muniment.access.authorize import Actor
+from muniment.access.authorization import Actor
 from muniment.access.roles import Role
 from muniment.errors import MunimentError
-from muniment.server import work
+from muniment.server import job_queue
 from muniment.server.acts.act import Act
 from muniment.server.acts.guarded_state import GuardedFacts, GuardedState
-from muniment.server.acts.parser import parse_act, typed_inputs_of
+from muniment.server.acts.parser import find_typed_inputs, parse_act
 from muniment.server.api import api
 from muniment.server.changes.repository_acts import AddRepository
 from muniment.server.deployments.break_glass_acts import BreakGlass
 from muniment.server.deployments.builder_acts import TrustBuilder
 from muniment.server.deployments.environment_acts import ChangeEnvironment
 from muniment.server.deployments.pipeline_acts import TrustPipeline
-from muniment.server.deployments.tasks import go_on
-from muniment.server.incidents.notices import tell_notices
+from muniment.server.deployments.tasks import continue_deployments
+from muniment.server.incidents.account_notices import send_account_notices
 from muniment.server.incidents.refused_records import report_refused_records
 from muniment.server.people import recovery
 from muniment.server.people.account_acts import UnlinkAccount, VouchForAccount
-from muniment.server.people.lapsing import note_lapsed
 from muniment.server.people.machine_acts import DeclareMachine
 from muniment.server.people.models import Account, Invitation, Person
 from muniment.server.people.own_account_acts import AcceptInvitation, ConfirmOwnAccount
 from muniment.server.people.person_acts import AddPerson, DeactivatePerson, InvitePerson, ReactivatePerson
-from muniment.server.people.privacy import keep_to_rules
+from muniment.server.people.privacy import apply_retention_rules
 from muniment.server.people.role_acts import GrantRole
+from muniment.server.people.role_expiry import record_expired_roles
 from muniment.server.people.test_runner_acts import TrustTestRunner
 from muniment.server.policies.exception_acts import RequestException
 from muniment.server.policies.freeze_acts import StartFreeze
@@ -57,8 +57,8 @@ from muniment.server.products.product_acts import AddProduct, ChangeProduct, Ret
 from muniment.server.requests.execution import approve_request, perform_act, reject_request
 from muniment.server.requests.models import Request
 from muniment.server.requests.registry import ACTS_OF_PERSONS, GUARDING_ACTS
-from muniment.server.running import preparing
-from muniment.server.running.embedded import Embedded
+from muniment.server.running import preparation
+from muniment.server.running.embedded_postgres import EmbeddedPostgres
 from muniment.server.secrets import secret_acts
 from muniment.server.secrets.secret_acts import SetSecret
 from tests.support import one_person
@@ -75,7 +75,13 @@ REFUSED = (MunimentError, PermissionDenied, Http404)
 
 
 PASSWORD = "violet otter carries lantern"
-ROUNDS = (keep_to_rules, note_lapsed, tell_notices, report_refused_records, go_on)
+ROUNDS = (
+    apply_retention_rules,
+    record_expired_roles,
+    send_account_notices,
+    report_refused_records,
+    continue_deployments,
+)
 BECOMING: tuple[tuple[tuple[type[Act], dict[str, str]], ...], ...] = (  # which act, and what the target does not say
     ((InvitePerson, {}),),
     ((DeactivatePerson, {}), (ReactivatePerson, {}), (InvitePerson, {})),
@@ -92,18 +98,18 @@ class Refused(Exception):
 
 @pytest.fixture(autouse=True)
 def vault(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A vault that takes everything."""
-    monkeypatch.setattr(secret_acts, "_write", lambda act, value: None)
+    """Fake vault that accepts every request."""
+    monkeypatch.setattr(secret_acts, "_write_to_vault", lambda act, value: None)
 
 
 @pytest.fixture(scope="module", params=ATTACKERS)
-def attacker(postgres: Embedded, request: pytest.FixtureRequest) -> Iterator[str]:
-    """The roles of the attacker, in a service where two people decided one thing of each kind."""
+def attacker(postgres: EmbeddedPostgres, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Roles of the attacker, in a service where two people decided one thing of each kind."""
     with as_role("owner"):
         empty()
-        preparing.first_policy()
+        preparation.apply_first_policy()
         with pytest.MonkeyPatch.context() as patch, transaction.atomic():
-            patch.setattr(secret_acts, "_write", lambda act, value: None)
+            patch.setattr(secret_acts, "_write_to_vault", lambda act, value: None)
             trust_rows(patch)  # people are added by no act
             one_person.add_people(ATTACKERS[request.param])
             decide_everything()
@@ -152,12 +158,12 @@ def decide_everything() -> None:
     request("sam", ApplyPolicy, version=version.pk)
 
 
-class OnePerson(RuleBasedStateMachine):
-    """One person tries everything, within a transaction that is rolled back in the end."""
+class OnePersonAttack(RuleBasedStateMachine):
+    """State machine in which one person tries every operation, within a transaction that is rolled back."""
 
     @initialize()
     def begin(self) -> None:
-        """Nothing was done yet."""
+        """Start with the state as decided by two people."""
         self.undone = contextlib.ExitStack()
         self.undone.enter_context(self._rolled_back())
         self.people = [ATTACKER]
@@ -168,7 +174,7 @@ class OnePerson(RuleBasedStateMachine):
         self.clock = timezone.now()
 
     def teardown(self) -> None:
-        """Undo everything."""
+        """Roll back the transaction."""
         if hasattr(self, "undone"):
             self.undone.close()
 
@@ -179,8 +185,8 @@ class OnePerson(RuleBasedStateMachine):
             transaction.set_rollback(True)
 
     def read_states(self) -> dict[str, GuardedState]:
-        """Every state that a two-person act guards."""
-        return {act.tag(): act.guarded_state() for act in GUARDING_ACTS}
+        """States that two-person acts guard."""
+        return {act.act_tag(): act.guarded_state() for act in GUARDING_ACTS}
 
     @contextlib.contextmanager
     def attempt(self) -> Iterator[None]:
@@ -199,7 +205,7 @@ class OnePerson(RuleBasedStateMachine):
     def perform(self, data: st.DataObject) -> None:
         """Perform any act."""
         cls = data.draw(st.sampled_from(ACTS_OF_PERSONS), label="act")
-        values = {name: self.draw(data, name, cls.tag()) for name in typed_inputs_of(cls)}
+        values = {name: self.draw(data, name, cls.act_tag()) for name in find_typed_inputs(cls)}
         self.perform_as(self.identity(data), cls, values)
 
     @rule(data=st.data())
@@ -208,9 +214,9 @@ class OnePerson(RuleBasedStateMachine):
         names = ["remove-environment", "add-environment", "change-product", "deactivate-person", "reactivate-person"]
         names += ["invite-person", "revoke-role", "grant-role", "end-monitoring", "start-monitoring", "draft-policy"]
         names += ["apply-policy", "add-person", "revoke-pipeline", "trust-pipeline", "set-secret", "remove-secret"]
-        acts = [act for act in ACTS_OF_PERSONS if act.tag() in names]
+        acts = [act for act in ACTS_OF_PERSONS if act.act_tag() in names]
         cls = data.draw(st.sampled_from(acts), label="act")
-        values = {name: self.draw(data, name, cls.tag()) for name in typed_inputs_of(cls)}
+        values = {name: self.draw(data, name, cls.act_tag()) for name in find_typed_inputs(cls)}
         self.perform_as(self.identity(data), cls, values)
 
     def perform_as(self, someone: str, cls: Any, values: dict[str, Any]) -> None:
@@ -223,41 +229,41 @@ class OnePerson(RuleBasedStateMachine):
                 self.enter(values["person"], result)
 
     def enter(self, handle: str, path: str) -> None:
-        """Whoever made a link uses it, and acts as the person whom it lets in: never as one who counted before."""
+        """Use a link that somebody made, and act as the person whom it lets in, unless that person counted before."""
         person = Person.objects.get(slug=handle)
-        invitation = Invitation.valid(path.removeprefix("/welcome/")).first()
+        invitation = Invitation.find_valid(path.removeprefix("/welcome/")).first()
         values = {"person": handle, "invitation": invitation.pk if invitation is not None else 0, "name": person.name}
-        actor = Actor(person.pk, active=True, grants=person.roles())
+        actor = Actor(person.pk, active=True, grants=person.load_roles())
         counted = any(account.counts for account in person.accounts.all())
         another = person.pk in one_person.EVERYBODY and (person.pk != "cat" or counted)
         with self.attempt():
-            perform_act(actor, parse_act(AcceptInvitation, values, actor), secret=recovery.Entry(PASSWORD))
+            perform_act(actor, parse_act(AcceptInvitation, values, actor), secret=recovery.EntryCredentials(PASSWORD))
             assert not another, f"one person acts as {handle}"
             if person.pk not in self.people:
                 self.people.append(person.pk)
 
     @rule(data=st.data())
     def become_another(self, data: st.DataObject) -> None:
-        """Do what could make somebody count as another person, with the values that fit."""
+        """Try acts that could make a person count as another one, with fitting values."""
         fitting = data.draw(st.sampled_from(BECOMING), label="sequence")
         target, person = data.draw(st.sampled_from(one_person._handles()), label="of"), self.identity(data)
         for cls, values in fitting:
             own = Account.objects.filter(person__slug=target).order_by("pk").last()
             given = {"person": target, **values, **({"account": own.pk} if own is not None else {})}
-            given = {name: value for name, value in given.items() if name in typed_inputs_of(cls)}
+            given = {name: value for name, value in given.items() if name in find_typed_inputs(cls)}
             actor = person if cls is not ConfirmOwnAccount else Person.objects.get(slug=target).pk
             if actor in self.people:
                 self.perform_as(actor, cls, given)
 
     @rule(round_=st.sampled_from(ROUNDS))
-    def go_round(self, round_: Callable[[], object]) -> None:
-        """Have the worker do what it does again and again."""
+    def run_worker_repeatedly(self, round_: Callable[[], object]) -> None:
+        """Run the repeated tasks of the worker again and again."""
         with contextlib.suppress(Exception), transaction.atomic():
             round_()
 
     @rule(days=st.integers(1, 40))
     def wait(self, days: int) -> None:
-        """Wait: what ends by itself ends, and nothing else becomes looser."""
+        """Let time pass: states that end by themselves end, and no other becomes weaker."""
         self.clock += timedelta(days=days)
         moment = self.clock
         self.patch.setattr(timezone, "now", lambda: moment)
@@ -270,7 +276,7 @@ class OnePerson(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def decide(self, data: st.DataObject) -> None:
-        """Approve, reject or withdraw what waits."""
+        """Approve, reject or withdraw a pending request."""
         waiting = list(Request.objects.filter(state=Request.State.WAITING))
         if not waiting:
             return
@@ -307,19 +313,19 @@ class OnePerson(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def work(self, data: st.DataObject) -> None:
-        """Have the worker do what waits, or a periodic task."""
+        """Run a pending or a periodic task of the worker."""
         waiting = list(ProcrastinateJob.objects.filter(status="todo").order_by("id"))
         if not waiting:
             return
         job = data.draw(st.sampled_from(waiting), label="job")
         about = {name: value for name, value in job.args.items() if name not in ("timestamp", "attempt", "moved")}
         with contextlib.suppress(Exception), transaction.atomic():
-            work.TASKS[job.task_name].func.__wrapped__(**about)
+            job_queue.TASKS[job.task_name].func.__wrapped__(**about)
         ProcrastinateJob.objects.filter(pk=job.pk).delete()
 
     @invariant()
-    def nothing_is_looser(self) -> None:
-        """No guarded state permits more, or protects less, than before."""
+    def guarded_states_are_not_weaker(self) -> None:
+        """Guarded states neither permit more nor protect less than before."""
         if not hasattr(self, "before"):
             return
         now = self.read_states()
@@ -329,17 +335,17 @@ class OnePerson(RuleBasedStateMachine):
 
 
 def test_every_field_of_every_act_has_a_value_to_try(attacker: str) -> None:
-    """So that an act with a new field is tried too."""
+    """Require values for each field, so that an act with a new field is tried too."""
     known = {*one_person._VALUES, *(field for _act, field in one_person._OF_ACT)}
     flags = {"acts_on_request", "production", "drill", "public", "replace", "deployed", "has_users"}
     flags |= {"holds_personal_data", "supported", "answers", "contributor", "signature", "code"}
-    missing = {name for act in ACTS_OF_PERSONS for name in typed_inputs_of(act)} - known - flags
+    missing = {name for act in ACTS_OF_PERSONS for name in find_typed_inputs(act)} - known - flags
     assert missing == set()
 
 
-def test_one_person_loosens_nothing_that_two_decided(attacker: str) -> None:
+def test_one_person_cannot_weaken_decisions_of_two_people(attacker: str) -> None:
     run_state_machine_as_test(
-        OnePerson,
+        OnePersonAttack,
         settings=settings(
             max_examples=EXAMPLES,
             stateful_step_count=STEPS,

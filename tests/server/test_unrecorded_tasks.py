@@ -1,4 +1,4 @@
-"""With the web's login anybody can put a task into the queue: without the record of an act it does nothing."""
+"""Tasks put into the queue with the web's login do nothing without the record of an act."""
 
 from typing import Any
 
@@ -7,17 +7,17 @@ from django.db import ProgrammingError, connection
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from muniment.access.actions import Action
-from muniment.access.authorize import Actor
+from muniment.access.authorization import Actor
 from muniment.errors import UnrecordedTaskError
 from muniment.facts import canonical
-from muniment.ledger import objects
+from muniment.ledger import record_objects
 from muniment.server.connections.change_acts import MergeChange, RequestReview
-from muniment.server.deployments import issuers
+from muniment.server.deployments import issuer_keys
 from muniment.server.incidents.models import Incident
-from muniment.server.records.entering import record_act
+from muniment.server.job_queue import TASKS
 from muniment.server.records.models import Record, RefusedRecord
+from muniment.server.records.record_writing import record_act
 from muniment.server.records.recorded_acts import require_act
-from muniment.server.work import TASKS
 from tests.support.service import as_role, person
 
 pytestmark = pytest.mark.usefixtures("service")
@@ -34,10 +34,10 @@ ACT = MergeChange(change=7, head="a" * 40)
         ("read-issuer-keys", {"url": "https://attacker.example.test"}),
     ],
 )
-def test_a_task_that_no_act_asked_for_does_nothing_and_is_an_incident(
+def test_task_without_an_act_does_nothing_and_opens_an_incident(
     name: str, about: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(issuers, "read", lambda url: pytest.fail("it was read"))
+    monkeypatch.setattr(issuer_keys, "read_issuer_keys", lambda url: pytest.fail("it was read"))
     with as_role("worker"):
         TASKS[name].func(**about)
         TASKS[name].func(**about)
@@ -46,45 +46,45 @@ def test_a_task_that_no_act_asked_for_does_nothing_and_is_an_incident(
     assert not ProcrastinateJob.objects.filter(task_name=name).exists()
 
 
-def recorded(act: Any, step: str = "performed") -> str:
-    """The record of an act of ada's."""
+def create_act_record(act: Any, step: str = "performed") -> str:
+    """Record of an act of ada's."""
     person("ada")
-    details = {"step": step, "act": act.tag(), "act_digest": act.digest()}
+    details = {"step": step, "act": act.act_tag(), "act_digest": act.digest_act()}
     return record_act(Actor(person="ada"), Action.REQUEST_REVIEW, "change:7", details)
 
 
-def test_a_task_does_what_the_recorded_act_says() -> None:
-    require_act(recorded(ACT), ACT.digest(), "ada")
-    require_act(recorded(ACT, "approved"), ACT.digest())
+def test_task_executes_the_recorded_act() -> None:
+    require_act(create_act_record(ACT), ACT.digest_act(), "ada")
+    require_act(create_act_record(ACT, "approved"), ACT.digest_act())
 
 
 @pytest.mark.parametrize(
     ("act", "digest", "somebody", "step"),
     [
-        (MergeChange(change=8, head="a" * 40), ACT.digest(), "ada", "performed"),
-        (MergeChange(change=7, head="b" * 40), ACT.digest(), "ada", "performed"),
-        (RequestReview(change=7), ACT.digest(), "ada", "performed"),
-        (ACT, ACT.digest(), "bob", "performed"),
-        (ACT, ACT.digest(), "ada", "requested"),
+        (MergeChange(change=8, head="a" * 40), ACT.digest_act(), "ada", "performed"),
+        (MergeChange(change=7, head="b" * 40), ACT.digest_act(), "ada", "performed"),
+        (RequestReview(change=7), ACT.digest_act(), "ada", "performed"),
+        (ACT, ACT.digest_act(), "bob", "performed"),
+        (ACT, ACT.digest_act(), "ada", "requested"),
     ],
 )
-def test_a_record_of_another_act_permits_nothing(act: Any, digest: str, somebody: str, step: str) -> None:
+def test_record_of_another_act_permits_nothing(act: Any, digest: str, somebody: str, step: str) -> None:
     with pytest.raises(UnrecordedTaskError):
-        require_act(recorded(act, step), digest, somebody)
+        require_act(create_act_record(act, step), digest, somebody)
 
 
-def test_a_record_that_was_refused_or_that_only_an_object_speaks_of_permits_nothing() -> None:
-    record = recorded(ACT)
+def test_refused_record_or_record_without_the_act_permits_nothing() -> None:
+    record = create_act_record(ACT)
     with as_role("owner"):
         RefusedRecord.objects.create(record=Record.objects.get(details_digest=record), reason="writer")
     with pytest.raises(UnrecordedTaskError):
-        require_act(record, ACT.digest())
-    said = objects.PersonAction("ada", "change:7", {"step": "performed", "act_digest": ACT.digest()}, "x")
+        require_act(record, ACT.digest_act())
+    said = record_objects.PersonAction("ada", "change:7", {"step": "performed", "act_digest": ACT.digest_act()}, "x")
     with pytest.raises(UnrecordedTaskError):
-        require_act(canonical.digest_of(said), ACT.digest())
+        require_act(canonical.digest_value(said), ACT.digest_act())
 
 
-def test_the_web_alters_no_task_in_the_queue() -> None:
+def test_web_cannot_alter_tasks_in_the_queue() -> None:
     with connection.cursor() as cursor, pytest.raises(ProgrammingError, match="permission denied"):
         cursor.execute("UPDATE procrastinate_jobs SET args = '{}'")
     connection.close()

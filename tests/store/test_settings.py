@@ -1,28 +1,28 @@
-"""home.toml, strictly."""
+"""Settings in home.toml: every key, and strict refusal of unknown keys and values."""
 
 from pathlib import Path
 
 import pytest
 
 from muniment.errors import HomeFileError
-from muniment.ledger import keys, notes
-from muniment.store.settings import Settings, Witness, home_text, read_settings
+from muniment.ledger import ledger_keys, signed_notes
+from muniment.store.settings import Settings, Witness, make_home_text, read_settings
 
 HOME = Path("/srv/muniment")
-WITNESS = notes.cosigner(keys.generate("witness.example.test")[0])
+WITNESS = signed_notes.derive_cosigner_key(ledger_keys.generate_key("witness.example.test")[0])
 
 
-def test_without_a_word_the_usual_holds() -> None:
+def test_default_settings_apply_without_text() -> None:
     assert (
         read_settings(None, "home.toml", HOME)
         == read_settings("", "home.toml", HOME)
         == Settings("MUNIMENT_PUSHER", 30, "", ())
     )
-    assert read_settings(home_text(), "home.toml", HOME) == Settings()
+    assert read_settings(make_home_text(), "home.toml", HOME) == Settings()
 
 
-def test_the_first_one_holds_once_it_is_uncommented() -> None:
-    lines = [line.removeprefix("# ") for line in home_text().splitlines() if " = " in line and "  " not in line]
+def test_commented_settings_of_a_new_home_are_valid_keys() -> None:
+    lines = [line.removeprefix("# ") for line in make_home_text().splitlines() if " = " in line and "  " not in line]
     assert {line.split(" = ")[0] for line in lines} >= {
         "pusher_variable",
         "timeout_seconds",
@@ -32,7 +32,7 @@ def test_the_first_one_holds_once_it_is_uncommented() -> None:
     }
 
 
-def test_everything_can_be_said() -> None:
+def test_every_setting_can_be_set() -> None:
     text = (
         '[server_hook]\npusher_variable = "GL_USER"\ntimeout_seconds = 5\n[ledger]\nexternal_copy = "git:ssh://a/b"\n'
     )
@@ -63,14 +63,14 @@ def test_everything_can_be_said() -> None:
         ("=", ""),
     ],
 )
-def test_what_is_wrong_is_named(text: str, key: str) -> None:
+def test_invalid_setting_is_named(text: str, key: str) -> None:
     with pytest.raises(HomeFileError) as caught:
         read_settings(text.replace("WITNESS", WITNESS), "home.toml", HOME)
     assert key in str(caught.value)
     assert caught.value.remedy
 
 
-def test_a_ledgers_own_key_is_no_witness() -> None:
-    public = keys.generate("witness.example.test")[1]
+def test_own_key_of_a_ledger_is_no_witness() -> None:
+    public = ledger_keys.generate_key("witness.example.test")[1]
     with pytest.raises(HomeFileError, match="witness"):
         read_settings(f'[[witness]]\nkey = "{public}"\nurl = "https://a"\n', "home.toml", HOME)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from muniment.server.running.accounts import ProcessAccount
+from muniment.server.running.process_system_accounts import ProcessAccount
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can have another account run something")
 

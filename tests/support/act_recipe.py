@@ -7,9 +7,9 @@ from pathlib import Path
 
 import muniment.server
 from muniment.server.acts.act import Act
-from muniment.server.acts.parser import inputs_of
+from muniment.server.acts.parser import find_inputs
 
-_METHODS = ("resource", "subject", "summary", "execute")
+_METHODS = ("find_resource", "format_subject", "describe_act", "carry_out")
 
 
 _SERVER = Path(muniment.server.__file__).parent
@@ -46,11 +46,11 @@ def find_forgotten_steps(
     if act not in listed:
         found.append(f"{act.__name__} is not in the list of acts")
     try:
-        inputs_of(act)
+        find_inputs(act)
     except TypeError as error:
         found.append(str(error))
-    if f"`{act.tag()}`" not in described:
-        found.append(f"the texts do not describe {act.tag()}: run python -m dev.act_reference")
+    if f"`{act.act_tag()}`" not in described:
+        found.append(f"the texts do not describe {act.act_tag()}: run python -m dev.act_reference")
     if not doors:
         found.append(f"{act.__name__} has none of the doors: no page, no operation of the API and no document takes it")
     return found

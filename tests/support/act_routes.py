@@ -20,7 +20,7 @@ class ActRoute(NamedTuple):
     api: bool
 
     def __str__(self) -> str:
-        return f"{self.act.tag()} {self.method} {self.address}"
+        return f"{self.act.act_tag()} {self.method} {self.address}"
 
 
 def find_act_routes() -> Iterator[ActRoute]:

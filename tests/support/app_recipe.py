@@ -55,13 +55,13 @@ class SetMotto(ProductAct, frozen=True):
         rows = Motto.objects.values_list("product__slug", "text")
         return GuardedFacts(protected=frozenset((slug, text) for slug, text in rows))
 
-    def summary(self) -> str:
+    def describe_act(self) -> str:
         """The product."""
         return f"set the motto of {self.product}"
 
-    def execute(self, context: ActContext) -> None:
+    def carry_out(self, context: ActContext) -> None:
         """Add the row."""
-        Motto.objects.create(product=self.row(), text=self.text, set_by_id=context.requester)
+        Motto.objects.create(product=self.find_product_row(), text=self.text, set_by_id=context.requester)
 ''',
     "views.py": '''"""Pages of mottos."""
 
@@ -72,12 +72,12 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 
 from muniment.access.actions import Action
-from muniment.access.authorize import Resource
+from muniment.access.authorization import Resource
 from muniment.server.acts.submission import submit_act
-from muniment.server.guarding.mediation import acting, anywhere, requires
+from muniment.server.guarding.mediation import current_actor, find_no_resource, require_action
 from muniment.server.mottos.models import Motto
 from muniment.server.mottos.motto_acts import SetMotto
-from muniment.server.products.reach import active_products
+from muniment.server.products.visible_products import active_products
 
 
 def find_product(request: HttpRequest, slug: str, **_: Any) -> Resource:
@@ -86,15 +86,15 @@ def find_product(request: HttpRequest, slug: str, **_: Any) -> Resource:
 
 
 @require_GET
-@requires(Action.SEE_PRODUCT, anywhere)
+@require_action(Action.SEE_PRODUCT, find_no_resource)
 def list_mottos(request: HttpRequest) -> HttpResponse:
     """The mottos of the products that a person may see."""
-    rows = Motto.objects.filter(product__in=active_products(acting(request))).select_related("product")
+    rows = Motto.objects.filter(product__in=active_products(current_actor(request))).select_related("product")
     return render(request, "mottos/list.html", {"mottos": rows[:50]})
 
 
 @require_POST
-@requires(Action.RETIRE_PRODUCT, find_product)
+@require_action(Action.RETIRE_PRODUCT, find_product)
 def set_motto(request: HttpRequest, slug: str) -> HttpResponse:
     """Request the motto of a product."""
     return submit_act(request, SetMotto, {"product": slug}, "Set.", "mottos")
@@ -118,29 +118,29 @@ from django.http import HttpRequest
 from ninja import Query, Router
 
 from muniment.access.actions import Action
-from muniment.server.acts.schemas import body_of
-from muniment.server.api_operations import Cursor, does, page, run_act
-from muniment.server.guarding.mediation import acting, anywhere
+from muniment.server.acts.schemas import build_body_schema
+from muniment.server.api_operations import Cursor, for_action, page_by_number, run_act
+from muniment.server.guarding.mediation import current_actor, find_no_resource
 from muniment.server.mottos.models import Motto
 from muniment.server.mottos.motto_acts import SetMotto
 from muniment.server.mottos.views import find_product
-from muniment.server.products.reach import active_products
+from muniment.server.products.visible_products import active_products
 
 router = Router()
 
-MottoBody = body_of(SetMotto, fixed=("product",))
+MottoBody = build_body_schema(SetMotto, fixed=("product",))
 
 
 @router.get("/mottos")
-@does(Action.SEE_PRODUCT, anywhere)
+@for_action(Action.SEE_PRODUCT, find_no_resource)
 def list_mottos(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, Any]:
     """The mottos of the products that the token may see."""
-    rows = Motto.objects.filter(product__in=active_products(acting(request))).select_related("product")
-    return page(rows, cursor, lambda row: {"product": row.product.slug, "text": row.text})
+    rows = Motto.objects.filter(product__in=active_products(current_actor(request))).select_related("product")
+    return page_by_number(rows, cursor, lambda row: {"product": row.product.slug, "text": row.text})
 
 
 @router.post("/products/{slug}/motto")
-@does(Action.RETIRE_PRODUCT, find_product)
+@for_action(Action.RETIRE_PRODUCT, find_product)
 def set_motto(request: HttpRequest, slug: str, body: MottoBody) -> dict[str, Any]:
     """Request the motto of a product."""
     return run_act(request, SetMotto, {"product": slug})
@@ -155,10 +155,10 @@ def set_motto(request: HttpRequest, slug: str, body: MottoBody) -> dict[str, Any
 from collections.abc import Iterable, Iterator, Mapping
 
 from muniment.access.actions import Action
-from muniment.access.authorize import Actor
+from muniment.access.authorization import Actor
 from muniment.server.mottos.models import Motto
 from muniment.server.mottos.motto_acts import SetMotto
-from muniment.server.products.reach import active_products
+from muniment.server.products.visible_products import active_products
 from muniment.server.registration import AppContributions, MenuEntry, Metric, PersonalData, SearchKind
 
 

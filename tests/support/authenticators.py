@@ -14,7 +14,7 @@ from fido2.utils import websafe_encode
 from fido2.webauthn import AttestedCredentialData
 
 from muniment.facts.act_statements import NAMESPACE, digest_to_sign
-from muniment.git.signatures import sign
+from muniment.git.signatures import make_signature
 
 PRESENT, VERIFIED = 0x01, 0x04
 SERVICE, CONFIRMATION = "http://localhost:8000", "http://localhost:8001"
@@ -80,4 +80,4 @@ class SshKey:
 
     def sign(self, statement: str) -> str:
         """The signature over a statement."""
-        return sign(digest_to_sign(statement.encode()), NAMESPACE, str(self.file))
+        return make_signature(digest_to_sign(statement.encode()), NAMESPACE, str(self.file))

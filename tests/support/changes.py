@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from muniment.facts.change import Commit, Contributor, ContributorRole, File, Pushes, Revision, Update
+from muniment.facts.change import Commit, Contributor, ContributorRole, File, Pushes, Revision, UpdateKind
 from muniment.facts.facts import Fact, Facts
 from muniment.facts.maybe import Known, Maybe
 from muniment.facts.people import Machine, People, Person
 from muniment.facts.pipeline import (
-    BranchRules,
+    BranchPipelineRules,
     CommitDecision,
-    Counts,
     Deployment,
     DeploymentApproval,
     DeploymentRequest,
@@ -19,13 +18,14 @@ from muniment.facts.pipeline import (
     Hardening,
     PipelineFile,
     PipelineRead,
+    PipelineRun,
+    PipelineRuns,
+    PipelineSystem,
     Provenance,
-    Run,
-    Runs,
-    System,
+    RunCounts,
 )
-from muniment.facts.statements import Approval, LandedHeads, ReviewAction, Signature
-from muniment.facts.vault import EnvironmentAccess, Reader, Retrieval, RetrievalMethod, SecretAge
+from muniment.facts.statements import Approval, LandedHeads, ReviewAction, SignatureResult
+from muniment.facts.vault_facts import EnvironmentAccess, RetrievalMethod, SecretAge, SecretRetrieval, VaultReader
 
 MAIN = "refs/heads/main"
 BASE = "b" * 40
@@ -71,7 +71,7 @@ def commit(number: int, *parents: str, tree: int = 0, hands: tuple[Contributor, 
 
 
 HEAD = commit(1)
-REVISION = Revision("shop", MAIN, BASE, HEAD.id, Known(Update.FAST_FORWARD))
+REVISION = Revision("shop", MAIN, BASE, HEAD.id, Known(UpdateKind.FAST_FORWARD))
 
 
 def approval(name: str, on: Commit = HEAD, **more: Any) -> Approval:
@@ -81,7 +81,7 @@ def approval(name: str, on: Commit = HEAD, **more: Any) -> Approval:
         "ref_person": name,
         "id": oid(sum(name.encode())),
         "order": 0,
-        "signature": Signature.VALID,
+        "signature": SignatureResult.VALID,
         "repository": "shop",
         "target": MAIN,
         "base": BASE,
@@ -98,18 +98,18 @@ def file(path: str, lines: int = 1) -> File:
     return File(path, path, "100644", "100644", False, Known(lines))
 
 
-def ran(**more: Any) -> Run:
+def ran(**more: Any) -> PipelineRun:
     """A run of the tests on the head, signed by the machine that runs them."""
     fields: dict[str, Any] = {
         "pipeline": "tests",
         "commit": HEAD.id,
         "runner": "machine:ci",
-        "signature": Signature.VALID,
+        "signature": SignatureResult.VALID,
         "passed": Known(True),
-        "counts": Known(Counts(10, 0, 1)),
+        "counts": Known(RunCounts(10, 0, 1)),
         "time": EARLIER,
     }
-    return Run(**(fields | more))
+    return PipelineRun(**(fields | more))
 
 
 ARTIFACT = "sha256:" + "a" * 64
@@ -146,7 +146,7 @@ def deployment(**more: Any) -> Deployment:
 def product_values() -> dict[str, Maybe[Any]]:
     """Facts of the product and of one delivery, with which all is well."""
     return {
-        "test_runs": Known(Runs((ran(),), (ran(commit=BASE),))),
+        "test_runs": Known(PipelineRuns((ran(),), (ran(commit=BASE),))),
         "deployment_request": Known(
             DeploymentRequest(
                 "shop", "production", ARTIFACT, HEAD.id, Known(PIPELINE), Known(True), Known(("staging",))
@@ -157,8 +157,8 @@ def product_values() -> dict[str, Maybe[Any]]:
         ),
         "deployment_approvals": Known((DeploymentApproval("production", ARTIFACT, "own", ("owner",)),)),
         "commit_decision": Known(CommitDecision(HEAD.id, MAIN, Known(True), 7, Known(True))),
-        "branch_rules": Known(BranchRules(MAIN, "gate", ("tests",), Known(()))),
-        "pipeline_files": Known((PipelineFile(CI_FILE, System.GITHUB, Known(READ)),)),
+        "branch_rules": Known(BranchPipelineRules(MAIN, "gate", ("tests",), Known(()))),
+        "pipeline_files": Known((PipelineFile(CI_FILE, PipelineSystem.GITHUB, Known(READ)),)),
         "hardening": Known(Hardening("zizmor", (CI_FILE,), Known(()))),
         "forge_settings": Known(FORGE),
         "environments": Known((Environment("staging", 1, False), Environment("production", 2, True))),
@@ -168,7 +168,7 @@ def product_values() -> dict[str, Maybe[Any]]:
             (
                 EnvironmentAccess(
                     "production",
-                    Known((Reader("runner.shop.production", "role", Known(False)),)),
+                    Known((VaultReader("runner.shop.production", "role", Known(False)),)),
                     Known(()),
                     EARLIER,
                     Known(NOW),
@@ -178,8 +178,8 @@ def product_values() -> dict[str, Maybe[Any]]:
         "vault_secrets": Known((SecretAge("production", "DB_PASSWORD", Known(EARLIER)),)),
         "retrievals": Known(
             (
-                Retrieval("d1", "staging", Known(RetrievalMethod.PIPELINE)),
-                Retrieval("d2", "production", Known(RetrievalMethod.PIPELINE)),
+                SecretRetrieval("d1", "staging", Known(RetrievalMethod.PIPELINE)),
+                SecretRetrieval("d2", "production", Known(RetrievalMethod.PIPELINE)),
             )
         ),
     }

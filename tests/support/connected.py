@@ -14,12 +14,12 @@ from muniment.forges.shapes import Vendor
 from muniment.server import moments
 from muniment.server.acts.act import ActContext
 from muniment.server.changes.models import Change
-from muniment.server.connections import credentials, escapes, tasks
+from muniment.server.connections import bypass_reviews, credentials, tasks
 from muniment.server.connections.models import Connection, ForgeChange, RepositoryLink, VisibleRepository
 from muniment.server.connections.repository_acts import ConnectRepository
+from muniment.server.job_queue import TASKS
 from muniment.server.people.models import Account, Machine
 from muniment.server.products.models import Product, Repository
-from muniment.server.work import TASKS
 from tests.support.forges.acting import GiteaActing, Work
 from tests.support.forges.acting_fakes import GitHubActing, GitLabActing
 from tests.support.forges.fake_gitea import FakeGitea
@@ -50,7 +50,7 @@ class Town:
                 slug="forge", vendor=vendor.value, url=fake.url, credential_set_at=timezone.now()
             )
         with as_role("worker"):
-            tasks.list_repositories(connection=self.connection.pk)
+            tasks.read_visible_repositories(connection=self.connection.pk)
 
     def _people(self) -> None:
         for name in ("ada", "bob", "carol", "dave"):
@@ -72,7 +72,7 @@ class Town:
         visible = VisibleRepository.objects.get(path=self.acting.path)
         act = ConnectRepository(product=self.product.slug, repository=visible.pk, name="shop")
         with as_role("owner"):
-            act.execute(ActContext("root", moments.now()))
+            act.carry_out(ActContext("root", moments.current_moment()))
         self.run()
         return RepositoryLink.objects.select_related("repository__product", "connection").get()
 
@@ -89,13 +89,13 @@ class Town:
     def look(self, number: int) -> None:
         """What an event of this change leads to."""
         with as_role("worker"):
-            tasks.read_change(repository=self.repository.pk, number=number)
+            tasks.evaluate_forge_change(repository=self.repository.pk, number=number)
 
     def watch(self) -> None:
         """What a push to a branch leads to."""
         self.place_records()
         with as_role("worker"):
-            tasks.watch(repository=self.repository.pk)
+            tasks.read_branch_updates(repository=self.repository.pk)
 
     def place_records(self) -> None:
         """What the sequencer does all the time."""
@@ -155,8 +155,8 @@ def town(folder: Path, monkeypatch: pytest.MonkeyPatch, vendor: Vendor = Vendor.
     """Everything, with the credential where the vault would have it."""
     with _FAKES[vendor](folder / "forge") as fake:
         credential: dict[str, str] = {}
-        monkeypatch.setattr(credentials, "of", lambda connection: credential)
-        monkeypatch.setattr(escapes, "_DAYS", 36_500)  # the fake has a clock of its own, that of some November
+        monkeypatch.setattr(credentials, "read_credential", lambda connection: credential)
+        monkeypatch.setattr(bypass_reviews, "_DAYS", 36_500)  # the fake has a clock of its own, that of some November
         acting: Any
         if vendor is Vendor.GITHUB:
             acting, credential["app_id"], credential["pem"] = GitHubActing(fake), str(APP), fake.pem

@@ -15,15 +15,15 @@ from django.conf import settings
 from django.test import Client
 
 from muniment.facts import canonical
-from muniment.ledger.keys import generate, public_of
+from muniment.ledger.ledger_keys import derive_public_key, generate_key
 from muniment.pipelines import dsse
-from muniment.policy.pack import pack_text
+from muniment.policy.built_in_policy import format_built_in_policy
 from muniment.server.changes.models import Change, Decision, ServerHookLog, ServerHookRecord
 from muniment.server.deployments import tasks
 from muniment.server.deployments.models import Deployment, PipelineIdentity, TokenIssuer, TrustedBuilder
 from muniment.server.products.models import Environment, Product, Repository
-from muniment.server.records.installation import store
-from muniment.server.records.store import POLICY
+from muniment.server.records.installation import open_store
+from muniment.server.records.postgres_store import POLICY
 from tests.support.repos import Repo
 from tests.support.service import as_role, product, sign_permissions
 
@@ -47,16 +47,16 @@ def pem(key: Any) -> str:
 def judge(number: int) -> None:
     """What worker and sequencer do with a deployment that waits."""
     with as_role("worker"):
-        tasks.judge_deployment(number)
+        tasks.evaluate_deployment_task(number)
     if Deployment.objects.select_related("permission").get(pk=number).state == "pending":
         sign_permissions()
         with as_role("worker"):
-            tasks.judge_deployment(number)
+            tasks.evaluate_deployment_task(number)
 
 
 def shop_policy() -> str:
     """The built-in policy, which trusts the builder."""
-    return pack_text("sec@example.test", "shop").replace("builders = []", f'builders = ["{BUILDER}"]')
+    return format_built_in_policy("sec@example.test", "shop").replace("builders = []", f'builders = ["{BUILDER}"]')
 
 
 class Shop:
@@ -67,14 +67,14 @@ class Shop:
         self.base = self.repo.commit({"app.py": "x = 1\n"})
         self.commit = self.repo.commit({"app.py": "x = 2\n"})
         self.product: Product = product("shop", str(self.repo.path))
-        self.builder, _ = generate("builder")
+        self.builder, _ = generate_key("builder")
         self.runners = {name: ec.generate_private_key(ec.SECP256R1()) for name in ("staging", "production")}
         self.forge = _forge_key()
         self.places: dict[str, Environment] = {}
         with as_role("owner"):
             self._environments()
-            TrustedBuilder.objects.create(builder_id=BUILDER, public_key=public_of(self.builder))
-            store().write(POLICY, shop_policy().encode())
+            TrustedBuilder.objects.create(builder_id=BUILDER, public_key=derive_public_key(self.builder))
+            open_store().write_document(POLICY, shop_policy().encode())
         self.log: ServerHookLog | None = None
         self.let_in(self.commit)
         self.sent = 0
@@ -173,7 +173,7 @@ class Shop:
     def provenance(self, artifact: str = ARTIFACT, commit: str = "", key: str = "", builder: str = BUILDER) -> Any:
         """What the builder says of an artifact, signed."""
         said = {
-            "_type": dsse.STATEMENT,
+            "_type": dsse.STATEMENT_TYPE,
             "subject": [{"name": "shop", "digest": {"sha256": artifact.removeprefix("sha256:")}}],
             "predicateType": "https://slsa.dev/provenance/v1",
             "predicate": {
@@ -185,7 +185,7 @@ class Shop:
                 "runDetails": {"builder": {"id": builder}},
             },
         }
-        return json.loads(dsse.sealed(canonical.encode(said), key or self.builder))
+        return json.loads(dsse.sign_envelope(canonical.encode(said), key or self.builder))
 
     def send(self, method: str, path: str, body: Any, token: str, key: str = "") -> tuple[int, Any]:
         """One request of a pipeline."""
@@ -228,7 +228,7 @@ class Shop:
         body = {"state": state, "exit_code": 0 if state == "succeeded" else 1, **more}
         answer = self.send("POST", f"/deployments/{number}/outcome", body, self.runner(environment))
         with as_role("worker"):
-            tasks.take_report(number)
+            tasks.record_report_task(number)
         return answer
 
     def deployed(self, environment: str, state: str = "succeeded") -> int:

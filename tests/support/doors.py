@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from django.db import transaction
 from django.test import Client
 
-from muniment.access.authorize import Actor
+from muniment.access.authorization import Actor
 from muniment.errors import ActInputError
 from muniment.server.acts.act import Act
 from muniment.server.acts.parser import merge_fields, parse_act
@@ -64,7 +64,7 @@ class Doors:
     def __init__(self, door: Door, someone: Person, page_fields: Mapping[str, str] | None = None) -> None:
         self.door = door
         self._page_fields = dict(page_fields or {})
-        self._actor = Actor(someone.pk, active=True, grants=someone.roles(), second_factor=True)
+        self._actor = Actor(someone.pk, active=True, grants=someone.load_roles(), second_factor=True)
         self._browser = browser(someone)
         self._program = Client(HTTP_HOST="localhost", headers={"Authorization": f"Bearer {token_of(someone)}"})
 
@@ -74,7 +74,7 @@ class Doors:
         return self._page(fields), self._api(fields) if self.door.path else parsed, parsed
 
     def _page(self, fields: Mapping[str, Any]) -> bool:
-        form = {"act": self.door.act.tag(), **self._page_fields, **fields}
+        form = {"act": self.door.act.act_tag(), **self._page_fields, **fields}
         status = _undone(lambda: self._browser.post(self.door.page, form))
         assert status in (302, 422), (status, fields)
         return status == 302

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from muniment.cli.running import run
+from muniment.cli.command_line import run_command_line
 from muniment.git import approvals
-from muniment.ledger import entries
-from muniment.policy.pack import pack_text
-from muniment.store.files import FilesStore
-from muniment.store.starting import start
+from muniment.ledger import record_kinds
+from muniment.policy.built_in_policy import format_built_in_policy
+from muniment.store.files_store import FilesStore
+from muniment.store.new_home import make_home
 from tests.support.repos import Repo
 from tests.support.servers import Server
 from tests.support.shop import people_toml
@@ -49,10 +49,10 @@ class Gated:
         self.keys = dict(keys)
         self.home = folder / "home"
         texts = {
-            "policy.toml": policy or pack_text("sec@example.test", "shop"),
+            "policy.toml": policy or format_built_in_policy("sec@example.test", "shop"),
             "people.toml": people_toml(self.keys, **changed),
         }
-        start(str(self.home), texts, "muniment/shop")
+        make_home(str(self.home), texts, "muniment/shop")
         self.repo = Repo(folder / "clone")
         self.base = self.repo.commit({"app.py": "".join(f"line {n}\n" for n in range(40)), "lib.py": "x = 1\n"})
         self.served = served
@@ -70,7 +70,9 @@ class Gated:
 
     def install(self, *more: str) -> None:
         """`muniment hook install`."""
-        assert run(["hook", "install", "--home", str(self.home), "--repo", str(self.server.path), *more]) == 0
+        assert (
+            run_command_line(["hook", "install", "--home", str(self.home), "--repo", str(self.server.path), *more]) == 0
+        )
 
     def push(self, person: str, *refspecs: str, **variables: str) -> Pushed:
         """`git push` to the server, which says that it is by `person` ("" for nobody)."""
@@ -114,13 +116,15 @@ class Gated:
     def approve(self, person: str, rev: str, *more: str, onto: str = "main") -> None:
         """`muniment approve` in the clone; it still has to be pushed."""
         arguments = ["approve", self.repo.id(rev), "--repo", str(self.repo.path), "--home", str(self.home)]
-        assert run([*arguments, "--onto", onto, "--key", str(self.keys[person]), *more]) == 0
+        assert run_command_line([*arguments, "--onto", onto, "--key", str(self.keys[person]), *more]) == 0
 
     def tip(self, ref: str = "main") -> str:
         """Where a ref of the server is."""
         return self.server.git("rev-parse", "-q", "--verify", ref if "/" in ref else f"refs/heads/{ref}", check=False)
 
-    def entries(self) -> list[entries.AnyEntry]:
+    def entries(self) -> list[record_kinds.AnyEntry]:
         """The whole ledger."""
-        log = FilesStore(str(self.home)).log()
-        return [entries.decode(data, at) for at, data in enumerate(log.entries(0, log.head().size))]
+        log = FilesStore(str(self.home)).open_log()
+        return [
+            record_kinds.decode_record(data, at) for at, data in enumerate(log.read_entries(0, log.read_head().size))
+        ]

@@ -10,11 +10,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.utils import timezone
 
 from muniment.access.actions import Action
-from muniment.access.authorize import Actor
+from muniment.access.authorization import Actor
 from muniment.access.roles import Grant, Role
-from muniment.git.signatures import fingerprint
-from muniment.policy.keys import parse_key
-from muniment.policy.pack import pack_text
+from muniment.git.signatures import make_fingerprint
+from muniment.policy.built_in_policy import format_built_in_policy
+from muniment.policy.ssh_keys import parse_ssh_key
 from muniment.server.acts.act import Act
 from muniment.server.acts.parser import parse_act
 from muniment.server.connections.models import BranchUpdate, Connection, VisibleRepository
@@ -31,8 +31,8 @@ from muniment.server.people.models import (
 )
 from muniment.server.policies.models import Freeze, MonitoringPeriod, PolicyException, PolicyVersion
 from muniment.server.products.models import Environment, Product, Repository
-from muniment.server.records.entering import code
 from muniment.server.records.models import Record
+from muniment.server.records.record_writing import action_code
 from muniment.server.requests.execution import approve_request, perform_act
 from muniment.server.requests.models import Request
 from muniment.server.secrets.models import Secret
@@ -50,7 +50,7 @@ EVERYBODY = {  # handle: roles. Nobody of these does anything once the attacker 
     "cat": (),  # approves at a forge, by a login that she proved
 }
 LEFT = "gone"  # has left, so their data could be erased
-POLICY = pack_text("security@example.test", "organisation")
+POLICY = format_built_in_policy("security@example.test", "organisation")
 POLICIES = (
     POLICY,
     POLICY.replace("reviewers = 2", "reviewers = 1"),
@@ -88,7 +88,7 @@ def day(days: int) -> str:
 def actor_of(someone: str) -> Actor:
     """Somebody, by internal id (the first handle of those who were there), as they act now, with a second factor."""
     person = Person.objects.get(pk=someone)
-    return Actor(person.pk, active=person.active, grants=person.roles(), second_factor=True)
+    return Actor(person.pk, active=person.active, grants=person.load_roles(), second_factor=True)
 
 
 def request(someone: str, cls: type[Act], /, **values: Any) -> Any:
@@ -128,12 +128,12 @@ def add_people(roles: tuple[Role, ...]) -> None:
 
 def token_for(someone: str) -> str:
     """A token of theirs for everything, as text. In the transaction under way."""
-    text, hashed = ApiToken.fresh()
+    text, hashed = ApiToken.make_token()
     ApiToken.objects.create(
         person=Person.objects.get(pk=someone),
         name="t",
         token_hash=hashed,
-        scopes=[code(one) for one in Action],
+        scopes=[action_code(one) for one in Action],
         expires_at=timezone.now() + timedelta(days=1),
         second_factor=True,
     )
@@ -213,9 +213,9 @@ _VALUES: dict[str, _Values] = {
     "token": _column(lambda: ApiToken.objects.filter(ended_at=None), "pk"),
     "authenticator": lambda: [
         *EnrolledAuthenticator.objects.order_by("pk").values_list("pk", flat=True),
-        *(f"ssh-key {fingerprint(parse_key(key))}" for key in KEYS),
+        *(f"ssh-key {make_fingerprint(parse_ssh_key(key))}" for key in KEYS),
     ],
-    "scopes": lambda: [[code(one) for one in Action]],
+    "scopes": lambda: [[action_code(one) for one in Action]],
     "record": _column(lambda: Record.objects.all(), "pk"),
     "frequency": lambda: ["never"],
     "resolution": lambda: ["fixed", "accepted"],

@@ -7,26 +7,26 @@ from msgspec import structs
 
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.pipeline import (
-    BranchRules,
+    BranchPipelineRules,
     BypassPath,
     CommitDecision,
-    Counts,
-    Deadline,
     DeploymentApproval,
     DeploymentRequest,
     Deployments,
+    DueTask,
     Environment,
     ForgeSettings,
     Hardening,
     PipelineFile,
     PipelineFinding,
+    PipelineRuns,
+    PipelineSpot,
+    PipelineSystem,
     Provenance,
-    Runs,
-    Spot,
-    System,
+    RunCounts,
 )
-from muniment.facts.statements import Signature
-from muniment.facts.vault import EnvironmentAccess, Reader, Retrieval, RetrievalMethod, SecretAge
+from muniment.facts.statements import SignatureResult
+from muniment.facts.vault_facts import EnvironmentAccess, RetrievalMethod, SecretAge, SecretRetrieval, VaultReader
 from tests.support.changes import (
     ARTIFACT,
     BASE,
@@ -66,20 +66,20 @@ def runs(commit: str) -> st.SearchStrategy[Any]:
                 commit=commit, runner=by, signature=signature, passed=passed, counts=counts, time=time
             ),
             st.sampled_from(("machine:ci", "machine:ci", "person:ada")),
-            st.sampled_from((Signature.VALID, Signature.VALID, Signature.BAD)),
+            st.sampled_from((SignatureResult.VALID, SignatureResult.VALID, SignatureResult.BAD)),
             maybe(True, True, False),
-            maybe(Counts(10, 0, 1), Counts(11, 0, 0), Counts(0, 0, 3), Counts(10, 1, 0)),
+            maybe(RunCounts(10, 0, 1), RunCounts(11, 0, 0), RunCounts(0, 0, 3), RunCounts(10, 1, 0)),
             st.sampled_from((EARLIER, NOW, LATER)),
         )
     )
 
 
-spots = st.sampled_from(((), (), (Spot(3, "NAME"),)))
+spots = st.sampled_from(((), (), (PipelineSpot(3, "NAME"),)))
 files = few(
     st.builds(
         PipelineFile,
         st.just(CI_FILE),
-        st.sampled_from((System.GITHUB, System.SHELL)),
+        st.sampled_from((PipelineSystem.GITHUB, PipelineSystem.SHELL)),
         st.one_of(
             st.just(GONE),
             st.builds(
@@ -109,13 +109,13 @@ files = few(
     )
 )
 readers = st.one_of(
-    st.just(GONE), few(st.builds(Reader, st.just("somebody"), st.just("a policy"), maybe(True, False))).map(Known)
+    st.just(GONE), few(st.builds(VaultReader, st.just("somebody"), st.just("a policy"), maybe(True, False))).map(Known)
 )
 environments = few(st.builds(Environment, st.sampled_from(("staging", "production")), st.integers(1, 2), st.booleans()))
 names = st.sampled_from(("staging", "production"))
 
 ODD: dict[str, st.SearchStrategy[Any]] = {
-    "test_runs": st.builds(Runs, runs(HEAD.id), runs(BASE)),
+    "test_runs": st.builds(PipelineRuns, runs(HEAD.id), runs(BASE)),
     "deployment_request": st.builds(
         DeploymentRequest,
         st.just("shop"),
@@ -149,7 +149,7 @@ ODD: dict[str, st.SearchStrategy[Any]] = {
         CommitDecision, st.just(HEAD.id), st.just(MAIN), maybe(True, False), st.just(7), maybe(True, False)
     ),
     "branch_rules": st.builds(
-        BranchRules,
+        BranchPipelineRules,
         st.just(MAIN),
         st.sampled_from(("", "gate")),
         st.sampled_from(((), ("tests",))),
@@ -169,7 +169,7 @@ ODD: dict[str, st.SearchStrategy[Any]] = {
         *[maybe(False, False, True)] * 3,
     ),
     "environments": environments,
-    "deadlines": few(st.builds(Deadline, st.just("d"), st.just("the incident"), st.sampled_from((OLD, LATER)))),
+    "deadlines": few(st.builds(DueTask, st.just("d"), st.just("the incident"), st.sampled_from((OLD, LATER)))),
     "deployments": st.builds(
         Deployments,
         st.just(OLD),
@@ -179,7 +179,7 @@ ODD: dict[str, st.SearchStrategy[Any]] = {
     "vault_secrets": few(
         st.builds(SecretAge, names, st.just("NAME"), maybe(EARLIER, OLD), st.sampled_from((False, False, True)))
     ),
-    "retrievals": few(st.builds(Retrieval, st.just("d"), names, maybe(*RetrievalMethod))),
+    "retrievals": few(st.builds(SecretRetrieval, st.just("d"), names, maybe(*RetrievalMethod))),
 }
 
 

@@ -16,15 +16,15 @@ from django.utils import timezone
 from muniment.access.actions import Action
 from muniment.access.roles import Role
 from muniment.server.acts.system_actors import SystemActor
+from muniment.server.guarding.database_passwords import find_password_file
 from muniment.server.guarding.database_roles import NAMES, OPERATOR, OWNER
-from muniment.server.guarding.logins import password_file
 from muniment.server.people.models import ApiToken, Bootstrap, Person, RoleGrant
 from muniment.server.products.models import Product, Repository
-from muniment.server.records import row_checks, signing
-from muniment.server.records.entering import code, recording_act
+from muniment.server.records import permission_signing, row_checks
 from muniment.server.records.models import Record
-from muniment.server.records.recorded_rows import note_rows, recorded_models
-from muniment.server.records.sequencer import give_places
+from muniment.server.records.record_writing import action_code, recording_act
+from muniment.server.records.recorded_rows import list_recorded_models, note_rows
+from muniment.server.records.sequencer import assign_positions
 from tests.support.database_connections import leave_connection
 
 _COMPARING = {
@@ -51,7 +51,7 @@ def as_role(name: str) -> Iterator[None]:
 def _connect_as(role: str) -> None:
     leave_connection()
     connection.settings_dict["USER"] = role
-    connection.settings_dict["OPTIONS"]["passfile"] = str(password_file(Path(settings.HOME), role))
+    connection.settings_dict["OPTIONS"]["passfile"] = str(find_password_file(Path(settings.HOME), role))
 
 
 def empty() -> None:
@@ -93,7 +93,7 @@ def compare_rows(patch: pytest.MonkeyPatch) -> None:
 @contextmanager
 def by_an_act() -> Iterator[None]:
     """What is written meanwhile, by the owner, is on the record of one act, as if a person had done all of it."""
-    actor = SystemActor.OPERATOR.actor()
+    actor = SystemActor.OPERATOR.make_actor()
     with as_role("owner"), transaction.atomic():
         with recording_act(actor, Action.ADD_PRODUCT, "product:fixture", {}):
             yield
@@ -103,7 +103,7 @@ def by_an_act() -> Iterator[None]:
 def place_records() -> None:
     """What the sequencer does with all records that wait."""
     with as_role("sequencer"):
-        while give_places():
+        while assign_positions():
             pass
 
 
@@ -111,13 +111,13 @@ def sign_permissions() -> None:
     """What the sequencer does with permissions to deploy that wait."""
     place_records()
     with as_role("sequencer"):
-        signing.sign_permissions()
+        permission_signing.sign_permissions()
 
 
 def record_rows() -> None:
     """Record every row that is relied on as it is now."""
     with by_an_act():
-        for model in recorded_models():
+        for model in list_recorded_models():
             note_rows(model, model._default_manager.values_list("pk", flat=True))
 
 
@@ -167,11 +167,11 @@ def browser(someone: Person | None = None, *, second_factor: bool = True) -> Cli
 
 def token_of(someone: Person, scopes: tuple[Action, ...] = tuple(Action), **changed: Any) -> str:
     """A token of theirs, as text."""
-    text, hashed = ApiToken.fresh()
+    text, hashed = ApiToken.make_token()
     values = {"expires_at": timezone.now() + timedelta(days=1), "second_factor": True, **changed}
     with as_role("owner"):
         ApiToken.objects.create(
-            person=someone, name="t", token_hash=hashed, scopes=[code(one) for one in scopes], **values
+            person=someone, name="t", token_hash=hashed, scopes=[action_code(one) for one in scopes], **values
         )
     return text
 

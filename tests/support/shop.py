@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from muniment.cli.running import run
-from muniment.policy.pack import pack_text
+from muniment.cli.command_line import run_command_line
+from muniment.policy.built_in_policy import format_built_in_policy
 from tests.support.repos import Repo
 
 PEOPLE = ("ada", "bob", "carol", "dan", "sue")
@@ -58,7 +58,7 @@ class Shop:
         self.repo = Repo(path)
         self.base = self.repo.commit(
             {
-                ".muniment/policy.toml": pack_text("sec@example.test", "shop"),
+                ".muniment/policy.toml": format_built_in_policy("sec@example.test", "shop"),
                 ".muniment/people.toml": people_toml(keys, **changed),
                 "app.py": "".join(f"line {n}\n" for n in range(40)),
                 "lib.py": "x = 1\n",
@@ -69,7 +69,7 @@ class Shop:
     def muniment(self, *arguments: str) -> tuple[int, str, str]:
         """Exit code, standard output and error of one command, in this process."""
         self._out()
-        code = run(list(arguments))
+        code = run_command_line(list(arguments))
         out, err = self._out()
         return code, out, err
 

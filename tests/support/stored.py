@@ -2,30 +2,30 @@
 
 from collections.abc import Sequence
 
-from muniment.ledger import checkpoints, keys, tiles
+from muniment.ledger import checkpoints, ledger_keys, tiles
 
 
 class Stored:
     """Files by path, and the checkpoint over them."""
 
     def __init__(self, entries: Sequence[bytes] = ()) -> None:
-        self.private, self.public = keys.generate("muniment/shop")
+        self.private, self.public = ledger_keys.generate_key("muniment/shop")
         self.files: dict[str, bytes] = {}
         self.size = 0
         self.root = b""
         self.append(entries)
 
     def append(self, entries: Sequence[bytes]) -> None:
-        growth = tiles.grow(self.files.get, self.size, entries)
+        growth = tiles.append_to_tree(self.files.get, self.size, entries)
         self.files.update(growth.files)
         for path in list(self.files):
-            if ".p/" in path and path not in tiles.partial_paths(growth.size):
+            if ".p/" in path and path not in tiles.list_partial_paths(growth.size):
                 del self.files[path]
         self.size, self.root = growth.size, growth.root
 
     @property
     def checkpoint(self) -> bytes:
-        return checkpoints.signed(self.size, self.root, self.private)
+        return checkpoints.sign_checkpoint(self.size, self.root, self.private)
 
 
 def numbered(count: int) -> list[bytes]:

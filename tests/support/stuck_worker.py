@@ -4,10 +4,10 @@ import importlib
 import sys
 from pathlib import Path
 
-from muniment.cli import serving
-from muniment.cli.running import run
+from muniment.cli import service_setup
+from muniment.cli.command_line import run_command_line
 
-_begin = serving.begin
+_begin = service_setup.set_up_process
 
 
 def begin(folder: Path, role: str, url: str, settings: str = "muniment.server.settings") -> None:
@@ -17,5 +17,5 @@ def begin(folder: Path, role: str, url: str, settings: str = "muniment.server.se
 
 
 if __name__ == "__main__":
-    serving.begin = begin
-    sys.exit(run(sys.argv[1:]))
+    service_setup.set_up_process = begin
+    sys.exit(run_command_line(sys.argv[1:]))

@@ -11,12 +11,12 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from muniment.vault import layout, tokens
-from muniment.vault.client import Session, Vault
-from muniment.vault.embedded import SEAL, Embedded
-from muniment.vault.entrances import PLAIN, Entrance, Issuer
-from muniment.vault.pieces import Wanted, all_of
-from muniment.vault.plan import apply, differences
+from muniment.vault import layout, process_tokens
+from muniment.vault.embedded_vault import SEAL_FILE, EmbeddedVault
+from muniment.vault.pipeline_roles import PLAIN_RUNNER, PipelineRole, VaultIssuer
+from muniment.vault.plan import apply_differences, find_resource_differences
+from muniment.vault.vault_client import Session, Vault
+from muniment.vault.vault_resources import DesiredState, list_all_resources
 
 COMMIT = "a" * 40
 SUBJECT = "repo:company/shop:environment:production"
@@ -40,21 +40,21 @@ class Key:
 
     def sign(self, claims: dict[str, Any]) -> str:
         """A token with these claims."""
-        return tokens.signed(claims, self.private)
+        return process_tokens.sign_token(claims, self.private)
 
 
 class Running:
     """A vault that runs, with what its person knows."""
 
-    def __init__(self, home: Path, server: Embedded) -> None:
+    def __init__(self, home: Path, server: EmbeddedVault) -> None:
         self.home = home
         self.server = server
-        self.password = server.password()
+        self.password = server.take_password()
         self.vault = Vault(server.address, seconds=2)
 
     def process(self, name: str) -> Session:
         """The session of one of Muniment's processes."""
-        return self.vault.sign_in(name, name, tokens.identity(self.home, name, int(time.time())))
+        return self.vault.sign_in(name, name, process_tokens.create_identity_token(self.home, name, int(time.time())))
 
     @property
     def web(self) -> Session:
@@ -66,22 +66,24 @@ class Running:
 
     @cached_property
     def person(self) -> Session:
-        return self.vault.sign_in_person(layout.PERSON, self.password)
+        return self.vault.sign_in_person(layout.ADMINISTRATOR, self.password)
 
-    def wanted(self, issuers: tuple[Issuer, ...] = (), entrances: tuple[Entrance, ...] = ()) -> Wanted:
-        web, worker = (tokens.public(self.home, name) for name in (layout.WEB, layout.WORKER))
-        return Wanted(web, worker, issuers, entrances)
+    def wanted(self, issuers: tuple[VaultIssuer, ...] = (), entrances: tuple[PipelineRole, ...] = ()) -> DesiredState:
+        web, worker = (process_tokens.read_process_key(self.home, name) for name in (layout.WEB, layout.WORKER))
+        return DesiredState(web, worker, issuers, entrances)
 
-    def make(self, issuers: tuple[Issuer, ...], entrances: tuple[Entrance, ...]) -> None:
+    def make(self, issuers: tuple[VaultIssuer, ...], entrances: tuple[PipelineRole, ...]) -> None:
         """What a person does with `muniment vault apply`."""
         person = self.person
-        apply(person, differences(person, all_of(self.wanted(issuers, entrances))))
+        apply_differences(
+            person, find_resource_differences(person, list_all_resources(self.wanted(issuers, entrances)))
+        )
 
 
 @contextmanager
 def running(home: Path) -> Iterator[Running]:
     """A new one."""
-    with Embedded(home) as server:
+    with EmbeddedVault(home) as server:
         yield Running(home, server)
 
 
@@ -91,29 +93,29 @@ def passing(home: Path) -> Iterator[Running]:
     with running(home) as one:
         yield one
     shutil.rmtree(one.server.audit.parent)
-    (home / SEAL).unlink()
+    (home / SEAL_FILE).unlink()
 
 
-def github(key: Key) -> Issuer:
-    return Issuer(layout.GITHUB, GITHUB_URL, (key.public,))
+def github(key: Key) -> VaultIssuer:
+    return VaultIssuer(layout.GITHUB, GITHUB_URL, (key.public,))
 
 
-def gitlab(key: Key) -> Issuer:
-    return Issuer(layout.GITLAB, GITLAB_URL, (key.public,))
+def gitlab(key: Key) -> VaultIssuer:
+    return VaultIssuer(layout.GITLAB, GITLAB_URL, (key.public,))
 
 
-def by_github(environment: str = "production") -> Entrance:
+def by_github(environment: str = "production") -> PipelineRole:
     subject = SUBJECT.replace("production", environment)
-    return Entrance("shop", environment, layout.GITHUB, subject, {"repository_id": ("42",)})
+    return PipelineRole("shop", environment, layout.GITHUB, subject, {"repository_id": ("42",)})
 
 
-def by_gitlab() -> Entrance:
+def by_gitlab() -> PipelineRole:
     subject = "project_path:company/shop:ref_type:branch:ref:main"
-    return Entrance("shop", "gitlab", layout.GITLAB, subject, {"project_id": ("42",)})
+    return PipelineRole("shop", "gitlab", layout.GITLAB, subject, {"project_id": ("42",)})
 
 
-def by_runner(key: Key, environment: str = "plain") -> Entrance:
-    return Entrance("shop", environment, PLAIN, "", keys=(key.public,))
+def by_runner(key: Key, environment: str = "plain") -> PipelineRole:
+    return PipelineRole("shop", environment, PLAIN_RUNNER, "", keys=(key.public,))
 
 
 def now(**claims: Any) -> dict[str, Any]:
@@ -136,6 +138,6 @@ def github_claims(**others: Any) -> dict[str, Any]:
     return now(**(usual | others))
 
 
-def runner_claims(entrance: Entrance, **others: Any) -> dict[str, Any]:
+def runner_claims(entrance: PipelineRole, **others: Any) -> dict[str, Any]:
     """What a plain runner says of itself."""
     return now(**({"iss": layout.RUNNER, "sub": entrance.role, "commit": COMMIT, "job": "1"} | others))

@@ -6,11 +6,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from muniment.ledger import keys, notes, proofs
+from muniment.ledger import ledger_keys, proofs, signed_notes
 from muniment.ledger.checkpoints import read_checkpoint
 from muniment.store.settings import Witness
 
-PRIVATE = keys.generate("witness.example.test")[0]
+PRIVATE = ledger_keys.generate_key("witness.example.test")[0]
 Answer = tuple[int, bytes]
 
 
@@ -29,10 +29,10 @@ class Honest:
         if old != self.size:
             return 409, f"{self.size}\n".encode()
         path = tuple(base64.b64decode(line) for line in lines)
-        if old and not proofs.check_consistency(old, self.root, checkpoint.size, checkpoint.root, path):
+        if old and not proofs.is_consistent(old, self.root, checkpoint.size, checkpoint.root, path):
             return 422, b""
         self.size, self.root = checkpoint.size, checkpoint.root
-        return 200, notes.cosign(notes.parse(data), PRIVATE, 1_700_000_000).encode()
+        return 200, signed_notes.make_cosignature(signed_notes.parse_note(data), PRIVATE, 1_700_000_000).encode()
 
 
 @contextmanager
@@ -54,7 +54,7 @@ def serving(answer: Callable[[bytes], Answer]) -> Iterator[Witness]:
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
-        yield Witness(notes.cosigner(PRIVATE), f"http://127.0.0.1:{server.server_address[1]}/")
+        yield Witness(signed_notes.derive_cosigner_key(PRIVATE), f"http://127.0.0.1:{server.server_address[1]}/")
     finally:
         server.shutdown()
         thread.join()

@@ -1,4 +1,4 @@
-"""One real vault for the tests of a module."""
+"""Fixture: one real vault for the tests of a module."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,16 +1,16 @@
-"""Each credential that Muniment holds tries what it may not: to read a value, to widen a role, to rule the vault."""
+"""Credentials of Muniment at the vault cannot read values, extend roles, or administer the vault."""
 
 from typing import Any
 
 import pytest
 
 from muniment.errors import VaultCode, VaultError
-from muniment.http.client import Client
+from muniment.http.client import HttpClient
 from muniment.vault import layout
-from muniment.vault.client import Session
-from muniment.vault.opening import close_role, open_role
-from muniment.vault.pieces import all_of
-from muniment.vault.plan import differences
+from muniment.vault.plan import find_resource_differences
+from muniment.vault.role_access import close_role, open_role
+from muniment.vault.vault_client import Session
+from muniment.vault.vault_resources import list_all_resources
 from tests.support import vaults
 from tests.support.vaults import COMMIT, Key, Running, github_claims
 
@@ -27,7 +27,7 @@ _MERGE = "application/merge-patch+json"
 @pytest.fixture(scope="module")
 def made(vault: Running) -> Running:
     vault.make(ISSUERS, ALL)
-    vault.web.patch("shop", "production", {"TOKEN": _VALUE})
+    vault.web.patch_secrets("shop", "production", {"TOKEN": _VALUE})
     return vault
 
 
@@ -55,14 +55,14 @@ _READS: list[tuple[str, str, Any]] = [
     ("POST", "sys/wrapping/unwrap", {}),
     ("POST", "sys/wrapping/rewrap", {"token": "x"}),
     ("POST", "auth/token/create", {"policies": ["root"]}),
-    ("POST", "auth/token/create", {"policies": [layout.reading("shop", "production")]}),
-    ("POST", "auth/token/create-orphan", {"policies": [layout.reading("shop", "production")]}),
+    ("POST", "auth/token/create", {"policies": [layout.reading_policy_name("shop", "production")]}),
+    ("POST", "auth/token/create-orphan", {"policies": [layout.reading_policy_name("shop", "production")]}),
     ("POST", "auth/token/create/any", {}),
     ("POST", "auth/token/renew-self", {"increment": "24h"}),
-    ("POST", "identity/entity", {"name": "x", "policies": [layout.reading("shop", "production")]}),
-    ("POST", "identity/group", {"name": "x", "policies": [layout.reading("shop", "production")]}),
-    ("POST", "identity/group/id/x", {"policies": [layout.reading("shop", "production")]}),
-    ("POST", "identity/entity/id/x", {"policies": [layout.reading("shop", "production")]}),
+    ("POST", "identity/entity", {"name": "x", "policies": [layout.reading_policy_name("shop", "production")]}),
+    ("POST", "identity/group", {"name": "x", "policies": [layout.reading_policy_name("shop", "production")]}),
+    ("POST", "identity/group/id/x", {"policies": [layout.reading_policy_name("shop", "production")]}),
+    ("POST", "identity/entity/id/x", {"policies": [layout.reading_policy_name("shop", "production")]}),
     ("POST", "identity/lookup/entity", {"name": "x"}),
     ("POST", "sys/remount", {"from": "muniment", "to": "other"}),
     ("POST", "sys/mounts/muniment/tune", {"max_lease_ttl": "1h"}),
@@ -102,7 +102,7 @@ _RULES: list[tuple[str, str, Any]] = [
             "bound_audiences": [],
             "bound_claims_type": "glob",
             "token_policies": ["root"],
-            "policies": [layout.reading("shop", "other")],
+            "policies": [layout.reading_policy_name("shop", "other")],
             "token_ttl": 86400,
             "token_num_uses": 0,
             "token_no_default_policy": False,
@@ -120,7 +120,7 @@ _RULES: list[tuple[str, str, Any]] = [
 
 @pytest.mark.parametrize("who", ["web", "worker"])
 @pytest.mark.parametrize(("method", "path", "body"), _READS)
-def test_no_credential_of_ours_reads_a_value(made: Running, who: str, method: str, path: str, body: Any) -> None:
+def test_no_own_credential_reads_a_value(made: Running, who: str, method: str, path: str, body: Any) -> None:
     with pytest.raises(VaultError) as caught:
         _session(made, who).request(method, path, body)
     assert caught.value.code is not VaultCode.UNREACHABLE
@@ -129,34 +129,36 @@ def test_no_credential_of_ours_reads_a_value(made: Running, who: str, method: st
 
 @pytest.mark.parametrize("who", ["web", "worker"])
 @pytest.mark.parametrize(("method", "path", "body"), _RULES)
-def test_no_credential_of_ours_says_who_may(made: Running, who: str, method: str, path: str, body: Any) -> None:
+def test_no_own_credential_changes_permissions(made: Running, who: str, method: str, path: str, body: Any) -> None:
     kind = _MERGE if method == "PATCH" else "application/json"
     with pytest.raises(VaultError) as caught:
         _session(made, who).request(method, path, body, kind=kind)
     assert caught.value.code in (VaultCode.REFUSED, VaultCode.MISSING, VaultCode.FAILED)
-    assert differences(made.person, all_of(made.wanted(ISSUERS, ALL))) == []  # nothing came of it
+    assert (
+        find_resource_differences(made.person, list_all_resources(made.wanted(ISSUERS, ALL))) == []
+    )  # nothing came of it
 
 
 @pytest.mark.parametrize("who", ["web", "worker", "person"])
 @pytest.mark.parametrize("wrap", ["60", "1s"])
-def test_nobody_reads_a_value_wrapped(made: Running, who: str, wrap: str) -> None:
+def test_no_credential_reads_a_value_by_response_wrapping(made: Running, who: str, wrap: str) -> None:
     session = _session(made, who)
     headers = {"X-Vault-Request": "true", "X-Vault-Token": session._token, "X-Vault-Wrap-TTL": wrap}
-    answer = Client(made.server.address, seconds=5).request("GET", f"/v1/{_DATA}", headers=headers)
+    answer = HttpClient(made.server.address, seconds=5).request("GET", f"/v1/{_DATA}", headers=headers)
     assert answer.status == 403
     assert b"wrap_info" not in answer.body
 
 
-def test_a_person_who_administers_reads_no_value(made: Running) -> None:
+def test_vault_administrator_reads_no_value(made: Running) -> None:
     for path in (_DATA, "muniment-forges/data/github"):
         with pytest.raises(VaultError) as caught:
             made.person.request("GET", path)
         assert caught.value.code is VaultCode.REFUSED
 
 
-def test_the_worker_writes_no_value_and_opens_no_door_that_a_person_did_not_make(made: Running) -> None:
+def test_worker_writes_no_value_and_opens_only_roles_made_by_a_person(made: Running) -> None:
     with pytest.raises(VaultError):
-        made.worker.patch("shop", "production", {"TOKEN": "x"})
+        made.worker.patch_secrets("shop", "production", {"TOKEN": "x"})
     with pytest.raises(VaultError, match="that Muniment may open"):
         open_role(made.worker, vaults.by_github("staging"), COMMIT)
     with pytest.raises(VaultError):
@@ -165,11 +167,11 @@ def test_the_worker_writes_no_value_and_opens_no_door_that_a_person_did_not_make
         close_role(made.web, GITHUB)
 
 
-def test_claims_are_all_that_the_worker_can_give_away(made: Running) -> None:
-    """With nothing left but what it cannot write, the subject and the audience still keep all others out."""
+def test_worker_can_change_only_the_bound_claims_of_a_role(made: Running) -> None:
+    """Subject and audience, which the worker cannot write, still exclude all others."""
     made.worker.request("POST", _ROLE, {"role_type": "jwt", "bound_claims": {}})
     try:
-        assert made.vault.sign_in("github", GITHUB.role, KEY.sign(github_claims(sha="b" * 40))).read(
+        assert made.vault.sign_in("github", GITHUB.role, KEY.sign(github_claims(sha="b" * 40))).read_secrets(
             "shop", "production"
         )
         for claims in ({"sub": "repo:company/other:environment:production"}, {"aud": "muniment"}, {"iss": "x"}):
@@ -179,20 +181,20 @@ def test_claims_are_all_that_the_worker_can_give_away(made: Running) -> None:
         close_role(made.worker, GITHUB)
 
 
-def test_a_typed_value_is_written_and_only_its_name_and_age_are_seen(made: Running) -> None:
+def test_typed_value_is_written_and_only_name_and_age_are_readable(made: Running) -> None:
     web = made.web
-    before = web.metadata("shop", "staging")
-    assert (before.version, web.subkeys("shop", "staging")) == (0, ())
-    assert web.patch("shop", "staging", {"ONE": _VALUE, "TWO": _VALUE}) == 1
-    assert web.patch("shop", "staging", {"ONE": None, "THREE": _VALUE}) == 2
+    before = web.read_metadata("shop", "staging")
+    assert (before.version, web.list_secret_names("shop", "staging")) == (0, ())
+    assert web.patch_secrets("shop", "staging", {"ONE": _VALUE, "TWO": _VALUE}) == 1
+    assert web.patch_secrets("shop", "staging", {"ONE": None, "THREE": _VALUE}) == 2
     for session in (web, made.worker):
-        assert session.subkeys("shop", "staging") == ("THREE", "TWO")
-        assert session.metadata("shop", "staging").version == 2
+        assert session.list_secret_names("shop", "staging") == ("THREE", "TWO")
+        assert session.read_metadata("shop", "staging").version == 2
 
 
-def test_what_was_removed_or_replaced_is_gone(made: Running) -> None:
-    made.web.patch("shop", "gitlab", {"OLD": _VALUE})
-    made.web.patch("shop", "gitlab", {"OLD": None, "NEW": "another value"})
+def test_removed_or_replaced_value_is_gone(made: Running) -> None:
+    made.web.patch_secrets("shop", "gitlab", {"OLD": _VALUE})
+    made.web.patch_secrets("shop", "gitlab", {"OLD": None, "NEW": "another value"})
     with pytest.raises(VaultError) as caught:
         made.person.request("GET", "muniment/subkeys/shop/gitlab?version=1")
     assert caught.value.code in (VaultCode.MISSING, VaultCode.REFUSED)
@@ -203,13 +205,13 @@ def test_what_was_removed_or_replaced_is_gone(made: Running) -> None:
     assert caught.value.code is VaultCode.MISSING
 
 
-def test_two_who_write_the_first_secret_at_once_lose_none(made: Running) -> None:
+def test_outdated_first_write_of_a_secret_is_refused(made: Running) -> None:
     with pytest.raises(VaultError) as caught:
         made.web.request("POST", _DATA, {"data": {"MINE": "x"}, "options": {"cas": 0}})
     assert caught.value.code is VaultCode.CHANGED_MEANWHILE
 
 
-def test_credentials_of_forges_are_written_by_the_web_and_read_by_the_worker_alone(made: Running) -> None:
+def test_forge_credentials_are_written_by_the_web_and_read_by_the_worker_only(made: Running) -> None:
     made.web.patch_at(layout.FORGES, "github", {"key": _VALUE})
     assert made.worker.read_at(layout.FORGES, "github") == {"key": _VALUE}
     for session in (made.web, made.person):

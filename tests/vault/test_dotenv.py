@@ -1,4 +1,4 @@
-"""What a .env file says, and which lines are refused: by number, never by what stands in them."""
+""".env files: accepted syntax, and refused lines, named by number and never by content."""
 
 import pytest
 
@@ -24,7 +24,7 @@ HIDDEN = "-".join(["what", "nobody", "sees"])
         ("\ufeffA=p=q=\n", {"A": "p=q="}),
     ],
 )
-def test_names_and_values_are_read_as_other_programs_read_them(text: str, values: dict[str, str]) -> None:
+def test_names_and_values_are_parsed_as_by_other_programs(text: str, values: dict[str, str]) -> None:
     assert read_dotenv(text) == values
 
 
@@ -40,7 +40,7 @@ def test_names_and_values_are_read_as_other_programs_read_them(text: str, values
         (f"={HIDDEN}\n", "line 1"),
     ],
 )
-def test_a_line_that_is_not_understood_is_named_by_its_number(text: str, line: str) -> None:
+def test_invalid_line_is_named_by_its_number(text: str, line: str) -> None:
     with pytest.raises(ParseError, match=line) as caught:
         read_dotenv(text)
     assert HIDDEN not in caught.value.message + caught.value.remedy

@@ -1,4 +1,4 @@
-"""Secrets of ten shapes, printed in many ways by real programs: nothing of them shows, and what hides nothing stays."""
+"""Secrets of ten shapes, printed in many ways by real programs: no secret part shows, and harmless text stays."""
 
 import base64
 import json
@@ -10,11 +10,11 @@ from typing import NamedTuple
 import pytest
 import yaml
 
-from muniment.vault.engines import ahocorasick
+from muniment.vault.engines import create_ahocorasick_finder
 from muniment.vault.entropy import estimate_bits
-from muniment.vault.escapes import interpret_backslashes
-from muniment.vault.leaves import find_leaves, is_secret_key, list_paths
 from muniment.vault.masking import MARK, Masker
+from muniment.vault.secret_parts import find_parts, is_secret_key, list_part_paths
+from muniment.vault.shell_escapes import interpret_backslashes
 
 LETTERS = "Zx9Kq2Lw7Rt4Vb8Nm3Pd6Fs1Hj5Gc0YT"
 PEM = "-----BEGIN PRIVATE KEY-----\n" + "\n".join(LETTERS[n:] + LETTERS[:n] for n in range(1, 9)) + "\n-----END-----\n"
@@ -30,7 +30,7 @@ ACCOUNT = {
 
 
 class Shape(NamedTuple):
-    """A secret, its parts that are masked on their own, and words of it that may show."""
+    """Secret with its separately masked parts, and words of it that may show."""
 
     value: str
     parts: tuple[str, ...] = ()
@@ -111,20 +111,20 @@ WAYS = {"sh": ["dash", "-c", SH, "-"], "bash": ["bash", "-c", BASH, "-"], "pytho
 
 
 def printed(value: str, way: str) -> Mapping[str, bytes]:
-    """What a program prints of a value, by the way in which it does."""
+    """Output of a program that prints a value in the given way."""
     done = subprocess.run([*WAYS[way], value], capture_output=True, check=True, env={"PATH": "/usr/bin:/bin"})
     sections = (part.partition(b"\n") for part in done.stdout.split(b"@@ ")[1:])
     return {name.decode(): text for name, _, text in sections}
 
 
 def masked(value: str, data: bytes) -> bytes:
-    masker = Masker([value], ahocorasick)
+    masker = Masker([value], create_ahocorasick_finder)
     return bytes(masker.feed(data)) + masker.flush()
 
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_secret_shows_in_no_way_in_which_it_is_printed(shape: str, way: str) -> None:
+def test_secret_is_masked_in_every_printed_form(shape: str, way: str) -> None:
     value, parts, _ = SHAPES[shape]
     hidden = [printed(part, way) for part in parts]
     for name, data in printed(value, way).items():
@@ -138,12 +138,12 @@ def test_a_secret_shows_in_no_way_in_which_it_is_printed(shape: str, way: str) -
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("shape", [name for name, shape in SHAPES.items() if shape.parts])
-def test_a_part_that_a_program_prints_alone_is_masked(shape: str, way: str) -> None:
+def test_part_printed_alone_is_masked(shape: str, way: str) -> None:
     value, parts, words = SHAPES[shape]
-    masker = Masker([value], ahocorasick)
+    masker = Masker([value], create_ahocorasick_finder)
     for part in parts:
         for name, data in printed(part, way).items():
-            again = masker.again()
+            again = masker.copy_for_stream()
             shown = bytes(again.feed(data)) + again.flush()
             assert len(longest_common(shown.replace(MARK, b""), data)) < 24, (name, shown)
             assert MARK in shown or not data.strip(), name  # printf takes a format with a dash for an option
@@ -152,7 +152,7 @@ def test_a_part_that_a_program_prints_alone_is_masked(shape: str, way: str) -> N
 
 
 def longest_common(kept: bytes, data: bytes) -> bytes:
-    """The longest run of bytes that is in both."""
+    """Longest run of bytes common to both."""
     best = b""
     for at in range(len(kept)):
         while kept[at : at + len(best) + 1] in data and at + len(best) < len(kept):
@@ -160,11 +160,11 @@ def longest_common(kept: bytes, data: bytes) -> bytes:
     return best
 
 
-def test_the_parts_that_are_masked_are_listed_by_their_keys() -> None:
+def test_masked_parts_are_listed_by_their_keys() -> None:
     expected = ("private_key_id", "private_key", "nested.users[0].password")
     for shape in ("JSON", "indented JSON", "YAML"):
-        assert list_paths(find_leaves(SHAPES[shape].value)) == expected
-    assert list_paths(find_leaves(SHAPES["base64"].value))[1:] == tuple(f"(decoded).{path}" for path in expected)
+        assert list_part_paths(find_parts(SHAPES[shape].value)) == expected
+    assert list_part_paths(find_parts(SHAPES["base64"].value))[1:] == tuple(f"(decoded).{path}" for path in expected)
 
 
 @pytest.mark.parametrize(
@@ -187,8 +187,8 @@ def test_the_parts_that_are_masked_are_listed_by_their_keys() -> None:
         ("", ()),
     ],
 )
-def test_which_parts_of_a_value_are_masked(value: str, paths: tuple[str, ...]) -> None:
-    assert list_paths(find_leaves(value)) == paths
+def test_random_or_secret_named_parts_of_a_value_are_masked(value: str, paths: tuple[str, ...]) -> None:
+    assert list_part_paths(find_parts(value)) == paths
 
 
 LONG = {
@@ -212,17 +212,17 @@ LONG = {
 
 
 @pytest.mark.parametrize("name", LONG)
-def test_a_value_made_to_take_long_is_read_in_linear_time(name: str) -> None:
-    """What takes longer never ends here: 65,000 times itself."""
+def test_hostile_value_is_parsed_in_linear_time(name: str) -> None:
+    """With more than linear time, a repetition of 65,000 would never end."""
     value = LONG[name]
-    assert all(is_secret_key(path) for path in list_paths(find_leaves(value)))
+    assert all(is_secret_key(path) for path in list_part_paths(find_parts(value)))
     assert all(isinstance(made, str) for made in interpret_backslashes(value))
 
 
 @pytest.mark.parametrize(
     "text", ["Zx9Kq2Lw7Rt4", "JBSWY3DPEHPK3PXP", "zx9kq2lw7rt4", "0f1e2d3c4b5a6978", "Xq!7p@Rz#9Lw", "JalrUtnfEmikMden"]
 )
-def test_a_random_text_is_not_guessable(text: str) -> None:
+def test_random_text_is_not_guessable(text: str) -> None:
     assert estimate_bits(text) >= 60
 
 
@@ -239,7 +239,7 @@ def test_a_random_text_is_not_guessable(text: str) -> None:
         *("2026-11-29T16:05:54Z", "eu-central-1", "application/json", "databaseusers", "123456789012"),
     ],
 )
-def test_what_is_made_of_words_is_guessable(text: str) -> None:
+def test_text_of_words_is_guessable(text: str) -> None:
     assert estimate_bits(text) < 60
 
 

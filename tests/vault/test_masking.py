@@ -1,4 +1,4 @@
-"""No form of a secret gets through, however a stream is cut; and what gets through is what masking the whole gives."""
+"""Masking: no form of a secret passes, however a stream is split; the output equals masking the whole at once."""
 
 import base64
 import functools
@@ -20,13 +20,16 @@ from hypothesis import strategies as st
 
 from muniment.errors import RunError
 from muniment.vault import engines, masking
-from muniment.vault import forms as every_form
-from muniment.vault.engines import Engine, ahocorasick, hyperscan
-from muniment.vault.forms import length
+from muniment.vault import secret_forms as every_form
+from muniment.vault.engines import Engine, create_ahocorasick_finder, create_hyperscan_finder
 from muniment.vault.masking import MARK, Masker
+from muniment.vault.secret_forms import maskable_length
 
-ENGINES = [pytest.param(ahocorasick, id="ahocorasick"), pytest.param(hyperscan, id="hyperscan")]
-forms = functools.lru_cache(1024)(every_form.forms)
+ENGINES = [
+    pytest.param(create_ahocorasick_finder, id="ahocorasick"),
+    pytest.param(create_hyperscan_finder, id="hyperscan"),
+]
+forms = functools.lru_cache(1024)(every_form.list_forms)
 STREAMS = int(os.environ.get("MUNIMENT_STREAMS", "300"))  # each through both engines
 
 
@@ -76,7 +79,7 @@ HARD = [
 @pytest.mark.parametrize("value", HARD)
 @pytest.mark.parametrize("writer", WRITERS)
 @pytest.mark.parametrize("engine", ENGINES)
-def test_each_form_of_a_value_is_masked(engine: Engine, writer: str, value: str) -> None:
+def test_each_form_of_a_value_is_masked_by_each_engine(engine: Engine, writer: str, value: str) -> None:
     shown = whole([value], b"before " + WRITERS[writer](value) + b" after", engine)
     assert MARK in shown
     for form in forms(value):
@@ -89,17 +92,17 @@ def test_each_form_of_a_value_is_masked(engine: Engine, writer: str, value: str)
 
 @pytest.mark.parametrize("script", ["printf %q", "set -x; true", "v=$1; declare -p v; true", "printf '%s\\n' "])
 @pytest.mark.parametrize("value", HARD)
-def test_what_bash_makes_of_a_value_is_masked(value: str, script: str) -> None:
+def test_value_quoted_by_bash_is_masked(value: str, script: str) -> None:
     command = f'{script} "$1" 2>&1' if "set -x" not in script else f'exec 2>&1; {script} "$1"'
-    shown = whole([value], bash(value, command), ahocorasick)
+    shown = whole([value], bash(value, command), create_ahocorasick_finder)
     assert MARK in shown
     for line in filter(lambda line: len(line.strip()) >= 8, value.splitlines()):
         assert line.strip().encode() not in shown
 
 
 @pytest.mark.parametrize("line", ["Q" * 40 + "3\\/'", "-----BEGIN KEY-----"])
-def test_a_line_of_a_value_is_masked_alone(line: str) -> None:
-    assert whole([HARD[2]], f"> {line} <".encode(), ahocorasick) == b"> *** <"
+def test_single_line_of_a_value_is_masked(line: str) -> None:
+    assert whole([HARD[2]], f"> {line} <".encode(), create_ahocorasick_finder) == b"> *** <"
 
 
 @pytest.mark.parametrize(
@@ -126,58 +129,60 @@ def test_a_line_of_a_value_is_masked_alone(line: str) -> None:
     ],
 )
 @pytest.mark.parametrize("engine", ENGINES)
-def test_every_byte_of_every_occurrence_is_masked(engine: Engine, values: list[str], data: bytes, shown: bytes) -> None:
+def test_every_byte_of_every_occurrence_is_masked_by_each_engine(
+    engine: Engine, values: list[str], data: bytes, shown: bytes
+) -> None:
     assert whole(values, data, engine) == shown
-    assert pieces(values, [data[at : at + 1] for at in range(len(data))], engine) == shown
+    assert mask_pieces(values, [data[at : at + 1] for at in range(len(data))], engine) == shown
 
 
 @pytest.fixture
 def remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forms are pure; so are made once."""
-    monkeypatch.setattr(masking, "forms", forms)
+    """Cache of forms, which are pure functions of a value."""
+    monkeypatch.setattr(masking, "list_forms", forms)
 
 
 @pytest.fixture
 def flooded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The quick look is taken at little too."""
-    monkeypatch.setattr(masking, "_FLOOD", 0)
+    """Use the fast search for short inputs too."""
+    monkeypatch.setattr(masking, "_QUICK_LOOK_BYTES", 0)
 
 
 @pytest.mark.usefixtures("remembered", "flooded")
 @given(number=st.integers(0, 2**64))
 @seed(6)
 @settings(max_examples=STREAMS, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-def test_a_stream_cut_anywhere_gives_what_the_whole_gives(number: int) -> None:
+def test_split_stream_is_masked_like_the_whole(number: int) -> None:
     chance = random.Random(number)
-    values = [chance.choice([*HARD, invented(chance), invented(chance)]) for _ in range(chance.randint(1, 3))]
+    values = [chance.choice([*HARD, random_value(chance), random_value(chance)]) for _ in range(chance.randint(1, 3))]
     ordinary = b"a line of a log without any\n  and indented\n"
     stream = ordinary.join(text(values, chance) for _ in range(chance.choice([1, 4])))
-    expected = plainly(values, stream)
+    expected = mask_naively(values, stream)
     cuts = sorted(chance.randrange(len(stream) + 1) for _ in range(chance.choice([1, 3, 20, 200])))
     parts = [stream[a:b] for a, b in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
-    for engine in (ahocorasick, hyperscan):
-        assert pieces(values, parts, engine) == expected
-    assert whole(values, stream, ahocorasick) == expected
+    for engine in (create_ahocorasick_finder, create_hyperscan_finder):
+        assert mask_pieces(values, parts, engine) == expected
+    assert whole(values, stream, create_ahocorasick_finder) == expected
     without = re.sub(rb"[\r\n]\s*", b"", expected)
     assert not any(form in without for value in values for form in forms(value) if form not in MARK)
 
 
 @pytest.mark.parametrize("fold", [b"\n", b"\r\n", b"\n ", b"\r\n\t ", b"\n\n", b"\n" + b" " * 80])
 @pytest.mark.usefixtures("flooded")
-def test_wherever_line_breaks_fall_in_a_form_it_is_found_in_a_long_log(fold: bytes) -> None:
+def test_form_with_any_line_breaks_is_found_in_a_long_log(fold: bytes) -> None:
     value = "".join(secrets.choice(string.ascii_letters) for _ in range(12))
     log = b"an ordinary line\n    and one more\n" * 50
-    masker = Masker([value], hyperscan)
+    masker = Masker([value], create_hyperscan_finder)
     for breaks in range(1 << 11):
         written = b"".join(bytes([byte]) + fold * (breaks >> at & 1) for at, byte in enumerate(value.encode()))
         data = log + written + b"\n" + log
         shown = bytes(masker.feed(data)) + masker.flush()
-        assert shown == log + plainly([value], written) + b"\n" + log, written
-        masker = masker.again()
+        assert shown == log + mask_naively([value], written) + b"\n" + log, written
+        masker = masker.copy_for_stream()
 
 
-def test_only_what_may_become_a_secret_is_held_back() -> None:
-    masker = Masker(["correct horse battery"], ahocorasick)
+def test_only_possible_beginnings_of_a_secret_are_held_back() -> None:
+    masker = Masker(["correct horse battery"], create_ahocorasick_finder)
     assert masker.feed(b"Your name? ") == b"Your name? "
     assert masker.feed(b"My horse, a correct hors") == b"My horse, a "
     assert masker.feed(b"e!\n") == b"correct horse!\n"
@@ -188,58 +193,58 @@ def test_only_what_may_become_a_secret_is_held_back() -> None:
     assert masker.flush() == b"cor"
 
 
-def test_who_waits_sees_two_letters_at_most_and_the_rest_is_masked() -> None:
-    masker = Masker(["correct horse battery"], ahocorasick)
+def test_waiting_reader_sees_at_most_two_bytes_of_a_secret() -> None:
+    masker = Masker(["correct horse battery"], create_ahocorasick_finder)
     assert masker.feed(b"co") == b""
-    assert masker.release(2) == b"co"
-    assert masker.release(2) == b""
+    assert masker.release_held(2) == b"co"
+    assert masker.release_held(2) == b""
     assert masker.feed(b"rrect horse batter") == b""
-    assert masker.release(2) == b""
+    assert masker.release_held(2) == b""
     assert masker.feed(b"y staple") == MARK + b" staple"
     assert masker.feed(b"co") == b""
-    assert masker.release(2) == b"co"
+    assert masker.release_held(2) == b"co"
     assert masker.feed(b"ok!\n") == b"ok!\n"
 
 
-def test_a_second_stream_knows_nothing_of_the_first() -> None:
-    first = Masker(["correct horse battery"], ahocorasick)
+def test_streams_are_masked_independently() -> None:
+    first = Masker(["correct horse battery"], create_ahocorasick_finder)
     assert first.feed(b"correct horse ") == b""
-    assert first.again().feed(b"battery.\n") == b"battery.\n"
+    assert first.copy_for_stream().feed(b"battery.\n") == b"battery.\n"
 
 
-def test_a_long_value_costs_no_more_for_coming_in_pieces() -> None:
+def test_long_value_in_many_pieces_takes_linear_time() -> None:
     middle = "".join(secrets.choice(string.ascii_letters + "\n") for _ in range(50_000))
     value = f"first{middle}last"  # a line of two characters is none that is looked for
     parts = [f"{value[at : at + 50]}".encode() for at in range(0, len(value), 50)]
-    assert pieces([value], [b">", *parts, b"<"], ahocorasick) == b">" + MARK + b"<"
+    assert mask_pieces([value], [b">", *parts, b"<"], create_ahocorasick_finder) == b">" + MARK + b"<"
 
 
-def test_length_does_not_count_what_is_not_looked_for() -> None:
-    assert length("abc\n    def\n") == 6
-    assert length("ab cd") == 5
+def test_length_ignores_characters_that_are_not_searched() -> None:
+    assert maskable_length("abc\n    def\n") == 6
+    assert maskable_length("ab cd") == 5
 
 
-def test_without_an_engine_nothing_is_promised(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_masker_without_an_engine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(_: object) -> None:
         raise ImportError
 
-    monkeypatch.setattr(engines, "hyperscan", missing)
-    monkeypatch.setattr(engines, "ahocorasick", missing)
+    monkeypatch.setattr(engines, "create_hyperscan_finder", missing)
+    monkeypatch.setattr(engines, "create_ahocorasick_finder", missing)
     with pytest.raises(RunError, match="mask"):
         Masker(["correct horse battery"])
 
 
 def whole(values: list[str], data: bytes, engine: Engine) -> bytes:
-    return pieces(values, [data], engine)
+    return mask_pieces(values, [data], engine)
 
 
-def pieces(values: list[str], parts: list[bytes], engine: Engine) -> bytes:
+def mask_pieces(values: list[str], parts: list[bytes], engine: Engine) -> bytes:
     masker = Masker(values, engine)
     return b"".join([*map(masker.feed, parts), masker.flush()])
 
 
-def plainly(values: list[str], data: bytes) -> bytes:
-    """The same by the shortest of ways: look for every form everywhere."""
+def mask_naively(values: list[str], data: bytes) -> bytes:
+    """Reference implementation: search for every form at every position."""
     dropped = {at for fold in re.finditer(rb"[\r\n]\s*", data) for at in range(fold.start(), fold.end())}
     kept = [at for at in range(len(data)) if at not in dropped]
     unfolded = bytes(data[at] for at in kept)
@@ -247,9 +252,9 @@ def plainly(values: list[str], data: bytes) -> bytes:
     for form in {form for value in values for form in forms(value)}:
         at = unfolded.find(form)
         while at >= 0:
-            spans.append((at + before_a_break(kept[at : at + 3]), at + len(form)))
+            spans.append((at + count_bytes_before_break(kept[at : at + 3]), at + len(form)))
             at = unfolded.find(form, at + 1)
-    spans += cut_off(unfolded, kept, {form for value in values for form in forms(value)})
+    spans += find_cut_off_form(unfolded, kept, {form for value in values for form in forms(value)})
     shown, done, reach = b"", 0, 0
     for start, end in sorted(spans):
         if start >= reach:
@@ -259,30 +264,30 @@ def plainly(values: list[str], data: bytes) -> bytes:
     return shown + data[done:]
 
 
-def cut_off(unfolded: bytes, kept: list[int], all_forms: set[bytes]) -> list[tuple[int, int]]:
-    """The longest beginning of a form that the text ends with, if enough of it could be read."""
+def find_cut_off_form(unfolded: bytes, kept: list[int], all_forms: set[bytes]) -> list[tuple[int, int]]:
+    """Longest beginning of a form at the end of the text, if enough of it could be read."""
     ordered = sorted(all_forms)
     for at in range(max(len(unfolded) - max(map(len, ordered), default=0), 0), len(unfolded)):
         end = unfolded[at:]
         place = bisect_right(ordered, end)
         if place < len(ordered) and ordered[place].startswith(end):
             letters = re.sub(rb"[^A-Za-z0-9\x80-\xff]", b"", end)
-            return [(at + before_a_break(kept[at : at + 3]), len(unfolded))] if len(letters) >= 4 else []
+            return [(at + count_bytes_before_break(kept[at : at + 3]), len(unfolded))] if len(letters) >= 4 else []
     return []
 
 
-def before_a_break(places: list[int]) -> int:
-    """How many bytes of a form stay, for they stand alone before a line break."""
+def count_bytes_before_break(places: list[int]) -> int:
+    """Number of bytes of a form that stay, as they stand alone before a line break."""
     return next((n for n in range(1, len(places)) if places[n] - places[n - 1] > 1), 0)
 
 
-def invented(chance: random.Random) -> str:
+def random_value(chance: random.Random) -> str:
     letters = chance.choice([string.ascii_letters + string.digits, string.printable, "ab", "äöü \n'\"\\/"])
     return "".join(chance.choice(letters) for _ in range(chance.choice([8, 9, 16, 40])))
 
 
 def text(values: list[str], chance: random.Random) -> bytes:
-    """Secrets in all forms, whole and broken off, among other things."""
+    """Random text with secrets in all forms, whole and cut off."""
     stream = bytearray()
     for _ in range(chance.randint(1, 8)):
         written = chance.choice(list(WRITERS.values()))(chance.choice(values))

@@ -1,4 +1,4 @@
-"""A secret whose name programs obey is refused; one that is named for a credential is not."""
+"""Secret names that programs obey are refused; names of ordinary credentials are accepted."""
 
 import pytest
 
@@ -57,5 +57,5 @@ def test_a_name_that_programs_obey_is_refused(name: str) -> None:
         ),
     ],
 )
-def test_a_name_of_a_credential_is_not_refused(name: str) -> None:
+def test_name_of_a_credential_is_accepted(name: str) -> None:
     assert find_obeyed_variable(name) is None

@@ -1,4 +1,4 @@
-"""What a forge says of a product is asked only where a clause needs it; what it does not say is never fine."""
+"""Facts from a forge are read only if a clause needs them; missing facts are Unknown."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,25 +6,25 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from muniment.decision.policies import read_bound_policy
+from muniment.decision.bound_policies import read_bound_policy
 from muniment.facts import kinds
 from muniment.facts.maybe import Known, Unknown
 from muniment.facts.people import People
-from muniment.facts.pipeline import BranchRules as Guards
+from muniment.facts.pipeline import BranchPipelineRules as Guards
 from muniment.facts.pipeline import BypassPath, PipelineFile
-from muniment.forges.rules import BranchRules, Required
+from muniment.forges.branch_rules import BranchRules, RequiredStatus
 from muniment.forges.shapes import Check
-from muniment.forges.statuses import Saying, Status
-from muniment.git.collect import GitCollector
+from muniment.forges.statuses import Status, StatusState
+from muniment.git.git_collector import GitCollector
 from muniment.git.repository import Repository
-from muniment.policy.pack import pack_text
-from muniment.workflows.forge_facts import facts_at_forge, facts_at_merge, runs_at
+from muniment.policy.built_in_policy import format_built_in_policy
+from muniment.workflows.forge_facts import read_forge_facts, read_forge_merge_facts, read_test_runs
 from tests.support.forges.memory import BEFORE, OURS, REPO, World
 from tests.support.repos import Repo
 
 NOW, MAIN = "2026-11-24T09:00:00.000000Z", "refs/heads/main"
 ASKED = ("branch_rules", "forge_settings")
-PACK = pack_text("sec@example.test", "shop")
+PACK = format_built_in_policy("sec@example.test", "shop")
 CLOSED = BranchRules(
     MAIN,
     protected=True,
@@ -32,12 +32,12 @@ CLOSED = BranchRules(
     pushers=(),
     bypass=(),
     deletable=False,
-    required_statuses=(Required("lint"),),
+    required_statuses=(RequiredStatus("lint"),),
 )
 
 
 def biting(*controls: str) -> str:
-    """The built-in policy with these clauses biting at merge."""
+    """The built-in policy with these clauses enforced at merge."""
     text = PACK
     for name in controls:
         before = f'control = "{name}"\nenforce = []'
@@ -59,21 +59,24 @@ def _git(repo: Repo) -> Iterator[Repository]:
         yield git
 
 
-def test_a_forge_is_asked_for_what_clauses_need_alone(repo: Repo, git: Repository) -> None:
+def test_forge_is_queried_only_for_facts_that_clauses_need(repo: Repo, git: Repository) -> None:
     world = World()
-    assert facts_at_merge(world.forge(), REPO, git, read_bound_policy(PACK, "p"), MAIN, repo.tip("main"), NOW) == {}
+    assert (
+        read_forge_merge_facts(world.forge(), REPO, git, read_bound_policy(PACK, "p"), MAIN, repo.tip("main"), NOW)
+        == {}
+    )
     assert world.calls == []
     policy = read_bound_policy(biting("pipeline-required"), "p")
-    found = facts_at_merge(world.forge(), REPO, git, policy, MAIN, repo.tip("main"), NOW)
+    found = read_forge_merge_facts(world.forge(), REPO, git, policy, MAIN, repo.tip("main"), NOW)
     assert (list(found), world.calls) == (["branch_rules"], ["rules"])
 
 
-def test_rules_settings_and_files_are_told_each_by_whom(repo: Repo, git: Repository) -> None:
+def test_rules_settings_and_files_name_their_sources(repo: Repo, git: Repository) -> None:
     world = World()
     world.rules = CLOSED
     policy = read_bound_policy(biting("tests-passed"), "p")
     names = (*ASKED, "pipeline_files")
-    found = facts_at_forge(world.forge(), REPO, git, MAIN, repo.tip("main"), policy, names, NOW)
+    found = read_forge_facts(world.forge(), REPO, git, MAIN, repo.tip("main"), policy, names, NOW)
     assert found["branch_rules"].value == Known(Guards(MAIN, "gitea", ("tests",), Known(())))
     assert found["forge_settings"].value == Known(world.settings)
     assert {name: fact.source for name, fact in found.items()} == {
@@ -84,29 +87,29 @@ def test_rules_settings_and_files_are_told_each_by_whom(repo: Repo, git: Reposit
     (file,) = found["pipeline_files"].value.value
     assert isinstance(file, PipelineFile)
     world.rules = structs.replace(CLOSED, bypass=("administrators",))
-    (rules,) = facts_at_forge(world.forge(), REPO, git, MAIN, repo.tip("main"), policy, ASKED[:1], NOW).values()
+    (rules,) = read_forge_facts(world.forge(), REPO, git, MAIN, repo.tip("main"), policy, ASKED[:1], NOW).values()
     assert rules.value.value.bypass_paths == Known((BypassPath("administrators", "the rules do not bind them"),))
 
 
 @pytest.mark.parametrize(("call", "name"), [("rules", "branch_rules"), ("settings", "forge_settings")])
-def test_a_forge_that_fails_tells_nothing(call: str, name: str, repo: Repo, git: Repository) -> None:
+def test_failing_forge_call_makes_only_its_fact_unknown(call: str, name: str, repo: Repo, git: Repository) -> None:
     world = World()
     world.failing = {call: [BEFORE]}
-    found = facts_at_forge(world.forge(), REPO, git, MAIN, repo.tip("main"), read_bound_policy(PACK, "p"), ASKED, NOW)
+    found = read_forge_facts(world.forge(), REPO, git, MAIN, repo.tip("main"), read_bound_policy(PACK, "p"), ASKED, NOW)
     assert {each: isinstance(fact.value, Unknown) for each, fact in found.items()} == {
         each: each == name for each in ASKED
     }
 
 
-def test_checks_of_the_forge_are_runs_on_what_was_landed(repo: Repo, git: Repository) -> None:
+def test_forge_checks_become_test_runs_of_landed_commit(repo: Repo, git: Repository) -> None:
     head = repo.commit({"a.py": "x = 1\n"})
     world = World()
-    world.posted.append((head, Status("tests", Saying.ALLOWED, "", ""), OURS))
+    world.posted.append((head, Status("tests", StatusState.ALLOWED, "", ""), OURS))
     collector = GitCollector(git, Known(People((), ())), NOW)
-    revision = collector.landed("shop", MAIN, head)
+    revision = collector.make_landed_revision("shop", MAIN, head)
 
     def read() -> object:
-        return runs_at(world.forge(), REPO, collector, revision, NOW)[kinds.TEST_RUNS.name].value
+        return read_test_runs(world.forge(), REPO, collector, revision, NOW)[kinds.TEST_RUNS.name].value
 
     runs = read()
     assert isinstance(runs, Known)
@@ -115,6 +118,6 @@ def test_checks_of_the_forge_are_runs_on_what_was_landed(repo: Repo, git: Reposi
     ]
     world.failing = {"statuses": [BEFORE]}
     assert isinstance(read(), Unknown)
-    assert Check("tests", "success", OURS, "", "", "t") in world.forge().reader.statuses(REPO, head)
+    assert Check("tests", "success", OURS, "", "", "t") in world.forge().reader.list_statuses(REPO, head)
     nobody = GitCollector(git, Unknown("no people are written"), NOW)
-    assert isinstance(runs_at(world.forge(), REPO, nobody, revision, NOW)["test_runs"].value, Unknown)
+    assert isinstance(read_test_runs(world.forge(), REPO, nobody, revision, NOW)["test_runs"].value, Unknown)

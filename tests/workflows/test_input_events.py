@@ -1,34 +1,34 @@
-"""No input of a decision without what re-evaluates it: the table is whole, and true of each forge's own code."""
+"""Every input of a decision has an event or a poll that re-evaluates it, consistent with each forge's code."""
 
 import pytest
 
 from muniment.facts.kinds import KINDS
-from muniment.forges.events import Happened
-from muniment.forges.gitea import listen as gitea
-from muniment.forges.github import listen as github
+from muniment.forges.events import ForgeEventKind
+from muniment.forges.gitea import listener as gitea
+from muniment.forges.github import listener as github
 from muniment.forges.github import manifest
-from muniment.forges.gitlab import listen as gitlab
+from muniment.forges.gitlab import listener as gitlab
 from muniment.forges.shapes import Vendor
-from muniment.server.guarding import checks
+from muniment.server.guarding import system_checks
 from muniment.workflows import input_events
-from muniment.workflows.input_events import ROWS, Fallback, Input, has_event
+from muniment.workflows.input_events import ROWS, DecisionInput, Fallback, has_event
 
 
-def test_every_kind_of_fact_and_every_input_has_a_row() -> None:
-    assert input_events.uncovered(KINDS) == ()
-    assert sorted(row.input for row in ROWS) == sorted(Input)
+def test_every_fact_kind_and_input_has_row() -> None:
+    assert input_events.find_uncovered_facts(KINDS) == ()
+    assert sorted(row.input for row in ROWS) == sorted(DecisionInput)
 
 
-def test_a_kind_of_fact_without_a_row_keeps_the_service_from_starting(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert checks.covered() == []
+def test_service_refuses_to_start_if_fact_kind_has_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert system_checks.check_input_events() == []
     monkeypatch.setitem(KINDS, "moon_phase", KINDS["revision"])
-    (error,) = checks.covered()
+    (error,) = system_checks.check_input_events()
     assert "moon_phase" in error.msg
     assert error.is_serious()
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.input.value)
-def test_what_no_event_reports_is_read_again_all_the_same(row: input_events.Row) -> None:
+def test_inputs_without_event_are_polled(row: input_events.InputRow) -> None:
     silent = [vendor for vendor in Vendor if not has_event(row.input, vendor) and not row.by]
     if silent:
         assert row.fallback in (Fallback.PROBE, Fallback.POLLING, Fallback.EXPIRY)
@@ -37,11 +37,11 @@ def test_what_no_event_reports_is_read_again_all_the_same(row: input_events.Row)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.input.value)
-def test_every_event_of_the_table_is_subscribed_to_and_understood(row: input_events.Row) -> None:
-    assert set(row.events_of(Vendor.GITHUB)) <= set(manifest.EVENTS) & set(github.HANDLED)
-    assert set(row.events_of(Vendor.GITLAB)) <= set(gitlab.HANDLED)
-    for name in row.events_of(Vendor.GITEA):
-        happened = gitea.GiteaListener().heard(
+def test_every_listed_event_is_subscribed_and_parsed(row: input_events.InputRow) -> None:
+    assert set(row.list_events(Vendor.GITHUB)) <= set(manifest.EVENTS) & set(github.HANDLED_EVENTS)
+    assert set(row.list_events(Vendor.GITLAB)) <= set(gitlab.HANDLED_EVENTS)
+    for name in row.list_events(Vendor.GITEA):
+        happened = gitea.GiteaListener().parse_event(
             {"x-gitea-event": name}, b'{"sha": "aa", "repository": {"id": 1}, "pull_request": {"number": 1}}'
         )
-        assert happened.happened is not Happened.NOTHING, name
+        assert happened.kind is not ForgeEventKind.NOTHING, name

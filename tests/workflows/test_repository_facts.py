@@ -1,4 +1,4 @@
-"""What a repository and its gate tell of a product; where a forge may stand before it, its rules are not known."""
+"""Facts from a repository and its server hook; rules are Unknown where a forge may also enforce."""
 
 import sys
 from pathlib import Path
@@ -6,30 +6,32 @@ from typing import Any
 
 import pytest
 
-from muniment.decision.policies import read_bound_policy
+from muniment.decision.bound_policies import read_bound_policy
 from muniment.facts.maybe import Known, Maybe, Unknown
-from muniment.facts.pipeline import BranchRules, BypassPath
+from muniment.facts.pipeline import BranchPipelineRules, BypassPath
 from muniment.git.repository import Repository
-from muniment.policy.pack import pack_text
-from muniment.workflows.repository_facts import NOBODY_SAID, Guard, repository_facts
+from muniment.policy.built_in_policy import format_built_in_policy
+from muniment.workflows.repository_facts import PROTECTION_UNKNOWN, HookProtection, read_repository_facts
 from tests.support.repos import Repo
 
 NOW, MAIN = "2026-11-24T09:00:00.000000Z", "refs/heads/main"
-PACK = pack_text("sec@example.test", "shop")
+PACK = format_built_in_policy("sec@example.test", "shop")
 NAMES = ("branch_rules", "pipeline_files", "hardening", "forge_settings")
 
 
-def biting(more: str = "") -> str:
-    """The built-in policy with tests that bite."""
+def enforce_tests_at_merge(more: str = "") -> str:
+    """The built-in policy with the clause on tests enforced at merge."""
     before = 'control = "tests-passed"\nenforce = []'
     return PACK.replace(before, f'control = "tests-passed"\nenforce = ["merge"]\n{more}')
 
 
-def told(folder: Path, policy: str, guard: Maybe[Guard], tip: str = "") -> dict[str, Maybe[Any]]:
+def collect_repository_facts(
+    folder: Path, policy: str, guard: Maybe[HookProtection], tip: str = ""
+) -> dict[str, Maybe[Any]]:
     repo = Repo(folder / "repo")
     head = repo.commit({".ci/run": "make\n"})
     with Repository.open(str(repo.path)) as repository:
-        facts = repository_facts(repository, MAIN, tip or head, read_bound_policy(policy, "p"), NAMES, NOW, guard)
+        facts = read_repository_facts(repository, MAIN, tip or head, read_bound_policy(policy, "p"), NAMES, NOW, guard)
     assert {fact.read_at for fact in facts.values()} == {NOW}
     return {name: fact.value for name, fact in facts.items()}
 
@@ -38,42 +40,44 @@ def told(folder: Path, policy: str, guard: Maybe[Guard], tip: str = "") -> dict[
     ("policy", "required"),
     [
         (PACK, ()),
-        (biting(), ("tests",)),
-        (biting('branches = ["release/*"]\n'), ()),
-        (biting('paths = ["src/**"]\n'), ()),
-        (biting("monitoring_until = 2026-11-24\n"), ()),
-        (biting("monitoring_until = 2026-11-23\n"), ("tests",)),
+        (enforce_tests_at_merge(), ("tests",)),
+        (enforce_tests_at_merge('branches = ["release/*"]\n'), ()),
+        (enforce_tests_at_merge('paths = ["src/**"]\n'), ()),
+        (enforce_tests_at_merge("monitoring_until = 2026-11-24\n"), ()),
+        (enforce_tests_at_merge("monitoring_until = 2026-11-23\n"), ("tests",)),
     ],
 )
-def test_a_gate_requires_what_the_policy_lets_nothing_in_without(
+def test_server_hook_requires_pipelines_of_clauses_enforced_at_merge(
     policy: str, required: tuple[str, ...], tmp_path: Path
 ) -> None:
-    found = told(tmp_path, policy, Known(Guard(enforced=True)))
-    assert found["branch_rules"] == Known(BranchRules(MAIN, "gate", required, Known(())))
+    found = collect_repository_facts(tmp_path, policy, Known(HookProtection(enforced=True)))
+    assert found["branch_rules"] == Known(BranchPipelineRules(MAIN, "gate", required, Known(())))
 
 
-def test_a_gate_that_only_reports_guards_nothing(tmp_path: Path) -> None:
-    found = told(tmp_path, biting(), Known(Guard(False, Known((BypassPath("Somebody", "it moved"),)))))
+def test_monitoring_server_hook_enforces_nothing(tmp_path: Path) -> None:
+    found = collect_repository_facts(
+        tmp_path, enforce_tests_at_merge(), Known(HookProtection(False, Known((BypassPath("Somebody", "it moved"),))))
+    )
     assert found["branch_rules"] == Known(
-        BranchRules(MAIN, "", ("tests",), Known((BypassPath("Somebody", "it moved"),)))
+        BranchPipelineRules(MAIN, "", ("tests",), Known((BypassPath("Somebody", "it moved"),)))
     )
 
 
-def test_where_nobody_said_what_guards_the_branch_a_forge_may(tmp_path: Path) -> None:
-    found = told(tmp_path, PACK, NOBODY_SAID)
+def test_branch_rules_are_unknown_without_declared_enforcement(tmp_path: Path) -> None:
+    found = collect_repository_facts(tmp_path, PACK, PROTECTION_UNKNOWN)
     assert isinstance(found["branch_rules"], Unknown)
     assert isinstance(found["forge_settings"], Unknown)
     assert isinstance(found["pipeline_files"], Known)
 
 
-def test_a_commit_that_is_not_there_makes_its_files_unknown(tmp_path: Path) -> None:
-    found = told(tmp_path, PACK, NOBODY_SAID, tip="f" * 40)
+def test_missing_commit_makes_its_files_unknown(tmp_path: Path) -> None:
+    found = collect_repository_facts(tmp_path, PACK, PROTECTION_UNKNOWN, tip="f" * 40)
     assert {name for name, value in found.items() if isinstance(value, Unknown)} == set(NAMES)
 
 
-def test_without_the_parts_that_read_them_files_are_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pipeline_files_are_unknown_without_pipeline_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "muniment.pipelines.collect", None)
     monkeypatch.delattr("muniment.pipelines.collect", raising=False)
-    found = told(tmp_path, PACK, NOBODY_SAID)
+    found = collect_repository_facts(tmp_path, PACK, PROTECTION_UNKNOWN)
     assert isinstance(found["pipeline_files"], Unknown)
     assert "muniment[pipeline]" in found["pipeline_files"].reason

@@ -1,1 +1,1 @@
-"""Who may do what: one table of roles and actions, and one function that reads it."""
+"""Access control: one table of roles and actions, and one function that reads it."""

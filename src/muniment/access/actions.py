@@ -1,4 +1,4 @@
-"""The table: every action there is, and who may do it. Whatever stands nowhere here, nobody may do."""
+"""Table of all actions, and of the roles that may perform each. Nobody may perform an action that is not listed."""
 
 from enum import Enum, StrEnum, unique
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from muniment.access.roles import Role
 
 
 class Reach(StrEnum):
-    """How far an action reaches, and so which grants count for it."""
+    """Reach of an action, and so which grants count for it."""
 
     PRODUCT = "product"  # one product: a role for it, or for the whole organisation
     ORGANISATION = "organisation"  # all of it: a role for the whole organisation alone
@@ -16,7 +16,7 @@ class Reach(StrEnum):
     PIPELINE = "pipeline"  # one environment: a pipeline that proved an identity which is trusted there, and no person
 
 
-class Rule(NamedTuple):
+class AccessRule(NamedTuple):
     """Row of the access table. `changes`: the action alters something, so it needs a second factor. `second`: the roles
     of the other person that it waits for; none if one is enough.
     """
@@ -32,166 +32,188 @@ _EVERYBODY = frozenset(Role)
 _SECURITY, _ADMIN = frozenset({Role.SECURITY}), frozenset({Role.ADMIN})
 
 
-def _see(text: str, reach: Reach = Reach.PRODUCT, roles: frozenset[Role] = _EVERYBODY) -> Rule:
-    return Rule(text, reach, roles, changes=False, second=frozenset())
+def _define_reading(text: str, reach: Reach = Reach.PRODUCT, roles: frozenset[Role] = _EVERYBODY) -> AccessRule:
+    return AccessRule(text, reach, roles, changes=False, second=frozenset())
 
 
-def _do(text: str, reach: Reach, *roles: Role, second: frozenset[Role] = frozenset()) -> Rule:
-    return Rule(text, reach, frozenset(roles), changes=True, second=second)
+def _define_change(text: str, reach: Reach, *roles: Role, second: frozenset[Role] = frozenset()) -> AccessRule:
+    return AccessRule(text, reach, frozenset(roles), changes=True, second=second)
 
 
 @unique
 class Action(Enum):
     """Every action by name; its value is its row."""
 
-    SEE_POLICY = _see("read the policy and its versions", Reach.ANYWHERE)
-    SEE_PRODUCT = _see("see the result of each clause for a product")
-    SEE_CHANGE = _see("see a change, its decision and the reasons")
-    SEE_EXCEPTIONS = _see("see exceptions")
-    SEE_DEPLOYMENTS = _see("see environments, which pipelines may deploy there, and deployments")
-    SEE_SECRETS = _see(
+    SEE_POLICY = _define_reading("read the policy and its versions", Reach.ANYWHERE)
+    SEE_PRODUCT = _define_reading("see the result of each clause for a product")
+    SEE_CHANGE = _define_reading("see a change, its decision and the reasons")
+    SEE_EXCEPTIONS = _define_reading("see exceptions")
+    SEE_DEPLOYMENTS = _define_reading("see environments, which pipelines may deploy there, and deployments")
+    SEE_SECRETS = _define_reading(
         "see names and ages of secrets, and which pipelines read them; never a value",
         Reach.PRODUCT,
         frozenset({Role.DEVELOPER, Role.SECURITY, Role.OWNER, Role.AUDITOR}),
     )
-    SEE_INCIDENTS = _see("see incidents")
-    SEE_PEOPLE = _see("see people and their roles", Reach.ANYWHERE)
-    SEE_PERSONAL_DATA = _see(
+    SEE_INCIDENTS = _define_reading("see incidents")
+    SEE_PEOPLE = _define_reading("see people and their roles", Reach.ANYWHERE)
+    SEE_PERSONAL_DATA = _define_reading(
         "see the e-mail addresses and accounts of people", Reach.ORGANISATION, frozenset({Role.ADMIN, Role.DPO})
     )
-    SEE_ACTIVITY = _see(
+    SEE_ACTIVITY = _define_reading(
         "see the activity log: who did what",
         Reach.ORGANISATION,
         frozenset({Role.SECURITY, Role.DPO, Role.AUDITOR, Role.ADMIN}),
     )
-    SEE_LEDGER = _see("read the ledger and its proofs", Reach.ORGANISATION)
-    SEE_CONNECTIONS = _see(
+    SEE_LEDGER = _define_reading("read the ledger and its proofs", Reach.ORGANISATION)
+    SEE_CONNECTIONS = _define_reading(
         "see connections to forges and their problems",
         Reach.ORGANISATION,
         frozenset({Role.SECURITY, Role.AUDITOR, Role.ADMIN}),
     )
-    SEE_JOBS = _see("see background jobs", Reach.ORGANISATION, frozenset({Role.SECURITY, Role.ADMIN}))
+    SEE_JOBS = _define_reading("see background jobs", Reach.ORGANISATION, frozenset({Role.SECURITY, Role.ADMIN}))
 
-    MANAGE_OWN_ACCOUNT = Rule("manage one's own account, tokens and inbox", Reach.OWN, _EVERYBODY, False, frozenset())
-    LINK_ACCOUNT = Rule("link a login or key to oneself, and verify it", Reach.OWN, _EVERYBODY, True, frozenset())
-    ENROL_AUTHENTICATOR = Rule(
+    MANAGE_OWN_ACCOUNT = AccessRule(
+        "manage one's own account, tokens and inbox", Reach.OWN, _EVERYBODY, False, frozenset()
+    )
+    LINK_ACCOUNT = AccessRule("link a login or key to oneself, and verify it", Reach.OWN, _EVERYBODY, True, frozenset())
+    ENROL_AUTHENTICATOR = AccessRule(
         "enrol a passkey or key with which one confirms dangerous acts",
         *(Reach.OWN, _EVERYBODY, True, frozenset({Role.ADMIN, Role.SECURITY})),
     )
 
-    DRAFT_POLICY = _do("draft a policy", Reach.ORGANISATION, Role.SECURITY)
-    APPLY_POLICY = _do("apply a policy that is nowhere weaker", Reach.ORGANISATION, Role.SECURITY)
-    WEAKEN_POLICY = _do("apply a policy that is weaker anywhere", Reach.ORGANISATION, Role.SECURITY, second=_SECURITY)
-    REQUEST_EXCEPTION = _do(
+    DRAFT_POLICY = _define_change("draft a policy", Reach.ORGANISATION, Role.SECURITY)
+    APPLY_POLICY = _define_change("apply a policy that is nowhere weaker", Reach.ORGANISATION, Role.SECURITY)
+    WEAKEN_POLICY = _define_change(
+        "apply a policy that is weaker anywhere", Reach.ORGANISATION, Role.SECURITY, second=_SECURITY
+    )
+    REQUEST_EXCEPTION = _define_change(
         "request an exception", Reach.PRODUCT, Role.DEVELOPER, Role.OWNER, Role.SECURITY, second=_SECURITY
     )
-    START_MONITORING = _do(
+    START_MONITORING = _define_change(
         "put a clause into monitoring for a product until a date",
         Reach.PRODUCT,
         Role.OWNER,
         Role.SECURITY,
         second=_SECURITY,
     )
-    END_EXCEPTION = _do("end an exception or a monitoring period early", Reach.PRODUCT, Role.OWNER, Role.SECURITY)
-    HANDLE_INCIDENT = _do("own an incident, or close it with its cause", Reach.PRODUCT, Role.OWNER, Role.SECURITY)
-    REVIEW_CHANGE = _do(
+    END_EXCEPTION = _define_change(
+        "end an exception or a monitoring period early", Reach.PRODUCT, Role.OWNER, Role.SECURITY
+    )
+    HANDLE_INCIDENT = _define_change(
+        "own an incident, or close it with its cause", Reach.PRODUCT, Role.OWNER, Role.SECURITY
+    )
+    REVIEW_CHANGE = _define_change(
         "review a change: approve it or request changes",
         Reach.PRODUCT,
         *(Role.DEVELOPER, Role.OWNER, Role.SECURITY),
     )
-    ATTEST_CONTRIBUTOR = _do("attest who an unknown contributor is", Reach.PRODUCT, Role.SECURITY)
-    REQUEST_REVIEW = _do(
+    ATTEST_CONTRIBUTOR = _define_change("attest who an unknown contributor is", Reach.PRODUCT, Role.SECURITY)
+    REQUEST_REVIEW = _define_change(
         "request a review, merge an allowed change, prepare a revert",
         Reach.PRODUCT,
         *(Role.DEVELOPER, Role.OWNER, Role.SECURITY),
     )
-    REVIEW_BYPASS = _do(
+    REVIEW_BYPASS = _define_change(
         "review a bypass afterwards",
         Reach.PRODUCT,
         *(Role.DEVELOPER, Role.OWNER, Role.SECURITY),
     )
-    FREEZE = _do("freeze merges and deployments", Reach.ORGANISATION, Role.SECURITY)
-    LIFT_FREEZE = _do("lift a freeze", Reach.ORGANISATION, Role.SECURITY, second=_SECURITY)
+    FREEZE = _define_change("freeze merges and deployments", Reach.ORGANISATION, Role.SECURITY)
+    LIFT_FREEZE = _define_change("lift a freeze", Reach.ORGANISATION, Role.SECURITY, second=_SECURITY)
 
-    CHANGE_ENVIRONMENT = _do(
+    CHANGE_ENVIRONMENT = _define_change(
         "change an environment: its order, whether it is production, its pipelines; remove one that others come after",
         *(Reach.PRODUCT, Role.OWNER, Role.ADMIN),
         second=_SECURITY,
     )
-    REVOKE_PIPELINE = _do(
+    REVOKE_PIPELINE = _define_change(
         "revoke a pipeline's permission to deploy", Reach.PRODUCT, Role.OWNER, Role.ADMIN, Role.SECURITY
     )
-    TRUST_BUILDER = _do(
+    TRUST_BUILDER = _define_change(
         "trust another builder's provenance",
         *(Reach.ORGANISATION, Role.SECURITY),
         second=_SECURITY,
     )
-    REVOKE_BUILDER = _do("stop trusting a builder", Reach.ORGANISATION, Role.SECURITY)
-    TRUST_TEST_RUNNER = _do(
+    REVOKE_BUILDER = _define_change("stop trusting a builder", Reach.ORGANISATION, Role.SECURITY)
+    TRUST_TEST_RUNNER = _define_change(
         "trust another test runner's signed reports",
         *(Reach.ORGANISATION, Role.SECURITY),
         second=_SECURITY,
     )
-    REVOKE_TEST_RUNNER = _do("stop trusting a test runner", Reach.ORGANISATION, Role.SECURITY)
-    DECLARE_MACHINE = _do(
+    REVOKE_TEST_RUNNER = _define_change("stop trusting a test runner", Reach.ORGANISATION, Role.SECURITY)
+    DECLARE_MACHINE = _define_change(
         "declare an address or login the account of a machine",
         *(Reach.ORGANISATION, Role.ADMIN, Role.SECURITY),
         second=_SECURITY,
     )
-    BREAK_GLASS_DEPLOYMENT = _do(
+    BREAK_GLASS_DEPLOYMENT = _define_change(
         "permit one denied deployment (break-glass)",
         *(Reach.PRODUCT, Role.DEVELOPER, Role.OWNER, Role.SECURITY),
         second=_SECURITY | {Role.OWNER},
     )
-    APPROVE_DEPLOYMENT = _do(
+    APPROVE_DEPLOYMENT = _define_change(
         "approve an artifact for an environment; the policy says whose approval counts",
         *(Reach.PRODUCT, Role.DEVELOPER, Role.OWNER, Role.SECURITY),  # roles that change things anyway
     )
-    DEPLOY = Rule(
+    DEPLOY = AccessRule(
         "request a deployment and report its outcome", Reach.PIPELINE, frozenset(), changes=False, second=frozenset()
     )
 
-    CHANGE_PRODUCT = _do("describe a product: repositories, paths, signals", Reach.PRODUCT, Role.OWNER, Role.ADMIN)
-    REMOVE_SENSITIVE_PATHS = _do(
+    CHANGE_PRODUCT = _define_change(
+        "describe a product: repositories, paths, signals", Reach.PRODUCT, Role.OWNER, Role.ADMIN
+    )
+    REMOVE_SENSITIVE_PATHS = _define_change(
         "remove sensitive paths from a product", Reach.PRODUCT, Role.OWNER, Role.ADMIN, second=_SECURITY
     )
-    ADD_PRODUCT = _do("add a product", Reach.ORGANISATION, Role.ADMIN)
-    RETIRE_PRODUCT = _do(
+    ADD_PRODUCT = _define_change("add a product", Reach.ORGANISATION, Role.ADMIN)
+    RETIRE_PRODUCT = _define_change(
         "retire or delete a product", Reach.PRODUCT, Role.OWNER, Role.ADMIN, second=_SECURITY | {Role.OWNER}
     )
-    SET_SECRET = _do("set or replace a secret (it cannot be read back)", Reach.PRODUCT, Role.OWNER, Role.SECURITY)
-    REMOVE_SECRET = _do("remove a secret", Reach.PRODUCT, Role.OWNER, Role.SECURITY, second=_SECURITY | {Role.OWNER})
-    CHANGE_PERSON = _do("add people, change their entries, deactivate them", Reach.ORGANISATION, Role.ADMIN)
-    RECOVER_ACCOUNT = _do(
+    SET_SECRET = _define_change(
+        "set or replace a secret (it cannot be read back)", Reach.PRODUCT, Role.OWNER, Role.SECURITY
+    )
+    REMOVE_SECRET = _define_change(
+        "remove a secret", Reach.PRODUCT, Role.OWNER, Role.SECURITY, second=_SECURITY | {Role.OWNER}
+    )
+    CHANGE_PERSON = _define_change("add people, change their entries, deactivate them", Reach.ORGANISATION, Role.ADMIN)
+    RECOVER_ACCOUNT = _define_change(
         "let somebody in anew who has a second factor, a role that changes things, or an account that counts",
         *(Reach.ORGANISATION, Role.ADMIN),
         second=_ADMIN | _SECURITY,
     )
-    CONFIRM_ACCOUNT = _do(
+    CONFIRM_ACCOUNT = _define_change(
         "confirm that accounts which an administrator linked are their persons'",
         *(Reach.ORGANISATION, Role.ADMIN),
         second=_ADMIN | _SECURITY,
     )
-    GRANT_ROLE = _do("grant a read-only role, or revoke any role", Reach.ORGANISATION, Role.ADMIN)
-    GRANT_CHANGING_ROLE = _do(
+    GRANT_ROLE = _define_change("grant a read-only role, or revoke any role", Reach.ORGANISATION, Role.ADMIN)
+    GRANT_CHANGING_ROLE = _define_change(
         "grant a role that may change things", Reach.ORGANISATION, Role.ADMIN, second=_ADMIN | _SECURITY
     )
-    CHANGE_CONNECTION = _do("connect a forge, renew its credential, disconnect it", Reach.ORGANISATION, Role.ADMIN)
-    CHANGE_SETTINGS = _do("change settings of the installation", Reach.ORGANISATION, Role.ADMIN)
-    RETRY_JOB = _do("retry a failed background job", Reach.ORGANISATION, Role.ADMIN)
+    CHANGE_CONNECTION = _define_change(
+        "connect a forge, renew its credential, disconnect it", Reach.ORGANISATION, Role.ADMIN
+    )
+    CHANGE_SETTINGS = _define_change("change settings of the installation", Reach.ORGANISATION, Role.ADMIN)
+    RETRY_JOB = _define_change("retry a failed background job", Reach.ORGANISATION, Role.ADMIN)
 
-    CORRECT_RECORD = _do("correct a record by an addendum", Reach.ORGANISATION, Role.SECURITY, Role.DPO)
-    EXPORT_PERSONAL_DATA = _do("export the personal data of a person", Reach.ORGANISATION, Role.DPO)
-    ERASE_PERSONAL_DATA = _do("erase the personal data of a person", Reach.ORGANISATION, Role.DPO, second=_ADMIN)
-    PLACE_LEGAL_HOLD = _do("place a legal hold on the personal data of a person", Reach.ORGANISATION, Role.DPO)
+    CORRECT_RECORD = _define_change("correct a record by an addendum", Reach.ORGANISATION, Role.SECURITY, Role.DPO)
+    EXPORT_PERSONAL_DATA = _define_change("export the personal data of a person", Reach.ORGANISATION, Role.DPO)
+    ERASE_PERSONAL_DATA = _define_change(
+        "erase the personal data of a person", Reach.ORGANISATION, Role.DPO, second=_ADMIN
+    )
+    PLACE_LEGAL_HOLD = _define_change(
+        "place a legal hold on the personal data of a person", Reach.ORGANISATION, Role.DPO
+    )
 
     @property
-    def rule(self) -> Rule:
+    def rule(self) -> AccessRule:
         """Row of the action in the access table."""
-        found: Rule = self.value
+        found: AccessRule = self.value
         return found
 
 
-COUNTED_AS_ANOTHER = frozenset(  # what counts as the word of another person, or lets an account or key count as one
-    {Action.REVIEW_CHANGE, Action.REVIEW_BYPASS, Action.ATTEST_CONTRIBUTOR, Action.LINK_ACCOUNT}
+COUNTED_AS_SECOND_PERSON = (
+    frozenset(  # what counts as the word of another person, or lets an account or key count as one
+        {Action.REVIEW_CHANGE, Action.REVIEW_BYPASS, Action.ATTEST_CONTRIBUTOR, Action.LINK_ACCOUNT}
+    )
 )

@@ -1,4 +1,4 @@
-"""The roles that people hold, for the whole organisation or for one product."""
+"""Roles of people, for the whole organisation or for one product."""
 
 from enum import StrEnum
 
@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class Role(StrEnum):
-    """A role, by its short name in data. `label` is what pages show."""
+    """Role, by its short name in data. `label` is the name on pages."""
 
     DEVELOPER = "developer"
     SECURITY = "security"
@@ -20,7 +20,7 @@ class Role(StrEnum):
 
     @property
     def label(self) -> str:
-        """The name for people."""
+        """Name of the role for people."""
         return _LABELS[self]
 
 

@@ -6,22 +6,24 @@ from contextlib import contextmanager
 import click
 from msgspec import Struct
 
-from muniment.cli import keys, options, printing, scene, statement_text
+from muniment.cli import context, keys, options, printing, statement_text
 from muniment.errors import GitError, UsageError
 from muniment.facts.kinds import FILES
 from muniment.facts.maybe import Known
-from muniment.facts.people import People, email_identity, identities
+from muniment.facts.people import People, email_identity, list_identities
 from muniment.facts.statements import ReviewAction
 from muniment.git import approvals, history, signatures
-from muniment.git.collect import GitCollector
+from muniment.git.git_collector import GitCollector
 from muniment.git.repository import Repository
 from muniment.policy import guide
-from muniment.workflows.approval_commands import REMOTE, fetch_command, follow_ref
-from muniment.workflows.sources import Rules
+from muniment.workflows.approval_commands import REMOTE, follow_ref, format_fetch_command
+from muniment.workflows.rule_sources import Rules
 
 
-class _Place(Struct, frozen=True):
-    """What a statement is for. `base`: the target's tip, "" if it is not here. `rules`: None if they are not here."""
+class _StatementScope(Struct, frozen=True):
+    """Scope of a statement. `base` is the tip of the target, "" if it is not here. `rules`: None if they are not
+    here.
+    """
 
     repository: Repository
     name: str
@@ -31,17 +33,19 @@ class _Place(Struct, frozen=True):
 
     @property
     def people(self) -> People | None:
-        """Everybody, None where they are not known here."""
+        """People of the rules; None where they are not known here."""
         return None if self.rules is None or self.rules.people_unknown else self.rules.people
 
     @property
     def short_target(self) -> str:
-        """The target as people write it."""
+        """Short name of the target, without `refs/heads/`."""
         return self.target.removeprefix("refs/heads/")
 
 
 class _Signer(Struct, frozen=True):
-    """Who signs: the name in the ref, the public keys that may have signed there, the key for `signatures.sign`."""
+    """Signer of a statement: the name in the ref, the public keys that may have signed there, the key for
+    `signatures.make_signature`.
+    """
 
     name: str
     public: tuple[str, ...]
@@ -49,12 +53,12 @@ class _Signer(Struct, frozen=True):
     label: str
 
 
-class _Made(Struct, frozen=True):
-    """One statement that was stored, and what to tell of it."""
+class _StoredStatement(Struct, frozen=True):
+    """Statement that was stored, with the questions that it leaves unanswered."""
 
     ref: str
-    statement: approvals.Predicate
-    unanswered: list[guide.Question]
+    statement: approvals.ApprovalPredicate
+    unanswered: list[guide.ReviewQuestion]
     own_work: bool
 
 
@@ -108,30 +112,32 @@ def command(
         (ReviewAction.DELETE, delete),
         (ReviewAction.REWIND, rewind),
     )
-    action = _action([one for one, is_chosen in chosen if is_chosen])
+    action = _choose_action([one for one, is_chosen in chosen if is_chosen])
     onto = revs[0] if onto is None and action is ReviewAction.DELETE else onto
-    texts = statement_text.answers(answers)
-    now = scene.now()
-    with _opened(repo, name, onto, home) as place:
-        persons = statement_text.attests(attests, place.repository, place.people)
+    texts = statement_text.parse_answers(answers)
+    now = context.current_moment()
+    with _open_scope(repo, name, onto, home) as place:
+        persons = statement_text.parse_attestations(attests, place.repository, place.people)
         signer = _find_signer(place, key, repo)
-        heads = dict.fromkeys(place.repository.resolve(rev) for rev in revs)
-        made = [_make(place, signer, head, action, texts, persons, now) for head in heads]
+        heads = dict.fromkeys(place.repository.resolve_commit(rev) for rev in revs)
+        made = [_store_statement(place, signer, head, action, texts, persons, now) for head in heads]
     if output == "json":
         found = [_as_json(one, signer) for one in made]
-        printing.json(found[0] if len(found) == 1 else found)
+        printing.print_json(found[0] if len(found) == 1 else found)
         return 0
-    _tell(made, place, signer)
+    _print_statements(made, place, signer)
     return 0
 
 
 @contextmanager
-def _opened(repo: str, name: str | None, onto: str | None, home: str | None) -> Iterator[_Place]:
-    """What the options name: all by itself with `name`, else by the policy that is here."""
+def _open_scope(repo: str, name: str | None, onto: str | None, home: str | None) -> Iterator[_StatementScope]:
+    """Open the scope that the options name: by `name` and `onto` alone, else by the policy that is here."""
     if name is None:
-        with scene.opened(repo, onto, home, published=True) as found:
+        with context.open_context(repo, onto, home, published=True) as found:
             rules = found.rules
-            yield _Place(found.repository, rules.policy.policy.repository, found.branch.ref, found.branch.tip, rules)
+            yield _StatementScope(
+                found.repository, rules.policy.policy.repository, found.branch.ref, found.branch.tip, rules
+            )
         return
     if name.split() != [name]:
         raise UsageError(f"{name!r} cannot name a repository", "Give the name that policy.toml has, without spaces.")
@@ -140,31 +146,31 @@ def _opened(repo: str, name: str | None, onto: str | None, home: str | None) -> 
     target = onto if onto.startswith("refs/") else f"refs/heads/{onto}"
     with Repository.open(repo) as repository:
         own = target.replace("refs/heads/", f"refs/remotes/{REMOTE}/", 1)
-        tips = repository.refs(own, target) if target.startswith("refs/heads/") else {}
-        yield _Place(repository, name, target, tips.get(own) or tips.get(target, ""), None)
+        tips = repository.read_refs(own, target) if target.startswith("refs/heads/") else {}
+        yield _StatementScope(repository, name, target, tips.get(own) or tips.get(target, ""), None)
 
 
-def _find_signer(place: _Place, key: str | None, repo: str) -> _Signer:
+def _find_signer(place: _StatementScope, key: str | None, repo: str) -> _Signer:
     if place.people is not None:
-        person, chosen = keys.signer(place.people, key, repo)
+        person, chosen = keys.find_signer(place.people, key, repo)
         return _Signer(person.id, person.keys, chosen, person.id)
-    public, chosen = keys.own(key, repo)
-    return _Signer(approvals.key_name(public), (public,), chosen, f"the key {signatures.fingerprint(public)}")
+    public, chosen = keys.find_own_key(key, repo)
+    return _Signer(approvals.make_key_name(public), (public,), chosen, f"the key {signatures.make_fingerprint(public)}")
 
 
-def _make(
-    place: _Place,
+def _store_statement(
+    place: _StatementScope,
     signer: _Signer,
     head: str,
     action: ReviewAction,
     answers: Mapping[str, str],
     attests: Mapping[str, str],
     now: str,
-) -> _Made:
-    """Store one statement on top of the signer's last, with what that one said already."""
+) -> _StoredStatement:
+    """Store one statement on top of the signer's last one, with the answers and attestations of that one."""
     repository, ref = place.repository, f"{approvals.PREFIX}{head}/{signer.name}"
-    before = repository.refs(ref).get(ref, "")
-    last = approvals.newest(repository, before, signer.public) if before else None
+    before = repository.read_refs(ref).get(ref, "")
+    last = approvals.read_newest_statement(repository, before, signer.public) if before else None
     if last is None or (last.repository, last.target) != (place.name, place.target):
         last = None
     if last is not None and (last.action, action) == (ReviewAction.ATTEST, ReviewAction.APPROVE):
@@ -174,44 +180,47 @@ def _make(
         )
     base = _replaced_tip(place, head, action)
     same = last is not None and last.action is action
-    said = approvals.Predicate(
+    said = approvals.ApprovalPredicate(
         repository=place.name,
         target=place.target,
         base=base,
         head=head,
-        tree=repository.run("rev-parse", "--verify", values=(f"{head}^{{tree}}",)).decode().strip(),
+        tree=repository.run_git("rev-parse", "--verify", values=(f"{head}^{{tree}}",)).decode().strip(),
         action=action,
         answers={**(last.answers if last is not None and same else {}), **answers},
         attests={**(last.attests if last is not None and same else {}), **attests},
         previous=before,
         time=now,
     )
-    data = approvals.statement(said)
-    approvals.write(repository, head, signer.name, before, data, signatures.sign(data, approvals.NAMESPACE, signer.key))
+    data = approvals.encode_approval(said)
+    approvals.write_approval(
+        repository, head, signer.name, before, data, signatures.make_signature(data, approvals.NAMESPACE, signer.key)
+    )
     approving = action is ReviewAction.APPROVE
-    unanswered = _unanswered(place, head, said.answers, now) if approving else []
-    return _Made(ref, said, unanswered, approving and _is_own_work(place, head, signer))
+    unanswered = _find_unanswered_questions(place, head, said.answers, now) if approving else []
+    return _StoredStatement(ref, said, unanswered, approving and _is_own_work(place, head, signer))
 
 
-def _replaced_tip(place: _Place, head: str, action: ReviewAction) -> str:
+def _replaced_tip(place: _StatementScope, head: str, action: ReviewAction) -> str:
     """The tip that a statement names as its base. Raises UsageError where a deletion or a rewind is about another."""
     if action not in (ReviewAction.DELETE, ReviewAction.REWIND):
         return place.base
-    here = place.repository.refs(place.target)
-    tip = place.base or (place.repository.resolve(place.target) if here else "")
+    here = place.repository.read_refs(place.target)
+    tip = place.base or (place.repository.resolve_commit(place.target) if here else "")
     if not tip:
         raise UsageError(
-            f"the tip of {place.short_target} is not here", f"Fetch it first: {fetch_command(follow_ref(place.target))}"
+            f"the tip of {place.short_target} is not here",
+            f"Fetch it first: {format_fetch_command(follow_ref(place.target))}",
         )
     if action is ReviewAction.DELETE and head != tip:
         raise UsageError(
             f"{place.short_target} is at {tip[:12]}, not at {head[:12]}",
-            f"If you have an older one, fetch it: {fetch_command(follow_ref(place.target))}",
+            f"If you have an older one, fetch it: {format_fetch_command(follow_ref(place.target))}",
         )
     return tip
 
 
-def _as_json(made: _Made, signer: _Signer) -> dict[str, object]:
+def _as_json(made: _StoredStatement, signer: _Signer) -> dict[str, object]:
     asked = {question.id: question.text for question in made.unanswered}
     return {
         "person": signer.name,
@@ -222,19 +231,19 @@ def _as_json(made: _Made, signer: _Signer) -> dict[str, object]:
     }
 
 
-def _tell(made: list[_Made], place: _Place, signer: _Signer) -> None:
+def _print_statements(made: list[_StoredStatement], place: _StatementScope, signer: _Signer) -> None:
     for one in made:
         said = one.statement
         click.echo(f"{signer.label}: {said.action.value} {said.head[:12]} onto {place.short_target}")
         for question in one.unanswered:
-            click.echo(f'  the guide asks (--answer {question.id}="…"): {printing.plain(question.text)}')
+            click.echo(f'  the guide asks (--answer {question.id}="…"): {printing.make_printable(question.text)}')
         if one.own_work:
             click.echo("  You contributed to it, so your approval does not count. Ask somebody else.")
     click.echo("Next: share it with the server:")
     click.echo(f"    git push {REMOTE} {' '.join(one.ref for one in made)}")
 
 
-def _action(chosen: list[ReviewAction]) -> ReviewAction:
+def _choose_action(chosen: list[ReviewAction]) -> ReviewAction:
     if len(chosen) > 1:
         raise UsageError(
             "--request-changes, --withdraw, --attest, --delete and --rewind are different statements",
@@ -243,29 +252,31 @@ def _action(chosen: list[ReviewAction]) -> ReviewAction:
     return chosen[0] if chosen else ReviewAction.APPROVE
 
 
-def _is_own_work(place: _Place, head: str, signer: _Signer) -> bool:
-    """Whether the signer contributed to the change, as far as its commits say. What they do not, the server knows."""
+def _is_own_work(place: _StatementScope, head: str, signer: _Signer) -> bool:
+    """Whether the signer contributed to the change, as far as its commits say. Only the server knows the pushers."""
     try:
         if place.base:
-            commits = history.between(place.repository, place.base, head).commits
+            commits = history.read_history(place.repository, place.base, head).commits
         else:
-            commits = history.read(place.repository, [head])
+            commits = history.read_commits(place.repository, [head])
     except GitError:
         return False
     named = {contributor.identity for commit in commits for contributor in commit.contributors}
     if place.people is None:
-        return email_identity(keys.git_email(place.repository.path)) in named
-    return not named.isdisjoint(identities(place.people.by_id[signer.name]))
+        return email_identity(keys.read_git_email(place.repository.path)) in named
+    return not named.isdisjoint(list_identities(place.people.by_id[signer.name]))
 
 
-def _unanswered(place: _Place, head: str, answers: dict[str, str], now: str) -> list[guide.Question]:
-    """Questions of the guide that this change brings up and `answers` lacks; none if its files cannot be read."""
+def _find_unanswered_questions(
+    place: _StatementScope, head: str, answers: dict[str, str], now: str
+) -> list[guide.ReviewQuestion]:
+    """Questions of the guide for this change that `answers` lacks; none if its files cannot be read."""
     rules = place.rules
     if rules is None:
         return []
     collector = GitCollector(place.repository, rules.known_people, now)
-    revision = collector.revision(place.name, place.target, place.base, head)
-    files = collector.collect(revision, {"files"}, {}).get(FILES)
+    revision = collector.make_revision(place.name, place.target, place.base, head)
+    files = collector.collect_facts(revision, {"files"}, {}).get(FILES)
     if not isinstance(files, Known):
         return []
     sensitive = tuple(
@@ -274,5 +285,5 @@ def _unanswered(place: _Place, head: str, answers: dict[str, str], now: str) -> 
         if bound.control is not None and bound.control.name == "security-attention"
         for pattern in bound.parameters.sensitive
     )
-    topics = guide.topics((path for file in files.value for path in (file.path, file.old_path)), sensitive)
-    return [question for question in guide.questions(topics) if question.id not in answers]
+    topics = guide.find_topics((path for file in files.value for path in (file.path, file.old_path)), sensitive)
+    return [question for question in guide.select_questions(topics) if question.id not in answers]

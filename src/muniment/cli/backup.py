@@ -5,14 +5,14 @@ from pathlib import Path
 
 import click
 
-from muniment.cli import serving
+from muniment.cli import service_setup
 from muniment.errors import UsageError
 from muniment.facts.counting import count_entries
 
 
 @click.command()
 @click.argument("file", metavar="FILE")
-@serving.home
+@service_setup.home
 def command(file: str, home: str) -> int:
     """Back up a running service to FILE (database, ledger, keys), readable by you alone.
 
@@ -23,11 +23,11 @@ def command(file: str, home: str) -> int:
     if target.exists():
         raise UsageError(f"{file} is there already", "Name a new file.")
     folder = Path(home).absolute()
-    serving.begin(folder, "operator", os.environ.get("MUNIMENT_URL", "http://localhost:8000"))
-    from muniment.server.running.backing_up import back_up
-    from muniment.server.running.preparing import require_ready
+    service_setup.set_up_process(folder, "operator", os.environ.get("MUNIMENT_URL", "http://localhost:8000"))
+    from muniment.server.running.backup_and_restore import write_backup
+    from muniment.server.running.preparation import require_ready
 
     require_ready()
-    size = back_up(folder, target)
+    size = write_backup(folder, target)
     click.echo(f"{file} holds everything, with a ledger of {count_entries(size)}")
     return 0

@@ -1,26 +1,26 @@
-"""muniment check: what the policy says of one change, why, and what is missing."""
+"""muniment check: the decision on one change, its reasons, and the missing steps."""
 
 import contextlib
 from collections.abc import Iterable, Iterator
 
 import click
 
-from muniment.cli import options, printing, scene, telling
-from muniment.decision.account import account
+from muniment.cli import context, decision_text, options, printing
 from muniment.decision.decision import Outcome
 from muniment.decision.freezes import select_freezes
+from muniment.decision.report import build_report
 from muniment.facts.maybe import Known
 from muniment.facts.statements import Approval
-from muniment.git.collect import GitCollector
-from muniment.ledger import objects
-from muniment.policy.model import Point
-from muniment.policy.patterns import matches
-from muniment.store.files import FilesStore
-from muniment.workflows.approval_commands import REMOTE, find_source
-from muniment.workflows.judge_change import NOTHING_FROZEN, judge_change
-from muniment.workflows.landed_heads import landed_reader
-from muniment.workflows.publish_rules import signed_statements
-from muniment.workflows.repository_facts import facts_at_merge
+from muniment.git.git_collector import GitCollector
+from muniment.ledger import record_objects
+from muniment.policy.model import EnforcementPoint
+from muniment.policy.patterns import matches_any
+from muniment.store.files_store import FilesStore
+from muniment.workflows.approval_commands import REMOTE, find_head_source
+from muniment.workflows.change_evaluation import NOTHING_FROZEN, evaluate_change
+from muniment.workflows.landed_heads import create_landed_reader
+from muniment.workflows.publish_rules import find_signed_statements
+from muniment.workflows.repository_facts import read_repository_merge_facts
 
 
 @click.command()
@@ -33,58 +33,60 @@ from muniment.workflows.repository_facts import facts_at_merge
 def command(repo: str, onto: str | None, base: str | None, head: str, home: str | None, output: str) -> int:
     """Evaluate a change to a protected branch: allowed or denied, why, and what is missing.
 
-    Policy and people are read at the branch's tip or in the home, never from the change. Who pushed is not known on a
-    laptop and supposed, so the answer is a preview: it is not recorded. Which approvals are spent only the ledger
-    tells: without --home on the server, they are supposed to count.
+    Policy and people are read at the branch's tip or in the home, never from the change. A clone does not know the
+    pushers, so they are assumed: the result is a preview, and is not recorded. Only the ledger knows which approvals
+    are spent: without --home on the server, all are assumed to count.
     """
-    now = scene.now()
-    with scene.opened(repo, onto, home, published=True) as found, _ledger(home) as store:
+    now = context.current_moment()
+    with context.open_context(repo, onto, home, published=True) as found, _open_ledger(home) as store:
         repository, rules = found.repository, found.rules
-        place = objects.repository_location(repository.git_dir)
-        landed = landed_reader(store.index, place) if store is not None else None
-        collector = GitCollector(repository, rules.known_people, now, landed=landed)
-        revision = collector.revision(
+        place = record_objects.digest_location(repository.git_dir)
+        landed = create_landed_reader(store.push_index, place) if store is not None else None
+        collector = GitCollector(repository, rules.known_people, now, read_landed_heads=landed)
+        revision = collector.make_revision(
             rules.policy.policy.repository,
             found.branch.ref,
-            repository.resolve(base) if base else found.branch.tip,
-            repository.resolve(head),
+            repository.resolve_commit(base) if base else found.branch.tip,
+            repository.resolve_commit(head),
         )
-        given = facts_at_merge(repository, rules.policy, found.branch.ref, found.branch.tip, now)
+        given = read_repository_merge_facts(repository, rules.policy, found.branch.ref, found.branch.tip, now)
         freezes = NOTHING_FROZEN
         if store is not None:
-            freezes = Known(select_freezes(store.freezes(), now, rules.policy.policy.repository))
-        judgement = judge_change(collector, rules, revision, Point.MERGE, now, freezes, given)
-        source = find_source(
+            freezes = Known(select_freezes(store.list_freezes(), now, rules.policy.policy.repository))
+        judgement = evaluate_change(collector, rules, revision, EnforcementPoint.MERGE, now, freezes, given)
+        source = find_head_source(
             repository,
             revision.head,
-            lambda ref: matches(ref.removeprefix("refs/heads/"), rules.policy.policy.protected_branches),
+            lambda ref: matches_any(ref.removeprefix("refs/heads/"), rules.policy.policy.protected_branches),
             "" if repository.bare else REMOTE,
         )
-        signed = signed_statements(repository, revision)
-    told = account(judgement.decision, judgement.policy, judgement.facts)
+        signed = find_signed_statements(repository, revision)
+    told = build_report(judgement.decision, judgement.policy, judgement.facts)
     if output == "json":
-        printing.json(told)
+        printing.print_json(told)
     else:
-        telling.tell(told, rules, source)
-        for line in _signed(signed) if rules.people_unknown else ():
+        decision_text.print_decision(told, rules, source)
+        for line in _format_signers(signed) if rules.people_unknown else ():
             click.echo(line)
     return 0 if told.decision is Outcome.ALLOW else 1
 
 
-def _signed(signed: Iterable[Approval]) -> Iterator[str]:
-    """Who signed what of this state, as far as the published rules know the keys."""
+def _format_signers(signed: Iterable[Approval]) -> Iterator[str]:
+    """Lines with the signers of this revision, as far as the published rules name their keys."""
     yield "The server decides, since only it knows who may approve. Push, and it says what is missing."
     for said in signed:
         yield f"  {said.ref_person}: {said.action.value}, validly signed"
 
 
 @contextlib.contextmanager
-def _ledger(home: str | None) -> Iterator[FilesStore | None]:
-    """The home with its cache as new as its ledger; None if it has never recorded anything: a preview makes none."""
-    if home is None or FilesStore(home).log().checkpoint() is None:
+def _open_ledger(home: str | None) -> Iterator[FilesStore | None]:
+    """Open the home with its cache as new as its ledger; None if nothing was recorded yet: a preview creates no
+    ledger.
+    """
+    if home is None or FilesStore(home).open_log().load_checkpoint() is None:
         yield None
         return
     with FilesStore(home) as store:
-        with store.exclusive():
+        with store.lock_ledger():
             pass
         yield store

@@ -13,21 +13,23 @@ from muniment.facts import canonical
 from muniment.facts.act_statements import (
     NAMESPACE,
     ActStatement,
-    Step,
-    decode_statement,
+    ActStep,
+    decode_act_statement,
     digest_to_sign,
-    encode_statement,
+    encode_act_statement,
 )
 from muniment.git import signatures
-from muniment.http.client import Client
+from muniment.http.client import HttpClient
 
 _SECONDS = 30
 _JSON = {"Accept": "application/json"}
 _CREATED = 201
 
 
-class Offered(msgspec.Struct, frozen=True):
-    """What the confirmation process sends: a statement, what is shown of the request, and the signer's SSH keys."""
+class StatementToSign(msgspec.Struct, frozen=True):
+    """Answer of the confirmation process: a statement, the content that is shown of the request, and the signer's SSH
+    keys.
+    """
 
     statement: str
     shown: str
@@ -49,47 +51,47 @@ def command(request: str, key: str | None, *, yes: bool) -> int:
     Prints the act from the very bytes that are signed. The key has to be enrolled, and in force.
     """
     try:
-        client = Client(request.rstrip("/"), seconds=_SECONDS)
+        client = HttpClient(request.rstrip("/"), seconds=_SECONDS)
     except HttpError as error:
         raise UsageError(error.message, error.remedy) from error
-    offered = _read_offered(client)
+    offered = _fetch_statement(client)
     statement, shown = _read_statement(offered)
     _print_act(statement, shown)
-    public, chosen = keys.own(key, ".")
+    public, chosen = keys.find_own_key(key, ".")
     if public not in offered.keys:
         raise UsageError(
-            f"the key {signatures.fingerprint(public)} is not enrolled for this person",
+            f"the key {signatures.make_fingerprint(public)} is not enrolled for this person",
             "Enrol it on the page of your account, or name another with --key FILE.",
         )
     if not yes:
         click.confirm("Sign this?", abort=True, err=True)
-    data = encode_statement(statement)
-    signature = signatures.sign(digest_to_sign(data), NAMESPACE, chosen)
-    _send(client, request.rstrip("/"), data.decode(), signature)
+    data = encode_act_statement(statement)
+    signature = signatures.make_signature(digest_to_sign(data), NAMESPACE, chosen)
+    _submit_signature(client, request.rstrip("/"), data.decode(), signature)
     click.echo("Signed. Once both signatures are verified, the second person approves the request on its page.")
     return 0
 
 
-def _read_offered(client: Client) -> Offered:
+def _fetch_statement(client: HttpClient) -> StatementToSign:
     answer = client.request("GET", "statement", headers=_JSON)
     if answer.status != 200:
         raise UsageError(
             "no request waits at this address", "Copy the address again from the page of the request, up to its end."
         )
     try:
-        return msgspec.json.decode(answer.body, type=Offered)
+        return msgspec.json.decode(answer.body, type=StatementToSign)
     except msgspec.MsgspecError as error:
         raise UsageError("this is not the address of a request", "Copy it from the page of the request.") from error
 
 
-def _read_statement(offered: Offered) -> tuple[ActStatement, dict[str, Any]]:
-    """The statement, and what is shown, which has the digest that the statement says. Raises UsageError."""
+def _read_statement(offered: StatementToSign) -> tuple[ActStatement, dict[str, Any]]:
+    """Read the statement and the shown content, whose digest the statement names. Raises UsageError."""
     try:
-        statement = decode_statement(offered.statement.encode())
+        statement = decode_act_statement(offered.statement.encode())
         shown = canonical.decode(offered.shown.encode(), dict[str, Any])
     except NotCanonicalError as error:
         raise UsageError(f"the statement cannot be signed: {error}", "Tell an administrator.") from error
-    if statement.shown != canonical.digest(offered.shown.encode()):
+    if statement.shown != canonical.digest_bytes(offered.shown.encode()):
         raise UsageError(
             "what is shown is not what the statement says", "Sign nothing, and tell a security officer of it."
         )
@@ -97,20 +99,20 @@ def _read_statement(offered: Offered) -> tuple[ActStatement, dict[str, Any]]:
 
 
 def _print_act(statement: ActStatement, shown: dict[str, Any]) -> None:
-    doing = "You confirm your request" if statement.step is Step.REQUEST else "You approve the request"
-    click.echo(f"{doing}: {printing.plain(str(shown.get('title', '')))}")
-    click.echo(f"  {printing.plain(str(shown.get('summary', '')))}")
+    doing = "You confirm your request" if statement.step is ActStep.REQUEST else "You approve the request"
+    click.echo(f"{doing}: {printing.make_printable(str(shown.get('title', '')))}")
+    click.echo(f"  {printing.make_printable(str(shown.get('summary', '')))}")
     for name in ("requester", "requested_at", "reason", "ledger"):
-        click.echo(f"  {name.replace('_', ' ')}: {printing.plain(str(shown.get(name, '')))}")
+        click.echo(f"  {name.replace('_', ' ')}: {printing.make_printable(str(shown.get(name, '')))}")
     for line in shown.get("details", []):
-        click.echo(f"  {printing.plain(str(line))}")
+        click.echo(f"  {printing.make_printable(str(line))}")
     click.echo("The act, as it is signed:")
     for name, value in json.loads(statement.act).items():
-        click.echo(f"  {printing.plain(name)}: {printing.plain(str(value))}")
+        click.echo(f"  {printing.make_printable(name)}: {printing.make_printable(str(value))}")
 
 
-def _send(client: Client, address: str, statement: str, signature: str) -> None:
-    """Hand the signature in. Raises UsageError where it is refused."""
+def _submit_signature(client: HttpClient, address: str, statement: str, signature: str) -> None:
+    """Submit the signature. Raises UsageError where it is refused."""
     body = urlencode({"statement": statement, "signature": signature}).encode()
     answer = client.request("POST", address, body, {**_JSON, "Content-Type": "application/x-www-form-urlencoded"})
     if answer.status == _CREATED:

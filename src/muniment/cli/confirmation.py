@@ -5,12 +5,12 @@ from pathlib import Path
 
 import click
 
-from muniment.cli import serving
+from muniment.cli import service_setup
 
 
 @click.command()
-@serving.home
-@serving.log
+@service_setup.home
+@service_setup.log
 @click.option("--port", type=click.IntRange(1, 65535), default=8001, show_default=True, help="Listen here.")
 def command(home: str, log: str, port: int) -> int:
     """Show requests that wait for a signature, and take signatures, on this machine alone.
@@ -21,8 +21,10 @@ def command(home: str, log: str, port: int) -> int:
     os.environ["MUNIMENT_LOG"] = log
     url = os.environ.get("MUNIMENT_URL", "http://localhost:8000")
     os.environ.setdefault("MUNIMENT_CONFIRMATION_URL", f"http://localhost:{port}")
-    serving.begin(Path(home).absolute(), "confirmation", url, settings="muniment.server.confirmation_settings")
-    from muniment.server.running.parent import PARENT
+    service_setup.set_up_process(
+        Path(home).absolute(), "confirmation", url, settings="muniment.server.confirmation_settings"
+    )
+    from muniment.server.running.process_parent import PARENT
 
     os.environ[PARENT] = str(os.getpid())
     from granian.constants import Interfaces

@@ -1,4 +1,4 @@
-"""muniment deploy: asks for permission, runs the deployment with its secrets, undoes what fails, and reports."""
+"""muniment deploy: requests permission, runs the deployment with its secrets, undoes a failed one, and reports."""
 
 import os
 import secrets
@@ -12,36 +12,42 @@ from typing import Any
 import click
 import msgspec
 
-from muniment.cli import printing, secretly
+from muniment.cli import printing, secret_environment
 from muniment.cli.input_files import read_input
 from muniment.errors import MunimentError, NotCanonicalError, RunError, UsageError
 from muniment.facts import canonical
-from muniment.pipelines.service import ANSWER_SECONDS, Ask, Outcome, Service, Standing
+from muniment.pipelines.service_client import (
+    ANSWER_SECONDS,
+    DeploymentOrder,
+    ReportedOutcome,
+    RequestStatus,
+    ServiceClient,
+)
 from muniment.vault import identity
-from muniment.vault.running import leave, unmoved
-from muniment.workflows.deploying import Act, Left, State, deploy
+from muniment.vault.masked_command import exit_like, ignore_signals
+from muniment.workflows.deployment import DeploymentCommands, DeploymentResult, EndState, run_deployment
 
 _LARGEST = 1 << 20  # bytes of a file that says where an artifact comes from
-_HEARD_SECONDS = 60.0  # between two signs of life
-_LEFT = {
-    State.FAILED: "it failed, and no command undoes it (--undo): its changes remain",
-    State.CRASHED: "it was ended, and no command undoes it (--undo): its changes remain",
-    State.ROLLED_BACK: "it failed, and was undone",
-    State.ROLLBACK_FAILED: "it failed, and undoing it failed too: check its state manually",
+_HEARTBEAT_SECONDS = 60.0  # between two signs of life
+_FAILURE_TEXTS = {
+    EndState.FAILED: "it failed, and no command undoes it (--undo): its changes remain",
+    EndState.CRASHED: "it was ended, and no command undoes it (--undo): its changes remain",
+    EndState.ROLLED_BACK: "it failed, and was undone",
+    EndState.ROLLBACK_FAILED: "it failed, and undoing it failed too: check its state manually",
 }
 
 
-class Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An outcome that did not get through."""
+class UnsentOutcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Outcome that could not be reported yet."""
 
     product: str
     environment: str
     deployment: int
-    outcome: Outcome
+    outcome: ReportedOutcome
 
 
 @click.command()
-@secretly.options
+@secret_environment.secret_options
 @click.option("--artifact", metavar="DIGEST", help="What is deployed: sha256:...")
 @click.option(
     "--commit", metavar="ID", help="The commit from which it was built. Default: the commit that the forge names."
@@ -84,54 +90,56 @@ def command(
     the command as `muniment run` does. If the command fails or dies, what --undo says is run. What state was left is
     reported. The exit code is the command's, or why it was not started: docs/guides/pipeline-secrets.md.
     """
-    wish = secretly.wish(**chosen)
-    who = identity.found(os.environ, wish.kind)
+    wish = secret_environment.read_secret_request(**chosen)
+    who = identity.find_identity(os.environ, wish.kind)
     url = os.environ.get("MUNIMENT_URL", "").rstrip("/")
-    service = Service(url, lambda: who.for_service(url, wish.product, wish.environment))
+    service = ServiceClient(url, lambda: who.get_service_token(url, wish.product, wish.environment))
     if report is not None:
-        return _send(service, Path(report))
+        return _send_kept_outcome(service, Path(report))
     if not command:
         raise UsageError("there is no command to run", "Add it: -- ./deploy.sh")
-    secretly.installed(command[0])
-    standing = _decided(service, _asked(wish, artifact, commit, provenance, wait), max(wait, timeout))
+    secret_environment.require_program(command[0])
+    standing = _wait_for_decision(service, _build_request(wish, artifact, commit, provenance, wait), max(wait, timeout))
     number = standing.id
-    if not standing.allowed:
-        return _denied(standing)
-    click.echo(f"muniment: deployment {number} is allowed until {_second(standing.until)}", err=True)
+    if not standing.is_allowed:
+        return _print_denial(standing)
+    click.echo(f"muniment: deployment {number} is allowed until {_format_moment(standing.until)}", err=True)
     for reason in standing.reasons:
-        secretly.print_reason(reason)
+        secret_environment.print_reason(reason)
     if vsa is not None:
-        _keep(Path(vsa), bytes(standing.vsa))
-    return _deployed(command, undo, wish, who, service, number)
+        _write_file(Path(vsa), bytes(standing.vsa))
+    return _deploy_with_secrets(command, undo, wish, who, service, number)
 
 
-def _decided(service: Service, ask: Ask, seconds: int) -> Standing:
-    """The answer. Raises RunError if there is none: then nothing was started, and the request is withdrawn."""
+def _wait_for_decision(service: ServiceClient, ask: DeploymentOrder, seconds: int) -> RequestStatus:
+    """Request the deployment, and wait for the decision. Raises RunError if there is none: then nothing was started,
+    and the request is withdrawn.
+    """
     try:
-        number = service.ask(ask, secrets.token_hex(16))
+        number = service.submit_request(ask, secrets.token_hex(16))
         standing = None
         try:
-            standing = service.decided(number, seconds, secretly.print_reason)
+            standing = service.wait_for_decision(number, seconds, secret_environment.print_reason)
         finally:
             if standing is None:
                 with suppress(RunError):  # the service withdraws it by itself at the same time
-                    service.withdraw(number)
+                    service.withdraw_request(number)
     except RunError as error:
         raise RunError(error.code, f"{error.message}; nothing was started", error.remedy) from None
     return standing
 
 
 @contextmanager
-def _heard_of(service: Service, number: int) -> Iterator[None]:
-    """Let the service hear of the deployment each minute meanwhile: one that is not heard of for long is lost."""
+def _send_heartbeats(service: ServiceClient, number: int) -> Iterator[None]:
+    """Tell the service each minute that the deployment still runs: one without a sign of life is lost after a while."""
     ended = threading.Event()
 
-    def look() -> None:
-        while not ended.wait(_HEARD_SECONDS):
+    def send_until_ended() -> None:
+        while not ended.wait(_HEARTBEAT_SECONDS):
             with suppress(MunimentError):  # the report at the end matters, and is kept if it does not get through
-                service.look(number)
+                service.get_status(number)
 
-    thread = threading.Thread(target=look, daemon=True)
+    thread = threading.Thread(target=send_until_ended, daemon=True)
     masked = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # signals are the main thread's
     try:
         thread.start()
@@ -143,54 +151,61 @@ def _heard_of(service: Service, number: int) -> Iterator[None]:
         ended.set()
 
 
-def _second(moment: str | None) -> str:
-    """A moment in UTC as people read it; any other as it came."""
+def _format_moment(moment: str | None) -> str:
+    """Format a moment in UTC for people; text of another form stays as it is."""
     text = moment or "it is taken back"
     return f"{text[:19].replace('T', ' ')} UTC" if text.endswith("+00:00") else text
 
 
-def _deployed(
+def _deploy_with_secrets(
     command: tuple[str, ...],
     undo: str | None,
-    wish: secretly.Wish,
-    who: identity.Identity,
-    service: Service,
+    wish: secret_environment.SecretRequest,
+    who: identity.JobIdentity,
+    service: ServiceClient,
     number: int,
 ) -> int:
     @contextmanager
-    def ready() -> Iterator[Act]:
-        with secretly.ready(wish, who, lambda: service.end_access(number)) as made, unmoved():
-            how = None if undo is None else lambda: made.run(("sh", "-c", undo), undisturbed=True)
-            yield Act(lambda: made.run(command), how)
+    def prepare_commands() -> Iterator[DeploymentCommands]:
+        with (
+            secret_environment.provide_secrets(wish, who, lambda: service.close_access(number)) as made,
+            ignore_signals(),
+        ):
+            how = None if undo is None else lambda: made.run_command(("sh", "-c", undo), undisturbed=True)
+            yield DeploymentCommands(lambda: made.run_command(command), how)
 
-    def tell(outcome: Outcome) -> None:
-        _report(service, Kept(wish.product, wish.environment, number, outcome))
+    def report_outcome(outcome: ReportedOutcome) -> None:
+        _report_or_keep(service, UnsentOutcome(wish.product, wish.environment, number, outcome))
 
-    with _heard_of(service, number):
-        left = deploy(ready(), tell)
-    with unmoved():
-        _tell(number, left)
-        tell(left.outcome)
-    return leave(left.ended)
+    with _send_heartbeats(service, number):
+        left = run_deployment(prepare_commands(), report_outcome)
+    with ignore_signals():
+        _print_failure(number, left)
+        report_outcome(left.outcome)
+    return exit_like(left.ended)
 
 
-def _asked(
-    wish: secretly.Wish, artifact: str | None, commit: str | None, provenance: tuple[str, ...], wait: int
-) -> Ask:
-    """What to ask. Raises UsageError."""
-    commit = commit or identity.commit_of(os.environ)
+def _build_request(
+    wish: secret_environment.SecretRequest,
+    artifact: str | None,
+    commit: str | None,
+    provenance: tuple[str, ...],
+    wait: int,
+) -> DeploymentOrder:
+    """Build the request from the options. Raises UsageError."""
+    commit = commit or identity.find_job_commit(os.environ)
     if not artifact:
         raise UsageError("nothing is named that could be deployed", "Say --artifact sha256:...")
     if not commit:
         raise UsageError("the commit from which the artifact was built is not given", "Add --commit ID.")
-    envelopes = tuple(envelope for file in provenance for envelope in _envelopes(file))
-    return Ask(wish.product, wish.environment, artifact, commit, envelopes, wait)
+    envelopes = tuple(envelope for file in provenance for envelope in _read_envelopes(file))
+    return DeploymentOrder(wish.product, wish.environment, artifact, commit, envelopes, wait)
 
 
-def _envelopes(file: str) -> Iterator[msgspec.Raw]:
-    """DSSE envelopes or Sigstore bundles: one to a line, or one alone. Raises UsageError."""
+def _read_envelopes(file: str) -> Iterator[msgspec.Raw]:
+    """Read DSSE envelopes: one to a line, or one alone; also from the bundles that GitHub gives. Raises UsageError."""
     try:
-        found = _objects(read_input(file, "Name the file that the builder wrote.", _LARGEST))
+        found = _decode_objects(read_input(file, "Name the file that the builder wrote.", _LARGEST))
     except NotCanonicalError as error:
         raise UsageError(f"{file} is refused: {error.message}", "Name the file that the builder wrote.") from None
     except msgspec.MsgspecError:
@@ -202,8 +217,10 @@ def _envelopes(file: str) -> Iterator[msgspec.Raw]:
         yield msgspec.Raw(msgspec.json.encode(one))
 
 
-def _objects(data: bytes) -> list[dict[str, msgspec.Raw]]:
-    """The JSON objects of a file: one, or one to a line. None names a key twice (NotCanonicalError)."""
+def _decode_objects(data: bytes) -> list[dict[str, msgspec.Raw]]:
+    """Decode the JSON objects of a file: one, or one to a line. Raises NotCanonicalError for a key that is named
+    twice.
+    """
     kind = dict[str, msgspec.Raw]
     try:
         found, texts = [msgspec.json.decode(data, type=kind)], [data]
@@ -215,57 +232,63 @@ def _objects(data: bytes) -> list[dict[str, msgspec.Raw]]:
     return found
 
 
-def _denied(standing: Standing) -> int:
+def _print_denial(standing: RequestStatus) -> int:
     click.echo(
-        printing.style(f"muniment: deployment {standing.id} is {printing.plain(standing.state)}", colour="red"),
+        printing.style_text(
+            f"muniment: deployment {standing.id} is {printing.make_printable(standing.state)}", colour="red"
+        ),
         err=True,
     )
     for reason in standing.reasons:
         clause = f"{reason.clause}: " if reason.clause else ""
-        click.echo(f"  {printing.plain(clause + reason.message)}", err=True)
+        click.echo(f"  {printing.make_printable(clause + reason.message)}", err=True)
     steps = dict.fromkeys(reason.remedy for reason in standing.reasons if reason.remedy)
     for step in steps or ["See the deployment on its product's page."]:
-        click.echo(f"Next: {printing.plain(step)}", err=True)
+        click.echo(f"Next: {printing.make_printable(step)}", err=True)
     return 1
 
 
-def _tell(number: int, left: Left) -> None:
-    if left.state is not State.SUCCEEDED:
-        click.echo(printing.style(f"muniment: deployment {number}: {_LEFT[left.state]}", colour="red"), err=True)
+def _print_failure(number: int, left: DeploymentResult) -> None:
+    if left.state is not EndState.SUCCEEDED:
+        click.echo(
+            printing.style_text(f"muniment: deployment {number}: {_FAILURE_TEXTS[left.state]}", colour="red"), err=True
+        )
 
 
-def _report(service: Service, kept: Kept) -> None:
-    """Report it, or keep it and say so: what ran has run."""
+def _report_or_keep(service: ServiceClient, kept: UnsentOutcome) -> None:
+    """Report the outcome; if that fails, keep it in a file and say so: the command has run."""
     try:
-        service.report(kept.deployment, kept.outcome)
+        service.report_outcome(kept.deployment, kept.outcome)
     except RunError as error:
         told = f"muniment: what came of deployment {kept.deployment} is not reported: {kept.outcome.state}, "
-        click.echo(printing.style(f"{told}exit code {kept.outcome.exit_code}. {error.message}", colour="red"), err=True)
-        _keep_for_later(kept)
+        click.echo(
+            printing.style_text(f"{told}exit code {kept.outcome.exit_code}. {error.message}", colour="red"), err=True
+        )
+        _keep_outcome(kept)
 
 
-def _keep_for_later(kept: Kept) -> None:
+def _keep_outcome(kept: UnsentOutcome) -> None:
     file = Path(f"muniment-deployment-{kept.deployment}.json")
     try:
-        _keep(file, msgspec.json.encode(kept))
+        _write_file(file, msgspec.json.encode(kept))
     except MunimentError as error:
         click.echo(f"Next: tell it to whoever looks after deployments; {error.message}", err=True)
     else:
         click.echo(f"Next: muniment deploy --env {kept.environment} --report {file}", err=True)
 
 
-def _send(service: Service, file: Path) -> int:
+def _send_kept_outcome(service: ServiceClient, file: Path) -> int:
     try:
-        kept = msgspec.json.decode(file.read_bytes(), type=Kept)
+        kept = msgspec.json.decode(file.read_bytes(), type=UnsentOutcome)
     except (OSError, msgspec.MsgspecError):
         raise UsageError(f"{file} cannot be read as an outcome", "Name the file that muniment deploy left.") from None
-    service.report(kept.deployment, kept.outcome)
+    service.report_outcome(kept.deployment, kept.outcome)
     file.unlink()
     click.echo(f"what came of deployment {kept.deployment} is reported: {kept.outcome.state}", err=True)
     return 0
 
 
-def _keep(file: Path, data: bytes) -> None:
+def _write_file(file: Path, data: bytes) -> None:
     try:
         file.write_bytes(data)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""muniment doctor: whether everything that a judgement needs is there, and what to do where it is not."""
+"""muniment doctor: checks the requirements of an evaluation, and names the next step for each that is missing."""
 
 import os
 import shlex
@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 from msgspec import Struct
 
-from muniment.cli import homes, keys, options, printing, scene, serving
-from muniment.decision.freezes import is_in_force, is_over, stopped_text
-from muniment.decision.kept_history import ADD_CLAUSE, NOT_KEPT, keeps_history
+from muniment.cli import context, home_access, keys, options, printing, service_setup
+from muniment.decision.freezes import format_frozen_actions, is_freeze_in_force, is_freeze_over
+from muniment.decision.history_protection import ADD_CLAUSE, HISTORY_UNPROTECTED, is_history_protected
 from muniment.errors import MunimentError, ProgramError, UsageError
 from muniment.facts.counting import count_entries
 from muniment.facts.people import SECURITY
@@ -19,19 +19,19 @@ from muniment.facts.statements import PEOPLE_TO_LIFT, Freeze
 from muniment.git import hooks
 from muniment.git.locks import find_locks
 from muniment.git.repository import Repository
-from muniment.policy.patterns import matches
+from muniment.policy.patterns import matches_any
 from muniment.programs.catalogue import Program
 from muniment.programs.command import build_command, build_git_command
 from muniment.programs.environment import minimal_environment
-from muniment.programs.process import last_line, run
-from muniment.store.files import FilesStore
-from muniment.workflows.publish_rules import find_outdated
+from muniment.programs.process import find_last_line, run_program
+from muniment.store.files_store import FilesStore
+from muniment.workflows.publish_rules import find_outdated_repositories
 
-_ENOUGH = 3
+_FEWEST_PEOPLE = 3
 
 
 class Finding(Struct, frozen=True):
-    """One thing looked at. `status` is `met`, `violated` (it must be mended) or `unknown` (a warning)."""
+    """One checked subject. `result` is `met`, `violated` (it must be mended) or `unknown` (a warning)."""
 
     subject: str
     result: str
@@ -50,25 +50,33 @@ def command(repo: str, onto: str | None, home: str | None, output: str) -> int:
     Without --home and --repo: the repository that this folder is in; outside of one, the service that has its home in
     the usual place. Exit code 1 if one of them fails.
     """
-    usual = serving.default_home() if home is None and repo == "." else ""
+    usual = service_setup.default_home() if home is None and repo == "." else ""
     service = home if home is not None else "" if _is_repository(repo) else usual
-    if service and homes.is_service(service):
+    if service and home_access.is_service(service):
         found = Finding("home", "met", f"the service in {service}")
-        findings = [*_programs(), *_pipelines(), found, *_service(service)]
+        findings = [*_check_programs(), *_check_pipeline_engine(), found, *_check_service(service)]
     else:
-        findings = [*_programs(), *_pipelines(), *_rules(repo, onto, home), *_home(home), *_other_service(usual)]
+        findings = [
+            *_check_programs(),
+            *_check_pipeline_engine(),
+            *_check_rules(repo, onto, home),
+            *_check_home(home),
+            *_mention_other_service(usual),
+        ]
     if output == "json":
-        printing.json(findings)
+        printing.print_json(findings)
     else:
         for finding in findings:
-            click.echo(f"{printing.sign(finding.result)} {finding.subject}: {printing.plain(finding.message)}")
+            click.echo(
+                f"{printing.status_sign(finding.result)} {finding.subject}: {printing.make_printable(finding.message)}"
+            )
             if finding.remedy:
                 click.echo(f"    Next: {finding.remedy}")
     return 1 if any(finding.result == "violated" for finding in findings) else 0
 
 
 def _is_repository(path: str) -> bool:
-    """Whether a folder is in a git repository; what else is wrong with it is told where it is looked at."""
+    """Whether a folder is in a git repository. Other problems of the repository are reported by the checks."""
     try:
         Repository.open(path).close()
     except UsageError:
@@ -78,34 +86,34 @@ def _is_repository(path: str) -> bool:
     return True
 
 
-def _other_service(home: str) -> Iterator[Finding]:
-    """The account's own service, if there is one: it has nothing to do with a repository that it was not given."""
-    if home and homes.is_service(home):
+def _mention_other_service(home: str) -> Iterator[Finding]:
+    """Mention the account's own service, if there is one: it was not checked."""
+    if home and home_access.is_service(home):
         yield Finding(
             "service", "unknown", f"the one in {home} was not looked at", f"Run: muniment doctor --home {home}"
         )
 
 
-def _programs() -> Iterator[Finding]:
+def _check_programs() -> Iterator[Finding]:
     git = build_git_command("version", (), (), (), ProgramError)
     ssh = build_command(Program.SSH, ["-V"], ProgramError)
     for name, command in (("git", git), ("ssh-keygen", ssh)):
         try:
-            done = run(command, minimal_environment(), ProgramError)
+            done = run_program(command, minimal_environment(), ProgramError)
         except ProgramError as error:
             yield Finding(name, "violated", error.message, error.remedy)
             continue
         if done.code:
-            yield Finding(name, "violated", f"it does not run: {last_line(done.err)}", "Install it again.")
+            yield Finding(name, "violated", f"it does not run: {find_last_line(done.err)}", "Install it again.")
         else:
-            yield Finding(name, "met", last_line(done.out or done.err))
+            yield Finding(name, "met", find_last_line(done.out or done.err))
 
 
-def _pipelines() -> Iterator[Finding]:
-    """What looks at pipeline files: without it, the clauses about them are unknown, and no other."""
+def _check_pipeline_engine() -> Iterator[Finding]:
+    """Check the engine for pipeline files: without it, only the clauses about them are unknown."""
     from muniment.pipelines import hardening
 
-    why = hardening.ready()
+    why = hardening.find_engine_problem()
     if why:
         yield Finding(
             "pipelines", "unknown", why, "It takes pip install 'muniment[pipeline]', on Linux for x86-64 or ARM."
@@ -114,30 +122,32 @@ def _pipelines() -> Iterator[Finding]:
         yield Finding("pipelines", "met", f"{hardening.ENGINE} looks at pipeline files, without network")
 
 
-def _service(home: str) -> Iterator[Finding]:
+def _check_service(home: str) -> Iterator[Finding]:
     folder = Path(home).absolute()
     if find_spec("django") is None:
         why = "it cannot be looked at: Muniment was installed here without its service"
         yield Finding("service", "violated", why, "Run: pip install 'muniment[service]'")
         return
-    serving.begin(folder, "operator", os.environ.get("MUNIMENT_URL", serving.url(folder)))
-    from muniment.server.running.examining import examine
+    service_setup.set_up_process(
+        folder, "operator", os.environ.get("MUNIMENT_URL", service_setup.read_service_url(folder))
+    )
+    from muniment.server.running.health_report import check_service
 
     try:
-        yield from (Finding(*found) for found in examine(folder))
+        yield from (Finding(*found) for found in check_service(folder))
     except MunimentError as error:
         yield Finding("service", "violated", error.message, error.remedy)
 
 
-def _rules(repo: str, onto: str | None, home: str | None) -> Iterator[Finding]:
+def _check_rules(repo: str, onto: str | None, home: str | None) -> Iterator[Finding]:
     try:
-        with scene.opened(repo, onto, home) as found:
-            yield from _scene(found, repo)
+        with context.open_context(repo, onto, home) as found:
+            yield from _check_context(found, repo)
     except MunimentError as error:
         yield Finding("rules", "violated", error.message, error.remedy)
 
 
-def _scene(found: scene.Scene, repo: str) -> Iterator[Finding]:
+def _check_context(found: context.CommandContext, repo: str) -> Iterator[Finding]:
     rules = found.rules
     if found.repository.shallow:
         yield Finding(
@@ -152,13 +162,13 @@ def _scene(found: scene.Scene, repo: str) -> Iterator[Finding]:
         why = f"git cannot change what {lock} locks"
         yield Finding("repository", "violated", why, f"Wait for the git that runs here; if none does: rm {lock}")
     yield Finding("policy", "met", f"{len(rules.policy.clauses)} clauses, {rules.policy.policy.digest}")
-    if not keeps_history(rules.policy):
-        yield Finding("policy", "unknown", NOT_KEPT, ADD_CLAUSE)
+    if not is_history_protected(rules.policy):
+        yield Finding("policy", "unknown", HISTORY_UNPROTECTED, ADD_CLAUSE)
     repository = rules.policy.policy.repository
-    able = [p for p in rules.people.persons if p.active and p.keys and matches(repository, p.write_access)]
+    able = [p for p in rules.people.persons if p.active and p.keys and matches_any(repository, p.write_access)]
     count = f"{len(able)} people could approve"
-    if len(able) < _ENOUGH:
-        yield Finding("people", "unknown", count, f"Name at least {_ENOUGH}: an author and two others.")
+    if len(able) < _FEWEST_PEOPLE:
+        yield Finding("people", "unknown", count, f"Name at least {_FEWEST_PEOPLE}: an author and two others.")
     else:
         yield Finding("people", "met", count)
     holders = [person for person in able if SECURITY in person.roles]
@@ -169,21 +179,21 @@ def _scene(found: scene.Scene, repo: str) -> Iterator[Finding]:
             f"{len(holders)} people who could approve have it; it takes {PEOPLE_TO_LIFT} to lift a freeze",
             'Give it to more people in people.toml: roles = ["security"].',
         )
-    yield from _gate(found)
+    yield from _check_server_hook(found)
     for spoilt in rules.spoilt:
         yield Finding("exception", "unknown", spoilt, "It has no effect; correct or delete it.")
     try:
-        person, _ = keys.signer(rules.people, None, repo)
+        person, _ = keys.find_signer(rules.people, None, repo)
         yield Finding("your key", "met", f"you sign as {person.id}")
     except MunimentError as error:
         yield Finding("your key", "unknown", error.message, error.remedy)
 
 
-def _gate(found: scene.Scene) -> Iterator[Finding]:
-    """Of a repository that others push to."""
+def _check_server_hook(found: context.CommandContext) -> Iterator[Finding]:
+    """Check the server hook of a repository that others push to."""
     if not found.repository.bare:
         return
-    absent = hooks.missing(found.repository, ("pre-receive", "post-receive"))
+    absent = hooks.find_missing_hooks(found.repository, ("pre-receive", "post-receive"))
     if absent:
         remedy = "Run: muniment hook install --home DIR"
         yield Finding("gate", "violated", f"git runs no hook of Muniment's: {', '.join(absent)}", remedy)
@@ -191,20 +201,24 @@ def _gate(found: scene.Scene) -> Iterator[Finding]:
         yield Finding("gate", "met", "git runs its hooks here")
 
 
-def _ledger(home: FilesStore, directory: str) -> Iterator[Finding]:
-    settings = home.settings()
-    if home.log().checkpoint() is None:
+def _check_ledger(home: FilesStore, directory: str) -> Iterator[Finding]:
+    settings = home.load_settings()
+    if home.open_log().load_checkpoint() is None:
         remedy = f"Install the server hook: muniment hook install --home {shlex.quote(directory)}"
         yield Finding("ledger", "unknown", "nothing was recorded yet", remedy)
         return
-    with home, home.exclusive():
+    with home, home.lock_ledger():
         yield Finding(
             "ledger",
             "met",
-            f"{count_entries(home.log().head().size)}, and its newest are what was signed",
+            f"{count_entries(home.open_log().read_head().size)}, and its newest are what was signed",
         )
-        now = scene.now()
-        yield from (_freeze(freeze, now, directory) for freeze in home.freezes() if not is_over(freeze, now))
+        now = context.current_moment()
+        yield from (
+            _describe_freeze(freeze, now, directory)
+            for freeze in home.list_freezes()
+            if not is_freeze_over(freeze, now)
+        )
     if not settings.external_copy:
         yield Finding(
             "copy outside",
@@ -215,10 +229,12 @@ def _ledger(home: FilesStore, directory: str) -> Iterator[Finding]:
     yield Finding("who pushes", "met", f"the server says it in {settings.pusher_variable}")
 
 
-def _published_rules(home: FilesStore, directory: str) -> Iterator[Finding]:
-    """The rules that clones fetch from each repository of the home, which a file edited by hand leaves out of date."""
-    outdated = set(find_outdated(home))
-    for path in home.repositories():
+def _check_published_rules(home: FilesStore, directory: str) -> Iterator[Finding]:
+    """Check the rules that clones fetch from each repository of the home: a file edited by hand leaves them out of
+    date.
+    """
+    outdated = set(find_outdated_repositories(home))
+    for path in home.list_hooked_repositories():
         if path in outdated:
             why = f"those in {path} are out of date: its clones check by other ones"
             remedy = f"Run: muniment hook install --repo {shlex.quote(path)} --home {shlex.quote(directory)}"
@@ -227,10 +243,10 @@ def _published_rules(home: FilesStore, directory: str) -> Iterator[Finding]:
             yield Finding("published rules", "met", f"those in {path} are what holds")
 
 
-def _freeze(freeze: Freeze, now: str, directory: str) -> Finding:
-    """A freeze, drill or announced freeze."""
-    begun = is_in_force(freeze, now)
-    stopped = f"all {stopped_text(freeze)} {'are' if begun else 'will be'} stopped"
+def _describe_freeze(freeze: Freeze, now: str, directory: str) -> Finding:
+    """Describe a freeze, a drill or an announced freeze."""
+    begun = is_freeze_in_force(freeze, now)
+    stopped = f"all {format_frozen_actions(freeze)} {'are' if begun else 'will be'} stopped"
     drill = "a freeze drill is running" if begun else "a freeze drill is announced"
     until = f" until {freeze.until[:16]}" if freeze.until else ""
     return Finding(
@@ -242,7 +258,7 @@ def _freeze(freeze: Freeze, now: str, directory: str) -> Finding:
     )
 
 
-def _home(home: str | None) -> Iterator[Finding]:
+def _check_home(home: str | None) -> Iterator[Finding]:
     if home is None:
         return
     try:
@@ -251,7 +267,7 @@ def _home(home: str | None) -> Iterator[Finding]:
             yield Finding("ledger key", "violated", "there is none", f"Make one with: muniment init --home {home}")
             return
         yield Finding("ledger key", "met", "it exists, and only its owner may read it")
-        yield from _ledger(place, home)
-        yield from _published_rules(place, home)
+        yield from _check_ledger(place, home)
+        yield from _check_published_rules(place, home)
     except MunimentError as error:
         yield Finding("home", "violated", error.message, error.remedy)

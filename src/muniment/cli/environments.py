@@ -81,7 +81,7 @@ def _read(file: str) -> ProductFile:
 
 
 def _plan(url: str | None, found: ProductFile) -> list[tuple[str, PipelineFile | None]]:
-    """What is to be added, in order: an environment, or a pipeline of it. Raises UsageError for one that differs."""
+    """Additions in order: an environment, or a pipeline of it. Raises UsageError for one that differs."""
     there = _environments(url, found.product)
     steps: list[tuple[str, PipelineFile | None]] = []
     for environment in found.environment:
@@ -146,11 +146,13 @@ def _environments(url: str | None, product: str) -> dict[str, Any]:
 def _print_steps(steps: list[tuple[str, PipelineFile | None]]) -> None:
     for environment, pipeline in steps:
         if pipeline is None:
-            click.echo(printing.plain(f"add    environment {environment}"))
+            click.echo(printing.make_printable(f"add    environment {environment}"))
             continue
         what = "jobs without a deployment" if pipeline.purpose == "run" else "deployments"
         refs = ", ".join(pipeline.ref_patterns) or "any ref that the forge protects"
-        click.echo(printing.plain(f"trust  {pipeline.kind} pipeline {pipeline.name}: {what} of {environment}, {refs}"))
+        click.echo(
+            printing.make_printable(f"trust  {pipeline.kind} pipeline {pipeline.name}: {what} of {environment}, {refs}")
+        )
     if not steps:
         click.echo("The service has everything that the file says.")
 

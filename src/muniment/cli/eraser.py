@@ -5,22 +5,24 @@ from pathlib import Path
 
 import click
 
-from muniment.cli import serving
+from muniment.cli import service_setup
 
 
 @click.command()
-@serving.home
-@serving.log
+@service_setup.home
+@service_setup.log
 def command(home: str, log: str) -> int:
-    """Delete personal data: what two people had erased, and what a retention rule says is over.
+    """Delete personal data whose erasure two people approved, or whose retention period is over.
 
-    One is enough; it needs no key.
+    One process is enough; it needs no key.
     """
     os.environ["MUNIMENT_LOG"] = log
-    serving.begin(Path(home).absolute(), "eraser", os.environ.get("MUNIMENT_URL", "http://localhost:8000"))
-    from muniment.server.running.erasing import run
-    from muniment.server.running.preparing import require_ready
+    service_setup.set_up_process(
+        Path(home).absolute(), "eraser", os.environ.get("MUNIMENT_URL", "http://localhost:8000")
+    )
+    from muniment.server.running.eraser_process import run_eraser
+    from muniment.server.running.preparation import require_ready
 
     require_ready()
-    run()
+    run_eraser()
     return 0

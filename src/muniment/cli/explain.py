@@ -1,17 +1,17 @@
-"""muniment explain: what one clause means, what judges it, and what each of its answers asks of a person."""
+"""muniment explain: the meaning of one clause, its control, and the next step for each of its reasons."""
 
 import re
 
 import click
 
 from muniment.cli import options, printing
-from muniment.cli.rulebook import any_policy
+from muniment.cli.policy_files import find_effective_policy
 from muniment.decision.binding import BoundClause
 from muniment.decision.catalogue import CONTROLS
 from muniment.errors import UsageError
-from muniment.policy.parameters import declared
+from muniment.policy.parameters import list_declarations
 
-_BLANK = re.compile(r"\{(\w+)\}")
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
 @click.command()
@@ -22,20 +22,20 @@ _BLANK = re.compile(r"\{(\w+)\}")
 @options.output
 def command(clause: str, repo: str, onto: str | None, home: str | None, output: str) -> int:
     """Explain CLAUSE of the policy (or of the built-in policy): control, parameters and reasons."""
-    policy = any_policy(repo, onto, home)
+    policy = find_effective_policy(repo, onto, home)
     found = next((bound for bound in policy.clauses if bound.clause.id == clause), None)
     if found is None:
         names = ", ".join(bound.clause.id for bound in policy.clauses)
         raise UsageError(f"the policy has no clause {clause}", f"It has: {names}.")
-    told = _told(found)
+    told = _describe_clause(found)
     if output == "json":
-        printing.json(told)
+        printing.print_json(told)
     else:
-        _tell(told)
+        _print_clause(told)
     return 0
 
 
-def _told(bound: BoundClause) -> dict[str, object]:
+def _describe_clause(bound: BoundClause) -> dict[str, object]:
     clause, control = bound.clause, bound.control
     told: dict[str, object] = {
         "clause": clause.id,
@@ -45,7 +45,7 @@ def _told(bound: BoundClause) -> dict[str, object]:
         "monitoring_until": clause.monitoring_until.isoformat() if clause.monitoring_until else "",
         "branches": list(clause.branches),
         "paths": list(clause.paths),
-        "summary": control.summary if control else _without(bound),
+        "summary": control.summary if control else _explain_missing_control(bound),
         "facts": [kind.name for kind in dict.fromkeys((*control.needs, *control.consults))] if control else [],
         "parameters": [],
         "reasons": [],
@@ -58,7 +58,7 @@ def _told(bound: BoundClause) -> dict[str, object]:
                 "unit": parameter.unit,
                 "stricter": parameter.stricter.value,
             }
-            for parameter in declared(control.parameters)
+            for parameter in list_declarations(control.parameters)
         ]
         told["reasons"] = [
             {
@@ -72,31 +72,33 @@ def _told(bound: BoundClause) -> dict[str, object]:
     return told
 
 
-def _without(bound: BoundClause) -> str:
+def _explain_missing_control(bound: BoundClause) -> str:
     if bound.is_planned:
         return f"This version does not evaluate the control {bound.clause.control}."
     return f"No control evaluates it. Controls: {', '.join(CONTROLS)}."
 
 
-def _tell(told: dict[str, object]) -> None:
-    click.echo(printing.style(str(told["clause"]), bold=True))
-    click.echo(f"  {printing.plain(str(told['text']))}")
+def _print_clause(told: dict[str, object]) -> None:
+    click.echo(printing.style_text(str(told["clause"]), bold=True))
+    click.echo(f"  {printing.make_printable(str(told['text']))}")
     click.echo(f"  control: {told['control'] or 'none'}; enforced at: {', '.join(told['enforce']) or 'no point'}")  # type: ignore[arg-type]
     click.echo(f"  {told['summary']}")
     for parameter in told["parameters"]:  # type: ignore[attr-defined]
         click.echo(
             f"  {parameter['name']} = {parameter['value']}  "
-            + printing.dim(f"{parameter['unit']}; stricter is {parameter['stricter']}")
+            + printing.dim_text(f"{parameter['unit']}; stricter is {parameter['stricter']}")
         )
     if told["facts"]:
         facts = ", ".join(told["facts"]).replace("_", " ")  # type: ignore[arg-type]
-        click.echo(printing.dim(f"  reads: {facts}"))
+        click.echo(printing.dim_text(f"  reads: {facts}"))
     for reason in told["reasons"]:  # type: ignore[attr-defined]
-        click.echo(f"  {printing.sign(reason['status'])} {reason['code']}: {_blanks(reason['message'])}")
+        click.echo(
+            f"  {printing.status_sign(reason['status'])} {reason['code']}: {_name_placeholders(reason['message'])}"
+        )
         if reason["remedy"]:
-            click.echo(printing.dim(f"      {_blanks(reason['remedy'])}"))
+            click.echo(printing.dim_text(f"      {_name_placeholders(reason['remedy'])}"))
 
 
-def _blanks(sentence: str) -> str:
-    """A sentence with each blank named as a person would: `<count> of <needed> others approved`."""
-    return _BLANK.sub(lambda blank: f"<{blank[1].replace('_', ' ')}>", sentence)
+def _name_placeholders(sentence: str) -> str:
+    """Write each placeholder of a sentence as people read it: `<count> of <needed> others approved`."""
+    return _PLACEHOLDER.sub(lambda blank: f"<{blank[1].replace('_', ' ')}>", sentence)

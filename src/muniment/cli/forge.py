@@ -1,4 +1,4 @@
-"""muniment forge: what is connected, what a forge enforces by itself, and making it enforce more."""
+"""muniment forge: show connections and the protection that a forge enforces by itself, and extend it."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -6,26 +6,26 @@ from typing import Any
 
 import click
 
-from muniment.cli import forges, options, printing, rulebook
+from muniment.cli import forge_access, options, policy_files, printing
 from muniment.errors import UsageError
+from muniment.forges.branch_rules import BranchRules, ProtectionPlan, WantedProtection
 from muniment.forges.merge_protection import (
     MODE_REASONS,
     MergeMode,
     MergeProtection,
-    default_protection,
-    unsupported_mode,
+    choose_default_protection,
+    explain_unsupported_mode,
 )
-from muniment.forges.rules import BranchRules, Plan, Wanted
-from muniment.forges.shapes import WITHOUT, Listed, RefusedRequest
-from muniment.forges.statuses import context_for
+from muniment.forges.shapes import MISSING_ABILITY_EFFECTS, ListedRepository, RefusedRequest
+from muniment.forges.statuses import make_context
 from muniment.http.rate_limits import RateLimit
-from muniment.policy.patterns import matches
+from muniment.policy.patterns import matches_any
 
 _ADDRESS = click.argument("url", metavar="URL")
 
 
-def _wanted(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say what is to hold."""
+def _protection_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that describe the protection of a branch."""
     for option in (
         options.onto,
         click.option(
@@ -61,76 +61,84 @@ def command() -> None:
 @command.command("list")
 @_ADDRESS
 @options.output
-def show(url: str, output: str) -> int:
-    """List the repositories that the token sees at URL, and what is missing to judge and bind there.
+def print_repositories(url: str, output: str) -> int:
+    """List the repositories that the token sees at URL, and the permissions that are missing there.
 
     Exit code 1 if something is missing somewhere.
     """
-    _, forge = forges.forge(url)
-    found = forge.reader.repositories()
+    _, forge = forge_access.connect_to_forge(url)
+    found = forge.reader.list_repositories()
     if output == "json":
-        printing.json(found)
+        printing.print_json(found)
     else:
-        about = forge.reader.about()
-        click.echo(f"{about.vendor.value} {printing.plain(about.version)}, as {printing.plain(about.ours.login)}")
+        about = forge.reader.describe_forge()
+        click.echo(
+            f"{about.vendor.value} {printing.make_printable(about.version)}, "
+            f"as {printing.make_printable(about.ours.login)}"
+        )
         for listed in found:
-            for line in _listed(listed):
+            for line in _format_repository(listed):
                 click.echo(line)
         click.echo(f"{len(found)} repositories" + ("" if found else "\nNext: give our account a repository to read."))
     return 1 if any(listed.missing_abilities for listed in found) else 0
 
 
-@command.command()
+@command.command("status")
 @_ADDRESS
-@_wanted
-def status(url: str, onto: str | None, output: str, **wanted: Any) -> int:
+@_protection_options
+def show_protection(url: str, onto: str | None, output: str, **wanted: Any) -> int:
     """Show what protects a branch of the repository at URL, and what `forge protect` would change.
 
     Each kind of request that Muniment needs is tried once, without altering anything; what is refused is named with the
     permission to add. Exit code 1 if something is refused, or the branch is not protected as it should be.
     """
-    there = forges.at(url)
-    refused = there.forge.reader.refused_requests(there.listed.repository)
-    wish, mode = _wish(there, onto, wanted)
-    plan = there.forge.protector.plan(there.listed.repository, wish)
+    there = forge_access.open_forge_repository(url)
+    refused = there.forge.reader.find_refused_requests(there.listed.repository)
+    wish, mode = _read_wanted_protection(there, onto, wanted)
+    plan = there.forge.protector.plan_protection(there.listed.repository, wish)
     if output == "json":
-        limits = there.forge.reader.limits()
-        printing.json({"plan": plan, "merge": mode, "refused_requests": refused, "rate_limits": limits})
+        limits = there.forge.reader.get_rate_limits()
+        printing.print_json({"plan": plan, "merge": mode, "refused_requests": refused, "rate_limits": limits})
     else:
-        for line in (*_listed(there.listed), *_refused(refused), *_rules(plan.before), *_planned(plan, mode)):
+        for line in (
+            *_format_repository(there.listed),
+            *_format_refused_requests(refused),
+            *_format_branch_rules(plan.before),
+            *_format_plan(plan, mode),
+        ):
             click.echo(line)
-        for line in _quota(there.forge.reader.limits()):
+        for line in _format_rate_limits(there.forge.reader.get_rate_limits()):
             click.echo(line)
     return 1 if plan.steps or refused else 0
 
 
-@command.command()
+@command.command("protect")
 @_ADDRESS
-@_wanted
+@_protection_options
 @click.option("--yes", is_flag=True, help="Do it without asking.")
-def protect(url: str, onto: str | None, output: str, yes: bool, **wanted: Any) -> int:
+def protect_branch(url: str, onto: str | None, output: str, yes: bool, **wanted: Any) -> int:
     """Make the forge insist on Muniment's status on a branch of the repository at URL. The plan is shown first."""
-    there = forges.at(url)
+    there = forge_access.open_forge_repository(url)
     repository = there.listed.repository
-    wish, mode = _wish(there, onto, wanted)
-    plan = there.forge.protector.plan(repository, wish)
+    wish, mode = _read_wanted_protection(there, onto, wanted)
+    plan = there.forge.protector.plan_protection(repository, wish)
     if output == "text":
-        for line in _planned(plan, mode):
+        for line in _format_plan(plan, mode):
             click.echo(line)
-    if plan.steps and not yes and not _agreed(output):
+    if plan.steps and not yes and not _confirm_plan(output):
         return 1
-    after = there.forge.protector.apply(repository, plan) if plan.steps else plan.before
+    after = there.forge.protector.apply_protection(repository, plan) if plan.steps else plan.before
     if output == "json":
-        printing.json({"plan": plan, "merge": mode, "after": after})
+        printing.print_json({"plan": plan, "merge": mode, "after": after})
     else:
         click.echo("it holds")
-        for line in _unjudged(after.ref):
+        for line in _warn_unprotected(after.ref):
             click.echo(line)
         click.echo(f"Next: muniment forge status {url}, and again whenever somebody was at its settings")
     return 0
 
 
-def _quota(limits: Mapping[str, RateLimit]) -> Iterator[str]:
+def _format_rate_limits(limits: Mapping[str, RateLimit]) -> Iterator[str]:
     known = {resource: limit for resource, limit in limits.items() if limit.left >= 0}
     for resource, limit in known.items():
         until = f", reset at {limit.reset[:19]}Z" if limit.reset else ""
@@ -140,35 +148,40 @@ def _quota(limits: Mapping[str, RateLimit]) -> Iterator[str]:
         yield "API quota left: not reported"
 
 
-def _unjudged(ref: str) -> Iterator[str]:
-    """Where a status is demanded, somebody has to post one."""
-    name, protected = ref.removeprefix("refs/heads/"), rulebook.built_in().policy.protected_branches
-    if not matches(name, protected):
-        yield printing.dim(
-            f"    The built-in policy protects {', '.join(protected)} alone. Name {printing.plain(name)} in yours"
+def _warn_unprotected(ref: str) -> Iterator[str]:
+    """Warn if the forge requires a status on a branch that the built-in policy does not protect: nobody would
+    post one.
+    """
+    name, protected = ref.removeprefix("refs/heads/"), policy_files.load_built_in_policy().policy.protected_branches
+    if not matches_any(name, protected):
+        yield printing.dim_text(
+            f"    The built-in policy protects {', '.join(protected)} alone. "
+            f"Name {printing.make_printable(name)} in yours"
             " (protected = [...]), or no change for it gets the status that is demanded now."
         )
 
 
-def _agreed(output: str) -> bool:
+def _confirm_plan(output: str) -> bool:
     if output == "json" or not sys.stdin.isatty():
         raise UsageError("there is no terminal to confirm the plan", "Look at it with forge status, then add --yes.")
     return click.confirm("Do this?", default=False)
 
 
-def _wish(there: forges.At, onto: str | None, wanted: dict[str, Any]) -> tuple[Wanted, MergeProtection]:
-    """What is to hold on a branch, and how its merges are protected. Raises UsageError or ForgeError."""
+def _read_wanted_protection(
+    there: forge_access.RepositoryAccess, onto: str | None, wanted: dict[str, Any]
+) -> tuple[WantedProtection, MergeProtection]:
+    """Read from the options how a branch and its merges are to be protected. Raises UsageError or ForgeError."""
     repository = there.listed.repository
-    ref = forges.branch(repository, onto)
+    ref = forge_access.resolve_branch_ref(repository, onto)
     if set(ref) & set("*?["):
         raise UsageError(
             f"{onto} is a pattern, and each branch has rules of its own",
-            f"Name one branch. For those yet to come, make a rule by hand that demands {context_for(ref)}.",
+            f"Name one branch. For those yet to come, make a rule by hand that demands {make_context(ref)}.",
         )
-    merge = _merge_protection(there, ref, wanted["merge"])
-    wish = Wanted(
+    merge = _choose_merge_protection(there, ref, wanted["merge"])
+    wish = WantedProtection(
         ref=ref,
-        context=context_for(ref),
+        context=make_context(ref),
         approvals=wanted["approvals"],
         only_we_merge=merge.mode is MergeMode.MUNIMENT,
         break_glass=wanted["break_glass"],
@@ -176,38 +189,40 @@ def _wish(there: forges.At, onto: str | None, wanted: dict[str, Any]) -> tuple[W
     return wish, merge
 
 
-def _merge_protection(there: forges.At, ref: str, asked: str | None) -> MergeProtection:
-    """The mode that was asked for, or what suits the forge. Raises UsageError for one that it cannot hold."""
-    rules, vendor = there.forge.reader.rules(there.listed.repository, ref), there.connection.vendor
+def _choose_merge_protection(there: forge_access.RepositoryAccess, ref: str, asked: str | None) -> MergeProtection:
+    """Choose the requested merge mode, or the default of the forge. Raises UsageError for one that the forge does not
+    support.
+    """
+    rules, vendor = there.forge.reader.read_branch_rules(there.listed.repository, ref), there.connection.vendor
     if asked is None:
-        return default_protection(vendor, rules)
+        return choose_default_protection(vendor, rules)
     mode = MergeMode(asked)
-    unsupported = unsupported_mode(vendor, rules, mode)
+    unsupported = explain_unsupported_mode(vendor, rules, mode)
     if unsupported:
-        default = default_protection(vendor, rules)
+        default = choose_default_protection(vendor, rules)
         raise UsageError(f"merges cannot be protected so: {unsupported}", f"Use --merge {default.mode.value}.")
     return MergeProtection(mode, MODE_REASONS[mode])
 
 
-def _listed(listed: Listed) -> Iterator[str]:
-    sign = printing.sign("violated" if listed.missing_abilities else "met")
-    yield f"{sign} {printing.plain(listed.repository.path)}"
+def _format_repository(listed: ListedRepository) -> Iterator[str]:
+    sign = printing.status_sign("violated" if listed.missing_abilities else "met")
+    yield f"{sign} {printing.make_printable(listed.repository.path)}"
     for ability in listed.missing_abilities:
-        yield f"    may not {ability.value}: {WITHOUT[ability]}"
+        yield f"    may not {ability.value}: {MISSING_ABILITY_EFFECTS[ability]}"
 
 
-def _refused(refused: Iterable[RefusedRequest]) -> Iterator[str]:
+def _format_refused_requests(refused: Iterable[RefusedRequest]) -> Iterator[str]:
     for one in refused:
-        yield f"{printing.sign('violated')} the forge refuses to let us {one.request}: {one.cost}"
+        yield f"{printing.status_sign('violated')} the forge refuses to let us {one.request}: {one.cost}"
         yield f"    Next: add {one.permission}"
 
 
-def _rules(rules: BranchRules) -> Iterator[str]:
-    name = printing.plain(rules.ref.removeprefix("refs/heads/"))
+def _format_branch_rules(rules: BranchRules) -> Iterator[str]:
+    name = printing.make_printable(rules.ref.removeprefix("refs/heads/"))
     if not rules.protected:
-        yield f"{printing.sign('violated')} {name} is not protected"
+        yield f"{printing.status_sign('violated')} {name} is not protected"
         return
-    yield f"{printing.sign('met')} {name} is protected"
+    yield f"{printing.status_sign('met')} {name} is protected"
     demanded = [
         required.context + (f" from {required.by}" if required.by else "") for required in rules.required_statuses
     ]
@@ -222,17 +237,18 @@ def _rules(rules: BranchRules) -> Iterator[str]:
     }
     for title, values in rows.items():
         said = ", ".join("everybody who may write" if value == "*" else value for value in values)
-        yield f"    {title}: {printing.plain(said) or ('nobody' if title.startswith('may') else 'none')}"
+        yield f"    {title}: {printing.make_printable(said) or ('nobody' if title.startswith('may') else 'none')}"
 
 
-def _planned(plan: Plan, merge: MergeProtection) -> Iterator[str]:
-    name = printing.plain(plan.wanted.ref.removeprefix("refs/heads/"))
+def _format_plan(plan: ProtectionPlan, merge: MergeProtection) -> Iterator[str]:
+    name = printing.make_printable(plan.wanted.ref.removeprefix("refs/heads/"))
     yield f"merges by: {merge.mode.value}. {merge.reason}"
     if not plan.steps:
-        yield f"{name} of {printing.plain(plan.repository)} is protected as wanted"
+        yield f"{name} of {printing.make_printable(plan.repository)} is protected as wanted"
     else:
-        yield f"to protect {name} of {printing.plain(plan.repository)}:"
+        yield f"to protect {name} of {printing.make_printable(plan.repository)}:"
     for step in plan.steps:
-        yield f"    {step.setting}: {printing.plain(step.previous_value)} → {printing.plain(step.new_value)}"
+        before, after = printing.make_printable(step.previous_value), printing.make_printable(step.new_value)
+        yield f"    {step.setting}: {before} → {after}"
     for end in plan.remaining_gaps:
-        yield printing.dim(f"    what this does not bind: {end}")
+        yield printing.dim_text(f"    what this does not bind: {end}")

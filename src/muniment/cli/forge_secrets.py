@@ -4,15 +4,15 @@ import shlex
 from collections.abc import Collection, Iterator
 from urllib.parse import quote
 
-from muniment.cli import forges, printing
+from muniment.cli import forge_access, printing
 from muniment.errors import ForgeCode, ForgeError
 from muniment.facts.maybe import Unknown
 from muniment.forges.shapes import Vendor
 
 
-def read_names(there: forges.At) -> tuple[str, ...]:
-    """The names of the secrets that a forge keeps for a repository. Raises ForgeError if they cannot be read whole."""
-    found = there.forge.reader.settings(there.listed.repository).secrets
+def read_secret_names(there: forge_access.RepositoryAccess) -> tuple[str, ...]:
+    """Names of the secrets that a forge stores for a repository. Raises ForgeError if they cannot all be read."""
+    found = there.forge.reader.read_job_settings(there.listed.repository).secrets
     if isinstance(found, Unknown):
         raise ForgeError(
             ForgeCode.FORBIDDEN,
@@ -22,16 +22,20 @@ def read_names(there: forges.At) -> tuple[str, ...]:
     return found.value
 
 
-def plan_move(there: forges.At, names: Collection[str], in_vault: Collection[str], options: str) -> Iterator[str]:
-    """The lines of the plan: what to set, then what to delete at the forge. `options` name product and environment."""
+def plan_move(
+    there: forge_access.RepositoryAccess, names: Collection[str], in_vault: Collection[str], options: str
+) -> Iterator[str]:
+    """Lines of the plan: the secrets to set, then those to delete at the forge. `options` name product and
+    environment.
+    """
     missing = [name for name in names if name not in in_vault]
     for name in missing:
-        shown = shlex.quote(printing.plain(name))
+        shown = shlex.quote(printing.make_printable(name))
         yield f"set       muniment secret set {shown} {options}"
         yield f"          (or a new value that nobody sees, by muniment secret generate {shown} {options})"
     for name in names:
         if name in in_vault:
-            yield f"delete    {delete_command(there, printing.plain(name))}"
+            yield f"delete    {delete_command(there, printing.make_printable(name))}"
     if missing:
         yield "Then change the pipeline file (--secret NAME), see one run pass, and run this again for what to delete."
     elif names:
@@ -40,7 +44,7 @@ def plan_move(there: forges.At, names: Collection[str], in_vault: Collection[str
         yield "A value that the forge had was readable to every job there: rotate it once it is deleted."
 
 
-def delete_secrets(there: forges.At, names: Collection[str]) -> Iterator[tuple[str, str]]:
+def delete_secrets(there: forge_access.RepositoryAccess, names: Collection[str]) -> Iterator[tuple[str, str]]:
     """Delete these at the forge, each with why it was not deleted, "" if it was. One that fails holds up no other."""
     for name in names:
         try:
@@ -53,7 +57,7 @@ def delete_secrets(there: forges.At, names: Collection[str]) -> Iterator[tuple[s
             yield name, ""
 
 
-def delete_command(there: forges.At, name: str) -> str:
+def delete_command(there: forge_access.RepositoryAccess, name: str) -> str:
     """The command by which a person deletes a secret at the forge, with a credential of their own."""
     repository, secret = shlex.quote(there.listed.repository.path), shlex.quote(name)
     root = there.connection.url.rstrip("/")

@@ -4,16 +4,16 @@ import datetime
 
 import click
 
-from muniment.cli import keys, options, printing, publishing, scene
-from muniment.decision.freezes import is_in_force, scope_text
+from muniment.cli import context, home_rules, keys, options, printing
+from muniment.decision.freezes import format_freeze_scope, is_freeze_in_force
 from muniment.errors import PeopleError, UsageError
 from muniment.facts import canonical, moments
 from muniment.facts.people import People
 from muniment.facts.statements import PEOPLE_TO_LIFT, Freeze
 from muniment.git import signatures
-from muniment.store.files import FilesStore
+from muniment.store.files_store import FilesStore
 from muniment.workflows import freezing
-from muniment.workflows.publish_rules import repository_names
+from muniment.workflows.publish_rules import list_repository_names
 
 
 @click.command()
@@ -35,44 +35,44 @@ def command(
     key: str | None,
     output: str,
 ) -> int:
-    """Stop merges that a home judges, signed with your SSH key: all at once, or of one repository, or for a while.
+    """Freeze merges that a home evaluates, signed with your SSH key: all at once, or of one repository, or for a while.
 
     It takes one person with the security role, and two to lift it: muniment unfreeze.
     """
     if not reason.strip():
         raise UsageError("a freeze needs a reason", 'Give one: --reason "what happened"')
-    place, now = FilesStore(home), scene.now()
-    people = people_of(place)
-    person, chosen = keys.signer(people, key, ".")
+    place, now = FilesStore(home), context.current_moment()
+    people = require_people(place)
+    person, chosen = keys.find_signer(people, key, ".")
     freezing.check_may_freeze(person)
-    begins, ends = _moment(since, "--from") if since else now, _moment(until, "--until") if until else ""
-    freezing.check_period(begins, ends, now)
+    begins, ends = _parse_moment(since, "--from") if since else now, _parse_moment(until, "--until") if until else ""
+    freezing.check_freeze_period(begins, ends, now)
     _check_repository(place, repository)
-    made = Freeze(freezing.new_id(), person.id, reason.strip(), begins, drill, ends, repository)
-    signed = canonical.encode(freezing.freeze_statement(made, now))
+    made = Freeze(freezing.create_freeze_id(), person.id, reason.strip(), begins, drill, ends, repository)
+    signed = canonical.encode(freezing.build_freeze_statement(made, now))
     with place:
-        freezing.record_freeze(place, made, now, signatures.sign(signed, freezing.NAMESPACE, chosen))
-    publishing.publish(place)
+        freezing.record_freeze(place, made, now, signatures.make_signature(signed, freezing.NAMESPACE, chosen))
+    home_rules.publish_home_rules(place)
     if output == "json":
-        printing.json(made)
+        printing.print_json(made)
         return 0
-    _tell(made, now, freezing.missing_lifters(people), home)
+    _print_freeze(made, now, freezing.count_missing_lifters(people), home)
     return 0
 
 
-def people_of(home: FilesStore) -> People:
-    """The people of a home: whoever may stop and lift is said there alone. Raises PeopleError."""
-    found = home.people()
+def require_people(home: FilesStore) -> People:
+    """People of a home, who alone may freeze and lift. Raises PeopleError."""
+    found = home.load_people()
     if found is None:
         raise PeopleError("people.toml of the home", "", "there is none", "Make it with: muniment init --home DIR")
     return found
 
 
-def _tell(freeze: Freeze, now: str, missing: int, home: str) -> None:
-    """Print what is stopped from when until when, who has to be appointed to lift it, and the next step."""
-    scope = printing.plain(scope_text(freeze))
+def _print_freeze(freeze: Freeze, now: str, missing: int, home: str) -> None:
+    """Print the scope and period of a freeze, the people who have to be appointed to lift it, and the next step."""
+    scope = printing.make_printable(format_freeze_scope(freeze))
     until = f" until {freeze.until[:16]}" if freeze.until else ""
-    click.echo(_what(freeze, scope, begun=is_in_force(freeze, now)) + until)
+    click.echo(_describe_freeze(freeze, scope, begun=is_freeze_in_force(freeze, now)) + until)
     if missing and not freeze.drill:
         before = f" before {freeze.until[:16]}" if freeze.until else ""
         click.echo(
@@ -83,8 +83,8 @@ def _tell(freeze: Freeze, now: str, missing: int, home: str) -> None:
     click.echo(f"Next: {when}, two people lift it: muniment unfreeze {freeze.id} --home {home}")
 
 
-def _what(freeze: Freeze, scope: str, *, begun: bool) -> str:
-    """The first line."""
+def _describe_freeze(freeze: Freeze, scope: str, *, begun: bool) -> str:
+    """First line about a freeze: its scope and start."""
     stopped = f"all merges{scope}" if scope else "all merges and deployments"
     if freeze.drill:
         drill = f"a freeze drill{' of the merges' + scope if scope else ''}"
@@ -92,11 +92,11 @@ def _what(freeze: Freeze, scope: str, *, begun: bool) -> str:
     return f"{stopped} are stopped" if begun else f"{stopped} will be stopped from {freeze.since[:16]}"
 
 
-def _moment(text: str, option: str) -> str:
-    """A moment that a person typed, in UTC unless it says another zone. Raises UsageError."""
+def _parse_moment(text: str, option: str) -> str:
+    """Parse a moment that a person typed, in UTC unless it names another zone. Raises UsageError."""
     try:
         read = datetime.datetime.fromisoformat(text.strip())
-        return moments.text(read if read.tzinfo else read.replace(tzinfo=datetime.UTC))
+        return moments.format_moment(read if read.tzinfo else read.replace(tzinfo=datetime.UTC))
     except (ValueError, OverflowError):
         raise UsageError(
             f"{option} {text!r} is not a moment", "Write a day and a time in UTC, such as 2026-12-24T18:00."
@@ -104,8 +104,8 @@ def _moment(text: str, option: str) -> str:
 
 
 def _check_repository(home: FilesStore, name: str) -> None:
-    """Raise UsageError for the name of a repository that the home does not judge: such a freeze would stop nothing."""
-    names = repository_names(home) if name else ()
+    """Raise UsageError for a repository that the home does not evaluate: such a freeze would stop nothing."""
+    names = list_repository_names(home) if name else ()
     if name and name not in names:
         raise UsageError(
             f"this home has no repository {name}",

@@ -1,13 +1,13 @@
-"""muniment gate: what others decide by, far from the service: may this artifact go there?"""
+"""muniment gate: whether an artifact may be deployed to an environment, decided offline from a signed permission."""
 
 import re
 
 import click
 
-from muniment.cli import options, printing, scene
+from muniment.cli import context, options, printing
 from muniment.cli.input_files import read_input
 from muniment.errors import AttestationError, UsageError
-from muniment.pipelines import vsa as summaries
+from muniment.pipelines import verification_summaries as summaries
 
 _AGE = re.compile(r"([1-9][0-9]{0,5})([smh])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
@@ -20,7 +20,7 @@ def command() -> None:
     """Verify a signed permission to deploy, without the service (for admission controllers)."""
 
 
-@command.command()
+@command.command("verify")
 @click.option("--vsa", required=True, metavar="FILE", help="The permission that muniment deploy --vsa kept.")
 @click.option("--artifact", required=True, metavar="DIGEST", help="What is to run: sha256:...")
 @click.option("--env", "environment", required=True, metavar="NAME", help="Where.")
@@ -30,7 +30,7 @@ def command() -> None:
 @click.option("--max-age", default="15m", show_default=True, metavar="AGE", help="How old it may be: 90s, 15m, 1h.")
 @click.option("--key", "keys", multiple=True, required=True, metavar="FILE", help="The installation's public key.")
 @options.output
-def verify(
+def verify_permission_file(
     vsa: str, artifact: str, environment: str, product: str, max_age: str, keys: tuple[str, ...], output: str
 ) -> int:
     """Say whether a permission lets an artifact into an environment, offline: 0 it does, 1 it does not.
@@ -39,38 +39,42 @@ def verify(
     """
     if not _DIGEST.fullmatch(artifact):
         raise UsageError(f"{artifact} is no digest", "Write sha256: and 64 digits, as your registry shows it.")
-    found = dict(_key(file) for file in keys)
-    age = _age(max_age)
+    found = dict(_read_key(file) for file in keys)
+    age = _parse_age(max_age)
     try:
-        permission = summaries.verify(_read(vsa), artifact, environment, found, age, scene.now(), product)
+        permission = summaries.verify_permission(
+            _read_file(vsa), artifact, environment, found, age, context.current_moment(), product
+        )
     except AttestationError as error:
         if output == "json":
-            printing.json({"allowed": False, "code": error.code, "message": error.message, "remedy": error.remedy})
+            printing.print_json(
+                {"allowed": False, "code": error.code, "message": error.message, "remedy": error.remedy}
+            )
         else:
-            click.echo(printing.style(f"denied  {printing.plain(error.message)}", colour="red"))
+            click.echo(printing.style_text(f"denied  {printing.make_printable(error.message)}", colour="red"))
             click.echo(f"Next: {error.remedy}")
         return 1
     if output == "json":
-        printing.json({"allowed": True, "permission": permission})
+        printing.print_json({"allowed": True, "permission": permission})
     else:
-        word = printing.style("allowed", colour="green", bold=True)
+        word = printing.style_text("allowed", colour="green", bold=True)
         click.echo(f"{word}  {artifact} in {permission.product}/{environment}, as of {permission.time}")
     return 0
 
 
-def _age(text: str) -> int:
+def _parse_age(text: str) -> int:
     found = _AGE.fullmatch(text)
     if found is None:
         raise UsageError(f"{text} is no age", "Write it as 90s, 15m or 1h.")
     return int(found[1]) * _SECONDS[found[2]]
 
 
-def _key(file: str) -> tuple[str, str]:
-    """A public key of the ledger's family by its name, or a PEM by its file's."""
-    text = _read(file).decode("utf-8", "replace").strip()
+def _read_key(file: str) -> tuple[str, str]:
+    """Read a public key. Its name: that of a key of the ledger's family, or the file's for a PEM."""
+    text = _read_file(file).decode("utf-8", "replace").strip()
     name = file if text.startswith("-----") else text.partition("+")[0]
     return name, text
 
 
-def _read(file: str) -> bytes:
+def _read_file(file: str) -> bytes:
     return read_input(file, "Name another file.", _LARGEST + 1)

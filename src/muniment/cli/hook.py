@@ -1,4 +1,4 @@
-"""muniment hook: the gate on a plain git server, and the same answer before a push leaves a laptop."""
+"""muniment hook: the server hook of a plain git server, and a preview before a push leaves a clone."""
 
 import os
 import sys
@@ -6,27 +6,27 @@ from collections.abc import Mapping
 
 import click
 
-from muniment.cli import options, printing, push_text, scene, server_hooks
+from muniment.cli import context, options, printing, push_text, server_hooks
 from muniment.controls.review_statements import ALL_PUSHERS
-from muniment.decision.kept_history import ADD_CLAUSE, NOT_KEPT, keeps_history
+from muniment.decision.history_protection import ADD_CLAUSE, HISTORY_UNPROTECTED, is_history_protected
 from muniment.errors import UsageError
 from muniment.facts.counting import count_text
-from muniment.git import hooks, published_rules, receiving
+from muniment.git import hooks, published_rules, received_push
 from muniment.git.repository import Repository
-from muniment.store.files import FilesStore
+from muniment.store.files_store import FilesStore
 from muniment.workflows.approval_commands import (
     PERSON,
     REMOTE,
     STATEMENTS,
-    fetch_command,
-    statement_command,
+    format_fetch_command,
+    format_statement_command,
 )
-from muniment.workflows.preview_push import preview
-from muniment.workflows.publish_rules import find_open_heads, publish_rules, standing_in
-from muniment.workflows.receive_push import Gate
-from muniment.workflows.standing import Standing
+from muniment.workflows.publish_rules import find_open_heads, publish_rules, read_repository_rules
+from muniment.workflows.push_preview import preview_updates
+from muniment.workflows.push_receiver import PushReceiver
+from muniment.workflows.repository_rules import RepositoryRules
 
-_NAMED = 5  # branches that a message names
+_MOST_NAMED = 5  # branches that a message names
 
 _home = click.option("--home", required=True, metavar="DIR", help="The home that holds the policy and the ledger.")
 
@@ -36,7 +36,7 @@ def command() -> None:
     """Install the server hook in a git repository."""
 
 
-@command.command()
+@command.command("install")
 @_home
 @options.repo
 @click.option("--hooks", "folder", metavar="DIR", help="Folder of the hooks. Default: where git looks for them.")
@@ -44,51 +44,51 @@ def command() -> None:
     "--report-only", is_flag=True, help="Monitoring: accept everything, and report what would have been denied."
 )
 @options.output
-def install(home: str, repo: str, folder: str | None, report_only: bool, output: str) -> int:
-    """Put the gate into a repository on a server, and record what it holds.
+def install_hook(home: str, repo: str, folder: str | None, report_only: bool, output: str) -> int:
+    """Install the server hook in a repository on a server, and record the repository's refs.
 
-    From then on each push to a protected branch or tag needs the gate's yes. With gitolite, name the folder of its
+    From then on the hook decides on each push to a protected branch or tag. With gitolite, name the folder of its
     common hooks, run: gitolite setup --hooks-only, and run this once for each repository.
     """
     place = FilesStore(home)
     where = os.path.abspath(home)
     told = ("--home", where, *(("--report-only",) if report_only else ()))
-    with Repository.open(repo) as repository, Gate(repository, place) as gate:
-        gate.ready()
-        standing = standing_in(repository, place)
+    with Repository.open(repo) as repository, PushReceiver(repository, place) as gate:
+        gate.require_writable()
+        standing = read_repository_rules(repository, place)
         _require_protection(repository, standing)
-        hooks.harden(repository)
+        hooks.harden_repository(repository)
         scripts = {
-            "pre-receive": hooks.script("pre-receive", *told),
-            "post-receive": hooks.afterwards("post-receive", *told[:2]),
+            "pre-receive": hooks.make_hook_script("pre-receive", *told),
+            "post-receive": hooks.make_background_script("post-receive", *told[:2]),
         }
-        made = hooks.install(folder or hooks.folder(repository), scripts)
-        size = gate.install(scene.now())
+        made = hooks.install_hooks(folder or hooks.find_hooks_folder(repository), scripts)
+        size = gate.record_refs(context.current_moment())
         publish_rules(repository, place, standing)
         place.add_repository(repository.git_dir)
         unattested = find_open_heads(repository, standing)
-        kept = keeps_history(standing.policy)
+        kept = is_history_protected(standing.policy)
     if output == "json":
-        printing.json({"made": made, "entries": size, "keeps_history": kept})
+        printing.print_json({"made": made, "entries": size, "keeps_history": kept})
         return 0
     for file in made:
         click.echo(f"made {file}")
     click.echo(f"recorded the refs of this repository; the ledger has {size} entries now")
     if not kept:
-        click.echo(f"Attention: {NOT_KEPT}. {ADD_CLAUSE}")
-    variable = place.settings().pusher_variable
+        click.echo(f"Attention: {HISTORY_UNPROTECTED}. {ADD_CLAUSE}")
+    variable = place.load_settings().pusher_variable
     click.echo(
         f"Next: make sure that the server, and nobody else, says in {variable} who pushes: docs/guides/server-hook.md"
     )
-    for line in _attest_open(unattested, standing):
+    for line in _describe_unattested(unattested, standing):
         click.echo(line)
     return 0
 
 
-def _require_protection(repository: Repository, standing: Standing) -> None:
-    """Raises UsageError if the branch that clones get first would be open."""
-    head = receiving.named(repository.head_branch())
-    if standing.protects(head):
+def _require_protection(repository: Repository, standing: RepositoryRules) -> None:
+    """Raise UsageError if the branch that clones get first is not protected."""
+    head = received_push.encode_ref(repository.find_head_branch())
+    if standing.is_protected(head):
         return
     name = head.removeprefix("refs/heads/")
     shown = ", ".join(standing.policy.policy.protected_branches)
@@ -99,13 +99,13 @@ def _require_protection(repository: Repository, standing: Standing) -> None:
     )
 
 
-def _attest_open(heads: Mapping[str, str], standing: Standing) -> list[str]:
-    """What to do about changes that were pushed before the hook: nobody recorded who pushed them."""
+def _describe_unattested(heads: Mapping[str, str], standing: RepositoryRules) -> list[str]:
+    """Lines about changes that were pushed before the hook was installed: their pushers were not recorded."""
     if not heads:
         return []
-    names = ", ".join(list(heads.values())[:_NAMED]) + (" and others" if len(heads) > _NAMED else "")
+    names = ", ".join(list(heads.values())[:_MOST_NAMED]) + (" and others" if len(heads) > _MOST_NAMED else "")
     policy = standing.policy.policy
-    command = statement_command(
+    command = format_statement_command(
         *(policy.repository, standing.default_branch, " ".join(heads), f"--attest {ALL_PUSHERS}={PERSON}")
     )
     return [
@@ -113,7 +113,7 @@ def _attest_open(heads: Mapping[str, str], standing: Standing) -> list[str]:
         f"so their pushers are unknown: {names}.",
         "Before one of them is merged, somebody with the security role, who then does not approve it, attests who did.",
         "In a clone, for one pusher of all (leave out the commits of others):",
-        f"    {fetch_command('+refs/heads/*:refs/remotes/origin/*')}",
+        f"    {format_fetch_command('+refs/heads/*:refs/remotes/origin/*')}",
         f"    {command}",
     ]
 
@@ -123,15 +123,17 @@ def _attest_open(heads: Mapping[str, str], standing: Standing) -> list[str]:
 @click.option(
     "--report-only", is_flag=True, help="Monitoring: accept everything, and report what would have been denied."
 )
-def pre_receive(home: str, report_only: bool) -> int:
-    """Judge the push that git is receiving. git runs this; its answer is the exit code."""
+def run_pre_receive(home: str, report_only: bool) -> int:
+    """Evaluate the push that git is receiving. git runs this; the exit code is the decision."""
     return server_hooks.pre_receive(home, report_only=report_only)
 
 
 @command.command("post-receive")
 @_home
-def post_receive(home: str) -> int:
-    """Record what became of the refs. git runs this; a push that it misses is recorded with the next one."""
+def run_post_receive(home: str) -> int:
+    """Record the updates that git made to the refs. git runs this; a push that it misses is recorded with the
+    next one.
+    """
     return server_hooks.post_receive(home)
 
 
@@ -140,29 +142,33 @@ def post_receive(home: str) -> int:
 @click.argument("url", required=False)
 @options.home
 def pre_push(remote: str, url: str | None, home: str | None) -> int:  # noqa: ARG001 -- git gives it
-    """Say what the server would say of what you are about to push, as far as it can be known here.
+    """Show the server's decision on the push that you are about to make, as far as it can be known here.
 
-    git runs this; put it there with: muniment hook install-pre-push. It holds a push back that would be denied;
-    git push --no-verify goes on without it.
+    git runs this; install it with: muniment hook install-pre-push. It stops a push that would be denied; git push
+    --no-verify pushes without it.
     """
-    updates = receiving.read_outgoing(sys.stdin.buffer.read())
+    updates = received_push.parse_outgoing_refs(sys.stdin.buffer.read())
     with Repository.open(".") as repository:
-        answers = preview(repository, remote, updates, FilesStore(home) if home else None, scene.now())
-    lines = push_text.of_preview(answers)
+        answers = preview_updates(
+            repository, remote, updates, FilesStore(home) if home else None, context.current_moment()
+        )
+    lines = push_text.format_preview(answers)
     for line in lines:
-        click.echo(printing.plain(line), err=True)
-    return 0 if all(answer.allowed for answer in answers) else 1
+        click.echo(printing.make_printable(line), err=True)
+    return 0 if all(answer.is_allowed for answer in answers) else 1
 
 
 @command.command("install-pre-push")
 @options.repo
 @options.home
 def install_pre_push(repo: str, home: str | None) -> int:
-    """Put the preview into your clone: git push then says first what the server would say."""
+    """Install the preview in your clone: git push then shows the server's decision first."""
     told = ("--home", os.path.abspath(home)) if home else ()
     with Repository.open(repo) as repository:
-        made = hooks.install(hooks.folder(repository), {"pre-push": hooks.script("pre-push", *told)})
-        hooks.fetch_always(repository, REMOTE, f"+{published_rules.REF}:{published_rules.REF}")
+        made = hooks.install_hooks(
+            hooks.find_hooks_folder(repository), {"pre-push": hooks.make_hook_script("pre-push", *told)}
+        )
+        hooks.add_fetch_refspec(repository, REMOTE, f"+{published_rules.REF}:{published_rules.REF}")
     for file in made:
         click.echo(f"made {file}")
     click.echo("From now on git push shows the server's decision first, and git fetch also fetches the server's rules.")

@@ -6,9 +6,9 @@ import click
 
 from muniment.cli import keys, options, printing
 from muniment.errors import UsageError
-from muniment.policy.pack import pack_text, people_text
-from muniment.store.settings import home_text
-from muniment.store.starting import start
+from muniment.policy.built_in_policy import empty_people_text, format_built_in_policy
+from muniment.store.new_home import make_home
+from muniment.store.settings import make_home_text
 
 
 @click.command()
@@ -25,11 +25,15 @@ def command(home: str, repository: str | None, owner: str | None, output: str) -
     name = repository or os.path.basename(os.getcwd())
     if not name or name.split() != [name]:
         raise UsageError(f"{name!r} cannot name a repository", "Give a name without spaces with --repository NAME.")
-    answers = owner or keys.git_email() or "security@example.test"
-    texts = {"policy.toml": pack_text(answers, name), "people.toml": people_text(), "home.toml": home_text()}
-    made = start(home, texts, "muniment/" + name)
+    answers = owner or keys.read_git_email() or "security@example.test"
+    texts = {
+        "policy.toml": format_built_in_policy(answers, name),
+        "people.toml": empty_people_text(),
+        "home.toml": make_home_text(),
+    }
+    made = make_home(home, texts, "muniment/" + name)
     if output == "json":
-        printing.json({"home": home, "made": made})
+        printing.print_json({"home": home, "made": made})
         return 0
     for file in made:
         click.echo(f"made {os.path.join(home, file)}")

@@ -1,16 +1,16 @@
-"""muniment ledger: what is recorded, and the proof that nobody rewrote it."""
+"""muniment ledger: shows the records, and proves that nobody rewrote them."""
 
 from typing import Any
 
 import click
 import msgspec
 
-from muniment.cli import homes, ledger_commits, ledger_keep, ledger_text, ledger_verify, options, printing
+from muniment.cli import home_access, ledger_commits, ledger_maintenance, ledger_text, ledger_verify, options, printing
 from muniment.errors import ErasedError, LedgerError, NotCanonicalError, UsageError
 from muniment.facts import canonical
 from muniment.facts.counting import count_entries
-from muniment.ledger import entries, proof_text, proofs
-from muniment.store.log import Log
+from muniment.ledger import proof_text, proofs, record_kinds
+from muniment.store.ledger_log import Log
 from muniment.store.store import Store
 
 
@@ -19,49 +19,49 @@ def command() -> None:
     """Show, prove, verify and export the ledger."""
 
 
-@command.command()
+@command.command("show")
 @click.argument("number", required=False, type=click.IntRange(0), metavar="[N]")
 @options.required_home
 @click.option("--last", default=20, show_default=True, type=click.IntRange(1), help="How many of the newest.")
 @options.output
-def show(number: int | None, home: str, last: int, output: str) -> int:
-    """List the newest entries, or show entry N with what lies beside it."""
-    place = homes.at(home)
-    log = place.log()
-    size = log.head().size
+def show_records(number: int | None, home: str, last: int, output: str) -> int:
+    """List the newest entries, or show entry N with its object."""
+    place = home_access.open_store(home)
+    log = place.open_log()
+    size = log.read_head().size
     if number is not None:
-        return _show_one(place, log, number, size, output)
+        return _show_record(place, log, number, size, output)
     start = max(size - last, 0)
-    found = [(at, entries.decode(data, at)) for at, data in enumerate(log.entries(start, size), start)]
+    found = [(at, record_kinds.decode_record(data, at)) for at, data in enumerate(log.read_entries(start, size), start)]
     if output == "json":
-        printing.json([{"position": at, "record": entry} for at, entry in found])
+        printing.print_json([{"position": at, "record": entry} for at, entry in found])
         return 0
     for at, entry in found:
-        click.echo(ledger_text.line(at, entry))
+        click.echo(ledger_text.format_record(at, entry))
     click.echo(count_entries(size) + ("" if size else ": nothing was recorded yet"))
     return 0
 
 
-def _show_one(home: Store, log: Log, number: int, size: int, output: str) -> int:
+def _show_record(home: Store, log: Log, number: int, size: int, output: str) -> int:
     if number >= size:
         raise UsageError(f"there is no entry {number}: the ledger has {size}", "See: muniment ledger show --home DIR")
-    entry = entries.decode(next(log.entries(number, number + 1)), number)
-    beside, problem = _beside(home, entry.object)
+    entry = record_kinds.decode_record(next(log.read_entries(number, number + 1)), number)
+    beside, problem = _read_details(home, entry.object)
     if output == "json":
-        printing.json({"position": number, "record": entry, "details": beside, "details_problem": problem})
+        printing.print_json({"position": number, "record": entry, "details": beside, "details_problem": problem})
         return 0
-    click.echo(ledger_text.line(number, entry))
-    for line in ledger_text.details(entry, beside, problem):
+    click.echo(ledger_text.format_record(number, entry))
+    for line in ledger_text.format_details(entry, beside, problem):
         click.echo(line)
     return 0
 
 
-def _beside(home: Store, digest: str) -> tuple[Any, str]:
-    """The object as plain values, or why there is none."""
+def _read_details(home: Store, digest: str) -> tuple[Any, str]:
+    """Object of a record as plain values, or the reason why there is none."""
     if not digest:
         return None, ""
     try:
-        data = home.get(digest)
+        data = home.get_object(digest)
     except ErasedError as error:
         return None, error.message
     if data is None:
@@ -74,30 +74,30 @@ def _beside(home: Store, digest: str) -> tuple[Any, str]:
         ) from error
 
 
-@command.command()
+@command.command("prove")
 @click.argument("number", required=False, type=click.IntRange(0), metavar="[N]")
 @options.required_home
 @click.option("--since", type=click.IntRange(0), metavar="SIZE", help="Prove instead that it grew out of SIZE entries.")
-def prove(number: int | None, home: str, since: int | None) -> int:
+def prove_record(number: int | None, home: str, since: int | None) -> int:
     """Print the proof that entry N is in the ledger, with the newest checkpoint (C2SP tlog-proof).
 
     With --since, the proof that the ledger grew out of its first SIZE entries. Others check both with the public key.
     """
     if (number is None) == (since is None):
         raise UsageError("nothing to prove was named", "Name an entry, or a size with --since SIZE.")
-    log = homes.at(home).log()
-    head = log.head()
-    data = log.checkpoint()
+    log = home_access.open_store(home).open_log()
+    head = log.read_head()
+    data = log.load_checkpoint()
     if data is None:
         raise UsageError("nothing was recorded yet", "Record something first: muniment hook install --home DIR")
     asked = number if number is not None else since
     try:
         if number is not None:
-            path = proofs.inclusion(log.read, head.size, number)
-            click.echo(proof_text.inclusion(number, path, data.decode()), nl=False)
+            path = proofs.prove_inclusion(log.read_file, head.size, number)
+            click.echo(proof_text.format_inclusion(number, path, data.decode()), nl=False)
         else:
-            path = proofs.consistency(log.read, head.size, since or 0)
-            click.echo(proof_text.consistency(since or 0, path, data.decode()), nl=False)
+            path = proofs.prove_consistency(log.read_file, head.size, since or 0)
+            click.echo(proof_text.format_consistency(since or 0, path, data.decode()), nl=False)
     except IndexError as error:
         raise UsageError(
             f"the ledger has {count_entries(head.size)}, not {asked}",
@@ -106,25 +106,25 @@ def prove(number: int | None, home: str, since: int | None) -> int:
     return 0
 
 
-@command.command()
+@command.command("raw")
 @click.argument("number", type=click.IntRange(0), metavar="N")
 @options.required_home
-def raw(number: int, home: str) -> int:
+def print_record(number: int, home: str) -> int:
     """Print entry N, byte for byte, as it is hashed."""
-    log = homes.at(home).log()
-    size = log.head().size
+    log = home_access.open_store(home).open_log()
+    size = log.read_head().size
     if number >= size:
         raise UsageError(f"there is no entry {number}: the ledger has {size}", "See: muniment ledger show --home DIR")
-    click.echo(next(log.entries(number, number + 1)))
+    click.echo(next(log.read_entries(number, number + 1)))
     return 0
 
 
 for _more in (
-    ledger_commits.commits,
-    ledger_verify.verify,
-    ledger_keep.export,
-    ledger_keep.reconcile,
-    ledger_keep.exchange_key,
-    ledger_keep.witness,
+    ledger_commits.list_commits,
+    ledger_verify.verify_whole_ledger,
+    ledger_maintenance.export_ledger,
+    ledger_maintenance.reconcile_ledger,
+    ledger_maintenance.replace_ledger_key,
+    ledger_maintenance.request_witness_signatures,
 ):
     command.add_command(_more)

@@ -1,27 +1,28 @@
-"""Entries of the ledger for people: one line each, and what lies beside one."""
+"""Text of records for people: one line each, and the details of one."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
-from muniment.cli import printing, telling
-from muniment.ledger import entries, told
+from muniment.cli import decision_text, printing
+from muniment.ledger import record_kinds, record_text
 
 
-def line(number: int, entry: entries.AnyEntry) -> str:
-    """Number, moment, kind, and what it says."""
-    return f"{number:>6}  {entry.time[:16].replace('T', ' ')}  {told.kind(entry):<14} {telling.short(told.said(entry))}"
+def format_record(number: int, entry: record_kinds.AnyEntry) -> str:
+    """Format a record in one line: position, moment, kind and sentence."""
+    text = decision_text.shorten_ids(record_text.describe_record(entry))
+    return f"{number:>6}  {entry.time[:16].replace('T', ' ')}  {record_text.record_kind(entry):<14} {text}"
 
 
-def details(entry: entries.AnyEntry, beside: Any, problem: str) -> Iterator[str]:
-    """Everything else: the entry's own fields, then the object, or that it was erased."""
+def format_details(entry: record_kinds.AnyEntry, beside: Any, problem: str) -> Iterator[str]:
+    """Format the record's other fields and its object, or the reason why the object is not there."""
     values = msgspec.to_builtins(entry)
     for name in ("repository_location", "policy", "facts", "results", "trigger", "push", "object"):
         if values.get(name):
-            yield printing.dim(f"        {name}: {values[name]}")
+            yield printing.dim_text(f"        {name}: {values[name]}")
     if problem:
-        yield f"        {printing.plain(problem)}"
+        yield f"        {printing.make_printable(problem)}"
     elif beside is not None:
         text = msgspec.json.format(msgspec.json.encode(beside, order="sorted")).decode()
-        yield from (f"        {printing.plain(part)}" for part in text.splitlines())
+        yield from (f"        {printing.make_printable(part)}" for part in text.splitlines())

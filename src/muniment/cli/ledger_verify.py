@@ -7,7 +7,7 @@ from typing import TypeVar
 import click
 import msgspec
 
-from muniment.cli import homes, options, printing
+from muniment.cli import home_access, options, printing
 from muniment.cli.input_files import read_input
 from muniment.errors import ErasedError, LedgerError, NotCanonicalError, StoreError, UsageError
 from muniment.facts import canonical
@@ -16,23 +16,23 @@ from muniment.facts.facts import StoredFact
 from muniment.facts.kinds import PEOPLE
 from muniment.facts.maybe import Known, Unknown
 from muniment.facts.people import PeopleList
-from muniment.ledger import checkpoints, entries, objects, proof_text, proofs, tiles
+from muniment.ledger import checkpoints, proof_text, proofs, record_kinds, record_objects, tiles
 from muniment.ledger.key_exchanges import find_current_key, find_older_keys
-from muniment.ledger.tree import leaf_hash
-from muniment.ledger.verification import verify as verify_all
-from muniment.store.files import PUBLIC, FilesStore
+from muniment.ledger.merkle_tree import leaf_hash
+from muniment.ledger.verification import verify_ledger as verify_all
 from muniment.store.files_log import FilesLog
-from muniment.store.log import Log
+from muniment.store.files_store import PUBLIC, FilesStore
+from muniment.store.ledger_log import Log
 from muniment.store.store import Store
 
 T = TypeVar("T")
 
-_DECISIONS = entries.DecisionRecord | entries.DecisionPreviewRecord
-_WITH_INCLUDED_HEADS = _DECISIONS | entries.HookBypassRecord | entries.BranchUpdateRecord
+_DECISIONS = record_kinds.DecisionRecord | record_kinds.DecisionPreviewRecord
+_WITH_INCLUDED_HEADS = _DECISIONS | record_kinds.HookBypassRecord | record_kinds.BranchUpdateRecord
 _OTHER_VERSION = "Use the version that wrote it, or restore objects/ from a backup."
 
 
-@click.command()
+@click.command("verify")
 @click.argument("directory", required=False, metavar="[DIR]")
 @options.home
 @click.option("--key", metavar="FILE", help="The ledger's public key. Default: ledger.pub beside it, or the home's.")
@@ -40,7 +40,7 @@ _OTHER_VERSION = "Use the version that wrote it, or restore objects/ from a back
 @click.option("--proof", metavar="FILE", help="Verify this proof that --entry is in a ledger, and nothing else.")
 @click.option("--entry", metavar="FILE", help="The entry that --proof is about, as `show --format json` has it.")
 @options.output
-def verify(
+def verify_whole_ledger(
     directory: str | None,
     home: str | None,
     key: str | None,
@@ -57,51 +57,53 @@ def verify(
     ledger; of a service, each row that is relied on.
     """
     if proof is not None:
-        return _verify_proof(proof, entry, _key(key, directory, home), output)
+        return _verify_proof(proof, entry, _read_key(key, directory, home), output)
     if (directory is None) == (home is None):
         raise UsageError("the ledger was named not at all, or twice", "Name a copy, or the home with --home DIR.")
-    place = homes.at(home) if home is not None else None
-    log = place.log() if place is not None else FilesLog(_folder(directory or ""), None, None, None)
-    public = _key(key, directory, home)
-    data = log.checkpoint()
+    place = home_access.open_store(home) if home is not None else None
+    log = place.open_log() if place is not None else FilesLog(_require_folder(directory or ""), None, None, None)
+    public = _read_key(key, directory, home)
+    data = log.load_checkpoint()
     if data is not None:
-        public = _current_key(log, data, public)
-    found = verify_all(log.read, data if data is not None else b"", public, lambda _, raw: entries.wrong(raw))
+        public = _find_signing_key(log, data, public)
+    found = verify_all(
+        log.read_file, data if data is not None else b"", public, lambda _, raw: record_kinds.find_record_problem(raw)
+    )
     problems = list(found.problems) if data is not None else ["checkpoint is missing"]
     if since is not None:
-        problems += _not_grown(log, found.size, since, public)
+        problems += _check_growth(log, found.size, since, public)
     if place is not None and not problems:
-        problems += _objects(place, log, found.size)
-        problems += _remembered(place, found.size)
-    return _told(found.size, found.root, found.first_bad, problems, output)
+        problems += _check_objects(place, log, found.size)
+        problems += _check_memories(place, found.size)
+    return _print_result(found.size, found.root, found.first_bad, problems, output)
 
 
-def _told(size: int, root: str, first_bad: int | None, problems: list[str], output: str) -> int:
+def _print_result(size: int, root: str, first_bad: int | None, problems: list[str], output: str) -> int:
     if output == "json":
-        printing.json({"record_count": size, "root": root, "first_bad_position": first_bad, "problems": problems})
+        printing.print_json({"record_count": size, "root": root, "first_bad_position": first_bad, "problems": problems})
     elif problems:
         for problem in problems:
-            click.echo(f"{printing.sign('violated')} {printing.plain(problem)}")
+            click.echo(f"{printing.status_sign('violated')} {printing.make_printable(problem)}")
         if first_bad is not None:
             before = "; those before it are what was signed" if first_bad else ""
             click.echo(f"The first bad entry is {first_bad}{before}.")
         click.echo("Next: restore the newest copy of it; docs/reference/ledger.md says how.")
     else:
-        click.echo(f"{printing.sign('met')} {count_entries(size)}, each of them what was signed; root {root}")
+        click.echo(f"{printing.status_sign('met')} {count_entries(size)}, each of them what was signed; root {root}")
     return 1 if problems else 0
 
 
-def _objects(home: Store, log: Log, size: int) -> Iterator[str]:
-    """What is missing or damaged of what lies beside the entries. What was erased is not missing."""
+def _check_objects(home: Store, log: Log, size: int) -> Iterator[str]:
+    """Problems of the objects outside the ledger: missing or damaged ones. An erased object is not missing."""
     seen: set[str] = set()  # decisions share their policies and people: each object is looked at once
-    for at, data in enumerate(log.entries(0, size)):
-        entry = entries.decode(data, at)
-        for digest in _beside(home, entry):
+    for at, data in enumerate(log.read_entries(0, size)):
+        entry = record_kinds.decode_record(data, at)
+        for digest in _list_objects(home, entry):
             if digest in seen:
                 continue
             seen.add(digest)
             try:
-                if home.get(digest) is None:
+                if home.get_object(digest) is None:
                     yield f"entry {at}: the object {digest} is missing"
             except ErasedError:
                 continue
@@ -109,24 +111,25 @@ def _objects(home: Store, log: Log, size: int) -> Iterator[str]:
                 yield f"entry {at}: {error.message}"
 
 
-def _remembered(home: Store, size: int) -> Iterator[str]:
-    """What the copy outside, and the home itself, remember otherwise: a ledger that was rolled back is sound by itself.
+def _check_memories(home: Store, size: int) -> Iterator[str]:
+    """Compare the ledger with its copy outside and the size that the home remembers: a rolled-back ledger is consistent
+    in itself.
 
-    Of a service, the records in its table, and each row that is relied on.
+    Of a service, compare also the records in its table, and each row that is relied on.
     """
     if isinstance(home, FilesStore):
-        found = [home.log().problem_outside(), home.problem_remembered(size)]
+        found = [home.open_log().explain_copy_mismatch(), home.explain_index_mismatch(size)]
     else:
+        from muniment.server.records.postgres_store import PostgresStore
         from muniment.server.records.record_checks import find_differences
-        from muniment.server.records.store import PostgresStore
 
-        log = home.log(compares=True) if isinstance(home, PostgresStore) else home.log()
-        found = [log.problem_outside(), *find_differences(log, size)]
+        log = home.open_log(compares=True) if isinstance(home, PostgresStore) else home.open_log()
+        found = [log.explain_copy_mismatch(), *find_differences(log, size)]
     yield from filter(None, found)
 
 
-def _beside(home: Store, entry: entries.AnyEntry) -> Iterator[str]:
-    """Digests of the objects of an entry: its own, its list of included heads, and a decision's policy and facts."""
+def _list_objects(home: Store, entry: record_kinds.AnyEntry) -> Iterator[str]:
+    """Digests of the objects of a record: its own, its list of included heads, and a decision's policy and facts."""
     if isinstance(entry, _WITH_INCLUDED_HEADS) and entry.included_heads:
         yield entry.included_heads
     if not entry.object:
@@ -134,25 +137,25 @@ def _beside(home: Store, entry: entries.AnyEntry) -> Iterator[str]:
     yield entry.object
     if isinstance(entry, _DECISIONS):
         try:
-            data = home.get(entry.object)
+            data = home.get_object(entry.object)
         except StoreError:
             return  # it is told already, or was erased
         if data is not None:
-            kept = _decode_object(entry.object, data, objects.DecisionInputs)
+            kept = _decode_object(entry.object, data, record_objects.DecisionInputs)
             yield kept.decision.policy
             yield from kept.facts.values()
-            yield from _people(home, kept.facts.get(PEOPLE.name, ""))
+            yield from _list_people_objects(home, kept.facts.get(PEOPLE.name, ""))
 
 
-def _people(home: Store, fact: str) -> Iterator[str]:
-    """Digests of the list that a fact about people refers to, and of everybody's object in it."""
+def _list_people_objects(home: Store, fact: str) -> Iterator[str]:
+    """Digests of the list that a fact about people refers to, and of each person's object in it."""
     try:
-        data = home.get(fact) if fact else None
+        data = home.get_object(fact) if fact else None
         reference = _people_reference(fact, data) if data is not None else ""
         if not reference:
             return
         yield reference
-        listing = home.get(reference)
+        listing = home.get_object(reference)
     except StoreError:
         return  # it is told already, or was erased
     if listing is not None:
@@ -160,7 +163,7 @@ def _people(home: Store, fact: str) -> Iterator[str]:
 
 
 def _people_reference(fact: str, data: bytes) -> str:
-    """The digest of the list that a stored fact about people refers to, "" if the people were unknown."""
+    """Digest of the list that a stored fact about people refers to, "" if the people were unknown."""
     value = _decode_object(fact, data, StoredFact).value
     try:
         found = msgspec.convert(value, Known[str] | Unknown)
@@ -176,30 +179,31 @@ def _decode_object(digest: str, data: bytes, shape: type[T]) -> T:
         raise LedgerError(f"the object {digest} has another form: {error.message}", _OTHER_VERSION) from error
 
 
-def _current_key(log: Log, data: bytes, public: str) -> str:
-    """The key that signs the ledger now: the one that is trusted, or one that it vouched for. What cannot be told of a
-    damaged ledger is not: its checkpoint is then not signed with the key that is trusted, which is told.
+def _find_signing_key(log: Log, data: bytes, public: str) -> str:
+    """Find the key that signs the ledger now: the trusted one, or one that it vouched for.
+
+    Of a damaged ledger the trusted key is returned: its checkpoint is then reported as not signed with it.
     """
     try:
-        return find_current_key(log.read, checkpoints.read_unverified(data).size, public)
+        return find_current_key(log.read_file, checkpoints.read_unverified_checkpoint(data).size, public)
     except (LedgerError, StoreError):
         return public
 
 
-def _not_grown(log: Log, size: int, file: str, public: str) -> list[str]:
+def _check_growth(log: Log, size: int, file: str, public: str) -> list[str]:
     try:
-        old = _older_checkpoint(log, size, _bytes(file), public)
+        old = _read_older_checkpoint(log, size, _read_file(file), public)
         if old.size > size:
             return [f"the older checkpoint speaks of {count_entries(old.size)}, and there are {size}"]
-        grown = tiles.root(log.read, size, old.size) == old.root
+        grown = tiles.compute_root(log.read_file, size, old.size) == old.root
     except LedgerError as error:
         return [error.message]
     return [] if grown else [f"the ledger did not grow out of the one with {count_entries(old.size)}: it was rewritten"]
 
 
-def _older_checkpoint(log: Log, size: int, data: bytes, public: str) -> checkpoints.Checkpoint:
-    """An older checkpoint, signed with the key of now or with one of before. Raises LedgerError."""
-    for key in find_older_keys(log.read, size):
+def _read_older_checkpoint(log: Log, size: int, data: bytes, public: str) -> checkpoints.Checkpoint:
+    """Read an older checkpoint, signed with the present key or an earlier one. Raises LedgerError."""
+    for key in find_older_keys(log.read_file, size):
         try:
             return checkpoints.read_checkpoint(data, key)
         except LedgerError:
@@ -210,34 +214,34 @@ def _older_checkpoint(log: Log, size: int, data: bytes, public: str) -> checkpoi
 def _verify_proof(proof: str, entry: str | None, public: str, output: str) -> int:
     if entry is None:
         raise UsageError("the entry of the proof was not named", "Name its file with --entry FILE.")
-    raw = _bytes(entry).removesuffix(b"\n")
-    said = proof_text.read_inclusion(_bytes(proof).decode("utf-8", "replace"))
+    raw = _read_file(entry).removesuffix(b"\n")
+    said = proof_text.parse_inclusion(_read_file(proof).decode("utf-8", "replace"))
     head = checkpoints.read_checkpoint(said.checkpoint, public)
-    good = proofs.check_inclusion(leaf_hash(raw), said.index, head.size, said.path, head.root)
+    good = proofs.is_included(leaf_hash(raw), said.index, head.size, said.path, head.root)
     problems = [] if good else [f"this is not entry {said.index} of that ledger, or the proof is another's"]
-    return _told(head.size, head.root.hex(), None, problems, output)
+    return _print_result(head.size, head.root.hex(), None, problems, output)
 
 
-def _key(key: str | None, directory: str | None, home: str | None) -> str:
+def _read_key(key: str | None, directory: str | None, home: str | None) -> str:
     if key is not None:
-        return _bytes(key).decode("utf-8", "replace")
+        return _read_file(key).decode("utf-8", "replace")
     if home is not None:
-        public = homes.at(home).public_key()
+        public = home_access.open_store(home).public_key()
         if public is None:
             raise LedgerError(f"{PUBLIC} is missing in the home", "Restore it, or name a copy with --key FILE.")
         return public
-    folder = _folder(directory or ".")
+    folder = _require_folder(directory or ".")
     if (folder / PUBLIC).is_file():
         raise UsageError(f"{folder} is a home, not a copy", f"Name it as one: muniment ledger verify --home {folder}")
-    return _bytes(str(folder / "ledger.pub")).decode("utf-8", "replace")
+    return _read_file(str(folder / "ledger.pub")).decode("utf-8", "replace")
 
 
-def _folder(directory: str) -> Path:
+def _require_folder(directory: str) -> Path:
     folder = Path(directory)
     if not folder.is_dir():
         raise UsageError(f"{directory} is no folder", "Name the copy of a ledger.")
     return folder
 
 
-def _bytes(file: str) -> bytes:
+def _read_file(file: str) -> bytes:
     return read_input(file, "Name a file that is there.")

@@ -1,16 +1,16 @@
-"""muniment link: a new way in for somebody who lost theirs, made on the machine itself."""
+"""muniment link: a sign-in link for a person who lost their password and passkey, made on the machine itself."""
 
 import os
 from pathlib import Path
 
 import click
 
-from muniment.cli import serving
+from muniment.cli import service_setup
 
 
 @click.command()
 @click.argument("person", metavar="ID")
-@serving.home
+@service_setup.home
 def command(person: str, home: str) -> int:
     """Create a sign-in link for one person, valid once and for a day. It is recorded.
 
@@ -19,11 +19,11 @@ def command(person: str, home: str) -> int:
     nothing counts that the person approves.
     """
     folder = Path(home).absolute()
-    address = os.environ.get("MUNIMENT_URL") or serving.url(folder)
-    serving.begin(folder, "operator", address or "http://localhost:8000")
-    from muniment.server.running.preparing import link_for
+    address = os.environ.get("MUNIMENT_URL") or service_setup.read_service_url(folder)
+    service_setup.set_up_process(folder, "operator", address or "http://localhost:8000")
+    from muniment.server.running.preparation import make_sign_in_link
 
-    path = link_for(person)
+    path = make_sign_in_link(person)
     if address:
         click.echo(f"{address.rstrip('/')}{path}")
     else:

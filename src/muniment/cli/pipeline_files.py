@@ -41,7 +41,7 @@ class ProductFile(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def read_product_file(data: bytes, file: str) -> ProductFile:
-    """What the file says. Raises UsageError."""
+    """Read the environments and pipelines of a product from a file. Raises UsageError."""
     try:
         return msgspec.convert(tomllib.loads(data.decode()), ProductFile)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:

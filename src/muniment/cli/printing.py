@@ -1,6 +1,6 @@
 """Writing to the terminal: colours only there, JSON for programs.
 
-The hooks of a server write without click, whose import takes as long as all else that they import.
+The server hooks write without click, whose import takes as long as all their other imports.
 """
 
 import os
@@ -15,18 +15,20 @@ _CODES = {"red": 31, "green": 32, "yellow": 33}
 _STYLE = re.compile(r"\033\[[0-9;]*m")
 
 
-def sign(status: str) -> str:
-    """The coloured sign of a status."""
-    return style(SIGNS[status], colour=COLOURS[status], bold=True)
+def status_sign(status: str) -> str:
+    """Coloured sign of a status."""
+    return style_text(SIGNS[status], colour=COLOURS[status], bold=True)
 
 
 def is_coloured() -> bool:
-    """Whether whoever runs a command takes colours in a terminal: not with NO_COLOR, nor in a dumb terminal."""
+    """Whether the terminal takes colours: not with NO_COLOR, nor if it is a dumb terminal."""
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def style(text: str, *, colour: str | None = None, bold: bool = False, dim: bool = False) -> str:
-    """Text in a colour (ECMA-48), which `click.echo` strips in files. Plain with NO_COLOR, or in a dumb terminal."""
+def style_text(text: str, *, colour: str | None = None, bold: bool = False, dim: bool = False) -> str:
+    """Put text in a colour (ECMA-48), which `click.echo` strips in files. Plain with NO_COLOR, or in a dumb
+    terminal.
+    """
     if not is_coloured():
         return text
     codes = [_CODES[colour]] if colour else []
@@ -35,23 +37,23 @@ def style(text: str, *, colour: str | None = None, bold: bool = False, dim: bool
     return "".join(f"\033[{code}m" for code in codes) + text + ("\033[0m" if codes else "")
 
 
-def unstyle(text: str) -> str:
-    """The text without what `style` adds."""
+def strip_style(text: str) -> str:
+    """Remove what `style_text` adds."""
     return _STYLE.sub("", text)
 
 
-def json(value: Any) -> None:
-    """One JSON document on standard output."""
+def print_json(value: Any) -> None:
+    """Print one JSON document on standard output."""
     import click
 
     click.echo(msgspec.json.format(msgspec.json.encode(value, order="sorted")).decode())
 
 
-def plain(text: str) -> str:
-    """Text from the outside, with nothing in it that a terminal would obey."""
+def make_printable(text: str) -> str:
+    """Replace each character of foreign text that a terminal would obey."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-def dim(text: str) -> str:
-    """Text of less weight."""
-    return style(text, dim=True)
+def dim_text(text: str) -> str:
+    """Put text in a weaker style."""
+    return style_text(text, dim=True)

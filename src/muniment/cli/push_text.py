@@ -1,55 +1,57 @@
-"""What a pusher reads in their terminal: at most a screenful, what was denied first, the next step last."""
+"""Text for a pusher's terminal: at most a screenful, denials first, the next step last."""
 
 import textwrap
 from collections.abc import Iterable, Sequence
 
-from muniment.cli import printing, telling
-from muniment.decision.account import account
-from muniment.decision.decision import sentences
-from muniment.workflows.approval_commands import Step, next_steps
-from muniment.workflows.judge_push import Answer
-from muniment.workflows.receive_push import Received
+from muniment.cli import decision_text, printing
+from muniment.decision.decision import format_sentences
+from muniment.decision.report import build_report
+from muniment.workflows.approval_commands import NextStep, list_next_steps
+from muniment.workflows.push_evaluator import UpdateResult
+from muniment.workflows.push_receiver import PushResult
 from muniment.workflows.refusals import Refusals
 
 LINES, COLUMNS = 26, 72  # git puts "remote: " before each line
 
 _STEPS = 18  # lines kept for the next steps
-_COMMANDS = (f"{telling.COMMAND}git ", f"{telling.COMMAND}muniment ")
+_COMMANDS = (f"{decision_text.COMMAND}git ", f"{decision_text.COMMAND}muniment ")
 _LATER = "  and more, which a push says once this is done"
 _ANYWAY = ("  Nothing has left yet, and nothing is recorded. To ask the server itself:", "    git push --no-verify")
 _REPORTED = "Monitoring only: this push was accepted."
 
 
-def of_push(received: Received) -> list[str]:
-    """The lines for a push. None where nothing of it had to be judged."""
-    said = sorted((answer for answer in received.answers if answer.entry >= 0), key=lambda answer: answer.allowed)
-    refused = [answer for answer in said if not answer.allowed]
-    lines = [line for answer in refused for line in _denied(answer)]
-    lines += [line for answer in said if answer.allowed for line in _allowed(answer, stopped=bool(refused))]
-    last = [_REPORTED] if refused and received.let_through else []
-    return fitted(lines, [*_following(refused), *last])
+def format_push(received: PushResult) -> list[str]:
+    """Lines for a push; none where nothing of it had to be evaluated."""
+    said = sorted((answer for answer in received.answers if answer.entry >= 0), key=lambda answer: answer.is_allowed)
+    refused = [answer for answer in said if not answer.is_allowed]
+    lines = [line for answer in refused for line in _format_denied(answer)]
+    lines += [line for answer in said if answer.is_allowed for line in _format_allowed(answer, stopped=bool(refused))]
+    last = [_REPORTED] if refused and received.is_accepted else []
+    return fit_to_screen(lines, [*_format_next_steps(refused), *last])
 
 
-def of_preview(answers: Sequence[Answer]) -> list[str]:
-    """The lines before a push; none where nothing of it would be judged."""
-    refused = [answer for answer in answers if not answer.allowed]
-    lines = [line for answer in refused for line in _denied(answer)]
-    lines += [line for answer in answers if answer.allowed for line in _allowed(answer, stopped=bool(refused))]
-    return fitted(lines, [*_following(refused), *_ANYWAY] if refused else [])
+def format_preview(answers: Sequence[UpdateResult]) -> list[str]:
+    """Lines before a push; none where nothing of it would be evaluated."""
+    refused = [answer for answer in answers if not answer.is_allowed]
+    lines = [line for answer in refused for line in _format_denied(answer)]
+    lines += [
+        line for answer in answers if answer.is_allowed for line in _format_allowed(answer, stopped=bool(refused))
+    ]
+    return fit_to_screen(lines, [*_format_next_steps(refused), *_ANYWAY] if refused else [])
 
 
-def fitted(lines: Iterable[str], last: Iterable[str]) -> list[str]:
-    """As many of `lines` as a screen has room for, and all of `last` that a few lines hold."""
-    end = _whole([_wrapped(step) for step in last])
-    body = [line for given in lines for line in _wrapped(given)]
+def fit_to_screen(lines: Iterable[str], last: Iterable[str]) -> list[str]:
+    """As many of `lines` as fit on a screen, and all of `last` that fits in a few lines."""
+    end = _fit_steps([_wrap_line(step) for step in last])
+    body = [line for given in lines for line in _wrap_line(given)]
     room = LINES - len(end)
     if len(body) > room:
         body = [*body[: room - 1], f"  and {len(body) - room + 1} more lines: muniment check says all"]
     return [*body, *end]
 
 
-def _whole(steps: Sequence[Sequence[str]]) -> list[str]:
-    """As many steps as there is room for, none of them in part."""
+def _fit_steps(steps: Sequence[Sequence[str]]) -> list[str]:
+    """As many whole steps as fit."""
     found: list[str] = []
     for step in steps:
         if len(found) + len(step) >= _STEPS:
@@ -58,49 +60,57 @@ def _whole(steps: Sequence[Sequence[str]]) -> list[str]:
     return found
 
 
-def _denied(answer: Answer) -> list[str]:
+def _format_denied(answer: UpdateResult) -> list[str]:
     if answer.judgement is None:
-        name = telling.branch(answer.update.ref)
-        why = sentences(Refusals, answer.refusal)[0] if answer.refusal is not None else ""
-        return [f"muniment: denied  {name}{_entry(answer)}", f"  {telling.short(why)}"]
-    told = account(answer.judgement.decision, answer.judgement.policy, answer.judgement.facts)
-    return [f"muniment: {telling.verdict(told)}{_entry(answer)}", *telling.failing(told)]
+        name = decision_text.short_ref(answer.update.ref)
+        why = format_sentences(Refusals, answer.refusal)[0] if answer.refusal is not None else ""
+        return [f"muniment: denied  {name}{_format_position(answer)}", f"  {decision_text.shorten_ids(why)}"]
+    told = build_report(answer.judgement.decision, answer.judgement.policy, answer.judgement.facts)
+    return [
+        f"muniment: {decision_text.format_outcome(told)}{_format_position(answer)}",
+        *decision_text.format_failures(told),
+    ]
 
 
-def _allowed(answer: Answer, *, stopped: bool) -> list[str]:
+def _format_allowed(answer: UpdateResult, *, stopped: bool) -> list[str]:
     if answer.judgement is None:
         what = ", ".join(f"{said.ref_person} on {said.ref_head[:12]}" for said in answer.statements[-1:])
-        return [f"muniment: recorded  {what}{_entry(answer)}"]
-    told = account(answer.judgement.decision, answer.judgement.policy, answer.judgement.facts)
+        return [f"muniment: recorded  {what}{_format_position(answer)}"]
+    told = build_report(answer.judgement.decision, answer.judgement.policy, answer.judgement.facts)
     if answer.is_open:
-        return [f"muniment: {telling.undecided(told)} (preview): the server decides"]
+        return [f"muniment: {decision_text.format_undecided(told)} (preview): the server decides"]
     note = ", but not alone: no ref of this push was accepted" if stopped else ""
-    return [f"muniment: {telling.verdict(told)}{_entry(answer)}{note}", *telling.failing(told)]
+    return [
+        f"muniment: {decision_text.format_outcome(told)}{_format_position(answer)}{note}",
+        *decision_text.format_failures(told),
+    ]
 
 
-def _entry(answer: Answer) -> str:
-    """Its place in the ledger; a preview has none."""
+def _format_position(answer: UpdateResult) -> str:
+    """Position of the record in the ledger; a preview has none."""
     preview = answer.judgement is None or answer.judgement.decision.preview
     return " (preview)" if preview and answer.entry == 0 else f" (entry {answer.entry})"
 
 
-def _following(refused: Iterable[Answer]) -> list[str]:
-    return list(telling.following(dict.fromkeys(step for answer in refused for step in _steps(answer))))
+def _format_next_steps(refused: Iterable[UpdateResult]) -> list[str]:
+    return list(
+        decision_text.format_next_steps(dict.fromkeys(step for answer in refused for step in _find_next_steps(answer)))
+    )
 
 
-def _steps(answer: Answer) -> list[Step]:
+def _find_next_steps(answer: UpdateResult) -> list[NextStep]:
     if answer.refusal is not None:
-        sentence, *commands = sentences(Refusals, answer.refusal)[1].split("\n")
-        return [Step((sentence,), tuple(commands))]
+        sentence, *commands = format_sentences(Refusals, answer.refusal)[1].split("\n")
+        return [NextStep((sentence,), tuple(commands))]
     if answer.judgement is None:
         return []
-    told = account(answer.judgement.decision, answer.judgement.policy, answer.judgement.facts)
-    return next_steps(told, answer.source)
+    told = build_report(answer.judgement.decision, answer.judgement.policy, answer.judgement.facts)
+    return list_next_steps(told, answer.source)
 
 
-def _wrapped(line: str) -> list[str]:
-    """A line as the screen holds it. A command stays whole, to be copied."""
-    plain = printing.unstyle(line)
+def _wrap_line(line: str) -> list[str]:
+    """Wrap a line to the width of the screen. A command stays whole, to be copied."""
+    plain = printing.strip_style(line)
     if plain.startswith(_COMMANDS):
         return [plain]
     indent = " " * (len(plain) - len(plain.lstrip(" ")) + 2)

@@ -5,21 +5,21 @@ from typing import Any
 
 import click
 
-from muniment.cli import homes, options, printing, replay_text, replaying, scene
+from muniment.cli import context, home_access, options, printing, replay_inputs, replay_text
 from muniment.errors import UsageError
 from muniment.facts import kinds
 from muniment.facts.maybe import Known, Maybe
-from muniment.git import documents
-from muniment.git.collect import GitCollector
-from muniment.git.past import History
+from muniment.git import branch_documents
+from muniment.git.branch_history import BranchHistory
+from muniment.git.git_collector import GitCollector
 from muniment.git.repository import Repository
-from muniment.ledger import entries
-from muniment.store.files import FilesStore
-from muniment.workflows.judge_again import Agreement, judge_again
-from muniment.workflows.replay import Replay, Summary, state_names
+from muniment.ledger import record_kinds
+from muniment.store.files_store import FilesStore
+from muniment.workflows.branch_replay import Replay, Summary, state_fact_names
+from muniment.workflows.reevaluation import Agreement, reevaluate_record
 from muniment.workflows.replay_repository import collect_current_facts, evaluate_past
-from muniment.workflows.repository_facts import repository_facts
-from muniment.workflows.standing import is_silent
+from muniment.workflows.repository_facts import read_repository_facts
+from muniment.workflows.repository_rules import has_no_own_rules
 
 
 @click.command()
@@ -74,7 +74,9 @@ def command(
     if forge is not None:
         from muniment.cli import replay_forge
 
-        summary = replay_forge.judged(forge, onto, since or "", policy_file, home, output, suppose=suppose)
+        summary = replay_forge.replay_forge_changes(
+            forge, onto, since or "", policy_file, home, output, suppose=suppose
+        )
         return _print_summary(summary, forge, output, home)
     return _print_summary(_replay_branch(repo, onto, since or "", policy_file, home, output), repo, output, home)
 
@@ -83,35 +85,35 @@ def _replay_branch(
     repo: str, onto: str | None, since: str, policy_file: str | None, home: str | None, output: str
 ) -> Summary:
     """Evaluate the changes of a branch of a local repository."""
-    now = scene.now()
+    now = context.current_moment()
     with Repository.open(repo) as repository:
-        branch = scene.find_branch(repository, onto)
-        written = documents.at(repository, branch.tip)
-        if home is None and policy_file is None and is_silent(written):
-            scene.require_no_other_policy(repo, branch)
+        branch = context.find_branch(repository, onto)
+        written = branch_documents.read_documents(repository, branch.tip)
+        if home is None and policy_file is None and has_no_own_rules(written):
+            context.require_no_other_policy(repo, branch)
         place = FilesStore(home) if home else None
-        policy = replaying.policy_of(policy_file, place, written)
-        people, exceptions = replaying.people_of(place, written)
+        policy = replay_inputs.load_replay_policy(policy_file, place, written)
+        people, exceptions = replay_inputs.load_replay_people(place, written)
         replay = Replay(policy, branch.ref)
-        past = History(repository, policy.policy.repository, branch.ref, branch.tip, since=since)
+        past = BranchHistory(repository, policy.policy.repository, branch.ref, branch.tip, since=since)
         known: dict[str, Maybe[Any]] = {
             kinds.PEOPLE.name: people,
             kinds.EXCEPTIONS.name: exceptions,
             kinds.FREEZES.name: Known(()),
         }
         collector = GitCollector(repository, people, now)
-        names = state_names(policy, branch.ref)
-        given = repository_facts(repository, branch.ref, branch.tip, policy, names, now)
-        with replaying.progress(len(past), output) as advance:
+        names = state_fact_names(policy, branch.ref)
+        given = read_repository_facts(repository, branch.ref, branch.tip, policy, names, now)
+        with replay_inputs.show_progress(len(past), output) as advance:
             for _change in evaluate_past(collector, past, [replay], given, known, now):
                 advance()
-        newest = collector.landed(policy.policy.repository, branch.ref, branch.tip)
-        return replay.summary(now, collect_current_facts(collector, newest, names, given, known))
+        newest = collector.make_landed_revision(policy.policy.repository, branch.ref, branch.tip)
+        return replay.build_summary(now, collect_current_facts(collector, newest, names, given, known))
 
 
 def _print_summary(summary: Summary, repository: str, output: str, home: str | None) -> int:
     if output == "json":
-        printing.json(summary)
+        printing.print_json(summary)
     else:
         shown = repository if repository != "." else os.path.basename(os.getcwd())
         for line in replay_text.format_summary(summary, shown, home):
@@ -122,15 +124,17 @@ def _print_summary(summary: Summary, repository: str, output: str, home: str | N
 def _replay_entry(number: int, home: str | None, output: str) -> int:
     if home is None:
         raise UsageError("the home whose decision it is was not said", "Name it with --home DIR.")
-    place = homes.at(home)
-    log = place.log()
-    if number >= log.head().size:
+    place = home_access.open_store(home)
+    log = place.open_log()
+    if number >= log.read_head().size:
         raise UsageError(f"there is no entry {number}", "See: muniment ledger show --home DIR")
-    again = judge_again(place, number, entries.decode(next(log.entries(number, number + 1)), number))
+    again = reevaluate_record(
+        place, number, record_kinds.decode_record(next(log.read_entries(number, number + 1)), number)
+    )
     if output == "json":
-        printing.json(again)
+        printing.print_json(again)
     else:
-        why = f": {printing.plain(again.explanation)}" if again.explanation else ""
-        click.echo(f"entry {number}: {again.outcome} of {again.head[:12]} onto {printing.plain(again.target)}")
+        why = f": {printing.make_printable(again.explanation)}" if again.explanation else ""
+        click.echo(f"entry {number}: {again.outcome} of {again.head[:12]} onto {printing.make_printable(again.target)}")
         click.echo(f"{again.agreement.value}{why}")
     return 0 if again.agreement is Agreement.AGREES else 1

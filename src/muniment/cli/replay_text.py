@@ -1,11 +1,11 @@
-"""Text of a replay for a terminal: what failed first, then what is unknown, then what passes, then the next step."""
+"""Text of a replay for a terminal: failing clauses first, then unknown ones, then passing ones, then the next step."""
 
 import shlex
 from collections.abc import Iterator
 
 from muniment.cli import options, printing
 from muniment.decision.catalogue import CONTROLS
-from muniment.workflows.replay import ClauseSummary, Summary
+from muniment.workflows.branch_replay import ClauseSummary, Summary
 
 _LABELS = {
     "violated": "FAIL",
@@ -26,27 +26,29 @@ _NEEDS_REVIEWERS = {
 
 def format_summary(summary: Summary, repository: str, home: str | None) -> Iterator[str]:
     """Lines of text. `repository`: the name to show for it. `home`: as given with --home, for the next command."""
-    branch = printing.plain(summary.target.removeprefix("refs/heads/"))
+    branch = printing.make_printable(summary.target.removeprefix("refs/heads/"))
     changes = "1 change" if summary.change_count == 1 else f"{summary.change_count} changes"
-    yield printing.style(f"{changes} on {branch} of {printing.plain(repository)}", bold=True)
+    yield printing.style_text(f"{changes} on {branch} of {printing.make_printable(repository)}", bold=True)
     if not summary.change_count:
         yield "Nothing to evaluate. Next: name another branch with --onto, or an earlier day with --since."
         return
     width = max((len(row.clause) for row in summary.clauses), default=0)
     known = [row for row in summary.clauses if not row.control or row.control in CONTROLS]
-    for row in sorted((row for row in known if not row.current_result), key=_severity):
+    for row in sorted((row for row in known if not row.current_result), key=_sort_key):
         yield from _format_past(row, width, summary.change_count)
     service = [row for row in known if _SERVICE_ONLY in row.current_result]
     if current := [row for row in known if row.current_result and row not in service]:
-        yield printing.dim("Evaluated for today, not for each change:")
-        for row in sorted(current, key=_severity):
+        yield printing.dim_text("Evaluated for today, not for each change:")
+        for row in sorted(current, key=_sort_key):
             status, _, message = row.current_result.partition(": ")
-            yield f"  {_label(status)}  {row.clause:{width}}  {printing.plain(message)}"
+            yield f"  {_format_label(status)}  {row.clause:{width}}  {printing.make_printable(message)}"
     if service:
-        yield printing.dim(f"Evaluated by the service only (muniment up): {', '.join(row.clause for row in service)}.")
+        yield printing.dim_text(
+            f"Evaluated by the service only (muniment up): {', '.join(row.clause for row in service)}."
+        )
     if missing := [row.clause for row in summary.clauses if row not in known]:
-        yield printing.dim(f"Not evaluated by this version: {', '.join(missing)}.")
-    yield printing.dim(
+        yield printing.dim_text(f"Not evaluated by this version: {', '.join(missing)}.")
+    yield printing.dim_text(
         "Pushers are assumed from the commits, and no approval is taken as spent: only the ledger knows both."
     )
     if not _are_people_unknown(summary):
@@ -54,7 +56,7 @@ def format_summary(summary: Summary, repository: str, home: str | None) -> Itera
     yield "Next: " + _next_step(summary, home)
 
 
-def _severity(row: ClauseSummary) -> tuple[int, int]:
+def _sort_key(row: ClauseSummary) -> tuple[int, int]:
     """Sort key: clauses with most failures first, then those with most unknown results."""
     if row.current_result:
         status = row.current_result.partition(":")[0]
@@ -62,8 +64,8 @@ def _severity(row: ClauseSummary) -> tuple[int, int]:
     return (-row.result_counts["violated"], -row.result_counts["unknown"])
 
 
-def _label(status: str) -> str:
-    return printing.style(f"{_LABELS[status]:{_LABEL_WIDTH}}", colour=printing.COLOURS.get(status), bold=True)
+def _format_label(status: str) -> str:
+    return printing.style_text(f"{_LABELS[status]:{_LABEL_WIDTH}}", colour=printing.COLOURS.get(status), bold=True)
 
 
 def _format_past(row: ClauseSummary, width: int, total: int) -> Iterator[str]:
@@ -73,13 +75,13 @@ def _format_past(row: ClauseSummary, width: int, total: int) -> Iterator[str]:
     for status in shown:
         reason = next((each for each in row.reasons if each.result == status), None)
         newest = f" (newest: {reason.commits[-1][:12]})" if reason else ""
-        text = f"changes{newest}" + (f": {printing.plain(reason.message)}" if reason else "")
+        text = f"changes{newest}" + (f": {printing.make_printable(reason.message)}" if reason else "")
         if reason and status == "unknown" and _NO_PEOPLE in reason.message and row.control in _NEEDS_REVIEWERS:
             text = _NEEDS_REVIEWERS[row.control] + newest
-        yield f"  {_label(status)}  {row.clause:{width}}  {counts[status]} of {total} {text}"
+        yield f"  {_format_label(status)}  {row.clause:{width}}  {counts[status]} of {total} {text}"
     if not shown:
         passing = counts["met"] + counts["not_applicable"]
-        yield f"  {_label('met')}  {row.clause:{width}}  {passing} of {total} changes"
+        yield f"  {_format_label('met')}  {row.clause:{width}}  {passing} of {total} changes"
 
 
 def _are_people_unknown(summary: Summary) -> bool:

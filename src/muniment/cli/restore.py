@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from muniment.cli import serving
+from muniment.cli import service_setup
 from muniment.errors import LedgerError, StoreError, UsageError
-from muniment.store import durable
+from muniment.store import durable_files
 
 if TYPE_CHECKING:
     from muniment.store.erasure_list import ErasureLine
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("file", metavar="FILE")
-@serving.home
+@service_setup.home
 @click.option("--erasures", "listed", metavar="FILE", help="The list that `muniment erasures` printed last.")
 @click.option(
     "--no-erasures-since", "since", metavar="DATE", help="No person was erased since that day: you know this."
@@ -38,46 +38,46 @@ def command(file: str, home: str, listed: str | None, since: str | None) -> int:
     if os.environ.get("DATABASE_URL"):
         raise UsageError("a restore makes a database of its own", "Unset DATABASE_URL; move the database afterwards.")
     from muniment.server.guarding.database_roles import OWNER
-    from muniment.server.running import database
-    from muniment.server.running.folder import make_folder
-    from muniment.server.running.separation import separate_processes
-    from muniment.server.running.unpacking import MANIFEST, VAULT, put_back, unpacked
-    from muniment.vault import store
-    from muniment.vault.embedded import SEAL
+    from muniment.server.running import database_settings
+    from muniment.server.running.backup_file import MANIFEST, VAULT, read_backup, restore_database
+    from muniment.server.running.installation_folder import make_installation_folder
+    from muniment.server.running.process_separation import separate_processes
+    from muniment.vault import store_copy
+    from muniment.vault.embedded_vault import SEAL_FILE
 
-    parts = unpacked(Path(file))
+    parts = read_backup(Path(file))
     lines = _read_erasures(parts[MANIFEST], folder, listed, since)
     (folder / "keys").mkdir(mode=0o700, parents=True)
     for name in ("keys/ledger.key", "keys/ledger.pub"):
-        durable.write(folder / name, parts[name], 0o600 if name.endswith(".key") else 0o644)
-    make_folder(folder)
-    (folder / serving.UNFINISHED).touch()
+        durable_files.write_file(folder / name, parts[name], 0o600 if name.endswith(".key") else 0o644)
+    make_installation_folder(folder)
+    (folder / service_setup.UNFINISHED_FILE).touch()
     if VAULT in parts:
-        store.put_back(folder, parts[VAULT])
+        store_copy.restore_store(folder, parts[VAULT])
     separate_processes(folder, (), os.environ)  # the database's account has to reach the home
-    with database.embedded(folder) as server:
-        put_back(parts, server.variables(OWNER))
-        serving.begin(folder, "owner", os.environ.get("MUNIMENT_URL", "http://localhost:8000"))
-        from muniment.server.running import backing_up, preparing
+    with database_settings.embedded_server(folder) as server:
+        restore_database(parts, server.make_variables(OWNER))
+        service_setup.set_up_process(folder, "owner", os.environ.get("MUNIMENT_URL", "http://localhost:8000"))
+        from muniment.server.running import backup_and_restore, preparation
 
-        preparing.migrate()
-        from muniment.server.people.erasing import erase_restored
+        preparation.migrate_schema()
+        from muniment.server.people.person_erasure import erase_restored_persons
 
-        erased, people = backing_up.erase_again(), erase_restored(lines)
-        backing_up.end_sessions()
+        erased, people = backup_and_restore.repeat_erasures(), erase_restored_persons(lines)
+        backup_and_restore.end_restored_sessions()
         try:
-            size = backing_up.proven()
-            waits = backing_up.outrun()
+            size = backup_and_restore.verify_ledger_and_rows()
+            waits = backup_and_restore.find_signing_problem()
         except LedgerError:
-            (folder / serving.STATE).unlink(missing_ok=True)
+            (folder / service_setup.STATE_FILE).unlink(missing_ok=True)
             raise
-        preparing.connections_closed()
-    (folder / serving.UNFINISHED).unlink()
-    (folder / serving.STATE).write_text('{"port": 0}\n')
+        preparation.close_connections()
+    (folder / service_setup.UNFINISHED_FILE).unlink()
+    (folder / service_setup.STATE_FILE).write_text('{"port": 0}\n')
     click.echo(f"{home}: a ledger of {size} entries, each of them what was signed; {erased} objects erased again")
     click.echo(f"{people} people erased again, of {len(lines)} on the list of erasures")
     if VAULT in parts:
-        click.echo(f"The vault cannot be opened yet: bring its seal key to {home}/{SEAL}, from where you keep it.")
+        click.echo(f"The vault cannot be opened yet: bring its seal key to {home}/{SEAL_FILE}, from where you keep it.")
     if waits:
         click.echo(f"It waits for a person: {waits}")
     click.echo(f"Next: muniment up --home {home}")
@@ -97,14 +97,15 @@ def command(file: str, home: str, listed: str | None, since: str | None) -> int:
 
 
 def _read_erasures(manifest: bytes, folder: Path, listed: str | None, since: str | None) -> "frozenset[ErasureLine]":
-    """Every erasure that a person or the copy outside knows of, and those that the backup holds. Raises UsageError
-    where nobody can tell who was erased since the backup, StoreError for a list that cannot be read.
+    """Read every erasure that the copy outside, an option or the backup names.
+
+    Raises UsageError where it is unknown who was erased since the backup, StoreError for a list that cannot be read.
     """
-    from muniment.store.erasure_list import NAME, read_list
-    from muniment.store.outside import outside
+    from muniment.store.erasure_list import LIST_NAME, parse_list
+    from muniment.store.external_copy import open_external_copy
 
     found = json.loads(manifest)
-    own, where = read_list(found["erasures"].encode()), found["external_copy"]
+    own, where = parse_list(found["erasures"].encode()), found["external_copy"]
     if listed is not None:
         try:
             data: bytes | None = Path(listed).read_bytes()
@@ -112,13 +113,13 @@ def _read_erasures(manifest: bytes, folder: Path, listed: str | None, since: str
             raise UsageError(f"{listed} cannot be read ({error.strerror})", "Name the list of erasures.") from error
     else:
         try:
-            data = outside(where, folder, NAME).read() if where else None
+            data = open_external_copy(where, folder, LIST_NAME).read_copy() if where else None
         except StoreError:  # it may be lost with the machine: then a person's word counts
             if since is None:
                 raise
             data = None
     if data is not None:
-        lines = read_list(data)
+        lines = parse_list(data)
         if not own <= lines:
             raise UsageError("the list of erasures is older than the backup, or another one's", "Take the newest list.")
         return lines

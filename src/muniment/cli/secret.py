@@ -19,8 +19,8 @@ from muniment.vault.variable_names import find_obeyed_variable
 _LARGEST_FILE = 1 << 20  # bytes of a .env file
 
 
-def _where(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say which environment of which service."""
+def _environment_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that name the service, product and environment."""
     for option in (
         click.option("--env", "environment", required=True, metavar="ENVIRONMENT", help="Such as production."),
         click.option("--product", required=True, metavar="PRODUCT", help="Its id, such as shop."),
@@ -39,50 +39,47 @@ def command() -> None:
     """
 
 
-@command.command(name="set")
+@command.command("set")
 @click.argument("name")
 @click.option("--public", is_flag=True, help="It hides nothing: it may be short, and need not be masked.")
-@_where
-def set_(name: str, product: str, environment: str, url: str | None, *, public: bool) -> int:
+@_environment_options
+def set_secret_value(name: str, product: str, environment: str, url: str | None, *, public: bool) -> int:
     """Set NAME to what you type, or to all bytes of standard input; it is in no argument and no history.
 
     A line break at the end is part of the value: `printf %s` writes none, `echo` does. It prints the size, and which
     parts of the value are masked on their own, by their keys.
     """
     _refuse_obeyed(name)
-    _put(url, product, environment, name, {"value": _typed(name), "public": public})
+    _put_secret(url, product, environment, name, {"value": _read_value(name), "public": public})
     return 0
 
 
-@command.command()
+@command.command("generate")
 @click.argument("name")
-@_where
-def generate(name: str, product: str, environment: str, url: str | None) -> int:
+@_environment_options
+def generate_secret(name: str, product: str, environment: str, url: str | None) -> int:
     """Set NAME, which is new, to a random value that nobody ever sees."""
     _refuse_obeyed(name)
-    _put(url, product, environment, name, {"replace": False})
+    _put_secret(url, product, environment, name, {"replace": False})
     return 0
 
 
-@command.command()
+@command.command("rotate")
 @click.argument("name")
 @click.option("--typed", is_flag=True, help="By a value that you type, for what another side has to know too.")
-@_where
-def rotate(name: str, product: str, environment: str, url: str | None, *, typed: bool) -> int:
+@_environment_options
+def rotate_secret(name: str, product: str, environment: str, url: str | None, *, typed: bool) -> int:
     """Replace NAME, which is there, by a new random value."""
-    _put(url, product, environment, name, {"replace": True, **({"value": _typed(name)} if typed else {})})
+    _put_secret(url, product, environment, name, {"replace": True, **({"value": _read_value(name)} if typed else {})})
     return 0
 
 
-@command.command()
+@command.command("remove")
 @click.argument("name")
-@_where
-def remove(name: str, product: str, environment: str, url: str | None) -> int:
-    """Ask for NAME to be removed: a second person agrees.
-
-    Within a day `restore` brings it back; after that its values are destroyed.
-    """
-    said = ask_service(url, "DELETE", _path(product, environment, name))
+@_environment_options
+def request_secret_removal(name: str, product: str, environment: str, url: str | None) -> int:
+    """Request the removal of NAME: a second person approves it."""
+    said = ask_service(url, "DELETE", _secret_path(product, environment, name))
     click.echo(f"{name} is removed." if said.get("done") else "It waits for a second person now.")
     return 0
 
@@ -92,61 +89,61 @@ def remove(name: str, product: str, environment: str, url: str | None) -> int:
 @click.option(
     "--version", type=click.IntRange(1), help="The number of a version that `list` prints. Default: the one before."
 )
-@_where
+@_environment_options
 def rollback(name: str, product: str, environment: str, url: str | None, *, version: int | None) -> int:
     """Let an earlier version of NAME count again. Nobody sees its value."""
     body = {} if version is None else {"version": version}
-    ask_service(url, "POST", f"{_path(product, environment, name)}/rollback", body)
+    ask_service(url, "POST", f"{_secret_path(product, environment, name)}/rollback", body)
     click.echo(f"{name} is rolled back, for {environment} of {product}. Pipelines get the earlier value from now on.")
     return 0
 
 
 @command.command()
 @click.argument("name")
-@_where
+@_environment_options
 def restore(name: str, product: str, environment: str, url: str | None) -> int:
     """Undo the removal of NAME, within a day of it."""
-    ask_service(url, "POST", f"{_path(product, environment, name)}/restoration")
+    ask_service(url, "POST", f"{_secret_path(product, environment, name)}/restoration")
     click.echo(f"{name} is in the vault again, for {environment} of {product}.")
     return 0
 
 
-@command.command(name="list")
-@_where
-def list_(product: str, environment: str, url: str | None) -> int:
+@command.command("list")
+@_environment_options
+def print_secrets(product: str, environment: str, url: str | None) -> int:
     """Print the names, when each was set, by whom, and the numbers of earlier versions that can be rolled back to."""
-    path, below = f"{_path(product, environment, '')[:-1]}?limit=100", ""
+    path, below = f"{_secret_path(product, environment, '')[:-1]}?limit=100", ""
     while True:
         said = ask_service(url, "GET", path + below)
         for one in said.get("items", ()):
             others = ", ".join(str(each) for each in one.get("versions", ()) if each != one.get("version"))
             earlier = f"  (other versions: {others})" if others else ""
-            click.echo(printing.plain(f"{one['changed'][:19]}  {one['set_by']:<20}  {one['name']}{earlier}"))
+            click.echo(printing.make_printable(f"{one['changed'][:19]}  {one['set_by']:<20}  {one['name']}{earlier}"))
         if not said.get("next"):
             return 0
         below = f"&below={said['next']}"
 
 
-@command.command(name="import")
+@command.command("import")
 @click.argument("file")
 @click.option("--replace", is_flag=True, help="Replace those that are in the vault already, too.")
-@_where
-def import_(file: str, product: str, environment: str, url: str | None, *, replace: bool) -> int:
+@_environment_options
+def import_secrets(file: str, product: str, environment: str, url: str | None, *, replace: bool) -> int:
     """Set every name of FILE, a .env file or - for standard input, and print the names; no value is printed.
 
     The file is read whole before anything is sent. $NAME in a value stays as it is. Delete the file afterwards.
     """
     values = _read_dotenv(file)
-    there = _names(url, product, environment)
+    there = _list_names(url, product, environment)
     known = sorted(set(values) & there)
     if known and not replace:
         raise UsageError(
             f"{', '.join(known)} in the vault already; nothing was set", "Say --replace, or take them out of the file."
         )
     for name, value in values.items():
-        _put(url, product, environment, name, {"value": value, "replace": name in there})
+        _put_secret(url, product, environment, name, {"value": value, "replace": name in there})
     deleted = "" if file == STANDARD_INPUT else f"shred -u {shlex.quote(file)}. "
-    click.echo(printing.plain(f"Next: {deleted}If it was ever in a repository, rotate what it held."))
+    click.echo(printing.make_printable(f"Next: {deleted}If it was ever in a repository, rotate what it held."))
     return 0
 
 
@@ -154,7 +151,7 @@ def import_(file: str, product: str, environment: str, url: str | None, *, repla
 @click.argument("repository", metavar="URL")
 @click.option("--delete", "deletes", is_flag=True, help="Then delete at the forge what is in the vault.")
 @click.option("--yes", is_flag=True, help="Do not ask again before deleting.")
-@_where
+@_environment_options
 def from_forge(repository: str, product: str, environment: str, url: str | None, *, deletes: bool, yes: bool) -> int:
     """Show the steps that bring the secrets of the repository at URL from its forge to the vault.
 
@@ -163,24 +160,24 @@ def from_forge(repository: str, product: str, environment: str, url: str | None,
     --delete delete them. What an organisation, a group or an environment keeps is left there: the plan has the command.
     Exit code 1 while the forge keeps any.
     """
-    from muniment.cli import forge_secrets, forges
+    from muniment.cli import forge_access, forge_secrets
 
-    there = forges.at(repository)
-    names = forge_secrets.read_names(there)
-    in_vault = _names(url, product, environment) if names else set[str]()
+    there = forge_access.open_forge_repository(repository)
+    names = forge_secrets.read_secret_names(there)
+    in_vault = _list_names(url, product, environment) if names else set[str]()
     click.echo(f"{len(names)} secrets at the forge, {len(set(names) & in_vault)} of them in the vault")
     for line in forge_secrets.plan_move(there, names, in_vault, f"--product {product} --env {environment}"):
         click.echo(line)
     found = [name for name in names if name in in_vault]
     if not deletes or not found:
         return 1 if names else 0
-    shown = printing.plain(", ".join(found))
+    shown = printing.make_printable(", ".join(found))
     if not yes:
         click.confirm(f"Delete {len(found)} at the forge, for good: {shown}?", abort=True, err=True)
     left = len(names) - len(found)
     for name, why in forge_secrets.delete_secrets(there, found):
         left += bool(why)
-        click.echo(printing.plain(f"not deleted: {name} ({why})" if why else f"deleted at the forge: {name}"))
+        click.echo(printing.make_printable(f"not deleted: {name} ({why})" if why else f"deleted at the forge: {name}"))
     return 1 if left else 0
 
 
@@ -203,9 +200,9 @@ def _read_dotenv(file: str) -> dict[str, str]:
     return values
 
 
-def _names(url: str | None, product: str, environment: str) -> set[str]:
-    """The names that are in the vault."""
-    path, below, found = f"{_path(product, environment, '')[:-1]}?limit=100", "", set[str]()
+def _list_names(url: str | None, product: str, environment: str) -> set[str]:
+    """Names of the secrets that are in the vault."""
+    path, below, found = f"{_secret_path(product, environment, '')[:-1]}?limit=100", "", set[str]()
     while True:
         said = ask_service(url, "GET", path + below)
         found |= {one["name"] for one in said.get("items", ())}
@@ -223,23 +220,23 @@ def _refuse_obeyed(name: str) -> None:
         )
 
 
-def _put(url: str | None, product: str, environment: str, name: str, body: dict[str, Any]) -> None:
-    said = ask_service(url, "PUT", _path(product, environment, name), body)
+def _put_secret(url: str | None, product: str, environment: str, name: str, body: dict[str, Any]) -> None:
+    said = ask_service(url, "PUT", _secret_path(product, environment, name), body)
     click.echo(f"{name} is in the vault, for {environment} of {product}. No person can read it.")
     if isinstance(said.get("bytes"), int):
         ends = "; it ends with a line break" if said.get("ends_with_line_break") else ""
         click.echo(f"lines: {said.get('lines')}, bytes: {said['bytes']}{ends}")
     for path in said.get("masked") or ():
-        click.echo(printing.plain(f"masked on its own, too: {path}"))
+        click.echo(printing.make_printable(f"masked on its own, too: {path}"))
 
 
-def _path(product: str, environment: str, name: str) -> str:
+def _secret_path(product: str, environment: str, name: str) -> str:
     where = (quote(part, "") for part in (product, environment, name))
     return "/api/products/{}/environments/{}/secrets/{}".format(*where)
 
 
-def _typed(name: str) -> str:
-    """Read the value: from a terminal without an echo, twice; else all of standard input, as it is."""
+def _read_value(name: str) -> str:
+    """Read the value: from a terminal twice and without an echo, else all of standard input."""
     if os.isatty(0):
         return str(click.prompt(f"Value of {name}", hide_input=True, confirmation_prompt=True, err=True))
     data = sys.stdin.buffer.read()

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import click
 
-from muniment.cli import serving
+from muniment.cli import service_setup
 
 
 @click.command()
-@serving.home
-@serving.log
+@service_setup.home
+@service_setup.log
 def command(home: str, log: str) -> int:
     """Run the sequencer: append records to the ledger, and sign it.
 
@@ -18,8 +18,8 @@ def command(home: str, log: str) -> int:
     """
     os.environ["MUNIMENT_LOG"] = log
     url = os.environ.get("MUNIMENT_URL", "http://localhost:8000")
-    serving.begin(Path(home).absolute(), "sequencer", url, settings="muniment.server.sequencer_settings")
-    from muniment.server.records.sequencer import run
+    service_setup.set_up_process(Path(home).absolute(), "sequencer", url, settings="muniment.server.sequencer_settings")
+    from muniment.server.records.sequencer import run_sequencer
 
-    run()
+    run_sequencer()
     return 0

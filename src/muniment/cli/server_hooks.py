@@ -5,14 +5,14 @@ import os
 import sys
 from collections.abc import Sequence
 
-from muniment.cli import guard, printing, push_text
+from muniment.cli import hook_time_limit, printing, push_text
 from muniment.errors import MunimentError, UsageError
 from muniment.facts import moments
-from muniment.git import receiving
+from muniment.git import received_push
 from muniment.git.repository import Repository
-from muniment.store.files import FilesStore
-from muniment.workflows.pusher import identify
-from muniment.workflows.receive_push import Gate
+from muniment.store.files_store import FilesStore
+from muniment.workflows.push_receiver import PushReceiver
+from muniment.workflows.pusher import create_pusher_finder
 
 _FAILED = 3
 
@@ -30,15 +30,19 @@ def main(arguments: Sequence[str]) -> int | None:
             case _:
                 return None
     except MunimentError as error:
-        _tell(guard.denied(error.message, error.remedy))
+        _print_lines(hook_time_limit.format_denial(error.message, error.remedy))
         return error.exit_code
     except Exception as error:  # noqa: BLE001 -- the edge of the process: it never means yes
-        _tell(guard.denied(f"Muniment failed ({type(error).__name__})", "This is a defect: please report it."))
+        _print_lines(
+            hook_time_limit.format_denial(
+                f"Muniment failed ({type(error).__name__})", "This is a defect: please report it."
+            )
+        )
         return _FAILED
 
 
 def pre_receive(home: str, *, report_only: bool) -> int:
-    """Judge the push that git is receiving; 0 if it may pass."""
+    """Evaluate the push that git is receiving. Returns 0 if it may pass."""
     place, surroundings = FilesStore(home), dict(os.environ)
     if surroundings.get("GIT_NAMESPACE"):
         raise UsageError(
@@ -46,36 +50,39 @@ def pre_receive(home: str, *, report_only: bool) -> int:
         )
     given = sys.stdin.buffer.read()
 
-    def work() -> tuple[bool, list[str]]:
-        with Repository.open(".", receiving.quarantine(surroundings)) as repository, Gate(repository, place) as gate:
-            updates = receiving.read_updates(given)
-            who = identify(place.settings().pusher_variable, surroundings)
-            received = gate.receive(updates, who, _now(), enforced=not report_only)
-            return received.let_through, push_text.of_push(received)
+    def evaluate_push() -> tuple[bool, list[str]]:
+        with (
+            Repository.open(".", received_push.find_quarantine(surroundings)) as repository,
+            PushReceiver(repository, place) as gate,
+        ):
+            updates = received_push.parse_received_refs(given)
+            who = create_pusher_finder(place.load_settings().pusher_variable, surroundings)
+            received = gate.receive_push(updates, who, _current_moment(), enforced=not report_only)
+            return received.is_accepted, push_text.format_push(received)
 
-    allowed, lines = guard.guarded(work, place.settings().timeout_seconds)
-    _tell(lines)
+    allowed, lines = hook_time_limit.run_with_time_limit(evaluate_push, place.load_settings().timeout_seconds)
+    _print_lines(lines)
     return 0 if allowed else 1
 
 
 def post_receive(home: str) -> int:
-    """Record what became of the refs."""
+    """Record the updates that git made to the refs."""
     place = FilesStore(home)
 
-    def work() -> tuple[bool, list[str]]:
-        with Repository.open(".") as repository, Gate(repository, place) as gate:
-            gate.settle(_now())
+    def record_updates() -> tuple[bool, list[str]]:
+        with Repository.open(".") as repository, PushReceiver(repository, place) as gate:
+            gate.settle_refs(_current_moment())
         return True, []
 
-    guard.guarded(work, place.settings().timeout_seconds)
+    hook_time_limit.run_with_time_limit(record_updates, place.load_settings().timeout_seconds)
     return 0
 
 
-def _tell(lines: Sequence[str]) -> None:
-    """Show lines to whoever pushes."""
+def _print_lines(lines: Sequence[str]) -> None:
+    """Print lines for the pusher."""
     for line in lines:
-        sys.stderr.write(printing.plain(line) + "\n")
+        sys.stderr.write(printing.make_printable(line) + "\n")
 
 
-def _now() -> str:
-    return moments.text(datetime.datetime.now(datetime.UTC))
+def _current_moment() -> str:
+    return moments.format_moment(datetime.datetime.now(datetime.UTC))

@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from muniment.cli import serving
+from muniment.cli import service_setup
 from muniment.errors import HttpError, MunimentError, RefusedError, UsageError
-from muniment.http.client import Client
+from muniment.http.client import HttpClient
 
 TOKEN = "MUNIMENT_TOKEN"  # noqa: S105 -- the name of a variable
 
@@ -18,7 +18,7 @@ _NOT_PERMITTED = (401, 403, 404)
 _MISTAKES = (400, 409, 422)
 
 
-def _token() -> str:
+def _read_token() -> str:
     found = os.environ.get(TOKEN, "")
     if not found and os.isatty(0):
         found = str(click.prompt("Your token", hide_input=True, err=True))
@@ -28,9 +28,9 @@ def _token() -> str:
 
 
 def ask_service(url: str | None, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-    """What the service answers to a person, by their token. Raises MunimentError with what it says against it."""
-    client = _client(url)
-    headers = {"Authorization": f"Bearer {_token()}", "Content-Type": "application/json"}
+    """Send a request to the service with a person's token. Raises MunimentError with the service's refusal."""
+    client = _connect_service(url)
+    headers = {"Authorization": f"Bearer {_read_token()}", "Content-Type": "application/json"}
     try:
         answer = client.request(method, path, None if body is None else json.dumps(body).encode(), headers)
     except HttpError as error:
@@ -51,14 +51,16 @@ def ask_service(url: str | None, method: str, path: str, body: dict[str, Any] | 
     raise (UsageError if answer.status in _MISTAKES else MunimentError)(problem, remedy)
 
 
-def _client(url: str | None) -> Client:
-    """By TLS, or in the clear on this machine alone. Raises UsageError."""
-    address = url or os.environ.get("MUNIMENT_URL") or serving.url(Path(serving.default_home()))
+def _connect_service(url: str | None) -> HttpClient:
+    """Connect by TLS, or without it on this machine alone. Raises UsageError."""
+    address = (
+        url or os.environ.get("MUNIMENT_URL") or service_setup.read_service_url(Path(service_setup.default_home()))
+    )
     if not address:
         raise UsageError(
             "no service is named", "Name it: --url https://muniment.example.test, or MUNIMENT_URL; here, MUNIMENT_HOME"
         )
     try:
-        return Client(address, seconds=_SECONDS)
+        return HttpClient(address, seconds=_SECONDS)
     except HttpError as error:
         raise UsageError(f"nothing is sent: {error.message}", error.remedy) from None

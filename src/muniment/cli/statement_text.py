@@ -1,4 +1,4 @@
-"""Answers and attestations as options give them. What a shown command leaves open is asked for, one line each."""
+"""Answers and attestations from options. A placeholder that a shown command leaves open is asked for, one line each."""
 
 import re
 
@@ -19,21 +19,21 @@ _QUESTIONS = {
 _WORD = re.compile(r"\w")
 
 
-def answers(given: tuple[str, ...]) -> dict[str, str]:
-    """Answers by question, from ID=TEXT. A text without any letter or digit is asked for. Raises UsageError."""
+def parse_answers(given: tuple[str, ...]) -> dict[str, str]:
+    """Parse answers by question, from ID=TEXT. A text without any letter or digit is asked for. Raises UsageError."""
     return {
-        name: text if _WORD.search(text) else _ask(f'--answer {name}="TEXT"', _QUESTIONS.get(name, name))
-        for name, text in _pairs(given, "--answer").items()
+        name: text if _WORD.search(text) else _prompt_line(f'--answer {name}="TEXT"', _QUESTIONS.get(name, name))
+        for name, text in _parse_pairs(given, "--answer").items()
     }
 
 
-def attests(given: tuple[str, ...], repository: Repository, people: People | None) -> dict[str, str]:
-    """Persons by subject, from SUBJECT=PERSON; commits by their full ids. Raises UsageError."""
+def parse_attestations(given: tuple[str, ...], repository: Repository, people: People | None) -> dict[str, str]:
+    """Parse persons by subject, from SUBJECT=PERSON; commits by their full ids. Raises UsageError."""
     found = {
-        _subject(subject, repository): _ask(f"--attest {subject}=ID", f"Who was {subject}? A person's id")
+        _parse_subject(subject, repository): _prompt_line(f"--attest {subject}=ID", f"Who was {subject}? A person's id")
         if person == PERSON
         else person
-        for subject, person in _pairs(given, "--attest").items()
+        for subject, person in _parse_pairs(given, "--attest").items()
     }
     unknown = [who for who in found.values() if people is not None and who not in people.by_id]
     if unknown:
@@ -41,19 +41,19 @@ def attests(given: tuple[str, ...], repository: Repository, people: People | Non
     return found
 
 
-def _subject(text: str, repository: Repository) -> str:
+def _parse_subject(text: str, repository: Repository) -> str:
     kind, _, value = text.partition(":")
     if text == ALL_PUSHERS or (kind == "account" and value):
         return text
     if kind == "commit" and value:
-        return f"commit:{repository.resolve(value)}"
+        return f"commit:{repository.resolve_commit(value)}"
     raise UsageError(
         f"{text} is nothing to attest", f"Name account:ADDRESS, commit:COMMIT, or {ALL_PUSHERS}, before the =."
     )
 
 
-def _ask(option: str, question: str) -> str:
-    """One line from the person. Raises UsageError where nobody answers."""
+def _prompt_line(option: str, question: str) -> str:
+    """Ask the person for one line. Raises UsageError where nobody answers."""
     try:
         text = str(click.prompt(question, err=True, default="", show_default=False)).strip()
     except (click.Abort, OSError):  # nobody is there, or standard input is closed
@@ -63,7 +63,7 @@ def _ask(option: str, question: str) -> str:
     return text
 
 
-def _pairs(given: tuple[str, ...], option: str) -> dict[str, str]:
+def _parse_pairs(given: tuple[str, ...], option: str) -> dict[str, str]:
     pairs: dict[str, str] = {}
     for pair in given:
         name, equals, text = pair.partition("=")

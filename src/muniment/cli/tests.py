@@ -1,13 +1,13 @@
-"""muniment tests: what a pipeline's tests found on one commit, signed by the machine that ran them."""
+"""muniment tests: the results of a pipeline's tests on one commit, signed by the machine that ran them."""
 
 import click
 
-from muniment.cli import keys, options, printing, scene
+from muniment.cli import context, keys, options, printing
 from muniment.cli.input_files import read_input
 from muniment.errors import UsageError
 from muniment.facts import canonical
-from muniment.git import runs, signatures
-from muniment.policy.reading import shown
+from muniment.git import run_statements, signatures
+from muniment.policy.toml_reading import quote_value
 
 
 @click.group("tests")
@@ -15,7 +15,7 @@ def command() -> None:
     """Submit test reports of a pipeline (docs/guides/pipelines.md)."""
 
 
-@command.command()
+@command.command("submit")
 @click.argument("rev", default="HEAD")
 @click.option(
     "--junit", "files", multiple=True, required=True, metavar="FILE", help="A JUnit XML report; may be given again."
@@ -28,7 +28,7 @@ def command() -> None:
 @options.home
 @options.key
 @options.output
-def submit(
+def submit_reports(
     rev: str,
     files: tuple[str, ...],
     pipeline: str,
@@ -40,29 +40,31 @@ def submit(
     key: str | None,
     output: str,
 ) -> int:
-    """Say what the tests of a pipeline found on REV, signed with the SSH key of a machine in people.toml.
+    """Submit the results of a pipeline's tests on REV, signed with the SSH key of a machine in people.toml.
 
-    The statement lies at refs/muniment/runs/; push it like an approval. Exit code 0 also where tests failed: what comes
-    of that is for the policy to say.
+    The statement lies at refs/muniment/runs/; push it like an approval. Exit code 0 also where tests failed: the policy
+    decides on the results.
     """
     try:
-        from muniment.pipelines import tests
+        from muniment.pipelines import test_reports
     except ImportError:
         raise UsageError(
             "what reads reports of tests is not installed here", "Install it: pip install 'muniment[pipeline]'"
         ) from None
-    if not runs.is_name(pipeline):
-        raise UsageError(f"{shown(pipeline)} cannot name a pipeline", "Use a-z, 0-9, - and _, at most 64 characters.")
+    if not run_statements.is_pipeline_name(pipeline):
+        raise UsageError(
+            f"{quote_value(pipeline)} cannot name a pipeline", "Use a-z, 0-9, - and _, at most 64 characters."
+        )
     read = [(file, read_input(file, "Name the report that the tests wrote.")) for file in files]
-    counts = tests.read(read)
-    now = scene.now()
-    with scene.opened(repo, onto, home) as found:
+    counts = test_reports.read_test_reports(read)
+    now = context.current_moment()
+    with context.open_context(repo, onto, home) as found:
         repository = found.repository
-        head = repository.resolve(rev)
-        machine, chosen = keys.machine(found.rules.people, key, repo)
-        ref = f"{runs.PREFIX}{head}/{pipeline}"
-        before = next(iter(repository.refs(ref).values()), "")
-        said = runs.Predicate(
+        head = repository.resolve_commit(rev)
+        machine, chosen = keys.find_machine(found.rules.people, key, repo)
+        ref = f"{run_statements.PREFIX}{head}/{pipeline}"
+        before = next(iter(repository.read_refs(ref).values()), "")
+        said = run_statements.RunPredicate(
             repository=found.rules.policy.policy.repository,
             pipeline=pipeline,
             head=head,
@@ -71,15 +73,17 @@ def submit(
             executed=counts.executed,
             failed=counts.failed,
             skipped=counts.skipped,
-            reports=tuple(canonical.digest(data) for _, data in read),
+            reports=tuple(canonical.digest_bytes(data) for _, data in read),
             url=url,
             previous=before,
             time=now,
         )
-        data = runs.statement(said)
-        runs.write(repository, head, pipeline, before, data, signatures.sign(data, runs.NAMESPACE, chosen))
+        data = run_statements.encode_run(said)
+        run_statements.write_run(
+            repository, head, pipeline, before, data, signatures.make_signature(data, run_statements.NAMESPACE, chosen)
+        )
     if output == "json":
-        printing.json({"machine": machine.id, "statement": said, "ref": ref})
+        printing.print_json({"machine": machine.id, "statement": said, "ref": ref})
         return 0
     what = f"{counts.executed} tests ran, {counts.failed} failed, {counts.skipped} were skipped"
     click.echo(f"{machine.id}: {pipeline} on {head[:12]}: {what}")

@@ -2,11 +2,11 @@
 
 import click
 
-from muniment.cli import keys, options, printing, publishing, scene
-from muniment.cli.freeze import people_of
+from muniment.cli import context, home_rules, keys, options, printing
+from muniment.cli.freeze import require_people
 from muniment.facts import canonical
 from muniment.git import signatures
-from muniment.store.files import FilesStore
+from muniment.store.files_store import FilesStore
 from muniment.workflows import freezing
 
 
@@ -22,18 +22,18 @@ def command(freeze: str, home: str, reason: str, key: str | None, output: str) -
     Both need the security role. Exit code 1 while a second person is missing.
     """
     place = FilesStore(home)
-    person, chosen = keys.signer(people_of(place), key, ".")
+    person, chosen = keys.find_signer(require_people(place), key, ".")
     freezing.check_may_freeze(person)
-    now = scene.now()
+    now = context.current_moment()
     with place:
-        with place.exclusive():
+        with place.lock_ledger():
             drill = freezing.find_freeze(place, freeze, now).drill
-        statement = freezing.Statement("lift-freeze", freeze, person.id, reason, drill, now)
-        signature = signatures.sign(canonical.encode(statement), freezing.NAMESPACE, chosen)
+        statement = freezing.FreezeStatement("lift-freeze", freeze, person.id, reason, drill, now)
+        signature = signatures.make_signature(canonical.encode(statement), freezing.NAMESPACE, chosen)
         found = freezing.record_lift(place, freeze, person.id, reason, now, signature)
-    publishing.publish(place)
+    home_rules.publish_home_rules(place)
     if output == "json":
-        printing.json(found)
+        printing.print_json(found)
     elif found.complete:
         click.echo(f"{freeze} is lifted by {' and '.join(found.people)}")
     else:

@@ -13,19 +13,19 @@ from urllib.parse import urlsplit
 
 import click
 
-from muniment.cli import serving
+from muniment.cli import service_setup
 from muniment.errors import GitError, StoreError, UsageError
 from muniment.git.repository import Repository
 
 if TYPE_CHECKING:
-    from muniment.cli.vaulting import Supervisor
-    from muniment.server.running.separation import Separation
+    from muniment.cli.vault_process import VaultSupervisor
+    from muniment.server.running.process_separation import ProcessSeparation
 
 
 @click.command()
 @click.argument("repositories", nargs=-1, metavar="[REPO ...]")
-@serving.home
-@serving.log
+@service_setup.home
+@service_setup.log
 @click.option("--port", type=click.IntRange(1, 65535), help="Listen here. Default: a free one, kept for later.")
 @click.option("--once", is_flag=True, help="Evaluate the repositories, print the results, and stop.")
 @click.option("--new-passwords", is_flag=True, help="Give the logins at DATABASE_URL new passwords, for all machines.")
@@ -41,26 +41,28 @@ def command(
     os.environ["MUNIMENT_LOG"] = log
     folder = Path(home).absolute()
     with ExitStack() as stack:
-        stack.enter_context(hold_alone(folder))
-        port, other = _ports(folder, port)
+        stack.enter_context(lock_home(folder))
+        port, other = _choose_ports(folder, port)
         url = os.environ.get("MUNIMENT_URL", f"http://localhost:{port}")
-        confirmation = os.environ.get("MUNIMENT_CONFIRMATION_URL") or _beside(url, other)
+        confirmation = os.environ.get("MUNIMENT_CONFIRMATION_URL") or _confirmation_address(url, other)
         if not once:
             click.echo(f"Muniment starts in {folder}: database, vault, web and worker")
             sys.stdout.flush()
         # As whole paths: this folder may be covered for the processes, where it is one that only root can enter.
-        paths = [os.path.abspath(path) for path in repositories or _here()]
-        prepared = stack.enter_context(serving.prepared(folder, url, paths, new_passwords=new_passwords))
+        paths = [os.path.abspath(path) for path in repositories or _find_repository()]
+        prepared = stack.enter_context(service_setup.prepare_home(folder, url, paths, new_passwords=new_passwords))
         for path in paths:
-            prepared.register(path)
+            prepared.register_repository(path)
         if once:
-            return prepared.once()
-        prepared.serve(port, (other, confirmation), lambda link, vault: _tell(url, link, vault, prepared.separation))
+            return prepared.evaluate_once()
+        prepared.serve_until_signal(
+            port, (other, confirmation), lambda link, vault: _print_addresses(url, link, vault, prepared.separation)
+        )
     return 0
 
 
-def _tell(url: str, link: str, vault: "Supervisor", separation: "Separation") -> None:
-    from muniment.server.running.separation import describe_separation
+def _print_addresses(url: str, link: str, vault: "VaultSupervisor", separation: "ProcessSeparation") -> None:
+    from muniment.server.running.process_separation import describe_separation
 
     click.echo(f"Muniment runs at {url}")
     click.echo(describe_separation(separation))
@@ -71,8 +73,8 @@ def _tell(url: str, link: str, vault: "Supervisor", separation: "Separation") ->
     sys.stdout.flush()
 
 
-def _here() -> tuple[str, ...]:
-    """The repository that this folder is in; none if it is in none."""
+def _find_repository() -> tuple[str, ...]:
+    """Path of the repository that this folder is in; none if it is in none."""
     try:
         Repository.open(".").close()
     except (GitError, UsageError):
@@ -82,8 +84,10 @@ def _here() -> tuple[str, ...]:
 
 
 @contextmanager
-def hold_alone(folder: Path) -> Iterator[None]:
-    """One service per home. Raises UsageError where another runs, StoreError for a folder that cannot be used."""
+def lock_home(folder: Path) -> Iterator[None]:
+    """Lock the home: one service each. Raises UsageError where another runs, StoreError for a folder that cannot be
+    used.
+    """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(folder / "service.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -94,7 +98,7 @@ def hold_alone(folder: Path) -> Iterator[None]:
     except BlockingIOError:
         raise UsageError(
             f"Muniment runs on {folder} already; nothing was done",
-            f"Its address: {serving.url(folder) or 'not yet known'}",
+            f"Its address: {service_setup.read_service_url(folder) or 'not yet known'}",
         ) from None
     try:
         yield
@@ -102,27 +106,28 @@ def hold_alone(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _beside(url: str, port: int) -> str:
-    """The address for signing acts: the same host, another port. "" behind a proxy, which nobody said it for."""
+def _confirmation_address(url: str, port: int) -> str:
+    """Address for signing acts: the same host, another port; "" behind a proxy, for which nobody set it."""
     return "" if url.startswith("https:") else f"http://{urlsplit(url).hostname}:{port}"
 
 
-def _ports(folder: Path, given: int | None) -> tuple[int, int]:
-    """The ports of the web and of the confirmation process: the web's as given, else those of the last time if they are
-    free, else free ones; they are kept for later.
+def _choose_ports(folder: Path, given: int | None) -> tuple[int, int]:
+    """Choose the ports of the web and of the confirmation process, and store them.
+
+    The web's as given, else those of the last time if they are free, else free ones.
     """
     try:
-        kept = json.loads((folder / serving.STATE).read_text())
+        kept = json.loads((folder / service_setup.STATE_FILE).read_text())
         wanted, other = int(kept["port"]), int(kept.get("confirmation_port", 0))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         wanted, other = 0, 0
-    found = given or _bound(wanted) or _bound(0)
-    beside = (_bound(other) if other != found else 0) or _bound(0)
-    (folder / serving.STATE).write_text(json.dumps({"port": found, "confirmation_port": beside}) + "\n")
+    found = given or _find_free_port(wanted) or _find_free_port(0)
+    beside = (_find_free_port(other) if other != found else 0) or _find_free_port(0)
+    (folder / service_setup.STATE_FILE).write_text(json.dumps({"port": found, "confirmation_port": beside}) + "\n")
     return found, beside
 
 
-def _bound(port: int) -> int:
+def _find_free_port(port: int) -> int:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

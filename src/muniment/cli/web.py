@@ -5,12 +5,12 @@ from pathlib import Path
 
 import click
 
-from muniment.cli import serving
+from muniment.cli import service_setup
 
 
 @click.command()
-@serving.home
-@serving.log
+@service_setup.home
+@service_setup.log
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Listen here.")
 @click.option("--threads", type=click.IntRange(1, 64), default=4, show_default=True, help="Requests at a time.")
 def command(home: str, log: str, port: int, threads: int) -> int:
@@ -20,12 +20,12 @@ def command(home: str, log: str, port: int, threads: int) -> int:
     """
     os.environ["MUNIMENT_LOG"] = log
     url = os.environ.get("MUNIMENT_URL", f"http://localhost:{port}")
-    serving.begin(Path(home).absolute(), "web", url)
-    from muniment.server.running.preparing import check, require_ready
+    service_setup.set_up_process(Path(home).absolute(), "web", url)
+    from muniment.server.running.preparation import check_configuration, require_ready
 
     require_ready()
-    check()
-    from muniment.server.running.parent import PARENT
+    check_configuration()
+    from muniment.server.running.process_parent import PARENT
 
     os.environ[PARENT] = str(os.getpid())
     from granian.constants import Interfaces

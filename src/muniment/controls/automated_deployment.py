@@ -1,11 +1,11 @@
-"""Deliveries come by pipeline, and nobody has to lend a hand between commit and production."""
+"""Control: deployments come by pipeline, and no manual step stands between commit and production."""
 
 from collections.abc import Iterator
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from muniment.controls.control import Case, Codes, Control, Reason, Scope, met, unknown, violated
+from muniment.controls.control import Case, Control, Reason, ReasonCodes, Scope, met, unknown, violated
 from muniment.facts import kinds
 from muniment.facts.maybe import Known, Unknown
 from muniment.facts.pipeline import Deployment
@@ -13,13 +13,13 @@ from muniment.policy.parameters import Stricter, Unit
 
 
 class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
-    """How many of a hundred deployments have to come by pipeline, and how many steps may wait for a person."""
+    """Percentage of deployments that have to come by pipeline, and number of steps that may wait for a person."""
 
     min_percent: Annotated[int, Meta(ge=1, le=100), Unit("percent"), Stricter.HIGHER] = 100
     max_manual_steps: Annotated[int, Meta(ge=0), Unit("manual steps"), Stricter.LOWER] = 0
 
 
-class Reasons(Codes):
+class Reasons(ReasonCodes):
     """Reasons of this control."""
 
     AUTOMATED = met("{count} of {total} deployments since {since} were made by a pipeline; {manual} steps are manual.")
@@ -54,18 +54,18 @@ class Reasons(Codes):
     )
 
 
-def judge(case: Case) -> tuple[Reason, ...]:
-    """The share of deployments by pipeline, and every manual step by name."""
-    if unlearnt := case.unlearnt((kinds.DEPLOYMENTS,)):
-        return (*unlearnt, *_unread(case), *_steps(case))
-    deployments = case.get(kinds.DEPLOYMENTS)
+def evaluate_case(case: Case) -> tuple[Reason, ...]:
+    """Evaluate the share of deployments by pipeline, and list every manual step by name."""
+    if unlearnt := case.explain_unknown((kinds.DEPLOYMENTS,)):
+        return (*unlearnt, *_find_unread_files(case), *_find_manual_steps(case))
+    deployments = case.get_fact(kinds.DEPLOYMENTS)
     since: dict[str, str | int] = {"since": deployments.since[:10]}
     if not deployments.deployments:
-        return (Reasons.NO_DEPLOYMENT("fact:deployments", **since), *_steps(case))
-    steps = [*_steps(case), *_hands(deployments.deployments)]
+        return (Reasons.NO_DEPLOYMENT("fact:deployments", **since), *_find_manual_steps(case))
+    steps = [*_find_manual_steps(case), *_find_interventions(deployments.deployments)]
     automated = [one for one in deployments.deployments if one.by_pipeline == Known(True)]
     size: dict[str, str | int] = {"count": len(automated), "total": len(deployments.deployments), **since}
-    found = [*_origins(deployments.deployments), *_unread(case)]
+    found = [*_find_unknown_origins(deployments.deployments), *_find_unread_files(case)]
     if 100 * len(automated) < case.parameters.min_percent * len(deployments.deployments):
         some = ", ".join([one.id for one in deployments.deployments if one not in automated][:3])
         found.append(
@@ -76,15 +76,15 @@ def judge(case: Case) -> tuple[Reason, ...]:
     return tuple(found) or (Reasons.AUTOMATED("fact:deployments", manual=len(steps), **size),)
 
 
-def _origins(deployments: tuple[Deployment, ...]) -> Iterator[Reason]:
+def _find_unknown_origins(deployments: tuple[Deployment, ...]) -> Iterator[Reason]:
     for one in deployments:
         if isinstance(one.by_pipeline, Unknown):
             why = one.by_pipeline.reason
             yield Reasons.ORIGIN_UNKNOWN(f"deployment:{one.id}", environment=one.environment, why=why)
 
 
-def _unread(case: Case) -> Iterator[Reason]:
-    files = case.get(kinds.PIPELINE_FILES)
+def _find_unread_files(case: Case) -> Iterator[Reason]:
+    files = case.get_fact(kinds.PIPELINE_FILES)
     for file in files:
         if isinstance(file.content, Unknown):
             yield Reasons.PIPELINE_FILE_UNKNOWN(f"path:{file.path}", why=file.content.reason)
@@ -92,14 +92,14 @@ def _unread(case: Case) -> Iterator[Reason]:
         yield Reasons.NO_DEPLOYMENT_PIPELINE("fact:pipeline_files")
 
 
-def _steps(case: Case) -> Iterator[Reason]:
-    for file in case.get(kinds.PIPELINE_FILES):
+def _find_manual_steps(case: Case) -> Iterator[Reason]:
+    for file in case.get_fact(kinds.PIPELINE_FILES):
         if isinstance(file.content, Known) and file.content.value.deploys:
             for spot in file.content.value.manual_steps:
                 yield Reasons.MANUAL_STEP(f"path:{file.path}", path=file.path, line=spot.line, step=spot.name)
 
 
-def _hands(deployments: tuple[Deployment, ...]) -> Iterator[Reason]:
+def _find_interventions(deployments: tuple[Deployment, ...]) -> Iterator[Reason]:
     for one in deployments:
         for step in one.manual_steps:
             yield Reasons.MANUAL_INTERVENTION(f"deployment:{one.id}", environment=one.environment, step=step)
@@ -114,5 +114,5 @@ CONTROL = Control(
     consults=(kinds.DEPLOYMENTS,),
     parameters=Parameters,
     codes=Reasons,
-    judge=judge,
+    evaluate=evaluate_case,
 )

@@ -7,14 +7,14 @@ from typing import Any, NamedTuple, TypeVar
 
 from msgspec import Struct
 
-from muniment.facts.facts import Kind
+from muniment.facts.facts import FactKind
 from muniment.facts.maybe import Maybe, Unknown
 from muniment.facts.statements import ReviewAction
 
 T = TypeVar("T")
 
 
-class Status(StrEnum):
+class ResultStatus(StrEnum):
     """Result of a clause."""
 
     MET = "met"
@@ -31,62 +31,64 @@ class Scope(StrEnum):
     PRODUCT = "product"
 
 
-class Answer(NamedTuple):
-    """Status of a reason code and its two sentences: the finding and the next step.
+class ReasonTemplate(NamedTuple):
+    """Template of a reason: its status, and two sentences, the finding and the next step.
 
     Both are templates over the reason's details, `{subject}` (`person:ada`) and `{name}` (`ada`). `settled_by`: the
-    statement on the revision that settles it, None where no statement does. Where it is made (a command, a forge, a
-    page) is for whoever shows the reason.
+    statement on the revision that settles it, None where no statement does. The command, forge or page where it is made
+    is chosen by the code that shows the reason.
     """
 
-    status: Status
+    status: ResultStatus
     message: str
     remedy: str
     settled_by: ReviewAction | None = None
 
 
-def met(message: str) -> Answer:
-    """Answer of a clause that is met: no remedy."""
-    return Answer(Status.MET, message, "")
+def met(message: str) -> ReasonTemplate:
+    """Template of a clause that is met: no remedy."""
+    return ReasonTemplate(ResultStatus.MET, message, "")
 
 
-def not_applicable(message: str) -> Answer:
-    """Answer of a clause that does not apply: no remedy."""
-    return Answer(Status.NOT_APPLICABLE, message, "")
+def not_applicable(message: str) -> ReasonTemplate:
+    """Template of a clause that does not apply: no remedy."""
+    return ReasonTemplate(ResultStatus.NOT_APPLICABLE, message, "")
 
 
-def violated(message: str, remedy: str, settled_by: ReviewAction | None = None) -> Answer:
-    """Answer of a clause that is violated. Raises ValueError without a remedy."""
-    return _refusal(Status.VIOLATED, message, remedy, settled_by)
+def violated(message: str, remedy: str, settled_by: ReviewAction | None = None) -> ReasonTemplate:
+    """Template of a clause that is violated. Raises ValueError without a remedy."""
+    return _create_refusal(ResultStatus.VIOLATED, message, remedy, settled_by)
 
 
-def unknown(message: str, remedy: str, settled_by: ReviewAction | None = None) -> Answer:
-    """Answer of a clause whose facts are unknown. Raises ValueError without a remedy."""
-    return _refusal(Status.UNKNOWN, message, remedy, settled_by)
+def unknown(message: str, remedy: str, settled_by: ReviewAction | None = None) -> ReasonTemplate:
+    """Template of a clause whose facts are unknown. Raises ValueError without a remedy."""
+    return _create_refusal(ResultStatus.UNKNOWN, message, remedy, settled_by)
 
 
-def _refusal(status: Status, message: str, remedy: str, settled_by: ReviewAction | None) -> Answer:
+def _create_refusal(status: ResultStatus, message: str, remedy: str, settled_by: ReviewAction | None) -> ReasonTemplate:
     if not message or not remedy:
         raise ValueError("a refusal needs a message and a remedy")
-    return Answer(status, message, remedy, settled_by)
+    return ReasonTemplate(status, message, remedy, settled_by)
 
 
-class Codes(Enum):
-    """The closed set of reasons of one control: each member is an Answer, its code is its name in lower case."""
+class ReasonCodes(Enum):
+    """Closed set of reasons of one control: each member is a ReasonTemplate, its code is its name in lower case."""
 
     @property
     def code(self) -> str:
-        """The reason's code, as data and pages show it."""
-        return _code_of(self._name_)
+        """Code of the reason, as data and pages show it."""
+        return _format_code(self._name_)
 
     def __call__(self, subject: str, **details: str | int) -> "Reason":
-        """A reason with this code. `subject`: `commit:`, `path:`, `person:`, `account:`, `fact:`, ... and its value."""
-        answer: Answer = self._value_
-        return Reason(_code_of(self._name_), answer.status, subject, details)
+        """Create a reason with this code. `subject`: `commit:`, `path:`, `person:`, `account:`, `fact:`, ... and its
+        value.
+        """
+        answer: ReasonTemplate = self._value_
+        return Reason(_format_code(self._name_), answer.status, subject, details)
 
 
 @lru_cache(maxsize=1024)
-def _code_of(name: str) -> str:
+def _format_code(name: str) -> str:
     return name.lower().replace("_", "-")
 
 
@@ -94,12 +96,12 @@ class Reason(Struct, frozen=True):
     """Reason of a result. `details` fill the sentences of its code."""
 
     code: str
-    status: Status
+    status: ResultStatus
     subject: str
     details: dict[str, str | int] = {}
 
 
-class Unlearnt(Codes):
+class UnknownFact(ReasonCodes):
     """Reason of every control when a required fact is unknown."""
 
     FACT_UNKNOWN = unknown(
@@ -111,7 +113,7 @@ class Unlearnt(Codes):
 class Case:
     """Input of a control: its facts, its parameters and the time of the evaluation.
 
-    `derived` caches a value computed from the facts for all controls of one evaluation.
+    `compute_once` caches a value computed from the facts for all controls of one evaluation.
     """
 
     __slots__ = ("_derived", "_facts", "now", "parameters")
@@ -122,29 +124,29 @@ class Case:
         self.parameters = parameters
         self.now = now
 
-    def get(self, kind: Kind[T]) -> T:
-        """The value of a fact. KeyError if it is none that the control reads, or was not learnt (see `unlearnt`)."""
+    def get_fact(self, kind: FactKind[T]) -> T:
+        """Value of a fact. KeyError if the control does not read it, or it is unknown (see `explain_unknown`)."""
         fact = self._facts[kind.name]
         if isinstance(fact, Unknown):
             raise KeyError(kind.name)
         value: T = fact.value
         return value
 
-    def unlearnt(self, kinds: Iterable[Kind[Any]]) -> tuple[Reason, ...]:
-        """A reason for each of `kinds` that could not be learnt; none if all are known."""
+    def explain_unknown(self, kinds: Iterable[FactKind[Any]]) -> tuple[Reason, ...]:
+        """Reason for each of `kinds` that is unknown; none if all are known."""
         facts = self._facts
         if Unknown not in map(type, facts.values()):
             return ()  # as nearly always
         return tuple(
             [
-                Unlearnt.FACT_UNKNOWN(f"fact:{kind.name}", why=fact.reason)
+                UnknownFact.FACT_UNKNOWN(f"fact:{kind.name}", why=fact.reason)
                 for kind in kinds
                 if isinstance(fact := facts[kind.name], Unknown)
             ]
         )
 
-    def derived(self, compute: Callable[["Case"], T]) -> T:
-        """`compute(self)`, cached for this evaluation."""
+    def compute_once(self, compute: Callable[["Case"], T]) -> T:
+        """Return `compute(self)`, cached for this evaluation."""
         if compute not in self._derived:
             self._derived[compute] = compute(self)
         value: T = self._derived[compute]
@@ -152,31 +154,31 @@ class Case:
 
 
 class Control(Struct, frozen=True, dict=True):
-    """Control of the catalogue. `judge` returns at least one reason, also when the clause is met; `version` changes
+    """Control of the catalogue. `evaluate` returns at least one reason, also when the clause is met; `version` changes
     with its meaning.
 
-    Without any fact of `needs` the result is unknown and `judge` is not called. Facts that it `consults` in some cases
-    only are for `judge` to ask after (`Case.unlearnt`).
+    Without any fact of `needs` the result is unknown and `evaluate` is not called. Facts that it `consults` in some
+    cases only are checked by `evaluate` (`Case.explain_unknown`).
     """
 
     name: str
     version: int
     summary: str
     scope: Scope
-    needs: tuple[Kind[Any], ...]
+    needs: tuple[FactKind[Any], ...]
     parameters: type[Struct]
-    codes: type[Codes]
-    judge: Callable[[Case], tuple[Reason, ...]]
-    consults: tuple[Kind[Any], ...] = ()
+    codes: type[ReasonCodes]
+    evaluate: Callable[[Case], tuple[Reason, ...]]
+    consults: tuple[FactKind[Any], ...] = ()
 
     @cached_property
     def fact_names(self) -> tuple[str, ...]:
-        """Names of the facts that it is given."""
-        return tuple(kind.name for kind in self.facts)
+        """Names of the facts that the control is given."""
+        return tuple(kind.name for kind in self.fact_kinds)
 
     @cached_property
-    def facts(self) -> tuple[Kind[Any], ...]:
-        """The kinds of facts that it is given."""
+    def fact_kinds(self) -> tuple[FactKind[Any], ...]:
+        """Kinds of the facts that the control is given."""
         return tuple({kind.name: kind for kind in (*self.needs, *self.consults)}.values())
 
 

@@ -1,23 +1,25 @@
-"""An artifact goes to production only once enough people with a role approved exactly that."""
+"""Control: an artifact is deployed to production only once enough people with a role approved exactly that."""
 
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from muniment.controls.control import Case, Codes, Control, Reason, Scope, met, not_applicable, violated
+from muniment.controls.control import Case, Control, Reason, ReasonCodes, Scope, met, not_applicable, violated
 from muniment.facts import kinds
 from muniment.policy.parameters import Stricter, Unit
 
 
 class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
-    """How many people, with one of which roles, approve an artifact before it goes to production."""
+    """Number of people who approve an artifact before it is deployed to production, and the roles of which they need
+    one.
+    """
 
     people: Annotated[int, Meta(ge=1), Unit("people"), Stricter.HIGHER] = 1
     roles: Annotated[tuple[str, ...], Unit("roles"), Stricter.FEWER] = ("owner", "security")
 
 
-class Reasons(Codes):
-    """What this control answers."""
+class Reasons(ReasonCodes):
+    """Reasons of this control."""
 
     APPROVED = met("{who} approved {artifact} for {environment}.")
     NOT_PRODUCTION = not_applicable("{environment} is not production.")
@@ -31,9 +33,9 @@ class Reasons(Codes):
     )
 
 
-def judge(case: Case) -> tuple[Reason, ...]:
-    """Whether enough different people with one of the roles approved this artifact for this environment."""
-    delivery, environments = case.get(kinds.DEPLOYMENT_REQUEST), case.get(kinds.ENVIRONMENTS)
+def evaluate_case(case: Case) -> tuple[Reason, ...]:
+    """Evaluate whether enough different people with one of the roles approved this artifact for this environment."""
+    delivery, environments = case.get_fact(kinds.DEPLOYMENT_REQUEST), case.get_fact(kinds.ENVIRONMENTS)
     subject, where = f"artifact:{delivery.artifact}", {"environment": delivery.environment}
     production = {one.name: one.production for one in environments}
     if delivery.environment not in production:
@@ -43,7 +45,7 @@ def judge(case: Case) -> tuple[Reason, ...]:
         return (Reasons.NOT_PRODUCTION(subject, **where),)
     people = {
         one.person
-        for one in case.get(kinds.DEPLOYMENT_APPROVALS)
+        for one in case.get_fact(kinds.DEPLOYMENT_APPROVALS)
         if (one.environment, one.artifact) == (delivery.environment, delivery.artifact)
         and set(one.roles) & set(case.parameters.roles)
     }
@@ -63,5 +65,5 @@ CONTROL = Control(
     needs=(kinds.DEPLOYMENT_REQUEST, kinds.ENVIRONMENTS, kinds.DEPLOYMENT_APPROVALS),
     parameters=Parameters,
     codes=Reasons,
-    judge=judge,
+    evaluate=evaluate_case,
 )

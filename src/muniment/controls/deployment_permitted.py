@@ -1,11 +1,11 @@
-"""An artifact goes to an environment only if a trusted builder made it of an allowed commit, and its turn has come."""
+"""Control: a trusted builder made each deployed artifact of an allowed commit; environments keep their order."""
 
 from collections.abc import Iterator
 from typing import Annotated
 
 from msgspec import Struct
 
-from muniment.controls.control import Case, Codes, Control, Reason, Scope, met, unknown, violated
+from muniment.controls.control import Case, Control, Reason, ReasonCodes, Scope, met, unknown, violated
 from muniment.facts import kinds
 from muniment.facts.maybe import Unknown
 from muniment.policy.parameters import Stricter, Unit
@@ -17,7 +17,7 @@ class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
     builders: Annotated[tuple[str, ...], Unit("builder ids"), Stricter.FEWER] = ()
 
 
-class Reasons(Codes):
+class Reasons(ReasonCodes):
     """Reasons of this control."""
 
     PERMITTED = met(
@@ -83,24 +83,32 @@ class Reasons(Codes):
     )
 
 
-def judge(case: Case) -> tuple[Reason, ...]:
-    """Everything that stands in the way, or that nothing does."""
-    delivery = case.get(kinds.DEPLOYMENT_REQUEST)
+def evaluate_case(case: Case) -> tuple[Reason, ...]:
+    """Evaluate everything that blocks the deployment."""
+    delivery = case.get_fact(kinds.DEPLOYMENT_REQUEST)
     subject = f"artifact:{delivery.artifact}"
-    found = (*_caller(case), *_made(case, subject), *_decided(case), *_turn(case), *_deadlines(case))
+    found = (
+        *_check_pipeline(case),
+        *_check_provenance(case, subject),
+        *_check_decision(case),
+        *_check_order(case),
+        *_check_deadlines(case),
+    )
     if found:
         return found
-    builder = ", ".join(sorted({one.builder for one in case.get(kinds.PROVENANCE) if _about(case, one.artifact)}))
+    builder = ", ".join(
+        sorted({one.builder for one in case.get_fact(kinds.PROVENANCE) if _is_about_artifact(case, one.artifact)})
+    )
     details = {"artifact": delivery.artifact, "commit": delivery.commit, "environment": delivery.environment}
     return (Reasons.PERMITTED(subject, builder=builder, **details),)
 
 
-def _about(case: Case, artifact: str) -> bool:
-    return artifact == case.get(kinds.DEPLOYMENT_REQUEST).artifact
+def _is_about_artifact(case: Case, artifact: str) -> bool:
+    return artifact == case.get_fact(kinds.DEPLOYMENT_REQUEST).artifact
 
 
-def _caller(case: Case) -> Iterator[Reason]:
-    delivery, judged = case.get(kinds.DEPLOYMENT_REQUEST), case.get(kinds.REVISION).head
+def _check_pipeline(case: Case) -> Iterator[Reason]:
+    delivery, judged = case.get_fact(kinds.DEPLOYMENT_REQUEST), case.get_fact(kinds.REVISION).head
     if delivery.commit != judged:
         yield Reasons.COMMIT_MISMATCH(f"commit:{delivery.commit}", commit=delivery.commit, judged=judged)
     if isinstance(delivery.pipeline, Unknown):
@@ -113,10 +121,10 @@ def _caller(case: Case) -> Iterator[Reason]:
         )
 
 
-def _made(case: Case, subject: str) -> Iterator[Reason]:
-    """Every statement about this artifact has to hold: one that contradicts another is no proof of either."""
-    delivery = case.get(kinds.DEPLOYMENT_REQUEST)
-    about = [one for one in case.get(kinds.PROVENANCE) if _about(case, one.artifact)]
+def _check_provenance(case: Case, subject: str) -> Iterator[Reason]:
+    """Check every statement about this artifact: one that contradicts another is no proof of either."""
+    delivery = case.get_fact(kinds.DEPLOYMENT_REQUEST)
+    about = [one for one in case.get_fact(kinds.PROVENANCE) if _is_about_artifact(case, one.artifact)]
     if not about:
         yield Reasons.NO_PROVENANCE(subject, artifact=delivery.artifact)
     for one in about:
@@ -130,8 +138,8 @@ def _made(case: Case, subject: str) -> Iterator[Reason]:
             yield Reasons.BUILT_FROM_OTHER_COMMIT(subject, made_of=one.commit, commit=delivery.commit, **details)
 
 
-def _decided(case: Case) -> Iterator[Reason]:
-    delivery, decided = case.get(kinds.DEPLOYMENT_REQUEST), case.get(kinds.COMMIT_DECISION)
+def _check_decision(case: Case) -> Iterator[Reason]:
+    delivery, decided = case.get_fact(kinds.DEPLOYMENT_REQUEST), case.get_fact(kinds.COMMIT_DECISION)
     subject, place = f"commit:{delivery.commit}", {"commit": delivery.commit, "branch": decided.branch}
     if decided.commit != delivery.commit:
         yield Reasons.COMMIT_DECISION_UNKNOWN(subject, why=f"the decision is about {decided.commit}", **place)
@@ -145,8 +153,8 @@ def _decided(case: Case) -> Iterator[Reason]:
         yield Reasons.NOT_ON_BRANCH(subject, **place)
 
 
-def _turn(case: Case) -> Iterator[Reason]:
-    delivery, environments = case.get(kinds.DEPLOYMENT_REQUEST), case.get(kinds.ENVIRONMENTS)
+def _check_order(case: Case) -> Iterator[Reason]:
+    delivery, environments = case.get_fact(kinds.DEPLOYMENT_REQUEST), case.get_fact(kinds.ENVIRONMENTS)
     subject = f"environment:{delivery.environment}"
     orders = {one.name: one.order for one in environments}
     if delivery.environment not in orders:
@@ -164,8 +172,8 @@ def _turn(case: Case) -> Iterator[Reason]:
             yield Reasons.ENVIRONMENT_SKIPPED(subject, artifact=delivery.artifact, before=name)
 
 
-def _deadlines(case: Case) -> Iterator[Reason]:
-    for one in case.get(kinds.DEADLINES):
+def _check_deadlines(case: Case) -> Iterator[Reason]:
+    for one in case.get_fact(kinds.DEADLINES):
         if one.due < case.now:
             yield Reasons.DEADLINE_OVERDUE(f"deadline:{one.id}", what=one.description, until=one.due[:10])
 
@@ -181,5 +189,5 @@ CONTROL = Control(
     ),
     parameters=Parameters,
     codes=Reasons,
-    judge=judge,
+    evaluate=evaluate_case,
 )

@@ -1,4 +1,4 @@
-"""Which heads an evaluation includes: their approvals are spent once the branch takes what was evaluated.
+"""Heads that an evaluation includes: their approvals are spent once the branch takes the evaluated head.
 
 Design, section 6: the evaluated head, each evaluated commit, each head whose approvals were kept with its commits, and
 each earlier head of the same change with its commits. A past head that goes on from the evaluated one is a longer
@@ -7,15 +7,15 @@ change, of which the branch takes only the beginning: it is not included.
 
 from collections.abc import Collection, Iterable
 
-from muniment.controls.carrying import carried
+from muniment.controls.approval_carryover import find_carryover
 from muniment.facts import kinds
 from muniment.facts.change import Commit, Pushes
 from muniment.facts.facts import Facts
 from muniment.facts.maybe import Unknown
 
 
-def included_heads(facts: Facts) -> tuple[str, ...] | None:
-    """Ids of the heads, sorted; None if a fact that tells them is not known."""
+def list_included_heads(facts: Facts) -> tuple[str, ...] | None:
+    """List the ids of the heads, sorted; None if a fact about them is unknown."""
     revision, commits = facts.get(kinds.REVISION), facts.get(kinds.COMMITS)
     approved, pushes = facts.get(kinds.APPROVED_HEADS), facts.get(kinds.PUSHES)
     if (
@@ -27,16 +27,16 @@ def included_heads(facts: Facts) -> tuple[str, ...] | None:
         return None
     head, own = revision.value.head, commits.value
     deleted = "" if head else revision.value.base  # the statements that approve a deletion are about the tip
-    kept = [one for one in approved.value if carried(own, head, one) is not None]
+    kept = [one for one in approved.value if find_carryover(own, head, one) is not None]
     found = {head, deleted, *(commit.id for commit in own), *(commit.id for one in kept for commit in one.commits)}
-    found.update(_earlier({head, *(one.head for one in kept)}, pushes.value))
+    found.update(_find_earlier_heads({head, *(one.head for one in kept)}, pushes.value))
     return tuple(sorted(found - {""}))
 
 
-def _earlier(heads: Collection[str], pushes: Pushes) -> set[str]:
-    """The earlier heads that go on from none of `heads`, and the commits that they bring."""
+def _find_earlier_heads(heads: Collection[str], pushes: Pushes) -> set[str]:
+    """Find the earlier heads that go on from none of `heads`, and their commits."""
     parents = {commit.id: commit.parents for commit in pushes.earlier_commits}
-    longer = _descendants(heads, pushes.earlier_commits)
+    longer = _find_descendants(heads, pushes.earlier_commits)
     found: set[str] = set()
     left = [one for one in pushes.earlier_heads if one not in longer]
     while left:
@@ -47,7 +47,7 @@ def _earlier(heads: Collection[str], pushes: Pushes) -> set[str]:
     return found
 
 
-def _descendants(heads: Collection[str], commits: Iterable[Commit]) -> set[str]:
+def _find_descendants(heads: Collection[str], commits: Iterable[Commit]) -> set[str]:
     children: dict[str, list[str]] = {}
     for commit in commits:
         for parent in commit.parents:

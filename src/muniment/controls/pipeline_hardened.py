@@ -5,13 +5,13 @@ from typing import Annotated
 
 from msgspec import Struct
 
-from muniment.controls.control import Case, Codes, Control, Reason, Scope, met, not_applicable, unknown, violated
+from muniment.controls.control import Case, Control, Reason, ReasonCodes, Scope, met, not_applicable, unknown, violated
 from muniment.facts import kinds
 from muniment.facts.maybe import Maybe, Unknown
-from muniment.facts.pipeline import PipelineFile, System
+from muniment.facts.pipeline import PipelineFile, PipelineSystem
 from muniment.policy.parameters import Stricter, Unit
 
-_EXAMINED = (System.GITHUB, System.GITEA, System.FORGEJO)
+_EXAMINED = (PipelineSystem.GITHUB, PipelineSystem.GITEA, PipelineSystem.FORGEJO)
 
 
 class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
@@ -21,7 +21,7 @@ class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
     ignored_rules: Annotated[tuple[str, ...], Unit("rules"), Stricter.FEWER] = ()
 
 
-class Reasons(Codes):
+class Reasons(ReasonCodes):
     """Reasons of this control."""
 
     HARDENED = met("No weakness was found in {count} pipeline files and the settings of {forge}.")
@@ -52,19 +52,23 @@ class Reasons(Codes):
     )
 
 
-def judge(case: Case) -> tuple[Reason, ...]:
+def evaluate_case(case: Case) -> tuple[Reason, ...]:
     """Evaluate pipeline files, the engine's findings and the forge's settings."""
-    files = case.get(kinds.PIPELINE_FILES)
-    found = (*(reason for file in files for reason in _file(file)), *_engine(case), *_settings(case))
+    files = case.get_fact(kinds.PIPELINE_FILES)
+    found = (
+        *(reason for file in files for reason in _check_file(file)),
+        *_check_findings(case),
+        *_check_settings(case),
+    )
     if found:
         return found
-    forge = case.get(kinds.FORGE_SETTINGS).forge
+    forge = case.get_fact(kinds.FORGE_SETTINGS).forge
     if not files and not forge:
         return (Reasons.NO_PIPELINE("fact:pipeline_files"),)
     return (Reasons.HARDENED("fact:pipeline_files", count=len(files), forge=forge or "no forge"),)
 
 
-def _file(file: PipelineFile) -> Iterator[Reason]:
+def _check_file(file: PipelineFile) -> Iterator[Reason]:
     subject = f"path:{file.path}"
     if isinstance(file.content, Unknown):
         yield Reasons.CONTENT_UNKNOWN(subject, why=file.content.reason)
@@ -75,12 +79,12 @@ def _file(file: PipelineFile) -> Iterator[Reason]:
         yield Reasons.BROAD_TOKEN(subject, path=file.path, line=spot.line, step=spot.name)
 
 
-def _engine(case: Case) -> Iterator[Reason]:
-    if unlearnt := case.unlearnt((kinds.HARDENING,)):
+def _check_findings(case: Case) -> Iterator[Reason]:
+    if unlearnt := case.explain_unknown((kinds.HARDENING,)):
         yield from unlearnt
         return
-    hardening = case.get(kinds.HARDENING)
-    for file in case.get(kinds.PIPELINE_FILES):
+    hardening = case.get_fact(kinds.HARDENING)
+    for file in case.get_fact(kinds.PIPELINE_FILES):
         if file.system in _EXAMINED and file.path not in hardening.files:
             yield Reasons.NOT_SCANNED(f"path:{file.path}")
     if isinstance(hardening.findings, Unknown):
@@ -98,11 +102,11 @@ def _engine(case: Case) -> Iterator[Reason]:
             yield Reasons.FINDING(f"path:{one.path}", engine=hardening.engine, **details)
 
 
-def _settings(case: Case) -> Iterator[Reason]:
-    if unlearnt := case.unlearnt((kinds.FORGE_SETTINGS,)):
+def _check_settings(case: Case) -> Iterator[Reason]:
+    if unlearnt := case.explain_unknown((kinds.FORGE_SETTINGS,)):
         yield from unlearnt
         return
-    settings = case.get(kinds.FORGE_SETTINGS)
+    settings = case.get_fact(kinds.FORGE_SETTINGS)
     asked: tuple[tuple[Maybe[bool], str], ...] = (
         (settings.job_token_writes, "gives every job a token that may write"),
         (settings.unpinned_allowed, "lets jobs run what is not pinned"),
@@ -124,5 +128,5 @@ CONTROL = Control(
     consults=(kinds.HARDENING, kinds.FORGE_SETTINGS),
     parameters=Parameters,
     codes=Reasons,
-    judge=judge,
+    evaluate=evaluate_case,
 )

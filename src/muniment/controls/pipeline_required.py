@@ -4,19 +4,19 @@ from typing import Annotated
 
 from msgspec import Struct
 
-from muniment.controls.control import Case, Codes, Control, Reason, Scope, met, unknown, violated
+from muniment.controls.control import Case, Control, Reason, ReasonCodes, Scope, met, unknown, violated
 from muniment.facts import kinds
 from muniment.facts.maybe import Unknown
 from muniment.policy.parameters import Stricter, Unit
 
 
 class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
-    """Required pipelines."""
+    """Pipelines that are required."""
 
     pipelines: Annotated[tuple[str, ...], Unit("pipelines"), Stricter.MORE] = ("tests",)
 
 
-class Reasons(Codes):
+class Reasons(ReasonCodes):
     """Reasons of this control."""
 
     REQUIRED = met("{by} requires {pipelines} on {branch}, and nobody can bypass it.")
@@ -42,9 +42,9 @@ class Reasons(Codes):
     )
 
 
-def judge(case: Case) -> tuple[Reason, ...]:
+def evaluate_case(case: Case) -> tuple[Reason, ...]:
     """Evaluate which pipelines are not required, and who can bypass them."""
-    rules = case.get(kinds.BRANCH_RULES)
+    rules = case.get_fact(kinds.BRANCH_RULES)
     wanted: tuple[str, ...] = case.parameters.pipelines
     place = {"branch": rules.branch.removeprefix("refs/heads/"), "by": rules.enforced_by}
     if not wanted:
@@ -74,5 +74,5 @@ CONTROL = Control(
     needs=(kinds.BRANCH_RULES,),
     parameters=Parameters,
     codes=Reasons,
-    judge=judge,
+    evaluate=evaluate_case,
 )

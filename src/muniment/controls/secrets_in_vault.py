@@ -1,11 +1,11 @@
-"""No secret stands where pipelines are written or set up: not in their files, not in the forge's settings."""
+"""Control: no secret is stored in pipeline files, or in the forge's settings."""
 
 from collections.abc import Iterator
 from typing import Annotated
 
 from msgspec import Struct
 
-from muniment.controls.control import Case, Codes, Control, Reason, Scope, met, not_applicable, unknown, violated
+from muniment.controls.control import Case, Control, Reason, ReasonCodes, Scope, met, not_applicable, unknown, violated
 from muniment.facts import kinds
 from muniment.facts.maybe import Unknown
 from muniment.facts.pipeline import PipelineFile
@@ -19,7 +19,7 @@ class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
     check_code: Annotated[bool, Unit("true or false"), Stricter.HIGHER] = True
 
 
-class Reasons(Codes):
+class Reasons(ReasonCodes):
     """Reasons of this control."""
 
     IN_VAULT = met("No secret was found in {count} pipeline files and the settings of {forge}.")
@@ -51,32 +51,32 @@ class Reasons(Codes):
     )
 
 
-def judge(case: Case) -> tuple[Reason, ...]:
-    """Every secret that the vault should hold, by name and place; never a value."""
-    files = case.get(kinds.PIPELINE_FILES)
+def evaluate_case(case: Case) -> tuple[Reason, ...]:
+    """List every secret outside the vault, by name and place; never a value."""
+    files = case.get_fact(kinds.PIPELINE_FILES)
     allowed: tuple[str, ...] = case.parameters.allowed_names
-    found = (*(reason for file in files for reason in _in_file(file, allowed)), *_settings(case, allowed))
+    found = (*(reason for file in files for reason in _check_file(file, allowed)), *_check_settings(case, allowed))
     if not found:
-        forge = case.get(kinds.FORGE_SETTINGS).forge
+        forge = case.get_fact(kinds.FORGE_SETTINGS).forge
         answer = Reasons.IN_VAULT if files or forge else Reasons.NOTHING_TO_CHECK
         found = (answer("fact:pipeline_files", count=len(files), forge=forge or "no forge"),)
     return (*found, *([Reasons.CODE_NOT_EVALUATED("fact:files")] if case.parameters.check_code else ()))
 
 
-def _settings(case: Case, allowed: tuple[str, ...]) -> tuple[Reason, ...]:
+def _check_settings(case: Case, allowed: tuple[str, ...]) -> tuple[Reason, ...]:
     """Reasons for secrets in the forge's settings. Those for pipeline files are given also where the settings are
     unknown.
     """
-    if unlearnt := case.unlearnt((kinds.FORGE_SETTINGS,)):
+    if unlearnt := case.explain_unknown((kinds.FORGE_SETTINGS,)):
         return unlearnt
-    settings = case.get(kinds.FORGE_SETTINGS)
+    settings = case.get_fact(kinds.FORGE_SETTINGS)
     if isinstance(settings.secrets, Unknown):
         return (Reasons.SETTINGS_UNKNOWN("fact:forge_settings", forge=settings.forge, why=settings.secrets.reason),)
     kept = [name for name in settings.secrets.value if name not in allowed]
     return tuple(Reasons.FORGE_SECRET_STORED(f"secret:{name}", forge=settings.forge) for name in kept)
 
 
-def _in_file(file: PipelineFile, allowed: tuple[str, ...]) -> Iterator[Reason]:
+def _check_file(file: PipelineFile, allowed: tuple[str, ...]) -> Iterator[Reason]:
     subject = f"path:{file.path}"
     if isinstance(file.content, Unknown):
         yield Reasons.PIPELINE_FILE_UNKNOWN(subject, why=file.content.reason)
@@ -97,5 +97,5 @@ CONTROL = Control(
     consults=(kinds.FORGE_SETTINGS,),
     parameters=Parameters,
     codes=Reasons,
-    judge=judge,
+    evaluate=evaluate_case,
 )

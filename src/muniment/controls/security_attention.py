@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import Struct
 
 from muniment.controls import code_review
-from muniment.controls.control import Case, Codes, Control, Reason, Scope, met, not_applicable, violated
+from muniment.controls.control import Case, Control, Reason, ReasonCodes, Scope, met, not_applicable, violated
 from muniment.facts import kinds
 from muniment.facts.change import File
 from muniment.facts.statements import ReviewAction
@@ -19,7 +19,7 @@ class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
     sensitive: Annotated[tuple[str, ...], Unit("paths"), Stricter.MORE] = ()
 
 
-class Reasons(Codes):
+class Reasons(ReasonCodes):
     """Reasons of this control."""
 
     SECURITY_APPROVED = met("{who} approved it with the security role and answered the review questions on {topics}.")
@@ -36,19 +36,23 @@ class Reasons(Codes):
     )
 
 
-def judge(case: Case) -> tuple[Reason, ...]:
+def evaluate_case(case: Case) -> tuple[Reason, ...]:
     """Evaluate whether a counted approval by the security role answers all review questions for the changed paths."""
-    files = case.get(kinds.FILES)
-    topics = guide.topics(_touched(files), case.parameters.sensitive)
+    files = case.get_fact(kinds.FILES)
+    topics = guide.find_topics(_list_touched_paths(files), case.parameters.sensitive)
     if not topics:
-        return (Reasons.NOTHING_SENSITIVE(f"commit:{case.get(kinds.REVISION).head}"),)
-    if unlearnt := case.unlearnt(code_review.NEEDS):
+        return (Reasons.NOTHING_SENSITIVE(f"commit:{case.get_fact(kinds.REVISION).head}"),)
+    if unlearnt := case.explain_unknown(code_review.NEEDS):
         return unlearnt
-    review = case.derived(code_review.read)
-    security = code_review.security_reviewers(case, review)
-    asked = [question.id for question in guide.questions(topics)]
-    place = {**code_review.place(case.get(kinds.REVISION)), "topics": ", ".join(topics), "questions": ", ".join(asked)}
-    missing = {person: _missing(asked, review.counted[person].answers) for person in security.counted}
+    review = case.compute_once(code_review.read_code_review)
+    security = code_review.find_security_reviewers(case, review)
+    asked = [question.id for question in guide.select_questions(topics)]
+    place = {
+        **code_review.describe_revision(case.get_fact(kinds.REVISION)),
+        "topics": ", ".join(topics),
+        "questions": ", ".join(asked),
+    }
+    missing = {person: _find_unanswered(asked, review.counted[person].answers) for person in security.counted}
     attended = [person for person, left in missing.items() if not left]
     if attended:
         who, subject = ", ".join(attended), f"commit:{place['head']}"
@@ -58,15 +62,17 @@ def judge(case: Case) -> tuple[Reason, ...]:
             Reasons.GUIDE_UNANSWERED(f"person:{person}", missing=", ".join(left), **place)
             for person, left in missing.items()
         )
-    path = next(file.path for file in files if guide.topics(_touched((file,)), case.parameters.sensitive))
+    path = next(
+        file.path for file in files if guide.find_topics(_list_touched_paths((file,)), case.parameters.sensitive)
+    )
     return (Reasons.NO_SECURITY_APPROVAL(f"path:{path}", path=path, ask=security.ask, **place),)
 
 
-def _touched(files: tuple[File, ...]) -> set[str]:
+def _list_touched_paths(files: tuple[File, ...]) -> set[str]:
     return {path for file in files for path in (file.path, file.old_path)}
 
 
-def _missing(asked: list[str], answers: dict[str, str]) -> list[str]:
+def _find_unanswered(asked: list[str], answers: dict[str, str]) -> list[str]:
     return [question for question in asked if not answers.get(question, "").strip()]
 
 
@@ -79,5 +85,5 @@ CONTROL = Control(
     consults=code_review.NEEDS,
     parameters=Parameters,
     codes=Reasons,
-    judge=judge,
+    evaluate=evaluate_case,
 )

@@ -8,9 +8,9 @@ from msgspec import Meta, Struct
 from muniment.controls import code_review
 from muniment.controls.control import (
     Case,
-    Codes,
     Control,
     Reason,
+    ReasonCodes,
     Scope,
     met,
     not_applicable,
@@ -35,7 +35,7 @@ class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
     generated: Annotated[tuple[str, ...], Unit("paths"), Stricter.FEWER] = ()
 
 
-class Reasons(Codes):
+class Reasons(ReasonCodes):
     """Reasons of this control."""
 
     SMALL = met("{lines} lines in {files} files; the limits are {most_lines} lines and {most_files} files.")
@@ -52,12 +52,12 @@ class Reasons(Codes):
     )
 
 
-def judge(case: Case) -> tuple[Reason, ...]:
+def evaluate_case(case: Case) -> tuple[Reason, ...]:
     """Evaluate the number of lines and files that people must read against `lines` and `files`."""
     limits: Parameters = case.parameters
-    every = case.get(kinds.FILES)
-    files = _read_by_people(every, limits.generated)
-    subject = f"commit:{case.get(kinds.REVISION).head}"
+    every = case.get_fact(kinds.FILES)
+    files = _select_reviewed_files(every, limits.generated)
+    subject = f"commit:{case.get_fact(kinds.REVISION).head}"
     if not every:
         return (Reasons.NOTHING_CHANGED(subject),)
     if unread := [(file.path, file.lines.reason) for file in files if isinstance(file.lines, Unknown)]:
@@ -66,25 +66,29 @@ def judge(case: Case) -> tuple[Reason, ...]:
     size = {"lines": lines, "files": len(files), "most_lines": limits.lines, "most_files": limits.files}
     if lines <= limits.lines and len(files) <= limits.files:
         return (Reasons.SMALL(subject, **size),)
-    return case.unlearnt(code_review.NEEDS) or (_large(case, subject, size),)
+    return case.explain_unknown(code_review.NEEDS) or (_evaluate_large_change(case, subject, size),)
 
 
-def _read_by_people(files: tuple[File, ...], generated: tuple[str, ...]) -> Sequence[File]:
-    """The files but those that are generated, before the change and after it."""
+def _select_reviewed_files(files: tuple[File, ...], generated: tuple[str, ...]) -> Sequence[File]:
+    """Files that people read: not those that are generated, before the change and after it."""
     if not generated:
         return files
     is_generated = compile_patterns(generated).fullmatch
     return [file for file in files if not (is_generated(file.path) and is_generated(file.old_path))]
 
 
-def _large(case: Case, subject: str, size: dict[str, int]) -> Reason:
-    review = case.derived(code_review.read)
-    security = code_review.security_reviewers(case, review)
+def _evaluate_large_change(case: Case, subject: str, size: dict[str, int]) -> Reason:
+    review = case.compute_once(code_review.read_code_review)
+    security = code_review.find_security_reviewers(case, review)
     told = [p for p in security.counted if review.counted[p].answers.get(WHY_LARGE, "").strip()]
     if told:
         return Reasons.LARGE_WITH_REASON(subject, who=", ".join(told), **size)
     return Reasons.TOO_LARGE(
-        subject, ask=security.ask, questions=WHY_LARGE, **code_review.place(case.get(kinds.REVISION)), **size
+        subject,
+        ask=security.ask,
+        questions=WHY_LARGE,
+        **code_review.describe_revision(case.get_fact(kinds.REVISION)),
+        **size,
     )
 
 
@@ -97,5 +101,5 @@ CONTROL = Control(
     consults=code_review.NEEDS,
     parameters=Parameters,
     codes=Reasons,
-    judge=judge,
+    evaluate=evaluate_case,
 )

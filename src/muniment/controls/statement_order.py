@@ -1,27 +1,29 @@
-"""Which statements speak for an update: none that is spent or about another act; of one moment, that which blocks."""
+"""Order of statements on an update: spent ones and those about another act are left out; of one moment, the blocking
+one counts.
+"""
 
 from collections.abc import Iterable
 
-from muniment.facts.change import Revision, Update
+from muniment.facts.change import Revision, UpdateKind
 from muniment.facts.maybe import Known
-from muniment.facts.statements import APPROVING, Approval, LandedHeads, ReviewAction
+from muniment.facts.statements import APPROVING_ACTIONS, Approval, LandedHeads, ReviewAction
 
-_MOST_BLOCKING = (ReviewAction.REQUEST_CHANGES, ReviewAction.WITHDRAW, ReviewAction.ATTEST, *sorted(APPROVING))
-_REMOVING = {Update.DELETED: ReviewAction.DELETE, Update.REWOUND: ReviewAction.REWIND}
+_MOST_BLOCKING = (ReviewAction.REQUEST_CHANGES, ReviewAction.WITHDRAW, ReviewAction.ATTEST, *sorted(APPROVING_ACTIONS))
+_REMOVING = {UpdateKind.DELETED: ReviewAction.DELETE, UpdateKind.REWOUND: ReviewAction.REWIND}
 
 
-def approving_action(revision: Revision) -> ReviewAction | None:
-    """The action of the statements that approve an update; None if it is not known what the update does."""
+def find_approving_action(revision: Revision) -> ReviewAction | None:
+    """Action of the statements that approve an update; None if the effect of the update is unknown."""
     return _REMOVING.get(revision.update.value, ReviewAction.APPROVE) if isinstance(revision.update, Known) else None
 
 
 def removes_commits(revision: Revision) -> bool:
     """Whether the update deletes or rewinds the branch or tag, or may do so."""
-    return approving_action(revision) is not ReviewAction.APPROVE
+    return find_approving_action(revision) is not ReviewAction.APPROVE
 
 
-def head_to_approve(revision: Revision) -> str:
-    """The commit that statements on an update are about: its head, or the tip that is deleted."""
+def select_approved_head(revision: Revision) -> str:
+    """Commit that statements on an update are about: its head, or the tip that is deleted."""
     return revision.head or revision.base
 
 
@@ -43,13 +45,13 @@ def find_spent_approvals(approvals: Iterable[Approval], landed: LandedHeads) -> 
     return frozenset(
         approval.id
         for approval in approvals
-        if approval.action in APPROVING
+        if approval.action in APPROVING_ACTIONS
         if recorded.get(approval.digest or approval.id, -1) < max(positions.get(approval.head, -1), landed.all_before)
     )
 
 
-def choose_blocking(before: Approval | None, approval: Approval) -> Approval:
-    """Of two statements of one moment, given in their order, the one that blocks more; else the later one."""
+def choose_blocking_statement(before: Approval | None, approval: Approval) -> Approval:
+    """Choose of two statements of one moment, given in their order, the one that blocks more; else the later one."""
     return before if before is not None and _blocks_more(before, approval) else approval
 
 

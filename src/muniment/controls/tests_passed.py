@@ -5,18 +5,18 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from muniment.controls.control import Case, Codes, Control, Reason, Scope, met, not_applicable, unknown, violated
+from muniment.controls.control import Case, Control, Reason, ReasonCodes, Scope, met, not_applicable, unknown, violated
 from muniment.facts import kinds
 from muniment.facts.maybe import Unknown
-from muniment.facts.pipeline import Run
-from muniment.facts.statements import PROVEN
+from muniment.facts.pipeline import PipelineRun
+from muniment.facts.statements import PROVEN_SIGNATURES
 from muniment.policy.parameters import Stricter, Unit
 
 
 class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which pipelines have to run, and whose word on it counts (identities, such as `machine:ci`).
+    """Pipelines that have to run, and the test runners whose reports count (identities, such as `machine:ci`).
 
-    Of a pipeline in `without_counts` its result is enough: nobody then sees that tests got lost. `max_lost` is how many
+    Of a pipeline in `without_counts` its result is enough: missing tests go unnoticed then. `max_lost` is how many
     fewer than on the commit before may run.
     """
 
@@ -27,7 +27,7 @@ class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
     without_counts: Annotated[tuple[str, ...], Unit("pipelines"), Stricter.FEWER] = ()
 
 
-class Reasons(Codes):
+class Reasons(ReasonCodes):
     """Reasons of this control."""
 
     PASSED = met("{name}: {executed} tests ran on {head}, 0 failed, {skipped} were skipped.")
@@ -68,22 +68,22 @@ class Reasons(Codes):
     )
 
 
-def judge(case: Case) -> tuple[Reason, ...]:
+def evaluate_case(case: Case) -> tuple[Reason, ...]:
     """Evaluate each required pipeline; one reason for each."""
     limits: Parameters = case.parameters
-    head = case.get(kinds.REVISION).head
+    head = case.get_fact(kinds.REVISION).head
     if not head:
-        return (Reasons.NOTHING_TO_TEST(f"commit:{case.get(kinds.REVISION).base}"),)
+        return (Reasons.NOTHING_TO_TEST(f"commit:{case.get_fact(kinds.REVISION).base}"),)
     if not limits.pipelines:
         return (Reasons.NO_PIPELINE_NAMED(f"commit:{head}"),)
-    return tuple(_pipeline(case, name) for name in limits.pipelines)
+    return tuple(_evaluate_pipeline(case, name) for name in limits.pipelines)
 
 
-def _pipeline(case: Case, name: str) -> Reason:
+def _evaluate_pipeline(case: Case, name: str) -> Reason:
     limits: Parameters = case.parameters
-    subject, head = f"pipeline:{name}", case.get(kinds.REVISION).head
-    told = [run for run in case.get(kinds.TEST_RUNS).head if run.pipeline == name and run.commit == head]
-    run = _newest(case, told)
+    subject, head = f"pipeline:{name}", case.get_fact(kinds.REVISION).head
+    told = [run for run in case.get_fact(kinds.TEST_RUNS).head if run.pipeline == name and run.commit == head]
+    run = _find_newest_run(case, told)
     if run is None:
         if not told:
             return Reasons.NOT_RUN(subject, head=head)
@@ -103,13 +103,13 @@ def _pipeline(case: Case, name: str) -> Reason:
         return Reasons.PIPELINE_FAILED(subject, head=head)
     if counts.executed < limits.min_executed:
         return Reasons.TOO_FEW_TESTS(subject, least=limits.min_executed, **size)
-    return _kept(case, name, counts.executed, size)
+    return _compare_with_base(case, name, counts.executed, size)
 
 
-def _kept(case: Case, name: str, executed: int, size: dict[str, str | int]) -> Reason:
+def _compare_with_base(case: Case, name: str, executed: int, size: dict[str, str | int]) -> Reason:
     """Evaluate whether as many tests ran as on the base commit. Without a run there, no test can be missing."""
     limits: Parameters = case.parameters
-    before = _newest(case, (run for run in case.get(kinds.TEST_RUNS).base if run.pipeline == name))
+    before = _find_newest_run(case, (run for run in case.get_fact(kinds.TEST_RUNS).base if run.pipeline == name))
     subject = f"pipeline:{name}"
     if before is None or name in limits.without_counts:
         return Reasons.PASSED(subject, **size)
@@ -121,16 +121,18 @@ def _kept(case: Case, name: str, executed: int, size: dict[str, str | int]) -> R
     return Reasons.PASSED(subject, **size)
 
 
-def _newest(case: Case, runs: Iterable[Run]) -> Run | None:
-    """The newest run whose runner's word counts; of two at one moment, the one that tells of more failures."""
+def _find_newest_run(case: Case, runs: Iterable[PipelineRun]) -> PipelineRun | None:
+    """Newest run by a trusted test runner; of two at one moment, the one with more failures."""
     limits: Parameters = case.parameters
     counting = [
-        run for run in runs if run.runner in limits.runners and run.signature in PROVEN and run.time <= case.now
+        run
+        for run in runs
+        if run.runner in limits.runners and run.signature in PROVEN_SIGNATURES and run.time <= case.now
     ]
-    return max(counting, key=lambda run: (run.time, *_doubt(run)), default=None)
+    return max(counting, key=lambda run: (run.time, *_sort_key(run)), default=None)
 
 
-def _doubt(run: Run) -> tuple[bool, int]:
+def _sort_key(run: PipelineRun) -> tuple[bool, int]:
     """Sort key: the worse of two runs is last."""
     if isinstance(run.passed, Unknown) or isinstance(run.counts, Unknown):
         return True, 0
@@ -145,5 +147,5 @@ CONTROL = Control(
     needs=(kinds.REVISION, kinds.TEST_RUNS),
     parameters=Parameters,
     codes=Reasons,
-    judge=judge,
+    evaluate=evaluate_case,
 )

@@ -9,10 +9,10 @@ from msgspec import Struct
 
 from muniment.controls.control import Control
 from muniment.errors import PolicyError
-from muniment.policy.document import place_of_clause
+from muniment.policy.document import locate_clause
 from muniment.policy.model import Clause, Policy
-from muniment.policy.parameters import Declared, declared
-from muniment.policy.reading import find_pattern_problem, shown
+from muniment.policy.parameters import ParameterDeclaration, list_declarations
+from muniment.policy.toml_reading import find_pattern_problem, quote_value
 
 PATHS = "paths"  # the unit of a parameter that lists path patterns
 
@@ -21,7 +21,7 @@ _WORDS = {"`int`": "a whole number", "`str`": "a text", "`bool`": "true or false
 
 
 class BoundClause(Struct, frozen=True):
-    """A clause with its control, and the control's parameters as its own struct.
+    """Clause with its control, and the control's parameters as its own struct.
 
     `control` is None for a clause without one, and for one whose control this version does not have (`is_planned`).
     """
@@ -39,25 +39,25 @@ class BoundPolicy(Struct, frozen=True):
     clauses: tuple[BoundClause, ...]
 
     def __hash__(self) -> int:
-        """By the policy's digest, so that what is made of two policies can be cached."""
+        """Hash of the policy's digest, so that results for two policies can be cached."""
         return hash(self.policy)
 
 
-def bind(
+def bind_clauses(
     policy: Policy,
     controls: Mapping[str, Control],
     planned: Collection[str],
     where: str = "policy.toml",
     text: str = "",
 ) -> BoundPolicy:
-    """The policy with its controls. Raises PolicyError for a control that nobody knows or a parameter that is wrong.
+    """Bind each clause of a policy to its control. Raises PolicyError for an unknown control or a wrong parameter.
 
     `where` names the document, `text` is its content, for the line that an error names.
     """
-    return BoundPolicy(policy, tuple(_bound(clause, controls, planned, where, text) for clause in policy.clauses))
+    return BoundPolicy(policy, tuple(_bind_clause(clause, controls, planned, where, text) for clause in policy.clauses))
 
 
-def _bound(
+def _bind_clause(
     clause: Clause, controls: Mapping[str, Control], planned: Collection[str], where: str, text: str
 ) -> BoundClause:
     if not clause.control or clause.control in planned:
@@ -65,43 +65,43 @@ def _bound(
     control = controls.get(clause.control)
     if control is None:
         raise PolicyError(
-            place_of_clause(where, text, clause.id, "control"),
+            locate_clause(where, text, clause.id, "control"),
             f'clause "{clause.id}" control',
-            f"expected the name of a control, found {shown(clause.control)}",
+            f"expected the name of a control, found {quote_value(clause.control)}",
             f"Use one of: {', '.join((*controls, *sorted(planned)))}; a clause without control is not evaluated.",
         )
-    for name, problem in _problems(clause.parameters, control):
+    for name, problem in _find_problems(clause.parameters, control):
         raise PolicyError(
-            place_of_clause(where, text, clause.id, "with", name),
+            locate_clause(where, text, clause.id, "with", name),
             f'clause "{clause.id}" with.{name}',
             problem,
-            f"The parameters of {control.name} are: {_known(control)}.",
+            f"The parameters of {control.name} are: {_describe_parameters(control)}.",
         )
     return BoundClause(clause, control, msgspec.convert(clause.parameters, control.parameters), False)
 
 
-def _problems(parameters: Mapping[str, Any], control: Control) -> Iterator[tuple[str, str]]:
-    """(name, what is wrong) of each parameter that the control cannot take."""
-    known = {parameter.name: parameter for parameter in declared(control.parameters)}
+def _find_problems(parameters: Mapping[str, Any], control: Control) -> Iterator[tuple[str, str]]:
+    """(name, problem) of each parameter that the control cannot take."""
+    known = {parameter.name: parameter for parameter in list_declarations(control.parameters)}
     for name, value in parameters.items():
         if name not in known:
             yield name, f'expected a parameter of {control.name}, found "{name}"'
-        elif problem := _problem(known[name], value, control):
+        elif problem := _find_problem(known[name], value, control):
             yield name, problem
 
 
-def _problem(parameter: Declared, value: Any, control: Control) -> str:
+def _find_problem(parameter: ParameterDeclaration, value: Any, control: Control) -> str:
     try:
         msgspec.convert({parameter.name: value}, control.parameters)
     except msgspec.ValidationError as error:
-        return f"{_in_words(str(error))}, found {shown(value)}"
+        return f"{_translate_problem(str(error))}, found {quote_value(value)}"
     if parameter.unit == PATHS:
         problem = find_pattern_problem(value)
         return f"expected path patterns, found {problem}" if problem else ""
     return ""
 
 
-def _in_words(problem: str) -> str:
+def _translate_problem(problem: str) -> str:
     """Message of the decoder in plain words: ``Expected `int` >= 1`` becomes `expected a whole number >= 1`."""
     expected = _AT.sub("", problem).partition(", got ")[0]
     for code, words in _WORDS.items():
@@ -109,10 +109,13 @@ def _in_words(problem: str) -> str:
     return expected[:1].lower() + expected[1:]
 
 
-def _known(control: Control) -> str:
-    """Every parameter with its default and its unit."""
-    return "; ".join(f"{p.name} = {_toml(p.default)} ({p.unit})" for p in declared(control.parameters)) or "none"
+def _describe_parameters(control: Control) -> str:
+    """Describe every parameter with its default and its unit."""
+    return (
+        "; ".join(f"{p.name} = {_format_toml(p.default)} ({p.unit})" for p in list_declarations(control.parameters))
+        or "none"
+    )
 
 
-def _toml(value: Any) -> str:
-    return shown(list(value) if isinstance(value, tuple) else value)
+def _format_toml(value: Any) -> str:
+    return quote_value(list(value) if isinstance(value, tuple) else value)

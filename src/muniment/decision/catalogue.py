@@ -2,15 +2,15 @@
 
 from muniment.controls import (
     automated_deployment,
+    automatic_secret_retrieval,
     deployment_approved,
     deployment_permitted,
-    hidden_from_developers,
-    history_kept,
+    independent_review,
     pipeline_hardened,
     pipeline_required,
-    retrieved_automatically,
-    reviewed_by_others,
-    rotated,
+    protected_history,
+    secret_rotation,
+    secrets_hidden_from_developers,
     secrets_in_vault,
     security_attention,
     small_changes,
@@ -20,10 +20,10 @@ from muniment.controls import (
 CONTROLS = {
     control.name: control
     for control in (
-        reviewed_by_others.CONTROL,
+        independent_review.CONTROL,
         small_changes.CONTROL,
         security_attention.CONTROL,
-        history_kept.CONTROL,
+        protected_history.CONTROL,
         tests_passed.CONTROL,
         pipeline_required.CONTROL,
         pipeline_hardened.CONTROL,
@@ -31,9 +31,9 @@ CONTROLS = {
         deployment_approved.CONTROL,
         automated_deployment.CONTROL,
         secrets_in_vault.CONTROL,
-        retrieved_automatically.CONTROL,
-        hidden_from_developers.CONTROL,
-        rotated.CONTROL,
+        automatic_secret_retrieval.CONTROL,
+        secrets_hidden_from_developers.CONTROL,
+        secret_rotation.CONTROL,
     )
 }
 

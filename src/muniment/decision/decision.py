@@ -1,12 +1,21 @@
-"""What a judgement says: one result for each clause, and allow or deny from all of them."""
+"""Decision of an evaluation: one result for each clause, and allow or deny from all of them."""
 
 from collections.abc import Mapping
 from enum import StrEnum
 
 from msgspec import Struct
 
-from muniment.controls.control import Answer, Codes, Reason, Status, Unlearnt, not_applicable, unknown, violated
-from muniment.policy.model import Point
+from muniment.controls.control import (
+    Reason,
+    ReasonCodes,
+    ReasonTemplate,
+    ResultStatus,
+    UnknownFact,
+    not_applicable,
+    unknown,
+    violated,
+)
+from muniment.policy.model import EnforcementPoint
 
 
 class Outcome(StrEnum):
@@ -16,42 +25,42 @@ class Outcome(StrEnum):
     DENY = "deny"
 
 
-_FINE = frozenset((Status.MET, Status.NOT_APPLICABLE))
+_ACCEPTABLE = frozenset((ResultStatus.MET, ResultStatus.NOT_APPLICABLE))
 
 
 class Result(Struct, frozen=True):
-    """Result of one clause. `version` is the control's, 0 without a control.
+    """Result of one clause. `control_version` is 0 without a control.
 
-    `enforced` is false while the clause only reports; `exception` is the id of the exception that covers it, or "".
+    `enforced` is false while the clause is monitored; `exception` is the id of the exception that covers it, or "".
     """
 
     clause: str
     control: str
     control_version: int
-    status: Status
+    status: ResultStatus
     reasons: tuple[Reason, ...]
     enforced: bool
     exception: str = ""
 
     @property
-    def fine(self) -> bool:
+    def is_acceptable(self) -> bool:
         """Whether the clause is met or not applicable, or an exception covers it."""
-        return self.status in _FINE or bool(self.exception)
+        return self.status in _ACCEPTABLE or bool(self.exception)
 
     @property
-    def stops(self) -> bool:
+    def is_blocking(self) -> bool:
         """Whether this result alone denies."""
-        return self.enforced and not (self.status in _FINE or self.exception)
+        return self.enforced and not (self.status in _ACCEPTABLE or self.exception)
 
 
 class Decision(Struct, frozen=True):
     """Decision at one enforcement point. `preview`: the pushers were assumed, so it is neither recorded nor enforced.
 
-    `time` is the moment that it was judged for. `reasons` are nobody's clause: a freeze, or that no clause is enforced.
+    `time` is the moment of the evaluation. `reasons` belong to no clause: a freeze, or that no clause is enforced.
     """
 
     outcome: Outcome
-    point: Point
+    point: EnforcementPoint
     time: str
     policy: str
     facts: str
@@ -64,7 +73,7 @@ class Decision(Struct, frozen=True):
     reasons: tuple[Reason, ...] = ()
 
 
-class Reasons(Codes):
+class Reasons(ReasonCodes):
     """Reasons that do not depend on a control."""
 
     CONTROL_NOT_AVAILABLE = unknown(
@@ -98,27 +107,27 @@ class Reasons(Codes):
     )
 
 
-def answer_of(codes: type[Codes], reason: Reason) -> Answer:
-    """Answer of a reason, of the control's own codes or of the decision's. KeyError for neither.
+def find_template(codes: type[ReasonCodes], reason: Reason) -> ReasonTemplate:
+    """Template of a reason, of the control's own codes or of the decision's. KeyError for neither.
 
     Every control gives the same sentences for an unknown fact, also a control with a code of that name.
     """
-    first = Unlearnt if reason.subject.startswith("fact:") else ()
-    for member in (*first, *codes, *Unlearnt, *Reasons):
+    first = UnknownFact if reason.subject.startswith("fact:") else ()
+    for member in (*first, *codes, *UnknownFact, *Reasons):
         if member.code == reason.code and member.value.status is reason.status:
-            answer: Answer = member.value
+            answer: ReasonTemplate = member.value
             return answer
     raise KeyError(reason.code)
 
 
-def sentences(codes: type[Codes], reason: Reason) -> tuple[str, str]:
-    """Two sentences of a reason: the finding and the next step ("" if there is none)."""
-    answer = answer_of(codes, reason)
-    blanks = fillings(reason.subject, reason.details)
+def format_sentences(codes: type[ReasonCodes], reason: Reason) -> tuple[str, str]:
+    """Format the two sentences of a reason: the finding and the next step ("" if there is none)."""
+    answer = find_template(codes, reason)
+    blanks = placeholder_values(reason.subject, reason.details)
     return answer.message.format(**blanks), answer.remedy.format(**blanks)
 
 
-def fillings(subject: str, details: Mapping[str, str | int]) -> dict[str, str | int]:
+def placeholder_values(subject: str, details: Mapping[str, str | int]) -> dict[str, str | int]:
     """Values for the placeholders of a reason's sentences. `name` is the subject's, unless the details have one."""
     kind, _, name = subject.partition(":")
     return {"name": name.replace("_", " ") if kind == "fact" else name, **details, "subject": subject}

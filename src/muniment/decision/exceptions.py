@@ -1,6 +1,6 @@
-"""An exception covers one clause in one scope until one moment, and only if two people stand behind it.
+"""Exceptions cover one clause in one scope until one moment, and only if two people signed them.
 
-Its owner and another person with the security role signed it; it lasts 90 days at most. Anything else is nothing.
+The signers are the owner and another person with the security role; it lasts 90 days at most. Any other is void.
 """
 
 from collections.abc import Iterable
@@ -8,27 +8,31 @@ from collections.abc import Iterable
 from muniment.facts import moments
 from muniment.facts.change import Revision
 from muniment.facts.people import SECURITY, People
-from muniment.facts.statements import PolicyException, Signature
+from muniment.facts.statements import PolicyException, SignatureResult
 
-LONGEST = 90  # days
+LONGEST_DAYS = 90  # days
 
-_PROVEN = (Signature.VALID, Signature.RECORDED)
+_PROVEN = (SignatureResult.VALID, SignatureResult.RECORDED)
 
 
-def covering(exceptions: Iterable[PolicyException], people: People, clause: str, revision: Revision, now: str) -> str:
-    """The id of an exception that covers the clause for this revision now, the first by id; "" if there is none."""
+def find_covering_exception(
+    exceptions: Iterable[PolicyException], people: People, clause: str, revision: Revision, now: str
+) -> str:
+    """Find an exception that covers the clause for this revision now, the first by id; "" if there is none."""
     return min(
         (
             exception.id
             for exception in exceptions
-            if exception.clause == clause and not why_not(exception, people, now) and _covers(exception, revision)
+            if exception.clause == clause
+            and not find_exception_problems(exception, people, now)
+            and _is_in_scope(exception, revision)
         ),
         default="",
     )
 
 
-def why_not(exception: PolicyException, people: People, now: str) -> tuple[str, ...]:
-    """Why an exception is nothing, as codes; none if it holds."""
+def find_exception_problems(exception: PolicyException, people: People, now: str) -> tuple[str, ...]:
+    """Reasons why an exception is not in force, as codes; none if it is."""
     signers = [
         people.by_id[signed.person]
         for signed in exception.signatures
@@ -42,12 +46,12 @@ def why_not(exception: PolicyException, people: People, now: str) -> tuple[str, 
         ("no-reason", not exception.reason.strip()),
         ("not-begun", exception.granted > now),
         ("expired", exception.expires <= now),
-        ("too-long", exception.expires > moments.later(exception.granted, days=LONGEST)),
+        ("too-long", exception.expires > moments.add_time(exception.granted, days=LONGEST_DAYS)),
     )
     return tuple(code for code, holds in checks if holds)
 
 
-def _covers(exception: PolicyException, revision: Revision) -> bool:
+def _is_in_scope(exception: PolicyException, revision: Revision) -> bool:
     return (
         exception.repository == revision.repository
         and exception.branch == revision.target

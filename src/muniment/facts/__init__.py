@@ -1,1 +1,1 @@
-"""Frozen records of the world. Each is Known(value) or Unknown(why); nothing here reads anything."""
+"""Facts: frozen records of the world. Each is Known(value) or Unknown(reason); nothing here reads anything."""

@@ -20,15 +20,15 @@ _RANDOM = re.compile(rf"[0-9a-f]{{{2 * RANDOM_BYTES}}}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
-class Step(StrEnum):
-    """What the signer does with the act."""
+class ActStep(StrEnum):
+    """Role of the signer's statement for the act."""
 
     REQUEST = "request"
     APPROVE = "approve"
 
 
 class ActStatement(Struct, frozen=True, forbid_unknown_fields=True):
-    """What one person signs.
+    """Statement that one person signs.
 
     `origin` is that of the ledger, `request` the internal id of the request, `act` the whole act as canonical JSON,
     `shown` the digest of what the signer was shown (sha256:...), `signer` the internal id of the person, and `random`
@@ -39,18 +39,18 @@ class ActStatement(Struct, frozen=True, forbid_unknown_fields=True):
     request: str
     act: str
     shown: str
-    step: Step
+    step: ActStep
     signer: str
     random: str
 
 
-def encode_statement(statement: ActStatement) -> bytes:
-    """The statement as canonical JSON. Raises NotCanonicalError."""
+def encode_act_statement(statement: ActStatement) -> bytes:
+    """Encode the statement as canonical JSON. Raises NotCanonicalError."""
     return canonical.encode(statement)
 
 
-def decode_statement(data: bytes) -> ActStatement:
-    """The statement in `data`. Raises NotCanonicalError unless it is in canonical form, with each part whole."""
+def decode_act_statement(data: bytes) -> ActStatement:
+    """Decode the statement in `data`. Raises NotCanonicalError unless it is in canonical form, with each part whole."""
     found = canonical.decode(data, ActStatement)
     whole = all((found.origin, found.request, found.act, found.signer))
     if not whole or not _RANDOM.fullmatch(found.random) or not _DIGEST.fullmatch(found.shown):
@@ -61,5 +61,5 @@ def decode_statement(data: bytes) -> ActStatement:
 
 
 def digest_to_sign(data: bytes) -> bytes:
-    """The 32 bytes that are signed for the statement with these bytes."""
+    """Digest of 32 bytes that is signed for the statement with these bytes."""
     return hashlib.sha256(NAMESPACE.encode() + data).digest()

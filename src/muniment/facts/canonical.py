@@ -27,9 +27,9 @@ _BEYOND_BMP = re.compile(rb"[\xf0-\xf4]")  # the first byte of a character that 
 
 
 def encode(value: Any) -> bytes:
-    """The canonical JSON of a struct, dict, list, string, integer, bool or None. Raises NotCanonicalError.
+    """Encode a struct, dict, list, string, integer, bool or None as canonical JSON. Raises NotCanonicalError.
 
-    Structs declare no field for fractions (a test holds them to it), so numbers are looked at outside structs alone.
+    Structs declare no field for fractions (a test enforces that), so numbers are looked at outside structs alone.
     """
     _refuse_other_numbers(value)
     try:
@@ -42,7 +42,8 @@ def encode(value: Any) -> bytes:
 
 
 def decode(data: bytes, shape: type[T] | msgspec.json.Decoder[T]) -> T:
-    """The value of that shape in `data`. Raises NotCanonicalError unless `data` is its canonical JSON, byte for byte.
+    """Decode the value of that shape in `data`. Raises NotCanonicalError unless `data` is its canonical JSON, byte for
+    byte.
 
     So a key that is named twice, one that the shape does not know, another order or another spelling is refused: two
     readers cannot understand the same signature differently. A decoder stands for a shape that is no class.
@@ -61,19 +62,19 @@ def decode(data: bytes, shape: type[T] | msgspec.json.Decoder[T]) -> T:
 def refuse_repeated_keys(data: bytes) -> None:
     """Raise NotCanonicalError for JSON that names a key twice: of others' documents no more can be asked."""
     try:
-        json.loads(data.decode(), object_pairs_hook=make_object)
+        json.loads(data.decode(), object_pairs_hook=create_object)
     except (ValueError, RecursionError) as error:
         raise NotCanonicalError(str(error), _REMEDY) from error
 
 
-def digest(data: bytes) -> str:
-    """SHA-256, as `sha256:<64 hexadecimal digits>`."""
+def digest_bytes(data: bytes) -> str:
+    """Digest data: SHA-256, as `sha256:<64 hexadecimal digits>`."""
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
-def digest_of(value: Any) -> str:
-    """The digest of a value's canonical JSON."""
-    return digest(encode(value))
+def digest_value(value: Any) -> str:
+    """Digest a value's canonical JSON."""
+    return digest_bytes(encode(value))
 
 
 def _refuse_other_numbers(value: Any) -> None:
@@ -96,7 +97,7 @@ def _sort_by_code_units(value: Any) -> Any:
     return [_sort_by_code_units(member) for member in value] if isinstance(value, list) else value
 
 
-def make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def create_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object of JSON, for a reader's `object_pairs_hook`. Raises NotCanonicalError for a key that is named twice."""
     found = dict(pairs)
     if len(found) != len(pairs):

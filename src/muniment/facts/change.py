@@ -1,4 +1,4 @@
-"""What a change is made of: its revision, its commits and hands, its files, and what a machine makes of it."""
+"""Parts of a change: its revision, its commits and contributors, its files, and the results of machine merges."""
 
 from enum import StrEnum
 
@@ -7,7 +7,7 @@ from msgspec import Struct
 from muniment.facts.maybe import Maybe, Unknown
 
 
-class Update(StrEnum):
+class UpdateKind(StrEnum):
     """Effect on a branch when its tip moves from `base` to `head`."""
 
     UNCHANGED = "unchanged"  # head is base
@@ -23,15 +23,15 @@ class Revision(Struct, frozen=True):
 
     Ids are full hexadecimal object ids; "" where there is none (the base of a new branch, the head of a deletion).
     `possible_reviewers` are ids of the persons whom the forge lets write to the repository, as far as it was asked:
-    only who could approve is told by them. None where no forge was asked, and roles tell it. `asked_about_all`: the
-    forge told it of everybody.
+    only the list of eligible reviewers depends on them. None where no forge was asked, and roles decide.
+    `asked_about_all`: the forge was asked about everybody.
     """
 
     repository: str
     target: str
     base: str
     head: str
-    update: Maybe[Update]
+    update: Maybe[UpdateKind]
     possible_reviewers: tuple[str, ...] | None = None
     asked_about_all: bool = True
 
@@ -81,7 +81,7 @@ class File(Struct, frozen=True):
     lines: Maybe[int]
 
 
-class Push(Struct, frozen=True):
+class CommitPusher(Struct, frozen=True):
     """First pusher of a commit, as an identity."""
 
     commit: str
@@ -91,24 +91,26 @@ class Push(Struct, frozen=True):
 class Pushes(Struct, frozen=True):
     """Pushers of the commits, and earlier heads of the change.
 
-    `preview`: nobody recorded pushes, and they are supposed to be by the commits' own contributors. `earlier_heads`
-    are all past heads of this change, `earlier` the commits reachable from those and not from base or head.
-    `update_pusher`, as an identity, pushes the update itself: whoever deletes or rewinds a branch contributes to that.
+    `preview`: no push was recorded, and the commits' own contributors are assumed to have pushed. `earlier_heads` are
+    all past heads of this change, `earlier_commits` the commits reachable from those and not from base or head.
+    `update_pusher`, as an identity, pushes the update itself: the pusher who deletes or rewinds a branch contributes to
+    that.
     """
 
     preview: bool
-    first_pushes: tuple[Push, ...]
+    first_pushes: tuple[CommitPusher, ...]
     earlier_heads: tuple[str, ...]
     earlier_commits: tuple[Commit, ...]
     update_pusher: Maybe[str] = Unknown("its pusher was not recorded")
 
 
 class ApprovedHead(Struct, frozen=True):
-    """A head that somebody approved for this branch, and what a machine makes of it on the base.
+    """Head that somebody approved for this branch, and the results of machine merges of it with the base.
 
-    `commits`: reachable from `head` and not from base, newest first. `merged`: tree of the machine merge with the
-    base, or "" if there is no clean one. `replayed`: the base's tree, then the trees after each of `commits`, oldest
-    first, was replayed by a machine on the one before; empty if that was not clean or the commits are not a line.
+    `commits`: reachable from `head` and not from base, newest first. `merged_tree`: tree of the machine merge with the
+    base, or "" if there is no clean one. `replayed_trees`: the base's tree, then the trees after each of `commits`,
+    oldest first, was replayed by a machine on the one before; empty if that was not clean or the commits are not a
+    line.
     """
 
     head: str

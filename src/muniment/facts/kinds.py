@@ -1,61 +1,69 @@
 """Every kind of fact there is, by name."""
 
 from muniment.facts.change import ApprovedHead, Commit, File, Pushes, Revision
-from muniment.facts.facts import Kind
+from muniment.facts.facts import FactKind
 from muniment.facts.maybe import Known, Unknown
 from muniment.facts.people import People
 from muniment.facts.pipeline import (
-    BranchRules,
+    BranchPipelineRules,
     CommitDecision,
-    Deadline,
     DeploymentApproval,
     DeploymentRequest,
     Deployments,
+    DueTask,
     Environment,
     ForgeSettings,
     Hardening,
     PipelineFile,
+    PipelineRuns,
     Provenance,
-    Runs,
 )
 from muniment.facts.statements import Approval, Freeze, LandedHeads, PolicyException
-from muniment.facts.vault import EnvironmentAccess, Retrieval, SecretAge
+from muniment.facts.vault_facts import EnvironmentAccess, SecretAge, SecretRetrieval
 
 _HOUR, _DAY = 60, 24 * 60  # in minutes
 
-REVISION: Kind[Revision] = Kind("revision", Known[Revision] | Unknown)
-COMMITS: Kind[tuple[Commit, ...]] = Kind("commits", Known[tuple[Commit, ...]] | Unknown)
-FILES: Kind[tuple[File, ...]] = Kind("files", Known[tuple[File, ...]] | Unknown)
-PUSHES: Kind[Pushes] = Kind("pushes", Known[Pushes] | Unknown)
-APPROVED_HEADS: Kind[tuple[ApprovedHead, ...]] = Kind("approved_heads", Known[tuple[ApprovedHead, ...]] | Unknown)
-APPROVALS: Kind[tuple[Approval, ...]] = Kind("approvals", Known[tuple[Approval, ...]] | Unknown)
-LANDED_HEADS: Kind[LandedHeads] = Kind("landed_heads", Known[LandedHeads] | Unknown)
-PEOPLE: Kind[People] = Kind("people", Known[People] | Unknown)
-EXCEPTIONS: Kind[tuple[PolicyException, ...]] = Kind("exceptions", Known[tuple[PolicyException, ...]] | Unknown)
-FREEZES: Kind[tuple[Freeze, ...]] = Kind("freezes", Known[tuple[Freeze, ...]] | Unknown)
-TEST_RUNS: Kind[Runs] = Kind("test_runs", Known[Runs] | Unknown)
+REVISION: FactKind[Revision] = FactKind("revision", Known[Revision] | Unknown)
+COMMITS: FactKind[tuple[Commit, ...]] = FactKind("commits", Known[tuple[Commit, ...]] | Unknown)
+FILES: FactKind[tuple[File, ...]] = FactKind("files", Known[tuple[File, ...]] | Unknown)
+PUSHES: FactKind[Pushes] = FactKind("pushes", Known[Pushes] | Unknown)
+APPROVED_HEADS: FactKind[tuple[ApprovedHead, ...]] = FactKind(
+    "approved_heads", Known[tuple[ApprovedHead, ...]] | Unknown
+)
+APPROVALS: FactKind[tuple[Approval, ...]] = FactKind("approvals", Known[tuple[Approval, ...]] | Unknown)
+LANDED_HEADS: FactKind[LandedHeads] = FactKind("landed_heads", Known[LandedHeads] | Unknown)
+PEOPLE: FactKind[People] = FactKind("people", Known[People] | Unknown)
+EXCEPTIONS: FactKind[tuple[PolicyException, ...]] = FactKind("exceptions", Known[tuple[PolicyException, ...]] | Unknown)
+FREEZES: FactKind[tuple[Freeze, ...]] = FactKind("freezes", Known[tuple[Freeze, ...]] | Unknown)
+TEST_RUNS: FactKind[PipelineRuns] = FactKind("test_runs", Known[PipelineRuns] | Unknown)
 
 # What is delivered, where, and what is known of it when it is asked for.
-DEPLOYMENT_REQUEST: Kind[DeploymentRequest] = Kind("deployment_request", Known[DeploymentRequest] | Unknown)
-PROVENANCE: Kind[tuple[Provenance, ...]] = Kind("provenance", Known[tuple[Provenance, ...]] | Unknown)
-DEPLOYMENT_APPROVALS: Kind[tuple[DeploymentApproval, ...]] = Kind(
+DEPLOYMENT_REQUEST: FactKind[DeploymentRequest] = FactKind("deployment_request", Known[DeploymentRequest] | Unknown)
+PROVENANCE: FactKind[tuple[Provenance, ...]] = FactKind("provenance", Known[tuple[Provenance, ...]] | Unknown)
+DEPLOYMENT_APPROVALS: FactKind[tuple[DeploymentApproval, ...]] = FactKind(
     "deployment_approvals", Known[tuple[DeploymentApproval, ...]] | Unknown
 )
-COMMIT_DECISION: Kind[CommitDecision] = Kind("commit_decision", Known[CommitDecision] | Unknown)
+COMMIT_DECISION: FactKind[CommitDecision] = FactKind("commit_decision", Known[CommitDecision] | Unknown)
 
 # Of a product, whatever change or artifact is judged: each is good for a while.
-BRANCH_RULES: Kind[BranchRules] = Kind("branch_rules", Known[BranchRules] | Unknown, _HOUR)
-PIPELINE_FILES: Kind[tuple[PipelineFile, ...]] = Kind("pipeline_files", Known[tuple[PipelineFile, ...]] | Unknown, _DAY)
-HARDENING: Kind[Hardening] = Kind("hardening", Known[Hardening] | Unknown, _DAY)
-FORGE_SETTINGS: Kind[ForgeSettings] = Kind("forge_settings", Known[ForgeSettings] | Unknown, _DAY)
-ENVIRONMENTS: Kind[tuple[Environment, ...]] = Kind("environments", Known[tuple[Environment, ...]] | Unknown, _HOUR)
-DEADLINES: Kind[tuple[Deadline, ...]] = Kind("deadlines", Known[tuple[Deadline, ...]] | Unknown, _HOUR)
-DEPLOYMENTS: Kind[Deployments] = Kind("deployments", Known[Deployments] | Unknown, _DAY)
-VAULT_ACCESS: Kind[tuple[EnvironmentAccess, ...]] = Kind(
+BRANCH_RULES: FactKind[BranchPipelineRules] = FactKind("branch_rules", Known[BranchPipelineRules] | Unknown, _HOUR)
+PIPELINE_FILES: FactKind[tuple[PipelineFile, ...]] = FactKind(
+    "pipeline_files", Known[tuple[PipelineFile, ...]] | Unknown, _DAY
+)
+HARDENING: FactKind[Hardening] = FactKind("hardening", Known[Hardening] | Unknown, _DAY)
+FORGE_SETTINGS: FactKind[ForgeSettings] = FactKind("forge_settings", Known[ForgeSettings] | Unknown, _DAY)
+ENVIRONMENTS: FactKind[tuple[Environment, ...]] = FactKind(
+    "environments", Known[tuple[Environment, ...]] | Unknown, _HOUR
+)
+DEADLINES: FactKind[tuple[DueTask, ...]] = FactKind("deadlines", Known[tuple[DueTask, ...]] | Unknown, _HOUR)
+DEPLOYMENTS: FactKind[Deployments] = FactKind("deployments", Known[Deployments] | Unknown, _DAY)
+VAULT_ACCESS: FactKind[tuple[EnvironmentAccess, ...]] = FactKind(
     "vault_access", Known[tuple[EnvironmentAccess, ...]] | Unknown, _DAY
 )
-VAULT_SECRETS: Kind[tuple[SecretAge, ...]] = Kind("vault_secrets", Known[tuple[SecretAge, ...]] | Unknown, _DAY)
-RETRIEVALS: Kind[tuple[Retrieval, ...]] = Kind("retrievals", Known[tuple[Retrieval, ...]] | Unknown, _DAY)
+VAULT_SECRETS: FactKind[tuple[SecretAge, ...]] = FactKind("vault_secrets", Known[tuple[SecretAge, ...]] | Unknown, _DAY)
+RETRIEVALS: FactKind[tuple[SecretRetrieval, ...]] = FactKind(
+    "retrievals", Known[tuple[SecretRetrieval, ...]] | Unknown, _DAY
+)
 
 KINDS = {
     kind.name: kind

@@ -1,4 +1,4 @@
-"""A value that may not have been learnt is Known(value) or Unknown(why), never None."""
+"""A value that may be unknown is Known(value) or Unknown(reason), never None."""
 
 from typing import Generic, TypeVar
 
@@ -14,7 +14,7 @@ class Known(Struct, Generic[T], frozen=True, tag="known", tag_field="state"):
 
 
 class Unknown(Struct, frozen=True, tag="unknown", tag_field="state"):
-    """Value that could not be read. `why` is a plain sentence without a full stop."""
+    """Value that could not be read. `reason` is a plain sentence without a full stop."""
 
     reason: str
 

@@ -1,8 +1,8 @@
-"""Who is who: persons and machines, and which account belongs to whom.
+"""People: persons and machines, and the accounts that are linked to each.
 
 An identity is a string with its kind in front: `email:ada@example.test`, `login:github/ada-gh`,
-`key:ssh-ed25519 AAAA...`, `person:ada`, `machine:update-bot`. Only an exact entry maps one to somebody; nothing
-is guessed from a name. `forge:github` is a forge itself, in a commit of its own whose signature it verified.
+`key:ssh-ed25519 AAAA...`, `person:ada`, `machine:update-bot`. Only an exact entry links one to a person or machine;
+nothing is guessed from a name. `forge:github` is a forge itself, in a commit of its own whose signature it verified.
 """
 
 from collections import Counter
@@ -19,13 +19,12 @@ FORGE = "forge"  # the kind of a forge's own identity
 
 
 class Person(Struct, frozen=True, tag="person"):
-    """A human being. `writes` are patterns of repository names that this person may write to.
+    """Human being. `write_access` are patterns of repository names that this person may write to.
 
     `id` never changes. `handle` is what people type for it, and can change; "" where people type the id itself.
-
     `unconfirmed` are identities whose link to this person waits for a second person. They are in none of the other
-    fields, so nothing that counts is found by them: what they did is done by nobody known. The person is a contributor
-    to it all the same.
+    fields, so nothing that counts is found by them: their acts count as those of an unknown person. The person is a
+    contributor to it all the same.
     """
 
     id: str
@@ -41,12 +40,14 @@ class Person(Struct, frozen=True, tag="person"):
 
     @property
     def unconfirmed_keys(self) -> tuple[str, ...]:
-        """The keys among the unconfirmed identities."""
+        """Keys among the unconfirmed identities."""
         return tuple(one.removeprefix("key:") for one in self.unconfirmed if one.startswith("key:"))
 
 
 class Machine(Struct, frozen=True, tag="machine"):
-    """A bot. `asked`: people ask it to write (a coding agent), so each commit of its must tell who did."""
+    """Bot. `needs_requester`: people ask it to write (a coding agent), so each of its commits must name its
+    requester.
+    """
 
     id: str
     emails: tuple[str, ...]
@@ -63,7 +64,7 @@ class SaltedHolder(Struct, frozen=True):
 
 
 class PeopleList(Struct, frozen=True):
-    """The digests of the objects (SaltedHolder) of everybody whom a fact about people names, in its order."""
+    """Digests of the objects (SaltedHolder) of everybody whom a fact about people names, in its order."""
 
     objects: tuple[str, ...]
 
@@ -71,8 +72,8 @@ class PeopleList(Struct, frozen=True):
 class People(Struct, frozen=True, dict=True):
     """Everybody that an installation knows. Two entries never share an identity: the reader refuses that.
 
-    `erased` are digests of stored objects that were erased, in a fact that is read again: whoever they were, an
-    identity or id that is not among the others may be theirs.
+    `erased` are digests of stored objects that were erased, in a fact that is read again: an identity or id that is not
+    among the others may be that of an erased person.
     """
 
     persons: tuple[Person, ...]
@@ -81,13 +82,13 @@ class People(Struct, frozen=True, dict=True):
 
     @cached_property
     def digest(self) -> str:
-        """The digest of all of it: the reference of a fact whose people are stored nowhere."""
-        return canonical.digest_of(self)
+        """Digest of all people: the reference of a fact whose people are stored nowhere."""
+        return canonical.digest_value(self)
 
     @cached_property
     def content_digests(self) -> tuple[str, ...]:
-        """The digest of each of `holders` without a salt: what a store remembers their objects by."""
-        return tuple(canonical.digest_of(holder) for holder in self.holders)
+        """Digest of each of `holders` without a salt, by which a store finds their objects."""
+        return tuple(canonical.digest_value(holder) for holder in self.holders)
 
     @property
     def holders(self) -> tuple[Person | Machine, ...]:
@@ -101,17 +102,17 @@ class People(Struct, frozen=True, dict=True):
 
     @cached_property
     def by_id(self) -> dict[str, Person]:
-        """Persons by id."""
+        """Persons by their id."""
         return {person.id: person for person in self.persons}
 
     @cached_property
     def by_handle(self) -> dict[str, Person]:
-        """Persons by what people type for them: in commands, refs and statements."""
+        """Persons by the name that people type for them: in commands, refs and statements."""
         return {person.handle or person.id: person for person in self.persons}
 
     @cached_property
     def labels(self) -> dict[str, str]:
-        """How sentences name each person, by id: the name, with the handle where two share it; else the typed id."""
+        """Name of each person in sentences, by id: the name, with the handle where two share it; else the typed id."""
         names = Counter(person.name for person in self.persons)
         return {
             person.id: (person.name if names[person.name] == 1 else f"{person.name} ({person.handle})")
@@ -122,8 +123,8 @@ class People(Struct, frozen=True, dict=True):
 
     @cached_property
     def by_identity(self) -> dict[str, Person | Machine]:
-        """Persons and machines by every identity that is theirs."""
-        return {identity: holder for holder in self.holders for identity in identities(holder)}
+        """Persons and machines by every identity that is linked to them."""
+        return {identity: holder for holder in self.holders for identity in list_identities(holder)}
 
     @cached_property
     def by_unconfirmed(self) -> dict[str, Person]:
@@ -131,8 +132,8 @@ class People(Struct, frozen=True, dict=True):
         return {identity: person for person in self.persons for identity in person.unconfirmed}
 
 
-def identities(holder: Person | Machine) -> tuple[str, ...]:
-    """Every identity that belongs to a person or a machine."""
+def list_identities(holder: Person | Machine) -> tuple[str, ...]:
+    """List every identity that is linked to a person or a machine."""
     own = f"person:{holder.id}" if isinstance(holder, Person) else f"machine:{holder.id}"
     return (
         own,
@@ -143,7 +144,7 @@ def identities(holder: Person | Machine) -> tuple[str, ...]:
 
 
 class SharedIdentity(NamedTuple):
-    """An identity of two entries: `entry` counts from 0 and is the later one, `other` is the id of the earlier one.
+    """Identity of two entries: `entry` counts from 0 and is the later one, `other` is the id of the earlier one.
 
     An id that two entries have is the identity `id:...`.
     """
@@ -154,21 +155,21 @@ class SharedIdentity(NamedTuple):
 
 
 def find_shared_identity(entries: Iterable[Person | Machine]) -> SharedIdentity | None:
-    """The first id, address, key or account that two entries share: nobody could tell whose it is."""
+    """Find the first id, address, key or account that two entries share: its holder would be unknown."""
     owners: dict[str, tuple[int, str]] = {}
     for number, entry in enumerate(entries):
-        for identity in (f"id:{entry.id}", *identities(entry)):
-            first, other = owners.setdefault(_sameness(identity), (number, entry.id))
+        for identity in (f"id:{entry.id}", *list_identities(entry)):
+            first, other = owners.setdefault(_comparison_key(identity), (number, entry.id))
             if first != number:
                 return SharedIdentity(number, identity, other)
     return None
 
 
-def _sameness(identity: str) -> str:
-    """Logins that differ in case are one account on every forge that we know."""
+def _comparison_key(identity: str) -> str:
+    """Key of an identity for comparison. Logins that differ in case are one account on every forge that we know."""
     return identity.casefold() if identity.startswith("login:") else identity
 
 
 def email_identity(address: str) -> str:
-    """An e-mail address as an identity. Case is folded: no mail system in use tells `Ada@` from `ada@`."""
+    """Identity of an e-mail address. Case is folded: no mail system in use tells `Ada@` from `ada@`."""
     return f"email:{address.strip().casefold()}"

@@ -1,57 +1,57 @@
-"""What pipelines did and are: runs of tests, rules of the branch, pipeline files, deployments and what is delivered."""
+"""Pipelines: test runs, rules of the branch, pipeline files, deployments and artifacts."""
 
 from enum import StrEnum
 
 from msgspec import Struct
 
 from muniment.facts.maybe import Maybe
-from muniment.facts.statements import Signature
+from muniment.facts.statements import SignatureResult
 
 
-class Counts(Struct, frozen=True):
-    """How many tests ran, and of how many nobody knows better: a skipped one did not run. An error is a failure."""
+class RunCounts(Struct, frozen=True):
+    """Numbers of executed, failed and skipped tests. A skipped one did not run. An error is a failure."""
 
     executed: int
     failed: int
     skipped: int
 
 
-class Run(Struct, frozen=True):
+class PipelineRun(Struct, frozen=True):
     """Run of a pipeline on a commit, as its test runner reported it.
 
-    `by` is an identity: `machine:ci` for a signed statement, `app:github/github-actions` for a forge's own check.
-    `passed`: whether it ended well. `counts` are unknown where only that was told. `signature` is what came of
-    verifying it; what a forge itself keeps about its runners is `recorded-act`. `time` is RFC 3339, UTC.
+    `runner` is an identity: `machine:ci` for a signed statement, `app:github/github-actions` for a forge's own check.
+    `passed`: whether it ended well. `counts` are unknown where only that was reported. `signature` is the result of
+    verifying it; for a forge's own record of its runners it is `recorded-act`. `time` is RFC 3339, UTC.
     """
 
     pipeline: str
     commit: str
     runner: str
-    signature: Signature
+    signature: SignatureResult
     passed: Maybe[bool]
-    counts: Maybe[Counts]
+    counts: Maybe[RunCounts]
     time: str
     url: str = ""
 
 
-class Runs(Struct, frozen=True):
-    """The runs on exactly the head, and those on the commit that the change was made on: none is an answer too."""
+class PipelineRuns(Struct, frozen=True):
+    """Test runs on exactly the head, and those on the commit that the change was made on: none is a valid value too."""
 
-    head: tuple[Run, ...]
-    base: tuple[Run, ...]
+    head: tuple[PipelineRun, ...]
+    base: tuple[PipelineRun, ...]
 
 
 class BypassPath(Struct, frozen=True):
-    """A way to the branch without its pipelines: who can go it, and how, in a sentence without a full stop."""
+    """Way to the branch without its pipelines: who can use it, and how, in a sentence without a full stop."""
 
     actor: str
     description: str
 
 
-class BranchRules(Struct, frozen=True):
-    """Rules of a protected branch. `by` enforces them: `gate`, `github`, ... or "" where nothing does.
+class BranchPipelineRules(Struct, frozen=True):
+    """Rules of a protected branch. `enforced_by` enforces them: `gate`, `github`, ... or "" where nothing does.
 
-    `required` are the pipelines that nothing gets in without, `around` the ways that there are past them.
+    `required_pipelines` are the pipelines that every change needs, `bypass_paths` the ways past them.
     """
 
     branch: str
@@ -60,7 +60,7 @@ class BranchRules(Struct, frozen=True):
     bypass_paths: Maybe[tuple[BypassPath, ...]]
 
 
-class System(StrEnum):
+class PipelineSystem(StrEnum):
     """System that runs a pipeline file."""
 
     GITHUB = "github"
@@ -71,7 +71,7 @@ class System(StrEnum):
     OTHER = "other"  # of a system whose files are not understood
 
 
-class Spot(Struct, frozen=True):
+class PipelineSpot(Struct, frozen=True):
     """Item of a pipeline file by its name, never a value. `line` counts from 1, 0 if unknown."""
 
     line: int
@@ -81,17 +81,17 @@ class Spot(Struct, frozen=True):
 class PipelineRead(Struct, frozen=True):
     """Content of a pipeline file.
 
-    `deploys`: it delivers to an environment. `manual`: steps that wait for a person. `literal`: secrets written out.
-    `stored`: secrets taken from the forge's settings. `unpinned`: what it runs that can change under its name.
-    `broad`: tokens that may more than read. `fetches`: it gets secrets from the vault by itself.
+    `deploys`: it deploys to an environment. `manual_steps` wait for a person. `literal_secrets` are written out.
+    `forge_secrets` are taken from the forge's settings. `unpinned_references` can change under their name.
+    `broad_tokens` may more than read. `fetches_secrets`: it fetches them from the vault.
     """
 
     deploys: bool
-    manual_steps: tuple[Spot, ...]
-    literal_secrets: tuple[Spot, ...]
-    forge_secrets: tuple[Spot, ...]
-    unpinned_references: tuple[Spot, ...]
-    broad_tokens: tuple[Spot, ...]
+    manual_steps: tuple[PipelineSpot, ...]
+    literal_secrets: tuple[PipelineSpot, ...]
+    forge_secrets: tuple[PipelineSpot, ...]
+    unpinned_references: tuple[PipelineSpot, ...]
+    broad_tokens: tuple[PipelineSpot, ...]
     fetches_secrets: bool
 
 
@@ -99,7 +99,7 @@ class PipelineFile(Struct, frozen=True):
     """Pipeline file at the branch's tip, by its path (`facts.paths`)."""
 
     path: str
-    system: System
+    system: PipelineSystem
     content: Maybe[PipelineRead]
 
 
@@ -136,9 +136,10 @@ class ForgeSettings(Struct, frozen=True):
 
 
 class Environment(Struct, frozen=True):
-    """Where software runs. `order`: something goes to a lower one first; equal ones do not wait for each other.
+    """Environment in which software runs. `order`: a deployment goes to a lower one first; equal ones do not wait for
+    each other.
 
-    `production`: people depend on it, and its secrets are nobody's to see.
+    `production`: people depend on it, and nobody may see its secrets.
     """
 
     name: str
@@ -147,10 +148,10 @@ class Environment(Struct, frozen=True):
 
 
 class Deployment(Struct, frozen=True):
-    """Delivery to one environment. `by_pipeline`: requested with a pipeline's own identity.
+    """Deployment to one environment. `by_pipeline`: requested with a pipeline's own identity.
 
-    `state` is `succeeded`, `failed`, `undone`, ... as the record has it. `manual`: what people did by hand between
-    commit and end, such as a job that waited for a click. `time` is RFC 3339, UTC.
+    `state` is `succeeded`, `failed`, `undone`, ... as in the record. `manual_steps`: manual work between commit and
+    end, such as a job that waited for a click. `time` is RFC 3339, UTC.
     """
 
     id: str
@@ -185,8 +186,8 @@ class DeploymentApproval(Struct, frozen=True):
 class DeploymentRequest(Struct, frozen=True):
     """Request to deploy an artifact (`sha256:...`), built from a commit, to an environment.
 
-    `by` is the identity of the pipeline that asks, `protected` whether it runs for a protected branch or tag.
-    `reached` are the environments in which this very artifact was deployed, and not undone, before.
+    `pipeline` is the identity of the requesting pipeline, `protected_ref` whether it runs for a protected branch or
+    tag. `reached_environments` are those in which this very artifact was deployed, and not undone, before.
     """
 
     product: str
@@ -215,8 +216,8 @@ class Provenance(Struct, frozen=True):
 class CommitDecision(Struct, frozen=True):
     """Decision on a commit when its protected branch received it.
 
-    `allowed`: what the newest decision about it said; `entry` is its place in the ledger. `on_branch`: the branch
-    still holds it.
+    `allowed`: result of the newest decision about it; `record` is its position in the ledger. `on_branch`: the branch
+    still contains it.
     """
 
     commit: str
@@ -226,8 +227,8 @@ class CommitDecision(Struct, frozen=True):
     on_branch: Maybe[bool]
 
 
-class Deadline(Struct, frozen=True):
-    """Something that is promised and not done yet. `what` names it, `until` is RFC 3339, UTC."""
+class DueTask(Struct, frozen=True):
+    """Task with a due date that is not done yet. `description` names it, `due` is RFC 3339, UTC."""
 
     id: str
     description: str

@@ -1,4 +1,4 @@
-"""What persons said and signed: approvals of a revision, and exceptions from a clause."""
+"""Statements that persons signed: approvals of a revision, and exceptions from a clause."""
 
 from enum import StrEnum
 
@@ -16,10 +16,10 @@ class ReviewAction(StrEnum):
     REWIND = "rewind"  # approves that it goes from the tip `base` to this head, and loses what that does not hold
 
 
-APPROVING = frozenset((ReviewAction.APPROVE, ReviewAction.DELETE, ReviewAction.REWIND))
+APPROVING_ACTIONS = frozenset((ReviewAction.APPROVE, ReviewAction.DELETE, ReviewAction.REWIND))
 
 
-class Signature(StrEnum):
+class SignatureResult(StrEnum):
     """Result of verifying a signature with the keys of the person that the statement names."""
 
     VALID = "valid"
@@ -37,7 +37,7 @@ class Signature(StrEnum):
     NO_ACCOUNT = "no-forge-account"  # no account at the forge is theirs, so nobody knows that they may write there
 
 
-PROVEN = frozenset((Signature.VALID, Signature.RECORDED, Signature.FORGE))
+PROVEN_SIGNATURES = frozenset((SignatureResult.VALID, SignatureResult.RECORDED, SignatureResult.FORGE))
 
 
 class Approval(Struct, frozen=True):
@@ -55,7 +55,7 @@ class Approval(Struct, frozen=True):
     ref_person: str
     id: str
     order: int
-    signature: Signature
+    signature: SignatureResult
     repository: str = ""
     target: str = ""
     base: str = ""
@@ -71,7 +71,7 @@ class Approval(Struct, frozen=True):
 
 
 class LandedHead(Struct, frozen=True):
-    """A head that the target branch took. `position` is that of the newest record of a branch update which includes it:
+    """Head that the target branch took. `position` is that of the newest record of a branch update which includes it:
     an approval of the head that was recorded before is spent.
     """
 
@@ -80,18 +80,18 @@ class LandedHead(Struct, frozen=True):
 
 
 class StatementRecord(Struct, frozen=True):
-    """Where in the order of records a statement (`Approval.digest`, else its id) was recorded first."""
+    """Position of the first record of a statement (`Approval.digest`, else its id)."""
 
     statement: str
     position: int
 
 
 class LandedHeads(Struct, frozen=True):
-    """Which of the approved heads the target branch took already, and the order of the records that tell it.
+    """Approved heads that the target branch took already, and the order of the records about it.
 
-    `preview`: no ledger was read, so nobody knows it and nothing is supposed to be spent. `all_before`: every statement
-    recorded before that position is spent, for it is not known what the branch took then; -1 for none. A statement
-    without a record is older than every record.
+    `preview`: no ledger was read, so this is unknown and no approval is assumed to be spent. `all_before`: every
+    statement recorded before that position is spent, for the heads that the branch took then are unknown; -1 for none.
+    A statement without a record is older than every record.
     """
 
     preview: bool
@@ -104,7 +104,7 @@ PEOPLE_TO_LIFT = 2  # who have the security role, to lift a freeze
 
 
 class Freeze(Struct, frozen=True):
-    """A stop of merges and deployments that is not lifted. A drill stops nothing.
+    """Freeze of merges and deployments that is not lifted. A drill stops nothing.
 
     In force from `since` until just before `until` ("": until it is lifted), both RFC 3339 in UTC. `product` limits it
     to one product, on a plain git server to the repository of that name; `environment` to the deployments to one
@@ -121,15 +121,15 @@ class Freeze(Struct, frozen=True):
     environment: str = ""
 
 
-class Signed(Struct, frozen=True):
+class ExceptionSignature(Struct, frozen=True):
     """Signature of a person on an exception."""
 
     person: str
-    signature: Signature
+    signature: SignatureResult
 
 
 class PolicyException(Struct, frozen=True):
-    """An exception: leave to proceed in one scope although the control of one clause says no.
+    """Exception: permission to proceed in one scope although the control of one clause blocks.
 
     `branch` is a full ref; `head` narrows the scope to one commit, "" means any. Times are RFC 3339, UTC.
     """
@@ -143,4 +143,4 @@ class PolicyException(Struct, frozen=True):
     reason: str
     granted: str
     expires: str
-    signatures: tuple[Signed, ...]
+    signatures: tuple[ExceptionSignature, ...]

@@ -1,1 +1,1 @@
-"""One interface behind which each forge stands: what it says of a change, what is said there, and what binds."""
+"""Interfaces to forges: read changes, publish decisions, protect branches, parse webhook deliveries."""

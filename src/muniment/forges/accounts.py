@@ -1,8 +1,8 @@
-"""An account at a forge becomes the identity of whoever it belongs to; what is not clear stays nobody's.
+"""Maps accounts of a forge to persons and machines. An ambiguous account belongs to none of them.
 
-People name an account by its login (`gitea/ada`) or, better, by the id that it keeps for good (`gitea/#17`). Logins are
-compared without case, as all forges do. An account whose id and login belong to two people belongs to neither, and
-neither does one that has but the login of somebody whose id there is another: it took a name that was free.
+People name an account by its login (`gitea/ada`) or, better, by its permanent id (`gitea/#17`). Logins are compared
+without case, as all forges do. An account whose id and login belong to two people belongs to neither. The same is true
+of an account with only the login of a person whose id there is another: it took a login that was free.
 """
 
 import re
@@ -17,10 +17,11 @@ _NAMED = re.compile(r"email:(?P<login>[^@+]+)@(?P<domain>[^@]+)")
 
 
 class Accounts:
-    """The accounts of one forge, `name`, among `people`. `noreply` are the domains of its own addresses.
+    """Accounts of one forge, `name`, and the persons and machines of `people` that they are linked to.
 
-    `numbered`: those addresses carry the account's id (`17+ada@...`), which says whose they are; the login in them is
-    anybody's word. `seen` are accounts that the forge itself told of, `proven` the owners of addresses that it proved.
+    `noreply`: domains of the forge's own noreply addresses. `numbered`: those addresses carry the account's id
+    (`17+ada@...`), which identifies the owner; the login in them can be written by anybody. `seen`: accounts that the
+    forge itself returned. `proven`: owners of addresses that the forge verified.
     """
 
     def __init__(
@@ -44,40 +45,45 @@ class Accounts:
         self._with_id = {(type(holder), holder.id) for holder in ids}
         self._unconfirmed = {identity.casefold(): identity for identity in people.by_unconfirmed}
 
-    def identity(self, account: Account) -> str:
-        """The identity (`facts.people`) of an account; one that people.toml has, or one that it lacks."""
+    def resolve_identity(self, account: Account) -> str:
+        """Identity (`facts.people`) of an account: one that people.toml has, or one that is linked to no person."""
         by_id = self._exact.get(f"login:{self._name}/#{account.id}".casefold()) if account.id else None
         by_login = self._exact.get(f"login:{self._name}/{account.login}".casefold())
-        if account.id and by_login and self._is_anothers(by_id, by_login):
+        if account.id and by_login and self._is_login_of_another(by_id, by_login):
             return f"login:{self._name}/#{account.id}/{account.login}"  # a login that changed hands: nobody's
-        return by_id or by_login or self._waiting(account) or f"login:{self._name}/{account.login or '#' + account.id}"
+        return (
+            by_id
+            or by_login
+            or self._find_unconfirmed_identity(account)
+            or f"login:{self._name}/{account.login or '#' + account.id}"
+        )
 
-    def _is_anothers(self, by_id: str | None, by_login: str) -> bool:
-        """Whether a login belongs to somebody whom the account's id does not."""
-        holder = self._holder(by_login)
+    def _is_login_of_another(self, by_id: str | None, by_login: str) -> bool:
+        """Whether a login belongs to a person or machine that does not own the account's id."""
+        holder = self._find_holder(by_login)
         if by_id is not None:
-            return self._holder(by_id) is not holder
+            return self._find_holder(by_id) is not holder
         return holder is not None and (type(holder), holder.id) in self._with_id
 
-    def _waiting(self, account: Account) -> str | None:
-        """The identity of an account whose link to its owner waits for a second person."""
+    def _find_unconfirmed_identity(self, account: Account) -> str | None:
+        """Identity of an account whose link to its owner waits for a second person."""
         by_id = self._unconfirmed.get(f"login:{self._name}/#{account.id}".casefold()) if account.id else None
         return by_id or self._unconfirmed.get(f"login:{self._name}/{account.login}".casefold())
 
-    def unconfirmed_holder(self, account: Account) -> Person | None:
-        """To whom it is linked, where that waits for a second person; None for any other."""
-        return self._people.by_unconfirmed.get(self.identity(account))
+    def find_unconfirmed_owner(self, account: Account) -> Person | None:
+        """Person to whom the account is linked, where a second person has not confirmed the link; else None."""
+        return self._people.by_unconfirmed.get(self.resolve_identity(account))
 
-    def has_unconfirmed(self, person: Person) -> bool:
-        """Whether a link of an account here to this person waits for a second person."""
+    def has_unconfirmed_account(self, person: Person) -> bool:
+        """Whether a link of an account at this forge to this person waits for a second person."""
         return any(one.casefold().startswith(f"login:{self._name}/".casefold()) for one in person.unconfirmed)
 
-    def holder(self, account: Account) -> Person | Machine | None:
-        """Whose it is; None if nobody is known to own it."""
-        return self._holder(self.identity(account))
+    def find_account_owner(self, account: Account) -> Person | Machine | None:
+        """Person or machine that owns the account; None if it is linked to neither."""
+        return self._find_holder(self.resolve_identity(account))
 
-    def of(self, person: Person) -> tuple[Account, ...]:
-        """The accounts of a person at this forge, as far as their logins are known."""
+    def list_accounts_of(self, person: Person) -> tuple[Account, ...]:
+        """Accounts of a person at this forge, as far as their logins are known."""
         here = f"{self._name}/".casefold()
         named = [account[len(here) :] for account in person.accounts if account.casefold().startswith(here)]
         ids = [name[1:] for name in named if name.startswith("#")]
@@ -88,27 +94,30 @@ class Accounts:
             return tuple(self._seen[id] for id in ids if id in self._seen)
         return tuple(Account("", login) for login in logins)
 
-    def address(self, identity: str) -> str:
-        """The identity that an address stands for: a noreply address belongs to the account whose id it carries.
+    def resolve_address(self, address_identity: str) -> str:
+        """Identity that an address stands for: a noreply address belongs to the account whose id it carries.
 
-        If nobody is known to own that account, the address is whose people.toml says; of which people.toml says
-        nothing, whose the forge says.
+        If that account has no known owner, people.toml decides; where people.toml does not have the address, the forge.
         """
-        numbered = _NUMBERED.fullmatch(identity)
+        numbered = _NUMBERED.fullmatch(address_identity)
         if numbered and self._numbered and numbered["domain"] in self._noreply:
             account = self._seen.get(numbered["id"]) or Account(numbered["id"], numbered["login"])
-            if self.holder(account) is not None or identity not in self._people.by_identity:
-                return self.identity(account)
-        if identity in self._people.by_identity:
-            return identity
-        named = _NAMED.fullmatch(identity)
+            if self.find_account_owner(account) is not None or address_identity not in self._people.by_identity:
+                return self.resolve_identity(account)
+        if address_identity in self._people.by_identity:
+            return address_identity
+        named = _NAMED.fullmatch(address_identity)
         if named and named["domain"] in self._noreply:
-            return self.identity(Account("", named["login"]))
-        return self.identity(self._proven[identity]) if identity in self._proven else identity
+            return self.resolve_identity(Account("", named["login"]))
+        return (
+            self.resolve_identity(self._proven[address_identity])
+            if address_identity in self._proven
+            else address_identity
+        )
 
-    def holder_of(self, identity: str) -> Person | Machine | None:
-        """Whose an identity is; None if nobody is known to own it."""
-        return self._holder(identity)
+    def find_identity_owner(self, identity: str) -> Person | Machine | None:
+        """Person or machine that owns an identity; None if it is linked to neither."""
+        return self._find_holder(identity)
 
-    def _holder(self, identity: str) -> Person | Machine | None:
+    def _find_holder(self, identity: str) -> Person | Machine | None:
         return self._people.by_identity.get(identity)

@@ -1,14 +1,14 @@
-"""What a forge's delivery says has happened: a hint to read again, never a fact."""
+"""Events of a forge's webhook deliveries: a hint to read again, never a fact."""
 
 from enum import StrEnum
 
 from msgspec import Struct
 
-from muniment.forges.shapes import NOBODY, Account
+from muniment.forges.shapes import UNKNOWN_ACCOUNT, Account
 
 
-class Happened(StrEnum):
-    """What an event is about. Whatever it says is a hint to read again, never a fact."""
+class ForgeEventKind(StrEnum):
+    """Subject of an event: a hint to read again, never a fact."""
 
     CHANGE = "change"  # of this number: opened, pushed to, reviewed, labelled, retargeted, closed, merged
     GROUP = "group"  # a merge queue or train is about to merge `head` into `ref`
@@ -21,14 +21,14 @@ class Happened(StrEnum):
 
 
 class Event(Struct, frozen=True):
-    """One delivery. `delivery` is the forge's id of it, to tell doubles; `repository` the path, and `repository_id`.
+    """One webhook delivery. `delivery` is the forge's id of it, to detect duplicates; `repository` is the path.
 
-    `updated`: the moment at which the change was touched last, when this was told; "" if it is not sure. `context`: the
-    name of the status or check, "" where the delivery is of several.
+    `updated`: moment of the change's last update when this was sent; "" if unsure. `context`: name of the status or
+    check, "" where the delivery is about several.
     """
 
     delivery: str
-    happened: Happened
+    kind: ForgeEventKind
     repository: str = ""
     repository_id: str = ""
     number: int = 0
@@ -36,4 +36,4 @@ class Event(Struct, frozen=True):
     head: str = ""
     updated: str = ""
     context: str = ""
-    actor: Account = NOBODY
+    actor: Account = UNKNOWN_ACCOUNT

@@ -1,8 +1,8 @@
-"""Who pushed a commit first, over all branches of a repository: a later push of the same commit makes nobody else it.
+"""First pushes of commits, over all branches of a repository: a later push of the same commit changes no pusher.
 
-- Of two pushes in one second nobody can tell which was the first: if they are by two accounts, the pusher is unknown.
-- A push that brought commits which cannot be read any more may have brought any commit that was pushed later: the
-  pusher of such a commit is unknown.
+- The order of two pushes in one second is unknown: if they are by two accounts, so is the pusher.
+- A push with commits that can no longer be read may have brought any commit that was pushed later: the pusher of such a
+  commit is unknown.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ Parents = Mapping[str, tuple[str, ...]]
 
 
 class FirstPush(Struct, frozen=True):
-    """The first known push of a commit: by whom, and when (a moment; "" for before everything that is known)."""
+    """First known push of a commit. `who` pushed; `at` is a moment, "" for before everything that is known."""
 
     who: Maybe[Account]
     at: str
@@ -35,42 +35,46 @@ ReadFirstPushes = Callable[[Repository, Collection[str], str], Mapping[str, Firs
 
 
 def find_first_pushes(
-    git: Repository, pushes: Iterable[Move], commits: Collection[str], base: str
+    repository: Repository, pushes: Iterable[Move], commits: Collection[str], base: str
 ) -> dict[str, FirstPush]:
-    """The first of `pushes` that brought each of `commits`, which `base` does not reach; else as `first_pushes`."""
-    found = first_pushes(git, pushes, [base])
+    """First of `pushes` that brought each of `commits`, which `base` does not reach; see `map_first_pushes`."""
+    found = map_first_pushes(repository, pushes, [base])
     return {commit: found[commit] for commit in commits if commit in found}
 
 
-def first_pushes(git: Repository, pushes: Iterable[Move], bases: Collection[str]) -> dict[str, FirstPush]:
-    """By commit that `bases` do not reach, the first of `pushes` (`Reader.all_pushes`) that brought it.
+def map_first_pushes(repository: Repository, pushes: Iterable[Move], bases: Collection[str]) -> dict[str, FirstPush]:
+    """First of `pushes` (`Reader.list_all_pushes`) for each commit that `bases` do not reach.
 
-    Commits that none of them brought are left out. Raises GitError if git cannot tell.
+    Commits that none of them brought are left out. Raises GitError if git fails.
     """
     ordered = sorted((push for push in pushes if push.new or not push.ref), key=lambda push: push.at)
     heads = sorted({push.new for push in ordered if push.new})
-    there = {head for head, kind in zip(heads, git.objects.kinds(heads) if heads else (), strict=True) if kind}
-    parents = _read_parents(git, sorted(there), bases)
+    there = {
+        head for head, kind in zip(heads, repository.objects.read_kinds(heads) if heads else (), strict=True) if kind
+    }
+    parents = _read_parents(repository, sorted(there), bases)
     found: dict[str, FirstPush] = {}
     unread: Move | None = None
     for at, group in groupby(ordered, key=lambda push: push.at):
         together = list(group)
-        for commit, push in _brought(together, parents, found.keys()):
-            found[commit] = FirstPush(push if unread is None else _unknown(unread), at)
+        for commit, push in _iterate_new_commits(together, parents, found.keys()):
+            found[commit] = FirstPush(push if unread is None else _explain_unread_push(unread), at)
         unread = unread or next((push for push in together if push.new not in there), None)
     return found
 
 
-def _brought(pushes: Sequence[Move], parents: Parents, before: Collection[str]) -> Iterator[tuple[str, Maybe[Account]]]:
-    """What the pushes of one moment brought that was not there `before`, and who pushed it."""
+def _iterate_new_commits(
+    pushes: Sequence[Move], parents: Parents, before: Collection[str]
+) -> Iterator[tuple[str, Maybe[Account]]]:
+    """Commits that the pushes of one moment brought and that were not there `before`, each with its pusher."""
     who: dict[str, Maybe[Account]] = {}
     for push in pushes:
-        for commit in _reach(push, parents, before):
+        for commit in _walk_push(push, parents, before):
             who[commit] = push.who if who.get(commit, push.who) == push.who else _SAME_SECOND
     yield from who.items()
 
 
-def _reach(push: Move, parents: Parents, before: Collection[str]) -> set[str]:
+def _walk_push(push: Move, parents: Parents, before: Collection[str]) -> set[str]:
     """The commits of a push, but for those of `before` and what lies behind them."""
     left = [commit for commit in (*push.commits, push.new) if commit]
     seen: set[str] = set()
@@ -82,29 +86,33 @@ def _reach(push: Move, parents: Parents, before: Collection[str]) -> set[str]:
     return seen
 
 
-def _read_parents(git: Repository, heads: Sequence[str], bases: Collection[str]) -> dict[str, tuple[str, ...]]:
+def _read_parents(repository: Repository, heads: Sequence[str], bases: Collection[str]) -> dict[str, tuple[str, ...]]:
     """The parents of each commit that `heads` reach and `bases` do not."""
     if not heads:
         return {}
-    rows = _list_beyond(git, heads, bases, "--parents")
+    rows = _list_beyond(repository, heads, bases, "--parents")
     return {commit: tuple(parents) for commit, *parents in (row.split() for row in rows)}
 
 
-def reach_beyond(git: Repository, heads: Sequence[str], bases: Collection[str]) -> frozenset[str]:
+def find_commits_beyond(repository: Repository, heads: Sequence[str], bases: Collection[str]) -> frozenset[str]:
     """The commits that `heads` reach and `bases` do not. Raises GitError for more than LIMIT."""
-    return frozenset(_list_beyond(git, heads, bases)) if heads else frozenset()
+    return frozenset(_list_beyond(repository, heads, bases)) if heads else frozenset()
 
 
-def _list_beyond(git: Repository, heads: Sequence[str], bases: Collection[str], *options: Option) -> list[str]:
+def _list_beyond(repository: Repository, heads: Sequence[str], bases: Collection[str], *options: Option) -> list[str]:
     asked = join_lines("git rev-list", [*heads, *(f"^{base}" for base in bases if base)], GitError)
     limits = ("--stdin", f"--max-count={LIMIT + 1}")
-    rows = git.run_once("rev-list", *options, *limits, input=asked, timeout=_WALK_SECONDS).decode("ascii").splitlines()
+    rows = (
+        repository.run_git_once("rev-list", *options, *limits, input=asked, timeout=_WALK_SECONDS)
+        .decode("ascii")
+        .splitlines()
+    )
     if len(rows) > LIMIT:
         raise GitError(f"the branches hold more than {LIMIT} commits that were not merged", "Delete old branches.")
     return rows
 
 
-def _unknown(push: Move) -> Maybe[Account]:
+def _explain_unread_push(push: Move) -> Maybe[Account]:
     branch = push.ref.removeprefix("refs/heads/")
     what = f"what was pushed to {branch}" if branch else "what was pushed to several branches at once"
     return Unknown(f"{what} at {push.at}, before it, cannot be read any more")

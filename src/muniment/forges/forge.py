@@ -1,179 +1,190 @@
-"""What every forge is asked: one interface in four parts, behind which each vendor stands.
+"""The interface of every forge, in four parts, which each vendor implements.
 
-Rules that each forge keeps:
+Rules for each implementation:
 
-- A method answers wholly or raises `errors.ForgeError`; a list that is not proven complete raises (`TRUNCATED`). In a
-  `Reading`, each part that failed is `Unknown` by itself, so that one missing permission does not hide the rest.
-- Nothing here judges. What counts, and for whom, is decided from facts (`forges.collect`, `controls.code_review`).
-- What is published is given; no method makes up a verdict.
+- A method answers completely or raises `errors.ForgeError`; a list that is not proven complete raises (`TRUNCATED`). In
+  a `Reading`, each part that failed is `Unknown` by itself, so that one missing permission does not hide the rest.
+- Nothing here is evaluated. Controls decide from facts (`forges.forge_collector`, `controls.code_review`).
+- Callers pass what is published; no method makes a decision of its own.
 """
 
 from collections.abc import Collection, Mapping
 from typing import NamedTuple, Protocol
 
 from muniment.facts.pipeline import ForgeSettings
+from muniment.forges.branch_rules import BranchRules, BranchTip, ProtectionPlan, WantedProtection
 from muniment.forges.events import Event
-from muniment.forges.rules import BranchRules, Plan, Tip, Wanted
 from muniment.forges.shapes import (
-    About,
     Account,
     Change,
+    ChangeState,
     Check,
-    Group,
-    Listed,
+    ForgeDescription,
+    ForgeRepository,
+    ListedRepository,
+    MergeGroup,
     Move,
     Reading,
     RefusedRequest,
-    Repo,
     StandingReviews,
-    State,
 )
 from muniment.forges.statuses import Status
 from muniment.http.rate_limits import RateLimit
 
 
 class Reader(Protocol):
-    """Reads; a token that may only read is enough for most of it."""
+    """Read access to a forge; a token with read permissions is enough for most of it."""
 
-    def about(self) -> About:
+    def describe_forge(self) -> ForgeDescription:
         """The forge and our account there."""
 
-    def limits(self) -> Mapping[str, RateLimit]:
-        """All rate limits of our account as last told, by resource (`forges.http.REST`); asks nothing."""
+    def get_rate_limits(self) -> Mapping[str, RateLimit]:
+        """Rate limits of our account as last returned, by resource (`REST`). Sends no request."""
 
-    def requests(self) -> Mapping[str, int]:
-        """How many requests were sent so far, by the resource that the forge counts them for."""
+    def count_requests(self) -> Mapping[str, int]:
+        """Number of requests sent so far, by the resource that the forge counts them for."""
 
-    def repositories(self) -> tuple[Listed, ...]:
-        """All that the connection sees."""
+    def list_repositories(self) -> tuple[ListedRepository, ...]:
+        """All repositories that the connection can see."""
 
-    def repository(self, path: str) -> Listed:
-        """One of them, by its path."""
+    def read_repository(self, path: str) -> ListedRepository:
+        """One repository, by its path."""
 
-    def refused_requests(self, repository: Repo | None) -> tuple[RefusedRequest, ...]:
-        """The kinds of requests that our token or account is refused, each tried once without altering anything.
+    def find_refused_requests(self, repository: ForgeRepository | None) -> tuple[RefusedRequest, ...]:
+        """Kinds of requests that our token or account is refused. Each is tried once and alters nothing.
 
-        Without a repository those alone that are about our account. Raises where it cannot be known.
+        Without a repository: only those about our account. Raises where this cannot be determined.
         """
 
-    def changes(self, repository: Repo, state: State, since: str = "") -> tuple[Change, ...]:
-        """Those in that state, updated at or after `since` (a moment, "" for all), newest update first."""
+    def list_changes(self, repository: ForgeRepository, state: ChangeState, since: str = "") -> tuple[Change, ...]:
+        """Changes in a state, updated at or after `since` (a moment, "" for all), newest update first."""
 
-    def change(self, repository: Repo, number: int) -> Change:
-        """One of them, without what is around it."""
+    def read_change(self, repository: ForgeRepository, number: int) -> Change:
+        """One change, without its reviews, pushes and checks."""
 
-    def read(self, repository: Repo, number: int, since: str = "") -> Reading:
-        """One of them completely. Raises only if the change itself cannot be read.
+    def read_full_change(self, repository: ForgeRepository, number: int, since: str = "") -> Reading:
+        """One change completely. Raises only if the change itself cannot be read.
 
-        `since` is when it was touched last, as the forge's own deliveries told, "" if none did: what is older is old.
+        `since`: moment of its last update by the forge's own deliveries, "" for none. An older answer is stale.
         """
 
-    def tips(self, repository: Repo) -> tuple[Tip, ...]:
-        """All branches."""
+    def list_branches(self, repository: ForgeRepository) -> tuple[BranchTip, ...]:
+        """All branches, each with its tip."""
 
-    def tip(self, repository: Repo, ref: str) -> str:
-        """Where a branch is now."""
+    def read_branch_tip(self, repository: ForgeRepository, ref: str) -> str:
+        """Commit at which a branch is now."""
 
-    def pushes(self, repository: Repo, ref: str, base: str, since: str) -> tuple[Move, ...]:
-        """The moves of a branch at or after `since` and after it last came to `base`, oldest first, as far as told.
+    def list_pushes(self, repository: ForgeRepository, ref: str, base: str, since: str) -> tuple[Move, ...]:
+        """Moves of a branch at or after `since` and after it last came to `base`, oldest first, as far as known.
 
-        What is missing is not marked: see `pushed.movers`. `base` "" for a branch that is new.
+        Gaps are not marked: see `push_history.find_movers`. `base` is "" for a new branch.
         """
 
-    def all_pushes(self, repository: Repo | str, since: str) -> tuple[Move, ...]:
-        """The moves of all branches at or after `since` (a moment, "" for all), oldest first, as far as told.
+    def list_all_pushes(self, repository: ForgeRepository | str, since: str) -> tuple[Move, ...]:
+        """Moves of all branches at or after `since` (a moment, "" for all), oldest first, as far as known.
 
-        `repository` may be named as `Change.source_repository` does. A push whose branches the forge does not name has
+        `repository` may be named as in `Change.source_repository`. A push whose branches the forge does not name has
         `new` "".
         """
 
-    def rules(self, repository: Repo, ref: str) -> BranchRules:
-        """How the forge protects a branch, whether by a rule of its own or one for a pattern."""
+    def read_branch_rules(self, repository: ForgeRepository, ref: str) -> BranchRules:
+        """Rules by which the forge protects a branch: its own rule, or one for a pattern."""
 
-    def settings(self, repository: Repo) -> ForgeSettings:
-        """What the forge keeps for jobs and lets them do: names of secrets, never a value. Parts may be Unknown."""
+    def read_job_settings(self, repository: ForgeRepository) -> ForgeSettings:
+        """Settings and names of secrets that the forge has for jobs, never a value. Parts may be Unknown."""
 
-    def statuses(self, repository: Repo, head: str, until: str = "") -> tuple[Check, ...]:
-        """The newest of each context and poster on a head: one of ours that is by another account is an incident.
+    def list_statuses(self, repository: ForgeRepository, head: str, until: str = "") -> tuple[Check, ...]:
+        """The newest status of each context and poster on a head, as it was at the moment `until`, "" for now.
 
-        As they were at the moment `until`, "" for now: one that ended later was pending then.
+        A status that ended later was pending then. One with our context that another account posted is an incident.
         """
 
-    def may_write(self, repository: Repo, account: Account) -> bool:
-        """Whether that account may write now; it is asked by its login, and answered for its id if that is known."""
+    def can_write(self, repository: ForgeRepository, account: Account) -> bool:
+        """Whether an account may write now.
 
-    def writers(self, repository: Repo) -> frozenset[str]:
-        """The ids of all accounts that may write now. Raises UNSUPPORTED where the forge lists no such thing."""
-
-    def standing_reviews(self, repository: Repo, numbers: Collection[int]) -> Mapping[int, StandingReviews]:
-        """Which reviews stand, of many changes at little cost. What cannot be read of one is left out.
-
-        Raises ForgeError for what concerns all of them, and UNSUPPORTED where the forge tells of each by an event.
+        The forge is queried by login; the answer is for the id, if that is known.
         """
 
-    def group(self, repository: Repo, target: str, head: str) -> Group:
+    def list_writers(self, repository: ForgeRepository) -> frozenset[str]:
+        """Ids of all accounts that may write now. Raises UNSUPPORTED where the forge has no such list."""
+
+    def list_standing_reviews(
+        self, repository: ForgeRepository, numbers: Collection[int]
+    ) -> Mapping[int, StandingReviews]:
+        """Reviews that stand, of many changes at little cost. A change that cannot be read is left out.
+
+        Raises ForgeError for an error of all of them, and UNSUPPORTED where the forge sends an event for each.
+        """
+
+    def read_merge_group(self, repository: ForgeRepository, target: str, head: str) -> MergeGroup:
         """A group of the merge queue or train of `target`. Raises UNSUPPORTED where there is none."""
 
     def fetch_header(self) -> Mapping[str, str]:
-        """The header with which git may fetch and push (`git.mirror`). It holds the token: keep it nowhere."""
+        """Header with which git may fetch and push (`git.mirror`). It contains the token: never store it."""
 
     def change_ref(self, number: int) -> str:
-        """The ref at the target repository that holds a change's head, such as `refs/pull/7/head`."""
+        """Ref at the target repository that points to a change's head, such as `refs/pull/7/head`."""
 
 
 class Publisher(Protocol):
-    """Says what was decided, and nothing else."""
+    """Publishes decisions at a forge, and nothing else."""
 
-    def publish(self, repository: Repo, head: str, status: Status) -> None:
-        """A verdict on exactly that head."""
+    def publish_status(self, repository: ForgeRepository, head: str, status: Status) -> None:
+        """Publish a decision on exactly that head."""
 
-    def comment(self, repository: Repo, number: int, marker: str, text: str) -> None:
-        """The one comment that has `marker`, hidden, says `text`; it is edited in place, and removed if that is ""."""
+    def update_comment(self, repository: ForgeRepository, number: int, marker: str, text: str) -> None:
+        """Set the text of the one comment with the hidden `marker`.
 
-    def ask(self, repository: Repo, number: int, accounts: tuple[str, ...]) -> None:
+        The comment is created, edited in place, or removed if the text is "".
+        """
+
+    def request_reviews(self, repository: ForgeRepository, number: int, logins: tuple[str, ...]) -> None:
         """Ask these logins to review."""
 
-    def propose(self, repository: Repo, source: str, target: str, title: str, text: str) -> Change:
-        """Open a change from branch `source` (already pushed) to `target`; the open one if there is one already."""
+    def open_change(self, repository: ForgeRepository, source: str, target: str, title: str, text: str) -> Change:
+        """Open a change from branch `source` (already pushed) to `target`; return the open one if there is one."""
 
-    def merge(self, repository: Repo, number: int, head: str, method: str) -> None:
-        """Merge it if its head is still `head`; for forges where our account alone may."""
+    def merge_change(self, repository: ForgeRepository, number: int, head: str, method: str) -> None:
+        """Merge a change if its head is still `head`; for forges where only our account may merge."""
 
 
 class Protector(Protocol):
-    """Makes the forge itself insist. First a plan that people read, then the same plan done."""
+    """Sets up a forge's own branch protection: first a plan that people read, then exactly that plan."""
 
-    def plan(self, repository: Repo, wanted: Wanted) -> Plan:
-        """What would change. Called at every reconcile pass too: steps are then drift."""
+    def plan_protection(self, repository: ForgeRepository, wanted: WantedProtection) -> ProtectionPlan:
+        """Steps that would change. Also called at every reconcile pass, where steps mean drift."""
 
-    def apply(self, repository: Repo, plan: Plan) -> BranchRules:
-        """Do it, and read back what holds. Raises CHANGED_MEANWHILE if the rules are no longer `plan.before`."""
+    def apply_protection(self, repository: ForgeRepository, plan: ProtectionPlan) -> BranchRules:
+        """Apply a plan and return the rules as read back.
 
-    def delete_secret(self, repository: Repo, name: str) -> None:
+        Raises CHANGED_MEANWHILE if they are no longer `plan.before`.
+        """
+
+    def delete_secret(self, repository: ForgeRepository, name: str) -> None:
         """Delete what the repository itself keeps for jobs by this name; no value is read for it.
 
         Raises ForgeError, NOT_FOUND too for what an organisation, a group or an environment keeps.
         """
 
-    def hook(self, repository: Repo, url: str, secret: str) -> None:
-        """Tell `url` of events, signed with `secret`; an existing hook of that address is renewed."""
+    def register_webhook(self, repository: ForgeRepository, url: str, secret: str) -> None:
+        """Send events to `url`, signed with `secret`; an existing webhook of that address is updated."""
 
 
 class Listener(Protocol):
-    """What the forge's deliveries mean. Asks nothing of the network."""
+    """Parses a forge's webhook deliveries, without any request."""
 
-    def genuine(self, secret: str, headers: Mapping[str, str], body: bytes) -> bool:
+    def is_genuine(self, secret: str, headers: Mapping[str, str], body: bytes) -> bool:
         """Whether the signature (or token) is right, in constant time and before anything is parsed.
 
         `headers` by lower-case name. False for an empty secret.
         """
 
-    def heard(self, headers: Mapping[str, str], body: bytes) -> Event:
-        """What a genuine delivery says. Raises MALFORMED for one that cannot be understood."""
+    def parse_event(self, headers: Mapping[str, str], body: bytes) -> Event:
+        """Event of a genuine delivery. Raises MALFORMED for one that cannot be parsed."""
 
 
 class Forge(NamedTuple):
-    """One connection. `name` stands before logins in identities: `login:<name>/ada`."""
+    """One connection's four interfaces. `name` stands before logins in identities: `login:<name>/ada`."""
 
     name: str
     reader: Reader

@@ -1,19 +1,19 @@
-"""How merges are protected at a forge: who merges, after what was read again, and why that is the default there.
+"""Protection of merges at a forge: who merges, which inputs are read again before, and why this is the default there.
 
-A status says what was so when it was posted. Where a forge reports each change of an input by an event, it is made
-untrue for seconds at most. Where it does not, the decision is made at the merge itself.
+A status is true at the moment at which it is posted. Where a forge sends an event for each change of an input, it is
+outdated for seconds at most. Where it does not, the decision is made at the merge itself.
 """
 
 from enum import StrEnum
 
 from msgspec import Struct
 
-from muniment.forges.rules import BranchRules
+from muniment.forges.branch_rules import BranchRules
 from muniment.forges.shapes import Vendor
 
 
 class MergeMode(StrEnum):
-    """Who merges a change."""
+    """Account or queue that merges a change."""
 
     MUNIMENT = "muniment"  # our account alone, after it read all inputs again
     QUEUE = "queue"  # the forge's merge queue, after its group was read again
@@ -21,7 +21,7 @@ class MergeMode(StrEnum):
 
 
 class MergeProtection(Struct, frozen=True):
-    """A mode, and in words why it is chosen and what it leaves open."""
+    """A mode, with the reason for it and the gap that remains."""
 
     mode: MergeMode
     reason: str
@@ -44,8 +44,8 @@ _GITHUB_EVENTS = "GitHub sends an event for each review, check and member, and t
 _NO_QUEUE = "the branch has no merge queue, so waiting for one would protect nothing"
 
 
-def default_protection(vendor: Vendor, rules: BranchRules) -> MergeProtection:
-    """The mode to use where nobody asked for another."""
+def choose_default_protection(vendor: Vendor, rules: BranchRules) -> MergeProtection:
+    """Mode to use where no other was requested."""
     if vendor is Vendor.GITHUB and rules.queue:
         return MergeProtection(MergeMode.QUEUE, MODE_REASONS[MergeMode.QUEUE])
     if vendor is Vendor.GITHUB:
@@ -53,8 +53,8 @@ def default_protection(vendor: Vendor, rules: BranchRules) -> MergeProtection:
     return MergeProtection(MergeMode.MUNIMENT, f"{_EVENTS_MISSING[vendor]} {MODE_REASONS[MergeMode.MUNIMENT]}")
 
 
-def unsupported_mode(vendor: Vendor, rules: BranchRules, mode: MergeMode) -> str:
-    """Why a mode cannot hold on a branch, in words; "" if it can."""
+def explain_unsupported_mode(vendor: Vendor, rules: BranchRules, mode: MergeMode) -> str:
+    """Reason why a mode cannot be enforced on a branch; "" if it can."""
     if mode is MergeMode.QUEUE and (vendor is not Vendor.GITHUB or not rules.queue):
         return _NO_QUEUE if vendor is Vendor.GITHUB else "a merge queue binds at GitHub alone"
     if mode is MergeMode.MUNIMENT and vendor is Vendor.GITHUB and rules.queue:

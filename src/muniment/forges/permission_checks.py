@@ -1,6 +1,6 @@
-"""Tries each kind of request that we need once, so that what a token lacks is known before a change is denied for it.
+"""Tries each kind of request that we need once, to find missing permissions before a change is denied for them.
 
-A probe reads one item, or changes something that is not there: whatever the answer, nothing at the forge is altered.
+A probe reads one item, or changes an object that does not exist: whatever the answer, nothing at the forge is altered.
 """
 
 import secrets
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from muniment.errors import ForgeCode, ForgeError
 from muniment.forges.shapes import RefusedRequest
 
-_ANSWERS_OF_NOTHING = (ForgeCode.NOT_FOUND, ForgeCode.REFUSED)  # to a change of something that is not there
+_HARMLESS_ERRORS = (ForgeCode.NOT_FOUND, ForgeCode.REFUSED)  # to a change of something that is not there
 
 
 class Probe(NamedTuple):
@@ -26,10 +26,10 @@ class Probe(NamedTuple):
     hidden: bool = False
 
 
-def find_refused_requests(probes: Iterable[Probe]) -> tuple[RefusedRequest, ...]:
-    """The requests that the forge refused for want of a permission.
+def try_probes(probes: Iterable[Probe]) -> tuple[RefusedRequest, ...]:
+    """Requests that the forge refused because a permission is missing.
 
-    Raises ForgeError where it cannot be known: no answer, a token that is none any more, a rate limit.
+    Raises ForgeError where this cannot be determined: no answer, an invalid token, a rate limit.
     """
     found: list[RefusedRequest] = []
     for probe in probes:
@@ -38,11 +38,11 @@ def find_refused_requests(probes: Iterable[Probe]) -> tuple[RefusedRequest, ...]
         except ForgeError as error:
             if error.code is ForgeCode.FORBIDDEN or (probe.hidden and error.code is ForgeCode.NOT_FOUND):
                 found.append(RefusedRequest(probe.request, probe.permission, probe.cost))
-            elif error.code not in _ANSWERS_OF_NOTHING:
+            elif error.code not in _HARMLESS_ERRORS:
                 raise
     return tuple(found)
 
 
-def unused_name() -> str:
-    """A name that nothing at a forge has: nobody can guess it."""
+def make_unused_name() -> str:
+    """A random name that does not exist at a forge."""
     return f"muniment-probe-{secrets.token_hex(16)}"

@@ -1,7 +1,7 @@
-"""What a forge says of repositories and changes, in shapes of no vendor. What they mean is decided elsewhere.
+"""Types for repositories and changes of every forge, without any evaluation.
 
-Ids of commits are full; refs are full (`refs/heads/main`); moments are text (`facts.moments`). Accounts go by the
-forge's lasting id, for a login can be given to somebody else.
+Ids of commits are full; refs are full (`refs/heads/main`); moments are text (`facts.moments`). Accounts are identified
+by the forge's permanent id, because a login can be given to another person.
 """
 
 from enum import StrEnum
@@ -13,7 +13,7 @@ from muniment.facts.maybe import Maybe, Unknown
 
 
 class Vendor(StrEnum):
-    """The kinds of forge."""
+    """Kinds of forge, by their API."""
 
     GITHUB = "github"
     GITLAB = "gitlab"
@@ -22,18 +22,18 @@ class Vendor(StrEnum):
 
 
 class Account(Struct, frozen=True):
-    """A login at a forge, with the id that it keeps for good. `machine`: the forge says that it is a bot or an app."""
+    """A login at a forge, with its permanent id. `machine`: the forge marks it as a bot or an app."""
 
     id: str
     login: str
     machine: bool = False
 
 
-NOBODY = Account("", "")
+UNKNOWN_ACCOUNT = Account("", "")
 
 
-class About(Struct, frozen=True):
-    """The forge we speak to, and as whom. `tier` is "" where there is but one; `scopes` what the token says it may."""
+class ForgeDescription(Struct, frozen=True):
+    """A forge and our account there. `tier` is "" where there is only one; `scopes` are those of the token."""
 
     vendor: Vendor
     version: str
@@ -42,7 +42,7 @@ class About(Struct, frozen=True):
     scopes: tuple[str, ...] = ()
 
 
-class Repo(Struct, frozen=True):
+class ForgeRepository(Struct, frozen=True):
     """A repository: `id` stays when it is renamed, `path` is like `shop/api`, `clone` its HTTP address for git.
 
     `default` is the full ref of its main branch, "" while it has none.
@@ -57,7 +57,7 @@ class Repo(Struct, frozen=True):
 
 
 class Ability(StrEnum):
-    """What Muniment has to be allowed to do in a repository."""
+    """Permissions that Muniment needs in a repository."""
 
     READ = "read"  # code and changes
     PERMISSIONS = "permissions"  # who may write
@@ -69,7 +69,7 @@ class Ability(StrEnum):
     PROPOSE = "propose"  # push a branch and open a change: a revert, an update
 
 
-WITHOUT = {
+MISSING_ABILITY_EFFECTS = {
     Ability.READ: "no change can be evaluated",
     Ability.PERMISSIONS: "no approval counts, because write access is unknown",
     Ability.RULES: "whether the verdict binds, and who may bypass it, stays unknown",
@@ -84,8 +84,8 @@ WITHOUT = {
 class RefusedRequest(Struct, frozen=True):
     """A kind of request that the forge refused although we need it.
 
-    `permission` is what has to be added to our account or its token, as the forge names it; `cost` what happens
-    without.
+    `permission`: what has to be added to our account or its token, as the forge names it; `cost`: the consequence of
+    the refusal.
     """
 
     request: str
@@ -93,18 +93,21 @@ class RefusedRequest(Struct, frozen=True):
     cost: str
 
 
-class Listed(Struct, frozen=True):
-    """A repository that the connection sees, and what is missing there; `WITHOUT` says what that costs."""
+class ListedRepository(Struct, frozen=True):
+    """A repository that the connection sees, and the permissions that are missing.
 
-    repository: Repo
+    `MISSING_ABILITY_EFFECTS` has their consequences.
+    """
+
+    repository: ForgeRepository
     missing_abilities: tuple[Ability, ...]
 
 
 # A change
 
 
-class State(StrEnum):
-    """What became of a change."""
+class ChangeState(StrEnum):
+    """States of a change."""
 
     OPEN = "open"
     MERGED = "merged"
@@ -112,17 +115,17 @@ class State(StrEnum):
 
 
 class Change(Struct, frozen=True):
-    """A pull or merge request as its own page says. `text` and `title` are an attacker's.
+    """A pull or merge request as its own page shows it. `text` and `title` are untrusted.
 
-    `base`: the tip of `target` as the forge told it, which may be old. `source` is the branch it comes from, in the
+    `base`: tip of `target` as the forge returned it, which may be old. `source` is the branch it comes from, in the
     repository `source_repository` ("" if that is gone). `merged` is the commit that the branch took, "" unless merged.
-    `updated` moves whenever anything of it does.
+    `updated` moves with every update.
     """
 
     number: int
     title: str
     text: str
-    state: State
+    state: ChangeState
     draft: bool
     opener: Account
     target: str
@@ -143,9 +146,9 @@ class Change(Struct, frozen=True):
 class Move(Struct, frozen=True):
     """One push to a change's branch, oldest first in a reading.
 
-    `new` is where the branch stood afterwards, `old` before ("" if the forge does not say, or it was created).
-    `commits`, oldest first, are those that the forge lists for this push; empty if git has to tell (`old..new`).
-    `ref` is the branch where moves of several are listed, else "".
+    `new` is where the branch stood afterwards, `old` before ("" if unknown, or it was created). `commits`, oldest
+    first, are those that the forge lists for this push; empty if git has to list them (`old..new`). `ref` is the branch
+    where moves of several are listed, else "".
     """
 
     old: str
@@ -158,7 +161,7 @@ class Move(Struct, frozen=True):
 
 
 class Retarget(Struct, frozen=True):
-    """The change was pointed at another branch; what was approved before was approved for `old`."""
+    """A change of the target branch: earlier approvals were given for `old`."""
 
     old: str
     new: str
@@ -166,8 +169,8 @@ class Retarget(Struct, frozen=True):
     at: str
 
 
-class Said(StrEnum):
-    """What a review says. A comment says nothing, and is left out of readings."""
+class ReviewState(StrEnum):
+    """States of a review. Comments alone are left out of readings."""
 
     APPROVED = "approved"
     CHANGES_REQUESTED = "changes-requested"
@@ -176,13 +179,13 @@ class Said(StrEnum):
 class Review(Struct, frozen=True):
     """One person's review, bound to the commit that they named.
 
-    `dismissed` by `dismissed_by` at `dismissed_at` ("" if not told). `asked_again`: the first moment at which somebody
-    asked the same person to look again after it, "" if never.
+    `dismissed` by `dismissed_by` at `dismissed_at` ("" if unknown). `asked_again`: the first moment after it at which
+    another review by the same person was requested, "" if never.
     """
 
     id: str
     by: Account
-    said: Said
+    state: ReviewState
     commit: str
     at: str
     dismissed: bool = False
@@ -192,33 +195,33 @@ class Review(Struct, frozen=True):
 
 
 class StandingReviews(Struct, frozen=True):
-    """The reviews of a change that stand: id, what it says and its commit, of each, sorted.
+    """Reviews of a change that stand: id, state and commit of each, sorted.
 
-    `writers`: for ids of their authors, whether they may write now; those that are not there have to be asked for.
+    `writers`: for ids of their authors, whether they may write now; those that are missing have to be queried.
     """
 
     reviews: tuple[tuple[str, str, str], ...]
     writers: dict[str, bool] = {}
 
 
-class ForgeHand(Struct, frozen=True):
-    """A contributor whom only the forge tells: who applied a suggestion, resolved a conflict, asked a machine.
+class ForgeContributor(Struct, frozen=True):
+    """A contributor known only to the forge: applied a suggestion, resolved a conflict, requested work of a machine.
 
-    `commit` is "" where it is the whole change. `asked` is the account that was asked: the request counts only for
-    commits of a machine, and, if `at` is not "", for those alone that were pushed after that moment.
+    `commit` is "" for the whole change. `asked` is the account that was requested to work: the request counts only for
+    commits of a machine, and, if `at` is not "", only for those pushed after that moment.
     """
 
     commit: str
     by: Account
-    because: ContributorRole
+    role: ContributorRole
     asked: Account | None = None
     at: str = ""
 
 
 class ForgeCommit(Struct, frozen=True):
-    """A commit that the forge itself made (in its web pages, or by merging), and whose signature the forge verified.
+    """A commit that the forge itself made (in its web pages, or by merging), with a signature that the forge verified.
 
-    `committer`: the address, as written in it, that is the forge's and no person's.
+    `committer`: the address, as written in it, that belongs to the forge and to no person.
     """
 
     id: str
@@ -226,7 +229,7 @@ class ForgeCommit(Struct, frozen=True):
 
 
 class Check(Struct, frozen=True):
-    """What some system says of a head. `state` is `success`, `failure`, `pending`, or `error`."""
+    """Result of an outside system for a head. `state` is `success`, `failure`, `pending`, or `error`."""
 
     context: str
     state: str
@@ -236,8 +239,8 @@ class Check(Struct, frozen=True):
     at: str
 
 
-class Merging(Struct, frozen=True):
-    """How a change is on its way. `automatic`: it is merged as soon as the rules allow, as asked by `asked_by`.
+class PendingMerge(Struct, frozen=True):
+    """How a change is about to be merged. `automatic`: merged as soon as the rules allow, as `asked_by` requested.
 
     `queued`: it stands in a merge queue or train, as part of the group whose head is `group` ("" if unknown).
     """
@@ -249,34 +252,34 @@ class Merging(Struct, frozen=True):
     group: str = ""
 
 
-class Member(Struct, frozen=True):
-    """A change in a group, and the head with which it is there."""
+class GroupMember(Struct, frozen=True):
+    """A change in a merge group, and the head with which it is there."""
 
     number: int
     head: str
 
 
-class Group(Struct, frozen=True):
+class MergeGroup(Struct, frozen=True):
     """Changes that a merge queue or train is about to merge together into `target`: `base..head`, oldest first.
 
-    `head` is what the branch becomes; its tree is judged, and each member has to be allowed.
+    `head` is the new tip of the branch; its tree is evaluated, and each member has to be allowed.
     """
 
     target: str
     base: str
     head: str
-    members: tuple[Member, ...]
+    members: tuple[GroupMember, ...]
 
 
-NOT_ASKED = Unknown("the forge was not asked")
+NOT_READ = Unknown("the forge was not asked")
 
 
 class Reading(Struct, frozen=True):
-    """One change, read completely; each part is known whole, or Unknown. `checks` may be NOT_ASKED.
+    """One change, read completely; each part is Known and whole, or Unknown. `checks` may be NOT_ASKED.
 
-    `moves` begin where the forge's memory does. `writers`: for each account id in reviews, whether it may write now.
-    `own_commits`: commits of the change that are the forge's own, verified. `addresses`: whose addresses in its commits
-    are, in lower case, as far as the forge has proven them to belong to an account.
+    `moves` begin where the forge's history does. `writers`: for each account id in reviews, whether it may write now.
+    `own_commits`: commits of the change that are the forge's own, verified. `addresses`: owners of addresses in its
+    commits, in lower case, as far as the forge has verified them.
     """
 
     change: Change
@@ -284,9 +287,9 @@ class Reading(Struct, frozen=True):
     moves: Maybe[tuple[Move, ...]]
     retargets: Maybe[tuple[Retarget, ...]]
     reviews: Maybe[tuple[Review, ...]]
-    hands: Maybe[tuple[ForgeHand, ...]]
+    contributors: Maybe[tuple[ForgeContributor, ...]]
     own_commits: Maybe[tuple[ForgeCommit, ...]]
     writers: Maybe[dict[str, bool]]
     checks: Maybe[tuple[Check, ...]]
-    merging: Maybe[Merging]
-    addresses: Maybe[dict[str, Account]] = NOT_ASKED
+    merging: Maybe[PendingMerge]
+    addresses: Maybe[dict[str, Account]] = NOT_READ

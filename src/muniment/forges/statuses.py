@@ -1,14 +1,14 @@
-"""A verdict as it is shown at a forge: on exactly one head, in the context of one protected branch."""
+"""A decision as it is shown at a forge: on exactly one head, in the context of one protected branch."""
 
 from enum import StrEnum
 
 from msgspec import Struct
 
-OURS = "muniment/"  # what our contexts begin with
+CONTEXT_PREFIX = "muniment/"  # what our contexts begin with
 
 
-class Saying(StrEnum):
-    """A verdict as a forge shows it. Everything but ALLOWED blocks where the context is required."""
+class StatusState(StrEnum):
+    """A decision as a forge shows it. All but ALLOWED block where the context is required."""
 
     PENDING = "pending"
     ALLOWED = "allowed"
@@ -26,33 +26,33 @@ class Annotation(Struct, frozen=True):
 
 
 class Status(Struct, frozen=True):
-    """A verdict on one head. `context` is one per protected branch; `summary` two lines at most; `url` our page."""
+    """A decision on one head. `context` is one per protected branch; `summary` two lines at most; `url` our page."""
 
     context: str
-    saying: Saying
+    saying: StatusState
     summary: str
     url: str
     details: str = ""
     annotations: tuple[Annotation, ...] = ()
 
 
-def context_for(ref: str) -> str:
-    """The context of a protected branch's verdict: a verdict belongs to a head and its target."""
-    return f"{OURS}{ref.removeprefix('refs/heads/')}"
+def make_context(ref: str) -> str:
+    """Context of the status for a protected branch: a decision belongs to a head and its target."""
+    return f"{CONTEXT_PREFIX}{ref.removeprefix('refs/heads/')}"
 
 
-def describe(summary: str, most: int) -> str:
-    """A summary in one line of at most so many characters, for forges that show but one: the first line is kept."""
+def shorten_summary(summary: str, most: int) -> str:
+    """A summary in one line of at most so many characters, for forges that show only one: the first line is kept."""
     first, _, second = (" ".join(line.split()) for line in summary.partition("\n"))
     whole = f"{first} Next: {second}" if second else first
     return whole if len(whole) <= most else f"{whole[: most - 1]}…"
 
 
-def hidden(marker: str) -> str:
-    """A marker as it stands in a comment, where nobody reads it."""
+def hide_marker(marker: str) -> str:
+    """A marker as a comment in HTML, which pages do not show."""
     return f"<!-- {marker} -->"
 
 
-def ref_of(context: str) -> str:
-    """The protected branch that a context is of."""
-    return f"refs/heads/{context.removeprefix(OURS)}"
+def parse_context(context: str) -> str:
+    """The protected branch of a context."""
+    return f"refs/heads/{context.removeprefix(CONTEXT_PREFIX)}"

@@ -1,1 +1,1 @@
-"""Plain git as a source of facts: history, hands, files, machine merges, signatures, approvals as refs."""
+"""Plain git as a source of facts: history, contributors, files, machine merges, signatures, approvals as refs."""

@@ -1,4 +1,4 @@
-"""Which commits a change brings: all that its head reaches and its base does not, over every parent."""
+"""Commits that a change brings: all that its head reaches and its base does not, over every parent."""
 
 from collections.abc import Collection, Iterable, Sequence
 from itertools import pairwise
@@ -6,16 +6,16 @@ from itertools import pairwise
 from msgspec import Struct, structs
 
 from muniment.errors import GitError
-from muniment.facts.change import Commit, Update
+from muniment.facts.change import Commit, UpdateKind
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.people import People
 from muniment.git import commits
-from muniment.git.objects import Object
-from muniment.git.repository import Repository, shallow
+from muniment.git.objects import GitObject
+from muniment.git.repository import Repository, shallow_error
 
 LIMIT = 20_000  # commits of one change
 _WALK_SECONDS = 60
-NOBODY_KNOWN: Maybe[People] = Unknown("signers were not asked for")
+SIGNERS_UNREAD: Maybe[People] = Unknown("signers were not asked for")
 
 
 class History(Struct, frozen=True):
@@ -23,44 +23,47 @@ class History(Struct, frozen=True):
 
     commits: tuple[Commit, ...]
     bases: tuple[str, ...]
-    update: Update
+    update: UpdateKind
 
 
-def between(repository: Repository, base: str, head: str, people: Maybe[People] = NOBODY_KNOWN) -> History:
-    """The history of a change. `base` "" means that there is nothing yet; both are full ids otherwise.
+def read_history(repository: Repository, base: str, head: str, people: Maybe[People] = SIGNERS_UNREAD) -> History:
+    """History of a change. `base` "" means that there is nothing yet; both are full ids otherwise.
 
-    Signers are looked for among `people`. Raises GitError for a shallow clone, a missing object, or more than
-    LIMIT commits: part of a history is none.
+    Signers are looked for among `people`. Raises GitError for a shallow clone, a missing object, or more than LIMIT
+    commits: a part of a history is not enough.
     """
     if repository.shallow:
-        raise shallow()
+        raise shallow_error()
     if not head or base == head:
-        update = Update.DELETED if not head else Update.UNCHANGED
+        update = UpdateKind.DELETED if not head else UpdateKind.UNCHANGED
         return History((), (head,) if head else (), update)
-    ids, edge = _walk(repository, base, head)
-    found = read(repository, ids, people)
-    _whole(found, edge)
-    bases, update = _relation(repository, base, head, edge)
+    ids, edge = _walk_commits(repository, base, head)
+    found = read_commits(repository, ids, people)
+    _check_parents(found, edge)
+    bases, update = _relate_heads(repository, base, head, edge)
     return History(found, bases, update)
 
 
-def read(repository: Repository, ids: Sequence[str], people: Maybe[People] = NOBODY_KNOWN) -> tuple[Commit, ...]:
+def read_commits(
+    repository: Repository, ids: Sequence[str], people: Maybe[People] = SIGNERS_UNREAD
+) -> tuple[Commit, ...]:
     """Commits by id, in that order. Raises GitError if one is missing."""
     found = [
-        _present(object_id, found) for object_id, found in zip(ids, repository.objects.read_many(ids), strict=True)
+        _require_present(object_id, found)
+        for object_id, found in zip(ids, repository.objects.read_git_objects(ids), strict=True)
     ]
-    own = [commits.commit(one) for one in found]
+    own = [commits.parse_commit(one) for one in found]
     if not isinstance(people, Known):
         return tuple(own)
-    signers = commits.signers(found, people.value)
+    signers = commits.find_signers(found, people.value)
     return tuple(
         commit if hand is None else structs.replace(commit, contributors=(*commit.contributors, hand))
         for commit, hand in zip(own, signers, strict=True)
     )
 
 
-def reachable(commits: Iterable[Commit], heads: Iterable[str]) -> tuple[Commit, ...]:
-    """Those of `commits` (newest first) that can be reached from `heads`, in the same order."""
+def select_reachable(commits: Iterable[Commit], heads: Iterable[str]) -> tuple[Commit, ...]:
+    """Commits among `commits` (newest first) that can be reached from `heads`, in the same order."""
     wanted = set(heads)
     kept: list[Commit] = []
     for commit in commits:
@@ -70,25 +73,25 @@ def reachable(commits: Iterable[Commit], heads: Iterable[str]) -> tuple[Commit, 
     return tuple(kept)
 
 
-def line(commits: Sequence[Commit]) -> bool:
+def is_linear(commits: Sequence[Commit]) -> bool:
     """Whether `commits`, newest first, are a chain in which each has one parent, the next."""
     follow = all(one.parents == (older.id,) for one, older in pairwise(commits))
     return bool(commits) and follow and len(commits[-1].parents) == 1
 
 
-def _walk(repository: Repository, base: str, head: str) -> tuple[list[str], set[str]]:
-    """Ids of the commits, newest first, and those on the far side of the edge."""
+def _walk_commits(repository: Repository, base: str, head: str) -> tuple[list[str], set[str]]:
+    """Ids of the commits, newest first, and of those just behind them."""
     options = ("--topo-order", "--boundary", f"--max-count={LIMIT + 1}")
     values = [head, *([f"^{base}"] if base else [])]
-    rows = repository.run_once("rev-list", *options, values=values, timeout=_WALK_SECONDS).decode("ascii").split()
+    rows = repository.run_git_once("rev-list", *options, values=values, timeout=_WALK_SECONDS).decode("ascii").split()
     ids = [row for row in rows if row[0] != "-"]
     if len(ids) > LIMIT:
         raise GitError(f"the change has more than {LIMIT} commits", "Bring it in smaller pieces.")
     return ids, {row[1:] for row in rows if row[0] == "-"}
 
 
-def _whole(found: Sequence[Commit], edge: Collection[str]) -> None:
-    """Checks the walk against the commits' own words: no parent may be lost between them."""
+def _check_parents(found: Sequence[Commit], edge: Collection[str]) -> None:
+    """Check the walk against the commits themselves: no parent may be missing between them."""
     known = {commit.id for commit in found}.union(edge)
     for commit in found:
         for parent in commit.parents:
@@ -96,17 +99,19 @@ def _whole(found: Sequence[Commit], edge: Collection[str]) -> None:
                 raise GitError(f"git left out {parent}, a parent of {commit.id}", "Look at it with git fsck.")
 
 
-def _relation(repository: Repository, base: str, head: str, edge: Collection[str]) -> tuple[tuple[str, ...], Update]:
+def _relate_heads(
+    repository: Repository, base: str, head: str, edge: Collection[str]
+) -> tuple[tuple[str, ...], UpdateKind]:
     if not base:
-        return (), Update.CREATED
+        return (), UpdateKind.CREATED
     if base in edge:
-        return (base,), Update.FAST_FORWARD  # whatever lies beside it is behind it
-    out = repository.run_once("merge-base", "--all", values=(base, head), timeout=_WALK_SECONDS, codes=(0, 1))
+        return (base,), UpdateKind.FAST_FORWARD  # whatever lies beside it is behind it
+    out = repository.run_git_once("merge-base", "--all", values=(base, head), timeout=_WALK_SECONDS, codes=(0, 1))
     bases = tuple(sorted(out.decode("ascii").split()))
-    return bases, Update.REWOUND if bases == (head,) else Update.DIVERGED
+    return bases, UpdateKind.REWOUND if bases == (head,) else UpdateKind.DIVERGED
 
 
-def _present(object_id: str, found: Object | None) -> Object:
+def _require_present(object_id: str, found: GitObject | None) -> GitObject:
     if found is None:
         raise GitError(f"the commit {object_id} is missing here", "Fetch it, or fetch the repository anew.")
     return found

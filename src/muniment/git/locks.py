@@ -1,4 +1,4 @@
-"""Locks that a git left behind when it was killed: until somebody deletes them, no ref that they hold can change."""
+"""Locks that a killed git left: until they are deleted, the refs that they lock cannot change."""
 
 import os
 
@@ -9,7 +9,7 @@ _MOST = 20
 
 
 def find_locks(repository: Repository) -> tuple[str, ...]:
-    """The files of the repository's locks, at most 20. One may be held by a git that runs at this moment."""
+    """Files of the repository's locks, at most 20. A running git may hold one of them."""
     found = [os.path.join(repository.git_dir, name) for name in _OF_ALL]
     for folder, _, names in os.walk(os.path.join(repository.git_dir, "refs")):
         found += [os.path.join(folder, name) for name in names if name.endswith(".lock")]

@@ -1,12 +1,12 @@
-"""A bare copy of a repository that lives elsewhere: fetched over HTTP, without large files, and judged like any other.
+"""A bare copy of a remote repository: fetched over HTTP, without large files, and evaluated like any other.
 
-- The header that opens the door (a token) goes to git by its environment: into no file, command line or error.
-- Nothing but HTTP(S) to that one address is spoken: no redirect to another host, no helper, no submodule, and no proxy
-  but the one that is given.
+- The header with the token goes to git by its environment: into no file, command line or error.
+- Only HTTP(S) to that one address is used: no redirect to another host, no helper, no submodule, and no proxy except
+  the one that is given.
 - Files over a mebibyte are left out (git's partial clone); those that a change touches are fetched when it is read.
-- A first copy comes in parts, from the newest commits to the oldest: what was brought stays when one of them is broken
-  off. Until all of it is there, nothing is read of it.
-- What was fetched by its id is kept by a ref of our own, so that it stays after the other side forgot it.
+- A first copy comes in parts, from the newest commits to the oldest: finished parts stay when one of them is
+  interrupted. Until all of it is there, nothing is read of it.
+- A commit that was fetched by its id gets a ref of our own, so that it stays after the server deleted it.
 """
 
 import contextlib
@@ -22,19 +22,19 @@ from pathlib import Path
 from types import MappingProxyType
 
 from muniment.errors import GitError, ParseError
-from muniment.git import answers, remote_refs
+from muniment.git import cached_answers, remote_refs
+from muniment.git.git_process import git_error, run_git
 from muniment.git.repository import Repository
-from muniment.git.run import refusal, run
-from muniment.programs.addresses import Scheme, hide_credentials, parse_address
 from muniment.programs.command import Option, join_lines
 from muniment.programs.environment import git_environment, git_proxy_configuration
-from muniment.programs.process import Limits
+from muniment.programs.process import ProcessLimits
+from muniment.programs.repository_addresses import Scheme, hide_credentials, parse_repository_address
 
-RETAINED = "refs/muniment/retained-commits/"
+RETAINED_PREFIX = "refs/muniment/retained-commits/"
 PART = 1_000  # commits of each branch, in the first part of a first copy; each one after it brings twice as many
 _SCHEMES = (Scheme.HTTPS, Scheme.HTTP)  # a forge in one's own network may have no certificate
 _FETCH_SECONDS = 300
-_LIMITS = Limits(seconds=_FETCH_SECONDS)
+_LIMITS = ProcessLimits(seconds=_FETCH_SECONDS)
 _LOCKED = b".lock': File exists"
 _AT_ONCE = 500  # ids in one request
 _PACKS = 20  # that may lie beside the index over all
@@ -58,11 +58,11 @@ _CONFIGURATION = """[core]
 class Mirror:
     """The copy in `folder` of the repository at `url` (http or https, without a name or password in it).
 
-    `header` are what the other side asks for, `proxy` the address of the proxy to it ("" for none).
+    `header`: HTTP header that the server requires; `proxy`: address of the proxy to it ("" for none).
     """
 
     def __init__(self, folder: str | Path, url: str, header: Mapping[str, str], proxy: str = "") -> None:
-        """Makes the folder if it is not there. Raises GitError for an address that is none of ours to speak to."""
+        """Make the folder if it is missing. Raises GitError for an address that is not allowed."""
         _check_address(url)
         self.folder = Path(folder)
         self._url, self._header, self._proxy = url, dict(header), proxy
@@ -89,60 +89,72 @@ class Mirror:
             raise GitError("git takes one header, of one line", "Connect again.")
         if lines:
             self._settings[f"http.{url}.extraHeader"] = lines[0]
-        self._made()
+        self._initialize_copy()
 
     def __repr__(self) -> str:
         return f"Mirror({self._url!r})"
 
-    def open(self) -> Repository:
-        """The copy, to be judged. Close it before the next fetch is to be seen. Raises GitError if it is not whole."""
-        if self._shallow():
-            raise _incomplete()
-        return Repository.made_by_us(os.path.abspath(self.folder))
+    def open_copy(self) -> Repository:
+        """The copy, to be evaluated. Close it before the next fetch is to be seen.
 
-    def fetch(self, refs: Sequence[str], gathered: Sequence[str] = (), commits: Iterable[str] = ()) -> frozenset[str]:
-        """Bring what is over there, and return those of `commits` that cannot be had.
+        Raises GitError if it is not whole.
+        """
+        if self._read_shallow():
+            raise _incomplete_error()
+        return Repository.open_own_copy(os.path.abspath(self.folder))
 
-        `refs` (full, or all below a folder: `refs/heads/*`) come to where they are there now, and are forgotten when
-        they are gone. `gathered` are folders whose refs only grow: nobody over there can take back what was seen here.
-        `commits` are fetched by their ids, whatever points to them, and kept. Raises GitError if a ref cannot be had.
+    def fetch_refs(
+        self, refs: Sequence[str], gathered: Sequence[str] = (), commits: Iterable[str] = ()
+    ) -> frozenset[str]:
+        """Fetch from the server, and return those of `commits` that cannot be had.
+
+        `refs` (full, or all below a folder: `refs/heads/*`) take their values from there, and are deleted when they are
+        gone. `gathered` are folders whose refs only grow: the server cannot take back an earlier value. `commits` are
+        fetched by their ids, even without a ref, and retained. Raises GitError if a ref cannot be had.
         """
         self._unmoved = {}
         self._resume_first_copy()
         wanted = list(dict.fromkeys(commit for commit in commits if _OBJECT.fullmatch(commit)))
-        there = self.listed((*refs, *gathered)) if refs or gathered else {}
-        with self.open() as repository:
-            named = [*(ref.removesuffix("*") for ref in (*refs, *gathered)), *(RETAINED + commit for commit in wanted)]
-            here = repository.refs(*named) if named else {}
-            missing = _without(repository, [commit for commit in wanted if RETAINED + commit not in here])
-            followed = {ref for ref in there if _asked(ref, refs)}
-            old = _in_the_way(repository, followed - here.keys())
-        self._forget({*old, *(ref for ref in here if _asked(ref, refs) and ref not in there)})
+        there = self.list_remote_refs((*refs, *gathered)) if refs or gathered else {}
+        with self.open_copy() as repository:
+            named = [
+                *(ref.removesuffix("*") for ref in (*refs, *gathered)),
+                *(RETAINED_PREFIX + commit for commit in wanted),
+            ]
+            here = repository.read_refs(*named) if named else {}
+            missing = _list_absent(repository, [commit for commit in wanted if RETAINED_PREFIX + commit not in here])
+            followed = {ref for ref in there if _was_requested(ref, refs)}
+            old = _find_conflicting_refs(repository, followed - here.keys())
+        self._delete_refs({*old, *(ref for ref in here if _was_requested(ref, refs) and ref not in there)})
         moved = [f"+{ref}:{ref}" for ref in followed if here.get(ref) != there[ref]]
         grown = [f"{ref}:{ref}" for ref in there.keys() - followed if here.get(ref) != there[ref]]
-        self._brought(moved, [*grown, *(f"{commit}:{RETAINED}{commit}" for commit in missing)])
+        self._fetch_best_effort(moved, [*grown, *(f"{commit}:{RETAINED_PREFIX}{commit}" for commit in missing)])
         self._unmoved = {ref: here[ref] for ref in followed if here.get(ref) == there[ref]}
-        self._hold(commit for commit in wanted if commit not in missing and RETAINED + commit not in here)
-        return frozenset(self._missing(missing))
+        self._retain_commits(
+            commit for commit in wanted if commit not in missing and RETAINED_PREFIX + commit not in here
+        )
+        return frozenset(self._find_missing(missing))
 
-    def value_of(self, ref: str) -> str:
-        """Where a followed ref has been since the last fetch, "" if there is none."""
+    def find_ref_value(self, ref: str) -> str:
+        """Value of a followed ref since the last fetch, "" if there is none."""
         if ref not in self._unmoved:
-            with self.open() as repository:
-                return repository.refs(ref).get(ref, "")
+            with self.open_copy() as repository:
+                return repository.read_refs(ref).get(ref, "")
         return self._unmoved[ref]
 
-    def listed(self, refs: Sequence[str]) -> dict[str, str]:
-        """Which of these refs there are over there, with their values."""
-        asked = [f"{_checked(ref[:-2])}/*" if ref.endswith("/*") else _checked(ref) for ref in refs]
-        found = self._listed_at_once(asked)
+    def list_remote_refs(self, refs: Sequence[str]) -> dict[str, str]:
+        """Refs among these that the server has, with their values."""
+        asked = [f"{_check_ref(ref[:-2])}/*" if ref.endswith("/*") else _check_ref(ref) for ref in refs]
+        found = self._list_in_one_request(asked)
         if found is None:
-            out = self._git("ls-remote", "--refs", values=("origin", *asked)).decode("utf-8", "surrogateescape")
+            out = self._run_git("ls-remote", "--refs", values=("origin", *asked)).decode("utf-8", "surrogateescape")
             found = {name: value for value, _, name in (line.partition("\t") for line in out.splitlines())}
-        return {name: value for name, value in found.items() if _OBJECT.fullmatch(value) and _asked(name, asked)}
+        return {
+            name: value for name, value in found.items() if _OBJECT.fullmatch(value) and _was_requested(name, asked)
+        }
 
-    def _listed_at_once(self, asked: Sequence[str]) -> dict[str, str] | None:
-        """The refs, in one request; None if git has to be asked, as for an hour after that did not work."""
+    def _list_in_one_request(self, asked: Sequence[str]) -> dict[str, str] | None:
+        """Refs by one request; None if git has to list them, as for an hour after a failure."""
         if time.monotonic() < _LISTED_BY_GIT.get(self._url, 0.0):
             return None
         prefixes = [ref.removesuffix("*") for ref in asked]
@@ -151,116 +163,118 @@ class Mirror:
             _LISTED_BY_GIT[self._url] = time.monotonic() + _HOUR_SECONDS
         return found
 
-    def complete(self, pairs: Iterable[tuple[str, str]]) -> None:
-        """Fetch the large files by which the commits of each pair differ. What cannot be had stays missing."""
-        here = answers.identify_copy(str(self.folder))
+    def fetch_large_files(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Fetch the large files by which the commits of each pair differ. Files that cannot be had stay missing."""
+        here = cached_answers.identify_copy(str(self.folder))
         new_ones = [pair for pair in dict.fromkeys(pairs) if pair[0] != pair[1] and (here, *pair) not in _COMPLETE]
         if not new_ones:
             return
-        with self.open() as repository:
-            differing = {pair: found for pair in new_ones if (found := _differing(repository, *pair)) is not None}
-            missing = _without(repository, sorted(set().union(*differing.values())))
+        with self.open_copy() as repository:
+            differing = {
+                pair: found for pair in new_ones if (found := _find_differing_files(repository, *pair)) is not None
+            }
+            missing = _list_absent(repository, sorted(set().union(*differing.values())))
         for at in range(0, len(missing), _AT_ONCE):
-            self._brought((), missing[at : at + _AT_ONCE])
+            self._fetch_best_effort((), missing[at : at + _AT_ONCE])
         _note_complete((here, *pair) for pair, ids in differing.items() if ids.isdisjoint(missing))
 
-    def push(self, repository: Repository, commit: str, branch: str) -> None:
+    def push_commit(self, repository: Repository, commit: str, branch: str) -> None:
         """Push a commit that `repository` (this copy, open) or its throwaway has, as a new branch (a full ref) there.
 
-        Raises GitError, also if the branch is there already.
+        Raises GitError, also if the branch exists already.
         """
         borrowed = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": os.path.join(repository.throwaway.path, "objects")}
-        values = ("origin", f"{commit}:{_checked(branch)}")
-        self._git("push", "--porcelain", f"--force-with-lease={branch}:", values=values, more=borrowed)
+        values = ("origin", f"{commit}:{_check_ref(branch)}")
+        self._run_git("push", "--porcelain", f"--force-with-lease={branch}:", values=values, more=borrowed)
 
-    def _missing(self, commits: Sequence[str]) -> list[str]:
+    def _find_missing(self, commits: Sequence[str]) -> list[str]:
         if not commits:
             return []
-        with self.open() as repository:
-            return _without(repository, commits)
+        with self.open_copy() as repository:
+            return _list_absent(repository, commits)
 
-    def _forget(self, refs: Iterable[str]) -> None:
-        self._update([f"delete {ref}" for ref in refs])
+    def _delete_refs(self, refs: Iterable[str]) -> None:
+        self._update_refs([f"delete {ref}" for ref in refs])
 
-    def _hold(self, commits: Iterable[str]) -> None:
-        """Refs of our own, so that no housekeeping ever loses what was once seen."""
-        self._update([f"update {RETAINED}{commit} {commit}" for commit in commits])
+    def _retain_commits(self, commits: Iterable[str]) -> None:
+        """Create refs of our own, so that no housekeeping deletes a commit that was once fetched."""
+        self._update_refs([f"update {RETAINED_PREFIX}{commit} {commit}" for commit in commits])
 
-    def _update(self, lines: Sequence[str]) -> None:
+    def _update_refs(self, lines: Sequence[str]) -> None:
         if lines:
-            self._git("update-ref", "--stdin", input=join_lines("git update-ref", lines, GitError))
+            self._run_git("update-ref", "--stdin", input=join_lines("git update-ref", lines, GitError))
 
-    def _brought(self, needed: Sequence[str], others: Sequence[str]) -> None:
-        """Fetch all at once; if that is refused, what is needed, and of the others those that can be had."""
+    def _fetch_best_effort(self, needed: Sequence[str], others: Sequence[str]) -> None:
+        """Fetch all at once; if that is refused, the needed ones, and of the others those that can be had."""
         try:
             if needed or others:
-                self._fetch([*needed, *others])
+                self._fetch_specs([*needed, *others])
         except GitError:
             if not others:
                 raise
             if needed:
-                self._fetch(needed)
-            self._each(others)
+                self._fetch_specs(needed)
+            self._fetch_each(others)
 
-    def _each(self, specs: Sequence[str]) -> None:
+    def _fetch_each(self, specs: Sequence[str]) -> None:
         """Fetch one by one: a server may lack a single one of them, or have taken one back."""
         for spec in specs:
             try:
-                self._fetch([spec])
+                self._fetch_specs([spec])
             except GitError:
                 continue  # whoever needs it finds it missing, and says so
 
-    def _fetch(self, specs: Sequence[str]) -> None:
-        _swept((self.folder / "objects" / "pack").glob("tmp_*"))  # what one that was killed had brought
+    def _fetch_specs(self, specs: Sequence[str]) -> None:
+        _delete_stale((self.folder / "objects" / "pack").glob("tmp_*"))  # what one that was killed had brought
         first = next((self.folder / "objects" / "pack").glob("*.pack"), None) is None
         self._fetch_part(specs, *((f"--depth={PART}",) if first else ()))
-        if not self._deepen(specs):
-            raise _incomplete()
-        self._tidy()
+        if not self._deepen_copy(specs):
+            raise _incomplete_error()
+        self._pack_copy()
 
     def _fetch_part(self, specs: Sequence[str], *depth: Option) -> None:
         options = ("--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--quiet", "--stdin", *depth)
-        self._git("fetch", *options, values=("origin",), input=join_lines("git fetch", specs, GitError))
+        self._run_git("fetch", *options, values=("origin",), input=join_lines("git fetch", specs, GitError))
 
-    def _shallow(self) -> bytes:
-        """The commits whose parents are still to come, as git keeps them; nothing for a whole copy."""
+    def _read_shallow(self) -> bytes:
+        """Commits whose parents are still to come, as git stores them; empty for a whole copy."""
         file = self.folder / "shallow"
         return file.read_bytes() if file.exists() else b""
 
-    def _deepen(self, specs: Sequence[str]) -> bool:
+    def _deepen_copy(self, specs: Sequence[str]) -> bool:
         """Fetch older commits until none is missing; False if that brings no more. Raises GitError."""
         part = PART
-        while before := self._shallow():
+        while before := self._read_shallow():
             self._fetch_part(specs, f"--deepen={part}")
             part *= 2
-            if self._shallow() == before:
+            if self._read_shallow() == before:
                 return False
         return True
 
     def _resume_first_copy(self) -> None:
-        """Go on with a first copy that was broken off, or begin anew if it cannot be completed. Raises GitError."""
-        if not self._shallow():
+        """Continue a first copy that was interrupted, or begin again if it cannot be completed. Raises GitError."""
+        if not self._read_shallow():
             return
-        here = self._git("for-each-ref", "--format=%(refname)").decode("utf-8", "surrogateescape").split()
-        there = self.listed([ref for ref in here if not ref.startswith(RETAINED)] or ["refs/heads/*"])
+        here = self._run_git("for-each-ref", "--format=%(refname)").decode("utf-8", "surrogateescape").split()
+        there = self.list_remote_refs([ref for ref in here if not ref.startswith(RETAINED_PREFIX)] or ["refs/heads/*"])
         followed = [f"+{ref}:{ref}" for ref in there]
-        retained = [f"{ref.removeprefix(RETAINED)}:{ref}" for ref in here if ref.startswith(RETAINED)]
+        retained = [f"{ref.removeprefix(RETAINED_PREFIX)}:{ref}" for ref in here if ref.startswith(RETAINED_PREFIX)]
         try:
-            whole = bool(followed) and self._deepen([*followed, *retained])
+            whole = bool(followed) and self._deepen_copy([*followed, *retained])
         except GitError:  # the other side may not give out one of them any more
-            whole = bool(followed) and self._deepen(followed)
+            whole = bool(followed) and self._deepen_copy(followed)
         if not whole:
             self._begin_anew()
-            raise _incomplete()
+            raise _incomplete_error()
 
     def _begin_anew(self) -> None:
         for name in ("objects", "refs"):
             shutil.rmtree(self.folder / name)
         for file in (self.folder / "shallow", self.folder / "packed-refs", self.folder / "config"):
             file.unlink(missing_ok=True)
-        self._made()
+        self._initialize_copy()
 
-    def _tidy(self) -> None:
+    def _pack_copy(self) -> None:
         """One index over many packs, one file for many refs: every git that starts would open each of them."""
         folder = self.folder / "objects" / "pack"
         index = folder / "multi-pack-index"
@@ -270,12 +284,12 @@ class Mirror:
         if loose < _PACKS:
             return
         try:
-            self._git("pack-refs", "--all")
-            self._git("multi-pack-index", "write")
+            self._run_git("pack-refs", "--all")
+            self._run_git("multi-pack-index", "write")
         except GitError:
             return  # what is there is found without it too, only later
 
-    def _git(
+    def _run_git(
         self,
         verb: str,
         *options: Option,
@@ -283,28 +297,28 @@ class Mirror:
         input: bytes = b"",
         more: Mapping[str, str] = MappingProxyType({}),
     ) -> bytes:
-        """git in the copy itself, whose configuration is ours."""
+        """Run git in the copy itself, whose configuration is ours."""
         given = {"GIT_DIR": str(self.folder), "GIT_ALLOW_PROTOCOL": ":".join(_SCHEMES), **more}
         environment = git_environment(given, self._settings)
-        finished = run(verb, options, environment, values=values, input=input, limits=_LIMITS)
-        if finished.code and _LOCKED in finished.err and self._unlocked():
-            finished = run(verb, options, environment, values=values, input=input, limits=_LIMITS)
+        finished = run_git(verb, options, environment, values=values, input=input, limits=_LIMITS)
+        if finished.code and _LOCKED in finished.err and self._remove_stale_locks():
+            finished = run_git(verb, options, environment, values=values, input=input, limits=_LIMITS)
         if finished.code:
-            raise self._refusal(verb, finished.err)
+            raise self._make_refusal(verb, finished.err)
         return finished.out
 
-    def _unlocked(self) -> bool:
-        """Whether there were locks that no living git holds; they are taken away."""
-        return _swept((*self.folder.glob("*.lock"), *(self.folder / "refs").rglob("*.lock")))
+    def _remove_stale_locks(self) -> bool:
+        """Whether there were locks that no living git holds; they are deleted."""
+        return _delete_stale((*self.folder.glob("*.lock"), *(self.folder / "refs").rglob("*.lock")))
 
-    def _refusal(self, verb: str, complaints: bytes) -> GitError:
+    def _make_refusal(self, verb: str, complaints: bytes) -> GitError:
         said = complaints
         for secret in self._secrets:
             said = said.replace(secret.encode(), b"...")
-        why = refusal(f"git {verb}", said).message
+        why = git_error(f"git {verb}", said).message
         return GitError(why, "Check that the forge answers, and that our account may read the repository.")
 
-    def _made(self) -> None:
+    def _initialize_copy(self) -> None:
         for folder in ("objects", "refs"):
             (self.folder / folder).mkdir(parents=True, exist_ok=True)
         for name, text in (("HEAD", "ref: refs/heads/none\n"), ("config", _CONFIGURATION.format(url=self._url))):
@@ -314,23 +328,23 @@ class Mirror:
 
 
 def _check_address(url: str) -> None:
-    """Raises GitError for what is no address of a forge."""
+    """Raises GitError for an address that is no forge's."""
     try:
-        parse_address(url, _SCHEMES)
+        parse_repository_address(url, _SCHEMES)
     except ParseError as error:
         raise GitError(f"this is no address to fetch from: {error.message}", error.remedy) from None
     if hide_credentials(url) != url:
         raise GitError("this is no address to fetch from: it holds a name or a password", "Write it without them.")
 
 
-def _without(repository: Repository, ids: Sequence[str]) -> list[str]:
-    """Those that are not there."""
-    there = repository.objects.kinds(ids) if ids else ()
+def _list_absent(repository: Repository, ids: Sequence[str]) -> list[str]:
+    """Ids among `ids` that are not present."""
+    there = repository.objects.read_kinds(ids) if ids else ()
     return [one for one, kind in zip(ids, there, strict=True) if not kind]
 
 
-def _swept(found: Iterable[Path]) -> bool:
-    """Delete those that were left by a git which lives no longer, for none lives so long; whether there were any."""
+def _delete_stale(found: Iterable[Path]) -> bool:
+    """Delete files older than any git process can be; whether there were any."""
     swept = False
     for file in found:
         with contextlib.suppress(FileNotFoundError, IsADirectoryError):
@@ -340,26 +354,26 @@ def _swept(found: Iterable[Path]) -> bool:
     return swept
 
 
-def _in_the_way(repository: Repository, coming: AbstractSet[str]) -> list[str]:
-    """Refs above or below those that come: over there both cannot be, so they are gone."""
-    above = {parent for ref in coming for parent in _parents(ref)}
-    found = repository.refs(*above, *coming) if coming else {}
-    return [ref for ref in found if ref in above or not coming.isdisjoint(_parents(ref))]
+def _find_conflicting_refs(repository: Repository, coming: AbstractSet[str]) -> list[str]:
+    """Refs above or below those that come: the server cannot have both, so they are gone there."""
+    above = {parent for ref in coming for parent in _list_parent_refs(ref)}
+    found = repository.read_refs(*above, *coming) if coming else {}
+    return [ref for ref in found if ref in above or not coming.isdisjoint(_list_parent_refs(ref))]
 
 
-def _parents(ref: str) -> list[str]:
+def _list_parent_refs(ref: str) -> list[str]:
     parts = ref.split("/")
     return ["/".join(parts[:length]) for length in range(3, len(parts))]
 
 
-def _incomplete() -> GitError:
+def _incomplete_error() -> GitError:
     return GitError("the first copy of the repository is not complete", "The next fetch goes on with it.")
 
 
 _HOUR_SECONDS = 3_600.0
 _LISTED_BY_GIT: dict[str, float] = {}  # addresses whose refs could not be listed in one request, and until when
 
-_Pair = tuple[answers.Copy | None, str, str]  # a copy, and two commits
+_Pair = tuple[cached_answers.Copy | None, str, str]  # a copy, and two commits
 # Those that have every file by which they differ: a copy forgets nothing.
 _COMPLETE: OrderedDict[_Pair, None] = OrderedDict()
 _MOST_COMPLETE = 10_000
@@ -371,10 +385,10 @@ def _note_complete(found: Iterable[_Pair]) -> None:
         _COMPLETE.popitem(last=False)
 
 
-def _differing(repository: Repository, old: str, new: str) -> frozenset[str] | None:
-    """The ids of the files by which two commits differ; None if they cannot be compared."""
+def _find_differing_files(repository: Repository, old: str, new: str) -> frozenset[str] | None:
+    """Ids of the files by which two commits differ; None if they cannot be compared."""
     try:
-        out = repository.run("diff-tree", "-r", "-z", "--raw", "--no-abbrev", "--no-renames", values=(old, new))
+        out = repository.run_git("diff-tree", "-r", "-z", "--raw", "--no-abbrev", "--no-renames", values=(old, new))
     except GitError:
         return None
     rows = [word[1:].split(b" ") for word in out.split(b"\0") if word[:1] == b":"]
@@ -382,17 +396,17 @@ def _differing(repository: Repository, old: str, new: str) -> frozenset[str] | N
     return frozenset(one.decode("ascii") for mode, one in ends if mode not in (b"000000", b"160000"))
 
 
-def _asked(name: str, refs: Sequence[str]) -> bool:
-    """Whether git, which matches the ends of names, was asked for this very one."""
+def _was_requested(name: str, refs: Sequence[str]) -> bool:
+    """Whether exactly this name was requested: git also matches the ends of names."""
     return any(name == ref or (ref.endswith("/*") and name.startswith(ref[:-1])) for ref in refs)
 
 
-def nameable(ref: str) -> bool:
+def is_fetchable_name(ref: str) -> bool:
     """Whether a ref has a name that can be fetched."""
     return _REF.fullmatch(ref) is not None and ".." not in ref
 
 
-def _checked(ref: str) -> str:
-    if not nameable(ref):
+def _check_ref(ref: str) -> str:
+    if not is_fetchable_name(ref):
         raise GitError("this is no name of a ref", "Name a branch that is there.")
     return ref

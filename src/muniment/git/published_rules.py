@@ -1,7 +1,7 @@
-"""What a server tells clones of its rules: `refs/muniment/rules`, a commit with one file, `rules.json`.
+"""Rules that a server publishes for clones: `refs/muniment/rules`, a commit with one file, `rules.json`.
 
-It names nobody: no address, login or name of a person. Only a command at the server writes it; no push does, and no
-hook can, for git forbids changing refs while it receives a push.
+They name no person: no address, login or name. Only a command at the server writes them; no push does, and no hook
+can, because git forbids changing refs while it receives a push.
 """
 
 import os
@@ -26,7 +26,7 @@ _FETCH = f"Fetch it again: git fetch origin '+{REF}:{REF}'"
 
 
 class PublishedRules(Struct, frozen=True, forbid_unknown_fields=True):
-    """What holds at a server. `signers`: ids of persons by the fingerprint of their SSH keys.
+    """Rules of a server. `signers`: ids of persons by the fingerprint of their SSH keys.
 
     `policy` has no owners. `checkpoint` is the newest of the server's ledger when this was written, signed with
     `ledger_key`, "" while nothing was recorded: a clone that has seen a larger ledger refuses it.
@@ -37,8 +37,8 @@ class PublishedRules(Struct, frozen=True, forbid_unknown_fields=True):
     ledger_key: str
     checkpoint: str
 
-    def ledger_size(self) -> int:
-        """The size of the ledger. Raises LedgerError unless the checkpoint is signed with the ledger's key."""
+    def read_ledger_size(self) -> int:
+        """Size of the ledger. Raises LedgerError unless the checkpoint is signed with the ledger's key."""
         return read_checkpoint(self.checkpoint.encode(), self.ledger_key).size if self.checkpoint else 0
 
 
@@ -49,55 +49,55 @@ class _Seen(Struct, frozen=True):
     ledger_size: int
 
 
-def write(repository: Repository, rules: PublishedRules) -> bool:
+def write_rules(repository: Repository, rules: PublishedRules) -> bool:
     """Publish rules for clones; whether anything had to change. Raises GitError.
 
-    The commit has no parent: who was erased is in no history of it.
+    The commit has no parent, so that no history of it names an erased person.
     """
     data = canonical.encode(rules)
-    before = repository.refs(REF).get(REF, "")
-    if before and _content(repository, before) == data:
+    before = repository.read_refs(REF).get(REF, "")
+    if before and _read_content(repository, before) == data:
         return False
-    blob = _id(repository.in_place("hash-object", "-w", "--stdin", input=data))
-    tree = _id(repository.in_place("mktree", input=f"100644 blob {blob}\t{FILE}\n".encode()))
-    made = _id(repository.in_place("commit-tree", ("-m", "rules"), values=(tree,), more=ANONYMOUS))
-    repository.in_place("update-ref", values=(REF, made, before or "0" * len(made)))
+    blob = _decode_id(repository.run_in_place("hash-object", "-w", "--stdin", input=data))
+    tree = _decode_id(repository.run_in_place("mktree", input=f"100644 blob {blob}\t{FILE}\n".encode()))
+    made = _decode_id(repository.run_in_place("commit-tree", ("-m", "rules"), values=(tree,), more=ANONYMOUS))
+    repository.run_in_place("update-ref", values=(REF, made, before or "0" * len(made)))
     return True
 
 
-def read(repository: Repository) -> PublishedRules | None:
-    """The rules that a clone fetched, None if it has none.
+def read_fetched_rules(repository: Repository) -> PublishedRules | None:
+    """Rules that a clone fetched, None if it has none.
 
-    Raises ConfigurationError for rules that cannot be read, that speak of a smaller ledger than this clone saw, or of
-    another one; GitError.
+    Raises ConfigurationError for rules that cannot be read, or with a smaller ledger than this clone saw, or another
+    one; GitError.
     """
-    tip = repository.refs(REF).get(REF, "")
+    tip = repository.read_refs(REF).get(REF, "")
     if not tip:
         return None
-    data = _content(repository, tip)
+    data = _read_content(repository, tip)
     try:
         rules = canonical.decode(data or b"", PublishedRules)
     except (NotCanonicalError, ValueError) as error:
         raise ConfigurationError(REF, "", "it holds no rules that can be read", _FETCH) from error
     try:
-        size = rules.ledger_size()
+        size = rules.read_ledger_size()
     except LedgerError as error:
         raise ConfigurationError(REF, "", f"its checkpoint is not the ledger's: {error.message}", _FETCH) from error
-    _compare(Path(repository.git_dir, _SEEN), rules.ledger_key, size)
+    _check_not_older(Path(repository.git_dir, _SEEN), rules.ledger_key, size)
     return rules
 
 
-def read_published(repository: Repository) -> PublishedRules | None:
-    """The rules as a server published them last, None if there are none that can be read. Raises GitError."""
-    tip = repository.refs(REF).get(REF, "")
+def read_published_rules(repository: Repository) -> PublishedRules | None:
+    """Rules as a server published them last, None if there are none that can be read. Raises GitError."""
+    tip = repository.read_refs(REF).get(REF, "")
     try:
-        return canonical.decode(_content(repository, tip) or b"", PublishedRules) if tip else None
+        return canonical.decode(_read_content(repository, tip) or b"", PublishedRules) if tip else None
     except (NotCanonicalError, ValueError):
         return None
 
 
-def _compare(file: Path, ledger_key: str, ledger_size: int) -> None:
-    """Refuse what is older than what this clone saw, and remember what is newer."""
+def _check_not_older(file: Path, ledger_key: str, ledger_size: int) -> None:
+    """Refuse a ledger older than the one that this clone saw, and remember a newer one."""
     try:
         seen = msgspec.json.decode(file.read_bytes(), type=_Seen)
     except FileNotFoundError:
@@ -122,15 +122,15 @@ def _compare(file: Path, ledger_key: str, ledger_size: int) -> None:
         os.replace(new, file)
 
 
-def _content(repository: Repository, commit: str) -> bytes | None:
-    """The file at a commit; None if there is no such plain file."""
-    found = repository.run("ls-tree", "-z", values=(commit,), paths=(FILE,)).split(b"\0")[0]
+def _read_content(repository: Repository, commit: str) -> bytes | None:
+    """Content of the file at a commit; None if there is no such plain file."""
+    found = repository.run_git("ls-tree", "-z", values=(commit,), paths=(FILE,)).split(b"\0")[0]
     mode, _, rest = found.partition(b" ")
     if mode != b"100644":
         return None
-    blob = repository.objects.read(rest.split(b" ")[1].split(b"\t")[0].decode())
+    blob = repository.objects.read_git_object(rest.split(b" ")[1].split(b"\t")[0].decode())
     return None if blob is None else blob.data
 
 
-def _id(out: bytes) -> str:
+def _decode_id(out: bytes) -> str:
     return out.decode().strip()

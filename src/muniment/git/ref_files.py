@@ -27,7 +27,7 @@ class _OtherForm(Exception):
 
 
 def read_refs(folder: str, patterns: Sequence[str]) -> dict[str, str] | None:
-    """What the refs that match `patterns` (as for-each-ref, without wildcards) point to, by name; None to ask git.
+    """Targets of the refs that match `patterns` (as for-each-ref, without wildcards), by name; None to ask git.
 
     Loose files are read first: git writes a value to `packed-refs` before it removes its file.
     """

@@ -1,15 +1,15 @@
-"""Lists the refs of a repository elsewhere in one HTTP request: command `ls-refs` of git's protocol, version 2.
+"""Lists the refs of a remote repository in one HTTP request: command `ls-refs` of git's protocol, version 2.
 
-`git ls-remote` asks twice, and starts two programs for it. Only a whole answer of the known form counts; for all else,
-errors too, there is no list, and git is asked, which says what is wrong.
+`git ls-remote` sends two, and starts two programs for it. Only a complete answer of the known form counts; otherwise,
+as for errors, there is no list, and git is started, whose message names the problem.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from muniment.errors import HttpError
-from muniment.http.client import Client
-from muniment.http.proxies import NONE
+from muniment.http.client import HttpClient
+from muniment.http.proxies import NO_PROXY
 
 _SECONDS = 20
 _LARGEST = 64 << 20  # bytes: of about a million refs
@@ -26,21 +26,21 @@ _HEADER_LENGTH = 4
 
 
 def list_refs(url: str, header: Mapping[str, str], proxy: str, prefixes: Iterable[str]) -> dict[str, str] | None:
-    """Every ref whose name begins with one of `prefixes`, and its value; None if git has to be asked.
+    """Every ref with a name that begins with one of `prefixes`, and its value; None if git has to be used.
 
     `header` goes with the request, through `proxy` ("" for none). No redirect is followed.
     """
-    wanted = [_packet(f"ref-prefix {prefix}\n".encode("utf-8", "surrogateescape")) for prefix in prefixes]
-    body = b"".join((_packet(b"command=ls-refs\n"), _DELIMITER, *wanted, _FLUSH))
+    wanted = [_encode_packet(f"ref-prefix {prefix}\n".encode("utf-8", "surrogateescape")) for prefix in prefixes]
+    body = b"".join((_encode_packet(b"command=ls-refs\n"), _DELIMITER, *wanted, _FLUSH))
     try:
-        client = Client(url, seconds=_SECONDS, largest=_LARGEST, plain=True, proxy=proxy or NONE)
+        client = HttpClient(url, seconds=_SECONDS, largest=_LARGEST, plain=True, proxy=proxy or NO_PROXY)
         answer = client.request("POST", "/git-upload-pack", body, {**_HEADERS, **header})
     except HttpError:
         return None
     if answer.status != 200 or answer.headers.get("content-type", "") != _RESULT:
         return None
     found: dict[str, str] = {}
-    for line in _lines(answer.body):
+    for line in _decode_packets(answer.body):
         told = _LINE.fullmatch(line)
         if told is None:  # also where the answer ended before its end
             return None
@@ -48,12 +48,12 @@ def list_refs(url: str, header: Mapping[str, str], proxy: str, prefixes: Iterabl
     return found
 
 
-def _packet(line: bytes) -> bytes:
+def _encode_packet(line: bytes) -> bytes:
     return b"%04x" % (len(line) + _HEADER_LENGTH) + line
 
 
-def _lines(body: bytes) -> Iterator[bytes]:
-    """The lines of one answer; at last an empty one if there is anything but them and the end of the answer."""
+def _decode_packets(body: bytes) -> Iterator[bytes]:
+    """Lines of one answer; at last an empty one if the answer has any other content."""
     at = 0
     while body[at : at + _HEADER_LENGTH] != _FLUSH:
         header = body[at : at + _HEADER_LENGTH]

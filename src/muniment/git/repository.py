@@ -1,4 +1,4 @@
-"""A repository is judged from its objects, in a throwaway that borrows them; the real one gives refs."""
+"""A repository is evaluated from its objects, in a throwaway that borrows them; the real one gives refs."""
 
 import os
 import re
@@ -7,13 +7,13 @@ from types import TracebackType
 from typing import IO
 
 from muniment.errors import GitError, UsageError
-from muniment.git import answers, ref_files
-from muniment.git.objects import Objects
-from muniment.git.run import Child, refusal, run
-from muniment.git.throwaway import Throwaway
+from muniment.git import cached_answers, ref_files
+from muniment.git.git_process import GitProcess, git_error, run_git
+from muniment.git.objects import ObjectReader
+from muniment.git.throwaway_repository import ThrowawayRepository
 from muniment.programs.command import Option
 from muniment.programs.environment import git_environment_in_place
-from muniment.programs.process import Limits
+from muniment.programs.process import ProcessLimits
 
 # The only commands that see the repository's own configuration: none of them reads or runs what it names.
 _IN_PLACE = frozenset(
@@ -39,9 +39,9 @@ _NO_REVISION = re.compile(r"^-|[\0\n]")
 class Repository:
     """One repository, open: `with Repository.open(path) as repository`.
 
-    `path` as the person gave it; `git_dir` absolute, the one that all work trees share; `object_format` is
-    `sha1` or `sha256`; `shallow`: history is cut off somewhere; `bare`: nothing is checked out. `ours`: nobody else
-    writes there, so an index over its packs is believed.
+    `path` as the person gave it; `git_dir` absolute, the one that all work trees share; `object_format` is `sha1` or
+    `sha256`; `shallow`: history is cut off somewhere; `bare`: nothing is checked out. `ours`: only we write there, so
+    an index over its packs is trusted.
     """
 
     def __init__(
@@ -63,9 +63,11 @@ class Repository:
         self._ours = ours
         index = {"core.multiPackIndex": "true" if ours else "false"}
         self._environment = git_environment_in_place({"GIT_DIR": git_dir}, index)
-        self.throwaway = Throwaway(object_directories, object_format, indexed=ours)
-        self._copy = answers.identify_copy(git_dir) if ours and not shallow else None
-        self.objects = Objects(lambda: self.start("cat-file", "--batch-command", "--buffer"), object_format, self._copy)
+        self.throwaway = ThrowawayRepository(object_directories, object_format, indexed=ours)
+        self._copy = cached_answers.identify_copy(git_dir) if ours and not shallow else None
+        self.objects = ObjectReader(
+            lambda: self.start_git("cat-file", "--batch-command", "--buffer"), object_format, self._copy
+        )
 
     @classmethod
     def open(cls, path: str, object_directories: tuple[str, ...] = ()) -> "Repository":
@@ -77,10 +79,10 @@ class Repository:
         folder = os.path.abspath(path)
         if not os.path.isdir(folder):
             raise UsageError(f"{path} is not a folder", "Name the folder of a git repository with --repo.")
-        finished = run("rev-parse", _QUESTIONS, git_environment_in_place({}), cwd=folder)
+        finished = run_git("rev-parse", _QUESTIONS, git_environment_in_place({}), cwd=folder)
         lines = finished.out.split(b"\n")
         if finished.code or len(lines) != _ANSWERS + 1:
-            raise _no_repository(path, finished.err)
+            raise _no_repository_error(path, finished.err)
         git_dir, common_dir, objects, object_format, shallow, bare = lines[:-1]
         return cls(
             path,
@@ -93,8 +95,8 @@ class Repository:
         )
 
     @classmethod
-    def made_by_us(cls, folder: str) -> "Repository":
-        """The bare repository that we made in `folder` (absolute), with SHA-1 names: git need not be asked about it."""
+    def open_own_copy(cls, folder: str) -> "Repository":
+        """The bare repository that we made in `folder` (absolute), with SHA-1 names: no git is started for it."""
         shallow = os.path.exists(os.path.join(folder, "shallow"))
         objects = (os.path.join(folder, "objects"),)
         return cls(folder, folder, folder, objects, "sha1", shallow, bare=True, ours=True)
@@ -108,23 +110,23 @@ class Repository:
         self.close()
 
     def close(self) -> None:
-        """Ends the children and removes the throwaway. A second time does nothing."""
+        """End the children and remove the throwaway. A second time does nothing."""
         self.objects.close()
-        self.throwaway.remove()
+        self.throwaway.remove_folder()
 
-    def refs(self, *patterns: str) -> dict[str, str]:
-        """What each ref points to (maybe a tag object), by full name; `patterns` as for-each-ref."""
+    def read_refs(self, *patterns: str) -> dict[str, str]:
+        """Value of each ref (maybe a tag object), by full name; `patterns` as for-each-ref."""
         found = ref_files.read_refs(self.git_dir, patterns) if self._ours else None
         if found is not None:
             return found
-        out = self.in_place("for-each-ref", "--format=%(objectname) %(refname)", values=patterns)
+        out = self.run_in_place("for-each-ref", "--format=%(objectname) %(refname)", values=patterns)
         lines = out.decode("utf-8", "surrogateescape").split("\n")[:-1]  # a name may hold other line ends
         return {name: object_id for object_id, _, name in (line.partition(" ") for line in lines)}
 
-    def head_branch(self) -> str:
+    def find_head_branch(self) -> str:
         """The full ref that HEAD points to, "" if it is detached.
 
-        The file tells it by itself, unless it is a link, or a stand-in for what lies elsewhere (reftable).
+        Read from the file, unless it is a link, or a placeholder for a ref stored elsewhere (reftable).
         """
         file = os.path.join(self._environment["GIT_DIR"], "HEAD")
         try:
@@ -134,26 +136,26 @@ class Repository:
             found = None  # git says why
         if found is not None and found[1] != _STAND_IN:
             return os.fsdecode(found[1])
-        return os.fsdecode(self.in_place("symbolic-ref", "--quiet", values=("HEAD",), codes=(0, 1)).strip())
+        return os.fsdecode(self.run_in_place("symbolic-ref", "--quiet", values=("HEAD",), codes=(0, 1)).strip())
 
-    def resolve(self, revision: str) -> str:
+    def resolve_commit(self, revision: str) -> str:
         """The full id of the commit that `revision` names. Raises UsageError if it names none."""
         if _FULL_ID.fullmatch(revision):
-            there = self.objects.read(revision)
+            there = self.objects.read_git_object(revision)
             found = revision if there is not None and there.kind == "commit" else ""
         else:
-            found = self._named(revision)
+            found = self._resolve_name(revision)
         if not found:
             raise UsageError(f"{revision} is not a commit here", "Fetch it, or name another commit or branch.")
         return found
 
-    def _named(self, revision: str) -> str:
+    def _resolve_name(self, revision: str) -> str:
         if _NO_REVISION.search(revision):
             return ""
         values = (revision + "^{commit}",)
-        return self.in_place("rev-parse", "--quiet", "--verify", values=values, codes=(0, 1, 128)).decode().strip()
+        return self.run_in_place("rev-parse", "--quiet", "--verify", values=values, codes=(0, 1, 128)).decode().strip()
 
-    def run(
+    def run_git(
         self,
         verb: str,
         *options: Option,
@@ -163,20 +165,20 @@ class Repository:
         timeout: float = 20,
         codes: Collection[int] = (0,),
     ) -> bytes:
-        """What `git VERB` prints in the throwaway repository, where there are objects and no refs.
+        """Output of `git VERB` in the throwaway repository, where there are objects and no refs.
 
         `options` are ours; `values` (revisions) and `paths` may be anybody's. `timeout` in seconds. Raises GitError for
-        an exit code that is not in `codes`, and for any complaint: git says nothing when all could be read; some
+        an exit code that is not in `codes`, and for any complaint: git prints none when all could be read; some
         commands only complain of a missing commit and go on.
         """
-        limits = Limits(seconds=timeout)
+        limits = ProcessLimits(seconds=timeout)
         environment = self.throwaway.environment
-        finished = run(verb, options, environment, values=values, paths=paths, input=input, limits=limits)
+        finished = run_git(verb, options, environment, values=values, paths=paths, input=input, limits=limits)
         if finished.code not in codes or finished.err:
-            raise self._refusal(verb, finished.err)
+            raise self._make_refusal(verb, finished.err)
         return finished.out
 
-    def run_once(
+    def run_git_once(
         self,
         verb: str,
         *options: Option,
@@ -185,20 +187,20 @@ class Repository:
         timeout: float = 20,
         codes: Collection[int] = (0,),
     ) -> bytes:
-        """`run` for a question about commits: in a copy of ours git is asked once, if it names them by full ids."""
+        """Cached `run_git` for a question about commits: in a copy of ours git runs once, if full ids name them."""
         named = (*values, *input.decode("utf-8", "surrogateescape").split("\n"))
-        copy = self._copy if answers.names_objects(*filter(None, named)) else None
-        return answers.answer_once(
+        copy = self._copy if cached_answers.are_full_ids(*filter(None, named)) else None
+        return cached_answers.answer_once(
             copy,
             (verb, options, tuple(values), input),
-            lambda: self.run(verb, *options, values=values, input=input, timeout=timeout, codes=codes),
+            lambda: self.run_git(verb, *options, values=values, input=input, timeout=timeout, codes=codes),
         )
 
-    def start(self, verb: str, *options: Option, timeout: float = 20, stdin: IO[bytes] | None = None) -> Child:
-        """The same, but running: a child to talk with, or one that reads `stdin`."""
-        return Child(verb, options, self.throwaway.environment, timeout=timeout, stdin=stdin)
+    def start_git(self, verb: str, *options: Option, timeout: float = 20, stdin: IO[bytes] | None = None) -> GitProcess:
+        """A running git in the throwaway: a child to talk with, or one that reads `stdin`."""
+        return GitProcess(verb, options, self.throwaway.environment, timeout=timeout, stdin=stdin)
 
-    def in_place(
+    def run_in_place(
         self,
         verb: str,
         *options: Option,
@@ -208,29 +210,31 @@ class Repository:
         codes: Collection[int] = (0,),
         more: Mapping[str, str] | None = None,
     ) -> bytes:
-        """What `git VERB` prints in the real repository. Only for refs and writing objects; ValueError otherwise.
+        """Output of `git VERB` in the real repository. Only for refs and writing objects; ValueError otherwise.
 
         `more` is added to the environment, such as the names that a commit is to have.
         """
         if verb not in _IN_PLACE:
             raise ValueError(f"git {verb} must not see the repository's own configuration")
         environment = self._environment | dict(more or {})
-        finished = run(verb, options, environment, values=values, input=input, limits=Limits(seconds=timeout))
+        finished = run_git(
+            verb, options, environment, values=values, input=input, limits=ProcessLimits(seconds=timeout)
+        )
         if finished.code not in codes:
-            raise self._refusal(verb, finished.err)
+            raise self._make_refusal(verb, finished.err)
         return finished.out
 
-    def _refusal(self, verb: str, complaints: bytes) -> GitError:
+    def _make_refusal(self, verb: str, complaints: bytes) -> GitError:
         if self.shallow:
-            return shallow()
-        return refusal(f"git {verb}", complaints)
+            return shallow_error()
+        return git_error(f"git {verb}", complaints)
 
 
-def _no_repository(path: str, complaints: bytes) -> UsageError:
-    why = refusal("git rev-parse", complaints or b"a line end in the path").message
+def _no_repository_error(path: str, complaints: bytes) -> UsageError:
+    why = git_error("git rev-parse", complaints or b"a line end in the path").message
     return UsageError(f"{path} is not a git repository ({why})", "Name the folder of a git repository with --repo.")
 
 
-def shallow() -> GitError:
-    """The error for a history that is cut off."""
+def shallow_error() -> GitError:
+    """Error for a history that is cut off."""
     return GitError("the clone is shallow: run git fetch --unshallow", "Run git fetch --unshallow.")

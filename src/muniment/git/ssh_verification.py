@@ -1,6 +1,6 @@
-"""Verify SSH signatures of the common key types in this process: a thousand take less time than ten programs.
+"""Verifies SSH signatures of the common key types in this process: a thousand take less time than ten programs.
 
-What this does not accept, `ssh-keygen` decides (`git.signatures`): other key types, and whatever is not valid here.
+`ssh-keygen` decides all that this does not accept (`git.signatures`): other key types, and all that is not valid here.
 Forms: PROTOCOL.sshsig, RFC 8709 (Ed25519), RFC 5656 (ECDSA), RFC 8332 (RSA).
 """
 
@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from muniment.policy.keys import ED25519, RSA, SHORTEST_RSA, blob_fields
+from muniment.policy.ssh_keys import ED25519, RSA, SHORTEST_RSA, split_key_blob
 
 _CURVES: dict[bytes, tuple[ec.EllipticCurve, hashes.HashAlgorithm]] = {
     b"nistp256": (ec.SECP256R1(), hashes.SHA256()),
@@ -23,8 +23,8 @@ _CURVES: dict[bytes, tuple[ec.EllipticCurve, hashes.HashAlgorithm]] = {
 _RSA_HASHES: dict[bytes, hashes.HashAlgorithm] = {b"rsa-sha2-256": hashes.SHA256(), b"rsa-sha2-512": hashes.SHA512()}
 
 
-def is_valid(key: bytes, signature: bytes, namespace: str, hash_name: str, data: bytes) -> bool:
-    """Whether `signature` (the last field of an SSHSIG) over `data` is valid; False also where that is not known here.
+def is_valid_signature(key: bytes, signature: bytes, namespace: str, hash_name: str, data: bytes) -> bool:
+    """Whether `signature` (the last field of an SSHSIG) over `data` is valid; False also for an unsupported form.
 
     `key`: the blob of the public key. `hash_name`: `sha256` or `sha512`, of the SSHSIG.
     """
@@ -32,8 +32,8 @@ def is_valid(key: bytes, signature: bytes, namespace: str, hash_name: str, data:
     fields = (namespace.encode(), b"", hash_name.encode(), digest)
     signed = b"SSHSIG" + b"".join(struct.pack(">I", len(field)) + field for field in fields)
     try:
-        kind, *parts = blob_fields(key)
-        form, raw = blob_fields(signature)
+        kind, *parts = split_key_blob(key)
+        form, raw = split_key_blob(signature)
         if kind == ED25519.encode():
             return form == kind and _verify_ed25519(parts, raw, signed)
         if kind == RSA.encode():
@@ -63,7 +63,7 @@ def _verify_ecdsa(kind: bytes, parts: list[bytes], raw: bytes, signed: bytes) ->
     if kind != b"ecdsa-sha2-" + name or name not in _CURVES:
         return False
     curve, hash_algorithm = _CURVES[name]
-    first, second = (int.from_bytes(part, signed=True) for part in blob_fields(raw))
+    first, second = (int.from_bytes(part, signed=True) for part in split_key_blob(raw))
     public = ec.EllipticCurvePublicKey.from_encoded_point(curve, point)
     public.verify(encode_dss_signature(first, second), signed, ec.ECDSA(hash_algorithm))
     return True

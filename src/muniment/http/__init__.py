@@ -1,11 +1,11 @@
-"""The one HTTP client: every request of Muniment to another server goes through `client.Client`.
+"""The one HTTP client: every request of Muniment to another server goes through `client.HttpClient`.
 
-    addresses     which addresses may be asked, and how a path becomes part of one
-    authorities   which certificates are trusted
-    proxies       which proxy a connection goes through
+    addresses     allowed addresses, and paths below them
+    authorities   trusted certificates
+    proxies       selection of a proxy for a connection
     connections   sockets with a deadline, TLS, tunnels; one request and its answer
     bodies        bodies with a size limit, unpacked
-    rate_limits   what a server says of its rate limits, as a state that processes share
+    rate_limits   a server's rate limits, as a state that processes share
     client        all of this together: redirects, retries, reuse of connections
 
 `dev/http_clients.py` refuses HTTP by other means.

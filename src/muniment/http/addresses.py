@@ -1,6 +1,6 @@
-"""Addresses that may be asked: https, http, or a socket of this machine; never with a password in them.
+"""Allowed server addresses: https, http, or a socket of this machine; never with a password in them.
 
-http to another machine is refused unless the caller says that nothing secret goes there.
+http to another machine is refused unless the caller states that nothing secret goes there.
 """
 
 import ipaddress
@@ -18,7 +18,7 @@ _SAFE = "!$%&'()*+,/:;=?@[]~"  # of a path and query, beside letters and digits
 _EXAMPLE = "Write it like https://host.example.com."
 
 
-class Address(Struct, frozen=True):
+class ServerAddress(Struct, frozen=True):
     """A server, and the path below which all its paths begin ("" for none). `socket` is a file for scheme `unix`."""
 
     scheme: str
@@ -29,49 +29,51 @@ class Address(Struct, frozen=True):
 
     @property
     def origin(self) -> str:
-        """The address without a path, for people and for comparing."""
+        """Address without a path, for people and for comparing."""
         return f"unix:{self.socket}" if self.socket else f"{self.scheme}://{self.authority}"
 
     @property
     def authority(self) -> str:
-        """Host and port as they stand in an address; the port only where it is not the usual one."""
+        """Host and port as they stand in an address; the port only where it is not the default."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == PORTS.get(self.scheme, self.port) else f"{host}:{self.port}"
 
     @property
-    def local(self) -> bool:
-        """Whether what is sent there stays on this machine."""
+    def is_local(self) -> bool:
+        """Whether data that is sent there stays on this machine."""
         return bool(self.socket) or is_loopback(self.host)
 
 
-def parse_address(text: str, *, plain: bool = False, port: int = 0) -> Address:
-    """The address that a text names. Raises HttpError (ADDRESS), which does not repeat the text.
+def parse_server_address(text: str, *, plain: bool = False, port: int = 0) -> ServerAddress:
+    """Server address in a text. Raises HttpError (ADDRESS), which does not repeat the text.
 
-    `plain` allows http to other machines. `port` is the usual one for http, 80 unless given.
+    `plain` allows http to other machines. `port` is the default for http, 80 unless given.
     """
     if not text.isprintable() or " " in text or "\\" in text:
-        raise _refusal("has a character that no address has")
+        raise _refusal_error("has a character that no address has")
     if text.startswith("unix:/"):
-        return Address("unix", "localhost", 0, socket=text.removeprefix("unix:"))
+        return ServerAddress("unix", "localhost", 0, socket=text.removeprefix("unix:"))
     try:
         parts = urlsplit(text)
-        host, given = _ascii(parts.hostname or ""), parts.port
+        host, given = _encode_host(parts.hostname or ""), parts.port
     except ValueError:
-        raise _refusal("cannot be read") from None
+        raise _refusal_error("cannot be read") from None
     if parts.scheme not in PORTS:
-        raise _refusal("does not begin with https://")
+        raise _refusal_error("does not begin with https://")
     if parts.username is not None or parts.password is not None:
-        raise _refusal("has a name or password in it", "Give those where they are asked for, and leave them out here.")
+        raise _refusal_error(
+            "has a name or password in it", "Give those where they are asked for, and leave them out here."
+        )
     if given == 0 or not _is_host(host) or parts.query or parts.fragment:
-        raise _refusal("is not that of a server")
+        raise _refusal_error("is not that of a server")
     usual = port if port and parts.scheme == "http" else PORTS[parts.scheme]
-    address = Address(parts.scheme, host, given or usual, parts.path.rstrip("/"))
-    if parts.scheme == "http" and not plain and not address.local:
-        raise _refusal("is not encrypted, and not on this machine", "Write it with https://.")
+    address = ServerAddress(parts.scheme, host, given or usual, parts.path.rstrip("/"))
+    if parts.scheme == "http" and not plain and not address.is_local:
+        raise _refusal_error("is not encrypted, and not on this machine", "Write it with https://.")
     return address
 
 
-def resolve_target(address: Address, target: str) -> str:
+def resolve_target(address: ServerAddress, target: str) -> str:
     """The path and query to ask `address` for: `target` is a path below its own, or a whole address there.
 
     Raises HttpError: REDIRECTED for another server, ADDRESS or REQUEST for what cannot stand in a request.
@@ -80,24 +82,24 @@ def resolve_target(address: Address, target: str) -> str:
         raise HttpError(HttpCode.REQUEST, "a path has a character that no path has", "Check the names in it.")
     place, mark, query = target.partition("?")
     if "://" in place:
-        if parse_address(place, plain=True).origin != address.origin:
-            raise redirection(address)
+        if parse_server_address(place, plain=True).origin != address.origin:
+            raise redirection_error(address)
         place = "/" + place.split("/", 3)[3] if place.count("/") > 2 else "/"
     else:
         place = f"{address.path}/{place.lstrip('/')}"
     return quote(f"{place}{mark}{query}", safe=_SAFE)
 
 
-def resolve_redirect(address: Address, path: str, location: str) -> str:
+def resolve_redirect(address: ServerAddress, path: str, location: str) -> str:
     """The path and query to ask `address` for after `path` led to `location`. Raises HttpError as `resolve_target`."""
     target = urljoin(f"{address.origin}{path}", location)
     if not target.startswith(f"{address.scheme}://"):
-        raise redirection(address)
+        raise redirection_error(address)
     return resolve_target(address, target)
 
 
-def redirection(address: Address) -> HttpError:
-    """The error for an answer that points to another address."""
+def redirection_error(address: ServerAddress) -> HttpError:
+    """Error for an answer that points to another address."""
     return HttpError(
         HttpCode.REDIRECTED, f"{address.origin} redirects to another address", "Give the address that it has now."
     )
@@ -124,10 +126,10 @@ def _is_host(host: str) -> bool:
     return _NAME.fullmatch(host) is not None
 
 
-def _ascii(host: str) -> str:
+def _encode_host(host: str) -> str:
     """A host as it is looked up (IDNA). Raises ValueError for none."""
     return host if host.isascii() else host.encode("idna").decode("ascii")
 
 
-def _refusal(why: str, remedy: str = _EXAMPLE) -> HttpError:
+def _refusal_error(why: str, remedy: str = _EXAMPLE) -> HttpError:
     return HttpError(HttpCode.ADDRESS, f"the address {why}", remedy)

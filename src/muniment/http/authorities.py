@@ -1,4 +1,4 @@
-"""Which authorities are trusted to prove who a server is: the connection's, else the environment's, else the system's.
+"""Trusted certificate authorities: the connection's, else the environment's, else the system's.
 
 SSL_CERT_FILE   a file of authorities (PEM), in place of the system's
 SSL_CERT_DIR    a folder of them, as OpenSSL names its files, in place of the system's
@@ -13,15 +13,15 @@ from muniment.errors import HttpCode, HttpError
 FILE, FOLDER = VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
-def make_context(ca: str = "") -> ssl.SSLContext:
+def make_tls_context(ca: str = "") -> ssl.SSLContext:
     """The context in which certificates are checked; `ca` is a file of the only authorities to trust.
 
-    Raises HttpError (AUTHORITIES) if they cannot be read: nothing else is trusted instead.
+    Raises HttpError (AUTHORITIES) if they cannot be read: no others are trusted instead.
     """
     file, folder = ca or os.environ.get(FILE, ""), "" if ca else os.environ.get(FOLDER, "")
     try:
         changed = os.stat(file).st_mtime_ns if file else 0
-        return _context(file, folder, changed)
+        return _load_context(file, folder, changed)
     except (OSError, ValueError):
         where = f"the file {ca}" if ca else f"what {FILE} or {FOLDER} names"
         raise HttpError(
@@ -31,14 +31,14 @@ def make_context(ca: str = "") -> ssl.SSLContext:
         ) from None
 
 
-def trusted_file() -> str:
-    """The file that holds the authorities trusted by default, for programs that are told one; "" if there is none."""
+def find_trusted_file() -> str:
+    """File of the authorities trusted by default, for programs that need one; "" if there is none."""
     return os.environ.get(FILE) or ssl.get_default_verify_paths().cafile or ""
 
 
 @functools.lru_cache(maxsize=16)
-def _context(file: str, folder: str, changed: int) -> ssl.SSLContext:  # noqa: ARG001 -- a file that changed is read again
-    """Raises OSError (ssl.SSLError is one) for what holds no certificate."""
+def _load_context(file: str, folder: str, changed: int) -> ssl.SSLContext:  # noqa: ARG001 -- a file that changed is read again
+    """Raises OSError (ssl.SSLError is one) for a file without certificates."""
     context = ssl.create_default_context(cafile=file or None, capath=folder or None)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context

@@ -17,9 +17,9 @@ def read_body(response: HTTPResponse, largest: int) -> bytes:
     encoding = (response.getheader("Content-Encoding") or "identity").strip().lower()
     if encoding not in ("identity", "gzip", "x-gzip"):
         raise HTTPException
-    pieces = _pieces(response)
+    pieces = _read_pieces(response)
     found = bytearray()
-    for piece in pieces if encoding == "identity" else _unpacked(pieces, largest):
+    for piece in pieces if encoding == "identity" else _unpack_pieces(pieces, largest):
         found += piece
         if len(found) > largest:
             raise BodyTooLarge
@@ -28,13 +28,13 @@ def read_body(response: HTTPResponse, largest: int) -> bytes:
     return bytes(found)
 
 
-def _pieces(response: HTTPResponse) -> Iterator[bytes]:
+def _read_pieces(response: HTTPResponse) -> Iterator[bytes]:
     while piece := response.read(_PIECE):
         yield piece
 
 
-def _unpacked(pieces: Iterator[bytes], largest: int) -> Iterator[bytes]:
-    """The same without gzip, and no more of it in memory than may be returned."""
+def _unpack_pieces(pieces: Iterator[bytes], largest: int) -> Iterator[bytes]:
+    """Pieces without gzip; no more is unpacked into memory than may be returned."""
     decoder = zlib.decompressobj(_GZIP)
     empty = True
     try:

@@ -1,9 +1,9 @@
-"""Asks one server: bounded in time and size, only where it was told to, and silent about what it sent.
+"""Client of one server: bounded in time and size, sends only to that server, and repeats no secret in errors.
 
 - `seconds` is for a whole request, from looking up the host to the last byte of the answer, redirects included.
-- No redirect is followed unless that is asked for, and then for GET alone and on the same scheme, host and port.
-- A request is repeated only if the caller says that this does no harm (`retry`), as often and as late as it says.
-- An answer that a rate limit refused is an error; with a `Limiter` nothing more is sent until it is over.
+- No redirect is followed unless requested, and then for GET alone and on the same scheme, host and port.
+- A request is repeated only if the caller states that this is safe (`retry`), as often and as late as it states.
+- An answer that a rate limit refused is an error; with a `RateLimiter` nothing more is sent until it is over.
 - An error names the host, never a path, header or body.
 """
 
@@ -18,12 +18,18 @@ import msgspec
 from msgspec import Struct
 
 from muniment.errors import HttpCode, HttpError
-from muniment.http.addresses import Address, parse_address, redirection, resolve_redirect, resolve_target
-from muniment.http.connections import Connection, Response
+from muniment.http.addresses import (
+    ServerAddress,
+    parse_server_address,
+    redirection_error,
+    resolve_redirect,
+    resolve_target,
+)
+from muniment.http.connections import HttpConnection, Response
 from muniment.http.deadlines import Deadline
-from muniment.http.headers import write_request
+from muniment.http.headers import encode_request
 from muniment.http.proxies import Proxy, select_proxy
-from muniment.http.rate_limits import Limiter, RateLimit, is_refusal, seconds_until, seconds_until_retry
+from muniment.http.rate_limits import RateLimit, RateLimiter, is_refusal, seconds_until, seconds_until_retry
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _SAFE = ("GET", "HEAD", "LIST")
@@ -31,8 +37,8 @@ _FAILED = (HttpCode.UNREACHABLE, HttpCode.TIMED_OUT, HttpCode.RATE_LIMITED)
 _UNAVAILABLE = (500, 502, 503, 504)
 
 
-class Retry(Struct, frozen=True):
-    """How a request that may be repeated is: `pauses` in seconds before each new attempt, longer if the server says so.
+class RetryRules(Struct, frozen=True):
+    """Rules for repeating a request: `pauses` in seconds before each new attempt, longer if the server requests it.
 
     It ends with the last answer or error once `seconds` are over, or would be after the next pause.
     """
@@ -41,10 +47,10 @@ class Retry(Struct, frozen=True):
     seconds: float = 120.0
 
 
-_ONCE = Retry((), 0.0)
+_ONCE = RetryRules((), 0.0)
 
 
-class Client:
+class HttpClient:
     """The server at `base`, an address below which all paths begin.
 
     seconds   how long a request may take altogether, from the name of the host to the last byte
@@ -60,7 +66,7 @@ class Client:
 
     def __init__(
         self,
-        base: str | Address,
+        base: str | ServerAddress,
         *,
         seconds: float,
         largest: int = 1 << 20,
@@ -70,11 +76,11 @@ class Client:
         ca: str = "",
         proxy: str = "",
         reuse: int = 0,
-        limiter: Limiter | None = None,
+        limiter: RateLimiter | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Raises HttpError for an address that may not be asked."""
-        self.address = base if isinstance(base, Address) else parse_address(base, plain=plain)
+        """Raises HttpError for an address that is not allowed."""
+        self.address = base if isinstance(base, ServerAddress) else parse_server_address(base, plain=plain)
         self._seconds = seconds
         self._largest = largest
         self._headers = headers
@@ -84,15 +90,15 @@ class Client:
         self._reuse = reuse
         self._limiter = limiter
         self._sleep = sleep
-        self._resting: deque[Connection] = deque()
-        weakref.finalize(self, _close, self._resting)
+        self._resting: deque[HttpConnection] = deque()
+        weakref.finalize(self, _close_all, self._resting)
 
     def __repr__(self) -> str:
         return f"Client({self.address.origin!r})"
 
     def close(self) -> None:
         """End the connections that stay open. They also end with the client."""
-        _close(self._resting)
+        _close_all(self._resting)
 
     def request(
         self,
@@ -101,37 +107,37 @@ class Client:
         body: bytes | None = None,
         headers: Mapping[str, str] = MappingProxyType({}),
         *,
-        retry: Retry | None = None,
+        retry: RetryRules | None = None,
         deadline: Deadline | None = None,
     ) -> Response:
-        """The answer, whatever its status. `target` is a path below the base, or a whole address on the same server.
+        """The answer, with any status. `target` is a path below the base, or a whole address on the same server.
 
-        `retry` is given for what does no harm if it is done twice. `deadline` takes the place of `seconds`, for
+        `retry` is given for a request that may safely be sent twice. `deadline` takes the place of `seconds`, for
         several requests that belong together. Raises HttpError.
         """
         rules = retry or _ONCE
         end = time.monotonic() + rules.seconds
         for pause in rules.pauses:
             try:
-                response = self._attempt(method, target, body, headers, deadline, again=True)
+                response = self._send_once(method, target, body, headers, deadline, again=True)
             except HttpError as error:
-                if error.code not in _FAILED or not self._wait(pause, seconds_until(error.again_at), end):
+                if error.code not in _FAILED or not self._wait_for_retry(pause, seconds_until(error.again_at), end):
                     raise
             else:
                 told = seconds_until_retry(response.headers, time.time())
-                if response.status not in _UNAVAILABLE or not self._wait(pause, told or 0.0, end):
+                if response.status not in _UNAVAILABLE or not self._wait_for_retry(pause, told or 0.0, end):
                     return response
-        return self._attempt(method, target, body, headers, deadline, again=retry is not None)
+        return self._send_once(method, target, body, headers, deadline, again=retry is not None)
 
-    def _wait(self, pause: float, told: float, end: float) -> bool:
+    def _wait_for_retry(self, pause: float, requested_pause: float, end: float) -> bool:
         """Wait for the next attempt; False if there is no time for it."""
-        seconds = max(pause, told)
+        seconds = max(pause, requested_pause)
         if time.monotonic() + seconds >= end:
             return False
         self._sleep(seconds)
         return True
 
-    def _attempt(
+    def _send_once(
         self,
         method: str,
         target: str,
@@ -141,28 +147,28 @@ class Client:
         *,
         again: bool,
     ) -> Response:
-        """One attempt, with the redirects that it leads to; `again` says that it does no harm to send it twice."""
+        """One attempt, with its redirects; `again`: it may safely be sent twice."""
         limit = deadline or Deadline(self._seconds)
         path = resolve_target(self.address, target)
         for _ in range(self._redirects + 1):
-            before = self._limiter.check(self.address.origin) if self._limiter is not None else None
-            response = self._exchange(method, path, body, headers, limit, again=again or method in _SAFE)
-            self._read_limits(response, before)
+            before = self._limiter.require_allowed(self.address.origin) if self._limiter is not None else None
+            response = self._send_over_connection(method, path, body, headers, limit, again=again or method in _SAFE)
+            self._update_limits(response, before)
             if response.status not in _REDIRECTS:
                 return response
             if method != "GET" or not self._redirects:
                 break
             path = resolve_redirect(self.address, path, response.headers.get("location", ""))
-        raise redirection(self.address)
+        raise redirection_error(self.address)
 
-    def _read_limits(self, response: Response, before: RateLimit | None) -> None:
-        """Raises HttpError (RATE_LIMITED) for an answer that says so."""
+    def _update_limits(self, response: Response, before: RateLimit | None) -> None:
+        """Raises HttpError (RATE_LIMITED) for an answer that is a refusal."""
         if is_refusal(response.status, response.headers, response.body):
-            raise (self._limiter or Limiter()).refuse(self.address.origin, response.headers)
+            raise (self._limiter or RateLimiter()).record_refusal(self.address.origin, response.headers)
         if self._limiter is not None and before is not None:
-            self._limiter.update(response.headers, before)
+            self._limiter.update_limit(response.headers, before)
 
-    def _exchange(
+    def _send_over_connection(
         self,
         method: str,
         path: str,
@@ -173,17 +179,19 @@ class Client:
         again: bool,
     ) -> Response:
         proxy = select_proxy(self.address, self._proxy)
-        request = self._write(method, path, body, headers, proxy)
-        resting = self._take_resting()
+        request = self._write_request(method, path, body, headers, proxy)
+        resting = self._take_idle_connection()
         if resting is not None:
             try:
-                return self._send(resting, method, request, deadline)
+                return self._send_and_release(resting, method, request, deadline)
             except HttpError as error:
                 if not again or error.code is not HttpCode.UNREACHABLE:
                     raise  # else the server ended it while it rested
-        return self._send(Connection(self.address, deadline, ca=self._ca, proxy=proxy), method, request, deadline)
+        return self._send_and_release(
+            HttpConnection(self.address, deadline, ca=self._ca, proxy=proxy), method, request, deadline
+        )
 
-    def _write(
+    def _write_request(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], proxy: Proxy | None
     ) -> bytes:
         own = {"User-Agent": "muniment", "Accept-Encoding": "gzip"}
@@ -193,9 +201,9 @@ class Client:
             path = f"{self.address.origin}{path}"
             own |= {"Proxy-Authorization": proxy.authorization} if proxy.authorization else {}
         given = {**self._headers(), **headers}
-        return write_request(method, path, self.address.authority, given, own, body)
+        return encode_request(method, path, self.address.authority, given, own, body)
 
-    def _take_resting(self) -> Connection | None:
+    def _take_idle_connection(self) -> HttpConnection | None:
         """A connection that was open before, the newest first."""
         while self._resting:
             with contextlib.suppress(IndexError):  # another thread may have taken the last one
@@ -205,9 +213,11 @@ class Client:
                 connection.close()
         return None
 
-    def _send(self, connection: Connection, method: str, request: bytes, deadline: Deadline) -> Response:
+    def _send_and_release(
+        self, connection: HttpConnection, method: str, request: bytes, deadline: Deadline
+    ) -> Response:
         try:
-            response, open_ = connection.exchange(method, request, self._largest, deadline)
+            response, open_ = connection.send_and_receive(method, request, self._largest, deadline)
         except BaseException:
             connection.close()
             raise
@@ -218,7 +228,7 @@ class Client:
         return response
 
 
-def _close(resting: deque[Connection]) -> None:
+def _close_all(resting: deque[HttpConnection]) -> None:
     while resting:
         resting.pop().close()
 
@@ -234,7 +244,7 @@ def send_request(
     plain: bool = False,
     deadline: Deadline | None = None,
 ) -> Response:
-    """The answer to one request to a whole address, by a client for it alone. Raises HttpError."""
-    server = parse_address(url.partition("?")[0], plain=plain)
-    client = Client(msgspec.structs.replace(server, path=""), seconds=seconds, largest=largest)
+    """Answer to one request to a whole address, by a client for it alone. Raises HttpError."""
+    server = parse_server_address(url.partition("?")[0], plain=plain)
+    client = HttpClient(msgspec.structs.replace(server, path=""), seconds=seconds, largest=largest)
     return client.request(method, url, body, headers, deadline=deadline)

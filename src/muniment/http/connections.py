@@ -1,6 +1,6 @@
-"""A connection to a server: every name that is looked up, every byte that is sent or awaited is within one deadline.
+"""A connection to a server: looking up the name, sending and waiting for bytes are within one deadline.
 
-A limit for each read is not enough: a server that sends a byte now and then would hold the caller for ever.
+A limit for each read is not enough: a server that sends a byte now and then would block the caller for ever.
 """
 
 import contextlib
@@ -17,11 +17,11 @@ from typing import Any, cast
 from msgspec import Struct
 
 from muniment.errors import HttpCode, HttpError
-from muniment.http.addresses import Address
-from muniment.http.authorities import make_context
+from muniment.http.addresses import ServerAddress
+from muniment.http.authorities import make_tls_context
 from muniment.http.bodies import BodyTooLarge, read_body
 from muniment.http.deadlines import Deadline
-from muniment.http.host_names import look_up
+from muniment.http.host_names import resolve_host
 from muniment.http.proxies import Proxy
 
 _LONGEST_LINE = 1 << 13  # bytes of a line in a proxy's answer
@@ -30,48 +30,47 @@ _IDLE_SECONDS = 30.0  # a firewall may have forgotten a connection that rested l
 
 
 class Response(Struct, frozen=True):
-    """What a server answered: `status`, headers by lower-case name, and the body, read to its end."""
+    """Answer of a server: `status`, headers by lower-case name, and the body, read to its end."""
 
     status: int
     headers: dict[str, str]
     body: bytes
 
 
-class Connection:
+class HttpConnection:
     """An open connection, for one request after the other."""
 
-    def __init__(self, address: Address, deadline: Deadline, *, ca: str = "", proxy: Proxy | None = None) -> None:
+    def __init__(self, address: ServerAddress, deadline: Deadline, *, ca: str = "", proxy: Proxy | None = None) -> None:
         """Raises HttpError."""
         self.address = address
         self._process = os.getpid()
         self._used = time.monotonic()
-        context = make_context(ca) if address.scheme == "https" else None
-        with _failures(address, deadline):
-            self._socket = _open(address, deadline, context, proxy)
+        context = make_tls_context(ca) if address.scheme == "https" else None
+        with _convert_failures(address, deadline):
+            self._socket = _open_socket(address, deadline, context, proxy)
 
     def close(self) -> None:
-        """End it."""
         self._socket.close()
 
     def is_usable(self) -> bool:
-        """Whether another request may be sent: this process opened it, and nothing came since, such as its end."""
+        """Whether another request may be sent: this process opened it, and no byte or end came since."""
         if self._process != os.getpid() or time.monotonic() - self._used > _IDLE_SECONDS:
             return False
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
         return not poll.poll(0)
 
-    def exchange(self, method: str, request: bytes, largest: int, deadline: Deadline) -> tuple[Response, bool]:
+    def send_and_receive(self, method: str, request: bytes, largest: int, deadline: Deadline) -> tuple[Response, bool]:
         """Send a request; its answer, and whether another may be sent after it. Raises HttpError."""
-        with _failures(self.address, deadline):
-            _send(self._socket, request, deadline)
+        with _convert_failures(self.address, deadline):
+            _send_bytes(self._socket, request, deadline)
             incoming = _Incoming(self._socket, deadline)
             raw = HTTPResponse(cast("socket.socket", incoming), method=method)  # of it, makefile alone is called
             try:
                 raw.begin()
                 if raw.status < 200:
                     raise HTTPException
-                response = Response(raw.status, _headers(raw), read_body(raw, largest))
+                response = Response(raw.status, _read_headers(raw), read_body(raw, largest))
             finally:
                 raw.close()
         self._used = time.monotonic()
@@ -86,47 +85,51 @@ class _Incoming(io.RawIOBase):
         self._deadline = deadline
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        """The same with a buffer: what HTTPResponse asks a socket for."""
+        """A buffered reader, which HTTPResponse expects of a socket."""
         return io.BufferedReader(self)
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        self._source.settimeout(self._deadline.left())
+        self._source.settimeout(self._deadline.seconds_left())
         return self._source.recv_into(buffer)
 
 
-def _send(target: socket.socket, data: bytes, deadline: Deadline) -> None:
+def _send_bytes(target: socket.socket, data: bytes, deadline: Deadline) -> None:
     rest = memoryview(data)
     while rest:
-        target.settimeout(deadline.left())
+        target.settimeout(deadline.seconds_left())
         rest = rest[target.send(rest) :]
 
 
-def _open(address: Address, deadline: Deadline, context: ssl.SSLContext | None, proxy: Proxy | None) -> socket.socket:
+def _open_socket(
+    address: ServerAddress, deadline: Deadline, context: ssl.SSLContext | None, proxy: Proxy | None
+) -> socket.socket:
     """A socket through which requests can be sent. Raises HttpError, OSError, HTTPException."""
     if address.socket:
-        return _connect(socket.AF_UNIX, address.socket, deadline.left())
-    opened = _reach(address.host, address.port, deadline) if proxy is None else _reach_proxy(proxy, deadline)
+        return _connect_socket(socket.AF_UNIX, address.socket, deadline.seconds_left())
+    opened = (
+        _connect_to_host(address.host, address.port, deadline) if proxy is None else _connect_to_proxy(proxy, deadline)
+    )
     try:
         if context is None:
             return opened
         if proxy is not None:
-            _tunnel(opened, address, proxy, deadline)
-        return _encrypt(opened, address, context, deadline)
+            _open_tunnel(opened, address, proxy, deadline)
+        return _start_tls(opened, address, context, deadline)
     except BaseException:
         opened.close()
         raise
 
 
-def _reach(host: str, port: int, deadline: Deadline) -> socket.socket:
+def _connect_to_host(host: str, port: int, deadline: Deadline) -> socket.socket:
     """A connection to the first address of a host that answers; none of them may use up the time of the others."""
-    found = look_up(host, port, deadline)
+    found = resolve_host(host, port, deadline)
     failure: OSError = ConnectionError()
     for number, (family, _, _, _, where) in enumerate(found):
         try:
-            opened = _connect(family, where, deadline.left() / (len(found) - number))
+            opened = _connect_socket(family, where, deadline.seconds_left() / (len(found) - number))
         except OSError as error:
             failure = error
         else:
@@ -135,7 +138,7 @@ def _reach(host: str, port: int, deadline: Deadline) -> socket.socket:
     raise failure
 
 
-def _connect(family: int, where: Any, seconds: float) -> socket.socket:
+def _connect_socket(family: int, where: Any, seconds: float) -> socket.socket:
     opened = socket.socket(family, socket.SOCK_STREAM)
     try:
         opened.settimeout(seconds)
@@ -146,22 +149,22 @@ def _connect(family: int, where: Any, seconds: float) -> socket.socket:
     return opened
 
 
-def _reach_proxy(proxy: Proxy, deadline: Deadline) -> socket.socket:
+def _connect_to_proxy(proxy: Proxy, deadline: Deadline) -> socket.socket:
     try:
-        return _reach(proxy.host, proxy.port, deadline)
+        return _connect_to_host(proxy.host, proxy.port, deadline)
     except TimeoutError:
         raise
     except OSError:
-        raise _refusal_of(proxy, "cannot be reached") from None
+        raise _proxy_error(proxy, "cannot be reached") from None
 
 
-def _tunnel(opened: socket.socket, address: Address, proxy: Proxy, deadline: Deadline) -> None:
-    """Have the proxy pass on what is sent (CONNECT, RFC 9110, section 9.3.6)."""
+def _open_tunnel(opened: socket.socket, address: ServerAddress, proxy: Proxy, deadline: Deadline) -> None:
+    """Open a tunnel through the proxy (CONNECT, RFC 9110, section 9.3.6)."""
     host = f"[{address.host}]" if ":" in address.host else address.host
     lines = [f"CONNECT {host}:{address.port} HTTP/1.1", f"Host: {host}:{address.port}"]
     if proxy.authorization:
         lines.append(f"Proxy-Authorization: {proxy.authorization}")
-    _send(opened, ("\r\n".join(lines) + "\r\n\r\n").encode("ascii"), deadline)
+    _send_bytes(opened, ("\r\n".join(lines) + "\r\n\r\n").encode("ascii"), deadline)
     incoming = _Incoming(opened, deadline)  # unbuffered: what follows belongs to the server
     words = incoming.readline(_LONGEST_LINE).split(None, 2)
     for _ in range(_MOST_LINES):
@@ -169,17 +172,19 @@ def _tunnel(opened: socket.socket, address: Address, proxy: Proxy, deadline: Dea
         if not line.strip():
             break
     else:
-        raise _refusal_of(proxy, "answers without end")
+        raise _proxy_error(proxy, "answers without end")
     if len(words) < 2 or not words[0].startswith(b"HTTP/1.") or line == b"":
-        raise _refusal_of(proxy, "does not speak HTTP")
+        raise _proxy_error(proxy, "does not speak HTTP")
     if words[1] == b"407":
-        raise _refusal_of(proxy, "asks for a name and password, or refuses those that it was given")
+        raise _proxy_error(proxy, "asks for a name and password, or refuses those that it was given")
     if words[1][:1] != b"2":
-        raise _refusal_of(proxy, f"does not connect to {address.origin}")
+        raise _proxy_error(proxy, f"does not connect to {address.origin}")
 
 
-def _encrypt(opened: socket.socket, address: Address, context: ssl.SSLContext, deadline: Deadline) -> socket.socket:
-    opened.settimeout(deadline.left())  # of the whole handshake
+def _start_tls(
+    opened: socket.socket, address: ServerAddress, context: ssl.SSLContext, deadline: Deadline
+) -> socket.socket:
+    opened.settimeout(deadline.seconds_left())  # of the whole handshake
     try:
         return context.wrap_socket(opened, server_hostname=address.host, suppress_ragged_eofs=False)
     except ssl.SSLError:
@@ -190,7 +195,7 @@ def _encrypt(opened: socket.socket, address: Address, context: ssl.SSLContext, d
         ) from None
 
 
-def _refusal_of(proxy: Proxy, why: str) -> HttpError:
+def _proxy_error(proxy: Proxy, why: str) -> HttpError:
     return HttpError(
         HttpCode.PROXY,
         f"the proxy {proxy.host}:{proxy.port} {why}",
@@ -198,7 +203,7 @@ def _refusal_of(proxy: Proxy, why: str) -> HttpError:
     )
 
 
-def _headers(response: HTTPResponse) -> dict[str, str]:
+def _read_headers(response: HTTPResponse) -> dict[str, str]:
     """Headers by lower-case name, equal names joined. Raises HTTPException where they contradict each other."""
     found: dict[str, str] = {}
     for name, value in response.getheaders():
@@ -211,8 +216,8 @@ def _headers(response: HTTPResponse) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _failures(address: Address, deadline: Deadline) -> Iterator[None]:
-    """Whatever fails becomes an HttpError, which repeats nothing that the server sent."""
+def _convert_failures(address: ServerAddress, deadline: Deadline) -> Iterator[None]:
+    """Convert each failure to an HttpError, which repeats no data of the server."""
     try:
         yield
     except TimeoutError:
@@ -221,7 +226,7 @@ def _failures(address: Address, deadline: Deadline) -> Iterator[None]:
     except BodyTooLarge:
         code, why, remedy = HttpCode.TOO_LARGE, "answers more than it may", "Check the address."
     except (IncompleteRead, OSError) as error:  # before HTTPException: RemoteDisconnected is both
-        code, why = HttpCode.UNREACHABLE, f"cannot be reached ({_kind(error)})"
+        code, why = HttpCode.UNREACHABLE, f"cannot be reached ({_describe_failure(error)})"
         remedy = "Check the address and the network, and that the server runs."
     except HTTPException:
         code, why, remedy = HttpCode.MALFORMED, "does not answer in HTTP", "Check the address."
@@ -230,7 +235,7 @@ def _failures(address: Address, deadline: Deadline) -> Iterator[None]:
     raise HttpError(code, f"{address.origin} {why}", remedy) from None
 
 
-def _kind(error: Exception) -> str:
+def _describe_failure(error: Exception) -> str:
     if isinstance(error, socket.gaierror):
         return "its name is not known"
     return "it ended the connection" if isinstance(error, HTTPException | ssl.SSLError) else type(error).__name__

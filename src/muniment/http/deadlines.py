@@ -4,13 +4,13 @@ import time
 
 
 class Deadline:
-    """The moment, `seconds` from now, at which it has to be done."""
+    """A moment, `seconds` from now, at which several steps have to be done."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self._end = time.monotonic() + seconds
 
-    def left(self) -> float:
+    def seconds_left(self) -> float:
         """Seconds left, more than 0. Raises TimeoutError if there are none."""
         left = self._end - time.monotonic()
         if left <= 0:

@@ -1,1 +1,1 @@
-"""The record that only grows. So far: the key that will sign it."""
+"""The append-only ledger: records, Merkle tree, checkpoints, proofs, keys and verification."""

@@ -6,8 +6,8 @@ import re
 from msgspec import Struct
 
 from muniment.errors import LedgerError, ParseError
-from muniment.ledger import keys, notes
-from muniment.ledger.tree import HASH_SIZE
+from muniment.ledger import ledger_keys, signed_notes
+from muniment.ledger.merkle_tree import HASH_SIZE
 
 _SIZE = re.compile("0|[1-9][0-9]{0,17}")
 
@@ -20,20 +20,20 @@ class Checkpoint(Struct, frozen=True):
     root: bytes
 
 
-def text(checkpoint: Checkpoint) -> str:
+def make_checkpoint_text(checkpoint: Checkpoint) -> str:
     """Text of the checkpoint that is signed."""
     return f"{checkpoint.origin}\n{checkpoint.size}\n{base64.b64encode(checkpoint.root).decode()}\n"
 
 
-def signed(size: int, root: bytes, private: str) -> bytes:
-    """The checkpoint of a ledger as a signed note. Raises ParseError if the key is none, and never shows it."""
-    origin = keys.read_public(keys.public_of(private)).name
-    return notes.sign(text(Checkpoint(origin, size, root)), private)
+def sign_checkpoint(size: int, root: bytes, private_key: str) -> bytes:
+    """The checkpoint of a ledger as a signed note. Raises ParseError for an invalid key, and never shows it."""
+    origin = ledger_keys.parse_public_key(ledger_keys.derive_public_key(private_key)).name
+    return signed_notes.sign_note(make_checkpoint_text(Checkpoint(origin, size, root)), private_key)
 
 
-def read_unverified(data: bytes) -> Checkpoint:
-    """What a checkpoint says, whoever signed it. Raises LedgerError unless it is one."""
-    lines = notes.parse(data).text.split("\n")
+def read_unverified_checkpoint(data: bytes) -> Checkpoint:
+    """Content of a checkpoint, without verifying its signature. Raises LedgerError unless it is one."""
+    lines = signed_notes.parse_note(data).text.split("\n")
     try:
         root = base64.b64decode(lines[2], validate=True) if len(lines) > 3 else b""
     except ValueError:
@@ -45,12 +45,12 @@ def read_unverified(data: bytes) -> Checkpoint:
 
 def read_checkpoint(data: bytes, public: str) -> Checkpoint:
     """The checkpoint in `data`. Raises LedgerError unless it is one, signed by the holder of `public`."""
-    note = notes.parse(data)
+    note = signed_notes.parse_note(data)
     lines = note.text.split("\n")
     try:
-        key = keys.read_public(public)
+        key = ledger_keys.parse_public_key(public)
         root = base64.b64decode(lines[2], validate=True) if len(lines) > 3 else b""
-        by_us = notes.verified(note, public)
+        by_us = signed_notes.is_note_signed(note, public)
     except (ParseError, ValueError) as error:
         raise LedgerError(f"the checkpoint cannot be verified: {error}", "Use the ledger's own public key.") from error
     if not by_us:

@@ -1,4 +1,4 @@
-"""Which process alone may write each kind of record: the closed list that the database and the sequencer enforce."""
+"""The only process that may write each kind of record: the closed list that the database and the sequencer enforce."""
 
 from enum import StrEnum
 
@@ -44,6 +44,6 @@ WRITERS: dict[str, Writer] = {
 }
 
 
-def kinds_of(writer: Writer) -> tuple[str, ...]:
-    """The kinds of record that only this process may write, in the order of their names."""
+def list_kinds(writer: Writer) -> tuple[str, ...]:
+    """Kinds of record that only this process may write, in the order of their names."""
     return tuple(sorted(kind for kind, only in WRITERS.items() if only is writer))

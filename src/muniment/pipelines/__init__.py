@@ -1,1 +1,1 @@
-"""Pipelines: what they say they are, what they tested and built, what their files do. Nothing is judged here."""
+"""Pipelines: their identities, their tests and builds, and their files. Nothing is evaluated here."""

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterator
 
-from muniment.facts.pipeline import PipelineRead, Spot
-from muniment.pipelines import suspects
-from muniment.pipelines.yaml_lines import Mapping, NotYaml, Text, Value, listed, texts, under
+from muniment.facts.pipeline import PipelineRead, PipelineSpot
+from muniment.pipelines import suspicious_content
+from muniment.pipelines.yaml_lines import NotYaml, Value, YamlMapping, YamlText, get_nested, list_items, list_texts
 
 _NO_JOBS = (
     *("default", "include", "stages", "variables", "workflow", "spec", "image", "services", "cache", "pages:deploy"),
@@ -15,108 +15,116 @@ _SCRIPTS = ("before_script", "script", "after_script")
 _COMMIT = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 
 
-def read(documents: tuple[Value, ...]) -> PipelineRead:
-    """What a file says; of two documents, the first only describes inputs. Raises NotYaml for what is none."""
+def read_gitlab_pipeline(documents: tuple[Value, ...]) -> PipelineRead:
+    """Read a pipeline file; of two documents, the first only describes inputs. Raises NotYaml for another form."""
     top = documents[-1] if documents else None
-    if not isinstance(top, Mapping):
+    if not isinstance(top, YamlMapping):
         raise NotYaml("it is no GitLab pipeline")
-    jobs = {name: job for name, job in top.entries.items() if isinstance(job, Mapping) and name not in _NO_JOBS}
-    scripts = {name: _script(job) for name, job in jobs.items()}
-    shared = [text for holder in (top, under(top, "default")) for text in _script(holder)]
+    jobs = {name: job for name, job in top.entries.items() if isinstance(job, YamlMapping) and name not in _NO_JOBS}
+    scripts = {name: _list_scripts(job) for name, job in jobs.items()}
+    shared = [text for holder in (top, get_nested(top, "default")) for text in _list_scripts(holder)]
     every = [*shared, *(text for found in scripts.values() for text in found)]
     said = [*jobs, *(text.text for text in every)]
     return PipelineRead(
-        deploys=any(_environment(job) for job in jobs.values()) or any(map(suspects.DEPLOYS.search, said)),
-        manual_steps=_sorted(_manual(top, jobs)),
-        literal_secrets=_sorted(_literal(top, jobs, every)),
-        forge_secrets=_sorted(_stored(top, jobs, scripts, shared)),
-        unpinned_references=_sorted(_unpinned(top, jobs, every)),
+        deploys=any(_has_environment(job) for job in jobs.values())
+        or any(map(suspicious_content.DEPLOYS.search, said)),
+        manual_steps=_sort_spots(_find_manual_steps(top, jobs)),
+        literal_secrets=_sort_spots(_find_literal_secrets(top, jobs, every)),
+        forge_secrets=_sort_spots(_find_forge_secrets(top, jobs, scripts, shared)),
+        unpinned_references=_sort_spots(_find_unpinned(top, jobs, every)),
         broad_tokens=(),
-        fetches_secrets=any(suspects.FETCHES.search(text.text) for text in every),
+        fetches_secrets=any(suspicious_content.FETCHES.search(text.text) for text in every),
     )
 
 
-def _sorted(spots: Iterator[Spot]) -> tuple[Spot, ...]:
+def _sort_spots(spots: Iterator[PipelineSpot]) -> tuple[PipelineSpot, ...]:
     return tuple(sorted(set(spots), key=lambda spot: (spot.line, spot.name)))
 
 
-def _script(holder: Value | None) -> list[Text]:
-    return [text for name in _SCRIPTS for text in texts(under(holder, name))]
+def _list_scripts(holder: Value | None) -> list[YamlText]:
+    return [text for name in _SCRIPTS for text in list_texts(get_nested(holder, name))]
 
 
-def _environment(job: Mapping) -> bool:
-    action = under(job, "environment", "action")
-    stops = isinstance(action, Text) and action.text in ("stop", "verify", "access", "prepare")
-    return under(job, "environment") is not None and not stops
+def _has_environment(job: YamlMapping) -> bool:
+    action = get_nested(job, "environment", "action")
+    stops = isinstance(action, YamlText) and action.text in ("stop", "verify", "access", "prepare")
+    return get_nested(job, "environment") is not None and not stops
 
 
-def _manual(top: Mapping, jobs: dict[str, Mapping]) -> Iterator[Spot]:
+def _find_manual_steps(top: YamlMapping, jobs: dict[str, YamlMapping]) -> Iterator[PipelineSpot]:
     for name, job in jobs.items():
-        for holder in (job, *listed(under(job, "rules"))):
-            when = under(holder, "when")
-            if isinstance(when, Text) and when.text == "manual":
-                yield Spot(when.line, name)
-    for rule in listed(under(top, "workflow", "rules")):
-        condition = under(rule, "if")
-        if isinstance(condition, Text) and re.search(r'CI_PIPELINE_SOURCE\s*==\s*["\']web', condition.text):
-            yield Spot(condition.line, "a pipeline that is started by hand")
+        for holder in (job, *list_items(get_nested(job, "rules"))):
+            when = get_nested(holder, "when")
+            if isinstance(when, YamlText) and when.text == "manual":
+                yield PipelineSpot(when.line, name)
+    for rule in list_items(get_nested(top, "workflow", "rules")):
+        condition = get_nested(rule, "if")
+        if isinstance(condition, YamlText) and re.search(r'CI_PIPELINE_SOURCE\s*==\s*["\']web', condition.text):
+            yield PipelineSpot(condition.line, "a pipeline that is started by hand")
 
 
-def _literal(top: Mapping, jobs: dict[str, Mapping], every: list[Text]) -> Iterator[Spot]:
+def _find_literal_secrets(
+    top: YamlMapping, jobs: dict[str, YamlMapping], every: list[YamlText]
+) -> Iterator[PipelineSpot]:
     for holder in (top, *jobs.values()):
-        variables = under(holder, "variables")
-        for name, value in variables.entries.items() if isinstance(variables, Mapping) else ():
-            given = under(value, "value") if isinstance(value, Mapping) else value
-            if isinstance(given, Text) and suspects.is_written_out(name, given.text):
-                yield Spot(given.line, name)
+        variables = get_nested(holder, "variables")
+        for name, value in variables.entries.items() if isinstance(variables, YamlMapping) else ():
+            given = get_nested(value, "value") if isinstance(value, YamlMapping) else value
+            if isinstance(given, YamlText) and suspicious_content.is_written_out(name, given.text):
+                yield PipelineSpot(given.line, name)
     for text in every:
-        yield from suspects.in_script(text.text, text.line)
+        yield from suspicious_content.find_written_secrets(text.text, text.line)
 
 
-def _stored(
-    top: Mapping, jobs: dict[str, Mapping], scripts: dict[str, list[Text]], shared: list[Text]
-) -> Iterator[Spot]:
-    """What a job takes from the settings of the project; one that fetches from the vault has its own from there."""
-    common = _names(under(top, "variables"))
+def _find_forge_secrets(
+    top: YamlMapping, jobs: dict[str, YamlMapping], scripts: dict[str, list[YamlText]], shared: list[YamlText]
+) -> Iterator[PipelineSpot]:
+    """Secrets that a job takes from the settings of the project; a job that fetches from the vault has its own from
+    there.
+    """
+    common = _list_names(get_nested(top, "variables"))
     for text in shared:
-        yield from suspects.asked_for(text.text, text.line, common)
+        yield from suspicious_content.find_requested_secrets(text.text, text.line, common)
     for name, job in jobs.items():
-        if any(suspects.FETCHES.search(text.text) for text in scripts[name]):
+        if any(suspicious_content.FETCHES.search(text.text) for text in scripts[name]):
             continue
         known = (
-            common | _names(under(job, "variables")) | _names(under(job, "id_tokens")) | _names(under(job, "secrets"))
+            common
+            | _list_names(get_nested(job, "variables"))
+            | _list_names(get_nested(job, "id_tokens"))
+            | _list_names(get_nested(job, "secrets"))
         )
         for text in scripts[name]:
-            yield from suspects.asked_for(text.text, text.line, known)
+            yield from suspicious_content.find_requested_secrets(text.text, text.line, known)
 
 
-def _names(values: Value | None) -> frozenset[str]:
-    return frozenset(values.entries) if isinstance(values, Mapping) else frozenset()
+def _list_names(values: Value | None) -> frozenset[str]:
+    return frozenset(values.entries) if isinstance(values, YamlMapping) else frozenset()
 
 
-def _unpinned(top: Mapping, jobs: dict[str, Mapping], every: list[Text]) -> Iterator[Spot]:
-    for holder in (top, under(top, "default"), *jobs.values()):
-        for image in (under(holder, "image"), *listed(under(holder, "services"))):
-            named = under(image, "name") if isinstance(image, Mapping) else image
-            if isinstance(named, Text) and not suspects.is_pinned_image(named.text):
-                yield Spot(named.line, named.text[:200])
-    for one in listed(under(top, "include")):
-        yield from _included(one)
+def _find_unpinned(top: YamlMapping, jobs: dict[str, YamlMapping], every: list[YamlText]) -> Iterator[PipelineSpot]:
+    for holder in (top, get_nested(top, "default"), *jobs.values()):
+        for image in (get_nested(holder, "image"), *list_items(get_nested(holder, "services"))):
+            named = get_nested(image, "name") if isinstance(image, YamlMapping) else image
+            if isinstance(named, YamlText) and not suspicious_content.is_pinned_image(named.text):
+                yield PipelineSpot(named.line, named.text[:200])
+    for one in list_items(get_nested(top, "include")):
+        yield from _find_unpinned_include(one)
     for text in every:
-        yield from suspects.unpinned_in_script(text.text, text.line)
+        yield from suspicious_content.find_unpinned_in_script(text.text, text.line)
 
 
-def _included(one: Value) -> Iterator[Spot]:
-    """What comes from elsewhere has to name its content: a commit, or a digest (`integrity`)."""
-    if isinstance(one, Text):
+def _find_unpinned_include(one: Value) -> Iterator[PipelineSpot]:
+    """Unpinned include: a file from elsewhere has to name its content by a commit, or a digest (`integrity`)."""
+    if isinstance(one, YamlText):
         if "://" in one.text:
-            yield Spot(one.line, one.text[:200])
+            yield PipelineSpot(one.line, one.text[:200])
         return
     for key in ("remote", "project", "component", "template"):
-        named = under(one, key)
-        if not isinstance(named, Text):
+        named = get_nested(one, key)
+        if not isinstance(named, YamlText):
             continue
-        ref, integrity = under(one, "ref"), under(one, "integrity")
-        pin = named.text.rpartition("@")[2] if key == "component" else ref.text if isinstance(ref, Text) else ""
-        if not _COMMIT.fullmatch(pin) and not (key == "remote" and isinstance(integrity, Text)):
-            yield Spot(named.line, f"{key}: {named.text[:200]}")
+        ref, integrity = get_nested(one, "ref"), get_nested(one, "integrity")
+        pin = named.text.rpartition("@")[2] if key == "component" else ref.text if isinstance(ref, YamlText) else ""
+        if not _COMMIT.fullmatch(pin) and not (key == "remote" and isinstance(integrity, YamlText)):
+            yield PipelineSpot(named.line, f"{key}: {named.text[:200]}")

@@ -1,4 +1,4 @@
-"""What zizmor says of pipeline files of GitHub's kind: all that it found, or Unknown; a file that it cannot read is so.
+"""Findings of zizmor in pipeline files of GitHub's kind: all of them, or Unknown; a file that it cannot read is so.
 
 It runs as a child without network (`confined`), on copies of the files alone: without the repository's own
 configuration, and without the comments by which a file excuses itself.
@@ -15,11 +15,11 @@ from muniment.errors import ProgramError
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.pipeline import Hardening, PipelineFinding
 from muniment.programs.catalogue import Program
-from muniment.programs.command import build_command, confine
+from muniment.programs.command import build_command, confine_command
 from muniment.programs.confinement import NO_CHILD
 from muniment.programs.environment import minimal_environment
-from muniment.programs.process import Limits, run
-from muniment.programs.temporary import TemporaryFolder
+from muniment.programs.process import ProcessLimits, run_program
+from muniment.programs.temporary_files import TemporaryFolder
 
 ENGINE = Program.ZIZMOR.value
 SECONDS = 20
@@ -74,49 +74,53 @@ class _Finding(Struct, frozen=True):
     locations: tuple[_Location, ...]
 
 
-def examine(files: Mapping[str, bytes]) -> Hardening:
-    """What the engine says of `files` (content by path): workflows, and actions by their name `action.yml`."""
+def examine_files(files: Mapping[str, bytes]) -> Hardening:
+    """Examine `files` (content by path): workflows, and actions by their name `action.yml`."""
     names = tuple(sorted(files))
-    return Hardening(ENGINE, names, _weaknesses(names, files) if names else Known(()))
+    return Hardening(ENGINE, names, _find_weaknesses(names, files) if names else Known(()))
 
 
-def ready() -> str:
-    """Why the engine cannot look at anything here, "" if it can."""
-    found = examine({"probe.yml": _PROBE}).findings
+def find_engine_problem() -> str:
+    """Reason why the engine cannot run here, "" if it can."""
+    found = examine_files({"probe.yml": _PROBE}).findings
     return found.reason if isinstance(found, Unknown) else ""
 
 
-def _weaknesses(names: tuple[str, ...], files: Mapping[str, bytes]) -> Maybe[tuple[PipelineFinding, ...]]:
+def _find_weaknesses(names: tuple[str, ...], files: Mapping[str, bytes]) -> Maybe[tuple[PipelineFinding, ...]]:
     with TemporaryFolder() as folder:
-        places = {_place(number, name): name for number, name in enumerate(names)}
+        places = {_choose_path(number, name): name for number, name in enumerate(names)}
         for place, name in places.items():
             Path(folder, place).parent.mkdir(parents=True, exist_ok=True)
             Path(folder, place).write_bytes(files[name])
-        answer = _run(folder)
+        answer = _run_engine(folder)
     if isinstance(answer, Unknown):
         return answer
     try:
         found = msgspec.json.decode(answer.value, type=tuple[_Finding, ...])
-        return Known(tuple(sorted((_weakness(one, places) for one in found), key=lambda one: (one.path, one.line))))
+        return Known(
+            tuple(sorted((_convert_finding(one, places) for one in found), key=lambda one: (one.path, one.line)))
+        )
     except (msgspec.MsgspecError, KeyError, IndexError):
         return Unknown(f"the answer of {ENGINE} cannot be understood")
 
 
-def _place(number: int, name: str) -> str:
-    """Where a file lies for the engine, which goes by names; never by one that the repository chose."""
+def _choose_path(number: int, name: str) -> str:
+    """Path of a file for the engine, which goes by names; never one that the repository chose."""
     if name.rpartition("/")[2] in ("action.yml", "action.yaml"):
         return f".github/actions/a{number}/action.yml"
     return f".github/workflows/w{number}.yml"
 
 
-def _run(folder: str) -> Maybe[bytes]:
+def _run_engine(folder: str) -> Maybe[bytes]:
     program = Path(sysconfig.get_path("scripts"), ENGINE)
     if not program.exists():
         return Unknown(f"{ENGINE} is not installed")
-    command = confine(build_command(Program.ZIZMOR, _ARGUMENTS, ProgramError, program))
+    command = confine_command(build_command(Program.ZIZMOR, _ARGUMENTS, ProgramError, program))
     environment = minimal_environment(PATH="/nonexistent", NO_COLOR="1")
     try:
-        done = run(command, environment, ProgramError, cwd=folder, limits=Limits(SECONDS, output=_LARGEST))
+        done = run_program(
+            command, environment, ProgramError, cwd=folder, limits=ProcessLimits(SECONDS, output=_LARGEST)
+        )
     except ProgramError as error:
         return Unknown(error.message)
     if done.code == NO_CHILD:
@@ -126,8 +130,8 @@ def _run(folder: str) -> Maybe[bytes]:
     return Known(done.out)
 
 
-def _weakness(finding: _Finding, places: Mapping[str, str]) -> PipelineFinding:
-    """By its primary place. Raises KeyError or IndexError for one that is nowhere."""
+def _convert_finding(finding: _Finding, places: Mapping[str, str]) -> PipelineFinding:
+    """Convert a finding by its primary place. Raises KeyError or IndexError for one without a place."""
     primary = [one for one in finding.locations if one.symbolic.kind == "Primary"] or finding.locations
     first = primary[0]
     return PipelineFinding(

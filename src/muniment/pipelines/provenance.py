@@ -1,7 +1,6 @@
-"""What an artifact was made of is what a trusted builder signed, about this very artifact (SLSA Provenance v1).
+"""Provenance of an artifact, as a trusted builder signed it, about this very artifact (SLSA Provenance v1).
 
-A builder may speak for itself alone: the key that signed, or the identity of a Sigstore bundle, must be that of the
-builder whom the statement names.
+A builder may speak for itself alone: the key that signed must be that of the builder whom the statement names.
 """
 
 import re
@@ -14,57 +13,55 @@ from muniment.facts.maybe import Known, Unknown
 from muniment.facts.pipeline import Provenance
 from muniment.pipelines import dsse, sigstore_bundles
 
-KIND = "https://slsa.dev/provenance/v1"
+PROVENANCE_TYPE = "https://slsa.dev/provenance/v1"
 _COMMIT = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 _SHOWN = 200  # characters of what an unproven statement says
 
 
 class Builder(Struct, frozen=True):
-    """A builder that is trusted to say what it built: its id (a URI), and its public key (PEM, or the ledger's form) or
-    the JSON of its Sigstore identity (`sigstore_bundles.SigstoreTrust`).
-    """
+    """Builder whose provenance is trusted: its id (a URI) and its public key (PEM, or the ledger's form)."""
 
     id: str
     key: str
 
 
-class Resource(Struct, frozen=True):
-    """Something that went into the build."""
+class BuildResource(Struct, frozen=True):
+    """Resource that went into the build."""
 
     uri: str = ""
     digest: dict[str, str] = {}
 
 
 class BuildDefinition(Struct, frozen=True):
-    """What was asked of the builder."""
+    """Input of the build."""
 
-    resolvedDependencies: tuple[Resource, ...] = ()  # noqa: N815 -- SLSA's name
+    resolvedDependencies: tuple[BuildResource, ...] = ()  # noqa: N815 -- SLSA's name
 
 
 class BuiltBy(Struct, frozen=True):
-    """Who built it."""
+    """Builder of the artifact, by its id."""
 
     id: str
 
 
 class RunDetails(Struct, frozen=True):
-    """How it was built."""
+    """Details of the run that built the artifact."""
 
     builder: BuiltBy
 
 
-class Predicate(Struct, frozen=True):
+class ProvenancePredicate(Struct, frozen=True):
     """SLSA Provenance v1, as far as it is read."""
 
     buildDefinition: BuildDefinition  # noqa: N815 -- SLSA's name
     runDetails: RunDetails  # noqa: N815 -- SLSA's name
 
 
-def read(envelope: bytes, artifact: str, builders: Iterable[Builder]) -> Provenance:
-    """What an envelope or a Sigstore bundle says of `artifact` (`sha256:...`).
+def read_provenance(envelope: bytes, artifact: str, builders: Iterable[Builder]) -> Provenance:
+    """Read the provenance of `artifact` (`sha256:...`) in `envelope`. Where it proves nothing, `signed_by` is Unknown
+    with the reason.
 
-    Where it proves nothing, `signed_by` is Unknown and says why. It never raises: whatever a pipeline hands in is a
-    fact about it.
+    It never raises: every submission of a pipeline is a fact about it.
     """
     trusted = tuple(builders)
     inner = sigstore_bundles.find_envelope(envelope)
@@ -78,12 +75,12 @@ def read(envelope: bytes, artifact: str, builders: Iterable[Builder]) -> Provena
         except AttestationError as error:
             refusal = error  # a lasting key may have signed what is in the bundle
     try:
-        found = dsse.opened(shown, {str(number): one.key for number, one in enumerate(keys)})
-        made = _about(found.payload, artifact)
+        found = dsse.open_envelope(shown, {str(number): one.key for number, one in enumerate(keys)})
+        made = _read_statement(found.payload, artifact)
     except AttestationError as error:
-        return _unproven(shown, artifact, (refusal or error).message)
+        return _build_unproven(shown, artifact, (refusal or error).message)
     if not any(keys[int(number)].id == made.builder for number in found.signed_by):
-        return _with(made, f"it is signed by another builder than {made.builder}")
+        return _mark_unproven(made, f"it is signed by another builder than {made.builder}")
     return _require_commit(made)
 
 
@@ -92,12 +89,16 @@ def check_key(text: str) -> None:
     if sigstore_bundles.is_trust(text):
         sigstore_bundles.read_trust(text)
     else:
-        dsse.check_key(text)
+        dsse.check_attestation_key(text)
 
 
 def fingerprint(text: str) -> str:
-    """What two people compare of a builder's key or Sigstore identity; "" for what is neither."""
-    return sigstore_bundles.fingerprint_trust(text) if sigstore_bundles.is_trust(text) else dsse.fingerprint(text)
+    """Fingerprint that two people compare of a builder's key or Sigstore identity; "" for other text."""
+    return (
+        sigstore_bundles.fingerprint_trust(text)
+        if sigstore_bundles.is_trust(text)
+        else dsse.fingerprint_attestation_key(text)
+    )
 
 
 def _read_bundle(data: bytes, artifact: str, builders: list[Builder]) -> Provenance:
@@ -109,24 +110,24 @@ def _read_bundle(data: bytes, artifact: str, builders: list[Builder]) -> Provena
         except AttestationError as error:
             refusal = refusal or error
             continue
-        made = _about(found.payload, artifact)
+        made = _read_statement(found.payload, artifact)
         if made.builder != one.id:
-            return _with(made, f"it is signed by another builder than {made.builder}")
+            return _mark_unproven(made, f"it is signed by another builder than {made.builder}")
         if found.commit and found.commit != made.commit:
-            return _with(made, "its certificate names another commit")
+            return _mark_unproven(made, "its certificate names another commit")
         return _require_commit(made)
-    raise refusal or dsse.refused(AttestationCode.NOT_SIGNED, "no Sigstore identity is trusted")
+    raise refusal or dsse.attestation_error(AttestationCode.NOT_SIGNED, "no Sigstore identity is trusted")
 
 
 def _require_commit(made: Provenance) -> Provenance:
-    return made if made.commit else _with(made, "it does not name the one commit that it was made of")
+    return made if made.commit else _mark_unproven(made, "it does not name the one commit that it was made of")
 
 
-def _about(payload: bytes, artifact: str) -> Provenance:
-    said = dsse.statement(payload, Predicate, KIND)
+def _read_statement(payload: bytes, artifact: str) -> Provenance:
+    said = dsse.decode_attestation(payload, ProvenancePredicate, PROVENANCE_TYPE)
     digests = [f"sha256:{subject.digest.get('sha256', '')}" for subject in said.subject]
     if artifact not in digests:
-        raise dsse.refused(AttestationCode.OTHER_ARTIFACT, "it is about another artifact")
+        raise dsse.attestation_error(AttestationCode.OTHER_ARTIFACT, "it is about another artifact")
     sources = {
         (one.uri, one.digest["gitCommit"])
         for one in said.predicate.buildDefinition.resolvedDependencies
@@ -137,13 +138,16 @@ def _about(payload: bytes, artifact: str) -> Provenance:
     return Provenance(artifact, builder[:_SHOWN], uri[:_SHOWN], commit, Known(builder[:_SHOWN]))
 
 
-def _unproven(envelope: bytes, artifact: str, why: str) -> Provenance:
-    """With what it claims, so that a person sees whose word is missing. What is about another artifact is so too."""
+def _build_unproven(envelope: bytes, artifact: str, why: str) -> Provenance:
+    """Build provenance that proves nothing, with its claims, so that a person sees which signature is missing.
+
+    Provenance of another artifact proves nothing too.
+    """
     try:
-        return _with(_about(dsse.unverified(envelope), artifact), why)
+        return _mark_unproven(_read_statement(dsse.read_unverified_payload(envelope), artifact), why)
     except AttestationError:
         return Provenance(artifact, "somebody", "", "", Unknown(why))
 
 
-def _with(made: Provenance, why: str) -> Provenance:
+def _mark_unproven(made: Provenance, why: str) -> Provenance:
     return Provenance(made.artifact, made.builder, made.repository, made.commit, Unknown(why))

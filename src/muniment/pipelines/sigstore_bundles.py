@@ -21,7 +21,7 @@ _PRINTABLE = re.compile(r"[!-~]{1,500}")  # JSON can hide marks that show people
 
 
 class SigstoreTrust(Struct, frozen=True, forbid_unknown_fields=True):
-    """Who signs, as their certificate names them (a workflow's address), who vouches for that, and by which keys."""
+    """Signer as the certificate names it (a workflow's address), the issuer that vouches for it, and trusted keys."""
 
     identity: str
     issuer: str
@@ -36,7 +36,7 @@ class SignedStatement(Struct, frozen=True):
 
 
 class _Bundle(Struct):
-    """What of a bundle is read here. The library reads the rest."""
+    """Parts of a bundle that are read here; the library reads the rest."""
 
     verificationMaterial: msgspec.Raw  # noqa: N815 -- Sigstore's name
     dsseEnvelope: dict[str, Any]  # noqa: N815 -- Sigstore's name
@@ -86,7 +86,7 @@ def find_envelope(data: bytes) -> bytes | None:
 
 
 def open_bundle(data: bytes, trust: SigstoreTrust) -> SignedStatement:
-    """What a bundle holds, if the trusted identity signed it while its certificate was valid.
+    """Content of a bundle, if the trusted identity signed it while its certificate was valid.
 
     Raises AttestationError.
     """
@@ -96,7 +96,7 @@ def open_bundle(data: bytes, trust: SigstoreTrust) -> SignedStatement:
     issuers = [policy.OIDCIssuerV2(trust.issuer), policy.OIDCIssuer(trust.issuer)]
     signer = policy.AllOf([policy.Identity(identity=trust.identity), policy.AnyOf([*issuers])])
     verifier = _verifier(trust)
-    if len(data) > dsse.LARGEST:
+    if len(data) > dsse.LARGEST_ENVELOPE:
         raise _refused("the Sigstore bundle is too large")
     try:
         canonical.refuse_repeated_keys(data)
@@ -106,7 +106,7 @@ def open_bundle(data: bytes, trust: SigstoreTrust) -> SignedStatement:
     except Exception as error:  # noqa: BLE001 -- a pipeline sent it: whatever a library makes of it, it proves nothing
         # The library's words can hold what the bundle says; the kind of failure is enough.
         raise _refused(f"the Sigstore bundle is not valid for {trust.identity} ({type(error).__name__})") from None
-    if kind != dsse.PAYLOAD:
+    if kind != dsse.PAYLOAD_TYPE:
         raise _refused("the Sigstore bundle holds no in-toto statement")
     return SignedStatement(payload, commit)
 
@@ -142,4 +142,4 @@ def _read_commit(certificate: Any) -> str:
 
 
 def _refused(why: str) -> AttestationError:
-    return dsse.refused(AttestationCode.NOT_SIGNED, why)
+    return dsse.attestation_error(AttestationCode.NOT_SIGNED, why)

@@ -1,4 +1,4 @@
-"""A token's signature is checked with a key that is trusted, by the one algorithm that belongs to that key.
+"""Keys of token issuers: a signature is verified with a trusted key, by the one algorithm that belongs to it.
 
 So no header can choose: neither `none`, nor a symmetric algorithm over a public key (RFC 8725, sections 2.1 and 3.1).
 """
@@ -15,26 +15,28 @@ from msgspec import Struct
 from muniment.errors import IdentityCode, IdentityError, NotCanonicalError
 from muniment.facts import canonical
 
-SMALLEST = 2048  # bits of an RSA key
+SMALLEST_RSA_KEY = 2048  # bits of an RSA key
 
 _TRIED = "Use the identity that the pipeline is registered with; after a change of keys, have them read again."
 
 
 class TokenKey(Struct, frozen=True):
-    """A public key with its algorithm. `id` is "" where it has none."""
+    """Public key with its algorithm. `id` is "" where it has none."""
 
     id: str
     algorithm: str
     key: Any
 
 
-def read(text: str) -> TokenKey:
-    """A key from a JWK (JSON) or a PEM. Raises IdentityError for what cannot be trusted: private, symmetric, weak."""
+def read_token_key(text: str) -> TokenKey:
+    """Read a key from a JWK (JSON) or a PEM. Raises IdentityError for keys that cannot be trusted: private, symmetric,
+    weak.
+    """
     try:
         if text.lstrip().startswith("{"):
             canonical.refuse_repeated_keys(text.encode())
             return _from_jwk(json.loads(text))
-        return TokenKey("", *_known(load_pem_public_key(text.encode())))
+        return TokenKey("", *_identify_key(load_pem_public_key(text.encode())))
     except (ValueError, TypeError, NotCanonicalError, UnsupportedAlgorithm, jwt.PyJWTError):
         raise IdentityError(
             IdentityCode.INCOMPLETE_TRUST,
@@ -43,27 +45,29 @@ def read(text: str) -> TokenKey:
         ) from None
 
 
-def chosen(keys: tuple[str, ...], wanted: Any, algorithm: Any) -> TokenKey:
-    """The one of `keys` that a token's header names. Raises IdentityError if none is, or it is used in another way."""
-    read_keys = [read(text) for text in keys]
+def choose_token_key(keys: tuple[str, ...], wanted: Any, algorithm: Any) -> TokenKey:
+    """Choose the one of `keys` that a token's header names. Raises IdentityError if none is, or it is used in another
+    way.
+    """
+    read_keys = [read_token_key(text) for text in keys]
     named = [key for key in read_keys if key.id == wanted] if wanted else read_keys
     if not named and len(read_keys) == 1 and not read_keys[0].id:
         named = read_keys  # a key without an id is known by being the only one
     if len(named) != 1:
-        raise _refused(IdentityCode.KEY, "it is signed by a key that is not trusted")
+        raise _identity_error(IdentityCode.KEY, "it is signed by a key that is not trusted")
     if algorithm != named[0].algorithm:
-        raise _refused(IdentityCode.ALGORITHM, "it is not signed in the way that belongs to its key")
+        raise _identity_error(IdentityCode.ALGORITHM, "it is not signed in the way that belongs to its key")
     return named[0]
 
 
-def payload(token: str, key: TokenKey) -> bytes:
-    """What a token says, if `key` signed it. Raises IdentityError."""
+def verify_payload(token: str, key: TokenKey) -> bytes:
+    """Verify that `key` signed a token, and return its payload. Raises IdentityError."""
     try:
         decoded = jwt.PyJWS().decode_complete(token, key.key, algorithms=[key.algorithm])
     except jwt.InvalidSignatureError:
-        raise _refused(IdentityCode.SIGNATURE, "its signature is wrong") from None
+        raise _identity_error(IdentityCode.SIGNATURE, "its signature is wrong") from None
     except (jwt.PyJWTError, ValueError, TypeError):
-        raise _refused(IdentityCode.UNREADABLE, "it is no such token") from None
+        raise _identity_error(IdentityCode.UNREADABLE, "it is no such token") from None
     said: bytes = decoded["payload"]
     return said
 
@@ -71,14 +75,14 @@ def payload(token: str, key: TokenKey) -> bytes:
 def _from_jwk(jwk: dict[str, Any]) -> TokenKey:
     if jwk.get("use", "sig") != "sig" or "d" in jwk or jwk.get("kty") not in ("RSA", "EC", "OKP"):
         raise ValueError("not a public key for signatures")
-    algorithm, key = _known(jwt.PyJWK.from_dict(jwk).key)
+    algorithm, key = _identify_key(jwt.PyJWK.from_dict(jwk).key)
     if jwk.get("alg", algorithm) != algorithm:
         raise ValueError("meant for another algorithm")
     return TokenKey(str(jwk.get("kid", "")), algorithm, key)
 
 
-def _known(key: Any) -> tuple[str, Any]:
-    if isinstance(key, rsa.RSAPublicKey) and key.key_size >= SMALLEST:
+def _identify_key(key: Any) -> tuple[str, Any]:
+    if isinstance(key, rsa.RSAPublicKey) and key.key_size >= SMALLEST_RSA_KEY:
         return "RS256", key
     if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
         return "ES256", key
@@ -87,5 +91,5 @@ def _known(key: Any) -> tuple[str, Any]:
     raise ValueError("another kind of key")
 
 
-def _refused(code: IdentityCode, why: str) -> IdentityError:
+def _identity_error(code: IdentityCode, why: str) -> IdentityError:
     return IdentityError(code, f"this identity is not valid: {why}", _TRIED)

@@ -11,51 +11,51 @@ import yaml
 from msgspec import Struct
 
 LARGEST = 131_072  # bytes of a file
-LONGEST = 5_000  # characters of a line: what is longer was not written for people
-MOST = 20_000  # texts, lists and mappings, aliases followed
+LONGEST_LINE = 5_000  # characters of a line: what is longer was not written for people
+MOST_NODES = 20_000  # texts, lists and mappings, aliases followed
 DEEPEST = 40
 _DOCUMENTS = 4
 
 
 class NotYaml(ValueError):
-    """The text is no YAML that can be read safely; the message says why."""
+    """The text is no YAML that can be read safely; the message gives the reason."""
 
 
-class Text(Struct, frozen=True):
-    """A text, as it is written; "" for an empty value. `line` is where it begins, below its `|` if it has one."""
+class YamlText(Struct, frozen=True):
+    """Text, as it is written; "" for an empty value. `line` is where it begins, below its `|` if it has one."""
 
     text: str
     line: int
 
 
-class Sequence(Struct, frozen=True):
-    """A list."""
+class YamlSequence(Struct, frozen=True):
+    """List of values, with its line."""
 
     items: tuple["Value", ...]
     line: int
 
 
-class Mapping(Struct, frozen=True):
-    """A mapping, keys in their order. `lines`: where each key stands."""
+class YamlMapping(Struct, frozen=True):
+    """Mapping, keys in their order. `lines`: where each key stands."""
 
     entries: dict[str, "Value"]
     lines: dict[str, int]
     line: int
 
 
-Value = Text | Sequence | Mapping
+Value = YamlText | YamlSequence | YamlMapping
 
 
-def read(data: bytes) -> tuple[Value, ...]:
-    """The documents of a file. Raises NotYaml."""
+def read_yaml(data: bytes) -> tuple[Value, ...]:
+    """Read the documents of a file. Raises NotYaml."""
     if len(data) > LARGEST:
         raise NotYaml(f"it has more than {LARGEST >> 10} KiB")
     try:
         nodes: list[Any] = [*yaml.compose_all(data.decode(), Loader=yaml.SafeLoader)]
         if len(nodes) > _DOCUMENTS:
             raise NotYaml(f"it has more than {_DOCUMENTS} documents")
-        walk = _Walk()
-        return tuple(walk.value(node, 0) for node in nodes if node is not None)
+        walk = _NodeReader()
+        return tuple(walk.read_value(node, 0) for node in nodes if node is not None)
     except UnicodeDecodeError as error:
         raise NotYaml("it is not UTF-8 text") from error
     except yaml.YAMLError as error:
@@ -66,73 +66,73 @@ def read(data: bytes) -> tuple[Value, ...]:
         raise NotYaml("its lists and mappings lie too deep in each other") from None
 
 
-def under(value: Value | None, *keys: str) -> Value | None:
-    """What stands under `keys` of nested mappings, None if there is no such thing."""
+def get_nested(value: Value | None, *keys: str) -> Value | None:
+    """Value under `keys` of nested mappings, None if there is none."""
     for key in keys:
-        value = value.entries.get(key) if isinstance(value, Mapping) else None
+        value = value.entries.get(key) if isinstance(value, YamlMapping) else None
     return value
 
 
-def texts(value: Value | None) -> Iterator[Text]:
+def list_texts(value: Value | None) -> Iterator[YamlText]:
     """Every text in a value, keys not among them."""
-    if isinstance(value, Text):
+    if isinstance(value, YamlText):
         yield value
-    elif isinstance(value, Sequence):
+    elif isinstance(value, YamlSequence):
         for item in value.items:
-            yield from texts(item)
-    elif isinstance(value, Mapping):
+            yield from list_texts(item)
+    elif isinstance(value, YamlMapping):
         for item in value.entries.values():
-            yield from texts(item)
+            yield from list_texts(item)
 
 
-def listed(value: Value | None) -> tuple[Value, ...]:
-    """A list's items, the one thing that stands in its place, or nothing."""
-    if isinstance(value, Sequence):
+def list_items(value: Value | None) -> tuple[Value, ...]:
+    """Items of a list, the one value that stands in its place, or nothing."""
+    if isinstance(value, YamlSequence):
         return value.items
     return () if value is None else (value,)
 
 
-class _Walk:
-    """One walk over a graph of nodes, counting."""
+class _NodeReader:
+    """Reader of a graph of nodes, which counts them."""
 
     def __init__(self) -> None:
-        self._left = MOST
+        self._left = MOST_NODES
 
-    def value(self, node: Any, depth: int) -> Value:
+    def read_value(self, node: Any, depth: int) -> Value:
         self._left -= 1
         if self._left < 0 or depth > DEEPEST:
             raise NotYaml("it grows too large, or lies too deep, as it is read")
         line = node.start_mark.line + 1
         if isinstance(node, yaml.ScalarNode):
-            if max(map(len, node.value.split("\n"))) > LONGEST:
-                raise NotYaml(f"at line {line} there are more than {LONGEST} characters in one line")
-            return Text(node.value, line + (node.style in ("|", ">")))
+            if max(map(len, node.value.split("\n"))) > LONGEST_LINE:
+                raise NotYaml(f"at line {line} there are more than {LONGEST_LINE} characters in one line")
+            return YamlText(node.value, line + (node.style in ("|", ">")))
         if isinstance(node, yaml.SequenceNode):
-            return Sequence(tuple(self.value(item, depth + 1) for item in node.value), line)
-        return self._mapping(node, depth, line)
+            return YamlSequence(tuple(self.read_value(item, depth + 1) for item in node.value), line)
+        return self._read_mapping(node, depth, line)
 
-    def _mapping(self, node: Any, depth: int, line: int) -> Mapping:
-        """With what `<<` brings in, which its own keys outweigh."""
+    def _read_mapping(self, node: Any, depth: int, line: int) -> YamlMapping:
+        """Read a mapping with the entries of `<<`, over which its own keys take precedence."""
         own: dict[str, Value] = {}
         merged: dict[str, Value] = {}
         lines: dict[str, int] = {}
         for key, item in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 raise NotYaml(f"at line {line} a key is no text")
-            value = self.value(item, depth + 1)
+            value = self.read_value(item, depth + 1)
             if key.value == "<<":
-                merged = {**_brought(value), **merged}
+                merged = {**_merge_values(value), **merged}
                 continue
             if key.value in own:
                 raise NotYaml(f"at line {key.start_mark.line + 1} the key {key.value[:40]} stands twice")
             own[key.value], lines[key.value] = value, key.start_mark.line + 1
-        return Mapping({**merged, **own}, {**dict.fromkeys(merged, line), **lines}, line)
+        return YamlMapping({**merged, **own}, {**dict.fromkeys(merged, line), **lines}, line)
 
 
-def _brought(value: Value) -> dict[str, Value]:
-    """Of several, the first that has a key gives it (YAML merge key)."""
+def _merge_values(value: Value) -> dict[str, Value]:
+    """Merge the values of `<<`: of several, the first that has a key gives it (YAML merge key)."""
     found: dict[str, Value] = {}
-    for one in listed(value):
-        if isinstance(one, Mapping):
+    for one in list_items(value):
+        if isinstance(one, YamlMapping):
             found = {**one.entries, **found}
     return found

@@ -1,1 +1,1 @@
-"""What the company wrote: its clauses, their parameters, and the people it names. Text in, frozen values out."""
+"""Policy of the company: its clauses, their parameters, and the people it names. Text in, frozen values out."""

@@ -9,13 +9,13 @@ from typing import Any
 from msgspec import structs
 
 from muniment.errors import ConfigurationError, PolicyError
-from muniment.policy.model import Clause, Confirmation, Point, Policy, Retention, Section
-from muniment.policy.reading import Document, Table, shown
-from muniment.policy.toml_lines import placed
+from muniment.policy.model import Clause, Confirmation, EnforcementPoint, Policy, Retention, Section
+from muniment.policy.toml_lines import locate_entry
+from muniment.policy.toml_reading import TomlDocument, TomlTable, quote_value
 
 ID = r"[a-z0-9][a-z0-9.-]*"
 
-_NAMES = (Point.MERGE.value, Point.DEPLOY.value)
+_NAMES = (EnforcementPoint.MERGE.value, EnforcementPoint.DEPLOY.value)
 _POINTS = ", ".join(_NAMES)
 _OWNER = "who answers for it, such as an e-mail address"
 _SECTION = "the id of a section of this policy"
@@ -34,183 +34,189 @@ _MOST_ENTRIES = 200  # of a list in `with`
 _POLICIES = 256  # texts that a process keeps parsed
 
 
-def read_policy(text: str, where: str) -> Policy:
+def parse_policy(text: str, where: str) -> Policy:
     """Parse the policy in `text`, which stands in the file `where`; each text once in a process.
 
-    Raises PolicyError naming file, line, key and what was expected: also for an unknown key, and for no clause at all.
+    Raises PolicyError naming file, line, key and the expected value: also for an unknown key, and for no clause at all.
     """
     try:
-        return _read_once(text)
+        return _parse_cached(text)
     except PolicyError:
-        return _read(text, where)  # raises the same, naming this file
+        return _parse_document(text, where)  # raises the same, naming this file
 
 
 @lru_cache(maxsize=_POLICIES)
-def _read_once(text: str) -> Policy:
-    return _read(text, "")
+def _parse_cached(text: str) -> Policy:
+    return _parse_document(text, "")
 
 
-def _read(text: str, where: str) -> Policy:
-    top = Document(text, where, PolicyError).top
-    schema = top.value("schema", int, _FORM)
+def _parse_document(text: str, where: str) -> Policy:
+    top = TomlDocument(text, where, PolicyError).top
+    schema = top.get_value("schema", int, _FORM)
     if schema != 1:
-        raise top.wrong("schema", _FORM, shown(schema))
-    sections = _sections(top)
+        raise top.create_error("schema", _FORM, quote_value(schema))
+    sections = _read_sections(top)
     policy = Policy(
-        owner=top.text("owner", "who answers for the policy, such as an e-mail address"),
-        repository=top.text("repository", "the name that approvals give this repository, without blanks", r"\S+"),
-        source=top.text("source", "the path of the company's own page, from here") if top.has("source") else "",
-        protected_branches=_protected(top.table("branches")),
-        unenforced=_unenforced(top.table("unenforced")),
+        owner=top.get_text("owner", "who answers for the policy, such as an e-mail address"),
+        repository=top.get_text("repository", "the name that approvals give this repository, without blanks", r"\S+"),
+        source=top.get_text("source", "the path of the company's own page, from here") if top.has_key("source") else "",
+        protected_branches=_read_protected_branches(top.get_table("branches")),
+        unenforced=_read_unenforced(top.get_table("unenforced")),
         sections=sections,
-        clauses=_clauses(top, {section.id for section in sections}),
-        protected_tags=_protected_tags(top.table("tags")),
-        confirmation=_confirmation(top.table("confirmation")),
-        retention=_retention(top.table("retention")),
+        clauses=_read_clauses(top, {section.id for section in sections}),
+        protected_tags=_read_protected_tags(top.get_table("tags")),
+        confirmation=_read_confirmation(top.get_table("confirmation")),
+        retention=_retention(top.get_table("retention")),
     )
-    top.done()
+    top.refuse_unread()
     return policy
 
 
-def place_of_clause(where: str, text: str, clause: str, *keys: str) -> str:
-    """`where:line` of an entry of a clause in `text`, which is a policy or empty; just `where` if it is not there."""
+def locate_clause(where: str, text: str, clause: str, *keys: str) -> str:
+    """Format `where:line` of an entry of a clause in `text`, which is a policy or empty; just `where` if it is not
+    there.
+    """
     clauses: list[dict[str, Any]] = tomllib.loads(text).get("clause", [])
     for number, entries in enumerate(clauses):
         if entries.get("id") == clause:
-            return placed(where, text, ("clause", number, *keys))
+            return locate_entry(where, text, ("clause", number, *keys))
     return where
 
 
-def _protected(table: Table) -> tuple[str, ...]:
-    protected = _branches(table, "protected")
-    table.done()
+def _read_protected_branches(table: TomlTable) -> tuple[str, ...]:
+    protected = _read_branch_patterns(table, "protected")
+    table.refuse_unread()
     return protected
 
 
-def _protected_tags(table: Table) -> tuple[str, ...]:
-    protected = _branches(table, "protected", "tag") if table.has("protected") else ()
-    table.done()
+def _read_protected_tags(table: TomlTable) -> tuple[str, ...]:
+    protected = _read_branch_patterns(table, "protected", "tag") if table.has_key("protected") else ()
+    table.refuse_unread()
     return protected
 
 
-def _confirmation(table: Table) -> Confirmation:
+def _read_confirmation(table: TomlTable) -> Confirmation:
     found = Confirmation()
-    if table.has("proof"):
+    if table.has_key("proof"):
         expected = 'names of permissions, such as ["weaken-policy"]'
-        found = structs.replace(found, proof=tuple(sorted(table.texts("proof", expected, ID))))
-    if table.has("delay_hours"):
-        hours = table.value("delay_hours", int, _HOURS)
+        found = structs.replace(found, proof=tuple(sorted(table.get_texts("proof", expected, ID))))
+    if table.has_key("delay_hours"):
+        hours = table.get_value("delay_hours", int, _HOURS)
         if not 1 <= hours <= _MOST_HOURS:
-            raise table.wrong("delay_hours", _HOURS, shown(hours))
+            raise table.create_error("delay_hours", _HOURS, quote_value(hours))
         found = structs.replace(found, delay_hours=hours)
-    table.done()
+    table.refuse_unread()
     return found
 
 
-def _retention(table: Table) -> Retention:
+def _retention(table: TomlTable) -> Retention:
     given: dict[str, int] = {}
     for name in Retention.__struct_fields__:
-        if table.has(name):
-            given[name] = table.value(name, int, _DAYS)
+        if table.has_key(name):
+            given[name] = table.get_value(name, int, _DAYS)
             if not 1 <= given[name] <= _MOST_DAYS:
-                raise table.wrong(name, _DAYS, shown(given[name]))
-    table.done()
+                raise table.create_error(name, _DAYS, quote_value(given[name]))
+    table.refuse_unread()
     return Retention(**given)
 
 
-def _unenforced(table: Table) -> dict[Point, str]:
-    words: dict[Point, str] = {}
-    for key, _ in table.items():
+def _read_unenforced(table: TomlTable) -> dict[EnforcementPoint, str]:
+    words: dict[EnforcementPoint, str] = {}
+    for key, _ in table.read_all():
         if key not in _NAMES:
-            raise table.wrong(key, f"one of {_POINTS}", f'"{key}"', f"Write one of {_POINTS} for it.")
-        words[Point(key)] = table.text(key, "the reason in words why nothing has to be enforced there")
+            raise table.create_error(key, f"one of {_POINTS}", f'"{key}"', f"Write one of {_POINTS} for it.")
+        words[EnforcementPoint(key)] = table.get_text(key, "the reason in words why nothing has to be enforced there")
     return words
 
 
-def _sections(top: Table) -> tuple[Section, ...]:
+def _read_sections(top: TomlTable) -> tuple[Section, ...]:
     sections: dict[str, Section] = {}
-    for table in top.tables("section"):
+    for table in top.get_tables("section"):
         section = Section(
-            id=table.text("id", "an id of lower-case letters, digits, dots and dashes", ID),
-            name=table.text("name", "the heading of the section"),
-            owner=table.text("owner", _OWNER),
+            id=table.get_text("id", "an id of lower-case letters, digits, dots and dashes", ID),
+            name=table.get_text("name", "the heading of the section"),
+            owner=table.get_text("owner", _OWNER),
         )
-        table.done()
+        table.refuse_unread()
         if section.id in sections:
-            found = shown(section.id)
-            raise table.wrong("id", "an id that no other section has", found, "Give one of the two another.")
+            found = quote_value(section.id)
+            raise table.create_error("id", "an id that no other section has", found, "Give one of the two another.")
         sections[section.id] = section
     return tuple(sections.values())
 
 
-def _clauses(top: Table, sections: Collection[str]) -> tuple[Clause, ...]:
-    tables = top.tables("clause")
+def _read_clauses(top: TomlTable, sections: Collection[str]) -> tuple[Clause, ...]:
+    tables = top.get_tables("clause")
     if not tables:
         needed = "Write one, with id, name, section, text, control and enforce."
-        raise top.wrong("clause", "at least one [[clause]]", remedy=needed)
+        raise top.create_error("clause", "at least one [[clause]]", remedy=needed)
     clauses: dict[str, Clause] = {}
     for table in tables:
-        clause = _clause(table, sections)
+        clause = _read_clause(table, sections)
         if clause.id in clauses:
-            raise table.wrong("id", "an id that no other clause has", shown(clause.id), "Give one of the two another.")
+            raise table.create_error(
+                "id", "an id that no other clause has", quote_value(clause.id), "Give one of the two another."
+            )
         clauses[clause.id] = clause
     return tuple(clauses.values())
 
 
-def _clause(table: Table, sections: Collection[str]) -> Clause:
+def _read_clause(table: TomlTable, sections: Collection[str]) -> Clause:
     clause = Clause(
-        id=table.text("id", "an id of lower-case letters, digits, dots and dashes", ID),
-        name=_short(table),
-        section=_section(table, sections),
-        text=table.text("text", "the sentence as the company wrote it"),
-        control=table.text("control", "the name of a control", ID) if table.has("control") else "",
-        enforce=_enforce(table),
-        parameters=_parameters(table),
-        branches=_branches(table, "branches") if table.has("branches") else (),
-        paths=_some(table, "paths", 'path patterns, such as ["src/**"]') if table.has("paths") else (),
-        monitoring_until=_day(table, "monitoring_until") if table.has("monitoring_until") else None,
-        owner=table.text("owner", _OWNER) if table.has("owner") else "",
+        id=table.get_text("id", "an id of lower-case letters, digits, dots and dashes", ID),
+        name=_read_short_name(table),
+        section=_read_section_id(table, sections),
+        text=table.get_text("text", "the sentence as the company wrote it"),
+        control=table.get_text("control", "the name of a control", ID) if table.has_key("control") else "",
+        enforce=_read_enforce(table),
+        parameters=_read_parameters(table),
+        branches=_read_branch_patterns(table, "branches") if table.has_key("branches") else (),
+        paths=_read_patterns(table, "paths", 'path patterns, such as ["src/**"]') if table.has_key("paths") else (),
+        monitoring_until=_read_day(table, "monitoring_until") if table.has_key("monitoring_until") else None,
+        owner=table.get_text("owner", _OWNER) if table.has_key("owner") else "",
     )
-    table.done()
+    table.refuse_unread()
     return clause
 
 
-def _short(table: Table) -> str:
-    name = table.text("name", 'a short name, such as "Two reviewers"')
+def _read_short_name(table: TomlTable) -> str:
+    name = table.get_text("name", 'a short name, such as "Two reviewers"')
     if len(name) > _LONGEST_NAME or "\n" in name:
-        raise table.wrong("name", f"a short name of at most {_LONGEST_NAME} characters in one line", shown(name))
+        raise table.create_error(
+            "name", f"a short name of at most {_LONGEST_NAME} characters in one line", quote_value(name)
+        )
     return name
 
 
-def _section(table: Table, sections: Collection[str]) -> str:
-    section = table.text("section", _SECTION, ID)
+def _read_section_id(table: TomlTable, sections: Collection[str]) -> str:
+    section = table.get_text("section", _SECTION, ID)
     if section not in sections:
         known = ", ".join(sorted(sections)) or "none yet"
         remedy = f"Write [[section]] with this id, a name and an owner, or name one that is there: {known}."
-        raise table.wrong("section", _SECTION, shown(section), remedy)
+        raise table.create_error("section", _SECTION, quote_value(section), remedy)
     return section
 
 
-def _enforce(table: Table) -> tuple[Point, ...]:
+def _read_enforce(table: TomlTable) -> tuple[EnforcementPoint, ...]:
     expected = f"a list of {_POINTS}; an empty list for a clause that blocks nowhere"
-    names = table.texts("enforce", expected)
+    names = table.get_texts("enforce", expected)
     for name in names:
         if name not in _NAMES:
-            raise table.wrong("enforce", expected, shown(name))
-    return tuple(Point(name) for name in names)
+            raise table.create_error("enforce", expected, quote_value(name))
+    return tuple(EnforcementPoint(name) for name in names)
 
 
-def _parameters(table: Table) -> dict[str, Any]:
-    """Parameters below `with`. `decision.binding` checks their names and values."""
-    if table.has("with") and not table.has("control"):
-        raise table.wrong("with", "a control beside it", remedy="Name the control whose parameters these are.")
-    parameters = table.table("with")
-    for key, value in parameters.items():
-        _refuse_odd(parameters, key, value)
-    return dict(parameters.items())
+def _read_parameters(table: TomlTable) -> dict[str, Any]:
+    """Read the parameters below `with`. `decision.binding` checks their names and values."""
+    if table.has_key("with") and not table.has_key("control"):
+        raise table.create_error("with", "a control beside it", remedy="Name the control whose parameters these are.")
+    parameters = table.get_table("with")
+    for key, value in parameters.read_all():
+        _refuse_ambiguous(parameters, key, value)
+    return dict(parameters.read_all())
 
 
-def _refuse_odd(table: Table, key: str, value: Any) -> None:
+def _refuse_ambiguous(table: TomlTable, key: str, value: Any) -> None:
     """Refuse values that canonical JSON cannot spell in one way: fractions, dates, numbers that are too large."""
     match value:
         case bool() | str():
@@ -218,36 +224,38 @@ def _refuse_odd(table: Table, key: str, value: Any) -> None:
         case int() if abs(value) <= _LARGEST_NUMBER:
             pass
         case list() if len(value) > _MOST_ENTRIES:
-            raise table.wrong(key, f"at most {_MOST_ENTRIES} entries", f"{len(value)}")
+            raise table.create_error(key, f"at most {_MOST_ENTRIES} entries", f"{len(value)}")
         case list():
             for entry in value:
-                _refuse_odd(table, key, entry)
+                _refuse_ambiguous(table, key, entry)
         case _:
-            raise _odd(table, key, value)
+            raise _ambiguous_error(table, key, value)
 
 
-def _odd(table: Table, key: str, value: Any) -> ConfigurationError:
-    return table.wrong(key, "a text, a whole number, true, false or a list of them", shown(value))
+def _ambiguous_error(table: TomlTable, key: str, value: Any) -> ConfigurationError:
+    return table.create_error(key, "a text, a whole number, true, false or a list of them", quote_value(value))
 
 
-def _branches(table: Table, key: str, of: str = "branch") -> tuple[str, ...]:
-    expected = _EXPECTED[of]
-    found = _some(table, key, expected)
+def _read_branch_patterns(table: TomlTable, key: str, kind: str = "branch") -> tuple[str, ...]:
+    expected = _EXPECTED[kind]
+    found = _read_patterns(table, key, expected)
     for pattern in found:
         if pattern.startswith("refs/") or any(blank in pattern for blank in " ~^:"):
-            raise table.wrong(key, expected, shown(pattern), f"Write the short name of the {of}, without refs/.")
+            raise table.create_error(
+                key, expected, quote_value(pattern), f"Write the short name of the {kind}, without refs/."
+            )
     return found
 
 
-def _some(table: Table, key: str, expected: str) -> tuple[str, ...]:
-    found = table.patterns(key, expected)
+def _read_patterns(table: TomlTable, key: str, expected: str) -> tuple[str, ...]:
+    found = table.get_patterns(key, expected)
     if not found:
-        raise table.wrong(
+        raise table.create_error(
             key, expected, "an empty list", "Write at least one; a clause that means all has no such key."
         )
     return found
 
 
-def _day(table: Table, key: str) -> datetime.date:
-    day: datetime.date = table.value(key, datetime.date, "a day, such as 2027-01-31 (without quotes)")
+def _read_day(table: TomlTable, key: str) -> datetime.date:
+    day: datetime.date = table.get_value(key, datetime.date, "a day, such as 2027-01-31 (without quotes)")
     return day

@@ -1,4 +1,4 @@
-"""A short guide for code review with attention to security: few questions, chosen by what a change touches.
+"""Guide for code review with attention to security: few questions, chosen by the paths that a change touches.
 
 After OWASP's Code Review Guide and NIST SP 800-218 (PW.7), in our own words.
 """
@@ -15,7 +15,7 @@ from muniment.policy.patterns import compile_patterns
 SENSITIVE = "sensitive"
 
 
-class Question(Struct, frozen=True):
+class ReviewQuestion(Struct, frozen=True):
     """Review question for a security reviewer. `id` is for `muniment approve --answer ID=TEXT`.
 
     `paths` are the patterns that bring its topic up; none for the topic `sensitive`: those stand in the clause.
@@ -27,7 +27,7 @@ class Question(Struct, frozen=True):
     paths: tuple[str, ...]
 
 
-def _everywhere(names: str) -> tuple[str, ...]:
+def _list_patterns(names: str) -> tuple[str, ...]:
     return tuple(f"**/{name}" for name in names.split())
 
 
@@ -52,29 +52,29 @@ ALWAYS_SENSITIVE: dict[str, tuple[str, ...]] = {
         *("**/Dockerfile*", "**/*.dockerfile", "**/Containerfile*", ".devcontainer/**", ".githooks/**"),
     ),
     "dependencies": (
-        *_everywhere("package.json package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml .pnpmfile.cjs"),
-        *_everywhere("pnpm-workspace.yaml .npmrc .yarnrc .yarnrc.yml .yarn/** bun.lock bun.lockb deno.json*"),
-        *_everywhere("deno.lock requirements*.txt requirements*.in requirements/* constraints*.txt bower.json"),
-        *_everywhere("pyproject.toml setup.py setup.cfg Pipfile Pipfile.lock poetry.lock uv.lock pdm.lock"),
-        *_everywhere("pylock*.toml uv.toml pip.conf environment.y*ml conda-lock.yml pixi.toml pixi.lock"),
-        *_everywhere("Gemfile Gemfile.lock gems.rb gems.locked *.gemspec Cargo.toml Cargo.lock go.mod go.sum"),
-        *_everywhere(".cargo/config* go.work go.work.sum vendor/modules.txt rust-toolchain* renv.lock cpanfile*"),
-        *_everywhere("pom.xml .mvn/** build.gradle* settings.gradle* gradle.lockfile libs.versions.toml"),
-        *_everywhere("gradle/verification-metadata.xml gradle/wrapper/* build.sbt project/plugins.sbt ivy.xml"),
-        *_everywhere("*.csproj *.fsproj *.vbproj packages.config packages.lock.json Directory.Packages.props"),
-        *_everywhere("Directory.Build.* nuget.config paket.dependencies paket.lock composer.json composer.lock"),
-        *_everywhere("mix.exs mix.lock rebar.config rebar.lock Package.swift Package.resolved Podfile*"),
-        *_everywhere("Cartfile* pubspec.yaml pubspec.lock *.cabal cabal.project* stack.yaml stack.yaml.lock"),
-        *_everywhere("conanfile.* conan.lock vcpkg.json vcpkg-configuration.json flake.nix flake.lock"),
-        *_everywhere("MODULE.bazel* WORKSPACE WORKSPACE.bazel Chart.yaml Chart.lock .terraform.lock.hcl"),
-        *_everywhere(".gitmodules dependabot.y*ml renovate.json* .renovaterc*"),
+        *_list_patterns("package.json package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml .pnpmfile.cjs"),
+        *_list_patterns("pnpm-workspace.yaml .npmrc .yarnrc .yarnrc.yml .yarn/** bun.lock bun.lockb deno.json*"),
+        *_list_patterns("deno.lock requirements*.txt requirements*.in requirements/* constraints*.txt bower.json"),
+        *_list_patterns("pyproject.toml setup.py setup.cfg Pipfile Pipfile.lock poetry.lock uv.lock pdm.lock"),
+        *_list_patterns("pylock*.toml uv.toml pip.conf environment.y*ml conda-lock.yml pixi.toml pixi.lock"),
+        *_list_patterns("Gemfile Gemfile.lock gems.rb gems.locked *.gemspec Cargo.toml Cargo.lock go.mod go.sum"),
+        *_list_patterns(".cargo/config* go.work go.work.sum vendor/modules.txt rust-toolchain* renv.lock cpanfile*"),
+        *_list_patterns("pom.xml .mvn/** build.gradle* settings.gradle* gradle.lockfile libs.versions.toml"),
+        *_list_patterns("gradle/verification-metadata.xml gradle/wrapper/* build.sbt project/plugins.sbt ivy.xml"),
+        *_list_patterns("*.csproj *.fsproj *.vbproj packages.config packages.lock.json Directory.Packages.props"),
+        *_list_patterns("Directory.Build.* nuget.config paket.dependencies paket.lock composer.json composer.lock"),
+        *_list_patterns("mix.exs mix.lock rebar.config rebar.lock Package.swift Package.resolved Podfile*"),
+        *_list_patterns("Cartfile* pubspec.yaml pubspec.lock *.cabal cabal.project* stack.yaml stack.yaml.lock"),
+        *_list_patterns("conanfile.* conan.lock vcpkg.json vcpkg-configuration.json flake.nix flake.lock"),
+        *_list_patterns("MODULE.bazel* WORKSPACE WORKSPACE.bazel Chart.yaml Chart.lock .terraform.lock.hcl"),
+        *_list_patterns(".gitmodules dependabot.y*ml renovate.json* .renovaterc*"),
     ),
     "access-control": (
-        *_everywhere("permission* permission*/** authoriz* authoriz*/** authoris* authoris*/** authent*"),
-        *_everywhere("authent*/** auth auth/** auth.* auth_* auth-* authz* authz*/** authn* authn*/** oauth*"),
-        *_everywhere("oauth*/** rbac* rbac*/** acl acl.* acl/** acls.* acls/** iam iam.* iam-* iam_* iam/**"),
-        *_everywhere("access/** access_control* access-control* accesscontrol* access_control*/**"),
-        *_everywhere("access-control*/** policies/** *.rego *.cedar sudoers sudoers.d/** login.* login/**"),
+        *_list_patterns("permission* permission*/** authoriz* authoriz*/** authoris* authoris*/** authent*"),
+        *_list_patterns("authent*/** auth auth/** auth.* auth_* auth-* authz* authz*/** authn* authn*/** oauth*"),
+        *_list_patterns("oauth*/** rbac* rbac*/** acl acl.* acl/** acls.* acls/** iam iam.* iam-* iam_* iam/**"),
+        *_list_patterns("access/** access_control* access-control* accesscontrol* access_control*/**"),
+        *_list_patterns("access-control*/** policies/** *.rego *.cedar sudoers sudoers.d/** login.* login/**"),
     ),
 }
 
@@ -116,24 +116,26 @@ _TEXTS = {
     ),
 }
 
-QUESTIONS = tuple(Question(id, topic, text, ALWAYS_SENSITIVE.get(topic, ())) for id, (topic, text) in _TEXTS.items())
+QUESTIONS = tuple(
+    ReviewQuestion(id, topic, text, ALWAYS_SENSITIVE.get(topic, ())) for id, (topic, text) in _TEXTS.items()
+)
 
 
-def topics(paths: Iterable[str], sensitive: tuple[str, ...]) -> tuple[str, ...]:
-    """The topics that changed paths bring up, in the order of `TOPICS`.
+def find_topics(paths: Iterable[str], sensitive: tuple[str, ...]) -> tuple[str, ...]:
+    """Topics of changed paths, in the order of `TOPICS`.
 
     `sensitive` are the clause's own patterns. Upper and lower case are one: on many file systems they are one file.
     """
     own = compile_patterns(sensitive, ignore_case=True)
     every = tuple(paths)
-    found = set(chain.from_iterable(map(_topics_of, every)))
+    found = set(chain.from_iterable(map(_find_path_topics, every)))
     if any(map(own.fullmatch, every)):
         found.add(SENSITIVE)
     return tuple(topic for topic in TOPICS if topic in found) if found else ()
 
 
-def questions(asked: Iterable[str]) -> tuple[Question, ...]:
-    """The questions of the topics `asked`. KeyError for a topic that is none: nobody would ever answer it."""
+def select_questions(asked: Iterable[str]) -> tuple[ReviewQuestion, ...]:
+    """Questions of the topics `asked`. KeyError for an unknown topic: nobody would ever answer it."""
     chosen = frozenset(asked)
     if strange := chosen.difference(TOPICS):
         raise KeyError(", ".join(sorted(strange)))
@@ -141,14 +143,14 @@ def questions(asked: Iterable[str]) -> tuple[Question, ...]:
 
 
 @lru_cache(maxsize=16384)  # a history touches the same paths again and again
-def _topics_of(path: str) -> tuple[str, ...]:
+def _find_path_topics(path: str) -> tuple[str, ...]:
     folded = path.casefold()
     every = tuple(pattern for patterns in ALWAYS_SENSITIVE.values() for pattern in patterns)
-    if not _folded(every).fullmatch(folded):
+    if not _compile_folded(every).fullmatch(folded):
         return ()
-    return tuple(topic for topic, patterns in ALWAYS_SENSITIVE.items() if _folded(patterns).fullmatch(folded))
+    return tuple(topic for topic, patterns in ALWAYS_SENSITIVE.items() if _compile_folded(patterns).fullmatch(folded))
 
 
 @lru_cache(maxsize=16)
-def _folded(patterns: tuple[str, ...]) -> re.Pattern[str]:
+def _compile_folded(patterns: tuple[str, ...]) -> re.Pattern[str]:
     return compile_patterns(tuple(pattern.casefold() for pattern in patterns))

@@ -1,4 +1,4 @@
-"""A policy as values: what the company wrote, clause by clause."""
+"""Policy as values: what the company wrote, clause by clause."""
 
 import datetime
 from enum import StrEnum
@@ -10,8 +10,8 @@ from msgspec import Struct
 from muniment.facts import canonical
 
 
-class Point(StrEnum):
-    """An enforcement point, or (`STATE`) the state of a product: it is evaluated and blocks nothing."""
+class EnforcementPoint(StrEnum):
+    """Enforcement point, or (`STATE`) the state of a product: it is evaluated and blocks nothing."""
 
     MERGE = "merge"
     DEPLOY = "deploy"
@@ -19,7 +19,7 @@ class Point(StrEnum):
 
 
 class Section(Struct, frozen=True):
-    """A part of the policy under one heading. `owner` answers for its clauses, unless a clause names another."""
+    """Part of the policy under one heading. `owner` answers for its clauses, unless a clause names another."""
 
     id: str
     name: str
@@ -41,7 +41,7 @@ class Clause(Struct, frozen=True):
     section: str
     text: str
     control: str
-    enforce: tuple[Point, ...]
+    enforce: tuple[EnforcementPoint, ...]
     parameters: dict[str, Any]
     branches: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
@@ -54,7 +54,7 @@ class Clause(Struct, frozen=True):
 
 
 class Confirmation(Struct, frozen=True):
-    """How people confirm what needs two of them in the service.
+    """Confirmation of acts that need two people in the service.
 
     `proof` are the acts, by the names of their permissions, for which each of the two signs with a passkey or SSH key;
     for all others a signed-in session is enough. `delay_hours` is how old an enrolled authenticator is before it
@@ -88,7 +88,7 @@ class Retention(Struct, frozen=True):
 
 
 class Policy(Struct, frozen=True, dict=True):
-    """A whole policy. `unenforced` says, per point, in words, why no clause has to be enforced there.
+    """Whole policy. `unenforced` says, per point, in words, why no clause has to be enforced there.
 
     `source` is the path of the company's own page beside the policy, or "". `protected_tags` are patterns of short
     names.
@@ -98,7 +98,7 @@ class Policy(Struct, frozen=True, dict=True):
     repository: str
     source: str
     protected_branches: tuple[str, ...]
-    unenforced: dict[Point, str]
+    unenforced: dict[EnforcementPoint, str]
     sections: tuple[Section, ...]
     clauses: tuple[Clause, ...]
     protected_tags: tuple[str, ...] = ()
@@ -107,10 +107,10 @@ class Policy(Struct, frozen=True, dict=True):
 
     @cached_property
     def digest(self) -> str:
-        """The digest of the policy's canonical JSON."""
-        return canonical.digest_of(self)
+        """Digest of the policy's canonical JSON."""
+        return canonical.digest_value(self)
 
-    def owner_of(self, clause: Clause) -> str:
+    def find_owner(self, clause: Clause) -> str:
         """Owner of a clause: its own, or that of its section."""
         return clause.owner or next(section.owner for section in self.sections if section.id == clause.section)
 

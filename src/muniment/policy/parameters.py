@@ -7,7 +7,7 @@ from msgspec import Struct
 
 
 class Stricter(StrEnum):
-    """Which of two values of a parameter is stricter."""
+    """Direction in which values of a parameter are stricter."""
 
     HIGHER = "higher"
     LOWER = "lower"
@@ -21,7 +21,7 @@ class Unit(Struct, frozen=True):
     name: str
 
 
-class Declared(Struct, frozen=True):
+class ParameterDeclaration(Struct, frozen=True):
     """Parameter as its control declares it."""
 
     name: str
@@ -30,17 +30,19 @@ class Declared(Struct, frozen=True):
     default: Any
 
 
-def declared(shape: type[Struct]) -> tuple[Declared, ...]:
-    """The parameters of a control's `Parameters` struct, every one `Annotated[..., Unit, Stricter]`.
+def list_declarations(shape: type[Struct]) -> tuple[ParameterDeclaration, ...]:
+    """List the parameters of a control's `Parameters` struct, every one `Annotated[..., Unit, Stricter]`.
 
     Raises TypeError for one that lacks either: a parameter without a direction could be weakened unseen.
     """
     hints = get_type_hints(shape, include_extras=True)
-    return tuple(_declared(shape(), name, hint) for name, hint in hints.items())
+    return tuple(_read_declaration(shape(), name, hint) for name, hint in hints.items())
 
 
-def compare(stricter: Stricter, old: Any, new: Any) -> int | None:
-    """1 if `new` is stricter than `old`, -1 if weaker, 0 if equal, None if neither can be said."""
+def compare_values(stricter: Stricter, old: Any, new: Any) -> int | None:
+    """Compare two values: 1 if `new` is stricter than `old`, -1 if weaker, 0 if equal, None if they cannot be
+    compared.
+    """
     if old == new:
         return 0
     if stricter is Stricter.HIGHER:
@@ -50,8 +52,8 @@ def compare(stricter: Stricter, old: Any, new: Any) -> int | None:
     return _compare_sets(set(old), set(new)) if stricter is Stricter.MORE else _compare_sets(set(new), set(old))
 
 
-def strictest(stricter: Stricter, one: Any, other: Any) -> Any:
-    """The value that is at least as strict as both."""
+def choose_strictest(stricter: Stricter, one: Any, other: Any) -> Any:
+    """Choose or combine a value that is at least as strict as both."""
     if stricter is Stricter.HIGHER:
         return max(one, other)
     if stricter is Stricter.LOWER:
@@ -69,10 +71,10 @@ def _compare_sets(small: set[Any], large: set[Any]) -> int | None:
     return -1 if large < small else None
 
 
-def _declared(defaults: Struct, name: str, hint: Any) -> Declared:
+def _read_declaration(defaults: Struct, name: str, hint: Any) -> ParameterDeclaration:
     notes: tuple[Any, ...] = get_args(hint)[1:]
     unit = next((note for note in notes if isinstance(note, Unit)), None)
     stricter = next((note for note in notes if isinstance(note, Stricter)), None)
     if unit is None or stricter is None:
         raise TypeError(f"parameter {name} needs a Unit and a Stricter")
-    return Declared(name, unit.name, stricter, getattr(defaults, name))
+    return ParameterDeclaration(name, unit.name, stricter, getattr(defaults, name))

@@ -2,7 +2,7 @@
 
 `**/x` also matches `x`, `x/**` everything below `x`. A pattern always matches a whole name, from its
 beginning.
-There are no other special characters; `find_problem` refuses those that look like some.
+There are no other special characters; `find_syntax_problem` refuses those that look like some.
 
 Matching takes time in proportion to the length of the name times that of the pattern, whatever both are. A pattern is
 cut at `**` into blocks, and a block at `*` into texts. What follows a `*` or `**` matches more if it may begin
@@ -16,7 +16,7 @@ from functools import lru_cache
 
 MOST_CHARACTERS = 200
 MOST_PATTERNS = 200  # in one list
-HELP = "Write * for any part of a name, ** for any number of folders, ? for one character, all else as it is."
+PATTERN_HELP = "Write * for any part of a name, ** for any number of folders, ? for one character, all else as it is."
 
 _WILDCARD = re.compile(r"((?<![^/])(?:\*\*/)+|\*+)")
 _LOOKS_SPECIAL = re.compile(r"[\[\]{}\\]")
@@ -40,12 +40,12 @@ def compile_patterns(patterns: tuple[str, ...], ignore_case: bool = False) -> re
     return re.compile("|".join(alternatives) if alternatives else "(?!)", flags)
 
 
-def matches(name: str, patterns: Iterable[str]) -> bool:
+def matches_any(name: str, patterns: Iterable[str]) -> bool:
     """Whether the whole of `name` matches one of `patterns`."""
     return compile_patterns(tuple(patterns)).fullmatch(name) is not None
 
 
-def find_problem(pattern: str) -> str:
+def find_syntax_problem(pattern: str) -> str:
     """Problem of a pattern as a clause (`it is empty`); "" if there is none."""
     if not pattern:
         return "it is empty"

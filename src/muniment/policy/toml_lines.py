@@ -8,7 +8,7 @@ import re
 import tomllib
 from typing import NamedTuple
 
-Path = tuple[str | int, ...]
+EntryPath = tuple[str | int, ...]
 
 _TOKEN = re.compile(
     # A string that nothing ends goes to the end, lest what stands in it begins others: TOML has none.
@@ -23,17 +23,17 @@ _TOKEN = re.compile(
 _ENDS = ("\n", ",", "]", "}", "")
 
 
-def line_of(text: str, path: Path) -> int:
-    """The line, from 1, of the entry at `path`, or of the nearest one around it. 0 only for an empty text."""
-    lines = _Scan(text).lines
+def find_entry_line(text: str, path: EntryPath) -> int:
+    """Find the line, from 1, of the entry at `path`, or of the nearest one around it. 0 only for an empty text."""
+    lines = _LineScanner(text).lines
     while path and path not in lines:
         path = path[:-1]
     return lines.get(path, 1 if text else 0)
 
 
-def placed(where: str, text: str, path: Path) -> str:
-    """`where:line` of the entry at `path`; just `where` for an empty text."""
-    line = line_of(text, path)
+def locate_entry(where: str, text: str, path: EntryPath) -> str:
+    """Format `where:line` of the entry at `path`; just `where` for an empty text."""
+    line = find_entry_line(text, path)
     return f"{where}:{line}" if line else where
 
 
@@ -42,92 +42,92 @@ class _Token(NamedTuple):
     line: int
 
 
-class _Scan:
-    """Walk through a document that notes the line of each entry."""
+class _LineScanner:
+    """Scanner of a document that notes the line of each entry."""
 
     def __init__(self, text: str) -> None:
-        self.lines: dict[Path, int] = {}
-        self._newest: dict[Path, int] = {}  # of each [[table]], the number of the newest
-        self._tokens = _tokens(text)
+        self.lines: dict[EntryPath, int] = {}
+        self._newest: dict[EntryPath, int] = {}  # of each [[table]], the number of the newest
+        self._tokens = _split_tokens(text)
         self._at = 0
-        table: Path = ()
-        while self._token.text:
-            if self._skip("\n"):
+        table: EntryPath = ()
+        while self._current_token.text:
+            if self._skip_token("\n"):
                 continue
-            if self._token.text == "[":
-                table = self._header()
+            if self._current_token.text == "[":
+                table = self._scan_header()
             else:
-                self._entry(table)
+                self._scan_entry(table)
 
     @property
-    def _token(self) -> _Token:
+    def _current_token(self) -> _Token:
         return self._tokens[self._at]
 
-    def _skip(self, text: str) -> bool:
-        found = self._token.text == text
+    def _skip_token(self, text: str) -> bool:
+        found = self._current_token.text == text
         self._at += found
         return found
 
-    def _header(self) -> Path:
-        line = self._token.line
-        self._skip("[")
-        several = self._skip("[")
-        *outer, last = self._key()
-        path: Path = ()
+    def _scan_header(self) -> EntryPath:
+        line = self._current_token.line
+        self._skip_token("[")
+        several = self._skip_token("[")
+        *outer, last = self._scan_key()
+        path: EntryPath = ()
         for part in outer:
             self.lines.setdefault((*path, part), line)
-            path = self._inside((*path, part))
+            path = self._enter_newest((*path, part))
         path = (*path, last)
         if several:
             self.lines.setdefault(path, line)
             self._newest[path] = self._newest.get(path, -1) + 1
-        path = self._inside(path)
+        path = self._enter_newest(path)
         self.lines.setdefault(path, line)
-        while self._skip("]"):
+        while self._skip_token("]"):
             pass
         return path
 
-    def _inside(self, path: Path) -> Path:
+    def _enter_newest(self, path: EntryPath) -> EntryPath:
         return (*path, self._newest[path]) if path in self._newest else path
 
-    def _entry(self, table: Path) -> None:
-        line = self._token.line
+    def _scan_entry(self, table: EntryPath) -> None:
+        line = self._current_token.line
         path = table
-        for part in self._key():
+        for part in self._scan_key():
             path = (*path, part)
             self.lines.setdefault(path, line)
-        self._skip("=")
-        self._value(path)
+        self._skip_token("=")
+        self._scan_value(path)
 
-    def _key(self) -> list[str]:
+    def _scan_key(self) -> list[str]:
         parts: list[str] = []
-        while not parts or self._skip("."):
-            text = self._token.text
+        while not parts or self._skip_token("."):
+            text = self._current_token.text
             self._at += 1
             parts.append(tomllib.loads(f"key = {text}")["key"] if text[0] in "\"'" else text)
         return parts
 
-    def _value(self, path: Path) -> None:
-        if self._skip("["):
-            self._list(path)
-        elif self._skip("{"):
-            while not self._skip("}"):
-                if not self._skip(",") and not self._skip("\n"):
-                    self._entry(path)
+    def _scan_value(self, path: EntryPath) -> None:
+        if self._skip_token("["):
+            self._scan_list(path)
+        elif self._skip_token("{"):
+            while not self._skip_token("}"):
+                if not self._skip_token(",") and not self._skip_token("\n"):
+                    self._scan_entry(path)
         else:
-            while self._token.text not in _ENDS:
+            while self._current_token.text not in _ENDS:
                 self._at += 1
 
-    def _list(self, path: Path) -> None:
+    def _scan_list(self, path: EntryPath) -> None:
         number = 0
-        while not self._skip("]"):
-            if not self._skip("\n") and not self._skip(","):
-                self.lines[(*path, number)] = self._token.line
-                self._value((*path, number))
+        while not self._skip_token("]"):
+            if not self._skip_token("\n") and not self._skip_token(","):
+                self.lines[(*path, number)] = self._current_token.line
+                self._scan_value((*path, number))
                 number += 1
 
 
-def _tokens(text: str) -> list[_Token]:
+def _split_tokens(text: str) -> list[_Token]:
     tokens: list[_Token] = []
     line = 1
     for match in _TOKEN.finditer(text):

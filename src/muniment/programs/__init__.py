@@ -1,1 +1,1 @@
-"""The one place that starts programs: which there are, what each may be told, its environment and its limits."""
+"""The only package that starts programs: the allowed programs and arguments, their environment and limits."""

@@ -1,7 +1,7 @@
-"""The programs that Muniment starts, and every option that each may be given. What is not listed here is refused.
+"""The programs that Muniment starts, and every option that each may be given. All others are refused.
 
 No option listed here names a program or a command to run, or a file to write to (`--upload-pack`, `--exec`, `--output`,
-`-c`): whatever came to stand among the options, it could not do that.
+`-c`): no value among the options can therefore do that.
 """
 
 from collections.abc import Mapping
@@ -27,12 +27,12 @@ class Program(StrEnum):
     USERADD = "useradd"
 
 
-class Grammar(NamedTuple):
-    """What may stand on a command line.
+class CommandGrammar(NamedTuple):
+    """Arguments that a command line may have.
 
-    `flags`: options without a value, and fixed words. `assigned`: options whose value is in the same argument
-    (`--depth=1`). `followed`: options whose value is the next argument (`-p ID`). `values`: what stands before values;
-    () where the program knows no such separator, `paths`: what stands before paths, None if it takes none.
+    `flags`: options without a value, and fixed words. `assigned`: options with a value in the same argument
+    (`--depth=1`). `followed`: options with a value in the next argument (`-p ID`). `values`: separator before values;
+    () where the program knows none, `paths`: separator before paths, None if it takes none.
     """
 
     flags: frozenset[str]
@@ -42,10 +42,10 @@ class Grammar(NamedTuple):
     paths: tuple[str, ...] | None
 
 
-def _grammar(options: str, values: tuple[str, ...] = (), paths: tuple[str, ...] | None = None) -> Grammar:
-    """`options` as a person writes them: `--quiet --depth= -p: write`."""
+def _make_grammar(options: str, values: tuple[str, ...] = (), paths: tuple[str, ...] | None = None) -> CommandGrammar:
+    """Grammar of `options` as a person writes them: `--quiet --depth= -p: write`."""
     words = options.split()
-    return Grammar(
+    return CommandGrammar(
         flags=frozenset(word for word in words if word[-1] not in "=:"),
         assigned=frozenset(word[:-1] for word in words if word[-1] == "="),
         followed=frozenset(word[:-1] for word in words if word[-1] == ":"),
@@ -58,62 +58,66 @@ _END = ("--",)
 _END_OF_OPTIONS = ("--end-of-options",)  # git 2.24: for commands where `--` begins the paths
 
 
-def _revisions(options: str) -> Grammar:
-    return _grammar(options, values=_END_OF_OPTIONS, paths=_END)
+def _revision_grammar(options: str) -> CommandGrammar:
+    return _make_grammar(options, values=_END_OF_OPTIONS, paths=_END)
 
 
-GIT: Mapping[str, Grammar] = {
-    "cat-file": _grammar("blob --batch-command --buffer", _END),
-    "commit-tree": _grammar("-p: -m:", _END),
+GIT_GRAMMARS: Mapping[str, CommandGrammar] = {
+    "cat-file": _make_grammar("blob --batch-command --buffer", _END),
+    "commit-tree": _make_grammar("-p: -m:", _END),
     # from git 2.46 on, `--` is lost on the way to the old form of this command: it has no separator
-    "config": _grammar("--add --file= --get --get-all --replace-all"),
-    "diff": _revisions("--no-color --no-ext-diff --no-renames --no-textconv --unified="),
-    "diff-tree": _revisions(
+    "config": _make_grammar("--add --file= --get --get-all --replace-all"),
+    "diff": _revision_grammar("--no-color --no-ext-diff --no-renames --no-textconv --unified="),
+    "diff-tree": _revision_grammar(
         "--always --format= --no-abbrev --no-renames --numstat --raw --root --stdin -M -p -r -z",
     ),
-    "fetch": _grammar("--deepen= --depth= --no-auto-maintenance --no-tags --no-write-fetch-head --quiet --stdin", _END),
-    "for-each-ref": _grammar("--format= --merged= --contains= --count=", _END),
-    "hash-object": _grammar("--stdin -w"),
-    "init": _grammar("--bare --quiet --template="),
-    "log": _revisions("--first-parent --format= --max-count= --no-renames --raw --stdin --topo-order -m -r -z"),
-    "ls-remote": _grammar("--refs", _END),
-    "ls-tree": _grammar("--full-tree -r -z", _END, paths=()),
-    "merge-base": _grammar("--all", _END),
-    "merge-tree": _grammar("--no-messages --stdin --write-tree", _END),
-    "mktree": _grammar(""),
-    "multi-pack-index": _grammar("write"),
-    "pack-refs": _grammar("--all"),
-    "push": _grammar("--force-with-lease= --no-verify --porcelain --quiet", _END),
-    "repack": _grammar("-a -d -q"),
-    "rev-list": _revisions(
+    "fetch": _make_grammar(
+        "--deepen= --depth= --no-auto-maintenance --no-tags --no-write-fetch-head --quiet --stdin", _END
+    ),
+    "for-each-ref": _make_grammar("--format= --merged= --contains= --count=", _END),
+    "hash-object": _make_grammar("--stdin -w"),
+    "init": _make_grammar("--bare --quiet --template="),
+    "log": _revision_grammar("--first-parent --format= --max-count= --no-renames --raw --stdin --topo-order -m -r -z"),
+    "ls-remote": _make_grammar("--refs", _END),
+    "ls-tree": _make_grammar("--full-tree -r -z", _END, paths=()),
+    "merge-base": _make_grammar("--all", _END),
+    "merge-tree": _make_grammar("--no-messages --stdin --write-tree", _END),
+    "mktree": _make_grammar(""),
+    "multi-pack-index": _make_grammar("write"),
+    "pack-refs": _make_grammar("--all"),
+    "push": _make_grammar("--force-with-lease= --no-verify --porcelain --quiet", _END),
+    "repack": _make_grammar("-a -d -q"),
+    "rev-list": _revision_grammar(
         "--boundary --count --first-parent --max-count= --parents --reverse --stdin --timestamp --topo-order"
     ),
-    "rev-parse": _grammar(
+    "rev-parse": _make_grammar(
         "--git-common-dir --git-dir --git-path: --is-bare-repository --is-shallow-repository --path-format= --quiet "
         "--show-object-format --verify",
         _END_OF_OPTIONS,
     ),
-    "symbolic-ref": _grammar("--quiet", _END),
-    "update-ref": _grammar("--stdin", _END),
-    "version": _grammar(""),
+    "symbolic-ref": _make_grammar("--quiet", _END),
+    "update-ref": _make_grammar("--stdin", _END),
+    "version": _make_grammar(""),
 }
 
-OTHERS: Mapping[Program, Grammar] = {
-    Program.SSH: _grammar("-V"),
-    Program.SSH_KEYGEN: _grammar("-Y: -f: -I: -n: -s: -q -y"),
-    Program.SSH_ADD: _grammar("-L"),
-    Program.BAO: _grammar("server -config= -log-level="),
-    Program.POSTGRES: _grammar("-D: -c:"),
-    Program.INITDB: _grammar("-D: -U: --auth= --data-checksums --encoding= --no-locale"),
-    Program.PG_DUMP: _grammar("--format= --no-owner --no-privileges --no-policies --enable-row-security --snapshot="),
-    Program.PG_RESTORE: _grammar("--dbname= --exit-on-error --no-owner --single-transaction"),
-    Program.ZIZMOR: _grammar(
+OTHER_GRAMMARS: Mapping[Program, CommandGrammar] = {
+    Program.SSH: _make_grammar("-V"),
+    Program.SSH_KEYGEN: _make_grammar("-Y: -f: -I: -n: -s: -q -y"),
+    Program.SSH_ADD: _make_grammar("-L"),
+    Program.BAO: _make_grammar("server -config= -log-level="),
+    Program.POSTGRES: _make_grammar("-D: -c:"),
+    Program.INITDB: _make_grammar("-D: -U: --auth= --data-checksums --encoding= --no-locale"),
+    Program.PG_DUMP: _make_grammar(
+        "--format= --no-owner --no-privileges --no-policies --enable-row-security --snapshot="
+    ),
+    Program.PG_RESTORE: _make_grammar("--dbname= --exit-on-error --no-owner --single-transaction"),
+    Program.ZIZMOR: _make_grammar(
         "--collect= --format= --no-config --no-exit-codes --no-ignores --no-progress --offline --quiet "
         "--strict-collection ."
     ),
-    Program.MUNIMENT: _grammar("confirmation eraser sequencer web worker --home= --port="),
-    Program.GROUPADD: _grammar("--force --system --:"),
-    Program.USERADD: _grammar(
+    Program.MUNIMENT: _make_grammar("confirmation eraser sequencer web worker --home= --port="),
+    Program.GROUPADD: _make_grammar("--force --system --:"),
+    Program.USERADD: _make_grammar(
         "--comment= --gid= --groups= --home-dir= --no-create-home --no-user-group --shell= --system --:"
     ),
 }

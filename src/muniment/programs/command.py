@@ -13,17 +13,20 @@ from msgspec import Struct
 
 from muniment.errors import MunimentError
 from muniment.facts import paths as fact_paths
-from muniment.programs.addresses import hide_credentials
-from muniment.programs.catalogue import GIT, OTHERS, Grammar, Program
+from muniment.programs.catalogue import GIT_GRAMMARS, OTHER_GRAMMARS, CommandGrammar, Program
+from muniment.programs.repository_addresses import hide_credentials
 
 LONGEST = 131_071  # bytes of one argument: Linux takes no longer one
 
-Failure = Callable[[str, str], MunimentError]  # makes the error to raise, of a message and a remedy
+MakeError = Callable[[str, str], MunimentError]  # makes the error to raise, of a message and a remedy
 Option = str | tuple[str, str]  # `--quiet`, `--depth=1`, ("--depth", value), ("-p", value)
 
 
 class Command(Struct, frozen=True):
-    """What is started. `name`: for messages (`git rev-list`). `arguments`: all of them, the program's own first."""
+    """A program with its arguments. `name`: for messages (`git rev-list`).
+
+    `arguments`: all, the program's own first.
+    """
 
     program: Program
     name: str
@@ -31,50 +34,57 @@ class Command(Struct, frozen=True):
 
 
 def build_git_command(
-    verb: str, options: Sequence[Option], values: Sequence[str], paths: Sequence[str], fail: Failure
+    verb: str, options: Sequence[Option], values: Sequence[str], paths: Sequence[str], fail: MakeError
 ) -> Command:
     """`git VERB OPTIONS`, then values (revisions, refs, addresses) and paths behind what ends the options.
 
     Raises what `fail` makes for a value or path that is refused; ValueError for a verb or option that is not listed.
     """
-    if verb not in GIT:
+    if verb not in GIT_GRAMMARS:
         raise ValueError(f"git {verb} is not in the catalogue of programs")
     name = f"git {verb}"
-    arguments = _arguments(name, GIT[verb], options, values, paths, fail)
+    arguments = _build_arguments(name, GIT_GRAMMARS[verb], options, values, paths, fail)
     return Command(Program.GIT, name, ("git", verb, *arguments))
 
 
-def build_command(program: Program, options: Sequence[Option], fail: Failure, location: Path | None = None) -> Command:
+def build_command(
+    program: Program, options: Sequence[Option], fail: MakeError, location: Path | None = None
+) -> Command:
     """`PROGRAM OPTIONS`; values stand in the options that take them. `location`: where it is, if not on PATH.
 
     Raises what `fail` makes for a value that is refused; ValueError for an option that is not listed.
     """
     if location is not None and not location.is_absolute():
         raise ValueError("a program is named by its whole path, or found on PATH")
-    arguments = _arguments(program, OTHERS[program], options, (), (), fail)
+    arguments = _build_arguments(program, OTHER_GRAMMARS[program], options, (), (), fail)
     start = (sys.executable, "-m", "muniment") if program is Program.MUNIMENT else (str(location or program),)
     return Command(program, program, (*start, *arguments))
 
 
-def confine(command: Command) -> Command:
-    """The same command without network, with little memory and time (`confinement`). It needs a location."""
+def confine_command(command: Command) -> Command:
+    """The command without network, with little memory and time (`confinement`). It needs a location."""
     start = (sys.executable, "-I", "-m", "muniment.programs.confinement")
     return Command(command.program, command.name, (*start, *command.arguments))
 
 
-def join_lines(name: str, values: Iterable[str], fail: Failure) -> bytes:
+def join_lines(name: str, values: Iterable[str], fail: MakeError) -> bytes:
     """Values for a program that reads them from its input, one a line. Raises what `fail` makes for a refused one."""
-    return b"".join(_encoded(name, value, fail) + b"\n" for value in values)
+    return b"".join(_encode_value(name, value, fail) + b"\n" for value in values)
 
 
-def _arguments(
-    name: str, grammar: Grammar, options: Sequence[Option], values: Sequence[str], paths: Sequence[str], fail: Failure
+def _build_arguments(
+    name: str,
+    grammar: CommandGrammar,
+    options: Sequence[Option],
+    values: Sequence[str],
+    paths: Sequence[str],
+    fail: MakeError,
 ) -> list[str]:
-    found = [word for option in options for word in _option(name, grammar, option, fail)]
+    found = [word for option in options for word in _build_option(name, grammar, option, fail)]
     for value in values:
-        _encoded(name, value, fail)
+        _encode_value(name, value, fail)
     for path in paths:
-        _checked(name, path, fail)
+        _encode_checked(name, path, fail)
     if paths and grammar.paths is None:
         raise ValueError(f"{name} takes no paths")
     if values or paths:
@@ -82,7 +92,7 @@ def _arguments(
     return found
 
 
-def _option(name: str, grammar: Grammar, option: Option, fail: Failure) -> tuple[str, ...]:
+def _build_option(name: str, grammar: CommandGrammar, option: Option, fail: MakeError) -> tuple[str, ...]:
     if isinstance(option, str):
         word, assigned, value = option.partition("=")
         known = grammar.assigned if assigned else grammar.flags
@@ -92,40 +102,40 @@ def _option(name: str, grammar: Grammar, option: Option, fail: Failure) -> tuple
     if word not in known:
         raise ValueError(f"{name} {word} is not in the catalogue of programs")
     if isinstance(option, str):
-        _checked(name, option, fail)
+        _encode_checked(name, option, fail)
         return (option,)
     if word in grammar.followed:
-        _encoded(name, value, fail)
+        _encode_value(name, value, fail)
         return (word, value)
-    _checked(name, value, fail)
+    _encode_checked(name, value, fail)
     return (f"{word}={value}",)
 
 
-def _encoded(name: str, value: str, fail: Failure) -> bytes:
+def _encode_value(name: str, value: str, fail: MakeError) -> bytes:
     """A value that stands alone. It could be taken for an option if it began like one, even behind a separator."""
-    found = _checked(name, value, fail)
+    found = _encode_checked(name, value, fail)
     if found.startswith(b"-"):
-        raise _refused(name, value, "it begins with - as options do", fail)
+        raise _make_refusal(name, value, "it begins with - as options do", fail)
     if b"\n" in found:
-        raise _refused(name, value, "it has a line end", fail)
+        raise _make_refusal(name, value, "it has a line end", fail)
     return found
 
 
-def _checked(name: str, value: str, fail: Failure) -> bytes:
-    """A value that stands where no option can. Its bytes, as the program gets them."""
+def _encode_checked(name: str, value: str, fail: MakeError) -> bytes:
+    """Bytes of a value that stands where no option can, as the program gets them."""
     try:
         found = value.encode(sys.getfilesystemencoding(), "surrogateescape")
     except UnicodeEncodeError:
-        raise _refused(name, value, "it is not text", fail) from None
+        raise _make_refusal(name, value, "it is not text", fail) from None
     if not found:
-        raise _refused(name, value, "it is empty", fail)
+        raise _make_refusal(name, value, "it is empty", fail)
     if b"\0" in found:
-        raise _refused(name, value, "it has a null byte", fail)
+        raise _make_refusal(name, value, "it has a null byte", fail)
     if len(found) > LONGEST:
-        raise _refused(name, value, f"it has more than {LONGEST} bytes", fail)
+        raise _make_refusal(name, value, f"it has more than {LONGEST} bytes", fail)
     return found
 
 
-def _refused(name: str, value: str, why: str, fail: Failure) -> MunimentError:
-    shown = fact_paths.from_bytes(hide_credentials(value[:100]).encode("utf-8", "replace"))
+def _make_refusal(name: str, value: str, why: str, fail: MakeError) -> MunimentError:
+    shown = fact_paths.decode_path(hide_credentials(value[:100]).encode("utf-8", "replace"))
     return fail(f"{name} is not given the value {shown!r}: {why}", "Name it in another way.")

@@ -1,6 +1,6 @@
-"""A program that reads what an attacker wrote gets no network, little memory and little time (Linux: seccomp).
+"""Confines a program that reads untrusted input: no network, little memory and little time (Linux: seccomp).
 
-`python -I -m muniment.programs.confinement PROGRAM ARGUMENTS` sets the bounds and becomes the program. Where they
+`python -I -m muniment.programs.confinement PROGRAM ARGUMENTS` sets the limits and becomes the program. Where they
 cannot be set it ends with `NO_CHILD`, and the program does not run.
 """
 
@@ -31,8 +31,8 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
 
 
-def filter_of(machine: str) -> bytes:
-    """The kernel's filter for a machine: whatever opens a connection is refused. KeyError for an unknown machine."""
+def make_filter(machine: str) -> bytes:
+    """The kernel's filter for a machine: calls that open a connection are refused. KeyError for an unknown machine."""
     number, refused = _MACHINES[machine]
     steps = [(_LOAD, 0, 0, 4), (_EQUAL, 1, 0, number), (_RETURN, 0, 0, _KILL), (_LOAD, 0, 0, 0)]
     steps += [(_AT_LEAST, 0, 1, _FOREIGN), (_RETURN, 0, 0, _REFUSE)]
@@ -41,8 +41,8 @@ def filter_of(machine: str) -> bytes:
     return b"".join(struct.pack("HBBI", *step) for step in (*steps, (_RETURN, 0, 0, _ALLOW)))
 
 
-def confine() -> None:
-    """Bounds on this process and all that it starts, for ever. Raises OSError or KeyError where that cannot be."""
+def confine_process() -> None:
+    """Limit this process and all that it starts, for ever. Raises OSError or KeyError where that is impossible."""
     for what, most in (
         (resource.RLIMIT_AS, _MEMORY),
         (resource.RLIMIT_FSIZE, _FILE),
@@ -51,7 +51,7 @@ def confine() -> None:
         (resource.RLIMIT_CORE, 0),
     ):
         resource.setrlimit(what, (most, most))
-    code = filter_of(platform.machine())
+    code = make_filter(platform.machine())
     library = ctypes.CDLL(None, use_errno=True)
     program = _Program(len(code) // 8, code)
     for call in ((_NO_NEW_PRIVS, 1, 0, 0, 0), (_SET_SECCOMP, _FILTER, ctypes.byref(program), 0, 0)):
@@ -60,9 +60,9 @@ def confine() -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Become the program; the exit code where that cannot be."""
+    """Become the program; the exit code where that is impossible."""
     try:
-        confine()
+        confine_process()
         replace_process_with(arguments, os.environ)
     except (OSError, KeyError, ValueError, AttributeError):
         return NO_CHILD

@@ -1,6 +1,6 @@
-"""The environment of a program: what is listed here, and nothing else of ours.
+"""The environment of a program: the variables listed here, and nothing else of ours.
 
-Our own environment holds secrets (`DATABASE_URL`, mail, tokens). A program gets what it is given by name.
+Our own environment has secrets (`DATABASE_URL`, mail, tokens). A program gets variables only by name.
 """
 
 import os
@@ -56,12 +56,12 @@ ANONYMOUS: Mapping[str, str] = {  # for commits whose author is nobody's busines
 
 
 def minimal_environment(**more: str) -> dict[str, str]:
-    """Where programs are, and `more`: no language but C, and no home."""
+    """PATH, and `more`: no language but C, and no home."""
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "HOME": "/nonexistent", **more}
 
 
 def git_proxy_configuration(proxy: str) -> dict[str, str]:
-    """For `configuration`: git reaches servers through `proxy` (`http://[name:password@]host:port`), "" for none.
+    """Setting by which git reaches servers through `proxy` (`http://[name:password@]host:port`), "" for none.
 
     Raises ValueError for another form. The address goes to git by its environment: no command line has it.
     """
@@ -71,9 +71,9 @@ def git_proxy_configuration(proxy: str) -> dict[str, str]:
 
 
 def git_environment(more: Mapping[str, str], configuration: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
-    """For a git that believes no file but its repository's objects and refs, and speaks to nobody.
+    """For a git that trusts no file but its repository's objects and refs, and connects to no server.
 
-    `configuration` outweighs what any file of the repository says; `more` is added to the environment.
+    `configuration` outweighs any file of the repository; `more` is added to the environment.
     """
     return {**minimal_environment(), **_GIT, **git_configuration(configuration), **more}
 
@@ -81,7 +81,7 @@ def git_environment(more: Mapping[str, str], configuration: Mapping[str, str] = 
 def git_environment_in_place(
     more: Mapping[str, str], configuration: Mapping[str, str] = MappingProxyType({})
 ) -> dict[str, str]:
-    """The same in a repository as it lies there, whose own configuration git then reads: nothing runs that it names.
+    """For a git in a repository with its own configuration: no program that it names is started.
 
     Only for commands about refs and single objects.
     """
@@ -95,7 +95,7 @@ def account_environment(more: Mapping[str, str] = MappingProxyType({})) -> dict[
 
 
 def git_configuration(configuration: Mapping[str, str]) -> dict[str, str]:
-    """git's configuration as variables: it outweighs what any file says."""
+    """Configuration of git as variables, which outweigh any file."""
     pairs = {"GIT_CONFIG_COUNT": str(len(configuration))}
     for place, (key, value) in enumerate(configuration.items()):
         pairs |= {f"GIT_CONFIG_KEY_{place}": key, f"GIT_CONFIG_VALUE_{place}": value}

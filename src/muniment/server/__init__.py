@@ -1,1 +1,1 @@
-"""The service."""
+"""The web application, its API, and the processes around them."""

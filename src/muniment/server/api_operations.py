@@ -15,14 +15,22 @@ from ninja import Schema
 from pydantic import Field
 
 from muniment.access.actions import Action
-from muniment.access.authorize import ORGANISATION, Actor, Resource, Why, authorize, products, somewhere
+from muniment.access.authorization import (
+    ORGANISATION,
+    AccessResult,
+    Actor,
+    Resource,
+    authorize,
+    authorize_anywhere,
+    list_permitted_products,
+)
 from muniment.errors import ActInputError
 from muniment.server.acts.act import Act
 from muniment.server.acts.execution import execute_act
 from muniment.server.acts.inputs import InputCode
 from muniment.server.acts.parser import merge_fields, parse_act, refuse_repeated
-from muniment.server.api_serving import LONGEST_KEY, Problem, refuse_malformed_body
-from muniment.server.guarding.mediation import Find, acting, allowing
+from muniment.server.api_serving import LONGEST_KEY, ApiProblem, refuse_malformed_body
+from muniment.server.guarding.mediation import Find, allow_writes, current_actor
 from muniment.server.people.models import ApiToken, IdempotentResponse
 from muniment.server.products.models import Product
 
@@ -30,31 +38,31 @@ _MOST = 100
 _MOST_DIGITS = 1000
 
 
-def does(action: Action, find: Find | None = None) -> Callable[[Any], Any]:
-    """Marks an operation with its action, as `mediation.requires` does a view."""
+def for_action(action: Action, find: Find | None = None) -> Callable[[Any], Any]:
+    """Mark an operation with its action, as `mediation.require_action` does a view."""
 
-    def mark(operation: Any) -> Any:
+    def mark_operation(operation: Any) -> Any:
         @functools.wraps(operation)
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        def run_guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
             resource = find(request, *args, **kwargs) if find else ORGANISATION
-            actor = acting(request)
-            why = somewhere(actor, action) if resource is None else authorize(actor, action, resource)
-            if why is not Why.YES:
-                if resource is not None and resource.product and not _sees(actor, resource):
+            actor = current_actor(request)
+            why = authorize_anywhere(actor, action) if resource is None else authorize(actor, action, resource)
+            if why is not AccessResult.YES:
+                if resource is not None and resource.product and not _can_see_product(actor, resource):
                     raise Http404
-                raise Problem(403, why.value, _("Your roles, or the token's, do not allow this."))
+                raise ApiProblem(403, why.value, _("Your roles, or the token's, do not allow this."))
             refuse_malformed_body(request)
-            with allowing(action), transaction.atomic():
+            with allow_writes(action), transaction.atomic():
                 return operation(request, *args, **kwargs)
 
-        guarded.action = action  # type: ignore[attr-defined]
-        return guarded
+        run_guarded.action = action  # type: ignore[attr-defined]
+        return run_guarded
 
-    return mark
+    return mark_operation
 
 
-def _sees(actor: Actor, resource: Resource) -> bool:
-    return authorize(actor, Action.SEE_PRODUCT, resource) is Why.YES
+def _can_see_product(actor: Actor, resource: Resource) -> bool:
+    return authorize(actor, Action.SEE_PRODUCT, resource) is AccessResult.YES
 
 
 def of(request: HttpRequest, slug: str, **_: Any) -> Resource:
@@ -63,29 +71,31 @@ def of(request: HttpRequest, slug: str, **_: Any) -> Resource:
 
 
 class Cursor(Schema):
-    """Where a page of a list begins, and how long it is."""
+    """Beginning of a page of a list, and its length."""
 
     below: int | None = Field(None, ge=1, lt=2**63)
     limit: int = Field(50, ge=1, le=_MOST)
 
 
 class HandleCursor(Schema):
-    """Where a page of a list of people begins: after a handle, in the order of handles."""
+    """Beginning of a page of a list of people: after a handle, in the order of handles."""
 
     after: str = Field("", max_length=64)
     limit: int = Field(50, ge=1, le=_MOST)
 
 
 def page_by_handle(rows: Any, cursor: HandleCursor, shape: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-    """One page of a list of people, each row as `shape` tells it, and the handle that the next page begins after."""
+    """One page of a list of people, each row as `shape` serializes it, and the handle after which the next page
+    begins.
+    """
     found = list(rows.filter(slug__gt=cursor.after).order_by("slug")[: cursor.limit + 1])
     shown = found[: cursor.limit]
     following = shown[-1].slug if len(found) > cursor.limit else None
     return {"items": [shape(row) for row in shown], "next": following}
 
 
-def page(rows: Any, cursor: Cursor, shape: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-    """One page of a list, each row as `shape` tells it, and the cursor of the next."""
+def page_by_number(rows: Any, cursor: Cursor, shape: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+    """One page of a list, each row as `shape` serializes it, and the cursor of the next."""
     if cursor.below is not None:
         rows = rows.filter(pk__lt=cursor.below)
     found = list(rows.order_by("-pk")[: cursor.limit + 1])
@@ -93,38 +103,38 @@ def page(rows: Any, cursor: Cursor, shape: Callable[[Any], dict[str, Any]]) -> d
     return {"items": [shape(row) for row in shown], "next": shown[-1].pk if len(found) > cursor.limit else None}
 
 
-def etag(body: dict[str, Any]) -> str:
-    """What tells one state of a thing from another."""
+def compute_etag(body: dict[str, Any]) -> str:
+    """Compute the tag that distinguishes one state of a thing from another."""
     return f'"{hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:32]}"'
 
 
-def unchanged(request: HttpRequest, body: dict[str, Any]) -> None:
-    """Refuses to go on if the request names, in If-Match, another state than this one."""
+def require_unchanged(request: HttpRequest, body: dict[str, Any]) -> None:
+    """Raise Problem if the request's If-Match names another state than this one."""
     wanted = request.headers.get("If-Match", "")
-    if wanted and wanted != etag(body):
-        raise Problem(412, "changed-meanwhile", _("It was changed since you read it: read it again."))
+    if wanted and wanted != compute_etag(body):
+        raise ApiProblem(412, "changed-meanwhile", _("It was changed since you read it: read it again."))
 
 
-def shown(request: HttpRequest, action: Action) -> Any:
-    """The products for which the one who asks may do this."""
-    found = products(acting(request), action)
+def visible_products(request: HttpRequest, action: Action) -> Any:
+    """Products for which the requester may do this."""
+    found = list_permitted_products(current_actor(request), action)
     return Product.objects.all() if found is None else Product.objects.filter(slug__in=found)
 
 
-def once(request: HttpRequest, act: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What was answered before to the same request with the same Idempotency-Key; else do it."""
+def answer_idempotently(request: HttpRequest, act: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Answer as before to the same request with the same Idempotency-Key; else perform it."""
     key = request.headers.get("Idempotency-Key", "")
     if not key:
         return act()
     if len(key) > LONGEST_KEY:
-        raise Problem(400, "malformed-key", _("An Idempotency-Key has at most 200 characters."))
+        raise ApiProblem(400, "malformed-key", _("An Idempotency-Key has at most 200 characters."))
     digest = hashlib.sha256(f"{request.method} {request.path} ".encode() + request.body).hexdigest()
     token: ApiToken = request.token  # type: ignore[attr-defined]
     row, new = IdempotentResponse.objects.get_or_create(
         token=token, idempotency_key=key, defaults={"request_digest": digest}
     )
     if row.request_digest != digest:
-        raise Problem(422, "key-used", _("This Idempotency-Key was used for another request."))
+        raise ApiProblem(422, "key-used", _("This Idempotency-Key was used for another request."))
     if not new:
         return dict(row.body)
     body = act()
@@ -137,37 +147,38 @@ def run_act(
     cls: type[Act],
     fixed: Mapping[str, object],
     current: Mapping[str, object] | None = None,
-    answer: Callable[[Any], dict[str, Any]] | None = None,
+    build_body: Callable[[Any], dict[str, Any]] | None = None,
     value_field: str = "",
 ) -> dict[str, Any]:
-    """Perform an act: what was sent, and the fields that the address has. `current` are the values of fields that may
-    be left out, as in a PATCH. Http404 for an address of nothing.
+    """Perform an act: with the fields that were sent, and those of the address. `current` are the values of fields
+    that may be left out, as in a PATCH. Raises Http404 for an address of nothing.
 
-    `answer` gives the body for what the execution returned, for an act that never waits. The value of `value_field`
-    accompanies the act and is stored nowhere: such a request is carried out as often as it is sent.
+    `build_body` makes the body from the result of the execution, for an act that never waits. The value of
+    `value_field` accompanies the act and is stored nowhere: such a request is carried out as often as it is sent.
     """
-    sent = read_fields(request)
+    sent = read_body_fields(request)
     secret = sent.pop(value_field, None)
     try:
         values = merge_fields({**(current or {}), **sent}, fixed)
-        act = parse_act(cls, values, acting(request))
+        act = parse_act(cls, values, current_actor(request))
     except ActInputError as error:
         if any(problem.field in fixed and problem.code == InputCode.NOT_FOUND for problem in error.problems):
             raise Http404 from None
         raise
 
-    def perform() -> dict[str, Any]:
-        found = execute_act(acting(request), act, secret=secret)
-        return outcome(found.request) if answer is None else answer(found.result)
+    def perform_act() -> dict[str, Any]:
+        found = execute_act(current_actor(request), act, secret=secret)
+        return serialize_outcome(found.request) if build_body is None else build_body(found.result)
 
-    return perform() if value_field else once(request, perform)
+    return perform_act() if value_field else answer_idempotently(request, perform_act)
 
 
-def read_fields(request: HttpRequest) -> dict[str, Any]:
-    """The fields of the request's body itself, since the operation's schema keeps no unknown ones; none without a body.
+def read_body_fields(request: HttpRequest) -> dict[str, Any]:
+    """Read the fields of the request's body itself, since the operation's schema drops unknown ones; none without a
+    body.
 
-    Raises ActInputError for a key that is named twice, Problem for a body that is no JSON object: the schema takes a
-    list too, as a thing without attributes, and an operation without a schema looks at no body.
+    Raises ActInputError for a key that is named twice, Problem for a body that is no JSON object: the schema takes
+    a list too, as a thing without attributes, and an operation without a schema reads no body.
     """
     repeated: list[str] = []
 
@@ -186,23 +197,23 @@ def read_fields(request: HttpRequest) -> dict[str, Any]:
             parse_constant=_refuse_constant,
         )
     except (ValueError, RecursionError):
-        raise Problem(400, "malformed", _("Send JSON.")) from None
+        raise ApiProblem(400, "malformed", _("Send JSON.")) from None
     if not isinstance(sent, dict):
-        raise Problem(422, "malformed", _("Send one JSON object."))
+        raise ApiProblem(422, "malformed", _("Send one JSON object."))
     refuse_repeated(repeated)
     return sent
 
 
 def _read_integer(digits: str) -> int | float:
-    """A number of JSON; one with more digits than any field takes is not computed."""
+    """Read a number of JSON; one with more digits than any field takes is not computed."""
     return int(digits) if len(digits) <= _MOST_DIGITS else math.inf
 
 
 def _refuse_constant(name: str) -> float:
-    """NaN and the infinities: JSON has none."""
+    """Refuse NaN and the infinities: JSON has none."""
     raise json.JSONDecodeError("constant", name, 0)
 
 
-def outcome(request: int | None) -> dict[str, Any]:
+def serialize_outcome(request: int | None) -> dict[str, Any]:
     """Whether an act was done, or the number of the request that waits for a second person."""
     return {"done": request is None, "request": request}

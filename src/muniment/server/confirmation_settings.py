@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from muniment.server import logs
-from muniment.server.running import database
+from muniment.server.running import database_settings
 
 HOME = Path(os.environ.get("MUNIMENT_HOME", ".")).absolute()
 URL = os.environ.get("MUNIMENT_URL", "http://localhost:8000")
@@ -22,7 +22,7 @@ INSTALLED_APPS = ["django.contrib.staticfiles"]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "muniment.server.guarding.headers.Headers",
+    "muniment.server.guarding.response_headers.SecurityHeaders",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -33,8 +33,8 @@ TEMPLATES = [
         "OPTIONS": {},
     }
 ]
-DATABASE_ROLE = database.role(os.environ)
-DATABASES = {"default": database.settings(HOME, os.environ)}
+DATABASE_ROLE = database_settings.read_role(os.environ)
+DATABASES = {"default": database_settings.make_django_settings(HOME, os.environ)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 SIGN_IN_ELSEWHERE = ""  # no form leads anywhere else
 
@@ -55,4 +55,4 @@ STATIC_URL = "/static/"
 STATICFILES_DIRS = [Path(__file__).parent / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
-LOGGING = logs.settings(os.environ.get("MUNIMENT_LOG", ""))
+LOGGING = logs.build_log_settings(os.environ.get("MUNIMENT_LOG", ""))

@@ -1,4 +1,4 @@
-"""Logs: what happened and where in the program, never who, and nothing that somebody typed or a link held."""
+"""Logs name events and places in the program, never persons, and no input that somebody typed or a link contains."""
 
 import logging
 from typing import Any
@@ -8,11 +8,11 @@ import structlog
 JSON = "json"
 
 
-class Nameless(logging.Filter):
-    """A request is told by its route and status: its address may hold an id, or the secret of a link."""
+class RequestAddressFilter(logging.Filter):
+    """Filter that logs a request by its route and status: its address may contain an id, or the secret of a link."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Always lets it through."""
+        """Remove the address from the record; the record itself always passes."""
         request = getattr(record, "request", None)
         if request is not None:
             match = getattr(request, "resolver_match", None)
@@ -20,8 +20,8 @@ class Nameless(logging.Filter):
         return True
 
 
-def settings(form: str) -> dict[str, Any]:
-    """Django's LOGGING. `form` is "json" for programs, anything else for people."""
+def build_log_settings(form: str) -> dict[str, Any]:
+    """Setting LOGGING of Django. `form` is "json" for programs, any other value for people."""
     last = structlog.processors.JSONRenderer() if form == JSON else structlog.dev.ConsoleRenderer(colors=False)
     before = [
         structlog.stdlib.add_log_level,
@@ -36,7 +36,7 @@ def settings(form: str) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "filters": {"nameless": {"()": Nameless}},
+        "filters": {"nameless": {"()": RequestAddressFilter}},
         "formatters": {
             "told": {
                 "()": structlog.stdlib.ProcessorFormatter,

@@ -9,16 +9,16 @@ from muniment.facts import moments
 MOST_SKEW = datetime.timedelta(minutes=2)  # of the clocks of two machines
 
 
-def now() -> str:
-    """This moment, read once by whoever judges or records."""
-    return text(timezone.now())
+def current_moment() -> str:
+    """Current moment, read once for each evaluation or record."""
+    return format_moment(timezone.now())
 
 
-def read(moment: str) -> datetime.datetime:
-    """A moment of the core, for the database. Raises ValueError."""
+def parse_moment(moment: str) -> datetime.datetime:
+    """Moment of the core, for the database. Raises ValueError."""
     return datetime.datetime.fromisoformat(moment)
 
 
-def text(moment: datetime.datetime) -> str:
-    """A moment of the database."""
-    return moments.text(moment.astimezone(datetime.UTC))
+def format_moment(moment: datetime.datetime) -> str:
+    """Moment of the database, in the core's format."""
+    return moments.format_moment(moment.astimezone(datetime.UTC))

@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 from django.http import HttpRequest
 
 from muniment.access.actions import Action
-from muniment.access.authorize import Actor
+from muniment.access.authorization import Actor
 from muniment.facts.people import Person as KnownPerson
 from muniment.server.acts.act import Act
 from muniment.server.acts.system_actors import SystemActor
 from muniment.server.app_list import APPS
-from muniment.workflows.supplies import Supplier
+from muniment.workflows.fact_suppliers import Supplier
 
 
 class MenuEntry(NamedTuple):

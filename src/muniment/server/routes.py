@@ -1,4 +1,4 @@
-"""Addresses that more than one place has to know."""
+"""Addresses that several modules use."""
 
 SIGN_IN = "/account/login/"
 SECOND_FACTOR = "/account/2fa/"

@@ -1,4 +1,4 @@
-"""Addresses in environment variables, each split by one function that refuses what no address is."""
+"""Addresses in environment variables, each split by one function that refuses anything else."""
 
 from urllib.parse import SplitResult, urlsplit
 
@@ -8,10 +8,10 @@ from muniment.errors import ParseError
 
 
 def split_address(variable: str, text: str) -> SplitResult:
-    """The parts of the address that stands in a variable; its port is a number, if there is one.
+    """Parts of the address that stands in a variable; its port is a number, if there is one.
 
-    Raises ParseError, which does not repeat the text: a password may stand in it. Settings are read by this too, before
-    anything can be translated.
+    Raises ParseError, which does not repeat the text: a password may stand in it. Settings are read by this too,
+    before anything can be translated.
     """
     try:
         parts = urlsplit(text)

@@ -1,7 +1,7 @@
 """Examines every environment variable that sets the service up, before any process of it does anything else.
 
-A value that cannot be meant is refused by the name of its variable. The value is not repeated: many hold a password, or
-an address that is one.
+An impossible value is refused by the name of its variable. The value is not repeated: many contain a password, or
+an address with one.
 """
 
 import ipaddress
@@ -17,7 +17,7 @@ from django.core.validators import validate_email
 from django.utils.translation import gettext_noop
 
 from muniment.errors import HttpError, ParseError
-from muniment.http.addresses import parse_address
+from muniment.http.addresses import parse_server_address
 from muniment.server.setting_addresses import split_address
 
 Check = Callable[[str, str], None]
@@ -35,14 +35,14 @@ _DATABASE_OPTIONS = frozenset(  # of libpq, as far as an operator needs them
 _HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
-def check_settings(environment: Mapping[str, str]) -> None:
-    """Examine the variables that are there. Raises ParseError, which names one and does not repeat its value."""
+def check_environment(environment: Mapping[str, str]) -> None:
+    """Examine the variables that are set. Raises ParseError, which names one and does not repeat its value."""
     for variable, check in CHECKS.items():
         value = environment.get(variable, "")
         if not value:
             continue
         if len(value) > _LONGEST or not value.isprintable():
-            raise _refusal(
+            raise _make_refusal(
                 variable,
                 gettext_noop("%(variable)s is too long, or has a character that nobody can see"),
                 gettext_noop("Write it anew: one line of visible characters."),
@@ -52,14 +52,14 @@ def check_settings(environment: Mapping[str, str]) -> None:
 
 
 def _check_confirmation_address(own: str, confirmation: str) -> None:
-    """It is another origin than that of the pages, whose passkeys can be used there: its host, or one below it."""
+    """Require another origin than that of the pages, whose passkeys can be used there: its host, or one below it."""
     if not own or not confirmation:
         return
     pages, other = split_address("MUNIMENT_URL", own), split_address("MUNIMENT_CONFIRMATION_URL", confirmation)
     host, where = pages.hostname or "", other.hostname or ""
     same = (pages.scheme, pages.netloc.lower()) == (other.scheme, other.netloc.lower())
     if same or pages.scheme != other.scheme or not (where == host or where.endswith(f".{host}")):
-        raise _refusal(
+        raise _make_refusal(
             "MUNIMENT_CONFIRMATION_URL",
             gettext_noop("%(variable)s is not another origin at the same host"),
             gettext_noop("Name another port of the host of MUNIMENT_URL, or a host below it."),
@@ -67,10 +67,10 @@ def _check_confirmation_address(own: str, confirmation: str) -> None:
 
 
 def _check_own_address(variable: str, value: str) -> None:
-    """What people type: a host alone, since pages stand at its root."""
+    """Require an address of a host alone, since pages stand at its root."""
     parts = _split_web_address(variable, value)
     if parts.path or parts.query or parts.fragment or not parts.netloc.isascii():
-        raise _refusal(
+        raise _make_refusal(
             variable,
             gettext_noop("%(variable)s is not the address of a host alone"),
             gettext_noop("Write it like https://muniment.example.test, without a / or a path at its end."),
@@ -84,7 +84,7 @@ def _check_web_address(variable: str, value: str) -> None:
 def _split_web_address(variable: str, value: str) -> SplitResult:
     parts = split_address(variable, value)
     if parts.scheme not in ("https", "http") or not _is_host(parts) or parts.username is not None:
-        raise _refusal(
+        raise _make_refusal(
             variable,
             gettext_noop("%(variable)s is not an address of a web server, or has a name or password in it"),
             gettext_noop("Write it like https://host.example.test."),
@@ -94,9 +94,9 @@ def _split_web_address(variable: str, value: str) -> SplitResult:
 
 def _check_vault_address(variable: str, value: str) -> None:
     try:
-        parse_address(value)
+        parse_server_address(value)
     except HttpError:
-        raise _refusal(
+        raise _make_refusal(
             variable,
             gettext_noop("%(variable)s is not the address of a vault, or secrets would be sent there in the clear"),
             gettext_noop("Write it like https://vault.example.test:8200, or unix:/path/of/the/socket."),
@@ -105,7 +105,7 @@ def _check_vault_address(variable: str, value: str) -> None:
 
 def _check_namespace(variable: str, value: str) -> None:
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,100}(/[A-Za-z0-9_-]{1,100}){0,9}/?", value):
-        raise _refusal(
+        raise _make_refusal(
             variable,
             gettext_noop("%(variable)s is not the name of a namespace"),
             gettext_noop("Write it like team/muniment."),
@@ -115,7 +115,7 @@ def _check_namespace(variable: str, value: str) -> None:
 def _check_mail_server(variable: str, value: str) -> None:
     parts = split_address(variable, value)
     if parts.scheme not in ("smtp", "smtps") or not _is_host(parts) or parts.path.strip("/"):
-        raise _refusal(
+        raise _make_refusal(
             variable,
             gettext_noop("%(variable)s is not the address of a mail server"),
             gettext_noop("Write it like smtp://user:password@host:587, or smtps://..."),
@@ -126,7 +126,7 @@ def _check_sender(variable: str, value: str) -> None:
     try:
         validate_email(parseaddr(value)[1])
     except ValidationError:
-        raise _refusal(
+        raise _make_refusal(
             variable,
             gettext_noop("%(variable)s is no e-mail address"),
             gettext_noop("Write it like muniment@example.test, or Muniment <muniment@example.test>."),
@@ -135,7 +135,7 @@ def _check_sender(variable: str, value: str) -> None:
 
 def _check_name(variable: str, value: str) -> None:
     if len(value) > _LONGEST_NAME or value != value.strip():
-        raise _refusal(
+        raise _make_refusal(
             variable,
             gettext_noop("%(variable)s is no name"),
             gettext_noop("Write at most 200 characters, without white space around them."),
@@ -143,13 +143,13 @@ def _check_name(variable: str, value: str) -> None:
 
 
 def _check_folder_name(variable: str, value: str) -> None:
-    """Any folder may be a home; whoever opens it says what is wrong with it."""
+    """Accept any folder as a home: opening it reports its problem."""
 
 
 def _check_path(variable: str, value: str) -> None:
-    """A full path; if anything is there, a file or a folder: a pipe or a device would stop its reader for good."""
+    """Require a full path; if it exists, a file or a folder: a pipe or a device would stop its reader for good."""
     if not value.startswith("/") or len(value) > _LONGEST_PATH:
-        raise _refusal(
+        raise _make_refusal(
             variable,
             gettext_noop("%(variable)s is no full path"),
             gettext_noop("Write the whole path of the file, beginning with /."),
@@ -159,7 +159,7 @@ def _check_path(variable: str, value: str) -> None:
     except OSError:
         return  # each reader says what it misses
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-        raise _refusal(
+        raise _make_refusal(
             variable,
             gettext_noop("%(variable)s names neither a file nor a folder"),
             gettext_noop("Write the whole path of the file, beginning with /."),
@@ -175,7 +175,7 @@ def _check_listening(variable: str, value: str) -> None:
     host, _colon, port = value.rpartition(":")
     known = _HOST.fullmatch(host) or re.fullmatch(r"\[[0-9a-fA-F:.]+\]", host)
     if not known or not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 65536:
-        raise _refusal(
+        raise _make_refusal(
             variable,
             gettext_noop("%(variable)s is not a host with a port"),
             gettext_noop("Write it like vault.example.test:8200."),
@@ -192,7 +192,7 @@ def _check_database(variable: str, value: str) -> None:
     texts = (parts.path, parts.netloc, *given.values())
     hidden = any(not _is_decoded_visibly(text) for text in texts)
     if parts.scheme not in ("postgres", "postgresql") or not named or hidden or not given.keys() <= _DATABASE_OPTIONS:
-        raise _refusal(
+        raise _make_refusal(
             variable,
             gettext_noop("%(variable)s does not name a PostgreSQL database, or has an option that is none of libpq's"),
             gettext_noop("Write it like postgresql://user:password@host:5432/muniment?sslmode=verify-full."),
@@ -200,7 +200,7 @@ def _check_database(variable: str, value: str) -> None:
 
 
 def _check_forges(variable: str, value: str) -> None:
-    from muniment.server.people.published import parse_forges
+    from muniment.server.people.published_keys import parse_forges
 
     parse_forges(value)
 
@@ -214,11 +214,11 @@ def _is_host(parts: SplitResult) -> bool:
 
 
 def _is_decoded_visibly(text: str) -> bool:
-    """Whether no part hides behind a % what no name has, such as a NUL."""
+    """Whether no part hides, behind a %, a character that no name has, such as NUL."""
     return not re.search(r"%(?:[01][0-9a-fA-F]|7[fF])", text) and text.isprintable()
 
 
-def _refusal(variable: str, message: str, remedy: str) -> ParseError:
+def _make_refusal(variable: str, message: str, remedy: str) -> ParseError:
     return ParseError("setting-refused", message % {"variable": variable}, remedy)
 
 

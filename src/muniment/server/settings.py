@@ -22,11 +22,11 @@ from urllib.parse import urlsplit
 
 from muniment.server import logs
 from muniment.server.app_list import APPS
-from muniment.server.guarding import keys
+from muniment.server.guarding import home_keys
 from muniment.server.guarding.database_roles import WEB
-from muniment.server.people import company
+from muniment.server.people import company_sign_in
 from muniment.server.routes import SIGN_IN
-from muniment.server.running import database
+from muniment.server.running import database_settings
 
 HOME = Path(os.environ.get("MUNIMENT_HOME", ".")).absolute()
 URL = os.environ.get("MUNIMENT_URL", "http://localhost:8000")
@@ -36,9 +36,9 @@ CONFIRMATION_URL = os.environ.get("MUNIMENT_CONFIRMATION_URL", "")
 
 WORKER_NAME = os.environ.get("MUNIMENT_WORKER", "") or f"{socket.gethostname()}:{HOME}"
 REPOSITORY_FOLDERS = tuple(filter(None, os.environ.get("MUNIMENT_REPOSITORY_FOLDERS", "").split(":")))
-DATABASE_ROLE = database.role(os.environ)
+DATABASE_ROLE = database_settings.read_role(os.environ)
 # The web alone signs sessions and links: no other process can, or has to, read its key.
-SECRET_KEY = keys.web_key(HOME) if DATABASE_ROLE == WEB else secrets.token_urlsafe(64)
+SECRET_KEY = home_keys.read_web_key(HOME) if DATABASE_ROLE == WEB else secrets.token_urlsafe(64)
 DEBUG = False
 ALLOWED_HOSTS = [_ADDRESS.hostname or "localhost", "127.0.0.1"]  # a supervisor on this machine asks by number
 ROOT_URLCONF = "muniment.server.urls"
@@ -63,10 +63,10 @@ INSTALLED_APPS = [
     "procrastinate.contrib.django",
 ]
 MIDDLEWARE = [
-    "muniment.server.telemetry.Traces",
+    "muniment.server.telemetry.TraceMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "muniment.server.guarding.headers.Headers",
+    "muniment.server.guarding.response_headers.SecurityHeaders",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "muniment.server.guarding.direction_marks.DirectionMarks",  # within what tells the length of an answer
@@ -75,7 +75,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "muniment.server.guarding.mediation.Mediation",
+    "muniment.server.guarding.mediation.MediationMiddleware",
 ]
 TEMPLATES = [
     {
@@ -87,7 +87,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "muniment.server.pages.frame.common",
+                "muniment.server.pages.page_frame.frame_context",
             ],
         },
     }
@@ -97,7 +97,7 @@ CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", 
 VAULT_URL, VAULT_CA = os.environ.get("MUNIMENT_VAULT_URL", ""), os.environ.get("MUNIMENT_VAULT_CA", "")
 VAULT_NAMESPACE = os.environ.get("MUNIMENT_VAULT_NAMESPACE", "").strip("/")
 VAULT_AUDIT = os.environ.get("MUNIMENT_VAULT_AUDIT", "")
-DATABASES = {"default": database.settings(HOME, os.environ)}
+DATABASES = {"default": database_settings.make_django_settings(HOME, os.environ)}
 
 if "SSL_CERT_FILE" in os.environ:  # for the libraries that call it otherwise
     os.environ.setdefault("REQUESTS_CA_BUNDLE", os.environ["SSL_CERT_FILE"])
@@ -118,7 +118,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = SIGN_IN
 LOGIN_REDIRECT_URL = "/"
-ACCOUNT_ADAPTER = "muniment.server.people.adapter.Adapter"
+ACCOUNT_ADAPTER = "muniment.server.people.adapter.AccountAdapter"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = "slug"
 ACCOUNT_USER_MODEL_EMAIL_FIELD = "email"
 ACCOUNT_LOGIN_METHODS = {"email", "username"}
@@ -133,12 +133,12 @@ ALLAUTH_TRUSTED_PROXY_COUNT = 1 if _SECURE else 0  # https comes through a proxy
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 900
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_USERNAME_MIN_LENGTH = 1
-ACCOUNT_FORMS = {"login": "muniment.server.people.forms.SignIn"}
-SOCIALACCOUNT_ADAPTER = "muniment.server.people.adapter.SocialAdapter"
-SOCIALACCOUNT_PROVIDERS = company.providers(os.environ)
+ACCOUNT_FORMS = {"login": "muniment.server.people.forms.SignInForm"}
+SOCIALACCOUNT_ADAPTER = "muniment.server.people.adapter.CompanyAccountAdapter"
+SOCIALACCOUNT_PROVIDERS = company_sign_in.read_provider_settings(os.environ)
 SOCIALACCOUNT_STORE_TOKENS = False
 SOCIALACCOUNT_LOGIN_ON_GET = False
-SIGN_IN_ELSEWHERE = company.origin(os.environ)
+SIGN_IN_ELSEWHERE = company_sign_in.read_provider_origin(os.environ)
 MFA_ADAPTER = "muniment.server.people.factor_encryption.FactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_FORMS = {"add_webauthn": "muniment.server.people.passkeys.AddPasskeyForm"}
@@ -179,4 +179,4 @@ PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
 # --- what is told ----------------------------------------------------------------------------------------
 
 EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
-LOGGING = logs.settings(os.environ.get("MUNIMENT_LOG", ""))
+LOGGING = logs.build_log_settings(os.environ.get("MUNIMENT_LOG", ""))

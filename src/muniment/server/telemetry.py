@@ -1,8 +1,8 @@
-"""Traces, if they are switched on: how long requests and tasks take, and nothing of whom or what they are about.
+"""Traces, if they are switched on: durations of requests and tasks, without persons or objects.
 
-OTEL_EXPORTER_OTLP_ENDPOINT (or OTEL_EXPORTER_OTLP_TRACES_ENDPOINT) switches them on; the other OTEL_* variables hold as
-OpenTelemetry says. A span has a route's pattern, a method, a status, a task's name, and of a failure its type alone:
-no address, id, name or text. What a client says of a trace of its own is not believed.
+OTEL_EXPORTER_OTLP_ENDPOINT (or OTEL_EXPORTER_OTLP_TRACES_ENDPOINT) switches them on; the other OTEL_* variables
+apply as OpenTelemetry defines them. A span has a route's pattern, a method, a status, a task's name, and of a
+failure its type alone: no address, id, name or text. Trace contexts of clients are ignored.
 """
 
 import functools
@@ -19,16 +19,16 @@ _ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-def on() -> bool:
-    """Whether they are switched on."""
+def is_enabled() -> bool:
+    """Whether traces are switched on."""
     off = os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true"
     return not off and any(os.environ.get(name) for name in _ENDPOINTS)
 
 
 @contextmanager
-def span(name: str, **attributes: str | int) -> Iterator[Any]:
-    """One span while this lasts: the span, or None if traces are off. Of what is raised only the type is told."""
-    found = _tracer()
+def start_span(name: str, **attributes: str | int) -> Iterator[Any]:
+    """One span for this block: the span, or None if traces are off. Of an exception only the type is recorded."""
+    found = _find_tracer()
     if found is None:
         yield None
         return
@@ -37,44 +37,44 @@ def span(name: str, **attributes: str | int) -> Iterator[Any]:
         try:
             yield started
         except Exception as error:
-            _failed(started, type(error).__name__)
+            _mark_failed(started, type(error).__name__)
             raise
 
 
-def flush() -> None:
-    """Send what waits to be sent."""
-    provider = _provider()
+def flush_spans() -> None:
+    """Send the spans that wait."""
+    provider = _make_provider()
     if provider is not None:
         provider.force_flush()
 
 
-class Traces:
-    """The middleware: a span for each request."""
+class TraceMiddleware:
+    """Middleware that records a span for each request."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """The answer, timed."""
+        """Response to the request, timed by a span."""
         method = request.method if request.method in _METHODS else "_OTHER"
-        with span(str(method), **{"http.request.method": str(method)}) as started:
+        with start_span(str(method), **{"http.request.method": str(method)}) as started:
             answer = self._get_response(request)
             if started is not None:
-                _tell(started, str(method), request, answer.status_code)
+                _set_attributes(started, str(method), request, answer.status_code)
         return answer
 
 
-def _tell(started: Any, method: str, request: HttpRequest, status: int) -> None:
+def _set_attributes(started: Any, method: str, request: HttpRequest, status: int) -> None:
     route = getattr(request.resolver_match, "route", "")
     started.set_attribute("http.response.status_code", status)
     if route:
         started.set_attribute("http.route", route)
         started.update_name(f"{method} {route}")
     if status >= 500:
-        _failed(started, str(status))
+        _mark_failed(started, str(status))
 
 
-def _failed(started: Any, kind: str) -> None:
+def _mark_failed(started: Any, kind: str) -> None:
     from opentelemetry.trace import Status, StatusCode
 
     started.set_attribute("error.type", kind)
@@ -82,9 +82,9 @@ def _failed(started: Any, kind: str) -> None:
 
 
 @functools.cache
-def _provider() -> Any:
-    """Made in the process that first needs it, since it has a thread of its own. None if traces are off."""
-    if not on():
+def _make_provider() -> Any:
+    """Provider, created in the process that first needs it, since it has its own thread. None if traces are off."""
+    if not is_enabled():
         return None
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -103,6 +103,6 @@ def _provider() -> Any:
 
 
 @functools.cache
-def _tracer() -> Any:
-    provider = _provider()
+def _find_tracer() -> Any:
+    provider = _make_provider()
     return None if provider is None else provider.get_tracer("muniment")

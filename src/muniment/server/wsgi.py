@@ -1,10 +1,10 @@
-"""The web process' door."""
+"""WSGI entry point of the web process."""
 
 import os
 
 from django.core.wsgi import get_wsgi_application
 
-from muniment.server.running.parent import PARENT, end_with_parent
+from muniment.server.running.process_parent import PARENT, end_with_parent
 
 _serves = PARENT in os.environ and os.environ[PARENT] != str(os.getpid())
 if _serves:

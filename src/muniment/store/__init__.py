@@ -1,1 +1,1 @@
-"""What an installation keeps: one interface, and its implementations."""
+"""Storage of an installation: one interface, and its implementations."""

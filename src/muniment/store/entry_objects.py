@@ -13,7 +13,7 @@ RESTORE = "Restore objects/ from a backup; muniment ledger verify names all that
 
 def read_object(store: Store, digest: str, shape: type[T]) -> T:
     """The object of an entry. Raises ErasedError, and LedgerError for one that is missing or of another shape."""
-    data = store.get(digest)
+    data = store.get_object(digest)
     if data is None:
         raise LedgerError(f"the object {digest} of an entry is missing", RESTORE)
     try:

@@ -1,7 +1,7 @@
 """The list of erasures: for each one a salt and a commitment to the person, and no name.
 
-It is stored beside the copy of the checkpoint outside the home, or printed by `muniment erasures`. A restore compares
-each person whom a backup brings back with it, and erases those again who are on it.
+It is stored with the external copy of the checkpoint, or printed by `muniment erasures`. A restore compares each
+person in a backup with it, and erases those again who are on it.
 """
 
 import json
@@ -9,9 +9,9 @@ import json
 from msgspec import Struct
 
 from muniment.errors import StoreError
-from muniment.ledger import objects
+from muniment.ledger import record_objects
 
-NAME = "erasures"
+LIST_NAME = "erasures"
 _HEADER = "# Erasures of an installation: a salt and a commitment for each, and no name. Keep every line.\n"
 
 
@@ -23,25 +23,25 @@ class ErasureLine(Struct, frozen=True, order=True):
     commitment: str
 
     def is_about(self, person: str) -> bool:
-        """Whether it is the erasure of the person with this internal id."""
-        return objects.commitment(person, self.salt) == self.commitment
+        """Whether this is the erasure of the person with this internal id."""
+        return record_objects.make_commitment(person, self.salt) == self.commitment
 
 
-def make_line(person: str, now: str) -> ErasureLine:
-    """The line for a person who is erased now."""
-    salt = objects.salt()
-    return ErasureLine(now, salt, objects.commitment(person, salt))
+def make_erasure_line(person: str, now: str) -> ErasureLine:
+    """Line for a person who is erased now."""
+    salt = record_objects.draw_salt()
+    return ErasureLine(now, salt, record_objects.make_commitment(person, salt))
 
 
-def write_list(lines: frozenset[ErasureLine]) -> str:
+def format_list(lines: frozenset[ErasureLine]) -> str:
     """The whole list, oldest first."""
     return _HEADER + "".join(
         json.dumps({"time": one.time, "salt": one.salt, "commitment": one.commitment}) + "\n" for one in sorted(lines)
     )
 
 
-def read_list(data: bytes) -> frozenset[ErasureLine]:
-    """The lines of a list. Raises StoreError for anything else, and for a list that was cut off."""
+def parse_list(data: bytes) -> frozenset[ErasureLine]:
+    """Lines of a list. Raises StoreError for any other text, and for a list that was cut off."""
     header, *rest = data.decode("utf-8", "replace").splitlines(keepends=True) or [""]
     try:
         if header != _HEADER or not data.endswith(b"\n"):

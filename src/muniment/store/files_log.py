@@ -8,19 +8,19 @@ from pathlib import Path
 
 from muniment.errors import StoreError
 from muniment.ledger import tiles
-from muniment.store import durable
-from muniment.store.log import CHECKPOINT, Log
-from muniment.store.outside import Outside
+from muniment.store import durable_files
+from muniment.store.external_copy import ExternalCopy
+from muniment.store.ledger_log import CHECKPOINT, Log
 
 
 class FilesLog(Log):
     """The ledger in a directory. `private` and `public` are its key, as text, None if there is none."""
 
-    def __init__(self, directory: Path, private: str | None, public: str | None, outside: Outside | None) -> None:
+    def __init__(self, directory: Path, private: str | None, public: str | None, outside: ExternalCopy | None) -> None:
         super().__init__(private, public, outside)
         self._root = directory
 
-    def read(self, path: str) -> bytes | None:
+    def read_file(self, path: str) -> bytes | None:
         """A file of the ledger, None if there is none. Raises StoreError if it cannot be read."""
         file = self._root / path
         try:
@@ -33,7 +33,6 @@ class FilesLog(Log):
             ) from error
 
     def has_tiles(self) -> bool:
-        """Whether there is any."""
         try:
             return any(file.is_file() for file in (self._root / "tile").rglob("*"))
         except OSError as error:
@@ -42,8 +41,8 @@ class FilesLog(Log):
             ) from error
 
     @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
-        """For this process alone, by flock."""
+    def lock_for_writing(self) -> Iterator[None]:
+        """Lock by flock, for this process alone."""
         file = self._root / "lock"
         try:
             handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -57,15 +56,15 @@ class FilesLog(Log):
         finally:
             os.close(handle)
 
-    def write(self, files: Mapping[str, bytes], checkpoint: bytes) -> None:
+    def write_tiles(self, files: Mapping[str, bytes], checkpoint: bytes) -> None:
         """All on the disk when it returns, the checkpoint last."""
-        durable.write_all({self._root / path: data for path, data in files.items()}, 0o644, begin_in=self._root)
-        durable.write(self._root / CHECKPOINT, checkpoint, 0o644)
+        durable_files.write_files({self._root / path: data for path, data in files.items()}, 0o644, begin_in=self._root)
+        durable_files.write_file(self._root / CHECKPOINT, checkpoint, 0o644)
 
-    def tidy(self, old: int, new: int) -> None:
-        """Drops files that are not full and that neither the last checkpoint nor this one needs."""
-        needed = tiles.partial_paths(old) | tiles.partial_paths(new)
-        around = needed | tiles.partial_paths(max(new - new % tiles.WIDTH - 1, 0))
+    def remove_partial_tiles(self, old: int, new: int) -> None:
+        """Delete files that are not full and that neither the last checkpoint nor this one needs."""
+        needed = tiles.list_partial_paths(old) | tiles.list_partial_paths(new)
+        around = needed | tiles.list_partial_paths(max(new - new % tiles.WIDTH - 1, 0))
         for folder in {(self._root / path).parent for path in around}:
             with contextlib.suppress(OSError):  # they harm nobody, and the entries are safe
                 for name in os.listdir(folder):

@@ -6,32 +6,32 @@ from msgspec import Struct
 
 from muniment.errors import ErasedError
 from muniment.facts.statements import Freeze
-from muniment.ledger import entries, objects
+from muniment.ledger import record_kinds, record_objects
 from muniment.store.entry_objects import read_object
 from muniment.store.store import Store
 
 FREEZE_KINDS = ("freeze", "freeze-lift")
 
 
-def freezes_in_force(records: Iterable[entries.AnyEntry]) -> tuple[entries.FreezeRecord, ...]:
-    """The records of the freezes that no complete lift follows, in the order of `records`. An id counts once."""
-    found: dict[str, entries.FreezeRecord] = {}
+def select_freezes_in_force(records: Iterable[record_kinds.AnyEntry]) -> tuple[record_kinds.FreezeRecord, ...]:
+    """Records of the freezes that no complete lift follows, in the order of `records`. An id counts once."""
+    found: dict[str, record_kinds.FreezeRecord] = {}
     for record in records:
-        if isinstance(record, entries.FreezeRecord):
+        if isinstance(record, record_kinds.FreezeRecord):
             found.setdefault(record.freeze, record)
-        elif isinstance(record, entries.FreezeLiftRecord) and record.complete:
+        elif isinstance(record, record_kinds.FreezeLiftRecord) and record.complete:
             found.pop(record.freeze, None)
     return tuple(found.values())
 
 
-def lifts_of(records: Iterable[entries.AnyEntry], freeze: str) -> tuple[str, ...]:
+def select_lifts(records: Iterable[record_kinds.AnyEntry], freeze: str) -> tuple[str, ...]:
     """Digests of the statements that lift a freeze, each once."""
-    lifts = (one for one in records if isinstance(one, entries.FreezeLiftRecord) and one.freeze == freeze)
+    lifts = (one for one in records if isinstance(one, record_kinds.FreezeLiftRecord) and one.freeze == freeze)
     return tuple(dict.fromkeys(one.object for one in lifts))
 
 
 class FreezeRow(Struct, frozen=True):
-    """The fields of a record of a freeze that the freeze is read from."""
+    """Fields of a freeze's record that make the freeze."""
 
     freeze: str
     statement: str
@@ -41,40 +41,40 @@ class FreezeRow(Struct, frozen=True):
     scope: str
 
 
-def row_of(record: entries.FreezeRecord) -> FreezeRow:
-    """The row of a record."""
+def make_freeze_row(record: record_kinds.FreezeRecord) -> FreezeRow:
+    """Row of a freeze's record."""
     return FreezeRow(record.freeze, record.object, record.drill, record.since, record.until, record.scope)
 
 
 def read_freeze(store: Store, row: FreezeRow) -> Freeze:
     """A freeze with its person and reason, if they were not erased. LedgerError if an object of it is missing.
 
-    A freeze whose scope was erased is one of everything.
+    A freeze with an erased scope is one of everything.
     """
-    statement = _statement(store, row.statement)
+    statement = _read_statement(store, row.statement)
     person, reason = (statement.person, statement.text) if statement else ("somebody", "the reason was erased")
-    scope = _scope(store, row.scope)
+    scope = _read_scope(store, row.scope)
     product, environment = (scope.product, scope.environment) if scope else ("", "")
     return Freeze(row.freeze, person, reason, row.since, row.drill, row.until, product, environment)
 
 
-def _scope(store: Store, digest: str) -> objects.FreezeScope | None:
-    """The scope of a freeze, None for everything."""
+def _read_scope(store: Store, digest: str) -> record_objects.FreezeScope | None:
+    """Scope of a freeze, None for everything."""
     try:
-        return read_object(store, digest, objects.FreezeScope) if digest else None
+        return read_object(store, digest, record_objects.FreezeScope) if digest else None
     except ErasedError:
         return None
 
 
-def read_people(store: Store, digests: Sequence[str]) -> tuple[str, ...]:
+def read_lifting_people(store: Store, digests: Sequence[str]) -> tuple[str, ...]:
     """Ids of the people of these statements. A person who was erased does not count."""
-    statements = (_statement(store, digest) for digest in digests)
+    statements = (_read_statement(store, digest) for digest in digests)
     return tuple(said.person for said in statements if said is not None)
 
 
-def _statement(store: Store, digest: str) -> objects.PersonStatement | None:
-    """A person's statement, None if it was erased."""
+def _read_statement(store: Store, digest: str) -> record_objects.PersonStatement | None:
+    """Statement of a person, None if it was erased."""
     try:
-        return read_object(store, digest, objects.PersonStatement)
+        return read_object(store, digest, record_objects.PersonStatement)
     except ErasedError:
         return None

@@ -1,4 +1,4 @@
-"""The files of the ledger's key in an exchange: the next key is on the disk before anything is signed with it."""
+"""Files of the ledger's key in an exchange: the next key is on the disk before anything is signed with it."""
 
 import os
 from contextlib import suppress
@@ -6,56 +6,59 @@ from pathlib import Path
 
 from muniment.errors import LedgerError
 from muniment.ledger.checkpoints import read_checkpoint
-from muniment.ledger.keys import generate, public_of
-from muniment.store import durable
-from muniment.store.files import PRIVATE, PUBLIC, FilesStore
+from muniment.ledger.ledger_keys import derive_public_key, generate_key
+from muniment.store import durable_files
+from muniment.store.files_store import PRIVATE, PUBLIC, FilesStore
 
-NEXT = "keys/ledger.next.key"
+NEXT_KEY_FILE = "keys/ledger.next.key"
 
 
-def draw_next_key(folder: Path, name: str) -> str:
-    """The next private key of a ledger: the one that is there already, or a new one, which is on the disk by now."""
-    file = folder / NEXT
+def make_next_key(folder: Path, name: str) -> str:
+    """The next private key of a ledger: the one that exists already, or a new one, which is on the disk by now."""
+    file = folder / NEXT_KEY_FILE
     if file.exists():
-        return FilesStore(str(folder)).read_private(NEXT) or ""
-    private, _public = generate(name)
-    durable.write(file, private.encode() + b"\n", 0o600)
+        return FilesStore(str(folder)).read_private_key(NEXT_KEY_FILE) or ""
+    private, _public = generate_key(name)
+    durable_files.write_file(file, private.encode() + b"\n", 0o600)
     _give_to_owner(file, folder / PRIVATE if (folder / PRIVATE).exists() else folder / PUBLIC)
     return private
 
 
 def is_exchanged(folder: Path, checkpoint: bytes | None) -> bool:
     """Whether the newest checkpoint is signed with the next key already: an exchange stopped before its end."""
-    private = FilesStore(str(folder)).read_private(NEXT)
+    private = FilesStore(str(folder)).read_private_key(NEXT_KEY_FILE)
     if private is None or checkpoint is None:
         return False
     try:
-        read_checkpoint(checkpoint, public_of(private))
+        read_checkpoint(checkpoint, derive_public_key(private))
     except LedgerError:
         return False
     return True
 
 
 def install_next_key(folder: Path) -> str:
-    """Make the next key the key; its public key. The next one goes last: stopped half-way, this is done again."""
-    private = FilesStore(str(folder)).read_private(NEXT) or ""
-    public = public_of(private)
-    _write(folder / PRIVATE, private, 0o600)
-    _write(folder / PUBLIC, public + "\n", 0o644)
-    os.unlink(folder / NEXT)
-    durable.sync(folder / "keys")
+    """Make the next key the key; its public key.
+
+    The next key's file is deleted last, so that an interrupted run is repeated.
+    """
+    private = FilesStore(str(folder)).read_private_key(NEXT_KEY_FILE) or ""
+    public = derive_public_key(private)
+    _replace_file(folder / PRIVATE, private, 0o600)
+    _replace_file(folder / PUBLIC, public + "\n", 0o644)
+    os.unlink(folder / NEXT_KEY_FILE)
+    durable_files.sync_folder(folder / "keys")
     return public
 
 
-def _write(file: Path, text: str, mode: int) -> None:
+def _replace_file(file: Path, text: str, mode: int) -> None:
     new = file.with_name(f"{file.name}.new")
-    durable.write(new, text.encode(), mode)
+    durable_files.write_file(new, text.encode(), mode)
     _give_to_owner(new, file if file.exists() else file.with_name(Path(PUBLIC).name))
     os.replace(new, file)
 
 
 def _give_to_owner(file: Path, like: Path) -> None:
-    """Leave a file to the account that has another one: root may run the command for it."""
+    """Give a file to the account that owns another one: root may run the command for it."""
     with suppress(FileNotFoundError):
         found = like.stat()
         if (found.st_uid, found.st_gid) != (file.stat().st_uid, file.stat().st_gid):

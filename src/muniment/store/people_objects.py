@@ -15,9 +15,9 @@ from muniment.facts.people import People, PeopleList, SaltedHolder
 
 
 class PeopleObjects(Struct, frozen=True):
-    """What storing people takes: `reference` is the digest of their list, `contents` their objects by content digest.
+    """Objects for storing people: `reference` is the digest of their list, `contents` their objects by content digest.
 
-    `new` are the objects that were not there, by content digest; `listing` is the list itself.
+    `new` are the objects that did not exist, by content digest; `listing` is the list itself.
     """
 
     reference: str
@@ -26,17 +26,17 @@ class PeopleObjects(Struct, frozen=True):
     new: dict[str, bytes]
 
 
-def make_objects(people: People, known: Mapping[str, str]) -> PeopleObjects:
-    """Make the objects that are not `known` (object digests by content digest), and the list of all."""
+def make_people_objects(people: People, known_objects: Mapping[str, str]) -> PeopleObjects:
+    """Make the objects that are not `known_objects` (object digests by content digest), and the list of all."""
     contents: dict[str, str] = {}
     new: dict[str, bytes] = {}
     order: list[str] = []
     for holder, content in zip(people.holders, people.content_digests, strict=True):
-        digest = known.get(content)
+        digest = known_objects.get(content)
         if digest is None:
             new[content] = canonical.encode(SaltedHolder(holder, secrets.token_hex(16)))
-            digest = canonical.digest(new[content])
+            digest = canonical.digest_bytes(new[content])
         contents[content] = digest
         order.append(digest)
     listing = canonical.encode(PeopleList(tuple(order)))
-    return PeopleObjects(canonical.digest(listing), listing, contents, new)
+    return PeopleObjects(canonical.digest_bytes(listing), listing, contents, new)

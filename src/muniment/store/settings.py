@@ -1,61 +1,63 @@
-"""home.toml: what an installation decides for itself, each with what holds if it is not said."""
+"""home.toml: settings of an installation, each with its default."""
 
 from pathlib import Path
 
 from msgspec import Struct
 
 from muniment.errors import HomeFileError, ParseError
-from muniment.ledger import keys
-from muniment.policy.reading import Document, Table, shown
-from muniment.programs.addresses import hide_credentials
-from muniment.store.outside import problem_with
+from muniment.ledger import ledger_keys
+from muniment.policy.toml_reading import TomlDocument, TomlTable, quote_value
+from muniment.programs.repository_addresses import hide_credentials
+from muniment.store.external_copy import explain_invalid_copy
 
-PUSHERS = ("MUNIMENT_PUSHER", "GL_USER", "REMOTE_USER")
+PUSHER_VARIABLES = ("MUNIMENT_PUSHER", "GL_USER", "REMOTE_USER")
 
 _SECONDS = (1, 600)
 _URL = r"https?://[^\s?#]+"
 
 
 class Witness(Struct, frozen=True):
-    """Somebody else who signs what they saw of the ledger: public key (C2SP tlog-cosignature) and address."""
+    """Another party that signs the ledger's checkpoints: public key (C2SP tlog-cosignature) and address."""
 
     key: str
     url: str
 
 
 class Settings(Struct, frozen=True):
-    """`pusher_variable`: the one environment variable that says who pushes, in which the server alone can write.
+    """`pusher_variable`: the one environment variable that names the pusher, which only the server can set.
 
     `timeout_seconds`: how long the evaluation of a push may take. `external_copy`: a second place for the newest
     checkpoint, a path or `git:URL`, "" for none.
     """
 
-    pusher_variable: str = PUSHERS[0]
+    pusher_variable: str = PUSHER_VARIABLES[0]
     timeout_seconds: int = 30
     external_copy: str = ""
     witnesses: tuple[Witness, ...] = ()
 
 
 def read_settings(text: str | None, where: str, home: Path) -> Settings:
-    """What the home.toml of `home` says; None if there is no such file. `where` names it. Raises HomeFileError."""
+    """Settings in the home.toml of `home`; None if there is no such file. `where` names it. Raises HomeFileError."""
     if text is None:
         return Settings()
-    top = Document(text, where, HomeFileError).top
-    server_hook, ledger = top.table("server_hook"), top.table("ledger")
+    top = TomlDocument(text, where, HomeFileError).top
+    server_hook, ledger = top.get_table("server_hook"), top.get_table("ledger")
     usual = Settings()
     settings = Settings(
-        pusher_variable=_pusher(server_hook) if server_hook.has("pusher_variable") else usual.pusher_variable,
-        timeout_seconds=_seconds(server_hook) if server_hook.has("timeout_seconds") else usual.timeout_seconds,
-        external_copy=_outside(ledger, home) if ledger.has("external_copy") else "",
-        witnesses=tuple(_witness(table) for table in top.tables("witness")),
+        pusher_variable=_read_pusher_variable(server_hook)
+        if server_hook.has_key("pusher_variable")
+        else usual.pusher_variable,
+        timeout_seconds=_read_timeout(server_hook) if server_hook.has_key("timeout_seconds") else usual.timeout_seconds,
+        external_copy=_read_external_copy(ledger, home) if ledger.has_key("external_copy") else "",
+        witnesses=tuple(_read_witness(table) for table in top.get_tables("witness")),
     )
     for table in (server_hook, ledger, top):
-        table.done()
+        table.refuse_unread()
     return settings
 
 
-def home_text() -> str:
-    """The first home.toml: what holds, with what else could."""
+def make_home_text() -> str:
+    """The first home.toml: the defaults, and the alternatives as comments."""
     return f"""# What this installation decides for itself. A line that begins with # shows the default.
 
 [server_hook]
@@ -63,7 +65,7 @@ def home_text() -> str:
 #   MUNIMENT_PUSHER  a person's id, set for each SSH key in authorized_keys
 #   GL_USER          the name that gitolite gives; in people.toml: accounts = {{ gitolite = ["name"] }}
 #   REMOTE_USER      the name that a web server gives; in people.toml: accounts = {{ http = ["name"] }}
-# pusher_variable = "{PUSHERS[0]}"
+# pusher_variable = "{PUSHER_VARIABLES[0]}"
 
 # How long judging a push may take; then it is denied.
 # timeout_seconds = {Settings().timeout_seconds}
@@ -81,35 +83,37 @@ def home_text() -> str:
 """
 
 
-def _pusher(table: Table) -> str:
-    return table.text("pusher_variable", "one of " + ", ".join(PUSHERS), "|".join(PUSHERS))
+def _read_pusher_variable(table: TomlTable) -> str:
+    return table.get_text("pusher_variable", "one of " + ", ".join(PUSHER_VARIABLES), "|".join(PUSHER_VARIABLES))
 
 
-def _seconds(table: Table) -> int:
+def _read_timeout(table: TomlTable) -> int:
     least, most = _SECONDS
-    found: int = table.value("timeout_seconds", int, "a whole number")
+    found: int = table.get_value("timeout_seconds", int, "a whole number")
     if not least <= found <= most:
-        raise table.wrong("timeout_seconds", f"a number of seconds from {least} to {most}", shown(found))
+        raise table.create_error("timeout_seconds", f"a number of seconds from {least} to {most}", quote_value(found))
     return found
 
 
-def _outside(table: Table, home: Path) -> str:
-    found = table.text("external_copy", 'a full path, or "git:URL"')
-    problem = problem_with(found, home)
+def _read_external_copy(table: TomlTable, home: Path) -> str:
+    found = table.get_text("external_copy", 'a full path, or "git:URL"')
+    problem = explain_invalid_copy(found, home)
     if problem:
-        raise table.wrong("external_copy", f'a full path, or "git:URL" ({problem})', shown(hide_credentials(found)))
+        raise table.create_error(
+            "external_copy", f'a full path, or "git:URL" ({problem})', quote_value(hide_credentials(found))
+        )
     return found
 
 
-def _witness(table: Table) -> Witness:
+def _read_witness(table: TomlTable) -> Witness:
     witness = Witness(
-        table.text("key", "a witness' public key", r"\S+"), table.text("url", "an address, http or https", _URL)
+        table.get_text("key", "a witness' public key", r"\S+"), table.get_text("url", "an address, http or https", _URL)
     )
-    table.done()
+    table.refuse_unread()
     try:
-        kind = keys.read_public(witness.key).kind
+        kind = ledger_keys.parse_public_key(witness.key).kind
     except ParseError:
         kind = 0
-    if kind != keys.COSIGNER:
-        raise table.wrong("key", "a witness' public key (name+hash+key, of kind 4)", shown(witness.key))
+    if kind != ledger_keys.COSIGNER:
+        raise table.create_error("key", "a witness' public key (name+hash+key, of kind 4)", quote_value(witness.key))
     return witness

@@ -1,6 +1,6 @@
 """The one interface of a home: policy, people, exceptions, objects and keys. Every implementation passes one contract.
 
-What is absent is None; what cannot be read raises StoreError. The two are never mixed up.
+An absent document is None; an unreadable one raises StoreError. The two are never confused.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -10,73 +10,73 @@ from typing import TYPE_CHECKING, Any, Protocol
 from muniment.decision.binding import BoundPolicy
 from muniment.facts.people import People
 from muniment.facts.statements import Freeze
-from muniment.store.log import Log
+from muniment.store.ledger_log import Log
 from muniment.store.settings import Settings
 
 if TYPE_CHECKING:
-    from muniment.ledger.entries import AnyEntry
+    from muniment.ledger.record_kinds import AnyEntry
 
 LedgerRecord = tuple["AnyEntry", tuple[Any, ...]]  # a record with its details: objects stored outside the ledger
 
 
 class Store(Protocol):
-    """Where an installation keeps what it knows."""
+    """Storage of an installation."""
 
-    def policy(self) -> BoundPolicy | None:
-        """The policy in force, bound to its controls; None if there is none. PolicyError if it is wrong."""
+    def load_policy(self) -> BoundPolicy | None:
+        """The policy in force, bound to its controls; None if there is none. PolicyError if it is invalid."""
 
-    def people(self) -> People | None:
-        """Everybody, with the roles that they have everywhere; None if nobody wrote that down. PeopleError."""
+    def load_people(self) -> People | None:
+        """All people, with the roles that they have everywhere; None if there is no list. PeopleError."""
 
-    def exceptions(self) -> tuple[tuple[str, bytes], ...]:
+    def load_exceptions(self) -> tuple[tuple[str, bytes], ...]:
         """(id, content) of every exception, by id."""
 
-    def put(self, data: bytes) -> str:
-        """Keep an object, durably; its digest (`sha256:...`)."""
+    def put_object(self, data: bytes) -> str:
+        """Store an object, durably; its digest (`sha256:...`)."""
 
-    def put_all(self, datas: Sequence[bytes]) -> tuple[str, ...]:
-        """The same for several; all are durable when it returns. ErasedError for one that was erased."""
+    def put_objects(self, datas: Sequence[bytes]) -> tuple[str, ...]:
+        """Store several objects; all are durable when it returns. ErasedError for one that was erased."""
 
     def put_people(self, people: People) -> str:
-        """Keep one object for each person and machine, and the list of their digests; the digest of the list.
+        """Store one object for each person and machine, and the list of their digests; the digest of the list.
 
         Equal people have equal objects: each salt is drawn once, when its content is first stored.
         """
 
-    def get(self, digest: str) -> bytes | None:
-        """The object with that digest, None if there is none.
+    def get_object(self, digest: str) -> bytes | None:
+        """Object with that digest, None if there is none.
 
-        ErasedError if it was erased, StoreError if what is kept has another digest.
+        ErasedError if it was erased, StoreError if the stored data has another digest.
         """
 
-    def get_all(self, digests: Sequence[str]) -> dict[str, bytes]:
-        """Those of these objects that are there. StoreError for one that does not match its name."""
+    def get_objects(self, digests: Sequence[str]) -> dict[str, bytes]:
+        """Content by digest of these objects, as far as they exist. StoreError for one that does not match its name."""
 
-    def erased(self, digests: Sequence[str]) -> dict[str, str]:
-        """Why those of these objects were erased that were."""
+    def read_erasure_reasons(self, digests: Sequence[str]) -> dict[str, str]:
+        """Reasons of those of these objects that were erased."""
 
-    def objects(self) -> Iterator[str]:
-        """The digests of all objects that are kept, in order."""
+    def list_object_digests(self) -> Iterator[str]:
+        """Digests of all stored objects, in order."""
 
-    def erase(self, digests: Sequence[str], why: str) -> None:
-        """Erase objects for good; `why` is what whoever asks for one is told."""
+    def erase_objects(self, digests: Sequence[str], why: str) -> None:
+        """Erase objects for good; `why` is the reason that later readers get."""
 
-    def settings(self) -> Settings:
-        """What the installation decides for itself. HomeFileError if that is wrong."""
+    def load_settings(self) -> Settings:
+        """Settings of the installation. HomeFileError if they are invalid."""
 
     def signing_key(self) -> str | None:
-        """The ledger's private key as text, None if there is none. StoreError if others may read it."""
+        """Private key of the ledger as text, None if there is none. StoreError if others may read it."""
 
     def public_key(self) -> str | None:
-        """The ledger's public key as text, None if there is none."""
+        """Public key of the ledger as text, None if there is none."""
 
-    def exclusive(self) -> AbstractContextManager[None]:
-        """Let nobody else who asks for this read and append at once: what is read inside still holds at the append.
+    def lock_ledger(self) -> AbstractContextManager[None]:
+        """Exclusive lock on reading and appending: what is read inside is still true at the append.
 
-        Nothing that is done inside is half done: it is undone, or it is a state that denies.
+        An interrupted block is undone, or leaves a state that denies.
         """
 
-    def append(self, records: Sequence[LedgerRecord]) -> tuple[int, ...]:
+    def append_records(self, records: Sequence[LedgerRecord]) -> tuple[int, ...]:
         """Append records with their details, which are durable before a record names them; a number for each.
 
         In files it is the position, at once. In PostgreSQL it is the row's id: the records come in the transaction
@@ -84,21 +84,22 @@ class Store(Protocol):
         """
 
     def read_records(self, kinds: Collection[str]) -> Iterator["AnyEntry"]:
-        """The records of these kinds (such as `freeze`), oldest first: in files all, which takes long, in PostgreSQL
-        those too that have no position yet.
+        """Records of these kinds (such as `freeze`), oldest first.
+
+        In files every record is read for that. In PostgreSQL records without a position are included.
         """
 
-    def freezes(self) -> tuple[Freeze, ...]:
-        """The freezes that are not lifted, oldest first: drills too, and those that begin later or are over.
+    def list_freezes(self) -> tuple[Freeze, ...]:
+        """Freezes that are not lifted, oldest first: drills too, and those that begin later or are over.
 
-        Who started one and why may have been erased.
+        Their person and reason may have been erased.
         """
 
-    def lifts(self, freeze: str) -> tuple[str, ...]:
-        """Ids of the people who lifted a freeze so far; it takes two. A person who was erased does not count."""
+    def list_lifts(self, freeze: str) -> tuple[str, ...]:
+        """Ids of the people who lifted a freeze so far; two are needed. A person who was erased does not count."""
 
-    def reconcile(self, make: Callable[[int, int], LedgerRecord]) -> int:
-        """Append a record although the ledger's copy outside says otherwise: a person looked at it. Its position.
+    def append_reconciliation(self, make: Callable[[int, int], LedgerRecord]) -> int:
+        """Append a record although the ledger's external copy contradicts: a person looked at it. Its position.
 
         `make` gets the size of the ledger and that of its copy (-1 for none that can be read).
         """
@@ -109,5 +110,5 @@ class Store(Protocol):
         Stopped half-way, it is run again. Raises StoreError or LedgerError.
         """
 
-    def log(self) -> Log:
-        """The ledger."""
+    def open_log(self) -> Log:
+        """The ledger of this store."""

@@ -1,4 +1,4 @@
-"""Reads the vault's audit log: who read secrets, and who changed the vault. It holds digests of values, no value."""
+"""Reads the vault's audit log: who read secrets, and who changed the vault. It contains digests of values, no value."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from muniment.vault import layout
 
 _PREFIX = f"{layout.SECRETS}/data/"
 _FORGES_PREFIX = f"{layout.FORGES}/data/"
-_MARK = _PREFIX.encode()
+_PREFIX_BYTES = _PREFIX.encode()
 _LARGEST_LINE = 1 << 20
 _WRITES = frozenset({"create", "update", "patch", "delete", "revoke", "renew", "rollback"})
 # Writes that change neither who may do what nor what is logged: sign-ins, values, and what a token does about itself.
@@ -29,10 +29,10 @@ _HARMLESS_PATHS = (
 )
 
 
-class Read(Struct, frozen=True):
-    """One reading that the vault answered. `person`: somebody signed in by a credential of people's.
+class LoggedRead(Struct, frozen=True):
+    """Reading of secrets that the vault answered. `person`: the reader signed in with a person's credential.
 
-    `pipeline`: by a role that this environment's pipelines have, and with their policy alone.
+    `pipeline`: the reader has the role of this environment's pipelines, and their policy alone.
     """
 
     time: str
@@ -43,15 +43,15 @@ class Read(Struct, frozen=True):
 
 
 class EventKind(StrEnum):
-    """What an entry of the log can mean to the watch."""
+    """Kind of an event in the log that the watch reports or checks."""
 
     PRODUCT_READ = "product-read"  # of a product's secrets, by anything but its environment's pipeline
     FORGE_READ = "forge-read"  # of a forge's credentials, by anything but our worker
     CONFIGURATION_WRITE = "configuration-write"
 
 
-class Event(Struct, frozen=True):
-    """What the watch reports or checks. `path` is the place of a reading, or the path that was written."""
+class AuditEvent(Struct, frozen=True):
+    """Event that the watch reports or checks. `path` is the place of a reading, or the path that was written."""
 
     kind: EventKind
     time: str  # RFC 3339, UTC, nanoseconds
@@ -60,43 +60,43 @@ class Event(Struct, frozen=True):
     who: str
 
 
-class Broken(Exception):
-    """The log cannot be read, or a line of it is none."""
+class AuditLogError(Exception):
+    """The log, or a line of it, cannot be read."""
 
 
-def files(log: Path) -> list[Path]:
-    """The log and those that it was put aside to, oldest first."""
+def list_log_files(log: Path) -> list[Path]:
+    """Paths of the log and of its rotated files, oldest first."""
     aside = sorted(log.parent.glob(f"{log.name}.*"))
     return [file for file in (*aside, log) if file.exists()]
 
 
-def since(log: Path) -> str:
-    """The moment of its first line: from then on it is whole. Raises Broken."""
-    for file in files(log):
-        for line in lines(file):
-            return _text(decode_line(line), "time")
-    raise Broken("it is empty")
+def find_first_time(log: Path) -> str:
+    """Time of the log's first line: the log is complete from then on. Raises AuditLogError."""
+    for file in list_log_files(log):
+        for line in read_lines(file):
+            return _get_text(decode_line(line), "time")
+    raise AuditLogError("it is empty")
 
 
-def reads(log: Path, namespace: str = "") -> Iterator[Read]:
-    """Every reading of a secret in that namespace of the vault. Raises Broken rather than leave one out."""
-    for file in files(log):
-        for line in lines(file):
+def find_reads(log: Path, namespace: str = "") -> Iterator[LoggedRead]:
+    """Every reading of a secret in that namespace of the vault. Raises AuditLogError instead of leaving one out."""
+    for file in list_log_files(log):
+        for line in read_lines(file):
             found = find_read(line, namespace)
             if found is not None:
                 yield found
 
 
-def find_read(line: bytes, namespace: str = "") -> Read | None:
-    """The reading of secrets in that namespace that a line tells of, if any. Raises Broken."""
-    if _MARK not in line:
+def find_read(line: bytes, namespace: str = "") -> LoggedRead | None:
+    """Find the reading of secrets in that namespace that a line records, if any. Raises AuditLogError."""
+    if _PREFIX_BYTES not in line:
         return None
     entry = decode_line(line)
-    return _read(entry) if _namespace(entry) == namespace else None
+    return _find_entry_read(entry) if _entry_namespace(entry) == namespace else None
 
 
-def lines(file: Path, start: int = 0) -> Iterable[bytes]:
-    """Whole lines from byte `start` on: the last may be under way. Raises Broken."""
+def read_lines(file: Path, start: int = 0) -> Iterable[bytes]:
+    """Whole lines from byte `start` on: the last one may not be written yet. Raises AuditLogError."""
     try:
         with file.open("rb") as stream:
             stream.seek(start)
@@ -104,22 +104,22 @@ def lines(file: Path, start: int = 0) -> Iterable[bytes]:
                 if line.endswith(b"\n"):
                     yield line
                 elif len(line) == _LARGEST_LINE:
-                    raise Broken("a line is too long")
+                    raise AuditLogError("a line is too long")
     except OSError as error:
-        raise Broken(os.strerror(error.errno or 0)) from error
+        raise AuditLogError(os.strerror(error.errno or 0)) from error
 
 
-def find_event(entry: dict[str, Any], namespace: str = "") -> Event | None:
-    """What an entry means to the watch; None for what is as it should be, was refused, or is a question only.
+def find_event(entry: dict[str, Any], namespace: str = "") -> AuditEvent | None:
+    """Find the event that an entry means to the watch; None for an expected, refused or pending one.
 
-    Muniment's paths are in `namespace`. What is written to the vault's root concerns all namespaces.
-    Whether a configuration was written by plan the entry cannot tell. Raises Broken for one of another form.
+    Muniment's paths are in `namespace`. A write to the vault's root concerns all namespaces. Whether a configuration
+    was written by plan, the entry does not tell. Raises AuditLogError for an entry of another form.
     """
-    request, auth = _struct(entry, "request"), _struct(entry, "auth")
-    if entry.get("type") != "response" or entry.get("error") or _namespace(entry) not in (namespace, ""):
+    request, auth = _get_object(entry, "request"), _get_object(entry, "auth")
+    if entry.get("type") != "response" or entry.get("error") or _entry_namespace(entry) not in (namespace, ""):
         return None
-    path, operation = _text(request, "path").lstrip("/"), _text(request, "operation")
-    if operation == "read" and _namespace(entry) != namespace:
+    path, operation = _get_text(request, "path").lstrip("/"), _get_text(request, "operation")
+    if operation == "read" and _entry_namespace(entry) != namespace:
         return None
     if operation == "read":
         kind = _kind_of_read(path, auth)
@@ -128,27 +128,27 @@ def find_event(entry: dict[str, Any], namespace: str = "") -> Event | None:
     if kind is None:
         return None
     shown = path.removeprefix(_PREFIX) if kind is EventKind.PRODUCT_READ else path
-    return Event(kind, _text(entry, "time"), _text(request, "id"), shown, _who(auth))
+    return AuditEvent(kind, _get_text(entry, "time"), _get_text(request, "id"), shown, _display_name(auth))
 
 
 def identify_entry(entry: dict[str, Any]) -> str:
-    """What is equal for the lines in which two audit devices tell of the same. Raises Broken."""
-    return f"{_text(_struct(entry, 'request'), 'id')}:{_text(entry, 'type')}"
+    """Identify an entry: equal for the lines in which two audit devices record the same. Raises AuditLogError."""
+    return f"{_get_text(_get_object(entry, 'request'), 'id')}:{_get_text(entry, 'type')}"
 
 
 def decode_line(line: bytes) -> dict[str, Any]:
-    """One line of the log. Raises Broken."""
+    """Decode one line of the log. Raises AuditLogError."""
     try:
         found = json.loads(line)
     except (ValueError, RecursionError):
-        raise Broken("a line is damaged") from None
+        raise AuditLogError("a line is damaged") from None
     if not isinstance(found, dict):
-        raise Broken("a line is damaged")
+        raise AuditLogError("a line is damaged")
     return found
 
 
-def parse_moment(time: str) -> datetime:
-    """The time of an entry, whose nanoseconds are cut to microseconds. Raises ValueError for one of another form."""
+def parse_log_time(time: str) -> datetime:
+    """Parse the time of an entry; nanoseconds are cut to microseconds. Raises ValueError for another form."""
     return datetime.fromisoformat(time[:26].rstrip("Z") + "+00:00")
 
 
@@ -161,7 +161,7 @@ def _kind_of_read(path: str, auth: dict[str, Any]) -> EventKind | None:
 
 
 def _is_configuration(path: str, operation: str, auth: dict[str, Any]) -> bool:
-    """Whether somebody wrote policies, users, roles, keys, mounts, audit devices, or what we do not know."""
+    """Whether a write concerns policies, users, roles, keys, mounts, audit devices, or an unknown path."""
     if operation not in _WRITES or any(path.startswith(harmless) for harmless in _HARMLESS_PATHS):
         return False
     first, _, rest = path.partition("/")
@@ -173,16 +173,21 @@ def _is_configuration(path: str, operation: str, auth: dict[str, Any]) -> bool:
 
 
 def _is_worker(auth: dict[str, Any]) -> bool:
-    return _policies(auth) == {layout.WORKER} and _role(auth) == layout.WORKER and _signed_in_at(auth, layout.WORKER)
+    return (
+        _policy_names(auth) == {layout.WORKER}
+        and _role_name(auth) == layout.WORKER
+        and _signed_in_at(auth, layout.WORKER)
+    )
 
 
 def _is_pipeline(place: str, auth: dict[str, Any]) -> bool:
-    """Whether the role of this environment's pipelines gave the token. Its policy alone does not show it: whoever
-    administers the vault can make a user who has it.
+    """Whether the role of this environment's pipelines gave the token.
+
+    The policy alone does not show it: an administrator of the vault can make a user who has it.
     """
     role = place.replace("/", ".")
-    mounts = (*layout.ISSUERS, layout.RUNNERS + role)
-    known = _policies(auth) == {layout.READING + role} and _role(auth) == role
+    mounts = (*layout.ISSUERS, layout.RUNNERS_PREFIX + role)
+    known = _policy_names(auth) == {layout.READING_PREFIX + role} and _role_name(auth) == role
     return known and any(_signed_in_at(auth, mount) for mount in mounts)
 
 
@@ -190,22 +195,22 @@ def _signed_in_at(auth: dict[str, Any], mount: str) -> bool:
     return str(auth.get("display_name", "")).startswith(f"{mount}-")
 
 
-def _policies(auth: dict[str, Any]) -> set[str]:
+def _policy_names(auth: dict[str, Any]) -> set[str]:
     return set(map(str, auth.get("policies") or ()))
 
 
-def _role(auth: dict[str, Any]) -> str:
+def _role_name(auth: dict[str, Any]) -> str:
     metadata = auth.get("metadata")
     return str(metadata.get("role", "")) if isinstance(metadata, dict) else ""
 
 
-def _who(auth: dict[str, Any]) -> str:
+def _display_name(auth: dict[str, Any]) -> str:
     return str(auth.get("display_name") or "a token without a name")
 
 
-def _read(entry: dict[str, Any]) -> Read | None:
-    """None for what read nothing: a request, a refusal, a writing."""
-    request, auth = _struct(entry, "request"), _struct(entry, "auth")
+def _find_entry_read(entry: dict[str, Any]) -> LoggedRead | None:
+    """Find the reading that an entry records; None for a request, a refusal or a write."""
+    request, auth = _get_object(entry, "request"), _get_object(entry, "auth")
     path = str(request.get("path", ""))
     answered = entry.get("type") == "response" and not entry.get("error")
     if not answered or request.get("operation") != "read" or not path.startswith(_PREFIX):
@@ -213,42 +218,42 @@ def _read(entry: dict[str, Any]) -> Read | None:
     if not entry.get("response"):
         return None  # there was nothing at that path
     place = path.removeprefix(_PREFIX)
-    return Read(
-        time=_text(entry, "time"),
+    return LoggedRead(
+        time=_get_text(entry, "time"),
         place=place,
-        who=_who(auth),
+        who=_display_name(auth),
         pipeline=_is_pipeline(place, auth),
         person=_signed_in_at(auth, layout.PEOPLE),
     )
 
 
-def _namespace(entry: dict[str, Any]) -> str:
-    """The namespace that an entry is about, "" for the root. Raises Broken."""
-    found = _struct(_struct(entry, "request"), "namespace").get("path", "")
+def _entry_namespace(entry: dict[str, Any]) -> str:
+    """Namespace of an entry, "" for the root. Raises AuditLogError."""
+    found = _get_object(_get_object(entry, "request"), "namespace").get("path", "")
     if not isinstance(found, str):
-        raise Broken("the namespace of a line has another form")
+        raise AuditLogError("the namespace of a line has another form")
     return found.strip("/")
 
 
-def _struct(entry: dict[str, Any], name: str) -> dict[str, Any]:
+def _get_object(entry: dict[str, Any], name: str) -> dict[str, Any]:
     found = entry.get(name)
     if found is None:
         return {}
     if not isinstance(found, dict):
-        raise Broken(f"the {name} of a line has another form")
+        raise AuditLogError(f"the {name} of a line has another form")
     return found
 
 
-def time_of(entry: dict[str, Any]) -> datetime:
-    """When an entry was written. Raises Broken."""
+def entry_time(entry: dict[str, Any]) -> datetime:
+    """Time at which an entry was written. Raises AuditLogError."""
     try:
-        return parse_moment(_text(entry, "time"))
+        return parse_log_time(_get_text(entry, "time"))
     except ValueError:
-        raise Broken("a time has another form") from None
+        raise AuditLogError("a time has another form") from None
 
 
-def _text(entry: dict[str, Any], name: str) -> str:
+def _get_text(entry: dict[str, Any], name: str) -> str:
     found = entry.get(name)
     if not isinstance(found, str):
-        raise Broken(f"a line has no {name}")
+        raise AuditLogError(f"a line has no {name}")
     return found

@@ -20,8 +20,10 @@ _LARGEST_LINE = 1 << 20
 _MOST_LINES = 2_000  # of one step, so that a step ends soon
 
 
-class Position(Struct, frozen=True):
-    """How far a log was read. `last_line` is the SHA-256 of the line that ends at `offset`, of `last_size` bytes."""
+class LogPosition(Struct, frozen=True):
+    """Position up to which a log was read. `last_line` is the SHA-256 of the line that ends at `offset`, of `last_size`
+    bytes.
+    """
 
     inode: int = 0
     offset: int = 0
@@ -29,48 +31,48 @@ class Position(Struct, frozen=True):
     last_line: str = ""
 
 
-class Step(NamedTuple):
-    """What one step found: new entries, the new position, and each reason why entries may be missing."""
+class FollowResult(NamedTuple):
+    """Result of one reading: new entries, the new position, and each reason why entries may be missing."""
 
     entries: list[dict[str, Any]]
-    position: Position
+    position: LogPosition
     gaps: list[str]
 
 
 def announce_rotation(log: Path) -> None:
-    """Say, before it is renamed, that a log of ours will be put aside. Raises OSError."""
+    """Announce, before it is renamed, that a log of ours will be rotated. Raises OSError."""
     with (log.parent / ROTATIONS).open("ab") as stream:
         stream.write(f"{log.stat().st_ino}\n".encode())
         stream.flush()
         os.fsync(stream.fileno())
 
 
-def follow(log: Path, position: Position | None) -> Step:
-    """Read what is new since `position`; from the start of the log without one.
+def follow_log(log: Path, position: LogPosition | None) -> FollowResult:
+    """Read the entries after `position`; from the start of the log without one.
 
-    After a gap it goes on where it can, so that nothing more is missed. It never raises: what cannot be read is a gap.
+    After a gap it goes on where it can, so that no more is missed. It never raises: unreadable parts are gaps.
     """
-    step = Step([], position or Position(), [])
+    step = FollowResult([], position or LogPosition(), [])
     try:
-        return _follow(log, step)
-    except audit.Broken as error:
+        return _follow_log(log, step)
+    except audit.AuditLogError as error:
         step.gaps.append(f"{log.name}: {error}")
     except OSError as error:
         step.gaps.append(f"{log.name} cannot be read ({os.strerror(error.errno or 0)})")
     return step
 
 
-def skip_to_end(log: Path) -> Position:
-    """The position behind the newest whole line. Raises OSError or Broken."""
-    position = Position(log.stat().st_ino)
+def skip_to_end(log: Path) -> LogPosition:
+    """Position after the newest whole line. Raises OSError or AuditLogError."""
+    position = LogPosition(log.stat().st_ino)
     with log.open("rb") as stream:
         for line in _whole_lines(stream, None):
-            position = _advance(position, line)
+            position = _advance_position(position, line)
     return position
 
 
-def read_last_entry(log: Path, position: Position) -> dict[str, Any] | None:
-    """The entry that ends at a position; None where the log has none there. Raises OSError or Broken."""
+def read_last_entry(log: Path, position: LogPosition) -> dict[str, Any] | None:
+    """Entry that ends at a position; None where the log has none there. Raises OSError or AuditLogError."""
     if not position.last_size:
         return None
     with log.open("rb") as stream:
@@ -78,14 +80,14 @@ def read_last_entry(log: Path, position: Position) -> dict[str, Any] | None:
         return audit.decode_line(stream.read(position.last_size))
 
 
-class Pairs:
-    """Entries that one of two devices wrote and the other did not yet."""
+class DevicePairs:
+    """Entries that one of two audit devices wrote and the other has not written yet."""
 
     def __init__(self) -> None:
         self._waiting: tuple[dict[str, float], dict[str, float]] = ({}, {})
 
-    def add(self, device: int, entries: list[dict[str, Any]], now: float) -> None:
-        """New entries of a device, 0 or 1; `now` in seconds of any clock that goes on. Raises Broken."""
+    def add_entries(self, device: int, entries: list[dict[str, Any]], now: float) -> None:
+        """Add new entries of a device, 0 or 1; `now` in seconds of any monotonic clock. Raises AuditLogError."""
         own, other = self._waiting[device], self._waiting[1 - device]
         for entry in entries:
             name = audit.identify_entry(entry)
@@ -93,7 +95,7 @@ class Pairs:
                 own[name] = now
 
     def drop_unpaired(self, now: float) -> int:
-        """How many entries only one device wrote, although the other had time; each is counted once."""
+        """Count the entries that only one device wrote, although the other had time; each is counted once."""
         late = [(own, name) for own in self._waiting for name, since in own.items() if now - since > PAIR_SECONDS]
         for own, name in late:
             del own[name]
@@ -105,49 +107,49 @@ class Pairs:
         return not any(self._waiting)
 
 
-def _follow(log: Path, step: Step) -> Step:
+def _follow_log(log: Path, step: FollowResult) -> FollowResult:
     old = step.position
     if not log.exists():
         aside = _find_by_inode(log, old.inode)
-        if aside is not None and old.inode in _announced(log):
+        if aside is not None and old.inode in _read_announced(log):
             return step  # our own rotation: the vault makes the new file in a moment
         step.gaps.append(f"{log.name} is not there")
         return step if aside is None else _read_file(aside, step)
     inode = log.stat().st_ino
     if old.inode in (0, inode):
-        return _read_file(log, step._replace(position=old if old.inode else Position(inode)))
+        return _read_file(log, step._replace(position=old if old.inode else LogPosition(inode)))
     aside = _find_by_inode(log, old.inode)
     if aside is None:
         step.gaps.append(f"what {log.name} held before was taken away or replaced")
     else:
-        if old.inode not in _announced(log):
+        if old.inode not in _read_announced(log):
             step.gaps.append(f"somebody renamed {log.name}")
         step = _read_file(aside, step)
         if len(step.entries) >= _MOST_LINES:
             return step
-    for file in _between(log, aside):
-        step = _read_file(file, step._replace(position=Position(file.stat().st_ino)))
-    return _read_file(log, step._replace(position=Position(inode)))
+    for file in _list_rotated_after(log, aside):
+        step = _read_file(file, step._replace(position=LogPosition(file.stat().st_ino)))
+    return _read_file(log, step._replace(position=LogPosition(inode)))
 
 
-def _read_file(file: Path, step: Step) -> Step:
-    """What is new in one file. One that was cut or rewritten before the position is read on from its end."""
+def _read_file(file: Path, step: FollowResult) -> FollowResult:
+    """Read the new lines of one file. After a cut or rewritten file, reading goes on from its end."""
     entries, position, gaps = step
     with file.open("rb") as stream:
         if not _is_unchanged(stream, position):
             gaps.append(f"{file.name} was cut or rewritten")
             return step._replace(position=skip_to_end(file))
         for line in _whole_lines(stream, _MOST_LINES - len(entries)):
-            position = _advance(position, line)
+            position = _advance_position(position, line)
             try:
                 entries.append(audit.decode_line(line))
-            except audit.Broken as error:
+            except audit.AuditLogError as error:
                 gaps.append(f"{file.name}: {error}")
-    return Step(entries, position, gaps)
+    return FollowResult(entries, position, gaps)
 
 
-def _is_unchanged(stream: BinaryIO, position: Position) -> bool:
-    """Whether the line that was read last still ends where it ended; leaves the stream there."""
+def _is_unchanged(stream: BinaryIO, position: LogPosition) -> bool:
+    """Whether the line that was read last still ends at the position; leaves the stream there."""
     if not position.offset:
         return True
     stream.seek(position.offset - position.last_size)
@@ -159,35 +161,35 @@ def _whole_lines(stream: BinaryIO, most: int | None) -> Iterator[bytes]:
     while (most is None or count < most) and (line := stream.readline(_LARGEST_LINE)):
         if not line.endswith(b"\n"):
             if len(line) == _LARGEST_LINE:
-                raise audit.Broken("a line is too long")
+                raise audit.AuditLogError("a line is too long")
             return  # it is being written
         count += 1
         yield line
 
 
-def _advance(position: Position, line: bytes) -> Position:
+def _advance_position(position: LogPosition, line: bytes) -> LogPosition:
     digest = hashlib.sha256(line).hexdigest()
-    return Position(position.inode, position.offset + len(line), len(line), digest)
+    return LogPosition(position.inode, position.offset + len(line), len(line), digest)
 
 
 def _find_by_inode(log: Path, inode: int) -> Path | None:
-    """Where a log that was read before is now, in the same folder."""
+    """Path of a log that was read before, in the same folder, whatever its name is now."""
     return next((file for file in sorted(log.parent.iterdir()) if file.lstat().st_ino == inode), None)
 
 
-def _between(log: Path, aside: Path | None) -> list[Path]:
-    """Logs that were put aside after the one that was read last, by their names, which are moments."""
+def _list_rotated_after(log: Path, aside: Path | None) -> list[Path]:
+    """Logs that were rotated after the one that was read last, by their names, which are moments."""
     if aside is None:
         return []
     return [file for file in sorted(log.parent.glob(f"{log.name}.*")) if file.name > aside.name]
 
 
-def _announced(log: Path) -> set[int]:
-    """The inodes of logs that our own supervisor put aside."""
+def _read_announced(log: Path) -> set[int]:
+    """Inodes of the logs that our own supervisor announced to rotate."""
     try:
         text = (log.parent / ROTATIONS).read_text("ascii")
     except FileNotFoundError:
         return set()
     except (OSError, ValueError) as error:
-        raise audit.Broken("the announcements of rotations cannot be read") from error
+        raise audit.AuditLogError("the announcements of rotations cannot be read") from error
     return {int(line) for line in text.splitlines() if line.isdecimal()}

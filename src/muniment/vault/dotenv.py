@@ -1,8 +1,8 @@
-"""Reads a `.env` file: names and values, each line or none. No error holds a value.
+"""Reads a `.env` file: names and values, each line or none. No error contains a value.
 
 Form, as Docker Compose and python-dotenv read it: `NAME=VALUE`, `export` before it, `#` for comments. Between single
 quotes everything stands for itself, between double quotes a backslash escapes; both may have several lines. Unlike
-them, `$NAME` stays as it is: what it would become differs from machine to machine.
+them, `$NAME` stays as it is: its value would differ from machine to machine.
 """
 
 import re
@@ -21,7 +21,9 @@ _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 
 
 def read_dotenv(text: str) -> dict[str, str]:
-    """The values by name. Raises ParseError, with the number of the line, for what is not understood or there twice."""
+    """Parse the values by name. Raises ParseError, with the number of the line, for an unknown form or a name that
+    stands twice.
+    """
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
     found: dict[str, str] = {}
     at = 0
@@ -40,12 +42,12 @@ def read_dotenv(text: str) -> dict[str, str]:
         name = match["name"]
         if name in found:
             raise ParseError("dotenv-twice", f"line {line}: {name} is there twice", "Leave one of them.")
-        found[name] = _value(match)
+        found[name] = _unquote_value(match)
         at = match.end()
     return found
 
 
-def _value(match: re.Match[str]) -> str:
+def _unquote_value(match: re.Match[str]) -> str:
     if match["single"] is not None:
         return match["single"]
     if match["double"] is not None:

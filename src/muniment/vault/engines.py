@@ -12,7 +12,7 @@ from functools import cache
 from typing import NamedTuple
 
 from muniment.errors import RunCode, RunError
-from muniment.vault.forms import FOLD, SHORTEST
+from muniment.vault.secret_forms import FOLD, SHORTEST
 
 _PARTS = (slice(0, 5), slice(2, 7), slice(4, SHORTEST))
 _SHORT = tuple(  # either the break stands just before, or blanks, of which more than two are not looked at
@@ -24,10 +24,10 @@ _AROUND = 64  # bytes on either side of one
 
 
 class Finder(NamedTuple):
-    """What an engine makes of keys, each of SHORTEST bytes.
+    """Search functions of an engine, for keys of SHORTEST bytes each.
 
-    `keys` says where in a text any of them begins. `none`, where an engine is quick at it, is true of raw output only
-    if no key stands in it, folded or not.
+    `keys` gives the places in a text where any of them begins. `none`, where an engine is quick at it, is true of raw
+    output only if it contains no key, folded or not.
     """
 
     keys: Callable[[bytes], Iterable[int]]
@@ -37,9 +37,9 @@ class Finder(NamedTuple):
 Engine = Callable[[Sequence[bytes]], Finder]
 
 
-def installed() -> Engine:
-    """The fastest engine that is there. Raises RunError if there is none."""
-    for engine in (hyperscan, ahocorasick):
+def find_engine() -> Engine:
+    """Find the fastest engine that is installed. Raises RunError if there is none."""
+    for engine in (create_hyperscan_finder, create_ahocorasick_finder):
         try:
             engine((b"a" * SHORTEST,))
         except ImportError:
@@ -52,32 +52,34 @@ def installed() -> Engine:
     )
 
 
-def ahocorasick(keys: Sequence[bytes]) -> Finder:
-    """By ahocorasick_rs. Raises ImportError."""
+def create_ahocorasick_finder(keys: Sequence[bytes]) -> Finder:
+    """Create a finder by ahocorasick_rs. Raises ImportError."""
     from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
 
     automaton = BytesAhoCorasick(keys, matchkind=MatchKind.Standard, implementation=Implementation.DFA)
     return Finder(lambda data: [at for _, at, _ in automaton.find_matches_as_indexes(data, overlapping=True)])
 
 
-def hyperscan(keys: Sequence[bytes]) -> Finder:
-    """By Hyperscan or Vectorscan. Raises ImportError where it is missing, or the processor is too old for it."""
+def create_hyperscan_finder(keys: Sequence[bytes]) -> Finder:
+    """Create a finder by Hyperscan or Vectorscan. Raises ImportError where it is missing, or the processor is too old
+    for it.
+    """
     import hyperscan as library
 
-    def compiled(expressions: Sequence[bytes]) -> "library.Database":
+    def compile_expressions(expressions: Sequence[bytes]) -> "library.Database":
         database = library.Database(mode=library.HS_MODE_BLOCK)
         count = len(expressions)
         database.compile(expressions=list(expressions), ids=list(range(count)), elements=count, flags=0)
         return database
 
     @cache  # each takes a while to make, and a short output needs one of them alone
-    def whole() -> "library.Database":
-        return compiled([*map(_literal, keys)])
+    def compile_keys() -> "library.Database":
+        return compile_expressions([*map(_escape_bytes, keys)])
 
     known = frozenset(keys)
 
     @cache
-    def parts() -> list[tuple[bytes, tuple[int, ...]]]:
+    def list_parts() -> list[tuple[bytes, tuple[int, ...]]]:
         """Each part with the places in keys where it stands."""
         found: dict[bytes, set[int]] = {}
         for part in _PARTS:
@@ -86,31 +88,31 @@ def hyperscan(keys: Sequence[bytes]) -> Finder:
         return [(text, tuple(places)) for text, places in sorted(found.items())]
 
     @cache
-    def some() -> "library.Database":
-        return compiled([*(_literal(text) for text, _ in parts()), *_SHORT])
+    def compile_parts() -> "library.Database":
+        return compile_expressions([*(_escape_bytes(text) for text, _ in list_parts()), *_SHORT])
 
     def is_suspect(raw: bytes, number: int, end: int) -> bool:
         """Whether a key may stand around a part: it does not where other bytes do, and no line break among them."""
-        if number >= len(parts()):
+        if number >= len(list_parts()):
             return True
-        text, places = parts()[number]
+        text, places = list_parts()[number]
         return any(_may_be_key(raw, end - len(text) - place, known) for place in places)
 
     try:
-        compiled(_SHORT)
+        compile_expressions(_SHORT)
     except library.HyperscanError as error:
         raise ImportError("hyperscan does not run here") from error
 
-    def find(data: bytes) -> list[int]:
+    def find_keys(data: bytes) -> list[int]:
         places: list[int] = []
-        whole().scan(data, lambda _id, _start, end, _flags, _context: places.append(end - SHORTEST))
+        compile_keys().scan(data, lambda _id, _start, end, _flags, _context: places.append(end - SHORTEST))
         return places
 
-    def none(raw: bytes) -> bool:
+    def has_no_key(raw: bytes) -> bool:
         suspects: list[int] = []
         looks = 0
 
-        def note(number: int, _start: int, end: int, _flags: int, _context: object) -> bool:
+        def note_match(number: int, _start: int, end: int, _flags: int, _context: object) -> bool:
             nonlocal looks
             looks += 1
             if is_suspect(raw, number, end):
@@ -118,13 +120,13 @@ def hyperscan(keys: Sequence[bytes]) -> Finder:
             return len(suspects) > _SUSPECTS or looks > _LOOKS
 
         try:
-            some().scan(raw, note)
+            compile_parts().scan(raw, note_match)
         except library.ScanTerminated:
             return False
-        texts = [_around(raw, at) for at in suspects]
-        return None not in texts and not (texts and find(b"\n".join(filter(None, texts))))
+        texts = [_surrounding_text(raw, at) for at in suspects]
+        return None not in texts and not (texts and find_keys(b"\n".join(filter(None, texts))))
 
-    return Finder(find, none)
+    return Finder(find_keys, has_no_key)
 
 
 def _may_be_key(raw: bytes, start: int, keys: frozenset[bytes]) -> bool:
@@ -135,12 +137,12 @@ def _may_be_key(raw: bytes, start: int, keys: frozenset[bytes]) -> bool:
     return b"\n" in window or b"\r" in window
 
 
-def _literal(text: bytes) -> bytes:
+def _escape_bytes(text: bytes) -> bytes:
     return b"".join(b"\\x%02x" % byte for byte in text)
 
 
-def _around(raw: bytes, at: int) -> bytes | None:
-    """The text of which a key with something at `at` in it would be a part; None if blanks leave too little of it."""
+def _surrounding_text(raw: bytes, at: int) -> bytes | None:
+    """Text around `at` that would contain a whole key; None if blanks leave too little of it."""
     first, last = max(at - _AROUND, 0), min(at + _AROUND, len(raw))
     part = raw[first:last]
     begun = len(part) - len(part.lstrip()) if first else 0  # these blanks may be of a fold or not

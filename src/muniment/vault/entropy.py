@@ -1,4 +1,4 @@
-"""Estimates how hard a text is to guess, so that words of a secret's JSON are told from keys in it."""
+"""Estimates how hard a text is to guess, to tell words in a secret's JSON from keys in it."""
 
 import re
 
@@ -15,7 +15,9 @@ _DISTINCT = 7.0  # for each distinct character, at most
 
 
 def estimate_bits(text: str) -> float:
-    """The bits that a guesser lacks: a word counts as one of a dictionary, any other character as a random one."""
+    """Estimate the bits that a guesser lacks: a word counts as one of a dictionary, any other character as a random
+    one.
+    """
     if _MOMENT.fullmatch(text):
         return 0.0
     most = _DISTINCT * len(set(text))

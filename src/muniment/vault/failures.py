@@ -1,11 +1,11 @@
-"""What the vault's failures mean, in one sentence each. What it answered goes no further than here."""
+"""Failures of the vault, in one sentence each. The vault's own answer goes no further than this module."""
 
 import re
 
 from muniment.errors import HttpCode, HttpError, VaultCode, VaultError
-from muniment.vault.layout import CLOSED
+from muniment.vault.layout import CLOSED_CLAIM
 
-_TOLD = {
+_SENTENCES = {
     VaultCode.ADDRESS: ("the address of the vault is missing", "Set MUNIMENT_VAULT_URL."),
     VaultCode.UNREACHABLE: (
         "the vault cannot be reached",
@@ -49,12 +49,12 @@ _WITHOUT_ANSWER = {
     HttpCode.PROXY: VaultCode.UNREACHABLE,
     HttpCode.REQUEST: VaultCode.REFUSED,  # a token that is none
 }
-_SHUT = (
+_ROLE_CLOSED = (
     "the vault's role is closed: Muniment has permitted no deployment and no run to this job",
     "For a deployment use muniment deploy. For tests and other jobs set MUNIMENT_URL, so that muniment run asks.",
 )
-_ANOTHER = "See the pipeline on the page Environments of the product, then run: muniment vault apply"
-_WORDS = {
+_OTHER_JOB_REMEDY = "See the pipeline on the page Environments of the product, then run: muniment vault apply"
+_REFUSALS = {
     "token signature": (
         "the vault refuses this identity: no key that it trusts signed it",
         "See that the runner has the key that is trusted; after a new one: muniment vault apply",
@@ -64,58 +64,62 @@ _WORDS = {
         "Somebody with a vault credential of their own makes it: muniment vault apply",
     ),
 }
-_TIMES = ("(exp)", "(nbf)", "(iat)")  # the claims that say when
+_TIME_CLAIMS = ("(exp)", "(nbf)", "(iat)")  # the claims that say when
 
 
-def failed(code: VaultCode) -> VaultError:
-    """The error of that code."""
-    return VaultError(code, *_TOLD[code])
+def vault_error(code: VaultCode) -> VaultError:
+    """Create the error of a code."""
+    return VaultError(code, *_SENTENCES[code])
 
 
-def of_failure(error: HttpError) -> VaultError:
-    """What it means that no answer came."""
+def convert_http_error(error: HttpError) -> VaultError:
+    """Convert the error of a request that got no answer."""
     code = _WITHOUT_ANSWER.get(error.code, VaultCode.FAILED)
     if error.code in (HttpCode.PROXY, HttpCode.AUTHORITIES):  # what is wrong lies before the vault
         return VaultError(code, f"the vault cannot be reached: {error.message}", error.remedy)
-    return failed(code)
+    return vault_error(code)
 
 
-def of_sign_in(error: VaultError) -> VaultError:
-    """What it means that somebody could not sign in. Where there is no such mount, the vault says no more than no."""
-    unsaid = error.message == _TOLD[VaultCode.REFUSED][0]
-    return VaultError(error.code, *_WORDS["could not be found"]) if unsaid else error
+def convert_sign_in_error(error: VaultError) -> VaultError:
+    """Convert the error of a failed sign-in. For a mount that does not exist, the vault answers no more than a
+    refusal.
+    """
+    unsaid = error.message == _SENTENCES[VaultCode.REFUSED][0]
+    return VaultError(error.code, *_REFUSALS["could not be found"]) if unsaid else error
 
 
-def of_answer(status: int, data: bytes) -> VaultError:
-    """What an answer other than yes means."""
+def convert_answer(status: int, data: bytes) -> VaultError:
+    """Convert an answer other than success to an error."""
     text = data[:4096].decode("utf-8", "replace").lower()
-    code = _code(status, text)
+    code = _find_code(status, text)
     if code is VaultCode.REFUSED and (told := _find_refusal(text)):
         return VaultError(code, *told)
-    return failed(code)
+    return vault_error(code)
 
 
 def _find_refusal(text: str) -> tuple[str, str] | None:
-    """What the vault refused of an identity, and what to do, by the words of its own; None if it does not say."""
+    """Explain which part of an identity the vault refused, and the remedy, by the words of its answer; None if
+    unknown.
+    """
     claim = re.search(r'claim \\?"([a-z_]{1,40})\\?" (?:does not match|is missing)', text)
-    if claim is not None and claim[1] == CLOSED:
-        return _SHUT
+    if claim is not None and claim[1] == CLOSED_CLAIM:
+        return _ROLE_CLOSED
     if claim is not None:
-        return f"the vault's role is open, and not for this job: its {claim[1]} is another", _ANOTHER
+        return f"the vault's role is open, and not for this job: its {claim[1]} is another", _OTHER_JOB_REMEDY
     part = re.search(r"invalid (audience|subject|issuer) \(", text)
     if part is not None:
-        return f"the vault refuses this identity: its {part[1]} is another", _ANOTHER
-    return next((told for words, told in _WORDS.items() if words in text), None)
+        return f"the vault refuses this identity: its {part[1]} is another", _OTHER_JOB_REMEDY
+    return next((told for words, told in _REFUSALS.items() if words in text), None)
 
 
-def _code(status: int, text: str) -> VaultCode:
+def _find_code(status: int, text: str) -> VaultCode:
     match status:
         case 400:
             if "check-and-set" in text:
                 return VaultCode.CHANGED_MEANWHILE
             if "upgrading" in text:  # what a new key-value mount says in its first moments
                 return VaultCode.BUSY
-            return VaultCode.EXPIRED if any(word in text for word in _TIMES) else VaultCode.REFUSED
+            return VaultCode.EXPIRED if any(word in text for word in _TIME_CLAIMS) else VaultCode.REFUSED
         case 401 | 403:
             return VaultCode.REFUSED
         case 404:

@@ -1,4 +1,4 @@
-"""Who a pipeline's process is: what its forge, cluster or runner vouches for, and nothing that somebody may claim.
+"""Identity of a pipeline's process: vouched for by its forge, cluster or runner, and never by its own claim.
 
 The vault and Muniment's service each get a token meant for them alone, so that neither can be the process before the
 other: for the vault the audience is layout.AUDIENCE, for the service its address.
@@ -23,72 +23,76 @@ GITHUB_URL, GITHUB_TOKEN = "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQ
 GITLAB_TOKEN, GITLAB_API = "MUNIMENT_ID_TOKEN", "MUNIMENT_API_TOKEN"
 CLUSTER_FILE, CLUSTER_API = "MUNIMENT_TOKEN_FILE", "MUNIMENT_API_TOKEN_FILE"
 RUNNER_KEY = "MUNIMENT_RUNNER_KEY"
-OURS = (GITHUB_URL, GITHUB_TOKEN, GITLAB_TOKEN, GITLAB_API, CLUSTER_FILE, CLUSTER_API, RUNNER_KEY)
+IDENTITY_VARIABLES = (GITHUB_URL, GITHUB_TOKEN, GITLAB_TOKEN, GITLAB_API, CLUSTER_FILE, CLUSTER_API, RUNNER_KEY)
 
 KINDS = (layout.GITHUB, layout.GITLAB, layout.KUBERNETES, "runner")
 
 _COMMIT = ("MUNIMENT_COMMIT", "GITHUB_SHA", "CI_COMMIT_SHA")
 _JOB = ("MUNIMENT_JOB", "GITHUB_RUN_ID", "CI_JOB_ID")
-_LASTS = 60  # seconds that a token lives which we make
+_LIFETIME_SECONDS = 60  # seconds that a token lives which we make
 _LONGEST = 1 << 16
 _SECONDS = 10
 
 
-class Identity(Protocol):
-    """What vouches for this process. Each token is made or asked for when it is needed; all raise RunError."""
+class JobIdentity(Protocol):
+    """Identity of this process. Each token is made or requested when it is needed; all methods raise RunError."""
 
-    def mount(self, product: str, environment: str) -> str:
-        """Where in the vault it signs in."""
+    def vault_mount(self, product: str, environment: str) -> str:
+        """Auth mount of the vault where the job signs in."""
         ...
 
-    def for_vault(self, product: str, environment: str) -> str:
-        """A token that the vault believes."""
+    def get_vault_token(self, product: str, environment: str) -> str:
+        """Get a token for the vault."""
         ...
 
-    def for_service(self, url: str, product: str, environment: str) -> str:
-        """A token that the service at `url` believes."""
+    def get_service_token(self, url: str, product: str, environment: str) -> str:
+        """Get a token for the service at `url`."""
         ...
 
 
-def found(environment: Mapping[str, str], kind: str | None = None) -> Identity:
-    """The identity that this environment gives, of that kind if it is named. Raises RunError for none, or several."""
-    there = {name: make for name, make in _offered(environment).items() if kind in (None, name)}
+def find_identity(environment: Mapping[str, str], kind: str | None = None) -> JobIdentity:
+    """Find the identity that this environment gives, of that kind if it is named. Raises RunError for none, or
+    several.
+    """
+    there = {name: make for name, make in _list_identities(environment).items() if kind in (None, name)}
     if len(there) == 1:
         return next(iter(there.values()))
     if there:
-        raise _nobody(f"several vouch for this process ({', '.join(there)})", "Say which: --identity KIND")
-    raise _nobody(
+        raise _identity_error(f"several vouch for this process ({', '.join(there)})", "Say which: --identity KIND")
+    raise _identity_error(
         f"nothing vouches for this process{f' as {kind}' if kind else ''}",
         "GitHub: permissions: id-token: write. GitLab: id_tokens: MUNIMENT_ID_TOKEN. "
         "Others: docs/guides/pipeline-secrets.md.",
     )
 
 
-def _offered(environment: Mapping[str, str]) -> dict[str, Identity]:
-    offered: dict[str, Identity] = {}
+def _list_identities(environment: Mapping[str, str]) -> dict[str, JobIdentity]:
+    offered: dict[str, JobIdentity] = {}
     if environment.get(GITHUB_URL) and environment.get(GITHUB_TOKEN):
-        offered[layout.GITHUB] = GitHub(environment[GITHUB_URL], environment[GITHUB_TOKEN])
+        offered[layout.GITHUB] = GitHubJobIdentity(environment[GITHUB_URL], environment[GITHUB_TOKEN])
     if environment.get(GITLAB_TOKEN):
-        offered[layout.GITLAB] = GitLab(environment[GITLAB_TOKEN], environment.get(GITLAB_API, ""))
+        offered[layout.GITLAB] = GitLabJobIdentity(environment[GITLAB_TOKEN], environment.get(GITLAB_API, ""))
     if environment.get(CLUSTER_FILE):
-        offered[layout.KUBERNETES] = Cluster(environment[CLUSTER_FILE], environment.get(CLUSTER_API, ""))
+        offered[layout.KUBERNETES] = PodIdentity(environment[CLUSTER_FILE], environment.get(CLUSTER_API, ""))
     if environment.get(RUNNER_KEY):
-        commit = commit_of(environment)
-        offered["runner"] = Runner(environment[RUNNER_KEY], commit, _first(environment, _JOB) or f"commit-{commit}")
+        commit = find_job_commit(environment)
+        offered["runner"] = RunnerIdentity(
+            environment[RUNNER_KEY], commit, _first_variable(environment, _JOB) or f"commit-{commit}"
+        )
     return offered
 
 
-def commit_of(environment: Mapping[str, str]) -> str:
-    """The commit that the job works on, as its forge or whoever set it up says; "" if nobody does."""
-    return _first(environment, _COMMIT)
+def find_job_commit(environment: Mapping[str, str]) -> str:
+    """Commit that the job works on, as its forge or its configuration names it; "" if neither does."""
+    return _first_variable(environment, _COMMIT)
 
 
-def _first(environment: Mapping[str, str], names: tuple[str, ...]) -> str:
+def _first_variable(environment: Mapping[str, str], names: tuple[str, ...]) -> str:
     return next((environment[name] for name in names if environment.get(name)), "")
 
 
 class _Issued(msgspec.Struct, frozen=True):
-    """What GitHub answers: the token."""
+    """Answer of GitHub, with the token."""
 
     value: Annotated[str, msgspec.Meta(min_length=1)]
 
@@ -96,25 +100,25 @@ class _Issued(msgspec.Struct, frozen=True):
         return "_Issued(...)"
 
 
-class GitHub(NamedTuple):
-    """A job of GitHub Actions, which may ask for tokens (permissions: id-token: write)."""
+class GitHubJobIdentity(NamedTuple):
+    """Job of GitHub Actions, which may request tokens (permissions: id-token: write)."""
 
     url: str
     token: str
 
-    def mount(self, product: str, environment: str) -> str:  # noqa: ARG002 -- the shape of an identity
-        """Where in the vault it signs in."""
+    def vault_mount(self, product: str, environment: str) -> str:  # noqa: ARG002 -- the shape of an identity
+        """Auth mount of the vault where the job signs in."""
         return layout.GITHUB
 
-    def for_vault(self, product: str, environment: str) -> str:  # noqa: ARG002
-        """A token that the vault believes."""
-        return self._asked(layout.AUDIENCE)
+    def get_vault_token(self, product: str, environment: str) -> str:  # noqa: ARG002
+        """Get a token for the vault."""
+        return self._request_token(layout.AUDIENCE)
 
-    def for_service(self, url: str, product: str, environment: str) -> str:  # noqa: ARG002
-        """A token that the service believes."""
-        return self._asked(url)
+    def get_service_token(self, url: str, product: str, environment: str) -> str:  # noqa: ARG002
+        """Get a token for the service."""
+        return self._request_token(url)
 
-    def _asked(self, audience: str) -> str:
+    def _request_token(self, audience: str) -> str:
         from muniment.http.client import send_request
 
         url = f"{self.url}&audience={quote(audience, safe='')}"
@@ -122,125 +126,131 @@ class GitHub(NamedTuple):
             answer = send_request("GET", url, headers={"Authorization": f"Bearer {self.token}"}, seconds=_SECONDS)
         except HttpError as error:
             if error.code is HttpCode.ADDRESS:
-                raise _nobody(f"{GITHUB_URL} is no address", "GitHub sets it: do not change it.") from None
-            raise _nobody(f"GitHub gave this job no identity: {error.message}", error.remedy) from None
+                raise _identity_error(f"{GITHUB_URL} is no address", "GitHub sets it: do not change it.") from None
+            raise _identity_error(f"GitHub gave this job no identity: {error.message}", error.remedy) from None
         try:
             return msgspec.json.decode(answer.body, type=_Issued).value
         except msgspec.MsgspecError:
             told = f"GitHub gave this job no identity ({answer.status})"
-            raise _nobody(told, "Try again; its status is at githubstatus.com.") from None
+            raise _identity_error(told, "Try again; its status is at githubstatus.com.") from None
 
 
-class GitLab(NamedTuple):
-    """A job of GitLab: its tokens stand in variables that `id_tokens` names, one for each audience."""
+class GitLabJobIdentity(NamedTuple):
+    """Job of GitLab: its tokens stand in variables that `id_tokens` names, one for each audience."""
 
     token: str
     api: str
 
-    def mount(self, product: str, environment: str) -> str:  # noqa: ARG002
-        """Where in the vault it signs in."""
+    def vault_mount(self, product: str, environment: str) -> str:  # noqa: ARG002
+        """Auth mount of the vault where the job signs in."""
         return layout.GITLAB
 
-    def for_vault(self, product: str, environment: str) -> str:  # noqa: ARG002
-        """A token that the vault believes."""
+    def get_vault_token(self, product: str, environment: str) -> str:  # noqa: ARG002
+        """Get a token for the vault."""
         return self.token
 
-    def for_service(self, url: str, product: str, environment: str) -> str:  # noqa: ARG002
-        """A token that the service believes."""
+    def get_service_token(self, url: str, product: str, environment: str) -> str:  # noqa: ARG002
+        """Get a token for the service."""
         if not self.api:
-            raise _nobody(f"{GITLAB_API} is empty", f"Name it below id_tokens, with aud: {url}")
+            raise _identity_error(f"{GITLAB_API} is empty", f"Name it below id_tokens, with aud: {url}")
         return self.api
 
 
-class Cluster(NamedTuple):
-    """A pod of Kubernetes: its tokens are projected into files, one for each audience, and renewed there."""
+class PodIdentity(NamedTuple):
+    """Pod of Kubernetes: its tokens are projected into files, one for each audience, and renewed there."""
 
     file: str
     api: str
 
-    def mount(self, product: str, environment: str) -> str:  # noqa: ARG002
-        """Where in the vault it signs in."""
+    def vault_mount(self, product: str, environment: str) -> str:  # noqa: ARG002
+        """Auth mount of the vault where the job signs in."""
         return layout.KUBERNETES
 
-    def for_vault(self, product: str, environment: str) -> str:  # noqa: ARG002
-        """A token that the vault believes."""
-        return _read(self.file).strip()
+    def get_vault_token(self, product: str, environment: str) -> str:  # noqa: ARG002
+        """Get a token for the vault."""
+        return _read_file(self.file).strip()
 
-    def for_service(self, url: str, product: str, environment: str) -> str:  # noqa: ARG002
-        """A token that the service believes."""
+    def get_service_token(self, url: str, product: str, environment: str) -> str:  # noqa: ARG002
+        """Get a token for the service."""
         if not self.api:
-            raise _nobody(f"{CLUSTER_API} is empty", f"Project a service account token with the audience {url}.")
-        return _read(self.api).strip()
+            raise _identity_error(
+                f"{CLUSTER_API} is empty", f"Project a service account token with the audience {url}."
+            )
+        return _read_file(self.api).strip()
 
 
-class Runner(NamedTuple):
-    """A plain runner: it has a key of its own for this environment, and says which commit it works on."""
+class RunnerIdentity(NamedTuple):
+    """Plain runner: it has a key of its own for this environment, and names the commit that it works on."""
 
     file: str
     commit: str
     job: str
 
-    def mount(self, product: str, environment: str) -> str:
-        """Where in the vault it signs in."""
-        return layout.runner(product, environment)
+    def vault_mount(self, product: str, environment: str) -> str:
+        """Auth mount of the vault where the job signs in."""
+        return layout.runner_mount(product, environment)
 
-    def for_vault(self, product: str, environment: str) -> str:
-        """A token that the vault believes."""
-        return self._signed(layout.AUDIENCE, product, environment)
+    def get_vault_token(self, product: str, environment: str) -> str:
+        """Get a token for the vault."""
+        return self._sign_token(layout.AUDIENCE, product, environment)
 
-    def for_service(self, url: str, product: str, environment: str) -> str:
-        """A token that the service believes."""
-        return self._signed(url, product, environment)
+    def get_service_token(self, url: str, product: str, environment: str) -> str:
+        """Get a token for the service."""
+        return self._sign_token(url, product, environment)
 
-    def _signed(self, audience: str, product: str, environment: str) -> str:
-        from muniment.vault import tokens
+    def _sign_token(self, audience: str, product: str, environment: str) -> str:
+        from muniment.vault import process_tokens
 
         if not self.commit:
-            raise _nobody("it is unknown which commit this runner works on", "Set MUNIMENT_COMMIT to its full id.")
+            raise _identity_error(
+                "it is unknown which commit this runner works on", "Set MUNIMENT_COMMIT to its full id."
+            )
         now = int(time.time())
         claims: dict[str, object] = {
             "iss": layout.RUNNER,
-            "sub": layout.role(product, environment),
+            "sub": layout.role_name(product, environment),
             "aud": audience,
             "commit": self.commit,
             "job": self.job,
             "iat": now,
             "nbf": now,
-            "exp": now + _LASTS,
+            "exp": now + _LIFETIME_SECONDS,
             "jti": secrets.token_hex(16),  # the service lets each stand for one request
         }
-        return tokens.signed(claims, _runner_key(self.file))
+        return process_tokens.sign_token(claims, _read_runner_key(self.file))
 
 
-def _runner_key(file: str) -> "EllipticCurvePrivateKey":
-    """The key in a file that is this account's alone."""
+def _read_runner_key(file: str) -> "EllipticCurvePrivateKey":
+    """Read the key from a file that only this account may read."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-    data = _read(file).encode()
+    data = _read_file(file).encode()
     if Path(file).stat().st_mode & 0o077:
-        raise _nobody(f"others may read {file}", f"chmod 600 {file}; if anybody else could have, make a new key.")
+        raise _identity_error(
+            f"others may read {file}", f"chmod 600 {file}; if anybody else could have, make a new key."
+        )
     try:
         found = load_pem_private_key(data, None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         found = None
     if not isinstance(found, ec.EllipticCurvePrivateKey) or not isinstance(found.curve, ec.SECP256R1):
-        raise _nobody(
+        raise _identity_error(
             f"{file} is no key of a runner",
             "It is a P-256 key in PEM; how to make one: docs/guides/pipeline-secrets.md",
         )
     return found
 
 
-def _read(file: str) -> str:
+def _read_file(file: str) -> str:
     try:
         with open(file, encoding="ascii") as opened:
             return opened.read(_LONGEST)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "not text"
-        raise _nobody(f"{file} cannot be read ({why})", "See that it is there, and this account's.") from None
+        raise _identity_error(f"{file} cannot be read ({why})", "See that it is there, and this account's.") from None
 
 
-def _nobody(message: str, remedy: str) -> RunError:
+def _identity_error(message: str, remedy: str) -> RunError:
     return RunError(RunCode.IDENTITY, message, remedy)

@@ -1,4 +1,4 @@
-"""Where everything in the vault has its place: mounts, paths, roles and policies, by pure functions."""
+"""Layout of the vault: mounts, paths, roles and policies, by pure functions."""
 
 import re
 
@@ -13,48 +13,50 @@ GITHUB, GITLAB, KUBERNETES = "github", "gitlab", "kubernetes"  # issuers of pipe
 ISSUERS = (GITHUB, GITLAB, KUBERNETES)
 ADMIN = "muniment-admin"  # the policy of whoever administers the vault, and never reads a value
 
-READING = "muniment-read."  # how the policies of pipelines begin
-RUNNERS = "runner."  # how the mounts of plain runners begin
+READING_PREFIX = "muniment-read."  # how the policies of pipelines begin
+RUNNERS_PREFIX = "runner."  # how the mounts of plain runners begin
 
 AUDIENCE = "muniment-vault"  # whom an identity must be meant for to sign in: a token shown to anybody else does not
 MUNIMENT, RUNNER = "muniment", "muniment-runner"  # issuers of our own processes, and of plain runners
-PERSON = "admin"  # the person that the first start makes
+ADMINISTRATOR = "admin"  # the person that the first start makes
 
-CLOSED = "muniment_closed"  # a claim that must be what nobody knows, so that nobody gets in
-SECONDS = 300  # that a token lives, at most
+CLOSED_CLAIM = "muniment_closed"  # a claim that must be what nobody knows, so that nobody gets in
+TOKEN_SECONDS = 300  # that a token lives, at most
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,98}[a-z0-9])?")
 LONGEST_NAME = 128  # characters of a secret's name
 NAME_PATTERN = r"[A-Za-z_][A-Za-z0-9_]{0,127}"  # a secret's name is that of an environment variable
 
 
-def place(product: str, environment: str) -> str:
-    """The path of an environment's secrets, below SECRETS. Raises ParseError for what is no slug."""
-    return f"{_slug(product)}/{_slug(environment)}"
+def secret_path(product: str, environment: str) -> str:
+    """Path of an environment's secrets, below SECRETS. Raises ParseError for names that are no slugs."""
+    return f"{_require_slug(product)}/{_require_slug(environment)}"
 
 
-def role(product: str, environment: str) -> str:
-    """The role of an environment's pipelines, on the mount of their issuer. Raises ParseError for what is no slug."""
-    return f"{_slug(product)}.{_slug(environment)}"
+def role_name(product: str, environment: str) -> str:
+    """Role of an environment's pipelines, on the mount of their issuer. Raises ParseError for names that are no
+    slugs.
+    """
+    return f"{_require_slug(product)}.{_require_slug(environment)}"
 
 
-def reading(product: str, environment: str) -> str:
-    """The policy that lets a pipeline read an environment's secrets."""
-    return READING + role(product, environment)
+def reading_policy_name(product: str, environment: str) -> str:
+    """Name of the policy that lets a pipeline read an environment's secrets."""
+    return READING_PREFIX + role_name(product, environment)
 
 
-def runner(product: str, environment: str) -> str:
-    """The mount where the plain runners of an environment sign in, and those of no other."""
-    return RUNNERS + role(product, environment)
+def runner_mount(product: str, environment: str) -> str:
+    """Mount where the plain runners of an environment sign in, and those of no other."""
+    return RUNNERS_PREFIX + role_name(product, environment)
 
 
-def connection(name: str) -> str:
-    """The path of a forge's credentials, below FORGES. Raises ParseError for what is no slug."""
-    return _slug(name)
+def credentials_path(name: str) -> str:
+    """Path of a forge's credentials, below FORGES. Raises ParseError for a name that is no slug."""
+    return _require_slug(name)
 
 
-def _slug(text: str) -> str:
-    """What cannot name another path: no dot, no slash, no wildcard."""
+def _require_slug(text: str) -> str:
+    """Return a text that cannot name another path: it has no dot, slash or wildcard. Raises ParseError."""
     if not _SLUG.fullmatch(text):
         raise ParseError(
             "vault-name",

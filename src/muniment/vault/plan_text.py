@@ -1,4 +1,4 @@
-"""Shows what a plan would change in the vault, content included, so that whoever applies it knows what they sign."""
+"""Text of a plan for the vault, with all content, for the person who applies it."""
 
 import base64
 import difflib
@@ -11,17 +11,17 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 from muniment.vault import layout
-from muniment.vault.pieces import KEYS
-from muniment.vault.plan import Difference, Step
+from muniment.vault.plan import PlannedAction, ResourceDifference
+from muniment.vault.vault_resources import PUBLIC_KEYS_FIELD
 
 _HIDDEN = frozenset({"password"})
 _OWNERS = {layout.WEB: "Muniment's web", layout.WORKER: "Muniment's worker"}
 
 
-def describe_difference(difference: Difference) -> list[str]:
+def describe_difference(difference: ResourceDifference) -> list[str]:
     """The step and its path, then each rule that comes or goes, each key by fingerprint and owner, each other value."""
     piece = difference.piece
-    fields = difference.fields if difference.step is Step.CHANGE else tuple(piece.data)
+    fields = difference.fields if difference.step is PlannedAction.CHANGE else tuple(piece.data)
     lines = [str(difference)]
     for field in fields:
         wanted, there = piece.data.get(field), difference.there.get(field)
@@ -41,35 +41,35 @@ def fingerprint_key(pem: str) -> str:
 def _describe_field(path: str, field: str, there: Any, wanted: Any) -> Iterator[str]:
     if field in _HIDDEN:
         yield f"+ {field}: (not shown)"
-    elif field == KEYS:
-        yield from _compare_lines(_keys(path, there), _keys(path, wanted))
+    elif field == PUBLIC_KEYS_FIELD:
+        yield from _compare_lines(_describe_keys(path, there), _describe_keys(path, wanted))
     elif field == "policy":
         yield from _compare_lines(str(there or "").splitlines(), str(wanted or "").splitlines())
     else:
-        yield from _compare_lines(_values(field, there), _values(field, wanted))
+        yield from _compare_lines(_describe_value(field, there), _describe_value(field, wanted))
 
 
 def _compare_lines(there: list[str], wanted: list[str]) -> Iterator[str]:
-    """What goes, with -, and what comes, with +."""
+    """Lines that go, with -, and lines that come, with +."""
     for line in difflib.ndiff(there, wanted):
         if line.startswith(("- ", "+ ")):
-            yield line[:2] + _printable(line[2:])
+            yield line[:2] + _escape_unprintable(line[2:])
 
 
-def _printable(text: str) -> str:
-    """Without what would move the cursor or turn the direction of writing."""
+def _escape_unprintable(text: str) -> str:
+    """Escape characters that would move the cursor or turn the direction of writing."""
     return "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in text)
 
 
-def _keys(path: str, pems: Any) -> list[str]:
+def _describe_keys(path: str, pems: Any) -> list[str]:
     mount = path.split("/")[1]
     owner = _OWNERS.get(mount) or (
-        f"the runners of {mount.removeprefix(layout.RUNNERS).replace('.', '/')}"
-        if mount.startswith(layout.RUNNERS)
+        f"the runners of {mount.removeprefix(layout.RUNNERS_PREFIX).replace('.', '/')}"
+        if mount.startswith(layout.RUNNERS_PREFIX)
         else f"the issuer {mount}"
     )
     return sorted(f"key {fingerprint_key(str(pem))} of {owner}" for pem in pems or ())
 
 
-def _values(field: str, value: Any) -> list[str]:
+def _describe_value(field: str, value: Any) -> list[str]:
     return [] if value is None else [f"{field}: {json.dumps(value, sort_keys=True, ensure_ascii=False)}"]

@@ -235,12 +235,14 @@ _ALWAYS = ("BASH_", "DYLD_", "GIT_CONFIG", "ACTIONS_", "MUNIMENT_")
 
 
 def find_obeyed_variable(name: str) -> str | None:
-    """The variable by which a secret of this name could take over a job: its name, or that of its file; None if no."""
-    return next((variable for variable in (name, file_variable(name)) if is_obeyed(variable)), None)
+    """Find the variable by which a secret of this name could take over a job: its name, or that of its file; None if
+    none.
+    """
+    return next((variable for variable in (name, file_variable_name(name)) if is_obeyed(variable)), None)
 
 
-def file_variable(name: str) -> str:
-    """The variable that holds the path of a secret's file."""
+def file_variable_name(name: str) -> str:
+    """Name of the variable that holds the path of a secret's file."""
     return f"{name}_FILE"
 
 

@@ -1,1 +1,1 @@
-"""One module per thing that happens: collect, judge, record, act. What stands behind a collector is not known here."""
+"""One module per workflow: collect, evaluate, record, act. The source behind a collector is not known here."""

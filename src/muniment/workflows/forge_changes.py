@@ -1,4 +1,4 @@
-"""Judge a change at a forge: read it, bring its commits here, collect its facts, judge. Acting on it is for others."""
+"""Evaluate a change at a forge: read it, fetch its commits, collect its facts, evaluate. Callers act on the result."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -10,112 +10,123 @@ from muniment.facts.change import Contributor, ContributorRole
 from muniment.facts.maybe import Maybe, Unknown
 from muniment.facts.people import email_identity
 from muniment.facts.statements import Approval, Freeze
-from muniment.forges.collect import ForgeCollector, commits_to_keep
-from muniment.forges.connecting import Connection
 from muniment.forges.first_pushes import FirstPush, ReadFirstPushes, find_first_pushes
 from muniment.forges.forge import Forge
-from muniment.forges.shapes import Change, Reading, Repo
-from muniment.git import history, landing, machine
+from muniment.forges.forge_collector import ForgeCollector, list_commits_to_keep
+from muniment.forges.forge_connection import Connection
+from muniment.forges.shapes import Change, ForgeRepository, Reading
+from muniment.git import history, landed_base, machine_merges
 from muniment.git.approvals import PREFIX
-from muniment.git.collect import ReadLandedHeads
+from muniment.git.git_collector import ReadLandedHeads
 from muniment.git.mirror import Mirror
 from muniment.git.repository import Repository
-from muniment.http.addresses import parse_address
+from muniment.http.addresses import parse_server_address
 from muniment.http.proxies import select_proxy
-from muniment.policy.model import Point
-from muniment.workflows.forge_facts import facts_at_merge
-from muniment.workflows.judge_change import NOTHING_FROZEN, Judgement, judge_change
-from muniment.workflows.sources import Rules
+from muniment.policy.model import EnforcementPoint
+from muniment.workflows.change_evaluation import NOTHING_FROZEN, ChangeEvaluation, evaluate_change
+from muniment.workflows.forge_facts import read_forge_merge_facts
+from muniment.workflows.rule_sources import Rules
 
 PUSHES_DAYS = 30  # before a change was opened, for which pushes to other branches are looked through
 
-RulesAt = Callable[[Repository, str], Rules]  # those that hold for a branch with this tip
+LoadRulesAt = Callable[[Repository, str], Rules]  # those that hold for a branch with this tip
 
 
-def mirror_of(folder: str | Path, forge: Forge, repository: Repo, proxy: str = "") -> Mirror:
-    """The copy of a repository in `folder`, fetched with the connection's own token through its proxy.
+def open_mirror(folder: str | Path, forge: Forge, repository: ForgeRepository, proxy: str = "") -> Mirror:
+    """Open the copy of a repository in `folder`, fetched with the connection's own token through its proxy.
 
     `proxy` is the connection's setting (`http.proxies.select_proxy`). Raises GitError.
     """
     try:
-        through = select_proxy(parse_address(repository.clone, plain=True), proxy)
+        through = select_proxy(parse_server_address(repository.clone, plain=True), proxy)
     except HttpError as error:
         raise GitError(f"the repository cannot be fetched: {error.message}", error.remedy) from None
-    return Mirror(folder, repository.clone, forge.reader.fetch_header(), through.url if through is not None else "")
+    return Mirror(
+        folder, repository.clone, forge.reader.fetch_header(), through.proxy_url if through is not None else ""
+    )
 
 
-def bring(forge: Forge, mirror: Mirror, reading: Reading) -> str:
-    """Fetch what a judgement of this change reads; where its branch is. Raises GitError if that or its head is not."""
+def fetch_change(forge: Forge, mirror: Mirror, reading: Reading) -> str:
+    """Fetch the commits that an evaluation of this change reads. Returns the tip of its branch.
+
+    Raises GitError if the tip or the head cannot be fetched.
+    """
     change = reading.change
-    wanted = commits_to_keep(reading)
-    gone = mirror.fetch((change.target, forge.reader.change_ref(change.number)), (f"{PREFIX}*",), wanted)
+    wanted = list_commits_to_keep(reading)
+    gone = mirror.fetch_refs((change.target, forge.reader.change_ref(change.number)), (f"{PREFIX}*",), wanted)
     if change.head in gone:
         raise GitError(f"the forge does not give out the head {change.head}", "It is read again.")
-    tip = tip_of(mirror, change.target)
-    mirror.complete((tip, commit) for commit in wanted if commit not in gone)
+    tip = require_tip(mirror, change.target)
+    mirror.fetch_large_files((tip, commit) for commit in wanted if commit not in gone)
     return tip
 
 
-def tip_of(mirror: Mirror, ref: str) -> str:
-    """Where a branch was when it was fetched. Raises GitError if there is none."""
-    tip = mirror.value_of(ref)
+def require_tip(mirror: Mirror, ref: str) -> str:
+    """Tip of a branch when it was fetched. Raises GitError if there is none."""
+    tip = mirror.find_ref_value(ref)
     if not tip:
         raise GitError(f"there is no branch {ref} at the forge", "Point the change at a branch that is there.")
     return tip
 
 
-def judge_open(
+def evaluate_open_change(
     connection: Connection,
     forge: Forge,
     mirror: Mirror,
-    repository: Repo,
+    repository: ForgeRepository,
     reading: Reading,
-    rules_at: RulesAt,
+    rules_at: LoadRulesAt,
     now: str,
     freezes: Maybe[tuple[Freeze, ...]] = NOTHING_FROZEN,
     statements: Iterable[Approval] = (),
-) -> tuple[Judgement, Rules]:
-    """The judgement of an open change that was brought here, with the rules it is by.
+) -> tuple[ChangeEvaluation, Rules]:
+    """Evaluate an open change that was fetched. Returns the evaluation and the rules that it used.
 
-    `statements` are what people said of it in the service. Raises GitError or ConfigurationError if it cannot be judged
-    at all; that is a denial.
+    `statements` are reviews and attestations in the service. Raises GitError or ConfigurationError if the change cannot
+    be evaluated at all; that is a denial.
     """
     change = reading.change
-    tip = tip_of(mirror, change.target)
-    first_pushes = read_first_pushes(forge, mirror, repository, change)
-    with mirror.open() as git:
+    tip = require_tip(mirror, change.target)
+    first_pushes = create_first_push_reader(forge, mirror, repository, change)
+    with mirror.open_copy() as git:
         rules = rules_at(git, tip)
-        collector = collector_of(
+        collector = create_collector(
             connection, forge, repository, reading, git, rules, now, statements, first_pushes=first_pushes
         )
-        return _judged(forge, repository, git, collector, rules, change.target, tip, change.head, now, freezes), rules
+        return _evaluate_revision(
+            forge, repository, git, collector, rules, change.target, tip, change.head, now, freezes
+        ), rules
 
 
-def landed(
+def evaluate_merged_change(
     connection: Connection,
     forge: Forge,
     mirror: Mirror,
-    repository: Repo,
+    repository: ForgeRepository,
     reading: Reading,
-    rules_at: RulesAt,
+    rules_at: LoadRulesAt,
     now: str,
     statements: Iterable[Approval] = (),
-) -> tuple[Judgement, Rules]:
-    """The judgement of what a branch took from a merged change, as if it were proposed now; else like `judge_open`."""
+) -> tuple[ChangeEvaluation, Rules]:
+    """Evaluate the commits that a branch received from a merged change, as if they were proposed now; else like
+    `evaluate_open_change`.
+    """
     change = reading.change
-    first_pushes = read_first_pushes(forge, mirror, repository, change)
-    with mirror.open() as git:
-        base = landing.before(git, change.merged, change.head, change.base)
+    first_pushes = create_first_push_reader(forge, mirror, repository, change)
+    with mirror.open_copy() as git:
+        base = landed_base.find_base_before_merge(git, change.merged, change.head, change.base)
         rules = rules_at(git, base)
-        collector = collector_of(
+        collector = create_collector(
             connection, forge, repository, reading, git, rules, now, statements, first_pushes=first_pushes
         )
-        return _judged(forge, repository, git, collector, rules, change.target, base, change.merged, now), rules
+        return _evaluate_revision(
+            forge, repository, git, collector, rules, change.target, base, change.merged, now
+        ), rules
 
 
-def _judged(
+def _evaluate_revision(
     forge: Forge,
-    repository: Repo,
+    repository: ForgeRepository,
     git: Repository,
     collector: ForgeCollector,
     rules: Rules,
@@ -124,43 +135,53 @@ def _judged(
     head: str,
     now: str,
     freezes: Maybe[tuple[Freeze, ...]] = NOTHING_FROZEN,
-) -> Judgement:
-    revision = collector.revision(rules.policy.policy.repository, target, base, head)
-    given = facts_at_merge(forge, repository, git, rules.policy, target, base, now)
-    return judge_change(collector, rules, revision, Point.MERGE, now, freezes, given)
+) -> ChangeEvaluation:
+    revision = collector.make_revision(rules.policy.policy.repository, target, base, head)
+    given = read_forge_merge_facts(forge, repository, git, rules.policy, target, base, now)
+    return evaluate_change(collector, rules, revision, EnforcementPoint.MERGE, now, freezes, given)
 
 
-def prepare_revert(
-    connection: Connection, forge: Forge, mirror: Mirror, repository: Repo, ref: str, commit: str, asker: str, now: str
+def open_revert(
+    connection: Connection,
+    forge: Forge,
+    mirror: Mirror,
+    repository: ForgeRepository,
+    ref: str,
+    commit: str,
+    asker: str,
+    now: str,
 ) -> Change:
-    """A change that undoes `commit` on the branch `ref`, opened by our account; it needs approvals like any other.
+    """Open a change, by our account, that undoes `commit` on the branch `ref`; it needs approvals like any other.
 
-    `asker` (`name <address>`) asked for it, so its commit says so: their approval does not count. Raises UsageError if
-    somebody else asked before, and GitError where it cannot be undone cleanly, so that somebody has to do it by hand.
+    `asker` (`name <address>`) requested it, so its commit says so: their approval does not count. Raises UsageError if
+    another person requested it before, and GitError where it cannot be undone cleanly, so that a person has to do it by
+    hand.
     """
     title = f"Revert {commit[:12]}"
     text = f"This undoes {commit}, which no decision allowed."
     source = f"refs/heads/muniment/revert-{commit[:12]}"
-    there = mirror.listed([source])
-    mirror.fetch([ref, *there])
-    tip = tip_of(mirror, ref)
-    with mirror.open() as git:
+    there = mirror.list_remote_refs([source])
+    mirror.fetch_refs([ref, *there])
+    tip = require_tip(mirror, ref)
+    with mirror.open_copy() as git:
         if there:  # asked for once before
-            _see_that_it_names(git, there[source], asker, source)
-            return forge.publisher.propose(repository, source, ref, title, text)
-        tree = machine.undone(git, tip, commit)
+            _require_requester(git, there[source], asker, source)
+            return forge.publisher.open_change(repository, source, ref, title, text)
+        tree = machine_merges.revert_commit(git, tip, commit)
         if not tree:
             raise GitError(f"{commit} cannot be undone cleanly", "Revert it manually, in a change of its own.")
-        who = connection.address(forge.reader.about().ours)
-        seconds = int(moments.parse(now).timestamp())
-        undoing = machine.committed(git, tree, tip, who, seconds, f"{title}\n\n{text}\n\nRequested-by: {asker}")
-        mirror.push(git, undoing, source)
-    return forge.publisher.propose(repository, source, ref, title, text)
+        who = connection.format_address(forge.reader.describe_forge().ours)
+        seconds = int(moments.parse_moment(now).timestamp())
+        undoing = machine_merges.make_commit(
+            git, tree, tip, who, seconds, f"{title}\n\n{text}\n\nRequested-by: {asker}"
+        )
+        mirror.push_commit(git, undoing, source)
+    return forge.publisher.open_change(repository, source, ref, title, text)
 
 
-def _see_that_it_names(git: Repository, commit: str, asker: str, source: str) -> None:
-    """That the change that is there counts `asker` among those who made it. Raises UsageError if it does not."""
-    (found,) = history.read(git, [commit])
+def _require_requester(git: Repository, commit: str, asker: str, source: str) -> None:
+    """Require that the existing change counts `asker` among its contributors. Raises UsageError if it does not."""
+    (found,) = history.read_commits(git, [commit])
     address = asker.rpartition("<")[2].removesuffix(">")
     if Contributor(email_identity(address), ContributorRole.REQUESTER) not in found.contributors:
         branch = source.removeprefix("refs/heads/")
@@ -170,10 +191,10 @@ def _see_that_it_names(git: Repository, commit: str, asker: str, source: str) ->
         )
 
 
-def collector_of(
+def create_collector(
     connection: Connection,
     forge: Forge,
-    repository: Repo,
+    repository: ForgeRepository,
     reading: Reading,
     git: Repository,
     rules: Rules,
@@ -184,9 +205,9 @@ def collector_of(
     first_pushes: ReadFirstPushes | None = None,
     was_said: Callable[[Approval], bool] | None = None,
 ) -> ForgeCollector:
-    """What reads the facts of this change. What others say of its head is asked only if a clause wants it.
+    """Create the collector for the facts of this change. Statuses of its head are read only if a clause needs them.
 
-    Of a change that was `merged_at` a moment ("" for one that was not), what they said of its head until then.
+    Of a change that was `merged_at` a moment ("" for one that was not), statuses until then count.
     """
     return ForgeCollector(
         connection.name,
@@ -194,33 +215,36 @@ def collector_of(
         git,
         rules.people,
         now,
-        noreply=connection.domains,
-        numbered=connection.numbered,
+        noreply=connection.noreply_domains,
+        numbered=connection.has_numbered_addresses,
         statements=statements,
-        statuses=partial(forge.reader.statuses, repository, until=merged_at),
-        may_write=partial(forge.reader.may_write, repository),
-        landed=landed,
-        first_pushes=first_pushes,
-        was_said=was_said,
+        read_statuses=partial(forge.reader.list_statuses, repository, until=merged_at),
+        can_write=partial(forge.reader.can_write, repository),
+        read_landed_heads=landed,
+        read_first_pushes=first_pushes,
+        existed_at_merge=was_said,
     )
 
 
-def read_first_pushes(forge: Forge, mirror: Mirror, repository: Repo, change: Change) -> ReadFirstPushes:
-    """What tells who pushed first: from the pushes to all branches, of the repository and of a change's fork.
+def create_first_push_reader(
+    forge: Forge, mirror: Mirror, repository: ForgeRepository, change: Change
+) -> ReadFirstPushes:
+    """Create a function that finds first pushers, from the pushes to all branches of the repository and of the change's
+    fork.
 
-    Their commits are fetched where the forge still gives them out.
+    Their commits are fetched where the forge still provides them.
     """
-    since = moments.later(change.opened, days=-PUSHES_DAYS)
-    places: tuple[Repo | str, ...] = (repository, *forks_of(repository, change))
+    since = moments.add_time(change.opened, days=-PUSHES_DAYS)
+    places: tuple[ForgeRepository | str, ...] = (repository, *find_forks(repository, change))
     try:
-        found = [push for place in places for push in forge.reader.all_pushes(place, since)]
-        mirror.fetch((), (), [push.new for push in found])
+        found = [push for place in places for push in forge.reader.list_all_pushes(place, since)]
+        mirror.fetch_refs((), (), [push.new for push in found])
     except (ForgeError, GitError) as error:
         unknown = FirstPush(Unknown(f"who pushed to other branches could not be read: {error.message}"), "")
         return lambda _git, commits, _base: dict.fromkeys(commits, unknown)
     return lambda git, commits, base: find_first_pushes(git, found, commits, base)
 
 
-def forks_of(repository: Repo, change: Change) -> tuple[str, ...]:
-    """The repository that a change comes from, as the forge names it, if it is another one."""
+def find_forks(repository: ForgeRepository, change: Change) -> tuple[str, ...]:
+    """Repository from which a change comes, as the forge names it, if it is another one."""
     return tuple({change.source_repository} - {"", repository.path, repository.id})

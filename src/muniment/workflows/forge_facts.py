@@ -1,36 +1,36 @@
-"""Facts of a product whose repository lives at a forge: its files at a commit, what the forge says, and its checks."""
+"""Facts of a product whose repository is at a forge: its files at a commit, the forge's settings, and its checks."""
 
 from collections.abc import Callable, Collection
 
 from muniment.decision.binding import BoundPolicy
-from muniment.decision.judge import clauses_at, needed
+from muniment.decision.evaluation import list_needed_facts, select_clauses
 from muniment.facts import kinds
 from muniment.facts.change import Revision
 from muniment.facts.facts import Fact
 from muniment.facts.maybe import Known, Maybe, Unknown
-from muniment.facts.pipeline import BranchRules, Runs
-from muniment.forges import checks, guarding
+from muniment.facts.pipeline import BranchPipelineRules, PipelineRuns
+from muniment.forges import checks, pipeline_rules
 from muniment.forges.forge import Forge
-from muniment.forges.learning import learnt
-from muniment.forges.shapes import Repo
-from muniment.git.collect import GitCollector
+from muniment.forges.shapes import ForgeRepository
+from muniment.forges.unknowns import read_or_unknown
+from muniment.git.git_collector import GitCollector
 from muniment.git.repository import Repository
-from muniment.policy.model import Point
-from muniment.workflows.repository_facts import repository_facts, required
-from muniment.workflows.supplies import fact
+from muniment.policy.model import EnforcementPoint
+from muniment.workflows.fact_suppliers import create_fact
+from muniment.workflows.repository_facts import list_required_pipelines, read_repository_facts
 
 
-def facts_at_merge(
-    forge: Forge, repository: Repo, git: Repository, policy: BoundPolicy, target: str, tip: str, now: str
+def read_forge_merge_facts(
+    forge: Forge, repository: ForgeRepository, git: Repository, policy: BoundPolicy, target: str, tip: str, now: str
 ) -> dict[str, Fact]:
-    """Those that the clauses need which bite when something is merged into `target`, whose tip is `tip`."""
-    names = needed(clauses_at(policy, Point.MERGE, target))
-    return facts_at_forge(forge, repository, git, target, tip, policy, names, now)
+    """Read the facts for the clauses that are enforced when a change is merged into `target`, whose tip is `tip`."""
+    names = list_needed_facts(select_clauses(policy, EnforcementPoint.MERGE, target))
+    return read_forge_facts(forge, repository, git, target, tip, policy, names, now)
 
 
-def facts_at_forge(
+def read_forge_facts(
     forge: Forge,
-    repository: Repo,
+    repository: ForgeRepository,
     git: Repository,
     target: str,
     tip: str,
@@ -38,29 +38,33 @@ def facts_at_forge(
     names: Collection[str],
     now: str,
 ) -> dict[str, Fact]:
-    """Those that go by `names`. The forge is asked for what they need alone, and what fails is Unknown."""
+    """Read the facts named by `names`. The forge is asked only for those; each failure gives Unknown."""
     asked: dict[str, Callable[[], object]] = {
-        kinds.BRANCH_RULES.name: lambda: _rules(forge, repository, target, policy, now),
-        kinds.FORGE_SETTINGS.name: lambda: forge.reader.settings(repository),
+        kinds.BRANCH_RULES.name: lambda: _read_branch_rules(forge, repository, target, policy, now),
+        kinds.FORGE_SETTINGS.name: lambda: forge.reader.read_job_settings(repository),
     }
-    own = repository_facts(git, target, tip, policy, [name for name in names if name not in asked], now)
-    told = {name: fact(learnt(read), forge.name, now) for name, read in asked.items() if name in names}
+    own = read_repository_facts(git, target, tip, policy, [name for name in names if name not in asked], now)
+    told = {name: create_fact(read_or_unknown(read), forge.name, now) for name, read in asked.items() if name in names}
     return {**own, **told}
 
 
-def runs_at(forge: Forge, repository: Repo, collector: GitCollector, revision: Revision, now: str) -> dict[str, Fact]:
-    """The runs on what a branch holds: what machines signed, and the forge's own checks."""
+def read_test_runs(
+    forge: Forge, repository: ForgeRepository, collector: GitCollector, revision: Revision, now: str
+) -> dict[str, Fact]:
+    """Read the test runs on the commit of a branch: those that machines signed, and the forge's own checks."""
     kind = kinds.TEST_RUNS
-    signed: Maybe[Runs] = collector.collect(revision, [kind.name], {}).get(kind)
-    told = learnt(lambda: forge.reader.statuses(repository, revision.head), "the forge's checks")
+    signed: Maybe[PipelineRuns] = collector.collect_facts(revision, [kind.name], {}).get(kind)
+    told = read_or_unknown(lambda: forge.reader.list_statuses(repository, revision.head), "the forge's checks")
     if isinstance(signed, Unknown):
-        return {kind.name: fact(signed, forge.name, now)}
+        return {kind.name: create_fact(signed, forge.name, now)}
     if isinstance(told, Unknown):
-        return {kind.name: fact(told, forge.name, now)}
-    head = (*signed.value.head, *checks.runs(forge.name, told.value, revision.head))
-    return {kind.name: fact(Known(Runs(head, signed.value.base)), forge.name, now)}
+        return {kind.name: create_fact(told, forge.name, now)}
+    head = (*signed.value.head, *checks.convert_to_runs(forge.name, told.value, revision.head))
+    return {kind.name: create_fact(Known(PipelineRuns(head, signed.value.base)), forge.name, now)}
 
 
-def _rules(forge: Forge, repository: Repo, target: str, policy: BoundPolicy, now: str) -> BranchRules:
-    rules, about = forge.reader.rules(repository, target), forge.reader.about()
-    return guarding.guards(rules, about, required(target, policy, now))
+def _read_branch_rules(
+    forge: Forge, repository: ForgeRepository, target: str, policy: BoundPolicy, now: str
+) -> BranchPipelineRules:
+    rules, about = forge.reader.read_branch_rules(repository, target), forge.reader.describe_forge()
+    return pipeline_rules.describe_branch_rules(rules, about, list_required_pipelines(target, policy, now))

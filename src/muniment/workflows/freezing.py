@@ -9,19 +9,19 @@ import secrets
 
 from msgspec import Struct
 
-from muniment.decision.freezes import is_over
+from muniment.decision.freezes import is_freeze_over
 from muniment.errors import UsageError
 from muniment.facts import canonical
 from muniment.facts.people import SECURITY, People, Person
 from muniment.facts.statements import PEOPLE_TO_LIFT, Freeze
-from muniment.ledger import entries, objects
+from muniment.ledger import record_kinds, record_objects
 from muniment.store.store import Store
 
 NAMESPACE = "muniment-freeze"
 
 
-class Statement(Struct, frozen=True):
-    """What is signed, as canonical JSON: a freeze with its scope, start and end, or that one is lifted.
+class FreezeStatement(Struct, frozen=True):
+    """Statement that is signed, as canonical JSON: a freeze with its scope, start and end, or the lift of one.
 
     `action` is `freeze` or `lift-freeze`; moments are RFC 3339 in UTC.
     """
@@ -38,22 +38,22 @@ class Statement(Struct, frozen=True):
     environment: str = ""
 
 
-class Lifting(Struct, frozen=True):
-    """How far the lifting of a freeze is: who is for it, and whether they are enough."""
+class FreezeLift(Struct, frozen=True):
+    """Progress of the lift of a freeze: the people who signed it, and whether they are enough."""
 
     freeze: str
     people: tuple[str, ...]
     complete: bool
 
 
-def new_id() -> str:
-    """The id of a new freeze."""
+def create_freeze_id() -> str:
+    """Create the id of a new freeze."""
     return secrets.token_hex(4)
 
 
-def freeze_statement(freeze: Freeze, now: str) -> Statement:
-    """The statement of `freeze.person`, made at `now`, that starts a freeze."""
-    return Statement(
+def build_freeze_statement(freeze: Freeze, now: str) -> FreezeStatement:
+    """Build the statement of `freeze.person`, made at `now`, that starts a freeze."""
+    return FreezeStatement(
         "freeze",
         freeze.id,
         freeze.person,
@@ -67,7 +67,7 @@ def freeze_statement(freeze: Freeze, now: str) -> Statement:
     )
 
 
-def check_period(since: str, until: str, now: str) -> None:
+def check_freeze_period(since: str, until: str, now: str) -> None:
     """Raise UsageError for a freeze that would begin in the past, or be over before it begins."""
     if since < now:
         raise UsageError("a freeze cannot begin in the past", "Omit its start: then it begins now.")
@@ -77,57 +77,59 @@ def check_period(since: str, until: str, now: str) -> None:
 
 def record_freeze(store: Store, freeze: Freeze, now: str, proof: str) -> None:
     """Record that `freeze.person` froze merges and deployments. `proof` is the signature or the act."""
-    said = objects.PersonStatement(freeze.person, freeze.reason, proof, objects.salt())
+    said = record_objects.PersonStatement(freeze.person, freeze.reason, proof, record_objects.draw_salt())
     limited = freeze.product or freeze.environment
-    scope = objects.FreezeScope(freeze.product, freeze.environment, objects.salt()) if limited else None
-    entry = entries.FreezeRecord(
+    scope = (
+        record_objects.FreezeScope(freeze.product, freeze.environment, record_objects.draw_salt()) if limited else None
+    )
+    entry = record_kinds.FreezeRecord(
         time=now,
-        object=canonical.digest_of(said),
+        object=canonical.digest_value(said),
         freeze=freeze.id,
         drill=freeze.drill,
         since=freeze.since,
         until=freeze.until,
-        scope=canonical.digest_of(scope) if scope is not None else "",
-        person=objects.commitment(freeze.person, said.salt),
+        scope=canonical.digest_value(scope) if scope is not None else "",
+        person=record_objects.make_commitment(freeze.person, said.salt),
     )
-    with store.exclusive():
-        store.append([(entry, (said, *((scope,) if scope is not None else ())))])
+    with store.lock_ledger():
+        store.append_records([(entry, (said, *((scope,) if scope is not None else ())))])
 
 
-def record_lift(store: Store, freeze: str, person: str, reason: str, now: str, proof: str) -> Lifting:
+def record_lift(store: Store, freeze: str, person: str, reason: str, now: str, proof: str) -> FreezeLift:
     """Record that a person lifts a freeze; with the second person it is lifted.
 
     Raises UsageError for a freeze that is not in force, and for a person who lifts it already.
     """
-    with store.exclusive():
+    with store.lock_ledger():
         find_freeze(store, freeze, now)
-        before = store.lifts(freeze)
+        before = store.list_lifts(freeze)
         if person in before:
             raise UsageError(
                 f"{person} is for lifting {freeze} already", "Have somebody else with the security role run this too."
             )
         people = (*before, person)
         complete = len(people) >= PEOPLE_TO_LIFT
-        said = objects.PersonStatement(person, reason, proof, objects.salt())
-        entry = entries.FreezeLiftRecord(
+        said = record_objects.PersonStatement(person, reason, proof, record_objects.draw_salt())
+        entry = record_kinds.FreezeLiftRecord(
             time=now,
-            object=canonical.digest_of(said),
+            object=canonical.digest_value(said),
             freeze=freeze,
             complete=complete,
-            person=objects.commitment(person, said.salt),
+            person=record_objects.make_commitment(person, said.salt),
         )
-        store.append([(entry, (said,))])
-    return Lifting(freeze, people, complete)
+        store.append_records([(entry, (said,))])
+    return FreezeLift(freeze, people, complete)
 
 
-def missing_lifters(people: People) -> int:
-    """How many more people need the security role before a freeze can be lifted."""
+def count_missing_lifters(people: People) -> int:
+    """Number of further people who need the security role before a freeze can be lifted."""
     return max(0, PEOPLE_TO_LIFT - len(people.security_officers))
 
 
 def find_freeze(store: Store, name: str, now: str) -> Freeze:
-    """A freeze that is neither lifted nor over. Raises UsageError if there is none of that name."""
-    found = tuple(freeze for freeze in store.freezes() if not is_over(freeze, now))
+    """Find a freeze that is neither lifted nor over. Raises UsageError if there is none of that name."""
+    found = tuple(freeze for freeze in store.list_freezes() if not is_freeze_over(freeze, now))
     for freeze in found:
         if freeze.id == name:
             return freeze

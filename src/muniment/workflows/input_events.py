@@ -1,6 +1,6 @@
-"""What re-evaluates a change at a forge once an input of its decision is another one: per forge, and how soon.
+"""Inputs of a decision about a change at a forge: which events of each forge re-evaluate the change, and how soon.
 
-The one list of inputs. A kind of fact without a row here is one that could change unnoticed: `uncovered` names it, and
+The one list of inputs. A kind of fact without a row here could change unnoticed: `find_uncovered_facts` names it, and
 the service does not start. docs/reference/reevaluation.md is made of these rows.
 """
 
@@ -11,11 +11,11 @@ from msgspec import Struct
 
 from muniment.facts import kinds
 from muniment.forges.shapes import Vendor
-from muniment.policy.model import Point
+from muniment.policy.model import EnforcementPoint
 
 
-class Input(StrEnum):
-    """What a decision about a change at a forge depends on."""
+class DecisionInput(StrEnum):
+    """Input of a decision about a change at a forge."""
 
     HEAD = "head and pushers"
     TARGET = "target branch"
@@ -40,7 +40,7 @@ class Input(StrEnum):
 
 
 class Fallback(StrEnum):
-    """What re-reads an input whose event is lost, or that has none."""
+    """Way in which an input is read again after a lost event, or without any."""
 
     POLLING = "the pass over each repository: 10 minutes, or what its tenth of the rate limit allows"
     PROBE = "the probe of green changes: the seconds that the page of the connection shows"
@@ -50,21 +50,21 @@ class Fallback(StrEnum):
     NONE = "nothing: such a decision is made anew each time that it is asked for"
 
 
-class Row(Struct, frozen=True):
-    """How one input makes decisions stale. `facts`: names of the kinds that it is read as.
+class InputRow(Struct, frozen=True):
+    """Row on one input: how it makes decisions stale. `facts`: names of the kinds that it is read as.
 
-    `events`: per forge, the deliveries that re-evaluate; empty for a forge that sends none. `by`: what does it where
-    it is no delivery of a forge.
+    `events`: per forge, the deliveries that re-evaluate; empty for a forge that sends none. `by`: the cause of the
+    evaluation where it is no delivery of a forge.
     """
 
-    input: Input
+    input: DecisionInput
     facts: tuple[str, ...]
     fallback: Fallback
     events: Mapping[Vendor, tuple[str, ...]] = {}
     by: str = ""
 
-    def events_of(self, vendor: Vendor) -> tuple[str, ...]:
-        """The deliveries of one forge. Forgejo sends what Gitea does."""
+    def list_events(self, vendor: Vendor) -> tuple[str, ...]:
+        """Deliveries of one forge. Forgejo sends those of Gitea."""
         return self.events.get(Vendor.GITEA if vendor is Vendor.FORGEJO else vendor, ())
 
 
@@ -72,80 +72,85 @@ _GITEA, _GITHUB, _GITLAB = Vendor.GITEA, Vendor.GITHUB, Vendor.GITLAB
 _EVERYTHING = "the act, which has every open change evaluated again"
 
 ROWS = (
-    Row(
-        Input.HEAD,
+    InputRow(
+        DecisionInput.HEAD,
         (kinds.REVISION.name, kinds.COMMITS.name, kinds.FILES.name, kinds.PUSHES.name, kinds.APPROVED_HEADS.name),
         Fallback.POLLING,
         {_GITHUB: ("pull_request",), _GITLAB: ("merge_request",), _GITEA: ("pull_request_sync",)},
     ),
-    Row(
-        Input.TARGET,
+    InputRow(
+        DecisionInput.TARGET,
         (kinds.REVISION.name, kinds.APPROVALS.name),
         Fallback.POLLING,
         {_GITHUB: ("pull_request",), _GITLAB: ("merge_request",), _GITEA: ("pull_request",)},
     ),
-    Row(
-        Input.BASE,
+    InputRow(
+        DecisionInput.BASE,
         (kinds.REVISION.name,),
         Fallback.POLLING,
         {_GITHUB: ("push",), _GITLAB: ("push",), _GITEA: ("push",)},
     ),
-    Row(
-        Input.REVIEWS,
+    InputRow(
+        DecisionInput.REVIEWS,
         (kinds.APPROVALS.name, kinds.APPROVED_HEADS.name),
         Fallback.PROBE,
         {_GITHUB: ("pull_request_review",), _GITLAB: ("merge_request", "note"), _GITEA: ("pull_request_review",)},
     ),
-    Row(
-        Input.WRITE_ACCESS,
+    InputRow(
+        DecisionInput.WRITE_ACCESS,
         (kinds.APPROVALS.name,),
         Fallback.PROBE,
         {_GITHUB: ("member", "membership", "organization", "team", "team_add"), _GITLAB: ("user_remove_from_team",)},
     ),
-    Row(
-        Input.CHECKS,
+    InputRow(
+        DecisionInput.CHECKS,
         (kinds.TEST_RUNS.name,),
         Fallback.PROBE,
         {_GITHUB: ("check_run", "check_suite", "status"), _GITLAB: ("pipeline", "build"), _GITEA: ("status",)},
     ),
-    Row(Input.SIGNED, (kinds.APPROVALS.name, kinds.APPROVED_HEADS.name), Fallback.POLLING),
-    Row(Input.OWN_REVIEWS, (kinds.APPROVALS.name,), Fallback.ACT, by="the act on our page"),
-    Row(Input.PEOPLE, (kinds.PEOPLE.name,), Fallback.ACT, by=_EVERYTHING),
-    Row(Input.POLICY, (), Fallback.ACT, by=_EVERYTHING),
-    Row(
-        Input.CONTROLS,
+    InputRow(DecisionInput.SIGNED, (kinds.APPROVALS.name, kinds.APPROVED_HEADS.name), Fallback.POLLING),
+    InputRow(DecisionInput.OWN_REVIEWS, (kinds.APPROVALS.name,), Fallback.ACT, by="the act on our page"),
+    InputRow(DecisionInput.PEOPLE, (kinds.PEOPLE.name,), Fallback.ACT, by=_EVERYTHING),
+    InputRow(DecisionInput.POLICY, (), Fallback.ACT, by=_EVERYTHING),
+    InputRow(
+        DecisionInput.CONTROLS,
         (),
         Fallback.START,
         by="the start of a worker: what another version of a control evaluated is evaluated again",
     ),
-    Row(
-        Input.EXCEPTIONS,
+    InputRow(
+        DecisionInput.EXCEPTIONS,
         (kinds.EXCEPTIONS.name,),
         Fallback.ACT,
         by=f"{_EVERYTHING}; its end, within a minute",
     ),
-    Row(Input.FREEZES, (kinds.FREEZES.name,), Fallback.ACT, by=f"{_EVERYTHING}; its start and end, within a minute"),
-    Row(
-        Input.LANDED_HEADS,
+    InputRow(
+        DecisionInput.FREEZES,
+        (kinds.FREEZES.name,),
+        Fallback.ACT,
+        by=f"{_EVERYTHING}; its start and end, within a minute",
+    ),
+    InputRow(
+        DecisionInput.LANDED_HEADS,
         (kinds.LANDED_HEADS.name,),
         Fallback.POLLING,
         {_GITHUB: ("push",), _GITLAB: ("push",), _GITEA: ("push",)},
     ),
-    Row(Input.BRANCH_RULES, (kinds.BRANCH_RULES.name,), Fallback.EXPIRY),
-    Row(Input.FORGE_SETTINGS, (kinds.FORGE_SETTINGS.name,), Fallback.EXPIRY),
-    Row(Input.REPOSITORY_FILES, (kinds.PIPELINE_FILES.name, kinds.HARDENING.name), Fallback.EXPIRY),
-    Row(
-        Input.DELIVERY_FACTS,
+    InputRow(DecisionInput.BRANCH_RULES, (kinds.BRANCH_RULES.name,), Fallback.EXPIRY),
+    InputRow(DecisionInput.FORGE_SETTINGS, (kinds.FORGE_SETTINGS.name,), Fallback.EXPIRY),
+    InputRow(DecisionInput.REPOSITORY_FILES, (kinds.PIPELINE_FILES.name, kinds.HARDENING.name), Fallback.EXPIRY),
+    InputRow(
+        DecisionInput.DELIVERY_FACTS,
         (kinds.ENVIRONMENTS.name, kinds.DEADLINES.name, kinds.DEPLOYMENTS.name),
         Fallback.EXPIRY,
     ),
-    Row(
-        Input.VAULT_STATE,
+    InputRow(
+        DecisionInput.VAULT_STATE,
         (kinds.VAULT_ACCESS.name, kinds.VAULT_SECRETS.name, kinds.RETRIEVALS.name),
         Fallback.EXPIRY,
     ),
-    Row(
-        Input.DELIVERY,
+    InputRow(
+        DecisionInput.DELIVERY,
         (
             kinds.DEPLOYMENT_REQUEST.name,
             kinds.DEPLOYMENT_APPROVALS.name,
@@ -153,34 +158,34 @@ ROWS = (
             kinds.COMMIT_DECISION.name,
         ),
         Fallback.NONE,
-        by=f"at {Point.DEPLOY.value} alone",
+        by=f"at {EnforcementPoint.DEPLOY.value} alone",
     ),
 )
 _BY_INPUT = {row.input: row for row in ROWS}
 
 
-def has_event(input: Input, vendor: Vendor) -> bool:
+def has_event(input: DecisionInput, vendor: Vendor) -> bool:
     """Whether a forge surely reports each change of an input, so that no probe has to read it."""
-    return bool(_BY_INPUT[input].events_of(vendor)) and (input, vendor) not in _PARTLY
+    return bool(_BY_INPUT[input].list_events(vendor)) and (input, vendor) not in _PARTLY_REPORTED
 
 
 # Their events do not tell of every change: of a review that is dismissed or deleted (Gitea; GitHub's is read along with
 # write access), of a role that a group or a base permission gives, or of a status that leaves its pipeline as it was.
-_PARTLY = frozenset(
+_PARTLY_REPORTED = frozenset(
     {
-        (Input.REVIEWS, Vendor.GITHUB),
-        (Input.REVIEWS, Vendor.GITEA),
-        (Input.REVIEWS, Vendor.FORGEJO),
-        (Input.WRITE_ACCESS, Vendor.GITHUB),
-        (Input.WRITE_ACCESS, Vendor.GITLAB),
-        (Input.CHECKS, Vendor.GITLAB),
-        (Input.CHECKS, Vendor.GITEA),
-        (Input.CHECKS, Vendor.FORGEJO),
+        (DecisionInput.REVIEWS, Vendor.GITHUB),
+        (DecisionInput.REVIEWS, Vendor.GITEA),
+        (DecisionInput.REVIEWS, Vendor.FORGEJO),
+        (DecisionInput.WRITE_ACCESS, Vendor.GITHUB),
+        (DecisionInput.WRITE_ACCESS, Vendor.GITLAB),
+        (DecisionInput.CHECKS, Vendor.GITLAB),
+        (DecisionInput.CHECKS, Vendor.GITEA),
+        (DecisionInput.CHECKS, Vendor.FORGEJO),
     }
 )
 
 
-def uncovered(names: Iterable[str]) -> tuple[str, ...]:
-    """Those kinds of facts, by name, that no row says how to notice a change of."""
+def find_uncovered_facts(names: Iterable[str]) -> tuple[str, ...]:
+    """Kinds of facts, by name, whose changes no row covers."""
     covered = {name for row in ROWS for name in row.facts}
     return tuple(sorted(set(names) - covered))

@@ -1,33 +1,33 @@
-"""Which approved heads a ref of a plain git server took already, as its ledger tells."""
+"""Approved heads that a ref of a plain git server took already, by its ledger."""
 
 from collections.abc import Iterable, Mapping
 
 from muniment.facts.change import Revision
 from muniment.facts.statements import Approval, LandedHead, LandedHeads, StatementRecord
-from muniment.git.collect import ReadLandedHeads
-from muniment.store.index import Index
+from muniment.git.git_collector import ReadLandedHeads
+from muniment.store.push_index import PushIndex
 
 
-def landed_heads(
-    index: Index, place: str, ref: str, statements: Iterable[Approval], recorded: Mapping[str, int]
+def build_landed_heads(
+    index: PushIndex, place: str, ref: str, statements: Iterable[Approval], recorded: Mapping[str, int]
 ) -> LandedHeads:
     """The fact for `ref` of the repository at `place`; `recorded`: positions of those statements that have one."""
-    found = index.landed(place, ref, {statement.head for statement in statements})
+    found = index.find_landed(place, ref, {statement.head for statement in statements})
     return LandedHeads(
         preview=False,
         heads=tuple(LandedHead(head, position) for head, position in sorted(found.items())),
         statements=tuple(StatementRecord(digest, position) for digest, position in sorted(recorded.items())),
-        all_before=index.landed_unknown(place, ref),
+        all_before=index.find_newest_unknown(place, ref),
     )
 
 
-def landed_reader(index: Index, place: str) -> ReadLandedHeads | None:
-    """Reads the fact from a ledger that knows the repository at `place`; None if it does not."""
+def create_landed_reader(index: PushIndex, place: str) -> ReadLandedHeads | None:
+    """Create a reader of the fact for the repository at `place`; None if the ledger does not know that."""
     if not index.has_baseline(place):
         return None
 
-    def read(revision: Revision, statements: tuple[Approval, ...]) -> LandedHeads:
-        recorded = index.statements(place, [statement.digest for statement in statements])
-        return landed_heads(index, place, revision.target, statements, recorded)
+    def read_landed_heads(revision: Revision, statements: tuple[Approval, ...]) -> LandedHeads:
+        recorded = index.find_statements(place, [statement.digest for statement in statements])
+        return build_landed_heads(index, place, revision.target, statements, recorded)
 
-    return read
+    return read_landed_heads

@@ -2,12 +2,12 @@
 
 from muniment.controls.control import Reason
 from muniment.facts.people import SECURITY, Person
-from muniment.facts.statements import Approval, ReviewAction, Signature
+from muniment.facts.statements import Approval, ReviewAction, SignatureResult
 from muniment.git import approvals
-from muniment.policy.patterns import matches
-from muniment.workflows.approval_commands import statement_command
+from muniment.policy.patterns import matches_any
+from muniment.workflows.approval_commands import format_statement_command
 from muniment.workflows.refusals import Refusals
-from muniment.workflows.standing import Standing
+from muniment.workflows.repository_rules import RepositoryRules
 
 _OPTIONS = {
     ReviewAction.REQUEST_CHANGES: "--request-changes",
@@ -18,25 +18,25 @@ _OPTIONS = {
 _NAMED = 5
 
 
-def again(statement: Approval, *options: str, repository: str = "") -> str:
-    """The command that makes a statement like this one about the commit where it lies."""
+def repeat_command(statement: Approval, *options: str, repository: str = "") -> str:
+    """Command that makes a statement like this one about the commit where it lies."""
     own = _OPTIONS.get(statement.action)
     given = options or ((own,) if own else ())
-    return statement_command(repository or statement.repository, statement.target, statement.ref_head, *given)
+    return format_statement_command(repository or statement.repository, statement.target, statement.ref_head, *given)
 
 
-def unsigned(statement: Approval, signer: str, subject: str) -> Reason | None:
-    """Why a statement is not one of the signer whom its ref names; None if it is."""
-    if statement.signature is Signature.UNKNOWN_PERSON:
+def find_signature_problem(statement: Approval, signer: str, subject: str) -> Reason | None:
+    """Reason why a statement is not one of the signer whom its ref names; None if it is."""
+    if statement.signature is SignatureResult.UNKNOWN_PERSON:
         shown = approvals.key_fingerprint(signer) or signer
         return Refusals.APPROVAL_BY_NOBODY(subject, statement=statement.id, signer=shown)
-    if statement.signature is not Signature.VALID:
+    if statement.signature is not SignatureResult.VALID:
         return Refusals.APPROVAL_NOT_SIGNED(
             subject,
             statement=statement.id,
             person=statement.ref_person,
             signature=statement.signature.value,
-            command=again(statement) if statement.head else "",
+            command=repeat_command(statement) if statement.head else "",
         )
     if statement.head != statement.ref_head:
         return Refusals.APPROVAL_ELSEWHERE(
@@ -44,32 +44,36 @@ def unsigned(statement: Approval, signer: str, subject: str) -> Reason | None:
             head=statement.ref_head,
             statement=statement.id,
             about=statement.head,
-            command=again(statement),
+            command=repeat_command(statement),
         )
     return None
 
 
-def never_counts(statement: Approval, standing: Standing, subject: str, tree: str) -> Reason | None:
-    """Why a signed statement could never count here; None if it can. `tree`: of its head, "" if that is not here."""
-    if not standing.protects(statement.target):
-        shown = ", ".join(standing.protected())
+def find_permanent_problem(statement: Approval, standing: RepositoryRules, subject: str, tree: str) -> Reason | None:
+    """Reason why a signed statement could never count here; None if it can. `tree`: of its head, "" if that is not
+    here.
+    """
+    if not standing.is_protected(statement.target):
+        shown = ", ".join(standing.protected_patterns())
         return Refusals.APPROVAL_UNPROTECTED(subject, statement=statement.id, about=statement.target, protected=shown)
-    repository = standing.of(statement.target).policy.policy.repository
+    repository = standing.rules_for(statement.target).policy.policy.repository
     details = {"statement": statement.id, "repository": repository, "head": statement.head}
     if statement.repository != repository:
-        command = again(statement, repository=repository)
+        command = repeat_command(statement, repository=repository)
         return Refusals.APPROVAL_OTHER_REPOSITORY(subject, about=statement.repository, command=command, **details)
     if tree and statement.tree != tree:
-        return Refusals.APPROVAL_OTHER_TREE(subject, command=again(statement), **details)
+        return Refusals.APPROVAL_OTHER_TREE(subject, command=repeat_command(statement), **details)
     if statement.action is ReviewAction.WITHDRAW:
         return None
     person = standing.people.by_id[statement.ref_person]
-    if not person.active or not matches(repository, person.write_access):
+    if not person.active or not matches_any(repository, person.write_access):
         return Refusals.APPROVAL_NOT_ENTITLED(subject, person=person.id, repository=repository)
-    return _attests_nothing(statement, person, standing, subject)
+    return _find_attestation_problem(statement, person, standing, subject)
 
 
-def _attests_nothing(statement: Approval, person: Person, standing: Standing, subject: str) -> Reason | None:
+def _find_attestation_problem(
+    statement: Approval, person: Person, standing: RepositoryRules, subject: str
+) -> Reason | None:
     if statement.action is not ReviewAction.ATTEST:
         return None
     people = standing.people
@@ -81,6 +85,6 @@ def _attests_nothing(statement: Approval, person: Person, standing: Standing, su
     if unknown:
         options = [f"--attest {about}=PERSON" for about in statement.attests]
         return Refusals.ATTESTED_NOBODY(
-            subject, statement=statement.id, about=unknown[0], command=again(statement, *options)
+            subject, statement=statement.id, about=unknown[0], command=repeat_command(statement, *options)
         )
     return None

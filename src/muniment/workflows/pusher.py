@@ -10,14 +10,14 @@ _NAME = re.compile(r"[^\s\x00-\x1f/]{1,200}")
 _FORGES = {"GL_USER": "gitolite", "REMOTE_USER": "http"}  # under which a login stands in people.toml
 
 
-def identify(variable: str, environment: Mapping[str, str]) -> Callable[[Maybe[People]], Maybe[str]]:
-    """A function from people to the pusher's identity (`facts.people`); Unknown if the server identifies nobody.
+def create_pusher_finder(variable: str, environment: Mapping[str, str]) -> Callable[[Maybe[People]], Maybe[str]]:
+    """Create a function from people to the pusher's identity (`facts.people`); Unknown if the server identifies nobody.
 
-    A login that people.toml maps to somebody is theirs; else one that is a person's id is that person's.
+    A login that people.toml links to a person is theirs; else one that is a person's id is that person's.
     """
     name = environment.get(variable, "")
 
-    def among(people: Maybe[People]) -> Maybe[str]:
+    def find_pusher(people: Maybe[People]) -> Maybe[str]:
         if not name:
             return Unknown(f"the server named no pusher in {variable}")
         if not _NAME.fullmatch(name):
@@ -28,4 +28,4 @@ def identify(variable: str, environment: Mapping[str, str]) -> Callable[[Maybe[P
         known = people.value.by_identity if isinstance(people, Known) else {}
         return Known(person if login not in known and person in known else login)
 
-    return among
+    return find_pusher

@@ -1,10 +1,10 @@
-"""Why an update is refused that no policy has to judge: it is not what it says it is, or nothing can judge it."""
+"""Refusals of updates that need no policy: the update is malformed, or cannot be evaluated."""
 
-from muniment.controls.control import Codes, unknown, violated
+from muniment.controls.control import ReasonCodes, unknown, violated
 
 
-class Refusals(Codes):
-    """What the gate says by itself. The subject is `ref:` and the ref's name."""
+class Refusals(ReasonCodes):
+    """Refusals of the server hook itself. The subject is `ref:` and the ref's name."""
 
     RESERVED = violated(
         "{name} is reserved for Muniment and git.",

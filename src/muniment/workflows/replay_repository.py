@@ -13,9 +13,9 @@ from muniment.facts import kinds
 from muniment.facts.change import Revision
 from muniment.facts.facts import Fact, Facts
 from muniment.facts.maybe import Known, Maybe
-from muniment.git.collect import GitCollector
-from muniment.git.past import Past
-from muniment.workflows.replay import Replay
+from muniment.git.branch_history import HistoryStep
+from muniment.git.git_collector import GitCollector
+from muniment.workflows.branch_replay import Replay
 
 Extra = Mapping[str, Maybe[Any] | Fact]
 
@@ -23,13 +23,18 @@ Extra = Mapping[str, Maybe[Any] | Fact]
 class ReplayedChange(Struct, frozen=True):
     """One past change with the facts that were collected, and its decision by the policy of each replay."""
 
-    step: Past
+    step: HistoryStep
     facts: Facts
     decisions: tuple[Decision, ...]
 
 
 def evaluate_past(
-    collector: GitCollector, past: Iterable[Past], replays: Sequence[Replay], given: Extra, known: Extra, now: str
+    collector: GitCollector,
+    past: Iterable[HistoryStep],
+    replays: Sequence[Replay],
+    given: Extra,
+    known: Extra,
+    now: str,
 ) -> Iterator[ReplayedChange]:
     """Evaluate each past change for every replay, for the moment `now`.
 
@@ -39,10 +44,10 @@ def evaluate_past(
     always = {**{name: read for name, read in given.items() if name in names}, **known}
     for step in past:
         read = {kinds.COMMITS.name: Known(step.commits), kinds.FILES.name: step.files}
-        facts = collector.collect(step.revision, names, {**always, **read})
-        yield ReplayedChange(step, facts, tuple(replay.judge(facts, now) for replay in replays))
+        facts = collector.collect_facts(step.revision, names, {**always, **read})
+        yield ReplayedChange(step, facts, tuple(replay.replay_change(facts, now) for replay in replays))
 
 
 def collect_current_facts(collector: GitCollector, landed: Revision, names: Collection[str], *extra: Extra) -> Facts:
     """The facts by which clauses that evaluate no change have their state: of the product, and its newest commit."""
-    return collector.collect(landed, names, {name: read for facts in extra for name, read in facts.items()})
+    return collector.collect_facts(landed, names, {name: read for facts in extra for name, read in facts.items()})

@@ -12,36 +12,38 @@ from msgspec import structs
 from muniment.errors import ForgeCode, ForgeError, MunimentError
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.pipeline import ForgeSettings
+from muniment.forges.branch_rules import BranchRules, BranchTip, ProtectionPlan, WantedProtection
 from muniment.forges.events import Event
 from muniment.forges.forge import Forge
-from muniment.forges.reviews import standing
-from muniment.forges.rules import BranchRules, Plan, Tip, Wanted
+from muniment.forges.reviews import summarize_standing
 from muniment.forges.shapes import (
-    About,
     Account,
     Change,
+    ChangeState,
     Check,
-    Group,
-    Listed,
-    Merging,
+    ForgeDescription,
+    ForgeRepository,
+    ListedRepository,
+    MergeGroup,
     Move,
+    PendingMerge,
     Reading,
     RefusedRequest,
-    Repo,
     Review,
-    Said,
+    ReviewState,
     StandingReviews,
-    State,
     Vendor,
 )
-from muniment.forges.statuses import Saying, Status
+from muniment.forges.statuses import Status, StatusState
 from muniment.http.rate_limits import RateLimit
-from muniment.workflows.judge_at_forge import Due, Verdict
-from muniment.workflows.reconcile_forge import Kept
+from muniment.workflows.forge_reconciliation import KnownChange
+from muniment.workflows.status_publisher import DueReading, ReadingResult
 
 OURS = Account("1", "muniment", True)
-REPO = Repo("10", "shop/api", "refs/heads/main", "http://forge.test/shop/api.git", "http://forge.test/shop/api")
-_STATES = {Saying.PENDING: "pending", Saying.ALLOWED: "success", Saying.DENIED: "failure"}
+REPO = ForgeRepository(
+    "10", "shop/api", "refs/heads/main", "http://forge.test/shop/api.git", "http://forge.test/shop/api"
+)
+_STATES = {StatusState.PENDING: "pending", StatusState.ALLOWED: "success", StatusState.DENIED: "failure"}
 UNPROTECTED = "refs/heads/anything"
 BEFORE, AFTER, LATE, NOT_THERE = "before", "after", "late", "not there"
 
@@ -52,7 +54,7 @@ def change(number: int, head: str, target: str = "refs/heads/main", **more: Any)
         "number": number,
         "title": f"change {number}",
         "text": "",
-        "state": State.OPEN,
+        "state": ChangeState.OPEN,
         "draft": False,
         "opener": Account("2", "bob"),
         "target": target,
@@ -78,7 +80,7 @@ class World:
         self.comments: dict[int, str] = {}
         self.tips: dict[str, str] = {"refs/heads/main": "b" * 40}
         self.failing: dict[str, list[str]] = {}
-        self.groups: dict[str, Group] = {}
+        self.groups: dict[str, MergeGroup] = {}
         self.late: list[Callable[[], None]] = []
         self.calls: list[str] = []
         self.moves: list[Move] = []
@@ -108,9 +110,9 @@ class World:
     def reviews(self, of: Change) -> tuple[Review, ...]:
         """Those on a change's head."""
         who = sorted(name for head, target, name in self.approved if (head, target) == (of.head, of.target))
-        return tuple(Review(name, Account(name, name), Said.APPROVED, of.head, "t") for name in who)
+        return tuple(Review(name, Account(name, name), ReviewState.APPROVED, of.head, "t") for name in who)
 
-    def shown(self, head: str, context: str) -> Saying | None:
+    def shown(self, head: str, context: str) -> StatusState | None:
         """What the forge shows: the newest."""
         found = [status.saying for at, status, _ in self.posted if (at, status.context) == (head, context)]
         return found[-1] if found else None
@@ -142,35 +144,35 @@ class Reader:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def about(self) -> About:
-        return About(Vendor.GITEA, "1.22", "", OURS)
+    def describe_forge(self) -> ForgeDescription:
+        return ForgeDescription(Vendor.GITEA, "1.22", "", OURS)
 
-    def limits(self) -> dict[str, RateLimit]:
+    def get_rate_limits(self) -> dict[str, RateLimit]:
         return {}
 
-    def requests(self) -> dict[str, int]:
+    def count_requests(self) -> dict[str, int]:
         return {"rest": len(self._world.calls)}
 
-    def repositories(self) -> tuple[Listed, ...]:
-        return self._world.call("repositories", lambda: (Listed(REPO, ()),))  # type: ignore[no-any-return]
+    def list_repositories(self) -> tuple[ListedRepository, ...]:
+        return self._world.call("repositories", lambda: (ListedRepository(REPO, ()),))  # type: ignore[no-any-return]
 
-    def repository(self, path: str) -> Listed:
-        return self._world.call("repository", lambda: Listed(REPO, ()))  # type: ignore[no-any-return]
+    def read_repository(self, path: str) -> ListedRepository:
+        return self._world.call("repository", lambda: ListedRepository(REPO, ()))  # type: ignore[no-any-return]
 
-    def refused_requests(self, repository: Repo | None) -> tuple[RefusedRequest, ...]:
+    def find_refused_requests(self, repository: ForgeRepository | None) -> tuple[RefusedRequest, ...]:
         return ()
 
-    def changes(self, repository: Repo, state: State, since: str = "") -> tuple[Change, ...]:
+    def list_changes(self, repository: ForgeRepository, state: ChangeState, since: str = "") -> tuple[Change, ...]:
         def listed() -> tuple[Change, ...]:
             found = [each for each in self._world.changes.values() if each.state is state and each.updated >= since]
             return tuple(sorted(found, key=lambda each: each.updated, reverse=True))
 
         return self._world.call("changes", listed)  # type: ignore[no-any-return]
 
-    def change(self, repository: Repo, number: int) -> Change:
+    def read_change(self, repository: ForgeRepository, number: int) -> Change:
         return self._world.call("change", lambda: self._world.changes[number])  # type: ignore[no-any-return]
 
-    def read(self, repository: Repo, number: int, since: str = "") -> Reading:
+    def read_full_change(self, repository: ForgeRepository, number: int, since: str = "") -> Reading:
         """A part fails by itself: its switch is `reviews`."""
 
         def read() -> Reading:
@@ -183,32 +185,32 @@ class Reader:
             except ForgeError as error:
                 reviews = Unknown(error.message)
             nothing: Any = Known(())
-            merging = Known(Merging(False, Unknown("nobody"), "merge"))
+            merging = Known(PendingMerge(False, Unknown("nobody"), "merge"))
             return Reading(found, "t", nothing, nothing, reviews, nothing, nothing, Known({}), nothing, merging)
 
         return self._world.call("read", read)  # type: ignore[no-any-return]
 
-    def tips(self, repository: Repo) -> tuple[Tip, ...]:
+    def list_branches(self, repository: ForgeRepository) -> tuple[BranchTip, ...]:
         return self._world.call(  # type: ignore[no-any-return]
-            "tips", lambda: tuple(Tip(ref, at, True) for ref, at in self._world.tips.items())
+            "tips", lambda: tuple(BranchTip(ref, at, True) for ref, at in self._world.tips.items())
         )
 
-    def tip(self, repository: Repo, ref: str) -> str:
+    def read_branch_tip(self, repository: ForgeRepository, ref: str) -> str:
         return self._world.call("tip", lambda: self._world.tips[ref])  # type: ignore[no-any-return]
 
-    def pushes(self, repository: Repo, ref: str, base: str, since: str) -> tuple[Move, ...]:
+    def list_pushes(self, repository: ForgeRepository, ref: str, base: str, since: str) -> tuple[Move, ...]:
         return self._world.call("pushes", lambda: tuple(self._world.moves))  # type: ignore[no-any-return]
 
-    def all_pushes(self, repository: Repo | str, since: str) -> tuple[Move, ...]:
+    def list_all_pushes(self, repository: ForgeRepository | str, since: str) -> tuple[Move, ...]:
         return self._world.call("all_pushes", lambda: tuple(self._world.moves))  # type: ignore[no-any-return]
 
-    def rules(self, repository: Repo, ref: str) -> BranchRules:
+    def read_branch_rules(self, repository: ForgeRepository, ref: str) -> BranchRules:
         return self._world.call("rules", lambda: self._world.rules or BranchRules(ref))  # type: ignore[no-any-return]
 
-    def settings(self, repository: Repo) -> ForgeSettings:
+    def read_job_settings(self, repository: ForgeRepository) -> ForgeSettings:
         return self._world.call("settings", lambda: self._world.settings)  # type: ignore[no-any-return]
 
-    def statuses(self, repository: Repo, head: str, until: str = "") -> tuple[Check, ...]:
+    def list_statuses(self, repository: ForgeRepository, head: str, until: str = "") -> tuple[Check, ...]:
         def listed() -> tuple[Check, ...]:
             newest = {(s.context, by.id): (s, by) for at, s, by in self._world.posted if at == head}
             return tuple(
@@ -217,20 +219,24 @@ class Reader:
 
         return self._world.call("statuses", listed)  # type: ignore[no-any-return]
 
-    def standing_reviews(self, repository: Repo, numbers: Collection[int]) -> dict[int, StandingReviews]:
+    def list_standing_reviews(
+        self, repository: ForgeRepository, numbers: Collection[int]
+    ) -> dict[int, StandingReviews]:
         def listed() -> dict[int, StandingReviews]:
             there = {number: self._world.changes[number] for number in numbers if number in self._world.changes}
-            return {number: StandingReviews(standing(self._world.reviews(one))) for number, one in there.items()}
+            return {
+                number: StandingReviews(summarize_standing(self._world.reviews(one))) for number, one in there.items()
+            }
 
         return self._world.call("standing_reviews", listed)  # type: ignore[no-any-return]
 
-    def group(self, repository: Repo, target: str, head: str) -> Group:
+    def read_merge_group(self, repository: ForgeRepository, target: str, head: str) -> MergeGroup:
         return self._world.call("group", lambda: self._world.groups[head])  # type: ignore[no-any-return]
 
-    def writers(self, repository: Repo) -> frozenset[str]:
+    def list_writers(self, repository: ForgeRepository) -> frozenset[str]:
         raise ForgeError(ForgeCode.UNSUPPORTED, "not listed", "")
 
-    def may_write(self, repository: Repo, account: Account) -> bool:
+    def can_write(self, repository: ForgeRepository, account: Account) -> bool:
         return self._world.call("may_write", lambda: True)  # type: ignore[no-any-return]
 
     def fetch_header(self) -> Mapping[str, str]:
@@ -244,19 +250,19 @@ class Publisher:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def publish(self, repository: Repo, head: str, status: Status) -> None:
+    def publish_status(self, repository: ForgeRepository, head: str, status: Status) -> None:
         self._world.call("publish", lambda: self._world.posted.append((head, status, OURS)))
 
-    def comment(self, repository: Repo, number: int, marker: str, text: str) -> None:
+    def update_comment(self, repository: ForgeRepository, number: int, marker: str, text: str) -> None:
         self._world.call("comment", lambda: self._world.comments.update({number: text}))
 
-    def ask(self, repository: Repo, number: int, accounts: tuple[str, ...]) -> None:
+    def request_reviews(self, repository: ForgeRepository, number: int, accounts: tuple[str, ...]) -> None:
         self._world.call("ask", lambda: None)
 
-    def propose(self, repository: Repo, source: str, target: str, title: str, text: str) -> Change:
+    def open_change(self, repository: ForgeRepository, source: str, target: str, title: str, text: str) -> Change:
         return self._world.call("propose", lambda: change(99, "9" * 40, target))  # type: ignore[no-any-return]
 
-    def merge(self, repository: Repo, number: int, head: str, method: str) -> None:
+    def merge_change(self, repository: ForgeRepository, number: int, head: str, method: str) -> None:
         self._world.call("merge", lambda: None)
 
 
@@ -264,26 +270,26 @@ class Protector:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def plan(self, repository: Repo, wanted: Wanted) -> Plan:
+    def plan_protection(self, repository: ForgeRepository, wanted: WantedProtection) -> ProtectionPlan:
         return self._world.call(  # type: ignore[no-any-return]
-            "plan", lambda: Plan(repository.path, wanted, BranchRules(wanted.ref), (), ())
+            "plan", lambda: ProtectionPlan(repository.path, wanted, BranchRules(wanted.ref), (), ())
         )
 
-    def apply(self, repository: Repo, plan: Plan) -> BranchRules:
+    def apply_protection(self, repository: ForgeRepository, plan: ProtectionPlan) -> BranchRules:
         return self._world.call("apply", lambda: plan.before)  # type: ignore[no-any-return]
 
-    def delete_secret(self, repository: Repo, name: str) -> None:
+    def delete_secret(self, repository: ForgeRepository, name: str) -> None:
         raise NotImplementedError
 
-    def hook(self, repository: Repo, url: str, secret: str) -> None:
+    def register_webhook(self, repository: ForgeRepository, url: str, secret: str) -> None:
         self._world.call("hook", lambda: None)
 
 
 class Listener:
-    def genuine(self, secret: str, headers: Mapping[str, str], body: bytes) -> bool:
+    def is_genuine(self, secret: str, headers: Mapping[str, str], body: bytes) -> bool:
         return False
 
-    def heard(self, headers: Mapping[str, str], body: bytes) -> Event:
+    def parse_event(self, headers: Mapping[str, str], body: bytes) -> Event:
         raise ForgeError(ForgeCode.MALFORMED, "nothing is sent here", "")
 
 
@@ -300,7 +306,7 @@ class Row:
         """A reading is due."""
         if self.since is None:
             self.since = since
-            denied = self.status is not None and self.status.saying is Saying.DENIED
+            denied = self.status is not None and self.status.saying is StatusState.DENIED
             if self.context and not denied:
                 self.status = pending(self.context)
 
@@ -315,22 +321,22 @@ class MemoryKeeper:
         self.said: dict[int, str | None] = {}
         self.demanded: dict[str, tuple[str, ...]] = {}  # by a context, those that its branch's rule demands besides
 
-    def judges(self, ref: str) -> bool:
+    def is_evaluated(self, ref: str) -> bool:
         return ref != UNPROTECTED
 
-    def due(self, number: int, now: str) -> Due:
+    def begin_reading(self, number: int, now: str) -> DueReading:
         row = self.rows.setdefault(number, Row(now))
         row.owe(now)
-        return Due(row.since or now, row.head, row.context)
+        return DueReading(row.since or now, row.head, row.context)
 
-    def opened(self, change: Change, context: str) -> None:
+    def record_open(self, change: Change, context: str) -> None:
         row = self.rows[change.number]
         if (row.head, row.context) != (change.head, context):
             row.status = pending(context)
         row.head, row.context, row.target, row.updated = change.head, context, change.target, change.updated
         row.open, row.status = True, row.status or pending(context)
 
-    def judged(self, change: Change, verdict: Verdict, since: str) -> bool:
+    def record_result(self, change: Change, verdict: ReadingResult, since: str) -> bool:
         row = self.rows[change.number]
         if (row.head, row.context, row.since) != (change.head, verdict.status.context, since):
             row.owe(since)
@@ -338,62 +344,62 @@ class MemoryKeeper:
         row.status, row.since = verdict.status, None
         return True
 
-    def unread(self, number: int, error: MunimentError) -> Due:
+    def record_unreadable(self, number: int, error: MunimentError) -> DueReading:
         row = self.rows[number]
         if row.context:
-            row.status = Status(row.context, Saying.DENIED, error.message, "")
-        return Due(row.since or "", row.head, row.context)
+            row.status = Status(row.context, StatusState.DENIED, error.message, "")
+        return DueReading(row.since or "", row.head, row.context)
 
-    def over(self, change: Change) -> None:
+    def record_closed(self, change: Change) -> None:
         row = self.rows[change.number]
         row.open, row.since = False, None
 
-    def gone(self, number: int) -> None:
+    def record_gone(self, number: int) -> None:
         row = self.rows[number]
         row.open, row.since = False, None
 
-    def standing(self, head: str, context: str) -> tuple[Status, ...]:
+    def standing_statuses(self, head: str, context: str) -> tuple[Status, ...]:
         shared = any(context in others for others in self.demanded.values())
         rows = [row for row in self.rows.values() if row.open and row.head == head]
         found = [row.status for row in rows if row.status is not None and (shared or row.context == context)]
         return tuple(structs.replace(status, context=context) for status in found)
 
-    def standing_everywhere(self, head: str, context: str) -> dict[str, tuple[Status, ...]]:
-        return {place: self.standing(head, place) for place in (context, *self.demanded.get(context, ()))}
+    def standing_statuses_by_context(self, head: str, context: str) -> dict[str, tuple[Status, ...]]:
+        return {place: self.standing_statuses(head, place) for place in (context, *self.demanded.get(context, ()))}
 
-    def compare(self, head: str, context: str) -> dict[str, tuple[tuple[Status, ...], Status | None]]:
-        places = self.standing_everywhere(head, context)
-        return {place: (standing, self.shown(head, place)) for place, standing in places.items()}
+    def compare_statuses(self, head: str, context: str) -> dict[str, tuple[tuple[Status, ...], Status | None]]:
+        places = self.standing_statuses_by_context(head, context)
+        return {place: (standing, self.shown_status(head, place)) for place, standing in places.items()}
 
     @contextlib.contextmanager
-    def alone(self, head: str) -> Iterator[None]:
+    def lock_head(self, head: str) -> Iterator[None]:
         yield
 
-    def shown(self, head: str, context: str) -> Status | None:
+    def shown_status(self, head: str, context: str) -> Status | None:
         return self.surely.get((head, context))
 
-    def show(self, head: str, status: Status, *, sure: bool) -> None:
+    def record_shown(self, head: str, status: Status, *, sure: bool) -> None:
         self.surely[head, status.context] = status if sure else None
 
-    def group_due(self, head: str, context: str, now: str, *, again: bool) -> str:
+    def begin_group_reading(self, head: str, context: str, now: str, *, again: bool) -> str:
         if self.groups.get((head, context)) == "" and self.surely.get((head, context)) and not again:
             return ""
         self.groups[head, context] = self.groups.get((head, context)) or now
         return self.groups[head, context]
 
-    def group_read(self, head: str, context: str) -> None:
+    def record_group_read(self, head: str, context: str) -> None:
         self.groups[head, context] = ""
 
-    def commented(self, number: int) -> str | None:
+    def posted_comment(self, number: int) -> str | None:
         return self.said.get(number, "")
 
-    def comment(self, number: int, text: str | None) -> None:
+    def record_comment(self, number: int, text: str | None) -> None:
         self.said[number] = text
 
-    def kept(self) -> dict[int, Kept]:
+    def kept(self) -> dict[int, KnownChange]:
         """For a reconcile pass."""
         return {
-            number: Kept(row.updated, row.head, row.target, row.since is not None)
+            number: KnownChange(row.updated, row.head, row.target, row.since is not None)
             for number, row in self.rows.items()
             if row.open
         }
@@ -401,4 +407,4 @@ class MemoryKeeper:
 
 def pending(context: str) -> Status:
     """What stands while nothing else does."""
-    return Status(context, Saying.PENDING, "It is being evaluated.", "")
+    return Status(context, StatusState.PENDING, "It is being evaluated.", "")

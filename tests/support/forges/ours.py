@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from muniment.forges.forge import Forge
+from muniment.forges.forge_client import UNSHARED_TRANSPORT, Transport
 from muniment.forges.github import connect
 from muniment.forges.gitlab import connect as gitlab_connect
-from muniment.forges.http import ALONE, Transport
 from tests.support.forges.fake_github import FakeGitHub
 from tests.support.forges.fake_gitlab import TOKEN, FakeGitLab
 from tests.support.forges.faulty import Fault
@@ -19,11 +19,11 @@ def github(
     *,
     seconds: float = 30,
     now: Callable[[], str] = lambda: NOW,
-    transport: Transport = ALONE,
+    transport: Transport = UNSHARED_TRANSPORT,
 ) -> Forge:
     """As the App."""
     credential = {"app_id": str(APP), "pem": fake.pem}
-    return connect.app("github", fake.url, credential, now, seconds=seconds, transport=transport)
+    return connect.connect_app("github", fake.url, credential, now, seconds=seconds, transport=transport)
 
 
 def gitlab(
@@ -32,10 +32,10 @@ def gitlab(
     seconds: float = 30,
     now: Callable[[], str] = lambda: NOW,
     clock: Callable[[], float] = lambda: 0.0,
-    transport: Transport = ALONE,
+    transport: Transport = UNSHARED_TRANSPORT,
 ) -> Forge:
     """With the project's token. By `clock` each answer comes at once, however busy the machine is."""
-    return gitlab_connect.forge(
+    return gitlab_connect.connect_gitlab(
         "gitlab", fake.url, lambda: TOKEN, now, seconds=seconds, clock=clock, transport=transport
     )
 

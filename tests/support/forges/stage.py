@@ -6,22 +6,22 @@ from pathlib import Path
 from msgspec import Struct
 
 from muniment.decision.binding import BoundPolicy
+from muniment.decision.bound_policies import read_bound_policy
 from muniment.decision.decision import Outcome
-from muniment.decision.policies import read_bound_policy
 from muniment.errors import ForgeError
 from muniment.facts import moments
 from muniment.facts.people import People
-from muniment.forges.connecting import Connection, connect
 from muniment.forges.forge import Forge
-from muniment.forges.shapes import Reading, Repo, Vendor
-from muniment.forges.statuses import Saying, Status, context_for
-from muniment.git import documents, signatures
+from muniment.forges.forge_connection import Connection, connect_forge
+from muniment.forges.shapes import ForgeRepository, Reading, Vendor
+from muniment.forges.statuses import Status, StatusState, make_context
+from muniment.git import branch_documents, signatures
 from muniment.git.mirror import Mirror
 from muniment.git.repository import Repository
-from muniment.policy.pack import pack_text
-from muniment.policy.people import read_people
-from muniment.workflows import forge_changes, sources
-from muniment.workflows.judge_change import Judgement
+from muniment.policy.built_in_policy import format_built_in_policy
+from muniment.policy.people_document import parse_people
+from muniment.workflows import forge_changes, rule_sources
+from muniment.workflows.change_evaluation import ChangeEvaluation
 from tests.support.forges.acting import NAMES, Acting, Work
 
 MAIN = "refs/heads/main"
@@ -30,7 +30,7 @@ FORGE = "forge"
 
 def now() -> str:
     """This moment."""
-    return moments.text(datetime.datetime.now(datetime.UTC))
+    return moments.format_moment(datetime.datetime.now(datetime.UTC))
 
 
 class Texts(Struct, frozen=True):
@@ -39,13 +39,13 @@ class Texts(Struct, frozen=True):
     policy_text: str
     people_text: str
 
-    def policy(self) -> BoundPolicy:
+    def load_policy(self) -> BoundPolicy:
         return read_bound_policy(self.policy_text, "policy.toml")
 
-    def people(self) -> People:
-        return read_people(self.people_text, "people.toml")
+    def load_people(self) -> People:
+        return parse_people(self.people_text, "people.toml")
 
-    def exceptions(self) -> tuple[tuple[str, bytes], ...]:
+    def load_exceptions(self) -> tuple[tuple[str, bytes], ...]:
         return ()
 
 
@@ -76,8 +76,8 @@ class Stage:
         self.connection = Connection(vendor, acting.url, FORGE)
         self.ours = ours
         self.forge = forge or self.connected()
-        self.texts = Texts(pack_text("security@example.test", "shop"), everybody(acting))
-        self.listed = self.forge.reader.repository(acting.path)
+        self.texts = Texts(format_built_in_policy("security@example.test", "shop"), everybody(acting))
+        self.listed = self.forge.reader.read_repository(acting.path)
         self.repository = self.listed.repository
         header = self.forge.reader.fetch_header()
         self.mirror = Mirror(folder / "mirror", self.repository.clone, header)
@@ -86,25 +86,27 @@ class Stage:
 
     def connected(self) -> Forge:
         """Our side of the forge, which knows nothing yet."""
-        return connect(self.connection, lambda: self.acting.token(self.ours), now)
+        return connect_forge(self.connection, lambda: self.acting.token(self.ours), now)
 
-    def rules_at(self, git: Repository, tip: str) -> sources.Rules:
-        return sources.rules(self.texts, documents.at(git, tip), signatures.by_person)
+    def rules_at(self, git: Repository, tip: str) -> rule_sources.Rules:
+        return rule_sources.load_rules(
+            self.texts, branch_documents.read_documents(git, tip), signatures.verify_by_person
+        )
 
     @property
-    def at(self) -> tuple[Connection, Forge, Mirror, Repo]:
+    def at(self) -> tuple[Connection, Forge, Mirror, ForgeRepository]:
         """Where its changes are."""
         return self.connection, self.forge, self.mirror, self.repository
 
     def read(self, number: int) -> Reading:
         """A reading of a change, with what it needs brought here."""
-        reading = self.forge.reader.read(self.repository, number)
-        forge_changes.bring(self.forge, self.mirror, reading)
+        reading = self.forge.reader.read_full_change(self.repository, number)
+        forge_changes.fetch_change(self.forge, self.mirror, reading)
         return reading
 
-    def judge(self, number: int) -> Judgement:
+    def judge(self, number: int) -> ChangeEvaluation:
         """What the policy says of a change as it is now."""
-        judgement, _ = forge_changes.judge_open(*self.at, self.read(number), self.rules_at, now())
+        judgement, _ = forge_changes.evaluate_open_change(*self.at, self.read(number), self.rules_at, now())
         return judgement
 
     def verdict(self, number: int) -> Outcome:
@@ -113,16 +115,16 @@ class Stage:
             decision = self.judge(number).decision
         except ForgeError:
             return Outcome.DENY
-        saying = Saying.ALLOWED if decision.outcome is Outcome.ALLOW else Saying.DENIED
+        saying = StatusState.ALLOWED if decision.outcome is Outcome.ALLOW else StatusState.DENIED
         self.say(decision.head, decision.target, saying)
         return decision.outcome
 
-    def say(self, head: str, ref: str, saying: Saying) -> None:
+    def say(self, head: str, ref: str, saying: StatusState) -> None:
         """Publish a verdict."""
-        status = Status(context_for(ref), saying, f"{saying.value} by policy", "https://muniment.example/changes/1")
-        self.forge.publisher.publish(self.repository, head, status)
+        status = Status(make_context(ref), saying, f"{saying.value} by policy", "https://muniment.example/changes/1")
+        self.forge.publisher.publish_status(self.repository, head, status)
 
-    def codes(self, judgement: Judgement, clause: str = "review.two-reviewers") -> list[str]:
+    def codes(self, judgement: ChangeEvaluation, clause: str = "review.two-reviewers") -> list[str]:
         """The codes of one clause's reasons."""
         found = next(result for result in judgement.decision.results if result.clause == clause)
         return [

@@ -11,9 +11,9 @@ import pytest
 from muniment.decision.decision import Outcome
 from muniment.errors import ForgeError
 from muniment.facts.maybe import Known
-from muniment.forges.rules import Wanted
-from muniment.forges.shapes import Account, Move, State
-from muniment.forges.statuses import Saying, context_for
+from muniment.forges.branch_rules import WantedProtection
+from muniment.forges.shapes import Account, ChangeState, Move
+from muniment.forges.statuses import StatusState, make_context
 from muniment.workflows import forge_changes
 from tests.support.forges.acting import Refused
 from tests.support.forges.stage import MAIN, Stage, now
@@ -38,28 +38,28 @@ def settle(stage: Stage) -> None:
 def connect(stage: Stage) -> None:
     """Our account sees the repository and misses nothing; one that may only read misses nearly everything."""
     assert stage.listed.missing_abilities == ()
-    assert stage.repository.path in [listed.repository.path for listed in stage.forge.reader.repositories()]
-    about = stage.forge.reader.about()
+    assert stage.repository.path in [listed.repository.path for listed in stage.forge.reader.list_repositories()]
+    about = stage.forge.reader.describe_forge()
     assert about.ours.login == stage.acting.login("muniment")
     assert about.vendor is stage.connection.vendor
 
 
 def protect(stage: Stage) -> None:
     """The plan is shown, done, and then there is nothing left to do; a rule that was weakened shows up."""
-    wanted = Wanted(MAIN, context_for(MAIN), approvals=1)
-    plan = stage.forge.protector.plan(stage.repository, wanted)
+    wanted = WantedProtection(MAIN, make_context(MAIN), approvals=1)
+    plan = stage.forge.protector.plan_protection(stage.repository, wanted)
     assert plan.steps
-    after = stage.forge.protector.apply(stage.repository, plan)
+    after = stage.forge.protector.apply_protection(stage.repository, plan)
     assert after.protected
-    assert [required.context for required in after.required_statuses] == [context_for(MAIN)]
+    assert [required.context for required in after.required_statuses] == [make_context(MAIN)]
     assert after.stale_dismissed
     assert after.pushers == ()
     assert after.bypass == ()
-    assert stage.forge.protector.plan(stage.repository, wanted).steps == ()
+    assert stage.forge.protector.plan_protection(stage.repository, wanted).steps == ()
     stage.acting.weaken(MAIN)
-    drifted = stage.forge.protector.plan(stage.repository, wanted)
+    drifted = stage.forge.protector.plan_protection(stage.repository, wanted)
     assert drifted.steps
-    assert stage.forge.protector.apply(stage.repository, drifted) == after
+    assert stage.forge.protector.apply_protection(stage.repository, drifted) == after
 
 
 def direct_push_is_refused(stage: Stage) -> None:
@@ -74,7 +74,7 @@ def open_and_push(stage: Stage) -> int:
     first = stage.work.commit("ada", {"app.py": "x = 1\n"}, base)
     stage.work.push("ada", first, "topic")
     number = stage.acting.open("ada", "topic", "main", "a topic")
-    eventually(lambda: stage.forge.reader.change(stage.repository, number).head == first, "it has its head")
+    eventually(lambda: stage.forge.reader.read_change(stage.repository, number).head == first, "it has its head")
     eventually(lambda: pushers(stage, number) == {"ada"}, "it is known who pushed")
     assert stage.codes(stage.judge(number)) == ["too-few-approvals"]
     assert stage.verdict(number) is Outcome.DENY
@@ -95,10 +95,10 @@ def approve(stage: Stage, number: int) -> None:
 
 def stale(stage: Stage, number: int) -> None:
     """A push ends approvals; who pushed is a contributor, and the old verdict does not speak for the new head."""
-    head = stage.forge.reader.change(stage.repository, number).head
+    head = stage.forge.reader.read_change(stage.repository, number).head
     second = stage.work.commit("carol", {"app.py": "x = 2\n"}, head)
     stage.work.push("carol", second, "topic")
-    eventually(lambda: stage.forge.reader.change(stage.repository, number).head == second, "it has its new head")
+    eventually(lambda: stage.forge.reader.read_change(stage.repository, number).head == second, "it has its new head")
     eventually(lambda: pushers(stage, number) == {"ada", "carol"}, "it is known who pushed")
     refuses_to_merge(stage, number)
     assert stage.codes(stage.judge(number)) == ["too-few-approvals"]
@@ -110,7 +110,7 @@ def force_push(stage: Stage, number: int) -> None:
     base = stage.work.tip("main")
     third = stage.work.commit("ada", {"app.py": "x = 3\n"}, base)
     stage.work.push("ada", third, "topic", force=True)
-    eventually(lambda: stage.forge.reader.change(stage.repository, number).head == third, "it has its new head")
+    eventually(lambda: stage.forge.reader.read_change(stage.repository, number).head == third, "it has its new head")
     eventually(lambda: len(moves(stage, number)) >= 3 and "" not in pushers(stage, number), "it is known who pushed")
     settle(stage)
     stage.acting.approve("bob", number)
@@ -155,12 +155,12 @@ def squash(stage: Stage, number: int) -> None:
     """The forge squashes it; what landed is what was approved, and who pressed the button is no contributor."""
     eventually(lambda: merged(stage, "bob", number, "squash"), "it merges")
     reading = stage.read(number)
-    assert reading.change.state is State.MERGED
-    judgement, _ = forge_changes.landed(*stage.at, reading, stage.rules_at, now())
+    assert reading.change.state is ChangeState.MERGED
+    judgement, _ = forge_changes.evaluate_merged_change(*stage.at, reading, stage.rules_at, now())
     assert stage.codes(judgement) == ["reviewed"]
     assert judgement.decision.head == stage.work.tip("main")
     assert judgement.decision.outcome is Outcome.ALLOW
-    assert number in [change.number for change in stage.forge.reader.changes(stage.repository, State.MERGED)]
+    assert number in [change.number for change in stage.forge.reader.list_changes(stage.repository, ChangeState.MERGED)]
 
 
 def merge(stage: Stage) -> None:
@@ -174,15 +174,15 @@ def merge(stage: Stage) -> None:
     assert stage.verdict(number) is Outcome.ALLOW
     eventually(lambda: merged(stage, "ada", number, "merge"), "it merges")
     reading = stage.read(number)
-    judgement, _ = forge_changes.landed(*stage.at, reading, stage.rules_at, now())
+    judgement, _ = forge_changes.evaluate_merged_change(*stage.at, reading, stage.rules_at, now())
     assert judgement.decision.outcome is Outcome.ALLOW
 
 
 def only_we_merge(stage: Stage) -> None:
     """Where a status binds nobody, our account alone may merge: exactly the head that it was asked to."""
-    wanted = Wanted(MAIN, context_for(MAIN), only_we_merge=True)
-    plan = stage.forge.protector.plan(stage.repository, wanted)
-    assert stage.forge.protector.apply(stage.repository, plan).mergers == (stage.acting.login("muniment"),)
+    wanted = WantedProtection(MAIN, make_context(MAIN), only_we_merge=True)
+    plan = stage.forge.protector.plan_protection(stage.repository, wanted)
+    assert stage.forge.protector.apply_protection(stage.repository, plan).mergers == (stage.acting.login("muniment"),)
     base = stage.work.tip("main")
     head = stage.work.commit("carol", {"ours.py": "y = 1\n"}, base)
     stage.work.push("carol", head, "ours")
@@ -193,15 +193,15 @@ def only_we_merge(stage: Stage) -> None:
     assert stage.verdict(number) is Outcome.ALLOW
     refuses_to_merge(stage, number, "bob")
     with pytest.raises(ForgeError):
-        stage.forge.publisher.merge(stage.repository, number, base, "squash")
+        stage.forge.publisher.merge_change(stage.repository, number, base, "squash")
     eventually(lambda: we_merged(stage, number, head), "we merge it")
-    assert stage.forge.reader.change(stage.repository, number).state is State.MERGED
+    assert stage.forge.reader.read_change(stage.repository, number).state is ChangeState.MERGED
 
 
 def we_merged(stage: Stage, number: int, head: str) -> bool:
     """Merge it as ourselves, as soon as the forge has looked at it."""
     try:
-        stage.forge.publisher.merge(stage.repository, number, head, "squash")
+        stage.forge.publisher.merge_change(stage.repository, number, head, "squash")
     except ForgeError:
         return False
     return True
@@ -211,10 +211,10 @@ def comment(stage: Stage, number: int) -> None:
     """One comment, edited in place, gone when nothing is wrong; and whoever is asked again has not approved."""
     publisher = stage.forge.publisher
     for text in ("one is missing", "two are missing"):
-        publisher.comment(stage.repository, number, "muniment", text)
-    publisher.comment(stage.repository, number, "muniment", "")
+        publisher.update_comment(stage.repository, number, "muniment", text)
+    publisher.update_comment(stage.repository, number, "muniment", "")
     settle(stage)
-    publisher.ask(stage.repository, number, (stage.acting.login("dave"),))
+    publisher.request_reviews(stage.repository, number, (stage.acting.login("dave"),))
     assert stage.verdict(number) is Outcome.DENY
     settle(stage)
     stage.acting.approve("dave", number)
@@ -223,12 +223,12 @@ def comment(stage: Stage, number: int) -> None:
 
 def foreign_status(stage: Stage, number: int) -> None:
     """Everybody with write access may post our context: it is seen, with who did it."""
-    head = stage.forge.reader.change(stage.repository, number).head
+    head = stage.forge.reader.read_change(stage.repository, number).head
     other = Stage(stage.acting, stage.connection.vendor, stage.folder / "other", ours="ada")
-    other.say(head, MAIN, Saying.ALLOWED)
-    stage.say(head, MAIN, Saying.DENIED)
-    found = stage.forge.reader.statuses(stage.repository, head)
-    by = {(check.by.login, check.state) for check in found if check.context == context_for(MAIN)}
+    other.say(head, MAIN, StatusState.ALLOWED)
+    stage.say(head, MAIN, StatusState.DENIED)
+    found = stage.forge.reader.list_statuses(stage.repository, head)
+    by = {(check.by.login, check.state) for check in found if check.context == make_context(MAIN)}
     assert by == {(stage.acting.login("ada"), "success"), (stage.acting.login("muniment"), "failure")}
 
 
@@ -236,23 +236,23 @@ def bypass(stage: Stage) -> None:
     """The rule is taken away and somebody pushes: the branch has a commit that no change brought."""
     before = stage.work.tip("main")
     stage.acting.weaken(MAIN)
-    assert stage.forge.protector.plan(stage.repository, Wanted(MAIN, context_for(MAIN))).steps
+    assert stage.forge.protector.plan_protection(stage.repository, WantedProtection(MAIN, make_context(MAIN))).steps
     escaped = stage.work.commit("ada", {"escape.txt": "1\n"}, before)
     stage.work.push("ada", escaped, "main")
-    assert stage.forge.reader.tip(stage.repository, MAIN) == escaped
-    landed = [change.merged for change in stage.forge.reader.changes(stage.repository, State.MERGED)]
+    assert stage.forge.reader.read_branch_tip(stage.repository, MAIN) == escaped
+    landed = [change.merged for change in stage.forge.reader.list_changes(stage.repository, ChangeState.MERGED)]
     assert before in landed
     assert escaped not in landed
 
 
 def revert(stage: Stage) -> None:
     """The undoing of the escape is a change like any other."""
-    tip, asker = stage.work.tip("main"), stage.connection.address(Account("2", stage.acting.login("bob")))
-    undone = forge_changes.prepare_revert(
+    tip, asker = stage.work.tip("main"), stage.connection.format_address(Account("2", stage.acting.login("bob")))
+    undone = forge_changes.open_revert(
         stage.connection, stage.forge, stage.mirror, stage.repository, MAIN, tip, asker, now()
     )
     assert undone.target == MAIN
-    assert undone.state is State.OPEN
+    assert undone.state is ChangeState.OPEN
     before = stage.work.repo.git("rev-parse", f"{tip}^^{{tree}}")
     stage.work.fetch()
     assert stage.work.repo.git("rev-parse", f"{stage.work.tip(undone.source[11:])}^{{tree}}") == before
@@ -284,7 +284,7 @@ def pushers(stage: Stage, number: int) -> set[str]:
 
 def moves(stage: Stage, number: int) -> tuple[Move, ...]:
     """Every push to a change that the forge tells of by now."""
-    found = stage.forge.reader.read(stage.repository, number).moves
+    found = stage.forge.reader.read_full_change(stage.repository, number).moves
     return found.value if isinstance(found, Known) else ()
 
 

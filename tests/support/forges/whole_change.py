@@ -6,7 +6,7 @@ from muniment.facts.maybe import Known
 from tests.support.forges.fake_github import FakeGitHub
 from tests.support.forges.fake_gitlab import FakeGitLab
 
-PARTS = ("moves", "retargets", "reviews", "hands", "own_commits", "writers", "merging")  # that every forge tells
+PARTS = ("moves", "retargets", "reviews", "contributors", "own_commits", "writers", "merging")  # that every forge tells
 
 
 def story(fake: FakeGitHub | FakeGitLab, *, objection_last: bool = False) -> int:

@@ -1,1 +1,1 @@
-"""Gitea and Forgejo, by version 1 of their API, which they share but for what a version or a fork added."""
+"""Gitea and Forgejo, by version 1 of their API, which they share except for additions of a version or a fork."""

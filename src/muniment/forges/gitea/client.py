@@ -1,4 +1,4 @@
-"""What Gitea's API answers, in our shapes; where an answer lacks what it must have, it is malformed, not empty."""
+"""Converts the answers of Gitea's API to our types; an answer without a required field is malformed, not empty."""
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
@@ -7,40 +7,40 @@ from urllib.parse import quote, urlsplit
 
 from muniment.errors import ForgeCode, ForgeError
 from muniment.facts.maybe import Known, Maybe, Unknown
-from muniment.forges.http import ALONE, Client, Transport, malformed, moment
-from muniment.forges.kept import Kept
-from muniment.forges.shapes import Account, Change, Check, Repo, State, Vendor
+from muniment.forges.answer_cache import AnswerCache
+from muniment.forges.forge_client import UNSHARED_TRANSPORT, ForgeClient, Transport, convert_moment, malformed_error
+from muniment.forges.shapes import Account, Change, ChangeState, Check, ForgeRepository, Vendor
 
-GHOST = Account("-1", "Ghost")  # an account that was deleted
-OLDEST = (1, 21)  # of Gitea; Forgejo says which one it is like
+DELETED_ACCOUNT = Account("-1", "Ghost")  # an account that was deleted
+OLDEST_VERSION = (1, 21)  # of Gitea; Forgejo says which one it is like
 _STATES = {"success": "success", "pending": "pending", "failure": "failure", "error": "error", "warning": "failure"}
 
 
-class Gitea:
-    """One installation, spoken to with one token."""
+class GiteaClient:
+    """Client of one Gitea or Forgejo installation, with one token."""
 
     def __init__(
-        self, url: str, token: Callable[[], str], *, transport: Transport = ALONE, seconds: float = 15
+        self, url: str, token: Callable[[], str], *, transport: Transport = UNSHARED_TRANSPORT, seconds: float = 15
     ) -> None:
         self.url = url.rstrip("/")
         self.host = urlsplit(self.url).hostname or ""
         self._token = token
-        self.client = Client(f"{self.url}/api/v1", self.header, transport=transport, seconds=seconds)
-        self.kept = Kept(transport.cache)
+        self.client = ForgeClient(f"{self.url}/api/v1", self.make_header, transport=transport, seconds=seconds)
+        self.kept = AnswerCache(transport.cache)
 
-    def header(self) -> Mapping[str, str]:
-        """What opens the door; nothing without a token."""
+    def make_header(self) -> Mapping[str, str]:
+        """Header with the token; empty without one."""
         token = self._token()
         return {"Authorization": f"token {token}"} if token else {}
 
     @cached_property
     def version(self) -> str:
-        """Its version. Raises ForgeError, UNSUPPORTED if it is too old to tell what a judgement needs."""
-        found = self.client.get("version")
+        """Version of the installation. Raises ForgeError, UNSUPPORTED for one too old for an evaluation."""
+        found = self.client.get_json("version")
         version = found.get("version") if isinstance(found, dict) else None
         if not isinstance(version, str):
-            raise malformed("version")
-        if _numbers(_like_gitea(version)) < OLDEST:
+            raise malformed_error("version")
+        if _parse_version(_gitea_version(version)) < OLDEST_VERSION:
             raise ForgeError(
                 ForgeCode.UNSUPPORTED,
                 f"this is version {version[:40]}, which does not provide all data for an evaluation",
@@ -50,129 +50,133 @@ class Gitea:
 
     @property
     def vendor(self) -> Vendor:
-        """Forgejo says which Gitea it is like."""
+        """Gitea or Forgejo, by the version."""
         return Vendor.FORGEJO if "+gitea-" in self.version else Vendor.GITEA
 
     @cached_property
-    def ours(self) -> Account:
-        """Our own account."""
-        return account(self.client.get("user"), "user")
+    def our_account(self) -> Account:
+        """Our own account, read once."""
+        return convert_account(self.client.get_json("user"), "user")
 
     @cached_property
     def signing_keys(self) -> tuple[str, str]:
-        """Its own keys, "" for none, that sign what is committed in its pages: one for OpenPGP, one for SSH."""
-        return self._key("signing-key.gpg"), " ".join(self._key("signing-key.pub").split()[:2])
+        """Keys of the installation that sign commits made in its pages, "" for none: one for OpenPGP, one for SSH."""
+        return self._read_key("signing-key.gpg"), " ".join(self._read_key("signing-key.pub").split()[:2])
 
-    def _key(self, path: str) -> str:
+    def _read_key(self, path: str) -> str:
         try:
-            return self.client.fetch(path).body.decode("utf-8", "replace").strip()
+            return self.client.fetch_response(path).body.decode("utf-8", "replace").strip()
         except ForgeError as error:
             if error.code is ForgeCode.NOT_FOUND:
                 return ""
             raise
 
 
-def place(path: str, *more: str | int) -> str:
-    """The API's address of something in a repository."""
-    owner, slash, name = path.partition("/")
+def api_path(repository_path: str, *more: str | int) -> str:
+    """Path of a resource of a repository in the API."""
+    owner, slash, name = repository_path.partition("/")
     if not slash or not owner or not name or "/" in name or ".." in (owner, name):
         raise ForgeError(ForgeCode.NOT_FOUND, "this is no name of a repository", "Write it like owner/name.")
-    return "/".join(["repos", quoted(owner), quoted(name), *(quoted(str(part)) for part in more)])
+    return "/".join(["repos", quote_segment(owner), quote_segment(name), *(quote_segment(str(part)) for part in more)])
 
 
-def quoted(part: str) -> str:
-    """One step of a path, whatever is in it."""
+def quote_segment(part: str) -> str:
+    """One segment of a path, percent-encoded."""
     return quote(part, safe="")
 
 
-def account(found: Any, where: str) -> Account:
-    """A user. What was deleted is a ghost, whom nobody is."""
-    if found is None:
-        return GHOST
-    number, login = needed(found, "id", int, where), needed(found, "login", str, where)
+def convert_account(user: Any, where: str) -> Account:
+    """Account of a user; a deleted user is a ghost, who is no person."""
+    if user is None:
+        return DELETED_ACCOUNT
+    number, login = require_field(user, "id", int, where), require_field(user, "login", str, where)
     return Account(str(number), login, machine=number < 0)  # a ghost, or the forge's own actions
 
 
-def repository(found: Any, where: str) -> Repo:
-    """A repository."""
-    return Repo(
-        id=str(needed(found, "id", int, where)),
-        path=needed(found, "full_name", str, where),
-        default=branch(needed(found, "default_branch", str, where)),
-        clone=needed(found, "clone_url", str, where),
-        url=needed(found, "html_url", str, where),
-        private=bool(found.get("private", True)),
+def convert_repository(answer: Any, where: str) -> ForgeRepository:
+    """Repository as our own type."""
+    return ForgeRepository(
+        id=str(require_field(answer, "id", int, where)),
+        path=require_field(answer, "full_name", str, where),
+        default=full_branch_ref(require_field(answer, "default_branch", str, where)),
+        clone=require_field(answer, "clone_url", str, where),
+        url=require_field(answer, "html_url", str, where),
+        private=bool(answer.get("private", True)),
     )
 
 
-def change(found: Any, where: str) -> Change:
-    """A pull request. The base of one that was merged is where it had forked off."""
-    head, base = needed(found, "head", dict, where), needed(found, "base", dict, where)
-    merged = bool(found.get("merged"))
+def convert_change(answer: Any, where: str) -> Change:
+    """Change of a pull request. The base of a merged one is where it had forked off."""
+    head, base = require_field(answer, "head", dict, where), require_field(answer, "base", dict, where)
+    merged = bool(answer.get("merged"))
     there = head.get("repo")
     return Change(
-        number=needed(found, "number", int, where),
-        title=needed(found, "title", str, where),
-        text=found.get("body") or "",
-        state=State.MERGED if merged else State.OPEN if found.get("state") == "open" else State.CLOSED,
-        draft=bool(found.get("draft", False)),
-        opener=account(found.get("user"), where),
-        target=branch(needed(base, "ref", str, where)),
-        base=(found.get("merge_base") if merged else base.get("sha")) or "",
-        source=branch(needed(head, "ref", str, where)),
+        number=require_field(answer, "number", int, where),
+        title=require_field(answer, "title", str, where),
+        text=answer.get("body") or "",
+        state=ChangeState.MERGED
+        if merged
+        else ChangeState.OPEN
+        if answer.get("state") == "open"
+        else ChangeState.CLOSED,
+        draft=bool(answer.get("draft", False)),
+        opener=convert_account(answer.get("user"), where),
+        target=full_branch_ref(require_field(base, "ref", str, where)),
+        base=(answer.get("merge_base") if merged else base.get("sha")) or "",
+        source=full_branch_ref(require_field(head, "ref", str, where)),
         source_repository=there.get("full_name", "") if isinstance(there, dict) else "",
-        head=needed(head, "sha", str, where),
-        labels=tuple(sorted(label["name"] for label in found.get("labels") or () if isinstance(label, dict))),
-        opened=moment(found.get("created_at"), where),
-        updated=moment(found.get("updated_at"), where),
-        url=found.get("html_url") or "",
-        merged=(found.get("merge_commit_sha") or "") if merged else "",
-        merged_by=_merged_by(found, where) if merged else Unknown("it was not merged"),
-        merged_at=moment(found.get("merged_at"), where) if merged else "",
-        writable_by_target=bool(found.get("allow_maintainer_edit")),
+        head=require_field(head, "sha", str, where),
+        labels=tuple(sorted(label["name"] for label in answer.get("labels") or () if isinstance(label, dict))),
+        opened=convert_moment(answer.get("created_at"), where),
+        updated=convert_moment(answer.get("updated_at"), where),
+        url=answer.get("html_url") or "",
+        merged=(answer.get("merge_commit_sha") or "") if merged else "",
+        merged_by=_read_merger(answer, where) if merged else Unknown("it was not merged"),
+        merged_at=convert_moment(answer.get("merged_at"), where) if merged else "",
+        writable_by_target=bool(answer.get("allow_maintainer_edit")),
     )
 
 
-def check(found: Any, where: str) -> Check:
-    """A commit status."""
+def convert_status(answer: Any, where: str) -> Check:
+    """Check of a commit status."""
     return Check(
-        context=needed(found, "context", str, where),
-        state=_STATES.get(found.get("status", ""), "error"),
-        by=account(found.get("creator"), where),
-        description=found.get("description") or "",
-        url=found.get("target_url") or "",
-        at=moment(found.get("updated_at") or found.get("created_at"), where),
+        context=require_field(answer, "context", str, where),
+        state=_STATES.get(answer.get("status", ""), "error"),
+        by=convert_account(answer.get("creator"), where),
+        description=answer.get("description") or "",
+        url=answer.get("target_url") or "",
+        at=convert_moment(answer.get("updated_at") or answer.get("created_at"), where),
     )
 
 
-def branch(name: str) -> str:
+def full_branch_ref(name: str) -> str:
     """The full ref of a branch."""
     return name if name.startswith("refs/") else f"refs/heads/{name}"
 
 
-def short(ref: str) -> str:
-    """The name of a branch."""
+def branch_name(ref: str) -> str:
+    """The name of a branch, without `refs/heads/`."""
     return ref.removeprefix("refs/heads/")
 
 
-def needed(found: Any, key: str, kind: type[Any], where: str) -> Any:
-    """A field that must be there. Raises MALFORMED."""
-    value = found.get(key) if isinstance(found, dict) else None
-    if not isinstance(value, kind):
-        raise malformed(where)
+def require_field(answer: Any, key: str, field_type: type[Any], where: str) -> Any:
+    """Value of a field that must be present. Raises MALFORMED."""
+    value = answer.get(key) if isinstance(answer, dict) else None
+    if not isinstance(value, field_type):
+        raise malformed_error(where)
     return value
 
 
-def _merged_by(found: Any, where: str) -> Maybe[Account]:
+def _read_merger(found: Any, where: str) -> Maybe[Account]:
     if found.get("merged_by") is None:
         return Unknown("the forge does not name who merged it")
-    return Known(account(found["merged_by"], where))
+    return Known(convert_account(found["merged_by"], where))
 
 
-def _like_gitea(version: str) -> str:
+def _gitea_version(version: str) -> str:
     return version.partition("+gitea-")[2] or version
 
 
-def _numbers(version: str) -> tuple[int, ...]:
+def _parse_version(version: str) -> tuple[int, ...]:
     digits = version.partition("-")[0].partition("+")[0].split(".")
     return tuple(int(part) for part in digits[:2] if part.isdigit())

@@ -1,14 +1,14 @@
-"""The requests that Muniment needs of Gitea and Forgejo, each with the scope of the token that it takes.
+"""Requests that Muniment needs of Gitea and Forgejo, each with the token scope for it.
 
-Source: Gitea's documentation, "Scoped tokens" (https://docs.gitea.com/development/oauth2-provider#scopes). A token's
-scopes are told nowhere, and what the API says of permissions is the account's: only trying shows what a token lacks.
+Source: Gitea's documentation, "Scoped tokens" (https://docs.gitea.com/development/oauth2-provider#scopes). No request
+returns a token's scopes, and the API returns the permissions of the account: only trying shows what a token lacks.
 """
 
 from collections.abc import Iterator
 
-from muniment.forges.gitea.client import Gitea, place, quoted
-from muniment.forges.permission_checks import Probe, unused_name
-from muniment.forges.shapes import WITHOUT, Ability, Repo
+from muniment.forges.gitea.client import GiteaClient, api_path, quote_segment
+from muniment.forges.permission_checks import Probe, make_unused_name
+from muniment.forges.shapes import MISSING_ABILITY_EFFECTS, Ability, ForgeRepository
 
 _READ, _WRITE = "the token's scope read:repository", "the token's scope write:repository"
 _ISSUE, _COMMENT = "the token's scope read:issue", "the token's scope write:issue"
@@ -16,58 +16,63 @@ _ADMIN = " (and administration of the repository)"
 _SECRETS = "which secrets the organisation gives to jobs stays unknown"
 
 
-def probes(gitea: Gitea, repository: Repo | None) -> Iterator[Probe]:
-    """The probes of our account, and with a repository those of it. Raises ForgeError for a strange path."""
+def list_probes(gitea: GiteaClient, repository: ForgeRepository | None) -> Iterator[Probe]:
+    """Probes of our account, and with a repository those of it. Raises ForgeError for an invalid path."""
     client = gitea.client
-    read = WITHOUT[Ability.READ]
-    yield Probe("read our own account", "the token's scope read:user", read, lambda: client.get("user"))
+    read = MISSING_ABILITY_EFFECTS[Ability.READ]
+    yield Probe("read our own account", "the token's scope read:user", read, lambda: client.get_json("user"))
     if repository is None:
         return
 
-    def at(*more: str | int) -> str:
-        return place(repository.path, *more)
+    def resource_path(*more: str | int) -> str:
+        return api_path(repository.path, *more)
 
     pulls = "the history of a pull request is not read, so each is denied"
-    yield Probe("read branches", _READ, read, lambda: client.get(at("branches"), limit=1))
-    yield Probe("read pull requests", _READ, read, lambda: client.get(at("pulls"), limit=1))
-    yield Probe("read a pull request's timeline", _ISSUE, pulls, lambda: client.get(at("issues"), limit=1))
+    yield Probe("read branches", _READ, read, lambda: client.get_json(resource_path("branches"), limit=1))
+    yield Probe("read pull requests", _READ, read, lambda: client.get_json(resource_path("pulls"), limit=1))
+    yield Probe(
+        "read a pull request's timeline", _ISSUE, pulls, lambda: client.get_json(resource_path("issues"), limit=1)
+    )
     yield Probe(
         "read who may write",
         _READ + _ADMIN,
-        WITHOUT[Ability.PERMISSIONS],
-        lambda: client.get(at("collaborators", gitea.ours.login, "permission")),
+        MISSING_ABILITY_EFFECTS[Ability.PERMISSIONS],
+        lambda: client.get_json(resource_path("collaborators", gitea.our_account.login, "permission")),
     )
     yield Probe(
         "read branch protection",
         _READ + _ADMIN,
-        WITHOUT[Ability.RULES],
-        lambda: client.get(at("branch_protections", unused_name())),
+        MISSING_ABILITY_EFFECTS[Ability.RULES],
+        lambda: client.get_json(resource_path("branch_protections", make_unused_name())),
     )
     yield Probe(
         "post a status",
         _WRITE,
-        WITHOUT[Ability.STATUS],
-        lambda: client.send("DELETE", at("branches", unused_name())),
+        MISSING_ABILITY_EFFECTS[Ability.STATUS],
+        lambda: client.send_json("DELETE", resource_path("branches", make_unused_name())),
     )
     yield Probe(
         "write a comment",
         _COMMENT,
-        WITHOUT[Ability.COMMENT],
-        lambda: client.send("DELETE", at("issues", "comments", 0)),
+        MISSING_ABILITY_EFFECTS[Ability.COMMENT],
+        lambda: client.send_json("DELETE", resource_path("issues", "comments", 0)),
     )
     yield Probe(
         "protect a branch",
         _WRITE + _ADMIN,
-        WITHOUT[Ability.PROTECT],
-        lambda: client.send("DELETE", at("branch_protections", unused_name())),
+        MISSING_ABILITY_EFFECTS[Ability.PROTECT],
+        lambda: client.send_json("DELETE", resource_path("branch_protections", make_unused_name())),
     )
     yield Probe(
         "register a webhook",
         _WRITE + _ADMIN,
-        WITHOUT[Ability.HOOKS],
-        lambda: client.send("DELETE", at("hooks", 0)),
+        MISSING_ABILITY_EFFECTS[Ability.HOOKS],
+        lambda: client.send_json("DELETE", resource_path("hooks", 0)),
     )
-    owner = quoted(repository.path.partition("/")[0])
+    owner = quote_segment(repository.path.partition("/")[0])
     yield Probe(
-        "read the organisation", "the token's scope read:organization", _SECRETS, lambda: client.get(f"orgs/{owner}")
+        "read the organisation",
+        "the token's scope read:organization",
+        _SECRETS,
+        lambda: client.get_json(f"orgs/{owner}"),
     )

@@ -1,56 +1,58 @@
-"""How Gitea protects a branch: its rule in our shape, and the fields that make it hold what we want."""
+"""Branch protection in Gitea: a rule as our own type, and the fields for the protection that we want."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from muniment.errors import ForgeCode, ForgeError
-from muniment.forges.gitea.client import Gitea, needed, place, quoted, short
-from muniment.forges.rules import BranchRules, Required, Step, Wanted
-from muniment.forges.shapes import Repo, Vendor
+from muniment.forges.branch_rules import BranchRules, ProtectionStep, RequiredStatus, WantedProtection
+from muniment.forges.gitea.client import GiteaClient, api_path, branch_name, quote_segment, require_field
+from muniment.forges.shapes import ForgeRepository, Vendor
 
-Fields = dict[str, Any]  # of one rule, as the API names them
+RuleFields = dict[str, Any]  # of one rule, as the API names them
 
 _ADMINS = {Vendor.GITEA: "block_admin_merge_override", Vendor.FORGEJO: "apply_to_admins"}
 
 
-def effective(gitea: Gitea, repository: Repo, ref: str) -> tuple[Fields, BranchRules]:
-    """The rule that holds for a branch, as the API has it ({} if none does), and in our shape."""
-    where = place(repository.path, "branches", short(ref))
-    name = needed(gitea.client.get(where), "effective_branch_protection_name", str, where)
+def read_effective_rule(gitea: GiteaClient, repository: ForgeRepository, ref: str) -> tuple[RuleFields, BranchRules]:
+    """The rule that applies to a branch, as the API returns it ({} if none does), and as our own type."""
+    where = api_path(repository.path, "branches", branch_name(ref))
+    name = require_field(gitea.client.get_json(where), "effective_branch_protection_name", str, where)
     if not name:
         return {}, BranchRules(ref)
-    where = f"{place(repository.path, 'branch_protections')}/{quoted(name)}"
-    fields = gitea.client.get(where)
-    needed(fields, "rule_name", str, where)
-    return fields, shaped(ref, fields, gitea.vendor)
+    where = f"{api_path(repository.path, 'branch_protections')}/{quote_segment(name)}"
+    fields = gitea.client.get_json(where)
+    require_field(fields, "rule_name", str, where)
+    return fields, convert_rule(ref, fields, gitea.vendor)
 
 
-def shaped(ref: str, fields: Fields, vendor: Vendor) -> BranchRules:
-    """A rule in our shape."""
+def convert_rule(ref: str, fields: RuleFields, vendor: Vendor) -> BranchRules:
+    """A rule as our own type."""
     admins = _ADMINS[vendor]
     unread = () if admins in fields else ("whether administrators may bypass the rule",)
     contexts = fields.get("status_check_contexts") or ()
     return BranchRules(
         ref=ref,
         protected=True,
-        required_statuses=tuple(Required(context) for context in contexts) if fields.get("enable_status_check") else (),
+        required_statuses=tuple(RequiredStatus(context) for context in contexts)
+        if fields.get("enable_status_check")
+        else (),
         approvals=int(fields.get("required_approvals") or 0),
         stale_dismissed=fields.get("dismiss_stale_approvals") is True,
         rejection_blocks=fields.get("block_on_rejected_reviews") is True,
         outdated_blocks=fields.get("block_on_outdated_branch") is True,
-        pushers=_pushers(fields),
-        mergers=_listed(fields, "enable_merge_whitelist", "merge_whitelist"),
+        pushers=_list_pushers(fields),
+        mergers=_list_allowed(fields, "enable_merge_whitelist", "merge_whitelist"),
         force_push=fields.get("enable_force_push") is True,
         deletable=False,
-        bypass=_bypass(fields, admins),
+        bypass=_list_bypass(fields, admins),
         unread_settings=unread,
     )
 
 
-def wanted_fields(wanted: Wanted, fields: Fields, ours: str, vendor: Vendor) -> Fields:
-    """What has to be set for a rule to hold what is wanted; what it holds beyond that stays."""
+def make_fields(wanted: WantedProtection, fields: RuleFields, our_login: str, vendor: Vendor) -> RuleFields:
+    """Fields that a rule needs for the wanted protection; stricter values stay."""
     contexts = [context for context in fields.get("status_check_contexts") or () if context != wanted.context]
-    asked: Fields = {
+    asked: RuleFields = {
         "enable_push": False,
         "enable_push_whitelist": False,
         "enable_status_check": True,
@@ -66,26 +68,26 @@ def wanted_fields(wanted: Wanted, fields: Fields, ours: str, vendor: Vendor) -> 
     if wanted.only_we_merge:
         asked |= {
             "enable_merge_whitelist": True,
-            "merge_whitelist_usernames": sorted({ours, *wanted.break_glass}),
+            "merge_whitelist_usernames": sorted({our_login, *wanted.break_glass}),
             "merge_whitelist_teams": [],
         }
     return asked
 
 
-def steps(fields: Fields, asked: Fields) -> Iterator[Step]:
-    """Each field that is not as asked, in words."""
+def compare_fields(fields: RuleFields, wanted_fields: RuleFields) -> Iterator[ProtectionStep]:
+    """A step, in words, for each field that differs from the wanted one."""
     if not fields:
-        yield Step("protect the branch", "not protected", "protected")
-    for name, value in asked.items():
+        yield ProtectionStep("protect the branch", "not protected", "protected")
+    for name, value in wanted_fields.items():
         was = fields.get(name)
         same = sorted(was or ()) == sorted(value) if isinstance(value, list) else (was or False) == (value or False)
         if not same:
-            yield Step(_WORDS.get(name, name.replace("_", " ")), _said(was), _said(value))
+            yield ProtectionStep(_WORDS.get(name, name.replace("_", " ")), _format_value(was), _format_value(value))
 
 
-def certain(fields: Fields, asked: Fields) -> None:
-    """Raises REFUSED if the forge did not take what it was asked."""
-    left = [step.setting for step in steps(fields, asked)]
+def require_applied(fields: RuleFields, wanted_fields: RuleFields) -> None:
+    """Raises REFUSED if the forge did not apply a field."""
+    left = [step.setting for step in compare_fields(fields, wanted_fields)]
     if left:
         raise ForgeError(
             ForgeCode.REFUSED,
@@ -112,7 +114,7 @@ _WORDS = {
 }
 
 
-def _said(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
@@ -120,13 +122,13 @@ def _said(value: Any) -> str:
     return str(value) if value not in (None, "") else "none"
 
 
-def _pushers(fields: Fields) -> tuple[str, ...]:
+def _list_pushers(fields: RuleFields) -> tuple[str, ...]:
     if not fields.get("enable_push"):
         return ()
-    return _listed(fields, "enable_push_whitelist", "push_whitelist")
+    return _list_allowed(fields, "enable_push_whitelist", "push_whitelist")
 
 
-def _listed(fields: Fields, switch: str, names: str) -> tuple[str, ...]:
+def _list_allowed(fields: RuleFields, switch: str, names: str) -> tuple[str, ...]:
     if not fields.get(switch):
         return ("*",)
     keys = ("deploy keys",) if fields.get(f"{names}_deploy_keys") else ()
@@ -134,9 +136,9 @@ def _listed(fields: Fields, switch: str, names: str) -> tuple[str, ...]:
     return (*(fields.get(f"{names}_usernames") or ()), *teams, *keys)
 
 
-def _bypass(fields: Fields, admins: str) -> tuple[str, ...]:
+def _list_bypass(fields: RuleFields, admins: str) -> tuple[str, ...]:
     bound = ("administrators of the repository",) if not fields.get(admins) else ()
     files = (
         (f"whoever changes {fields['unprotected_file_patterns']}",) if fields.get("unprotected_file_patterns") else ()
     )
-    return (*bound, *files, *(() if not fields.get("enable_push") else _pushers(fields)))
+    return (*bound, *files, *(() if not fields.get("enable_push") else _list_pushers(fields)))

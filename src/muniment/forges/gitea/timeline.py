@@ -1,4 +1,4 @@
-"""What a pull request's timeline tells: retargets, dismissals, whom somebody asked again, and merging by itself."""
+"""Events in a pull request's timeline: retargets, dismissals, repeated requests for review, and automatic merges."""
 
 import re
 from collections.abc import Iterable
@@ -8,11 +8,11 @@ from msgspec import Struct, structs
 
 from muniment.facts.change import ContributorRole
 from muniment.facts.maybe import Known, Maybe, Unknown
-from muniment.forges.gitea.client import account, branch, needed
-from muniment.forges.http import malformed, moment
-from muniment.forges.shapes import Account, ForgeHand, Merging, Retarget, Review, Said
+from muniment.forges.forge_client import convert_moment, malformed_error
+from muniment.forges.gitea.client import convert_account, full_branch_ref, require_field
+from muniment.forges.shapes import Account, ForgeContributor, PendingMerge, Retarget, Review, ReviewState
 
-_SAID = {"APPROVED": Said.APPROVED, "REQUEST_CHANGES": Said.CHANGES_REQUESTED}
+_REVIEW_STATES = {"APPROVED": ReviewState.APPROVED, "REQUEST_CHANGES": ReviewState.CHANGES_REQUESTED}
 _SILENT = ("PENDING", "COMMENT", "REQUEST_REVIEW", "")
 
 
@@ -21,73 +21,75 @@ _OF_TEXTS = ("comment", "label", "change_title", "milestone")
 _NOT_OF_BRANCHES = (*_OF_REVIEWS, *_OF_TEXTS, "review_request", "code")
 
 
-def of_branch(rows: Iterable[Any]) -> list[Any]:
-    """What may tell of pushes, and of times in which nobody told of them; plain, and of a kind nobody knows too."""
-    return [_still(row) for row in rows if row.get("type") not in _NOT_OF_BRANCHES]
+def select_branch_events(rows: Iterable[Any]) -> list[Any]:
+    """Events that may concern pushes, or times without known pushes, as plain data; unknown kinds included."""
+    return [_strip_volatile(row) for row in rows if row.get("type") not in _NOT_OF_BRANCHES]
 
 
-def _still(value: Any) -> Any:
-    """The same without what is told of people beside who they are, such as when they were here last."""
+def _strip_volatile(value: Any) -> Any:
+    """The value without fields of accounts that change, such as the last login."""
     if isinstance(value, dict):
-        found = {key: _still(one) for key, one in value.items()}
+        found = {key: _strip_volatile(one) for key, one in value.items()}
         return {key: found[key] for key in ("id", "login")} if {"id", "login"} <= found.keys() else found
-    return [_still(one) for one in value] if isinstance(value, list) else value
+    return [_strip_volatile(one) for one in value] if isinstance(value, list) else value
 
 
 class Dismissal(Struct, frozen=True):
-    """Who dismissed a review, and when."""
+    """Account that dismissed a review, and the moment."""
 
     by: Maybe[Account]
     at: str
 
 
-def retargets(rows: Iterable[Any], where: str) -> tuple[Retarget, ...]:
-    """Each time that the change was pointed elsewhere, oldest first."""
+def parse_retargets(rows: Iterable[Any], where: str) -> tuple[Retarget, ...]:
+    """Each change of the target branch, oldest first."""
     return tuple(
         Retarget(
-            branch(needed(row, "old_ref", str, where)),
-            branch(needed(row, "new_ref", str, where)),
-            Known(account(row.get("user"), where)),
-            moment(row.get("created_at"), where),
+            full_branch_ref(require_field(row, "old_ref", str, where)),
+            full_branch_ref(require_field(row, "new_ref", str, where)),
+            Known(convert_account(row.get("user"), where)),
+            convert_moment(row.get("created_at"), where),
         )
         for row in rows
         if row.get("type") == "change_target_branch"
     )
 
 
-def merging(rows: Iterable[Any], where: str) -> Merging:
-    """Whether it will merge by itself, as the last word on it says."""
+def parse_pending_merge(rows: Iterable[Any], where: str) -> PendingMerge:
+    """Whether the change is merged automatically, by the last event about it."""
     last = [row for row in rows if row.get("type") in ("pull_scheduled_merge", "pull_cancel_scheduled_merge")][-1:]
     if not last or last[0]["type"] == "pull_cancel_scheduled_merge":
-        return Merging(False, Unknown("nobody asked for it"), "")
-    return Merging(True, Known(account(last[0].get("user"), where)), "")
+        return PendingMerge(False, Unknown("nobody asked for it"), "")
+    return PendingMerge(True, Known(convert_account(last[0].get("user"), where)), "")
 
 
-def reviews(rows: Iterable[Any], timeline: Iterable[Any], where: str) -> tuple[Review, ...]:
-    """The reviews that say something, with what became of them."""
+def parse_reviews(rows: Iterable[Any], timeline: Iterable[Any], where: str) -> tuple[Review, ...]:
+    """Approvals and requests for changes, with their dismissals."""
     events = list(timeline)
-    dismissals = _dismissals(events, where)
-    asked = _asked(events, where)
-    return tuple(_with(review, dismissals, asked) for row in rows if (review := _review(row, where)) is not None)
+    dismissals = _parse_dismissals(events, where)
+    asked = _parse_review_requests(events, where)
+    return tuple(
+        _add_events(review, dismissals, asked) for row in rows if (review := _convert_review(row, where)) is not None
+    )
 
 
-def _review(row: Any, where: str) -> Review | None:
+def _convert_review(row: Any, where: str) -> Review | None:
     state = row.get("state") if isinstance(row, dict) else None
     if state in _SILENT:
         return None
-    if state not in _SAID:
-        raise malformed(where)
+    if state not in _REVIEW_STATES:
+        raise malformed_error(where)
     return Review(
-        id=str(needed(row, "id", int, where)),
-        by=account(row.get("user"), where),
-        said=_SAID[state],
-        commit=needed(row, "commit_id", str, where),
-        at=moment(row.get("submitted_at"), where),
+        id=str(require_field(row, "id", int, where)),
+        by=convert_account(row.get("user"), where),
+        state=_REVIEW_STATES[state],
+        commit=require_field(row, "commit_id", str, where),
+        at=convert_moment(row.get("submitted_at"), where),
         dismissed=bool(row.get("dismissed")),
     )
 
 
-def _with(review: Review, dismissals: dict[str, Dismissal], asked: list[tuple[str, str]]) -> Review:
+def _add_events(review: Review, dismissals: dict[str, Dismissal], asked: list[tuple[str, str]]) -> Review:
     later = [at for who, at in asked if who == review.by.id and at >= review.at]
     dismissal = dismissals.get(review.id, Dismissal(Unknown("the forge does not name who dismissed it"), ""))
     if review.dismissed:
@@ -95,20 +97,20 @@ def _with(review: Review, dismissals: dict[str, Dismissal], asked: list[tuple[st
     return structs.replace(review, asked_again=later[0] if later else "")
 
 
-def requests(rows: Iterable[Any], where: str) -> tuple[ForgeHand, ...]:
-    """Who asked whom to work on it: by assigning it to them, or by a comment that names them (`@name ...`).
+def parse_work_requests(rows: Iterable[Any], where: str) -> tuple[ForgeContributor, ...]:
+    """Requests to work on the change: by assignment, or by a comment that mentions an account (`@name ...`).
 
-    An assignment is for all of the change, a comment for what was pushed after it.
+    An assignment is for all of the change, a comment for later pushes.
     """
-    found: list[ForgeHand] = []
+    found: list[ForgeContributor] = []
     for row in rows:
-        by = account(row.get("user"), where)
+        by = convert_account(row.get("user"), where)
         if row.get("type") == "assignees" and row.get("assignee") and not row.get("removed_assignee"):
-            found.append(ForgeHand("", by, ContributorRole.REQUESTER, account(row["assignee"], where)))
+            found.append(ForgeContributor("", by, ContributorRole.REQUESTER, convert_account(row["assignee"], where)))
         if row.get("type") == "comment":
-            at = moment(row.get("created_at"), where)
+            at = convert_moment(row.get("created_at"), where)
             names = dict.fromkeys(_MENTIONED.findall(str(row.get("body") or ""))[:_MOST_NAMES])
-            found += [ForgeHand("", by, ContributorRole.REQUESTER, Account("", name), at) for name in names]
+            found += [ForgeContributor("", by, ContributorRole.REQUESTER, Account("", name), at) for name in names]
     return tuple(one for one in found if one.asked is not None and one.by.login != one.asked.login)
 
 
@@ -116,17 +118,19 @@ _MENTIONED = re.compile(r"(?<![A-Za-z0-9._-])@([A-Za-z0-9][A-Za-z0-9._-]{0,100})
 _MOST_NAMES = 50  # in one comment
 
 
-def _dismissals(rows: Iterable[Any], where: str) -> dict[str, Dismissal]:
+def _parse_dismissals(rows: Iterable[Any], where: str) -> dict[str, Dismissal]:
     return {
-        str(row.get("review_id")): Dismissal(Known(account(row.get("user"), where)), moment(row["created_at"], where))
+        str(row.get("review_id")): Dismissal(
+            Known(convert_account(row.get("user"), where)), convert_moment(row["created_at"], where)
+        )
         for row in rows
         if row.get("type") == "dismiss_review"
     }
 
 
-def _asked(rows: Iterable[Any], where: str) -> list[tuple[str, str]]:
+def _parse_review_requests(rows: Iterable[Any], where: str) -> list[tuple[str, str]]:
     return [
-        (account(row["assignee"], where).id, moment(row.get("created_at"), where))
+        (convert_account(row["assignee"], where).id, convert_moment(row.get("created_at"), where))
         for row in rows
         if row.get("type") == "review_request" and row.get("assignee") and not row.get("removed_assignee")
     ]

@@ -1,7 +1,7 @@
-"""As whom we speak to GitHub: as our App, or to try before connecting with a token that only reads.
+"""Identities at GitHub: our App, or a read-only token to try before connecting.
 
 The App proves itself with a token that it signs (RS256, nine minutes); for a repository it gets an installation's
-token, good for an hour, which is kept in memory until five minutes before its end. Neither is shown anywhere.
+token, valid for an hour, which is cached in memory until five minutes before its end. Neither is shown anywhere.
 Source: https://docs.github.com/en/apps, "Authenticating as a GitHub App installation".
 """
 
@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from msgspec import Struct
 
 from muniment.errors import ForgeCode, ForgeError
-from muniment.forges.github import shaped, wire
-from muniment.forges.github.client import Hub
-from muniment.forges.http import ALONE, Transport, malformed
+from muniment.forges.forge_client import UNSHARED_TRANSPORT, Transport, malformed_error
+from muniment.forges.github import conversion, wire
+from muniment.forges.github.client import GitHubClient
 from muniment.forges.shapes import Account
 
 _JWT_SECONDS = 540
@@ -30,14 +30,14 @@ _BEFORE_THE_END = 300  # seconds before its end at which a token is no longer us
 
 
 class Installation(Struct, frozen=True):
-    """Where the App is installed."""
+    """An installation of the App."""
 
     id: int
     account: wire.User | None = None
 
 
-class Issued(Struct, frozen=True):
-    """A token of an installation."""
+class InstallationToken(Struct, frozen=True):
+    """An access token of an installation, with its expiry and permissions."""
 
     token: str
     expires_at: str
@@ -47,53 +47,56 @@ class Issued(Struct, frozen=True):
         return f"Issued(until {self.expires_at})"
 
 
-class Identity(Protocol):
-    """As whom we speak to GitHub: `hub` with the rights for repositories, `itself` for what is about us."""
+class GitHubIdentity(Protocol):
+    """Account that we use at GitHub.
 
-    hub: Hub
-    itself: Hub
+    `hub` has the rights for repositories, `account_client` those for requests about our account.
+    """
+
+    hub: GitHubClient
+    account_client: GitHubClient
     publishes: bool  # whether it is our App, which posts, comments and protects
 
-    def token(self) -> str:
-        """What opens the door; keep it nowhere."""
+    def get_token(self) -> str:
+        """Secret token for git over HTTP; never store it."""
 
-    def permissions(self) -> dict[str, str]:
-        """What we may."""
+    def get_permissions(self) -> dict[str, str]:
+        """Our permissions by name."""
 
-    def account(self) -> Account:
-        """Who we are."""
+    def read_account(self) -> Account:
+        """Our account at GitHub."""
 
-    def repositories(self) -> tuple[wire.Repository, ...]:
-        """All that we see."""
+    def list_repositories(self) -> tuple[wire.RepositoryAnswer, ...]:
+        """Repositories that our account can see."""
 
 
-class Guest:
-    """A read-only token, to try before connecting: it publishes and protects nothing."""
+class ReadOnlyIdentity:
+    """A read-only token, to try before connecting: nothing is published or protected with it."""
 
     publishes = False
 
     def __init__(
-        self, url: str, token: Callable[[], str], *, seconds: float = 15, transport: Transport = ALONE
+        self, url: str, token: Callable[[], str], *, seconds: float = 15, transport: Transport = UNSHARED_TRANSPORT
     ) -> None:
-        self.token = token
-        self.hub = Hub(url, lambda: f"Bearer {token()}", seconds=seconds, transport=transport)
-        self.itself = self.hub
+        self.get_token = token
+        self.hub = GitHubClient(url, lambda: f"Bearer {token()}", seconds=seconds, transport=transport)
+        self.account_client = self.hub
 
-    def permissions(self) -> dict[str, str]:
-        """What such a token is made for; what it lacks shows when it is used."""
+    def get_permissions(self) -> dict[str, str]:
+        """Permissions that such a token is made for; a missing one shows when it is used."""
         return {"metadata": "read", "contents": "read", "pull_requests": "read"}
 
-    def account(self) -> Account:
-        """Whose token it is."""
-        return shaped.account(self.hub.one(wire.User, "user"))
+    def read_account(self) -> Account:
+        """Owner of the token."""
+        return conversion.convert_account(self.hub.read_one(wire.User, "user"))
 
-    def repositories(self) -> tuple[wire.Repository, ...]:
-        """All that its owner sees."""
-        return self.hub.many(wire.Repository, "user/repos")
+    def list_repositories(self) -> tuple[wire.RepositoryAnswer, ...]:
+        """Repositories that the token's owner can see."""
+        return self.hub.read_list(wire.RepositoryAnswer, "user/repos")
 
 
-class App:
-    """Our App at the GitHub that people see at `url`. `installation` "" is the only one there is."""
+class AppIdentity:
+    """Our App at the GitHub with the page `url`. `installation` "" is the only one there is."""
 
     publishes = True
 
@@ -105,56 +108,58 @@ class App:
         *,
         installation: str = "",
         seconds: float = 15,
-        transport: Transport = ALONE,
+        transport: Transport = UNSHARED_TRANSPORT,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._id = app_id
-        self._key = _key(pem)
+        self._key = _load_private_key(pem)
         self._installation = installation
         self._clock = clock
         self._lock = threading.Lock()
-        self._itself: wire.App | None = None
-        self._issued: tuple[Issued, float] | None = None
+        self._app: wire.App | None = None
+        self._token: tuple[InstallationToken, float] | None = None
         transport = transport.share_limits()
-        self.itself = Hub(url, self._proof, seconds=seconds, transport=transport._replace(cache=None), resource="app")
-        self.hub = Hub(url, lambda: f"Bearer {self.token()}", seconds=seconds, transport=transport)
+        self.account_client = GitHubClient(
+            url, self._make_jwt, seconds=seconds, transport=transport._replace(cache=None), resource="app"
+        )
+        self.hub = GitHubClient(url, lambda: f"Bearer {self.get_token()}", seconds=seconds, transport=transport)
 
     def __repr__(self) -> str:
         return f"App({self._id})"
 
-    def account(self) -> Account:
+    def read_account(self) -> Account:
         """The App as an account at GitHub."""
-        if self._itself is None:
-            self._itself = self.itself.one(wire.App, "app")
-        return shaped.app_account(self._itself)
+        if self._app is None:
+            self._app = self.account_client.read_one(wire.App, "app")
+        return conversion.convert_app(self._app)
 
-    def token(self) -> str:
-        """The installation's token."""
-        return self.issued().token
+    def get_token(self) -> str:
+        """Access token of the installation."""
+        return self.issue_token().token
 
-    def permissions(self) -> dict[str, str]:
-        """What the installation was given."""
-        return self.issued().permissions
+    def get_permissions(self) -> dict[str, str]:
+        """Permissions of the installation."""
+        return self.issue_token().permissions
 
-    def repositories(self) -> tuple[wire.Repository, ...]:
-        """Those that the App was installed for."""
-        return self.hub.counted(wire.Repository, "installation/repositories", "repositories")
+    def list_repositories(self) -> tuple[wire.RepositoryAnswer, ...]:
+        """Repositories that the App is installed for."""
+        return self.hub.read_counted_list(wire.RepositoryAnswer, "installation/repositories", "repositories")
 
-    def issued(self) -> Issued:
-        """A token of the installation that is good for some minutes yet."""
+    def issue_token(self) -> InstallationToken:
+        """A token of the installation that is valid for some more minutes."""
         with self._lock:
-            if self._issued is None or self._issued[1] - _BEFORE_THE_END <= self._clock():
-                self._issued = self._new()
-            return self._issued[0]
+            if self._token is None or self._token[1] - _BEFORE_THE_END <= self._clock():
+                self._token = self._request_token()
+            return self._token[0]
 
-    def _new(self) -> tuple[Issued, float]:
-        path = f"app/installations/{self._where()}/access_tokens"
-        issued = wire.decoded(Issued, self.itself.rest.send("POST", path), path)
-        return issued, _seconds(issued.expires_at)
+    def _request_token(self) -> tuple[InstallationToken, float]:
+        path = f"app/installations/{self._find_installation()}/access_tokens"
+        issued = wire.decode_answer(InstallationToken, self.account_client.rest.send_json("POST", path), path)
+        return issued, _parse_expiry(issued.expires_at)
 
-    def _where(self) -> str:
+    def _find_installation(self) -> str:
         if not self._installation:
-            found = self.itself.many(Installation, "app/installations")
+            found = self.account_client.read_list(Installation, "app/installations")
             if len(found) != 1:
                 raise ForgeError(
                     ForgeCode.REFUSED,
@@ -164,16 +169,18 @@ class App:
             self._installation = str(found[0].id)
         return self._installation
 
-    def _proof(self) -> str:
+    def _make_jwt(self) -> str:
         now = int(self._clock())
         claims = {"iat": now - _CLOCKS_DIFFER, "exp": now + _JWT_SECONDS, "iss": self._id}
-        signed = b".".join(_base64(msgspec.json.encode(part)) for part in ({"alg": "RS256", "typ": "JWT"}, claims))
+        signed = b".".join(
+            _encode_base64url(msgspec.json.encode(part)) for part in ({"alg": "RS256", "typ": "JWT"}, claims)
+        )
         signature = self._key.sign(signed, padding.PKCS1v15(), hashes.SHA256())
-        return f"Bearer {(signed + b'.' + _base64(signature)).decode()}"
+        return f"Bearer {(signed + b'.' + _encode_base64url(signature)).decode()}"
 
 
-def number_of(account: Account) -> int:
-    """The number by which rulesets name an App. Raises for whoever is none."""
+def app_number(account: Account) -> int:
+    """Number by which rulesets name an App. Raises for an account that is no App."""
     if not account.id.startswith("app:"):
         raise ForgeError(
             ForgeCode.UNSUPPORTED, "only an App can be required by a rule of GitHub's", "Connect GitHub as an App."
@@ -181,14 +188,14 @@ def number_of(account: Account) -> int:
     return int(account.id.removeprefix("app:"))
 
 
-def _seconds(moment: str) -> float:
+def _parse_expiry(moment: str) -> float:
     try:
         return datetime.datetime.fromisoformat(moment).timestamp()
     except ValueError:
-        raise malformed("access_tokens") from None
+        raise malformed_error("access_tokens") from None
 
 
-def _key(pem: str) -> rsa.RSAPrivateKey:
+def _load_private_key(pem: str) -> rsa.RSAPrivateKey:
     try:
         key = serialization.load_pem_private_key(pem.encode(), None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
@@ -202,5 +209,5 @@ def _key(pem: str) -> rsa.RSAPrivateKey:
     return key
 
 
-def _base64(data: bytes) -> bytes:
+def _encode_base64url(data: bytes) -> bytes:
     return base64.urlsafe_b64encode(data).rstrip(b"=")

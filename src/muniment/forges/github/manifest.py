@@ -1,6 +1,6 @@
-"""Muniment at GitHub is an App: made with one click, with exactly the permissions it needs, and no person's token.
+"""The manifest of Muniment's GitHub App: made with one click, with exactly the permissions that it needs.
 
-Source: https://docs.github.com/en/apps, "Registering a GitHub App from a manifest".
+No person's token is used. Source: https://docs.github.com/en/apps, "Registering a GitHub App from a manifest".
 """
 
 from typing import Any
@@ -8,13 +8,13 @@ from urllib.parse import quote, urlencode
 
 from msgspec import Struct
 
+from muniment.forges.forge_client import UNSHARED_TRANSPORT, ForgeClient, Transport
 from muniment.forges.github import wire
-from muniment.forges.github.client import api
-from muniment.forges.http import ALONE, Client, Transport
+from muniment.forges.github.client import api_addresses
 from muniment.forges.shapes import Ability
 
 # What the App asks for, and which of our abilities rests on it.
-READS = {
+READ_PERMISSIONS = {
     "metadata": "read",  # repositories, who may write, which rules hold
     "contents": "read",  # code, branches, who pushed
     "pull_requests": "write",  # changes and their reviews; ask people; the one comment
@@ -24,8 +24,8 @@ READS = {
     "merge_queues": "read",  # groups that are about to be merged
     "administration": "read",  # how branches are protected
 }
-PROTECTS = {"administration": "write"}  # rulesets, and who may bypass them
-PROPOSES = {"contents": "write"}  # push a branch for a revert
+PROTECT_PERMISSIONS = {"administration": "write"}  # rulesets, and who may bypass them
+PROPOSE_PERMISSIONS = {"contents": "write"}  # push a branch for a revert
 EVENTS = (
     "branch_protection_rule",
     "check_run",
@@ -48,7 +48,7 @@ EVENTS = (
     "team",
     "team_add",
 )
-ABILITIES = {
+ABILITY_PERMISSIONS = {
     Ability.READ: (("contents", "read"), ("pull_requests", "read")),
     Ability.PERMISSIONS: (("metadata", "read"),),
     Ability.RULES: (("administration", "read"),),
@@ -61,31 +61,31 @@ ABILITIES = {
 _LEVELS = ("", "read", "write", "admin")
 
 
-def missing(permissions: dict[str, str]) -> tuple[Ability, ...]:
-    """What an App with these permissions cannot do."""
-    return tuple(dict.fromkeys(ability for ability, _name, _level in lacking_permissions(permissions)))
+def find_missing_abilities(permissions: dict[str, str]) -> tuple[Ability, ...]:
+    """Abilities that an App with these permissions lacks."""
+    return tuple(dict.fromkeys(ability for ability, _name, _level in list_lacking_permissions(permissions)))
 
 
-def lacking_permissions(permissions: dict[str, str]) -> tuple[tuple[Ability, str, str], ...]:
-    """The permissions that an App with these ones lacks: the ability that rests on it, its name and its level."""
+def list_lacking_permissions(permissions: dict[str, str]) -> tuple[tuple[Ability, str, str], ...]:
+    """Permissions that an App with these ones lacks: the ability that needs it, its name and its level."""
 
-    def has(name: str, level: str) -> bool:
+    def has_level(name: str, level: str) -> bool:
         given = permissions.get(name, "")
         return given in _LEVELS and _LEVELS.index(given) >= _LEVELS.index(level)
 
     return tuple(
         (ability, name, level)
-        for ability, needed in ABILITIES.items()
+        for ability, needed in ABILITY_PERMISSIONS.items()
         for name, level in needed
-        if not has(name, level)
+        if not has_level(name, level)
     )
 
 
 # Making it: a form that the browser sends to GitHub, and what GitHub gives for the code that comes back
 
 
-class Made(Struct, frozen=True):
-    """The App that GitHub made. All but `id`, `slug` and `html_url` are secrets: to the vault, and nowhere else."""
+class CreatedApp(Struct, frozen=True):
+    """The App that GitHub created. All but `id`, `slug` and `html_url` are secrets: only the vault stores them."""
 
     id: int
     slug: str
@@ -99,9 +99,13 @@ class Made(Struct, frozen=True):
         return f"Made({self.id}, {self.slug!r})"
 
 
-def manifest(name: str, service: str, *, hook: str, back: str, protects: bool, proposes: bool) -> dict[str, Any]:
-    """What the form says: `service` is our address, `hook` where events go, `back` where the browser returns."""
-    permissions = {**READS, **(PROTECTS if protects else {}), **(PROPOSES if proposes else {})}
+def make_manifest(name: str, service: str, *, hook: str, back: str, protects: bool, proposes: bool) -> dict[str, Any]:
+    """Content of the form: `service` is our address, `hook` the webhook's, `back` the one the browser returns to."""
+    permissions = {
+        **READ_PERMISSIONS,
+        **(PROTECT_PERMISSIONS if protects else {}),
+        **(PROPOSE_PERMISSIONS if proposes else {}),
+    }
     return {
         "name": name,
         "url": service,
@@ -113,14 +117,17 @@ def manifest(name: str, service: str, *, hook: str, back: str, protects: bool, p
     }
 
 
-def form(url: str, organisation: str, state: str) -> str:
-    """Where the browser posts the manifest. `state` comes back with the code: whoever asked has to check it."""
+def registration_url(url: str, organisation: str, state: str) -> str:
+    """Address to which the browser posts the manifest.
+
+    `state` comes back with the code, and the caller has to check it.
+    """
     owner = f"organizations/{quote(organisation, safe='')}/" if organisation else ""
     return f"{url.rstrip('/')}/{owner}settings/apps/new?{urlencode({'state': state})}"
 
 
-def convert(url: str, code: str, transport: Transport = ALONE) -> Made:
-    """The App made of the code, which GitHub takes once and for an hour."""
-    client = Client(api(url)[0], lambda: {"Accept": "application/vnd.github+json"}, transport=transport)
+def exchange_code(url: str, code: str, transport: Transport = UNSHARED_TRANSPORT) -> CreatedApp:
+    """The App for the code, which GitHub accepts once and for an hour."""
+    client = ForgeClient(api_addresses(url)[0], lambda: {"Accept": "application/vnd.github+json"}, transport=transport)
     path = f"app-manifests/{quote(code, safe='')}/conversions"
-    return wire.decoded(Made, client.send("POST", path), "app-manifests")
+    return wire.decode_answer(CreatedApp, client.send_json("POST", path), "app-manifests")

@@ -1,7 +1,7 @@
-"""How GitHub protects a branch: rulesets of the repository and its organisation, and the older branch protection.
+"""Reads branch protection at GitHub: rulesets of the repository and its organisation, and the older branch protection.
 
-All of them bind together. Whoever may set aside every source that requires a check gets past that check; a source
-whose exceptions are not told counts as one that anybody may set aside.
+All of them apply together. An actor that may bypass every source that requires a check bypasses that check; a source
+with unknown bypass actors counts as one that anybody may bypass.
 """
 
 from collections.abc import Iterable
@@ -9,11 +9,11 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
-from muniment.forges.github.client import Hub, at, branch
-from muniment.forges.github.wire import BypassActor, Repository, Rule, Ruleset, decoded
-from muniment.forges.http import malformed
-from muniment.forges.rules import BranchRules, Required
-from muniment.forges.shapes import Repo
+from muniment.forges.branch_rules import BranchRules, RequiredStatus
+from muniment.forges.forge_client import malformed_error
+from muniment.forges.github.client import GitHubClient, quote_branch, repository_path
+from muniment.forges.github.wire import BypassActor, RepositoryAnswer, Rule, Ruleset, decode_answer
+from muniment.forges.shapes import ForgeRepository
 
 ANYBODY = "*"
 UNATTRIBUTED = "require_extra_approval_for_unattributed_changes"  # such as those of a coding agent
@@ -21,14 +21,14 @@ ADMINS = "role:admin"
 _ROLES = {2: "role:maintain", 4: "role:write", 5: ADMINS}
 
 
-class Source(Struct, frozen=True):
-    """One thing that binds a branch: its rules by type, and who may set it aside (`ANYBODY` if that is not told)."""
+class ProtectionSource(Struct, frozen=True):
+    """A ruleset or branch protection: its rules by type, and the actors that may bypass it (`ANYBODY` if unknown)."""
 
     rules: tuple[Rule, ...]
     bypass: frozenset[str]
 
-    def contexts(self) -> dict[str, str]:
-        """The checks that it requires, and by whose id alone each may be given."""
+    def required_contexts(self) -> dict[str, str]:
+        """The checks that it requires, and the id of the only App that may post each, or ""."""
         found: dict[str, str] = {}
         for rule in self.rules:
             if rule.type == "required_status_checks":
@@ -38,80 +38,82 @@ class Source(Struct, frozen=True):
         return found
 
 
-def rules(hub: Hub, repository: Repo, ref: str) -> BranchRules:
-    """What holds on a branch. Parts that could not be read are told in `unread`, and taken as weak."""
+def read_rules(hub: GitHubClient, repository: ForgeRepository, ref: str) -> BranchRules:
+    """Rules of a branch. Parts that could not be read are listed in `unread_settings`, and taken as weak."""
     unread: list[str] = []
-    sources = [*_rulesets(hub, repository, ref, unread), *_older(hub, repository, ref)]
-    methods = _methods(hub.one(Repository, at(repository)), _all(sources))
-    return together(ref, sources, methods, unread)
+    sources = [*_read_rulesets(hub, repository, ref, unread), *_read_branch_protection(hub, repository, ref)]
+    methods = _find_methods(hub.read_one(RepositoryAnswer, repository_path(repository)), _list_rules(sources))
+    return merge_sources(ref, sources, methods, unread)
 
 
-def together(ref: str, sources: list[Source], methods: tuple[str, ...], unread: Iterable[str] = ()) -> BranchRules:
-    """The sources as one."""
-    found = _all(sources)
+def merge_sources(
+    ref: str, sources: list[ProtectionSource], methods: tuple[str, ...], unread: Iterable[str] = ()
+) -> BranchRules:
+    """Rules of all sources together."""
+    found = _list_rules(sources)
     pulls = [rule.parameters for rule in found if rule.type == "pull_request"]
-    approvals = max((_number(pull.get("required_approving_review_count")) for pull in pulls), default=0)
+    approvals = max((_as_number(pull.get("required_approving_review_count")) for pull in pulls), default=0)
     kinds = {rule.type for rule in found}
     return BranchRules(
         ref=ref,
         protected=bool(sources),
-        required_statuses=_required(sources),
+        required_statuses=_merge_required(sources),
         approvals=approvals,
         stale_dismissed=any(pull.get("dismiss_stale_reviews_on_push") is True for pull in pulls),
         unattributed_approval=any(pull.get(UNATTRIBUTED) is True for pull in pulls),
         rejection_blocks=approvals > 0,
         outdated_blocks=any(rule.parameters.get("strict_required_status_checks_policy") is True for rule in found),
         pushers=() if pulls else (ANYBODY,),
-        mergers=_mergers(sources),
+        mergers=_find_mergers(sources),
         force_push="non_fast_forward" not in kinds,
         deletable="deletion" not in kinds,
-        bypass=_bypass(sources),
+        bypass=_find_bypass(sources),
         queue="merge_queue" in kinds,
         methods=methods,
         unread_settings=tuple(unread),
     )
 
 
-def _all(sources: Iterable[Source]) -> list[Rule]:
+def _list_rules(sources: Iterable[ProtectionSource]) -> list[Rule]:
     return [rule for source in sources for rule in source.rules]
 
 
-def _number(value: object) -> int:
+def _as_number(value: object) -> int:
     return value if isinstance(value, int) else 0
 
 
-def _required(sources: Iterable[Source]) -> tuple[Required, ...]:
+def _merge_required(sources: Iterable[ProtectionSource]) -> tuple[RequiredStatus, ...]:
     found: dict[str, str] = {}
     for source in sources:
-        for context, by in source.contexts().items():
+        for context, by in source.required_contexts().items():
             found[context] = found.get(context) or by
-    return tuple(Required(context, by) for context, by in sorted(found.items()))
+    return tuple(RequiredStatus(context, by) for context, by in sorted(found.items()))
 
 
-def _bypass(sources: list[Source]) -> tuple[str, ...]:
-    contexts = {context for source in sources for context in source.contexts()}
+def _find_bypass(sources: list[ProtectionSource]) -> tuple[str, ...]:
+    contexts = {context for source in sources for context in source.required_contexts()}
     if not contexts:
         return (ANYBODY,)
     past: set[str] = set()
     for context in contexts:
-        past |= _past_all([source.bypass for source in sources if context in source.contexts()])
+        past |= _intersect_bypass([source.bypass for source in sources if context in source.required_contexts()])
     return tuple(sorted(past))
 
 
-def _mergers(sources: Iterable[Source]) -> tuple[str, ...]:
-    """Who alone may merge: whoever may set aside each source that restricts updates of the branch."""
+def _find_mergers(sources: Iterable[ProtectionSource]) -> tuple[str, ...]:
+    """Actors that may merge: those that may bypass each source that restricts updates of the branch."""
     restricting = [source.bypass for source in sources if any(rule.type == "update" for rule in source.rules)]
     if not restricting:
         return (ANYBODY,)
-    return tuple(sorted(_past_all(restricting)))
+    return tuple(sorted(_intersect_bypass(restricting)))
 
 
-def _past_all(each: list[frozenset[str]]) -> frozenset[str]:
+def _intersect_bypass(each: list[frozenset[str]]) -> frozenset[str]:
     told = [one for one in each if ANYBODY not in one]
     return frozenset.intersection(*told) if told else frozenset({ANYBODY})
 
 
-def _methods(found: Repository, bound: list[Rule]) -> tuple[str, ...]:
+def _find_methods(found: RepositoryAnswer, bound: list[Rule]) -> tuple[str, ...]:
     given = {
         "merge": found.allow_merge_commit,
         "squash": found.allow_squash_merge,
@@ -128,24 +130,26 @@ def _methods(found: Repository, bound: list[Rule]) -> tuple[str, ...]:
 # Rulesets
 
 
-def _rulesets(hub: Hub, repository: Repo, ref: str, unread: list[str]) -> list[Source]:
-    found = hub.many(Rule, f"{at(repository)}/rules/branches/{branch(ref)}")
+def _read_rulesets(
+    hub: GitHubClient, repository: ForgeRepository, ref: str, unread: list[str]
+) -> list[ProtectionSource]:
+    found = hub.read_list(Rule, f"{repository_path(repository)}/rules/branches/{quote_branch(ref)}")
     sources = []
     for number in dict.fromkeys(rule.ruleset_id for rule in found):
-        ruleset = hub.one(Ruleset, f"{at(repository)}/rulesets/{number}")
+        ruleset = hub.read_one(Ruleset, f"{repository_path(repository)}/rulesets/{number}")
         if ruleset.bypass_actors is None:
             unread.append(f"who may bypass the ruleset {ruleset.name} (permission Administration: write)")
         bound = tuple(rule for rule in found if rule.ruleset_id == number)
-        sources.append(Source(bound, passing(ruleset.bypass_actors)))
+        sources.append(ProtectionSource(bound, list_bypass_actors(ruleset.bypass_actors)))
     return sources
 
 
-def passing(actors: list[BypassActor] | None) -> frozenset[str]:
-    """Who may set a ruleset aside, in words that `Wanted.break_glass` uses too."""
-    return frozenset({ANYBODY}) if actors is None else frozenset(map(_actor, actors))
+def list_bypass_actors(actors: list[BypassActor] | None) -> frozenset[str]:
+    """Actors that may bypass a ruleset, named as in `WantedProtection.break_glass`."""
+    return frozenset({ANYBODY}) if actors is None else frozenset(map(_name_actor, actors))
 
 
-def _actor(actor: BypassActor) -> str:
+def _name_actor(actor: BypassActor) -> str:
     if actor.actor_type == "OrganizationAdmin":
         return "owners"
     if actor.actor_type == "DeployKey":
@@ -193,17 +197,17 @@ class _Protection(Struct, frozen=True):
     allow_deletions: _Switch = _Switch()
 
 
-def _older(hub: Hub, repository: Repo, ref: str) -> list[Source]:
-    path = f"{at(repository)}/branches/{quote(ref.removeprefix('refs/heads/'), safe='')}"
-    answer = hub.rest.get(path)
+def _read_branch_protection(hub: GitHubClient, repository: ForgeRepository, ref: str) -> list[ProtectionSource]:
+    path = f"{repository_path(repository)}/branches/{quote(ref.removeprefix('refs/heads/'), safe='')}"
+    answer = hub.rest.get_json(path)
     if not isinstance(answer, dict):
-        raise malformed(path)
-    if not decoded(_Branch, answer, path).protection.enabled:
+        raise malformed_error(path)
+    if not decode_answer(_Branch, answer, path).protection.enabled:
         return []
-    found = hub.one(_Protection, f"{path}/protection")
-    bound = [Rule(kind) for kind, allowed in _switches(found) if not allowed]
+    found = hub.read_one(_Protection, f"{path}/protection")
+    bound = [Rule(kind) for kind, allowed in _list_switches(found) if not allowed]
     if found.required_status_checks:
-        bound.append(_as_rule(found.required_status_checks))
+        bound.append(_convert_checks(found.required_status_checks))
     if found.required_pull_request_reviews:
         reviews = found.required_pull_request_reviews
         told = {
@@ -211,14 +215,14 @@ def _older(hub: Hub, repository: Repo, ref: str) -> list[Source]:
             "dismiss_stale_reviews_on_push": reviews.dismiss_stale_reviews,
         }
         bound.append(Rule("pull_request", told))
-    return [Source(tuple(bound), frozenset() if found.enforce_admins.enabled else frozenset({ADMINS}))]
+    return [ProtectionSource(tuple(bound), frozenset() if found.enforce_admins.enabled else frozenset({ADMINS}))]
 
 
-def _switches(found: _Protection) -> tuple[tuple[str, bool], ...]:
+def _list_switches(found: _Protection) -> tuple[tuple[str, bool], ...]:
     return ("non_fast_forward", found.allow_force_pushes.enabled), ("deletion", found.allow_deletions.enabled)
 
 
-def _as_rule(checks: _Checks) -> Rule:
+def _convert_checks(checks: _Checks) -> Rule:
     listed = [{"context": check.context, "integration_id": check.app_id} for check in checks.checks]
     told = {"required_status_checks": listed, "strict_required_status_checks_policy": checks.strict}
     return Rule("required_status_checks", told)

@@ -1,6 +1,6 @@
-"""What is asked of GraphQL, in one question: a change, and all its lists.
+"""GraphQL queries: a change and all its lists in one.
 
-Each list is asked for with its length (`totalCount`), page after page: a list that is shorter is not taken.
+Each list is queried with its length (`totalCount`), page after page: a list that is shorter is not used.
 """
 
 from collections.abc import Iterable
@@ -16,9 +16,9 @@ fragment who on Actor {
 }
 """
 
-LISTS = ("commits", "reviews", "events", "checks")
+CHANGE_LISTS = ("commits", "reviews", "events", "checks")
 
-CHANGE = (
+CHANGE_QUERY = (
     """
 query Change($owner: String!, $name: String!, $number: Int!,
              $commits: String, $reviews: String, $events: String, $checks: String) {
@@ -120,14 +120,14 @@ _REVIEWS = """
 """
 
 
-def reviews(numbers: Iterable[int]) -> str:
-    """The question for the reviews that stand of several changes, each under a name of its own."""
+def make_reviews_query(numbers: Iterable[int]) -> str:
+    """Query for the standing reviews of several changes, each under a name of its own."""
     asked = "".join(_REVIEWS.replace("{number}", str(number)) for number in numbers)
     head = "query Reviews($owner: String!, $name: String!) {\n  repository(owner: $owner, name: $name) {"
     return f"{head}{asked}  }}\n}}\n{_ACTOR}"
 
 
-QUEUE = """
+QUEUE_QUERY = """
 query Queue($owner: String!, $name: String!, $branch: String!, $after: String) {
   repository(owner: $owner, name: $name) {
     mergeQueue(branch: $branch) {

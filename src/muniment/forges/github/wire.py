@@ -1,7 +1,7 @@
-"""The parts of GitHub's answers that we read, typed: an answer of another form is MALFORMED, never half understood.
+"""The parts of GitHub's answers that we read, typed: an answer of another form is MALFORMED.
 
 Source: https://docs.github.com/en/rest and the published description (`@octokit/openapi`). Moments are text as GitHub
-writes them; they are brought into our form in `shaped`.
+writes them; `conversion` converts them to our form.
 """
 
 from typing import Any, Generic, TypeVar
@@ -9,17 +9,17 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from msgspec import Struct, field
 
-from muniment.forges.http import malformed
+from muniment.forges.forge_client import malformed_error
 
 T = TypeVar("T")
 
 
-def decoded(kind: type[T], answer: Any, where: str) -> T:
+def decode_answer(kind: type[T], answer: Any, where: str) -> T:
     """`answer` as `kind`. Raises MALFORMED."""
     try:
         return msgspec.convert(answer, kind)
     except (msgspec.ValidationError, TypeError):
-        raise malformed(where) from None
+        raise malformed_error(where) from None
 
 
 class User(Struct, frozen=True):
@@ -30,8 +30,8 @@ class User(Struct, frozen=True):
     type: str = "User"
 
 
-class Repository(Struct, frozen=True):
-    """A repository."""
+class RepositoryAnswer(Struct, frozen=True):
+    """A repository, with its merge settings where it is read alone."""
 
     id: int
     full_name: str
@@ -44,36 +44,36 @@ class Repository(Struct, frozen=True):
     allow_rebase_merge: bool | None = None
 
 
-class Side(Struct, frozen=True):
+class PullEnd(Struct, frozen=True):
     """One end of a pull request; `repo` is null if the fork is gone."""
 
     ref: str
     sha: str
-    repo: Repository | None = None
+    repo: RepositoryAnswer | None = None
 
 
 class Label(Struct, frozen=True):
-    """A label."""
+    """A label of a pull request."""
 
     name: str
 
 
 class AutoMerge(Struct, frozen=True):
-    """Merging by itself, as somebody asked."""
+    """Automatic merge, with the account that enabled it."""
 
     enabled_by: User | None
     merge_method: str
 
 
 class Pull(Struct, frozen=True):
-    """A pull request; the counts are there only when it is asked for alone."""
+    """A pull request; the counts are present only when it is read alone."""
 
     number: int
     title: str
     state: str
     user: User | None
-    head: Side
-    base: Side
+    head: PullEnd
+    base: PullEnd
     labels: list[Label]
     created_at: str
     updated_at: str
@@ -101,7 +101,7 @@ class Activity(Struct, frozen=True):
 
 
 class App(Struct, frozen=True):
-    """An App; of our own also what it may."""
+    """An App, with our permissions where it is our own."""
 
     id: int
     slug: str = ""
@@ -110,7 +110,7 @@ class App(Struct, frozen=True):
 
 
 class CheckRun(Struct, frozen=True):
-    """A check run."""
+    """A check run of an App."""
 
     id: int
     name: str
@@ -138,7 +138,7 @@ class Branch(Struct, frozen=True):
     """A branch and its tip."""
 
     class Tip(Struct, frozen=True):
-        """Its commit."""
+        """Commit at the tip of the branch."""
 
         sha: str
 
@@ -148,13 +148,13 @@ class Branch(Struct, frozen=True):
 
 
 class Meta(Struct, frozen=True):
-    """What a server says of itself; github.com tells no version."""
+    """Description of a server; github.com returns no version."""
 
     installed_version: str = ""
 
 
 class Comment(Struct, frozen=True):
-    """A comment."""
+    """A comment on a pull request or in a review."""
 
     id: int
     user: User | None
@@ -163,14 +163,14 @@ class Comment(Struct, frozen=True):
 
 
 class Permission(Struct, frozen=True):
-    """What somebody may in a repository: `admin`, `write`, `read` or `none`."""
+    """Permission of an account in a repository: `admin`, `write`, `read` or `none`."""
 
     permission: str
     user: User | None
 
 
 class BypassActor(Struct, frozen=True):
-    """Who may set a ruleset aside."""
+    """Actor that may bypass a ruleset."""
 
     actor_type: str
     actor_id: int | None = None
@@ -178,7 +178,7 @@ class BypassActor(Struct, frozen=True):
 
 
 class Rule(Struct, frozen=True):
-    """One rule of a ruleset, and where it comes from."""
+    """One rule of a ruleset, with its source."""
 
     type: str
     parameters: dict[str, Any] = field(default_factory=dict)
@@ -188,7 +188,7 @@ class Rule(Struct, frozen=True):
 
 
 class Ruleset(Struct, frozen=True):
-    """A ruleset. `bypass_actors` is missing for whoever may not change it."""
+    """A ruleset. `bypass_actors` is missing for an account that may not change it."""
 
     id: int
     name: str
@@ -201,7 +201,7 @@ class Ruleset(Struct, frozen=True):
 
 
 class Team(Struct, frozen=True):
-    """A team."""
+    """A team of an organisation."""
 
     id: int
     slug: str
@@ -210,7 +210,7 @@ class Team(Struct, frozen=True):
 # GraphQL, asked in `queries`
 
 
-class Who(Struct, frozen=True, rename="camel"):
+class GraphQLActor(Struct, frozen=True, rename="camel"):
     """An account; a bot's login is written without the `[bot]` that it has elsewhere."""
 
     typename: str = field(name="__typename")
@@ -219,77 +219,77 @@ class Who(Struct, frozen=True, rename="camel"):
 
 
 class Oid(Struct, frozen=True):
-    """A commit's id."""
+    """The id of a commit."""
 
     oid: str
 
 
 class Id(Struct, frozen=True):
-    """A thing's id."""
+    """The id of an object."""
 
     id: str
 
 
-class Page(Struct, frozen=True, rename="camel"):
-    """Whether a list goes on."""
+class PageInfo(Struct, frozen=True, rename="camel"):
+    """Whether a list has a next page."""
 
     has_next_page: bool
     end_cursor: str | None = None
 
 
-class Part(Struct, Generic[T], frozen=True, rename="camel"):
-    """One page of a list, with the length of all of it."""
+class ListPage(Struct, Generic[T], frozen=True, rename="camel"):
+    """One page of a list, with the length of the whole list."""
 
     total_count: int
-    page_info: Page
+    page_info: PageInfo
     nodes: list[T]
 
 
 class Signature(Struct, frozen=True, rename="camel"):
-    """What GitHub says of a commit's signature."""
+    """GitHub's result of verifying a commit's signature."""
 
     is_valid: bool
     was_signed_by_git_hub: bool = field(name="wasSignedByGitHub")
 
 
-class Address(Struct, frozen=True):
-    """Who committed, as written."""
+class CommitActor(Struct, frozen=True):
+    """Committer as written in a commit."""
 
     email: str | None = None
 
 
-class Committed(Struct, frozen=True):
-    """A commit of a change."""
+class PullCommit(Struct, frozen=True):
+    """A commit of a pull request."""
 
     class Commit(Struct, frozen=True):
-        """The commit."""
+        """The commit itself, with its signature."""
 
         oid: str
-        committer: Address | None = None
+        committer: CommitActor | None = None
         signature: Signature | None = None
 
     commit: Commit
 
 
-class Reviewed(Struct, frozen=True, rename="camel"):
+class ReviewNode(Struct, frozen=True, rename="camel"):
     """A review, and whether its author may push to the repository now."""
 
     id: str
     full_database_id: str | int
     state: str
     author_can_push_to_repository: bool
-    author: Who | None
+    author: GraphQLActor | None
     commit: Oid | None
     submitted_at: str | None = None
     body: str = ""
 
 
-class Happening(Struct, frozen=True, rename="camel"):
-    """Something in a change's timeline; which of these are there depends on its kind."""
+class TimelineEvent(Struct, frozen=True, rename="camel"):
+    """An event in a change's timeline; the fields that are present depend on its kind."""
 
     typename: str = field(name="__typename")
     created_at: str = ""
-    actor: Who | None = None
+    actor: GraphQLActor | None = None
     before_commit: Oid | None = None
     after_commit: Oid | None = None
     previous_ref_name: str = ""
@@ -298,18 +298,18 @@ class Happening(Struct, frozen=True, rename="camel"):
     new_base: str = ""
     previous_review_state: str = ""
     review: Id | None = None
-    requested_reviewer: Who | None = None
-    assignee: Who | None = None
+    requested_reviewer: GraphQLActor | None = None
+    assignee: GraphQLActor | None = None
 
 
-class Context(Struct, frozen=True, rename="camel"):
+class CheckContext(Struct, frozen=True, rename="camel"):
     """A check run, or a commit status."""
 
     class Suite(Struct, frozen=True):
         """The check suite, for its App."""
 
         class App(Struct, frozen=True, rename="camel"):
-            """The App."""
+            """The App of a check suite."""
 
             database_id: int
             slug: str
@@ -329,20 +329,20 @@ class Context(Struct, frozen=True, rename="camel"):
     description: str | None = None
     target_url: str | None = None
     created_at: str = ""
-    creator: Who | None = None
+    creator: GraphQLActor | None = None
 
 
-class Named(Struct, frozen=True, rename="camel"):
-    """A repository's name."""
+class RepositoryName(Struct, frozen=True, rename="camel"):
+    """The name of a repository."""
 
     name_with_owner: str
 
 
-class ByItself(Struct, frozen=True, rename="camel"):
-    """Merging by itself, as somebody asked."""
+class AutoMergeRequest(Struct, frozen=True, rename="camel"):
+    """Automatic merge, with the account that enabled it."""
 
     merge_method: str
-    enabled_by: Who | None
+    enabled_by: GraphQLActor | None
 
 
 class Labels(Struct, frozen=True, rename="camel"):
@@ -352,8 +352,8 @@ class Labels(Struct, frozen=True, rename="camel"):
     nodes: list[Label]
 
 
-class Pulled(Struct, frozen=True, rename="camel"):
-    """A pull request itself; its lists are read apart."""
+class PullNode(Struct, frozen=True, rename="camel"):
+    """A pull request without its lists."""
 
     number: int
     title: str
@@ -361,24 +361,24 @@ class Pulled(Struct, frozen=True, rename="camel"):
     state: str
     is_draft: bool
     url: str
-    author: Who | None
+    author: GraphQLActor | None
     base_ref_name: str
     base_ref_oid: str
     head_ref_name: str
     head_ref_oid: str
-    head_repository: Named | None
+    head_repository: RepositoryName | None
     created_at: str
     updated_at: str
     merged_at: str | None
-    merged_by: Who | None
+    merged_by: GraphQLActor | None
     merge_commit: Oid | None
     maintainer_can_modify: bool
-    auto_merge_request: ByItself | None
+    auto_merge_request: AutoMergeRequest | None
     labels: Labels
 
 
-class Queued(Struct, frozen=True, rename="camel"):
-    """Where a change stands in a merge queue: its group's head."""
+class QueuePosition(Struct, frozen=True, rename="camel"):
+    """Position of a change in a merge queue: the head of its group."""
 
     head_commit: Oid | None = None
 
@@ -387,7 +387,7 @@ class QueueEntry(Struct, frozen=True, rename="camel"):
     """One entry of a merge queue; `base_commit` is the head of the one before it."""
 
     class Pull(Struct, frozen=True, rename="camel"):
-        """The change."""
+        """The pull request of the entry."""
 
         number: int
         head_ref_oid: str

@@ -1,7 +1,7 @@
-"""What GitLab's own notes say of a merge request: who pushed which version, pointed it elsewhere, approved, objected.
+"""Parses GitLab's own notes on a merge request: pushes of versions, retargets, approvals, requests for changes.
 
 Only notes that GitLab marks as its own are read, and only whole sentences that it is known to write: a title or a
-branch's name within one is an attacker's. One about branches that is not known makes the target unknown.
+branch's name within one is untrusted. An unknown note about branches makes the target unknown.
 
 Sources, in GitLab's own repository: `app/services/system_notes/merge_requests_service.rb` (branches, approvals,
 changes requested), `commit_service.rb` (pushes) and `issuables_service.rb` (reviewers) beside it, their specs;
@@ -15,15 +15,21 @@ from collections.abc import Iterable, Sequence
 
 from muniment.errors import ForgeCode, ForgeError
 from muniment.facts import moments
-from muniment.forges.gitlab.client import account, ended, known, moment, second
-from muniment.forges.gitlab.wire import Approval, Approvals, Note, Reviewer, User, Version
-from muniment.forges.shapes import Retarget, Review, Said
+from muniment.forges.gitlab.client import (
+    convert_account,
+    convert_known_account,
+    convert_moment,
+    second_end,
+    truncate_to_second,
+)
+from muniment.forges.gitlab.wire import Approval, Approvals, MergeRequestVersion, Note, Reviewer, User
+from muniment.forges.shapes import Retarget, Review, ReviewState
 
 # GitLab does not say which commit an approval is of, only when it was given; and it shows a new version some moments
 # after the push. Whoever approves within these seconds saw, most likely, the version before.
-GRACE = 10
+VERSION_DELAY_SECONDS = 10
 # An older one does not even say when: its note on the approval is then taken to be late by so many seconds.
-LATE = 300
+NOTE_DELAY_SECONDS = 300
 
 _APPROVED = "approved this merge request"
 _WITHDREW = "unapproved this merge request"
@@ -40,14 +46,14 @@ _ELSEWHERE = re.compile(r"(?:restored|deleted) (?:source|target) branch `[^ `]+`
 _BRANCHES = "branch"  # how GitLab calls notes on branches, where it tells
 
 
-def own(notes: tuple[Note, ...]) -> tuple[Note, ...]:
-    """Those by GitLab itself, oldest first."""
+def select_system_notes(notes: tuple[Note, ...]) -> tuple[Note, ...]:
+    """Notes by GitLab itself, oldest first."""
     found = (note for note in notes if note.system)
-    return tuple(sorted(found, key=lambda note: (moment(note.created_at), note.id)))
+    return tuple(sorted(found, key=lambda note: (convert_moment(note.created_at), note.id)))
 
 
-def of_branch(notes: Iterable[Note]) -> list[tuple[int, str]]:
-    """Those that may tell of pushes, or of a time in which nobody told of them: all but what is surely of reviews."""
+def select_branch_notes(notes: Iterable[Note]) -> list[tuple[int, str]]:
+    """Notes that may concern pushes, or times without known pushes: all but those about reviews."""
     return [
         (note.id, note.body)
         for note in notes
@@ -55,8 +61,8 @@ def of_branch(notes: Iterable[Note]) -> list[tuple[int, str]]:
     ]
 
 
-def pushers(notes: Iterable[Note]) -> dict[int, User | None]:
-    """Who pushed each version that a note tells of: nobody, if two notes tell of two (it was pushed twice at once)."""
+def parse_pushers(notes: Iterable[Note]) -> dict[int, User | None]:
+    """Account that pushed each version of which a note tells; none if two notes name two (pushed twice at once)."""
     told: dict[int, dict[int, User | None]] = {}
     for note in notes:
         if found := _PUSHED.match(note.body):
@@ -64,22 +70,22 @@ def pushers(notes: Iterable[Note]) -> dict[int, User | None]:
     return {version: next(iter(who.values())) for version, who in told.items() if len(who) == 1}
 
 
-def retargets(notes: tuple[Note, ...]) -> tuple[Retarget, ...]:
-    """Each time that the change was pointed elsewhere. Raises if a sentence about it is not understood."""
-    return tuple(_retarget(note) for note in notes if _of_target(note))
+def parse_retargets(notes: tuple[Note, ...]) -> tuple[Retarget, ...]:
+    """Each change of the target branch. Raises if a sentence about it is not understood."""
+    return tuple(_parse_retarget(note) for note in notes if _is_about_target(note))
 
 
-def _of_target(note: Note) -> bool:
+def _is_about_target(note: Note) -> bool:
     told = note.action == _BRANCHES or _OF_TARGETS.match(note.body) is not None
     return told and not _ELSEWHERE.fullmatch(note.body.strip())
 
 
-def _retarget(note: Note) -> Retarget:
+def _parse_retarget(note: Note) -> Retarget:
     for form in _RETARGETED:
         found = form.fullmatch(note.body.strip())
         if found:
             old, new = (f"refs/heads/{found[name]}" for name in ("old", "new"))
-            return Retarget(old, new, known(note.author), _ended(note))
+            return Retarget(old, new, convert_known_account(note.author), _note_second_end(note))
     raise ForgeError(
         ForgeCode.MALFORMED,
         "what GitLab says about the target branch is not understood",
@@ -87,96 +93,112 @@ def _retarget(note: Note) -> Retarget:
     )
 
 
-def head_at(versions: Sequence[Version], when: str) -> str:
-    """The head that somebody who acted at `when` had before them. `versions` oldest first, at least one."""
-    seen = [version for version in versions if moments.later(moment(version.created_at), seconds=GRACE) <= when]
+def find_head_at(versions: Sequence[MergeRequestVersion], when: str) -> str:
+    """Head that an account which acted at `when` could see. `versions` oldest first, at least one."""
+    seen = [
+        version
+        for version in versions
+        if moments.add_time(convert_moment(version.created_at), seconds=VERSION_DELAY_SECONDS) <= when
+    ]
     return (seen[-1] if seen else versions[0]).head_commit_sha
 
 
-def reviews(
-    approvals: Approvals, reviewers: Sequence[Reviewer], notes: Sequence[Note], versions: Sequence[Version]
+def make_reviews(
+    approvals: Approvals, reviewers: Sequence[Reviewer], notes: Sequence[Note], versions: Sequence[MergeRequestVersion]
 ) -> tuple[Review, ...]:
-    """The reviews that say something. Raises if one cannot be bound to a commit."""
+    """Approvals and requests for changes. Raises if one cannot be bound to a commit."""
     if not versions:
-        raise _unbound("no version of the merge request is returned")
+        raise _unbound_error("no version of the merge request is returned")
     idle = {one.user.id for one in reviewers if one.state == "unreviewed"}
-    found = [_approval(one, one.user.id in idle, notes, versions) for one in approvals.approved_by]
-    found += _objections(reviewers, notes, versions)
+    found = [_make_approval(one, one.user.id in idle, notes, versions) for one in approvals.approved_by]
+    found += _make_change_requests(reviewers, notes, versions)
     return tuple(sorted(found, key=lambda review: (review.at, review.id)))
 
 
-def _approval(given: Approval, idle: bool, notes: Sequence[Note], versions: Sequence[Version]) -> Review:
-    """`idle`: they are to review, and have not since somebody asked: GitLab keeps their older approval all the same."""
+def _make_approval(
+    given: Approval, idle: bool, notes: Sequence[Note], versions: Sequence[MergeRequestVersion]
+) -> Review:
+    """Review of an approval.
+
+    `idle`: a review was requested again since, and GitLab keeps the older approval all the same.
+    """
     user = given.user
-    noted = _last(notes, user.id, _APPROVED)
-    told = moment(given.approved_at) if given.approved_at else noted and moment(noted.created_at)
+    noted = _find_last_note(notes, user.id, _APPROVED)
+    told = convert_moment(given.approved_at) if given.approved_at else noted and convert_moment(noted.created_at)
     if not told:
-        raise _unbound(f"when {user.username} approved is not told")
-    withdrew = _last(notes, user.id, _WITHDREW)
-    if withdrew and not _surely_before(withdrew, told):
-        raise _unbound(f"GitLab tells that {user.username} withdrew the approval that it still shows")
-    when = told if given.approved_at else moments.later(told, seconds=-LATE)
+        raise _unbound_error(f"when {user.username} approved is not told")
+    withdrew = _find_last_note(notes, user.id, _WITHDREW)
+    if withdrew and not _is_surely_before(withdrew, told):
+        raise _unbound_error(f"GitLab tells that {user.username} withdrew the approval that it still shows")
+    when = told if given.approved_at else moments.add_time(told, seconds=-NOTE_DELAY_SECONDS)
     return Review(
         id=f"approval-{user.id}",
-        by=account(user),
-        said=Said.APPROVED,
-        commit=head_at(versions, when),
+        by=convert_account(user),
+        state=ReviewState.APPROVED,
+        commit=find_head_at(versions, when),
         at=when,
-        asked_again=_asked_again(user, when, notes) or (when if idle else ""),
+        asked_again=_find_rerequest(user, when, notes) or (when if idle else ""),
     )
 
 
-def _objections(reviewers: Iterable[Reviewer], notes: Sequence[Note], versions: Sequence[Version]) -> Iterable[Review]:
-    """Changes requested, until that person approves: by the notes, for GitLab forgets its state of them as soon as
-    anybody asks for the review again, or they comment."""
+def _make_change_requests(
+    reviewers: Iterable[Reviewer], notes: Sequence[Note], versions: Sequence[MergeRequestVersion]
+) -> Iterable[Review]:
+    """Changes requested, until that person approves.
+
+    Read from the notes, because GitLab drops its state of them as soon as a review is requested again, or the reviewer
+    comments.
+    """
     by = {note.author.id: note.author for note in notes if note.author and note.body.strip() == _OBJECTED}
     standing = {one.user.id: one for one in reviewers if one.state == "requested_changes"}
     for user in ({id: one.user for id, one in standing.items()} | by).values():
-        noted, there = _last(notes, user.id, _OBJECTED), standing.get(user.id)
-        when = _ended(noted) if noted else moment(there.created_at) if there and there.created_at else ""
+        noted, there = _find_last_note(notes, user.id, _OBJECTED), standing.get(user.id)
+        when = (
+            _note_second_end(noted) if noted else convert_moment(there.created_at) if there and there.created_at else ""
+        )
         if not when:
-            raise _unbound(f"when {user.username} requested changes is not told")
+            raise _unbound_error(f"when {user.username} requested changes is not told")
         yield Review(
             id=f"changes-{user.id}",
-            by=account(user),
-            said=Said.CHANGES_REQUESTED,
-            commit=head_at(versions, when),
+            by=convert_account(user),
+            state=ReviewState.CHANGES_REQUESTED,
+            commit=find_head_at(versions, when),
             at=when,
         )
 
 
-def _last(notes: Iterable[Note], user: int, sentence: str) -> Note | None:
-    """The last note in which GitLab tells that of that account. `notes` oldest first."""
+def _find_last_note(notes: Iterable[Note], user: int, sentence: str) -> Note | None:
+    """The last note with that sentence about an account. `notes` oldest first."""
     said = [note for note in notes if note.author and note.author.id == user and note.body.strip() == sentence]
     return said[-1] if said else None
 
 
-def _ended(note: Note) -> str:
-    """The end of the second in which a note was written: GraphQL tells no more of its moment."""
-    return ended(moment(note.created_at))
+def _note_second_end(note: Note) -> str:
+    """End of the second in which a note was written: GraphQL returns no fractions."""
+    return second_end(convert_moment(note.created_at))
 
 
-def _surely_before(note: Note, when: str) -> bool:
-    return second(moment(note.created_at)) < second(when)
+def _is_surely_before(note: Note, when: str) -> bool:
+    return truncate_to_second(convert_moment(note.created_at)) < truncate_to_second(when)
 
 
-def _asked_again(user: User, when: str, notes: Iterable[Note]) -> str:
-    name = _mention(user.username)
+def _find_rerequest(user: User, when: str, notes: Iterable[Note]) -> str:
+    name = _mention_pattern(user.username)
     asked = [
-        _ended(note)
+        _note_second_end(note)
         for note in notes
         if note.body.startswith(_ASKED)
-        and not _surely_before(note, when)
+        and not _is_surely_before(note, when)
         and name.search(note.body.partition(" and removed ")[0])
     ]
     return min(asked, default="")
 
 
-def _mention(username: str) -> re.Pattern[str]:
+def _mention_pattern(username: str) -> re.Pattern[str]:
     return re.compile(rf"@{re.escape(username)}(?![\w.-]*\w)", re.IGNORECASE)
 
 
-def _unbound(what: str) -> ForgeError:
+def _unbound_error(what: str) -> ForgeError:
     return ForgeError(
         ForgeCode.TRUNCATED, f"{what}, and so not what was approved", "Ask for the approval to be given again."
     )

@@ -1,54 +1,56 @@
-"""How GitLab protects a branch. On GitLab a status binds nobody by itself; who may merge is what binds.
+"""Reads branch protection at GitLab. A status alone enforces nothing there; merge access does.
 
-Of several patterns that fit a branch the most permissive counts, as GitLab has it. What a tier lacks is not there, and
-not a failure: approval rules and settings come with Premium, external status checks with Ultimate.
+Of several patterns that match a branch the most permissive counts, as in GitLab. A feature that a tier lacks is
+absent, and not a failure: approval rules and settings come with Premium, external status checks with Ultimate.
 """
 
 from collections.abc import Iterable
 
 from msgspec import Struct
 
+from muniment.forges.branch_rules import BranchRules, RequiredStatus
 from muniment.forges.gitlab import wire
-from muniment.forges.gitlab.client import DEVELOPER, MAINTAINER, Lab, at, short
-from muniment.forges.rules import BranchRules, Required
-from muniment.forges.shapes import Repo
+from muniment.forges.gitlab.client import DEVELOPER, MAINTAINER, GitLabClient, branch_name, project_path
+from muniment.forges.shapes import ForgeRepository
 
 ANYBODY = "*"
 PIPELINE = "pipeline"  # stands for all jobs and statuses of the head's pipeline
 _LEVELS = {DEVELOPER: ANYBODY, MAINTAINER: "maintainers", 60: "administrators"}
 
 
-class Found(Struct, frozen=True):
-    """What there is for a branch: the rules that fit it, and the settings of its project."""
+class BranchProtection(Struct, frozen=True):
+    """Protection of a branch: the rules that fit it, and the settings of its project."""
 
     ref: str
     project: wire.Project
     fitting: tuple[wire.ProtectedBranch, ...]
     settings: wire.ApprovalSettings | None  # None below Premium
     needed: tuple[wire.ApprovalRule, ...]
-    checks: tuple[wire.StatusCheck, ...] | None  # None below Ultimate
+    checks: tuple[wire.ExternalCheck, ...] | None  # None below Ultimate
 
-    def exact(self) -> wire.ProtectedBranch | None:
-        """The rule for this very branch."""
-        return next((one for one in self.fitting if one.name == short(self.ref)), None)
+    def find_exact_rule(self) -> wire.ProtectedBranch | None:
+        """The rule for exactly this branch."""
+        return next((one for one in self.fitting if one.name == branch_name(self.ref)), None)
 
 
-def found(lab: Lab, repository: Repo, ref: str) -> Found:
-    """All of it. Raises for anything that failed."""
-    base = at(repository)
+def read_protection(lab: GitLabClient, repository: ForgeRepository, ref: str) -> BranchProtection:
+    """Rules and settings for a branch. Raises ForgeError if any request failed."""
+    base = project_path(repository)
     fitting = tuple(
-        one for one in lab.many(wire.ProtectedBranch, f"{base}/protected_branches") if fits(one.name, short(ref))
+        one
+        for one in lab.read_list(wire.ProtectedBranch, f"{base}/protected_branches")
+        if matches_pattern(one.name, branch_name(ref))
     )
     nothing: wire.ApprovalSettings | None = None
-    settings = lab.where_it_exists(lambda: lab.one(wire.ApprovalSettings, f"{base}/approvals"), nothing)
-    rules = lab.many(wire.ApprovalRule, f"{base}/approval_rules") if settings is not None else ()
-    none: tuple[wire.StatusCheck, ...] | None = None
-    checks = lab.where_it_exists(lambda: lab.many(wire.StatusCheck, f"{base}/external_status_checks"), none)
-    return Found(ref, lab.one(wire.Project, base), fitting, settings, rules, checks)
+    settings = lab.read_or_default(lambda: lab.read_one(wire.ApprovalSettings, f"{base}/approvals"), nothing)
+    rules = lab.read_list(wire.ApprovalRule, f"{base}/approval_rules") if settings is not None else ()
+    none: tuple[wire.ExternalCheck, ...] | None = None
+    checks = lab.read_or_default(lambda: lab.read_list(wire.ExternalCheck, f"{base}/external_status_checks"), none)
+    return BranchProtection(ref, lab.read_one(wire.Project, base), fitting, settings, rules, checks)
 
 
-def fits(pattern: str, branch: str) -> bool:
-    """Whether a pattern of GitLab's fits: `*` stands for anything, slashes too."""
+def matches_pattern(pattern: str, branch: str) -> bool:
+    """Whether a pattern of GitLab's matches: `*` stands for any text, with slashes."""
     first, *rest = pattern.split("*")
     if not rest:
         return branch == pattern
@@ -61,38 +63,40 @@ def fits(pattern: str, branch: str) -> bool:
     return branch.startswith(first) and branch.endswith(last) and at + len(last) <= len(branch)
 
 
-def rules(lab: Lab, repository: Repo, ref: str) -> BranchRules:
-    """What holds on a branch."""
-    return effective(found(lab, repository, ref))
+def read_rules(lab: GitLabClient, repository: ForgeRepository, ref: str) -> BranchRules:
+    """Rules of a branch."""
+    return merge_rules(read_protection(lab, repository, ref))
 
 
-def effective(one: Found) -> BranchRules:
-    """The same of what was found."""
-    mergers = _who(level for rule in one.fitting for level in rule.merge_access_levels)
-    pushers = _who(level for rule in one.fitting for level in rule.push_access_levels)
-    protected = bool(one.fitting)
+def merge_rules(protection: BranchProtection) -> BranchRules:
+    """Rules of a branch, from its protection."""
+    mergers = _list_actors(level for rule in protection.fitting for level in rule.merge_access_levels)
+    pushers = _list_actors(level for rule in protection.fitting for level in rule.push_access_levels)
+    protected = bool(protection.fitting)
     return BranchRules(
-        ref=one.ref,
+        ref=protection.ref,
         protected=protected,
-        required_statuses=required(one),
-        approvals=max((rule.approvals_required for rule in one.needed if _applies(rule, one.ref)), default=0),
-        stale_dismissed=one.settings is not None and one.settings.reset_approvals_on_push,
+        required_statuses=list_required(protection),
+        approvals=max(
+            (rule.approvals_required for rule in protection.needed if _does_rule_apply(rule, protection.ref)), default=0
+        ),
+        stale_dismissed=protection.settings is not None and protection.settings.reset_approvals_on_push,
         pushers=pushers if protected else (ANYBODY,),
         mergers=mergers if protected else (ANYBODY,),
-        force_push=not protected or any(rule.allow_force_push for rule in one.fitting),
+        force_push=not protected or any(rule.allow_force_push for rule in protection.fitting),
         deletable=not protected,
         bypass=mergers if protected else (ANYBODY,),
-        queue=one.project.merge_trains_enabled is True,
-        methods=_methods(one.project),
+        queue=protection.project.merge_trains_enabled is True,
+        methods=_list_methods(protection.project),
     )
 
 
-def _who(levels: Iterable[wire.Level]) -> tuple[str, ...]:
-    named = {_name(level) for level in levels} - {""}
+def _list_actors(levels: Iterable[wire.AccessLevel]) -> tuple[str, ...]:
+    named = {_name_level(level) for level in levels} - {""}
     return (ANYBODY,) if ANYBODY in named else tuple(sorted(named))
 
 
-def _name(level: wire.Level) -> str:
+def _name_level(level: wire.AccessLevel) -> str:
     if level.user_id is not None:
         return f"user:{level.user_id}"
     if level.group_id is not None:
@@ -102,24 +106,28 @@ def _name(level: wire.Level) -> str:
     return _LEVELS.get(level.access_level or 0, f"level:{level.access_level}") if level.access_level else ""
 
 
-def required(one: Found) -> tuple[Required, ...]:
-    """What has to be green. By nobody in particular: whoever may develop may answer, or post a status."""
-    found = [Required(PIPELINE)] if one.project.only_allow_merge_if_pipeline_succeeds else []
-    if one.project.only_allow_merge_if_all_status_checks_passed:
-        found += [Required(check.name) for check in one.checks or () if check_applies(check, one.ref)]
+def list_required(protection: BranchProtection) -> tuple[RequiredStatus, ...]:
+    """Statuses that a merge requires. None has a required poster: every developer may post a status."""
+    found = [RequiredStatus(PIPELINE)] if protection.project.only_allow_merge_if_pipeline_succeeds else []
+    if protection.project.only_allow_merge_if_all_status_checks_passed:
+        found += [
+            RequiredStatus(check.name) for check in protection.checks or () if does_check_apply(check, protection.ref)
+        ]
     return tuple(sorted(found, key=lambda required: required.context))
 
 
-def check_applies(check: wire.StatusCheck, ref: str) -> bool:
+def does_check_apply(check: wire.ExternalCheck, ref: str) -> bool:
     """Whether an external status check is for a branch: for all of them, if it names none."""
-    return not check.protected_branches or any(fits(rule.name, short(ref)) for rule in check.protected_branches)
+    return not check.protected_branches or any(
+        matches_pattern(rule.name, branch_name(ref)) for rule in check.protected_branches
+    )
 
 
-def _applies(rule: wire.ApprovalRule, ref: str) -> bool:
+def _does_rule_apply(rule: wire.ApprovalRule, ref: str) -> bool:
     everywhere = rule.applies_to_all_protected_branches or not rule.protected_branches
-    return everywhere or any(fits(branch.name, short(ref)) for branch in rule.protected_branches)
+    return everywhere or any(matches_pattern(branch.name, branch_name(ref)) for branch in rule.protected_branches)
 
 
-def _methods(project: wire.Project) -> tuple[str, ...]:
+def _list_methods(project: wire.Project) -> tuple[str, ...]:
     squash = {"always": ("squash",), "never": (project.merge_method,)}
     return squash.get(project.squash_option, (project.merge_method, "squash"))

@@ -1,13 +1,13 @@
-"""What is asked of GraphQL, in one question: an open merge request and all around it that may become another.
+"""The GraphQL query for an open merge request and all of its parts that can change.
 
-Every field is in GitLab's published reference (https://docs.gitlab.com/api/graphql/reference/) of 17.9; all but the
-length of the list of notes were there in 16.3. An older one refuses the question. GitLab counts it by its fields (at
-most 250 for whoever is no administrator), and gives no more than a hundred of a list.
+Every field is in GitLab's published reference (https://docs.gitlab.com/api/graphql/reference/) of 17.9; all except the
+length of the list of notes were there in 16.3. An older GitLab refuses the query. GitLab limits a query by its fields
+(at most 250 for accounts that are no administrators), and returns no more than a hundred items of a list.
 """
 
 _MORE = "pageInfo { hasNextPage }"
 
-REQUEST = (
+MERGE_REQUEST_QUERY = (
     """
 query Request($path: ID!, $number: String!) {
   project(fullPath: $path) {

@@ -1,4 +1,4 @@
-"""The parts of GitLab's answers that we read, typed: an answer of another form is MALFORMED, never half understood.
+"""The parts of GitLab's answers that we read, typed: an answer of another form is MALFORMED.
 
 Source: https://docs.gitlab.com/api/rest/. Moments are text as GitLab writes them.
 """
@@ -7,7 +7,7 @@ from msgspec import Struct
 
 
 class User(Struct, frozen=True):
-    """An account."""
+    """An account of a person or a bot."""
 
     id: int
     username: str
@@ -15,14 +15,14 @@ class User(Struct, frozen=True):
 
 
 class Metadata(Struct, frozen=True):
-    """What an installation says of itself."""
+    """Description of an installation."""
 
     version: str
     enterprise: bool = False
 
 
 class TokenInfo(Struct, frozen=True):
-    """What a token may."""
+    """Scopes of a token."""
 
     scopes: list[str] = []
     scope: list[str] = []
@@ -42,7 +42,7 @@ class Permissions(Struct, frozen=True):
 
 
 class Project(Struct, frozen=True):
-    """A project."""
+    """A project, with its settings for merges and jobs."""
 
     id: int
     path_with_namespace: str
@@ -62,8 +62,8 @@ class Project(Struct, frozen=True):
     ci_allow_fork_pipelines_to_run_in_parent_project: bool | None = None
 
 
-class Refs(Struct, frozen=True):
-    """Between which commits a merge request stands."""
+class DiffRefs(Struct, frozen=True):
+    """Commits between which a merge request stands."""
 
     base_sha: str | None = None
     head_sha: str | None = None
@@ -71,7 +71,7 @@ class Refs(Struct, frozen=True):
 
 
 class MergeRequest(Struct, frozen=True):
-    """A merge request."""
+    """A merge request as REST returns it."""
 
     iid: int
     title: str
@@ -92,15 +92,15 @@ class MergeRequest(Struct, frozen=True):
     merge_user: User | None = None
     merge_commit_sha: str | None = None
     squash_commit_sha: str | None = None
-    diff_refs: Refs | None = None
+    diff_refs: DiffRefs | None = None
     merge_when_pipeline_succeeds: bool = False
     squash: bool = False
     allow_collaboration: bool | None = None
     reviewers: list[User] | None = None
 
 
-class Version(Struct, frozen=True):
-    """One state of a merge request that GitLab kept."""
+class MergeRequestVersion(Struct, frozen=True):
+    """One state of a merge request that GitLab stored."""
 
     id: int
     head_commit_sha: str
@@ -108,7 +108,7 @@ class Version(Struct, frozen=True):
 
 
 class Note(Struct, frozen=True):
-    """A comment, or with `system` what GitLab itself says of what somebody did, and by GraphQL of which kind it is."""
+    """A comment, or with `system` GitLab's own note of an act, and by GraphQL of which kind it is."""
 
     id: int
     body: str
@@ -132,7 +132,7 @@ class Approvals(Struct, frozen=True):
 
 
 class Reviewer(Struct, frozen=True):
-    """Somebody who is to review, and what came of it."""
+    """An account requested to review, with the state of the review."""
 
     user: User
     state: str
@@ -140,7 +140,7 @@ class Reviewer(Struct, frozen=True):
 
 
 class PushData(Struct, frozen=True):
-    """What a push did; `ref` is null where one push moved many branches."""
+    """Details of a push; `ref` is null where one push moved many branches."""
 
     action: str
     ref_type: str
@@ -149,15 +149,15 @@ class PushData(Struct, frozen=True):
     commit_to: str | None = None
 
 
-class Event(Struct, frozen=True):
-    """Something that happened in a project."""
+class ProjectEvent(Struct, frozen=True):
+    """An event in a project, such as a push."""
 
     created_at: str
     author: User | None = None
     push_data: PushData | None = None
 
 
-class Member(Struct, frozen=True):
+class ProjectMember(Struct, frozen=True):
     """A member of a project, of itself or by a group."""
 
     id: int
@@ -166,24 +166,24 @@ class Member(Struct, frozen=True):
     state: str = "active"
 
 
-class Commit(Struct, frozen=True):
-    """A commit."""
+class ListedCommit(Struct, frozen=True):
+    """A commit with its committer's address."""
 
     id: str
     committer_email: str | None = None
 
 
-class Signed(Struct, frozen=True):
-    """What GitLab says of a commit's signature: `verified_system` is its own."""
+class CommitSignature(Struct, frozen=True):
+    """GitLab's result of verifying a commit's signature: `verified_system` is its own."""
 
     verification_status: str = ""
 
 
-class Tip(Struct, frozen=True):
-    """A branch."""
+class ListedBranch(Struct, frozen=True):
+    """A branch with its tip."""
 
     name: str
-    commit: Commit
+    commit: ListedCommit
     protected: bool = False
 
 
@@ -199,8 +199,8 @@ class CommitStatus(Struct, frozen=True):
     finished_at: str | None = None
 
 
-class Level(Struct, frozen=True):
-    """Who may do something with a protected branch."""
+class AccessLevel(Struct, frozen=True):
+    """An actor that may do something with a protected branch."""
 
     id: int
     access_level: int | None = None
@@ -214,8 +214,8 @@ class ProtectedBranch(Struct, frozen=True):
 
     id: int
     name: str
-    push_access_levels: list[Level]
-    merge_access_levels: list[Level]
+    push_access_levels: list[AccessLevel]
+    merge_access_levels: list[AccessLevel]
     allow_force_push: bool = False
 
 
@@ -238,7 +238,7 @@ class ApprovalRule(Struct, frozen=True):
     protected_branches: list[ProtectedBranch] = []
 
 
-class StatusCheck(Struct, frozen=True):
+class ExternalCheck(Struct, frozen=True):
     """An external status check (Ultimate)."""
 
     id: int
@@ -253,21 +253,21 @@ class Pipeline(Struct, frozen=True):
     sha: str
 
 
-class Carried(Struct, frozen=True):
+class TrainMember(Struct, frozen=True):
     """The merge request in a merge train."""
 
     iid: int
 
 
-class Car(Struct, frozen=True):
+class TrainPlace(Struct, frozen=True):
     """A place in a merge train."""
 
-    merge_request: Carried
+    merge_request: TrainMember
     pipeline: Pipeline | None = None
 
 
-class Hook(Struct, frozen=True):
-    """A project's hook."""
+class ProjectWebhook(Struct, frozen=True):
+    """A webhook of a project."""
 
     id: int
     url: str

@@ -1,7 +1,7 @@
-"""The shape of an act: one frozen struct that says what is done, to which resource, and who has to approve it.
+"""Common shape of acts: one frozen struct that says what is done, to which resource, and who has to approve it.
 
-Pages, the API, imports and commands build the same struct (`parser.py`), and `requests/execution.py` alone carries it
-out. Each act is listed in its app's `ACTS`; docs/guides/add-an-act.md is the recipe.
+Pages, the API, imports and commands build the same struct (`parser.py`), and `requests/execution.py` alone carries
+it out. Each act is listed in its app's `ACTS`; docs/guides/add-an-act.md is the recipe.
 """
 
 import re
@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 from msgspec import Struct
 
 from muniment.access.actions import Action
-from muniment.access.authorize import Resource
+from muniment.access.authorization import Resource
 from muniment.access.roles import Role
 from muniment.facts import canonical
 from muniment.server.acts.guarded_state import GuardedState
@@ -18,20 +18,20 @@ from muniment.server.acts.inputs import Label
 from muniment.server.acts.system_actors import SYSTEM_IDS
 
 
-def stored_name(class_name: str) -> str:
-    """The tag of an act in data: `GrantRole` is stored as `grant-role`."""
+def format_act_tag(class_name: str) -> str:
+    """Tag of an act in data: `GrantRole` is stored as `grant-role`."""
     return re.sub(r"(?<!^)(?=[A-Z])", "-", class_name).lower()
 
 
 class ActContext(Struct, frozen=True):
-    """For whom an act is checked or executed. `requester` and `approver` are internal ids of persons; of an act that no
-    person does, `requester` is a `SystemActor`.
+    """Context in which an act is checked or executed. `requester` and `approver` are internal ids of persons; of an
+    act that no person does, `requester` is a `SystemActor`.
 
     `approver` is None where no second person is due. `alone` marks an act that was due for a second person and had
-    none, since there were too few people yet. `requested_at` is the moment of the request (RFC 3339), or of now where
-    nobody else is due. `record` is the digest of the record of the execution, `request_record` that of the request;
-    each is "" as long as it is not there.
-    `second_factor`: the requester proved one. `secret` is a value that accompanies the act and is stored nowhere.
+    none, since there were too few people yet. `requested_at` is the moment of the request (RFC 3339), or of now
+    where nobody else is due. `record` is the digest of the record of the execution, `request_record` that of the
+    request; each is "" until it is written. `second_factor`: the requester proved one. `secret` is a value that
+    accompanies the act and is stored nowhere.
     """
 
     requester: str
@@ -45,61 +45,64 @@ class ActContext(Struct, frozen=True):
 
     @property
     def requesting_person(self) -> str | None:
-        """The internal id of the person who requested it, None where no person did."""
+        """Internal id of the person who requested it, None where no person did."""
         return None if self.requester in SYSTEM_IDS else self.requester
 
 
-class Act(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag=stored_name, tag_field="act"):
-    """What one person does. Each field has an `Input` in its annotation, which reads it and says how it is recorded.
+class Act(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag=format_act_tag, tag_field="act"):
+    """Base of all acts. Each field has an `Input` in its annotation, which reads it and says how it is recorded.
 
-    `actions` are the rows of the access table that it can need; `action()` picks the one that its content needs.
+    `actions` are the rows of the access table that it can need; `required_action()` picks the one that its content
+    needs.
     """
 
     actions: ClassVar[tuple[Action, ...]]
     title: ClassVar[Label]  # verb and object, as a button has it
     carries_secret: ClassVar[bool] = False  # such an act cannot wait for a second person
 
-    def action(self) -> Action:
+    def required_action(self) -> Action:
         """The row of the access table that this act needs."""
         (only,) = self.actions
         return only
 
     def required_second(self) -> frozenset[Role]:
         """Roles of the person who has to approve it; none if one person is enough."""
-        return self.action().rule.second
+        return self.required_action().rule.second
 
-    def resource(self) -> Resource:
-        """What authorize() is asked about. Raises RefusedError for a resource that is gone."""
+    def find_resource(self) -> Resource:
+        """Resource that authorize() decides on. Raises RefusedError for a resource that is gone."""
         raise NotImplementedError
 
-    def subject(self) -> str:
-        """What the record names: the kind and the id of the resource, such as `person:4f1c...`."""
+    def format_subject(self) -> str:
+        """Kind and id of the resource, as the record names it, such as `person:4f1c...`."""
         raise NotImplementedError
 
-    def summary(self) -> str:
+    def describe_act(self) -> str:
         """One sentence for the person who approves it, beginning with a verb, in the reader's language."""
         raise NotImplementedError
 
-    def normalised(self) -> Self:
+    def normalise_fields(self) -> Self:
         """The act as it is stored, once every field was read. Raises ParseError where fields do not fit together."""
         return self
 
-    def check(self, context: ActContext) -> None:
+    def check_preconditions(self, context: ActContext) -> None:
         """Raise RefusedError if the present state does not permit it."""
 
-    def execute(self, context: ActContext) -> object:
+    def carry_out(self, context: ActContext) -> object:
         """Carry it out, within the transaction that records it. Only `requests/execution.py` calls this."""
         raise NotImplementedError
 
-    def conclude(self, context: ActContext) -> None:
+    def finish_after_record(self, context: ActContext) -> None:
         """Do what needs the record of the act itself, which is written after the act wrote its rows."""
 
     def follow_up(self, result: object) -> "Act | None":
         """An act that the requester requests together with this one, which returned `result`; None for no other."""
         return None
 
-    def details(self, context: ActContext) -> dict[str, str]:
-        """What else stands in the record of each step: what follows from the act, its requester and its moment."""
+    def recorded_details(self, context: ActContext) -> dict[str, str]:
+        """Further details for the record of each step: those that follow from the act, its requester and its
+        moment.
+        """
         return {}
 
     @classmethod
@@ -118,15 +121,15 @@ class Act(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag=sto
         """The reason that the requester gave, "" for acts that take none."""
         return str(getattr(self, "reason", ""))
 
-    def encode(self) -> bytes:
+    def encode_act(self) -> bytes:
         """The whole act as canonical JSON, its tag included."""
         return canonical.encode(self)
 
-    def digest(self) -> str:
-        """SHA-256 of `encode()`: what is approved, and later signed."""
-        return canonical.digest(self.encode())
+    def digest_act(self) -> str:
+        """SHA-256 of `encode_act()`: what is approved, and later signed."""
+        return canonical.digest_bytes(self.encode_act())
 
     @classmethod
-    def tag(cls) -> str:
+    def act_tag(cls) -> str:
         """The name of this act in data, such as `grant-role`."""
         return str(cls.__struct_config__.tag)

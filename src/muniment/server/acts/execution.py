@@ -1,4 +1,4 @@
-"""Has acts executed, by the executor that the app `requests` registers: it knows how an act waits for a second person.
+"""Executes acts, by the executor that the app `requests` registers: it knows how an act waits for a second person.
 
 Apps below it call this; without an executor, as in the sequencer's process, no act is executed.
 """
@@ -6,7 +6,7 @@ Apps below it call this; without an executor, as in the sequencer's process, no 
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
-from muniment.access.authorize import Actor
+from muniment.access.authorization import Actor
 from muniment.server.acts.act import Act
 from muniment.server.acts.system_actors import SystemActor
 
@@ -24,7 +24,7 @@ class ActOutcome(NamedTuple):
 class ActExecutor(Protocol):
     """Executor of acts, at once or once a second person approves."""
 
-    def execute(self, actor: Actor, act: Act, secret: object) -> ActOutcome:
+    def execute_for_person(self, actor: Actor, act: Act, secret: object) -> ActOutcome:
         """Carry out an act of a person, or have it wait. Raises PermissionDenied, RefusedError."""
         ...
 
@@ -47,7 +47,7 @@ def execute_act(actor: Actor, act: Act, *, secret: object = None) -> ActOutcome:
     Raises PermissionDenied unless authorize() permits it, RefusedError if the present state does not. `secret` is a
     value that accompanies the act to its execution, and is stored nowhere.
     """
-    return _find_executor().execute(actor, act, secret)
+    return _find_executor().execute_for_person(actor, act, secret)
 
 
 def execute_system_act(system: SystemActor, cls: type[Act], values: Mapping[str, object]) -> Any:

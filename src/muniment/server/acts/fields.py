@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from muniment.access.authorize import Actor
+from muniment.access.authorization import Actor
 from muniment.server.acts.inputs import Label, Reference, Text
 
 LONGEST_REASON = 2000  # characters
@@ -30,13 +30,13 @@ def number_input(
 ) -> Reference:
     """A reference to a row by its number, among those that `rows` gives for the actor."""
 
-    def find(text: str, actor: Actor) -> int | None:
+    def find_number(text: str, actor: Actor) -> int | None:
         number = int(text) if _NUMBER.fullmatch(text) else 0
         return number if rows(actor).filter(pk=number).exists() else None
 
     return Reference(
         label=label,
-        find=find,
+        find=find_number,
         name=str,
         missing=missing,
         remedy=remedy,

@@ -6,11 +6,11 @@ from typing import Any
 from django import forms
 from django.http import QueryDict
 
-from muniment.access.authorize import Actor
+from muniment.access.authorization import Actor
 from muniment.errors import ActInputError
 from muniment.server.acts.act import Act
-from muniment.server.acts.inputs import Answers, Day, Flag, Input, Integer, Lines, Moment, Several, Text
-from muniment.server.acts.parser import defaults_of, merge_fields, parse_act, refuse_repeated, typed_inputs_of
+from muniment.server.acts.inputs import Answers, Day, Flag, Input, Integer, Moment, MultipleChoice, Text, TextLines
+from muniment.server.acts.parser import find_typed_inputs, make_defaults, merge_fields, parse_act, refuse_repeated
 
 TAG = "act"  # the hidden field that names the act which a form is for
 _LONG = 10_000  # characters: a document, and no note
@@ -18,8 +18,8 @@ _ALWAYS = frozenset({"csrfmiddlewaretoken", TAG})
 
 
 class ActForm(forms.Form):
-    """A form for one act. `fixed` are the fields that its address says, and that nobody types. Of `Answers`, a form
-    asks the questions that `initial` names, or those that were sent.
+    """Form of one act. `fixed` are the fields that the address gives, and that nobody types. Of `Answers`, a form
+    has the questions that `initial` names, or those that were sent.
 
     After `is_valid()`, `act` is the act; else `problem` says what is wrong with each field.
     """
@@ -39,18 +39,18 @@ class ActForm(forms.Form):
         self._sent = data if data is not None else QueryDict()
         self.act: Act | None = None
         self.problem: ActInputError | None = None
-        super().__init__(data, initial=dict(initial or {}), auto_id=f"{cls.tag()}{prefix}-%s", label_suffix="")
-        for name, field in typed_inputs_of(cls).items():
+        super().__init__(data, initial=dict(initial or {}), auto_id=f"{cls.act_tag()}{prefix}-%s", label_suffix="")
+        for name, field in find_typed_inputs(cls).items():
             if isinstance(field, Answers):
                 asked = self.initial.get(name) or {one.partition("-")[2] for one in self._sent}
-                self.fields |= _questions(name, field, asked)
+                self.fields |= _build_question_fields(name, field, asked)
             elif name not in self.fixed:
-                self.fields[name] = _form_field(cls, name, field, actor, hidden=name in hidden)
+                self.fields[name] = _build_form_field(cls, name, field, actor, hidden=name in hidden)
 
     def clean(self) -> dict[str, Any]:
         """Have the parser read every field, those too that the form does not have."""
         try:
-            self.act = parse_act(self.act_class, merge_fields(self._values(), self.fixed), self.actor)
+            self.act = parse_act(self.act_class, merge_fields(self._read_sent_values(), self.fixed), self.actor)
         except ActInputError as error:
             self.problem = error
             for problem in error.problems:
@@ -59,13 +59,15 @@ class ActForm(forms.Form):
                 self.add_error(place, text if place else f"{problem.label}: {text}")
         return self.cleaned_data
 
-    def _values(self) -> dict[str, object]:
-        """What was sent, by the names of the act's fields. Raises ActInputError for a field that is sent twice."""
-        inputs = typed_inputs_of(self.act_class)
+    def _read_sent_values(self) -> dict[str, object]:
+        """Values that were sent, by the names of the act's fields. Raises ActInputError for a field that is sent
+        twice.
+        """
+        inputs = find_typed_inputs(self.act_class)
         refuse_repeated(
             name
             for name, values in self._sent.lists()
-            if len(values) > 1 and name not in _ALWAYS and not isinstance(inputs.get(name), Several)
+            if len(values) > 1 and name not in _ALWAYS and not isinstance(inputs.get(name), MultipleChoice)
         )
         given: dict[str, object] = {}
         answers: dict[str, dict[str, object]] = {}
@@ -74,15 +76,15 @@ class ActForm(forms.Form):
             if question and isinstance(inputs.get(field), Answers):
                 answers.setdefault(field, {})[question] = self.data[name]
             elif name not in _ALWAYS:
-                several = self._sent.getlist(name) if isinstance(inputs.get(name), Several) else ()
+                several = self._sent.getlist(name) if isinstance(inputs.get(name), MultipleChoice) else ()
                 given[name] = several if len(several) > 1 else self.data[name]  # one alone is read as any text is
         return {**answers, **given}
 
 
-def _questions(name: str, field: Answers, asked: Iterable[str]) -> dict[str, forms.Field]:
-    """One field for each question that is asked, in the order of the questions."""
+def _build_question_fields(name: str, field: Answers, requested_ids: Iterable[str]) -> dict[str, forms.Field]:
+    """Form field for each requested question, in the order of the questions."""
     attributes = {"maxlength": field.most, "rows": 4}
-    chosen = frozenset(asked)
+    chosen = frozenset(requested_ids)
     return {
         f"{name}-{question}": forms.Field(required=False, label=label, widget=forms.Textarea(attributes))
         for question, label in field.questions
@@ -90,23 +92,25 @@ def _questions(name: str, field: Answers, asked: Iterable[str]) -> dict[str, for
     }
 
 
-def _form_field(cls: type[Act], name: str, field: Input, actor: Actor, *, hidden: bool) -> forms.Field:
-    default = defaults_of(cls).get(name)
+def _build_form_field(cls: type[Act], name: str, field: Input, actor: Actor, *, hidden: bool) -> forms.Field:
+    default = make_defaults(cls).get(name)
     return forms.Field(
         required=False,  # the parser says what is missing
         label=field.label,
         help_text=field.hint,
-        initial=default if isinstance(field, Flag) and not field.ask else field.to_text(default),  # a box sends "on"
-        widget=forms.HiddenInput() if hidden else _widget(field, actor, required=name not in defaults_of(cls)),
+        initial=default
+        if isinstance(field, Flag) and not field.ask
+        else field.format_for_form(default),  # a box sends "on"
+        widget=forms.HiddenInput() if hidden else _build_widget(field, actor, required=name not in make_defaults(cls)),
     )
 
 
-def _widget(field: Input, actor: Actor, *, required: bool) -> forms.Widget:
+def _build_widget(field: Input, actor: Actor, *, required: bool) -> forms.Widget:
     attributes: dict[str, Any] = {"required": True} if required else {}
     if field.monospace:
         attributes["class"] = "mono"
-    options = field.choices(actor)
-    if isinstance(field, Several):
+    options = field.list_choices(actor)
+    if isinstance(field, MultipleChoice):
         return forms.CheckboxSelectMultiple({}, options or ())
     if options is not None:
         return forms.Select(attributes, options if required else (("", field.blank), *options))
@@ -119,7 +123,7 @@ def _widget(field: Input, actor: Actor, *, required: bool) -> forms.Widget:
             return forms.TextInput(attributes | {"type": "datetime-local", "autocomplete": "off"})
         case Integer():
             return forms.NumberInput(attributes | {"min": field.least, "max": field.most})
-        case Text(multiline=True) | Lines():
+        case Text(multiline=True) | TextLines():
             rows = 24 if field.most > _LONG else 4
             return forms.Textarea(attributes | {"maxlength": field.most, "rows": rows})
         case Text():

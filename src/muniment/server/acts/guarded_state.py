@@ -1,6 +1,6 @@
-"""The state that a two-person act guards, as values, with the order by which one person alone may tighten it.
+"""States that two-person acts guard, as values, with the order by which one person alone may tighten them.
 
-`Act.guarded_state()` reads it. tests/server/test_undoing_two_people.py runs every act, operation and task as one
+`Act.guarded_state()` reads them. tests/server/test_undoing_two_people.py runs every act, operation and task as one
 person, and asserts that no guarded state ever becomes looser.
 """
 
@@ -12,14 +12,14 @@ Fact = tuple[str, ...]  # names and values that people know, never a row's numbe
 
 
 class GuardedState(Protocol):
-    """The state that two people decide on."""
+    """State that two people decide on."""
 
     def is_looser_than(self, earlier: Self) -> bool:
         """Whether it permits something that `earlier` did not, or lost something that `earlier` protected."""
 
 
 class GuardedFacts(Struct, frozen=True):
-    """A state of facts. One person alone may end what is `permitted`, and add to what is `protected`."""
+    """State of facts. One person alone may end a `permitted` fact, and add a `protected` one."""
 
     permitted: frozenset[Fact] = frozenset()
     protected: frozenset[Fact] = frozenset()
@@ -30,15 +30,15 @@ class GuardedFacts(Struct, frozen=True):
 
 
 class GuardedEnvironments(Struct, frozen=True):
-    """What has to be true before anything is deployed to an environment, by (product, environment)."""
+    """Conditions for a deployment to each environment, by (product, environment)."""
 
     needed: dict[tuple[str, str], frozenset[Fact]]
 
     def is_looser_than(self, earlier: Self) -> bool:
         """Whether an environment needs less than it did, or a new one less than all others and production need."""
-        return any(not self._expected(place, earlier) <= needed for place, needed in self.needed.items())
+        return any(not self._expected_facts(place, earlier) <= needed for place, needed in self.needed.items())
 
-    def _expected(self, place: tuple[str, str], earlier: Self) -> frozenset[Fact]:
+    def _expected_facts(self, place: tuple[str, str], earlier: Self) -> frozenset[Fact]:
         product, _environment = place
         if place in earlier.needed:
             return earlier.needed[place]

@@ -1,4 +1,4 @@
-"""The body of an API operation, derived from the fields of its act. It describes them; the parser alone reads them."""
+"""Bodies of API operations, derived from the fields of their acts. They describe them; the parser alone reads them."""
 
 from collections.abc import Iterable
 from typing import Annotated, Any
@@ -8,26 +8,26 @@ from pydantic import ConfigDict, Field, WithJsonSchema, create_model
 
 from muniment.server.acts.act import Act
 from muniment.server.acts.inputs import Input
-from muniment.server.acts.parser import defaults_of, typed_inputs_of
+from muniment.server.acts.parser import find_typed_inputs, make_defaults
 
 
 class ActBody(Schema):
-    """What a program sends for an act: any JSON object, so that every mistake in it is the parser's to tell."""
+    """Body of an act's operation: any JSON object, so that the parser reports every mistake in it."""
 
     model_config = ConfigDict(extra="allow")
 
 
-def body_of(cls: type[Act], *, fixed: Iterable[str] = (), optional: bool = False) -> type[ActBody]:
-    """The schema of an act's body without the fields that the address has; with `optional`, every field may be left
+def build_body_schema(cls: type[Act], *, fixed: Iterable[str] = (), optional: bool = False) -> type[ActBody]:
+    """Build the schema of an act's body without the fields of the address; with `optional`, every field may be left
     out, as in a PATCH.
     """
     without = frozenset(fixed)
-    defaults = defaults_of(cls)
-    inputs = {name: field for name, field in typed_inputs_of(cls).items() if name not in without}
+    defaults = make_defaults(cls)
+    inputs = {name: field for name, field in find_typed_inputs(cls).items() if name not in without}
     required = [] if optional else [name for name in inputs if name not in defaults]
     fields: dict[str, Any] = {
         name: (
-            Annotated[Any, WithJsonSchema(_described(field, defaults.get(name)))],
+            Annotated[Any, WithJsonSchema(_describe_field(field, defaults.get(name)))],
             Field(None, title=str(field.label)),
         )
         for name, field in inputs.items()
@@ -39,6 +39,6 @@ def body_of(cls: type[Act], *, fixed: Iterable[str] = (), optional: bool = False
     return body
 
 
-def _described(field: Input, default: object) -> dict[str, Any]:
-    described = field.schema() | ({"description": str(field.hint)} if field.hint else {})
+def _describe_field(field: Input, default: object) -> dict[str, Any]:
+    described = field.build_schema() | ({"description": str(field.hint)} if field.hint else {})
     return described | ({"default": default} if isinstance(default, str | bool | int) else {})

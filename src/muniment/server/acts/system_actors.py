@@ -1,16 +1,16 @@
-"""Actors that are no person: what acts by itself, or by the hand of the operator on the machine."""
+"""Actors that are no person: the service itself, and the operator on the machine."""
 
 from enum import StrEnum
 
 from django.utils.translation import gettext_lazy as _
 
-from muniment.access.authorize import Actor
+from muniment.access.authorization import Actor
 from muniment.access.roles import Grant, Role
 from muniment.server.acts.inputs import Label
 
 
 class SystemActor(StrEnum):
-    """An actor that is no person. Its value stands in the record in place of a person's id, which has no such signs."""
+    """Actor that is no person. Its value stands in the record in place of a person's id, which has no such signs."""
 
     OPERATOR = "(operator at the shell)"
     COMPANY_SIGN_IN = "(company sign-in)"
@@ -19,11 +19,11 @@ class SystemActor(StrEnum):
 
     @property
     def label(self) -> Label:
-        """The name for people."""
+        """Name of the actor for people."""
         return _LABELS[self]
 
-    def actor(self) -> Actor:
-        """The actor that its acts are read and recorded for. Roles permit it nothing: a list of acts does."""
+    def make_actor(self) -> Actor:
+        """Actor that its acts are read and recorded for. Roles permit it nothing: a list of acts does."""
         return Actor(self.value, active=True, grants=_SIGHT if self is SystemActor.OPERATOR else ())
 
 

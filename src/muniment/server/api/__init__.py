@@ -1,7 +1,8 @@
-"""The API: the same acts as the pages, for programs. Each operation names its action; nothing opens without a token.
+"""API: the same acts as the pages, for programs. Each operation names its action; none works without a token.
 
-Errors are RFC 9457 problems. Lists go by falling id, `below` a cursor. What changes something may carry an
-`Idempotency-Key`, and `If-Match` with the ETag that it was read with. One module for each noun, here by hand.
+Errors are RFC 9457 problems. Lists go by falling id, `below` a cursor. A request that changes something may carry
+an `Idempotency-Key`, and `If-Match` with the ETag of the state that was read. One module for each noun, here by
+hand.
 """
 
 from collections.abc import Iterator
@@ -26,10 +27,10 @@ from muniment.server.api import (
     secrets,
 )
 from muniment.server.api_serving import api
-from muniment.server.guarding.checks import register_operations
+from muniment.server.guarding.system_checks import register_operations
 from muniment.server.registration import read_contributions
 
-__all__ = ["addresses", "api"]
+__all__ = ["api", "list_addresses"]
 
 _PRODUCTS = (products, changes, environments, secrets, deployments, job_runs)
 
@@ -39,8 +40,8 @@ for name in (one for app in read_contributions() for one in app.api):
     api.add_router("", import_module(name).router)
 
 
-def addresses() -> tuple[list[Any], str, str]:
-    """Every address, for `path`. Operations have transactions of their own: one waits for another process."""
+def list_addresses() -> tuple[list[Any], str, str]:
+    """List every address, for `path`. Operations have transactions of their own: one waits for another process."""
     patterns, app, namespace = api.urls
     for pattern in patterns:
         if pattern.callback is not None:
@@ -49,7 +50,7 @@ def addresses() -> tuple[list[Any], str, str]:
 
 
 def find_operations() -> Iterator[Any]:
-    """The view of every operation."""
+    """Find the view of every operation."""
     for _, router in api._routers:
         for path in router.path_operations.values():
             yield from (operation.view_func for operation in path.operations)

@@ -1,4 +1,4 @@
-"""Connections to forges, as programs see them: how each works, and how much it may still ask."""
+"""Connections to forges, as programs see them: how each works, and its remaining rate limit."""
 
 from typing import Any
 
@@ -7,8 +7,8 @@ from django.shortcuts import get_object_or_404
 from ninja import Query, Router
 
 from muniment.access.actions import Action
-from muniment.server.acts.schemas import body_of
-from muniment.server.api_operations import Cursor, does, page, run_act
+from muniment.server.acts.schemas import build_body_schema
+from muniment.server.api_operations import Cursor, for_action, page_by_number, run_act
 from muniment.server.connections.connection_acts import (
     AddConnection,
     EndConnection,
@@ -17,74 +17,76 @@ from muniment.server.connections.connection_acts import (
 )
 from muniment.server.connections.models import Connection
 from muniment.server.connections.proxy_acts import SetConnectionProxy
-from muniment.server.connections.rate_limits import RateLimitState, current_states
+from muniment.server.connections.rate_limits import RateLimitState, list_limit_states
 from muniment.server.connections.repository_acts import ConnectRepository
 
 router = Router()
 
 # types that are made at run time, from the fields of the acts
-ConnectionBody = body_of(AddConnection)
-RepositoryBody = body_of(ConnectRepository, fixed=("product",))
-ProxyBody = body_of(SetConnectionProxy, fixed=("connection",))
+ConnectionBody = build_body_schema(AddConnection)
+RepositoryBody = build_body_schema(ConnectRepository, fixed=("product",))
+ProxyBody = build_body_schema(SetConnectionProxy, fixed=("connection",))
 
 
 @router.get("/connections")
-@does(Action.SEE_CONNECTIONS)
+@for_action(Action.SEE_CONNECTIONS)
 def list_connections(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, Any]:
     """The connections that are not ended, with the rate limits of each."""
-    return page(Connection.objects.filter(ended_at=None).prefetch_related("rate_limits"), cursor, _connection)
+    return page_by_number(
+        Connection.objects.filter(ended_at=None).prefetch_related("rate_limits"), cursor, _serialize_connection
+    )
 
 
 @router.get("/connections/{slug}")
-@does(Action.SEE_CONNECTIONS)
+@for_action(Action.SEE_CONNECTIONS)
 def get_connection(request: HttpRequest, slug: str) -> dict[str, Any]:
-    """One connection, with its rate limits."""
-    return _connection(get_object_or_404(Connection, slug=slug, ended_at=None))
+    """Show a connection, with its rate limits."""
+    return _serialize_connection(get_object_or_404(Connection, slug=slug, ended_at=None))
 
 
 @router.post("/connections")
-@does(Action.CHANGE_CONNECTION)
+@for_action(Action.CHANGE_CONNECTION)
 def add_connection(request: HttpRequest, body: ConnectionBody) -> dict[str, Any]:  # type: ignore[valid-type]
     """Add a connection to a forge. Its credential is stored from its page alone."""
     return run_act(request, AddConnection, {})
 
 
 @router.post("/connections/{slug}/webhook-secret")
-@does(Action.CHANGE_CONNECTION)
+@for_action(Action.CHANGE_CONNECTION)
 def renew_webhook_secret(request: HttpRequest, slug: str) -> dict[str, Any]:
     """Renew the secret of a connection's webhooks."""
     return run_act(request, RenewWebhookSecret, {"connection": slug})
 
 
 @router.post("/connections/{slug}/refresh")
-@does(Action.CHANGE_CONNECTION)
+@for_action(Action.CHANGE_CONNECTION)
 def refresh_connection(request: HttpRequest, slug: str) -> dict[str, Any]:
     """List the repositories of a connection again, and check its webhooks."""
     return run_act(request, RefreshConnection, {"connection": slug})
 
 
 @router.post("/connections/{slug}/end")
-@does(Action.CHANGE_CONNECTION)
+@for_action(Action.CHANGE_CONNECTION)
 def end_connection(request: HttpRequest, slug: str) -> dict[str, Any]:
     """End a connection where no repository of a product lives."""
     return run_act(request, EndConnection, {"connection": slug})
 
 
 @router.post("/products/{slug}/connected-repositories")
-@does(Action.CHANGE_CONNECTION)
+@for_action(Action.CHANGE_CONNECTION)
 def connect_repository(request: HttpRequest, slug: str, body: RepositoryBody) -> dict[str, Any]:  # type: ignore[valid-type]
-    """Connect a repository that a connection sees to a product: as on its page, by who may change both."""
+    """Connect a repository that a connection sees to a product: as on its page, for people who may change both."""
     return run_act(request, ConnectRepository, {"product": slug})
 
 
 @router.put("/connections/{slug}/proxy")
-@does(Action.CHANGE_CONNECTION)
+@for_action(Action.CHANGE_CONNECTION)
 def set_proxy(request: HttpRequest, slug: str, body: ProxyBody) -> dict[str, Any]:  # type: ignore[valid-type]
     """Set the proxy of a connection: an address, `none` for no proxy, empty for the one of the service."""
     return run_act(request, SetConnectionProxy, {"connection": slug})
 
 
-def _connection(row: Connection) -> dict[str, Any]:
+def _serialize_connection(row: Connection) -> dict[str, Any]:
     return {
         "name": row.slug,
         "vendor": row.vendor,
@@ -98,7 +100,7 @@ def _connection(row: Connection) -> dict[str, Any]:
         "credential_refused_at": row.credential_refused_at.isoformat() if row.credential_refused_at else None,
         "permissions_checked_at": row.permissions_checked_at.isoformat() if row.permissions_checked_at else None,
         "refused_requests": row.refused_requests,
-        "rate_limits": [_rate_limit(state) for state in current_states(row)],
+        "rate_limits": [_serialize_rate_limit(state) for state in list_limit_states(row)],
         "probe": {
             "seconds": row.probe_seconds,
             "requests": row.probe_requests,
@@ -107,8 +109,10 @@ def _connection(row: Connection) -> dict[str, Any]:
     }
 
 
-def _rate_limit(state: RateLimitState) -> dict[str, Any]:
-    """Numbers and moments that the forge did not tell are null; `not_before` is null unless a refusal holds now."""
+def _serialize_rate_limit(state: RateLimitState) -> dict[str, Any]:
+    """Serialize a rate limit. Numbers and moments that the forge does not report are null; `not_before` is null
+    unless requests are refused now.
+    """
     return {
         "resource": state.resource,
         "limit": state.limit,

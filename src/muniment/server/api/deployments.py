@@ -1,7 +1,7 @@
-"""Deployments, as pipelines ask for them: each with the identity that its forge gave it, and nobody else.
+"""Deployments, as pipelines request them: each with the identity that its forge gave it.
 
-A person's token is no identity here. What is asked is kept first and judged by the worker; so the answer is that it
-was asked, and the pipeline asks again until it is decided.
+A person's token is no identity here. A request is stored first and evaluated by the worker; so the answer says that
+it was stored, and the pipeline polls until it is decided.
 """
 
 import functools
@@ -18,17 +18,23 @@ from ninja.security import HttpBearer
 from pydantic import Field
 
 from muniment.access.actions import Action
-from muniment.access.authorize import Resource, Why, authorize
+from muniment.access.authorization import AccessResult, Resource, authorize
 from muniment.errors import IdentityCode, IdentityError
 from muniment.facts import canonical
 from muniment.pipelines import identities
-from muniment.pipelines.identities import Identity
+from muniment.pipelines.identities import VerifiedIdentity
 from muniment.server import moments
-from muniment.server.api_serving import LONGEST_KEY, Problem, refuse_malformed_body
-from muniment.server.deployments import asking, telling
-from muniment.server.deployments.identifying import actor_of, identified, place, trust_of, use
+from muniment.server.api_serving import LONGEST_KEY, ApiProblem, refuse_malformed_body
+from muniment.server.deployments import deployment_answer, deployment_requests
 from muniment.server.deployments.models import Deployment, PipelineIdentity
-from muniment.server.guarding.mediation import allowing
+from muniment.server.deployments.pipeline_identification import (
+    bind_runner_token,
+    find_pipeline,
+    make_pipeline_actor,
+    make_trust,
+    name_environment,
+)
+from muniment.server.guarding.mediation import allow_writes
 from muniment.server.products.models import Environment
 
 _DIGEST = r"^sha256:[0-9a-f]{64}$"
@@ -38,7 +44,7 @@ WAIT_SECONDS, STEP_SECONDS = 2.0, 0.05  # that an answer waits for the worker to
 
 
 class Bearer(HttpBearer):
-    """Something that could be an identity. Whose it is, and whether it holds, takes the environment."""
+    """Bearer token that could be an identity. Verifying it takes the environment."""
 
     def authenticate(self, request: HttpRequest, token: str) -> str | None:
         return token if token.count(".") == 2 else None
@@ -48,9 +54,11 @@ router = Router(auth=Bearer())
 
 
 class DeploymentIn(Schema):
-    """What to bring where. `provenance` are DSSE envelopes that say what the artifact was made of.
+    """Artifact to deploy, and the environment. `provenance` are DSSE envelopes that say what the artifact was made
+    of.
 
-    `wait`: seconds that the pipeline waits for another deployment there to end. 0: this one is denied if there is one.
+    `wait`: seconds that the pipeline waits for another deployment there to end. 0: this one is denied if there is
+    one.
     """
 
     model_config = {"extra": "forbid"}
@@ -64,7 +72,7 @@ class DeploymentIn(Schema):
 
 
 class OutcomeIn(Schema):
-    """What came of it. `digest_seen` is what the environment then runs, if the pipeline looked."""
+    """Outcome of a deployment. `digest_seen` is what the environment then runs, if the pipeline looked."""
 
     model_config = {"extra": "forbid"}
 
@@ -74,174 +82,180 @@ class OutcomeIn(Schema):
 
 
 class DigestIn(Schema):
-    """What an environment runs."""
+    """Digest of the artifact that an environment runs."""
 
     model_config = {"extra": "forbid"}
 
     digest: str = Field(pattern=_DIGEST)
 
 
-def pipes(operation: Callable[..., Any]) -> Any:
-    """Marks an operation with the one action of pipelines. The operation itself has to call `identify_pipeline`."""
+def for_pipelines(operation: Callable[..., Any]) -> Any:
+    """Mark an operation with the one action of pipelines. The operation itself has to call `identify_pipeline`."""
 
     @functools.wraps(operation)
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+    def run_guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         refuse_malformed_body(request)
         try:
             return operation(request, *args, **kwargs)
         except IdentityError as error:
-            raise Problem(403, f"identity-{error.code.value}", f"{error.message}. {error.remedy}") from None
+            raise ApiProblem(403, f"identity-{error.code.value}", f"{error.message}. {error.remedy}") from None
 
-    guarded.action = Action.DEPLOY  # type: ignore[attr-defined]
-    return guarded
+    run_guarded.action = Action.DEPLOY  # type: ignore[attr-defined]
+    return run_guarded
 
 
 def identify_pipeline(
     request: HttpRequest, product: str, environment: str, purpose: str = PipelineIdentity.Purpose.DEPLOY
-) -> tuple[Environment, PipelineIdentity, Identity]:
-    """Who asks, for that environment. One that is not there is refused in the words of one where nobody may deploy."""
+) -> tuple[Environment, PipelineIdentity, VerifiedIdentity]:
+    """Identify the pipeline that sends the request, for an environment.
+
+    An environment that does not exist is refused like one where nobody may deploy.
+    """
     rows = Environment.objects.filter(product__slug=product, name=environment, ended_at=None, product__retired_at=None)
     found = rows.select_related("product").first()
     if found is None:
-        raise Problem(
+        raise ApiProblem(
             403, f"identity-{IdentityCode.INCOMPLETE_TRUST}", _("No pipeline may deploy to this environment.")
         )
-    pipeline, identity = identified(found, request.auth, purpose)  # type: ignore[attr-defined]
+    pipeline, identity = find_pipeline(found, request.auth, purpose)  # type: ignore[attr-defined]
     _use_token(request, found, pipeline)
     return found, pipeline, identity
 
 
-def _use(request: HttpRequest, environment: Environment, pipeline: PipelineIdentity) -> Identity:
-    """The identity by which that pipeline asks, whether or not it is still trusted. Raises IdentityError."""
-    found = identities.verify(request.auth, trust_of(pipeline, environment), moments.now())  # type: ignore[attr-defined]
+def _use_identity(request: HttpRequest, environment: Environment, pipeline: PipelineIdentity) -> VerifiedIdentity:
+    """Identity by which that pipeline sends the request, whether or not it is still trusted. Raises IdentityError."""
+    found = identities.verify_identity(request.auth, make_trust(pipeline, environment), moments.current_moment())  # type: ignore[attr-defined]
     _use_token(request, environment, pipeline)
     return found
 
 
-def _use_token(request: HttpRequest, found: Environment, pipeline: PipelineIdentity) -> None:
-    about = Resource(product=found.product.slug, environment=place(found))
-    if authorize(actor_of(found), Action.DEPLOY, about) is not Why.YES:
-        raise Problem(403, "not-allowed", _("It may not do that."))
-    with allowing(Action.DEPLOY), transaction.atomic():
-        use(pipeline, request.auth, _digest(request))  # type: ignore[attr-defined]
+def _use_token(request: HttpRequest, environment: Environment, pipeline: PipelineIdentity) -> None:
+    about = Resource(product=environment.product.slug, environment=name_environment(environment))
+    if authorize(make_pipeline_actor(environment), Action.DEPLOY, about) is not AccessResult.YES:
+        raise ApiProblem(403, "not-allowed", _("It may not do that."))
+    with allow_writes(Action.DEPLOY), transaction.atomic():
+        bind_runner_token(pipeline, request.auth, _digest_request(request))  # type: ignore[attr-defined]
 
 
-def _digest(request: HttpRequest) -> str:
-    """What tells a request from others: sent again as it was, it is the same."""
+def _digest_request(request: HttpRequest) -> str:
+    """Digest that distinguishes a request from others: a request that is sent again unchanged has the same."""
     told = f"{request.method} {request.path}\n{request.headers.get('Idempotency-Key', '')}\n"
     return hashlib.sha256(told.encode() + request.body).hexdigest()
 
 
 def read_idempotency_key(request: HttpRequest) -> str:
-    """The Idempotency-Key, which a pipeline has to send. Raises Problem."""
+    """Read the Idempotency-Key, which a pipeline has to send. Raises Problem."""
     key = request.headers.get("Idempotency-Key", "")
     if not 0 < len(key) <= LONGEST_KEY:
-        raise Problem(400, "malformed-key", _("Send an Idempotency-Key of at most 200 characters."))
+        raise ApiProblem(400, "malformed-key", _("Send an Idempotency-Key of at most 200 characters."))
     return key
 
 
-def require_same_run(identity: Identity, stored: Mapping[str, Any]) -> None:
+def require_same_run(identity: VerifiedIdentity, stored: Mapping[str, Any]) -> None:
     """Raise Problem unless the identity is of the very run that is stored with the request."""
     if not identity.run or identity.run != stored["run"]:
-        raise Problem(
+        raise ApiProblem(
             403, "another-run", _("Only the run that asked for it is answered, and this is not known to be it.")
         )
 
 
-def _own(request: HttpRequest, number: int, *, ended: bool = False) -> Deployment:
-    """The deployment of that number, if this very run of this very pipeline asked for it.
+def _find_own_deployment(request: HttpRequest, number: int, *, ended: bool = False) -> Deployment:
+    """Deployment of that number, if this very run of this very pipeline requested it.
 
-    With `ended` also one whose pipeline was revoked since: what it did is still to be reported.
+    With `ended` also one whose pipeline was revoked since: its outcome is still to be reported.
     """
     row = Deployment.objects.select_related("environment__product", "pipeline", "permission").filter(pk=number).first()
     if row is None:
-        raise Problem(404, "not-found", _("There is no such deployment."))
+        raise ApiProblem(404, "not-found", _("There is no such deployment."))
     if ended:
-        pipeline, identity = row.pipeline, _use(request, row.environment, row.pipeline)
+        pipeline, identity = row.pipeline, _use_identity(request, row.environment, row.pipeline)
     else:
         _found, pipeline, identity = identify_pipeline(request, row.environment.product.slug, row.environment.name)
     if pipeline.pk != row.pipeline_id:
-        raise Problem(404, "not-found", _("There is no such deployment."))
+        raise ApiProblem(404, "not-found", _("There is no such deployment."))
     require_same_run(identity, row.identity)
     return row
 
 
 @router.post("/deployments", response={202: dict[str, Any]})
-@pipes
-def ask_deployment(request: HttpRequest, body: DeploymentIn) -> Any:
-    """Ask to bring an artifact to an environment. An Idempotency-Key has to be sent along."""
+@for_pipelines
+def request_deployment(request: HttpRequest, body: DeploymentIn) -> Any:
+    """Request to deploy an artifact to an environment. An Idempotency-Key has to be sent along."""
     key = read_idempotency_key(request)
     environment, pipeline, identity = identify_pipeline(request, body.product, body.environment)
     canonical.refuse_repeated_keys(request.body)  # the envelopes in it are read and digested as this one reading
-    with allowing(Action.DEPLOY), transaction.atomic():
+    with allow_writes(Action.DEPLOY), transaction.atomic():
         token = request.auth  # type: ignore[attr-defined]
-        wish = asking.Wish(body.artifact, body.commit, body.provenance, key, token, body.wait)
-        row = asking.ask(environment, pipeline, identity, wish)
+        wish = deployment_requests.RequestedDeployment(
+            body.artifact, body.commit, body.provenance, key, token, body.wait
+        )
+        row = deployment_requests.store_request(environment, pipeline, identity, wish)
     return Status(202, {"id": row.pk, "state": row.state})
 
 
 @router.get("/deployments/{number}")
-@pipes
+@for_pipelines
 def get_deployment(request: HttpRequest, number: int) -> dict[str, Any]:
-    """How far it is. What is allowed is looked at once more before it is said: for that, the answer may wait a little.
+    """Show the state of a deployment. A permission is checked once more before it is shown: for that, the answer
+    may wait a little.
 
-    A permission that could not be looked at again in time is not told, and is `asked` until it could.
+    A permission that could not be checked again in time is not shown, and its state is `asked` until it could.
     """
-    row = _own(request, number)
-    with allowing(Action.DEPLOY):
-        since = telling.ask_again(row)
-        goes_on = telling.go_on(row)
+    row = _find_own_deployment(request, number)
+    with allow_writes(Action.DEPLOY):
+        since = deployment_answer.request_check(row)
+        goes_on = deployment_answer.take_over_signed(row)
     end = time.monotonic() + WAIT_SECONDS
-    while telling.waits(row, since) and time.monotonic() < end:
+    while deployment_answer.is_waiting(row, since) and time.monotonic() < end:
         time.sleep(STEP_SECONDS)
-        row = telling.anew(row)
+        row = deployment_answer.reload_deployment(row)
         if not goes_on:
-            with allowing(Action.DEPLOY):
-                goes_on = telling.go_on(row)
-    return telling.told(row, since)
+            with allow_writes(Action.DEPLOY):
+                goes_on = deployment_answer.take_over_signed(row)
+    return deployment_answer.make_answer(row, since)
 
 
 @router.post("/deployments/{number}/outcome", response={202: dict[str, Any]})
-@pipes
+@for_pipelines
 def report_outcome(request: HttpRequest, number: int, body: OutcomeIn) -> Any:
-    """Report what came of it, once. Only the run that asked may: another one may know nothing of it."""
-    row = _own(request, number, ended=True)
+    """Report the outcome of a deployment, once. Only the run that requested it may: another may know nothing of it."""
+    row = _find_own_deployment(request, number, ended=True)
     if row.state in ("pending", "denied", "withdrawn"):
-        raise Problem(409, "not-allowed-yet", _("It was not allowed, so nothing can have come of it."))
-    with allowing(Action.DEPLOY), transaction.atomic():
+        raise ApiProblem(409, "not-allowed-yet", _("It was not allowed, so nothing can have come of it."))
+    with allow_writes(Action.DEPLOY), transaction.atomic():
         token = request.auth  # type: ignore[attr-defined]
-        asking.report(row, body.state, body.exit_code, body.digest_seen or "", token)
+        deployment_requests.store_report(row, body.state, body.exit_code, body.digest_seen or "", token)
     return Status(202, {"id": row.pk, "state": body.state})
 
 
 @router.post("/deployments/{number}/withdrawal", response={202: dict[str, Any]})
-@pipes
+@for_pipelines
 def withdraw_deployment(request: HttpRequest, number: int) -> Any:
-    """Withdraw what was asked: its pipeline waits no longer, and it is never allowed."""
-    row = _own(request, number, ended=True)
-    with allowing(Action.DEPLOY), transaction.atomic():
-        asking.withdraw(row)
+    """Withdraw a requested deployment: its pipeline waits no longer, and it is never allowed."""
+    row = _find_own_deployment(request, number, ended=True)
+    with allow_writes(Action.DEPLOY), transaction.atomic():
+        deployment_requests.store_withdrawal(row)
     return Status(202, {"id": row.pk})
 
 
 @router.post("/deployments/{number}/fetched")
-@pipes
-def end_access(request: HttpRequest, number: int) -> dict[str, Any]:
-    """Close the vault's role to a run that has its secrets. Ask again while it is `open`."""
-    row = _own(request, number, ended=True)
-    with allowing(Action.DEPLOY), transaction.atomic():
-        asking.end_access(row)
+@for_pipelines
+def end_deployment_access(request: HttpRequest, number: int) -> dict[str, Any]:
+    """Close the vault's role to a run that has its secrets. Send it again while it is `open`."""
+    row = _find_own_deployment(request, number, ended=True)
+    with allow_writes(Action.DEPLOY), transaction.atomic():
+        deployment_requests.request_access_end(row)
     end = time.monotonic() + WAIT_SECONDS
-    while (still := telling.has_access(row)) and time.monotonic() < end:
+    while (still := deployment_answer.has_vault_access(row)) and time.monotonic() < end:
         time.sleep(STEP_SECONDS)
     return {"id": row.pk, "open": still}
 
 
 @router.post("/environments/{product}/{environment}/digest", response={202: dict[str, Any]})
-@pipes
-def report_digest(request: HttpRequest, product: str, environment: str, body: DigestIn) -> Any:
-    """Report what an environment runs. What no allowed deployment brought is an incident."""
+@for_pipelines
+def report_running_digest(request: HttpRequest, product: str, environment: str, body: DigestIn) -> Any:
+    """Report what an environment runs. An artifact that no allowed deployment brought is an incident."""
     found, _, _ = identify_pipeline(request, product, environment)
-    with allowing(Action.DEPLOY), transaction.atomic():
-        asking.sighted(found, body.digest)
+    with allow_writes(Action.DEPLOY), transaction.atomic():
+        deployment_requests.store_sighting(found, body.digest)
     return Status(202, {"digest": body.digest})

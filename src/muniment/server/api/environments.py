@@ -6,8 +6,16 @@ from django.http import Http404, HttpRequest, HttpResponse
 from ninja import Query, Router
 
 from muniment.access.actions import Action
-from muniment.server.acts.schemas import body_of
-from muniment.server.api_operations import Cursor, does, etag, of, page, run_act, unchanged
+from muniment.server.acts.schemas import build_body_schema
+from muniment.server.api_operations import (
+    Cursor,
+    compute_etag,
+    for_action,
+    of,
+    page_by_number,
+    require_unchanged,
+    run_act,
+)
 from muniment.server.deployments.environment_acts import ChangeEnvironment
 from muniment.server.deployments.models import PipelineIdentity
 from muniment.server.deployments.pipeline_acts import RevokePipeline, TrustPipeline
@@ -16,40 +24,40 @@ from muniment.server.products.models import Environment
 
 router = Router()
 
-EnvironmentBody = body_of(AddEnvironment, fixed=("product",))  # made at run time, from the fields of the act
+EnvironmentBody = build_body_schema(AddEnvironment, fixed=("product",))  # made at run time, from the fields of the act
 
 
 # types that are made at run time, from the fields of the acts
-ChangeBody = body_of(ChangeEnvironment, fixed=("product", "environment"), optional=True)
-PipelineBody = body_of(TrustPipeline, fixed=("product", "environment"))
+ChangeBody = build_body_schema(ChangeEnvironment, fixed=("product", "environment"), optional=True)
+PipelineBody = build_body_schema(TrustPipeline, fixed=("product", "environment"))
 
 
 @router.get("/products/{slug}/environments")
-@does(Action.SEE_DEPLOYMENTS, of)
+@for_action(Action.SEE_DEPLOYMENTS, of)
 def list_environments(request: HttpRequest, slug: str, cursor: Query[Cursor]) -> dict[str, Any]:
-    """The environments of a product, with the pipelines that may deploy to each."""
+    """List the environments of a product, with the pipelines that may deploy to each."""
     rows = Environment.objects.filter(product__slug=slug, ended_at=None).prefetch_related("pipelines")
-    return page(rows, cursor, _environment)
+    return page_by_number(rows, cursor, _serialize_environment)
 
 
 @router.post("/products/{slug}/environments")
-@does(Action.CHANGE_PRODUCT, of)
+@for_action(Action.CHANGE_PRODUCT, of)
 def add_environment(request: HttpRequest, slug: str, body: EnvironmentBody) -> dict[str, Any]:  # type: ignore[valid-type]
-    """Add an environment."""
+    """Add an environment to a product."""
     return run_act(request, AddEnvironment, {"product": slug})
 
 
 @router.get("/products/{slug}/environments/{name}")
-@does(Action.SEE_DEPLOYMENTS, of)
+@for_action(Action.SEE_DEPLOYMENTS, of)
 def get_environment(request: HttpRequest, response: HttpResponse, slug: str, name: str) -> dict[str, Any]:
-    """One."""
-    body = _environment(_found(slug, name))
-    response["ETag"] = etag(body)
+    """Show an environment, with its pipelines."""
+    body = _serialize_environment(_find_environment(slug, name))
+    response["ETag"] = compute_etag(body)
     return body
 
 
 @router.patch("/products/{slug}/environments/{name}")
-@does(Action.CHANGE_ENVIRONMENT, of)
+@for_action(Action.CHANGE_ENVIRONMENT, of)
 def change_environment(
     request: HttpRequest,
     slug: str,
@@ -57,41 +65,41 @@ def change_environment(
     body: ChangeBody,  # type: ignore[valid-type]
 ) -> dict[str, Any]:
     """Change its order, or whether it is production: a second person approves."""
-    row = _found(slug, name)
-    unchanged(request, _environment(row))
+    row = _find_environment(slug, name)
+    require_unchanged(request, _serialize_environment(row))
     current = {"order": row.order, "production": row.production}
     return run_act(request, ChangeEnvironment, {"product": slug, "environment": name}, current)
 
 
 @router.delete("/products/{slug}/environments/{name}")
-@does(Action.CHANGE_PRODUCT, of)
+@for_action(Action.CHANGE_PRODUCT, of)
 def remove_environment(request: HttpRequest, slug: str, name: str) -> dict[str, Any]:
     """Remove an environment: nothing is deployed there any more; its past stays known."""
-    unchanged(request, _environment(_found(slug, name)))
+    require_unchanged(request, _serialize_environment(_find_environment(slug, name)))
     return run_act(request, RemoveEnvironment, {"product": slug, "environment": name})
 
 
 @router.post("/products/{slug}/environments/{name}/pipelines")
-@does(Action.CHANGE_ENVIRONMENT, of)
+@for_action(Action.CHANGE_ENVIRONMENT, of)
 def trust_pipeline(
     request: HttpRequest,
     slug: str,
     name: str,
     body: PipelineBody,  # type: ignore[valid-type]
 ) -> dict[str, Any]:
-    """Trust one more pipeline to deploy there: a second person approves."""
-    _found(slug, name)
+    """Trust another pipeline to deploy there: a second person approves."""
+    _find_environment(slug, name)
     return run_act(request, TrustPipeline, {"product": slug, "environment": name})
 
 
 @router.delete("/products/{slug}/environments/{name}/pipelines/{pipeline}")
-@does(Action.REVOKE_PIPELINE, of)
-def close_pipeline(request: HttpRequest, slug: str, name: str, pipeline: str) -> dict[str, Any]:
-    """It may no longer deploy there, from this moment on."""
+@for_action(Action.REVOKE_PIPELINE, of)
+def revoke_pipeline(request: HttpRequest, slug: str, name: str, pipeline: str) -> dict[str, Any]:
+    """Revoke a pipeline's permission to deploy there, from this moment on."""
     return run_act(request, RevokePipeline, {"product": slug, "environment": name, "pipeline": pipeline})
 
 
-def _found(slug: str, name: str) -> Environment:
+def _find_environment(slug: str, name: str) -> Environment:
     rows = Environment.objects.filter(product__slug=slug, name=name, ended_at=None)
     found = rows.select_related("product").prefetch_related("pipelines").first()
     if found is None:
@@ -99,12 +107,12 @@ def _found(slug: str, name: str) -> Environment:
     return found
 
 
-def _environment(row: Environment) -> dict[str, Any]:
-    trusted = [_pipeline(one) for one in row.pipelines.all() if one.ended_at is None]
+def _serialize_environment(row: Environment) -> dict[str, Any]:
+    trusted = [_serialize_pipeline(one) for one in row.pipelines.all() if one.ended_at is None]
     return {"name": row.name, "order": row.order, "production": row.production, "pipelines": trusted}
 
 
-def _pipeline(row: PipelineIdentity) -> dict[str, Any]:
+def _serialize_pipeline(row: PipelineIdentity) -> dict[str, Any]:
     return {
         "name": row.name,
         "kind": row.kind,

@@ -15,22 +15,22 @@ from muniment.server.api.deployments import (
     COMMIT,
     SLUG,
     Bearer,
+    for_pipelines,
     identify_pipeline,
-    pipes,
     read_idempotency_key,
     require_same_run,
 )
-from muniment.server.api_serving import Problem
-from muniment.server.deployments import runs
+from muniment.server.api_serving import ApiProblem
+from muniment.server.deployments import job_run_decision
 from muniment.server.deployments.models import DeploymentState, JobRun, JobRunPermission, PipelineIdentity
-from muniment.server.guarding.mediation import allowing
-from muniment.server.work import soon
+from muniment.server.guarding.mediation import allow_writes
+from muniment.server.job_queue import enqueue
 
 router = Router(auth=Bearer())
 
 
 class JobRunIn(Schema):
-    """The environment whose secrets a job needs, and the commit that it runs on."""
+    """Environment of the secrets that a job needs, and the commit that it runs on."""
 
     model_config = {"extra": "forbid"}
 
@@ -40,25 +40,25 @@ class JobRunIn(Schema):
 
 
 @router.post("/runs", response={202: dict[str, Any]})
-@pipes
-def request_run(request: HttpRequest, body: JobRunIn) -> Any:
+@for_pipelines
+def request_job_run(request: HttpRequest, body: JobRunIn) -> Any:
     """Request the secrets of an environment for one run of a job. An Idempotency-Key has to be sent along."""
     key = read_idempotency_key(request)
     purpose = PipelineIdentity.Purpose.RUN
     environment, pipeline, identity = identify_pipeline(request, body.product, body.environment, purpose)
-    with allowing(Action.DEPLOY), transaction.atomic():
+    with allow_writes(Action.DEPLOY), transaction.atomic():
         token = request.auth  # type: ignore[attr-defined]
-        row = runs.request_run(environment, pipeline, identity, body.commit, key, token)
+        row = job_run_decision.store_run_request(environment, pipeline, identity, body.commit, key, token)
     return Status(202, {"id": row.pk, "state": DeploymentState.PENDING})
 
 
 @router.get("/runs/{number}")
-@pipes
-def get_run(request: HttpRequest, number: int) -> dict[str, Any]:
-    """How far it is: `pending`, `allowed`, `denied` or `withdrawn`, and why."""
-    row = _own(request, number)
+@for_pipelines
+def get_job_run(request: HttpRequest, number: int) -> dict[str, Any]:
+    """Show the state of a run: `pending`, `allowed`, `denied` or `withdrawn`, and why."""
+    row = _find_own_run(request, number)
     end = time.monotonic() + deployments.WAIT_SECONDS
-    while (found := _permission(row)) is None and time.monotonic() < end:
+    while (found := _find_permission(row)) is None and time.monotonic() < end:
         time.sleep(deployments.STEP_SECONDS)
     if found is None:
         return {"id": number, "state": DeploymentState.PENDING, "reasons": [], "until": None}
@@ -68,34 +68,34 @@ def get_run(request: HttpRequest, number: int) -> dict[str, Any]:
 
 
 @router.post("/runs/{number}/fetched")
-@pipes
+@for_pipelines
 def end_run_access(request: HttpRequest, number: int) -> dict[str, Any]:
-    """Close the vault's role to a run that has its secrets. Ask again while it is `open`."""
-    row = _own(request, number)
-    with allowing(Action.DEPLOY), transaction.atomic():
-        soon("close-job-run", run=row.pk)
+    """Close the vault's role to a run that has its secrets. Send it again while it is `open`."""
+    row = _find_own_run(request, number)
+    with allow_writes(Action.DEPLOY), transaction.atomic():
+        enqueue("close-job-run", run=row.pk)
     end = time.monotonic() + deployments.WAIT_SECONDS
-    while (still := _is_open(row)) and time.monotonic() < end:
+    while (still := _is_access_open(row)) and time.monotonic() < end:
         time.sleep(deployments.STEP_SECONDS)
     return {"id": number, "open": still}
 
 
-def _own(request: HttpRequest, number: int) -> JobRun:
-    """The run of that number, if this very run of this very pipeline requested it."""
-    row = runs.find_run(number)
+def _find_own_run(request: HttpRequest, number: int) -> JobRun:
+    """Run of that number, if this very run of this very pipeline requested it."""
+    row = job_run_decision.find_job_run(number)
     if row is None:
-        raise Problem(404, "not-found", _("There is no such run."))
+        raise ApiProblem(404, "not-found", _("There is no such run."))
     place, purpose = row.environment, PipelineIdentity.Purpose.RUN
     _found, pipeline, identity = identify_pipeline(request, place.product.slug, place.name, purpose)
     if pipeline.pk != row.pipeline_id:
-        raise Problem(404, "not-found", _("There is no such run."))
+        raise ApiProblem(404, "not-found", _("There is no such run."))
     require_same_run(identity, row.identity)
     return row
 
 
-def _permission(row: JobRun) -> JobRunPermission | None:
+def _find_permission(row: JobRun) -> JobRunPermission | None:
     return JobRunPermission.objects.filter(run=row).exclude(state=DeploymentState.PENDING, reason="").first()
 
 
-def _is_open(row: JobRun) -> bool:
+def _is_access_open(row: JobRun) -> bool:
     return JobRunPermission.objects.filter(run=row, vault_access=True).exists()

@@ -1,4 +1,4 @@
-"""The policy, its versions, the exceptions from it, and freezes, as programs see them."""
+"""Policy, its versions, the exceptions from it, and freezes, as programs see them."""
 
 from typing import Any
 
@@ -7,34 +7,34 @@ from django.http import Http404, HttpRequest
 from ninja import Query, Router
 
 from muniment.access.actions import Action
-from muniment.access.authorize import Resource
-from muniment.server.acts.schemas import body_of
-from muniment.server.api_operations import Cursor, does, of, page, run_act, shown
-from muniment.server.guarding.mediation import anywhere
-from muniment.server.policies.differences import find_differences
+from muniment.access.authorization import Resource
+from muniment.server.acts.schemas import build_body_schema
+from muniment.server.api_operations import Cursor, for_action, of, page_by_number, run_act, visible_products
+from muniment.server.guarding.mediation import find_no_resource
+from muniment.server.policies.differences import find_policy_differences
 from muniment.server.policies.exception_acts import EndException, RequestException
 from muniment.server.policies.freeze_acts import LiftFreeze, StartFreeze
 from muniment.server.policies.models import Freeze, PolicyException, PolicySource, PolicyTrial, PolicyVersion
 from muniment.server.policies.monitoring_acts import EndMonitoring, StartMonitoring
 from muniment.server.policies.source_acts import RemovePolicySource, SetPolicySource
 from muniment.server.policies.version_acts import ApplyPolicy, DraftPolicy
-from muniment.server.policies.views import of_exception, of_monitoring
+from muniment.server.policies.views import find_exception_resource, find_monitoring_resource
 
 router = Router()
 
 
 # types that are made at run time, from the fields of the acts
-DraftBody = body_of(DraftPolicy)
-SourceBody = body_of(SetPolicySource)
-ExceptionBody = body_of(RequestException)
-MonitoringBody = body_of(StartMonitoring, fixed=("product",))
-FreezeBody = body_of(StartFreeze)
+DraftBody = build_body_schema(DraftPolicy)
+SourceBody = build_body_schema(SetPolicySource)
+ExceptionBody = build_body_schema(RequestException)
+MonitoringBody = build_body_schema(StartMonitoring, fixed=("product",))
+FreezeBody = build_body_schema(StartFreeze)
 
 
 @router.get("/policy")
-@does(Action.SEE_POLICY)
+@for_action(Action.SEE_POLICY)
 def get_policy(request: HttpRequest) -> dict[str, Any]:
-    """The policy in force."""
+    """Show the policy in force."""
     row = PolicyVersion.objects.filter(in_force=True).first()
     if row is None:
         raise Http404
@@ -42,45 +42,49 @@ def get_policy(request: HttpRequest) -> dict[str, Any]:
 
 
 @router.get("/policy/versions")
-@does(Action.SEE_POLICY)
+@for_action(Action.SEE_POLICY)
 def list_versions(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, Any]:
-    """Every version, the newest first."""
-    return page(PolicyVersion.objects.select_related("proposed_by", "approver"), cursor, _version)
+    """List every version, the newest first."""
+    return page_by_number(PolicyVersion.objects.select_related("proposed_by", "approver"), cursor, _serialize_version)
 
 
 @router.get("/policy/versions/{number}")
-@does(Action.SEE_POLICY)
+@for_action(Action.SEE_POLICY)
 def get_version(request: HttpRequest, number: int) -> dict[str, Any]:
-    """One, with its text; of one that does not hold yet, what it would change, and would have done to the last days."""
-    row = _found(number)
-    trials = PolicyTrial.objects.filter(version=row, repository__product__in=shown(request, Action.SEE_PRODUCT))
-    differences = find_differences(row.text) if row.applied_at is None else ()
+    """Show a version, with its text; of one that is not in force yet, its differences, and the results that it
+    would have had in the last days.
+    """
+    row = _find_version(number)
+    trials = PolicyTrial.objects.filter(
+        version=row, repository__product__in=visible_products(request, Action.SEE_PRODUCT)
+    )
+    differences = find_policy_differences(row.text) if row.applied_at is None else ()
     return {
-        **_version(row),
+        **_serialize_version(row),
         "text": row.text,
         "differences": msgspec.to_builtins(differences),
-        "trials": [_trial(one) for one in trials.select_related("repository")],
+        "trials": [_serialize_trial(one) for one in trials.select_related("repository")],
     }
 
 
 @router.post("/policy/versions")
-@does(Action.DRAFT_POLICY)
-def propose_version(request: HttpRequest, body: DraftBody) -> dict[str, Any]:  # type: ignore[valid-type]
-    """Draft one. Nothing is in force by it."""
-    return run_act(request, DraftPolicy, {}, answer=_version)
+@for_action(Action.DRAFT_POLICY)
+def draft_version(request: HttpRequest, body: DraftBody) -> dict[str, Any]:  # type: ignore[valid-type]
+    """Draft a version. It is not in force yet."""
+    return run_act(request, DraftPolicy, {}, build_body=_serialize_version)
 
 
 @router.post("/policy/versions/{number}/apply")
-@does(Action.APPLY_POLICY)
+@for_action(Action.APPLY_POLICY)
 def apply_version(request: HttpRequest, number: int) -> dict[str, Any]:
-    """Put it in force; one that is weaker waits for a second officer."""
+    """Put a version in force; one that is weaker waits for a second officer."""
     return run_act(request, ApplyPolicy, {"version": number})
 
 
 @router.get("/policy/source")
-@does(Action.SEE_POLICY)
+@for_action(Action.SEE_POLICY)
 def get_source(request: HttpRequest) -> dict[str, Any]:
-    """The branch that policies are read from; no repository for none."""
+    """Show the branch that policies are read from; no repository for none."""
     row = PolicySource.objects.select_related("repository").first()
     if row is None:
         return {"repository": "", "branch": "", "path": "", "last_commit": "", "problem": ""}
@@ -89,27 +93,27 @@ def get_source(request: HttpRequest) -> dict[str, Any]:
 
 
 @router.put("/policy/source")
-@does(Action.DRAFT_POLICY)
+@for_action(Action.DRAFT_POLICY)
 def put_source(request: HttpRequest, body: SourceBody) -> dict[str, Any]:  # type: ignore[valid-type]
-    """Name it."""
+    """Set the branch that policies are read from."""
     return run_act(request, SetPolicySource, {})
 
 
 @router.delete("/policy/source")
-@does(Action.DRAFT_POLICY)
+@for_action(Action.DRAFT_POLICY)
 def delete_source(request: HttpRequest) -> dict[str, Any]:
-    """Read policies from no branch."""
+    """Stop reading policies from a branch."""
     return run_act(request, RemovePolicySource, {})
 
 
-def _found(number: int) -> PolicyVersion:
+def _find_version(number: int) -> PolicyVersion:
     row = PolicyVersion.objects.select_related("proposed_by", "approver").filter(pk=number).first()
     if row is None:
         raise Http404
     return row
 
 
-def _version(row: PolicyVersion) -> dict[str, Any]:
+def _serialize_version(row: PolicyVersion) -> dict[str, Any]:
     return {
         "number": row.pk,
         "digest": row.digest,
@@ -123,56 +127,56 @@ def _version(row: PolicyVersion) -> dict[str, Any]:
     }
 
 
-def _trial(row: PolicyTrial) -> dict[str, Any]:
+def _serialize_trial(row: PolicyTrial) -> dict[str, Any]:
     names = ("change_count", "allowed_now", "allowed_then", "differing_changes", "unmet_by_clause", "problem")
     return {"repository": row.repository.name, **{name: getattr(row, name) for name in names}}
 
 
 @router.get("/exceptions")
-@does(Action.SEE_EXCEPTIONS, anywhere)
+@for_action(Action.SEE_EXCEPTIONS, find_no_resource)
 def list_exceptions(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, Any]:
-    """Exceptions of the products that the token may see."""
-    rows = PolicyException.objects.filter(repository__product__in=shown(request, Action.SEE_EXCEPTIONS))
-    return page(rows.select_related("repository", "requester", "approver"), cursor, _exception)
+    """List the exceptions of the products that the token may see."""
+    rows = PolicyException.objects.filter(repository__product__in=visible_products(request, Action.SEE_EXCEPTIONS))
+    return page_by_number(rows.select_related("repository", "requester", "approver"), cursor, _serialize_exception)
 
 
 @router.post("/exceptions")
-@does(Action.REQUEST_EXCEPTION, anywhere)
+@for_action(Action.REQUEST_EXCEPTION, find_no_resource)
 def request_exception(request: HttpRequest, body: ExceptionBody) -> dict[str, Any]:  # type: ignore[valid-type]
-    """Request one; a security officer approves, who is somebody else and signed in."""
+    """Request an exception; a security officer approves, who is another person and signed in."""
     return run_act(request, RequestException, {})
 
 
 @router.post("/products/{slug}/monitoring")
-@does(Action.START_MONITORING, of)
+@for_action(Action.START_MONITORING, of)
 def start_monitoring(request: HttpRequest, slug: str, body: MonitoringBody) -> dict[str, Any]:  # type: ignore[valid-type]
     """Put a clause into monitoring for a product, through a day; a second person approves."""
     return run_act(request, StartMonitoring, {"product": slug})
 
 
-def _of_monitoring(request: HttpRequest, name: str) -> Resource:
-    return of_monitoring(request, name)
+def _find_monitoring_resource(request: HttpRequest, name: str) -> Resource:
+    return find_monitoring_resource(request, name)
 
 
 @router.post("/monitoring/{name}/end")
-@does(Action.END_EXCEPTION, _of_monitoring)
+@for_action(Action.END_EXCEPTION, _find_monitoring_resource)
 def end_monitoring(request: HttpRequest, name: str) -> dict[str, Any]:
     """End a monitoring period early: the clause blocks again."""
     return run_act(request, EndMonitoring, {"period": name})
 
 
-def _of_exception(request: HttpRequest, name: str) -> Resource:
-    return of_exception(request, name)
+def _find_exception_resource(request: HttpRequest, name: str) -> Resource:
+    return find_exception_resource(request, name)
 
 
 @router.post("/exceptions/{name}/end")
-@does(Action.END_EXCEPTION, _of_exception)
+@for_action(Action.END_EXCEPTION, _find_exception_resource)
 def end_exception(request: HttpRequest, name: str) -> dict[str, Any]:
-    """End one early."""
+    """End an exception early."""
     return run_act(request, EndException, {"exception": name})
 
 
-def _exception(row: PolicyException) -> dict[str, Any]:
+def _serialize_exception(row: PolicyException) -> dict[str, Any]:
     return {
         "id": row.slug,
         "repository": row.repository.name,
@@ -188,27 +192,29 @@ def _exception(row: PolicyException) -> dict[str, Any]:
 
 
 @router.get("/freezes")
-@does(Action.SEE_POLICY)
+@for_action(Action.SEE_POLICY)
 def list_freezes(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, Any]:
-    """Freezes, the newest first; `lifted` is null for one that is not lifted, `until` for one without an end."""
-    return page(Freeze.objects.select_related("started_by", "product", "environment"), cursor, _freeze)
+    """List freezes, the newest first; `lifted` is null for one that is not lifted, `until` for one without an end."""
+    return page_by_number(
+        Freeze.objects.select_related("started_by", "product", "environment"), cursor, _serialize_freeze
+    )
 
 
 @router.post("/freezes")
-@does(Action.FREEZE)
+@for_action(Action.FREEZE)
 def start_freeze(request: HttpRequest, body: FreezeBody) -> dict[str, Any]:  # type: ignore[valid-type]
     """Freeze merges and deployments: all, of a product or to an environment, now or later; or drill it."""
     return run_act(request, StartFreeze, {})
 
 
 @router.post("/freezes/{name}/lift")
-@does(Action.LIFT_FREEZE)
+@for_action(Action.LIFT_FREEZE)
 def lift_freeze(request: HttpRequest, name: str) -> dict[str, Any]:
     """Request that a freeze is lifted; a second officer approves."""
     return run_act(request, LiftFreeze, {"freeze": name})
 
 
-def _freeze(row: Freeze) -> dict[str, Any]:
+def _serialize_freeze(row: Freeze) -> dict[str, Any]:
     return {
         "id": row.slug,
         "person": row.started_by.slug,

@@ -6,11 +6,20 @@ from django.http import Http404, HttpRequest, HttpResponse
 from ninja import Query, Router
 
 from muniment.access.actions import Action
-from muniment.server.acts.schemas import body_of
-from muniment.server.api_operations import Cursor, does, etag, of, page, run_act, shown, unchanged
+from muniment.server.acts.schemas import build_body_schema
+from muniment.server.api_operations import (
+    Cursor,
+    compute_etag,
+    for_action,
+    of,
+    page_by_number,
+    require_unchanged,
+    run_act,
+    visible_products,
+)
 from muniment.server.changes.models import Change
 from muniment.server.changes.repository_acts import AddRepository, CorrectRepository
-from muniment.server.guarding.mediation import anywhere
+from muniment.server.guarding.mediation import find_no_resource
 from muniment.server.products.models import SIGNALS, ClauseResult, Product, Repository
 from muniment.server.products.product_acts import AddProduct, ChangeProduct
 
@@ -18,40 +27,40 @@ router = Router()
 
 
 # types that are made at run time, from the fields of the acts
-ProductBody = body_of(AddProduct)
-ProductPatch = body_of(ChangeProduct, fixed=("product",), optional=True)
-RepositoryBody = body_of(AddRepository, fixed=("product",))
-CorrectedRepositoryBody = body_of(CorrectRepository, fixed=("product",))
+ProductBody = build_body_schema(AddProduct)
+ProductPatch = build_body_schema(ChangeProduct, fixed=("product",), optional=True)
+RepositoryBody = build_body_schema(AddRepository, fixed=("product",))
+CorrectedRepositoryBody = build_body_schema(CorrectRepository, fixed=("product",))
 
 
-def _product(row: Product) -> dict[str, Any]:
+def _serialize_product(row: Product) -> dict[str, Any]:
     signals = {name: {True: "yes", False: "no", None: ""}[getattr(row, name)] for name in SIGNALS}
     return {"id": row.slug, "name": row.name, "active": row.active, "sensitive": row.sensitive_patterns, **signals}
 
 
 @router.get("/products")
-@does(Action.SEE_PRODUCT, anywhere)
+@for_action(Action.SEE_PRODUCT, find_no_resource)
 def list_products(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, Any]:
-    """The products that the token may see."""
-    return page(shown(request, Action.SEE_PRODUCT), cursor, _product)
+    """List the products that the token may see."""
+    return page_by_number(visible_products(request, Action.SEE_PRODUCT), cursor, _serialize_product)
 
 
 @router.post("/products")
-@does(Action.ADD_PRODUCT)
+@for_action(Action.ADD_PRODUCT)
 def add_product(request: HttpRequest, body: ProductBody) -> dict[str, Any]:  # type: ignore[valid-type]
-    """Add a product."""
+    """Add a product, with its criteria."""
     return run_act(request, AddProduct, {})
 
 
 @router.get("/products/{slug}")
-@does(Action.SEE_PRODUCT, of)
+@for_action(Action.SEE_PRODUCT, of)
 def get_product(request: HttpRequest, response: HttpResponse, slug: str) -> dict[str, Any]:
-    """One, with how it stands against each clause."""
+    """Show a product, with its result for each clause."""
     row = Product.objects.filter(slug=slug).first()
     if row is None:
         raise Http404
-    body = _product(row)
-    response["ETag"] = etag(body)
+    body = _serialize_product(row)
+    response["ETag"] = compute_etag(body)
     repositories = row.repositories.prefetch_related("clause_states")
     body["repositories"] = [
         {
@@ -66,27 +75,27 @@ def get_product(request: HttpRequest, response: HttpResponse, slug: str) -> dict
 
 
 @router.patch("/products/{slug}")
-@does(Action.CHANGE_PRODUCT, of)
+@for_action(Action.CHANGE_PRODUCT, of)
 def change_product(request: HttpRequest, slug: str, body: ProductPatch) -> dict[str, Any]:  # type: ignore[valid-type]
     """Describe a product anew. Fields that are left out stay."""
     row = Product.objects.select_for_update().filter(slug=slug).first()
     if row is None:
         raise Http404
-    current = _product(row)
-    unchanged(request, current)
+    current = _serialize_product(row)
+    require_unchanged(request, current)
     described = {name: value for name, value in current.items() if name not in ("id", "active")}
     return run_act(request, ChangeProduct, {"product": slug}, described)
 
 
 @router.get("/products/{slug}/repositories")
-@does(Action.SEE_PRODUCT, of)
+@for_action(Action.SEE_PRODUCT, of)
 def list_repositories(request: HttpRequest, slug: str, cursor: Query[Cursor]) -> dict[str, Any]:
-    """Its repositories, and how far each is judged."""
+    """List the repositories of a product, with the progress of their evaluation."""
     rows = Repository.objects.filter(product__slug=slug).select_related("scan", "hook_log")
-    return page(rows, cursor, _repository)
+    return page_by_number(rows, cursor, _serialize_repository)
 
 
-def _repository(row: Repository) -> dict[str, Any]:
+def _serialize_repository(row: Repository) -> dict[str, Any]:
     reading, gate = getattr(row, "scan", None), getattr(row, "hook_log", None)
     return {
         "name": row.name,
@@ -100,14 +109,14 @@ def _repository(row: Repository) -> dict[str, Any]:
 
 
 @router.post("/products/{slug}/repositories")
-@does(Action.CHANGE_PRODUCT, of)
+@for_action(Action.CHANGE_PRODUCT, of)
 def add_repository(request: HttpRequest, slug: str, body: RepositoryBody) -> dict[str, Any]:  # type: ignore[valid-type]
-    """Add a repository."""
+    """Add a repository to a product."""
     return run_act(request, AddRepository, {"product": slug})
 
 
 @router.patch("/products/{slug}/repositories")
-@does(Action.CHANGE_PRODUCT, of)
+@for_action(Action.CHANGE_PRODUCT, of)
 def correct_repository(
     request: HttpRequest,
     slug: str,
@@ -118,14 +127,14 @@ def correct_repository(
 
 
 @router.get("/products/{slug}/changes")
-@does(Action.SEE_CHANGE, of)
+@for_action(Action.SEE_CHANGE, of)
 def list_changes(request: HttpRequest, slug: str, cursor: Query[Cursor]) -> dict[str, Any]:
-    """The changes of one, with the verdict on each."""
+    """List the changes of a product, with the decision on each."""
     rows = Change.objects.filter(repository__product__slug=slug).select_related("decision", "repository")
-    return page(rows, cursor, _change)
+    return page_by_number(rows, cursor, _serialize_change)
 
 
-def _change(row: Change) -> dict[str, Any]:
+def _serialize_change(row: Change) -> dict[str, Any]:
     return {
         "number": row.pk,
         "repository": row.repository.name,

@@ -1,4 +1,6 @@
-"""What waits for a second person, as programs see it. A program never agrees: that takes a person who is signed in."""
+"""Requests that wait for a second person, as programs see them. A program never approves: only a signed-in person
+does.
+"""
 
 from typing import Any
 
@@ -8,70 +10,74 @@ from msgspec import structs
 from ninja import Query, Router
 
 from muniment.access.actions import Action
-from muniment.access.authorize import Actor, Why
-from muniment.server.api_operations import Cursor, does, once, page
-from muniment.server.guarding.mediation import acting, own
-from muniment.server.records.entering import code
-from muniment.server.requests.approvers import may_approve
+from muniment.access.authorization import AccessResult, Actor
+from muniment.server.api_operations import Cursor, answer_idempotently, for_action, page_by_number
+from muniment.server.guarding.mediation import current_actor, find_own_resource
+from muniment.server.records.record_writing import action_code
+from muniment.server.requests.approvers import check_approval
 from muniment.server.requests.execution import reject_request
 from muniment.server.requests.models import DANGEROUS, Request
 
 router = Router()
 
 
-def _concerning(actor: Actor) -> Any:
-    """Those that this one asked for, or could agree to if they were signed in."""
+def _find_own_requests(actor: Actor) -> Any:
+    """Requests that the actor made, or could approve if they were signed in."""
     rows = Request.objects.select_related("requester", "second_person", "product")
-    may = [row.pk for row in rows.filter(state=Request.State.WAITING, action__in=_codes(actor)) if _could(actor, row)]
+    may = [
+        row.pk
+        for row in rows.filter(state=Request.State.WAITING, action__in=_approvable_actions(actor))
+        if _could_approve(actor, row)
+    ]
     return rows.filter(Q(requester=actor.person) | Q(pk__in=may))
 
 
-def _codes(actor: Actor) -> list[str]:
+def _approvable_actions(actor: Actor) -> list[str]:
     held = {grant.role for grant in actor.grants}
-    return [code(action) for action in DANGEROUS if action.rule.second & held]
+    return [action_code(action) for action in DANGEROUS if action.rule.second & held]
 
 
-def _could(actor: Actor, row: Request) -> bool:
-    return may_approve(structs.replace(actor, scopes=None), row) in (Why.YES, Why.NO_SECOND_FACTOR)
+def _could_approve(actor: Actor, row: Request) -> bool:
+    return check_approval(structs.replace(actor, scopes=None), row) in (AccessResult.YES, AccessResult.NO_SECOND_FACTOR)
 
 
 @router.get("/requests")
-@does(Action.MANAGE_OWN_ACCOUNT, own)
-def list_proposals(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, Any]:
-    """What the token's person asked for, and what waits for them to agree."""
-    return page(_concerning(acting(request)), cursor, _proposal)
+@for_action(Action.MANAGE_OWN_ACCOUNT, find_own_resource)
+def list_requests(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, Any]:
+    """List the requests of the token's person, and those that they may approve."""
+    return page_by_number(_find_own_requests(current_actor(request)), cursor, _serialize_request)
 
 
 @router.get("/requests/{number}")
-@does(Action.MANAGE_OWN_ACCOUNT, own)
-def get_proposal(request: HttpRequest, number: int) -> dict[str, Any]:
-    """One of them."""
-    return _proposal(_one(request, number))
+@for_action(Action.MANAGE_OWN_ACCOUNT, find_own_resource)
+def get_request(request: HttpRequest, number: int) -> dict[str, Any]:
+    """Show a request that concerns the token's person."""
+    return _serialize_request(_find_request(request, number))
 
 
 @router.post("/requests/{number}/withdraw")
-@does(Action.MANAGE_OWN_ACCOUNT, own)
-def withdraw_proposal(request: HttpRequest, number: int) -> dict[str, Any]:
-    """Take back what one asked for."""
-    row = _one(request, number)
-    if row.requester_id != acting(request).person:
+@for_action(Action.MANAGE_OWN_ACCOUNT, find_own_resource)
+def withdraw_request(request: HttpRequest, number: int) -> dict[str, Any]:
+    """Withdraw one's own request."""
+    row = _find_request(request, number)
+    if row.requester_id != current_actor(request).person:
         raise Http404
 
-    def act() -> dict[str, Any]:
-        reject_request(acting(request), row, "")
-        return _proposal(_one(request, number))
+    def withdraw_once() -> dict[str, Any]:
+        reject_request(current_actor(request), row, "")
+        return _serialize_request(_find_request(request, number))
 
-    return once(request, act)
+    return answer_idempotently(request, withdraw_once)
 
 
-def _one(request: HttpRequest, number: int) -> Request:
-    row: Request | None = _concerning(acting(request)).filter(pk=number).first()
+def _find_request(request: HttpRequest, number: int) -> Request:
+    row: Request | None = _find_own_requests(current_actor(request)).filter(pk=number).first()
     if row is None:
         raise Http404
     return row
 
 
-def _proposal(row: Request) -> dict[str, Any]:
+def _serialize_request(row: Request) -> dict[str, Any]:
     return {
         "number": row.pk,
         "action": row.action,

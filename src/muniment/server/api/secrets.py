@@ -1,4 +1,6 @@
-"""Secrets, as programs see them: names and ages go out, values only in. Nothing keeps a digest of a request here."""
+"""Secrets, as programs see them: names and ages are shown, values are only taken. No digest of a request is stored
+here.
+"""
 
 from typing import Any
 
@@ -7,11 +9,11 @@ from ninja import Query, Router
 from pydantic import Field, SecretStr
 
 from muniment.access.actions import Action
-from muniment.server.acts.schemas import body_of
-from muniment.server.api_operations import Cursor, does, of, outcome, page, run_act
+from muniment.server.acts.schemas import build_body_schema
+from muniment.server.api_operations import Cursor, for_action, of, page_by_number, run_act, serialize_outcome
 from muniment.server.secrets.models import Secret
 from muniment.server.secrets.secret_acts import LONGEST, RemoveSecret, RestoreSecret, RollBackSecret, SetSecret
-from muniment.vault.leaves import ValueSummary
+from muniment.vault.secret_parts import ValueSummary
 
 router = Router()
 
@@ -19,40 +21,44 @@ router = Router()
 _FIXED = ("product", "environment", "name")
 
 
-class SecretBody(body_of(SetSecret, fixed=_FIXED)):  # type: ignore[misc]  # made at run time, from the act's fields
-    """A secret. Without a value, one is generated that nobody sees."""
+class SecretBody(build_body_schema(SetSecret, fixed=_FIXED)):  # type: ignore[misc]  # made at run time, from the act's fields
+    """Body of a secret. Without a value, one is generated that nobody sees."""
 
     value: SecretStr | None = Field(None, max_length=LONGEST)
 
 
-RollBackBody = body_of(RollBackSecret, fixed=_FIXED)
+RollBackBody = build_body_schema(RollBackSecret, fixed=_FIXED)
 
 
 @router.get("/products/{slug}/environments/{name}/secrets")
-@does(Action.SEE_SECRETS, of)
+@for_action(Action.SEE_SECRETS, of)
 def list_secrets(request: HttpRequest, slug: str, name: str, cursor: Query[Cursor]) -> dict[str, Any]:
-    """The names of an environment's secrets, and how old they are."""
+    """List the names of an environment's secrets, and how old they are."""
     rows = Secret.objects.filter(environment__product__slug=slug, environment__name=name, environment__ended_at=None)
     rows = rows.filter(removed_at=None).select_related("set_by").prefetch_related("versions")
-    return page(rows, cursor, _secret)
+    return page_by_number(rows, cursor, _serialize_secret)
 
 
 @router.put("/products/{slug}/environments/{name}/secrets/{secret}")
-@does(Action.SET_SECRET, of)
+@for_action(Action.SET_SECRET, of)
 def set_secret(request: HttpRequest, slug: str, name: str, secret: str, body: SecretBody) -> dict[str, Any]:
-    """Set or replace one. Sent again, it is set again: no Idempotency-Key is looked at, for that would be kept."""
-    return run_act(request, SetSecret, _fixed(slug, name, secret), answer=_stored, value_field="value")
+    """Set or replace a secret. A repeated request sets it again: an Idempotency-Key is ignored, for its answer
+    would be stored.
+    """
+    return run_act(
+        request, SetSecret, _collect_fixed_fields(slug, name, secret), build_body=_serialize_stored, value_field="value"
+    )
 
 
 @router.delete("/products/{slug}/environments/{name}/secrets/{secret}")
-@does(Action.REMOVE_SECRET, of)
+@for_action(Action.REMOVE_SECRET, of)
 def remove_secret(request: HttpRequest, slug: str, name: str, secret: str) -> dict[str, Any]:
-    """Request that one is removed: a second person approves."""
-    return run_act(request, RemoveSecret, _fixed(slug, name, secret))
+    """Request that a secret is removed: a second person approves."""
+    return run_act(request, RemoveSecret, _collect_fixed_fields(slug, name, secret))
 
 
 @router.post("/products/{slug}/environments/{name}/secrets/{secret}/rollback")
-@does(Action.SET_SECRET, of)
+@for_action(Action.SET_SECRET, of)
 def roll_back_secret(
     request: HttpRequest,
     slug: str,
@@ -61,26 +67,26 @@ def roll_back_secret(
     body: RollBackBody,  # type: ignore[valid-type]  # made at run time, from the act's fields
 ) -> dict[str, Any]:
     """Let an earlier version count again, the one before if none is named. No value is read for it."""
-    return run_act(request, RollBackSecret, _fixed(slug, name, secret))
+    return run_act(request, RollBackSecret, _collect_fixed_fields(slug, name, secret))
 
 
 @router.post("/products/{slug}/environments/{name}/secrets/{secret}/restoration")
-@does(Action.SET_SECRET, of)
+@for_action(Action.SET_SECRET, of)
 def restore_secret(request: HttpRequest, slug: str, name: str, secret: str) -> dict[str, Any]:
     """Undo a removal, within a day of it."""
-    return run_act(request, RestoreSecret, _fixed(slug, name, secret))
+    return run_act(request, RestoreSecret, _collect_fixed_fields(slug, name, secret))
 
 
-def _stored(summary: ValueSummary | None) -> dict[str, Any]:
-    """The answer about a secret that was set: size and masked parts of a typed value, never the value."""
-    return {**outcome(None), **({} if summary is None else summary._asdict())}
+def _serialize_stored(summary: ValueSummary | None) -> dict[str, Any]:
+    """Answer about a secret that was set: size and masked parts of a typed value, never the value."""
+    return {**serialize_outcome(None), **({} if summary is None else summary._asdict())}
 
 
-def _fixed(product: str, environment: str, name: str) -> dict[str, object]:
+def _collect_fixed_fields(product: str, environment: str, name: str) -> dict[str, object]:
     return {"product": product, "environment": environment, "name": name}
 
 
-def _secret(row: Secret) -> dict[str, Any]:
+def _serialize_secret(row: Secret) -> dict[str, Any]:
     return {
         "name": row.name,
         "changed": row.set_at.isoformat(),

@@ -1,1 +1,1 @@
-"""Proposed alterations of protected branches, and every decision on them."""
+"""Changes of protected branches, and every decision on them."""

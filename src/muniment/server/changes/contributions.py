@@ -8,13 +8,13 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from muniment.access.actions import Action
-from muniment.access.authorize import Actor
+from muniment.access.authorization import Actor
 from muniment.server.acts.system_actors import SystemActor
 from muniment.server.changes.models import Change
 from muniment.server.changes.personal_data import erase_ended_changes, find_policies_of_decisions
 from muniment.server.changes.repository_acts import AddRepository, AddServerHookLog, CorrectRepository
-from muniment.server.guarding.mediation import acting
-from muniment.server.products.reach import active_products, within_reach
+from muniment.server.guarding.mediation import current_actor
+from muniment.server.products.visible_products import active_products, within_reach
 from muniment.server.registration import AppContributions, GlossaryEntry, Metric, OverviewCard, SearchKind
 
 
@@ -36,7 +36,9 @@ def measure_changes() -> Iterator[Metric]:
 
 def read_denied(request: HttpRequest) -> dict[str, Any] | None:
     """The open changes that are not allowed, the newest first."""
-    rows = Change.objects.filter(repository__product__in=active_products(acting(request)), state=Change.State.OPEN)
+    rows = Change.objects.filter(
+        repository__product__in=active_products(current_actor(request)), state=Change.State.OPEN
+    )
     rows = rows.filter(Q(decision=None) | Q(decision__allowed=False))
     found = list(rows.select_related("repository__product", "decision").order_by("-updated_at", "-id")[:20])
     return {"denied": found} if found else None

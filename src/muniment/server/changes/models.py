@@ -9,13 +9,13 @@ from muniment.server.records.recorded_rows import RecordedModel
 
 
 class Change(models.Model):
-    """A proposed alteration of a protected branch, or a past one. `name` is its branch, or of a past one its commit."""
+    """Proposed alteration of a protected branch, or a past one. `name` is its branch, or of a past one its commit."""
 
     privileges = Privileges((READ,), (READ, ADD, CHANGE), eraser_changes=("name", "title"))
     written_by: frozenset[Action] = frozenset()
 
     class State(models.TextChoices):
-        """What became of it."""
+        """State of a change."""
 
         OPEN = "open", _("open")
         MERGED = "merged", _("on the branch")
@@ -31,14 +31,14 @@ class Change(models.Model):
     decision = models.OneToOneField("Decision", models.PROTECT, null=True, related_name="latest_of")
 
     class Meta:
-        """One of each name; a page shows the newest first."""
+        """Unique by name; the newest first on pages."""
 
         constraints = [models.UniqueConstraint(fields=["repository", "target", "name"], name="unique_change")]
         indexes = [models.Index(fields=["repository", "state", "-updated_at", "-id"], name="change_newest")]
 
 
 class Decision(models.Model):
-    """One judgement of one state of a change. `entry` records it, None for the supposed ones of the past."""
+    """Result of evaluating one state of a change. `entry` records it, None for the supposed ones of the past."""
 
     privileges = Privileges((READ,), (READ, ADD))
     written_by: frozenset[Action] = frozenset()
@@ -57,14 +57,16 @@ class Decision(models.Model):
     explanation_digest = models.CharField(max_length=71, blank=True)  # the object that tells it, "" if it was not given
 
     class Meta:
-        """The same state, judged from the same facts, is one decision."""
+        """Unique by state and facts: the same evaluation is one decision."""
 
         constraints = [models.UniqueConstraint(fields=["change", "inputs_digest"], name="unique_decision")]
         indexes = [models.Index(fields=["change", "-decided_at", "-id"], name="decision_newest")]
 
 
 class ServerHookLog(RecordedModel):
-    """Log of a server hook (docs/guides/server-hook.md): a folder, and the position up to which its key verified it."""
+    """Log of a server hook (docs/guides/server-hook.md): a folder, and the position up to which its key verified
+    it.
+    """
 
     recorded_columns = ("repository", "path", "public_key")
     privileges = Privileges(
@@ -82,7 +84,7 @@ class ServerHookLog(RecordedModel):
 
 
 class ServerHookRecord(models.Model):
-    """One entry of such a log, as it was signed."""
+    """Record of a server hook's log, as it was signed."""
 
     privileges = Privileges((READ,), (READ, ADD))
     written_by: frozenset[Action] = frozenset()
@@ -94,6 +96,6 @@ class ServerHookRecord(models.Model):
     data = models.BinaryField()
 
     class Meta:
-        """Each once."""
+        """Unique by log and position."""
 
         constraints = [models.UniqueConstraint(fields=["log", "position"], name="unique_hook_record")]

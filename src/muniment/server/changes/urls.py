@@ -5,6 +5,6 @@ from django.urls import path
 from muniment.server.changes import views as changes
 
 urlpatterns = [
-    path("changes/<int:number>", changes.change, name="change"),
-    path("changes/<int:number>/reevaluate", changes.again, name="again"),
+    path("changes/<int:number>", changes.show_change, name="change"),
+    path("changes/<int:number>/reevaluate", changes.reevaluate_change, name="again"),
 ]

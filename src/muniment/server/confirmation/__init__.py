@@ -1,1 +1,1 @@
-"""The confirmation process: shows one request, and takes one signature over it. Nobody signs in there."""
+"""Confirmation process: shows one request, and takes one signature over it. Nobody signs in there."""

@@ -1,15 +1,15 @@
-"""The addresses of the confirmation process: there are no others."""
+"""Addresses of the confirmation process: there are no others."""
 
 from django.urls import path
 
-from muniment.server.confirmation import pages
+from muniment.server.confirmation import request_pages
 
 urlpatterns = [
-    path("requests/<str:request_id>/<str:signer>", pages.confirm, name="confirm"),
-    path("requests/<str:request_id>/<str:signer>/statement", pages.statement, name="statement"),
-    path("health", pages.health, name="health"),
+    path("requests/<str:request_id>/<str:signer>", request_pages.confirm_request_page, name="confirm"),
+    path("requests/<str:request_id>/<str:signer>/statement", request_pages.show_statement, name="statement"),
+    path("health", request_pages.check_liveness, name="health"),
 ]
-handler400 = "muniment.server.confirmation.pages.show_bad_request"
-handler403 = "muniment.server.confirmation.pages.show_bad_request"
-handler404 = "muniment.server.confirmation.pages.show_missing"
-handler500 = "muniment.server.confirmation.pages.show_failure"
+handler400 = "muniment.server.confirmation.request_pages.show_bad_request"
+handler403 = "muniment.server.confirmation.request_pages.show_bad_request"
+handler404 = "muniment.server.confirmation.request_pages.show_missing"
+handler500 = "muniment.server.confirmation.request_pages.show_failure"

@@ -1,1 +1,1 @@
-"""Connections to forges: what is heard from them, judged, said there, and watched."""
+"""Connections to forges: their events, the evaluation of changes, published statuses, and protected branches."""

@@ -1,4 +1,4 @@
-"""GitHub's App, made with one click: the browser carries the form there, and the code that comes back is used once."""
+"""Creates GitHub's App in one step: the browser submits the form to GitHub, and the returned code is used once."""
 
 import hmac
 import json
@@ -14,38 +14,38 @@ from django.views.decorators.http import require_GET
 
 from muniment.access.actions import Action
 from muniment.errors import ForgeError
+from muniment.forges.forge_client import Transport
 from muniment.forges.github import manifest as app
-from muniment.forges.http import Transport
 from muniment.server.acts.submission import submit_act
-from muniment.server.connections import credentials, hearing
+from muniment.server.connections import credentials, webhook_deliveries
 from muniment.server.connections.connection_acts import StoreCredential
 from muniment.server.connections.models import Connection, Vendor
-from muniment.server.error_text import error_text
-from muniment.server.guarding.mediation import requires
+from muniment.server.error_text import format_error_text
+from muniment.server.guarding.mediation import require_action
 
 _STATE = "forge-app"
 _LONGEST = 200
 
 
 @require_GET
-@requires(Action.CHANGE_CONNECTION)
-def make(request: HttpRequest, slug: str) -> HttpResponse:
-    """The form that makes the App, with exactly the permissions it needs."""
-    found = _github(slug)
+@require_action(Action.CHANGE_CONNECTION)
+def create_app(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show the form that creates the App, with exactly the permissions that it needs."""
+    found = _load_github_connection(slug)
     state = secrets.token_urlsafe(24)
     request.session[_STATE] = {"state": state, "slug": slug}
     base = settings.URL.rstrip("/")
-    asked = app.manifest(
+    asked = app.make_manifest(
         f"Muniment {slug}"[:34],
         base,
-        hook=hearing.address(found),
+        hook=webhook_deliveries.build_webhook_url(found),
         back=f"{base}/connections/made",
         protects=request.GET.get("protects") == "yes",
         proposes=request.GET.get("proposes") == "yes",
     )
     context: dict[str, Any] = {
         "connection": found,
-        "where": app.form(found.url, str(request.GET.get("organisation", ""))[:100], state),
+        "where": app.registration_url(found.url, str(request.GET.get("organisation", ""))[:100], state),
         "manifest": json.dumps(asked),
         "permissions": sorted(asked["default_permissions"].items()),
     }
@@ -55,23 +55,23 @@ def make(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @require_GET
-@requires(Action.CHANGE_CONNECTION)
-def made(request: HttpRequest) -> HttpResponse:
-    """The way back: the code becomes the App, and what is secret of that goes to the vault."""
+@require_action(Action.CHANGE_CONNECTION)
+def finish_app(request: HttpRequest) -> HttpResponse:
+    """Exchange the returned code for the App, and store its secrets in the vault."""
     asked = request.session.pop(_STATE, None) or {}
     code, state = request.GET.get("code", ""), request.GET.get("state", "")
     is_ours = asked and hmac.compare_digest(str(asked.get("state")).encode(), state.encode("utf-8", "surrogatepass"))
     if not is_ours or not 0 < len(code) <= _LONGEST:
         raise Http404
-    found = _github(asked["slug"])
+    found = _load_github_connection(asked["slug"])
 
     try:
-        given = app.convert(found.url, code, Transport(proxy=found.proxy))
+        given = app.exchange_code(found.url, code, Transport(proxy=found.proxy))
     except ForgeError as error:
-        messages.error(request, error_text(error))
+        messages.error(request, format_error_text(error))
         return redirect("connection", found.slug)
 
-    def stored(_result: object) -> HttpResponse:
+    def redirect_to_connection(_result: object) -> HttpResponse:
         Connection.objects.filter(pk=found.pk).update(forge_details={"page": given.html_url})
         messages.success(request, done)
         return redirect("connection", found.slug)
@@ -79,10 +79,19 @@ def made(request: HttpRequest) -> HttpResponse:
     done = _("The App is made. Install it in your organisation: then its repositories are seen here.")
     fixed: dict[str, object] = {"connection": found.slug}
     secret = {credentials.APP_ID: str(given.id), credentials.PRIVATE_KEY: given.pem}
-    return submit_act(request, StoreCredential, fixed, done, "connection", found.slug, secret=secret, answer=stored)
+    return submit_act(
+        request,
+        StoreCredential,
+        fixed,
+        done,
+        "connection",
+        found.slug,
+        secret=secret,
+        build_response=redirect_to_connection,
+    )
 
 
-def _github(slug: str) -> Connection:
+def _load_github_connection(slug: str) -> Connection:
     found = get_object_or_404(Connection, slug=slug, ended_at=None)
     if found.vendor != Vendor.GITHUB:
         raise Http404

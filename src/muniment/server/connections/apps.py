@@ -10,10 +10,10 @@ class ConnectionsConfig(AppConfig):
 
     def ready(self) -> None:
         """Have people know our own accounts, and evaluations the facts of a forge."""
-        from muniment.server.changes.standing import register_forge_reader
+        from muniment.server.changes.product_standing import register_forge_reader
         from muniment.server.connections.models import Connection
-        from muniment.server.connections.repository_facts import read_forge_facts
+        from muniment.server.connections.repository_facts import read_linked_forge_facts
         from muniment.server.people.people_facts import register_own_machines
 
-        register_forge_reader(read_forge_facts)
+        register_forge_reader(read_linked_forge_facts)
         register_own_machines(Connection.own_accounts, Connection)

@@ -1,6 +1,6 @@
-"""Records what a protected branch took: each step with its decision, evaluated once more, or as a bypass.
+"""Records each update of a protected branch: with its decision, evaluated once more, or as a bypass.
 
-A step is one transaction with where the branch is after it, so that the next one is evaluated after its record.
+A step and the branch's new tip are one transaction, so that the next step is evaluated after this record.
 """
 
 from collections.abc import Collection, Mapping
@@ -17,14 +17,14 @@ from muniment.forges import shapes
 from muniment.forges.forge import Forge
 from muniment.git import approvals
 from muniment.git.repository import Repository as Git
-from muniment.ledger import entries, objects
+from muniment.ledger import record_kinds, record_objects
 from muniment.server import moments
-from muniment.server.changes.again import judge_again
-from muniment.server.changes.judging import cleaned, decided
+from muniment.server.changes.branch_evaluation import clean_title, store_decision
 from muniment.server.changes.models import Change, Decision
-from muniment.server.connections import escapes
-from muniment.server.connections.keeping import HEADS
-from muniment.server.connections.landed_heads import heads_included_by, record_statements, take_heads
+from muniment.server.changes.reevaluation_requests import request_reevaluation
+from muniment.server.connections import bypass_reviews
+from muniment.server.connections.forge_change_store import HEADS
+from muniment.server.connections.landed_heads import read_included_heads, record_statements, record_taken_heads
 from muniment.server.connections.merge_evaluation import MergeEvaluation, evaluate_merge
 from muniment.server.connections.models import (
     BranchUpdate,
@@ -35,12 +35,12 @@ from muniment.server.connections.models import (
 )
 from muniment.server.incidents import kinds as incidents
 from muniment.server.incidents.lifecycle import close_incident, open_incident
+from muniment.server.job_queue import enqueue
 from muniment.server.products.models import Repository
-from muniment.server.records.entering import enter
 from muniment.server.records.models import Record
-from muniment.server.work import soon
-from muniment.workflows.sources import Rules
-from muniment.workflows.watch_branch import Step, heads_of_bypass, reverts
+from muniment.server.records.record_writing import append_record
+from muniment.workflows.branch_steps import BranchStep, find_bypass_step_heads, is_revert_of
+from muniment.workflows.rule_sources import Rules
 
 EVALUATION_PATIENCE = timedelta(minutes=10)  # until what the forge does not tell of a merge counts as lost
 _CANDIDATES = 200  # heads of changes that a bypass may be made of, the newest
@@ -52,39 +52,40 @@ _WHY = {
 }
 
 
-class Watched(Struct, frozen=True):
-    """One branch, and what it took since it was last looked at, when it was at `before`: None for a new one."""
+class ObservedBranch(Struct, frozen=True):
+    """Branch with the steps since it was last observed at `before`: None for a new one."""
 
     ref: str
     before: str | None
     tip: str
-    steps: tuple[Step, ...]
+    steps: tuple[BranchStep, ...]
     begun: bool = False
 
 
 class StepDetails(Struct, frozen=True):
-    """A step with what git and the forge say of it, the bypasses that it reverts, and the heads that it includes
-    (None if nobody knows)."""
+    """Step with its data from git and the forge, the bypasses that it reverts, and the heads that it includes (None if
+    unknown).
+    """
 
-    step: Step
+    step: BranchStep
     decision: Decision | None
     evaluation: MergeEvaluation | None
     title: str
     url: str
-    contributors: escapes.Hands
+    contributors: bypass_reviews.BypassContributors
     reverted: tuple[int, ...]
     included: tuple[str, ...] | None
 
     @property
     def bypass_reason(self) -> str:
-        """Why it is a bypass, "" if it is none."""
+        """Reason why the step is a bypass, "" if it is none."""
         if self.decision is None:
             return BypassReason.NO_DECISION
         return self.evaluation.reason if self.evaluation is not None else ""
 
 
 class BranchRecorder:
-    """Records the steps of one branch. `merged` are changes by the commit that the branch took of them."""
+    """Records the steps of one branch. `merged` are changes by the commit that the branch received from them."""
 
     def __init__(
         self,
@@ -100,26 +101,27 @@ class BranchRecorder:
         self._git = git
         self._rules = rules
         self._merged = merged
-        self._pushers: Mapping[str, escapes.Who] | None = None
+        self._pushers: Mapping[str, bypass_reviews.Who] | None = None
 
-    def record(self, found: Watched, allowed: Mapping[str, Decision]) -> None:
+    def record_steps(self, found: ObservedBranch, allowed: Mapping[str, Decision]) -> None:
         """Record all steps, oldest first; `allowed` are decisions by the head that they allowed.
 
-        Raises MunimentError for a step that cannot be evaluated now: those before it are recorded. What another process
-        recorded meanwhile is left alone.
+        Raises MunimentError for a step that cannot be evaluated now: those before it are recorded. Steps that another
+        process recorded meanwhile are skipped.
         """
         at = found.before
         for step in found.steps:
-            decision = None if found.begun else self._placed(found.ref, allowed.get(step.allowed))
-            evaluation = self._evaluated(found.ref, step, decision)
-            details = self._details(found, step, decision, evaluation)
-            if not _keep(self._repository, found, at, details):
+            decision = None if found.begun else self._require_position(found.ref, allowed.get(step.allowed))
+            evaluation = self._evaluate_step(found.ref, step, decision)
+            details = self._collect_details(found, step, decision, evaluation)
+            if not _record_step(self._repository, found, at, details):
                 return
             at = step.commit
 
-    def _placed(self, ref: str, decision: Decision | None) -> Decision | None:
-        """The decision if its record has a position in the ledger, else None: what the sequencer did not accept allows
-        nothing. Raises LedgerError while it may be placed yet."""
+    def _require_position(self, ref: str, decision: Decision | None) -> Decision | None:
+        """The decision if its record has a position in the ledger, else None: a record that the sequencer did not
+        accept allows nothing. Raises LedgerError while the position may still come.
+        """
         if decision is None or Record.objects.filter(decision=decision, place__position__isnull=False).exists():
             return decision
         if _is_in_time(self._repository, ref):
@@ -129,8 +131,8 @@ class BranchRecorder:
             )
         return None
 
-    def _evaluated(self, ref: str, step: Step, decision: Decision | None) -> MergeEvaluation | None:
-        """The evaluation of an allowed step. Raises its error while it may be told yet."""
+    def _evaluate_step(self, ref: str, step: BranchStep, decision: Decision | None) -> MergeEvaluation | None:
+        """Evaluate an allowed step. Raises its error while a retry is in time."""
         if decision is None:
             return None
         found = evaluate_merge(self._connected, self._forge, decision, step.before, ref)
@@ -138,38 +140,44 @@ class BranchRecorder:
             raise found.error
         return found
 
-    def _details(
-        self, found: Watched, step: Step, decision: Decision | None, evaluation: MergeEvaluation | None
+    def _collect_details(
+        self, found: ObservedBranch, step: BranchStep, decision: Decision | None, evaluation: MergeEvaluation | None
     ) -> StepDetails:
-        """What git has to say of a step, before anything is written."""
+        """Details of a step from git, read before anything is written."""
         change = self._merged.get(step.commit)
         allowed = decision is not None and evaluation is not None and not evaluation.reason
-        contributors = escapes.Hands()
+        contributors = bypass_reviews.BypassContributors()
         if not allowed and not found.begun:
-            who = self._pushed(found, step.commit)
-            contributors = escapes.hands_of(self._connected, self._git, self._rules, step.brought, change, who)
-        reverted = [row.pk for row in open_bypasses(self._repository) if allowed and _reverts(self._git, step, row)]
+            who = self._find_pushers(found, step.commit)
+            contributors = bypass_reviews.find_bypass_contributors(
+                self._connected, self._git, self._rules, step.brought, change, who
+            )
+        reverted = [
+            row.pk for row in list_open_bypasses(self._repository) if allowed and _is_reverted_by(self._git, step, row)
+        ]
         return StepDetails(
             step=step,
             decision=decision,
             evaluation=evaluation,
-            title=_title(self._git, step.commit),
+            title=_read_title(self._git, step.commit),
             url=change.url if change is not None else "",
             contributors=contributors,
             reverted=tuple(reverted),
-            included=_included(self._repository, self._git, found, step, decision, change),
+            included=_find_included_heads(self._repository, self._git, found, step, decision, change),
         )
 
-    def _pushed(self, found: Watched, commit: str) -> escapes.Who:
-        """Who pushed a commit to the branch, as the forge tells."""
+    def _find_pushers(self, found: ObservedBranch, commit: str) -> bypass_reviews.Who:
+        """Accounts that pushed a commit to the branch, by the forge."""
         if self._pushers is None:
             commits = [step.commit for step in found.steps]
-            self._pushers = escapes.told(self._connected, self._forge, found.ref, found.before or "", commits)
+            self._pushers = bypass_reviews.read_branch_movers(
+                self._connected, self._forge, found.ref, found.before or "", commits
+            )
         return self._pushers.get(commit, ())
 
 
-def open_bypasses(repository: Repository) -> list[BranchUpdate]:
-    """Those of a repository."""
+def list_open_bypasses(repository: Repository) -> list[BranchUpdate]:
+    """Open bypasses of a repository."""
     rows = BranchUpdate.objects.filter(
         repository=repository, outcome=BranchUpdate.Outcome.BYPASS, incident__closed_at=None
     )
@@ -177,7 +185,7 @@ def open_bypasses(repository: Repository) -> list[BranchUpdate]:
 
 
 def _is_in_time(repository: Repository, ref: str) -> bool:
-    """Whether what could not be evaluated is tried again. A branch that is not watched yet has no time for that."""
+    """Whether a failed evaluation is retried. A branch that is not observed yet has no time for that."""
     now = timezone.now()
     row = ProtectedBranch.objects.filter(repository=repository, ref=ref).first()
     if row is None:
@@ -188,57 +196,60 @@ def _is_in_time(repository: Repository, ref: str) -> bool:
     return now < row.evaluation_due_at + EVALUATION_PATIENCE
 
 
-def _included(
+def _find_included_heads(
     repository: Repository,
     git: Git,
-    found: Watched,
-    step: Step,
+    found: ObservedBranch,
+    step: BranchStep,
     decision: Decision | None,
     change: shapes.Change | None,
 ) -> tuple[str, ...] | None:
-    """The heads whose approvals a step spends: those of the decision on it, or, for a bypass, those of the last ones on
-    the changes that it is made of."""
+    """Heads whose approvals a step consumes: those of its decision, or, for a bypass, those of the last decisions on
+    the changes that it is made of.
+    """
     if found.begun:
         return ()
     if decision is not None:
-        heads = heads_included_by(decision)
+        heads = read_included_heads(decision)
         return tuple({*heads, step.commit, *step.brought}) if heads is not None else None
     rows = ForgeChange.objects.filter(repository=repository, change__target=found.ref).exclude(head="")
     newest = {row.head: row for row in rows.select_related("change").order_by("-pk")[:_CANDIDATES]}
-    signed = {reference.head for reference in approvals.references(git.refs(approvals.PREFIX))}
-    heads = heads_of_bypass(git, found.ref, step, {*newest, *signed, *((change.head,) if change is not None else ())})
+    signed = {reference.head for reference in approvals.find_approval_refs(git.read_refs(approvals.PREFIX))}
+    heads = find_bypass_step_heads(
+        git, found.ref, step, {*newest, *signed, *((change.head,) if change is not None else ())}
+    )
     if heads is None:
         return None
-    there = git.objects.kinds(sorted(signed)) if signed else []
+    there = git.objects.read_kinds(sorted(signed)) if signed else []
     lost = [head for head, kind in zip(sorted(signed), there, strict=True) if kind != "commit"]  # it may have been any
     taken = {*heads, *lost, *((change.head,) if change is not None else ())}
-    return _with_decided(taken, newest)
+    return _add_decided_heads(taken, newest)
 
 
-def _with_decided(taken: Collection[str], newest: Mapping[str, ForgeChange]) -> tuple[str, ...] | None:
-    """The heads, and those that the last decisions on their changes included; None if nobody knows them."""
+def _add_decided_heads(taken: Collection[str], newest: Mapping[str, ForgeChange]) -> tuple[str, ...] | None:
+    """The heads, and those that the last decisions on their changes included; None if they are unknown."""
     found = set(taken)
     for head in taken & newest.keys():
         last = Decision.objects.filter(change=newest[head].change).order_by("-decided_at", "-pk").first()
-        more = heads_included_by(last) if last is not None else ()
+        more = read_included_heads(last) if last is not None else ()
         if more is None:
             return None
         found.update(more)
     return tuple(found)
 
 
-def _keep(repository: Repository, found: Watched, at: str | None, details: StepDetails) -> bool:
-    """Record a step, in one transaction with where the branch is now. False if another process moved on meanwhile."""
+def _record_step(repository: Repository, found: ObservedBranch, at: str | None, details: StepDetails) -> bool:
+    """Record a step and the branch's new tip in one transaction. False if another process recorded it meanwhile."""
     step = details.step
     with transaction.atomic():
         row = ProtectedBranch.objects.select_for_update().filter(repository=repository, ref=found.ref).first()
         if (row.tip if row is not None else None) != at:
             return False
-        update = _recorded(repository, found, details, _decision_at_merge(details))
-        take_heads(update, details.included)
+        update = _create_update(repository, found, details, _record_merge_decision(details))
+        record_taken_heads(update, details.included)
         if update.outcome == BranchUpdate.Outcome.BYPASS:
             _open_incident(update, details)
-            soon("post-bypass-status", update=update.pk)
+            enqueue("post-bypass-status", update=update.pk)
         for bypass in BranchUpdate.objects.filter(pk__in=details.reverted).select_related("incident"):
             if bypass.incident is not None:
                 close_incident(bypass.incident, incidents.REVERTED, f"{step.commit[:12]} took it back.")
@@ -253,32 +264,34 @@ def _keep(repository: Repository, found: Watched, at: str | None, details: StepD
 
 
 def _reevaluate_open_changes(repository: Repository, ref: str) -> None:
-    """Have the open changes for a branch that was rewound, or made anew, evaluated again: they may contain more."""
+    """Evaluate again the open changes for a branch that was rewound or created anew: they may contain more commits."""
     for change in Change.objects.filter(repository=repository, target=ref, state=Change.State.OPEN):
-        judge_again(change)
+        request_reevaluation(change)
 
 
-def _decision_at_merge(details: StepDetails) -> Decision | None:
-    """The decision on what was merged, recorded: of the evaluation at the merge, else the one before."""
+def _record_merge_decision(details: StepDetails) -> Decision | None:
+    """Recorded decision on the merge: of the evaluation at the merge, else the one before."""
     decision = details.decision
     if decision is None or details.evaluation is None or details.evaluation.judgement is None:
         return decision
-    new = decided(decision.change, details.evaluation.judgement)
+    new = store_decision(decision.change, details.evaluation.judgement)
     if new is None:
         return decision.change.decision
     record_statements(decision.change, details.evaluation.judgement, new)
     return new
 
 
-def _recorded(repository: Repository, found: Watched, details: StepDetails, decision: Decision | None) -> BranchUpdate:
+def _create_update(
+    repository: Repository, found: ObservedBranch, details: StepDetails, decision: Decision | None
+) -> BranchUpdate:
     step, reason = details.step, "" if found.begun else details.bypass_reason
     outcome = BranchUpdate.Outcome.BYPASS if reason else BranchUpdate.Outcome.ALLOWED
     outcome = BranchUpdate.Outcome.BASELINE if found.begun else outcome
-    beside = objects.BranchUpdate(step.brought, details.url, objects.salt())
-    included = objects.IncludedHeads(tuple(sorted(details.included))) if details.included is not None else None
-    entry = entries.BranchUpdateRecord(
-        time=moments.now(),
-        object=canonical.digest_of(beside),
+    beside = record_objects.BranchUpdate(step.brought, details.url, record_objects.draw_salt())
+    included = record_objects.IncludedHeads(tuple(sorted(details.included))) if details.included is not None else None
+    entry = record_kinds.BranchUpdateRecord(
+        time=moments.current_moment(),
+        object=canonical.digest_value(beside),
         repository_location=repository.place,
         repository=repository.name,
         target=found.ref,
@@ -288,7 +301,7 @@ def _recorded(repository: Repository, found: Watched, details: StepDetails, deci
         status=outcome.value,
         bypass_reason=reason,
         decision=decision.record.details_digest if decision is not None and decision.record is not None else "",
-        included_heads=canonical.digest_of(included) if included is not None else "",
+        included_heads=canonical.digest_value(included) if included is not None else "",
     )
     more = (beside, *((included,) if included is not None else ()))
     return BranchUpdate.objects.create(
@@ -300,7 +313,7 @@ def _recorded(repository: Repository, found: Watched, details: StepDetails, deci
         bypass_reason=reason,
         decision=decision,
         title=details.title,
-        record_id=enter(entry, more).pk,
+        record_id=append_record(entry, more).pk,
     )
 
 
@@ -324,12 +337,12 @@ def _open_incident(row: BranchUpdate, details: StepDetails) -> None:
     row.save(update_fields=["contributors", "unlinked_contributor_count", "pusher_known", "incident"])
 
 
-def _reverts(git: Git, step: Step, row: BranchUpdate) -> bool:
-    return bool(row.commit) and reverts(git, step, Step(row.previous_tip, row.commit, (), ""))
+def _is_reverted_by(git: Git, step: BranchStep, row: BranchUpdate) -> bool:
+    return bool(row.commit) and is_revert_of(git, step, BranchStep(row.previous_tip, row.commit, (), ""))
 
 
-def _title(git: Git, commit: str) -> str:
+def _read_title(git: Git, commit: str) -> str:
     if not commit:
         return ""
-    out = git.run("log", "--max-count=1", "--format=%s", values=(commit,))
-    return cleaned(out.decode("utf-8", "replace").strip())
+    out = git.run_git("log", "--max-count=1", "--format=%s", values=(commit,))
+    return clean_title(out.decode("utf-8", "replace").strip())

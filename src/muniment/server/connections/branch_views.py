@@ -1,4 +1,4 @@
-"""What protected branches took, and by which decision; escapes, and what is done about them; what it all costs."""
+"""Pages of branch updates and the decisions on them, of bypasses and their reviews, and of waiting times."""
 
 from datetime import datetime
 from typing import Any
@@ -11,22 +11,22 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from muniment.access.actions import Action
-from muniment.access.authorize import Resource, Why, authorize
+from muniment.access.authorization import AccessResult, Resource, authorize
 from muniment.server.acts.submission import submit_act
 from muniment.server.connections import friction
 from muniment.server.connections.bypass_acts import RevertBypass, ReviewBypass
-from muniment.server.connections.escapes import counted, needed
+from muniment.server.connections.bypass_reviews import count_required_reviews, list_counting_reviewers
+from muniment.server.connections.forge_access import find_repository_link, locate_forge
 from muniment.server.connections.models import BranchUpdate, ProtectedBranch
-from muniment.server.connections.reaching import connected_of, where
-from muniment.server.guarding.mediation import acting, may, requires
-from muniment.server.page_lists import page
-from muniment.server.people.names import names_of
+from muniment.server.guarding.mediation import current_actor, is_action_allowed, require_action
+from muniment.server.page_lists import page_by_id
+from muniment.server.people.names import find_names
 from muniment.server.products.models import Product
-from muniment.server.products.views import of as of_product
+from muniment.server.products.views import find_product_resource as of_product
 
 
-def of(request: HttpRequest, number: int) -> Resource:
-    """The product of what a branch took. What is not there is not there for anybody."""
+def find_update_product(request: HttpRequest, number: int) -> Resource:
+    """Product of a branch update, for authorize(). Raises 404 for an unknown number, whoever requests it."""
     slug = BranchUpdate.objects.filter(pk=number).values_list("repository__product__slug", flat=True).first()
     if slug is None:
         raise Http404
@@ -34,13 +34,13 @@ def of(request: HttpRequest, number: int) -> Resource:
 
 
 @require_GET
-@requires(Action.SEE_PRODUCT, of_product)
-def branches(request: HttpRequest, slug: str) -> HttpResponse:
-    """Every commit that a product's protected branches took in a time, and what allowed it: each row is an entry."""
+@require_action(Action.SEE_PRODUCT, of_product)
+def show_branch_history(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show the updates of a product's protected branches in a period, with what allowed each: each row is a record."""
     found = get_object_or_404(Product, slug=slug)
     asked = {name: request.GET.get(name, "") for name in ("branch", "since", "until")}
     rows = BranchUpdate.objects.filter(repository__product=found)
-    since, until = _day(asked["since"]), _day(asked["until"], last=True)
+    since, until = _parse_day(asked["since"]), _parse_day(asked["until"], last=True)
     if asked["branch"]:
         rows = rows.filter(ref=asked["branch"])
     if since:
@@ -50,7 +50,7 @@ def branches(request: HttpRequest, slug: str) -> HttpResponse:
     related = rows.select_related("repository", "decision__change", "record", "incident")
     context: dict[str, Any] = {
         "product": found,
-        "page": page(request, related),
+        "page": page_by_id(request, related),
         "refs": sorted({row.ref for row in ProtectedBranch.objects.filter(repository__product=found)}),
         "asked": asked,
         "escapes": rows.filter(outcome=BranchUpdate.Outcome.BYPASS).count(),
@@ -61,49 +61,49 @@ def branches(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @require_GET
-@requires(Action.SEE_PRODUCT, of)
-def arrival(request: HttpRequest, number: int) -> HttpResponse:
-    """One step of a branch; for an escape, what is known of it and what can be done."""
+@require_action(Action.SEE_PRODUCT, find_update_product)
+def show_branch_update(request: HttpRequest, number: int) -> HttpResponse:
+    """Show one branch update; for a bypass, its known details and the possible steps."""
     rows = BranchUpdate.objects.select_related("repository__product", "decision__change", "record", "incident")
     found = get_object_or_404(rows, pk=number)
     resource = Resource(product=found.repository.product.slug)
     open_ = found.incident is not None and found.incident.closed_at is None
     reviews = found.bypass_reviews.select_related("reviewer").order_by("reviewed_at")
-    why = authorize(acting(request), Action.REVIEW_BYPASS, resource)
+    why = authorize(current_actor(request), Action.REVIEW_BYPASS, resource)
     context: dict[str, Any] = {
         "arrival": found,
-        "hands": sorted(names_of(found.contributors).values()),
+        "hands": sorted(find_names(found.contributors).values()),
         "open": open_,
         "reviews": reviews,
-        "counted": len(counted(found)),
-        "enough": needed(found),
+        "counted": len(list_counting_reviewers(found)),
+        "enough": count_required_reviews(found),
         "may_review": open_
-        and why in (Why.YES, Why.NO_SECOND_FACTOR)
-        and acting(request).person not in found.contributors,
-        "may_revert": open_ and found.previous_tip and may(request, Action.REQUEST_REVIEW, resource),
-        "involved": acting(request).person in found.contributors,
-        "diff": _diff_page(found),
+        and why in (AccessResult.YES, AccessResult.NO_SECOND_FACTOR)
+        and current_actor(request).person not in found.contributors,
+        "may_revert": open_ and found.previous_tip and is_action_allowed(request, Action.REQUEST_REVIEW, resource),
+        "involved": current_actor(request).person in found.contributors,
+        "diff": _find_diff_url(found),
     }
     return render(request, "connections/arrival.html", context)
 
 
-def _diff_page(row: BranchUpdate) -> str:
-    """The address of the update's diff at its forge, "" where nothing of it is there."""
-    link = connected_of(row.repository)
+def _find_diff_url(row: BranchUpdate) -> str:
+    """Address of the update's diff at its forge, "" if the forge has none."""
+    link = find_repository_link(row.repository)
     if link is None or not row.commit or not link.url.startswith(("https://", "http://")):
         return ""
-    return where(link.connection).diff_page(link.url, row.previous_tip, row.commit)
+    return locate_forge(link.connection).diff_url(link.url, row.previous_tip, row.commit)
 
 
 @require_POST
-@requires(Action.REVIEW_BYPASS, of)
+@require_action(Action.REVIEW_BYPASS, find_update_product)
 def review_bypass(request: HttpRequest, number: int) -> HttpResponse:
     """Review a bypass afterwards, and accept it."""
     return submit_act(request, ReviewBypass, {"bypass": number}, _("Recorded."), "arrival", number)
 
 
 @require_POST
-@requires(Action.REQUEST_REVIEW, of)
+@require_action(Action.REQUEST_REVIEW, find_update_product)
 def revert_bypass(request: HttpRequest, number: int) -> HttpResponse:
     """Have a change prepared that reverts a bypass."""
     done = _("The revert is being prepared. A message will tell you where it is.")
@@ -111,16 +111,21 @@ def revert_bypass(request: HttpRequest, number: int) -> HttpResponse:
 
 
 @require_GET
-@requires(Action.SEE_PRODUCT, of_product)
-def measured(request: HttpRequest, slug: str) -> HttpResponse:
-    """What the gate costs those who work on a product, all of them together: never one person."""
+@require_action(Action.SEE_PRODUCT, of_product)
+def show_friction(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show how long contributors of a product wait, for all of them together: never for one person."""
     found = get_object_or_404(Product, slug=slug)
-    weeks = friction.weeks(found, timezone.now())
-    context = {"product": found, "weeks": weeks, "bars": friction.bars(weeks), "total": friction.total(weeks)}
+    weeks = friction.measure_weeks(found, timezone.now())
+    context = {
+        "product": found,
+        "weeks": weeks,
+        "bars": friction.draw_bars(weeks),
+        "total": friction.summarise_weeks(weeks),
+    }
     return render(request, "connections/friction.html", context)
 
 
-def _day(text: str, *, last: bool = False) -> datetime | None:
+def _parse_day(text: str, *, last: bool = False) -> datetime | None:
     try:
         day = datetime.fromisoformat(text).date()
     except ValueError:

@@ -7,25 +7,25 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from muniment.access.actions import Action
-from muniment.access.authorize import Actor, Resource, products
+from muniment.access.authorization import Actor, Resource, list_permitted_products
 from muniment.errors import RefusedError
 from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.fields import number_input, reason_input
 from muniment.server.acts.inputs import Label
+from muniment.server.connections.forge_access import find_repository_link, format_person_address
 from muniment.server.connections.models import BranchUpdate, BypassReview
-from muniment.server.connections.reaching import address_of, connected_of
+from muniment.server.job_queue import enqueue
 from muniment.server.people.models import Person
-from muniment.server.work import soon
 
 
 def _visible_bypasses(actor: Actor) -> "QuerySet[BranchUpdate]":
     rows = BranchUpdate.objects.filter(outcome=BranchUpdate.Outcome.BYPASS)
-    visible = products(actor, Action.SEE_PRODUCT)
+    visible = list_permitted_products(actor, Action.SEE_PRODUCT)
     return rows if visible is None else rows.filter(repository__product__slug__in=visible)
 
 
 class BypassAct(Act, frozen=True):
-    """An act on one bypass that is open."""
+    """Act on one open bypass."""
 
     bypass: Annotated[
         int,
@@ -38,21 +38,20 @@ class BypassAct(Act, frozen=True):
         ),
     ]
 
-    def resource(self) -> Resource:
+    def find_resource(self) -> Resource:
         """The product of its repository."""
-        return Resource(product=self.row().repository.product.slug)
+        return Resource(product=self.load_bypass().repository.product.slug)
 
-    def subject(self) -> str:
-        """The bypass."""
+    def format_subject(self) -> str:
         return f"bypass:{self.bypass}"
 
-    def row(self) -> BranchUpdate:
+    def load_bypass(self) -> BranchUpdate:
         """The row of the bypass."""
         return BranchUpdate.objects.select_related("incident", "repository__product").get(pk=self.bypass)
 
-    def check(self, context: ActContext) -> None:
-        """Its incident is open."""
-        incident = self.row().incident
+    def check_preconditions(self, context: ActContext) -> None:
+        """Refuse a bypass whose incident is closed."""
+        incident = self.load_bypass().incident
         if incident is None or incident.closed_at is not None:
             raise RefusedError("bypass-closed", _("It is not open any more."), _("Its page shows how it ended."))
 
@@ -65,24 +64,23 @@ class ReviewBypass(BypassAct, frozen=True):
 
     reason: Annotated[str, reason_input(hint=gettext_lazy("Say what you reviewed, and why it may stay."))]
 
-    def summary(self) -> str:
-        """The bypass."""
+    def describe_act(self) -> str:
         return _("accept the bypass %(number)d") % {"number": self.bypass}
 
-    def check(self, context: ActContext) -> None:
-        """It is open; the person did not contribute to it, and did not review it yet."""
-        super().check(context)
-        row = self.row()
+    def check_preconditions(self, context: ActContext) -> None:
+        """Refuse a closed bypass, a contributor to it, and a second review by the same person."""
+        super().check_preconditions(context)
+        row = self.load_bypass()
         if row.bypass_reviews.filter(reviewer=context.requester).exists():
             raise RefusedError("bypass-reviewed", _("You reviewed it already."), _("Ask others to review it."))
         if context.requester in row.contributors:
             raise RefusedError("own-bypass", _("You contributed to it."), _("Ask others to review it."))
 
-    def execute(self, context: ActContext) -> None:
+    def carry_out(self, context: ActContext) -> None:
         """Add the review; with enough of them the worker closes the bypass."""
-        row = self.row()
+        row = self.load_bypass()
         BypassReview.objects.create(branch_update=row, reviewer_id=context.requester, reason=self.reason)
-        soon("close-reviewed-bypasses", repository=row.repository_id)
+        enqueue("close-reviewed-bypasses", repository=row.repository_id)
 
 
 class RevertBypass(BypassAct, frozen=True):
@@ -91,27 +89,26 @@ class RevertBypass(BypassAct, frozen=True):
     actions: ClassVar[tuple[Action, ...]] = (Action.REQUEST_REVIEW,)
     title: ClassVar[Label] = gettext_lazy("Prepare revert")
 
-    def summary(self) -> str:
-        """The bypass."""
+    def describe_act(self) -> str:
         return _("prepare a revert of the bypass %(number)d") % {"number": self.bypass}
 
-    def check(self, context: ActContext) -> None:
-        """It is open, there is something to revert, and the change can name who requests it."""
-        super().check(context)
-        row = self.row()
+    def check_preconditions(self, context: ActContext) -> None:
+        """Refuse a closed bypass, one that cannot be reverted, and a requester whom the change could not name."""
+        super().check_preconditions(context)
+        row = self.load_bypass()
         if not row.commit or not row.previous_tip:
             raise RefusedError(
                 "nothing-to-revert", _("There is no commit that could be reverted."), _("Review it instead.")
             )
-        connected = connected_of(row.repository)
+        connected = find_repository_link(row.repository)
         requester = Person.objects.get(pk=context.requester)
-        if connected is None or not address_of(requester, connected.connection):
+        if connected is None or not format_person_address(requester, connected.connection):
             raise RefusedError(
                 "requester-without-address",
                 _("The change has to name you, because its requester cannot approve it."),
                 _("Add your login at the forge or an e-mail address to your account first, or ask somebody else."),
             )
 
-    def execute(self, context: ActContext) -> None:
-        """Have the worker do it."""
-        soon("prepare-revert", arrival=self.bypass, person=context.requester, record=context.record)
+    def carry_out(self, context: ActContext) -> None:
+        """Enqueue the revert for the worker."""
+        enqueue("prepare-revert", arrival=self.bypass, person=context.requester, record=context.record)

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy
 from msgspec import structs
 
 from muniment.access.actions import Action
-from muniment.access.authorize import Actor, Resource, products
+from muniment.access.authorization import Actor, Resource, list_permitted_products
 from muniment.controls.review_statements import ALL_PUSHERS
 from muniment.errors import RefusedError
 from muniment.facts.statements import ReviewAction
@@ -16,12 +16,12 @@ from muniment.policy import guide
 from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.fields import commit_input, number_input
 from muniment.server.acts.inputs import Answers, Generated, Label, Text
-from muniment.server.changes.again import read_again
 from muniment.server.changes.models import Change
+from muniment.server.changes.reevaluation_requests import request_reading
 from muniment.server.connections.models import ReviewStatement
 from muniment.server.connections.older_changes import find_older_changes
-from muniment.server.people.act_fields import PersonId, label_of
-from muniment.server.work import soon
+from muniment.server.job_queue import enqueue
+from muniment.server.people.act_fields import PersonId, label_person
 
 _LONGEST = 5_000  # characters of one answer
 _SHORT = 12  # digits of a commit in a sentence
@@ -29,7 +29,7 @@ _SHORT = 12  # digits of a commit in a sentence
 
 def _visible_changes(actor: Actor) -> "QuerySet[Change]":
     rows = Change.objects.filter(forge_change__isnull=False)
-    visible = products(actor, Action.SEE_CHANGE)
+    visible = list_permitted_products(actor, Action.SEE_CHANGE)
     return rows if visible is None else rows.filter(repository__product__slug__in=visible)
 
 
@@ -53,21 +53,20 @@ class ChangeAct(Act, frozen=True):
 
     change: ChangeNumber
 
-    def resource(self) -> Resource:
+    def find_resource(self) -> Resource:
         """The product of the change."""
-        return Resource(product=self.row().repository.product.slug)
+        return Resource(product=self.load_change().repository.product.slug)
 
-    def subject(self) -> str:
-        """The change."""
+    def format_subject(self) -> str:
         return f"change:{self.change}"
 
-    def row(self) -> Change:
+    def load_change(self) -> Change:
         """The row of the change."""
         return Change.objects.select_related("repository__product", "forge_change").get(pk=self.change)
 
-    def check(self, context: ActContext) -> None:
-        """The change is open."""
-        if self.row().state != Change.State.OPEN:
+    def check_preconditions(self, context: ActContext) -> None:
+        """Refuse a change that is not open."""
+        if self.load_change().state != Change.State.OPEN:
             raise RefusedError(
                 "change-not-open", _("It is not open at a forge any more."), _("Look at the page of the change.")
             )
@@ -76,7 +75,7 @@ class ChangeAct(Act, frozen=True):
 class StatementAct(ChangeAct, frozen=True):
     """A statement on one head of a change. `repository` and `target` bind it to the branch that it is made for.
 
-    It counts as long as the stored statement is the one whose digest the record has (`act_of_statement`).
+    It counts as long as the stored statement is the one whose digest the record has (`rebuild_statement_act`).
     """
 
     kind: ClassVar[ReviewAction]
@@ -85,25 +84,25 @@ class StatementAct(ChangeAct, frozen=True):
     repository: Annotated[str, Generated(label=gettext_lazy("Repository"), recorded=True)] = ""
     target: Annotated[str, Generated(label=gettext_lazy("Branch"), recorded=True)] = ""
 
-    def normalised(self) -> Self:
-        """With the repository and the branch of now."""
-        row = self.row()
+    def normalise_fields(self) -> Self:
+        """Act with the present repository and branch."""
+        row = self.load_change()
         return structs.replace(self, repository=row.repository.name, target=row.target)
 
     def stored_answers(self) -> dict[str, str]:
-        """What the statement says beside its kind, as `ReviewStatement.answers` has it."""
+        """Answers of the statement, as `ReviewStatement.answers` stores them."""
         return {}
 
-    def check(self, context: ActContext) -> None:
-        """The change is open, has this head still, and is for the same branch."""
-        super().check(context)
-        row = self.row()
+    def check_preconditions(self, context: ActContext) -> None:
+        """Refuse unless the change is open, still has this head, and is for the same branch."""
+        super().check_preconditions(context)
+        row = self.load_change()
         if (self.head, self.repository, self.target) != (row.head, row.repository.name, row.target):
             raise RefusedError("head-changed", _("It has another head by now."), _("Read that head first."))
 
-    def execute(self, context: ActContext) -> None:
+    def carry_out(self, context: ActContext) -> None:
         """Add the statement with the digest of its record, and have the change read again."""
-        row = self.row()
+        row = self.load_change()
         ReviewStatement.objects.create(
             change=row,
             person_id=context.requester,
@@ -113,7 +112,7 @@ class StatementAct(ChangeAct, frozen=True):
             answers=self.stored_answers(),
             act_digest=context.record,
         )
-        read_again(row.repository_id, row.forge_change.number)
+        request_reading(row.repository_id, row.forge_change.number)
 
 
 class ApproveChange(StatementAct, frozen=True):
@@ -136,7 +135,7 @@ class ApproveChange(StatementAct, frozen=True):
         """The answers, by the ids of their questions."""
         return self.answers
 
-    def summary(self) -> str:
+    def describe_act(self) -> str:
         """The head, the repository and the branch."""
         details = {"head": self.head[:_SHORT], "repository": self.repository, "target": self.target}
         return _("approve %(head)s of %(repository)s for %(target)s") % details
@@ -149,14 +148,14 @@ class WithdrawApproval(StatementAct, frozen=True):
     title: ClassVar[Label] = gettext_lazy("Withdraw approval")
     kind: ClassVar[ReviewAction] = ReviewAction.WITHDRAW
 
-    def summary(self) -> str:
+    def describe_act(self) -> str:
         """The head, the repository and the branch."""
         details = {"head": self.head[:_SHORT], "repository": self.repository, "target": self.target}
         return _("withdraw the approval of %(head)s of %(repository)s for %(target)s") % details
 
 
 class AttestContributor(StatementAct, frozen=True, kw_only=True):
-    """Attest which person an unknown contributor is. Who attests it cannot approve the change."""
+    """Attest which person an unknown contributor is. The person who attests cannot approve the change."""
 
     actions: ClassVar[tuple[Action, ...]] = (Action.ATTEST_CONTRIBUTOR,)
     title: ClassVar[Label] = gettext_lazy("Attest contributor")
@@ -177,17 +176,17 @@ class AttestContributor(StatementAct, frozen=True, kw_only=True):
         """The contributor, and the internal id of the person."""
         return {self.contributor: self.person}
 
-    def summary(self) -> str:
+    def describe_act(self) -> str:
         """The contributor, the repository and the person."""
-        details = {"contributor": self.contributor, "repository": self.repository, "person": label_of(self.person)}
+        details = {"contributor": self.contributor, "repository": self.repository, "person": label_person(self.person)}
         return _("attest that %(contributor)s in %(repository)s is %(person)s") % details
 
 
 class AttestOpenChanges(ChangeAct, frozen=True, kw_only=True):
-    """Attest who pushed what was there before a repository was connected, for all of its open changes at once.
+    """Attest the pusher of all commits older than the connection of a repository, for all of its open changes at once.
 
     `change` is one of them. It covers each whose unknown pushers all pushed before the connection, at its present head.
-    Who attests it can approve none of them.
+    The person who attests can approve none of them.
     """
 
     actions: ClassVar[tuple[Action, ...]] = (Action.ATTEST_CONTRIBUTOR,)
@@ -196,22 +195,21 @@ class AttestOpenChanges(ChangeAct, frozen=True, kw_only=True):
     person: PersonId
     changes: Annotated[tuple[str, ...], Generated(label=gettext_lazy("Open changes"))] = ()
 
-    def normalised(self) -> Self:
-        """With the changes of now, the first of them as `change`: so the stored statements tell the whole act."""
-        covered = self._covered()
+    def normalise_fields(self) -> Self:
+        """Act with the present changes, the first of them as `change`: the stored statements then determine the act."""
+        covered = self._find_covered_changes()
         change = covered[0].pk if covered else self.change
-        return structs.replace(self, change=change, changes=tuple(map(name_change, covered)))
+        return structs.replace(self, change=change, changes=tuple(map(format_covered_change, covered)))
 
-    def subject(self) -> str:
-        """The repository."""
-        return f"repository:{self.row().repository_id}"
+    def format_subject(self) -> str:
+        return f"repository:{self.load_change().repository_id}"
 
-    def summary(self) -> str:
+    def describe_act(self) -> str:
         """How many changes, the repository and the person."""
         details = {
             "count": len(self.changes),
-            "repository": self.row().repository.name,
-            "person": label_of(self.person),
+            "repository": self.load_change().repository.name,
+            "person": label_person(self.person),
         }
         return (
             _(
@@ -221,21 +219,21 @@ class AttestOpenChanges(ChangeAct, frozen=True, kw_only=True):
             % details
         )
 
-    def check(self, context: ActContext) -> None:
-        """The changes are the same as when it was asked for, and there is one."""
-        super().check(context)
+    def check_preconditions(self, context: ActContext) -> None:
+        """Refuse if the changes differ from those of the request, or if there are none."""
+        super().check_preconditions(context)
         if not self.changes:
             raise RefusedError(
                 "no-older-push",
                 _("No open change lacks only who pushed its commits before the repository was connected."),
                 _("Attest each contributor on the page of its change."),
             )
-        if self.changes != tuple(map(name_change, self._covered())):
+        if self.changes != tuple(map(format_covered_change, self._find_covered_changes())):
             raise RefusedError("head-changed", _("It has another head by now."), _("Read that head first."))
 
-    def execute(self, context: ActContext) -> None:
+    def carry_out(self, context: ActContext) -> None:
         """Add one statement for each change with the digest of the record, and have them read again."""
-        for row in self._covered():
+        for row in self._find_covered_changes():
             ReviewStatement.objects.create(
                 change=row,
                 person_id=context.requester,
@@ -246,58 +244,60 @@ class AttestOpenChanges(ChangeAct, frozen=True, kw_only=True):
                 covered_changes=list(self.changes),
                 act_digest=context.record,
             )
-            read_again(row.repository_id, row.forge_change.number)
+            request_reading(row.repository_id, row.forge_change.number)
 
-    def _covered(self) -> list[Change]:
-        return find_older_changes(self.row().repository_id)
+    def _find_covered_changes(self) -> list[Change]:
+        return find_older_changes(self.load_change().repository_id)
 
 
 class RequestReview(ChangeAct, frozen=True):
-    """Request reviews, at the forge, from people whose approval would count."""
+    """Request reviews, at the forge, from eligible reviewers."""
 
     actions: ClassVar[tuple[Action, ...]] = (Action.REQUEST_REVIEW,)
     title: ClassVar[Label] = gettext_lazy("Request review")
 
-    def summary(self) -> str:
+    def describe_act(self) -> str:
         """The change and its repository."""
-        row = self.row()
+        row = self.load_change()
         details = {"change": row.name, "repository": row.repository.name}
         return _("request a review of %(change)s of %(repository)s") % details
 
-    def execute(self, context: ActContext) -> None:
-        """Have the worker do it."""
-        soon("request-review", change=self.change, record=context.record)
+    def carry_out(self, context: ActContext) -> None:
+        """Enqueue the requests for the worker."""
+        enqueue("request-review", change=self.change, record=context.record)
 
 
 class MergeChange(ChangeAct, frozen=True):
-    """Merge a change at its forge, if it has this head still and is allowed then."""
+    """Merge a change at its forge, if it still has this head and is allowed then."""
 
     actions: ClassVar[tuple[Action, ...]] = (Action.REQUEST_REVIEW,)
     title: ClassVar[Label] = gettext_lazy("Merge change")
 
     head: Head
 
-    def summary(self) -> str:
+    def describe_act(self) -> str:
         """The change and its repository."""
-        row = self.row()
+        row = self.load_change()
         return _("merge %(change)s of %(repository)s") % {"change": row.name, "repository": row.repository.name}
 
-    def execute(self, context: ActContext) -> None:
-        """Have the worker do it."""
-        soon("merge-change", change=self.change, head=self.head, person=context.requester, record=context.record)
+    def carry_out(self, context: ActContext) -> None:
+        """Enqueue the merge for the worker."""
+        enqueue("merge-change", change=self.change, head=self.head, person=context.requester, record=context.record)
 
 
-def name_change(row: Change) -> str:
-    """What an attestation of several changes says of one: which it is, its head and its branch."""
-    return _name(row.pk, row.head, row.target)
+def format_covered_change(row: Change) -> str:
+    """Text for one change within an attestation of several: its number, its head and its branch."""
+    return _format_covered(row.pk, row.head, row.target)
 
 
-def _name(change: int, head: str, target: str) -> str:
+def _format_covered(change: int, head: str, target: str) -> str:
     return f"{change} {head} {target}"
 
 
-def act_of_statement(row: ReviewStatement) -> ChangeAct | None:
-    """The act that a stored statement has to be of, to compare its digest with the record; None if it is of none."""
+def rebuild_statement_act(row: ReviewStatement) -> ChangeAct | None:
+    """Act that a stored statement must come from, to compare its digest with the record; None for an invalid
+    statement.
+    """
     change, repository = row.change_id, row.change.repository.name
     head, target, said = row.head, row.target, row.answers
     match row.kind:
@@ -307,7 +307,7 @@ def act_of_statement(row: ReviewStatement) -> ChangeAct | None:
             return WithdrawApproval(change=change, head=head, repository=repository, target=target)
         case ReviewAction.ATTEST.value if row.covered_changes:
             covered = tuple(row.covered_changes)
-            if set(said) != {ALL_PUSHERS} or _name(change, head, target) not in covered:
+            if set(said) != {ALL_PUSHERS} or _format_covered(change, head, target) not in covered:
                 return None
             first = int(covered[0].partition(" ")[0])
             return AttestOpenChanges(change=first, person=said[ALL_PUSHERS], changes=covered)

@@ -11,15 +11,15 @@ from django.utils.translation import gettext_lazy
 from msgspec import structs
 
 from muniment.access.actions import Action
-from muniment.access.authorize import ORGANISATION, Actor, Resource
+from muniment.access.authorization import ORGANISATION, Actor, Resource
 from muniment.errors import ParseError, RefusedError
 from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.inputs import Choice, InputCode, Label, Reference, Text
 from muniment.server.connections import credentials
 from muniment.server.connections.models import SLUG_PATTERN, Connection, RepositoryLink, Vendor
+from muniment.server.job_queue import enqueue
 from muniment.server.products.act_fields import SLUG_FORM
 from muniment.server.vault_access import refuse_without_vault
-from muniment.server.work import soon
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -73,32 +73,29 @@ class AddConnection(Act, frozen=True):
         ),
     ]
 
-    def normalised(self) -> Self:
-        """Without a / at the end of the address. Raises ParseError for an address that no forge can have."""
+    def normalise_fields(self) -> Self:
+        """Act without a / at the end of the address. Raises ParseError for an address that no forge can have."""
         _check_address(self.url)
         return structs.replace(self, url=self.url.rstrip("/"))
 
-    def resource(self) -> Resource:
-        """The organisation."""
+    def find_resource(self) -> Resource:
         return ORGANISATION
 
-    def subject(self) -> str:
-        """The connection."""
+    def format_subject(self) -> str:
         return f"connection:{self.name}"
 
-    def summary(self) -> str:
-        """Its name and address."""
+    def describe_act(self) -> str:
+        """Sentence with the connection's name and address."""
         return _("add the connection %(name)s to %(url)s") % {"name": self.name, "url": self.url}
 
-    def check(self, context: ActContext) -> None:
-        """No connection has the name, or had it: logins are stored with it."""
+    def check_preconditions(self, context: ActContext) -> None:
+        """Refuse a name that a connection has or had: logins are stored with it."""
         if Connection.objects.filter(slug=self.name).exists():
             raise RefusedError(
                 "name-taken", _("A connection of that name already exists, or did."), _("Choose another name.")
             )
 
-    def execute(self, context: ActContext) -> None:
-        """Add the connection."""
+    def carry_out(self, context: ActContext) -> None:
         Connection.objects.create(slug=self.name, vendor=self.vendor, url=self.url)
 
 
@@ -109,46 +106,45 @@ class ConnectionAct(Act, frozen=True):
 
     connection: ConnectionName
 
-    def resource(self) -> Resource:
-        """The organisation."""
+    def find_resource(self) -> Resource:
         return ORGANISATION
 
-    def subject(self) -> str:
-        """The connection."""
+    def format_subject(self) -> str:
         return f"connection:{self.connection}"
 
-    def row(self) -> Connection:
+    def load_connection(self) -> Connection:
         """The row of the connection."""
         return Connection.objects.get(slug=self.connection)
 
 
 class StoreCredential(ConnectionAct, frozen=True):
-    """Store the credential of a connection in the vault. It accompanies the act, and stands in no field of it."""
+    """Store the credential of a connection in the vault. It accompanies the act, and is in no field of it."""
 
     carries_secret: ClassVar[bool] = True
     title: ClassVar[Label] = gettext_lazy("Store credential")
 
-    def summary(self) -> str:
-        """The connection."""
+    def describe_act(self) -> str:
         return _("store a credential of %(connection)s") % {"connection": self.connection}
 
-    def check(self, context: ActContext) -> None:
-        """The credential is whole."""
-        self._values(context)
+    def check_preconditions(self, context: ActContext) -> None:
+        """Refuse an incomplete credential."""
+        self._read_values(context)
 
-    def execute(self, context: ActContext) -> None:
-        """Store when, and have the repositories listed; the vault comes last, so that a failure undoes the rest."""
-        row = self.row()
+    def carry_out(self, context: ActContext) -> None:
+        """Store the moment, and enqueue a listing of the repositories; the vault is last, so that a failure undoes
+        the rest.
+        """
+        row = self.load_connection()
         Connection.objects.filter(pk=row.pk).update(
             credential_set_at=timezone.now(), problem="", credential_refused_at=None, permissions_checked_at=None
         )
-        soon("list-repositories", connection=row.pk)
+        enqueue("list-repositories", connection=row.pk)
         with refuse_without_vault():
-            credentials.keep(row, self._values(context))
+            credentials.store_credential(row, self._read_values(context))
 
-    def _values(self, context: ActContext) -> dict[str, str | None]:
+    def _read_values(self, context: ActContext) -> dict[str, str | None]:
         given = context.secret if isinstance(context.secret, Mapping) else {}
-        return credentials.checked(self.row().vendor, given)
+        return credentials.require_complete(self.load_connection().vendor, given)
 
 
 class RenewWebhookSecret(ConnectionAct, frozen=True):
@@ -156,14 +152,13 @@ class RenewWebhookSecret(ConnectionAct, frozen=True):
 
     title: ClassVar[Label] = gettext_lazy("Renew webhook secret")
 
-    def summary(self) -> str:
-        """The connection."""
+    def describe_act(self) -> str:
         return _("renew the webhook secret of %(connection)s") % {"connection": self.connection}
 
-    def execute(self, context: ActContext) -> None:
-        """Count one more secret, and have every webhook made anew."""
+    def carry_out(self, context: ActContext) -> None:
+        """Raise the version of the secret, and have every webhook registered again."""
         Connection.objects.filter(slug=self.connection).update(webhook_secret_version=F("webhook_secret_version") + 1)
-        _renew_webhooks(self.row())
+        _renew_webhooks(self.load_connection())
 
 
 class RefreshConnection(ConnectionAct, frozen=True):
@@ -171,42 +166,39 @@ class RefreshConnection(ConnectionAct, frozen=True):
 
     title: ClassVar[Label] = gettext_lazy("Refresh connection")
 
-    def summary(self) -> str:
-        """The connection."""
+    def describe_act(self) -> str:
         return _("refresh the connection %(connection)s") % {"connection": self.connection}
 
-    def execute(self, context: ActContext) -> None:
-        """Have the worker do it."""
-        row = self.row()
-        soon("list-repositories", connection=row.pk)
-        soon("check-connection-permissions", connection=row.pk)
+    def carry_out(self, context: ActContext) -> None:
+        """Enqueue the listing and the checks for the worker."""
+        row = self.load_connection()
+        enqueue("list-repositories", connection=row.pk)
+        enqueue("check-connection-permissions", connection=row.pk)
         _renew_webhooks(row)
 
 
 class EndConnection(ConnectionAct, frozen=True):
-    """End a connection."""
+    """End a connection to a forge."""
 
     title: ClassVar[Label] = gettext_lazy("End connection")
 
-    def summary(self) -> str:
-        """The connection."""
+    def describe_act(self) -> str:
         return _("end the connection %(connection)s") % {"connection": self.connection}
 
-    def check(self, context: ActContext) -> None:
-        """No repository of a product is linked to it."""
-        if self.row().repository_links.exists():
+    def check_preconditions(self, context: ActContext) -> None:
+        """Refuse while a repository of a product is linked to the connection."""
+        if self.load_connection().repository_links.exists():
             raise RefusedError("connection-in-use", _("Repositories of products live there."), _("Move them first."))
 
-    def execute(self, context: ActContext) -> None:
-        """Store the moment."""
+    def carry_out(self, context: ActContext) -> None:
         Connection.objects.filter(slug=self.connection).update(ended_at=timezone.now())
 
 
 def _renew_webhooks(connection: Connection) -> None:
-    """Have every repository reconciled, and its webhook made anew: the requester may know that it is gone."""
+    """Have every repository reconciled, and its webhook registered again: the requester may know that it is missing."""
     rows = RepositoryLink.objects.filter(connection=connection, repository__product__retired_at=None)
     for number in rows.values_list("repository", flat=True):
-        soon("reconcile-repository", repository=number, hook=True)
+        enqueue("reconcile-repository", repository=number, hook=True)
 
 
 def _check_address(url: str) -> None:
@@ -215,10 +207,10 @@ def _check_address(url: str) -> None:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:  # a port that is no number, a bracket that is not closed
-        raise _no_address() from None
+        raise _make_address_error() from None
     encrypted = parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)
     if not host or not encrypted or port == 0 or any(sign.isspace() for sign in url):
-        raise _no_address()
+        raise _make_address_error()
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
         raise ParseError(
             InputCode.MALFORMED,
@@ -228,6 +220,6 @@ def _check_address(url: str) -> None:
         )
 
 
-def _no_address() -> ParseError:
+def _make_address_error() -> ParseError:
     sentence, remedy = _("It is not the address of a forge."), _("Write an address like https://forge.example.com")
     return ParseError(InputCode.MALFORMED, sentence, remedy, "url")

@@ -24,6 +24,7 @@ from muniment.server.connections.connection_acts import (
     RenewWebhookSecret,
     StoreCredential,
 )
+from muniment.server.connections.first_push_store import erase_pusher_accounts
 from muniment.server.connections.models import (
     BypassReview,
     CachedResponse,
@@ -35,9 +36,8 @@ from muniment.server.connections.models import (
 )
 from muniment.server.connections.personal_data import delete_copies, erase_comments
 from muniment.server.connections.proxy_acts import SetConnectionProxy
-from muniment.server.connections.pushers import forget_pushers
 from muniment.server.connections.repository_acts import ConnectRepository
-from muniment.server.guarding.mediation import may
+from muniment.server.guarding.mediation import is_action_allowed
 from muniment.server.people.privacy import drop_recorded_rows, drop_rows
 from muniment.server.registration import AppContributions, MenuEntry, OverviewCard, PersonalData, RetentionRule
 
@@ -56,7 +56,7 @@ def read_bypass_reviews(person: str) -> Iterable[Mapping[str, object]]:
 
 def read_troubled(request: HttpRequest) -> dict[str, Any] | None:
     """The connections that need somebody, for who may change them."""
-    rows = list(Connection.in_trouble()) if may(request, Action.CHANGE_CONNECTION) else []
+    rows = list(Connection.find_in_trouble()) if is_action_allowed(request, Action.CHANGE_CONNECTION) else []
     return {"connections": rows} if rows else None
 
 
@@ -98,7 +98,7 @@ CONTRIBUTIONS = AppContributions(
             _("who pushed commits first"),
             _("to know who contributed to a change"),
             "first_push_days",
-            lambda moment: forget_pushers(FirstPush.objects.filter(recorded_at__lt=moment)),
+            lambda moment: erase_pusher_accounts(FirstPush.objects.filter(recorded_at__lt=moment)),
         ),
         RetentionRule(
             _("what was shown at forges"),

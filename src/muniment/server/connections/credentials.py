@@ -1,4 +1,4 @@
-"""Credentials of forges: typed by a person, taken through the web's memory to the vault, read by the worker alone."""
+"""Credentials of forges: typed by a person, passed through the web's memory to the vault, read by the worker alone."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 
 from muniment.errors import RefusedError
 from muniment.server.connections.models import Connection, Vendor
-from muniment.server.vault_access import session
+from muniment.server.vault_access import open_vault_session
 from muniment.vault import layout
 
 TOKEN, APP_ID, PRIVATE_KEY, INSTALLATION = "token", "app_id", "pem", "installation"
@@ -14,8 +14,8 @@ NAMES = (TOKEN, APP_ID, PRIVATE_KEY, INSTALLATION)
 _LONGEST = 20_000
 
 
-def checked(vendor: str, given: Mapping[str, str]) -> dict[str, str | None]:
-    """The values to store: those that the vendor takes, None for the others. Raises RefusedError for missing ones."""
+def require_complete(vendor: str, given: Mapping[str, str]) -> dict[str, str | None]:
+    """Values to store: those that the vendor requires, None for the others. Raises RefusedError for missing ones."""
     wanted = (APP_ID, PRIVATE_KEY) if vendor == Vendor.GITHUB and not given.get(TOKEN) else (TOKEN,)
     values = {name: given.get(name, "").strip() for name in wanted}
     if not all(values.values()) or any(len(value) > _LONGEST for value in values.values()):
@@ -27,17 +27,17 @@ def checked(vendor: str, given: Mapping[str, str]) -> dict[str, str | None]:
     return {**dict.fromkeys(NAMES), **values}
 
 
-def keep(connection: Connection, values: Mapping[str, str | None]) -> None:
-    """Put it into the vault, in place of what was there. Raises VaultError."""
+def store_credential(connection: Connection, values: Mapping[str, str | None]) -> None:
+    """Store the credential in the vault, in place of an earlier one. Raises VaultError."""
     given = {name: value for name, value in values.items() if value is not None}
     dropped: dict[str, str | None] = {name: value for name, value in values.items() if value is None}
-    path = layout.connection(connection.slug)
-    vault = session()
+    path = layout.credentials_path(connection.slug)
+    vault = open_vault_session()
     vault.patch_at(layout.FORGES, path, dict(given))
     if connection.credential_set_at is not None and dropped:
         vault.patch_at(layout.FORGES, path, dropped)
 
 
-def of(connection: Connection) -> dict[str, str]:
-    """The credential, for the worker. Raises VaultError."""
-    return session().read_at(layout.FORGES, layout.connection(connection.slug))
+def read_credential(connection: Connection) -> dict[str, str]:
+    """Credential of a connection, for the worker. Raises VaultError."""
+    return open_vault_session().read_at(layout.FORGES, layout.credentials_path(connection.slug))

@@ -1,6 +1,6 @@
-"""Asks a forge who may write to a repository, to list only people whose approval would count.
+"""Reads from a forge who can write to a repository, so that only eligible reviewers are listed.
 
-What it answers is cached for some minutes: it decides what is shown, and never whether an approval counts.
+The answers are cached for some minutes: they decide what is shown, and never whether an approval counts.
 """
 
 import time
@@ -9,19 +9,19 @@ from collections.abc import Callable
 
 from msgspec import structs
 
-from muniment.decision.account import account as report_of
 from muniment.decision.decision import Outcome
-from muniment.decision.judge import judge
+from muniment.decision.evaluation import evaluate_policy
+from muniment.decision.report import build_report as report_of
 from muniment.errors import ForgeCode, ForgeError
 from muniment.facts import kinds
 from muniment.facts.change import Revision
 from muniment.facts.facts import Facts
 from muniment.facts.maybe import Known
-from muniment.forges.collect import ForgeCollector
 from muniment.forges.forge import Forge, Reader
-from muniment.forges.shapes import Account, Repo
-from muniment.policy.model import Point
-from muniment.workflows.judge_change import Judgement
+from muniment.forges.forge_collector import ForgeCollector
+from muniment.forges.shapes import Account, ForgeRepository
+from muniment.policy.model import EnforcementPoint
+from muniment.workflows.change_evaluation import ChangeEvaluation
 
 _CACHE_SECONDS = 600
 _MOST_ASKED = 30  # accounts in one evaluation, where a forge has no list: who was not asked about is not listed
@@ -31,34 +31,39 @@ _Answers = dict[tuple[str, str], tuple[float, frozenset[str] | bool | None]]  # 
 _cache: weakref.WeakKeyDictionary[Reader, _Answers] = weakref.WeakKeyDictionary()  # one reader for each thread
 
 
-def name_reviewers(judgement: Judgement, collector: ForgeCollector, forge: Forge, repository: Repo) -> Judgement:
-    """A denial that names as possible reviewers only people whom the forge lets write; any other as it is."""
+def name_reviewers(
+    judgement: ChangeEvaluation, collector: ForgeCollector, forge: Forge, repository: ForgeRepository
+) -> ChangeEvaluation:
+    """Denial that lists as possible reviewers only people who can write at the forge; other results unchanged."""
     decision, revision = judgement.decision, judgement.facts.get(kinds.REVISION)
     if decision.outcome is not Outcome.DENY or not isinstance(revision, Known):
         return judgement
     told = report_of(decision, judgement.policy, judgement.facts)
     if told.missing_facts:
         return judgement
-    access = _Access(forge, repository)
-    found = collector.possible_reviewers(access)
+    access = _CachedWriteAccess(forge, repository)
+    found = collector.find_possible_reviewers(access)
     named = structs.replace(revision.value, possible_reviewers=found, asked_about_all=access.is_complete)
-    facts = _with_revision(judgement.facts, named)
-    return Judgement(judge(judgement.policy, facts, Point.MERGE, decision.time), judgement.policy, facts)
+    facts = _replace_revision(judgement.facts, named)
+    return ChangeEvaluation(
+        evaluate_policy(judgement.policy, facts, EnforcementPoint.MERGE, decision.time), judgement.policy, facts
+    )
 
 
-def _with_revision(facts: Facts, revision: Revision) -> Facts:
+def _replace_revision(facts: Facts, revision: Revision) -> Facts:
     read = dict(facts.items())
     read[kinds.REVISION.name] = structs.replace(read[kinds.REVISION.name], value=Known(revision))
     return Facts(read)
 
 
-class _Access:
-    """Whether an account may write to one repository; False where the forge does not tell, or was asked enough.
+class _CachedWriteAccess:
+    """Whether an account can write to one repository; False if the forge does not say, or the limit of requests is
+    reached.
 
-    `is_complete`: it told it of each.
+    `is_complete`: the forge answered for each account.
     """
 
-    def __init__(self, forge: Forge, repository: Repo) -> None:
+    def __init__(self, forge: Forge, repository: ForgeRepository) -> None:
         self._forge = forge
         self._repository = repository
         self._asked = 0
@@ -66,16 +71,18 @@ class _Access:
         self.is_complete = True
 
     def __call__(self, account: Account) -> bool:
-        listed = self._read("", lambda: self._forge.reader.writers(self._repository)) if account.id else None
+        listed = (
+            self._read_cached("", lambda: self._forge.reader.list_writers(self._repository)) if account.id else None
+        )
         if isinstance(listed, frozenset):
             return account.id in listed
-        return self._read(account.id or account.login, lambda: self._ask(account)) is True
+        return self._read_cached(account.id or account.login, lambda: self._ask_forge(account)) is True
 
-    def _ask(self, account: Account) -> bool:
+    def _ask_forge(self, account: Account) -> bool:
         self._asked += 1
-        return self._forge.reader.may_write(self._repository, account)
+        return self._forge.reader.can_write(self._repository, account)
 
-    def _read(self, name: str, read: Callable[[], frozenset[str] | bool]) -> frozenset[str] | bool | None:
+    def _read_cached(self, name: str, read: Callable[[], frozenset[str] | bool]) -> frozenset[str] | bool | None:
         key, answers = (self._repository.id, name), _cache.setdefault(self._forge.reader, {})
         until, known = answers.get(key, (0.0, None))
         if time.monotonic() < until:

@@ -1,4 +1,4 @@
-"""Connections to forges, and what is kept of repositories, changes and branches there. No credential is among it."""
+"""Tables of connections to forges, and of repositories, changes and branches there. No credential is among them."""
 
 import secrets
 
@@ -17,7 +17,7 @@ _SLUG = RegexValidator(rf"^{SLUG_PATTERN}\Z", "Small letters, digits and - betwe
 
 
 class Vendor(models.TextChoices):
-    """The kinds of forge."""
+    """Kinds of forge that can be connected."""
 
     GITHUB = "github", "GitHub"
     GITLAB = "gitlab", "GitLab"
@@ -28,7 +28,8 @@ class Vendor(models.TextChoices):
 class Connection(RecordedModel):
     """One forge, and our account there. `slug` stands before logins in people's accounts: `<slug>/ada`.
 
-    Its credential lies in the vault; `keyed` says since when. `turn` counts the renewals of its webhook's secret.
+    Its credential is in the vault; `credential_set_at` says since when. `webhook_secret_version` counts the renewals of
+    its webhook's secret.
     """
 
     recorded_columns = ("slug", "vendor", "url", "proxy", "webhook_secret_version", "ended_at")
@@ -86,16 +87,16 @@ class Connection(RecordedModel):
         return list(cls.objects.filter(ended_at=None).values_list("slug", "account", "account_id"))
 
     @classmethod
-    def in_trouble(cls) -> "models.QuerySet[Connection]":
-        """Those that do not work, or that are refused requests that we need."""
+    def find_in_trouble(cls) -> "models.QuerySet[Connection]":
+        """Connections that fail, or that are refused requests which we need."""
         rows = cls.objects.filter(ended_at=None, credential_set_at__isnull=False)
         return rows.exclude(problem="", refused_requests=[])
 
 
 class ConnectionRateLimit(models.Model):
-    """One rate limit of our account at a forge, as any process was told it last (`http.rate_limits.RateLimit`).
+    """One rate limit of our account at a forge, as any process received it last (`http.rate_limits.RateLimit`).
 
-    `resource` is what the forge counts by itself, "" for a refusal that holds for all requests. Unknown numbers are -1.
+    `resource` is the forge's own name for it, "" for a refusal of all requests. Unknown numbers are -1.
     """
 
     privileges = Privileges((READ,), (READ, ADD, CHANGE))
@@ -133,14 +134,12 @@ class VisibleRepository(models.Model):
     missing_permissions = models.JSONField(default=list)
 
     class Meta:
-        """One of each."""
-
         ordering = ("path",)
         constraints = [models.UniqueConstraint(fields=["connection", "forge_id"], name="unique_visible_repository")]
 
 
 class CachedResponse(models.Model):
-    """An answer of a forge with its validator, compressed, so that asking again costs little."""
+    """Response of a forge with its validator, compressed, so that a repeated request costs little."""
 
     privileges = Privileges((), (READ, ADD, CHANGE), eraser=(DROP,))
     written_by = _NOBODY
@@ -159,7 +158,7 @@ class CachedResponse(models.Model):
 
 
 class RepositoryLink(RecordedModel):
-    """That a repository of a product lives at a forge. `reconciled`: when it was last gone through."""
+    """Link of a product's repository to its forge. `reconciled_at`: when it was last reconciled."""
 
     recorded_columns = ("repository", "connection", "forge_id")
     privileges = Privileges(
@@ -187,7 +186,9 @@ class RepositoryLink(RecordedModel):
     default_branch = models.CharField(max_length=300, blank=True)
     clone_url = models.CharField(max_length=500)
     url = models.CharField(max_length=500)
-    webhook_secret_mark = models.CharField(max_length=16, blank=True)  # which secret its webhook has (`hearing.mark`)
+    webhook_secret_mark = models.CharField(
+        max_length=16, blank=True
+    )  # which secret its webhook has (`hearing.fingerprint_secret`)
     reconciled_at = models.DateTimeField(null=True)
     statements_digest = models.CharField(max_length=71, blank=True)  # of the signed approvals that were pushed there
     problem = models.TextField(blank=True)
@@ -201,9 +202,9 @@ class RepositoryLink(RecordedModel):
 
 
 class WebhookDelivery(models.Model):
-    """One event that a forge told of, by ids alone: a hint to read again. The same, or the same bytes, count once.
+    """One event that a forge reported, by ids alone: a hint to read again. The same, or the same bytes, count once.
 
-    `updated`: when the change was touched last, by then; "" where that is not sure.
+    `forge_updated_at`: when the change was updated last, by then; "" if that is not sure.
     """
 
     privileges = Privileges((READ, ADD), (READ,), eraser=(DROP,))
@@ -220,8 +221,6 @@ class WebhookDelivery(models.Model):
     forge_updated_at = models.CharField(max_length=40, blank=True)
 
     class Meta:
-        """Each once."""
-
         constraints = [
             models.UniqueConstraint(fields=["connection", "delivery_id"], name="unique_delivery_id"),
             models.UniqueConstraint(fields=["connection", "digest"], name="unique_delivery_digest"),
@@ -238,11 +237,11 @@ def new_status_token() -> str:
 
 
 class ForgeChange(models.Model):
-    """A change as it is at its forge, and what stands for it there.
+    """A change as it is at its forge, and its status there.
 
-    `due`: since when it has to be read; `status` (`forges.statuses.Status`) what stands meanwhile, or since. `until`:
-    it has to be read then, for something ends, such as an exception. `said` is what our comment surely says, None while
-    that is not sure. The moments below are for measuring friction.
+    `read_due_at`: since when it has to be read; `status` (`forges.statuses.Status`) the status meanwhile, or since.
+    `reevaluate_at`: when it has to be read, since something ends then, such as an exception. `comment` is the text that
+    our comment surely has, None while that is not sure. The moments below are for measuring friction.
     """
 
     privileges = Privileges((READ,), (READ, ADD, CHANGE), eraser_changes=("comment",))
@@ -295,9 +294,9 @@ class ForgeChange(models.Model):
 
 
 class PostedStatus(models.Model):
-    """What a forge shows of ours on a head, which may be a queue's `group`. `status` is None while that is not sure.
+    """Status of ours that a forge shows on a head, which may be a queue's `merge_group`. `status` is None while unsure.
 
-    `due`: since when a group has to be read.
+    `read_due_at`: since when a group has to be read.
     """
 
     privileges = Privileges((READ,), (READ, ADD, CHANGE), eraser=(DROP,))
@@ -318,7 +317,7 @@ class PostedStatus(models.Model):
 
 
 class SecurityAttention(models.Model):
-    """The lines of an open change that touch what protects the product, and the questions on them: for reviewers."""
+    """Lines of an open change that touch what protects the product, and the questions on them: for reviewers."""
 
     privileges = Privileges((READ,), (READ, ADD, CHANGE, DROP))
     written_by = _NOBODY
@@ -330,10 +329,10 @@ class SecurityAttention(models.Model):
 
 
 class ReviewStatement(models.Model):
-    """A person's statement on one head, made in a session of ours; the recorded act `act_digest` says the same.
+    """A person's statement on one head, made in a session of ours, and bound to the recorded act `act_digest`.
 
     `answers` are answers to the guide by question, or, where it attests, persons by subject. `covered_changes` are all
-    that the same act attests (`change_acts.name_change`), [] for an act on one change.
+    that the same act attests (`change_acts.format_covered_change`), [] for an act on one change.
     """
 
     privileges = Privileges((READ, ADD), (READ,), eraser=(DROP,))
@@ -351,7 +350,7 @@ class ReviewStatement(models.Model):
 
 
 class ProtectedBranch(models.Model):
-    """A protected branch that is watched, and where it was when it was last looked at."""
+    """Protected branch that is watched, with its tip when it was last read."""
 
     privileges = Privileges((READ,), (READ, ADD, CHANGE, DROP))
     written_by = _NOBODY
@@ -367,8 +366,6 @@ class ProtectedBranch(models.Model):
     evaluation_due_at = models.DateTimeField(null=True)  # since when what it took next could not be evaluated again
 
     class Meta:
-        """One of each."""
-
         constraints = [models.UniqueConstraint(fields=["repository", "ref"], name="unique_protected_branch")]
 
 
@@ -392,7 +389,7 @@ class BranchUpdate(models.Model):
     free_texts = ("title",)
 
     class Outcome(models.TextChoices):
-        """What became of it."""
+        """Outcomes of a branch update."""
 
         BASELINE = "baseline", _("it was there when we began to watch")
         ALLOWED = "allowed", _("a decision allowed it")
@@ -414,7 +411,7 @@ class BranchUpdate(models.Model):
     record = models.OneToOneField("records.Record", models.PROTECT, related_name="+")
 
     class Meta:
-        """The newest of a branch first. One that goes back takes the same again."""
+        """Order: the newest update first. A rewound branch can receive the same commit again."""
 
         indexes = [
             models.Index(fields=["repository", "ref", "-seen_at", "-id"], name="branch_update_newest"),
@@ -423,10 +420,10 @@ class BranchUpdate(models.Model):
 
 
 class FirstPush(models.Model):
-    """Who pushed a commit first, to whichever branch of whichever repository of a connection.
+    """First push of a commit, to any branch of any repository of a connection.
 
-    `pushed_at` is the forge's moment, "" for what was there before the repository was connected. `account_id` is ""
-    where nobody can tell who pushed it, for the `unknown_reason`.
+    `pushed_at` is the forge's moment, "" for commits older than the connection of the repository. `account_id` is "" if
+    the pusher is unknown, for the `unknown_reason`.
     """
 
     privileges = Privileges(
@@ -451,9 +448,9 @@ class FirstPush(models.Model):
 
 
 class TakenHead(models.Model):
-    """A head that a protected branch took: approvals of it that were recorded before `record` are spent.
+    """Head that a protected branch received: approvals of it that were recorded before `record` are consumed.
 
-    `head` is "" where nobody knows which heads the branch took: all approvals are spent then.
+    `head` is "" if the received heads are unknown: all approvals are consumed then.
     """
 
     privileges = Privileges((READ,), (READ, ADD, CHANGE))
@@ -482,14 +479,12 @@ class RecordedStatement(models.Model):
     record = models.ForeignKey("records.Record", models.PROTECT, related_name="+")
 
     class Meta:
-        """Each once."""
-
         constraints = [models.UniqueConstraint(fields=["change", "statement"], name="unique_recorded_statement")]
         indexes = [models.Index(fields=["head"], name="recorded_statement_of_head")]
 
 
 class BypassReview(RecordedModel):
-    """That somebody reviewed an escape afterwards, and says that it may stay."""
+    """Review of a bypass afterwards, which accepts it."""
 
     recorded_columns = ("branch_update", "reviewer")
     privileges = Privileges((READ, ADD), (READ,), eraser=(DROP,))
@@ -502,6 +497,6 @@ class BypassReview(RecordedModel):
     reviewed_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        """One word of each person."""
+        """Constraint: one review of each person."""
 
         constraints = [models.UniqueConstraint(fields=["branch_update", "reviewer"], name="unique_bypass_review")]

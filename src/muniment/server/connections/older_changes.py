@@ -1,10 +1,10 @@
-"""Finds open changes of which nobody knows who pushed what was there before their repository was connected."""
+"""Finds open changes with commits that were pushed by somebody unknown before their repository was connected."""
 
-from muniment.decision.account import DecisionReport
+from muniment.decision.report import DecisionReport
 from muniment.facts.change import ContributorRole
 from muniment.server.changes.models import Change
 from muniment.server.connections.models import FirstPush, RepositoryLink
-from muniment.server.records.reading import beside
+from muniment.server.records.record_details import read_details
 
 MOST = 500  # changes that one attestation covers
 
@@ -12,7 +12,7 @@ MOST = 500  # changes that one attestation covers
 def find_older_changes(repository: int) -> list[Change]:
     """Open changes of which every unknown pusher pushed before the connection, by their number here; MOST at most.
 
-    A change that was not evaluated at its present head is left out: nobody knows what it lacks.
+    A change that was not evaluated at its present head is left out: its missing facts are unknown.
     """
     link = RepositoryLink.objects.filter(repository=repository).first()
     rows = Change.objects.filter(repository=repository, state=Change.State.OPEN, forge_change__isnull=False)
@@ -29,7 +29,7 @@ def _find_unknown_pushes(row: Change) -> frozenset[str]:
     decision = row.decision
     if decision is None or decision.head != row.head or not decision.explanation_digest:
         return frozenset()
-    told = beside(decision.explanation_digest, DecisionReport)
+    told = read_details(decision.explanation_digest, DecisionReport)
     if not isinstance(told, DecisionReport):
         return frozenset()
     unknown = (one for one in told.contributors if not one.person and one.identity.startswith("commit:"))

@@ -5,8 +5,8 @@ import zlib
 
 from muniment.facts.people import Person as KnownPerson
 from muniment.server.changes.models import Change
+from muniment.server.connections.first_push_store import erase_pusher_accounts
 from muniment.server.connections.models import CachedResponse, FirstPush, ForgeChange
-from muniment.server.connections.pushers import forget_pushers
 from muniment.server.people.privacy import erase_words
 
 
@@ -23,11 +23,11 @@ def erase_comments(known: KnownPerson, words: re.Pattern[str]) -> int:
 
 def delete_copies(known: KnownPerson, words: re.Pattern[str]) -> int:
     """Delete stored answers that name a person, which are read anew where they are needed, and their pushes."""
-    answers = [row.pk for row in CachedResponse.objects.iterator() if words.search(_unpacked(row.body))]
+    answers = [row.pk for row in CachedResponse.objects.iterator() if words.search(_decompress_body(row.body))]
     found = CachedResponse.objects.filter(pk__in=answers).delete()[0]
     logins = [account.partition("/")[2] for account in known.accounts]
-    return found + forget_pushers(FirstPush.objects.filter(login__in=logins))
+    return found + erase_pusher_accounts(FirstPush.objects.filter(login__in=logins))
 
 
-def _unpacked(body: bytes | memoryview) -> str:
+def _decompress_body(body: bytes | memoryview) -> str:
     return zlib.decompress(bytes(body)).decode("utf-8", "replace")

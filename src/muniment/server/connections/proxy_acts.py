@@ -1,4 +1,4 @@
-"""Act on the proxy of a connection: which one its requests and git's go through."""
+"""Act on the proxy of a connection: requests to the forge and git go through it."""
 
 from typing import Annotated, ClassVar, Self
 
@@ -11,13 +11,13 @@ from muniment.http import proxies
 from muniment.server.acts.act import ActContext
 from muniment.server.acts.inputs import InputCode, Label, Text
 from muniment.server.connections.connection_acts import ConnectionAct
-from muniment.server.work import soon
+from muniment.server.job_queue import enqueue
 
 
 class SetConnectionProxy(ConnectionAct, frozen=True):
     """Set the proxy of a connection: an address, `none` for a direct connection, "" for the service's own proxy.
 
-    The address has no name and password: pages show it, and the record of the act is kept for good.
+    The address has no name and password: pages show it, and the record of the act is permanent.
     """
 
     title: ClassVar[Label] = gettext_lazy("Set proxy")
@@ -34,31 +34,31 @@ class SetConnectionProxy(ConnectionAct, frozen=True):
         ),
     ] = ""
 
-    def normalised(self) -> Self:
-        """With the address as it is stored. Raises ParseError for one that is not that of a proxy."""
+    def normalise_fields(self) -> Self:
+        """Act with the address in its stored form. Raises ParseError for one that is not that of a proxy."""
         return structs.replace(self, proxy=read_proxy(self.proxy))
 
-    def summary(self) -> str:
+    def describe_act(self) -> str:
         """The connection and its proxy."""
         details = {"connection": self.connection, "proxy": self.proxy}
         if not self.proxy:
             return _("reach %(connection)s through the proxy of the service") % details
-        if self.proxy == proxies.NONE:
+        if self.proxy == proxies.NO_PROXY:
             return _("reach %(connection)s without a proxy") % details
         return _("reach %(connection)s through the proxy %(proxy)s") % details
 
-    def execute(self, context: ActContext) -> None:
-        """Store it, and have the connection tried at once."""
-        row = self.row()
+    def carry_out(self, context: ActContext) -> None:
+        """Store the proxy, and have the connection tried at once."""
+        row = self.load_connection()
         row.proxy = self.proxy
         row.save(update_fields=["proxy"])
         if row.credential_set_at is not None:
-            soon("list-repositories", connection=row.pk)
+            enqueue("list-repositories", connection=row.pk)
 
 
 def read_proxy(text: str) -> str:
     """The setting as it is stored: "", `none`, or `http://host:port`. Raises ParseError, which does not repeat it."""
-    if text in ("", proxies.NONE):
+    if text in ("", proxies.NO_PROXY):
         return text
     try:
         proxy = proxies.parse_proxy(text)
@@ -76,4 +76,4 @@ def read_proxy(text: str) -> str:
             _("Leave them out here. A proxy that asks for them is set in HTTPS_PROXY of the service."),
             "proxy",
         )
-    return proxy.url
+    return proxy.proxy_url

@@ -1,4 +1,4 @@
-"""The rate limits of a connection in the database: no process asks a forge before it may, whichever was refused."""
+"""Rate limits of a connection in the database: no process sends a request before the forge permits it again."""
 
 import time
 from datetime import datetime
@@ -8,8 +8,8 @@ from django.db import connection as database
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
-from muniment.facts.moments import parse
-from muniment.http.rate_limits import RateLimit, RefusalReason, keep_refusal
+from muniment.facts.moments import parse_moment
+from muniment.http.rate_limits import RateLimit, RefusalReason, merge_refusal
 from muniment.server import moments
 from muniment.server.connections.models import Connection, ConnectionRateLimit
 
@@ -34,9 +34,9 @@ _SAVE = """
 
 
 class SharedRateLimits:
-    """A `RateLimitStore` for one thread of the worker. A refusal is written at once; what is left, now and then.
+    """A `RateLimitStore` for one thread of the worker. Refusals are written at once, remaining counts at intervals.
 
-    What a transaction that was undone took back is written again: the forge refused all the same.
+    A refusal whose transaction was rolled back is written again: the forge refused all the same.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -45,48 +45,48 @@ class SharedRateLimits:
         self._told_at: dict[str, float] = {}
         self._written_at: dict[str, float] = {}
 
-    def load(self) -> dict[str, RateLimit]:
-        """All of them, by resource: every process's refusals, and what is left as it was told last."""
+    def load_limits(self) -> dict[str, RateLimit]:
+        """All limits by resource: every process's refusals, and the remaining counts as reported last."""
         with database.cursor() as cursor:  # before each request: without the time that a model takes
             cursor.execute(_LOAD, [self._connection])
-            stored = {resource: _rate_limit(*columns) for resource, *columns in cursor.fetchall()}
+            stored = {resource: _make_rate_limit(*columns) for resource, *columns in cursor.fetchall()}
         for resource, told in self._told.items():
             before = stored.get(resource, RateLimit())
             if told.again_at > before.again_at:
-                self._write(resource, told)
+                self._write_limit(resource, told)
             counts = told if time.monotonic() < self._told_at[resource] + _INTERVAL_SECONDS else before
-            stored[resource] = keep_refusal(keep_refusal(counts, told), before)
+            stored[resource] = merge_refusal(merge_refusal(counts, told), before)
         return stored
 
-    def save(self, resource: str, limit: RateLimit) -> None:
-        """Replace one of them, and keep a later refusal."""
+    def save_limit(self, resource: str, limit: RateLimit) -> None:
+        """Replace a limit, and keep a later refusal."""
         before, now = self._told.get(resource, RateLimit()), time.monotonic()
         self._told[resource], self._told_at[resource] = limit, now
         due = now >= self._written_at.get(resource, 0.0) + _INTERVAL_SECONDS
         if due or limit.again_at > before.again_at:
-            self._write(resource, limit)
+            self._write_limit(resource, limit)
 
-    def _write(self, resource: str, limit: RateLimit) -> None:
-        reset, retry = (parse(moment) if moment else None for moment in (limit.reset, limit.again_at))
+    def _write_limit(self, resource: str, limit: RateLimit) -> None:
+        reset, retry = (parse_moment(moment) if moment else None for moment in (limit.reset, limit.again_at))
         counts, reason = (limit.limit, limit.left, reset), limit.reason or ""
         with database.cursor() as cursor:
             cursor.execute(_SAVE, [self._connection, resource, *counts, retry, limit.pause, reason])
         self._written_at[resource] = time.monotonic()
 
 
-def _rate_limit(
+def _make_rate_limit(
     limit: int, remaining: int, reset_at: datetime | None, retry_at: datetime | None, pause: int, reason: str
 ) -> RateLimit:
-    """A row as the HTTP client has it."""
-    reset, retry = (moments.text(moment) if moment is not None else "" for moment in (reset_at, retry_at))
+    """Rate limit of a row, in the form of the HTTP client."""
+    reset, retry = (moments.format_moment(moment) if moment is not None else "" for moment in (reset_at, retry_at))
     return RateLimit(limit, remaining, reset, retry, pause, RefusalReason(reason) if reason else None)
 
 
 class RateLimitState(NamedTuple):
-    """A rate limit as people and programs are shown it. None is what the forge did not tell.
+    """Rate limit as people and programs see it. None means that the forge did not report it.
 
-    `retry_at`: nothing is asked before, because of `reason`; None unless that moment is still to come. `remaining` is
-    None once `reset_at` is over: nobody asked since.
+    `retry_at`: no request is sent before it, because of `reason`; None unless that moment is still to come. `remaining`
+    is None once `reset_at` is over, since no request was sent after it.
     """
 
     resource: str
@@ -98,7 +98,7 @@ class RateLimitState(NamedTuple):
 
     @property
     def explanation(self) -> str:
-        """Why nothing is asked, in a sentence; "" if nothing is refused."""
+        """Reason why no request is sent, in a sentence; "" if nothing is refused."""
         return str(_EXPLANATIONS[self.reason]) if self.reason is not None else ""
 
 
@@ -111,13 +111,13 @@ _EXPLANATIONS = {
 }
 
 
-def current_states(connection: Connection) -> tuple[RateLimitState, ...]:
-    """The rate limits of a connection at this moment, by resource."""
+def list_limit_states(connection: Connection) -> tuple[RateLimitState, ...]:
+    """Rate limits of a connection at this moment, by resource."""
     now = timezone.now()
-    return tuple(_state(row, now) for row in connection.rate_limits.all())
+    return tuple(_make_state(row, now) for row in connection.rate_limits.all())
 
 
-def _state(row: ConnectionRateLimit, now: datetime) -> RateLimitState:
+def _make_state(row: ConnectionRateLimit, now: datetime) -> RateLimitState:
     refused = row.retry_at is not None and row.retry_at > now
     over = row.reset_at is not None and row.reset_at <= now
     return RateLimitState(

@@ -1,4 +1,4 @@
-"""Connections to forges, as pages: who we are there, what is missing and what that costs, and its credential."""
+"""Pages of connections to forges: our account there, missing permissions and their effect, and the credential."""
 
 from datetime import timedelta
 from typing import Any
@@ -13,11 +13,11 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST
 
 from muniment.access.actions import Action
-from muniment.access.authorize import ORGANISATION, Why, authorize
-from muniment.forges.shapes import WITHOUT, Ability
+from muniment.access.authorization import ORGANISATION, AccessResult, authorize
+from muniment.forges.shapes import MISSING_ABILITY_EFFECTS, Ability
 from muniment.server.acts.forms import TAG
 from muniment.server.acts.submission import submit_act
-from muniment.server.connections import credentials, hearing
+from muniment.server.connections import credentials, webhook_deliveries
 from muniment.server.connections.connection_acts import (
     AddConnection,
     EndConnection,
@@ -27,82 +27,87 @@ from muniment.server.connections.connection_acts import (
 )
 from muniment.server.connections.models import Connection, ProtectedBranch, RepositoryLink, Vendor, VisibleRepository
 from muniment.server.connections.proxy_acts import SetConnectionProxy
-from muniment.server.connections.rate_limits import current_states
+from muniment.server.connections.rate_limits import list_limit_states
 from muniment.server.connections.repository_acts import ConnectRepository
-from muniment.server.guarding.mediation import acting, requires
-from muniment.server.page_lists import given, page
+from muniment.server.guarding.mediation import current_actor, require_action
+from muniment.server.job_queue import enqueue
+from muniment.server.page_lists import form_fields, page_by_id
 from muniment.server.products.models import Product
-from muniment.server.products.reach import seen
-from muniment.server.work import soon
+from muniment.server.products.visible_products import visible_product_filter
 
 _JUST_NOW = timedelta(seconds=30)  # a reading of branch rules that is not older is not repeated
 
 
 @require_GET
-@requires(Action.SEE_CONNECTIONS)
-def connections(request: HttpRequest) -> HttpResponse:
-    """Every forge that is connected."""
+@require_action(Action.SEE_CONNECTIONS)
+def list_connections(request: HttpRequest) -> HttpResponse:
+    """List the connected forges."""
     rows = Connection.objects.filter(ended_at=None).prefetch_related("repository_links", "rate_limits")
-    listed = [(row, current_states(row)) for row in rows]
-    context = {"connections": listed, "may_change": _may_change(request)}
+    listed = [(row, list_limit_states(row)) for row in rows]
+    context = {"connections": listed, "may_change": _can_change(request)}
     return render(request, "connections/list.html", context)
 
 
 @require_POST
-@requires(Action.CHANGE_CONNECTION)
-def add(request: HttpRequest) -> HttpResponse:
+@require_action(Action.CHANGE_CONNECTION)
+def add_connection(request: HttpRequest) -> HttpResponse:
     """Add a connection to a forge. Its credential comes after, on the connection's own page."""
     return submit_act(request, AddConnection, {}, _("Now store its credential, on its own page."), "connections")
 
 
 @require_GET
-@requires(Action.SEE_CONNECTIONS)
-def connection(request: HttpRequest, slug: str) -> HttpResponse:
-    """One: what it sees, what is missing there, and which repositories are judged."""
+@require_action(Action.SEE_CONNECTIONS)
+def show_connection(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show one connection: visible repositories, missing permissions, and which repositories are evaluated."""
     found = get_object_or_404(Connection, slug=slug, ended_at=None)
     connected = {row.forge_id: row for row in found.repository_links.select_related("repository__product")}
     find = request.GET.get("find", "").strip()[:100]
-    listed = page(request, found.visible_repositories.filter(path__icontains=find))
-    rows = [(row, [one.value for one in _without(row)], connected.get(row.forge_id)) for row in listed.rows]
-    missing = {ability for row in listed.rows for ability in _without(row)}
+    listed = page_by_id(request, found.visible_repositories.filter(path__icontains=find))
+    rows = [(row, [one.value for one in _list_missing(row)], connected.get(row.forge_id)) for row in listed.rows]
+    missing = {ability for row in listed.rows for ability in _list_missing(row)}
     context: dict[str, Any] = {
         "connection": found,
-        "rate_limits": current_states(found),
+        "rate_limits": list_limit_states(found),
         "page": listed,
         "rows": rows,
-        "costs": [(ability.value, WITHOUT[ability]) for ability in Ability if ability in missing],
+        "costs": [(ability.value, MISSING_ABILITY_EFFECTS[ability]) for ability in Ability if ability in missing],
         "find": find,
         "more": urlencode({"find": find}) if find else "",
-        **_branches(found, reread=True),
+        **_load_branches(found, reread=True),
         "ill": RepositoryLink.objects.filter(connection=found).exclude(problem="").select_related("repository"),
-        "hook": hearing.address(found),
-        "products": Product.objects.filter(seen(acting(request), Action.CHANGE_PRODUCT), retired_at=None),
-        "may_change": _may_change(request),
+        "hook": webhook_deliveries.build_webhook_url(found),
+        "products": Product.objects.filter(
+            visible_product_filter(current_actor(request), Action.CHANGE_PRODUCT), retired_at=None
+        ),
+        "may_change": _can_change(request),
         "app": found.vendor == Vendor.GITHUB,
     }
     return render(request, "connections/connection.html", context)
 
 
 @require_GET
-@requires(Action.SEE_CONNECTIONS)
-def protected_branches(request: HttpRequest, slug: str) -> HttpResponse:
-    """The branches that are watched: a part of the connection's page, asked for until they were read again."""
+@require_action(Action.SEE_CONNECTIONS)
+def show_protected_branches(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show the watched branches: a part of the connection's page, polled until they were read again."""
     found = get_object_or_404(Connection, slug=slug, ended_at=None)
-    context = {"connection": found, **_branches(found, reread=False)}
+    context = {"connection": found, **_load_branches(found, reread=False)}
     return render(request, "connections/protected_branches.html", context)
 
 
 @require_POST
-@requires(Action.CHANGE_CONNECTION)
-def change(request: HttpRequest, slug: str) -> HttpResponse:
+@require_action(Action.CHANGE_CONNECTION)
+def change_connection(request: HttpRequest, slug: str) -> HttpResponse:
     """Renew the webhooks' secret, refresh the connection, or end it."""
-    acts, ends = (RenewWebhookSecret, RefreshConnection, EndConnection), request.POST.get(TAG) == EndConnection.tag()
+    acts, ends = (
+        (RenewWebhookSecret, RefreshConnection, EndConnection),
+        request.POST.get(TAG) == EndConnection.act_tag(),
+    )
     back = ("connections",) if ends else ("connection", slug)
     return submit_act(request, acts, {"connection": slug}, _("Done."), *back)
 
 
 @require_POST
-@requires(Action.CHANGE_CONNECTION)
+@require_action(Action.CHANGE_CONNECTION)
 def set_proxy(request: HttpRequest, slug: str) -> HttpResponse:
     """Set the proxy that a connection is reached through."""
     done = _("Saved. The connection is being tried.")
@@ -111,42 +116,45 @@ def set_proxy(request: HttpRequest, slug: str) -> HttpResponse:
 
 @sensitive_post_parameters()
 @require_POST
-@requires(Action.CHANGE_CONNECTION)
-def key(request: HttpRequest, slug: str) -> HttpResponse:
-    """Take a credential to the vault. It passes through here once, and nothing of it is stored."""
-    secret, sent = given(request, credentials.NAMES), request.POST.copy()
+@require_action(Action.CHANGE_CONNECTION)
+def submit_credential(request: HttpRequest, slug: str) -> HttpResponse:
+    """Pass a credential to the vault. It is in this process's memory only, and nothing of it is stored."""
+    secret, sent = form_fields(request, credentials.NAMES), request.POST.copy()
     for name in credentials.NAMES:
         sent.pop(name, None)
     done = _("It is in the vault. What the connection sees is being read.")
     fixed: dict[str, object] = {"connection": slug}
     place = ("connection", slug)
-    return submit_act(request, StoreCredential, fixed, done, *place, secret=secret, sent=sent, show_again=False)
+    return submit_act(request, StoreCredential, fixed, done, *place, secret=secret, form_data=sent, show_again=False)
 
 
 @require_POST
-@requires(Action.CHANGE_CONNECTION)
+@require_action(Action.CHANGE_CONNECTION)
 def connect_repository(request: HttpRequest, slug: str) -> HttpResponse:
     """Connect a repository that a connection sees to a product."""
     return submit_act(request, ConnectRepository, {}, _("It is connected, and being read."), "connection", slug)
 
 
-def _without(row: VisibleRepository) -> list[Ability]:
-    """What our account may not do there."""
+def _list_missing(row: VisibleRepository) -> list[Ability]:
+    """Permissions that our account lacks there."""
     return [ability for ability in Ability if ability.value in row.missing_permissions]
 
 
-def _branches(connection: Connection, *, reread: bool) -> dict[str, Any]:
-    """The branches that are watched there. With `reread`, how the forge protects them is read again, if it was not
-    just now: somebody may have altered it, and a forge reports that late or not at all.
+def _load_branches(connection: Connection, *, reread: bool) -> dict[str, Any]:
+    """Watched branches of a connection. With `reread`, the forge's rules for them are read again, if they were not
+    just now: a forge reports an altered rule late or not at all.
     """
     rows = ProtectedBranch.objects.filter(repository__forge_link__connection=connection).select_related("repository")
     just_now = timezone.now() - _JUST_NOW
     old = rows.filter(Q(rules_checked_at=None) | Q(rules_checked_at__lt=just_now))
     if reread and connection.credential_set_at is not None and not connection.problem:
         for number in sorted(set(old.values_list("repository", flat=True))):
-            soon("read-branch-rules", repository=number)
+            enqueue("read-branch-rules", repository=number)
     return {"branches": rows, "reading": not connection.problem and old.exists()}
 
 
-def _may_change(request: HttpRequest) -> bool:
-    return authorize(acting(request), Action.CHANGE_CONNECTION, ORGANISATION) in (Why.YES, Why.NO_SECOND_FACTOR)
+def _can_change(request: HttpRequest) -> bool:
+    return authorize(current_actor(request), Action.CHANGE_CONNECTION, ORGANISATION) in (
+        AccessResult.YES,
+        AccessResult.NO_SECOND_FACTOR,
+    )

@@ -1,1 +1,3 @@
-"""Environments, the pipelines that may deploy there, and every deployment: asked, judged, let through, reported."""
+"""Environments, the pipelines that may deploy there, and every deployment: requested, evaluated, permitted,
+reported.
+"""

@@ -1,4 +1,4 @@
-"""Acts by which a person approves an artifact for an environment, and withdraws that."""
+"""Acts by which a person approves an artifact for an environment, and withdraws that approval."""
 
 from typing import Annotated, ClassVar
 
@@ -17,7 +17,7 @@ _SHOWN = 19  # characters of a digest in a sentence
 
 
 class ArtifactAct(EnvironmentAct, frozen=True):
-    """An act on one artifact in one environment."""
+    """Base of acts on one artifact in one environment."""
 
     actions: ClassVar[tuple[Action, ...]] = (Action.APPROVE_DEPLOYMENT,)
 
@@ -33,24 +33,29 @@ class ArtifactAct(EnvironmentAct, frozen=True):
         ),
     ]
 
-    def details_of_summary(self) -> dict[str, str]:
-        """What a sentence about it names."""
+    def summary_values(self) -> dict[str, str]:
+        """Values that a sentence about the act names."""
         return {"artifact": self.artifact[:_SHOWN], "environment": self.environment, "product": self.product}
 
 
 class ApproveDeployment(ArtifactAct, frozen=True):
-    """Approve an artifact for an environment: what a clause with the control approved-for-deployment counts."""
+    """Approve an artifact for an environment: a clause with the control approved-for-deployment counts such
+    approvals.
+    """
 
     title: ClassVar[Label] = gettext_lazy("Approve deployment")
 
-    def summary(self) -> str:
+    def describe_act(self) -> str:
         """The artifact and the environment."""
-        return _("approve the deployment of %(artifact)s to %(environment)s of %(product)s") % self.details_of_summary()
+        return _("approve the deployment of %(artifact)s to %(environment)s of %(product)s") % self.summary_values()
 
-    def execute(self, context: ActContext) -> None:
+    def carry_out(self, context: ActContext) -> None:
         """Add the row, unless this person approved it already."""
         DeploymentApproval.objects.get_or_create(
-            environment=self.row(), artifact=self.artifact, person_id=context.requester, withdrawn_at=None
+            environment=self.find_environment_row(),
+            artifact=self.artifact,
+            person_id=context.requester,
+            withdrawn_at=None,
         )
 
 
@@ -59,16 +64,18 @@ class WithdrawDeploymentApproval(ArtifactAct, frozen=True):
 
     title: ClassVar[Label] = gettext_lazy("Withdraw approval of a deployment")
 
-    def summary(self) -> str:
+    def describe_act(self) -> str:
         """The artifact and the environment."""
         return (
             _("withdraw the approval of the deployment of %(artifact)s to %(environment)s of %(product)s")
-            % self.details_of_summary()
+            % self.summary_values()
         )
 
-    def execute(self, context: ActContext) -> None:
+    def carry_out(self, context: ActContext) -> None:
         """End the approval of the person who withdraws it."""
-        rows = DeploymentApproval.objects.filter(environment=self.row(), artifact=self.artifact, withdrawn_at=None)
+        rows = DeploymentApproval.objects.filter(
+            environment=self.find_environment_row(), artifact=self.artifact, withdrawn_at=None
+        )
         found = rows.filter(person_id=context.requester).first()
         if found is None:
             raise RefusedError(

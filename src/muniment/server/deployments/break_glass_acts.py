@@ -1,4 +1,4 @@
-"""The break-glass act: two people let one denied artifact into one environment, once; it is reviewed afterwards."""
+"""Break-glass act: two people permit one denied artifact in one environment, once; it is reviewed afterwards."""
 
 from datetime import timedelta
 from typing import Annotated, ClassVar
@@ -14,7 +14,7 @@ from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import Integer, Label, Text
 from muniment.server.deployments.environment_acts import EnvironmentAct
 from muniment.server.deployments.models import BreakGlassPermission
-from muniment.server.work import soon
+from muniment.server.job_queue import enqueue
 
 LONGEST = 60  # minutes
 _SHOWN = 19  # characters of a digest in a sentence
@@ -52,7 +52,7 @@ class BreakGlass(EnvironmentAct, frozen=True, kw_only=True):
         found = rows.values_list("environment__product__slug", "environment__name", "artifact", "expires_at")
         return GuardedFacts(permitted=frozenset((*place, str(moment)) for *place, moment in found))
 
-    def summary(self) -> str:
+    def describe_act(self) -> str:
         """The artifact, the environment and the time."""
         details = {"artifact": self.artifact[:_SHOWN], "minutes": self.minutes}
         details |= {"environment": self.environment, "product": self.product}
@@ -64,14 +64,14 @@ class BreakGlass(EnvironmentAct, frozen=True, kw_only=True):
             % details
         )
 
-    def execute(self, context: ActContext) -> None:
+    def carry_out(self, context: ActContext) -> None:
         """Permit it; the worker opens the incident in which it is reviewed."""
         row = BreakGlassPermission.objects.create(
-            environment=self.row(),
+            environment=self.find_environment_row(),
             artifact=self.artifact,
             reason=self.reason,
             requester_id=context.requester,
             approver_id=str(context.approver),
             expires_at=timezone.now() + timedelta(minutes=self.minutes),
         )
-        soon("review-break-glass-deployment", permission=row.pk)
+        enqueue("review-break-glass-deployment", permission=row.pk)

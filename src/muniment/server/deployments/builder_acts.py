@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from muniment.access.actions import Action
-from muniment.access.authorize import ORGANISATION, Actor, Resource
+from muniment.access.authorization import ORGANISATION, Actor, Resource
 from muniment.errors import AttestationError, ParseError, RefusedError
 from muniment.pipelines import provenance, sigstore_bundles
 from muniment.server.acts.act import Act, ActContext
@@ -19,10 +19,9 @@ from muniment.server.deployments.models import TrustedBuilder
 
 
 class BuilderAct(Act, frozen=True):
-    """An act on one builder."""
+    """Base of acts on one builder."""
 
-    def resource(self) -> Resource:
-        """The organisation."""
+    def find_resource(self) -> Resource:
         return ORGANISATION
 
 
@@ -59,7 +58,7 @@ class TrustBuilder(BuilderAct, frozen=True):
         rows = TrustedBuilder.objects.filter(ended_at=None)
         return GuardedFacts(permitted=frozenset(rows.values_list("builder_id", "public_key")))
 
-    def normalised(self) -> Self:
+    def normalise_fields(self) -> Self:
         """As it is. Raises ParseError for a key that is none."""
         try:
             provenance.check_key(self.public_key)
@@ -72,11 +71,10 @@ class TrustBuilder(BuilderAct, frozen=True):
             ) from None
         return self
 
-    def subject(self) -> str:
-        """The builder."""
+    def format_subject(self) -> str:
         return f"builder:{self.builder_id}"
 
-    def summary(self) -> str:
+    def describe_act(self) -> str:
         """The builder, and its key's fingerprint, which the second person compares."""
         details = {"id": self.builder_id, "fingerprint": provenance.fingerprint(self.public_key)}
         if sigstore_bundles.is_trust(self.public_key):
@@ -86,14 +84,13 @@ class TrustBuilder(BuilderAct, frozen=True):
             return text % details
         return _("trust the builder %(id)s with the key %(fingerprint)s") % details
 
-    def check(self, context: ActContext) -> None:
+    def check_preconditions(self, context: ActContext) -> None:
         """No other builder has the key."""
         builders = TrustedBuilder.objects.filter(ended_at=None)
         if provenance.fingerprint(self.public_key) in {one.fingerprint for one in builders}:
             raise RefusedError("key-taken", _("A builder has that key already."), _("Use a key of its own."))
 
-    def execute(self, context: ActContext) -> None:
-        """Add the row."""
+    def carry_out(self, context: ActContext) -> None:
         TrustedBuilder.objects.create(builder_id=self.builder_id, public_key=self.public_key)
 
 
@@ -118,17 +115,14 @@ class RevokeBuilder(BuilderAct, frozen=True):
         ),
     ]
 
-    def subject(self) -> str:
-        """The builder."""
-        return f"builder:{self._row().builder_id}"
+    def format_subject(self) -> str:
+        return f"builder:{self._find_row().builder_id}"
 
-    def summary(self) -> str:
-        """The builder."""
-        return _("stop trusting the builder %(id)s") % {"id": self._row().builder_id}
+    def describe_act(self) -> str:
+        return _("stop trusting the builder %(id)s") % {"id": self._find_row().builder_id}
 
-    def execute(self, context: ActContext) -> None:
-        """End its trust."""
+    def carry_out(self, context: ActContext) -> None:
         TrustedBuilder.objects.filter(pk=self.builder).update(ended_at=timezone.now())
 
-    def _row(self) -> TrustedBuilder:
+    def _find_row(self) -> TrustedBuilder:
         return TrustedBuilder.objects.get(pk=self.builder)

@@ -7,10 +7,11 @@ from django.db.models import Count, Q
 from django.utils.translation import gettext_lazy as _
 
 from muniment.access.actions import Action
-from muniment.access.authorize import Actor
+from muniment.access.authorization import Actor
 from muniment.server.deployments.approval_acts import ApproveDeployment, WithdrawDeploymentApproval
 from muniment.server.deployments.break_glass_acts import BreakGlass
 from muniment.server.deployments.builder_acts import RevokeBuilder, TrustBuilder
+from muniment.server.deployments.deployment_facts import DeploymentSupplier
 from muniment.server.deployments.environment_acts import ChangeEnvironment
 from muniment.server.deployments.models import (
     BreakGlassPermission,
@@ -20,10 +21,9 @@ from muniment.server.deployments.models import (
     TokenIssuer,
 )
 from muniment.server.deployments.pipeline_acts import RevokePipeline, TrustPipeline
-from muniment.server.deployments.retrieving import Retrievals
-from muniment.server.deployments.supplying import Deployments
+from muniment.server.deployments.secret_retrievals import RetrievalSupplier
 from muniment.server.people.privacy import drop_rows
-from muniment.server.products.reach import within_reach
+from muniment.server.products.visible_products import within_reach
 from muniment.server.registration import AppContributions, Metric, PersonalData, RetentionRule, SearchKind
 
 
@@ -73,5 +73,5 @@ CONTRIBUTIONS = AppContributions(
         ),
     ),
     personal_data=(PersonalData("break_glass_permissions", read_break_glass),),
-    fact_suppliers=(Deployments(), Retrievals()),
+    fact_suppliers=(DeploymentSupplier(), RetrievalSupplier()),
 )

@@ -6,11 +6,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from muniment.access.actions import Action
-from muniment.access.authorize import Resource
+from muniment.access.authorization import Resource
 from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.guarded_state import GuardedState
 from muniment.server.acts.inputs import Flag, Integer, Label
-from muniment.server.products.act_fields import EnvironmentName, ProductId, find_environment
+from muniment.server.products.act_fields import EnvironmentName, ProductId, find_active_environment
 from muniment.server.products.environment_acts import read_environment_order
 from muniment.server.products.models import Environment
 
@@ -18,28 +18,26 @@ MOST_ORDER = 100
 
 
 class EnvironmentAct(Act, frozen=True):
-    """An act on one environment of a product."""
+    """Base of acts on one environment of a product."""
 
     actions: ClassVar[tuple[Action, ...]] = (Action.CHANGE_ENVIRONMENT,)
 
     product: ProductId
     environment: EnvironmentName
 
-    def resource(self) -> Resource:
-        """The product."""
+    def find_resource(self) -> Resource:
         return Resource(product=self.product)
 
-    def subject(self) -> str:
-        """The environment."""
+    def format_subject(self) -> str:
         return f"environment:{self.product}/{self.environment}"
 
-    def row(self) -> Environment:
-        """The environment's row. Raises RefusedError if it is not in use."""
-        return find_environment(self.product, self.environment)
+    def find_environment_row(self) -> Environment:
+        """Row of the environment. Raises RefusedError if it is not in use."""
+        return find_active_environment(self.product, self.environment)
 
-    def check(self, context: ActContext) -> None:
+    def check_preconditions(self, context: ActContext) -> None:
         """The environment is in use."""
-        self.row()
+        self.find_environment_row()
 
 
 class ChangeEnvironment(EnvironmentAct, frozen=True):
@@ -59,7 +57,7 @@ class ChangeEnvironment(EnvironmentAct, frozen=True):
     ]
     production: Annotated[bool, Flag(label=gettext_lazy("Production: people depend on it"), ask=True, recorded=True)]
 
-    def summary(self) -> str:
+    def describe_act(self) -> str:
         """The environment, and what it will be."""
         details = {"environment": self.environment, "product": self.product, "order": self.order}
         if self.production:
@@ -68,11 +66,10 @@ class ChangeEnvironment(EnvironmentAct, frozen=True):
 
     @classmethod
     def guarded_state(cls) -> GuardedState:
-        """Everything that each environment needs before something is deployed there."""
+        """Conditions for a deployment to each environment."""
         return read_environment_order()
 
-    def execute(self, context: ActContext) -> None:
-        """Change the row."""
-        row = self.row()
+    def carry_out(self, context: ActContext) -> None:
+        row = self.find_environment_row()
         row.order, row.production = self.order, self.production
         row.save(update_fields=["order", "production"])

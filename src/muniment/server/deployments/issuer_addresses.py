@@ -1,11 +1,11 @@
-"""Addresses of issuers: where the keys of who speaks for pipelines may be read from."""
+"""Addresses of issuers: where the public keys of their tokens may be read from."""
 
 from urllib.parse import urlsplit
 
 _HERE = ("localhost", "127.0.0.1", "::1")
 
 
-def is_issuer(text: str) -> bool:
+def is_issuer_address(text: str) -> bool:
     """Whether it is an address that keys may be read from: over TLS, or on this machine."""
     try:
         parts = urlsplit(text)

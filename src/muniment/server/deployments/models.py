@@ -1,8 +1,8 @@
-"""Who may deploy where, what was asked, what the worker decided, and what came of it.
+"""Pipelines that may deploy, the deployments that they requested, the worker's decisions, and the outcomes.
 
-Several tables for one deployment, since several processes write them: what a pipeline requested and reported (the web
-adds it as it was received, and nobody alters it), the token that came with it, until the worker has verified it, the
-record that the worker then writes, and the permission (the worker's alone).
+Several tables for one deployment, since several processes write them: what a pipeline requested and reported (the
+web adds it as it was received, and nobody alters it), the token that came with it, until the worker has verified
+it, the record that the worker then writes, and the permission (the worker's alone).
 """
 
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from muniment.access.actions import Action
 from muniment.pipelines.provenance import fingerprint
-from muniment.pipelines.service import answer_seconds
+from muniment.pipelines.service_client import find_answer_seconds
 from muniment.pipelines.sigstore_bundles import describe_identity
 from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ, Privileges
 from muniment.server.records.models import Record
@@ -20,13 +20,13 @@ from muniment.server.records.recorded_rows import RecordedModel
 
 
 class PipelineIdentity(RecordedModel):
-    """One pipeline that may deploy to an environment, or get its secrets for jobs, and how it proves that it is it.
+    """Pipeline that may deploy to an environment, or get its secrets for jobs, and how it proves its identity.
 
     It is ended, never deleted.
 
-    `issuer` is the address of who speaks for it ("" for a plain runner, which has a `key` of its own), `subject` and
-    `at` what its identity must say, `repository` the forge's id of it, `refs` patterns of full names, one a line.
-    `workflow_paths` are the pipeline files that may ask, one a line; empty for any.
+    `issuer` is the address of its tokens' issuer ("" for a plain runner, which has a `key` of its own), `subject`
+    and `at` are claims that its identity must have, `repository` the forge's id of it, `refs` patterns of full
+    names, one a line. `workflow_paths` are the pipeline files that may deploy, one a line; empty for any.
     """
 
     recorded_columns = (
@@ -47,7 +47,7 @@ class PipelineIdentity(RecordedModel):
     written_by = frozenset({Action.CHANGE_ENVIRONMENT, Action.REVOKE_PIPELINE, Action.CHANGE_PRODUCT})
 
     class Kind(models.TextChoices):
-        """Who speaks for it."""
+        """Kind of the issuer of its tokens."""
 
         GITHUB = "github", "GitHub Actions"
         GITLAB = "gitlab", "GitLab"
@@ -55,7 +55,7 @@ class PipelineIdentity(RecordedModel):
         RUNNER = "runner", "plain runner"
 
     class Purpose(models.TextChoices):
-        """The purpose for which it gets secrets."""
+        """Purpose for which it gets secrets."""
 
         DEPLOY = "deploy", "deployments"
         RUN = "run", "jobs without a deployment"
@@ -91,22 +91,24 @@ class PipelineIdentity(RecordedModel):
 
     @property
     def patterns(self) -> tuple[str, ...]:
-        """The refs that it may deploy from."""
+        """Patterns of the refs that it may deploy from."""
         return tuple(line.strip() for line in self.ref_patterns.splitlines() if line.strip())
 
     @property
     def workflows(self) -> tuple[str, ...]:
-        """The pipeline files that may ask; none if any may."""
+        """Pipeline files that may deploy; none if any may."""
         return tuple(line.strip() for line in self.workflow_paths.splitlines() if line.strip())
 
     @property
     def fingerprint(self) -> str:
-        """What people compare of a plain runner's key."""
+        """Fingerprint of a plain runner's key, for people to compare."""
         return fingerprint(self.public_key)
 
 
 class TokenIssuer(models.Model):
-    """Who speaks for pipelines: its public keys (a JWK set), as the worker read them last, or why not."""
+    """Issuer of pipelines' tokens: its public keys (a JWK set), as the worker read them last, or the problem of
+    reading.
+    """
 
     privileges = Privileges((READ,), (READ, ADD, CHANGE, DROP))
     written_by: frozenset[Action] = frozenset()
@@ -118,7 +120,7 @@ class TokenIssuer(models.Model):
 
 
 class Deployment(models.Model):
-    """One delivery of one artifact to one environment, as a pipeline asked for it. Nobody alters it.
+    """Delivery of one artifact to one environment, as a pipeline requested it. Nobody alters it.
 
     `identity` is what its token proved to the web; `verified` is there once it proved the same to the worker.
     `provenance` are the statements that it sent.
@@ -139,7 +141,7 @@ class Deployment(models.Model):
     requested_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        """A request sent again is the same one. A page shows an environment's newest."""
+        """Unique by key: a repeated request is the same deployment. A page shows an environment's newest."""
 
         constraints = [
             models.UniqueConstraint(fields=["pipeline", "idempotency_key"], name="unique_deployment_request")
@@ -151,30 +153,30 @@ class Deployment(models.Model):
 
     @property
     def record(self) -> Record:
-        """The record of what was requested. Raises VerifiedRequest.DoesNotExist before the worker verified it."""
+        """Record of the request. Raises VerifiedRequest.DoesNotExist before the worker verified it."""
         found: Record = self.verified.record
         return found
 
     @property
     def state(self) -> str:
-        """How far it is. Its permission has to be at hand."""
+        """State of the deployment. Its permission has to be loaded."""
         permission = getattr(self, "permission", None)
         return "pending" if permission is None or permission.state == DeploymentState.PENDING else str(permission.state)
 
     @property
     def waits_until(self) -> datetime:
-        """When its pipeline stops waiting for an answer."""
-        return self.requested_at + timedelta(seconds=answer_seconds(self.wait_seconds))
+        """Moment when its pipeline stops waiting for an answer."""
+        return self.requested_at + timedelta(seconds=find_answer_seconds(self.wait_seconds))
 
     @property
     def label(self) -> str:
-        """The same for people."""
+        """Label of the state for people."""
         permission = getattr(self, "permission", None)
         return str(DeploymentState.PENDING.label if permission is None else DeploymentState(permission.state).label)
 
 
 class ReceivedToken(models.Model):
-    """The token that came with a request to deploy, or with a report, as it was received. The worker deletes it once it
+    """Token that came with a request to deploy, or with a report, as it was received. The worker deletes it once it
     has verified it. `key` is such as `request:7` or `report:7`. The web adds them, and reads none.
     """
 
@@ -182,7 +184,7 @@ class ReceivedToken(models.Model):
     written_by = frozenset({Action.DEPLOY})
 
     class Purpose(models.TextChoices):
-        """What it came with."""
+        """Message that the token came with."""
 
         REQUEST = "request", "a request to deploy"
         REPORT = "report", "a report"
@@ -193,8 +195,8 @@ class ReceivedToken(models.Model):
     received_at = models.DateTimeField(default=timezone.now)
 
     @staticmethod
-    def key_of(deployment: int, purpose: Purpose) -> str:
-        """The key of the one that came for this purpose."""
+    def make_key(deployment: int, purpose: Purpose) -> str:
+        """Key of the token that came for this purpose."""
         return f"{purpose.value}:{deployment}"
 
 
@@ -209,7 +211,7 @@ class VerifiedRequest(models.Model):
 
 
 class VerifiedRunnerToken(models.Model):
-    """A token of a plain runner that the worker verified, by its digest: it proves one request, and no other one."""
+    """Token of a plain runner that the worker verified, by its digest: it proves one request, and no other."""
 
     privileges = Privileges((), (READ, ADD, DROP))
     written_by: frozenset[Action] = frozenset()
@@ -219,7 +221,7 @@ class VerifiedRunnerToken(models.Model):
 
 
 class UsedRunnerToken(models.Model):
-    """A token that a plain runner signed, and the one request that it was for: digests of both, until it expires."""
+    """Token that a plain runner signed, and the one request that it was for: digests of both, until it expires."""
 
     privileges = Privileges((READ, ADD, DROP), (READ,))
     written_by = frozenset({Action.DEPLOY})
@@ -230,7 +232,7 @@ class UsedRunnerToken(models.Model):
 
 
 class DeploymentState(models.TextChoices):
-    """How far a deployment is. PENDING: it was decided, and what it needs is being made ready."""
+    """State of a deployment. PENDING: it was decided, and is being made ready."""
 
     PENDING = "pending", "being judged"
     ALLOWED = "allowed", "allowed, and under way"
@@ -267,7 +269,7 @@ BROKEN = (
 
 
 class DeploymentPermission(models.Model):
-    """What the worker decided, and how far it is. `vsa` is what was signed for whoever asks at the door."""
+    """Decision of the worker, and its state. `vsa` is the signed permission, for the pipeline."""
 
     privileges = Privileges((READ,), (READ, ADD, CHANGE))
     written_by: frozenset[Action] = frozenset()
@@ -288,7 +290,7 @@ class DeploymentPermission(models.Model):
     ended_at = models.DateTimeField(null=True)
 
     class Meta:
-        """What is under way is found without a look at the rest."""
+        """Indexed by state: unfinished ones are found without reading the rest."""
 
         indexes = [
             models.Index(
@@ -298,9 +300,9 @@ class DeploymentPermission(models.Model):
 
 
 class DeploymentReport(models.Model):
-    """What a pipeline said came of its deployment, or that it waits for it no longer.
+    """Outcome of a deployment that its pipeline reported, or that it waits no longer.
 
-    `running_digest` is what it then saw running, "" if it did not look.
+    `running_digest` is the artifact that it then saw running, "" if it did not look.
     """
 
     privileges = Privileges((READ, ADD), (READ,))
@@ -316,7 +318,7 @@ class DeploymentReport(models.Model):
 
 
 class JobRun(models.Model):
-    """One run of a job that gets secrets of an environment without a deployment, as it requested them.
+    """Run of a job that gets secrets of an environment without a deployment, as it requested them.
 
     Nobody alters it. `identity` is what its token proved to the web; the worker verifies the token too.
     """
@@ -332,14 +334,14 @@ class JobRun(models.Model):
     requested_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        """A request sent again is the same one. A page shows an environment's newest."""
+        """Unique by key: a repeated request is the same run. A page shows an environment's newest."""
 
         constraints = [models.UniqueConstraint(fields=["pipeline", "idempotency_key"], name="unique_job_run_request")]
         indexes = [models.Index(fields=["environment", "-id"], name="job_run_newest")]
 
 
 class ReceivedRunToken(models.Model):
-    """The token that came with a request of a job, as it was received. The worker deletes it once it has verified it.
+    """Token that came with a request of a job, as it was received. The worker deletes it once it has verified it.
 
     The web adds them, and reads none.
     """
@@ -353,7 +355,7 @@ class ReceivedRunToken(models.Model):
 
 
 class JobRunPermission(models.Model):
-    """The worker's decision on a run: PENDING until the vault lets it in."""
+    """Decision of the worker on a run: PENDING until the vault lets it in."""
 
     privileges = Privileges((READ,), (READ, ADD, CHANGE))
     written_by: frozenset[Action] = frozenset()
@@ -369,7 +371,7 @@ class JobRunPermission(models.Model):
 
 
 class RunningArtifact(models.Model):
-    """What an environment reported to run: each artifact once, with when it was seen last."""
+    """Artifact that an environment reported to run: each once, with when it was seen last."""
 
     privileges = Privileges((READ, ADD, CHANGE), (READ,), eraser=(DROP,))
     written_by = frozenset({Action.DEPLOY})
@@ -380,16 +382,15 @@ class RunningArtifact(models.Model):
     last_seen_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        """Each once."""
+        """Unique by environment and artifact."""
 
         constraints = [models.UniqueConstraint(fields=["environment", "artifact"], name="unique_running_artifact")]
 
 
 class TrustedBuilder(RecordedModel):
-    """A builder whose word on what artifacts are made of can be checked: its id, and its public key or, as JSON, its
-    Sigstore identity with the trusted root. Ended, never deleted.
+    """Builder whose provenance can be verified: its id, its public key. Ended, never deleted.
 
-    Whether its word also counts is the policy's to say.
+    The policy decides whether its provenance counts.
     """
 
     recorded_columns = ("builder_id", "public_key", "ended_at")
@@ -402,23 +403,23 @@ class TrustedBuilder(RecordedModel):
     ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        """In the order of pages; several keys of one builder may hold while it changes them."""
+        """In the order of pages; several keys of one builder may be in use while it changes them."""
 
         ordering = ("builder_id", "id")
 
     @property
     def fingerprint(self) -> str:
-        """What people compare of its key."""
+        """Fingerprint of its key, for people to compare."""
         return fingerprint(self.public_key)
 
     @property
     def sigstore_identity(self) -> str:
-        """Who signs, as the certificates name them, and who vouches for that; "" for a builder with a key."""
+        """Signer as the certificates name it, and the issuer that vouches for it; "" for a builder with a key."""
         return describe_identity(self.public_key)
 
 
 class DeploymentApproval(RecordedModel):
-    """One person's approval of an artifact for an environment, until it is withdrawn."""
+    """Approval of an artifact for an environment by one person, until it is withdrawn."""
 
     recorded_columns = ("environment", "artifact", "person", "withdrawn_at")
     privileges = Privileges((READ, ADD, CHANGE), (READ,))
@@ -444,7 +445,9 @@ class DeploymentApproval(RecordedModel):
 
 
 class BreakGlassPermission(RecordedModel):
-    """Leave of two people to bring one artifact to one environment although it is denied, once, for some minutes."""
+    """Permission of two people to deploy one artifact to one environment although it is denied, once, for some
+    minutes.
+    """
 
     recorded_columns = ("environment", "artifact", "requester", "approver", "expires_at")
     privileges = Privileges((READ, ADD), (READ,), worker_changes=("deployment_id",))

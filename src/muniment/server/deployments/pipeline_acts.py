@@ -13,11 +13,11 @@ from muniment.access.actions import Action
 from muniment.errors import ParseError, RefusedError
 from muniment.server.acts.act import ActContext
 from muniment.server.acts.guarded_state import GuardedFacts
-from muniment.server.acts.inputs import Choice, InputCode, Label, Lines, Text
+from muniment.server.acts.inputs import Choice, InputCode, Label, Text, TextLines
 from muniment.server.deployments.environment_acts import EnvironmentAct
-from muniment.server.deployments.issuer_addresses import is_issuer
+from muniment.server.deployments.issuer_addresses import is_issuer_address
 from muniment.server.deployments.models import PipelineIdentity
-from muniment.server.work import soon
+from muniment.server.job_queue import enqueue
 
 GITHUB = "https://token.actions.githubusercontent.com"
 
@@ -35,7 +35,7 @@ _WHOLE_FILES = gettext_lazy(
 
 
 class TrustPipeline(EnvironmentAct, frozen=True):
-    """Trust one more pipeline to deploy to an environment, or its jobs with secrets, by the identity that it proves."""
+    """Trust another pipeline to deploy to an environment, or its jobs with secrets, by the identity that it proves."""
 
     title: ClassVar[Label] = gettext_lazy("Trust pipeline")
 
@@ -84,7 +84,7 @@ class TrustPipeline(EnvironmentAct, frozen=True):
     ] = ""
     ref_patterns: Annotated[
         tuple[str, ...],
-        Lines(
+        TextLines(
             label=gettext_lazy("Refs that it may deploy from, one a line"),
             hint=gettext_lazy("Such as refs/heads/main or refs/tags/v*."),
             most=300,
@@ -106,7 +106,7 @@ class TrustPipeline(EnvironmentAct, frozen=True):
     ] = PipelineIdentity.Purpose.DEPLOY
     workflow_paths: Annotated[
         tuple[str, ...],
-        Lines(
+        TextLines(
             label=gettext_lazy("Pipeline files that it may run from, one a line"),
             hint=gettext_lazy("Such as .github/workflows/test.yml or .gitlab-ci.yml. Empty for any; needed for jobs."),
             most=300,
@@ -129,16 +129,16 @@ class TrustPipeline(EnvironmentAct, frozen=True):
         bounds = ("purpose", "workflow_paths")
         return GuardedFacts(permitted=frozenset(rows.values_list(*place, *proof, *bounds)))
 
-    def normalised(self) -> Self:
+    def normalise_fields(self) -> Self:
         """With the issuer of github.com where none is named. Raises ParseError where others would be trusted too."""
         issuer = GITHUB if self.kind is PipelineIdentity.Kind.GITHUB and not self.issuer else self.issuer
         found = structs.replace(self, issuer=issuer)
         _CHECKS[self.kind](found)
         return found
 
-    def summary(self) -> str:
+    def describe_act(self) -> str:
         """The pipeline, what proves it, where it may deploy, and from which refs."""
-        row = self._identity()
+        row = self._make_identity()
         runner = self.kind is PipelineIdentity.Kind.RUNNER
         identity = _("the key %(key)s") % {"key": row.fingerprint} if runner else self.subject_claim
         details = {"name": self.name, "kind": self.kind.label, "identity": identity}
@@ -165,30 +165,30 @@ class TrustPipeline(EnvironmentAct, frozen=True):
             % details
         )
 
-    def check(self, context: ActContext) -> None:
+    def check_preconditions(self, context: ActContext) -> None:
         """No other pipeline has its name there, nor its key anywhere."""
         others = PipelineIdentity.objects.filter(ended_at=None)
-        if others.filter(environment=self.row(), name=self.name).exists():
+        if others.filter(environment=self.find_environment_row(), name=self.name).exists():
             raise RefusedError(
                 "name-taken",
                 _("A pipeline of that name may deploy there already."),
                 _("Choose another name, or revoke that pipeline first."),
             )
         keys = {other.fingerprint for other in others.exclude(public_key="")}
-        if self.public_key and self._identity().fingerprint in keys:
+        if self.public_key and self._make_identity().fingerprint in keys:
             raise RefusedError(
                 "key-taken",
                 _("Another pipeline has that key."),
                 _("Make a key of its own for each runner and environment."),
             )
 
-    def execute(self, context: ActContext) -> None:
+    def carry_out(self, context: ActContext) -> None:
         """Add the row, and have its issuer's keys read."""
-        row = self._identity()
-        row.environment = self.row()
+        row = self._make_identity()
+        row.environment = self.find_environment_row()
         row.save()
         if row.issuer:
-            soon("read-issuer-keys", url=row.issuer)
+            enqueue("read-issuer-keys", url=row.issuer)
 
     def recorded_values(self) -> dict[str, str]:
         """The columns of the row that the act writes, but for its environment."""
@@ -205,8 +205,8 @@ class TrustPipeline(EnvironmentAct, frozen=True):
             "workflow_paths": "\n".join(self.workflow_paths),
         }
 
-    def _identity(self) -> PipelineIdentity:
-        """The row, in no environment yet."""
+    def _make_identity(self) -> PipelineIdentity:
+        """Row of the pipeline, in no environment yet."""
         return PipelineIdentity(**self.recorded_values())
 
 
@@ -218,22 +218,21 @@ class RevokePipeline(EnvironmentAct, frozen=True):
 
     pipeline: Annotated[str, Text(label=gettext_lazy("Pipeline"), most=64, recorded=True)]
 
-    def summary(self) -> str:
+    def describe_act(self) -> str:
         """The pipeline and the environment."""
         details = {"pipeline": self.pipeline, "environment": self.environment, "product": self.product}
         return _("revoke the pipeline %(pipeline)s from %(environment)s of %(product)s") % details
 
-    def check(self, context: ActContext) -> None:
-        """It is trusted there; the environment or the product may have ended."""
-        self._trusted()
+    def check_preconditions(self, context: ActContext) -> None:
+        """Require that it is trusted there; the environment or the product may have ended."""
+        self._find_trusted()
 
-    def execute(self, context: ActContext) -> None:
-        """End its trust."""
-        row = self._trusted()
+    def carry_out(self, context: ActContext) -> None:
+        row = self._find_trusted()
         row.ended_at = timezone.now()
         row.save(update_fields=["ended_at"])
 
-    def _trusted(self) -> PipelineIdentity:
+    def _find_trusted(self) -> PipelineIdentity:
         rows = PipelineIdentity.objects.filter(
             environment__product__slug=self.product, environment__name=self.environment
         )
@@ -259,7 +258,7 @@ def _check_kubernetes(act: TrustPipeline) -> None:
     if act.purpose is PipelineIdentity.Purpose.RUN:
         _check_refs(act)
     if not _ACCOUNT.fullmatch(act.subject_claim):
-        raise _malformed(
+        raise _make_malformed_error(
             "subject_claim", _("It is no service account."), _("The subject is system:serviceaccount:NAMESPACE:NAME.")
         )
 
@@ -267,19 +266,19 @@ def _check_kubernetes(act: TrustPipeline) -> None:
 def _check_forge(act: TrustPipeline) -> None:
     _check_identity(act)
     if not act.forge_repository_id:
-        raise _malformed("forge_repository_id", _("It is missing."), str(_BY_NUMBER))
+        raise _make_malformed_error("forge_repository_id", _("It is missing."), str(_BY_NUMBER))
     if not act.forge_environment:
-        raise _malformed(
+        raise _make_malformed_error(
             "forge_environment", _("It is missing."), _("Write what the environment is called at the forge.")
         )
     _check_refs(act)
     if act.purpose is PipelineIdentity.Purpose.RUN and not act.workflow_paths:
-        raise _malformed("workflow_paths", _("It is missing."), str(_WHOLE_FILES))
+        raise _make_malformed_error("workflow_paths", _("It is missing."), str(_WHOLE_FILES))
 
 
 def _check_no_files(act: TrustPipeline) -> None:
     if act.workflow_paths:
-        raise _malformed(
+        raise _make_malformed_error(
             "workflow_paths",
             _("The identity of this kind of pipeline does not name its file."),
             _("Leave it empty."),
@@ -287,14 +286,14 @@ def _check_no_files(act: TrustPipeline) -> None:
 
 
 def _check_identity(act: TrustPipeline) -> None:
-    if not is_issuer(act.issuer):
-        raise _malformed(
+    if not is_issuer_address(act.issuer):
+        raise _make_malformed_error(
             "issuer",
             _("It is no address of an issuer."),
             _("Write the issuer's address, such as https://gitlab.example.test, without a / at its end."),
         )
     if not act.subject_claim or "*" in act.subject_claim:
-        raise _malformed(
+        raise _make_malformed_error(
             "subject_claim",
             _("It is missing, or has a * in it."),
             _("Write the whole subject of its identity: with a * in it, others would have it too."),
@@ -303,7 +302,7 @@ def _check_identity(act: TrustPipeline) -> None:
 
 def _check_refs(act: TrustPipeline) -> None:
     if not act.ref_patterns:
-        raise _malformed("ref_patterns", _("It is missing."), str(_WHOLE_REFS))
+        raise _make_malformed_error("ref_patterns", _("It is missing."), str(_WHOLE_REFS))
 
 
 def _check_key(text: str) -> None:
@@ -313,18 +312,18 @@ def _check_key(text: str) -> None:
     try:
         key = load_pem_public_key(text.encode())
     except ValueError:
-        raise _malformed(
+        raise _make_malformed_error(
             "public_key", _("This is no public key."), _("It begins with -----BEGIN PUBLIC KEY-----: copy it whole.")
         ) from None
     if not isinstance(key, EllipticCurvePublicKey) or not isinstance(key.curve, SECP256R1):
-        raise _malformed(
+        raise _make_malformed_error(
             "public_key",
             _("This is a key of another kind."),
             _("A runner's key is an ECDSA key on P-256: its JWTs are signed with ES256."),
         )
 
 
-def _malformed(field: str, message: str, remedy: str) -> ParseError:
+def _make_malformed_error(field: str, message: str, remedy: str) -> ParseError:
     return ParseError(InputCode.MALFORMED, message, remedy, field)
 
 

@@ -17,7 +17,7 @@ from muniment.server.incidents import kinds
 from muniment.server.incidents.lifecycle import open_incident
 from muniment.server.products.models import Environment
 from muniment.server.secrets.models import SecretRead
-from muniment.server.secrets.watch_state import find_watch_problem, limits_of
+from muniment.server.secrets.watch_state import find_watch_limits, find_watch_problem
 from muniment.vault import layout
 
 RECORDED_MINUTES = 15  # between what was recorded and its read: a job waits for its answer, and copies of logs are late
@@ -27,7 +27,7 @@ _ALWAYS_OPEN = (f"{layout.GITLAB}-", f"{layout.KUBERNETES}-")  # how the vault n
 
 def require_watched_reads(environment: Environment, clauses: Iterable[Clause]) -> None:
     """Refuse to give out secrets while nobody can tell who else reads them. Raises RefusedError."""
-    problem = find_watch_problem(limits_of(clauses)) if environment.secrets.exists() else ""
+    problem = find_watch_problem(find_watch_limits(clauses)) if environment.secrets.exists() else ""
     if problem:
         raise RefusedError(
             "not-watched",

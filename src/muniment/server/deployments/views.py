@@ -1,4 +1,4 @@
-"""Environments and what was deployed to each, as pages."""
+"""Pages of environments and their deployments."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -14,16 +14,15 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from muniment.access.actions import Action
-from muniment.access.authorize import Resource
-from muniment.decision.account import DecisionReport
+from muniment.access.authorization import Resource
+from muniment.decision.report import DecisionReport
 from muniment.git import signatures
 from muniment.server.acts.submission import submit_act
 from muniment.server.changes.models import Change
-from muniment.server.deployments import figures
+from muniment.server.deployments import deployment_metrics
 from muniment.server.deployments.approval_acts import ApproveDeployment, WithdrawDeploymentApproval
 from muniment.server.deployments.break_glass_acts import BreakGlass
 from muniment.server.deployments.builder_acts import RevokeBuilder, TrustBuilder
-from muniment.server.deployments.chart import chart
 from muniment.server.deployments.environment_acts import ChangeEnvironment
 from muniment.server.deployments.models import (
     Deployment,
@@ -35,28 +34,31 @@ from muniment.server.deployments.models import (
     TrustedBuilder,
 )
 from muniment.server.deployments.pipeline_acts import RevokePipeline, TrustPipeline
-from muniment.server.guarding import keys
-from muniment.server.guarding.mediation import requires
-from muniment.server.people.test_runner_acts import runner_keys
+from muniment.server.deployments.timeline_chart import make_timeline_chart
+from muniment.server.guarding import home_keys
+from muniment.server.guarding.mediation import require_action
+from muniment.server.people.test_runner_acts import find_runner_keys
 from muniment.server.products.models import Environment, Product
-from muniment.server.products.views import of, would
-from muniment.server.records.reading import beside
+from muniment.server.products.views import could_with_second_factor, find_product_resource
+from muniment.server.records.record_details import read_details
 
 _NEWEST = 10  # deployments of each environment
 _CHART_DAYS = 30
 
 
-class Place(NamedTuple):
-    """An environment on its page."""
+class EnvironmentView(NamedTuple):
+    """Environment on its page, with its deployments."""
 
     environment: Any
     newest: list[Deployment]
 
 
 @require_GET
-@requires(Action.SEE_DEPLOYMENTS, of)
-def environments(request: HttpRequest, slug: str) -> HttpResponse:
-    """The environments of a product in their order, which pipelines may deploy to each, and what was deployed."""
+@require_action(Action.SEE_DEPLOYMENTS, find_product_resource)
+def list_environments(request: HttpRequest, slug: str) -> HttpResponse:
+    """List the environments of a product in their order, the pipelines that may deploy to each, and the
+    deployments.
+    """
     found = get_object_or_404(Product, slug=slug)
     trusted = Prefetch("pipelines", PipelineIdentity.objects.filter(ended_at=None), to_attr="trusted")
     runs = Prefetch(
@@ -70,32 +72,32 @@ def environments(request: HttpRequest, slug: str) -> HttpResponse:
         to_attr="approvals",
     )
     places = list(Environment.objects.filter(product=found, ended_at=None).prefetch_related(trusted, runs, approvals))
-    newest = _newest([place.pk for place in places])
-    permissions = _permissions(found)
+    newest = _find_newest_deployments([place.pk for place in places])
+    permissions = _find_recent_permissions(found)
     now = timezone.now()
     recent = [one for one in permissions if one.decided_at > now - timedelta(days=_CHART_DAYS)]
     context: dict[str, Any] = {
         "product": found,
-        "environments": [Place(place, newest.get(place.pk, [])) for place in places],
-        "figures": figures.figures(places, permissions),
-        "definitions": figures.DEFINITIONS,
-        "days": figures.DAYS,
-        "chart": chart(places, recent, _CHART_DAYS, now) if recent else None,
+        "environments": [EnvironmentView(place, newest.get(place.pk, [])) for place in places],
+        "figures": deployment_metrics.compute_metrics(places, permissions),
+        "definitions": deployment_metrics.DEFINITIONS,
+        "days": deployment_metrics.DAYS,
+        "chart": make_timeline_chart(places, recent, _CHART_DAYS, now) if recent else None,
         "chart_days": _CHART_DAYS,
         "issuers": TokenIssuer.objects.filter(url__in={one.issuer for p in places for one in p.trusted}).exclude(
             problem=""
         ),
-        "may_add": would(request, Action.CHANGE_PRODUCT, slug),
-        "may_change": would(request, Action.CHANGE_ENVIRONMENT, slug),
-        "may_close": would(request, Action.REVOKE_PIPELINE, slug),
-        "may_approve": would(request, Action.APPROVE_DEPLOYMENT, slug),
-        "may_break": would(request, Action.BREAK_GLASS_DEPLOYMENT, slug),
+        "may_add": could_with_second_factor(request, Action.CHANGE_PRODUCT, slug),
+        "may_change": could_with_second_factor(request, Action.CHANGE_ENVIRONMENT, slug),
+        "may_close": could_with_second_factor(request, Action.REVOKE_PIPELINE, slug),
+        "may_approve": could_with_second_factor(request, Action.APPROVE_DEPLOYMENT, slug),
+        "may_break": could_with_second_factor(request, Action.BREAK_GLASS_DEPLOYMENT, slug),
     }
     return render(request, "deployments/environments.html", context)
 
 
-def _newest(places: list[int]) -> dict[int, list[Deployment]]:
-    """The newest deployments of each, in one query."""
+def _find_newest_deployments(places: list[int]) -> dict[int, list[Deployment]]:
+    """Newest deployments of each environment, in one query."""
     number = Window(RowNumber(), partition_by=F("environment"), order_by=F("pk").desc())
     rows = Deployment.objects.filter(environment__in=places).annotate(number=number).filter(number__lte=_NEWEST)
     found: dict[int, list[Deployment]] = {}
@@ -104,15 +106,15 @@ def _newest(places: list[int]) -> dict[int, list[Deployment]]:
     return found
 
 
-def _permissions(product: Product) -> list[DeploymentPermission]:
-    since = timezone.now() - timedelta(days=figures.DAYS)
+def _find_recent_permissions(product: Product) -> list[DeploymentPermission]:
+    since = timezone.now() - timedelta(days=deployment_metrics.DAYS)
     rows = DeploymentPermission.objects.filter(deployment__environment__product=product, decided_at__gt=since)
     newest = rows.select_related("deployment__environment").defer("vsa", "deployment__provenance")
-    return sorted(newest.order_by("-decided_at")[: figures.MOST], key=lambda one: (one.decided_at, one.pk))
+    return sorted(newest.order_by("-decided_at")[: deployment_metrics.MOST], key=lambda one: (one.decided_at, one.pk))
 
 
-def at(request: HttpRequest, number: int) -> Resource:
-    """The product of a deployment. What is not there is not there for anybody."""
+def find_deployment_resource(request: HttpRequest, number: int) -> Resource:
+    """Product of a deployment. Raises Http404, for everybody alike, if there is no such deployment."""
     slug = Deployment.objects.filter(pk=number).values_list("environment__product__slug", flat=True).first()
     if slug is None:
         raise Http404
@@ -120,9 +122,9 @@ def at(request: HttpRequest, number: int) -> Resource:
 
 
 @require_GET
-@requires(Action.SEE_DEPLOYMENTS, at)
-def deployment(request: HttpRequest, number: int) -> HttpResponse:
-    """One: who asked for what, what allowed or denied it, and what came of it."""
+@require_action(Action.SEE_DEPLOYMENTS, find_deployment_resource)
+def show_deployment(request: HttpRequest, number: int) -> HttpResponse:
+    """Show a deployment: the request, the decision with its reasons, and the outcome."""
     rows = Deployment.objects.select_related(
         *("environment__product", "pipeline", "verified", "permission__record", "permission__break_glass__requester"),
         *("permission__break_glass__approver", "report"),
@@ -130,7 +132,7 @@ def deployment(request: HttpRequest, number: int) -> HttpResponse:
     found = get_object_or_404(rows, pk=number)
     permission = getattr(found, "permission", None)
     said: Any = (
-        beside(permission.explanation_digest, DecisionReport)
+        read_details(permission.explanation_digest, DecisionReport)
         if permission is not None and permission.explanation_digest
         else None
     )
@@ -148,61 +150,61 @@ def deployment(request: HttpRequest, number: int) -> HttpResponse:
 
 
 @require_GET
-@requires(Action.SEE_POLICY)
-def builders(request: HttpRequest) -> HttpResponse:
-    """Whose word on artifacts can be checked; and with which key our own word can be."""
+@require_action(Action.SEE_POLICY)
+def list_builders(request: HttpRequest) -> HttpResponse:
+    """List the trusted builders and test runners, with our own public key."""
     context: dict[str, Any] = {
         "builders": TrustedBuilder.objects.filter(ended_at=None),
-        "test_runners": [(key, signatures.fingerprint(key.value)) for key in runner_keys()],
-        "may_trust_machine": would(request, Action.TRUST_TEST_RUNNER),
-        "may_close_machine": would(request, Action.REVOKE_TEST_RUNNER),
-        "public": keys.deploy_public(Path(settings.HOME)),
-        "may_trust": would(request, Action.TRUST_BUILDER),
-        "may_close": would(request, Action.REVOKE_BUILDER),
+        "test_runners": [(key, signatures.make_fingerprint(key.value)) for key in find_runner_keys()],
+        "may_trust_machine": could_with_second_factor(request, Action.TRUST_TEST_RUNNER),
+        "may_close_machine": could_with_second_factor(request, Action.REVOKE_TEST_RUNNER),
+        "public": home_keys.read_deploy_public_key(Path(settings.HOME)),
+        "may_trust": could_with_second_factor(request, Action.TRUST_BUILDER),
+        "may_close": could_with_second_factor(request, Action.REVOKE_BUILDER),
     }
     return render(request, "deployments/builders.html", context)
 
 
 @require_POST
-@requires(Action.TRUST_BUILDER)
+@require_action(Action.TRUST_BUILDER)
 def trust_builder(request: HttpRequest) -> HttpResponse:
     """Request that another builder's provenance is trusted; a second security officer approves."""
     return submit_act(request, TrustBuilder, {}, _("Done."), "builders")
 
 
 @require_POST
-@requires(Action.REVOKE_BUILDER)
-def close_builder(request: HttpRequest, number: int) -> HttpResponse:
+@require_action(Action.REVOKE_BUILDER)
+def revoke_builder(request: HttpRequest, number: int) -> HttpResponse:
     """Stop trusting a builder."""
     return submit_act(request, RevokeBuilder, {"builder": number}, _("Done."), "builders")
 
 
 @require_POST
-@requires(Action.CHANGE_ENVIRONMENT, of)
-def change(request: HttpRequest, slug: str) -> HttpResponse:
-    """Request a change of an environment, or one more pipeline that may deploy there; a security officer approves."""
+@require_action(Action.CHANGE_ENVIRONMENT, find_product_resource)
+def change_environment(request: HttpRequest, slug: str) -> HttpResponse:
+    """Request a change of an environment, or another pipeline that may deploy there; a security officer approves."""
     acts = (ChangeEnvironment, TrustPipeline)
     return submit_act(request, acts, {"product": slug}, _("Done."), "environments", slug)
 
 
 @require_POST
-@requires(Action.REVOKE_PIPELINE, of)
-def close(request: HttpRequest, slug: str) -> HttpResponse:
+@require_action(Action.REVOKE_PIPELINE, find_product_resource)
+def revoke_pipeline(request: HttpRequest, slug: str) -> HttpResponse:
     """Revoke a pipeline's permission to deploy, at once."""
     done = _("It may no longer deploy there. Remove its role from the vault today: muniment vault apply")
     return submit_act(request, RevokePipeline, {"product": slug}, done, "environments", slug)
 
 
 @require_POST
-@requires(Action.APPROVE_DEPLOYMENT, of)
-def approve(request: HttpRequest, slug: str) -> HttpResponse:
+@require_action(Action.APPROVE_DEPLOYMENT, find_product_resource)
+def approve_deployment(request: HttpRequest, slug: str) -> HttpResponse:
     """Approve an artifact for an environment, or withdraw one's own approval."""
     acts = (ApproveDeployment, WithdrawDeploymentApproval)
     return submit_act(request, acts, {"product": slug}, _("Done."), "environments", slug)
 
 
 @require_POST
-@requires(Action.BREAK_GLASS_DEPLOYMENT, of)
+@require_action(Action.BREAK_GLASS_DEPLOYMENT, find_product_resource)
 def break_glass(request: HttpRequest, slug: str) -> HttpResponse:
     """Request that one deployment is permitted although it is denied; a second person approves."""
     return submit_act(request, BreakGlass, {"product": slug}, _("It is permitted."), "environments", slug)

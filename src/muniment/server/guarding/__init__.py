@@ -1,1 +1,1 @@
-"""What guards it: nothing is reached or written without an action that somebody is allowed."""
+"""Complete mediation and database privileges: no address and no table is used without an allowed action."""

@@ -1,4 +1,4 @@
-"""The roles that processes have in the database: each process has one, and each role has its rights alone."""
+"""Database roles of the processes: each process has one role, and each role has only its own rights."""
 
 PREFIX = "muniment_"
 

@@ -1,8 +1,9 @@
-"""Complete mediation: nothing is reached, and nothing is written, without an action that authorize() said yes to.
+"""Complete mediation: nothing is reached, and nothing is written, without an action that authorize() allowed.
 
-Three layers look. Each view names its action (`requires`). This middleware lets nothing through that names none. And
-while a request is answered, every statement that writes is looked at: its table must be one that an action allowed in
-this request may write to (`written_by` of the model). A system check finds all of it out before the first request.
+There are three layers. Each view names its action (`requires`). This middleware refuses a view that names none. And
+while a request is processed, every statement that writes is checked: its table must be one that an action allowed
+in this request may write to (`written_by` of the model). A system check verifies all of this before the first
+request.
 """
 
 import functools
@@ -22,9 +23,17 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from muniment.access.actions import Action
-from muniment.access.authorize import ANYBODY, ORGANISATION, Actor, Resource, Why, authorize, somewhere
+from muniment.access.authorization import (
+    ANYBODY,
+    ORGANISATION,
+    AccessResult,
+    Actor,
+    Resource,
+    authorize,
+    authorize_anywhere,
+)
 from muniment.server.guarding.open_routes import ACCOUNT_TABLES, API, OPEN
-from muniment.server.guarding.statements import written
+from muniment.server.guarding.sql_statements import find_written_tables
 from muniment.server.routes import SECOND_FACTOR, SIGN_IN
 
 View = Callable[..., HttpResponseBase]
@@ -38,50 +47,52 @@ _SECRET = re.compile(r"password|secret|credential|token|code|value|(?<!public_)k
 _ALWAYS = frozenset({"django_session", "muniment_cache"})
 
 
-def anywhere(request: HttpRequest, *_: Any, **__: Any) -> None:
-    """In place of a resource: it is enough that there is one, for the list shows only those."""
+def find_no_resource(request: HttpRequest, *_: Any, **__: Any) -> None:
+    """No resource: the action must be allowed for at least one, since the list shows only those."""
 
 
-def requires(action: Action, find: Find | None = None) -> Callable[[View], View]:
-    """Marks a view with its action. `find` gives the resource from what the view is given; else the organisation."""
+def require_action(action: Action, find: Find | None = None) -> Callable[[View], View]:
+    """Mark a view with its action. `find` gives the resource from the view's arguments; without it, the
+    organisation.
+    """
 
-    def mark(view: View) -> View:
+    def decorate_view(view: View) -> View:
         @functools.wraps(view)
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            if not acting(request).person:  # before `find`, which answers 404 for things that do not exist
-                return _sign_in(request)
+        def guarded_view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if not current_actor(request).person:  # before `find`, which answers 404 for things that do not exist
+                return _redirect_to_sign_in(request)
             resource = find(request, *args, **kwargs) if find else ORGANISATION
-            refusal = _refusal(request, action, resource)
+            refusal = _find_refusal(request, action, resource)
             if refusal is not None:
                 return refusal
-            with allowing(action):
+            with allow_writes(action):
                 return view(request, *args, **kwargs)
 
-        guarded.action = action  # type: ignore[attr-defined]
-        return guarded
+        guarded_view.action = action  # type: ignore[attr-defined]
+        return guarded_view
 
-    return mark
-
-
-def own(request: HttpRequest, *_: Any, **__: Any) -> Resource:
-    """What is one's own."""
-    return Resource(owner=acting(request).person)
+    return decorate_view
 
 
-def acting(request: HttpRequest) -> Actor:
-    """Who asks: nobody, unless the middleware found somebody."""
+def find_own_resource(request: HttpRequest, *_: Any, **__: Any) -> Resource:
+    """Resource of the person who requests."""
+    return Resource(owner=current_actor(request).person)
+
+
+def current_actor(request: HttpRequest) -> Actor:
+    """Actor of the request: ANYBODY, unless the middleware found a person."""
     found = getattr(request, "actor", ANYBODY)
     return found if isinstance(found, Actor) else ANYBODY
 
 
-def may(request: HttpRequest, action: Action, resource: Resource = ORGANISATION) -> bool:
-    """Whether the one who asks may do this: for what a page shows, never in place of `requires`."""
-    return authorize(acting(request), action, resource) is Why.YES
+def is_action_allowed(request: HttpRequest, action: Action, resource: Resource = ORGANISATION) -> bool:
+    """Whether the actor may do this: for the content of pages, never in place of `require_action`."""
+    return authorize(current_actor(request), action, resource) is AccessResult.YES
 
 
 @contextmanager
-def allowing(action: Action) -> Iterator[None]:
-    """While this lasts, what `action` may write may be written. Only after authorize() said yes."""
+def allow_writes(action: Action) -> Iterator[None]:
+    """Permit, in this block, the writes of an action. Only after authorize() allowed it."""
     token = _allowed.set(_allowed.get() | {action})
     try:
         yield
@@ -90,41 +101,41 @@ def allowing(action: Action) -> Iterator[None]:
 
 
 def register_actor_source(find_actor: Callable[[HttpRequest], Actor]) -> None:
-    """Have the middleware find who asks by `find_actor`. Without one, no request is answered."""
+    """Have the middleware find the actor by `find_actor`. Without one, no request is answered."""
     _actor_sources[:] = [find_actor]
 
 
 def _find_actor(request: HttpRequest) -> Actor:
-    """Who asks. Raises LookupError where nothing can tell."""
+    """Find the actor of a request. Raises LookupError without one."""
     if not _actor_sources:
         raise LookupError("no app tells who asks")
     return _actor_sources[0](request)
 
 
-class Mediation:
-    """The middleware."""
+class MediationMiddleware:
+    """Middleware that finds the actor, refuses views without an action, and checks each write."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """The answer, its writes watched."""
+        """Response, whose writes were checked."""
         request.actor = _find_actor(request)  # type: ignore[attr-defined]
         token = _tables.set(_ALWAYS)
         try:
-            with connection.execute_wrapper(_watched):
+            with connection.execute_wrapper(_check_statement):
                 return self._get_response(request)
         finally:
             _tables.reset(token)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """What the database cannot even hold, such as a NUL in a text, is the asker's mistake."""
+        """Refuse a request with a value that the database cannot hold, such as a NUL in a text."""
         return HttpResponseBadRequest("This cannot be asked for.") if isinstance(error, DataError) else None
 
     def process_view(
         self, request: HttpRequest, view: View, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> HttpResponseBase | None:
-        """Lets through what names its action, or is open to anybody on purpose."""
+        """Let a view through that names its action, or is listed as open."""
         if hasattr(view, "action"):
             return None
         match = request.resolver_match
@@ -134,62 +145,66 @@ class Mediation:
         if known is None:
             raise PermissionDenied("this address names no action")
         if known.action is not None:
-            refusal = _refusal(request, known.action, own(request))
+            refusal = _find_refusal(request, known.action, find_own_resource(request))
             if refusal is not None:
                 return refusal
         _tables.set(_tables.get() | ACCOUNT_TABLES | known.writes)
         return None
 
 
-def _refusal(request: HttpRequest, action: Action, resource: Resource | None) -> HttpResponseBase | None:
-    """None for yes. What somebody may not even see is not there."""
-    actor = acting(request)
-    why = somewhere(actor, action) if resource is None else authorize(actor, action, resource)
-    if why is Why.YES:
+def _find_refusal(request: HttpRequest, action: Action, resource: Resource | None) -> HttpResponseBase | None:
+    """Response that refuses; None if the action is allowed. A resource that the actor may not see is not found."""
+    actor = current_actor(request)
+    why = authorize_anywhere(actor, action) if resource is None else authorize(actor, action, resource)
+    if why is AccessResult.YES:
         return None
-    if why is Why.NOBODY:
-        return _sign_in(request)
-    if why is Why.SUSPENDED:
+    if why is AccessResult.NOBODY:
+        return _redirect_to_sign_in(request)
+    if why is AccessResult.SUSPENDED:
         messages.error(
             request, _("Your account was recovered less than a day ago: your approvals and requests do not count yet.")
         )
         return redirect("me")
-    if why is Why.NO_SECOND_FACTOR and request.method == "POST":
-        return render(request, "second_factor.html", {"sent": _resendable(request)}, status=403)
-    if why is Why.NO_SECOND_FACTOR:
+    if why is AccessResult.NO_SECOND_FACTOR and request.method == "POST":
+        return render(request, "second_factor.html", {"sent": _list_form_values(request)}, status=403)
+    if why is AccessResult.NO_SECOND_FACTOR:
         messages.info(
             request, _("This changes something, so it takes a second factor: a passkey or a code from an app.")
         )
         return redirect(f"{SECOND_FACTOR}?{urlencode({'next': request.get_full_path()})}")
-    if resource is not None and resource.product and authorize(actor, Action.SEE_PRODUCT, resource) is not Why.YES:
+    if (
+        resource is not None
+        and resource.product
+        and authorize(actor, Action.SEE_PRODUCT, resource) is not AccessResult.YES
+    ):
         raise Http404
     raise PermissionDenied(why.value)
 
 
-def _resendable(request: HttpRequest) -> list[tuple[str, str]]:
-    """What a form holds, to be sent once more after a second factor; without secrets, which no page repeats."""
+def _list_form_values(request: HttpRequest) -> list[tuple[str, str]]:
+    """Values of a form, to be sent once more after a second factor; without secrets, which no page repeats."""
     values = ((name, text) for name in request.POST for text in request.POST.getlist(name))
     return [(name, text) for name, text in values if name != "csrfmiddlewaretoken" and not _SECRET.search(name)]
 
 
-def _sign_in(request: HttpRequest) -> HttpResponse:
+def _redirect_to_sign_in(request: HttpRequest) -> HttpResponse:
     return redirect(f"{SIGN_IN}?{urlencode({'next': request.get_full_path()})}")
 
 
-def _watched(execute: Callable[..., Any], statement: Any, params: Any, many: bool, context: Any) -> Any:
-    for table in written(statement if isinstance(statement, str) else statement.as_string(None)):
-        if not _may_write(table):
+def _check_statement(execute: Callable[..., Any], statement: Any, params: Any, many: bool, context: Any) -> Any:
+    for table in find_written_tables(statement if isinstance(statement, str) else statement.as_string(None)):
+        if not _is_write_allowed(table):
             raise PermissionDenied(f"nothing that was allowed here writes to {table}")
     return execute(statement, params, many, context)
 
 
-def _may_write(table: str) -> bool:
+def _is_write_allowed(table: str) -> bool:
     if table in _tables.get() or table.startswith(_QUEUE):
         return True
-    return bool(writers().get(table, frozenset()) & _allowed.get())
+    return bool(list_table_writers().get(table, frozenset()) & _allowed.get())
 
 
 @functools.cache
-def writers() -> dict[str, frozenset[Action]]:
-    """Which actions write to which table."""
+def list_table_writers() -> dict[str, frozenset[Action]]:
+    """Actions that write to each table."""
     return {model._meta.db_table: model.written_by for model in apps.get_models() if hasattr(model, "written_by")}

@@ -1,12 +1,12 @@
-"""Every address that names no action by itself: allauth's, and those where nobody is signed in yet. Each with why."""
+"""Addresses that name no action by themselves, each with the reason: those of allauth, and those before the sign-in."""
 
 from typing import NamedTuple
 
 from muniment.access.actions import Action
 
 
-class Route(NamedTuple):
-    """Why it is here. `action`: what it takes all the same, None if nobody has to be signed in. `writes`: tables."""
+class OpenRoute(NamedTuple):
+    """Reason why the route is listed. `action`: the required action, None if no sign-in is needed. `writes`: tables."""
 
     why: str
     action: Action | None = None
@@ -14,7 +14,7 @@ class Route(NamedTuple):
 
 
 ACCOUNT_TABLES = frozenset({"account_emailaddress"})
-_OWN = Route(
+_OWN = OpenRoute(
     "one's own account",
     Action.MANAGE_OWN_ACCOUNT,
     frozenset({"mfa_authenticator", "people_person", "people_bootstrap"}),  # a second factor may end the bootstrap
@@ -25,29 +25,29 @@ API = "api"  # the namespace of its addresses; checks.py looks at each operation
 _SOCIAL = frozenset({"socialaccount_socialaccount"})
 
 OPEN = {
-    "account_login": Route("signing in"),
-    "account_logout": Route("signing out"),
-    "account_inactive": Route("says that the account is closed"),
-    "account_signup": Route("says that nobody signs up here"),
-    "account_reset_password": Route("a forgotten password"),
-    "account_reset_password_done": Route("a forgotten password"),
-    "account_reset_password_from_key": Route("a forgotten password", writes=frozenset({"people_person"})),
-    "account_reset_password_from_key_done": Route("a forgotten password"),
-    "account_confirm_login_code": Route("says that nobody signs in by mail"),
-    "openid_connect_login": Route("signing in with the company's account"),
-    "openid_connect_callback": Route("signing in with the company's account", writes=_SOCIAL),
-    "socialaccount_login_cancelled": Route("says that signing in was given up"),
-    "socialaccount_login_error": Route("says that signing in failed"),
-    "socialaccount_signup": Route("says that nobody signs up here"),
-    "socialaccount_connections": Route("one's own account", Action.MANAGE_OWN_ACCOUNT, _SOCIAL),
+    "account_login": OpenRoute("signing in"),
+    "account_logout": OpenRoute("signing out"),
+    "account_inactive": OpenRoute("says that the account is closed"),
+    "account_signup": OpenRoute("says that nobody signs up here"),
+    "account_reset_password": OpenRoute("a forgotten password"),
+    "account_reset_password_done": OpenRoute("a forgotten password"),
+    "account_reset_password_from_key": OpenRoute("a forgotten password", writes=frozenset({"people_person"})),
+    "account_reset_password_from_key_done": OpenRoute("a forgotten password"),
+    "account_confirm_login_code": OpenRoute("says that nobody signs in by mail"),
+    "openid_connect_login": OpenRoute("signing in with the company's account"),
+    "openid_connect_callback": OpenRoute("signing in with the company's account", writes=_SOCIAL),
+    "socialaccount_login_cancelled": OpenRoute("says that signing in was given up"),
+    "socialaccount_login_error": OpenRoute("says that signing in failed"),
+    "socialaccount_signup": OpenRoute("says that nobody signs up here"),
+    "socialaccount_connections": OpenRoute("one's own account", Action.MANAGE_OWN_ACCOUNT, _SOCIAL),
     "account_reauthenticate": _OWN,
     "account_change_password": _OWN,
     "account_set_password": _OWN,
     "account_email": _OWN,
-    "account_confirm_email": Route("a link from a mail"),
-    "account_email_verification_sent": Route("says that a mail was sent"),
-    "mfa_authenticate": Route("the second step of signing in", writes=frozenset({"mfa_authenticator"})),
-    "mfa_login_webauthn": Route("signing in with a passkey", writes=frozenset({"mfa_authenticator"})),
+    "account_confirm_email": OpenRoute("a link from a mail"),
+    "account_email_verification_sent": OpenRoute("says that a mail was sent"),
+    "mfa_authenticate": OpenRoute("the second step of signing in", writes=frozenset({"mfa_authenticator"})),
+    "mfa_login_webauthn": OpenRoute("signing in with a passkey", writes=frozenset({"mfa_authenticator"})),
     "mfa_reauthenticate": _OWN,
     "mfa_reauthenticate_webauthn": _OWN,
     "mfa_index": _OWN,
@@ -61,13 +61,15 @@ OPEN = {
     "try-passkey": _OWN,  # it notes that the passkey was used, as a sign-in does
     "mfa_edit_webauthn": _OWN,
     "mfa_remove_webauthn": _OWN,
-    "invitation": Route(
+    "invitation": OpenRoute(
         "the link that lets somebody in the first time, or anew",
         writes=frozenset({"mfa_authenticator", "people_invitation"}) | _SOCIAL,  # a recovery ends what was before
     ),
-    "forgotten": Route("says who can help with a forgotten password"),
-    "change-status": Route("what is missing of one open change, at an address that only its status at the forge has"),
-    "hear": Route("a forge tells of an event; it is signed", writes=frozenset({"connections_webhookdelivery"})),
-    "health": Route("for a supervisor: whether this process answers"),
-    "ready": Route("for a supervisor: whether the service works"),
+    "forgotten": OpenRoute("says who can help with a forgotten password"),
+    "change-status": OpenRoute(
+        "what is missing of one open change, at an address that only its status at the forge has"
+    ),
+    "hear": OpenRoute("a forge tells of an event; it is signed", writes=frozenset({"connections_webhookdelivery"})),
+    "health": OpenRoute("for a supervisor: whether this process answers"),
+    "ready": OpenRoute("for a supervisor: whether the service works"),
 }

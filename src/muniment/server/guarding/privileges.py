@@ -1,7 +1,7 @@
-"""What each role may do with each table: the second layer, held by PostgreSQL itself (design, section 8).
+"""Rights of each database role on each table: the second layer, enforced by PostgreSQL (design, section 8).
 
-Each model says it, as `privileges`; a model that says nothing does not start. A table of somebody else's app stands
-in `OTHERS`.
+Each model declares them as `privileges`; a model without them prevents the start. Tables of other apps are in
+`OTHERS`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,10 +21,10 @@ _ALL = (READ, ADD, CHANGE, DROP)
 
 class Privileges(NamedTuple):
     """Rights of each role on one table. The operator may read every table: it makes backups. So may the eraser: it
-    looks whether anything is left, and erases in the columns in which people write freely (`free_texts`).
+    searches for traces, and erases in the columns in which people write freely (`free_texts`).
 
-    `ROLE_adds` narrows an INSERT to these columns. `ROLE_changes` narrows an UPDATE to these columns; for the worker
-    it also grants it.
+    `ROLE_adds` limits an INSERT to these columns. `ROLE_changes` limits an UPDATE to these columns; for the worker it
+    also grants it.
     """
 
     web: tuple[str, ...]
@@ -45,8 +45,8 @@ class Privileges(NamedTuple):
     confirmation: tuple[str, ...] = ()
     confirmation_adds: tuple[str, ...] = ()
 
-    def rights_of(self, role: str) -> dict[str, tuple[str, ...]]:
-        """Each right of a role, with the columns that it is narrowed to; () for all columns."""
+    def list_rights(self, role: str) -> dict[str, tuple[str, ...]]:
+        """Rights of a role, each with the columns that it is limited to; () for all columns."""
         name = role.removeprefix(PREFIX)
         adds: tuple[str, ...] = getattr(self, f"{name}_adds", ())
         changes: tuple[str, ...] = getattr(self, f"{name}_changes", ())
@@ -81,17 +81,17 @@ OTHERS = {
 }
 
 
-def apply() -> None:
-    """Give each role the rights that its tables say, and nothing else. For the owner, after the schema was migrated."""
+def grant_privileges() -> None:
+    """Grant each role the declared rights, and no others. For the owner, after a migration of the schema."""
     with connection.cursor() as cursor:
         tables = frozenset(connection.introspection.table_names(cursor))
-        own = row_security.find_missing(cursor, tables)
-        for statement in (*_statements(tables), *own, *row_security.close_functions(tables)):
+        own = row_security.find_missing_statements(cursor, tables)
+        for statement in (*_build_statements(tables), *own, *row_security.revoke_functions(tables)):
             cursor.execute(statement)
 
 
-def of(model: type[models.Model]) -> Privileges | None:
-    """Those of a model; None if nothing says."""
+def find_privileges(model: type[models.Model]) -> Privileges | None:
+    """Privileges of a model; None if it declares none."""
     found = getattr(model, "privileges", None) or OTHERS.get(model._meta.db_table)
     if not isinstance(found, Privileges):
         return None
@@ -101,25 +101,25 @@ def of(model: type[models.Model]) -> Privileges | None:
     return found
 
 
-def rights_by_table() -> dict[str, Privileges]:
-    """The rights of every table that has any."""
+def list_privileges() -> dict[str, Privileges]:
+    """Privileges of every table that has any."""
     rights = dict(OTHERS)
     for model in apps.get_models():
-        own = of(model)
+        own = find_privileges(model)
         if own is not None and model._meta.managed:
             rights[model._meta.db_table] = own
     return rights
 
 
 def find_deviations(cursor: CursorWrapper) -> list[str]:
-    """Whatever the database permits a process beyond its table's rights, or denies it of them, each in a sentence."""
+    """Rights that the database grants beyond the declared ones, or lacks, each in a sentence."""
     cursor.execute(_GRANTS, [list(PROCESSES)])
     granted = {(role or "everybody", right, table, column) for role, right, table, column in cursor.fetchall()}
     wanted = {
         (role, right, table, column)
-        for table, own in rights_by_table().items()
+        for table, own in list_privileges().items()
         for role in PROCESSES
-        for right, columns in own.rights_of(role).items()
+        for right, columns in own.list_rights(role).items()
         for column in columns or ("",)
     }
     found = [f"{role} may {right} {table} {column}".strip() for role, right, table, column in sorted(granted - wanted)]
@@ -128,7 +128,7 @@ def find_deviations(cursor: CursorWrapper) -> list[str]:
     found += [f"{role} may not {right} {table} {column}".strip() for role, right, table, column in missing]
     cursor.execute(_ATTRIBUTES, [list(PROCESSES)])
     found += [f"{role} is more than a login, or a member of another role" for (role,) in cursor.fetchall()]
-    if any(True for _ in row_security.find_missing(cursor, frozenset(tables))):
+    if any(True for _ in row_security.find_missing_statements(cursor, frozenset(tables))):
         found.append("what is checked of each record is not up to date")
     return found
 
@@ -151,20 +151,20 @@ _ATTRIBUTES = """
 """
 
 
-def _statements(tables: frozenset[str]) -> Iterator[sql.Composed]:
+def _build_statements(tables: frozenset[str]) -> Iterator[sql.Composed]:
     for role in PROCESSES:
         who = sql.Identifier(role)
         yield sql.SQL("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {}").format(who)
         yield sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(who)
         yield sql.SQL("GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {}").format(who)
         yield sql.SQL("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO {}").format(who)
-    for table, own in rights_by_table().items():
+    for table, own in list_privileges().items():
         if table in tables:
             for role in PROCESSES:
-                yield from _grants(table, role, own.rights_of(role))
+                yield from _build_grants(table, role, own.list_rights(role))
 
 
-def _grants(table: str, role: str, rights: Mapping[str, tuple[str, ...]]) -> Iterator[sql.Composed]:
+def _build_grants(table: str, role: str, rights: Mapping[str, tuple[str, ...]]) -> Iterator[sql.Composed]:
     for right, only in rights.items():
         narrowed = sql.SQL(" ({})").format(sql.SQL(", ").join(map(sql.Identifier, only))) if only else sql.SQL("")
         yield sql.SQL("GRANT {}{} ON {} TO {}").format(

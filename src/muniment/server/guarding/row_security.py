@@ -1,4 +1,4 @@
-"""What PostgreSQL checks of records and requests beyond rights, and the row that it adds for a record's position.
+"""Row-level security and triggers of PostgreSQL for records and requests, beyond rights on tables.
 
 Row-level security is never forced: the owner has to be able to dump and restore the table.
 """
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
-from muniment.ledger.writers import Writer, kinds_of
+from muniment.ledger.writers import Writer, list_kinds
 from muniment.server.guarding.database_roles import CONFIRMATION, PREFIX, PROCESSES
 
 _RECORDS, _POSITIONS = "records_record", "records_recordposition"
@@ -116,13 +116,13 @@ _SHOW_BODY = """
 """  # as its owner: the confirmation process reads no table, and nothing of which it does not have the random id
 
 
-def find_missing(cursor: CursorWrapper, tables: frozenset[str]) -> Iterator[sql.Composable]:
-    """The statements that bring policies and trigger up to date; none if they are, for each locks the table."""
+def find_missing_statements(cursor: CursorWrapper, tables: frozenset[str]) -> Iterator[sql.Composable]:
+    """Statements that bring policies and triggers up to date; none if they are, since each locks the table."""
     if not {_RECORDS, _POSITIONS} <= tables:
         return
     cursor.execute("SELECT policyname FROM pg_policies WHERE schemaname = 'public' AND tablename = %s", [_RECORDS])
     found = {row[0] for row in cursor.fetchall()}
-    wanted = dict(_policies())
+    wanted = dict(_build_policies())
     for name in sorted(found - set(wanted)):
         yield sql.SQL("DROP POLICY {} ON {}").format(sql.Identifier(name), sql.Identifier(_RECORDS))
     for name in sorted(set(wanted) - found):
@@ -140,8 +140,8 @@ def find_missing(cursor: CursorWrapper, tables: frozenset[str]) -> Iterator[sql.
         ).format(sql.Identifier(_SHOW), sql.Literal(_SHOW_BODY))
 
 
-def close_functions(tables: frozenset[str]) -> Iterator[sql.Composable]:
-    """The statements after which no process can make a trigger of its own with a function that runs as the owner."""
+def revoke_functions(tables: frozenset[str]) -> Iterator[sql.Composable]:
+    """Statements after which no process can create a trigger with a function that runs as the owner."""
     if not {_RECORDS, _POSITIONS} <= tables:
         return
     roles = sql.SQL(", ").join(map(sql.Identifier, PROCESSES))
@@ -171,8 +171,8 @@ def _find_missing_trigger(cursor: CursorWrapper, trigger: _Trigger) -> Iterator[
         )
 
 
-def _policies() -> Iterator[tuple[str, sql.Composed]]:
-    """(name, statement) of each policy. A name holds a digest of its kinds, so that another list is another policy."""
+def _build_policies() -> Iterator[tuple[str, sql.Composed]]:
+    """(name, statement) of each policy. A name has a digest of its kinds, so that another list is another policy."""
     readers = sql.SQL(", ").join(map(sql.Identifier, PROCESSES))
     table = sql.Identifier(_RECORDS)
     yield (
@@ -182,7 +182,7 @@ def _policies() -> Iterator[tuple[str, sql.Composed]]:
         ),
     )
     for writer in Writer:
-        kinds, role = kinds_of(writer), f"{PREFIX}{writer}"
+        kinds, role = list_kinds(writer), f"{PREFIX}{writer}"
         if role not in PROCESSES or not kinds:
             continue
         name = f"add_as_{writer}_{hashlib.sha256(' '.join(kinds).encode()).hexdigest()[:12]}"

@@ -7,8 +7,8 @@ has a record that the worker alone can write.
 from django.db import transaction
 
 from muniment.errors import LedgerError
-from muniment.ledger import entries
-from muniment.server.incidents.kinds import HOWS, KINDS
+from muniment.ledger import record_kinds
+from muniment.server.incidents.kinds import KINDS, RESOLUTIONS
 from muniment.server.incidents.models import Incident
 
 _known: dict[int, tuple[int | None, str]] = {}  # of each whose closing agrees, its record and its resolution
@@ -48,14 +48,14 @@ def _is_recorded(row: Incident) -> bool:
     if record is None or hasattr(record, "refusal"):
         return False
     try:
-        entry = entries.decode(bytes(record.data), record.pk)
+        entry = record_kinds.decode_record(bytes(record.data), record.pk)
     except LedgerError:
         return False
-    if isinstance(entry, entries.IncidentClosedRecord):
-        by_hand = row.kind in KINDS and KINDS[row.kind].by_hand and row.resolution in HOWS
-        if not by_hand or not HOWS[row.resolution].by_hand:
+    if isinstance(entry, record_kinds.IncidentClosedRecord):
+        by_hand = row.kind in KINDS and KINDS[row.kind].by_hand and row.resolution in RESOLUTIONS
+        if not by_hand or not RESOLUTIONS[row.resolution].by_hand:
             return False
-    elif not isinstance(entry, entries.IncidentResolvedRecord):
+    elif not isinstance(entry, record_kinds.IncidentResolvedRecord):
         return False
     said = (entry.incident_kind, entry.opening, entry.resolution)
     return said == (row.kind, row.record.details_digest, row.resolution)

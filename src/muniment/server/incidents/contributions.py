@@ -8,10 +8,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from muniment.access.actions import Action
-from muniment.access.authorize import Actor
+from muniment.access.authorization import Actor
 from muniment.server.incidents.incident_acts import CloseIncident, TakeOverIncident
-from muniment.server.incidents.models import Incident, overdue
-from muniment.server.incidents.visibility import find_handled_incidents, visible_incidents
+from muniment.server.incidents.models import Incident, find_overdue_incidents
+from muniment.server.incidents.visibility import find_handled_incidents, visible_incident_filter
 from muniment.server.people.privacy import drop_rows
 from muniment.server.registration import (
     AppContributions,
@@ -29,7 +29,7 @@ def find_incidents(actor: Actor, text: str) -> Iterable[Any]:
     """The incidents with a text in their summary, cause or subject."""
     words = Q(summary__icontains=text) | Q(cause__icontains=text) | Q(subject__icontains=text)
     rows = Incident.objects.select_related("product", "owner")
-    return rows.filter(words, visible_incidents(actor)).order_by("-id")
+    return rows.filter(words, visible_incident_filter(actor)).order_by("-id")
 
 
 def measure_incidents() -> Iterator[Metric]:
@@ -37,7 +37,11 @@ def measure_incidents() -> Iterator[Metric]:
     kinds = Incident.objects.filter(closed_at=None).values("kind").annotate(n=Count("id"))
     by_kind = {each["kind"]: each["n"] for each in kinds}
     yield Metric("muniment_open_incidents", "Open incidents, by kind.", by_kind, "kind")
-    yield Metric("muniment_overdue_incidents", "Incidents open past their deadline.", overdue(timezone.now()).count())
+    yield Metric(
+        "muniment_overdue_incidents",
+        "Incidents open past their deadline.",
+        find_overdue_incidents(timezone.now()).count(),
+    )
 
 
 def read_incidents(person: str) -> Iterable[Mapping[str, object]]:

@@ -7,29 +7,29 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from muniment.access.actions import Action
-from muniment.access.authorize import Actor, Resource
+from muniment.access.authorization import Actor, Resource
 from muniment.errors import RefusedError
 from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.fields import number_input, reason_input
 from muniment.server.acts.inputs import Choices, Label, Option
-from muniment.server.incidents.kinds import HOWS
+from muniment.server.incidents.kinds import RESOLUTIONS
 from muniment.server.incidents.lifecycle import close_incident
 from muniment.server.incidents.models import Incident
-from muniment.server.incidents.visibility import visible_incidents
+from muniment.server.incidents.visibility import visible_incident_filter
 from muniment.server.people.models import Person
 
 
 def _visible_incidents(actor: Actor) -> "QuerySet[Incident]":
-    return Incident.objects.filter(visible_incidents(actor))
+    return Incident.objects.filter(visible_incident_filter(actor))
 
 
-def _resolutions(actor: Actor) -> Choices:
-    """The resolutions that a person can give."""
-    return tuple((name, how.text) for name, how in HOWS.items() if how.by_hand)
+def _offer_resolutions(actor: Actor) -> Choices:
+    """Resolutions that a person can give."""
+    return tuple((name, how.text) for name, how in RESOLUTIONS.items() if how.by_hand)
 
 
 class IncidentAct(Act, frozen=True):
-    """An act on one open incident."""
+    """Base of acts on one open incident."""
 
     actions: ClassVar[tuple[Action, ...]] = (Action.HANDLE_INCIDENT,)
 
@@ -44,16 +44,15 @@ class IncidentAct(Act, frozen=True):
         ),
     ]
 
-    def resource(self) -> Resource:
+    def find_resource(self) -> Resource:
         """The product of the incident, or the organisation."""
-        return self.row().resource
+        return self.find_incident_row().resource
 
-    def subject(self) -> str:
-        """The incident."""
+    def format_subject(self) -> str:
         return f"incident:{self.incident}"
 
-    def row(self) -> Incident:
-        """The row of the incident. Raises RefusedError if it was dropped meanwhile, as its retention rule says."""
+    def find_incident_row(self) -> Incident:
+        """Row of the incident. Raises RefusedError if it was deleted meanwhile, as its retention rule says."""
         found = Incident.objects.select_related("product").filter(pk=self.incident).first()
         if found is None:
             raise RefusedError(
@@ -61,9 +60,9 @@ class IncidentAct(Act, frozen=True):
             )
         return found
 
-    def check(self, context: ActContext) -> None:
-        """It is open."""
-        if self.row().closed_at is not None:
+    def check_preconditions(self, context: ActContext) -> None:
+        """Require that the incident is open."""
+        if self.find_incident_row().closed_at is not None:
             raise RefusedError(
                 "incident-closed", _("It was closed already."), _("Its page shows who closed it, and the cause.")
             )
@@ -74,21 +73,20 @@ class TakeOverIncident(IncidentAct, frozen=True):
 
     title: ClassVar[Label] = gettext_lazy("Take over incident")
 
-    def summary(self) -> str:
-        """The incident."""
+    def describe_act(self) -> str:
         return _("take over the incident %(number)d") % {"number": self.incident}
 
-    def execute(self, context: ActContext) -> None:
+    def carry_out(self, context: ActContext) -> None:
         """Make the requester its owner."""
         Incident.objects.filter(pk=self.incident).update(owner=context.requester)
 
 
 class CloseIncident(IncidentAct, frozen=True):
-    """Close an incident with its cause. Who was involved in it cannot close it."""
+    """Close an incident with its cause. People who were involved in it cannot close it."""
 
     title: ClassVar[Label] = gettext_lazy("Close incident")
 
-    resolution: Annotated[str, Option(label=gettext_lazy("Resolution"), options=_resolutions, recorded=True)]
+    resolution: Annotated[str, Option(label=gettext_lazy("Resolution"), options=_offer_resolutions, recorded=True)]
     cause: Annotated[
         str,
         reason_input(
@@ -97,18 +95,17 @@ class CloseIncident(IncidentAct, frozen=True):
         ),
     ]
 
-    def summary(self) -> str:
-        """The incident."""
+    def describe_act(self) -> str:
         return _("close the incident %(number)d") % {"number": self.incident}
 
     def given_reason(self) -> str:
-        """The cause."""
+        """Cause of the incident, as the reason."""
         return self.cause
 
-    def check(self, context: ActContext) -> None:
-        """It is open, a person may close its kind, and this one was not involved in it."""
-        super().check(context)
-        row = self.row()
+    def check_preconditions(self, context: ActContext) -> None:
+        """Require that it is open, that a person may close its kind, and that this one was not involved in it."""
+        super().check_preconditions(context)
+        row = self.find_incident_row()
         if not row.what.by_hand:
             raise RefusedError("closes-itself", _("Nobody closes this by hand."), str(row.what.next))
         if context.requester in row.involved_people:
@@ -116,6 +113,6 @@ class CloseIncident(IncidentAct, frozen=True):
                 "own-incident", _("You were involved in it."), _("Another person has to review and close it.")
             )
 
-    def execute(self, context: ActContext) -> None:
+    def carry_out(self, context: ActContext) -> None:
         """Record the closing, and close it."""
-        close_incident(self.row(), self.resolution, self.cause, Person.objects.get(pk=context.requester))
+        close_incident(self.find_incident_row(), self.resolution, self.cause, Person.objects.get(pk=context.requester))

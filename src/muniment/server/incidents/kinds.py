@@ -1,12 +1,14 @@
-"""Every kind of incident there is, by hand: how long it may stay open, and what to do about it."""
+"""Table of all kinds of incidents, by hand: how long each may stay open, and the next step."""
 
 from typing import Any, NamedTuple
 
 from django.utils.translation import gettext_lazy as _
 
 
-class Kind(NamedTuple):
-    """One kind. `days` until it has to be closed. `by_hand`: a person may close it; else only what mends it does."""
+class IncidentKind(NamedTuple):
+    """Kind of incident. `days` until it has to be closed. `by_hand`: a person may close it; else only its repair
+    does.
+    """
 
     text: Any
     days: int
@@ -24,78 +26,78 @@ RULE_WEAKENED, STATUS_FORGED = "branch-protection-weakened", "status-forged"
 ROW_DIFFERS = "row-differs"
 
 KINDS = {
-    ESCAPE: Kind(
+    ESCAPE: IncidentKind(
         _("a commit on a protected branch that no decision allowed"),
         7,
         _("Have others review it (its page says how many), or revert it: it closes by itself then."),
         by_hand=False,
     ),
-    DEPLOYMENT: Kind(
+    DEPLOYMENT: IncidentKind(
         _("something runs that no allowed deployment brought"),
         3,
         _("Find out how it came there, and deploy what was allowed."),
     ),
-    BREAK_GLASS: Kind(
+    BREAK_GLASS: IncidentKind(
         _("a deployment that two people let through although it was denied"),
         3,
         _("Review what was deployed and why it could not wait; then mend what denied it."),
     ),
-    VAULT_DRIFT: Kind(
+    VAULT_DRIFT: IncidentKind(
         _("the vault is set up otherwise than it should be"),
         2,
         _("See what differs with: muniment vault plan. Then put it right with: muniment vault apply"),
     ),
-    VAULT_READ: Kind(
+    VAULT_READ: IncidentKind(
         _("somebody read secrets who should not"),
         1,
         _("Rotate what was read, then take away the right to read it."),
     ),
-    VAULT_CHANGE: Kind(
+    VAULT_CHANGE: IncidentKind(
         _("somebody changed the vault's configuration outside a plan"),
         1,
         _("Find out who it was. See what differs with: muniment vault plan. Rotate what could be read meanwhile."),
     ),
-    VAULT_AUDIT_GAP: Kind(
+    VAULT_AUDIT_GAP: IncidentKind(
         _("the vault's audit log has a gap, so reads may have gone unseen"),
         1,
         _("Find out what happened to the log. Rotate the secrets that could be read meanwhile, then close this."),
     ),
-    RECORD_REFUSED: Kind(
+    RECORD_REFUSED: IncidentKind(
         _("a process wrote a record that it may not write"),
         1,
         _("Its credentials may be stolen: stop that process, replace them, then look at what else it wrote."),
     ),
-    PERMISSION_REFUSED: Kind(
+    PERMISSION_REFUSED: IncidentKind(
         _("a permission to deploy was to be signed that no record allows"),
         1,
         _("The worker's credentials may be stolen: stop it, replace them, then look at what else it wrote."),
     ),
-    REQUEST_FORGED: Kind(
+    REQUEST_FORGED: IncidentKind(
         _("a request or a report was stored that no trusted pipeline sent"),
         1,
         _("The web's credentials may be stolen: stop it, replace them, then look at what else it wrote."),
     ),
-    TASK_UNRECORDED: Kind(
+    TASK_UNRECORDED: IncidentKind(
         _("a background task was in the queue that no recorded act asked for"),
         1,
         _("The web's credentials may be stolen: stop it, replace them, then look at what else it wrote."),
     ),
-    ACCOUNT_RECOVERED: Kind(
+    ACCOUNT_RECOVERED: IncidentKind(
         _("the operator made a sign-in link for somebody at the machine"),
         1,
         _("Ask that person whether they wanted it, and look at what was done with the account since."),
     ),
-    RULE_WEAKENED: Kind(
+    RULE_WEAKENED: IncidentKind(
         _("a rule of a protected branch was weakened at the forge"),
         2,
         _("Put it back with: muniment forge protect URL. Look at what was merged meanwhile."),
     ),
-    STATUS_FORGED: Kind(
+    STATUS_FORGED: IncidentKind(
         _("our verdict was posted by another account"),
         1,
         _("Take away that account's right to post it. Look at what was merged meanwhile."),
     ),
-    ROW_DIFFERS: Kind(
+    ROW_DIFFERS: IncidentKind(
         _("a row of the database does not match the ledger"),
         1,
         _("Find out which database login wrote it, and replace its password. Then repeat the change on its page."),
@@ -103,8 +105,8 @@ KINDS = {
 }
 
 
-class How(NamedTuple):
-    """One way in which incidents end. `by_hand` as a kind's."""
+class IncidentResolution(NamedTuple):
+    """Way in which incidents end. `by_hand` as a kind's."""
 
     text: Any
     by_hand: bool = True
@@ -113,11 +115,11 @@ class How(NamedTuple):
 MENDED, ACCEPTED, FALSE_ALARM = "fixed", "accepted", "false-alarm"
 REVIEWED, REVERTED, GONE = "bypass-reviewed", "reverted", "no-longer-present"
 
-HOWS = {
-    MENDED: How(_("it was mended")),
-    ACCEPTED: How(_("it was reviewed, and stays as it is")),
-    FALSE_ALARM: How(_("it was none")),
-    REVIEWED: How(_("enough others reviewed it afterwards"), by_hand=False),
-    REVERTED: How(_("it was reverted"), by_hand=False),
-    GONE: How(_("it is no longer so"), by_hand=False),
+RESOLUTIONS = {
+    MENDED: IncidentResolution(_("it was mended")),
+    ACCEPTED: IncidentResolution(_("it was reviewed, and stays as it is")),
+    FALSE_ALARM: IncidentResolution(_("it was none")),
+    REVIEWED: IncidentResolution(_("enough others reviewed it afterwards"), by_hand=False),
+    REVERTED: IncidentResolution(_("it was reverted"), by_hand=False),
+    GONE: IncidentResolution(_("it is no longer so"), by_hand=False),
 }

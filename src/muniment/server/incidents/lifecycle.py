@@ -8,30 +8,32 @@ from django.utils import timezone
 
 from muniment.access.roles import Role
 from muniment.facts import canonical
-from muniment.ledger import entries, objects
+from muniment.ledger import record_kinds, record_objects
 from muniment.server import moments
-from muniment.server.incidents.kinds import HOWS, KINDS
+from muniment.server.incidents.kinds import KINDS, RESOLUTIONS
 from muniment.server.incidents.models import Incident
-from muniment.server.people.messages import holding, tell
+from muniment.server.people.messages import find_role_holders, notify_people
 from muniment.server.people.models import Person
 from muniment.server.products.models import Product
-from muniment.server.records.entering import enter
+from muniment.server.records.record_writing import append_record
 
 
 def open_incident(
     kind: str,
     product: Product | None,
     subject: str,
-    told: str,
+    summary: str,
     *,
     link: str = "",
     involved: Iterable[str] = (),
-    loud: tuple[Role, ...] = (),
+    extra_roles: tuple[Role, ...] = (),
 ) -> Incident:
-    """The open incident of that kind about `subject`, such as `commit:0f3c...`; opened now unless there is one.
+    """Open the incident of that kind about `subject`, such as `commit:0f3c...`, unless it is open already. Returns
+    it.
 
-    `told` is one sentence for people, `link` a path of ours, `involved` ids of people who may not close it. Told to
-    whoever has the security role there, and `loud` roles. Raises KeyError for a kind that is none.
+    `summary` is one sentence for people, `link` a path of ours, `involved` ids of people who may not close it.
+    People with the security role there are notified, and those with `extra_roles`. Raises KeyError for an unknown
+    kind.
     """
     about = {"kind": kind, "product": product, "subject": subject[:300], "closed_at": None}
     found = Incident.objects.filter(**about).first()
@@ -39,61 +41,72 @@ def open_incident(
         return found
     try:
         with transaction.atomic():
-            found = _opened(kind, product, subject[:300], told, link, sorted(involved))
+            found = _create_incident(kind, product, subject[:300], summary, link, sorted(involved))
     except IntegrityError:  # another opened the same at this moment
         return Incident.objects.get(**about)
-    people = holding((Role.SECURITY, *loud), product)
-    tell(people, f"An incident was opened: {told}", f"/incidents/{found.pk}")
+    people = find_role_holders((Role.SECURITY, *extra_roles), product)
+    notify_people(people, f"An incident was opened: {summary}", f"/incidents/{found.pk}")
     return found
 
 
-def _opened(kind: str, product: Product | None, subject: str, told: str, link: str, involved: list[str]) -> Incident:
+def _create_incident(
+    kind: str, product: Product | None, subject: str, summary: str, link: str, involved: list[str]
+) -> Incident:
     deadline = timezone.now() + timedelta(days=KINDS[kind].days)
-    beside = objects.Incident(product.slug if product is not None else "", subject, told, objects.salt())
-    entry = entries.IncidentOpenedRecord(
-        time=moments.now(), object=canonical.digest_of(beside), incident_kind=kind, due=moments.text(deadline)
+    beside = record_objects.Incident(
+        product.slug if product is not None else "", subject, summary, record_objects.draw_salt()
+    )
+    entry = record_kinds.IncidentOpenedRecord(
+        time=moments.current_moment(),
+        object=canonical.digest_value(beside),
+        incident_kind=kind,
+        due=moments.format_moment(deadline),
     )
     return Incident.objects.create(
         kind=kind,
         product=product,
         subject=subject,
-        summary=told,
+        summary=summary,
         link=link,
         involved_people=involved,
         due_at=deadline,
-        record_id=enter(entry, (beside,)).pk,
+        record_id=append_record(entry, (beside,)).pk,
     )
 
 
-def close_incident(incident: Incident, how: str, cause: str, by: Person | None = None) -> None:
-    """It came to its end; nothing happens if it had already. Raises KeyError for an end that is none."""
-    if how not in HOWS:
-        raise KeyError(how)
+def close_incident(incident: Incident, resolution: str, cause: str, closed_by: Person | None = None) -> None:
+    """Close an incident, unless it is closed already. Raises KeyError for an unknown resolution."""
+    if resolution not in RESOLUTIONS:
+        raise KeyError(resolution)
     with transaction.atomic():
         row = Incident.objects.select_for_update(of=("self",)).get(pk=incident.pk)
         if row.closed_at is not None:
             return
-        beside = objects.IncidentClosing(by.pk if by is not None else "", cause, objects.salt())
-        observed = entries.IncidentResolvedRecord(
-            time=moments.now(),
-            object=canonical.digest_of(beside),
+        beside = record_objects.IncidentClosing(
+            closed_by.pk if closed_by is not None else "", cause, record_objects.draw_salt()
+        )
+        observed = record_kinds.IncidentResolvedRecord(
+            time=moments.current_moment(),
+            object=canonical.digest_value(beside),
             incident_kind=row.kind,
             opening=row.record.details_digest,
-            resolution=how,
+            resolution=resolution,
         )
-        entry = _closed_by(by, observed, beside.salt) if by is not None else observed
-        row.closing_record_id = enter(entry, (beside,)).pk
-        row.closed_at, row.resolution, row.cause, row.closed_by = timezone.now(), how, cause, by
+        entry = _make_closed_record(closed_by, observed, beside.salt) if closed_by is not None else observed
+        row.closing_record_id = append_record(entry, (beside,)).pk
+        row.closed_at, row.resolution, row.cause, row.closed_by = timezone.now(), resolution, cause, closed_by
         row.save(update_fields=["closed_at", "resolution", "cause", "closed_by", "closing_record"])
 
 
-def _closed_by(person: Person, ended: entries.IncidentResolvedRecord, salt: str) -> entries.IncidentClosedRecord:
-    """The same end as the act of a person: another kind of record, which the web writes."""
-    return entries.IncidentClosedRecord(
+def _make_closed_record(
+    person: Person, ended: record_kinds.IncidentResolvedRecord, salt: str
+) -> record_kinds.IncidentClosedRecord:
+    """Record of the same end as the act of a person: another kind of record, which the web writes."""
+    return record_kinds.IncidentClosedRecord(
         time=ended.time,
         object=ended.object,
         incident_kind=ended.incident_kind,
         opening=ended.opening,
         resolution=ended.resolution,
-        person=objects.commitment(person.pk, salt),
+        person=record_objects.make_commitment(person.pk, salt),
     )

@@ -6,15 +6,15 @@ from django.db import models
 from django.utils import timezone
 
 from muniment.access.actions import Action
-from muniment.access.authorize import ORGANISATION, Resource
+from muniment.access.authorization import ORGANISATION, Resource
 from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ, Privileges
-from muniment.server.incidents.kinds import HOWS, KINDS, Kind
+from muniment.server.incidents.kinds import KINDS, RESOLUTIONS, IncidentKind
 
 
 class Incident(models.Model):
-    """One. `subject` is what it is about, such as `commit:...`: of a kind and subject, one is open at most.
+    """Incident about a `subject`, such as `commit:...`: of a kind and subject, one is open at most.
 
-    `involved` are ids of people who had a hand in it, and so may not close it.
+    `involved` are ids of people who contributed to it, and so may not close it.
     """
 
     privileges = Privileges(
@@ -43,7 +43,7 @@ class Incident(models.Model):
     closed_by = models.ForeignKey("people.Person", models.PROTECT, null=True, related_name="+")
 
     class Meta:
-        """What is open is found without a look at what is not."""
+        """Indexed by state: open ones are found without reading the rest."""
 
         constraints = [
             models.UniqueConstraint(
@@ -56,13 +56,13 @@ class Incident(models.Model):
         indexes = [models.Index(fields=["due_at"], condition=models.Q(closed_at=None), name="open_incident_due")]
 
     @property
-    def what(self) -> Kind:
-        """Its kind's row."""
+    def what(self) -> IncidentKind:
+        """Row of the incident's kind."""
         return KINDS[self.kind]
 
     @property
     def resource(self) -> Resource:
-        """What an actor must be allowed to handle. Its product has to be at hand."""
+        """Resource that an actor must be allowed to handle. Its product has to be loaded."""
         return Resource(product=self.product.slug) if self.product is not None else ORGANISATION
 
     @property
@@ -72,15 +72,15 @@ class Incident(models.Model):
 
     @property
     def ending(self) -> str:
-        """How it ended, for people."""
-        return str(HOWS[self.resolution].text) if self.resolution in HOWS else ""
+        """Text of its resolution, for people."""
+        return str(RESOLUTIONS[self.resolution].text) if self.resolution in RESOLUTIONS else ""
 
 
-def open_ones() -> "models.QuerySet[Incident]":
-    """Those that are open, the first due on top."""
+def find_open_incidents() -> "models.QuerySet[Incident]":
+    """Open incidents, the first due on top."""
     return Incident.objects.filter(closed_at=None).select_related("product", "owner").order_by("due_at", "pk")
 
 
-def overdue(now: datetime) -> "models.QuerySet[Incident]":
-    """Those that should be closed by now."""
+def find_overdue_incidents(now: datetime) -> "models.QuerySet[Incident]":
+    """Open incidents past their deadline."""
     return Incident.objects.filter(closed_at=None, due_at__lt=now)

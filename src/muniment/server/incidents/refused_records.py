@@ -1,4 +1,4 @@
-"""Opens an incident for each record or permission to deploy that the sequencer refused. It writes none itself."""
+"""Opens an incident for each record or permission to deploy that the sequencer refused, which writes none itself."""
 
 from django.urls import reverse
 
@@ -12,7 +12,7 @@ _MOST = 100  # in one round
 
 def report_refused_records() -> None:
     """Open the incidents that are missing."""
-    numbers = _reported(kinds.RECORD_REFUSED, _SUBJECT)
+    numbers = _find_reported_numbers(kinds.RECORD_REFUSED, _SUBJECT)
     rows = RefusedRecord.objects.exclude(pk__in=numbers).select_related("record").order_by("pk")
     for row in rows[:_MOST]:
         reason = RefusedRecord.Reason(row.reason).label
@@ -22,7 +22,7 @@ def report_refused_records() -> None:
 
 
 def _report_refused_permissions() -> None:
-    numbers = _reported(kinds.PERMISSION_REFUSED, _PERMISSION)
+    numbers = _find_reported_numbers(kinds.PERMISSION_REFUSED, _PERMISSION)
     rows = SignedPermission.objects.exclude(refusal="").exclude(pk__in=numbers).order_by("pk")
     for row in rows.select_related("signing_request")[:_MOST]:
         reason = SignedPermission.Refusal(row.refusal).label
@@ -32,8 +32,8 @@ def _report_refused_permissions() -> None:
         open_incident(kinds.PERMISSION_REFUSED, None, f"{_PERMISSION}{row.pk}", told, link=link)
 
 
-def _reported(kind: str, prefix: str) -> list[int]:
-    """The numbers of those that have an incident already."""
+def _find_reported_numbers(kind: str, prefix: str) -> list[int]:
+    """Numbers that have an incident already."""
     subjects = Incident.objects.filter(kind=kind).values_list("subject", flat=True)
     return [int(subject.removeprefix(prefix)) for subject in subjects]
 

@@ -1,13 +1,13 @@
-"""Work in the background for incidents and what is told with them."""
+"""Background tasks for incidents and notices."""
 
-from muniment.server.incidents.notices import tell_notices
-from muniment.server.incidents.unrecorded_tasks import report_task
-from muniment.server.work import UNRECORDED, task
+from muniment.server.incidents.account_notices import send_account_notices
+from muniment.server.incidents.unrecorded_tasks import report_unrecorded_task
+from muniment.server.job_queue import UNRECORDED, register_task
 
-UNRECORDED.append(report_task)
+UNRECORDED.append(report_unrecorded_task)
 
 
-@task("tell-account-notices")
-def tell_account_notices() -> None:
-    """Tell people what happened to their accounts."""
-    tell_notices()
+@register_task("tell-account-notices")
+def send_notices_task() -> None:
+    """Notify people of changes of their accounts."""
+    send_account_notices()

@@ -1,4 +1,4 @@
-"""Opens an incident for a background task that no recorded act asked for. Nothing of it was done."""
+"""Opens an incident for a background task that no recorded act requested. The task is not performed."""
 
 from typing import Any
 
@@ -8,8 +8,8 @@ from muniment.server.incidents.lifecycle import open_incident
 _LONGEST = 200  # characters of its arguments
 
 
-def report_task(name: str, about: dict[str, Any]) -> None:
-    """Open the incident, one for each task and what it is about."""
+def report_unrecorded_task(name: str, about: dict[str, Any]) -> None:
+    """Open the incident, one for each task and its subject."""
     said = ", ".join(f"{argument}={about[argument]}" for argument in sorted(about))[:_LONGEST]
     told = f"The task {name} ({said}) was in the queue, and no recorded act asked for it. Nothing was done."
     open_incident(TASK_UNRECORDED, None, f"task:{name}:{said}"[:_LONGEST], told)

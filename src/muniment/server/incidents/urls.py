@@ -5,7 +5,7 @@ from django.urls import path
 from muniment.server.incidents import views as incidents
 
 urlpatterns = [
-    path("incidents", incidents.incidents, name="incidents"),
-    path("incidents/<int:number>", incidents.incident, name="incident"),
-    path("incidents/<int:number>/handle", incidents.handle, name="handle-incident"),
+    path("incidents", incidents.list_incidents, name="incidents"),
+    path("incidents/<int:number>", incidents.show_incident, name="incident"),
+    path("incidents/<int:number>/handle", incidents.handle_incident, name="handle-incident"),
 ]

@@ -1,4 +1,4 @@
-"""Incidents, as pages: what is open and until when, what one was, and taking it on or closing it."""
+"""Pages of incidents: the open ones with their deadlines, a single one, and taking it over or closing it."""
 
 from typing import Any
 
@@ -9,17 +9,17 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from muniment.access.actions import Action
-from muniment.access.authorize import Resource, Why, authorize
+from muniment.access.authorization import AccessResult, Resource, authorize
 from muniment.server.acts.submission import submit_act
-from muniment.server.guarding.mediation import acting, anywhere, requires
+from muniment.server.guarding.mediation import current_actor, find_no_resource, require_action
 from muniment.server.incidents.incident_acts import CloseIncident, TakeOverIncident
-from muniment.server.incidents.models import Incident, open_ones
-from muniment.server.incidents.visibility import visible_incidents
-from muniment.server.page_lists import page
+from muniment.server.incidents.models import Incident, find_open_incidents
+from muniment.server.incidents.visibility import visible_incident_filter
+from muniment.server.page_lists import page_by_id
 
 
-def of(request: HttpRequest, number: int, **_: Any) -> Resource:
-    """What an incident is about. What is not there is not there for anybody."""
+def find_incident_resource(request: HttpRequest, number: int, **_: Any) -> Resource:
+    """Resource of an incident. Raises Http404, for everybody alike, if there is no such incident."""
     found = Incident.objects.select_related("product").filter(pk=number).first()
     if found is None:
         raise Http404
@@ -27,36 +27,36 @@ def of(request: HttpRequest, number: int, **_: Any) -> Resource:
 
 
 @require_GET
-@requires(Action.SEE_INCIDENTS, anywhere)
-def incidents(request: HttpRequest) -> HttpResponse:
-    """Those that are open, the first due on top; those that were, newest first."""
-    rows = Incident.objects.filter(visible_incidents(acting(request)))
+@require_action(Action.SEE_INCIDENTS, find_no_resource)
+def list_incidents(request: HttpRequest) -> HttpResponse:
+    """List the open incidents, the first due on top, and the closed ones, newest first."""
+    rows = Incident.objects.filter(visible_incident_filter(current_actor(request)))
     closed = rows.exclude(closed_at=None).select_related("product", "owner", "closed_by")
     context = {
-        "open": open_ones().filter(visible_incidents(acting(request)))[:200],
-        "page": page(request, closed),
+        "open": find_open_incidents().filter(visible_incident_filter(current_actor(request)))[:200],
+        "page": page_by_id(request, closed),
         "late": rows.filter(closed_at=None, due_at__lt=timezone.now()).count(),
     }
     return render(request, "incidents/list.html", context)
 
 
 @require_GET
-@requires(Action.SEE_INCIDENTS, of)
-def incident(request: HttpRequest, number: int) -> HttpResponse:
-    """One."""
+@require_action(Action.SEE_INCIDENTS, find_incident_resource)
+def show_incident(request: HttpRequest, number: int) -> HttpResponse:
+    """Show an incident, with the acts that the actor may do."""
     found = get_object_or_404(Incident.objects.select_related("product", "owner", "closed_by", "record"), pk=number)
-    why = authorize(acting(request), Action.HANDLE_INCIDENT, found.resource)
+    why = authorize(current_actor(request), Action.HANDLE_INCIDENT, found.resource)
     context: dict[str, Any] = {
         "incident": found,
-        "may_handle": found.closed_at is None and why in (Why.YES, Why.NO_SECOND_FACTOR),
-        "involved": acting(request).person in found.involved_people,
+        "may_handle": found.closed_at is None and why in (AccessResult.YES, AccessResult.NO_SECOND_FACTOR),
+        "involved": current_actor(request).person in found.involved_people,
     }
     return render(request, "incidents/incident.html", context)
 
 
 @require_POST
-@requires(Action.HANDLE_INCIDENT, of)
-def handle(request: HttpRequest, number: int) -> HttpResponse:
+@require_action(Action.HANDLE_INCIDENT, find_incident_resource)
+def handle_incident(request: HttpRequest, number: int) -> HttpResponse:
     """Take an incident over as its owner, or close it."""
     acts = (TakeOverIncident, CloseIncident)
     return submit_act(request, acts, {"incident": number}, _("Done."), "incident", number)

@@ -1,4 +1,4 @@
-"""The words that Muniment uses, for people who are not developers."""
+"""Page of the words that Muniment uses, for people who are not developers."""
 
 from typing import Any
 
@@ -9,26 +9,26 @@ from django.views.decorators.http import require_GET
 
 from muniment.access.actions import Action
 from muniment.access.roles import Role
-from muniment.server.guarding.mediation import own, requires
+from muniment.server.guarding.mediation import find_own_resource, require_action
 from muniment.server.registration import read_contributions
 
 
-def _labels(roles: frozenset[Role]) -> list[str]:
+def _list_labels(roles: frozenset[Role]) -> list[str]:
     return [gettext(role.label) for role in Role if role in roles]
 
 
 @require_GET
-@requires(Action.SEE_POLICY)
-def access(request: HttpRequest) -> HttpResponse:
-    """Who may do what: the one table, as authorize() reads it."""
-    rows = [(action.rule, _labels(action.rule.roles), _labels(action.rule.second)) for action in Action]
+@require_action(Action.SEE_POLICY)
+def show_access_table(request: HttpRequest) -> HttpResponse:
+    """Show which roles may do what: the one table, as authorize() reads it."""
+    rows = [(action.rule, _list_labels(action.rule.roles), _list_labels(action.rule.second)) for action in Action]
     return render(request, "access.html", {"rows": rows, "all": len(Role)})
 
 
 @require_GET
-@requires(Action.MANAGE_OWN_ACCOUNT, own)
-def glossary(request: HttpRequest) -> HttpResponse:
-    """All of them."""
+@require_action(Action.MANAGE_OWN_ACCOUNT, find_own_resource)
+def show_glossary(request: HttpRequest) -> HttpResponse:
+    """Show the words with their meanings."""
     return render(request, "glossary.html", {"words": _words()})
 
 

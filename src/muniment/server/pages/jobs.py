@@ -1,4 +1,4 @@
-"""What waits, runs and failed in the background."""
+"""Page of waiting, running and failed background jobs."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -12,7 +12,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateW
 
 from muniment.access.actions import Action
 from muniment.server.acts.submission import submit_act
-from muniment.server.guarding.mediation import may, requires
+from muniment.server.guarding.mediation import is_action_allowed, require_action
 from muniment.server.records.models import TaskFailure
 from muniment.server.records.record_acts import RetryJob
 
@@ -21,30 +21,30 @@ STATES = ("failed", "doing", "todo")
 
 
 @require_GET
-@requires(Action.SEE_JOBS)
-def work(request: HttpRequest) -> HttpResponse:
-    """The queue, what failed first."""
+@require_action(Action.SEE_JOBS)
+def list_jobs(request: HttpRequest) -> HttpResponse:
+    """List the jobs of the queue, failed ones first."""
     jobs = ProcrastinateJob.objects
     counts = {row["status"]: row["n"] for row in jobs.values("status").annotate(n=Count("id"))}
-    rows = [(status, with_failures(jobs.filter(status=status).order_by("-id")[:_SHOWN])) for status in STATES]
+    rows = [(status, add_failures(jobs.filter(status=status).order_by("-id")[:_SHOWN])) for status in STATES]
     context = {
         "counts": counts,
         "rows": rows,
         "workers": list(ProcrastinateWorker.objects.order_by("id")[:_SHOWN]),
-        "may_retry": may(request, Action.RETRY_JOB),
+        "may_retry": is_action_allowed(request, Action.RETRY_JOB),
     }
     return render(request, "records/work.html", context)
 
 
-def with_failures(rows: Iterable[Any]) -> list[tuple[Any, TaskFailure | None]]:
-    """Each job with why its process was ended, None for those whose was not."""
+def add_failures(rows: Iterable[Any]) -> list[tuple[Any, TaskFailure | None]]:
+    """Each job with the reason why its process ended, None for the others."""
     jobs = list(rows)
     failures = TaskFailure.objects.in_bulk([job.pk for job in jobs])
     return [(job, failures.get(job.pk)) for job in jobs]
 
 
 @require_POST
-@requires(Action.RETRY_JOB)
-def retry(request: HttpRequest, number: int) -> HttpResponse:
-    """Have a failed task tried again."""
+@require_action(Action.RETRY_JOB)
+def retry_job(request: HttpRequest, number: int) -> HttpResponse:
+    """Have a failed job tried again."""
     return submit_act(request, RetryJob, {"job": number}, _("It is tried again."), "work")

@@ -1,4 +1,4 @@
-"""The page of one's own account, with what one requested."""
+"""Page of one's own account, with one's own requests."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -6,54 +6,54 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from muniment.access.actions import Action
-from muniment.server.guarding.mediation import acting, own, requires
-from muniment.server.people import published, verifications
-from muniment.server.people.actors import has_second_factor, me
-from muniment.server.people.authenticators import shown_authenticators
-from muniment.server.people.models import Account, Person, in_force
-from muniment.server.requests.execution import confirms_own
+from muniment.server.guarding.mediation import current_actor, find_own_resource, require_action
+from muniment.server.people import published_keys, verifications
+from muniment.server.people.actors import has_second_factor, signed_in_person
+from muniment.server.people.authenticators import list_authenticators
+from muniment.server.people.models import Account, Person, build_in_force_condition
+from muniment.server.requests.execution import may_confirm_own
 from muniment.server.requests.models import Request
-from muniment.server.requests.signing import read_signing
+from muniment.server.requests.signature_status import read_signature_status
 
 
 @require_GET
-@requires(Action.MANAGE_OWN_ACCOUNT, own)
-def mine(request: HttpRequest) -> HttpResponse:
-    """One's own account: what is signed in with, tokens, keys, and what one asked for."""
-    who = me(request)
+@require_action(Action.MANAGE_OWN_ACCOUNT, find_own_resource)
+def show_own_account(request: HttpRequest) -> HttpResponse:
+    """Show one's own account: sign-in methods, tokens, keys, and own requests."""
+    who = signed_in_person(request)
     now = timezone.now()
     return render(
         request,
         "people/mine.html",
         {
             "person": who,
-            "second_factor": acting(request).second_factor,
+            "second_factor": current_actor(request).second_factor,
             "has_second_factor": has_second_factor(who),
-            "grants": who.role_grants.filter(in_force()).select_related("product"),
+            "grants": who.role_grants.filter(build_in_force_condition()).select_related("product"),
             "tokens": who.api_tokens.filter(ended_at=None, expires_at__gt=now).order_by("-pk"),
             "accounts": who.accounts.select_related("vouched_by", "confirmed_by"),
-            "email_proven": _proven(who),
-            "verification": verifications.current_verification(who),
-            "forges": sorted(published.provable()),
-            "authenticators": shown_authenticators(who),
-            "asked": _read_requests(who),
+            "email_proven": _is_address_proven(who),
+            "verification": verifications.find_current_verification(who),
+            "forges": sorted(published_keys.find_provable_forges()),
+            "authenticators": list_authenticators(who),
+            "asked": _find_own_requests(who),
         },
     )
 
 
-def _read_requests(who: Person) -> list[Request]:
-    """The newest requests of a person, those that wait with what their signatures need."""
-    found = list(Request.objects.filter(requester=who).order_by("-pk")[:20])
+def _find_own_requests(person: Person) -> list[Request]:
+    """Newest requests of a person, those that wait with what their signatures need."""
+    found = list(Request.objects.filter(requester=person).order_by("-pk")[:20])
     for row in found:
         if row.state == Request.State.WAITING:
-            row.signing = read_signing(row, who.pk)  # type: ignore[attr-defined]
-            row.carries_out = confirms_own(row)  # type: ignore[attr-defined]
+            row.signing = read_signature_status(row, person.pk)  # type: ignore[attr-defined]
+            row.carries_out = may_confirm_own(row)  # type: ignore[attr-defined]
     return found
 
 
-def _proven(person: Person) -> bool:
+def _is_address_proven(person: Person) -> bool:
     """Whether the address that they sign in with was proven to be theirs."""
     if not person.email:
         return False
     same = Account.hash_identity(Account.Kind.EMAIL, person.email)
-    return person.accounts.filter(Account.counting(), identity_hash=same).exists()
+    return person.accounts.filter(Account.counting_condition(), identity_hash=same).exists()

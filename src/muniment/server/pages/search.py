@@ -1,4 +1,4 @@
-"""Search across all: what somebody may see, by the name, the words or the digest that they typed, one query a kind."""
+"""Search in all resources that the person may see: by a name, words or a digest, with one query for each kind."""
 
 from itertools import islice
 
@@ -7,19 +7,21 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from muniment.access.actions import Action
-from muniment.server.guarding.mediation import acting, anywhere, requires
+from muniment.server.guarding.mediation import current_actor, find_no_resource, require_action
 from muniment.server.registration import SearchKind, read_contributions
 
 _MOST = 30  # of each kind
 
 
 @require_GET
-@requires(Action.SEE_PRODUCT, anywhere)
-def search(request: HttpRequest) -> HttpResponse:
-    """Everything that has what was typed in its name or words, or, of a commit or digest, at its beginning."""
+@require_action(Action.SEE_PRODUCT, find_no_resource)
+def show_search(request: HttpRequest) -> HttpResponse:
+    """Show resources whose name or words contain the text, and commits and digests that begin with it."""
     text = request.GET.get("q", "").strip()[:200]
     found = (
-        [(kind.template, list(islice(kind.find(acting(request), text), _MOST))) for kind in _kinds()] if text else []
+        [(kind.template, list(islice(kind.find(current_actor(request), text), _MOST))) for kind in _kinds()]
+        if text
+        else []
     )
     return render(request, "search.html", {"q": text, "found": [one for one in found if one[1]]})
 

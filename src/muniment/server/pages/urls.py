@@ -2,28 +2,37 @@
 
 from django.urls import path
 
-from muniment.server.pages import exceptions, glossary, health, jobs, ledger, overview, own_account, product_changes
+from muniment.server.pages import (
+    exception_pages,
+    glossary,
+    health_checks,
+    jobs,
+    ledger_pages,
+    overview_pages,
+    own_account,
+    product_edit_pages,
+)
 from muniment.server.pages import search as searching
 
 urlpatterns = [
-    path("", overview.home, name="home"),
-    path("products", overview.list_, name="products"),
-    path("products/import", product_changes.import_, name="import"),
-    path("products/<slug:slug>", overview.product, name="product"),
-    path("products/<slug:slug>/change", product_changes.change, name="change-product"),
-    path("search", searching.search, name="search"),
-    path("exceptions", exceptions.exceptions, name="exceptions"),
-    path("exceptions/request", exceptions.ask_exception, name="ask-exception"),
-    path("settings", ledger.settings, name="settings"),
-    path("me", own_account.mine, name="me"),
-    path("activity", ledger.activity, name="activity"),
-    path("ledger", ledger.ledger, name="ledger"),
-    path("ledger/<int:number>", ledger.entry, name="entry"),
-    path("ledger/<int:number>/addendum", ledger.correct, name="correct"),
-    path("jobs", jobs.work, name="work"),
-    path("jobs/<int:number>/retry", jobs.retry, name="retry"),
-    path("access", glossary.access, name="access"),
-    path("glossary", glossary.glossary, name="glossary"),
-    path("health", health.health, name="health"),
-    path("ready", health.ready, name="ready"),
+    path("", overview_pages.show_overview, name="home"),
+    path("products", overview_pages.list_products, name="products"),
+    path("products/import", product_edit_pages.import_product_file, name="import"),
+    path("products/<slug:slug>", overview_pages.show_product, name="product"),
+    path("products/<slug:slug>/change", product_edit_pages.change_product, name="change-product"),
+    path("search", searching.show_search, name="search"),
+    path("exceptions", exception_pages.list_exceptions, name="exceptions"),
+    path("exceptions/request", exception_pages.request_exception_form, name="ask-exception"),
+    path("settings", ledger_pages.edit_settings, name="settings"),
+    path("me", own_account.show_own_account, name="me"),
+    path("activity", ledger_pages.list_activity, name="activity"),
+    path("ledger", ledger_pages.list_records, name="ledger"),
+    path("ledger/<int:number>", ledger_pages.show_record, name="entry"),
+    path("ledger/<int:number>/addendum", ledger_pages.correct_record, name="correct"),
+    path("jobs", jobs.list_jobs, name="work"),
+    path("jobs/<int:number>/retry", jobs.retry_job, name="retry"),
+    path("access", glossary.show_access_table, name="access"),
+    path("glossary", glossary.show_glossary, name="glossary"),
+    path("health", health_checks.check_health, name="health"),
+    path("ready", health_checks.check_readiness, name="ready"),
 ]

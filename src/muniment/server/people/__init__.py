@@ -1,1 +1,1 @@
-"""Who is who: people, what proves it is them, and the roles that they hold."""
+"""People, the proofs of their identities, and their roles."""

@@ -11,19 +11,19 @@ from django.utils.translation import gettext_lazy
 from msgspec import structs
 
 from muniment.access.actions import Action
-from muniment.access.authorize import ORGANISATION, Actor, Resource
+from muniment.access.authorization import ORGANISATION, Actor, Resource
 from muniment.errors import ParseError, RefusedError
-from muniment.git.signatures import fingerprint
+from muniment.git.signatures import make_fingerprint
 from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.fields import number_input
 from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import InputCode, Label, Text
-from muniment.server.people.account_values import account_taken, read_account_value, refuse_taken_account
-from muniment.server.people.act_fields import AccountKind, AccountValue, label_of
+from muniment.server.job_queue import enqueue
+from muniment.server.people.account_values import make_account_taken, read_account_value, refuse_taken_account
+from muniment.server.people.act_fields import AccountKind, AccountValue, label_person
 from muniment.server.people.authenticators import remove_enrolments
 from muniment.server.people.models import Account, EnrolledAuthenticator, Person
 from muniment.server.people.person_acts import PersonAct
-from muniment.server.work import soon
 
 MOST_AT_ONCE = 200  # accounts that one request lists: a person reads them
 
@@ -32,10 +32,10 @@ def _visible_accounts(actor: Actor) -> "QuerySet[Account]":
     return Account.objects.filter(person__isnull=False)
 
 
-def _describe(row: Account) -> str:
+def _describe_account(row: Account) -> str:
     """The person of an account, and the account; a key by its fingerprint."""
-    value = fingerprint(row.value) if row.kind == Account.Kind.KEY else row.value
-    return f"{label_of(str(row.person_id))}: {row.get_kind_display()} {value}"
+    value = make_fingerprint(row.value) if row.kind == Account.Kind.KEY else row.value
+    return f"{label_person(str(row.person_id))}: {row.get_kind_display()} {value}"
 
 
 def _read_lines(text: str) -> Iterator[tuple[str, Account.Kind, str]]:
@@ -49,7 +49,7 @@ def _read_lines(text: str) -> Iterator[tuple[str, Account.Kind, str]]:
         yield handle, Account.Kind(kind), read_account_value(Account.Kind(kind), value, "accounts")
 
 
-def _person_of(handle: str) -> Person:
+def _find_person(handle: str) -> Person:
     found = Person.objects.filter(slug=handle).first()
     if found is None:
         sentence = _("Nobody has the handle %(handle)s.") % {"handle": handle}
@@ -57,14 +57,14 @@ def _person_of(handle: str) -> Person:
     return found
 
 
-def _add_vouched(person: str, kind: str, value: str, context: ActContext) -> int:
-    """Add an account that somebody vouches for; its number. Raises RefusedError if it is linked meanwhile."""
+def _add_vouched_account(person: str, kind: str, value: str, context: ActContext) -> int:
+    """Add an account that an administrator vouches for; its number. Raises RefusedError if it was linked meanwhile."""
     vouched = {"verification": Account.Verification.VOUCHED, "vouched_by_id": context.requester}
     try:
         with transaction.atomic():
             return Account.objects.create(person_id=person, kind=kind, value=value, **vouched).pk
     except IntegrityError:
-        raise account_taken() from None
+        raise make_account_taken() from None
 
 
 class VouchForAccount(PersonAct, frozen=True):
@@ -78,27 +78,27 @@ class VouchForAccount(PersonAct, frozen=True):
     kind: AccountKind
     value: AccountValue
 
-    def normalised(self) -> Self:
-        """With the value as it is stored."""
+    def normalise_fields(self) -> Self:
+        """Act with the value in its stored form."""
         return structs.replace(self, value=read_account_value(self.kind, self.value))
 
-    def summary(self) -> str:
+    def describe_act(self) -> str:
         """The person, and what kind of account it is."""
-        details = {"kind": self.kind.label, "person": label_of(self.person)}
+        details = {"kind": self.kind.label, "person": label_person(self.person)}
         return _("vouch for an account of %(person)s (%(kind)s)") % details
 
-    def check(self, context: ActContext) -> None:
-        """It is linked to nobody."""
+    def check_preconditions(self, context: ActContext) -> None:
+        """Refuse an account that is linked to anybody."""
         refuse_taken_account(self.kind, self.value)
 
-    def execute(self, context: ActContext) -> int:
+    def carry_out(self, context: ActContext) -> int:
         """Add the account, with the administrator who vouches for it; its number."""
-        number = _add_vouched(self.person, self.kind, self.value, context)
-        soon("reevaluate-all")
+        number = _add_vouched_account(self.person, self.kind, self.value, context)
+        enqueue("reevaluate-all")
         return number
 
     def follow_up(self, result: object) -> Act:
-        """That a second person confirms it."""
+        """Request that a second person confirms the account."""
         return ConfirmAccounts(accounts=str(result))
 
 
@@ -121,8 +121,10 @@ class ImportAccounts(Act, frozen=True):
         ),
     ]
 
-    def normalised(self) -> Self:
-        """As it is. Raises ParseError for a line that names no account, and for more than a request can list."""
+    def normalise_fields(self) -> Self:
+        """Act unchanged. Raises ParseError for a line without an account, and for more lines than a request can
+        list.
+        """
         count = len(list(_read_lines(self.accounts)))
         if count > MOST_AT_ONCE:
             raise ParseError(
@@ -133,33 +135,34 @@ class ImportAccounts(Act, frozen=True):
             )
         return self
 
-    def resource(self) -> Resource:
+    def find_resource(self) -> Resource:
         """The organisation: people belong to no product."""
         return ORGANISATION
 
-    def subject(self) -> str:
-        """The organisation."""
+    def format_subject(self) -> str:
         return "organisation:"
 
-    def summary(self) -> str:
-        """How many."""
+    def describe_act(self) -> str:
+        """Number of the accounts."""
         return _("vouch for %(number)d accounts") % {"number": len(list(_read_lines(self.accounts)))}
 
-    def check(self, context: ActContext) -> None:
-        """Each handle is somebody's, and each account is linked to nobody."""
+    def check_preconditions(self, context: ActContext) -> None:
+        """Refuse unknown handles, and accounts that are linked to anybody."""
         for handle, kind, value in _read_lines(self.accounts):
-            _person_of(handle)
+            _find_person(handle)
             refuse_taken_account(kind, value)
 
-    def execute(self, context: ActContext) -> tuple[int, ...]:
+    def carry_out(self, context: ActContext) -> tuple[int, ...]:
         """Add the accounts; their numbers. Raises RefusedError for one that is in the list twice."""
         rows = list(_read_lines(self.accounts))
-        numbers = tuple(_add_vouched(_person_of(handle).pk, kind, value, context) for handle, kind, value in rows)
-        soon("reevaluate-all")
+        numbers = tuple(
+            _add_vouched_account(_find_person(handle).pk, kind, value, context) for handle, kind, value in rows
+        )
+        enqueue("reevaluate-all")
         return numbers
 
     def follow_up(self, result: object) -> Act:
-        """That a second person confirms all of them at once."""
+        """Request that a second person confirms all accounts at once."""
         return ConfirmAccounts(accounts=" ".join(map(str, result if isinstance(result, tuple) else ())))
 
 
@@ -188,23 +191,23 @@ class ConfirmAccounts(Act, frozen=True):
         rows = rows.exclude(confirmed_at=None).exclude(by_owner)
         return GuardedFacts(permitted=frozenset(rows.values_list("kind", "value", "person")))
 
-    def resource(self) -> Resource:
+    def find_resource(self) -> Resource:
         """The organisation: people belong to no product."""
         return ORGANISATION
 
-    def subject(self) -> str:
-        """The person, where they are of one; so that the request ends when that person leaves."""
-        owners = {row.person_id for row in self._rows()}
+    def format_subject(self) -> str:
+        """The person, if all accounts belong to one: the request then ends when that person leaves."""
+        owners = {row.person_id for row in self._load_accounts()}
         return f"person:{owners.pop()}" if len(owners) == 1 else "organisation:"
 
-    def summary(self) -> str:
-        """Each account, with its person: the second person reads what becomes whose."""
-        told = "; ".join(_describe(row) for row in self._rows())
+    def describe_act(self) -> str:
+        """Sentence that lists each account with its person, for the person who approves."""
+        told = "; ".join(_describe_account(row) for row in self._load_accounts())
         return _("confirm that these accounts are their persons': %(accounts)s") % {"accounts": told}
 
-    def check(self, context: ActContext) -> None:
-        """All of them are still linked, and wait."""
-        rows = self._rows()
+    def check_preconditions(self, context: ActContext) -> None:
+        """Refuse accounts that were unlinked or confirmed meanwhile."""
+        rows = self._load_accounts()
         if len(rows) != len(self.accounts.split()) or any(row.counts for row in rows):
             raise RefusedError(
                 "account-changed",
@@ -212,13 +215,13 @@ class ConfirmAccounts(Act, frozen=True):
                 _("Request it anew for the accounts that still wait."),
             )
 
-    def execute(self, context: ActContext) -> None:
+    def carry_out(self, context: ActContext) -> None:
         """Note the second person, and evaluate again what counts on the accounts."""
         rows = Account.objects.filter(pk__in=self.accounts.split(), person__isnull=False)
         rows.update(confirmed_at=timezone.now(), confirmed_by=context.approver)
-        soon("reevaluate-all")
+        enqueue("reevaluate-all")
 
-    def _rows(self) -> list[Account]:
+    def _load_accounts(self) -> list[Account]:
         rows = Account.objects.filter(pk__in=self.accounts.split(), person__isnull=False)
         return list(rows.select_related("person").order_by("pk"))
 
@@ -238,13 +241,13 @@ class UnlinkAccount(PersonAct, frozen=True):
         ),
     ]
 
-    def summary(self) -> str:
+    def describe_act(self) -> str:
         """The person, and what kind of account it is."""
         kind = Account.objects.get(pk=self.account).get_kind_display()
-        return _("unlink an account of %(person)s (%(kind)s)") % {"person": label_of(self.person), "kind": kind}
+        return _("unlink an account of %(person)s (%(kind)s)") % {"person": label_person(self.person), "kind": kind}
 
-    def check(self, context: ActContext) -> None:
-        """It is an account of this person."""
+    def check_preconditions(self, context: ActContext) -> None:
+        """Refuse an account of another person."""
         if not Account.objects.filter(pk=self.account, person=self.person).exists():
             raise RefusedError(
                 "not-their-account",
@@ -252,11 +255,11 @@ class UnlinkAccount(PersonAct, frozen=True):
                 _("Choose an account that the page of the person shows."),
             )
 
-    def execute(self, context: ActContext) -> None:
+    def carry_out(self, context: ActContext) -> None:
         """Delete the account, and end the enrolment of its key."""
         row = Account.objects.get(pk=self.account)
         if row.kind == Account.Kind.KEY:
-            enrolled = EnrolledAuthenticator.objects.filter(person=self.person, identifier=fingerprint(row.value))
+            enrolled = EnrolledAuthenticator.objects.filter(person=self.person, identifier=make_fingerprint(row.value))
             remove_enrolments(enrolled)
         row.delete()
-        soon("reevaluate-all")
+        enqueue("reevaluate-all")

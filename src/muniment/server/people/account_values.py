@@ -3,7 +3,7 @@
 from django.utils.translation import gettext as _
 
 from muniment.errors import ParseError, RefusedError
-from muniment.policy.keys import KINDS, KeyCode, parse_key
+from muniment.policy.ssh_keys import KINDS, KeyCode, parse_ssh_key
 from muniment.server.acts.inputs import InputCode
 from muniment.server.people.models import Account
 
@@ -12,7 +12,7 @@ def read_account_value(kind: str, text: str, field: str = "value") -> str:
     """The stored form of an account of that kind. Raises ParseError, of the act's field `field`."""
     value = text.strip()
     if kind == Account.Kind.KEY:
-        return _read_key(value, field)
+        return _parse_ssh_key(value, field)
     if not value.isprintable():
         raise ParseError(InputCode.MALFORMED, _("This cannot be an account."), _("Write it in one line."), field)
     if kind == Account.Kind.LOGIN and (value.count("/") != 1 or value.startswith("/") or value.endswith("/")):
@@ -29,26 +29,28 @@ def read_account_value(kind: str, text: str, field: str = "value") -> str:
 def refuse_taken_account(kind: str, value: str) -> None:
     """Raise RefusedError for an account that is linked to anybody."""
     if Account.objects.filter(identity_hash=Account.hash_identity(kind, value)).exists():
-        raise account_taken()
+        raise make_account_taken()
 
 
-def account_taken() -> RefusedError:
+def make_account_taken() -> RefusedError:
     """The refusal of an account that is linked to somebody."""
     return RefusedError(
         "account-taken", _("That belongs to somebody already."), _("If it is yours, ask an administrator to unlink it.")
     )
 
 
-def _read_key(text: str, field: str) -> str:
+def _parse_ssh_key(text: str, field: str) -> str:
     try:
-        return parse_key(text)
+        return parse_ssh_key(text)
     except ParseError as error:
-        sentence = _("This is no SSH public key: %(problem)s.") % {"problem": _key_problem(KeyCode(error.code))}
+        sentence = _("This is no SSH public key: %(problem)s.") % {
+            "problem": _describe_key_problem(KeyCode(error.code))
+        }
         remedy = _("Copy the one line of the file that ends in .pub.")
         raise ParseError(error.code, sentence, remedy, field) from None
 
 
-def _key_problem(code: KeyCode) -> str:
+def _describe_key_problem(code: KeyCode) -> str:
     return {
         KeyCode.LINES: _("a key is one line, and this has more or has control characters"),
         KeyCode.KIND: _("a key begins with one of %(kinds)s") % {"kinds": ", ".join(KINDS)},

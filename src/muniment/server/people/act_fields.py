@@ -4,27 +4,27 @@ from typing import Annotated
 
 from django.utils.translation import gettext_lazy as _
 
-from muniment.access.authorize import Actor
-from muniment.policy.people import ID
+from muniment.access.authorization import Actor
+from muniment.policy.people_document import ID
 from muniment.server.acts.inputs import Choice, Email, Reference, Text
 from muniment.server.people.models import Account, Person
 
 HANDLE_FORM = _("Write small letters and digits, with . _ - between them, such as ada or ada.lovelace.")
 
 
-def find_person(handle: str, actor: Actor) -> str | None:
-    """The internal id of the person with a handle, None for nobody."""
+def find_person_id(handle: str, actor: Actor) -> str | None:
+    """Internal id of the person with a handle; None if nobody has it."""
     found: str | None = Person.objects.filter(slug=handle).values_list("pk", flat=True).first()
     return found
 
 
-def handle_of(person: str) -> str:
-    """The handle of a person, "" for nobody."""
+def find_handle(person: str) -> str:
+    """Handle of a person, "" for an unknown id."""
     return Person.objects.filter(pk=person).values_list("slug", flat=True).first() or ""
 
 
-def label_of(person: str) -> str:
-    """Name and handle of a person, for sentences that somebody approves: two may share a name."""
+def label_person(person: str) -> str:
+    """Name and handle of a person, for the sentence that another person approves: two persons may share a name."""
     found = Person.objects.filter(pk=person).values_list("name", "slug").first()
     return f"{found[0]} ({found[1]})" if found is not None else ""
 
@@ -33,8 +33,8 @@ PersonId = Annotated[
     str,
     Reference(
         label=_("Person"),
-        find=find_person,
-        name=handle_of,
+        find=find_person_id,
+        name=find_handle,
         missing=_("There is nobody of that handle."),
         remedy=_("Write a handle that the page People shows."),
         recorded=True,

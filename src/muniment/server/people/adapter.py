@@ -1,4 +1,4 @@
-"""How allauth behaves here: nobody makes an account for themselves; a company's account is of somebody known."""
+"""Hooks of allauth: nobody signs up alone, and a company account belongs to a known person."""
 
 import logging
 import os
@@ -14,61 +14,59 @@ from django.shortcuts import render
 from muniment.access.actions import Action
 from muniment.errors import MunimentError
 from muniment.server.acts.system_actors import SystemActor
-from muniment.server.error_text import error_text
+from muniment.server.error_text import format_error_text
 from muniment.server.people.actors import SECOND_FACTOR
-from muniment.server.people.company import keep_roles, reading_roles, strong
+from muniment.server.people.company_sign_in import has_strong_method, parse_group_roles, update_group_roles
 from muniment.server.people.models import Account, Person
 
 _log = logging.getLogger("muniment.people")
 
 
-class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
-    """An administrator adds people; nobody else does."""
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+    """Accounts of this service: only an administrator adds people."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
-        """Never."""
         return False
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
-        """The key of the limit of wrong guesses: a name as one address tries it."""
+        """Key of the limit of failed sign-ins: a name as tried from one address."""
         return f"{self.get_client_ip(request)}:{super()._get_login_attempts_cache_key(request, **credentials)}"
 
 
-class SocialAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
-    """A company's account belongs to the person who proved its verified address; from then on to that person alone.
+class CompanyAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
+    """Company accounts: each belongs to the person who proved its verified address, and from then on to no other.
 
-    The address that somebody signs in with identifies nobody: an administrator types it, or whoever enters by a link.
+    The address that somebody signs in with identifies nobody: an administrator types it, or the user of a link.
     """
 
     def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
-        """Says whose it is, or that it is nobody's. Never guesses: an address that was not verified is none."""
-        from muniment.server.guarding.mediation import allowing
+        """Find the person of a company account, or refuse the sign-in. An unverified address identifies nobody."""
+        from muniment.server.guarding.mediation import allow_writes
 
         claims = sociallogin.account.extra_data
         claims = {**claims.get("id_token", {}), **claims.get("userinfo", claims)}
-        person = sociallogin.user if sociallogin.is_existing else self._known(claims)
+        person = sociallogin.user if sociallogin.is_existing else self._find_person(claims)
         if person is None or not person.active:
             raise ImmediateHttpResponse(render(request, "people/stranger.html", status=403))
         if not sociallogin.is_existing:
-            with allowing(Action.MANAGE_OWN_ACCOUNT):  # the provider has just said that it is theirs
+            with allow_writes(Action.MANAGE_OWN_ACCOUNT):  # the provider has just said that it is theirs
                 sociallogin.connect(request, person)
-            self._keep_address(person, claims)
+            self._link_address(person, claims)
         try:
-            keep_roles(person, claims, reading_roles(os.environ.get("MUNIMENT_OIDC_ROLES", "")))
+            update_group_roles(person, claims, parse_group_roles(os.environ.get("MUNIMENT_OIDC_ROLES", "")))
         except MunimentError as error:  # with roles that the company took away nobody comes in
             _log.warning("the roles of a company account could not be updated: %s", error.message)
-            refused = render(request, "people/roles_refused.html", {"problem": error_text(error)}, status=403)
+            refused = render(request, "people/roles_refused.html", {"problem": format_error_text(error)}, status=403)
             raise ImmediateHttpResponse(refused) from None
-        if os.environ.get("MUNIMENT_OIDC_MFA") == "yes" and strong(claims):
+        if os.environ.get("MUNIMENT_OIDC_MFA") == "yes" and has_strong_method(claims):
             request.session[SECOND_FACTOR] = person.pk
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
-        """Never."""
         return False
 
     @staticmethod
-    def _keep_address(person: Person, claims: dict[str, Any]) -> None:
-        """The provider has verified the address by which it is this person: proven, unless it is somebody else's."""
+    def _link_address(person: Person, claims: dict[str, Any]) -> None:
+        """Link the address that the provider verified to the person, unless it is linked to another one."""
         from muniment.server.acts.execution import execute_system_act
         from muniment.server.people.company_acts import LinkCompanyAddress
 
@@ -80,10 +78,10 @@ class SocialAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
             _log.warning("the address of a company account was not linked: %s", error.message)
 
     @staticmethod
-    def _known(claims: dict[str, Any]) -> Person | None:
+    def _find_person(claims: dict[str, Any]) -> Person | None:
         address = claims.get("email")
         if claims.get("email_verified") is not True or not isinstance(address, str):
             return None
         proven = Account.objects.filter(identity_hash=Account.hash_identity(Account.Kind.EMAIL, address.strip()))
-        account = proven.filter(Account.counting(), person__active=True).select_related("person").first()
+        account = proven.filter(Account.counting_condition(), person__active=True).select_related("person").first()
         return account.person if account is not None else None

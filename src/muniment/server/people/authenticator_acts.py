@@ -8,26 +8,26 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from muniment.access.actions import Action
-from muniment.access.authorize import Actor
+from muniment.access.authorization import Actor
 from muniment.errors import RefusedError
 from muniment.server.acts.act import ActContext
 from muniment.server.acts.fields import number_input
 from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import Label, Reference
 from muniment.server.people import authenticators
-from muniment.server.people.act_fields import label_of
+from muniment.server.people.act_fields import label_person
 from muniment.server.people.models import EnrolledAuthenticator
 from muniment.server.people.own_account_acts import OwnAct
 
 _LONGEST = 2100  # characters of the name of an authenticator
 
 
-def _find_own(text: str, actor: Actor) -> str | None:
-    found = {one.name: one.stored for one in authenticators.find_candidates(actor.person)}
+def _find_candidate(text: str, actor: Actor) -> str | None:
+    found = {one.name: one.stored_text for one in authenticators.find_candidates(actor.person)}
     return found.get(text)
 
 
-def _offer_own(actor: Actor) -> Iterable[tuple[str, Label]]:
+def _offer_candidates(actor: Actor) -> Iterable[tuple[str, Label]]:
     return [(one.name, one.name) for one in authenticators.find_candidates(actor.person)]
 
 
@@ -48,9 +48,9 @@ class EnrolAuthenticator(OwnAct, frozen=True):
         str,
         Reference(
             label=gettext_lazy("Passkey or SSH key"),
-            find=_find_own,
+            find=_find_candidate,
             name=_name_stored,
-            offer=_offer_own,
+            offer=_offer_candidates,
             missing=gettext_lazy("You have no such passkey or verified SSH key, or it is enrolled already."),
             remedy=gettext_lazy("Add a passkey, or verify an SSH key, on your own page first."),
             most=_LONGEST,
@@ -63,13 +63,15 @@ class EnrolAuthenticator(OwnAct, frozen=True):
         rows = EnrolledAuthenticator.objects.filter(removed_at=None)
         return GuardedFacts(permitted=frozenset(rows.values_list("person", "identifier")))
 
-    def summary(self) -> str:
+    def describe_act(self) -> str:
         """The person, the kind and the id of the authenticator."""
-        details = {"person": label_of(self.person), "name": _name_stored(self.authenticator)}
+        details = {"person": label_person(self.person), "name": _name_stored(self.authenticator)}
         return _("enrol for %(person)s, to confirm acts: %(name)s") % details
 
-    def check(self, context: ActContext) -> None:
-        """It is still theirs, and was not enrolled before: a removed one does not come back."""
+    def check_preconditions(self, context: ActContext) -> None:
+        """Refuse an authenticator that was removed from the page, or was enrolled before: a removed one does not
+        return.
+        """
         stored = authenticators.parse_stored(self.authenticator)
         if EnrolledAuthenticator.objects.filter(identifier=stored.identifier).exists():
             raise RefusedError(
@@ -77,14 +79,14 @@ class EnrolAuthenticator(OwnAct, frozen=True):
                 _("It is enrolled already, or was removed."),
                 _("Enrol another passkey or SSH key."),
             )
-        if self.authenticator not in {one.stored for one in authenticators.find_candidates(self.person)}:
+        if self.authenticator not in {one.stored_text for one in authenticators.find_candidates(self.person)}:
             raise RefusedError(
                 "authenticator-gone",
                 _("It is no longer on the person's page."),
                 _("Add it again, and request it anew."),
             )
 
-    def execute(self, context: ActContext) -> None:
+    def carry_out(self, context: ActContext) -> None:
         """Add the row. It counts once it is as old as the policy demands."""
         stored = authenticators.parse_stored(self.authenticator)
         EnrolledAuthenticator.objects.create(
@@ -112,13 +114,13 @@ class RemoveAuthenticator(OwnAct, frozen=True):
         ),
     ]
 
-    def summary(self) -> str:
+    def describe_act(self) -> str:
         """The kind and the id."""
-        return _("remove an authenticator: %(name)s") % {"name": self._row().label}
+        return _("remove an authenticator: %(name)s") % {"name": self._load_enrolment().label}
 
-    def execute(self, context: ActContext) -> None:
-        """Note the moment."""
+    def carry_out(self, context: ActContext) -> None:
+        """Record the moment of the removal."""
         authenticators.remove_enrolments(EnrolledAuthenticator.objects.filter(pk=self.authenticator))
 
-    def _row(self) -> EnrolledAuthenticator:
+    def _load_enrolment(self) -> EnrolledAuthenticator:
         return EnrolledAuthenticator.objects.get(pk=self.authenticator)

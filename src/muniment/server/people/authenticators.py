@@ -1,4 +1,4 @@
-"""The authenticators with which people sign dangerous acts: which ones a person can enrol, and which are in force."""
+"""Authenticators with which people sign dangerous acts: which of them a person can enrol, and which are in force."""
 
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -12,10 +12,10 @@ from fido2.webauthn import AttestedCredentialData, AuthenticatorData
 from msgspec import Struct
 
 from muniment.errors import ParseError, RefusedError
-from muniment.git.signatures import fingerprint
-from muniment.policy.keys import parse_key
+from muniment.git.signatures import make_fingerprint
+from muniment.policy.ssh_keys import parse_ssh_key
 from muniment.server.people.models import Account, Bootstrap, EnrolledAuthenticator, Person
-from muniment.server.records.installation import store
+from muniment.server.records.installation import open_store
 
 _PASSKEY = f"{EnrolledAuthenticator.Kind.PASSKEY.value} "
 
@@ -33,8 +33,8 @@ class AuthenticatorKey(Struct, frozen=True):
         return f"{self.kind.value} {self.identifier}"
 
     @property
-    def stored(self) -> str:
-        """One text with the whole key, as an act has it."""
+    def stored_text(self) -> str:
+        """Text with the whole key, as an act stores it."""
         return f"{_PASSKEY}{self.public_key}" if self.kind == EnrolledAuthenticator.Kind.PASSKEY else self.public_key
 
 
@@ -43,12 +43,12 @@ def parse_stored(stored: str) -> AuthenticatorKey:
     try:
         if stored.startswith(_PASSKEY):
             return _read_passkey(stored.removeprefix(_PASSKEY))
-        key = parse_key(stored)
+        key = parse_ssh_key(stored)
     except (ParseError, ValueError):
         raise RefusedError(
             "no-authenticator", _("This is no passkey or SSH key."), _("Choose one that your page shows.")
         ) from None
-    return AuthenticatorKey(EnrolledAuthenticator.Kind.SSH_KEY, fingerprint(key), key)
+    return AuthenticatorKey(EnrolledAuthenticator.Kind.SSH_KEY, make_fingerprint(key), key)
 
 
 def _read_passkey(text: str) -> AuthenticatorKey:
@@ -58,18 +58,18 @@ def _read_passkey(text: str) -> AuthenticatorKey:
 
 
 def find_candidates(person: str) -> list[AuthenticatorKey]:
-    """What a person can enrol: passkeys that they added, and SSH keys that they signed with; none that ever was."""
+    """Authenticators that a person can enrol: passkeys they added, SSH keys they signed with; none enrolled before."""
     passkeys = Authenticator.objects.filter(user=person, type=Authenticator.Type.WEBAUTHN).order_by("pk")
-    found = [_read_passkey(websafe_encode(bytes(data))) for data in map(_credential_of, passkeys) if data is not None]
+    found = [_read_passkey(websafe_encode(bytes(data))) for data in map(_read_credential, passkeys) if data is not None]
     proven = {"kind": Account.Kind.KEY, "verification": Account.Verification.SIGNATURE}
     keys = Account.objects.filter(person=person, **proven).order_by("pk").values_list("value", flat=True)
-    found += [AuthenticatorKey(EnrolledAuthenticator.Kind.SSH_KEY, fingerprint(key), key) for key in keys]
+    found += [AuthenticatorKey(EnrolledAuthenticator.Kind.SSH_KEY, make_fingerprint(key), key) for key in keys]
     known = set(EnrolledAuthenticator.objects.values_list("identifier", flat=True))
     return [one for one in found if one.identifier not in known]
 
 
-def _credential_of(row: Authenticator) -> AttestedCredentialData | None:
-    """The key of a passkey as it was added, None for one that has none."""
+def _read_credential(row: Authenticator) -> AttestedCredentialData | None:
+    """Credential of a passkey as it was added; None for one without a credential."""
     data: AuthenticatorData = row.wrap().authenticator_data
     return data.credential_data
 
@@ -78,7 +78,7 @@ def find_enrolled(factor: Authenticator) -> EnrolledAuthenticator | None:
     """The enrolment of a passkey that signs somebody in, None for one that was never enrolled, or removed."""
     if factor.type != Authenticator.Type.WEBAUTHN or "credential" not in factor.data:
         return None  # one without a credential signs nobody in, and nobody could enrol it
-    data = _credential_of(factor)
+    data = _read_credential(factor)
     if data is None:
         return None
     identifier = _read_passkey(websafe_encode(bytes(data))).identifier
@@ -98,15 +98,17 @@ def find_in_force(person: str, at: datetime) -> list[EnrolledAuthenticator]:
 
 def is_in_force(row: EnrolledAuthenticator, at: datetime) -> bool:
     """Whether an authenticator counts at a moment: it is old enough then, and was not removed before."""
-    return counts_from(row) <= at and (row.removed_at is None or at < row.removed_at)
+    return find_start(row) <= at and (row.removed_at is None or at < row.removed_at)
 
 
-def counts_from(row: EnrolledAuthenticator) -> datetime:
-    """When an authenticator begins to count: the policy's delay after it was enrolled; at once during the bootstrap."""
+def find_start(row: EnrolledAuthenticator) -> datetime:
+    """Moment from which an authenticator counts: the policy's delay after the enrolment; at once during the
+    bootstrap.
+    """
     finished = Bootstrap.objects.filter(finished=True).values_list("finished_at", flat=True).first()
     if finished is None or row.enrolled_at <= finished:
         return row.enrolled_at
-    policy = store().policy()
+    policy = open_store().load_policy()
     hours = policy.policy.confirmation.delay_hours if policy is not None else _LONGEST_HOURS
     return row.enrolled_at + timedelta(hours=hours)
 
@@ -121,8 +123,8 @@ class ShownAuthenticator(NamedTuple):
     counts_from: datetime | None
 
 
-def shown_authenticators(person: Person) -> list[ShownAuthenticator]:
-    """Those of a person that were not removed."""
+def list_authenticators(person: Person) -> list[ShownAuthenticator]:
+    """Enrolled authenticators of a person, without removed ones."""
     now = timezone.now()
     rows = EnrolledAuthenticator.objects.filter(person=person, removed_at=None)
-    return [ShownAuthenticator(row, None if is_in_force(row, now) else counts_from(row)) for row in rows]
+    return [ShownAuthenticator(row, None if is_in_force(row, now) else find_start(row)) for row in rows]

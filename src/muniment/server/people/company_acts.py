@@ -8,16 +8,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from muniment.access.actions import Action
-from muniment.access.authorize import ORGANISATION, Resource
+from muniment.access.authorization import ORGANISATION, Resource
 from muniment.errors import ParseError, RefusedError
 from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.inputs import Email, InputCode, Label, Text
-from muniment.server.people.account_values import account_taken
-from muniment.server.people.act_fields import PersonId, label_of
-from muniment.server.people.models import Account, Person, RoleGrant, in_force
-from muniment.server.people.role_acts import RoleName, changes_things
+from muniment.server.job_queue import enqueue
+from muniment.server.people.account_values import make_account_taken
+from muniment.server.people.act_fields import PersonId, label_person
+from muniment.server.people.models import Account, Person, RoleGrant, build_in_force_condition
+from muniment.server.people.role_acts import RoleName, is_changing_role
 from muniment.server.people.verifications import link_account
-from muniment.server.work import soon
 
 LONGEST_GROUP = 200  # characters
 
@@ -29,12 +29,10 @@ class CompanyAct(Act, frozen=True):
 
     person: PersonId
 
-    def resource(self) -> Resource:
-        """The organisation."""
+    def find_resource(self) -> Resource:
         return ORGANISATION
 
-    def subject(self) -> str:
-        """The person."""
+    def format_subject(self) -> str:
         return f"person:{self.person}"
 
 
@@ -46,9 +44,9 @@ class GrantGroupRole(CompanyAct, frozen=True):
     role: RoleName
     group: Annotated[str, Text(label=gettext_lazy("Group"), most=LONGEST_GROUP, recorded=True)]
 
-    def normalised(self) -> Self:
-        """As it is. Raises ParseError for a role that changes things."""
-        if changes_things(self.role):
+    def normalise_fields(self) -> Self:
+        """Act unchanged. Raises ParseError for a role that changes things."""
+        if is_changing_role(self.role):
             raise ParseError(
                 InputCode.NOT_A_CHOICE,
                 _("No group gives a role that changes things."),
@@ -57,24 +55,24 @@ class GrantGroupRole(CompanyAct, frozen=True):
             )
         return self
 
-    def summary(self) -> str:
+    def describe_act(self) -> str:
         """The person, the role and the group."""
-        details = {"person": label_of(self.person), "role": _(self.role.label), "group": self.group}
+        details = {"person": label_person(self.person), "role": _(self.role.label), "group": self.group}
         return _("grant %(person)s the role %(role)s of the group %(group)s") % details
 
-    def check(self, context: ActContext) -> None:
-        """The person does not hold the role."""
-        if _grants(self.person, self.role).filter(in_force()).exists():
+    def check_preconditions(self, context: ActContext) -> None:
+        """Refuse a role that the person holds."""
+        if _find_unended_grants(self.person, self.role).filter(build_in_force_condition()).exists():
             name = Person.objects.get(pk=self.person).name
             raise RefusedError(
                 "role-held", _("%(name)s has that role already.") % {"name": name}, _("Nothing is left to do.")
             )
 
-    def execute(self, context: ActContext) -> None:
+    def carry_out(self, context: ActContext) -> None:
         """Add the grant, in place of one that has lapsed."""
-        _grants(self.person, self.role).update(ended_at=timezone.now())
+        _find_unended_grants(self.person, self.role).update(ended_at=timezone.now())
         RoleGrant.objects.create(person_id=self.person, role=self.role, company_group=self.group)
-        soon("reevaluate-all")
+        enqueue("reevaluate-all")
 
 
 class RevokeGroupRole(CompanyAct, frozen=True):
@@ -84,26 +82,25 @@ class RevokeGroupRole(CompanyAct, frozen=True):
 
     role: RoleName
 
-    def summary(self) -> str:
+    def describe_act(self) -> str:
         """The person and the role."""
-        details = {"person": label_of(self.person), "role": _(self.role.label)}
+        details = {"person": label_person(self.person), "role": _(self.role.label)}
         return _("revoke the role %(role)s of %(person)s, whom no group gives it any more") % details
 
-    def check(self, context: ActContext) -> None:
-        """A group gave the role."""
-        if not self._given().exists():
+    def check_preconditions(self, context: ActContext) -> None:
+        """Refuse a role that no group granted."""
+        if not self._find_group_grants().exists():
             name = Person.objects.get(pk=self.person).name
             raise RefusedError(
                 "role-not-held", _("No group gave %(name)s that role.") % {"name": name}, _("Nothing is left to do.")
             )
 
-    def execute(self, context: ActContext) -> None:
-        """End the grant."""
-        self._given().update(ended_at=timezone.now())
-        soon("reevaluate-all")
+    def carry_out(self, context: ActContext) -> None:
+        self._find_group_grants().update(ended_at=timezone.now())
+        enqueue("reevaluate-all")
 
-    def _given(self) -> "QuerySet[RoleGrant]":
-        return _grants(self.person, self.role).exclude(company_group="")
+    def _find_group_grants(self) -> "QuerySet[RoleGrant]":
+        return _find_unended_grants(self.person, self.role).exclude(company_group="")
 
 
 class LinkCompanyAddress(CompanyAct, frozen=True):
@@ -114,27 +111,26 @@ class LinkCompanyAddress(CompanyAct, frozen=True):
 
     address: Annotated[str, Email(label=gettext_lazy("E-mail address"))]
 
-    def summary(self) -> str:
-        """The person."""
-        return _("link the address with which %(person)s signs in") % {"person": label_of(self.person)}
+    def describe_act(self) -> str:
+        return _("link the address with which %(person)s signs in") % {"person": label_person(self.person)}
 
-    def details(self, context: ActContext) -> dict[str, str]:
-        """What kind of account it is, and who verified it."""
+    def recorded_details(self, context: ActContext) -> dict[str, str]:
+        """Kind of the account, and how it was verified."""
         return {"kind": Account.Kind.EMAIL.value, "proof": Account.Verification.SINGLE_SIGN_ON.value}
 
-    def check(self, context: ActContext) -> None:
-        """It is nobody else's."""
+    def check_preconditions(self, context: ActContext) -> None:
+        """Refuse an address that is linked to another person."""
         same = Account.objects.filter(identity_hash=Account.hash_identity(Account.Kind.EMAIL, self.address))
         if same.exclude(person=self.person).exists():
-            raise account_taken()
+            raise make_account_taken()
 
-    def execute(self, context: ActContext) -> None:
+    def carry_out(self, context: ActContext) -> None:
         """Link the account, as proven. Raises RefusedError where it was linked to somebody else meanwhile."""
         person = Person.objects.get(pk=self.person)
         link_account(person, Account.Kind.EMAIL, self.address, Account.Verification.SINGLE_SIGN_ON)
-        soon("reevaluate-all")
+        enqueue("reevaluate-all")
 
 
-def _grants(person: str, role: str) -> "QuerySet[RoleGrant]":
-    """The grants of a role for the whole organisation that are not ended; one that has lapsed, too."""
+def _find_unended_grants(person: str, role: str) -> "QuerySet[RoleGrant]":
+    """Grants of a role for the whole organisation that are not ended, including expired ones."""
     return RoleGrant.objects.filter(person=person, role=role, product=None, ended_at=None)

@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from muniment.access.actions import Action
-from muniment.access.authorize import Actor, Why, somewhere
+from muniment.access.authorization import AccessResult, Actor, authorize_anywhere
 from muniment.facts.people import Person as KnownPerson
 from muniment.server.acts.system_actors import SystemActor
 from muniment.server.people.account_acts import ConfirmAccounts, ImportAccounts, UnlinkAccount, VouchForAccount
@@ -70,7 +70,7 @@ from muniment.server.registration import (
 
 def find_people(actor: Actor, text: str) -> Iterable[Any]:
     """The people with a text in their name or handle."""
-    if somewhere(actor, Action.SEE_PEOPLE) is not Why.YES:
+    if authorize_anywhere(actor, Action.SEE_PEOPLE) is not AccessResult.YES:
         return ()
     return Person.objects.filter(Q(name__icontains=text) | Q(slug__icontains=text))
 

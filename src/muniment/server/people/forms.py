@@ -1,4 +1,4 @@
-"""The form that signs people in."""
+"""Form that signs people in."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ from allauth.account.forms import LoginForm
 from django.utils.translation import gettext_lazy as _
 
 
-class SignIn(LoginForm):  # type: ignore[misc]
-    """Without the promise of a mail: a new link comes from an administrator."""
+class SignInForm(LoginForm):  # type: ignore[misc]
+    """Form of allauth without the promise of a mail: a new link comes from an administrator."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -15,9 +15,9 @@ def create_invitation(
     recovers: bool = False,
     by_operator: bool = False,
 ) -> str:
-    """A link that lets a person in once, as a path. Older ones end."""
+    """Create a link that lets a person in once; its path. Older links end."""
     person.invitations.filter(ended_at=None).update(ended_at=timezone.now())
-    text, hashed = Invitation.fresh()
+    text, hashed = Invitation.make_token()
     expires = timezone.now() + lasts
     Invitation.objects.create(
         person=person,

@@ -1,7 +1,7 @@
 """Acts on machine accounts, such as bots and coding agents: two people declare one, one person removes it.
 
-What a machine does makes no person a contributor. So nobody declares an account a machine alone: neither one that
-belongs to a person, which is refused, nor one of which nobody knows whose it is.
+The work of a machine makes no person a contributor. So nobody declares an account a machine alone: neither one that
+belongs to a person, which is refused, nor one whose owner is unknown.
 """
 
 from typing import Annotated, ClassVar, Self
@@ -13,27 +13,27 @@ from django.utils.translation import gettext_lazy
 from msgspec import structs
 
 from muniment.access.actions import Action
-from muniment.access.authorize import ORGANISATION, Actor, Resource
+from muniment.access.authorization import ORGANISATION, Actor, Resource
 from muniment.errors import ParseError, RefusedError
-from muniment.policy.people import ID
+from muniment.policy.people_document import ID
 from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.fields import number_input
 from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import Flag, InputCode, Label, Text
-from muniment.server.people.account_values import account_taken, read_account_value, refuse_taken_account
+from muniment.server.job_queue import enqueue
+from muniment.server.people.account_values import make_account_taken, read_account_value, refuse_taken_account
 from muniment.server.people.act_fields import HANDLE_FORM, AccountKind, AccountValue
 from muniment.server.people.models import Account, ForgeMachine, Machine, Person
-from muniment.server.work import soon
 
 
-def machine_accounts() -> QuerySet[Account]:
-    """Every address and login of a machine. Keys are those of test runners."""
+def find_machine_accounts() -> QuerySet[Account]:
+    """Addresses and logins of all machines. Keys belong to test runners."""
     rows = Account.objects.filter(machine__isnull=False).exclude(kind=Account.Kind.KEY)
     return rows.select_related("machine", "vouched_by").order_by("machine__slug", "kind", "value")
 
 
-def proposed_machines() -> list[ForgeMachine]:
-    """The accounts that forges call machines, and that nobody has."""
+def find_proposed_machines() -> list[ForgeMachine]:
+    """Accounts that forges call machines, and that are linked to nobody."""
     rows = list(ForgeMachine.objects.all())
     names = {row.pk: [f"{row.forge}/{name}" for name in (row.login, f"#{row.number}")] for row in rows}
     hashes = {Account.hash_identity(Account.Kind.LOGIN, name): pk for pk, both in names.items() for name in both}
@@ -42,8 +42,8 @@ def proposed_machines() -> list[ForgeMachine]:
     return [row for row in rows if row.pk not in taken]
 
 
-def _visible_accounts(actor: Actor) -> QuerySet[Account]:
-    return machine_accounts()
+def _visible_machine_accounts(actor: Actor) -> QuerySet[Account]:
+    return find_machine_accounts()
 
 
 class DeclareMachine(Act, frozen=True):
@@ -71,34 +71,32 @@ class DeclareMachine(Act, frozen=True):
 
     @classmethod
     def guarded_state(cls) -> GuardedFacts:
-        """The accounts whose work makes no person a contributor, and whether people ask for it."""
-        rows = machine_accounts().values_list("kind", "value", "machine__slug", "machine__acts_on_request")
+        """Accounts whose work makes no person a contributor, and whether they act on request."""
+        rows = find_machine_accounts().values_list("kind", "value", "machine__slug", "machine__acts_on_request")
         return GuardedFacts(permitted=frozenset((kind, value, slug, str(asked)) for kind, value, slug, asked in rows))
 
-    def normalised(self) -> Self:
-        """With the value as it is stored. Raises ParseError for a key."""
+    def normalise_fields(self) -> Self:
+        """Act with the value in its stored form. Raises ParseError for a key."""
         if self.kind == Account.Kind.KEY:
             remedy = _("Trust the machine as a test runner instead, on the page of builders.")
             raise ParseError(InputCode.MALFORMED, _("A machine is known by an address or a login."), remedy, "kind")
         return structs.replace(self, value=read_account_value(self.kind, self.value))
 
-    def resource(self) -> Resource:
-        """The organisation."""
+    def find_resource(self) -> Resource:
         return ORGANISATION
 
-    def subject(self) -> str:
-        """The machine."""
+    def format_subject(self) -> str:
         return f"machine:{self.id}"
 
-    def summary(self) -> str:
-        """The account, the machine, and whether its commits have to tell who asked for them."""
+    def describe_act(self) -> str:
+        """Sentence with the account, the machine, and whether its commits must name the requester."""
         details = {"value": self.value, "id": self.id}
         if self.acts_on_request:
             return _("declare %(value)s the account of the machine %(id)s, which people ask to write code") % details
         return _("declare %(value)s the account of the machine %(id)s, which nobody asks to write code") % details
 
-    def check(self, context: ActContext) -> None:
-        """Neither the id nor the account is a person's, and the machine is no other than it was declared before."""
+    def check_preconditions(self, context: ActContext) -> None:
+        """Refuse an id or account of a person, and a machine that differs from its earlier declaration."""
         if Person.objects.filter(slug=self.id).exists():
             raise RefusedError("handle-taken", _("A person has this handle."), _("Choose another id."))
         known = Machine.objects.filter(slug=self.id).first()
@@ -110,7 +108,7 @@ class DeclareMachine(Act, frozen=True):
             )
         refuse_taken_account(self.kind, self.value)
 
-    def execute(self, context: ActContext) -> None:
+    def carry_out(self, context: ActContext) -> None:
         """Add the account, and the machine where it is new."""
         values = {"verification": Account.Verification.VOUCHED, "vouched_by_id": context.requester}
         try:
@@ -120,12 +118,12 @@ class DeclareMachine(Act, frozen=True):
                 )
                 Account.objects.create(machine=machine, kind=self.kind, value=self.value, **values)
         except IntegrityError:  # linked to somebody else at the same moment
-            raise account_taken() from None
-        soon("reevaluate-all")
+            raise make_account_taken() from None
+        enqueue("reevaluate-all")
 
 
 class RemoveMachineAccount(Act, frozen=True):
-    """Remove an address or a login from a machine: whose it is, is unknown then, and that denies."""
+    """Remove an address or a login from a machine: its owner is unknown then, and unknown denies."""
 
     actions: ClassVar[tuple[Action, ...]] = (Action.CHANGE_PERSON,)
     title: ClassVar[Label] = gettext_lazy("Remove machine account")
@@ -134,29 +132,26 @@ class RemoveMachineAccount(Act, frozen=True):
         int,
         number_input(
             label=gettext_lazy("Account"),
-            rows=_visible_accounts,
+            rows=_visible_machine_accounts,
             missing=gettext_lazy("There is no such machine account."),
             remedy=gettext_lazy("Choose one that the page People shows."),
             recorded=True,
         ),
     ]
 
-    def resource(self) -> Resource:
-        """The organisation."""
+    def find_resource(self) -> Resource:
         return ORGANISATION
 
-    def subject(self) -> str:
-        """The machine."""
-        slug = machine_accounts().filter(pk=self.account).values_list("machine__slug", flat=True).first()
+    def format_subject(self) -> str:
+        slug = find_machine_accounts().filter(pk=self.account).values_list("machine__slug", flat=True).first()
         return f"machine:{slug or ''}"
 
-    def summary(self) -> str:
+    def describe_act(self) -> str:
         """The account and the machine."""
-        row = machine_accounts().get(pk=self.account)
+        row = find_machine_accounts().get(pk=self.account)
         details = {"value": row.value, "id": row.machine.slug if row.machine is not None else ""}
         return _("remove the account %(value)s from the machine %(id)s") % details
 
-    def execute(self, context: ActContext) -> None:
-        """Delete the account."""
-        machine_accounts().filter(pk=self.account).delete()
-        soon("reevaluate-all")
+    def carry_out(self, context: ActContext) -> None:
+        find_machine_accounts().filter(pk=self.account).delete()
+        enqueue("reevaluate-all")

@@ -1,6 +1,6 @@
-"""What people are told: always in their inbox, and by mail as each wants it. A chat learns only that something waits.
+"""Messages to people: always in the inbox, and by mail as each person chose. The chat learns only that one exists.
 
-Where mail and chat go stands in the environment, since both hold secrets:
+The addresses of mail and chat are set in the environment, since both hold secrets:
 MUNIMENT_SMTP_URL   smtp://user:password@host:587 (STARTTLS), smtps://... (TLS), or smtp://host:25?plain=yes
 MUNIMENT_MAIL_FROM  the address that mails come from
 MUNIMENT_CHAT_URL   an incoming webhook, as Slack and Mattermost take it
@@ -24,10 +24,10 @@ from django.utils.translation import gettext as _
 from muniment.access.roles import Role
 from muniment.errors import HttpCode, HttpError, ParseError
 from muniment.http.client import send_request
-from muniment.server.people.models import MailFrequency, Message, Person, in_force
+from muniment.server.job_queue import enqueue
+from muniment.server.people.models import MailFrequency, Message, Person, build_in_force_condition
 from muniment.server.products.models import Product
 from muniment.server.setting_addresses import split_address
-from muniment.server.work import soon
 
 _SECONDS = 20
 _MOST = 500
@@ -35,33 +35,33 @@ _EACH_MORNING = 6  # UTC
 _PORTS = {"smtp": 587, "smtps": 465}
 
 
-def tell(people: Iterable[Person], text: str, link: str) -> None:
-    """Put it into each one's inbox, in the transaction under way, and have it mailed after."""
+def notify_people(people: Iterable[Person], text: str, link: str) -> None:
+    """Put a message into the inbox of each person, in the current transaction, and have it mailed after it."""
     rows = [Message(person=person, text=text, link=link) for person in people]
     Message.objects.bulk_create(rows)
     if rows:
-        soon("send-messages")
+        enqueue("send-messages")
 
 
-def holding(roles: Iterable[Role], product: Product | None) -> QuerySet[Person]:
-    """Everybody active with one of these roles, for that product or everywhere."""
+def find_role_holders(roles: Iterable[Role], product: Product | None) -> QuerySet[Person]:
+    """Active persons with one of these roles, for that product or for the whole organisation."""
     where = (
         Q(role_grants__product=None) | Q(role_grants__product=product)
         if product is not None
         else Q(role_grants__product=None)
     )
-    given = in_force("role_grants__") & Q(role_grants__role__in=[role.value for role in roles])
+    given = build_in_force_condition("role_grants__") & Q(role_grants__role__in=[role.value for role in roles])
     return Person.objects.filter(given & where, active=True).distinct()
 
 
-def send(now: datetime) -> int:
-    """Mail what is due, one mail for each person; how many. What cannot be sent stays due. Raises OSError.
+def send_due_mails(now: datetime) -> int:
+    """Mail due messages, one mail for each person; the number of mails. What cannot be sent stays due. Raises OSError.
 
-    An address that the mail server refuses silences nobody after it: the error is raised once the others have theirs.
+    An address that the mail server refuses does not stop the others: the error is raised after all were tried.
     """
-    mails = _mails()
+    mails = _open_mail_backend()
     refused: OSError | None = None
-    due = _due(now)
+    due = _find_due_messages(now)
     sent = 0
     for person in Person.objects.filter(pk__in=due.values("person"), active=True)[:_MOST]:
         with transaction.atomic():
@@ -70,7 +70,7 @@ def send(now: datetime) -> int:
                 continue
             if mails is not None and person.email and person.mail_frequency != MailFrequency.NEVER:
                 try:
-                    _mail(mails, person, rows)
+                    _mail_messages(mails, person, rows)
                 except (SMTPRecipientsRefused, SMTPDataError, SMTPSenderRefused) as error:
                     refused = error
                     continue
@@ -83,8 +83,8 @@ def send(now: datetime) -> int:
     return sent
 
 
-def chat(text: str) -> None:
-    """Tell a channel, whose readers nobody knows here: so nothing of what it is about. Raises HttpError."""
+def post_to_chat(text: str) -> None:
+    """Post to a channel whose readers are unknown: the text says nothing about the subject. Raises HttpError."""
     url = os.environ.get("MUNIMENT_CHAT_URL", "")
     if not url:
         return
@@ -99,8 +99,8 @@ def chat(text: str) -> None:
         )
 
 
-def _due(now: datetime) -> QuerySet[Message]:
-    """What is not mailed: at once, or once a day in the morning."""
+def _find_due_messages(now: datetime) -> QuerySet[Message]:
+    """Messages that are due and not mailed: at once, or once a day in the morning."""
     morning = now.replace(hour=_EACH_MORNING, minute=0, second=0, microsecond=0)
     last = morning if now >= morning else morning - timedelta(days=1)
     return Message.objects.filter(sent_at=None).filter(
@@ -108,28 +108,28 @@ def _due(now: datetime) -> QuerySet[Message]:
     )
 
 
-def mail_to(address: str, subject: str, text: str) -> bool:
-    """Write to an address, once; False if no mail is set up. Raises OSError."""
-    mails = _mails()
+def send_mail_to(address: str, subject: str, text: str) -> bool:
+    """Send one mail to an address; False if no mail server is configured. Raises OSError."""
+    mails = _open_mail_backend()
     if mails is None:
         return False
-    EmailMessage(subject, f"{text}\n", _sender(), [address], connection=mails).send()
+    EmailMessage(subject, f"{text}\n", _read_sender_address(), [address], connection=mails).send()
     return True
 
 
-def _mail(mails: BaseEmailBackend, person: Person, rows: list[Message]) -> None:
+def _mail_messages(mails: BaseEmailBackend, person: Person, rows: list[Message]) -> None:
     lines = [f"{row.text}\n{settings.URL}{row.link}" for row in rows]
     subject = "Muniment: " + (" ".join(rows[0].text.split())[:100] if len(rows) == 1 else f"{len(rows)} messages")
     text = "\n\n".join(lines) + f"\n\nHow you are written to: {settings.URL}/inbox\n"
-    EmailMessage(subject, text, _sender(), [str(person.email)], connection=mails).send()
+    EmailMessage(subject, text, _read_sender_address(), [str(person.email)], connection=mails).send()
 
 
-def _sender() -> str:
+def _read_sender_address() -> str:
     return os.environ.get("MUNIMENT_MAIL_FROM", f"muniment@{urlsplit(settings.URL).hostname}")
 
 
-def _mails() -> BaseEmailBackend | None:
-    """Where mail goes; None if nobody said. Raises OSError for an address that is none."""
+def _open_mail_backend() -> BaseEmailBackend | None:
+    """Connection to the mail server; None if none is configured. Raises OSError for a malformed address."""
     given = os.environ.get("MUNIMENT_SMTP_URL", "")
     if not given:
         return None
@@ -152,6 +152,6 @@ def _mails() -> BaseEmailBackend | None:
     )
 
 
-def send_now() -> None:
-    """For the rounds: what is due by now."""
-    send(timezone.now())
+def send_messages_now() -> None:
+    """Mail the messages that are due now. For the scheduled rounds."""
+    send_due_mails(timezone.now())

@@ -15,10 +15,10 @@ from django.utils.translation import gettext_lazy as _
 from muniment.access.actions import Action
 from muniment.access.roles import EVERYWHERE, Role
 from muniment.access.roles import Grant as GrantedRole
-from muniment.policy.people import ID
+from muniment.policy.people_document import ID
 from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ, Privileges
 from muniment.server.records import row_checks
-from muniment.server.records.recorded_rows import RecordedModel, RecordedRows
+from muniment.server.records.recorded_rows import RecordedModel, RecordedQuerySet
 
 SLUG = RegexValidator(rf"^(?:{ID})\Z", "Small letters, digits, and . _ - between them.")
 
@@ -35,17 +35,16 @@ def new_person_id() -> str:
 class People(BaseUserManager["Person"]):
     """Finds people; makes none without a password of their own."""
 
-    def get_queryset(self) -> "RecordedRows[Person]":
+    def get_queryset(self) -> "RecordedQuerySet[Person]":
         """People, whose changes an act records."""
-        return RecordedRows(self.model, using=self._db)
+        return RecordedQuerySet(self.model, using=self._db)
 
     def get_by_natural_key(self, username: str | None) -> "Person":
-        """By id."""
         return self.get(slug=username)
 
 
 class MailFrequency(models.TextChoices):
-    """How somebody wants to be written to; everything is in their inbox anyway."""
+    """How often a person's messages are mailed; all of them are in the inbox anyway."""
 
     IMMEDIATELY = "immediately", _("at once")
     DAILY = "daily", _("once a day")
@@ -53,8 +52,8 @@ class MailFrequency(models.TextChoices):
 
 
 class Person(AbstractBaseUser):
-    """A human being. `id` never changes: facts, acts and the record name a person by it. `slug` is the handle that
-    people type, and can come to be another's. Whoever left is not active, and stays known.
+    """A human being. `id` never changes: facts, acts and records name a person by it. `slug` is the handle that
+    people type, and may later become another person's. A person who left is not active, and stays known.
     """
 
     recorded_columns = ("slug", "active", "erasure_approved_at", "approvals_suspended_until")
@@ -98,12 +97,12 @@ class Person(AbstractBaseUser):
 
     @property
     def is_active(self) -> bool:  # type: ignore[override]
-        """What Django asks: whoever left is signed in nowhere."""
+        """Whether Django may sign the person in: nobody who left."""
         return self.active
 
     @property
     def approvals_suspended(self) -> bool:
-        """Whether nothing counts that they approve, since the account was recovered lately."""
+        """Whether approvals by this person do not count, since the account was recovered recently."""
         until = self.approvals_suspended_until
         return until is not None and until > timezone.now()
 
@@ -111,9 +110,9 @@ class Person(AbstractBaseUser):
         """The name that pages show."""
         return self.name
 
-    def roles(self) -> tuple[GrantedRole, ...]:
-        """The roles that this person holds now, by grants that the ledger has."""
-        rows = self.role_grants.filter(in_force()).values_list("pk", "role", "product__slug")
+    def load_roles(self) -> tuple[GrantedRole, ...]:
+        """Roles that this person holds now, by grants that match the ledger."""
+        rows = self.role_grants.filter(build_in_force_condition()).values_list("pk", "role", "product__slug")
         differing = {(one.table, one.key) for one in row_checks.find_row_problems((Person, RoleGrant))}
         if (Person._meta.db_table, self.pk) in differing:
             return ()
@@ -136,7 +135,7 @@ class FormerHandle(models.Model):
 
 
 class Machine(RecordedModel):
-    """A bot. `asked`: people ask it to write, so each commit of its must tell who did."""
+    """A bot. `acts_on_request`: people request its work, so each of its commits must name the requester."""
 
     recorded_columns = ("slug", "acts_on_request")
     privileges = Privileges((READ, ADD, CHANGE), (READ,))
@@ -152,7 +151,7 @@ class Machine(RecordedModel):
 
 
 class Account(RecordedModel):
-    """An address, key or login of one person or machine, and how that was proven. Nobody else can have it too."""
+    """An address, key or login of one person or machine, and how that was proven. No account has two owners."""
 
     recorded_columns = (
         *("person", "machine", "kind", "value", "identity_hash", "verification", "confirmed_at", "linked_at"),
@@ -166,14 +165,14 @@ class Account(RecordedModel):
     )
 
     class Kind(models.TextChoices):
-        """What it is, as in people.toml."""
+        """Kinds of an account, as in people.toml."""
 
         EMAIL = "email", _("e-mail address")
         KEY = "key", _("SSH key")
         LOGIN = "login", _("login")
 
     class Verification(models.TextChoices):
-        """How it is known to be theirs."""
+        """How the owner of an account was verified."""
 
         SIGNATURE = "signature", _("proven: signed with it")
         EMAIL_CODE = "email-code", _("proven: a code that was mailed to it came back")
@@ -193,7 +192,7 @@ class Account(RecordedModel):
     linked_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        """It belongs to one of the two."""
+        """Constraint: an account belongs to a person or to a machine, never to both."""
 
         ordering = ("kind", "value")
         constraints = [
@@ -204,25 +203,25 @@ class Account(RecordedModel):
         ]
 
     @classmethod
-    def counting(cls) -> models.Q:
-        """The condition under which an account identifies its owner: it was proven, or two people say so."""
+    def counting_condition(cls) -> models.Q:
+        """Condition under which an account identifies its owner: it was proven, or two people confirmed it."""
         vouched = models.Q(verification=cls.Verification.VOUCHED, confirmed_at=None)
         return models.Q(person=None) | ~vouched  # two people declare the account of a machine
 
     @property
     def counts(self) -> bool:
-        """Whether it identifies its owner."""
+        """Whether the account identifies its owner."""
         vouched = self.verification == self.Verification.VOUCHED and self.confirmed_at is None
         return self.person_id is None or not vouched
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """With what tells whether two are the same."""
+        """Store the account with the hash of its identity."""
         self.identity_hash = self.hash_identity(self.kind, self.value)
         super().save(*args, **kwargs)
 
     @classmethod
     def hash_identity(cls, kind: str, value: str) -> str:
-        """Equal for two that are the same: of a login or an address, letters in another case are."""
+        """Hash of the identity of an account, equal for equal ones: logins and addresses are compared without case."""
         value = value if kind == cls.Kind.KEY else value.casefold()
         return hashlib.sha256(f"{kind}:{value}".encode()).hexdigest()
 
@@ -242,7 +241,7 @@ class EnrolledAuthenticator(RecordedModel):
     written_by = frozenset({Action.ENROL_AUTHENTICATOR, Action.MANAGE_OWN_ACCOUNT, Action.CHANGE_PERSON})
 
     class Kind(models.TextChoices):
-        """What it is."""
+        """Kinds of an authenticator."""
 
         PASSKEY = "passkey", _("passkey")
         SSH_KEY = "ssh-key", _("SSH key")
@@ -255,8 +254,6 @@ class EnrolledAuthenticator(RecordedModel):
     removed_at = models.DateTimeField(null=True)
 
     class Meta:
-        """The oldest first."""
-
         ordering = ("id",)
 
     @property
@@ -277,15 +274,15 @@ class ForgeAccount(models.Model):
     first_seen_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        """An account there is one person's."""
+        """Constraint: an account at a forge belongs to one person."""
 
         constraints = [models.UniqueConstraint(fields=["forge", "number"], name="unique_forge_account")]
 
 
 class ForgeMachine(models.Model):
-    """An account that its forge calls a bot or an app, and that nobody declared when it was seen: a proposal.
+    """Account that its forge calls a bot or an app, and that was not declared when it was seen: a proposal.
 
-    It is no machine, and what it does is by somebody unknown, until two people declare it one.
+    Until two people declare it a machine, its work counts as that of somebody unknown.
     """
 
     privileges = Privileges((READ,), (READ, ADD), eraser=(DROP,))
@@ -297,7 +294,7 @@ class ForgeMachine(models.Model):
     first_seen_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        """An account there once."""
+        """Constraint: each account at a forge is listed once."""
 
         ordering = ("forge", "login")
         constraints = [models.UniqueConstraint(fields=["forge", "number"], name="unique_forge_machine")]
@@ -309,9 +306,9 @@ class ForgeMachine(models.Model):
 
 
 class PendingErasure(models.Model):
-    """An erasure under way: what the person was known by, which their own row does not say any more.
+    """Erasure that is under way: the names of the person, which the person's own row has no more.
 
-    `transaction` is the one that made them nameless: whatever began later cannot write their name any more.
+    `transaction` is the one that made the row nameless: no later transaction can write the name.
     """
 
     privileges = Privileges((), (), eraser=(ADD, DROP))
@@ -324,10 +321,10 @@ class PendingErasure(models.Model):
 
 
 class AccountVerification(models.Model):
-    """Something that somebody says is theirs, until they have proven it. One at a time, for an hour.
+    """Account that a person is verifying. One at a time, for an hour.
 
-    A key or login is proven by signing `words`; `published` are the keys that the forge shows for the login, one a
-    line, which the worker has fetched. An address is proven by a code that the worker mails; `code` is its hash.
+    A key or login is proven by signing `challenge`; `published_keys` are the keys that the forge shows for the login,
+    one a line, which the worker fetched. An address is proven by a mailed code; `code_hash` is its hash.
     """
 
     privileges = Privileges(
@@ -351,7 +348,7 @@ class AccountVerification(models.Model):
 
 
 class Message(models.Model):
-    """Something that one person is told. `sent` is when it was mailed, or would have been."""
+    """Message to one person. `sent_at` is when it was mailed, or would have been."""
 
     privileges = Privileges((READ, ADD, CHANGE), (READ, ADD, CHANGE), operator=(ADD,), eraser=(ADD, DROP))
     written_by = frozenset(Action)
@@ -365,7 +362,7 @@ class Message(models.Model):
     sent_at = models.DateTimeField(null=True)
 
     class Meta:
-        """Those that are not mailed yet are found without a look at the others."""
+        """Index of unsent messages, so that they are found without reading the others."""
 
         indexes = [
             models.Index(fields=["person", "-id"], name="message_newest"),
@@ -373,16 +370,16 @@ class Message(models.Model):
         ]
 
 
-def in_force(grants: str = "") -> models.Q:
+def build_in_force_condition(grants: str = "") -> models.Q:
     """The condition under which a grant is in force now, whether or not its expiry was recorded. `role_grants__` is the
     prefix for a query of persons.
     """
-    still = models.Q((f"{grants}last_day", None)) | models.Q((f"{grants}last_day__gte", today()))
+    still = models.Q((f"{grants}last_day", None)) | models.Q((f"{grants}last_day__gte", current_day()))
     return models.Q((f"{grants}ended_at", None)) & still
 
 
-def today() -> date:
-    """The day that last days are counted by: that of UTC."""
+def current_day() -> date:
+    """Current day in UTC, by which last days are counted."""
     return timezone.now().date()
 
 
@@ -427,12 +424,12 @@ class RoleGrant(RecordedModel):
 
     @property
     def in_force(self) -> bool:
-        """Whether it gives its role now."""
-        return self.ended_at is None and (self.last_day is None or self.last_day >= today())
+        """Whether the grant gives its role now."""
+        return self.ended_at is None and (self.last_day is None or self.last_day >= current_day())
 
 
 class GrantExpiry(models.Model):
-    """That the last day of a grant is over: recorded once, and what had counted on it judged again."""
+    """Recorded expiry of a grant: made once, when all that counted on the grant is evaluated again."""
 
     privileges = Privileges((READ,), (READ, ADD))
     written_by: frozenset[Action] = frozenset()
@@ -441,8 +438,8 @@ class GrantExpiry(models.Model):
     recorded_at = models.DateTimeField(default=timezone.now)
 
 
-class _Secret(models.Model):
-    """Something that was shown once: only its hash is kept."""
+class _HashedToken(models.Model):
+    """Token that was shown once: only its hash is stored."""
 
     token_hash = models.CharField(max_length=64, unique=True)
     created_at = models.DateTimeField(default=timezone.now)
@@ -450,25 +447,25 @@ class _Secret(models.Model):
     ended_at = models.DateTimeField(null=True)
 
     class Meta:
-        """A shape, not a table."""
+        """Abstract model without a table."""
 
         abstract = True
 
     @staticmethod
-    def fresh() -> tuple[str, str]:
-        """A new one, and its hash."""
+    def make_token() -> tuple[str, str]:
+        """New token, and its hash."""
         text = secrets.token_urlsafe(32)
-        return text, _hash(text)
+        return text, _hash_token(text)
 
     @classmethod
-    def valid(cls, text: str) -> Any:
-        """The one that was shown as `text`, if it still holds: rows, with their person."""
+    def find_valid(cls, text: str) -> Any:
+        """Rows of the token `text` if it is valid, with their person."""
         manager: Any = cls._default_manager
         still = {"ended_at": None, "expires_at__gt": timezone.now(), "person__active": True}
-        return manager.select_related("person").filter(token_hash=_hash(text), **still)
+        return manager.select_related("person").filter(token_hash=_hash_token(text), **still)
 
 
-class Invitation(_Secret):
+class Invitation(_HashedToken):
     """A link that lets one person in once, to set a password or a passkey.
 
     `made_by` alone, None for two people and for the operator. `recovers`: it was made as the recovery of an account, by
@@ -487,13 +484,13 @@ class Invitation(_Secret):
 
 
 class AccountNotice(models.Model):
-    """Something that happened to the account of a person, which the worker tells them on every channel they have.
+    """Event of a person's account, which the worker reports to them on every channel they have.
 
-    `addresses` are those of the moment, one a line: who changes them afterwards does not silence the notice.
+    `addresses` are those of the moment, one a line: a later change of addresses does not silence the notice.
     """
 
     class Kind(models.TextChoices):
-        """What happened."""
+        """Kinds of events of an account."""
 
         LINK = "link", _("a sign-in link was made")
         OPERATOR_LINK = "operator-link", _("the operator made a sign-in link at the machine")
@@ -512,7 +509,7 @@ class AccountNotice(models.Model):
 
 
 class NoticeDelivery(models.Model):
-    """That the worker told a person what happened to their account: the web cannot say so."""
+    """Delivery of an account notice to its person, by the worker: the web cannot write it."""
 
     privileges = Privileges((READ,), (READ, ADD, CHANGE), eraser=(DROP,))
     written_by: frozenset[Action] = frozenset()
@@ -523,9 +520,9 @@ class NoticeDelivery(models.Model):
 
 
 class AuthenticatorNotice(models.Model):
-    """That the worker told a person of an authenticator that was enrolled in their name, or (`removal`) removed.
+    """Delivery of the notice that an authenticator was enrolled for a person, or (`removal`) removed.
 
-    The web cannot say that they were told.
+    The worker alone writes it: the web cannot claim that the person was notified.
     """
 
     privileges = Privileges((READ,), (READ, ADD, CHANGE, DROP))
@@ -537,13 +534,11 @@ class AuthenticatorNotice(models.Model):
     mailed_at = models.DateTimeField(null=True)
 
     class Meta:
-        """Each once."""
-
         constraints = [models.UniqueConstraint(fields=["authenticator", "removal"], name="unique_authenticator_notice")]
 
 
-class ApiToken(_Secret):
-    """A program's key to the API, for some actions, until a day."""
+class ApiToken(_HashedToken):
+    """Token of a program for the API, for some actions, until a day."""
 
     privileges = Privileges((READ, ADD, CHANGE), (READ,), eraser=(DROP,))
     written_by = frozenset({Action.MANAGE_OWN_ACCOUNT, Action.CHANGE_PERSON, Action.ERASE_PERSONAL_DATA})
@@ -554,7 +549,7 @@ class ApiToken(_Secret):
     second_factor = models.BooleanField(default=False)
 
 
-def _hash(text: str) -> str:
+def _hash_token(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -573,7 +568,7 @@ class Bootstrap(models.Model):
 
 
 class IdempotentResponse(models.Model):
-    """What the API answered to a request with an Idempotency-Key: sent again, it is not done again."""
+    """Answer of the API to a request with an Idempotency-Key: sent again, it is not performed again."""
 
     privileges = Privileges((READ, ADD, CHANGE), (READ,), eraser=(DROP,))
     written_by = frozenset(Action)
@@ -585,6 +580,6 @@ class IdempotentResponse(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        """A key is used once by each token."""
+        """Unique by token and key."""
 
         constraints = [models.UniqueConstraint(fields=["token", "idempotency_key"], name="unique_idempotency_key")]

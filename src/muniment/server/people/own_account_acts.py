@@ -12,11 +12,12 @@ from django.utils.translation import gettext_lazy
 from msgspec import structs
 
 from muniment.access.actions import Action, Reach
-from muniment.access.authorize import Actor, Resource, Why, somewhere
+from muniment.access.authorization import AccessResult, Actor, Resource, authorize_anywhere
 from muniment.errors import RefusedError
 from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.fields import number_input
-from muniment.server.acts.inputs import Choice, Integer, Label, Several, Text
+from muniment.server.acts.inputs import Choice, Integer, Label, MultipleChoice, Text
+from muniment.server.job_queue import enqueue
 from muniment.server.people import recovery, verifications
 from muniment.server.people.account_values import read_account_value
 from muniment.server.people.act_fields import (
@@ -36,20 +37,19 @@ from muniment.server.people.models import (
     Person,
 )
 from muniment.server.people.person_acts import refuse_taken_address
-from muniment.server.people.privacy import kept_of
+from muniment.server.people.privacy import collect_personal_data
 from muniment.server.records.demanded_proofs import is_proof_demanded
-from muniment.server.records.entering import code
-from muniment.server.work import soon
+from muniment.server.records.record_writing import action_code
 
 NO_SECOND_FACTOR = "no-second-factor"
 
 
-def _scopes(actor: Actor) -> tuple[tuple[str, Label], ...]:
-    """The actions that a token can be for: those that the actor may do anywhere, with a second factor or without."""
-    may = (Why.YES, Why.NO_SECOND_FACTOR)
+def _offer_scopes(actor: Actor) -> tuple[tuple[str, Label], ...]:
+    """Actions that a token can be for: those that the actor may do anywhere, with a second factor or without."""
+    may = (AccessResult.YES, AccessResult.NO_SECOND_FACTOR)
     rows = [action for action in Action if action.rule.roles]
-    own = [row for row in rows if row.rule.reach is Reach.OWN or somewhere(actor, row) in may]
-    return tuple((code(action), _(action.rule.text)) for action in own)
+    own = [row for row in rows if row.rule.reach is Reach.OWN or authorize_anywhere(actor, row) in may]
+    return tuple((action_code(action), _(action.rule.text)) for action in own)
 
 
 def _visible_tokens(actor: Actor) -> "QuerySet[ApiToken]":
@@ -67,27 +67,25 @@ class OwnAct(Act, frozen=True):
 
     person: PersonId
 
-    def resource(self) -> Resource:
-        """What belongs to this person, and to nobody else."""
+    def find_resource(self) -> Resource:
+        """Resource of this person alone."""
         return Resource(owner=self.person)
 
-    def subject(self) -> str:
-        """The person."""
+    def format_subject(self) -> str:
         return f"person:{self.person}"
 
-    def row(self) -> Person:
-        """The person's row."""
+    def load_person(self) -> Person:
         return Person.objects.get(pk=self.person)
 
 
 class AcceptInvitation(OwnAct, frozen=True):
     """Enter by an invitation: with the name that others see, and a password unless a passkey follows.
 
-    The handle is an administrator's choice: whoever enters could take one that others know somebody else by.
+    The handle is an administrator's choice: a user of the link could take one by which others know another person.
     """
 
     title: ClassVar[Label] = gettext_lazy("Enter")
-    carries_secret: ClassVar[bool] = True  # a `recovery.Entry`
+    carries_secret: ClassVar[bool] = True  # a `recovery.EntryCredentials`
 
     invitation: Annotated[
         int,
@@ -101,23 +99,23 @@ class AcceptInvitation(OwnAct, frozen=True):
     name: PersonName
     email: EmailAddress = ""
 
-    def summary(self) -> str:
-        """That an invitation was used."""
+    def describe_act(self) -> str:
+        """Sentence that an invitation was used."""
         return _("enter by an invitation")
 
-    def check(self, context: ActContext) -> None:
-        """The address is nobody else's, the password is none that others guess, and the link still lets them in."""
+    def check_preconditions(self, context: ActContext) -> None:
+        """Refuse an address of another person, a weak password, and a link that is no longer valid."""
         refuse_taken_address(self.email, but=self.person)
-        if _entry(context).password is not None:
-            _refuse_weak_password(str(_entry(context).password), self.row())
+        if _read_credentials(context).password is not None:
+            _refuse_weak_password(str(_read_credentials(context).password), self.load_person())
         invitation = Invitation.objects.filter(pk=self.invitation, person=self.person).first()
         if invitation is not None:
-            recovery.refuse_old_link(self.row(), invitation)
+            recovery.refuse_old_link(self.load_person(), invitation)
 
-    def execute(self, context: ActContext) -> None:
-        """Use the invitation up, end what let the person in before, and store what was given.
+    def carry_out(self, context: ActContext) -> None:
+        """Use the invitation up, end all earlier access of the person, and store what was entered.
 
-        Raises RefusedError where another used it meanwhile, or for a wrong proof of a second factor.
+        Raises RefusedError if the invitation was used meanwhile, or for a wrong proof of a second factor.
         """
         invitation = Invitation.objects.get(pk=self.invitation)
         rows = Invitation.objects.filter(pk=self.invitation, person=self.person, ended_at=None)
@@ -125,17 +123,17 @@ class AcceptInvitation(OwnAct, frozen=True):
             raise RefusedError(
                 "invitation-used", _("This link was used already."), _("Ask an administrator for another.")
             )
-        person, entry = self.row(), _entry(context)
+        person, entry = self.load_person(), _read_credentials(context)
         if invitation.recovers or invitation.by_operator:
-            recovery.notify(person, AccountNotice.Kind.RECOVERED, None)
-            recovery.recover(person, invitation, entry)
+            recovery.create_account_notice(person, AccountNotice.Kind.RECOVERED, None)
+            recovery.recover_account(person, invitation, entry)
         recovery.end_access(person)
         person.name, person.email = self.name, self.email or None
         person.let_in_by_id = invitation.made_by_id
         if entry.password is not None:
             person.set_password(entry.password)
         person.save()
-        soon("reevaluate-all")
+        enqueue("reevaluate-all")
 
 
 class ChangeMailFrequency(OwnAct, frozen=True):
@@ -148,12 +146,10 @@ class ChangeMailFrequency(OwnAct, frozen=True):
         Choice(label=gettext_lazy("Mail me"), options=MailFrequency, labels=lambda one: one.label, recorded=True),
     ]
 
-    def summary(self) -> str:
-        """How often."""
+    def describe_act(self) -> str:
         return _("have messages mailed: %(frequency)s") % {"frequency": self.frequency.label}
 
-    def execute(self, context: ActContext) -> None:
-        """Change the row."""
+    def carry_out(self, context: ActContext) -> None:
         Person.objects.filter(pk=self.person).update(mail_frequency=self.frequency)
 
 
@@ -164,16 +160,18 @@ class CreateToken(OwnAct, frozen=True):
 
     name: Annotated[str, Text(label=gettext_lazy("Name"), most=100)]
     days: Annotated[int, Integer(label=gettext_lazy("Days until it expires"), least=1, most=LONGEST_TOKEN.days)]
-    scopes: Annotated[tuple[str, ...], Several(label=gettext_lazy("What it may do"), options=_scopes, recorded=True)]
+    scopes: Annotated[
+        tuple[str, ...], MultipleChoice(label=gettext_lazy("What it may do"), options=_offer_scopes, recorded=True)
+    ]
 
-    def summary(self) -> str:
+    def describe_act(self) -> str:
         """How many actions it is for, and how long."""
         details = {"number": len(self.scopes), "days": self.days}
         return _("create a token for %(number)d actions and %(days)d days") % details
 
-    def check(self, context: ActContext) -> None:
+    def check_preconditions(self, context: ActContext) -> None:
         """A token that changes things comes from a session with a second factor."""
-        changing = any(action.rule.changes for action in Action if code(action) in self.scopes)
+        changing = any(action.rule.changes for action in Action if action_code(action) in self.scopes)
         if changing and not context.second_factor:
             raise RefusedError(
                 NO_SECOND_FACTOR,
@@ -181,9 +179,9 @@ class CreateToken(OwnAct, frozen=True):
                 _("Sign in with your second factor first."),
             )
 
-    def execute(self, context: ActContext) -> str:
+    def carry_out(self, context: ActContext) -> str:
         """Add the token; its text, which is stored nowhere."""
-        text, hashed = ApiToken.fresh()
+        text, hashed = ApiToken.make_token()
         ApiToken.objects.create(
             person_id=self.person,
             name=self.name,
@@ -210,12 +208,11 @@ class RevokeToken(OwnAct, frozen=True):
         ),
     ]
 
-    def summary(self) -> str:
-        """That it is a token."""
+    def describe_act(self) -> str:
+        """Sentence without the token's name."""
         return _("revoke a token")
 
-    def execute(self, context: ActContext) -> None:
-        """End it."""
+    def carry_out(self, context: ActContext) -> None:
         ApiToken.objects.filter(pk=self.token, person=self.person).update(ended_at=timezone.now())
 
 
@@ -228,21 +225,21 @@ class StartVerification(OwnAct, frozen=True):
     kind: AccountKind
     value: AccountValue
 
-    def normalised(self) -> Self:
-        """With the value as it is stored."""
+    def normalise_fields(self) -> Self:
+        """Act with the value in its stored form."""
         return structs.replace(self, value=read_account_value(self.kind, self.value))
 
-    def summary(self) -> str:
-        """What kind of account it is."""
+    def describe_act(self) -> str:
+        """Sentence with the kind of the account."""
         return _("begin to verify an account (%(kind)s)") % {"kind": self.kind.label}
 
-    def check(self, context: ActContext) -> None:
-        """It is nobody else's, and can be verified here."""
-        verifications.refuse_unverifiable(self.row(), self.kind, self.value)
+    def check_preconditions(self, context: ActContext) -> None:
+        """Refuse an account of another person, and one that cannot be verified here."""
+        verifications.refuse_unverifiable(self.load_person(), self.kind, self.value)
 
-    def execute(self, context: ActContext) -> None:
+    def carry_out(self, context: ActContext) -> None:
         """Begin, in place of an earlier one."""
-        verifications.start_verification(self.row(), self.kind, self.value)
+        verifications.begin_verification(self.load_person(), self.kind, self.value)
 
 
 class FinishVerification(OwnAct, frozen=True):
@@ -262,26 +259,26 @@ class FinishVerification(OwnAct, frozen=True):
     ] = ""
     code: Annotated[str, Text(label=gettext_lazy("Code"), most=20)] = ""
 
-    def summary(self) -> str:
-        """What kind of account it is."""
-        begun = verifications.current_verification(self.row())
+    def describe_act(self) -> str:
+        """Sentence with the kind of the account."""
+        begun = verifications.find_current_verification(self.load_person())
         return _("verify an account (%(kind)s)") % {"kind": begun.get_kind_display() if begun is not None else "–"}
 
-    def check(self, context: ActContext) -> None:
-        """The signature or code proves it."""
-        verifications.prove_account(self.row(), signature=self.signature, code=self.code)
+    def check_preconditions(self, context: ActContext) -> None:
+        """Refuse a wrong signature or code."""
+        verifications.prove_account(self.load_person(), signature=self.signature, code=self.code)
 
-    def execute(self, context: ActContext) -> None:
+    def carry_out(self, context: ActContext) -> None:
         """Link the account, as proven."""
-        person = self.row()
+        person = self.load_person()
         begun, proof = verifications.prove_account(person, signature=self.signature, code=self.code)
         verifications.link_account(person, begun.kind, begun.value, proof)
         begun.delete()
-        soon("reevaluate-all")
+        enqueue("reevaluate-all")
 
 
-def _claimed_accounts(actor: Actor) -> "QuerySet[Account]":
-    return Account.objects.filter(person=actor.person).exclude(Account.counting())
+def _unconfirmed_accounts(actor: Actor) -> "QuerySet[Account]":
+    return Account.objects.filter(person=actor.person).exclude(Account.counting_condition())
 
 
 class ConfirmOwnAccount(OwnAct, frozen=True):
@@ -294,19 +291,19 @@ class ConfirmOwnAccount(OwnAct, frozen=True):
         int,
         number_input(
             label=gettext_lazy("Account"),
-            rows=_claimed_accounts,
+            rows=_unconfirmed_accounts,
             missing=gettext_lazy("No such account waits for you to confirm it."),
             remedy=gettext_lazy("Choose an account that your page shows."),
         ),
     ]
 
-    def summary(self) -> str:
-        """What kind of account it is."""
+    def describe_act(self) -> str:
+        """Sentence with the kind of the account."""
         kind = Account.objects.get(pk=self.account).get_kind_display()
         return _("confirm an account of one's own (%(kind)s)") % {"kind": kind}
 
-    def check(self, context: ActContext) -> None:
-        """Another person vouched for it: whoever vouches for an account of their own is one person."""
+    def check_preconditions(self, context: ActContext) -> None:
+        """Refuse unless another person vouched for the account: two people are required."""
         row = Account.objects.filter(pk=self.account, person=self.person).first()
         if row is None or row.counts:
             raise RefusedError(
@@ -320,7 +317,7 @@ class ConfirmOwnAccount(OwnAct, frozen=True):
                 _("The policy demands signatures of two persons for this, and a session makes none."),
                 _("Verify the account, or have two persons confirm it."),
             )
-        if row.vouched_by_id is not None and row.vouched_by_id == self.row().let_in_by_id:
+        if row.vouched_by_id is not None and row.vouched_by_id == self.load_person().let_in_by_id:
             raise RefusedError(
                 "vouched-by-inviter",
                 _("%(name)s vouched for it, and alone made the link by which you entered.")
@@ -334,10 +331,10 @@ class ConfirmOwnAccount(OwnAct, frozen=True):
                 _("Verify it, or have a second person approve the request."),
             )
 
-    def execute(self, context: ActContext) -> None:
+    def carry_out(self, context: ActContext) -> None:
         """Note who confirmed it, and evaluate again what counts on it."""
         Account.objects.filter(pk=self.account).update(confirmed_at=timezone.now(), confirmed_by_id=self.person)
-        soon("reevaluate-all")
+        enqueue("reevaluate-all")
 
 
 class ExportOwnData(OwnAct, frozen=True):
@@ -345,17 +342,17 @@ class ExportOwnData(OwnAct, frozen=True):
 
     title: ClassVar[Label] = gettext_lazy("Export own data")
 
-    def summary(self) -> str:
-        """That it is one's own."""
+    def describe_act(self) -> str:
+        """Sentence that the data is one's own."""
         return _("export what is stored about oneself")
 
-    def execute(self, context: ActContext) -> dict[str, Any]:
+    def carry_out(self, context: ActContext) -> dict[str, Any]:
         """All that is stored, as JSON values."""
-        return kept_of(self.row())
+        return collect_personal_data(self.load_person())
 
 
-def _entry(context: ActContext) -> recovery.Entry:
-    return context.secret if isinstance(context.secret, recovery.Entry) else recovery.Entry(None)
+def _read_credentials(context: ActContext) -> recovery.EntryCredentials:
+    return context.secret if isinstance(context.secret, recovery.EntryCredentials) else recovery.EntryCredentials(None)
 
 
 def _refuse_weak_password(password: str, person: Person) -> None:

@@ -1,4 +1,4 @@
-"""Passkeys: the first of somebody without a password can sign them in alone, and is tried before the setup goes on."""
+"""Passkeys: the first one of a person without a password can sign them in alone, and is tried before setup goes on."""
 
 from typing import Any
 
@@ -14,22 +14,24 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
-from muniment.server.people.actors import me
+from muniment.server.people.actors import signed_in_person
 from muniment.server.people.models import Person
 
 
 class AddPasskeyForm(AddWebAuthnForm):  # type: ignore[misc]
-    """A discoverable passkey where somebody has no password to sign in with; else as they choose."""
+    """Form that adds a discoverable passkey if a person has no password; otherwise as they choose."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         box = self.fields["passwordless"]
         box.label = gettext_lazy("Sign in with this passkey alone")
         box.help_text = gettext_lazy("The device keeps it, and asks for a PIN, a fingerprint or your face.")
-        box.initial = box.disabled = is_the_only_way_in(self.user)  # a disabled box keeps its initial value
+        box.initial = box.disabled = has_no_password(self.user)  # a disabled box keeps its initial value
 
     def clean(self) -> dict[str, Any]:
-        """The answer of the device. ValidationError for a key that it cannot find by itself at the next sign-in."""
+        """Validate the device's response. ValidationError for a key that it cannot find by itself at the next
+        sign-in.
+        """
         values: dict[str, Any] = super().clean()
         said = (values.get("credential") or {}).get("clientExtensionResults", {}).get("credProps", {})
         if values.get("passwordless") and said.get("rk") is False:
@@ -39,21 +41,21 @@ class AddPasskeyForm(AddWebAuthnForm):  # type: ignore[misc]
         return values
 
 
-def is_the_only_way_in(person: Person) -> bool:
-    """Whether somebody has no password: a passkey that the device cannot find by itself would lock them out."""
+def has_no_password(person: Person) -> bool:
+    """Whether a person has no password: a passkey that the device cannot find by itself would lock them out."""
     return not person.has_usable_password()
 
 
-class AddPasskey(AddWebAuthnView):  # type: ignore[misc]
-    """allauth's page, after which a passkey that is the only way in is tried."""
+class AddPasskeyView(AddWebAuthnView):  # type: ignore[misc]
+    """Page of allauth, after which a passkey that is the only way to sign in is tried."""
 
     def get_success_url(self) -> str:
-        """The page where it is tried, or where allauth goes on."""
+        """Address of the page where the passkey is tried, or allauth's next page."""
         url: str = super().get_success_url()
-        return reverse("try-passkey") if is_the_only_way_in(self.request.user) else url
+        return reverse("try-passkey") if has_no_password(self.request.user) else url
 
 
-add_passkey = AddPasskey.as_view()
+add_passkey = AddPasskeyView.as_view()
 
 
 @require_http_methods(["GET", "POST"])
@@ -61,7 +63,7 @@ def try_passkey(request: HttpRequest) -> HttpResponse:
     """Sign in once with the passkey that was just made, as at the next sign-in: the device has to find it by itself."""
     if request.method == "POST":
         form = LoginWebAuthnForm(data=request.POST)
-        if form.is_valid() and form.cleaned_data["credential"].user_id == me(request).pk:
+        if form.is_valid() and form.cleaned_data["credential"].user_id == signed_in_person(request).pk:
             form.save()
             messages.success(request, _("The passkey signs you in."))
             return redirect("mfa_view_recovery_codes")

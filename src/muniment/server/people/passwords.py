@@ -6,17 +6,17 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from zxcvbn import zxcvbn
 
-from muniment.server.people import breached
+from muniment.server.people import breached_passwords
 
 _LEAST = 3  # of 4: more than 10 ** 8 guesses
 _LONGEST = 128
 
 
 class GuessableValidator:
-    """By what zxcvbn knows of how passwords are guessed; the person's own name and address count as known."""
+    """Validator that refuses guessable passwords by zxcvbn; the person's own name and address count as known words."""
 
     def validate(self, password: str, user: Any = None) -> None:
-        """Raises ValidationError, with what would be better."""
+        """Raise ValidationError for a guessable password, with advice."""
         if len(password) > _LONGEST:
             raise ValidationError(_("Use at most %(most)d characters.") % {"most": _LONGEST}, code="too-long")
         own = [str(getattr(user, name, "") or "") for name in ("slug", "name", "email")]
@@ -26,23 +26,22 @@ class GuessableValidator:
             raise ValidationError(advice or _("This is easily guessed. Use a few words more."), code="guessable")
 
     def get_help_text(self) -> str:
-        """What to do."""
         return _("Four or more unusual words, or what a password manager makes.")
 
 
 class BreachedValidator:
-    """By a list of passwords that were found in breaches, if there is one: `path` as breached.py reads it."""
+    """Validator that refuses passwords on the list of breached ones at `path`, if one is configured (breached.py)."""
 
     def __init__(self, path: str = "") -> None:
         self._path = path
 
     def validate(self, password: str, user: Any = None) -> None:
-        """Raises ValidationError for one on the list, and for any while the list cannot be read."""
+        """Raise ValidationError for a password on the list, and for any while the list cannot be read."""
         if not self._path:
             return
         try:
-            known = breached.stands_on(self._path, password)
-        except breached.UnreadableList:
+            known = breached_passwords.is_breached(self._path, password)
+        except breached_passwords.UnreadableListError:
             told = _("The list of known passwords cannot be read now. Use a passkey, and tell whoever runs Muniment.")
             raise ValidationError(told, code="list-unreadable") from None
         if known:
@@ -50,5 +49,4 @@ class BreachedValidator:
             raise ValidationError(told, code="breached")
 
     def get_help_text(self) -> str:
-        """What to do."""
         return _("One that you use nowhere else.")

@@ -1,4 +1,6 @@
-"""Builds the people of the core from the tables: who is who, their accounts, and their roles for one product."""
+"""Builds the people of the core from the tables: persons and machines, their accounts, and their roles for one
+product.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
@@ -14,7 +16,7 @@ from muniment.facts.people import Machine as KnownMachine
 from muniment.facts.people import People, email_identity, find_shared_identity
 from muniment.facts.people import Person as KnownPerson
 from muniment.policy import patterns
-from muniment.server.people.models import Account, Machine, Person, RoleGrant, in_force
+from muniment.server.people.models import Account, Machine, Person, RoleGrant, build_in_force_condition
 from muniment.server.products.models import Product
 from muniment.server.records.models import RowState
 from muniment.server.records.row_states import commit_to_row
@@ -22,51 +24,52 @@ from muniment.server.records.row_states import commit_to_row
 WRITERS = frozenset({Role.DEVELOPER, Role.SECURITY, Role.OWNER})
 
 OwnMachine = tuple[str, str, str]  # the forge's id here, the login and the number of our account there
-_own_machines: list[tuple[Callable[[], Iterable[OwnMachine]], type[Model]]] = []  # one: forges are a higher layer
+_load_own_machines: list[tuple[Callable[[], Iterable[OwnMachine]], type[Model]]] = []  # one: forges are a higher layer
 
 Rows = tuple[tuple[Any, ...], ...]  # as the database gives them: equal tables make equal people, which are built once
 
 
-def people_of(product: Product | None = None, moment: datetime | None = None) -> People:
-    """Build everybody, with the roles that hold for one product, or, without one, those that hold everywhere.
+def build_people(product: Product | None = None, moment: datetime | None = None) -> People:
+    """Build all people, with the roles that hold for one product or, without one, for the whole organisation.
 
-    At a `moment`, the roles of then, and whoever was active then; no account that was linked later. An account that was
-    unlinked since is nobody's.
+    At a `moment`: the roles held then, the persons active then, and no account that was linked later. An account that
+    was unlinked since belongs to nobody.
 
-    Raises PeopleError where two share an identity, or a repository's name cannot be matched.
+    Raises PeopleError if two people share an identity, or if a repository's name cannot be matched.
     """
     writes = ("*",) if product is None else tuple(product.repositories.values_list("name", flat=True))
     persons = tuple(Person.objects.order_by("slug").values_list("pk", "slug", "name", "active"))
     if moment is not None:
-        were = were_active(moment)
+        were = find_former_active(moment)
         persons = tuple((pk, slug, name, active or pk in were) for pk, slug, name, active in persons)
     machines = tuple(Machine.objects.order_by("slug").values_list("pk", "slug", "acts_on_request"))
-    return _build(
+    return _assemble_people(
         persons,
         machines,
-        _account_rows(moment),
-        _roles(product, moment),
+        _load_account_rows(moment),
+        _load_role_rows(product, moment),
         writes,
         _read_own_machines({row[1] for row in persons} | {row[1] for row in machines}),
     )
 
 
-def _account_rows(moment: datetime | None) -> Rows:
+def _load_account_rows(moment: datetime | None) -> Rows:
     """(person, machine, kind, value, id at the forge, whether it counts) of every account."""
     rows = Account.objects.order_by("kind", "value", "pk").select_related("forge_account")
     there = rows if moment is None else rows.filter(linked_at__lte=moment)
     return tuple(
-        (row.person_id, row.machine_id, row.kind, row.value, _number(row), row.counts) for row in there.iterator()
+        (row.person_id, row.machine_id, row.kind, row.value, _read_forge_number(row), row.counts)
+        for row in there.iterator()
     )
 
 
-def _number(row: Account) -> str | None:
+def _read_forge_number(row: Account) -> str | None:
     known = getattr(row, "forge_account", None)
     return known.number if known is not None else None
 
 
-def were_active(moment: datetime) -> frozenset[str]:
-    """Ids of persons who are not active now, and were at a moment, as the state that was recorded then says."""
+def find_former_active(moment: datetime) -> frozenset[str]:
+    """Ids of persons who are not active now and were at a moment, by the recorded state of then."""
     found: set[str] = set()
     table = Person._meta.db_table
     for person in Person.objects.filter(active=False):
@@ -78,17 +81,17 @@ def were_active(moment: datetime) -> frozenset[str]:
     return frozenset(found)
 
 
-def _held(moment: datetime) -> Q:
-    """Grants that held at a moment."""
+def _build_held_condition(moment: datetime) -> Q:
+    """Condition of grants that were held at a moment."""
     ended = Q(ended_at=None) | Q(ended_at__gt=moment)
     return ended & Q(granted_at__lte=moment) & (Q(last_day=None) | Q(last_day__gte=moment.date()))
 
 
-def _roles(product: Product | None, moment: datetime | None) -> Rows:
+def _load_role_rows(product: Product | None, moment: datetime | None) -> Rows:
     """(person, role) of every grant that holds."""
     places = (None,) if product is None else (None, product.pk)
     rows = (
-        RoleGrant.objects.filter(in_force() if moment is None else _held(moment))
+        RoleGrant.objects.filter(build_in_force_condition() if moment is None else _build_held_condition(moment))
         .order_by("role", "pk")
         .values_list("person_id", "role", "product_id")
     )
@@ -97,12 +100,12 @@ def _roles(product: Product | None, moment: datetime | None) -> Rows:
 
 def register_own_machines(read: Callable[[], Iterable[OwnMachine]], table: type[Model]) -> None:
     """Have Muniment's own accounts at forges read by `read`, from a table whose rows are relied on."""
-    _own_machines[:] = [(read, table)]
+    _load_own_machines[:] = [(read, table)]
 
 
 def own_machine_tables() -> tuple[type[Model], ...]:
     """The tables that Muniment's own accounts are read from."""
-    return tuple(table for _read, table in _own_machines)
+    return tuple(table for _read, table in _load_own_machines)
 
 
 def _read_own_machines(taken: set[str]) -> Rows:
@@ -111,7 +114,7 @@ def _read_own_machines(taken: set[str]) -> Rows:
     None is made whose name is `taken` by a person or a machine.
     """
     found = []
-    for slug, login, number in (one for read, _table in _own_machines for one in read()):
+    for slug, login, number in (one for read, _table in _load_own_machines for one in read()):
         same = [Account.hash_identity(Account.Kind.LOGIN, f"{slug}/{one}") for one in (login, f"#{number}")]
         known = Account.objects.filter(identity_hash__in=same).exists()
         if login and number and not known and (name := f"muniment-{slug}") not in taken:
@@ -120,14 +123,16 @@ def _read_own_machines(taken: set[str]) -> Rows:
 
 
 @lru_cache(maxsize=16)
-def _build(persons: Rows, machines: Rows, accounts: Rows, roles: Rows, writes: tuple[str, ...], own: Rows) -> People:
+def _assemble_people(
+    persons: Rows, machines: Rows, accounts: Rows, roles: Rows, writes: tuple[str, ...], own: Rows
+) -> People:
     for pattern in writes:
-        if problem := patterns.find_problem(pattern):
+        if problem := patterns.find_syntax_problem(pattern):
             sentence = _("its name cannot be matched: %(problem)s") % {"problem": problem}
-            raise PeopleError(_("the repository"), pattern, sentence, patterns.HELP)
+            raise PeopleError(_("the repository"), pattern, sentence, patterns.PATTERN_HELP)
     counting = tuple(row for row in accounts if row[-1])
-    by_person, by_machine = _accounts(counting, 0), _accounts(counting, 1)
-    waiting = _accounts(tuple(row for row in accounts if not row[-1]), 0)
+    by_person, by_machine = _group_accounts(counting, 0), _group_accounts(counting, 1)
+    waiting = _group_accounts(tuple(row for row in accounts if not row[-1]), 0)
     granted: dict[Any, dict[str, None]] = {}  # a role may be held everywhere and for the product too
     for person, role in roles:
         granted.setdefault(person, {})[role] = None
@@ -165,11 +170,11 @@ def _build(persons: Rows, machines: Rows, accounts: Rows, roles: Rows, writes: t
             *(KnownMachine(name, (), (), tuple(logins), needs_requester=False) for name, *logins in own),
         ),
     )
-    _refuse_sharing(people.holders)
+    _refuse_shared_ids(people.holders)
     return people
 
 
-def _accounts(rows: Rows, owner: int) -> dict[tuple[Any, str], list[str]]:
+def _group_accounts(rows: Rows, owner: int) -> dict[tuple[Any, str], list[str]]:
     """Values by the owner's key and the account's kind; after a login the id that its forge gave it."""
     found: dict[tuple[Any, str], list[str]] = {}
     for row in rows:
@@ -182,8 +187,8 @@ def _accounts(rows: Rows, owner: int) -> dict[tuple[Any, str], list[str]]:
     return found
 
 
-def _refuse_sharing(entries: Sequence[KnownPerson | KnownMachine]) -> None:
-    """The database holds accounts apart, but ids of persons and machines are of two tables."""
+def _refuse_shared_ids(entries: Sequence[KnownPerson | KnownMachine]) -> None:
+    """Refuse an id that a person and a machine share: the database keeps only accounts apart."""
     shared = find_shared_identity(entries)
     if shared is not None:
         raise PeopleError(

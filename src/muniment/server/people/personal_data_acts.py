@@ -7,96 +7,90 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from muniment.access.actions import Action
-from muniment.access.authorize import ORGANISATION, Resource
+from muniment.access.authorization import ORGANISATION, Resource
 from muniment.errors import RefusedError
 from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import Label
-from muniment.server.people.act_fields import PersonId, label_of
-from muniment.server.people.erasing import refuse_with_obstacles
+from muniment.server.people.act_fields import PersonId, label_person
 from muniment.server.people.models import Person
 from muniment.server.people.person_acts import refuse_erased
-from muniment.server.people.privacy import kept_of, known_as, words_naming
+from muniment.server.people.person_erasure import refuse_with_obstacles
+from muniment.server.people.privacy import collect_personal_data, compile_name_pattern, load_known_person
 from muniment.server.products.act_fields import Reason
 from muniment.server.registration import ErasureRequest, read_contributions
 
 
 class PersonalDataAct(Act, frozen=True):
-    """An act on what is stored about one person."""
+    """Act on the stored data of one person."""
 
     person: PersonId
 
-    def resource(self) -> Resource:
+    def find_resource(self) -> Resource:
         """The organisation: a person belongs to no product."""
         return ORGANISATION
 
-    def subject(self) -> str:
-        """The person."""
+    def format_subject(self) -> str:
         return f"person:{self.person}"
 
-    def row(self) -> Person:
-        """The person's row."""
+    def load_person(self) -> Person:
         return Person.objects.get(pk=self.person)
 
 
 class ExportPersonalData(PersonalDataAct, frozen=True):
-    """Export what is stored about a person, to be handed to them."""
+    """Export the stored data of a person, to be given to them."""
 
     actions: ClassVar[tuple[Action, ...]] = (Action.EXPORT_PERSONAL_DATA,)
     title: ClassVar[Label] = gettext_lazy("Export personal data")
 
-    def summary(self) -> str:
-        """The person."""
-        return _("export the personal data of %(person)s") % {"person": label_of(self.person)}
+    def describe_act(self) -> str:
+        return _("export the personal data of %(person)s") % {"person": label_person(self.person)}
 
-    def execute(self, context: ActContext) -> dict[str, Any]:
-        """All that is stored, as JSON values."""
-        return kept_of(self.row())
+    def carry_out(self, context: ActContext) -> dict[str, Any]:
+        """All stored data of the person, as JSON values."""
+        return collect_personal_data(self.load_person())
 
 
 class PlaceLegalHold(PersonalDataAct, frozen=True):
-    """Place a legal hold: nothing of a person is erased while it lasts."""
+    """Place a legal hold: no data of a person is erased while it lasts."""
 
     actions: ClassVar[tuple[Action, ...]] = (Action.PLACE_LEGAL_HOLD,)
     title: ClassVar[Label] = gettext_lazy("Place legal hold")
 
     reason: Reason
 
-    def summary(self) -> str:
-        """The person."""
-        return _("place a legal hold on the personal data of %(person)s") % {"person": label_of(self.person)}
+    def describe_act(self) -> str:
+        return _("place a legal hold on the personal data of %(person)s") % {"person": label_person(self.person)}
 
-    def check(self, context: ActContext) -> None:
-        """Something is left to hold."""
-        refuse_erased(self.row())
+    def check_preconditions(self, context: ActContext) -> None:
+        """Refuse an erased person."""
+        refuse_erased(self.load_person())
 
-    def execute(self, context: ActContext) -> None:
+    def carry_out(self, context: ActContext) -> None:
         """Store the reason, in place of an earlier one."""
         Person.objects.filter(pk=self.person).update(legal_hold=self.reason)
 
 
 class LiftLegalHold(PersonalDataAct, frozen=True):
-    """Lift a legal hold."""
+    """Lift the legal hold on a person's data."""
 
     actions: ClassVar[tuple[Action, ...]] = (Action.PLACE_LEGAL_HOLD,)
     title: ClassVar[Label] = gettext_lazy("Lift legal hold")
 
-    def summary(self) -> str:
-        """The person."""
-        return _("lift the legal hold on the personal data of %(person)s") % {"person": label_of(self.person)}
+    def describe_act(self) -> str:
+        return _("lift the legal hold on the personal data of %(person)s") % {"person": label_person(self.person)}
 
-    def check(self, context: ActContext) -> None:
-        """One is placed."""
-        if not self.row().legal_hold:
+    def check_preconditions(self, context: ActContext) -> None:
+        """Refuse if no legal hold is placed."""
+        if not self.load_person().legal_hold:
             raise RefusedError("no-legal-hold", _("No legal hold is placed."), _("Nothing is left to do."))
 
-    def execute(self, context: ActContext) -> None:
-        """Remove the reason."""
+    def carry_out(self, context: ActContext) -> None:
         Person.objects.filter(pk=self.person).update(legal_hold="")
 
 
 class ErasePersonalData(PersonalDataAct, frozen=True):
-    """Erase what is stored about a person who left. An administrator has to approve it."""
+    """Erase the stored data of a person who left. An administrator has to approve it."""
 
     actions: ClassVar[tuple[Action, ...]] = (Action.ERASE_PERSONAL_DATA,)
     title: ClassVar[Label] = gettext_lazy("Erase personal data")
@@ -105,17 +99,16 @@ class ErasePersonalData(PersonalDataAct, frozen=True):
 
     @classmethod
     def guarded_state(cls) -> GuardedFacts:
-        """Whose data is here, and whose was erased for good."""
+        """Persons whose data is stored, and persons whose data was erased."""
         rows = Person.objects.values_list("pk", "erased_at")
         return GuardedFacts(protected=frozenset((person, "erased" if moment else "kept") for person, moment in rows))
 
-    def summary(self) -> str:
-        """The person."""
-        return _("erase the personal data of %(person)s") % {"person": label_of(self.person)}
+    def describe_act(self) -> str:
+        return _("erase the personal data of %(person)s") % {"person": label_person(self.person)}
 
-    def check(self, context: ActContext) -> None:
-        """The person left, no legal hold is placed, and nothing was erased yet."""
-        person = self.row()
+    def check_preconditions(self, context: ActContext) -> None:
+        """Refuse an active person, a legal hold, an earlier erasure, and a name that a policy in use has."""
+        person = self.load_person()
         if person.active:
             raise RefusedError(
                 "person-active", _("%(name)s is active.") % {"name": person.name}, _("They have to leave first.")
@@ -127,13 +120,14 @@ class ErasePersonalData(PersonalDataAct, frozen=True):
             raise RefusedError("person-erased", _("It was erased already."), _("Nothing is left to do."))
         refuse_with_obstacles(person)
 
-    def execute(self, context: ActContext) -> None:
-        """Mark it as approved: the eraser looks for that, verifies who approved it, and erases.
+    def carry_out(self, context: ActContext) -> None:
+        """Mark the erasure as approved: the eraser verifies who approved it, and erases.
 
-        Each app first ends what the eraser may not write, such as exceptions of the person and requests that name them.
+        The person's exceptions end here: the proof of their requester or approver is about to be erased, and the eraser
+        may not write them. So do waiting requests that name the person: a stored act cannot change without its digest.
         """
-        person = self.row()
-        erasure = ErasureRequest(person.pk, words_naming(known_as(person)), context.request_record)
+        person = self.load_person()
+        erasure = ErasureRequest(person.pk, compile_name_pattern(load_known_person(person)), context.request_record)
         for prepare in (one for app in read_contributions() for one in app.erasure_preparations):
             prepare(erasure)
         Person.objects.filter(pk=person.pk).update(erasure_approved_at=timezone.now())

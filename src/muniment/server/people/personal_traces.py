@@ -1,7 +1,7 @@
-"""Searches everything for what names a person: every column of the database, and the files of the home.
+"""Searches every column of the database, and the files of the home, for traces of a person.
 
-The columns come from the catalogue of PostgreSQL, so that no table is forgotten. An erasure ends with this search: it
-proves that nothing is left but what has to stay, and says why that is.
+The columns come from the catalogue of PostgreSQL, so that no table is forgotten. An erasure ends with this search:
+it proves that only what has to stay is left, and says why.
 """
 
 import os
@@ -81,8 +81,8 @@ _STAYING = {
 _UNREAD_FOLDERS = ("postgres", "mirrors", "openbao", "vault", "keys", "logins")
 
 
-class Column(NamedTuple):
-    """One column that may hold a text."""
+class SearchedColumn(NamedTuple):
+    """Column that may hold a text."""
 
     table: str
     name: str
@@ -95,10 +95,10 @@ class Column(NamedTuple):
         return f"{self.table}.{self.name}"
 
 
-class Trace(NamedTuple):
-    """A place where a person is still named, in how many rows or files, and why that stays ("" by mistake).
+class PersonalTrace(NamedTuple):
+    """Place where a person is still named, in how many rows or files, and why that stays ("" by mistake).
 
-    `certain` is false where only a word stands that was their handle, login or one-word name, and may be another's.
+    `certain` is false for a mere word that was their handle, login or one-word name, and may be about another person.
     """
 
     place: str
@@ -111,70 +111,70 @@ class _Patterns(NamedTuple):
     certain: re.Pattern[str]
     possible: re.Pattern[str]
 
-    def find(self, text: str) -> tuple[bool, bool]:
-        """Whether a text certainly, and whether it only possibly names them."""
+    def search_text(self, text: str) -> tuple[bool, bool]:
+        """Whether a text certainly, and whether it only possibly names the person."""
         certain = self.certain.search(text) is not None
         return certain, not certain and self.possible.search(text) is not None
 
 
-def strict_pattern(known: KnownPerson) -> re.Pattern[str]:
-    """A pattern of what can be nobody else: addresses, keys, accounts, and a name of several words."""
+def compile_certain_pattern(known: KnownPerson) -> re.Pattern[str]:
+    """Pattern of texts that identify nobody else: addresses, keys, accounts, and a name of several words."""
     names = [known.name] if len(known.name.split()) > 1 else []
     return compile_words([*names, *known.emails, *known.keys, *known.accounts])
 
 
-def possible_pattern(known: KnownPerson) -> re.Pattern[str]:
-    """A pattern of what may be somebody else, or a word of the language: handle, logins, and a name of one word."""
+def compile_possible_pattern(known: KnownPerson) -> re.Pattern[str]:
+    """Pattern of texts that may be another person or a common word: handle, logins, and a name of one word."""
     names = [known.name] if len(known.name.split()) == 1 else []
     words = [known.handle, *names, *(account.partition("/")[2] for account in known.accounts)]
     return compile_words(word for word in words if word.casefold() not in NAMES_NOBODY)
 
 
-def find_traces(known: KnownPerson, home: Path) -> tuple[Trace, ...]:
-    """Every place that still names a person whose rows and objects were erased. It reads everything: for the worker."""
-    patterns = _Patterns(strict_pattern(known), possible_pattern(known))
+def find_traces(known: KnownPerson, home: Path) -> tuple[PersonalTrace, ...]:
+    """Places that still name a person whose rows and objects were erased. Reads everything: for the worker."""
+    patterns = _Patterns(compile_certain_pattern(known), compile_possible_pattern(known))
     if all(one.pattern == r"(?!)" for one in patterns):
         return ()
     found = [*_search_database(patterns), *_search_files(patterns, home)]
     return tuple(sorted(found))
 
 
-def read_columns() -> tuple[Column, ...]:
+def read_columns() -> tuple[SearchedColumn, ...]:
     """Every column of the database that may hold a text."""
     with connection.cursor() as cursor:
         cursor.execute(_COLUMNS, [list(_NEVER_TEXT)])
-        return tuple(Column(*row) for row in cursor.fetchall())
+        return tuple(SearchedColumn(*row) for row in cursor.fetchall())
 
 
-def _search_database(patterns: _Patterns) -> Iterator[Trace]:
+def _search_database(patterns: _Patterns) -> Iterator[PersonalTrace]:
     for column in read_columns():
         reason = _STAYING.get(column.place, _STAYING.get(f"{column.table}.*", ""))
         if not column.readable:
             if not reason:
-                yield Trace(column.place, 0, "")
+                yield PersonalTrace(column.place, 0, "")
             continue
         read = _read_bytes(column) if column.type == "bytea" else _read_texts(column, patterns)
-        yield from _count(column.place, reason, patterns, read)
+        yield from _count_traces(column.place, reason, patterns, read)
 
 
-def _count(place: str, reason: str, patterns: _Patterns, texts: Iterable[str]) -> Iterator[Trace]:
-    """Where the texts of a place name somebody: certainly, and possibly."""
+def _count_traces(place: str, reason: str, patterns: _Patterns, texts: Iterable[str]) -> Iterator[PersonalTrace]:
+    """Traces of a person in the texts of a place: certain ones, and possible ones."""
     counts = [0, 0]
     for text in texts:
-        for number, found in enumerate(patterns.find(text)):
+        for number, found in enumerate(patterns.search_text(text)):
             counts[number] += found
     for count, certain in zip(counts, (True, False), strict=True):
         if count:
-            yield Trace(place, count, reason, certain)
+            yield PersonalTrace(place, count, reason, certain)
 
 
-def _read_texts(column: Column, patterns: _Patterns) -> Iterator[str]:
+def _read_texts(column: SearchedColumn, patterns: _Patterns) -> Iterator[str]:
     """The texts of a column in which PostgreSQL finds more than we do: its words and cases may be those of ASCII."""
     statement = sql.SQL(
         "SELECT text FROM (SELECT regexp_replace({name}::text, %s, ' ', 'g') AS text FROM {table}) AS texts"
         " WHERE text ~* %s OR text ~* %s"
     )
-    table, name = _names(column)
+    table, name = _quote_names(column)
     values = [_ESCAPES, *(one.pattern for one in patterns)]
     with connection.chunked_cursor() as cursor:
         cursor.execute(statement.format(table=table, name=name), values)
@@ -182,9 +182,9 @@ def _read_texts(column: Column, patterns: _Patterns) -> Iterator[str]:
             yield text
 
 
-def _read_bytes(column: Column) -> Iterator[str]:
+def _read_bytes(column: SearchedColumn) -> Iterator[str]:
     """The bytes of a column as texts, as they are or decompressed."""
-    table, name = _names(column)
+    table, name = _quote_names(column)
     statement = sql.SQL("SELECT {} FROM {} WHERE {} IS NOT NULL").format(name, table, name)
     escapes = re.compile(_ESCAPES)
     with connection.chunked_cursor() as cursor:
@@ -197,19 +197,19 @@ def _read_bytes(column: Column) -> Iterator[str]:
             yield escapes.sub(" ", raw.decode("utf-8", "replace"))
 
 
-def _names(column: Column) -> tuple[sql.Identifier, sql.Identifier]:
+def _quote_names(column: SearchedColumn) -> tuple[sql.Identifier, sql.Identifier]:
     return sql.Identifier(column.table), sql.Identifier(column.name)
 
 
-def _search_files(patterns: _Patterns, home: Path) -> Iterator[Trace]:
+def _search_files(patterns: _Patterns, home: Path) -> Iterator[PersonalTrace]:
     if not os.access(home, os.R_OK | os.X_OK):
-        yield Trace("the home's files", 1, "the account of this process cannot list them")
+        yield PersonalTrace("the home's files", 1, "the account of this process cannot list them")
     for path in sorted(home.rglob("*")):
         place = path.relative_to(home)
         if place.parts[0] in _UNREAD_FOLDERS or not path.is_file() or path.is_symlink():
             continue
         try:
             if path.stat().st_size <= _LARGEST_FILE:
-                yield from _count(f"file {place}", "", patterns, [path.read_text("utf-8", "replace")])
+                yield from _count_traces(f"file {place}", "", patterns, [path.read_text("utf-8", "replace")])
         except OSError:
             continue  # it is gone by now, or is no file of this account

@@ -1,7 +1,7 @@
-"""Personal data: what is kept of a person, given to them, kept for a claim, or erased; and how long each kind is kept.
+"""Personal data: export, legal hold, erasure and retention periods.
 
-The ledger names nobody and stays. What lies beside it is erased by the eraser, which alone may; each erasure is an
-entry, so that `verify` can say by which rule something is gone.
+The ledger names nobody and stays. The objects outside it are erased by the eraser alone; each erasure is recorded,
+so that `verify` can say by which rule something is missing.
 """
 
 import json
@@ -20,15 +20,15 @@ from django.utils import timezone
 from muniment.facts.people import Person as KnownPerson
 from muniment.policy.model import Retention
 from muniment.server.people.models import Person
-from muniment.server.people.people_facts import people_of
+from muniment.server.people.people_facts import build_people
 from muniment.server.people.session_store import read_session_content
 from muniment.server.people.waiting_requests import waiting_requests
 from muniment.server.records import row_checks
-from muniment.server.records.entering import recording_erasure
-from muniment.server.records.installation import store
+from muniment.server.records.installation import open_store
 from muniment.server.records.models import Document
+from muniment.server.records.record_writing import recording_erasure
 from muniment.server.registration import RetentionRule, read_contributions
-from muniment.store.erasure import mentioning
+from muniment.store.erasure import find_mentions_of
 from muniment.workflows.erase import read_objects
 
 REASON = "a person asked for it"  # of an erasure
@@ -50,18 +50,14 @@ class ShownRule(NamedTuple):
 
 def shown_rules() -> list[ShownRule]:
     """The rules with the periods of the policy in force, those of the built-in policy where there is none."""
-    policy = store().policy()
+    policy = open_store().load_policy()
     periods = Retention() if policy is None else policy.policy.retention
     return [ShownRule(rule.kind, rule.why, _days_of(rule, periods)) for rule in retention_rules()]
 
 
-def keep_to_rules() -> None:
-    """Drop what each rule of the policy in force says is over. For the eraser, again and again.
-
-    Raises RowsDifferError, or PolicyError, where it cannot be told which policy that is: then nothing is dropped. Where
-    none is in force, no rule is either.
-    """
-    policy = row_checks.read_recorded(lambda: store().policy(), Document)
+def apply_retention_rules() -> None:
+    """Delete the rows whose retention period is over. For the eraser, repeatedly."""
+    policy = row_checks.read_recorded(lambda: open_store().load_policy(), Document)
     if policy is None:
         return
     now = timezone.now()
@@ -73,9 +69,9 @@ def _days_of(rule: RetentionRule, periods: Retention) -> int:
     return int(getattr(periods, rule.key)) if rule.key else 0
 
 
-def known_as(person: Person) -> KnownPerson:
-    """Who they are to the core: every name by which objects may speak of them."""
-    found = people_of().by_id[person.pk]
+def load_known_person(person: Person) -> KnownPerson:
+    """Person as the core knows them: every name by which objects may mention them."""
+    found = build_people().by_id[person.pk]
     emails = (*found.emails, *([person.email] if person.email else []))
     return KnownPerson(
         *(found.id, found.name, tuple(dict.fromkeys(emails)), found.keys, found.accounts, ()),
@@ -93,8 +89,8 @@ def sessions_of(person: str) -> Iterator[dict[str, Any]]:
             yield {"expires_at": row.expire_date}
 
 
-def _as_written(data: bytes) -> Any:
-    """An object beside the ledger as the JSON that it is; as text where it is none."""
+def _parse_stored_object(data: bytes) -> Any:
+    """Stored object of the ledger as JSON value; as text if it is no JSON."""
     text = data.decode("utf-8", "replace")
     try:
         return json.loads(text)
@@ -102,10 +98,12 @@ def _as_written(data: bytes) -> Any:
         return text
 
 
-def kept_of(person: Person) -> dict[str, Any]:
-    """All that is kept of a person, for themselves (GDPR, article 15): what stands in tables, and beside the ledger."""
-    beside = dict(read_objects(store()))
-    speaking = mentioning(beside.items(), known_as(person))
+def collect_personal_data(person: Person) -> dict[str, Any]:
+    """All stored data of a person, for themselves (GDPR, article 15): from tables, and from the ledger's stored
+    objects.
+    """
+    beside = dict(read_objects(open_store()))
+    speaking = find_mentions_of(beside.items(), load_known_person(person))
     stored = {one.name: list(one.read(person.pk)) for app in read_contributions() for one in app.personal_data}
     names = {"id": person.pk, "handle": person.slug, "name": person.name, "email": person.email}
     former = list(person.former_handles.values_list("handle", flat=True))
@@ -113,22 +111,22 @@ def kept_of(person: Person) -> dict[str, Any]:
     return {
         "person": described,
         **stored,
-        "record_details": {digest: _as_written(beside[digest]) for digest in speaking},
+        "record_details": {digest: _parse_stored_object(beside[digest]) for digest in speaking},
     }
 
 
 def erase_texts(known: KnownPerson) -> int:
-    """Erase their name, id, addresses and accounts wherever people wrote them freely; in how many rows. For the eraser.
+    """Erase a person's name, id, addresses and accounts from free texts; the number of rows. For the eraser.
 
-    What a model calls `free_texts` is looked through. A name that is spelt otherwise nobody can know:
+    Searches the fields that a model lists in `free_texts`. Other spellings of a name cannot be found:
     docs/guides/personal-data.md.
     """
-    words = words_naming(known)
+    words = compile_name_pattern(known)
     waiting_requests().withdraw_naming(words)  # those that came since the erasure was approved
-    return sum(_erase_texts(model, words) for model in apps.get_models() if hasattr(model, "free_texts"))
+    return sum(_erase_model_texts(model, words) for model in apps.get_models() if hasattr(model, "free_texts"))
 
 
-def _erase_texts(model: Any, words: re.Pattern[str]) -> int:
+def _erase_model_texts(model: Any, words: re.Pattern[str]) -> int:
     found = 0
     for row in model.objects.only("pk", *model.free_texts).iterator():
         texts = {name: erase_words(words, getattr(row, name)) for name in model.free_texts}
@@ -140,7 +138,7 @@ def _erase_texts(model: Any, words: re.Pattern[str]) -> int:
 
 
 def erase_words(words: re.Pattern[str], value: Any) -> Any:
-    """A text, or a JSON value, without them."""
+    """Text or JSON value without the words."""
     if isinstance(value, str):
         return words.sub(NAMELESS, value)
     if isinstance(value, dict):
@@ -151,8 +149,8 @@ def erase_words(words: re.Pattern[str], value: Any) -> Any:
 NAMES_NOBODY = frozenset({"", "erased", NAMELESS})  # what stands in place of a name is not replaced again
 
 
-def words_naming(known: KnownPerson) -> re.Pattern[str]:
-    """A pattern of what names a person, as whole words, in any case. A login counts without its forge too."""
+def compile_name_pattern(known: KnownPerson) -> re.Pattern[str]:
+    """Pattern of whole words that name a person, in any case. A login counts without its forge too."""
     unconfirmed = [identity.partition(":")[2] for identity in known.unconfirmed]
     logins = (account.partition("/")[2] for account in (*known.accounts, *unconfirmed))
     accounts = {*known.emails, *known.keys, *known.accounts, *unconfirmed, *logins}
@@ -166,16 +164,16 @@ def compile_words(texts: Iterable[str]) -> re.Pattern[str]:
     PostgreSQL uses it too, and knows no case but that of ASCII where the database's locale is C.
     """
     longest = sorted({text for text in texts if text.strip()}, key=len, reverse=True)
-    words = "|".join(r"\s+".join(map(_any_case, text.split())) for text in longest)
+    words = "|".join(r"\s+".join(map(_compile_word, text.split())) for text in longest)
     return re.compile(rf"(?<![\w@.-])(?:{words})(?![\w@-])" if words else r"(?!)", re.IGNORECASE)
 
 
-def _any_case(word: str) -> str:
-    """A pattern of a word whose letters beyond ASCII stand in each case, composed and decomposed."""
-    return "".join(map(_any_form, unicodedata.normalize("NFC", word)))
+def _compile_word(word: str) -> str:
+    """Pattern of a word whose letters beyond ASCII stand in each case, composed and decomposed."""
+    return "".join(map(_compile_letter, unicodedata.normalize("NFC", word)))
 
 
-def _any_form(letter: str) -> str:
+def _compile_letter(letter: str) -> str:
     if letter.isascii():
         return re.escape(letter)
     cases = {letter, letter.lower(), letter.upper(), letter.title(), letter.casefold()}

@@ -1,8 +1,8 @@
-"""Recovery of an account: a sign-in link for somebody who has a second factor, a role that changes things, or an
+"""Recovery of an account: a sign-in link for a person who has a second factor, a role that changes things, or an
 account that counts as theirs.
 
-It is an act of two people, or the operator's at the machine. What let the person in before ends, the worker tells them
-on every channel they have, and for a day nothing counts that they approve: whoever used the link may be somebody else.
+It requires two people, or the operator at the machine. All earlier access ends, the worker notifies the person on
+every channel, and for a day approvals by the person do not count: another person may have used the link.
 """
 
 import json
@@ -21,8 +21,9 @@ from django.utils.translation import gettext as _
 
 from muniment.access.roles import Role
 from muniment.errors import RefusedError
+from muniment.server.job_queue import enqueue
 from muniment.server.people.authenticators import find_enrolled, remove_enrolments
-from muniment.server.people.bootstrap import is_finished
+from muniment.server.people.bootstrap import is_bootstrap_finished
 from muniment.server.people.models import (
     Account,
     AccountNotice,
@@ -30,19 +31,18 @@ from muniment.server.people.models import (
     EnrolledAuthenticator,
     Invitation,
     Person,
-    in_force,
+    build_in_force_condition,
 )
-from muniment.server.people.role_acts import changes_things
+from muniment.server.people.role_acts import is_changing_role
 from muniment.server.people.waiting_requests import waiting_requests
-from muniment.server.work import soon
 
 SUSPENDED = timedelta(days=1)
 _MOST_CODES = 5  # wrong codes of a second factor, for each link
 
 
-class Entry(NamedTuple):
-    """What accompanies the use of a link, and is stored nowhere: a password, None where a passkey follows, and a proof
-    of a second factor that the person had before, "" for none: a code, or a passkey's answer as WebAuthn's JSON.
+class EntryCredentials(NamedTuple):
+    """Credentials that accompany the use of a link, stored nowhere: a password, None if a passkey follows, and a proof
+    of an earlier second factor, "" for none: a code, or a passkey's response as JSON of WebAuthn.
     """
 
     password: str | None
@@ -51,28 +51,31 @@ class Entry(NamedTuple):
 
 
 def needs_recovery(person: Person) -> bool:
-    """Whether letting a person in anew takes two people.
+    """Whether two people are required to let a person in again.
 
-    So it does with an account that identifies them: what they approve by it counts already, and whoever enters as them
-    links another one of their own.
+    True also for an account that identifies them: approvals by it count already, and an impostor could link another
+    one.
     """
     if Authenticator.objects.filter(user=person).exists():
         return True
-    if person.accounts.filter(Account.counting()).exists():
+    if person.accounts.filter(Account.counting_condition()).exists():
         return True
     # Grants as they are in the table: one that differs from the ledger must not make recovery easier.
-    if any(changes_things(Role(role)) for role in person.role_grants.filter(in_force()).values_list("role", flat=True)):
+    if any(
+        is_changing_role(Role(role))
+        for role in person.role_grants.filter(build_in_force_condition()).values_list("role", flat=True)
+    ):
         return True
     return waiting_requests().is_about(f"person:{person.pk}", "grant-changing-role")
 
 
 def count_code(invitation: Invitation) -> None:
-    """Count one code that is tried, before it is looked at and whatever comes of it."""
+    """Count one attempt with a code, before it is checked and whatever the result."""
     Invitation.objects.filter(pk=invitation.pk).update(attempt_count=F("attempt_count") + 1)
 
 
 def end_access(person: Person) -> None:
-    """End what lets a person in: password, sessions, tokens, links, company accounts, and what they began to verify."""
+    """End all access of a person: password, sessions, tokens, links, company accounts, and pending verifications."""
     now = timezone.now()
     person.set_unusable_password()  # a new one each time, by which every session ends
     person.api_tokens.filter(ended_at=None).update(ended_at=now)
@@ -81,12 +84,12 @@ def end_access(person: Person) -> None:
     SocialAccount.objects.filter(user=person).delete()
 
 
-def recover(person: Person, invitation: Invitation, entry: Entry) -> None:
-    """End the second factors of before, and suspend what the person approves. A proof of one that they still have keeps
-    that one, and suspends nothing unless the operator made the link. Raises RefusedError for a wrong one.
+def recover_account(person: Person, invitation: Invitation, entry: EntryCredentials) -> None:
+    """End the earlier second factors, and suspend approvals by the person. A proof of a factor that they still have
+    keeps that one, and suspends nothing unless the operator made the link. Raises RefusedError for a wrong proof.
     """
     had_factor = Authenticator.objects.filter(user=person).exists()
-    proven = _find_proven(person, invitation, entry)
+    proven = _find_proven_factor(person, invitation, entry)
     ended = Authenticator.objects.filter(user=person)
     if proven is not None and proven.type == Authenticator.Type.TOTP:
         ended = ended.exclude(type__in=(Authenticator.Type.TOTP, Authenticator.Type.RECOVERY_CODES))
@@ -95,12 +98,12 @@ def recover(person: Person, invitation: Invitation, entry: Entry) -> None:
     enrolled = [row.pk for row in map(find_enrolled, ended) if row is not None]
     remove_enrolments(EnrolledAuthenticator.objects.filter(pk__in=enrolled))
     ended.delete()
-    if (proven is None or invitation.by_operator) and (had_factor or is_finished()):
+    if (proven is None or invitation.by_operator) and (had_factor or is_bootstrap_finished()):
         person.approvals_suspended_until = timezone.now() + SUSPENDED
 
 
 def refuse_old_link(person: Person, invitation: Invitation) -> None:
-    """Raise RefusedError for a link that one person made, if the person has more to lose by now."""
+    """Raise RefusedError for a link that one person made, if two people are required by now."""
     if not invitation.recovers and needs_recovery(person):
         raise RefusedError(
             "link-takes-two",
@@ -112,33 +115,33 @@ def refuse_old_link(person: Person, invitation: Invitation) -> None:
         )
 
 
-def notify(person: Person, kind: AccountNotice.Kind, by: str | None) -> None:
-    """Have the worker tell a person on every channel that they have now."""
+def create_account_notice(person: Person, kind: AccountNotice.Kind, by: str | None) -> None:
+    """Have the worker notify a person on every channel that they have now."""
     accounts = person.accounts.filter(kind=Account.Kind.EMAIL).values_list("value", flat=True)
     addresses = dict.fromkeys(one for one in (person.email, *accounts) if one)
     AccountNotice.objects.create(person=person, kind=kind, by_id=by, addresses="\n".join(addresses))
-    soon("tell-account-notices")
+    enqueue("tell-account-notices")
 
 
-def make_link_notice(person: Person, by: str | None) -> None:
-    """Have the person told that there is a link, and everybody with a role of one that the operator made. Of the
-    operator's for a set-up, where nobody has anything to lose, nobody is.
+def create_link_notice(person: Person, by: str | None) -> None:
+    """Notify the person of a new link, and everybody with a role of one that the operator made; nobody of the
+    operator's link during the set-up.
     """
     if by is not None:
-        notify(person, AccountNotice.Kind.LINK, by)
-    elif is_finished() or Authenticator.objects.filter(user=person).exists():
-        notify(person, AccountNotice.Kind.OPERATOR_LINK, None)
+        create_account_notice(person, AccountNotice.Kind.LINK, by)
+    elif is_bootstrap_finished() or Authenticator.objects.filter(user=person).exists():
+        create_account_notice(person, AccountNotice.Kind.OPERATOR_LINK, None)
 
 
-def _find_proven(person: Person, invitation: Invitation, entry: Entry) -> Authenticator | None:
-    """The second factor that the entry proves; None for an entry without a proof. Raises RefusedError."""
+def _find_proven_factor(person: Person, invitation: Invitation, entry: EntryCredentials) -> Authenticator | None:
+    """Second factor that the credentials prove; None without a proof. Raises RefusedError."""
     if entry.passkey:
         return _find_passkey(person, entry.passkey)
     return _find_by_code(person, invitation, entry.code) if entry.code else None
 
 
 def _find_passkey(person: Person, answer: str) -> Authenticator:
-    """The passkey that signed the challenge of this browser's session. Raises RefusedError."""
+    """Passkey that signed the challenge of this browser's session. Raises RefusedError."""
     try:
         response = json.loads(answer)
         parse_authentication_response(response)
@@ -152,7 +155,7 @@ def _find_passkey(person: Person, answer: str) -> Authenticator:
 
 
 def _find_by_code(person: Person, invitation: Invitation, code: str) -> Authenticator:
-    """The second factor of which `code` is one. Raises RefusedError."""
+    """Second factor that `code` belongs to. Raises RefusedError."""
     if invitation.attempt_count > _MOST_CODES:
         raise RefusedError(
             "too-many-attempts", _("That was tried too often."), _("Leave the code empty, or ask for another link.")
@@ -169,6 +172,6 @@ def _find_by_code(person: Person, invitation: Invitation, code: str) -> Authenti
     )
 
 
-def active_with_role() -> "list[Person]":
-    """Everybody who has any role now."""
-    return list(Person.objects.filter(in_force("role_grants__"), active=True).distinct())
+def list_role_holders() -> "list[Person]":
+    """Active persons who hold any role now."""
+    return list(Person.objects.filter(build_in_force_condition("role_grants__"), active=True).distinct())

@@ -1,4 +1,4 @@
-"""Sessions in the database under a hash of their key, so that whoever reads the table can use none of them."""
+"""Sessions in the database under a hash of their key, so that a reader of the table can use none of them."""
 
 import hashlib
 import json
@@ -11,14 +11,16 @@ from django.core import signing
 
 
 def hash_session_key(key: str) -> str:
-    """What the table holds for a session key: 160 bits of its SHA-256, in hexadecimal, as wide as Django's column."""
+    """Key of a session's row: 160 bits of the SHA-256 of the session key, in hexadecimal, as wide as Django's
+    column.
+    """
     return hashlib.sha256(key.encode()).hexdigest()[:40]
 
 
 def read_session_content(stored: str) -> dict[str, Any] | None:
-    """What a session holds, without checking its signature, whose key the web alone has; None if it is of no such form.
+    """Content of a session without checking its signature, whose key only the web has; None for a malformed one.
 
-    To find sessions that name somebody, so that they are ended; never to let anybody in.
+    Only to find and end sessions that name a person; never to let anybody in.
     """
     try:
         value = stored.rsplit(":", 2)[0]
@@ -31,14 +33,14 @@ def read_session_content(stored: str) -> dict[str, Any] | None:
 
 
 class SessionStore(db.SessionStore):
-    """Django's own store, but for the key of a row. The service is synchronous: there are no other ways in."""
+    """Session store of Django that hashes the key of a row. The service is synchronous: no other method is called."""
 
     def exists(self, session_key: str) -> bool:
         """Whether a session has this key."""
         return super().exists(hash_session_key(session_key))
 
     def create_model_instance(self, data: Any) -> AbstractBaseSession:
-        """The row of the session as it is now."""
+        """Row of the session as it is now."""
         row: AbstractBaseSession = super().create_model_instance(data)
         row.session_key = hash_session_key(row.session_key)
         return row
@@ -50,7 +52,7 @@ class SessionStore(db.SessionStore):
             super().delete(hash_session_key(key))
 
     def _get_session_from_db(self) -> AbstractBaseSession | None:
-        """The row of this session; without one, the key is forgotten, so that nobody chooses the key of a new one."""
+        """Row of this session; without one, the key is dropped, so that no client chooses the key of a new session."""
         from django.utils import timezone
 
         key = self.session_key

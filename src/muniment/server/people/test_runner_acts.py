@@ -9,30 +9,30 @@ from django.utils.translation import gettext_lazy
 from msgspec import structs
 
 from muniment.access.actions import Action
-from muniment.access.authorize import ORGANISATION, Actor, Resource
+from muniment.access.authorization import ORGANISATION, Actor, Resource
 from muniment.errors import RefusedError
-from muniment.git.signatures import fingerprint
-from muniment.policy.people import ID
+from muniment.git.signatures import make_fingerprint
+from muniment.policy.people_document import ID
 from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import Label, Reference, Text
-from muniment.server.people.account_values import account_taken, read_account_value, refuse_taken_account
+from muniment.server.job_queue import enqueue
+from muniment.server.people.account_values import make_account_taken, read_account_value, refuse_taken_account
 from muniment.server.people.act_fields import HANDLE_FORM
 from muniment.server.people.models import Account, Machine, Person
-from muniment.server.work import soon
 
 
-def runner_keys() -> QuerySet[Account]:
-    """Every key of a machine whose reports are trusted."""
+def find_runner_keys() -> QuerySet[Account]:
+    """Keys of machines whose reports are trusted."""
     return Account.objects.filter(machine__isnull=False, kind=Account.Kind.KEY).select_related("machine", "vouched_by")
 
 
 def _find_runner(slug: str, actor: Actor) -> str | None:
-    return slug if runner_keys().filter(machine__slug=slug).exists() else None
+    return slug if find_runner_keys().filter(machine__slug=slug).exists() else None
 
 
 class TrustTestRunner(Act, frozen=True):
-    """Trust the reports that a machine signs with a key. Whether they count, the policy says."""
+    """Trust the reports that a machine signs with a key. The policy says whether they count."""
 
     actions: ClassVar[tuple[Action, ...]] = (Action.TRUST_TEST_RUNNER,)
     title: ClassVar[Label] = gettext_lazy("Trust test runner")
@@ -43,32 +43,30 @@ class TrustTestRunner(Act, frozen=True):
     @classmethod
     def guarded_state(cls) -> GuardedFacts:
         """The keys whose reports of tests are trusted."""
-        return GuardedFacts(permitted=frozenset(runner_keys().values_list("machine__slug", "value")))
+        return GuardedFacts(permitted=frozenset(find_runner_keys().values_list("machine__slug", "value")))
 
-    def normalised(self) -> Self:
-        """With the key as it is stored."""
+    def normalise_fields(self) -> Self:
+        """Act with the key in its stored form."""
         return structs.replace(self, key=read_account_value(Account.Kind.KEY, self.key, "key"))
 
-    def resource(self) -> Resource:
-        """The organisation."""
+    def find_resource(self) -> Resource:
         return ORGANISATION
 
-    def subject(self) -> str:
-        """The machine."""
+    def format_subject(self) -> str:
         return f"machine:{self.id}"
 
-    def summary(self) -> str:
+    def describe_act(self) -> str:
         """The machine, and the key's fingerprint, which the second person compares with the machine's own."""
-        details = {"id": self.id, "fingerprint": fingerprint(self.key)}
+        details = {"id": self.id, "fingerprint": make_fingerprint(self.key)}
         return _("trust the test runner %(id)s with the key %(fingerprint)s") % details
 
-    def check(self, context: ActContext) -> None:
-        """Neither its id nor its key is somebody else's."""
+    def check_preconditions(self, context: ActContext) -> None:
+        """Refuse an id or key of another owner."""
         if Person.objects.filter(slug=self.id).exists():
             raise RefusedError("handle-taken", _("A person has this handle."), _("Choose another id."))
         refuse_taken_account(Account.Kind.KEY, self.key)
 
-    def execute(self, context: ActContext) -> None:
+    def carry_out(self, context: ActContext) -> None:
         """Add the key, and the machine where it is new."""
         machine, _made = Machine.objects.get_or_create(slug=self.id)
         values = {"verification": Account.Verification.VOUCHED, "vouched_by_id": context.requester}
@@ -76,12 +74,12 @@ class TrustTestRunner(Act, frozen=True):
             with transaction.atomic():
                 Account.objects.create(machine=machine, kind=Account.Kind.KEY, value=self.key, **values)
         except IntegrityError:  # linked to somebody else at the same moment
-            raise account_taken() from None
-        soon("reevaluate-all")
+            raise make_account_taken() from None
+        enqueue("reevaluate-all")
 
 
 class RevokeTestRunner(Act, frozen=True):
-    """Stop trusting a test runner: its reports count no more, those of before included."""
+    """Revoke the trust in a test runner: its reports do not count any more, earlier ones included."""
 
     actions: ClassVar[tuple[Action, ...]] = (Action.REVOKE_TEST_RUNNER,)
     title: ClassVar[Label] = gettext_lazy("Stop trusting test runner")
@@ -99,19 +97,15 @@ class RevokeTestRunner(Act, frozen=True):
         ),
     ]
 
-    def resource(self) -> Resource:
-        """The organisation."""
+    def find_resource(self) -> Resource:
         return ORGANISATION
 
-    def subject(self) -> str:
-        """The machine."""
+    def format_subject(self) -> str:
         return f"machine:{self.runner}"
 
-    def summary(self) -> str:
-        """The machine."""
+    def describe_act(self) -> str:
         return _("stop trusting the test runner %(id)s") % {"id": self.runner}
 
-    def execute(self, context: ActContext) -> None:
-        """Delete its keys."""
-        runner_keys().filter(machine__slug=self.runner).delete()
-        soon("reevaluate-all")
+    def carry_out(self, context: ActContext) -> None:
+        find_runner_keys().filter(machine__slug=self.runner).delete()
+        enqueue("reevaluate-all")

@@ -1,19 +1,19 @@
-"""Who asks through the API: the token's person, narrowed to what the token is for."""
+"""Actors of the API: the person of a token, limited to the token's scopes."""
 
 from muniment.access.actions import Action
-from muniment.access.authorize import Actor
+from muniment.access.authorization import Actor
 from muniment.server.people.models import ApiToken
-from muniment.server.records.entering import code
+from muniment.server.records.record_writing import action_code
 
-_BY_CODE = {code(action): action for action in Action}
+_BY_CODE = {action_code(action): action for action in Action}
 
 
-def actor_of_token(token: ApiToken) -> Actor:
-    """The person with the roles of now. A scope that no action has any more is for nothing."""
+def load_token_actor(token: ApiToken) -> Actor:
+    """Actor of a token: the person with the roles held now. A scope that no action has any more permits nothing."""
     return Actor(
         person=token.person.pk,
         active=token.person.active,
-        grants=token.person.roles(),
+        grants=token.person.load_roles(),
         second_factor=token.second_factor,
         suspended=token.person.approvals_suspended,
         scopes=frozenset(_BY_CODE[scope] for scope in token.scopes if scope in _BY_CODE),

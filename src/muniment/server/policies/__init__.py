@@ -1,1 +1,1 @@
-"""What the company wrote: versions of the policy, and exceptions from it."""
+"""Versions of the policy, exceptions from it, monitoring and freezes."""

@@ -5,17 +5,17 @@ from typing import Annotated
 
 from django.utils.translation import gettext_lazy as _
 
-from muniment.access.authorize import Actor
+from muniment.access.authorization import Actor
 from muniment.server.acts.inputs import Label, Reference
-from muniment.server.policies.current import clauses
+from muniment.server.policies.policy_in_force import current_clauses
 
 
 def _find_clause(text: str, actor: Actor) -> str | None:
-    return text if text in {clause.id for clause in clauses()} else None
+    return text if text in {clause.id for clause in current_clauses()} else None
 
 
 def _offer_clauses(actor: Actor) -> Iterable[tuple[str, Label]]:
-    return [(clause.id, clause.text) for clause in clauses()]
+    return [(clause.id, clause.text) for clause in current_clauses()]
 
 
 ClauseId = Annotated[

@@ -8,18 +8,18 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from muniment.access.actions import Action
-from muniment.access.authorize import Actor, Why, somewhere
+from muniment.access.authorization import AccessResult, Actor, authorize_anywhere
 from muniment.server.acts.system_actors import SystemActor
-from muniment.server.guarding.mediation import acting
-from muniment.server.policies.current import clauses
+from muniment.server.guarding.mediation import current_actor
 from muniment.server.policies.exception_acts import EndException, RequestException
 from muniment.server.policies.freeze_acts import LiftFreeze, StartFreeze
 from muniment.server.policies.models import Freeze, PolicyException
 from muniment.server.policies.monitoring_acts import EndMonitoring, StartMonitoring
 from muniment.server.policies.personal_data import end_exceptions, erase_old_policies, find_policies_naming
+from muniment.server.policies.policy_in_force import current_clauses
 from muniment.server.policies.source_acts import ImportPolicy, RemovePolicySource, SetPolicySource
 from muniment.server.policies.version_acts import AdoptBuiltInPolicy, ApplyPolicy, DraftPolicy
-from muniment.server.products.reach import active_products, within_reach
+from muniment.server.products.visible_products import active_products, within_reach
 from muniment.server.registration import AppContributions, GlossaryEntry, MenuEntry, OverviewCard, SearchKind
 
 
@@ -32,21 +32,23 @@ def find_exceptions(actor: Actor, text: str) -> Iterable[Any]:
 
 def find_clauses(actor: Actor, text: str) -> Iterable[Any]:
     """The clauses of the policy in force with a text in their id or sentence."""
-    if somewhere(actor, Action.SEE_POLICY) is not Why.YES:
+    if authorize_anywhere(actor, Action.SEE_POLICY) is not AccessResult.YES:
         return ()
     wanted = text.casefold()
-    return [clause for clause in clauses() if wanted in clause.id.casefold() or wanted in clause.text.casefold()]
+    return [
+        clause for clause in current_clauses() if wanted in clause.id.casefold() or wanted in clause.text.casefold()
+    ]
 
 
 def read_freezes_now(request: HttpRequest) -> dict[str, Any] | None:
     """The freezes in force, and those that are announced."""
-    rows = list(Freeze.current())
+    rows = list(Freeze.find_current_freezes())
     return {"freezes": rows} if rows else None
 
 
 def read_exceptions(request: HttpRequest) -> dict[str, Any] | None:
     """The exceptions in force, the first to end on top."""
-    rows = list(PolicyException.current(active_products(acting(request)))[:20])
+    rows = list(PolicyException.current(active_products(current_actor(request)))[:20])
     return {"ending": rows} if rows else None
 
 

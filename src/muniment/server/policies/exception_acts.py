@@ -1,4 +1,4 @@
-"""Acts on exceptions: request one, end one early."""
+"""Acts on exceptions: request an exception, end it early."""
 
 from typing import Annotated, ClassVar
 
@@ -7,25 +7,25 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from muniment.access.actions import Action
-from muniment.access.authorize import Actor, Resource
-from muniment.decision.exceptions import LONGEST
+from muniment.access.authorization import Actor, Resource
+from muniment.decision.exceptions import LONGEST_DAYS
 from muniment.errors import RefusedError
 from muniment.facts import canonical
 from muniment.facts import moments as times
-from muniment.policy.exceptions import ArmoredSignature, ExceptionFile, Terms
+from muniment.policy.exception_files import ArmoredSignature, ExceptionTerms, SignedException
 from muniment.server import moments
 from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.fields import commit_input, reason_input
 from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import Integer, Label, Reference, Text
+from muniment.server.job_queue import enqueue
 from muniment.server.policies.act_fields import ClauseId
+from muniment.server.policies.exception_proofs import ACT
 from muniment.server.policies.models import PolicyException
-from muniment.server.policies.proofs import ACT
-from muniment.server.products.act_fields import permitted_repository_input, repository_name
+from muniment.server.products.act_fields import find_repository_name, make_permitted_repository_input
 from muniment.server.products.models import Repository
-from muniment.server.records.installation import store
+from muniment.server.records.installation import open_store
 from muniment.server.records.models import ExceptionFile as ExceptionRow
-from muniment.server.work import soon
 
 _ID_DIGITS = slice(7, 15)  # of "sha256:" and 64 digits
 
@@ -36,7 +36,7 @@ class RequestException(Act, frozen=True, kw_only=True):
     actions: ClassVar[tuple[Action, ...]] = (Action.REQUEST_EXCEPTION,)
     title: ClassVar[Label] = gettext_lazy("Request exception")
 
-    repository: Annotated[int, permitted_repository_input(Action.REQUEST_EXCEPTION)]
+    repository: Annotated[int, make_permitted_repository_input(Action.REQUEST_EXCEPTION)]
     clause: ClauseId
     branch: Annotated[
         str,
@@ -56,28 +56,30 @@ class RequestException(Act, frozen=True, kw_only=True):
             form=gettext_lazy("Write the whole id of the commit: 40 or 64 digits and letters a to f."),
         ),
     ] = ""
-    days: Annotated[int, Integer(label=gettext_lazy("Days, 90 at most"), least=1, most=LONGEST, recorded=True)] = 14
+    days: Annotated[int, Integer(label=gettext_lazy("Days, 90 at most"), least=1, most=LONGEST_DAYS, recorded=True)] = (
+        14
+    )
     reason: Annotated[str, reason_input(label=gettext_lazy("Reason, and what is done about it meanwhile"))]
 
     @classmethod
     def guarded_state(cls) -> GuardedFacts:
         """The exceptions that are proven, as evaluations read them, with what each one permits."""
-        found = [canonical.decode(data, ExceptionFile) for _id, data in store().exceptions()]
+        found = [canonical.decode(data, SignedException) for _id, data in open_store().load_exceptions()]
         return GuardedFacts(
-            permitted=frozenset((one.exception.id, canonical.digest(one.exception.signed)) for one in found)
+            permitted=frozenset((one.exception.id, canonical.digest_bytes(one.exception.signed_bytes)) for one in found)
         )
 
-    def resource(self) -> Resource:
+    def find_resource(self) -> Resource:
         """The product of the repository."""
-        return Resource(product=self._row().product.slug)
+        return Resource(product=self._find_repository().product.slug)
 
-    def subject(self) -> str:
+    def format_subject(self) -> str:
         """The repository and the clause."""
         return f"exception:{self.repository}/{self.clause}"
 
-    def summary(self) -> str:
+    def describe_act(self) -> str:
         """The repository, the branch and commit, the clause and the time."""
-        details = {"repository": repository_name(self.repository), "clause": self.clause, "days": self.days}
+        details = {"repository": find_repository_name(self.repository), "clause": self.clause, "days": self.days}
         details |= {"branch": self.branch, "commit": self.head}
         if self.head:
             return (
@@ -89,56 +91,56 @@ class RequestException(Act, frozen=True, kw_only=True):
             )
         return _("permit %(branch)s of %(repository)s to proceed for %(days)d days although %(clause)s fails") % details
 
-    def details(self, context: ActContext) -> dict[str, str]:
+    def recorded_details(self, context: ActContext) -> dict[str, str]:
         """The exception's id, and the digest of its terms: these records are its proof."""
-        terms = self.terms(context)
-        return {"exception": terms.id, "terms": canonical.digest(terms.signed)}
+        terms = self.make_terms(context)
+        return {"exception": terms.id, "terms": canonical.digest_bytes(terms.signed_bytes)}
 
-    def check(self, context: ActContext) -> None:
-        """It would not be over before it began."""
-        self._row()
-        if self.terms(context).expires <= moments.now():
+    def check_preconditions(self, context: ActContext) -> None:
+        """Require that it would not be over before it began."""
+        self._find_repository()
+        if self.make_terms(context).expires <= moments.current_moment():
             raise RefusedError("exception-over", _("It would be over already."), _("Request a new one."))
 
-    def execute(self, context: ActContext) -> None:
+    def carry_out(self, context: ActContext) -> None:
         """Put it in force: the records of the request and of the approval prove it."""
-        terms, approver = self.terms(context), str(context.approver)
+        terms, approver = self.make_terms(context), str(context.approver)
         proofs = (
             ArmoredSignature(context.requester, ACT + context.request_record),
             ArmoredSignature(approver, ACT + context.record),
         )
-        ExceptionRow.objects.create(name=terms.id, data=canonical.encode(ExceptionFile(terms, proofs)))
+        ExceptionRow.objects.create(name=terms.id, data=canonical.encode(SignedException(terms, proofs)))
         PolicyException.objects.create(
             slug=terms.id,
-            repository=self._row(),
+            repository=self._find_repository(),
             clause=self.clause,
             branch=self.branch,
             head=self.head,
             reason=self.reason,
             requester_id=context.requester,
             approver_id=approver,
-            approved_at=moments.read(terms.granted),
-            expires_at=moments.read(terms.expires),
+            approved_at=moments.parse_moment(terms.granted),
+            expires_at=moments.parse_moment(terms.expires),
         )
-        soon("reevaluate-all")
+        enqueue("reevaluate-all")
 
-    def terms(self, context: ActContext) -> Terms:
-        """What the exception says: it follows from the act, its requester and the moment of the request alone."""
+    def make_terms(self, context: ActContext) -> ExceptionTerms:
+        """Terms of the exception: they follow from the act, its requester and the moment of the request alone."""
         granted = context.requested_at
-        seed = canonical.digest(f"{self.digest()} {context.requester} {granted}".encode())
-        return Terms(
+        seed = canonical.digest_bytes(f"{self.digest_act()} {context.requester} {granted}".encode())
+        return ExceptionTerms(
             id=f"{granted[:10]}-{seed[_ID_DIGITS]}",
             clause=self.clause,
-            repository=repository_name(self.repository),
+            repository=find_repository_name(self.repository),
             branch=self.branch,
             head=self.head,
             owner=context.requester,
             reason=self.reason,
             granted=granted,
-            expires=times.later(granted, days=self.days),
+            expires=times.add_time(granted, days=self.days),
         )
 
-    def _row(self) -> Repository:
+    def _find_repository(self) -> Repository:
         found = Repository.objects.select_related("product").filter(pk=self.repository).first()
         if found is None:
             raise RefusedError("no-repository", _("Its repository is gone."), _("Request one for another repository."))
@@ -168,25 +170,23 @@ class EndException(Act, frozen=True):
         ),
     ]
 
-    def resource(self) -> Resource:
+    def find_resource(self) -> Resource:
         """The product of its repository."""
         return Resource(product=PolicyException.objects.get(slug=self.exception).repository.product.slug)
 
-    def subject(self) -> str:
-        """The exception."""
+    def format_subject(self) -> str:
         return f"exception:{self.exception}"
 
-    def summary(self) -> str:
-        """The exception."""
+    def describe_act(self) -> str:
         return _("end the exception %(id)s") % {"id": self.exception}
 
-    def check(self, context: ActContext) -> None:
-        """It is not ended."""
+    def check_preconditions(self, context: ActContext) -> None:
+        """Require that it is not ended."""
         if not PolicyException.objects.filter(slug=self.exception, ended_at=None).exists():
             raise RefusedError("exception-over", _("It is over already."), _("There is nothing left to do."))
 
-    def execute(self, context: ActContext) -> None:
+    def carry_out(self, context: ActContext) -> None:
         """End it, and evaluate again what it covered."""
         PolicyException.objects.filter(slug=self.exception).update(ended_at=timezone.now())
         ExceptionRow.objects.filter(name=self.exception).delete()
-        soon("reevaluate-all")
+        enqueue("reevaluate-all")

@@ -9,8 +9,8 @@ from django.utils.translation import gettext_lazy
 from msgspec import structs
 
 from muniment.access.actions import Action
-from muniment.access.authorize import ORGANISATION, Actor, Resource
-from muniment.decision.freezes import is_over
+from muniment.access.authorization import ORGANISATION, Actor, Resource
+from muniment.decision.freezes import is_freeze_over
 from muniment.errors import ParseError, RefusedError, UsageError
 from muniment.facts.statements import Freeze as FreezeFact
 from muniment.server import moments
@@ -18,20 +18,19 @@ from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.fields import reason_input
 from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import Flag, Generated, InputCode, Label, Moment, Reference, Text
+from muniment.server.job_queue import enqueue, enqueue_in
+from muniment.server.policies.exception_proofs import ACT
 from muniment.server.policies.models import Freeze
-from muniment.server.policies.proofs import ACT
-from muniment.server.products.act_fields import find_environment, product_input
+from muniment.server.products.act_fields import find_active_environment, make_product_input
 from muniment.server.products.models import Product
-from muniment.server.records.installation import store
-from muniment.server.work import later, soon
+from muniment.server.records.installation import open_store
 from muniment.workflows import freezing
 
 
 class FreezeAct(Act, frozen=True):
-    """An act on a freeze: whatever its scope, it is the organisation's."""
+    """Base of acts on a freeze: whatever its scope, it is the organisation's."""
 
-    def resource(self) -> Resource:
-        """The organisation."""
+    def find_resource(self) -> Resource:
         return ORGANISATION
 
 
@@ -45,7 +44,7 @@ class StartFreeze(FreezeAct, frozen=True):
     title: ClassVar[Label] = gettext_lazy("Freeze merges and deployments")
 
     reason: Annotated[str, reason_input(hint=gettext_lazy("Everybody who wants to merge or deploy reads it."))]
-    product: Annotated[str, product_input(blank=gettext_lazy("All products"))] = ""
+    product: Annotated[str, make_product_input(blank=gettext_lazy("All products"))] = ""
     environment: Annotated[
         str,
         Text(
@@ -68,19 +67,18 @@ class StartFreeze(FreezeAct, frozen=True):
     drill: Annotated[bool, Flag(label=gettext_lazy("Drill: it stops nothing"), recorded=True)] = False
     freeze: Annotated[str, Generated(label="id", recorded=True)] = ""
 
-    def normalised(self) -> Self:
+    def normalise_fields(self) -> Self:
         """With the id of the new freeze. Raises ParseError for an environment of no product."""
         if self.environment and not self.product:
             raise ParseError(
                 InputCode.MISSING, _("An environment belongs to a product."), _("Choose its product."), "product"
             )
-        return structs.replace(self, freeze=freezing.new_id())
+        return structs.replace(self, freeze=freezing.create_freeze_id())
 
-    def subject(self) -> str:
-        """The freeze."""
+    def format_subject(self) -> str:
         return f"freeze:{self.freeze}"
 
-    def summary(self) -> str:
+    def describe_act(self) -> str:
         """Everything that it stops, and whether it is a drill."""
         details = {"product": self.product, "environment": self.environment}
         if self.drill:
@@ -91,12 +89,12 @@ class StartFreeze(FreezeAct, frozen=True):
             return _("freeze the merges and deployments of %(product)s") % details
         return _("freeze all merges and deployments")
 
-    def check(self, context: ActContext) -> None:
+    def check_preconditions(self, context: ActContext) -> None:
         """The environment is in use, and the freeze begins now or later, and ends after that."""
         if self.environment:
-            find_environment(self.product, self.environment)
+            find_active_environment(self.product, self.environment)
         try:
-            freezing.check_period(self.since or context.requested_at, self.until, context.requested_at)
+            freezing.check_freeze_period(self.since or context.requested_at, self.until, context.requested_at)
         except UsageError:
             raise RefusedError(
                 "freeze-period",
@@ -104,28 +102,28 @@ class StartFreeze(FreezeAct, frozen=True):
                 _("Leave the start empty for now, and choose an end that is later than the start."),
             ) from None
 
-    def execute(self, context: ActContext) -> None:
+    def carry_out(self, context: ActContext) -> None:
         """Record the freeze, have everything evaluated now, at its start and at its end, and stop deployments."""
         since = self.since or context.requested_at
         scope = (self.until, self.product, self.environment)
         freeze = FreezeFact(self.freeze, context.requester, self.reason, since, self.drill, *scope)
-        freezing.record_freeze(store(), freeze, context.requested_at, ACT + context.record)
-        environment = find_environment(self.product, self.environment) if self.environment else None
+        freezing.record_freeze(open_store(), freeze, context.requested_at, ACT + context.record)
+        environment = find_active_environment(self.product, self.environment) if self.environment else None
         Freeze.objects.create(
             slug=self.freeze,
             started_by_id=context.requester,
             reason=self.reason,
             drill=self.drill,
-            since=moments.read(since),
-            until=moments.read(self.until) if self.until else None,
+            since=moments.parse_moment(since),
+            until=moments.parse_moment(self.until) if self.until else None,
             product=Product.objects.get(slug=self.product) if self.product else None,
             environment=environment,
         )
-        soon("apply-freeze", freeze=self.freeze, boundary="recorded")
+        enqueue("apply-freeze", freeze=self.freeze, boundary="recorded")
         for boundary, moment in (("start", self.since), ("end", self.until)):
             if moment:
-                seconds = (moments.read(moment) - timezone.now()).total_seconds()
-                later("apply-freeze", math.ceil(max(seconds, 0)), freeze=self.freeze, boundary=boundary)
+                seconds = (moments.parse_moment(moment) - timezone.now()).total_seconds()
+                enqueue_in("apply-freeze", math.ceil(max(seconds, 0)), freeze=self.freeze, boundary=boundary)
 
 
 def _find_freeze(slug: str, actor: Actor) -> str | None:
@@ -154,30 +152,28 @@ class LiftFreeze(FreezeAct, frozen=True):
     @classmethod
     def guarded_state(cls) -> GuardedFacts:
         """Everything that is frozen, by the records that evaluations read."""
-        now = moments.now()
-        found = [one for one in store().freezes() if not is_over(one, now) and not one.drill]
+        now = moments.current_moment()
+        found = [one for one in open_store().list_freezes() if not is_freeze_over(one, now) and not one.drill]
         return GuardedFacts(
             protected=frozenset((one.product, one.environment, one.since, one.until, one.id) for one in found)
         )
 
-    def subject(self) -> str:
-        """The freeze."""
+    def format_subject(self) -> str:
         return f"freeze:{self.freeze}"
 
-    def summary(self) -> str:
-        """The freeze."""
+    def describe_act(self) -> str:
         return _("lift the freeze %(id)s") % {"id": self.freeze}
 
-    def check(self, context: ActContext) -> None:
-        """It is neither lifted nor over."""
-        now = moments.now()
-        if self.freeze not in {freeze.id for freeze in store().freezes() if not is_over(freeze, now)}:
+    def check_preconditions(self, context: ActContext) -> None:
+        """Require that it is neither lifted nor over."""
+        now = moments.current_moment()
+        if self.freeze not in {freeze.id for freeze in open_store().list_freezes() if not is_freeze_over(freeze, now)}:
             raise RefusedError("freeze-lifted", _("It was lifted already."), _("There is nothing left to do."))
 
-    def execute(self, context: ActContext) -> None:
+    def carry_out(self, context: ActContext) -> None:
         """Record that both lift it, and evaluate everything again."""
-        now, reason = moments.now(), _("It is over.")
-        freezing.record_lift(store(), self.freeze, context.requester, reason, now, ACT + context.request_record)
-        freezing.record_lift(store(), self.freeze, str(context.approver), reason, now, ACT + context.record)
+        now, reason = moments.current_moment(), _("It is over.")
+        freezing.record_lift(open_store(), self.freeze, context.requester, reason, now, ACT + context.request_record)
+        freezing.record_lift(open_store(), self.freeze, str(context.approver), reason, now, ACT + context.record)
         Freeze.objects.filter(slug=self.freeze).update(lifted_at=timezone.now())
-        soon("reevaluate-all")
+        enqueue("reevaluate-all")

@@ -14,8 +14,8 @@ _ALL = (READ, ADD, CHANGE, DROP)
 
 
 class PolicyVersion(RecordedModel):
-    """A policy that holds, held, or was proposed. `holds` marks the one that is in force. `commit` is where it was read
-    from, "" if a person typed it; such a one the worker may add, but not have it hold.
+    """Policy that is, was, or would be in force. `holds` marks the one that is in force. `commit` is where it was
+    read from, "" if a person typed it; such a one the worker may add, but not put in force.
     """
 
     recorded_columns = ("text", "digest", "source_commit", "in_force", "applied_at")
@@ -40,7 +40,7 @@ class PolicyVersion(RecordedModel):
     source_commit = models.CharField(max_length=64, blank=True, db_default="")
 
     class Meta:
-        """One is in force."""
+        """At most one is in force."""
 
         ordering = ("-id",)
         constraints = [
@@ -51,7 +51,8 @@ class PolicyVersion(RecordedModel):
 
 
 class PolicySource(RecordedModel):
-    """The branch that policies are read from, if there is one: what a binding decision let in there is proposed here.
+    """Branch that policies are read from, if there is one: each commit that a decision allowed there is drafted
+    here.
 
     `seen` is the newest commit that was read, `problem` why the newest is not.
     """
@@ -71,13 +72,13 @@ class PolicySource(RecordedModel):
     read_at = models.DateTimeField(null=True)
 
     class Meta:
-        """There is one at most."""
+        """At most one row."""
 
         constraints = [models.CheckConstraint(condition=models.Q(id=1), name="single_policy_source")]
 
 
 class PolicyTrial(models.Model):
-    """What a version would have done to a repository's last 90 days: of how many changes, how many it would allow."""
+    """Replay of a version on a repository's last 90 days: of how many changes, how many it would allow."""
 
     privileges = Privileges((READ,), (READ, ADD, CHANGE))
     written_by: frozenset[Action] = frozenset()
@@ -92,13 +93,13 @@ class PolicyTrial(models.Model):
     problem = models.TextField(blank=True)
 
     class Meta:
-        """One of each."""
+        """Unique by version and repository."""
 
         constraints = [models.UniqueConstraint(fields=["version", "repository"], name="unique_policy_trial")]
 
 
 class PolicyException(models.Model):
-    """An exception: leave to proceed although one clause says no, in one scope, until one moment."""
+    """Exception: permission to proceed although one clause fails, in one scope, until one moment."""
 
     privileges = Privileges((READ, ADD, CHANGE), (READ,))
     written_by = frozenset({Action.REQUEST_EXCEPTION, Action.END_EXCEPTION, Action.ERASE_PERSONAL_DATA})
@@ -117,19 +118,19 @@ class PolicyException(models.Model):
     ended_at = models.DateTimeField(null=True)
 
     class Meta:
-        """Those about to end first."""
+        """The first to expire on top."""
 
         ordering = ("expires_at", "id")
 
     @classmethod
     def current(cls, products: Any) -> "models.QuerySet[PolicyException]":
-        """Those in force for some products, the first to end on top."""
+        """Rows in force for some products, the first to end on top."""
         rows = cls.objects.filter(repository__product__in=products, ended_at=None, expires_at__gt=timezone.now())
         return rows.select_related("repository__product", "requester", "approver")
 
 
 class MonitoringPeriod(RecordedModel):
-    """One clause that only reports for one product, through the end of a day: so that a company can begin gently."""
+    """Clause that does not block for one product, through the end of a day: so that a company can begin gradually."""
 
     recorded_columns = ("product", "clause", "started_at", "last_day", "ended_at")
     privileges = Privileges((READ, ADD, CHANGE), (READ,))
@@ -152,14 +153,14 @@ class MonitoringPeriod(RecordedModel):
         ordering = ("last_day", "id")
 
     @classmethod
-    def at(cls, moment: datetime) -> "models.QuerySet[MonitoringPeriod]":
-        """Those that held at a moment."""
+    def find_periods_at(cls, moment: datetime) -> "models.QuerySet[MonitoringPeriod]":
+        """Periods that were in force at a moment."""
         rows = cls.objects.filter(started_at__lte=moment, last_day__gte=moment.date())
         return rows.filter(models.Q(ended_at=None) | models.Q(ended_at__gt=moment))
 
     @classmethod
-    def current(cls) -> "models.QuerySet[MonitoringPeriod]":
-        """Those that hold today."""
+    def find_current_periods(cls) -> "models.QuerySet[MonitoringPeriod]":
+        """Periods that are in force today."""
         return cls.objects.filter(ended_at=None, last_day__gte=timezone.now().date())
 
 
@@ -181,8 +182,8 @@ class Freeze(models.Model):
     lifted_at = models.DateTimeField(null=True)
 
     @classmethod
-    def current(cls) -> "models.QuerySet[Freeze]":
-        """Those that are neither lifted nor over, announced ones too."""
+    def find_current_freezes(cls) -> "models.QuerySet[Freeze]":
+        """Freezes that are neither lifted nor over, announced ones too."""
         rows = cls.objects.filter(models.Q(until=None) | models.Q(until__gt=timezone.now()), lifted_at=None)
         return rows.select_related("started_by", "product", "environment").order_by("since", "pk")
 

@@ -9,16 +9,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from muniment.access.actions import Action
-from muniment.access.authorize import Actor, Resource
+from muniment.access.authorization import Actor, Resource
 from muniment.errors import RefusedError
 from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import Day, Label, Reference
+from muniment.server.job_queue import enqueue
 from muniment.server.policies.act_fields import ClauseId
 from muniment.server.policies.models import MonitoringPeriod
 from muniment.server.products.act_fields import ProductId, Reason
 from muniment.server.products.models import Product
-from muniment.server.work import soon
 
 LONGEST_MONITORING = 366  # days
 
@@ -37,23 +37,22 @@ class StartMonitoring(Act, frozen=True):
     @classmethod
     def guarded_state(cls) -> GuardedFacts:
         """The clauses that do not block, and until when."""
-        rows = MonitoringPeriod.current().values_list("product__slug", "clause", "last_day")
+        rows = MonitoringPeriod.find_current_periods().values_list("product__slug", "clause", "last_day")
         return GuardedFacts(permitted=frozenset((product, clause, str(day)) for product, clause, day in rows))
 
-    def resource(self) -> Resource:
-        """The product."""
+    def find_resource(self) -> Resource:
         return Resource(product=self.product)
 
-    def subject(self) -> str:
+    def format_subject(self) -> str:
         """The product and the clause."""
         return f"policy:{self.product}/{self.clause}"
 
-    def summary(self) -> str:
+    def describe_act(self) -> str:
         """The clause, the product and the day."""
         details = {"clause": self.clause, "product": self.product, "day": self.until.isoformat()}
         return _("put %(clause)s into monitoring for %(product)s, until the end of %(day)s") % details
 
-    def check(self, context: ActContext) -> None:
+    def check_preconditions(self, context: ActContext) -> None:
         """The product is active, the day within a year, and the clause not in monitoring there."""
         if not Product.objects.filter(slug=self.product, retired_at=None).exists():
             raise RefusedError("product-retired", _("The product is retired."), _("Choose an active product."))
@@ -64,14 +63,14 @@ class StartMonitoring(Act, frozen=True):
                 _("The last day is over, is today, or is more than a year away."),
                 _("Choose a day from tomorrow on, within a year."),
             )
-        if MonitoringPeriod.current().filter(product__slug=self.product, clause=self.clause).exists():
+        if MonitoringPeriod.find_current_periods().filter(product__slug=self.product, clause=self.clause).exists():
             raise RefusedError(
                 "monitored-already",
                 _("The clause is in monitoring there already."),
                 _("End that monitoring period first, to choose another day."),
             )
 
-    def execute(self, context: ActContext) -> None:
+    def carry_out(self, context: ActContext) -> None:
         """Add the period, and evaluate the product's changes again."""
         MonitoringPeriod.objects.create(
             slug=f"monitoring-{secrets.token_hex(4)}",
@@ -82,7 +81,7 @@ class StartMonitoring(Act, frozen=True):
             requester_id=context.requester,
             approver_id=context.approver,
         )
-        soon("reevaluate-all")
+        enqueue("reevaluate-all")
 
 
 def _find_period(slug: str, actor: Actor) -> str | None:
@@ -108,24 +107,21 @@ class EndMonitoring(Act, frozen=True):
         ),
     ]
 
-    def resource(self) -> Resource:
-        """The product."""
+    def find_resource(self) -> Resource:
         return Resource(product=MonitoringPeriod.objects.get(slug=self.period).product.slug)
 
-    def subject(self) -> str:
-        """The period."""
+    def format_subject(self) -> str:
         return f"monitoring:{self.period}"
 
-    def summary(self) -> str:
-        """The period."""
+    def describe_act(self) -> str:
         return _("end the monitoring period %(id)s") % {"id": self.period}
 
-    def check(self, context: ActContext) -> None:
-        """It is not over."""
-        if not MonitoringPeriod.current().filter(slug=self.period).exists():
+    def check_preconditions(self, context: ActContext) -> None:
+        """Require that it is not over."""
+        if not MonitoringPeriod.find_current_periods().filter(slug=self.period).exists():
             raise RefusedError("monitoring-over", _("It is over already."), _("There is nothing left to do."))
 
-    def execute(self, context: ActContext) -> None:
+    def carry_out(self, context: ActContext) -> None:
         """End it, and evaluate the product's changes again."""
         MonitoringPeriod.objects.filter(slug=self.period).update(ended_at=timezone.now())
-        soon("reevaluate-all")
+        enqueue("reevaluate-all")

@@ -7,24 +7,24 @@ from django.db.models import Q
 from django.utils import timezone
 
 from muniment.facts.people import Person as KnownPerson
-from muniment.server.people.erasing import read_policies_in_use
-from muniment.server.people.personal_traces import strict_pattern
+from muniment.server.people.person_erasure import read_policies_in_use
+from muniment.server.people.personal_traces import compile_certain_pattern
 from muniment.server.people.privacy import REASON, erase_words
 from muniment.server.policies.models import PolicyException, PolicyVersion
-from muniment.server.records.entering import recording_erasure
-from muniment.server.records.installation import store
+from muniment.server.records.installation import open_store
 from muniment.server.records.models import ExceptionFile
+from muniment.server.records.record_writing import recording_erasure
 from muniment.server.registration import ErasureRequest
 
 
 def find_policies_naming(known: KnownPerson) -> tuple[str, ...]:
     """The lines of the policy in force that name a person, and the other policies by which something was evaluated."""
-    pattern = strict_pattern(known)
+    pattern = compile_certain_pattern(known)
     current = PolicyVersion.objects.filter(in_force=True).first()
     lines = current.text.splitlines() if current is not None else []
     found = [f"line {number}: {line.strip()}" for number, line in enumerate(lines, 1) if pattern.search(line)]
     in_use = read_policies_in_use() - {current.digest if current is not None else ""}
-    texts = {digest: store().get_all([digest]).get(digest, b"") for digest in sorted(in_use)}
+    texts = {digest: open_store().get_objects([digest]).get(digest, b"") for digest in sorted(in_use)}
     return (*found, *(f"policy {digest}" for digest, data in texts.items() if pattern.search(data.decode())))
 
 

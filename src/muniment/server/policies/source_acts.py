@@ -1,4 +1,4 @@
-"""Acts on the branch that policies are read from: name it, name none, draft what it holds."""
+"""Acts on the branch that policies are read from: set it, remove it, draft the policy that it contains."""
 
 from typing import Annotated, ClassVar, Self
 
@@ -13,14 +13,14 @@ from muniment.server import moments
 from muniment.server.acts.act import ActContext
 from muniment.server.acts.fields import commit_input
 from muniment.server.acts.inputs import Label, Text
-from muniment.server.people.messages import tell
-from muniment.server.people.models import Person, in_force
+from muniment.server.job_queue import enqueue
+from muniment.server.people.messages import notify_people
+from muniment.server.people.models import Person, build_in_force_condition
 from muniment.server.policies.models import PolicySource, PolicyVersion
-from muniment.server.policies.version_acts import PolicyAct, PolicyText, policy_digest, refuse_no_policy
-from muniment.server.products.act_fields import permitted_repository_input, repository_name
+from muniment.server.policies.version_acts import PolicyAct, PolicyText, digest_policy, require_policy_text
+from muniment.server.products.act_fields import find_repository_name, make_permitted_repository_input
 from muniment.server.products.models import Repository
 from muniment.server.records.recorded_rows import note_rows
-from muniment.server.work import soon
 
 _INSERT = """
     INSERT INTO policies_policyversion (text, digest, note, proposed_at, source_commit)
@@ -30,10 +30,10 @@ _SHORT = r"(?!/|-|refs/)(?!.*\.\.).+"  # a path from the repository's top, or a 
 
 
 class SourceAct(PolicyAct, frozen=True):
-    """An act on the branch that policies are read from."""
+    """Base of acts on the branch that policies are read from."""
 
-    def subject(self) -> str:
-        """The source; there is one."""
+    def format_subject(self) -> str:
+        """Subject of the only source."""
         return "policy:source"
 
 
@@ -42,7 +42,7 @@ class SetPolicySource(SourceAct, frozen=True):
 
     title: ClassVar[Label] = gettext_lazy("Read policies from branch")
 
-    repository: Annotated[int, permitted_repository_input(Action.SEE_PRODUCT)]
+    repository: Annotated[int, make_permitted_repository_input(Action.SEE_PRODUCT)]
     branch: Annotated[
         str,
         Text(
@@ -65,12 +65,12 @@ class SetPolicySource(SourceAct, frozen=True):
         ),
     ] = "policy.toml"
 
-    def summary(self) -> str:
+    def describe_act(self) -> str:
         """The repository, branch and file."""
-        details = {"repository": repository_name(self.repository), "branch": self.branch, "path": self.path}
+        details = {"repository": find_repository_name(self.repository), "branch": self.branch, "path": self.path}
         return _("read policies from %(repository)s, %(branch)s: %(path)s") % details
 
-    def check(self, context: ActContext) -> None:
+    def check_preconditions(self, context: ActContext) -> None:
         """The repository is there, and its product active."""
         if not Repository.objects.filter(pk=self.repository, product__retired_at=None).exists():
             raise RefusedError(
@@ -79,7 +79,7 @@ class SetPolicySource(SourceAct, frozen=True):
                 _("Choose another repository."),
             )
 
-    def execute(self, context: ActContext) -> None:
+    def carry_out(self, context: ActContext) -> None:
         """Replace the source, and have it read."""
         PolicySource.objects.all().delete()
         PolicySource.objects.create(
@@ -89,25 +89,23 @@ class SetPolicySource(SourceAct, frozen=True):
             path=self.path,
             configured_by_id=context.requester,
         )
-        soon("read-policy-source")
+        enqueue("read-policy-source")
 
 
 class RemovePolicySource(SourceAct, frozen=True):
-    """Read policies from no branch."""
+    """Stop reading policies from a branch."""
 
     title: ClassVar[Label] = gettext_lazy("Stop reading policies from branch")
 
-    def summary(self) -> str:
-        """That there is no source."""
+    def describe_act(self) -> str:
         return _("read policies from no branch")
 
-    def execute(self, context: ActContext) -> None:
-        """Delete the source."""
+    def carry_out(self, context: ActContext) -> None:
         PolicySource.objects.all().delete()
 
 
 class ImportPolicy(SourceAct, frozen=True):
-    """Draft the policy that an allowed commit of the branch holds; security officers are told."""
+    """Draft the policy of an allowed commit of the branch; security officers are notified."""
 
     title: ClassVar[Label] = gettext_lazy("Draft policy of branch")
 
@@ -116,34 +114,36 @@ class ImportPolicy(SourceAct, frozen=True):
         str, commit_input(label=gettext_lazy("Commit"), form=gettext_lazy("Give the whole id of the commit."))
     ]
 
-    def normalised(self) -> Self:
+    def normalise_fields(self) -> Self:
         """As it is. Raises ParseError for what is no policy."""
-        refuse_no_policy(self.text)
+        require_policy_text(self.text)
         return self
 
-    def subject(self) -> str:
+    def format_subject(self) -> str:
         """The policy, by the digest of the draft."""
-        return f"policy:{policy_digest(self.text)}"
+        return f"policy:{digest_policy(self.text)}"
 
-    def summary(self) -> str:
+    def describe_act(self) -> str:
         """The commit, and the digest of the draft."""
-        details = {"commit": self.commit[:12], "digest": policy_digest(self.text)}
+        details = {"commit": self.commit[:12], "digest": digest_policy(self.text)}
         return _("draft the policy %(digest)s of the commit %(commit)s") % details
 
-    def details(self, context: ActContext) -> dict[str, str]:
+    def recorded_details(self, context: ActContext) -> dict[str, str]:
         """The digest of the draft."""
-        return {"digest": policy_digest(self.text)}
+        return {"digest": digest_policy(self.text)}
 
-    def execute(self, context: ActContext) -> None:
+    def carry_out(self, context: ActContext) -> None:
         """Add the version, and have it tried on the changes of the past. For the worker."""
         source = PolicySource.objects.select_related("repository").get()
         note = f"{source.repository.name}, {source.branch} at {self.commit[:12]}"
         with connection.cursor() as cursor:
-            cursor.execute(_INSERT, [self.text, policy_digest(self.text), note, moments.now(), self.commit])
+            cursor.execute(_INSERT, [self.text, digest_policy(self.text), note, moments.current_moment(), self.commit])
             (number,) = cursor.fetchone() or (0,)
         note_rows(PolicyVersion, [number])
         officers = Person.objects.filter(
-            in_force("role_grants__"), active=True, role_grants__role=Role.SECURITY
+            build_in_force_condition("role_grants__"), active=True, role_grants__role=Role.SECURITY
         ).distinct()
-        tell(officers, f"A policy was let in on {source.branch} and waits to hold.", f"/policy/versions/{number}")
-        soon("replay-policy", version=number)
+        notify_people(
+            officers, f"A policy was let in on {source.branch} and waits to hold.", f"/policy/versions/{number}"
+        )
+        enqueue("replay-policy", version=number)

@@ -9,21 +9,21 @@ from django.utils.translation import gettext_lazy
 from msgspec import Struct, structs
 
 from muniment.access.actions import Action
-from muniment.access.authorize import ORGANISATION, Actor, Resource
+from muniment.access.authorization import ORGANISATION, Actor, Resource
 from muniment.decision.binding import BoundPolicy
-from muniment.decision.comparison import Direction, compare
+from muniment.decision.comparison import Direction, compare_policies
 from muniment.errors import ParseError, PolicyError, RefusedError
-from muniment.policy.document import read_policy
-from muniment.policy.pack import pack_text
+from muniment.policy.built_in_policy import format_built_in_policy
+from muniment.policy.document import parse_policy
 from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.fields import LONGEST_REASON, number_input
 from muniment.server.acts.inputs import Generated, Label, Text
-from muniment.server.policies.differences import find_differences, is_weaker
+from muniment.server.job_queue import enqueue
+from muniment.server.policies.differences import find_policy_differences, is_weaker_policy
 from muniment.server.policies.models import PolicyVersion
 from muniment.server.policies.proof_demands import refuse_undemandable
-from muniment.server.records.installation import store
-from muniment.server.records.store import POLICY
-from muniment.server.work import soon
+from muniment.server.records.installation import open_store
+from muniment.server.records.postgres_store import POLICY
 
 LARGEST = 256 << 10  # characters of a policy
 _OWNER, _REPOSITORY = "security@example.test", "organisation"  # of the built-in policy
@@ -34,72 +34,71 @@ PolicyText = Annotated[
 ]
 
 
-def policy_digest(text: str) -> str:
-    """The digest of a policy. Raises PolicyError for what is none."""
-    return read_policy(text, POLICY).digest
+def digest_policy(text: str) -> str:
+    """Digest of a policy. Raises PolicyError for an invalid text."""
+    return parse_policy(text, POLICY).digest
 
 
-def refuse_no_policy(text: str) -> None:
-    """Raise ParseError for what is no policy."""
+def require_policy_text(text: str) -> None:
+    """Raise ParseError for a text that is no policy."""
     try:
-        find_differences(text)
+        find_policy_differences(text)
     except PolicyError as error:
         raise ParseError("no-policy", f"{error.message}.", error.remedy, "text") from None
 
 
 class PolicyAct(Act, frozen=True):
-    """An act on the policy of the organisation."""
+    """Base of acts on the policy of the organisation."""
 
     actions: ClassVar[tuple[Action, ...]] = (Action.DRAFT_POLICY,)
 
-    def resource(self) -> Resource:
-        """The organisation."""
+    def find_resource(self) -> Resource:
         return ORGANISATION
 
 
 class DraftPolicy(PolicyAct, frozen=True):
-    """Draft a version of the policy: it is shown and tried, and not in force."""
+    """Draft a version of the policy: it is shown and replayed, and not in force."""
 
     title: ClassVar[Label] = gettext_lazy("Draft policy")
 
     text: PolicyText
     note: Annotated[str, Text(label=gettext_lazy("Reason"), most=LONGEST_REASON, multiline=True)] = ""
 
-    def normalised(self) -> Self:
+    def normalise_fields(self) -> Self:
         """As it is. Raises ParseError for what is no policy."""
-        refuse_no_policy(self.text)
+        require_policy_text(self.text)
         return self
 
-    def subject(self) -> str:
+    def format_subject(self) -> str:
         """The policy, by the digest of the draft."""
-        return f"policy:{policy_digest(self.text)}"
+        return f"policy:{digest_policy(self.text)}"
 
-    def summary(self) -> str:
+    def describe_act(self) -> str:
         """The digest of the draft."""
-        return _("draft the policy %(digest)s") % {"digest": policy_digest(self.text)}
+        return _("draft the policy %(digest)s") % {"digest": digest_policy(self.text)}
 
     def given_reason(self) -> str:
-        """The note."""
+        """Note of the draft, as the reason."""
         return self.note
 
-    def details(self, context: ActContext) -> dict[str, str]:
+    def recorded_details(self, context: ActContext) -> dict[str, str]:
         """The digest of the draft."""
-        return {"digest": policy_digest(self.text)}
+        return {"digest": digest_policy(self.text)}
 
-    def check(self, context: ActContext) -> None:
-        """It is not the policy in force."""
+    def check_preconditions(self, context: ActContext) -> None:
+        """Require that it is not the policy in force."""
         current = PolicyVersion.objects.filter(in_force=True).first()
         if current is not None and self.text == current.text:
             raise RefusedError(
                 "policy-in-force", _("This is the policy that is in force already."), _("Change something first.")
             )
 
-    def execute(self, context: ActContext) -> PolicyVersion:
+    def carry_out(self, context: ActContext) -> PolicyVersion:
         """Add the version, and have it tried on the changes of the past."""
         version = PolicyVersion.objects.create(
-            text=self.text, digest=policy_digest(self.text), note=self.note, proposed_by_id=context.requesting_person
+            text=self.text, digest=digest_policy(self.text), note=self.note, proposed_by_id=context.requesting_person
         )
-        soon("replay-policy", version=version.pk)
+        enqueue("replay-policy", version=version.pk)
         return version
 
 
@@ -108,7 +107,7 @@ def _visible_versions(actor: Actor) -> "QuerySet[PolicyVersion]":
 
 
 class GuardedPolicy(Struct, frozen=True):
-    """The policy in force."""
+    """Policy in force, as guarded state."""
 
     policy: BoundPolicy | None
 
@@ -116,7 +115,7 @@ class GuardedPolicy(Struct, frozen=True):
         """Whether it is weaker anywhere; what cannot be compared counts as weaker."""
         if earlier.policy is None or self.policy is None:
             return earlier.policy is not None
-        return any(one.direction is Direction.WEAKER for one in compare(earlier.policy, self.policy))
+        return any(one.direction is Direction.WEAKER for one in compare_policies(earlier.policy, self.policy))
 
 
 class ApplyPolicy(PolicyAct, frozen=True):
@@ -143,52 +142,51 @@ class ApplyPolicy(PolicyAct, frozen=True):
 
     @classmethod
     def guarded_state(cls) -> GuardedPolicy:
-        """The policy in force."""
-        return GuardedPolicy(store().policy())
+        """Policy in force, as guarded state."""
+        return GuardedPolicy(open_store().load_policy())
 
-    def normalised(self) -> Self:
+    def normalise_fields(self) -> Self:
         """With the digests of now. Raises ParseError for a version from which a name was erased."""
-        if not self._is_whole():
+        if not self._is_text_unaltered():
             sentence = _("The name of a person who was erased is no longer in this version.")
             raise ParseError("version-erased", sentence, _("Draft the policy anew, without the name."), "version")
         current = PolicyVersion.objects.filter(in_force=True).first()
         replaced = current.digest if current is not None else ""
-        return structs.replace(self, policy=self._row().digest, replaced=replaced)
+        return structs.replace(self, policy=self._find_row().digest, replaced=replaced)
 
-    def action(self) -> Action:
+    def required_action(self) -> Action:
         """Another action, with a second person, for a version that is weaker anywhere."""
-        return Action.WEAKEN_POLICY if is_weaker(self._row().text) else Action.APPLY_POLICY
+        return Action.WEAKEN_POLICY if is_weaker_policy(self._find_row().text) else Action.APPLY_POLICY
 
-    def subject(self) -> str:
-        """The version."""
+    def format_subject(self) -> str:
         return f"policy:{self.version}"
 
-    def summary(self) -> str:
+    def describe_act(self) -> str:
         """The version, and whether it is weaker."""
-        if self.action() is Action.WEAKEN_POLICY:
+        if self.required_action() is Action.WEAKEN_POLICY:
             return _("apply version %(version)d of the policy, which is weaker") % {"version": self.version}
         return _("apply version %(version)d of the policy") % {"version": self.version}
 
     def shown_details(self) -> tuple[str, ...]:
         """Each difference from the policy in force, and the digests of both. Raises RefusedError for another text."""
-        if not self._is_whole() or self._row().digest != self.policy:
+        if not self._is_text_unaltered() or self._find_row().digest != self.policy:
             raise RefusedError(
                 "version-altered",
                 _("That version is not the one that was requested."),
                 _("Draft the policy anew, and apply it again."),
             )
-        found = find_differences(self._row().text)
+        found = find_policy_differences(self._find_row().text)
         lines = (f"{one.clause or 'policy'}, {one.what}: {one.old} -> {one.new} ({one.direction})" for one in found)
         return (*lines, f"policy in force: {self.replaced}", f"new policy: {self.policy}")
 
     def given_reason(self) -> str:
         """The note of the version."""
-        return self._row().note
+        return self._find_row().note
 
-    def check(self, context: ActContext) -> None:
+    def check_preconditions(self, context: ActContext) -> None:
         """The version was not applied yet, and the policy in force is the one that it was compared with."""
-        refuse_undemandable(read_policy(self._row().text, POLICY).confirmation.proof)
-        row = self._row()
+        refuse_undemandable(parse_policy(self._find_row().text, POLICY).confirmation.proof)
+        row = self._find_row()
         if row.applied_at is not None or row.digest != self.policy:
             raise RefusedError(
                 "version-applied",
@@ -202,23 +200,23 @@ class ApplyPolicy(PolicyAct, frozen=True):
                 _("Apply the version again, so that its differences from that policy are seen."),
             )
 
-    def execute(self, context: ActContext) -> None:
+    def carry_out(self, context: ActContext) -> None:
         """Put the version in force, and evaluate everything again."""
-        row = self._row()
+        row = self._find_row()
         PolicyVersion.objects.filter(in_force=True).update(in_force=False)
         row.in_force, row.applied_at, row.approver_id = True, timezone.now(), context.approver
         row.save()
-        store().write(POLICY, row.text.encode())
-        soon("reevaluate-all")
+        open_store().write_document(POLICY, row.text.encode())
+        enqueue("reevaluate-all")
 
-    def _row(self) -> PolicyVersion:
+    def _find_row(self) -> PolicyVersion:
         return PolicyVersion.objects.get(pk=self.version)
 
-    def _is_whole(self) -> bool:
+    def _is_text_unaltered(self) -> bool:
         """Whether the text is the one that was drafted."""
-        row = self._row()
+        row = self._find_row()
         try:
-            return policy_digest(row.text) == row.digest
+            return digest_policy(row.text) == row.digest
         except PolicyError:
             return False
 
@@ -229,37 +227,36 @@ class AdoptBuiltInPolicy(PolicyAct, frozen=True):
     actions: ClassVar[tuple[Action, ...]] = (Action.APPLY_POLICY,)
     title: ClassVar[Label] = gettext_lazy("Adopt built-in policy")
 
-    def subject(self) -> str:
-        """The built-in policy."""
+    def format_subject(self) -> str:
         return "policy:built-in"
 
-    def summary(self) -> str:
-        """That it is the built-in one."""
+    def describe_act(self) -> str:
+        """Sentence that names the built-in policy."""
         return _("put the built-in policy in force")
 
-    def details(self, context: ActContext) -> dict[str, str]:
+    def recorded_details(self, context: ActContext) -> dict[str, str]:
         """The digest of the policy."""
-        return {"digest": policy_digest(self._text())}
+        return {"digest": digest_policy(self._make_text())}
 
-    def check(self, context: ActContext) -> None:
+    def check_preconditions(self, context: ActContext) -> None:
         """No policy is in force."""
         if PolicyVersion.objects.filter(in_force=True).exists():
             raise RefusedError(
                 "policy-in-force", _("A policy is in force already."), _("Draft another version, and apply it.")
             )
 
-    def execute(self, context: ActContext) -> None:
+    def carry_out(self, context: ActContext) -> None:
         """Add the version, in force from now on."""
-        text = self._text()
+        text = self._make_text()
         PolicyVersion.objects.create(
             text=text,
-            digest=policy_digest(text),
+            digest=digest_policy(text),
             note="The built-in policy",
             applied_at=timezone.now(),
             in_force=True,
         )
-        store().write(POLICY, text.encode())
+        open_store().write_document(POLICY, text.encode())
 
     @staticmethod
-    def _text() -> str:
-        return pack_text(_OWNER, _REPOSITORY)
+    def _make_text() -> str:
+        return format_built_in_policy(_OWNER, _REPOSITORY)

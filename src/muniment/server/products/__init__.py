@@ -1,1 +1,1 @@
-"""What is sold or run: products, their repositories and environments, and how each stands against the policy."""
+"""Products, their repositories and environments, and the state of each against the policy."""

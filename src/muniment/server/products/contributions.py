@@ -8,19 +8,19 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from muniment.access.actions import Action
-from muniment.access.authorize import Actor
+from muniment.access.authorization import Actor
 from muniment.server.acts.system_actors import SystemActor
-from muniment.server.guarding.mediation import acting
+from muniment.server.guarding.mediation import current_actor
 from muniment.server.products.environment_acts import AddEnvironment, RemoveEnvironment
 from muniment.server.products.models import Environment, Product, Repository, RepositoryScan
 from muniment.server.products.product_acts import AddProduct, ChangeProduct, RetireProduct
-from muniment.server.products.reach import active_products, seen, within_reach
+from muniment.server.products.visible_products import active_products, visible_product_filter, within_reach
 from muniment.server.registration import AppContributions, GlossaryEntry, MenuEntry, OverviewCard, SearchKind
 
 
 def find_products(actor: Actor, text: str) -> Iterable[Any]:
     """The products with a text in their name or id."""
-    return Product.objects.filter(seen(actor), Q(name__icontains=text) | Q(slug__icontains=text))
+    return Product.objects.filter(visible_product_filter(actor), Q(name__icontains=text) | Q(slug__icontains=text))
 
 
 def find_environments(actor: Actor, text: str) -> Iterable[Any]:
@@ -36,7 +36,7 @@ def find_policies_of_scans() -> Iterable[str]:
 
 def read_unreadable(request: HttpRequest) -> dict[str, Any] | None:
     """The repositories that could not be read, here or at their forge, whose clauses are therefore not known."""
-    rows = Repository.objects.filter(product__in=active_products(acting(request)))
+    rows = Repository.objects.filter(product__in=active_products(current_actor(request)))
     rows = rows.select_related("product", "scan", "forge_link")
     rows = rows.exclude(Q(scan__problem="") | Q(scan=None), Q(forge_link__problem="") | Q(forge_link=None))
     found = list(rows[:20])

@@ -12,7 +12,7 @@ from muniment.errors import RefusedError
 from muniment.server.acts.act import ActContext
 from muniment.server.acts.guarded_state import Fact, GuardedEnvironments
 from muniment.server.acts.inputs import Label
-from muniment.server.products.act_fields import EnvironmentName, ProductAct, Slug, find_environment
+from muniment.server.products.act_fields import EnvironmentName, ProductAct, Slug, find_active_environment
 from muniment.server.products.models import Environment
 
 
@@ -24,20 +24,20 @@ class AddEnvironment(ProductAct, frozen=True):
 
     name: Slug
 
-    def summary(self) -> str:
+    def describe_act(self) -> str:
         """The environment and its product."""
         return _("add the environment %(name)s to %(product)s") % {"name": self.name, "product": self.product}
 
-    def check(self, context: ActContext) -> None:
+    def check_preconditions(self, context: ActContext) -> None:
         """The product has none of that name."""
-        if self.row().environments.filter(name=self.name, ended_at=None).exists():
+        if self.find_product_row().environments.filter(name=self.name, ended_at=None).exists():
             raise RefusedError(
                 "name-taken", _("It has an environment of that name already."), _("Choose another name.")
             )
 
-    def execute(self, context: ActContext) -> None:
-        """Add the row; one that was removed comes back without pipelines."""
-        product = self.row()
+    def carry_out(self, context: ActContext) -> None:
+        """Add the row; a removed environment comes back without pipelines."""
+        product = self.find_product_row()
         last = product.environments.filter(ended_at=None).aggregate(last=Max("order"))["last"]
         values = {"order": 1 if last is None else last + 1, "production": True, "ended_at": None}
         Environment.objects.update_or_create(product=product, name=self.name, defaults=values)
@@ -55,7 +55,7 @@ def read_environment_order() -> GuardedEnvironments:
 
 
 def find_later_environments(product: str, name: str) -> "QuerySet[Environment]":
-    """The environments of a product to which an artifact goes only after this one."""
+    """Environments of a product to which an artifact goes only after this one."""
     rows = Environment.objects.filter(product__slug=product, ended_at=None)
     return rows.filter(order__gt=Subquery(rows.filter(name=name).values("order")))
 
@@ -74,26 +74,26 @@ class RemoveEnvironment(ProductAct, frozen=True):
 
     @classmethod
     def guarded_state(cls) -> GuardedEnvironments:
-        """Everything that each environment needs before something is deployed there."""
+        """Conditions for a deployment to each environment."""
         return read_environment_order()
 
-    def action(self) -> Action:
+    def required_action(self) -> Action:
         """Another action, with a second person, for an environment that others come after."""
         later = find_later_environments(self.product, self.environment)
         return Action.CHANGE_ENVIRONMENT if later.exists() else Action.CHANGE_PRODUCT
 
-    def summary(self) -> str:
+    def describe_act(self) -> str:
         """The environment and its product."""
         details = {"environment": self.environment, "product": self.product}
         return _("remove the environment %(environment)s of %(product)s") % details
 
-    def check(self, context: ActContext) -> None:
-        """It is in use."""
-        find_environment(self.product, self.environment)
+    def check_preconditions(self, context: ActContext) -> None:
+        """Require that it is in use."""
+        find_active_environment(self.product, self.environment)
 
-    def execute(self, context: ActContext) -> None:
+    def carry_out(self, context: ActContext) -> None:
         """End it, and the trust in its pipelines."""
-        environment, now = find_environment(self.product, self.environment), timezone.now()
+        environment, now = find_active_environment(self.product, self.environment), timezone.now()
         environment.pipelines.filter(ended_at=None).update(ended_at=now)
         environment.ended_at = now
         environment.save(update_fields=["ended_at"])

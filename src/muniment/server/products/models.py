@@ -1,4 +1,4 @@
-"""Products, where their code lies, and their state against each clause."""
+"""Products, their repositories, and their state against each clause."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from muniment.access.actions import Action
-from muniment.ledger import objects
+from muniment.ledger import record_objects
 from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ, Privileges
 from muniment.server.records.recorded_rows import RecordedModel
 
@@ -21,7 +21,7 @@ SIGNALS = ("deployed", "has_users", "holds_personal_data", "supported")
 
 
 class Product(RecordedModel):
-    """What is sold or run. It is active unless it was retired: each signal that nobody knows counts as yes."""
+    """Product that is sold or run. It is active unless it was retired: an unknown signal counts as yes."""
 
     recorded_columns = (
         "slug",
@@ -58,19 +58,19 @@ class Product(RecordedModel):
 
     @property
     def active(self) -> bool:
-        """Whether reviews and deadlines hold for it: unknown is yes."""
+        """Whether reviews and deadlines apply to it: unknown counts as yes."""
         return self.retired_at is None
 
     @property
     def sensitive_paths(self) -> tuple[str, ...]:
-        """One pattern a line."""
+        """Patterns of its sensitive paths."""
         return tuple(line.strip() for line in self.sensitive_patterns.splitlines() if line.strip())
 
 
 class Repository(RecordedModel):
-    """A git repository of a product. `path` is where the worker reads it; `name` is what approvals call it.
+    """Git repository of a product. `path` is where the worker reads it; `name` is what approvals call it.
 
-    One that lives at a forge has `forge:<connection>/<id>` there: the worker keeps a copy of it below the home.
+    One at a forge has the path `forge:<connection>/<id>`: the worker has a copy of it below the home.
     """
 
     recorded_columns = ("product", "name", "path")
@@ -94,23 +94,23 @@ class Repository(RecordedModel):
 
     @property
     def at_forge(self) -> bool:
-        """Whether it lives at a forge."""
+        """Whether it is at a forge."""
         return self.path.startswith(FORGE)
 
     @property
-    def folder(self) -> str:
-        """Where its git lies on the worker's machine."""
+    def git_folder(self) -> str:
+        """Folder of its git on the worker's machine."""
         copy = Path(settings.HOME) / "mirrors" / f"{self.path.removeprefix(FORGE)}.git"
         return str(copy) if self.at_forge else self.path
 
     @property
     def place(self) -> str:
-        """What stands for it in the ledger, wherever the home lies."""
-        return objects.repository_location(f"/{self.path}" if self.at_forge else self.path)
+        """Location in the ledger, wherever the home is."""
+        return record_objects.digest_location(f"/{self.path}" if self.at_forge else self.path)
 
 
 class RepositoryScan(models.Model):
-    """How far the worker has read a repository: what stands there, and how far its past is judged."""
+    """Progress of the worker in a repository: its heads, and how far its history is evaluated."""
 
     privileges = Privileges((READ,), _ALL)
     written_by: frozenset[Action] = frozenset()
@@ -127,7 +127,7 @@ class RepositoryScan(models.Model):
 
 
 class Environment(RecordedModel):
-    """Where a product runs. Something goes to one of a lower `order` first. It is ended, never deleted."""
+    """Environment of a product. An artifact goes to those of a lower `order` first. It is ended, never deleted."""
 
     recorded_columns = ("product", "name", "order", "production", "ended_at")
     privileges = Privileges((READ, ADD, CHANGE), (READ,))
@@ -153,7 +153,7 @@ class Environment(RecordedModel):
 
 
 class ClauseResult(models.IntegerChoices):
-    """How a repository stands against one clause. Of several, the largest is the state of all of them."""
+    """Result of a repository for one clause. Of several, the largest is the result of all of them."""
 
     MET = 0, _("Passing")
     EXCEPTED = 1, _("Excepted")
@@ -163,7 +163,7 @@ class ClauseResult(models.IntegerChoices):
 
 
 class ClauseState(models.Model):
-    """One clause for one repository: its state, since when, and a reason in one sentence. `met_count` of
+    """State of a clause for a repository, since when, and a reason in one sentence. `met_count` of
     `evaluated_count` changes met it.
     """
 
@@ -179,7 +179,7 @@ class ClauseState(models.Model):
     evaluated_count = models.IntegerField(default=0)
 
     class Meta:
-        """One row each."""
+        """Unique by repository and clause."""
 
         constraints = [models.UniqueConstraint(fields=["repository", "clause"], name="unique_clause_state")]
         indexes = [models.Index(fields=["clause", "state"], name="clause_state_of_clause")]

@@ -8,34 +8,34 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from muniment.access.actions import Action
-from muniment.access.authorize import ORGANISATION, Resource
+from muniment.access.authorization import ORGANISATION, Resource
 from muniment.errors import ParseError, RefusedError
 from muniment.policy.patterns import MOST_PATTERNS
-from muniment.policy.reading import find_pattern_problem
+from muniment.policy.toml_reading import find_pattern_problem
 from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import Flag, InputCode, Label, Text
+from muniment.server.job_queue import enqueue
 from muniment.server.products.act_fields import SLUG_FORM, ProductAct, ProductId, Reason
 from muniment.server.products.models import SIGNALS, SLUG_PATTERN, Product
-from muniment.server.work import soon
 
 ProductName = Annotated[str, Text(label=gettext_lazy("Name"), most=200)]
 
 
-def _signal(label: Label) -> Flag:
+def _make_signal_input(label: Label) -> Flag:
     return Flag(label=label, ask=True, blank=gettext_lazy("not known (counts as yes)"))
 
 
 class SignalsAct(Act, frozen=True, kw_only=True):
-    """An act that says what is known of a product: each signal is yes, no, or not known, which counts as yes."""
+    """Base of acts on what is known of a product: each signal is yes, no, or not known, which counts as yes."""
 
-    deployed: Annotated[bool | None, _signal(gettext_lazy("is deployed"))] = None
-    has_users: Annotated[bool | None, _signal(gettext_lazy("has users"))] = None
-    holds_personal_data: Annotated[bool | None, _signal(gettext_lazy("holds personal data"))] = None
-    supported: Annotated[bool | None, _signal(gettext_lazy("is supported"))] = None
+    deployed: Annotated[bool | None, _make_signal_input(gettext_lazy("is deployed"))] = None
+    has_users: Annotated[bool | None, _make_signal_input(gettext_lazy("has users"))] = None
+    holds_personal_data: Annotated[bool | None, _make_signal_input(gettext_lazy("holds personal data"))] = None
+    supported: Annotated[bool | None, _make_signal_input(gettext_lazy("is supported"))] = None
 
-    def signals(self) -> dict[str, bool | None]:
-        """Each signal by the name of its column."""
+    def signal_values(self) -> dict[str, bool | None]:
+        """Value of each signal by the name of its column."""
         return {name: getattr(self, name) for name in SIGNALS}
 
 
@@ -48,34 +48,30 @@ class AddProduct(SignalsAct, frozen=True, kw_only=True):
     id: Annotated[str, Text(label=gettext_lazy("Id"), most=64, pattern=SLUG_PATTERN, form=SLUG_FORM, recorded=True)]
     name: ProductName
 
-    def resource(self) -> Resource:
-        """The organisation."""
+    def find_resource(self) -> Resource:
         return ORGANISATION
 
-    def subject(self) -> str:
-        """The product."""
+    def format_subject(self) -> str:
         return f"product:{self.id}"
 
-    def summary(self) -> str:
-        """Its name."""
+    def describe_act(self) -> str:
         return _("add the product %(name)s") % {"name": self.name}
 
-    def check(self, context: ActContext) -> None:
+    def check_preconditions(self, context: ActContext) -> None:
         """No other product has the id."""
         if Product.objects.filter(slug=self.id).exists():
-            raise _id_taken()
+            raise _make_id_error()
 
-    def execute(self, context: ActContext) -> None:
-        """Add the row."""
+    def carry_out(self, context: ActContext) -> None:
         try:
             with transaction.atomic():
-                Product.objects.create(slug=self.id, name=self.name, **self.signals())
+                Product.objects.create(slug=self.id, name=self.name, **self.signal_values())
         except IntegrityError:  # added by somebody else at the same moment
-            raise _id_taken() from None
+            raise _make_id_error() from None
 
 
 class ChangeProduct(SignalsAct, frozen=True, kw_only=True):
-    """Describe a product: its name, its sensitive paths, what is known of it. Two people remove a sensitive path."""
+    """Describe a product: its name, its sensitive paths, its signals. Two people remove a sensitive path."""
 
     actions: ClassVar[tuple[Action, ...]] = (Action.CHANGE_PRODUCT, Action.REMOVE_SENSITIVE_PATHS)
     title: ClassVar[Label] = gettext_lazy("Describe product")
@@ -87,15 +83,13 @@ class ChangeProduct(SignalsAct, frozen=True, kw_only=True):
         Text(label=gettext_lazy("Sensitive paths, one a line"), most=50_000, multiline=True, monospace=True),
     ] = ""
 
-    def resource(self) -> Resource:
-        """The product."""
+    def find_resource(self) -> Resource:
         return Resource(product=self.product)
 
-    def subject(self) -> str:
-        """The product."""
+    def format_subject(self) -> str:
         return f"product:{self.product}"
 
-    def normalised(self) -> Self:
+    def normalise_fields(self) -> Self:
         """As it is. Raises ParseError for paths that no policy could have."""
         paths = Product(sensitive_patterns=self.sensitive).sensitive_paths
         if len(paths) > MOST_PATTERNS:
@@ -112,25 +106,25 @@ class ChangeProduct(SignalsAct, frozen=True, kw_only=True):
         rows = Product.objects.all()
         return GuardedFacts(protected=frozenset((row.slug, path) for row in rows for path in row.sensitive_paths))
 
-    def action(self) -> Action:
+    def required_action(self) -> Action:
         """Another action, with a second person, where a sensitive path would be missing."""
         return Action.REMOVE_SENSITIVE_PATHS if self._removed_paths() else Action.CHANGE_PRODUCT
 
-    def summary(self) -> str:
+    def describe_act(self) -> str:
         """The product, and the sensitive paths that it loses."""
         if removed := self._removed_paths():
             details = {"product": self.product, "paths": ", ".join(removed)}
             return _("change the description of %(product)s, and remove the sensitive paths %(paths)s") % details
         return _("change the description of %(product)s") % {"product": self.product}
 
-    def execute(self, context: ActContext) -> None:
+    def carry_out(self, context: ActContext) -> None:
         """Change the row, and evaluate its changes again."""
         rows = Product.objects.filter(slug=self.product)
-        rows.update(name=self.name, sensitive_patterns=self.sensitive, **self.signals())
-        soon("reevaluate-all")
+        rows.update(name=self.name, sensitive_patterns=self.sensitive, **self.signal_values())
+        enqueue("reevaluate-all")
 
     def _removed_paths(self) -> tuple[str, ...]:
-        """The sensitive paths of now that the new description does not have."""
+        """Current sensitive paths that the new description does not have."""
         kept = Product(sensitive_patterns=self.sensitive).sensitive_paths
         product = Product.objects.filter(slug=self.product).first()
         return tuple(path for path in (product.sensitive_paths if product is not None else ()) if path not in kept)
@@ -150,19 +144,17 @@ class RetireProduct(ProductAct, frozen=True):
         rows = Product.objects.values_list("slug", "retired_at")
         return GuardedFacts(protected=frozenset((slug, "retired" if moment else "in use") for slug, moment in rows))
 
-    def summary(self) -> str:
-        """The product."""
+    def describe_act(self) -> str:
         return _("retire the product %(product)s") % {"product": self.product}
 
-    def check(self, context: ActContext) -> None:
-        """It is not retired yet."""
-        if self.row().retired_at is not None:
+    def check_preconditions(self, context: ActContext) -> None:
+        """Require that it is not retired yet."""
+        if self.find_product_row().retired_at is not None:
             raise RefusedError("product-retired", _("It was retired already."), _("Nothing is left to do."))
 
-    def execute(self, context: ActContext) -> None:
-        """Store the moment."""
+    def carry_out(self, context: ActContext) -> None:
         Product.objects.filter(slug=self.product).update(retired_at=timezone.now())
 
 
-def _id_taken() -> RefusedError:
+def _make_id_error() -> RefusedError:
     return RefusedError("id-taken", _("Another product has this id."), _("Choose another id."))

@@ -1,6 +1,6 @@
-"""The folders that the operator named, below which repositories may be read by their path.
+"""Folders that the operator named, below which repositories may be read by their path.
 
-Whoever owns a product writes paths on a page, and would otherwise read any repository of the machine. The operator
+People who own a product write paths on a page, and would otherwise read any repository of the machine. The operator
 names folders in MUNIMENT_REPOSITORY_FOLDERS, with colons between, and each repository that `muniment up` is given:
 those stand in a file of the home.
 """
@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from muniment.errors import StoreError
-from muniment.store import durable
+from muniment.store import durable_files
 
 VARIABLE = "MUNIMENT_REPOSITORY_FOLDERS"
 GIVEN = "repository-folders"  # in the home: one path a line, as `muniment up` was given them
@@ -25,9 +25,9 @@ REMEDY = gettext_noop(
 _URL = "file://"
 
 
-def is_named(path: str) -> bool:
+def is_in_named_folder(path: str) -> bool:
     """Whether a path lies in a folder that the operator named, once every link in it was followed."""
-    place = _resolve(path)
+    place = _resolve_folder(path)
     return place is not None and any(place == folder or folder in place.parents for folder in _find_folders())
 
 
@@ -38,7 +38,7 @@ def add_given_folder(path: str) -> None:
     if path in given:
         return
     try:
-        durable.write(file, "".join(f"{line}\n" for line in (*given, path)).encode(), 0o644)
+        durable_files.write_file(file, "".join(f"{line}\n" for line in (*given, path)).encode(), 0o644)
     except OSError as error:
         details = {"file": file, "reason": error.strerror}
         raise StoreError(
@@ -49,7 +49,7 @@ def add_given_folder(path: str) -> None:
 
 def _find_folders() -> list[Path]:
     named = (*settings.REPOSITORY_FOLDERS, *_read_given(Path(settings.HOME) / GIVEN))
-    return [folder for folder in map(_resolve, named) if folder is not None]
+    return [folder for folder in map(_resolve_folder, named) if folder is not None]
 
 
 def _read_given(file: Path) -> list[str]:
@@ -59,8 +59,8 @@ def _read_given(file: Path) -> list[str]:
         return []  # nothing was given, or this account may not know
 
 
-def _resolve(path: str) -> Path | None:
-    """The folder that a path leads to; None for what is no full path."""
+def _resolve_folder(path: str) -> Path | None:
+    """Folder that a path leads to; None for anything but a full path."""
     text = path.removeprefix(_URL)
     if not text.startswith("/") or "\0" in text:
         return None

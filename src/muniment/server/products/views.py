@@ -1,4 +1,4 @@
-"""Pages that change a product: add it, retire it, change its environments; and how far its repositories are read."""
+"""Pages that change a product: add it, retire it, change its environments; and the progress of its scans."""
 
 from typing import Any
 
@@ -8,31 +8,31 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from muniment.access.actions import Action
-from muniment.access.authorize import Resource, Why, authorize
+from muniment.access.authorization import AccessResult, Resource, authorize
 from muniment.access.roles import EVERYWHERE
 from muniment.server.acts.submission import submit_act
-from muniment.server.guarding.mediation import acting, requires
+from muniment.server.guarding.mediation import current_actor, require_action
 from muniment.server.products.environment_acts import AddEnvironment, RemoveEnvironment
 from muniment.server.products.models import Product
 from muniment.server.products.product_acts import AddProduct, RetireProduct
 
 
-def of(request: HttpRequest, slug: str, **_: Any) -> Resource:
-    """The product of an address."""
+def find_product_resource(request: HttpRequest, slug: str, **_: Any) -> Resource:
+    """Product of an address."""
     return Resource(product=slug)
 
 
 @require_POST
-@requires(Action.ADD_PRODUCT)
-def add(request: HttpRequest) -> HttpResponse:
-    """Add a product."""
+@require_action(Action.ADD_PRODUCT)
+def add_product(request: HttpRequest) -> HttpResponse:
+    """Add a product, and go back to the list."""
     return submit_act(request, AddProduct, {}, _("Added."), "products")
 
 
 @require_GET
-@requires(Action.SEE_PRODUCT, of)
-def progress(request: HttpRequest, slug: str) -> HttpResponse:
-    """How far the past of a product's repositories is judged: a part of its page, asked for again and again."""
+@require_action(Action.SEE_PRODUCT, find_product_resource)
+def show_scan_progress(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show how far the history of a product's repositories is evaluated: a part of its page, polled by it."""
     found = get_object_or_404(Product, slug=slug)
     return render(
         request,
@@ -42,7 +42,7 @@ def progress(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @require_POST
-@requires(Action.CHANGE_PRODUCT, of)
+@require_action(Action.CHANGE_PRODUCT, find_product_resource)
 def change_environments(request: HttpRequest, slug: str) -> HttpResponse:
     """Add or remove an environment of a product."""
     acts = (AddEnvironment, RemoveEnvironment)
@@ -50,13 +50,13 @@ def change_environments(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @require_POST
-@requires(Action.RETIRE_PRODUCT, of)
-def retire(request: HttpRequest, slug: str) -> HttpResponse:
+@require_action(Action.RETIRE_PRODUCT, find_product_resource)
+def retire_product(request: HttpRequest, slug: str) -> HttpResponse:
     """Request that a product is retired; a second person approves it."""
     return submit_act(request, RetireProduct, {"product": slug}, _("Retired."), "product", slug)
 
 
-def would(request: HttpRequest, action: Action, product: str = EVERYWHERE) -> bool:
-    """Whether they may do it, or could once they proved a second factor: for what a page offers."""
-    why = authorize(acting(request), action, Resource(product=product))
-    return why in (Why.YES, Why.NO_SECOND_FACTOR)
+def could_with_second_factor(request: HttpRequest, action: Action, product: str = EVERYWHERE) -> bool:
+    """Whether the actor may do it, or could with a second factor: for the acts that a page offers."""
+    why = authorize(current_actor(request), action, Resource(product=product))
+    return why in (AccessResult.YES, AccessResult.NO_SECOND_FACTOR)

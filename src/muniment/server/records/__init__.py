@@ -1,1 +1,1 @@
-"""The home in PostgreSQL: documents, objects, exceptions, and the ledger as rows."""
+"""Home in PostgreSQL: documents, objects, exceptions, and the ledger as rows."""

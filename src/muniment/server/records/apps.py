@@ -1,23 +1,23 @@
-"""Has the checks run before anything else does."""
+"""Django apps of the records: with the system checks, or alone in the sequencer."""
 
 from django.apps import AppConfig
 
 
 class RecordConfig(AppConfig):
-    """The app."""
+    """Django app of the records, with the system checks."""
 
     default = True
     name = "muniment.server.records"
 
     def ready(self) -> None:
-        """Register the checks, and note the rows that acts write."""
-        from muniment.server.guarding import checks  # noqa: F401 -- it registers itself
-        from muniment.server.records.recorded_rows import watch_rows
+        """Register the checks, and the signals that note rows written by acts."""
+        from muniment.server.guarding import system_checks  # noqa: F401 -- it registers itself
+        from muniment.server.records.recorded_rows import connect_row_signals
 
-        watch_rows()
+        connect_row_signals()
 
 
 class RecordsAlone(AppConfig):
-    """The app where there is no other, and nothing to check: in the sequencer."""
+    """Django app of the records without others and without checks: in the sequencer."""
 
     name = "muniment.server.records"

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from muniment.access.actions import Action
-from muniment.access.authorize import Actor, Why, somewhere
+from muniment.access.authorization import AccessResult, Actor, authorize_anywhere
 from muniment.server.acts.system_actors import SystemActor
 from muniment.server.records.models import LedgerHead, Record, RecordPosition, TaskFailure
 from muniment.server.records.record_acts import ChangeSettings, CorrectRecord, RetryJob
@@ -23,7 +23,7 @@ _PLACE = re.compile(r"[0-9]{1,18}")
 
 def find_records(actor: Actor, text: str) -> Iterable[Any]:
     """The records at a position of the ledger, or with a digest of what is stored outside."""
-    if somewhere(actor, Action.SEE_LEDGER) is not Why.YES:
+    if authorize_anywhere(actor, Action.SEE_LEDGER) is not AccessResult.YES:
         return ()
     if _PLACE.fullmatch(text):
         return Record.objects.select_related("place").filter(place__position=int(text))

@@ -1,4 +1,4 @@
-"""The home's tables. What the web may do with each is held by PostgreSQL too."""
+"""Tables of the home. PostgreSQL enforces what each process may do with them."""
 
 from django.contrib.postgres.indexes import HashIndex
 from django.db import models
@@ -14,7 +14,7 @@ _RECORD_COLUMNS = ("kind", "recorded_at", "details_digest", "data")
 
 
 class Document(RecordedModel):
-    """`policy.toml`, `people.toml` or `home.toml`, as it holds now."""
+    """`policy.toml`, `people.toml` or `home.toml`, as it is in force now."""
 
     recorded_columns = ("data",)
     privileges = Privileges((READ, ADD, CHANGE), (READ,), sequencer=(READ,), operator=(ADD, CHANGE))
@@ -46,9 +46,9 @@ class StoredObject(models.Model):
 
 
 class PersonObject(models.Model):
-    """Which stored object has which person's content (a digest without the salt), so that it is stored once.
+    """Stored object of a person's content (a digest without the salt), so that it is stored once.
 
-    It goes with the object when that is erased.
+    The row is deleted with its object when that is erased.
     """
 
     privileges = Privileges((READ,), (READ, ADD), eraser=(DROP,))
@@ -80,10 +80,10 @@ class ErasedObject(models.Model):
 
 
 class Record(models.Model):
-    """One record of the ledger. Nobody alters or deletes it.
+    """One record of the ledger. It is never altered or deleted.
 
     `details_digest` names the object with personal and other details, stored outside the ledger; "" if there is none.
-    `writer` is the database role that inserted the row: PostgreSQL fills it in, and no process may name it.
+    `writer` is the database role that inserted the row: PostgreSQL fills it in, and no process may set it.
     """
 
     privileges = Privileges(
@@ -108,7 +108,7 @@ class Record(models.Model):
     writer = models.CharField(max_length=63, db_default=_INSERTED_BY, editable=False)
 
     class Meta:
-        """One is found by its object; the page of all goes by time."""
+        """Indexes to find a record by its object, and to list all by time."""
 
         indexes = [
             models.Index(fields=["-recorded_at", "-id"], name="record_newest"),
@@ -136,7 +136,7 @@ class RecordPosition(models.Model):
     position = models.BigIntegerField(null=True, unique=True)
 
     class Meta:
-        """Waiting ones are found without a look at the others."""
+        """Index of waiting records, so that they are found without reading the others."""
 
         indexes = [
             models.Index(fields=["record"], condition=models.Q(position=None), name="record_without_position"),
@@ -144,13 +144,13 @@ class RecordPosition(models.Model):
 
 
 class RefusedRecord(models.Model):
-    """A record that the sequencer refused, and the reason: its writer may not write it, or it is none."""
+    """Record that the sequencer refused, and the reason: its writer may not write it, or it is malformed."""
 
     privileges = Privileges((READ,), (READ,), sequencer=(READ, ADD))
     written_by: frozenset[Action] = frozenset()
 
     class Reason(models.TextChoices):
-        """Why it gets no position."""
+        """Reasons why a record gets no position."""
 
         WRITER = "writer", "its writer may not write this kind"
         CONTENT = "content", "it is not a record of the ledger"
@@ -162,10 +162,10 @@ class RefusedRecord(models.Model):
 
 
 class SigningRequest(models.Model):
-    """A permission to deploy that the worker wants signed: `request` is the record of what a pipeline requested,
-    `basis` the record that allows it, a decision or an act of two people. Each is used once.
+    """Permission to deploy that the worker wants signed: `request` is the record of the pipeline's request, `basis` the
+    record that allows it, a decision or an act of two people. Each is used once.
 
-    `provenance` are the digests of the statements that the pipeline sent. One that is not wanted any more is deleted.
+    `provenance` are the digests of the statements that the pipeline sent. A request that is obsolete is deleted.
     """
 
     privileges = Privileges((READ,), (READ, ADD, DROP), sequencer=(READ,))
@@ -178,13 +178,13 @@ class SigningRequest(models.Model):
 
 
 class SignedPermission(models.Model):
-    """What the sequencer made of a signing request: the signed permission, or why it signs none."""
+    """Result of a signing request: the signed permission, or the reason for a refusal."""
 
     privileges = Privileges((READ,), (READ,), sequencer=(READ, ADD))
     written_by: frozenset[Action] = frozenset()
 
     class Refusal(models.TextChoices):
-        """Why it was not signed."""
+        """Reasons why a permission was not signed."""
 
         REQUEST = "request", "the request is not what the ledger says"
         BASIS = "basis", "what should allow it is no decision or act that allows it"
@@ -198,7 +198,7 @@ class SignedPermission(models.Model):
 
 
 class RowState(models.Model):
-    """What an act made of one row that is relied on: a commitment to its recorded columns, whose salt is here alone.
+    """State of one recorded row after an act: a commitment to its recorded columns, whose salt is stored here alone.
 
     `record` is of the act: its `rows` is the digest of all commitments of that act. The newest state of a row counts.
     """
@@ -213,7 +213,7 @@ class RowState(models.Model):
     salt = models.CharField(max_length=32)
 
     class Meta:
-        """The newest of a row is found by its key."""
+        """Index to find the newest state of a row by its key."""
 
         indexes = [models.Index(fields=["table", "key", "-record"], name="row_state_newest")]
 
@@ -238,15 +238,15 @@ class Tile(models.Model):
     data = models.BinaryField()
 
     class Meta:
-        """Those that are not full are few, and dropped as the tree grows."""
+        """Index of partial tiles: they are few, and removed as the tree grows."""
 
         indexes = [models.Index(fields=["path"], condition=models.Q(path__contains=".p/"), name="partial_tile")]
 
 
 class LedgerHead(models.Model):
-    """The one row that whoever writes the ledger locks. `checkpoint` is its newest signed note, None at first.
+    """The one row that a writer of the ledger locks. `checkpoint` is its newest signed note, None at first.
 
-    `sequencer_alive_at` is when a sequencer last found nothing more to place, to within some seconds.
+    `sequencer_alive_at` is when a sequencer last had no waiting record, within some seconds.
     """
 
     privileges = Privileges((READ,), (READ,), sequencer=(READ, CHANGE))
@@ -257,13 +257,13 @@ class LedgerHead(models.Model):
     sequencer_alive_at = models.DateTimeField(null=True)
 
     class Meta:
-        """There is one."""
+        """Constraint: there is one row."""
 
         constraints = [models.CheckConstraint(condition=models.Q(id=1), name="single_ledger_head")]
 
 
 class RoundStart(models.Model):
-    """When a round of the workers began last, by whichever of them: each is run by one worker at a time."""
+    """Moment when a round of the workers began last: each round is run by one worker at a time."""
 
     privileges = Privileges((), (READ, ADD, CHANGE))
     written_by: frozenset[Action] = frozenset()
@@ -273,7 +273,9 @@ class RoundStart(models.Model):
 
 
 class TaskFailure(models.Model):
-    """Why a task's process was ended: it ran longer than `seconds`, or ended by itself (0). `job` is the queue's id."""
+    """Reason why a task's process ended: it ran longer than `seconds`, or ended by itself (0). `job` is the queue's
+    id.
+    """
 
     privileges = Privileges((READ,), (READ, ADD, CHANGE, DROP))
     written_by: frozenset[Action] = frozenset()

@@ -11,15 +11,15 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from muniment.access.actions import Action
-from muniment.access.authorize import ORGANISATION, Actor, Resource
+from muniment.access.authorization import ORGANISATION, Actor, Resource
 from muniment.errors import HomeFileError, ParseError
 from muniment.facts import canonical
 from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.fields import number_input
 from muniment.server.acts.inputs import InputCode, Label, Text
-from muniment.server.records.installation import store
+from muniment.server.records.installation import open_store
 from muniment.server.records.models import Addendum, Record
-from muniment.server.records.store import SETTINGS
+from muniment.server.records.postgres_store import SETTINGS
 from muniment.store.settings import read_settings
 
 _LONGEST = 2000  # characters of each part of a correction
@@ -34,15 +34,14 @@ def _failed_jobs(actor: Actor) -> "QuerySet[ProcrastinateJob]":
 
 
 class InstallationAct(Act, frozen=True):
-    """An act on what belongs to no product."""
+    """Act on a resource that belongs to no product."""
 
-    def resource(self) -> Resource:
-        """The organisation."""
+    def find_resource(self) -> Resource:
         return ORGANISATION
 
 
 class CorrectRecord(InstallationAct, frozen=True):
-    """Say what is wrong in a record, and what is right, in a later record: the earlier one stays as it is."""
+    """State what is wrong in a record, and what is right, in a later record: the earlier one stays as it is."""
 
     actions: ClassVar[tuple[Action, ...]] = (Action.CORRECT_RECORD,)
     title: ClassVar[Label] = gettext_lazy("Correct record")
@@ -60,18 +59,18 @@ class CorrectRecord(InstallationAct, frozen=True):
     wrong: Annotated[str, Text(label=gettext_lazy("What is wrong"), most=_LONGEST, multiline=True, recorded=True)]
     right: Annotated[str, Text(label=gettext_lazy("What is right"), most=_LONGEST, multiline=True, recorded=True)]
 
-    def subject(self) -> str:
+    def format_subject(self) -> str:
         """The record that is corrected."""
         return f"entry:{self.record}"
 
-    def summary(self) -> str:
+    def describe_act(self) -> str:
         """The record that is corrected."""
         return _("correct the record %(number)d") % {"number": self.record}
 
-    def execute(self, context: ActContext) -> None:
-        """Nothing but its record is written."""
+    def carry_out(self, context: ActContext) -> None:
+        """Write no row: the record of the act is the correction."""
 
-    def conclude(self, context: ActContext) -> None:
+    def finish_after_record(self, context: ActContext) -> None:
         """Show the record of this act with the earlier one."""
         later = Record.objects.get(kind="person-action", details_digest=context.record)
         Addendum.objects.create(record_id=self.record, later_record_id=later.pk)
@@ -87,25 +86,23 @@ class ChangeSettings(InstallationAct, frozen=True):
         str, Text(label=gettext_lazy("home.toml"), most=20_000, multiline=True, monospace=True, verbatim=True)
     ] = ""
 
-    def normalised(self) -> Self:
-        """As it is. Raises ParseError for settings that cannot be."""
+    def normalise_fields(self) -> Self:
+        """Act unchanged. Raises ParseError for invalid settings."""
         try:
             read_settings(self.text, SETTINGS, Path(settings.HOME))
         except HomeFileError as error:
             raise ParseError(InputCode.MALFORMED, f"{error.message}.", error.remedy, "text") from None
         return self
 
-    def subject(self) -> str:
-        """The file."""
+    def format_subject(self) -> str:
         return "settings:home.toml"
 
-    def summary(self) -> str:
+    def describe_act(self) -> str:
         """The new digest of the file."""
-        return _("change home.toml to %(digest)s") % {"digest": canonical.digest(self.text.encode())}
+        return _("change home.toml to %(digest)s") % {"digest": canonical.digest_bytes(self.text.encode())}
 
-    def execute(self, context: ActContext) -> None:
-        """Write the file."""
-        store().write(SETTINGS, self.text.encode())
+    def carry_out(self, context: ActContext) -> None:
+        open_store().write_document(SETTINGS, self.text.encode())
 
 
 class RetryJob(InstallationAct, frozen=True):
@@ -125,15 +122,14 @@ class RetryJob(InstallationAct, frozen=True):
         ),
     ]
 
-    def subject(self) -> str:
-        """The job."""
+    def format_subject(self) -> str:
         return f"task:{self.job}"
 
-    def summary(self) -> str:
+    def describe_act(self) -> str:
         """The task of the job."""
         return _("retry the job %(task)s") % {"task": ProcrastinateJob.objects.get(pk=self.job).task_name}
 
-    def execute(self, context: ActContext) -> None:
-        """Put the same task into the queue anew."""
+    def carry_out(self, context: ActContext) -> None:
+        """Put the same task into the queue again."""
         job = ProcrastinateJob.objects.get(pk=self.job)
         app.configure_task(job.task_name, queue=job.queue_name, lock=job.lock).defer(**job.args)

@@ -1,27 +1,27 @@
-"""Compares the records in the table, which the service reads, with the entries of the ledger, which are signed."""
+"""Compares the records in the table, which the service reads, with the signed entries of the ledger."""
 
 from collections.abc import Iterator
 
 from muniment.facts.counting import count_entries
 from muniment.server.records.models import RecordPosition
-from muniment.server.records.recorded_rows import recorded_models
+from muniment.server.records.recorded_rows import list_recorded_models
 from muniment.server.records.row_checks import find_row_problems
-from muniment.store.log import Log
+from muniment.store.ledger_log import Log
 
 
 def find_differences(log: Log, size: int) -> Iterator[str]:
-    """Everything in the tables that is not what the ledger of `size` entries says, each in a sentence."""
+    """Differences between the tables and the ledger of `size` entries, each in a sentence."""
     yield from _find_altered_records(log, size)
-    for one in find_row_problems(recorded_models()):
+    for one in find_row_problems(list_recorded_models()):
         yield f"the row {one.key} of {one.table} is not what the ledger says ({one.code})"
 
 
 def _find_altered_records(log: Log, size: int) -> Iterator[str]:
-    """Records whose bytes or position are not the ledger's; entries of it without a record."""
+    """Records whose bytes or position differ from the ledger's; entries of it without a record."""
     placed = RecordPosition.objects.exclude(position=None).order_by("position")
     rows = placed.values_list("position", "record__data").iterator()
     row = next(rows, None)
-    for at, data in enumerate(log.entries(0, size)):
+    for at, data in enumerate(log.read_entries(0, size)):
         if row is None or row[0] != at:
             yield f"entry {at}: its record is missing"
             continue

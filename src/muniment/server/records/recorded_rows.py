@@ -1,8 +1,8 @@
-"""Rows that are relied on: an act records what it made of them, and a row that says otherwise is not used.
+"""Recorded rows: an act records their new state, and a row that differs from its record is not used.
 
-Whoever has the web's credentials can write such a row, and no record of an act that wrote it. Acts alone write these
-rows: while one is executed, each row that it writes is noted here, by whichever way of Django it is written. At its end
-the record of the act gets one digest of all of them.
+With the web's credentials such a row can be written, but no record of an act that wrote it. Acts alone write these
+rows: while one is executed, each row that it writes is noted here, however Django writes it. At its end the record
+of the act gets one digest of all of them.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,12 +17,12 @@ M = TypeVar("M", bound=models.Model)
 Values = tuple[Any, ...]
 
 
-class RecordedRows(models.QuerySet[M]):
-    """Rows that are relied on: what is written without a signal is noted too."""
+class RecordedQuerySet(models.QuerySet[M]):
+    """Query set of recorded rows, which also notes writes that send no signal."""
 
     def update(self, **values: Any) -> int:
-        """Update, and note the rows if a recorded column is among what is written."""
-        if recorded_names(self.model).intersection(values):
+        """Update, and note the rows if a recorded column is written."""
+        if list_recorded_names(self.model).intersection(values):
             note_rows(self.model, self.values_list("pk", flat=True))
         return super().update(**values)
 
@@ -36,27 +36,27 @@ class RecordedRows(models.QuerySet[M]):
 
 
 class RecordedModel(models.Model):
-    """A table whose rows are relied on. `recorded_columns` are those that a record commits to: what the worker notes in
-    the same table, and what can be erased, is not among them.
+    """Table of recorded rows. `recorded_columns` are those that a record commits to, without columns that the worker
+    writes and those that can be erased.
     """
 
     recorded_columns: ClassVar[tuple[str, ...]]
-    objects = RecordedRows.as_manager()
+    objects = RecordedQuerySet.as_manager()
 
     class Meta:
-        """A shape, not a table."""
+        """Abstract model without a table."""
 
         abstract = True
 
 
 class RowCollector:
-    """The keys of the rows that one act wrote, by table."""
+    """Keys of the rows that one act wrote, by table."""
 
     def __init__(self) -> None:
         self.rows: dict[type[models.Model], dict[str, None]] = {}
 
-    def add(self, model: type[models.Model], keys: Iterable[Any]) -> None:
-        """Note rows by their keys."""
+    def add_rows(self, model: type[models.Model], keys: Iterable[Any]) -> None:
+        """Add rows by their keys."""
         self.rows.setdefault(model, {}).update(dict.fromkeys(map(str, keys)))
 
 
@@ -65,7 +65,7 @@ _collector: ContextVar[RowCollector | None] = ContextVar("collector", default=No
 
 @contextmanager
 def collect_rows() -> Iterator[RowCollector]:
-    """While this lasts, rows that are written are noted."""
+    """Collect the rows that this block writes."""
     collector = RowCollector()
     token = _collector.set(collector)
     try:
@@ -75,49 +75,49 @@ def collect_rows() -> Iterator[RowCollector]:
 
 
 def note_rows(model: type[models.Model], keys: Iterable[Any]) -> None:
-    """Note that the act under way writes rows. Outside of an act they agree with no record, and are not used."""
+    """Note that the current act writes rows. Rows written outside of an act match no record, and are not used."""
     collector = _collector.get()
     if collector is not None:
-        collector.add(model, keys)
+        collector.add_rows(model, keys)
 
 
-def recorded_models() -> tuple[type[models.Model], ...]:
-    """Every table whose rows are relied on, in the order of the apps."""
+def list_recorded_models() -> tuple[type[models.Model], ...]:
+    """Models of recorded rows, in the order of the apps."""
     from django.apps import apps
 
     return tuple(model for model in apps.get_models() if hasattr(model, "recorded_columns"))
 
 
-def watch_rows() -> None:
-    """Note each row that is saved or deleted, those too that are deleted with another. Called once, at the start."""
-    for model in recorded_models():
-        post_save.connect(_saved, sender=model, dispatch_uid=f"recorded-{model._meta.db_table}")
-        post_delete.connect(_deleted, sender=model, dispatch_uid=f"recorded-{model._meta.db_table}")
+def connect_row_signals() -> None:
+    """Note each row that is saved or deleted, also by a cascade. Called once, at the start."""
+    for model in list_recorded_models():
+        post_save.connect(_note_saved, sender=model, dispatch_uid=f"recorded-{model._meta.db_table}")
+        post_delete.connect(_note_deleted, sender=model, dispatch_uid=f"recorded-{model._meta.db_table}")
 
 
-def _saved(sender: type[models.Model], instance: models.Model, **details: Any) -> None:
+def _note_saved(sender: type[models.Model], instance: models.Model, **details: Any) -> None:
     only = details.get("update_fields")
-    if only is None or recorded_names(sender).intersection(only):
+    if only is None or list_recorded_names(sender).intersection(only):
         note_rows(sender, [instance.pk])
 
 
-def _deleted(sender: type[models.Model], instance: models.Model, **details: Any) -> None:
+def _note_deleted(sender: type[models.Model], instance: models.Model, **details: Any) -> None:
     note_rows(sender, [instance.pk])
 
 
-def recorded_names(model: type[models.Model]) -> frozenset[str]:
-    """The recorded columns, by the names of their fields and of their columns."""
-    fields = [model._meta.get_field(name) for name in columns_of(model)]
+def list_recorded_names(model: type[models.Model]) -> frozenset[str]:
+    """Names of the recorded fields and of their columns."""
+    fields = [model._meta.get_field(name) for name in list_recorded_columns(model)]
     return frozenset(name for field in fields for name in (field.name, str(getattr(field, "attname", field.name))))
 
 
-def columns_of(model: type[models.Model]) -> tuple[str, ...]:
+def list_recorded_columns(model: type[models.Model]) -> tuple[str, ...]:
     """The recorded columns of a table."""
     columns: tuple[str, ...] = model.recorded_columns  # type: ignore[attr-defined]
     return columns
 
 
-def read_rows(model: type[models.Model], keys: Sequence[str] | None = None) -> dict[str, Values]:
-    """The recorded columns of rows, all if `keys` is None, by key."""
+def read_recorded_columns(model: type[models.Model], keys: Sequence[str] | None = None) -> dict[str, Values]:
+    """Recorded columns of rows, all if `keys` is None, by key."""
     rows = model._default_manager.all() if keys is None else model._default_manager.filter(pk__in=keys)
-    return {str(key): tuple(values) for key, *values in rows.values_list("pk", *columns_of(model))}
+    return {str(key): tuple(values) for key, *values in rows.values_list("pk", *list_recorded_columns(model))}

@@ -1,4 +1,4 @@
-"""The act of whoever looked, at the machine, at a row that is not what the ledger says: it holds as it is."""
+"""Act of the operator, at the machine, who accepts a row that differs from the ledger as it is."""
 
 from typing import Annotated, ClassVar
 
@@ -7,17 +7,17 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from muniment.access.actions import Action
-from muniment.access.authorize import ORGANISATION, Resource
+from muniment.access.authorization import ORGANISATION, Resource
 from muniment.errors import RefusedError
 from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.fields import reason_input
 from muniment.server.acts.inputs import Label, Text
 from muniment.server.records import row_checks
-from muniment.server.records.recorded_rows import note_rows, recorded_models
+from muniment.server.records.recorded_rows import list_recorded_models, note_rows
 
 
 class AcceptRow(Act, frozen=True):
-    """Accept a row of the database as it is now, or that it is gone, although no act wrote it so."""
+    """Accept a row of the database as it is now, or its absence, although no act wrote it so."""
 
     actions: ClassVar[tuple[Action, ...]] = (Action.CHANGE_SETTINGS,)
     title: ClassVar[Label] = gettext_lazy("Accept row")
@@ -26,21 +26,18 @@ class AcceptRow(Act, frozen=True):
     key: Annotated[str, Text(label=gettext_lazy("Key of the row"), most=64, recorded=True)]
     reason: Annotated[str, reason_input()]
 
-    def resource(self) -> Resource:
-        """The organisation."""
+    def find_resource(self) -> Resource:
         return ORGANISATION
 
-    def subject(self) -> str:
-        """The row."""
+    def format_subject(self) -> str:
         return f"row:{self.table}/{self.key}"
 
-    def summary(self) -> str:
-        """The row."""
+    def describe_act(self) -> str:
         return _("accept the row %(key)s of %(table)s as it is") % {"key": self.key, "table": self.table}
 
-    def check(self, context: ActContext) -> None:
-        """The row is not what the ledger says."""
-        found = row_checks.find_row_problems([self._model()])
+    def check_preconditions(self, context: ActContext) -> None:
+        """Refuse a row that matches the ledger."""
+        found = row_checks.find_row_problems([self._find_model()])
         if all(one.key != self.key for one in found):
             raise RefusedError(
                 "row-agrees",
@@ -48,12 +45,12 @@ class AcceptRow(Act, frozen=True):
                 _("See which rows are not with: muniment doctor"),
             )
 
-    def execute(self, context: ActContext) -> None:
-        """Nothing is written but its record, which says what the row is."""
-        note_rows(self._model(), [self.key])
+    def carry_out(self, context: ActContext) -> None:
+        """Write no row: the record of the act has the state of the row."""
+        note_rows(self._find_model(), [self.key])
 
-    def _model(self) -> type[models.Model]:
-        found = next((model for model in recorded_models() if model._meta.db_table == self.table), None)
+    def _find_model(self) -> type[models.Model]:
+        found = next((model for model in list_recorded_models() if model._meta.db_table == self.table), None)
         if found is None:
             raise RefusedError(
                 "no-such-table",

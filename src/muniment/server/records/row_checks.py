@@ -1,8 +1,8 @@
-"""Compares rows that are relied on with the records of the acts that wrote them.
+"""Compares recorded rows with the records of the acts that wrote them.
 
-All rows of a table are compared once for each version of the table. Its version is how many rows it has, and the sum of
-the transactions that wrote them: whatever is written raises the sum, so no version comes back, even if a row is altered
-and put back. What differs denies; a background task opens the incident.
+All rows of a table are compared once for each version of the table. Its version is the number of its rows, and the
+sum of the transactions that wrote them: each write raises the sum, so no version returns, even if a row is altered
+and put back. A difference denies; a background task opens the incident.
 """
 
 from collections import OrderedDict
@@ -16,10 +16,10 @@ from django.utils.translation import gettext as _
 from psycopg import sql
 
 from muniment.errors import LedgerError, RowsDifferError
-from muniment.ledger import entries
+from muniment.ledger import record_kinds
 from muniment.server.records.models import Record, RowState
-from muniment.server.records.recorded_rows import Values, columns_of, read_rows
-from muniment.server.records.row_states import commit_to_row, digest_of_states
+from muniment.server.records.recorded_rows import Values, list_recorded_columns, read_recorded_columns
+from muniment.server.records.row_states import commit_to_row, digest_states
 
 _TRIES = 5  # while acts write the same table at this moment
 _SHOWN = 3  # rows in a sentence
@@ -33,7 +33,7 @@ Version = tuple[int, int]  # how many rows, and the sum of the transactions that
 
 
 class RowCode(StrEnum):
-    """How a row differs from the ledger."""
+    """Codes of differences between a row and the ledger."""
 
     NOT_RECORDED = "not-recorded"  # no act wrote it
     ALTERED = "altered"  # an act wrote it, and something else later
@@ -57,9 +57,9 @@ class _State(NamedTuple):
 
 
 class _Comparison(NamedTuple):
-    """What a comparison found: the version of the table, the rows that agree with the state of each, the others.
+    """Result of a comparison: the table's version, the matching rows with the state of each, and the problems.
 
-    `recorded` are the records of the newest states of those others, by key: an act can accept one as it is.
+    `recorded` are the records of the newest states of rows with problems, by key: an act can accept one as it is.
     """
 
     version: Version
@@ -76,14 +76,14 @@ def _find_none(model: type[models.Model], rows: Mapping[str, tuple[int, Values]]
 
 
 class _ProofCheck:
-    """The check of signatures over rows, which a higher app provides (`requests/proven_rows.py`)."""
+    """Check of signatures over rows, which a higher app provides (`requests/proven_rows.py`)."""
 
     find_unproven: FindUnproven = staticmethod(_find_none)
 
 
-def use_proof_check(find_unproven: FindUnproven) -> None:
-    """Have rows compared with signatures too: `find_unproven` gives the keys of those that lack them, of rows that
-    agree with the record whose id is named. Called once, at the start.
+def register_proof_check(find_unproven: FindUnproven) -> None:
+    """Have rows compared with signatures too: `find_unproven` gives the keys of rows that lack them, of rows that
+    match the record whose id is named. Called once, at the start.
     """
     _ProofCheck.find_unproven = staticmethod(find_unproven)
 
@@ -93,21 +93,21 @@ _proven: dict[int, frozenset[str]] = {}  # of each record that was looked at, th
 
 
 def find_row_problems(tables: Iterable[type[models.Model]]) -> tuple[RowProblem, ...]:
-    """Every row of these tables that is not what the ledger says."""
+    """Rows of these tables that differ from the ledger."""
     wanted = tuple(tables)
-    versions = _versions(wanted)
+    versions = _read_versions(wanted)
     found: list[RowProblem] = []
     for model in wanted:
         name = model._meta.db_table
         known = _compared.get(name)
         if known is None or known.version != versions[name] or _lacks_proof(known) or _was_accepted(known):
-            known = _compared[name] = _compare(model, versions[name], known)
+            known = _compared[name] = _compare_until_stable(model, versions[name], known)
         found += known.problems
     return tuple(found)
 
 
 def _was_accepted(known: _Comparison) -> bool:
-    """Whether an act recorded one of the rows that differed since: that writes no row of the table itself."""
+    """Whether an act since accepted one of the differing rows: that writes no row of the table itself."""
     if not known.problems:
         return False
     rows = RowState.objects.filter(table=known.problems[0].table, key__in=[one.key for one in known.problems])
@@ -115,7 +115,7 @@ def _was_accepted(known: _Comparison) -> bool:
 
 
 def find_instance_problems(instances: Iterable[models.Model]) -> tuple[RowProblem, ...]:
-    """Those of these rows, as they were read, that are not what the ledger says."""
+    """Problems of these rows, as they were read."""
     rows = tuple(instances)
     problems = {(one.table, one.key): one for one in find_row_problems(dict.fromkeys(type(row) for row in rows))}
     found: list[RowProblem] = []
@@ -124,18 +124,18 @@ def find_instance_problems(instances: Iterable[models.Model]) -> tuple[RowProble
         known = problems.get((table, key))
         if known is not None:
             found.append(known)
-        elif _compared[table].agreed.get(key, ("", ()))[1] != _values_of(row):
+        elif _compared[table].agreed.get(key, ("", ()))[1] != _read_values(row):
             found.append(RowProblem(table, key, RowCode.ALTERED))
     return tuple(found)
 
 
 def require_recorded(*instances: models.Model) -> None:
-    """Raise RowsDifferError unless each of these rows, as it was read, is what the ledger says."""
-    _refuse(find_instance_problems(instances))
+    """Raise RowsDifferError unless each of these rows, as it was read, matches the ledger."""
+    _refuse_problems(find_instance_problems(instances))
 
 
 class ReadCache(Generic[T]):
-    """What was read while every row of some tables was what the ledger says, by key and for one version of each table.
+    """Cache of readings during which every row of some tables agreed with the ledger, by key and version of each table.
 
     `tables` are those of `read_recorded`, `others` the ones that `read` reads besides: their rows are in no record, or
     were compared by the caller. What `read` gives depends on these tables and the key alone.
@@ -150,13 +150,13 @@ class ReadCache(Generic[T]):
         self._found: OrderedDict[Hashable, tuple[dict[str, Version], T]] = OrderedDict()
 
     def read(self, key: Hashable, read: Callable[[], T]) -> T:
-        """What `read` gives, as `read_recorded` would now. Raises RowsDifferError."""
-        before = _versions((*self._tables, *self._others))
+        """Result of `read`, as `read_recorded` would give it now. Raises RowsDifferError."""
+        before = _read_versions((*self._tables, *self._others))
         versions, found = self._found.get(key, ({}, None))
         if found is not None and versions == before and _are_compared(self._tables, before):
             return found
         made = read_recorded(read, *self._tables)
-        if _versions((*self._tables, *self._others)) == before:
+        if _read_versions((*self._tables, *self._others)) == before:
             self._found[key] = (before, made)
             self._found.move_to_end(key)
             while len(self._found) > self._most:
@@ -171,14 +171,14 @@ def _are_compared(tables: Iterable[type[models.Model]], versions: Mapping[str, V
 
 
 def read_recorded(read: Callable[[], T], *tables: type[models.Model]) -> T:
-    """What `read` gives, while every row of these tables is what the ledger says. Raises RowsDifferError.
+    """Result of `read`, while every row of these tables matches the ledger. Raises RowsDifferError.
 
     It is read again if an act wrote them meanwhile: so a row that was altered for this moment alone is not used either.
     """
     for _try in range(_TRIES):
-        _refuse(find_row_problems(tables))
+        _refuse_problems(find_row_problems(tables))
         before = {model: _compared[model._meta.db_table].version for model in tables}
-        found, now = read(), _versions(tables)
+        found, now = read(), _read_versions(tables)
         if all(now[model._meta.db_table] == version for model, version in before.items()):
             return found
     raise RowsDifferError(
@@ -186,10 +186,10 @@ def read_recorded(read: Callable[[], T], *tables: type[models.Model]) -> T:
     )
 
 
-def _refuse(problems: Collection[RowProblem]) -> None:
+def _refuse_problems(problems: Collection[RowProblem]) -> None:
     if problems:
         raise RowsDifferError(
-            _("rows of the database are not what the ledger says: %(rows)s") % {"rows": name_rows(problems)},
+            _("rows of the database are not what the ledger says: %(rows)s") % {"rows": format_rows(problems)},
             _(
                 "See what differs with: muniment doctor. Then find out which database login wrote it, "
                 "and repeat the change on its page."
@@ -197,50 +197,50 @@ def _refuse(problems: Collection[RowProblem]) -> None:
         )
 
 
-def _values_of(row: models.Model) -> Values:
+def _read_values(row: models.Model) -> Values:
     """The recorded columns of a row as it was read."""
-    fields = [row._meta.get_field(name) for name in columns_of(type(row))]
+    fields = [row._meta.get_field(name) for name in list_recorded_columns(type(row))]
     return tuple(getattr(row, str(getattr(field, "attname", field.name))) for field in fields)
 
 
-def name_rows(problems: Collection[RowProblem]) -> str:
-    """Some of the rows, and how many there are."""
+def format_rows(problems: Collection[RowProblem]) -> str:
+    """Some of the rows, and their number."""
     shown = ", ".join(f"{one.table} {one.key} ({one.code})" for one in list(problems)[:_SHOWN])
     more = len(problems) - _SHOWN
     return shown if more <= 0 else _("%(shown)s and %(count)d more") % {"shown": shown, "count": more}
 
 
 def forget_comparisons() -> None:
-    """Compare every row anew at the next look."""
+    """Compare every row again at the next check."""
     _compared.clear()
     _proven.clear()
 
 
-def _versions(tables: tuple[type[models.Model], ...]) -> dict[str, Version]:
-    """The version of each table, in one query."""
+def _read_versions(tables: tuple[type[models.Model], ...]) -> dict[str, Version]:
+    """Version of each table, in one query."""
     with connection.cursor() as cursor:
-        cursor.execute(_query_for_versions(tuple(model._meta.db_table for model in tables)))
+        cursor.execute(_build_version_query(tuple(model._meta.db_table for model in tables)))
         return {name: (int(count), int(total)) for name, count, total in cursor.fetchall()}
 
 
 @lru_cache(maxsize=64)  # each evaluation asks for the same few sets of tables
-def _query_for_versions(tables: tuple[str, ...]) -> str:
+def _build_version_query(tables: tuple[str, ...]) -> str:
     one = sql.SQL("SELECT {name}, count(*), coalesce(sum(xmin::text::bigint), 0) FROM {table}")
     parts = [one.format(name=sql.Literal(name), table=sql.Identifier(name)) for name in tables]
     return sql.SQL(" UNION ALL ").join(parts).as_string()
 
 
-def _compare(model: type[models.Model], version: Version, known: _Comparison | None) -> _Comparison:
-    """Compare all rows of a table. Those that an act writes meanwhile are read again."""
+def _compare_until_stable(model: type[models.Model], version: Version, known: _Comparison | None) -> _Comparison:
+    """Compare all rows of a table. Rows that an act writes meanwhile are read again."""
     found, left = _compare_once(model, version, known), _TRIES
-    while left and (now := _versions((model,))[model._meta.db_table]) != version:
+    while left and (now := _read_versions((model,))[model._meta.db_table]) != version:
         version, left = now, left - 1
         found = _compare_once(model, version, known)
     return found
 
 
-def read_agreed_rows(model: type[models.Model]) -> dict[str, Values]:
-    """The recorded columns of those rows that agree with their records, by key; signatures are not looked at."""
+def read_matching_rows(model: type[models.Model]) -> dict[str, Values]:
+    """Recorded columns of rows that match their records, by key; signatures are not checked."""
     agreed, _states, _problems = _compare_with_records(model, {})
     return {key: values for key, (_, values) in agreed.items()}
 
@@ -258,10 +258,10 @@ def _compare_once(model: type[models.Model], version: Version, known: _Compariso
 def _compare_with_records(
     model: type[models.Model], before: Mapping[str, tuple[str, Values]]
 ) -> tuple[dict[str, tuple[str, Values]], dict[str, _State], list[RowProblem]]:
-    """The rows that agree, the newest state of each row, and the problems of the others."""
+    """Rows that match, the newest state of each row, and the problems of the others."""
     table = model._meta.db_table
-    rows, states = read_rows(model), _newest_states(table)
-    _prove(states.values())
+    rows, states = read_recorded_columns(model), _read_newest_states(table)
+    _verify_states(states.values())
     agreed: dict[str, tuple[str, Values]] = {}
     problems: list[RowProblem] = []
     for key in sorted({*rows, *states}):
@@ -284,14 +284,14 @@ def _lacks_proof(known: _Comparison) -> bool:
     return any(one.code is RowCode.NOT_PROVEN for one in known.problems)
 
 
-def _newest_states(table: str) -> dict[str, _State]:
+def _read_newest_states(table: str) -> dict[str, _State]:
     with connection.cursor() as cursor:
         cursor.execute(_NEWEST, [table])
         return {key: _State(*state) for key, *state in cursor.fetchall()}
 
 
-def _prove(states: Iterable[_State]) -> None:
-    """See of records that were not looked at yet which states they have the digest of."""
+def _verify_states(states: Iterable[_State]) -> None:
+    """Verify, for records that were not read yet, which states their digest covers."""
     new = {state.record for state in states if state.commitment not in _proven.get(state.record, ())}
     if not new:
         return
@@ -300,12 +300,14 @@ def _prove(states: Iterable[_State]) -> None:
         commitments.setdefault(record, []).append(commitment)
     for record, data in Record.objects.filter(pk__in=new, refusal=None).values_list("pk", "data"):
         found = commitments.get(record, [])
-        _proven[record] = frozenset(found) if _rows_of(bytes(data), record) == digest_of_states(found) else frozenset()
+        _proven[record] = (
+            frozenset(found) if _read_rows_digest(bytes(data), record) == digest_states(found) else frozenset()
+        )
 
 
-def _rows_of(data: bytes, record: int) -> str:
-    """The digest of the states that a record has; of a record that is none, no digest."""
+def _read_rows_digest(data: bytes, record: int) -> str:
+    """Digest of the states of a record; none for a malformed record."""
     try:
-        return str(getattr(entries.decode(data, record), "rows", ""))
+        return str(getattr(record_kinds.decode_record(data, record), "rows", ""))
     except LedgerError:
         return ""

@@ -1,4 +1,4 @@
-"""The sequencer: gives records their positions and signs for them, and signs permissions to deploy. It alone can."""
+"""Sequencer: assigns positions to records, signs checkpoints, and signs permissions to deploy. No other process can."""
 
 import logging
 import signal
@@ -8,15 +8,15 @@ from django.db import close_old_connections, connection
 from django.utils import timezone
 
 from muniment.errors import LedgerError
-from muniment.ledger import entries, told
+from muniment.ledger import record_kinds, record_text
 from muniment.ledger.writers import WRITERS
 from muniment.server import moments
 from muniment.server.guarding.database_roles import PREFIX
 from muniment.server.process_signals import SignalPipe
 from muniment.server.records.erasure_lists import publish_erasures
-from muniment.server.records.installation import store
+from muniment.server.records.installation import open_store
 from muniment.server.records.models import LedgerHead, Record, RecordPosition, RefusedRecord
-from muniment.server.records.signing import sign_permissions
+from muniment.server.records.permission_signing import sign_permissions
 
 _MOST = 5_000  # in one checkpoint
 _PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.3, 10.0
@@ -26,16 +26,16 @@ _SIGN_SECONDS = 10.0  # between two signs of life
 _log = logging.getLogger("muniment.sequencer")
 
 
-def run() -> None:
-    """Place what waits, again and again, until SIGTERM or SIGINT. What fails is tried again, later each time."""
+def run_sequencer() -> None:
+    """Assign positions repeatedly, until SIGTERM or SIGINT. A failure is retried, with growing pauses."""
     signals = SignalPipe((signal.SIGTERM, signal.SIGINT))
     pause, shown = _PAUSE_SECONDS, 0.0
-    while not signals.wait(pause):
+    while not signals.wait_for_signals(pause):
         try:
-            give_places()
+            assign_positions()
             sign_permissions()
             if time.monotonic() >= shown + _SIGN_SECONDS:
-                show_life()
+                record_heartbeat()
                 publish_erasures()
                 shown = time.monotonic()
         except Exception:  # noqa: BLE001 -- the outermost edge of a process
@@ -48,19 +48,19 @@ def run() -> None:
     connection.close()
 
 
-def show_life() -> None:
-    """Note that a sequencer has placed all that waited."""
+def record_heartbeat() -> None:
+    """Record that no record waits for a position."""
     LedgerHead.objects.update(sequencer_alive_at=timezone.now())
 
 
-def give_places() -> int:
-    """Assign positions to the records that wait, in the order in which they came, under one checkpoint; how many.
+def assign_positions() -> int:
+    """Assign positions to waiting records, in their order, under one checkpoint; their number.
 
-    A record that its writer may not write is refused, and holds up no other. Raises LedgerError, StoreError.
+    A record that its writer may not write is refused, and does not delay others. Raises LedgerError, StoreError.
     """
     if not RecordPosition.objects.filter(position=None).exists():
         return 0
-    with store().log(signs=True).held() as held:
+    with open_store().open_log(signs=True).lock_and_verify() as held:
         rows = RecordPosition.objects.filter(position=None).select_related("record").order_by("record_id")[:_MOST]
         waiting: list[RecordPosition] = []
         for row in rows:
@@ -68,8 +68,8 @@ def give_places() -> int:
             if reason is None:
                 waiting.append(row)
             else:
-                refuse(row, reason)
-        first = held.append([bytes(row.record.data) for row in waiting])
+                refuse_record(row, reason)
+        first = held.append_entries([bytes(row.record.data) for row in waiting])
         for number, row in enumerate(waiting):
             row.position = first + number
         RecordPosition.objects.bulk_update(waiting, ["position"], batch_size=1000)
@@ -77,21 +77,21 @@ def give_places() -> int:
 
 
 def find_refusal(row: Record) -> RefusedRecord.Reason | None:
-    """Why a record may get no position; None if it may."""
+    """Reason why a record may get no position; None if it may."""
     try:
-        entry = entries.decode(bytes(row.data), row.pk)
-        recorded_at = moments.read(entry.time)
+        entry = record_kinds.decode_record(bytes(row.data), row.pk)
+        recorded_at = moments.parse_moment(entry.time)
     except (LedgerError, ValueError):
         return RefusedRecord.Reason.CONTENT
-    if (told.kind(entry), entry.object, recorded_at) != (row.kind, row.details_digest, row.recorded_at):
+    if (record_text.record_kind(entry), entry.object, recorded_at) != (row.kind, row.details_digest, row.recorded_at):
         return RefusedRecord.Reason.COLUMNS
     if f"{PREFIX}{WRITERS[row.kind]}" != row.writer:
         return RefusedRecord.Reason.WRITER
     return None
 
 
-def refuse(row: RecordPosition, reason: RefusedRecord.Reason) -> None:
-    """Mark a record as refused, in the transaction that is under way. The worker opens the incident."""
+def refuse_record(row: RecordPosition, reason: RefusedRecord.Reason) -> None:
+    """Mark a record as refused, in the current transaction. The worker opens the incident."""
     _log.error("the record %s was refused: %s", row.pk, reason.label)
     RefusedRecord.objects.create(record=row.record, reason=reason)
     row.delete()

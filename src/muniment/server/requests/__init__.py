@@ -1,1 +1,1 @@
-"""What one person asked for, and waits for another."""
+"""Requests of one person that wait for another."""

@@ -20,16 +20,16 @@ from msgspec import Struct
 
 from muniment.errors import RefusedError, SignatureError
 from muniment.facts.act_statements import NAMESPACE, digest_to_sign
-from muniment.facts.statements import Signature
+from muniment.facts.statements import SignatureResult
 from muniment.git import signatures
 
 PASSKEY, SSH_KEY = "passkey", "ssh-key"  # the values of EnrolledAuthenticator.Kind, whose table is not needed here
 LONGEST_SIGNATURE = 16_384  # characters
 
 
-class Origin(Struct, frozen=True):
-    """Where passkeys sign acts: `address` is the whole origin of the confirmation process, `rp_id` the host name for
-    which passkeys were added.
+class PasskeyOrigin(Struct, frozen=True):
+    """Origin where passkeys sign acts: `address` is the whole origin of the confirmation process, `rp_id` the host
+    name for which passkeys were added.
     """
 
     address: str
@@ -37,44 +37,46 @@ class Origin(Struct, frozen=True):
 
 
 class SigningKey(Struct, frozen=True):
-    """An enrolled authenticator, as far as a signature needs it."""
+    """Enrolled authenticator, as far as a signature needs it."""
 
     kind: str
     public_key: str
 
 
-def confirmation_origin() -> Origin:
-    """Where passkeys sign acts of this installation: its confirmation process, for the host name of its service."""
+def find_confirmation_origin() -> PasskeyOrigin:
+    """Origin where passkeys sign acts of this installation: its confirmation process, for the host name of its
+    service.
+    """
     parts = urlsplit(settings.CONFIRMATION_URL)
-    return Origin(f"{parts.scheme}://{parts.netloc}", urlsplit(settings.URL).hostname or "")
+    return PasskeyOrigin(f"{parts.scheme}://{parts.netloc}", urlsplit(settings.URL).hostname or "")
 
 
-def require_valid(key: SigningKey, statement: bytes, signature: str, origin: Origin) -> None:
+def require_valid_signature(key: SigningKey, statement: bytes, signature: str, origin: PasskeyOrigin) -> None:
     """Raise RefusedError unless `signature` is one of `key` over the statement.
 
     A passkey must have signed at exactly the confirmation origin, for the host name of the service, with user
     verification (WebAuthn level 2, section 7.2).
     """
     if len(signature) > LONGEST_SIGNATURE:
-        raise _invalid(_("it is too long"))
+        raise _make_invalid_error(_("it is too long"))
     if key.kind == PASSKEY:
         _require_passkey(key, digest_to_sign(statement), signature, origin)
     elif key.kind == SSH_KEY:
         _require_ssh_key(key, digest_to_sign(statement), signature)
     else:
-        raise _invalid(_("the kind of the authenticator is unknown"))
+        raise _make_invalid_error(_("the kind of the authenticator is unknown"))
 
 
 def _require_ssh_key(key: SigningKey, digest: bytes, signature: str) -> None:
     try:
-        found = signatures.verify(digest, signature, NAMESPACE, (key.public_key,))
+        found = signatures.verify_signature(digest, signature, NAMESPACE, (key.public_key,))
     except SignatureError as error:
-        raise _invalid(error.message) from error
-    if found is not Signature.VALID:
-        raise _invalid(found.value)
+        raise _make_invalid_error(error.message) from error
+    if found is not SignatureResult.VALID:
+        raise _make_invalid_error(found.value)
 
 
-def _require_passkey(key: SigningKey, digest: bytes, signature: str, origin: Origin) -> None:
+def _require_passkey(key: SigningKey, digest: bytes, signature: str, origin: PasskeyOrigin) -> None:
     server = Fido2Server(
         PublicKeyCredentialRpEntity(name="Muniment", id=origin.rp_id),
         verify_origin=lambda found: found == origin.address,
@@ -89,12 +91,12 @@ def _require_passkey(key: SigningKey, digest: bytes, signature: str, origin: Ori
         server.authenticate_complete(state, [credential], answer)
     except (ValueError, TypeError, KeyError, AttributeError):  # what the library raises for answers of any wrong kind
         why = _("it is no passkey's, verified by its person, for this statement at the confirmation address")
-        raise _invalid(why) from None
+        raise _make_invalid_error(why) from None
     if answer.response.client_data.cross_origin:
-        raise _invalid(_("it was made inside a page of another origin"))
+        raise _make_invalid_error(_("it was made inside a page of another origin"))
 
 
-def _invalid(why: str) -> RefusedError:
+def _make_invalid_error(why: str) -> RefusedError:
     return RefusedError(
         "signature-invalid",
         _("The signature is not valid: %(why)s.") % {"why": why.rstrip(".")},

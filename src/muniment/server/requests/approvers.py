@@ -1,36 +1,40 @@
 """People who may approve a request, and what it asks permission for."""
 
 from muniment.access.actions import Action
-from muniment.access.authorize import Actor, Resource, Why, second
+from muniment.access.authorization import AccessResult, Actor, Resource, authorize_second_person
 from muniment.access.roles import EVERYWHERE
-from muniment.server.people.models import Person, in_force
+from muniment.server.people.models import Person, build_in_force_condition
 from muniment.server.requests.models import Request
 
 
-def may_approve(actor: Actor, request: Request) -> Why:
+def check_approval(actor: Actor, request: Request) -> AccessResult:
     """YES if the actor may be the second person of this request, or why not."""
-    return second(actor, *about_request(request))
+    return authorize_second_person(actor, *find_permission(request))
 
 
-def about_request(request: Request) -> tuple[Action, Resource]:
-    """What a request asks permission for: its action, and the resource with its requester."""
+def find_permission(request: Request) -> tuple[Action, Resource]:
+    """Action of a request, and the resource with its requester."""
     action = Action[request.action.upper().replace("-", "_")]
     return action, Resource(product=product_of(request), asker=request.requester.pk)
 
 
 def find_approvers(request: Request) -> list[Person]:
-    """Everybody who could approve it, if they signed in with a second factor."""
-    action, resource = about_request(request)
+    """Everybody who could approve a request, if they signed in with a second factor."""
+    action, resource = find_permission(request)
     people = Person.objects.filter(
-        in_force("role_grants__"), active=True, role_grants__role__in=action.rule.second
+        build_in_force_condition("role_grants__"), active=True, role_grants__role__in=action.rule.second
     ).distinct()
-    return [person for person in people if second(assume_second_factor(person), action, resource) is Why.YES]
+    return [
+        person
+        for person in people
+        if authorize_second_person(assume_second_factor(person), action, resource) is AccessResult.YES
+    ]
 
 
 def assume_second_factor(person: Person) -> Actor:
     """A person, as if they had signed in with a second factor."""
     suspended = person.approvals_suspended
-    return Actor(person.pk, active=person.active, grants=person.roles(), second_factor=True, suspended=suspended)
+    return Actor(person.pk, active=person.active, grants=person.load_roles(), second_factor=True, suspended=suspended)
 
 
 def product_of(request: Request) -> str:

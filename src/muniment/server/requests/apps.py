@@ -1,10 +1,12 @@
-"""Registers what executes acts, and what compares rows and lifts of freezes with what two persons signed."""
+"""Registers the executor of acts, and the checks of rows and lifts of freezes against the signatures of two
+persons.
+"""
 
 from django.apps import AppConfig
 
 
 class RequestsConfig(AppConfig):
-    """The app."""
+    """App configuration that registers the executor and the checks."""
 
     name = "muniment.server.requests"
 
@@ -12,14 +14,14 @@ class RequestsConfig(AppConfig):
         """Provide the execution of acts, and the checks of signatures."""
         from muniment.server.acts.execution import register_executor
         from muniment.server.people.waiting_requests import register_waiting_requests
-        from muniment.server.records.row_checks import use_proof_check
-        from muniment.server.records.store import use_lift_check
+        from muniment.server.records.postgres_store import register_lift_check
+        from muniment.server.records.row_checks import register_proof_check
         from muniment.server.requests.executor import RequestExecutor
         from muniment.server.requests.lifted_freezes import is_lift_proven
-        from muniment.server.requests.proven_rows import find_unproven
+        from muniment.server.requests.proven_rows import find_unproven_rows
         from muniment.server.requests.waiting import StoredRequests
 
         register_executor(RequestExecutor())
         register_waiting_requests(StoredRequests())
-        use_proof_check(find_unproven)
-        use_lift_check(is_lift_proven)
+        register_proof_check(find_unproven_rows)
+        register_lift_check(is_lift_proven)

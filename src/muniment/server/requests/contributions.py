@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from muniment.server.registration import AppContributions, InboxKind, Metric, PersonalData
-from muniment.server.requests.inbox import waiting_for
+from muniment.server.requests.inbox import find_approvable
 from muniment.server.requests.models import Request
 from muniment.server.requests.personal_data import end_requests
 
@@ -21,7 +21,7 @@ def read_requests(person: str) -> Iterable[Mapping[str, object]]:
 
 CONTRIBUTIONS = AppContributions(
     urls="muniment.server.requests.urls",
-    inbox=(InboxKind(10, "requests/inbox.html", waiting_for),),
+    inbox=(InboxKind(10, "requests/inbox.html", find_approvable),),
     metrics=(measure_requests,),
     personal_data=(PersonalData("requests", read_requests),),
     erasure_preparations=(end_requests,),

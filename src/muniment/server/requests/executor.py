@@ -5,12 +5,12 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from muniment.access.authorize import Actor
+from muniment.access.authorization import Actor
 from muniment.server.acts.act import Act
 from muniment.server.acts.execution import ActOutcome
 from muniment.server.acts.system_actors import SystemActor
 from muniment.server.records.demanded_proofs import is_proof_demanded
-from muniment.server.requests.approvers import about_request
+from muniment.server.requests.approvers import find_permission
 from muniment.server.requests.execution import perform_act, perform_system_act
 from muniment.server.requests.models import Request
 
@@ -18,7 +18,7 @@ from muniment.server.requests.models import Request
 class RequestExecutor:
     """Executor that stores an act which is due for a second person as a request."""
 
-    def execute(self, actor: Actor, act: Act, secret: object) -> ActOutcome:
+    def execute_for_person(self, actor: Actor, act: Act, secret: object) -> ActOutcome:
         """Carry out an act of a person, or have it wait. Raises PermissionDenied, RefusedError."""
         outcome = perform_act(actor, act, secret=secret)
         if outcome.request is None:
@@ -31,7 +31,7 @@ class RequestExecutor:
 
 
 def _describe_waiting(waiting: Request) -> str:
-    """What a request waits for."""
-    if is_proof_demanded(about_request(waiting)[0]):
+    """Sentence that says which role a request waits for."""
+    if is_proof_demanded(find_permission(waiting)[0]):
         return _("It waits for your signature, and for that of a second person: sign it on the page of your account.")
     return _("It waits for a second person now.")

@@ -4,11 +4,11 @@ from django.db import connection
 
 from muniment.access.actions import Action
 from muniment.errors import ErasedError
-from muniment.ledger import entries, objects
+from muniment.ledger import record_kinds, record_objects
 from muniment.server.guarding.database_roles import WORKER
+from muniment.server.policies.exception_proofs import ACT
 from muniment.server.policies.freeze_acts import LiftFreeze
-from muniment.server.policies.proofs import ACT
-from muniment.server.records.installation import store
+from muniment.server.records.installation import open_store
 from muniment.server.records.models import Record
 from muniment.server.requests.models import ProvenRow
 from muniment.server.requests.proven_rows import is_demanded_at
@@ -19,7 +19,7 @@ _TABLE = "freeze-lift"  # of the rows that say that a lift was compared: it is a
 _known: set[str] = set()  # digests of lifts that are proven, or that needed nothing: neither changes
 
 
-def is_lift_proven(entry: entries.FreezeLiftRecord) -> bool:
+def is_lift_proven(entry: record_kinds.FreezeLiftRecord) -> bool:
     """Whether a record lifts a freeze: two persons signed that, or no signatures were demanded when it was written."""
     if entry.object in _known:
         return True
@@ -29,17 +29,17 @@ def is_lift_proven(entry: entries.FreezeLiftRecord) -> bool:
     proven = (
         not is_demanded_at(number, Action.LIFT_FREEZE)
         or ProvenRow.objects.filter(record=number, table=_TABLE, key=entry.freeze).exists()
-        or _is_signed(entry, number)
+        or _is_lift_signed(entry, number)
     )
     if proven:
         _known.add(entry.object)
     return proven
 
 
-def _is_signed(entry: entries.FreezeLiftRecord, number: int) -> bool:
+def _is_lift_signed(entry: record_kinds.FreezeLiftRecord, number: int) -> bool:
     """Whether two persons signed the act that its statement names. The worker remembers it: that text can be erased."""
     try:
-        said = read_object(store(), entry.object, objects.PersonStatement)
+        said = read_object(open_store(), entry.object, record_objects.PersonStatement)
     except ErasedError:
         return False
     digest = said.signature.removeprefix(ACT)

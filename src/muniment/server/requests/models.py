@@ -1,4 +1,4 @@
-"""Dangerous acts that wait for a second person."""
+"""Requests that wait for a second person, the signatures over them, and rows compared with signatures."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -6,7 +6,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from muniment.access.actions import Action
-from muniment.facts.act_statements import Step
+from muniment.facts.act_statements import ActStep
 from muniment.server.guarding.privileges import ADD, CHANGE, READ, Privileges
 from muniment.server.people.models import new_person_id
 
@@ -18,12 +18,12 @@ ENDING = ("state", "decided_at", "act", "shown")
 
 
 class Request(models.Model):
-    """What one person asked for. Another of the right role does it or refuses it; the asker may take it back.
+    """Request of one person. Another of the required role approves or rejects it; the requester may withdraw it.
 
-    `act` is the whole act as canonical JSON, `digest` its digest, `request_record` the digest of what its record
-    holds; `subject` names what it is about. `shown` is what a person is shown who confirms it, as canonical JSON. `act`
-    and `shown` are only kept while it waits. `internal_id` is random: it is the address of the request at the
-    confirmation origin, where nobody signs in. `confirmed_at` is None while an API token alone requested it.
+    `act` is the whole act as canonical JSON, `digest` its digest, `request_record` the digest of its record's
+    object; `subject` names its resource. `shown` is the text for the person who confirms it, as canonical JSON.
+    `act` and `shown` are only stored while it waits. `internal_id` is random: it is the address of the request at
+    the confirmation origin, where nobody signs in. `confirmed_at` is None while an API token alone requested it.
     """
 
     privileges = Privileges(
@@ -36,7 +36,7 @@ class Request(models.Model):
     free_texts = ("summary", "reason")
 
     class State(models.TextChoices):
-        """What became of it."""
+        """State of a request."""
 
         WAITING = "waiting", _("waits")
         APPROVED = "approved", _("done")
@@ -61,7 +61,7 @@ class Request(models.Model):
     decided_at = models.DateTimeField(null=True)
 
     class Meta:
-        """Those that wait, oldest first."""
+        """Waiting ones are found without reading the rest, oldest first."""
 
         ordering = ("requested_at", "id")
         indexes = [models.Index(fields=["state", "requested_at"], name="request_of_state")]
@@ -72,17 +72,18 @@ class Request(models.Model):
         ]
 
     @classmethod
-    def withdraw(cls, rows: "models.QuerySet[Request]") -> None:
+    def withdraw_waiting(cls, rows: "models.QuerySet[Request]") -> None:
         """End those of the requests that still wait, as when a person leaves whom they name."""
         now = timezone.now()
         rows.filter(state=cls.State.WAITING).update(state=cls.State.WITHDRAWN, decided_at=now, act="", shown="")
 
 
 class ActProof(models.Model):
-    """A signature of a person over a request, made at the confirmation origin. The web cannot add one.
+    """Signature of a person over a request, made at the confirmation origin. The web cannot add one.
 
-    `statement` is what is signed, as canonical JSON (`facts/act_statements.py`); `signature` an SSH signature in armor,
-    or the answer of a passkey as JSON. `authenticator` is the one that signed. `made_at` is the database's own time.
+    `statement` is the signed text, as canonical JSON (`facts/act_statements.py`); `signature` an SSH signature in
+    armor, or the answer of a passkey as JSON. `authenticator` is the one that signed. `made_at` is the database's
+    own time.
     """
 
     privileges = Privileges(
@@ -95,7 +96,7 @@ class ActProof(models.Model):
     free_texts = ("statement",)
 
     request = models.ForeignKey(Request, models.PROTECT, related_name="proofs")
-    step = models.CharField(max_length=8, choices=[(step.value, step.value) for step in Step])
+    step = models.CharField(max_length=8, choices=[(step.value, step.value) for step in ActStep])
     signer = models.ForeignKey("people.Person", models.PROTECT, related_name="+")
     authenticator = models.ForeignKey("people.EnrolledAuthenticator", models.PROTECT, related_name="+")
     statement = models.TextField()
@@ -109,9 +110,10 @@ class ActProof(models.Model):
 
 
 class ProofVerification(models.Model):
-    """That the worker verified the signatures over a request, before it is carried out.
+    """Verification of the signatures over a request by the worker, before it is carried out.
 
-    There are two, of both persons. An enrolment has one of them, for whoever enrols the first authenticator has none.
+    There are two signatures, of both persons. An enrolment has one of them, for a person who enrols the first
+    authenticator has none.
     """
 
     privileges = Privileges((READ,), (READ, ADD))
@@ -124,7 +126,7 @@ class ProofVerification(models.Model):
 
 
 class RequestExecution(models.Model):
-    """The record of the act that carried a request out. There is one for each request, and nobody changes it."""
+    """Record of the act that carried a request out. There is one for each request, and nobody changes it."""
 
     privileges = Privileges((READ, ADD), (READ,))
     written_by = DANGEROUS
@@ -134,7 +136,7 @@ class RequestExecution(models.Model):
 
 
 class ProvenRow(models.Model):
-    """That the worker found a row to be what two persons signed, as the record made it: the signed text may be erased
+    """Row that the worker found to be as two persons signed, as the record made it: the signed text may be erased
     later.
     """
 
@@ -146,13 +148,13 @@ class ProvenRow(models.Model):
     key = models.CharField(max_length=64)
 
     class Meta:
-        """Each once."""
+        """Unique by table, key and record."""
 
         constraints = [models.UniqueConstraint(fields=["record", "table", "key"], name="unique_proven_row")]
 
 
 class AcceptedRow(models.Model):
-    """What two people decide on of a row, as the worker accepted it last: a later state that is weaker takes signatures
+    """Two-person state of a row, as the worker accepted it last: a later state that is weaker needs signatures
     where the policy demands them. `facts` holds no text of a person; `record` made the row what it was.
     """
 
@@ -165,6 +167,6 @@ class AcceptedRow(models.Model):
     facts = models.JSONField()
 
     class Meta:
-        """Each row once."""
+        """Unique by table and key."""
 
         constraints = [models.UniqueConstraint(fields=["table", "key"], name="unique_accepted_row")]

@@ -1,8 +1,9 @@
-"""Finds rows that need signatures of two persons and lack them: the policy demanded these when an act wrote the row.
+"""Finds rows that need signatures of two persons and lack them: the policy demanded these when an act wrote the
+row.
 
-The web writes the rows and the records of acts of persons. With its credentials somebody can write both, so that they
-agree; what they cannot make is what two persons sign. Which act a row needs follows from the row, not from what its
-record calls the act; and a signed act counts once, for the rows that it says.
+The web writes the rows and the records of acts of persons. With its credentials an attacker can write both, so that
+they agree, but cannot make the signatures of two persons. The act that a row needs follows from the row, not from
+the act that its record names; and a signed act counts once, for the rows that it names.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -13,12 +14,12 @@ from django.db import connection, models
 
 from muniment.access.actions import Action
 from muniment.access.roles import Role
-from muniment.decision.comparison import Direction, compare
-from muniment.decision.policies import read_bound_policy
+from muniment.decision.bound_policies import read_bound_policy
+from muniment.decision.comparison import Direction, compare_policies
 from muniment.errors import LedgerError, MunimentError, NotCanonicalError, PolicyError
 from muniment.facts import canonical
-from muniment.ledger import entries
-from muniment.policy.exceptions import ExceptionFile as StoredException
+from muniment.ledger import record_kinds
+from muniment.policy.exception_files import SignedException as StoredException
 from muniment.server import moments
 from muniment.server.acts.act import ActContext
 from muniment.server.deployments.break_glass_acts import BreakGlass
@@ -32,24 +33,24 @@ from muniment.server.people.authenticators import parse_stored
 from muniment.server.people.machine_acts import DeclareMachine
 from muniment.server.people.models import Account, EnrolledAuthenticator, Machine, Person, RoleGrant
 from muniment.server.people.personal_data_acts import ErasePersonalData
-from muniment.server.people.role_acts import GrantRole, changes_things
+from muniment.server.people.role_acts import GrantRole, is_changing_role
 from muniment.server.people.test_runner_acts import TrustTestRunner
 from muniment.server.policies.exception_acts import RequestException
 from muniment.server.policies.models import MonitoringPeriod, PolicyVersion
 from muniment.server.policies.monitoring_acts import StartMonitoring
 from muniment.server.policies.version_acts import ApplyPolicy
-from muniment.server.products.act_fields import product_of
+from muniment.server.products.act_fields import find_product
 from muniment.server.records import row_checks
-from muniment.server.records.demanded_proofs import demands
-from muniment.server.records.entering import code
+from muniment.server.records.demanded_proofs import is_proof_in_list
 from muniment.server.records.models import Document, ExceptionFile, RowState
-from muniment.server.records.recorded_rows import Values, columns_of
-from muniment.server.records.store import POLICY
+from muniment.server.records.postgres_store import POLICY
+from muniment.server.records.record_writing import action_code
+from muniment.server.records.recorded_rows import Values, list_recorded_columns
 from muniment.server.requests import weaker_rows
 from muniment.server.requests.models import ProvenRow
-from muniment.server.requests.signed_acts import SignedAct, find_signed_act, is_free_of_persons
+from muniment.server.requests.signed_acts import SignedAct, find_signed_act, is_without_person
 
-_EVERY_ACT = tuple(map(code, Action))
+_EVERY_ACT = tuple(map(action_code, Action))
 _APPLYING = ("apply-policy", "weaken-policy")
 _CARRIED_OUT = timedelta(hours=1)  # after the signature, at the latest: so long a permission may begin later
 
@@ -64,19 +65,19 @@ COMPARED = frozenset(  # the actions whose rows are compared here, in `weaker_ro
 Fields = Mapping[str, Any]
 
 
-class _Rule(NamedTuple):
-    """Of one table: the action that a row needs (None for none), and whether a signed act says this row."""
+class _SignatureRule(NamedTuple):
+    """Rule of one table: the action that a row needs (None for none), and whether a signed act permits this row."""
 
     action_of: Callable[[Fields], Action | None]
     says: Callable[[SignedAct, str, Fields], bool]
 
 
-def find_unproven(model: type[models.Model], rows: Mapping[str, tuple[int, Values]]) -> frozenset[str]:
-    """The keys of the rows that lack signatures. `rows`: of each key the id of the record that made the row what it is,
-    and its recorded columns.
+def find_unproven_rows(model: type[models.Model], rows: Mapping[str, tuple[int, Values]]) -> frozenset[str]:
+    """Keys of the rows that lack signatures. `rows`: for each key the id of the record that made the row what it
+    is, and its recorded columns.
     """
     if model in weaker_rows.TABLES:
-        return _find_weaker_rows(model, rows)
+        return _find_weakened_rows(model, rows)
     if model not in _RULES and model not in (PolicyVersion, Document):
         return frozenset()
     history = read_policy_history()
@@ -85,18 +86,20 @@ def find_unproven(model: type[models.Model], rows: Mapping[str, tuple[int, Value
     if model is PolicyVersion:
         unproven = {one.version for one in history if not one.accepted}
         known = {one.version for one in history}
-        in_force = {key for key, (_, values) in rows.items() if _fields(model, values)["in_force"]}
+        in_force = {key for key, (_, values) in rows.items() if _name_columns(model, values)["in_force"]}
         return frozenset(key for key in in_force if int(key) in unproven or int(key) not in known)
     if model is Document:
         return _find_unproven_policy(rows, history)
-    return _find_unproven_rows(model, rows, history)
+    return _find_unsigned_rows(model, rows, history)
 
 
-def _find_weaker_rows(model: type[models.Model], rows: Mapping[str, tuple[int, Values]]) -> frozenset[str]:
-    """The keys of rows that are weaker than the state that the worker accepted before, without signatures."""
+def _find_weakened_rows(model: type[models.Model], rows: Mapping[str, tuple[int, Values]]) -> frozenset[str]:
+    """Keys of rows that are weaker than the state that the worker accepted before, without signatures."""
     history = read_policy_history()
-    found = {key: (record, _fields(model, values)) for key, (record, values) in rows.items()}
-    return weaker_rows.find_weaker(model, found, lambda record, action: demands(_demands_at(history, record), action))
+    found = {key: (record, _name_columns(model, values)) for key, (record, values) in rows.items()}
+    return weaker_rows.find_weaker_rows(
+        model, found, lambda record, action: is_proof_in_list(_find_demands_at(history, record), action)
+    )
 
 
 class AppliedPolicy(NamedTuple):
@@ -114,41 +117,45 @@ class AppliedPolicy(NamedTuple):
 
 def read_policy_history() -> list[AppliedPolicy]:
     """Every version of the policy that was put in force, in the order of the records."""
-    agreed = row_checks.read_agreed_rows(PolicyVersion)
-    texts = {int(key): str(_fields(PolicyVersion, values)["text"]) for key, values in agreed.items()}
+    agreed = row_checks.read_matching_rows(PolicyVersion)
+    texts = {int(key): str(_name_columns(PolicyVersion, values)["text"]) for key, values in agreed.items()}
     states = RowState.objects.filter(table=PolicyVersion._meta.db_table).order_by("record_id")
     found: dict[int, int] = {}
     for key, record, data in states.values_list("key", "record_id", "record__data"):
-        if int(key) not in found and _action_of(bytes(data), record) in _APPLYING:
+        if int(key) not in found and _read_record_action(bytes(data), record) in _APPLYING:
             found[int(key)] = record
     history: list[AppliedPolicy] = []
     for version, record in sorted(found.items(), key=lambda one: one[1]):
-        history.append(_accept(history, version, record, texts.get(version)))
+        history.append(_accept_version(history, version, record, texts.get(version)))
     return history
 
 
-def _accept(history: list[AppliedPolicy], version: int, record: int, text: str | None) -> AppliedPolicy:
-    """What a version is after those before it: accepted, unless it is weaker and its signatures are missing."""
+def _accept_version(history: list[AppliedPolicy], version: int, record: int, text: str | None) -> AppliedPolicy:
+    """State of a version after those before it: accepted, unless it is weaker and its signatures are missing."""
     before = next((one for one in reversed(history) if one.accepted), None)
     accepted = True
-    if before is not None and demands(before.acts, Action.WEAKEN_POLICY) and _is_weaker(before.text, text):
+    if (
+        before is not None
+        and is_proof_in_list(before.acts, Action.WEAKEN_POLICY)
+        and _is_weaker_text(before.text, text)
+    ):
         key, fields = str(version), {"text": text}
-        accepted = is_free_of_persons(record) or _is_proven(PolicyVersion, key, record, fields, _says_policy)
-    return AppliedPolicy(record, version, text, _demanded_acts(text), accepted)
+        accepted = is_without_person(record) or _is_proven(PolicyVersion, key, record, fields, _permits_policy)
+    return AppliedPolicy(record, version, text, _find_demanded_acts(text), accepted)
 
 
-def _is_weaker(old: str | None, new: str | None) -> bool:
+def _is_weaker_text(old: str | None, new: str | None) -> bool:
     """Whether a policy is weaker anywhere; what cannot be read or compared counts as weaker."""
     if old is None or new is None:
         return True
     try:
-        found = compare(read_bound_policy(old, POLICY), read_bound_policy(new, POLICY))
+        found = compare_policies(read_bound_policy(old, POLICY), read_bound_policy(new, POLICY))
     except PolicyError:
         return True
     return any(one.direction is Direction.WEAKER for one in found)
 
 
-def _demanded_acts(text: str | None) -> tuple[str, ...]:
+def _find_demanded_acts(text: str | None) -> tuple[str, ...]:
     """The acts for which a policy demands signatures; all where it cannot be read."""
     try:
         if text is None:
@@ -158,7 +165,7 @@ def _demanded_acts(text: str | None) -> tuple[str, ...]:
         return _EVERY_ACT
 
 
-def _demands_at(history: Iterable[AppliedPolicy], record: int) -> tuple[str, ...]:
+def _find_demands_at(history: Iterable[AppliedPolicy], record: int) -> tuple[str, ...]:
     """The acts for which signatures were demanded when a record was written."""
     before = [one.acts for one in history if one.accepted and one.record < record]
     return before[-1] if before else ()
@@ -166,28 +173,32 @@ def _demands_at(history: Iterable[AppliedPolicy], record: int) -> tuple[str, ...
 
 def is_demanded_at(record: int, action: Action) -> bool:
     """Whether the policy demanded signatures for an action when a record was written."""
-    return demands(_demands_at(read_policy_history(), record), action)
+    return is_proof_in_list(_find_demands_at(read_policy_history(), record), action)
 
 
 def _find_unproven_policy(rows: Mapping[str, tuple[int, Values]], history: list[AppliedPolicy]) -> frozenset[str]:
-    """The document of the policy is the text of a version that was put in force by the same record, and accepted."""
+    """Keys of policy documents, unless a version put in force by the same record, and accepted, has the same text."""
     if POLICY not in rows:
         return frozenset()
     record, values = rows[POLICY]
-    text = bytes(_fields(Document, values)["data"]).decode("utf-8", "replace")
+    text = bytes(_name_columns(Document, values)["data"]).decode("utf-8", "replace")
     agrees = any(one.accepted and (one.record, one.text) == (record, text) for one in history)
     return frozenset() if agrees else frozenset({POLICY})
 
 
-def _find_unproven_rows(
+def _find_unsigned_rows(
     model: type[models.Model], rows: Mapping[str, tuple[int, Values]], history: list[AppliedPolicy]
 ) -> frozenset[str]:
     rule = _RULES[model]
     unproven: set[str] = set()
     for key, (record, values) in rows.items():
-        fields = _fields(model, values)
+        fields = _name_columns(model, values)
         action = rule.action_of(fields)
-        if action is None or not demands(_demands_at(history, record), action) or is_free_of_persons(record):
+        if (
+            action is None
+            or not is_proof_in_list(_find_demands_at(history, record), action)
+            or is_without_person(record)
+        ):
             continue
         if not _is_proven(model, key, record, fields, rule.says):
             unproven.add(key)
@@ -211,70 +222,70 @@ def _is_proven(
     return proven
 
 
-def _action_of(data: bytes, record: int) -> str:
+def _read_record_action(data: bytes, record: int) -> str:
     """The action that a record names, "" for a record of something else."""
     try:
-        return str(getattr(entries.decode(data, record), "action", ""))
+        return str(getattr(record_kinds.decode_record(data, record), "action", ""))
     except LedgerError:
         return ""
 
 
-def _fields(model: type[models.Model], values: Values) -> Fields:
-    return dict(zip(columns_of(model), values, strict=True))
+def _name_columns(model: type[models.Model], values: Values) -> Fields:
+    return dict(zip(list_recorded_columns(model), values, strict=True))
 
 
-def _always(action: Action) -> Callable[[Fields], Action | None]:
+def _require_always(action: Action) -> Callable[[Fields], Action | None]:
     return lambda _fields_of_row: action
 
 
-def _while_open(action: Action, column: str = "ended_at") -> Callable[[Fields], Action | None]:
+def _require_while_open(action: Action, column: str = "ended_at") -> Callable[[Fields], Action | None]:
     """An action that a row needs until it is ended, which one person may do."""
     return lambda fields: action if fields[column] is None else None
 
 
-def _action_of_grant(fields: Fields) -> Action | None:
-    changing = changes_things(Role(fields["role"])) and fields["ended_at"] is None
+def _find_grant_action(fields: Fields) -> Action | None:
+    changing = is_changing_role(Role(fields["role"])) and fields["ended_at"] is None
     return Action.GRANT_CHANGING_ROLE if changing else None
 
 
-def _says_grant(signed: SignedAct, key: str, fields: Fields) -> bool:
+def _permits_grant(signed: SignedAct, key: str, fields: Fields) -> bool:
     act = signed.act
     if not isinstance(act, GrantRole):
         return False
-    product = product_of(act.product)
+    product = find_product(act.product)
     said = (act.person, act.role.value, product.pk if product is not None else None, act.until)
     return said == (fields["person"], fields["role"], fields["product"], fields["last_day"])
 
 
-def _says_exception(signed: SignedAct, key: str, fields: Fields) -> bool:
+def _permits_exception(signed: SignedAct, key: str, fields: Fields) -> bool:
     act, request = signed.act, signed.verification.request
     if not isinstance(act, RequestException):
         return False
-    context = ActContext(request.requester.pk, moments.text(request.requested_at))
+    context = ActContext(request.requester.pk, moments.format_moment(request.requested_at))
     stored = canonical.decode(bytes(fields["data"]), StoredException)
-    return stored.exception == act.terms(context)
+    return stored.exception == act.make_terms(context)
 
 
-def _says_monitoring(signed: SignedAct, key: str, fields: Fields) -> bool:
+def _permits_monitoring(signed: SignedAct, key: str, fields: Fields) -> bool:
     act = signed.act
     if not isinstance(act, StartMonitoring):
         return False
-    product = product_of(act.product)
+    product = find_product(act.product)
     said = (product.pk if product is not None else None, act.clause, act.until)
     return said == (fields["product"], fields["clause"], fields["last_day"])
 
 
-def _says_break_glass(signed: SignedAct, key: str, fields: Fields) -> bool:
+def _permits_break_glass(signed: SignedAct, key: str, fields: Fields) -> bool:
     act, proof = signed.act, signed.verification.approval_proof
     if not isinstance(act, BreakGlass) or proof is None:
         return False
     latest = proof.made_at + timedelta(minutes=act.minutes) + _CARRIED_OUT
-    said = (act.row().pk, act.artifact, signed.verification.request.requester.pk, proof.signer_id)
+    said = (act.find_environment_row().pk, act.artifact, signed.verification.request.requester.pk, proof.signer_id)
     found = (fields["environment"], fields["artifact"], fields["requester"], fields["approver"])
     return said == found and bool(fields["expires_at"] <= latest)
 
 
-def _says_builder(signed: SignedAct, key: str, fields: Fields) -> bool:
+def _permits_builder(signed: SignedAct, key: str, fields: Fields) -> bool:
     act = signed.act
     return isinstance(act, TrustBuilder) and (act.builder_id, act.public_key) == (
         fields["builder_id"],
@@ -282,15 +293,15 @@ def _says_builder(signed: SignedAct, key: str, fields: Fields) -> bool:
     )
 
 
-def _action_of_person(fields: Fields) -> Action | None:
+def _find_person_action(fields: Fields) -> Action | None:
     return Action.ERASE_PERSONAL_DATA if fields["erasure_approved_at"] is not None else None
 
 
-def _says_erasure(signed: SignedAct, key: str, fields: Fields) -> bool:
+def _permits_erasure(signed: SignedAct, key: str, fields: Fields) -> bool:
     return isinstance(signed.act, ErasePersonalData) and signed.act.person == key
 
 
-def _says_enrolment(signed: SignedAct, key: str, fields: Fields) -> bool:
+def _permits_enrolment(signed: SignedAct, key: str, fields: Fields) -> bool:
     act = signed.act
     if not isinstance(act, EnrolAuthenticator):
         return False
@@ -299,7 +310,7 @@ def _says_enrolment(signed: SignedAct, key: str, fields: Fields) -> bool:
     return said == (fields["person"], fields["kind"], fields["identifier"], fields["public_key"])
 
 
-def _says_policy(signed: SignedAct, key: str, fields: Fields) -> bool:
+def _permits_policy(signed: SignedAct, key: str, fields: Fields) -> bool:
     act = signed.act
     if not isinstance(act, ApplyPolicy):
         return False
@@ -310,26 +321,26 @@ def _says_policy(signed: SignedAct, key: str, fields: Fields) -> bool:
     )
 
 
-def _says_pipeline(signed: SignedAct, key: str, fields: Fields) -> bool:
+def _permits_pipeline(signed: SignedAct, key: str, fields: Fields) -> bool:
     act = signed.act
     if not isinstance(act, TrustPipeline):
         return False
-    said = {**act.recorded_values(), "environment": act.row().pk, "ended_at": None}
+    said = {**act.recorded_values(), "environment": act.find_environment_row().pk, "ended_at": None}
     return said == dict(fields)
 
 
-def _action_of_account(fields: Fields) -> Action | None:
-    """What an account of a machine needs, and one that a second person confirmed."""
+def _find_account_action(fields: Fields) -> Action | None:
+    """Action that an account of a machine needs, and one that a second person confirmed."""
     if fields["machine"] is not None:
         return Action.TRUST_TEST_RUNNER if fields["kind"] == Account.Kind.KEY else Action.DECLARE_MACHINE
     vouched = fields["verification"] == Account.Verification.VOUCHED
     return Action.CONFIRM_ACCOUNT if vouched and fields["confirmed_at"] is not None else None
 
 
-def _says_account(signed: SignedAct, key: str, fields: Fields) -> bool:
+def _permits_account(signed: SignedAct, key: str, fields: Fields) -> bool:
     act = signed.act
     if isinstance(act, ConfirmAccounts):
-        return fields["machine"] is None and key in act.accounts.split() and signed.shows_the_same()
+        return fields["machine"] is None and key in act.accounts.split() and signed.still_shows_same()
     machine = Machine.objects.filter(pk=fields["machine"]).first()
     if machine is None:
         return False
@@ -341,14 +352,16 @@ def _says_account(signed: SignedAct, key: str, fields: Fields) -> bool:
     return False
 
 
-_RULES: dict[type[models.Model], _Rule] = {
-    RoleGrant: _Rule(_action_of_grant, _says_grant),
-    ExceptionFile: _Rule(_always(Action.REQUEST_EXCEPTION), _says_exception),
-    MonitoringPeriod: _Rule(_while_open(Action.START_MONITORING), _says_monitoring),
-    BreakGlassPermission: _Rule(_always(Action.BREAK_GLASS_DEPLOYMENT), _says_break_glass),
-    TrustedBuilder: _Rule(_while_open(Action.TRUST_BUILDER), _says_builder),
-    Person: _Rule(_action_of_person, _says_erasure),
-    PipelineIdentity: _Rule(_while_open(Action.CHANGE_ENVIRONMENT), _says_pipeline),
-    Account: _Rule(_action_of_account, _says_account),
-    EnrolledAuthenticator: _Rule(_while_open(Action.ENROL_AUTHENTICATOR, "removed_at"), _says_enrolment),
+_RULES: dict[type[models.Model], _SignatureRule] = {
+    RoleGrant: _SignatureRule(_find_grant_action, _permits_grant),
+    ExceptionFile: _SignatureRule(_require_always(Action.REQUEST_EXCEPTION), _permits_exception),
+    MonitoringPeriod: _SignatureRule(_require_while_open(Action.START_MONITORING), _permits_monitoring),
+    BreakGlassPermission: _SignatureRule(_require_always(Action.BREAK_GLASS_DEPLOYMENT), _permits_break_glass),
+    TrustedBuilder: _SignatureRule(_require_while_open(Action.TRUST_BUILDER), _permits_builder),
+    Person: _SignatureRule(_find_person_action, _permits_erasure),
+    PipelineIdentity: _SignatureRule(_require_while_open(Action.CHANGE_ENVIRONMENT), _permits_pipeline),
+    Account: _SignatureRule(_find_account_action, _permits_account),
+    EnrolledAuthenticator: _SignatureRule(
+        _require_while_open(Action.ENROL_AUTHENTICATOR, "removed_at"), _permits_enrolment
+    ),
 }

@@ -1,4 +1,4 @@
-"""Every act in the service: those of people, those of no person; and the act that a stored text stands for."""
+"""Registry of every act in the service: those of people, those of no person; and the act of a stored text."""
 
 from collections.abc import Callable, Iterable
 
@@ -27,19 +27,19 @@ EXACT_ACTS: dict[tuple[SystemActor, type[Act]], Callable[[Act], bool]] = {  # no
 }
 ALL_ACTS = (*ACTS_OF_PERSONS, *(act for acts in ACTS_OF_SYSTEM.values() for act in acts if act not in ACTS_OF_PERSONS))
 GUARDING_ACTS = tuple(act for act in ALL_ACTS if any(action.rule.second for action in act.actions))
-ACTS_BY_TAG = {act.tag(): act for act in ACTS_OF_PERSONS}
+ACTS_BY_TAG = {act.act_tag(): act for act in ACTS_OF_PERSONS}
 
 
-def decode_act(text: str, digest: str) -> Act:
-    """The act that was stored. Raises RefusedError unless it is the one that was requested, to the byte."""
+def decode_stored_act(text: str, digest: str) -> Act:
+    """Decode the stored act. Raises RefusedError unless it is the one that was requested, to the byte."""
     data = text.encode()
     try:
         tag = msgspec.json.decode(data, type=_Tagged).act
         act: Act = canonical.decode(data, ACTS_BY_TAG[tag])
     except (NotCanonicalError, msgspec.MsgspecError, KeyError):
-        raise _altered() from None
-    if canonical.digest(data) != digest:
-        raise _altered()
+        raise _make_altered_error() from None
+    if canonical.digest_bytes(data) != digest:
+        raise _make_altered_error()
     return act
 
 
@@ -47,7 +47,7 @@ class _Tagged(msgspec.Struct):
     act: str
 
 
-def _altered() -> RefusedError:
+def _make_altered_error() -> RefusedError:
     return RefusedError(
         "request-altered",
         _("The stored act is not the one that was requested."),
@@ -55,7 +55,7 @@ def _altered() -> RefusedError:
     )
 
 
-def refuse_unguarded(acts: Iterable[type[Act]]) -> None:
+def require_guarded_state(acts: Iterable[type[Act]]) -> None:
     """Raise TypeError for an act that can need a second person and does not say which state that guards."""
     for act in acts:
         needs_second = any(action.rule.second for action in act.actions)
@@ -63,4 +63,4 @@ def refuse_unguarded(acts: Iterable[type[Act]]) -> None:
             raise TypeError(f"{act.__name__} can need a second person: define its guarded_state()")
 
 
-refuse_unguarded(ALL_ACTS)
+require_guarded_state(ALL_ACTS)

@@ -5,5 +5,5 @@ from django.urls import path
 from muniment.server.requests import views as requests
 
 urlpatterns = [
-    path("requests/<int:number>", requests.decide, name="decide"),
+    path("requests/<int:number>", requests.decide_request, name="decide"),
 ]

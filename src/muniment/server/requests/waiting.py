@@ -24,7 +24,7 @@ class StoredRequests:
 
     def withdraw_of(self, person: Person, subject: str) -> None:
         """End those that a person made, or that are about the subject."""
-        Request.withdraw(Request.objects.filter(Q(requester=person) | Q(subject=subject)))
+        Request.withdraw_waiting(Request.objects.filter(Q(requester=person) | Q(subject=subject)))
 
     def withdraw_naming(self, words: re.Pattern[str], but: str = "") -> None:
         """End those whose act names somebody, except the one whose request has the record `but`.
@@ -34,26 +34,26 @@ class StoredRequests:
         waiting = Request.objects.filter(state=Request.State.WAITING)
         if but:
             waiting = waiting.exclude(request_record=but)
-        Request.withdraw(waiting.filter(pk__in=[row.pk for row in waiting if _is_named(words, row.act)]))
+        Request.withdraw_waiting(waiting.filter(pk__in=[row.pk for row in waiting if _names_person(words, row.act)]))
 
     def find_records(self, digest: str) -> list[str]:
         """The digests of the records of every request of an act, whether it waits or not."""
         return list(Request.objects.filter(digest=digest).values_list("request_record", flat=True))
 
 
-def _is_named(words: re.Pattern[str], act: str) -> bool:
-    """Whether an act names somebody; one that cannot be read may."""
+def _names_person(words: re.Pattern[str], act: str) -> bool:
+    """Whether an act names the person; true for one that cannot be read."""
     try:
-        return any(words.search(text) for text in _texts_in(json.loads(act)))
+        return any(words.search(text) for text in _find_texts(json.loads(act)))
     except ValueError:
         return True
 
 
-def _texts_in(value: object) -> Iterator[str]:
-    """Every text of a JSON value, as people typed it: in JSON itself, a line would begin with the n of its escape."""
+def _find_texts(value: object) -> Iterator[str]:
+    """Texts within a JSON value, as people typed them: in JSON itself, a line would begin with the n of its escape."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
-        yield from (text for one in value.values() for text in _texts_in(one))
+        yield from (text for one in value.values() for text in _find_texts(one))
     elif isinstance(value, list):
-        yield from (text for one in value for text in _texts_in(one))
+        yield from (text for one in value for text in _find_texts(one))

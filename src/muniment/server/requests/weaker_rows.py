@@ -1,7 +1,9 @@
-"""Finds rows that are weaker than the state that the worker accepted before, and lack the signatures that this takes.
+"""Finds rows that are weaker than the state that the worker accepted before, and lack the signatures that this
+needs.
 
-Of some tables a row alone does not tell what an act must have done: a sensitive path that is missing, an environment
-that comes earlier. So the worker stores of each row what two people decide on, and compares a later state with it.
+Of some tables a row alone does not show which act must have been done: a sensitive path that is missing, an
+environment that comes earlier. So the worker stores the two-person state of each row, and compares a later state
+with it.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -19,34 +21,35 @@ from muniment.server.products.models import Environment, Product
 from muniment.server.products.product_acts import ChangeProduct, RetireProduct
 from muniment.server.records.models import RowState
 from muniment.server.requests.models import AcceptedRow
-from muniment.server.requests.signed_acts import SignedAct, find_signed_act, is_free_of_persons
+from muniment.server.requests.signed_acts import SignedAct, find_signed_act, is_without_person
 
 Fields = Mapping[str, Any]
 Facts = Mapping[str, dict[str, Any]]  # of each row, by its key
 
 
 class _Loss(NamedTuple):
-    """A row that is weaker: the action that this takes, and whether a signed act says it."""
+    """Row that is weaker: the action that this needs, and whether a signed act permits it."""
 
     key: str
     action: Action
     says: Callable[[SignedAct], bool]
 
 
-class _Table(NamedTuple):
-    """Of one table: the facts of a row that two people decide on, and what a later state of the rows has lost."""
+class _ComparedTable(NamedTuple):
+    """Comparison of one table: the two-person facts of a row, and what a later state of the rows has lost."""
 
     read_facts: Callable[[Fields], dict[str, Any]]
     find_losses: Callable[[Facts, Facts], Iterator[_Loss]]
 
 
-def find_weaker(
+def find_weaker_rows(
     model: type[models.Model],
     rows: Mapping[str, tuple[int, Fields]],
     is_demanded: Callable[[int, Action], bool],
 ) -> frozenset[str]:
-    """The keys of rows that are weaker than before, without signatures. `rows`: of each key the id of its newest record
-    and its columns. `is_demanded` tells whether signatures were demanded for an action when a record was written.
+    """Keys of the rows that are weaker than before, without signatures. `rows`: for each key the id of its newest
+    record and its columns. `is_demanded` says whether signatures were demanded for an action when a record was
+    written.
     """
     table, name = TABLES[model], model._meta.db_table
     accepted = {row.key: row for row in AcceptedRow.objects.filter(table=name)}
@@ -58,22 +61,26 @@ def find_weaker(
             continue
         record = rows[loss.key][0]
         since = accepted[loss.key].record_id if loss.key in accepted else 0
-        if is_demanded(record, loss.action) and not _is_proven(name, loss, since, record):
+        if is_demanded(record, loss.action) and not _is_loss_signed(name, loss, since, record):
             unproven.add(loss.key)
     if connection.settings_dict["USER"] == WORKER:
-        _accept(name, accepted, {key: (record, now[key]) for key, (record, _) in rows.items() if key not in unproven})
+        _store_accepted(
+            name, accepted, {key: (record, now[key]) for key, (record, _) in rows.items() if key not in unproven}
+        )
     return frozenset(unproven)
 
 
-def _is_proven(table: str, loss: _Loss, since: int, record: int) -> bool:
-    """Whether a signed act says it that was carried out since the accepted state, up to a row's newest record."""
-    if is_free_of_persons(record):
+def _is_loss_signed(table: str, loss: _Loss, since: int, record: int) -> bool:
+    """Whether a signed act permits the loss that was carried out since the accepted state, up to a row's newest
+    record.
+    """
+    if is_without_person(record):
         return True
     states = RowState.objects.filter(table=table, key=loss.key, record__gt=since, record__lte=record)
-    return any(_says(loss, one) for one in states.values_list("record", flat=True))
+    return any(_permits_loss(loss, one) for one in states.values_list("record", flat=True))
 
 
-def _says(loss: _Loss, record: int) -> bool:
+def _permits_loss(loss: _Loss, record: int) -> bool:
     signed = find_signed_act(record)
     try:
         return signed is not None and loss.says(signed)
@@ -81,8 +88,12 @@ def _says(loss: _Loss, record: int) -> bool:
         return False
 
 
-def _accept(table: str, accepted: Mapping[str, AcceptedRow], found: Mapping[str, tuple[int, dict[str, Any]]]) -> None:
-    """Store the states that are accepted now. In order, so that two that do it at once wait for each other."""
+def _store_accepted(
+    table: str, accepted: Mapping[str, AcceptedRow], found: Mapping[str, tuple[int, dict[str, Any]]]
+) -> None:
+    """Store the states that are accepted now. In order, so that two processes that do it at once wait for each
+    other.
+    """
     for key, (record, facts) in sorted(found.items()):
         if key not in accepted or accepted[key].record_id < record:
             values = {"record_id": record, "facts": facts}
@@ -100,19 +111,19 @@ def _read_environment(fields: Fields) -> dict[str, Any]:
 
 
 def _find_lost_order(before: Facts, now: Facts) -> Iterator[_Loss]:
-    """An environment that is not production, or to which an artifact now goes without one that it needed before."""
+    """Environments that are not production, or to which an artifact now goes without one that it needed before."""
     for key, one in now.items():
         was = before.get(key)
         if one["in_use"] and not one["production"] and (was is None or was["production"] or not was["in_use"]):
-            yield _lost_environment(key, one)
+            yield _make_environment_loss(key, one)
     for later, one in now.items():
-        for key in _find_earlier(before, later) if one["in_use"] else ():
+        for key in _find_earlier_environments(before, later) if one["in_use"] else ():
             if key not in now or not now[key]["in_use"] or now[key]["order"] >= one["order"]:
-                yield from (_lost_environment(each, now[each]) for each in (key, later) if each in now)
+                yield from (_make_environment_loss(each, now[each]) for each in (key, later) if each in now)
 
 
-def _find_earlier(before: Facts, later: str) -> Collection[str]:
-    """The environments that came before one, where both were in use."""
+def _find_earlier_environments(before: Facts, later: str) -> Collection[str]:
+    """Environments that came before one, where both were in use."""
     own = before.get(later)
     if own is None or not own["in_use"]:
         return ()
@@ -120,8 +131,8 @@ def _find_earlier(before: Facts, later: str) -> Collection[str]:
     return [key for key, one in same.items() if one["order"] < own["order"]]
 
 
-def _lost_environment(key: str, facts: dict[str, Any]) -> _Loss:
-    def says(signed: SignedAct) -> bool:
+def _make_environment_loss(key: str, facts: dict[str, Any]) -> _Loss:
+    def permits_change(signed: SignedAct) -> bool:
         act = signed.act
         if isinstance(act, ChangeEnvironment):
             said = (act.product, act.environment, act.order, act.production, True)
@@ -131,7 +142,7 @@ def _lost_environment(key: str, facts: dict[str, Any]) -> _Loss:
             return (act.product, act.environment) == (Product.objects.get(pk=facts["product"]).slug, facts["name"])
         return False
 
-    return _Loss(key, Action.CHANGE_ENVIRONMENT, says)
+    return _Loss(key, Action.CHANGE_ENVIRONMENT, permits_change)
 
 
 def _read_product(fields: Fields) -> dict[str, Any]:
@@ -140,26 +151,26 @@ def _read_product(fields: Fields) -> dict[str, Any]:
 
 
 def _find_lost_paths(before: Facts, now: Facts) -> Iterator[_Loss]:
-    """A product that lost sensitive paths, or was retired."""
+    """Products that lost sensitive paths, or were retired."""
     for key, one in now.items():
         was = before.get(key, {"paths": [], "retired": False})
         if lost := set(was["paths"]) - set(one["paths"]):
-            yield _Loss(key, Action.REMOVE_SENSITIVE_PATHS, _says_paths(one["id"], lost))
+            yield _Loss(key, Action.REMOVE_SENSITIVE_PATHS, _make_path_check(one["id"], lost))
         if one["retired"] and not was["retired"]:
-            yield _Loss(key, Action.RETIRE_PRODUCT, _says_retired(one["id"]))
+            yield _Loss(key, Action.RETIRE_PRODUCT, _make_retirement_check(one["id"]))
 
 
-def _says_paths(product: str, lost: Collection[str]) -> Callable[[SignedAct], bool]:
-    def says(signed: SignedAct) -> bool:
+def _make_path_check(product: str, lost: Collection[str]) -> Callable[[SignedAct], bool]:
+    def permits_paths(signed: SignedAct) -> bool:
         act = signed.act
         if not isinstance(act, ChangeProduct) or act.product != product:
             return False
         return not set(lost) & set(Product(sensitive_patterns=act.sensitive).sensitive_paths)
 
-    return says
+    return permits_paths
 
 
-def _says_retired(product: str) -> Callable[[SignedAct], bool]:
+def _make_retirement_check(product: str) -> Callable[[SignedAct], bool]:
     return lambda signed: isinstance(signed.act, RetireProduct) and signed.act.product == product
 
 
@@ -168,14 +179,14 @@ def _read_machine(fields: Fields) -> dict[str, Any]:
 
 
 def _find_lost_requests(before: Facts, now: Facts) -> Iterator[_Loss]:
-    """A machine whose commits needed somebody who asked for them, and need nobody now: no act does that."""
+    """Machines whose commits needed a requester, and need none now: no act does that."""
     for key, one in now.items():
         if not one["acts_on_request"] and before.get(key, one)["acts_on_request"]:
             yield _Loss(key, Action.DECLARE_MACHINE, lambda _signed: False)
 
 
-TABLES: dict[type[models.Model], _Table] = {
-    Environment: _Table(_read_environment, _find_lost_order),
-    Product: _Table(_read_product, _find_lost_paths),
-    Machine: _Table(_read_machine, _find_lost_requests),
+TABLES: dict[type[models.Model], _ComparedTable] = {
+    Environment: _ComparedTable(_read_environment, _find_lost_order),
+    Product: _ComparedTable(_read_product, _find_lost_paths),
+    Machine: _ComparedTable(_read_machine, _find_lost_requests),
 }

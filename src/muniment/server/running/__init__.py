@@ -1,1 +1,1 @@
-"""What makes the service run: its database, its processes, its backups, and a look at whether it is well."""
+"""Running the service: its database, its processes, its backups, and the checks of `muniment doctor`."""

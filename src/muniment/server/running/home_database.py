@@ -1,6 +1,7 @@
-"""Which database belongs to a home: written down at the first start, and compared at each later one.
+"""Database of a home: stored at the first start, and compared at each later one.
 
-Without that, a DATABASE_URL beside a database of its own would silently begin a second ledger under the same key.
+Without that, a DATABASE_URL in addition to a database of its own would silently begin a second ledger under the
+same key.
 """
 
 import json
@@ -9,30 +10,30 @@ from enum import StrEnum
 from pathlib import Path
 
 from muniment.errors import DatabaseError, LedgerError
-from muniment.store import durable, key_files
-from muniment.store.files import PUBLIC
+from muniment.store import durable_files, key_files
+from muniment.store.files_store import PUBLIC
 
 MARK = "database.json"  # in the home of a service
 _URL = "DATABASE_URL"
 CLUSTER = ("postgres", "data", "PG_VERSION")
 
 
-class Kind(StrEnum):
-    """Where a home's database is."""
+class DatabaseKind(StrEnum):
+    """Kind of a home's database: our own, or on another server."""
 
     EMBEDDED = "embedded"
     EXTERNAL = "external"
 
 
-def kind_of(environment: Mapping[str, str]) -> Kind:
-    """The kind that an environment names."""
-    return Kind.EXTERNAL if environment.get(_URL) else Kind.EMBEDDED
+def read_kind(environment: Mapping[str, str]) -> DatabaseKind:
+    """Kind that an environment names."""
+    return DatabaseKind.EXTERNAL if environment.get(_URL) else DatabaseKind.EMBEDDED
 
 
-def read_mark(folder: Path) -> Kind | None:
-    """The kind of database that the home was used with; None if it never was. Raises DatabaseError if it is unknown."""
+def read_stored_kind(folder: Path) -> DatabaseKind | None:
+    """Kind of database that the home was used with; None if it never was. Raises DatabaseError if it is unknown."""
     try:
-        return Kind(json.loads((folder / MARK).read_text(encoding="utf-8"))["database"])
+        return DatabaseKind(json.loads((folder / MARK).read_text(encoding="utf-8"))["database"])
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -42,21 +43,21 @@ def read_mark(folder: Path) -> Kind | None:
         ) from error
 
 
-def find_kind(folder: Path) -> Kind | None:
-    """The kind of database that the home has, also where nobody wrote it down, as after a restore."""
-    known = read_mark(folder)
-    return Kind.EMBEDDED if known is None and folder.joinpath(*CLUSTER).is_file() else known
+def find_database_kind(folder: Path) -> DatabaseKind | None:
+    """Kind of database that the home has, also where it was not stored, as after a restore."""
+    known = read_stored_kind(folder)
+    return DatabaseKind.EMBEDDED if known is None and folder.joinpath(*CLUSTER).is_file() else known
 
 
-def write_mark(folder: Path, kind: Kind, address: str = "") -> None:
-    """Write down that the home has such a database now, and the address of one elsewhere, without user and password."""
-    if read_mark(folder) is not kind or read_address(folder) != address:
+def store_kind(folder: Path, kind: DatabaseKind, address: str = "") -> None:
+    """Store that the home has such a database now, and the address of one elsewhere, without user and password."""
+    if read_stored_kind(folder) is not kind or read_stored_address(folder) != address:
         content = {"database": kind.value, **({"address": address} if address else {})}
-        durable.write(folder / MARK, json.dumps(content).encode() + b"\n", 0o644)
+        durable_files.write_file(folder / MARK, json.dumps(content).encode() + b"\n", 0o644)
 
 
-def read_address(folder: Path) -> str:
-    """The address of the home's database on another server, "" if none was written down."""
+def read_stored_address(folder: Path) -> str:
+    """Address of the home's database on another server, "" if none was stored."""
     try:
         found = json.loads((folder / MARK).read_text(encoding="utf-8")).get("address", "")
     except (OSError, ValueError, AttributeError):
@@ -64,19 +65,19 @@ def read_address(folder: Path) -> str:
     return found if isinstance(found, str) else ""
 
 
-def use_written_address(folder: Path, environment: MutableMapping[str, str]) -> None:
-    """For commands at the shell: they find the database where the service last found it, without DATABASE_URL."""
-    address = read_address(folder)
-    if address and not environment.get(_URL) and read_mark(folder) is Kind.EXTERNAL:
+def use_stored_address(folder: Path, environment: MutableMapping[str, str]) -> None:
+    """Use the stored address for commands at the shell: they find the service's database without DATABASE_URL."""
+    address = read_stored_address(folder)
+    if address and not environment.get(_URL) and read_stored_kind(folder) is DatabaseKind.EXTERNAL:
         environment[_URL] = address
 
 
 def require_same_kind(folder: Path, environment: Mapping[str, str]) -> None:
     """Raise DatabaseError where the environment names another database than the home has. Nothing is started."""
-    known, named = find_kind(folder), kind_of(environment)
+    known, named = find_database_kind(folder), read_kind(environment)
     if known is None or known is named:
         return
-    if named is Kind.EXTERNAL:
+    if named is DatabaseKind.EXTERNAL:
         raise DatabaseError(
             f"{folder} has a database of its own, and DATABASE_URL names another; nothing was started",
             "Unset DATABASE_URL; to move it there: muniment home move-database external",
@@ -87,20 +88,23 @@ def require_same_kind(folder: Path, environment: Mapping[str, str]) -> None:
     )
 
 
-def require_present(folder: Path, environment: Mapping[str, str]) -> None:
+def require_database_present(folder: Path, environment: Mapping[str, str]) -> None:
     """Raise DatabaseError where the home's own database was removed: an empty one would take its place."""
-    if read_mark(folder) is Kind.EMBEDDED is kind_of(environment) and not folder.joinpath(*CLUSTER).is_file():
+    if (
+        read_stored_kind(folder) is DatabaseKind.EMBEDDED is read_kind(environment)
+        and not folder.joinpath(*CLUSTER).is_file()
+    ):
         raise DatabaseError(
             f"the database of {folder} is gone; nothing was started",
             "Bring its folder postgres/data back, or restore a backup into a new home: muniment restore --help",
         )
 
 
-def require_filled(folder: Path) -> None:
+def require_database_filled(folder: Path) -> None:
     """Raise DatabaseError where a home that was used before meets an empty database. As the owner of the schema."""
     from django.db import connection
 
-    if read_mark(folder) is None:
+    if read_stored_kind(folder) is None:
         return
     with connection.cursor() as cursor:
         cursor.execute("SELECT to_regclass('public.django_migrations')")

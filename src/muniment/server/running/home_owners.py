@@ -1,6 +1,6 @@
-"""Which account owns which file of the home: each process reads its own keys and passwords, and no other's.
+"""Owners of the files of the home: each process reads its own keys and passwords, and no other's.
 
-The folders themselves are root's: a process can replace nothing in them, not even what is its own.
+The folders themselves are root's: a process can replace nothing in them, not even its own files.
 """
 
 import os
@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from muniment.errors import StoreError
-from muniment.server.guarding import keys
-from muniment.server.guarding.logins import FOLDER
-from muniment.server.running.accounts import (
+from muniment.server.guarding import home_keys
+from muniment.server.guarding.database_passwords import FOLDER
+from muniment.server.running.process_system_accounts import (
     CONFIRMATION,
     ERASER,
     GROUP,
@@ -22,61 +22,61 @@ from muniment.server.running.accounts import (
     WORKER,
     ProcessAccount,
 )
-from muniment.store.files import PRIVATE, PUBLIC
-from muniment.vault import layout, tokens
+from muniment.store.files_store import PRIVATE, PUBLIC
+from muniment.vault import layout, process_tokens
 
 ROOT = "root"
 MIRRORS, WORKERS_LOCK = "mirrors", "workers.lock"
 
 
-class Owner(NamedTuple):
-    """Who owns a file or folder, the account whose group it has, and its mode."""
+class FileOwner(NamedTuple):
+    """Account that owns a file or folder, the account whose group it has, and its mode."""
 
     account: str
     group: str
     mode: int
 
 
-_PUBLIC = Owner(ROOT, ROOT, 0o644)
-_PASSED = Owner(ROOT, GROUP, 0o710)  # a folder that processes pass through and cannot list
-_ROOTS = Owner(ROOT, ROOT, 0o600)
+_PUBLIC = FileOwner(ROOT, ROOT, 0o644)
+_PASSED = FileOwner(ROOT, GROUP, 0o710)  # a folder that processes pass through and cannot list
+_ROOTS = FileOwner(ROOT, ROOT, 0o600)
 
 
-def _only(account: str) -> Owner:
-    return Owner(account, account, 0o600)
+def _own_file(account: str) -> FileOwner:
+    return FileOwner(account, account, 0o600)
 
 
-FOLDERS: Mapping[str, Owner] = {"keys": _PASSED, FOLDER: _PASSED, MIRRORS: Owner(WORKER, WORKER, 0o700)}
-FILES: Mapping[str, Owner] = {
-    PRIVATE: _only(SEQUENCER),
+FOLDERS: Mapping[str, FileOwner] = {"keys": _PASSED, FOLDER: _PASSED, MIRRORS: FileOwner(WORKER, WORKER, 0o700)}
+FILES: Mapping[str, FileOwner] = {
+    PRIVATE: _own_file(SEQUENCER),
     PUBLIC: _PUBLIC,
-    keys.WEB: _only(WEB),
-    keys.FACTORS: _only(WEB),
+    home_keys.WEB: _own_file(WEB),
+    home_keys.FACTORS: _own_file(WEB),
     # The worker gives forges the secrets by which the web knows them. The vault is in the worker's group, so not that.
-    keys.HOOKS: Owner(WORKER, WEB, 0o640),
-    keys.DEPLOY: _only(SEQUENCER),
-    keys.DEPLOY_PUBLIC: _PUBLIC,
-    f"keys/{layout.WEB}.key": _only(WEB),
+    home_keys.HOOKS: FileOwner(WORKER, WEB, 0o640),
+    home_keys.DEPLOY: _own_file(SEQUENCER),
+    home_keys.DEPLOY_PUBLIC: _PUBLIC,
+    f"keys/{layout.WEB}.key": _own_file(WEB),
     f"keys/{layout.WEB}.pub": _PUBLIC,
-    f"keys/{layout.WORKER}.key": _only(WORKER),
+    f"keys/{layout.WORKER}.key": _own_file(WORKER),
     f"keys/{layout.WORKER}.pub": _PUBLIC,
     "keys/vault.seal": _ROOTS,
     f"{FOLDER}/owner": _ROOTS,
     f"{FOLDER}/operator": _ROOTS,
-    f"{FOLDER}/web": _only(WEB),
-    f"{FOLDER}/worker": _only(WORKER),
-    f"{FOLDER}/confirmation": _only(CONFIRMATION),
-    f"{FOLDER}/sequencer": _only(SEQUENCER),
-    f"{FOLDER}/eraser": _only(ERASER),
-    WORKERS_LOCK: _only(WORKER),
+    f"{FOLDER}/web": _own_file(WEB),
+    f"{FOLDER}/worker": _own_file(WORKER),
+    f"{FOLDER}/confirmation": _own_file(CONFIRMATION),
+    f"{FOLDER}/sequencer": _own_file(SEQUENCER),
+    f"{FOLDER}/eraser": _own_file(ERASER),
+    WORKERS_LOCK: _own_file(WORKER),
 }
 
 
-def give_files(home: Path, accounts: Mapping[str, ProcessAccount]) -> None:
-    """Give each process what it needs of the home, and nobody else. For root. Raises StoreError."""
-    tokens.make_keys(home)
+def assign_files(home: Path, accounts: Mapping[str, ProcessAccount]) -> None:
+    """Give each process the files of the home that it needs, and nobody else. For root. Raises StoreError."""
+    process_tokens.create_process_keys(home)
     try:
-        _give_all(home, accounts)
+        _assign_all(home, accounts)
     except OSError as error:
         raise StoreError(
             f"{error.filename} cannot be given to the account that uses it ({error.strerror})",
@@ -84,23 +84,25 @@ def give_files(home: Path, accounts: Mapping[str, ProcessAccount]) -> None:
         ) from error
 
 
-def _give_all(home: Path, accounts: Mapping[str, ProcessAccount]) -> None:
+def _assign_all(home: Path, accounts: Mapping[str, ProcessAccount]) -> None:
     (home / MIRRORS).mkdir(mode=0o700, exist_ok=True)
     (home / WORKERS_LOCK).touch(mode=0o600)
     shared = accounts[WEB].groups[0]
     _open_home(home, shared)
     for name, owner in FOLDERS.items():
-        _give(home / name, owner, accounts, shared)
+        _assign_file(home / name, owner, accounts, shared)
     for name, owner in FILES.items():
         if (home / name).exists():
-            _give(home / name, owner, accounts, shared)
+            _assign_file(home / name, owner, accounts, shared)
     for file in _list_files(home):
         if str(file.relative_to(home)) not in FILES:
             file.chmod(0o600)
 
 
 def find_wrong_owners(home: Path, accounts: Mapping[str, ProcessAccount]) -> list[str]:
-    """What of the home is another account's than it should be, or open to more, each in a sentence. Raises OSError."""
+    """Files of the home that belong to another account than they should, or are open to more, each in a sentence.
+    Raises OSError.
+    """
     if set(accounts) != set(NAMES):
         return [f"the account {name} is missing" for name in NAMES if name not in accounts]
     shared = accounts[WEB].groups[0]
@@ -109,7 +111,7 @@ def find_wrong_owners(home: Path, accounts: Mapping[str, ProcessAccount]) -> lis
         if not (home / name).exists():
             continue
         found = (home / name).lstat()
-        user, group = _ids(owner, accounts, shared)
+        user, group = _find_ids(owner, accounts, shared)
         if (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) != (user, group, owner.mode):
             wrong.append(f"{name} is not {stat.filemode(owner.mode)[1:]} of {owner.account}")
     return wrong
@@ -127,19 +129,19 @@ def _open_home(home: Path, shared: int) -> None:
         home.chmod(stat.S_IMODE(found.st_mode) | stat.S_IRGRP | stat.S_IXGRP)
 
 
-def _give(path: Path, owner: Owner, accounts: Mapping[str, ProcessAccount], shared: int) -> None:
-    """Change the owner, group and mode of a file or folder. A link, which only root can have made, is left alone."""
+def _assign_file(path: Path, owner: FileOwner, accounts: Mapping[str, ProcessAccount], shared: int) -> None:
+    """Change the owner, group and mode of a file or folder. A link, which only root can have made, stays as it is."""
     if path.is_symlink():
         return
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        os.fchown(handle, *_ids(owner, accounts, shared))
+        os.fchown(handle, *_find_ids(owner, accounts, shared))
         os.fchmod(handle, owner.mode)
     finally:
         os.close(handle)
 
 
-def _ids(owner: Owner, accounts: Mapping[str, ProcessAccount], shared: int) -> tuple[int, int]:
+def _find_ids(owner: FileOwner, accounts: Mapping[str, ProcessAccount], shared: int) -> tuple[int, int]:
     user = 0 if owner.account == ROOT else accounts[owner.account].user
     if owner.group == GROUP:
         return user, shared

@@ -9,6 +9,7 @@ import psycopg
 from psycopg import sql
 
 from muniment.errors import DatabaseError
+from muniment.server.guarding.database_passwords import find_password_file
 from muniment.server.guarding.database_roles import (
     CONFIRMATION,
     ERASER,
@@ -20,8 +21,7 @@ from muniment.server.guarding.database_roles import (
     WEB,
     WORKER,
 )
-from muniment.server.guarding.logins import password_file
-from muniment.server.running import database
+from muniment.server.running import database_settings
 
 _ALTER_RECORD = "alter a record", "UPDATE records_record SET data = data WHERE false"
 _DELETE_RECORD = "delete a record", "DELETE FROM records_record WHERE false"
@@ -55,8 +55,10 @@ _OWN: Mapping[str, tuple[tuple[str, str], ...]] = {
 _SECONDS = 5
 
 
-class Trial(NamedTuple):
-    """What came of the trials of one login: `permitted` names what it could do; `problem` why nothing was tried."""
+class LoginTrial(NamedTuple):
+    """Result of the trials of one login: `permitted` names what it could do; `problem` is the reason why nothing
+    was tried.
+    """
 
     login: str
     tried: int
@@ -64,23 +66,25 @@ class Trial(NamedTuple):
     problem: str = ""
 
 
-def try_logins(home: Path) -> list[Trial]:
-    """The trials of every login of a process."""
+def try_logins(home: Path) -> list[LoginTrial]:
+    """Try every login of a process."""
     return [try_login(home, role) for role in PROCESSES]
 
 
-def try_login(home: Path, role: str) -> Trial:
-    """The trials of one login, by the password that the home has for it."""
-    if not os.access(password_file(home, role), os.R_OK):
-        return Trial(role, 0, problem="this account cannot read its password")
+def try_login(home: Path, role: str) -> LoginTrial:
+    """Try one login, by the password that the home has for it."""
+    if not os.access(find_password_file(home, role), os.R_OK):
+        return LoginTrial(role, 0, problem="this account cannot read its password")
     statements = (*_ALL, *_OWN[role])
     try:
-        with psycopg.connect(**_connection_parameters(home, role), connect_timeout=_SECONDS) as session:
+        with psycopg.connect(**_make_connection_parameters(home, role), connect_timeout=_SECONDS) as session:
             permitted = tuple(name for name, statement in statements if _is_permitted(session, statement))
             session.rollback()
     except (psycopg.Error, DatabaseError) as error:
-        return Trial(role, 0, problem=str(error).strip().splitlines()[0] if str(error).strip() else "it gave no reason")
-    return Trial(role, len(statements), permitted)
+        return LoginTrial(
+            role, 0, problem=str(error).strip().splitlines()[0] if str(error).strip() else "it gave no reason"
+        )
+    return LoginTrial(role, len(statements), permitted)
 
 
 def _is_permitted(session: "psycopg.Connection[tuple[Any, ...]]", statement: str) -> bool:
@@ -93,9 +97,9 @@ def _is_permitted(session: "psycopg.Connection[tuple[Any, ...]]", statement: str
     return True
 
 
-def _connection_parameters(home: Path, role: str) -> dict[str, Any]:
-    environment = {**os.environ, database.ROLE_VARIABLE: role.removeprefix(PREFIX)}
-    found = database.settings(home, environment)
+def _make_connection_parameters(home: Path, role: str) -> dict[str, Any]:
+    environment = {**os.environ, database_settings.ROLE_VARIABLE: role.removeprefix(PREFIX)}
+    found = database_settings.make_django_settings(home, environment)
     names = {"NAME": "dbname", "HOST": "host", "PORT": "port", "USER": "user", "PASSWORD": "password"}
     options = {name: value for name, value in found["OPTIONS"].items() if name != "connect_timeout"}
     options["options"] = f"{options.get('options', '')} -c lock_timeout={_SECONDS}s".strip()  # a migration may hold it

@@ -1,4 +1,4 @@
-"""The accounts under which the processes of a home run right now, as the kernel says."""
+"""Accounts under which the processes of a home run right now, as the kernel says."""
 
 import itertools
 import os
@@ -10,19 +10,19 @@ _SERVERS = {"bao": "vault", "postgres": "database"}
 _PROCESSES = ("web", "worker", "confirmation", "sequencer", "eraser")
 
 
-def find_process_accounts(home: Path) -> dict[str, frozenset[str]]:
-    """The accounts of each process of the home that runs, by its name; one that cannot be looked at is left out."""
+def find_running_accounts(home: Path) -> dict[str, frozenset[str]]:
+    """Accounts of each running process of the home, by its name; one that cannot be read is left out."""
     found: dict[str, set[str]] = {}
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            name = _name_process(folder, home.absolute())
+            name = _find_process_name(folder, home.absolute())
             if name:
-                found.setdefault(name, set()).add(_name_account(folder.stat().st_uid))
+                found.setdefault(name, set()).add(_find_account_name(folder.stat().st_uid))
     return {name: frozenset(accounts) for name, accounts in found.items()}
 
 
-def _name_process(folder: Path, home: Path) -> str:
-    """The name of a process of this home, "" for any other. Raises OSError for one that ended."""
+def _find_process_name(folder: Path, home: Path) -> str:
+    """Name of a process of this home, "" for any other. Raises OSError for one that ended."""
     words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
     for name, value in itertools.pairwise(words):
         if name in _PROCESSES and value in (f"--home={home}", "--home"):
@@ -34,7 +34,7 @@ def _name_process(folder: Path, home: Path) -> str:
     return program if program and os.path.samefile(folder / "cwd", home / "vault") else ""
 
 
-def _name_account(uid: int) -> str:
+def _find_account_name(uid: int) -> str:
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

@@ -1,7 +1,7 @@
-"""A copy of installed programs, for an account that cannot enter the folder in which they are installed.
+"""Copies installed programs, for an account that cannot enter the folder in which they are installed.
 
 The name of a copy is the digest of its files. Nobody but the account that made it can change it, and it is compared
-with its name before each use: what was swapped or is incomplete is replaced, never started.
+with its name before each use: a swapped or incomplete copy is replaced, never started.
 """
 
 import hashlib
@@ -16,43 +16,47 @@ _FOLDER, _FILE, _PROGRAM = 0o755, 0o644, 0o755
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
-def list_files(source: Path, parts: Iterable[str]) -> list[str]:
-    """The names, relative to `source`, of all files of `parts`: files or folders of `source`. Raises OSError."""
+def list_program_files(source: Path, parts: Iterable[str]) -> list[str]:
+    """Names, relative to `source`, of all files of `parts`: files or folders of `source`. Raises OSError."""
     found: list[str] = []
     for part in parts:
         at = source / part
-        files = [at] if at.is_file() else [Path(folder) / name for folder, _, names in _walk(at) for name in names]
+        files = (
+            [at] if at.is_file() else [Path(folder) / name for folder, _, names in _walk_or_raise(at) for name in names]
+        )
         found += [str(file.relative_to(source)) for file in files]
     return sorted(found)
 
 
-def ensure_copy(source: Path, parts: Iterable[str], copies: Path) -> Path:
-    """A folder below `copies` that has exactly the `parts` of `source`; older copies are removed. Raises OSError.
+def ensure_program_copy(source: Path, parts: Iterable[str], copies: Path) -> Path:
+    """Folder below `copies` that has exactly the `parts` of `source`; older copies are removed. Raises OSError.
 
     One process at a time may call it for the same `copies`.
     """
-    files = list_files(source, parts)
+    files = list_program_files(source, parts)
     copy = copies / _compute_digest(source, files)
     _make_folder(copies)
     if not _is_intact(copy):
-        _remove(copy)
+        _remove_path(copy)
         _make_copy(source, files, copy)
         if not _is_intact(copy):  # the installed programs changed while they were read, or somebody else can write here
             raise OSError(None, "the copy is not what was copied", str(copy))
     for other in copies.iterdir():
         if other != copy:
-            _remove(other)
+            _remove_path(other)
     return copy
 
 
 def remove_copies(copies: Path) -> None:
     """Remove all copies, which are not needed any more. Raises OSError."""
     if copies.is_symlink() or copies.exists():
-        _remove(copies)
+        _remove_path(copies)
 
 
 def _make_copy(source: Path, files: Iterable[str], copy: Path) -> None:
-    """The copy gets its name once it is complete. A power cut may still lose a part: the next start sees that."""
+    """Make the copy, which gets its name once it is complete. A power cut may still lose a part: the next start
+    sees that.
+    """
     new = Path(tempfile.mkdtemp(prefix=".new-", dir=copy.parent))
     try:
         for name in files:
@@ -60,11 +64,11 @@ def _make_copy(source: Path, files: Iterable[str], copy: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source / name, target)
             target.chmod(_PROGRAM if _is_executable(source / name) else _FILE)
-        for folder, _, _ in _walk(new):
+        for folder, _, _ in _walk_or_raise(new):
             os.chmod(folder, _FOLDER)  # whatever the umask is
         new.rename(copy)
     except OSError:
-        _remove(new)
+        _remove_path(new)
         raise
 
 
@@ -72,7 +76,7 @@ def _is_intact(copy: Path) -> bool:
     """Whether the files are those that its name says, and nobody but this account can have changed them since."""
     try:
         names: list[str] = []
-        for folder, folders, files in _walk(copy):
+        for folder, folders, files in _walk_or_raise(copy):
             for path in (Path(folder), *(Path(folder) / name for name in (*folders, *files))):
                 found = path.lstat()
                 expected = stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)
@@ -85,7 +89,7 @@ def _is_intact(copy: Path) -> bool:
 
 
 def _make_folder(copies: Path) -> None:
-    """Raises OSError for a folder that another account made, or can write to."""
+    """Make the folder. Raises OSError for one that another account made, or can write to."""
     copies.mkdir(mode=_FOLDER, parents=True, exist_ok=True)
     found = copies.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
@@ -107,16 +111,16 @@ def _is_executable(file: Path) -> bool:
     return bool(file.stat().st_mode & stat.S_IXUSR)
 
 
-def _walk(folder: Path) -> Iterator[tuple[str, list[str], list[str]]]:
-    """os.walk that raises OSError where it would leave out what it cannot read."""
+def _walk_or_raise(folder: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Walk as os.walk, but raise OSError where it would leave out what it cannot read."""
 
-    def fail(error: OSError) -> None:
+    def raise_error(error: OSError) -> None:
         raise error
 
-    return os.walk(folder, onerror=fail)
+    return os.walk(folder, onerror=raise_error)
 
 
-def _remove(path: Path) -> None:
+def _remove_path(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

@@ -1,7 +1,7 @@
-"""What workers look after again and again: the dead's work is taken up.
+"""Periodic rounds of workers, such as requeueing the jobs of dead workers.
 
-A round runs once in its time, however many workers there are: whichever comes first notes in the database that it
-began. Those about files of one machine run in each worker.
+A round runs once in its period, however many workers there are: the first one notes in the database that it began.
+Those about files of one machine run in each worker.
 """
 
 import logging
@@ -18,24 +18,24 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
-from muniment.server.changes.locations import claim_repositories
 from muniment.server.changes.models import ServerHookLog
-from muniment.server.deployments.drifting import look_at_vault
+from muniment.server.changes.repository_locations import claim_repositories
 from muniment.server.deployments.secret_reads import report_unrecorded_reads
-from muniment.server.deployments.tasks import go_on, read_issuers
-from muniment.server.incidents.notices import tell_notices
+from muniment.server.deployments.tasks import continue_deployments, read_issuers
+from muniment.server.deployments.vault_drift import check_vault_drift
+from muniment.server.incidents.account_notices import send_account_notices
 from muniment.server.incidents.refused_records import report_refused_records
 from muniment.server.incidents.row_incidents import compare_all_rows, report_row_problems
-from muniment.server.people.lapsing import note_lapsed
-from muniment.server.people.messages import send_now
+from muniment.server.job_queue import enqueue, raise_oldest, requeue_from_dead_workers
+from muniment.server.people.messages import send_messages_now
+from muniment.server.people.role_expiry import record_expired_roles
 from muniment.server.policies.models import PolicySource
 from muniment.server.process_signals import SignalPipe
 from muniment.server.products.models import FORGE, Repository
 from muniment.server.records.models import RoundStart, TaskFailure
-from muniment.server.requests.verifying import verify_waiting
-from muniment.server.running.supervisor import Channel, Loss
-from muniment.server.secrets.fetching import note_fetches
-from muniment.server.work import raise_oldest, soon, take_up
+from muniment.server.requests.signature_verification import verify_waiting_requests
+from muniment.server.running.worker_supervisor import LostTask, SupervisorChannel
+from muniment.server.secrets.secret_reads import store_reads
 
 _KEEP_HOURS = 24
 _LIMIT_SECONDS = 600  # of one round
@@ -44,28 +44,28 @@ _LOOKS = 4  # at a round that is not due yet, within its time: another worker ma
 _log = logging.getLogger("muniment.rounds")
 
 
-def run_rounds(channel: Channel, losses: tuple[Loss, ...]) -> None:
-    """Go the rounds until SIGTERM or SIGINT, each when it is due."""
+def run_rounds(channel: SupervisorChannel, losses: tuple[LostTask, ...]) -> None:
+    """Run the rounds until SIGTERM or SIGINT, each when it is due."""
     signals = SignalPipe((signal.SIGTERM, signal.SIGINT))
-    channel.keep_alive()
+    channel.start_heartbeat()
     due = dict.fromkeys(_ROUNDS, 0.0)
-    while not signals.wait(max(0.0, min(due.values()) - time.monotonic())):
+    while not signals.wait_for_signals(max(0.0, min(due.values()) - time.monotonic())):
         for each, seconds in _ROUNDS.items():
             if time.monotonic() >= due[each]:
-                claimed = each in _OF_EACH_WORKER or _claim(each.__name__, seconds)
+                claimed = each in _OF_EACH_WORKER or _claim_round(each.__name__, seconds)
                 due[each] = time.monotonic() + (seconds if claimed else seconds / _LOOKS)
                 if not claimed:
                     continue
-                channel.begin(0, 0, each.__name__, _LIMIT_SECONDS)
-                _go(each)
-                channel.end()
+                channel.report_begin(0, 0, each.__name__, _LIMIT_SECONDS)
+                _run_round(each)
+                channel.report_end()
     connection.close()
 
 
-def _claim(name: str, seconds: float) -> bool:
+def _claim_round(name: str, seconds: float) -> bool:
     """Whether a round is to be run by this worker now. By the clock of the database: those of machines differ.
 
-    Where that cannot be asked, it is tried again.
+    Where the database cannot be read, it is tried again.
     """
     try:
         interval = timedelta(seconds=seconds)
@@ -79,8 +79,8 @@ def _claim(name: str, seconds: float) -> bool:
         return False
 
 
-def _go(each: Callable[[], object]) -> None:
-    """One round. What fails is told, and tried again the next time: the process outlives it."""
+def _run_round(each: Callable[[], object]) -> None:
+    """Run one round. A failure is logged, and tried again the next time: the process outlives it."""
     try:
         each()
     except Exception:  # noqa: BLE001 -- the outermost edge of a process
@@ -89,20 +89,20 @@ def _go(each: Callable[[], object]) -> None:
     close_old_connections()
 
 
-def look_around() -> None:
-    """See what is new in every repository that lies here, or nowhere yet."""
+def scan_repositories() -> None:
+    """Scan every repository that is here, or nowhere yet, for news."""
     claim_repositories()
     rows = Repository.objects.filter(product__retired_at=None, worker__in=("", settings.WORKER_NAME))
     for number in rows.exclude(path__startswith=FORGE).values_list("pk", flat=True):
-        soon("scan-repository", repository=number)
+        enqueue("scan-repository", repository=number)
     for number in ServerHookLog.objects.filter(repository__product__retired_at=None).values_list("pk", flat=True):
-        soon("import-hook-log", log=number)
+        enqueue("import-hook-log", log=number)
     if PolicySource.objects.exists():
-        soon("read-policy-source")
+        enqueue("read-policy-source")
 
 
-def drop_old() -> None:
-    """Jobs that came to their end a day ago, and those whose process was ended and that were tried again."""
+def delete_old_jobs() -> None:
+    """Delete jobs that ended a day ago, and those whose process was ended and that were tried again."""
     async_to_sync(app.job_manager.delete_old_jobs)(nb_hours=_KEEP_HOURS, include_failed=False)
     old = timezone.now() - timedelta(hours=_KEEP_HOURS)
     retried = list(TaskFailure.objects.filter(retried=True, failed_at__lt=old).values_list("job", flat=True))
@@ -112,21 +112,21 @@ def drop_old() -> None:
 
 
 _ROUNDS: dict[Callable[[], object], float] = {
-    take_up: 10,
+    requeue_from_dead_workers: 10,
     raise_oldest: 3,
-    look_around: 20,
-    go_on: 5,
+    scan_repositories: 20,
+    continue_deployments: 5,
     read_issuers: 60,
     report_refused_records: 10,
-    drop_old: 3600,
-    note_lapsed: 60,
-    send_now: 300,
-    tell_notices: 60,
-    look_at_vault: 300,
-    note_fetches: 120,
+    delete_old_jobs: 3600,
+    record_expired_roles: 60,
+    send_messages_now: 300,
+    send_account_notices: 60,
+    check_vault_drift: 300,
+    store_reads: 120,
     report_unrecorded_reads: 60,
     report_row_problems: 5,
     compare_all_rows: 3600,
-    verify_waiting: 2,
+    verify_waiting_requests: 2,
 }
-_OF_EACH_WORKER = (look_around, note_fetches)  # about repositories and the vault's log on its own machine
+_OF_EACH_WORKER = (scan_repositories, store_reads)  # about repositories and the vault's log on its own machine

@@ -9,7 +9,7 @@ from muniment.server.people.privacy import drop_rows
 from muniment.server.registration import AppContributions, PersonalData, RetentionRule
 from muniment.server.secrets.models import SecretRead, SecretVersion
 from muniment.server.secrets.secret_acts import RemoveSecret, RestoreSecret, RollBackSecret, SetSecret
-from muniment.server.secrets.supplying import Secrets
+from muniment.server.secrets.secret_facts import SecretSupplier
 from muniment.server.secrets.vault_acts import ChangeVault, EndVaultWatch
 
 
@@ -38,5 +38,5 @@ CONTRIBUTIONS = AppContributions(
         ),
     ),
     personal_data=(PersonalData("secrets", read_secrets),),
-    fact_suppliers=(Secrets(),),
+    fact_suppliers=(SecretSupplier(),),
 )

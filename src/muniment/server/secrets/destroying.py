@@ -9,7 +9,7 @@ from django.utils import timezone
 from muniment.errors import VaultCode, VaultError
 from muniment.server.secrets.models import Secret
 from muniment.server.secrets.secret_acts import RESTORABLE
-from muniment.server.vault_access import session
+from muniment.server.vault_access import open_vault_session
 from muniment.vault.versions import destroy_versions, remove_name
 
 _PAUSE_SECONDS = 600.0
@@ -37,7 +37,7 @@ def _destroy(row: Secret) -> None:
     environment = row.environment
     row.delete()
     try:
-        session().patch(environment.product.slug, environment.name, changes)
+        open_vault_session().patch_secrets(environment.product.slug, environment.name, changes)
     except VaultError as error:
         if error.code is not VaultCode.MISSING:  # a new vault has nothing there
             raise

@@ -1,4 +1,4 @@
-"""Names of secrets, and when a pipeline read them. The values are in the vault, and nowhere else."""
+"""Names of secrets, and their reads. The values are in the vault, and nowhere else."""
 
 from django.db import models
 from django.utils import timezone
@@ -9,9 +9,8 @@ from muniment.server.records.recorded_rows import RecordedModel
 
 
 class Secret(models.Model):
-    """One name in one environment: when its value was set last, and by whom. `generated`: nobody ever saw it; `public`:
-    it hides nothing. `version`: which of its values counts. `removed_at`: no pipeline gets it any more, and after a day
-    its values are destroyed.
+    """Name of a secret in an environment: when its value was set last, and by whom. `generated`: nobody ever saw
+    it; `public`: it hides nothing.
     """
 
     privileges = Privileges((READ, ADD, CHANGE, DROP), (READ,))
@@ -54,10 +53,9 @@ class SecretVersion(models.Model):
 
 
 class SecretRead(models.Model):
-    """Who read an environment's secrets, by the vault's audit log: first, last, how often. All names at once.
+    """Reader of an environment's secrets, by the vault's audit log: first, last, how often. All names at once.
 
-    `reported_at` is the newest reading of which an incident was opened, by no pipeline or without a recorded run: each
-    is one incident, once.
+    `reported_at` is the newest read by no pipeline of which an incident was opened: each is one incident, once.
     """
 
     privileges = Privileges((READ,), (READ, ADD, CHANGE), eraser=(DROP,))
@@ -72,7 +70,7 @@ class SecretRead(models.Model):
     reported_at = models.DateTimeField(null=True)
 
     class Meta:
-        """One row each, the newest on top."""
+        """Unique by environment, reader and kind, the newest on top."""
 
         ordering = ("-last_read_at", "reader")
         constraints = [
@@ -81,7 +79,7 @@ class SecretRead(models.Model):
 
 
 class PlannedVaultWrite(RecordedModel):
-    """A path of the vault that a person said they would write, just before. `request` is the entry of the vault's audit
+    """Path of the vault that a person announced to write, just before. `request` is the entry of the vault's audit
     log that did: each plan covers one.
     """
 
@@ -100,10 +98,10 @@ class PlannedVaultWrite(RecordedModel):
 
 
 class VaultWatch(models.Model):
-    """How far a worker followed one of the vault's audit logs, when it looked last, and the newest entry that it saw.
+    """Progress of a worker in one of the vault's audit logs: the last look, and the newest entry that it saw.
 
     `is_copy`: of a vault elsewhere, whose log is known until that entry only. One whose worker is gone for good is
-    ended by a command; until then nobody knows what that worker would have seen.
+    ended by a command; until then it is unknown what that worker would have seen.
     """
 
     privileges = Privileges((READ,), (READ, ADD, CHANGE), operator_changes=("ended_at",), operator=(CHANGE,))
@@ -118,6 +116,6 @@ class VaultWatch(models.Model):
     ended_at = models.DateTimeField(null=True)
 
     class Meta:
-        """A worker follows a log once."""
+        """Unique by worker and log."""
 
         constraints = [models.UniqueConstraint(fields=["worker", "log"], name="unique_vault_watch")]

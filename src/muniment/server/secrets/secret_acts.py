@@ -13,18 +13,18 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from muniment.access.actions import Action
-from muniment.access.authorize import Resource
+from muniment.access.authorization import Resource
 from muniment.errors import RefusedError
 from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.fields import reason_input
 from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import Flag, Integer, Label, Text
-from muniment.server.products.act_fields import EnvironmentName, ProductId, find_environment
+from muniment.server.products.act_fields import EnvironmentName, ProductId, find_active_environment
 from muniment.server.products.models import Environment
 from muniment.server.secrets.models import Secret, SecretVersion
-from muniment.server.vault_access import refuse_without_vault, session
-from muniment.vault import forms, layout, versions
-from muniment.vault.leaves import ValueSummary, summarize_value
+from muniment.server.vault_access import open_vault_session, refuse_without_vault
+from muniment.vault import layout, secret_forms, versions
+from muniment.vault.secret_parts import ValueSummary, summarize_value
 from muniment.vault.variable_names import find_obeyed_variable
 
 LONGEST = 64 * 1024  # characters
@@ -33,7 +33,7 @@ _GENERATED_BYTES = 32
 
 
 class SecretAct(Act, frozen=True):
-    """An act on one secret of an environment."""
+    """Base of acts on one secret of an environment."""
 
     product: ProductId
     environment: EnvironmentName
@@ -49,26 +49,26 @@ class SecretAct(Act, frozen=True):
         ),
     ]
 
-    def resource(self) -> Resource:
-        """The product."""
+    def find_resource(self) -> Resource:
         return Resource(product=self.product)
 
-    def subject(self) -> str:
-        """The secret."""
+    def format_subject(self) -> str:
         return f"secret:{self.product}/{self.environment}/{self.name}"
 
-    def place(self) -> Environment:
-        """The environment. Raises RefusedError if it is not in use."""
-        return find_environment(self.product, self.environment)
+    def find_act_environment(self) -> Environment:
+        """Environment of the secret. Raises RefusedError if it is not in use."""
+        return find_active_environment(self.product, self.environment)
 
-    def row(self) -> Secret | None:
-        """The secret's row, locked; None if there is none, or it was removed."""
+    def lock_secret_row(self) -> Secret | None:
+        """Row of the secret, locked; None if there is none."""
         found = self.any_row()
         return None if found is None or found.removed_at is not None else found
 
     def any_row(self) -> Secret | None:
         """The secret's row, locked, also after its removal; None if there is none."""
-        return Secret.objects.select_for_update().filter(environment=self.place(), name=self.name).first()
+        return (
+            Secret.objects.select_for_update().filter(environment=self.find_act_environment(), name=self.name).first()
+        )
 
 
 class SetSecret(SecretAct, frozen=True):
@@ -90,22 +90,22 @@ class SetSecret(SecretAct, frozen=True):
         ),
     ] = None
 
-    def summary(self) -> str:
+    def describe_act(self) -> str:
         """The secret's name and environment."""
         details = {"name": self.name, "environment": self.environment, "product": self.product}
         return _("set the secret %(name)s of %(environment)s of %(product)s") % details
 
-    def details(self, context: ActContext) -> dict[str, str]:
-        """Whether there was one, and where the value is from."""
+    def recorded_details(self, context: ActContext) -> dict[str, str]:
+        """Whether the secret existed, and the source of the value."""
         value = "generated" if context.secret is None else "typed"
-        return {"effect": "set" if self.row() is None else "replaced", "value": value}
+        return {"effect": "set" if self.lock_secret_row() is None else "replaced", "value": value}
 
-    def check(self, context: ActContext) -> None:
-        """It is there, or not, as it has to be; name and value can be stored."""
-        _check_name(self.name)
-        found = self.row() is not None
+    def check_preconditions(self, context: ActContext) -> None:
+        """Require that it exists, or does not, as the act says, and that name and value can be stored."""
+        _require_safe_name(self.name)
+        found = self.lock_secret_row() is not None
         if self.replace is True and not found:
-            raise no_secret(self.name)
+            raise make_missing_error(self.name)
         if self.replace is False and found:
             raise RefusedError(
                 "secret-exists",
@@ -113,12 +113,12 @@ class SetSecret(SecretAct, frozen=True):
                 _("Rotate it instead: muniment secret rotate NAME --product PRODUCT --env ENVIRONMENT"),
             )
         if context.secret is not None:
-            _check_value(context.secret, public=self.public)
+            _require_storable(context.secret, public=self.public)
 
-    def execute(self, context: ActContext) -> ValueSummary | None:
+    def carry_out(self, context: ActContext) -> ValueSummary | None:
         """Note who set it and when, then put the value into the vault. What may be said of a typed value; else None."""
         found = self.any_row()
-        row = found or Secret(environment=self.place(), name=self.name)
+        row = found or Secret(environment=self.find_act_environment(), name=self.name)
         numbers = [] if found is None else list(found.versions.values_list("number", flat=True))
         row.set_by_id, row.set_at = context.requester, timezone.now()
         row.generated, row.public = context.secret is None, self.public
@@ -135,7 +135,7 @@ class SetSecret(SecretAct, frozen=True):
         dropped = numbers[versions.MOST - 1 :]
         row.versions.filter(number__in=dropped).delete()
         value = secrets.token_urlsafe(_GENERATED_BYTES) if context.secret is None else context.secret
-        _write(self, versions.set_value(self.name, row.version, value, dropped))
+        _write_to_vault(self, versions.set_value(self.name, row.version, value, dropped))
         return None if context.secret is None else summarize_value(context.secret)
 
 
@@ -156,7 +156,7 @@ class RollBackSecret(SecretAct, frozen=True):
         ),
     ] = None
 
-    def summary(self) -> str:
+    def describe_act(self) -> str:
         """The secret's name, version and environment."""
         details = {"name": self.name, "environment": self.environment, "product": self.product}
         if self.version is None:
@@ -164,18 +164,18 @@ class RollBackSecret(SecretAct, frozen=True):
         details["version"] = str(self.version)
         return _("roll back the secret %(name)s of %(environment)s of %(product)s to version %(version)s") % details
 
-    def details(self, context: ActContext) -> dict[str, str]:
+    def recorded_details(self, context: ActContext) -> dict[str, str]:
         """The version that counted, and the one that counts now."""
-        row, chosen = self.row(), self._chosen()
+        row, chosen = self.lock_secret_row(), self._chosen()
         if row is None or chosen is None:
             return {}
         return {"effect": "rolled back", "from": str(row.version), "to": str(chosen.number)}
 
-    def check(self, context: ActContext) -> None:
+    def check_preconditions(self, context: ActContext) -> None:
         """The secret has such a version, and another counts."""
-        row = self.row()
+        row = self.lock_secret_row()
         if row is None:
-            raise no_secret(self.name)
+            raise make_missing_error(self.name)
         if self._chosen() is None:
             raise RefusedError(
                 "no-version",
@@ -183,19 +183,19 @@ class RollBackSecret(SecretAct, frozen=True):
                 _("Choose a version that the page of the product's secrets shows, or set the value again."),
             )
 
-    def execute(self, context: ActContext) -> None:
+    def carry_out(self, context: ActContext) -> None:
         """Note which version counts, with its age, then have the vault choose it."""
-        row, chosen = self.row(), self._chosen()
+        row, chosen = self.lock_secret_row(), self._chosen()
         if row is None or chosen is None:
-            raise no_secret(self.name)
+            raise make_missing_error(self.name)
         row.version, row.set_at, row.set_by_id = chosen.number, chosen.set_at, chosen.set_by_id
         row.generated, row.public = chosen.generated, chosen.public
         row.save()
-        _write(self, versions.choose_version(self.name, row.version))
+        _write_to_vault(self, versions.choose_version(self.name, row.version))
 
     def _chosen(self) -> SecretVersion | None:
         """The version to take; None if there is none, or it counts already."""
-        row = self.row()
+        row = self.lock_secret_row()
         if row is None:
             return None
         others = row.versions.exclude(number=row.version)
@@ -221,23 +221,23 @@ class RemoveSecret(SecretAct, frozen=True):
         rows = present.values_list("environment__product__slug", "environment__name", "name")
         return GuardedFacts(protected=frozenset(rows))
 
-    def summary(self) -> str:
+    def describe_act(self) -> str:
         """The secret's name and environment."""
         details = {"name": self.name, "environment": self.environment, "product": self.product}
         return _("remove the secret %(name)s of %(environment)s of %(product)s") % details
 
-    def check(self, context: ActContext) -> None:
-        """It is there."""
-        if self.row() is None:
-            raise no_secret(self.name)
+    def check_preconditions(self, context: ActContext) -> None:
+        """Require that it exists."""
+        if self.lock_secret_row() is None:
+            raise make_missing_error(self.name)
 
-    def execute(self, context: ActContext) -> None:
+    def carry_out(self, context: ActContext) -> None:
         """Note when it was removed, then have the vault give it to nobody."""
-        row = self.row()
+        row = self.lock_secret_row()
         if row is not None:
             row.removed_at = timezone.now()
             row.save()
-        _write(self, versions.remove_name(self.name))
+        _write_to_vault(self, versions.remove_name(self.name))
 
 
 class RestoreSecret(SecretAct, frozen=True):
@@ -246,13 +246,13 @@ class RestoreSecret(SecretAct, frozen=True):
     actions: ClassVar[tuple[Action, ...]] = (Action.SET_SECRET,)
     title: ClassVar[Label] = gettext_lazy("Restore secret")
 
-    def summary(self) -> str:
+    def describe_act(self) -> str:
         """The secret's name and environment."""
         details = {"name": self.name, "environment": self.environment, "product": self.product}
         return _("restore the secret %(name)s of %(environment)s of %(product)s") % details
 
-    def check(self, context: ActContext) -> None:
-        """It was removed, less than a day ago."""
+    def check_preconditions(self, context: ActContext) -> None:
+        """Require that the secret was removed less than a day ago."""
         found = self.any_row()
         if found is None or found.removed_at is None or found.removed_at <= timezone.now() - RESTORABLE:
             raise RefusedError(
@@ -261,18 +261,18 @@ class RestoreSecret(SecretAct, frozen=True):
                 _("Set it again: muniment secret set NAME --product PRODUCT --env ENVIRONMENT"),
             )
 
-    def execute(self, context: ActContext) -> None:
+    def carry_out(self, context: ActContext) -> None:
         """Note that it is there again, then have the vault give it to pipelines."""
         row = self.any_row()
         if row is None:
-            raise no_secret(self.name)
+            raise make_missing_error(self.name)
         row.removed_at = None
         row.save()
-        _write(self, versions.choose_version(self.name, row.version))
+        _write_to_vault(self, versions.choose_version(self.name, row.version))
 
 
-def no_secret(name: str) -> RefusedError:
-    """The refusal of an act on a secret that is not there."""
+def make_missing_error(name: str) -> RefusedError:
+    """Refusal of an act on a secret that does not exist."""
     return RefusedError(
         "no-secret",
         _("There is no secret %(name)s there.") % {"name": name},
@@ -280,8 +280,8 @@ def no_secret(name: str) -> RefusedError:
     )
 
 
-def _check_name(name: str) -> None:
-    """Raise RefusedError for a name by which whoever writes a secret could take over the job that gets it."""
+def _require_safe_name(name: str) -> None:
+    """Raise RefusedError for a name by which a writer of secrets could take over the job that gets it."""
     if obeyed := find_obeyed_variable(name):
         raise RefusedError(
             "name-obeyed",
@@ -290,24 +290,24 @@ def _check_name(name: str) -> None:
         )
 
 
-def _check_value(value: object, *, public: bool) -> None:
-    """Raise RefusedError for a value that cannot be stored. No message holds it."""
+def _require_storable(value: object, *, public: bool) -> None:
+    """Raise RefusedError for a value that cannot be stored. No message contains it."""
     if not isinstance(value, str) or not value or len(value) > LONGEST or "\x00" in value:
         raise RefusedError(
             "value-length",
             _("A secret has between 1 and %(most)d characters, none of them NUL.") % {"most": LONGEST},
             _("Give another value."),
         )
-    if not public and forms.length(value) < forms.SHORTEST:
+    if not public and secret_forms.maskable_length(value) < secret_forms.SHORTEST:
         raise RefusedError(
             "value-short",
             _("A value of fewer than %(least)d characters cannot be masked, and is soon guessed.")
-            % {"least": forms.SHORTEST},
+            % {"least": secret_forms.SHORTEST},
             _("Take a longer one, or say that it is public."),
         )
 
 
-def _write(act: SecretAct, changes: versions.Changes) -> None:
-    """Change what is in the vault. Raises RefusedError if the vault does not take it."""
+def _write_to_vault(act: SecretAct, changes: versions.Changes) -> None:
+    """Write a value to the vault; None removes it. Raises RefusedError if the vault does not take it."""
     with refuse_without_vault():
-        session().patch(act.product, act.environment, changes)
+        open_vault_session().patch_secrets(act.product, act.environment, changes)

@@ -5,9 +5,9 @@ from django.urls import path
 from muniment.server.secrets import views as secrets
 
 urlpatterns = [
-    path("products/<slug:slug>/secrets", secrets.secrets, name="secrets"),
-    path("products/<slug:slug>/secrets/set", secrets.set_, name="set-secret"),
-    path("products/<slug:slug>/secrets/remove", secrets.remove, name="remove-secret"),
+    path("products/<slug:slug>/secrets", secrets.list_secrets, name="secrets"),
+    path("products/<slug:slug>/secrets/set", secrets.set_secret, name="set-secret"),
+    path("products/<slug:slug>/secrets/remove", secrets.remove_secret, name="remove-secret"),
     path("products/<slug:slug>/secrets/rollback", secrets.roll_back, name="roll-back-secret"),
     path("products/<slug:slug>/secrets/restore", secrets.restore, name="restore-secret"),
 ]

@@ -1,7 +1,7 @@
-"""Watches the vault's audit logs while a worker runs: what should not have happened is an incident within seconds.
+"""Watches the vault's audit logs while a worker runs: an unexpected event is an incident within seconds.
 
-A reading of secrets by anything but their environment's pipeline, a write to the vault's configuration that no plan
-announced, and every sign that entries of the log are missing.
+Such as a read of secrets by anything but their environment's pipeline, a write to the vault's configuration that no
+plan announced, and every sign that entries of the log are missing.
 """
 
 import time
@@ -22,12 +22,12 @@ from muniment.server.incidents import kinds
 from muniment.server.incidents.lifecycle import open_incident
 from muniment.server.products.models import Environment, Product
 from muniment.server.records import row_checks
-from muniment.server.secrets.fetching import report_read
 from muniment.server.secrets.models import PlannedVaultWrite, VaultWatch
+from muniment.server.secrets.secret_reads import report_foreign_read
 from muniment.vault import audit, layout
-from muniment.vault.audit import Event, EventKind
-from muniment.vault.audit_stream import Pairs, Position, follow, read_last_entry, skip_to_end
-from muniment.vault.embedded import Embedded
+from muniment.vault.audit import AuditEvent, EventKind
+from muniment.vault.audit_stream import DevicePairs, LogPosition, follow_log, read_last_entry, skip_to_end
+from muniment.vault.embedded_vault import EmbeddedVault
 
 PLAN_MINUTES = 15  # within which a plan is carried out
 
@@ -36,49 +36,51 @@ _OURS = (layout.WEB, layout.WORKER, layout.PEOPLE, *layout.ISSUERS)
 
 
 class VaultWatcher:
-    """Follows the logs of one vault. `logs` are those of its audit devices: two of our own, or a copy of another's."""
+    """Follower of the logs of one vault. `logs` are those of its audit devices: two of our own, or a copy of
+    another's.
+    """
 
-    def __init__(self, logs: tuple[Path, ...], find_first: Callable[[], list[Position]], *, ours: bool) -> None:
+    def __init__(self, logs: tuple[Path, ...], find_first: Callable[[], list[LogPosition]], *, ours: bool) -> None:
         """`find_first` says where to begin in logs that were never followed: a large log is not read without need."""
         self._logs = logs
         self._name = {"worker": settings.WORKER_NAME[:200], "log": str(logs[0])[:1000]}
         self._find_first = find_first
         self._ours = ours
-        self._pairs = Pairs()
-        self._positions = self._load()
+        self._pairs = DevicePairs()
+        self._positions = self._load_positions()
         self._seen: deque[str] = deque(maxlen=_REMEMBERED)
 
-    def look(self) -> None:
-        """Read what is new, and open an incident for all that should not be."""
+    def read_new_entries(self) -> None:
+        """Read the new entries, and open an incident for each unexpected event."""
         now = time.monotonic()
         for device, log in enumerate(self._logs):
-            entries, position, gaps = follow(log, self._positions[device])
+            entries, position, gaps = follow_log(log, self._positions[device])
             for gap in gaps:
                 self._report_gap(gap)
             for entry in entries:
-                self._take(device, entry, now)
+                self._process_entry(device, entry, now)
             self._positions[device] = position
         if missing := len(self._logs) > 1 and self._pairs.drop_unpaired(now):
             self._report_gap(
                 f"{count_text(missing, 'entry is', 'entries are')} in one of the vault's two audit logs only"
             )
-        self._save()
+        self._save_positions()
 
-    def _take(self, device: int, entry: dict[str, Any], now: float) -> None:
+    def _process_entry(self, device: int, entry: dict[str, Any], now: float) -> None:
         try:
             if len(self._logs) > 1:
-                self._pairs.add(device, [entry], now)
+                self._pairs.add_entries(device, [entry], now)
             event = audit.find_event(entry, settings.VAULT_NAMESPACE)
-        except audit.Broken as error:
+        except audit.AuditLogError as error:
             self._report_gap(f"{self._logs[device].name}: {error}")
             return
         if event is not None and event.request not in self._seen:
             self._seen.append(event.request)
-            self._judge(event)
+            self._report_event(event)
 
-    def _judge(self, event: Event) -> None:
+    def _report_event(self, event: AuditEvent) -> None:
         if event.kind is EventKind.PRODUCT_READ:
-            _report_read(event)
+            _report_read_event(event)
         elif event.kind is EventKind.FORGE_READ:
             told = f"{event.who} read the credentials of the forge at {event.path}"
             open_incident(kinds.VAULT_READ, None, f"reader:{event.who}", told)
@@ -89,18 +91,20 @@ class VaultWatcher:
     def _report_gap(self, gap: str) -> None:
         open_incident(kinds.VAULT_AUDIT_GAP, None, "vault-audit", f"The vault's audit log is not whole: {gap}")
 
-    def _load(self) -> list[Position | None]:
+    def _load_positions(self) -> list[LogPosition | None]:
         row = VaultWatch.objects.filter(**self._name).first()
-        found = self._find_first() if row is None else msgspec.json.decode(row.positions, type=list[Position])
+        found = self._find_first() if row is None else msgspec.json.decode(row.positions, type=list[LogPosition])
         return [*found, *[None] * len(self._logs)][: len(self._logs)]
 
-    def _save(self) -> None:
-        """The positions as of the last moment at which both devices had written the same: a restart begins there."""
+    def _save_positions(self) -> None:
+        """Save the positions as of the last moment at which both devices had written the same: a restart begins
+        there.
+        """
         values: dict[str, Any] = {"looked_at": timezone.now(), "is_copy": not self._ours, "ended_at": None}
-        if (newest := self._find_newest()) is not None:
+        if (newest := self._find_newest_moment()) is not None:
             values["newest_entry_at"] = newest
         if self._pairs.is_empty:
-            values["positions"] = msgspec.json.encode([one or Position() for one in self._positions]).decode()
+            values["positions"] = msgspec.json.encode([one or LogPosition() for one in self._positions]).decode()
         with transaction.atomic():
             VaultWatch.objects.update_or_create(
                 **self._name, defaults=values, create_defaults={"positions": "[]", **values}
@@ -108,13 +112,13 @@ class VaultWatcher:
             others = VaultWatch.objects.filter(worker=self._name["worker"], ended_at=None)
             others.exclude(log=self._name["log"]).update(ended_at=timezone.now())  # it follows this one from now on
 
-    def _find_newest(self) -> datetime | None:
-        """When the entry was written that was read last; None where nobody can tell."""
+    def _find_newest_moment(self) -> datetime | None:
+        """Moment of the last entry that was read; None where it is unknown."""
         position = self._positions[0]
         try:
             entry = read_last_entry(self._logs[0], position) if position is not None else None
-            return audit.time_of(entry) if entry is not None else None
-        except (OSError, audit.Broken):
+            return audit.entry_time(entry) if entry is not None else None
+        except (OSError, audit.AuditLogError):
             return None
 
 
@@ -122,31 +126,31 @@ def find_watcher() -> VaultWatcher | None:
     """The watcher of this worker's vault; None while there is none, or no log of it that this machine could read."""
     if settings.VAULT_AUDIT:
         log = Path(settings.VAULT_AUDIT)
-        return VaultWatcher((log,), lambda: _find_end(log), ours=False)
-    server = Embedded(Path(settings.HOME))
-    if settings.VAULT_URL or not server.is_made:
+        return VaultWatcher((log,), lambda: _find_log_position(log), ours=False)
+    server = EmbeddedVault(Path(settings.HOME))
+    if settings.VAULT_URL or not server.is_initialized:
         return None
     return VaultWatcher(server.audits, server.first_positions, ours=True)
 
 
-def _find_end(log: Path) -> list[Position]:
-    """The end of a copy that is followed from now on; nothing if it cannot be read: the first look reports why."""
+def _find_log_position(log: Path) -> list[LogPosition]:
+    """End of a copy that is followed from now on; nothing if it cannot be read: the first look reports why."""
     try:
         return [skip_to_end(log)]
-    except (OSError, audit.Broken):
+    except (OSError, audit.AuditLogError):
         return []
 
 
-def _report_read(event: Event) -> None:
-    """Open the incident of a reading by no pipeline; for a place that is no environment each time."""
+def _report_read_event(event: AuditEvent) -> None:
+    """Open the incident of a read by no pipeline; for a path that is no environment each time."""
     product, _, name = event.path.partition("/")
     place = Environment.objects.filter(product__slug=product, name=name).select_related("product").first()
     try:
-        moment: datetime | None = audit.parse_moment(event.time)
+        moment: datetime | None = audit.parse_log_time(event.time)
     except ValueError:
         moment = None
     if place is not None and moment is not None:
-        report_read(place, event.who, moment)
+        report_foreign_read(place, event.who, moment)
         return
     told = f"{event.who} read the secrets of {event.path}, and is no pipeline of it"
     open_incident(kinds.VAULT_READ, Product.objects.filter(slug=product).first(), f"reader:{event.who}", told)
@@ -162,14 +166,14 @@ def _concerns_us(path: str) -> bool:
     mounts += [
         f"{root}{mount}" for root in ("sys/mounts/", "sys/remount", "") for mount in (layout.SECRETS, layout.FORGES)
     ]
-    runners = path.startswith((f"auth/{layout.RUNNERS}", f"sys/auth/{layout.RUNNERS}"))
+    runners = path.startswith((f"auth/{layout.RUNNERS_PREFIX}", f"sys/auth/{layout.RUNNERS_PREFIX}"))
     return runners or any(path == mount or path.startswith(f"{mount}/") for mount in mounts)
 
 
-def _was_planned(event: Event) -> bool:
+def _was_planned(event: AuditEvent) -> bool:
     """Whether a person announced this write, and no other write has used the announcement yet."""
     try:
-        at = audit.parse_moment(event.time)
+        at = audit.parse_log_time(event.time)
     except ValueError:
         return False  # whoever wrote it: no plan can be compared with no time
     with transaction.atomic():

@@ -1,4 +1,4 @@
-"""Secrets of a product, as a page: names, ages, who set them and which pipelines read them. Never a value."""
+"""Page of a product's secrets: names, ages, who set them and which pipelines read them. Never a value."""
 
 from typing import Any
 
@@ -15,22 +15,22 @@ from django.views.decorators.http import require_GET, require_POST
 from muniment.access.actions import Action
 from muniment.errors import MunimentError
 from muniment.server.acts.submission import submit_act
-from muniment.server.guarding.mediation import requires
-from muniment.server.policies.current import clauses
+from muniment.server.guarding.mediation import require_action
+from muniment.server.policies.policy_in_force import current_clauses
 from muniment.server.products.models import Environment, Product
-from muniment.server.products.views import of, would
+from muniment.server.products.views import could_with_second_factor, find_product_resource
 from muniment.server.secrets.models import Secret, SecretRead, SecretVersion
 from muniment.server.secrets.secret_acts import RESTORABLE, RemoveSecret, RestoreSecret, RollBackSecret, SetSecret
-from muniment.server.secrets.watch_state import find_log_moment, find_watch_problem, limits_of
-from muniment.vault.leaves import ValueSummary
+from muniment.server.secrets.watch_state import find_log_moment, find_watch_limits, find_watch_problem
+from muniment.vault.secret_parts import ValueSummary
 
 _READERS = 20  # shown of each environment
 
 
 @require_GET
-@requires(Action.SEE_SECRETS, of)
-def secrets(request: HttpRequest, slug: str) -> HttpResponse:
-    """What is in the vault for each environment of a product."""
+@require_action(Action.SEE_SECRETS, find_product_resource)
+def list_secrets(request: HttpRequest, slug: str) -> HttpResponse:
+    """List the names in the vault for each environment of a product."""
     found = get_object_or_404(Product, slug=slug)
     versions = Prefetch("versions", SecretVersion.objects.select_related("set_by"))
     present = Secret.objects.filter(removed_at=None).select_related("set_by").prefetch_related(versions)
@@ -43,19 +43,19 @@ def secrets(request: HttpRequest, slug: str) -> HttpResponse:
             Prefetch("secrets", restorable, "removed_secrets"),
             readers,
         ),
-        "may_set": would(request, Action.SET_SECRET, slug),
-        "may_remove": would(request, Action.REMOVE_SECRET, slug),
+        "may_set": could_with_second_factor(request, Action.SET_SECRET, slug),
+        "may_remove": could_with_second_factor(request, Action.REMOVE_SECRET, slug),
         "readers": _READERS,
-        "watch_problem": _find_watch_problem(),
+        "watch_problem": _describe_watch_problem(),
         "log_moment": find_log_moment(),
     }
     return render(request, "secrets/secrets.html", context)
 
 
-def _find_watch_problem() -> str:
-    """As a deployment would be told; where the policy cannot be read, that."""
+def _describe_watch_problem() -> str:
+    """Problem of the watch as a deployment would get it; where the policy cannot be read, that."""
     try:
-        return find_watch_problem(limits_of(clauses()))
+        return find_watch_problem(find_watch_limits(current_clauses()))
     except MunimentError as error:
         return error.message
 
@@ -63,9 +63,9 @@ def _find_watch_problem() -> str:
 @sensitive_post_parameters("value")
 @never_cache
 @require_POST
-@requires(Action.SET_SECRET, of)
-def set_(request: HttpRequest, slug: str) -> HttpResponse:
-    """Set or replace one: what is typed goes to the vault, and cannot be seen again."""
+@require_action(Action.SET_SECRET, find_product_resource)
+def set_secret(request: HttpRequest, slug: str) -> HttpResponse:
+    """Set or replace a secret: the typed value goes to the vault, and cannot be seen again."""
     sent = request.POST.copy()
     value, how = "".join(sent.pop("value", [])[-1:]), "".join(sent.pop("how", [])[-1:])
     if how not in ("typed", "generated"):
@@ -78,8 +78,8 @@ def set_(request: HttpRequest, slug: str) -> HttpResponse:
         "secrets",
         slug,
         secret=value.replace("\r\n", "\n") if how == "typed" else None,  # a form sends each line break so
-        sent=sent,
-        answer=lambda summary: _show_stored(request, slug, summary),
+        form_data=sent,
+        build_response=lambda summary: _show_stored(request, slug, summary),
         show_again=False,
     )
 
@@ -100,14 +100,14 @@ def _show_stored(request: HttpRequest, slug: str, summary: ValueSummary | None) 
 
 
 @require_POST
-@requires(Action.REMOVE_SECRET, of)
-def remove(request: HttpRequest, slug: str) -> HttpResponse:
-    """Request that one is removed; a second person approves."""
+@require_action(Action.REMOVE_SECRET, find_product_resource)
+def remove_secret(request: HttpRequest, slug: str) -> HttpResponse:
+    """Request that a secret is removed; a second person approves."""
     return submit_act(request, RemoveSecret, {"product": slug}, _("It is removed."), "secrets", slug)
 
 
 @require_POST
-@requires(Action.SET_SECRET, of)
+@require_action(Action.SET_SECRET, find_product_resource)
 def roll_back(request: HttpRequest, slug: str) -> HttpResponse:
     """Let an earlier version count again. The vault has it; nobody sees it."""
     done = _("The earlier version counts again. Pipelines get it from now on.")
@@ -115,7 +115,7 @@ def roll_back(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @require_POST
-@requires(Action.SET_SECRET, of)
+@require_action(Action.SET_SECRET, find_product_resource)
 def restore(request: HttpRequest, slug: str) -> HttpResponse:
     """Undo a removal, within a day of it."""
     done = _("It is there again. Pipelines get it from now on.")

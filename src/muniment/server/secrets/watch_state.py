@@ -1,4 +1,4 @@
-"""Whether somebody would notice who reads secrets: what the workers saw of the vault's audit logs, and until when."""
+"""State of the watch of secrets: what the workers saw of the vault's audit logs, and until when."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from muniment.controls.hidden_from_developers import CONTROL, Parameters
+from muniment.controls.secrets_hidden_from_developers import CONTROL, Parameters
 from muniment.policy.model import Clause
 from muniment.server.incidents import kinds
 from muniment.server.incidents.closings import find_unrecorded_closings
@@ -22,16 +22,16 @@ _CLOCKS = timedelta(minutes=5)  # by which the vault's clock may be ahead of our
 
 
 class WatchLimits(NamedTuple):
-    """What the policy permits: how far behind the log of a vault elsewhere may be, and why one without a copy of its
-    log need not be watched here ("" if it has to be).
+    """Limits of the policy: how old the log of a vault elsewhere may be, and the reason why one without a copy of
+    its log need not be watched here ("" if it has to be).
     """
 
     log_minutes: int
     unwatched: str
 
 
-def limits_of(clauses: Iterable[Clause]) -> WatchLimits:
-    """The strictest that these clauses say; those of the control's defaults if none says anything."""
+def find_watch_limits(clauses: Iterable[Clause]) -> WatchLimits:
+    """Strictest limits of these clauses; those of the control's defaults if no clause has any."""
     found = [msgspec.convert(one.parameters, Parameters) for one in clauses if one.control == CONTROL.name]
     found = found or [Parameters()]
     words = " ".join(dict.fromkeys(word for one in found for word in one.unwatched))
@@ -39,7 +39,9 @@ def limits_of(clauses: Iterable[Clause]) -> WatchLimits:
 
 
 def find_watch_problem(limits: WatchLimits) -> str:
-    """Why nobody can tell who read secrets lately; "" if the watch saw all of it, as recently as the policy wants."""
+    """Reason why it is unknown who read secrets lately; "" if the watch saw all of it, as recently as the policy
+    wants.
+    """
     open_ones = Q(closed_at=None) | Q(pk__in=find_unrecorded_closings())
     if Incident.objects.filter(open_ones, kind=kinds.VAULT_AUDIT_GAP).exists():
         return _("the vault's audit log has a gap: an open incident says where")
@@ -49,17 +51,17 @@ def find_watch_problem(limits: WatchLimits) -> str:
     if not rows:
         return _("no worker has looked at the vault's audit log yet")
     now = timezone.now()
-    return next((problem for row in rows if (problem := _find_problem(row, limits, now))), "")
+    return next((problem for row in rows if (problem := _find_row_problem(row, limits, now))), "")
 
 
 def find_log_moment() -> datetime | None:
-    """The moment until which all that is watched is known; None where nothing is, or of some of it nobody can tell."""
+    """Moment until which everything watched is known; None where nothing is watched, or a part is unknown."""
     found = [one.newest_entry_at if one.is_copy else one.looked_at for one in VaultWatch.objects.filter(ended_at=None)]
     known = [one for one in found if one is not None]
     return min(known) if known and len(known) == len(found) else None
 
 
-def _find_problem(row: VaultWatch, limits: WatchLimits, now: datetime) -> str:
+def _find_row_problem(row: VaultWatch, limits: WatchLimits, now: datetime) -> str:
     details = {"worker": row.worker, "log": row.log}
     if now - row.looked_at > timedelta(seconds=STALE_SECONDS):
         sentence = _("worker %(worker)s has not looked at the vault's audit log %(log)s since %(time)s UTC")

@@ -1,15 +1,23 @@
-"""How each field of an act is read: from a form, JSON, TOML or CSV, always to the same value or the same problem.
+"""Inputs of acts' fields: each reads a form, JSON, TOML or CSV, always to the same value or the same problem.
 
-A field of an act is annotated with its Input: `name: Annotated[str, Text(label=_("Name"), most=200)]`. Whatever a
-door hands over (a string of a form, a JSON number, a TOML date), `read` gives the one value that the act stores.
+A field of an act is annotated with its Input: `name: Annotated[str, Text(label=_("Name"), most=200)]`. From any
+source (a string of a form, a JSON number, a TOML date), `read_value` gives the one value that the act stores.
 """
 
-from muniment.server.acts.inputs.base import Choices, Generated, Input, InputCode, Label, is_blank, not_a_choice
-from muniment.server.acts.inputs.choices import Answers, Choice, Flag, Option, Several
+from muniment.server.acts.inputs.base import (
+    Choices,
+    Generated,
+    Input,
+    InputCode,
+    Label,
+    is_blank_value,
+    make_choice_error,
+)
+from muniment.server.acts.inputs.choices import Answers, Choice, Flag, MultipleChoice, Option
 from muniment.server.acts.inputs.dates import Day, Moment
 from muniment.server.acts.inputs.integers import Integer
 from muniment.server.acts.inputs.references import Reference
-from muniment.server.acts.inputs.texts import Email, Lines, Text, read_text
+from muniment.server.acts.inputs.texts import Email, Text, TextLines, read_visible_text
 
 __all__ = [
     "Answers",
@@ -23,13 +31,13 @@ __all__ = [
     "InputCode",
     "Integer",
     "Label",
-    "Lines",
     "Moment",
+    "MultipleChoice",
     "Option",
     "Reference",
-    "Several",
     "Text",
-    "is_blank",
-    "not_a_choice",
-    "read_text",
+    "TextLines",
+    "is_blank_value",
+    "make_choice_error",
+    "read_visible_text",
 ]

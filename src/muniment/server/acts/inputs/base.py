@@ -1,4 +1,4 @@
-"""What every input is: its label and hint, how it reads a value, and the codes of its problems."""
+"""Base of all inputs: label and hint, the reading of a value, and the codes of its problems."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
-from muniment.access.authorize import Actor
+from muniment.access.authorization import Actor
 from muniment.errors import ParseError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ Choices = tuple[tuple[str, Label], ...]
 
 
 class InputCode(StrEnum):
-    """Why a value of a field cannot be read."""
+    """Reason why a value of a field cannot be read."""
 
     MISSING = "missing"
     UNKNOWN_FIELD = "unknown-field"
@@ -52,45 +52,45 @@ class Input(ABC):
     monospace: bool = False
 
     @abstractmethod
-    def read(self, value: object, actor: Actor) -> object:
-        """The value that the act stores. `value` is not blank. Raises ParseError."""
+    def read_value(self, value: object, actor: Actor) -> object:
+        """Read `value`, which is not blank, as the act stores it. Raises ParseError."""
 
     @abstractmethod
-    def schema(self) -> dict[str, Any]:
-        """The JSON Schema of what the API takes."""
+    def build_schema(self) -> dict[str, Any]:
+        """JSON Schema of the value that the API takes."""
 
-    def choices(self, actor: Actor) -> Choices | None:
-        """What a page offers to choose from, as (value, label); None for a free value."""
+    def list_choices(self, actor: Actor) -> Choices | None:
+        """Choices that a page offers, as (value, label); None for a free value."""
         return None
 
-    def to_text(self, value: object) -> str:
-        """A stored value as a form shows it."""
+    def format_for_form(self, value: object) -> str:
+        """Format a stored value as a form shows it."""
         return "" if value is None else str(value.value if isinstance(value, Enum) else value)
 
-    def to_record(self, value: object) -> str:
-        """A stored value as the record has it."""
-        return self.to_text(value)
+    def format_for_record(self, value: object) -> str:
+        """Format a stored value as the record has it."""
+        return self.format_for_form(value)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Generated(Input):
-    """A field that nobody types: its default or the act's `normalised()` gives it."""
+    """Field that nobody types: its default or the act's `normalise_fields()` gives it."""
 
-    def read(self, value: object, actor: Actor) -> object:
-        """Nothing is read. Raises ParseError."""
-        raise not_a_choice(())
+    def read_value(self, value: object, actor: Actor) -> object:
+        """Refuse every value: raises ParseError."""
+        raise make_choice_error(())
 
-    def schema(self) -> dict[str, Any]:
-        """Nothing."""
+    def build_schema(self) -> dict[str, Any]:
+        """Empty schema: the API takes no value."""
         return {}
 
 
-def is_blank(value: object) -> bool:
-    """Whether a door handed over nothing: no value, or white space alone."""
+def is_blank_value(value: object) -> bool:
+    """Whether no value was sent, or white space alone."""
     return value is None or (isinstance(value, str) and not value.strip())
 
 
-def not_a_choice(options: Iterable[str]) -> ParseError:
-    """The problem of a text that is not one of `options`."""
+def make_choice_error(options: Iterable[str]) -> ParseError:
+    """Problem of a text that is not one of `options`."""
     allowed = _("Write one of: %(options)s.") % {"options": ", ".join(options)}
     return ParseError(InputCode.NOT_A_CHOICE, _("It is not one of the allowed values."), allowed)

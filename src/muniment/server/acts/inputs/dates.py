@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from muniment.access.authorize import Actor
+from muniment.access.authorization import Actor
 from muniment.errors import ParseError
 from muniment.facts import moments
 from muniment.server.acts.inputs.base import Input, InputCode
@@ -20,10 +20,10 @@ _MOMENT = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class Day(Input):
-    """A date, such as 2027-01-31."""
+    """Date, such as 2027-01-31."""
 
-    def read(self, value: object, actor: Actor) -> date:
-        """The date. Raises ParseError for a text of another form, and for a day that no calendar has."""
+    def read_value(self, value: object, actor: Actor) -> date:
+        """Read the date. Raises ParseError for a text of another form, and for a day that no calendar has."""
         if isinstance(value, date) and not isinstance(value, datetime):
             return value
         text = value.strip() if isinstance(value, str) else ""
@@ -34,32 +34,30 @@ class Day(Input):
             pass
         raise ParseError(InputCode.NOT_A_DATE, _("It is not a date."), _("Write a date such as 2027-01-31."))
 
-    def schema(self) -> dict[str, Any]:
-        """A JSON string."""
+    def build_schema(self) -> dict[str, Any]:
         return {"type": "string", "format": "date"}
 
-    def to_text(self, value: object) -> str:
-        """As it is read."""
-        return value.isoformat() if isinstance(value, date) else super().to_text(value)
+    def format_for_form(self, value: object) -> str:
+        """Format in the form in which it is read."""
+        return value.isoformat() if isinstance(value, date) else super().format_for_form(value)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Moment(Input):
-    """A day and a time in UTC, such as 2027-01-31T18:00, or with another zone: stored as `facts.moments` has it."""
+    """Day and time in UTC, such as 2027-01-31T18:00, or with another zone: stored as `facts.moments` has it."""
 
-    def read(self, value: object, actor: Actor) -> str:
-        """The moment. Raises ParseError for a text of another form, and for a moment that no calendar has."""
+    def read_value(self, value: object, actor: Actor) -> str:
+        """Read the moment. Raises ParseError for a text of another form, and for a moment that no calendar has."""
         text = value.strip() if isinstance(value, str) else ""
         try:
             if _MOMENT.fullmatch(text):
                 read = datetime.fromisoformat(text)
-                return moments.text(read if read.tzinfo else read.replace(tzinfo=UTC))
+                return moments.format_moment(read if read.tzinfo else read.replace(tzinfo=UTC))
         except (ValueError, OverflowError):  # a 30 February, a 25 o'clock, a zone that leads out of all years
             pass
         raise ParseError(
             InputCode.NOT_A_DATE, _("It is not a day with a time."), _("Write them in UTC, such as 2027-01-31T18:00.")
         )
 
-    def schema(self) -> dict[str, Any]:
-        """A JSON string."""
+    def build_schema(self) -> dict[str, Any]:
         return {"type": "string", "maxLength": 40, "description": "RFC 3339; UTC where it names no zone"}

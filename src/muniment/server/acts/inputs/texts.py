@@ -9,9 +9,9 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.utils.translation import gettext as _
 
-from muniment.access.authorize import Actor
+from muniment.access.authorization import Actor
 from muniment.errors import ParseError
-from muniment.server.acts.inputs.base import Input, InputCode, Label, is_blank
+from muniment.server.acts.inputs.base import Input, InputCode, Label, is_blank_value
 
 _ALSO_IN_LINES = frozenset("\n\t\u200c\u200d")  # the last two join letters in some scripts
 _REPLACEMENT = "\ufffd"  # of bytes of a form that are no UTF-8; half a surrogate pair of JSON is refused the same
@@ -20,9 +20,9 @@ _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})  # Cf has the marks that tur
 
 @dataclass(frozen=True, kw_only=True)
 class Text(Input):
-    """A text of at most `most` characters, without white space around it; of one line unless `multiline`.
+    """Text of at most `most` characters, without white space around it; of one line unless `multiline`.
 
-    `verbatim` keeps white space around it, for a file whose bytes count.
+    `verbatim` preserves white space around it, for a file whose bytes count.
     """
 
     most: int
@@ -31,9 +31,9 @@ class Text(Input):
     pattern: str = ""
     form: Label = ""  # the form that `pattern` asks for, as a sentence
 
-    def read(self, value: object, actor: Actor) -> str:
-        """The text. Raises ParseError if it is too long, or has signs that a reader cannot see."""
-        text = read_text(value, multiline=self.multiline, verbatim=self.verbatim)
+    def read_value(self, value: object, actor: Actor) -> str:
+        """Read the text. Raises ParseError if it is too long, or has signs that a reader cannot see."""
+        text = read_visible_text(value, multiline=self.multiline, verbatim=self.verbatim)
         if len(text) > self.most:
             raise ParseError(
                 InputCode.TOO_LONG,
@@ -44,26 +44,25 @@ class Text(Input):
             raise ParseError(InputCode.MALFORMED, _("It is not of the form that is needed."), str(self.form))
         return text
 
-    def schema(self) -> dict[str, Any]:
-        """A JSON string."""
+    def build_schema(self) -> dict[str, Any]:
         found: dict[str, Any] = {"type": "string", "maxLength": self.most}
         return found | ({"pattern": f"^(?:{self.pattern})$"} if self.pattern else {})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lines(Input):
-    """Several texts, one a line; the API takes a list too. No line is empty, none is there twice."""
+class TextLines(Input):
+    """Several texts, each on a line of its own; the API takes a list too. No line is empty, none is there twice."""
 
     most: int  # characters of one line
     most_lines: int = 20
     pattern: str = ""
     form: Label = ""
 
-    def read(self, value: object, actor: Actor) -> tuple[str, ...]:
-        """The lines in their order. Raises ParseError."""
-        given = value if isinstance(value, list | tuple) else read_text(value, multiline=True).split("\n")
+    def read_value(self, value: object, actor: Actor) -> tuple[str, ...]:
+        """Read the lines in their order. Raises ParseError."""
+        given = value if isinstance(value, list | tuple) else read_visible_text(value, multiline=True).split("\n")
         one = Text(label=self.label, most=self.most, pattern=self.pattern, form=self.form)
-        found = tuple(dict.fromkeys(one.read(line, actor) for line in given if not is_blank(line)))
+        found = tuple(dict.fromkeys(one.read_value(line, actor) for line in given if not is_blank_value(line)))
         if len(found) > self.most_lines:
             raise ParseError(
                 InputCode.TOO_LONG,
@@ -72,25 +71,25 @@ class Lines(Input):
             )
         return found
 
-    def schema(self) -> dict[str, Any]:
-        """A JSON list of strings."""
+    def build_schema(self) -> dict[str, Any]:
+        """JSON list of strings."""
         item: dict[str, Any] = {"type": "string", "maxLength": self.most}
         return {"type": "array", "maxItems": self.most_lines, "items": item}
 
-    def to_text(self, value: object) -> str:
-        """One a line."""
-        return "\n".join(value) if isinstance(value, tuple | list) else super().to_text(value)
+    def format_for_form(self, value: object) -> str:
+        """Format each text on a line of its own."""
+        return "\n".join(value) if isinstance(value, tuple | list) else super().format_for_form(value)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Email(Text):
-    """One e-mail address."""
+    """E-mail address, checked for its form."""
 
     most: int = 254
 
-    def read(self, value: object, actor: Actor) -> str:
-        """The address. Raises ParseError."""
-        text = super().read(value, actor)
+    def read_value(self, value: object, actor: Actor) -> str:
+        """Read the address. Raises ParseError."""
+        text = super().read_value(value, actor)
         try:
             validate_email(text)
         except ValidationError:
@@ -99,15 +98,14 @@ class Email(Text):
             ) from None
         return text
 
-    def schema(self) -> dict[str, Any]:
-        """A JSON string."""
+    def build_schema(self) -> dict[str, Any]:
         return {"type": "string", "format": "email", "maxLength": self.most}
 
 
-def read_text(value: object, *, multiline: bool, verbatim: bool = False) -> str:
-    """A text, without white space around it unless it is `verbatim`.
+def read_visible_text(value: object, *, multiline: bool, verbatim: bool = False) -> str:
+    """Read a text, without white space around it unless it is `verbatim`.
 
-    Raises ParseError for what is none, or has signs that nobody can see.
+    Raises ParseError for a value that is no text, or has signs that nobody can see.
     """
     if not isinstance(value, str):
         raise ParseError(InputCode.NOT_TEXT, _("It is not a text."), _("Write it as text."))
@@ -120,7 +118,7 @@ def read_text(value: object, *, multiline: bool, verbatim: bool = False) -> str:
             _("Send the text in UTF-8."),
         )
     signs = dict.fromkeys(text)  # each once, in their order: a text may have a million
-    unseen = next((sign for sign in signs if not _is_visible(sign, multiline=multiline)), None)
+    unseen = next((sign for sign in signs if not _is_visible_character(sign, multiline=multiline)), None)
     if unseen is not None and unicodedata.category(unseen) == "Cs":
         raise ParseError(
             InputCode.UNPRINTABLE, _("It contains one half of a surrogate pair."), _("Send the text in UTF-8.")
@@ -134,7 +132,7 @@ def read_text(value: object, *, multiline: bool, verbatim: bool = False) -> str:
     return text
 
 
-def _is_visible(sign: str, *, multiline: bool) -> bool:
+def _is_visible_character(sign: str, *, multiline: bool) -> bool:
     """Whether a reader sees the character, or the room that it takes, where it stands."""
     if not multiline:
         return sign.isprintable()

@@ -1,48 +1,48 @@
-"""What templates tell of decisions, in the reader's language."""
+"""Template filters that show decisions in the reader's language."""
 
 from django import template
 from django.utils.translation import gettext
 
-from muniment.decision import uncounted
-from muniment.decision.account import ReasonReport
-from muniment.server.changes import words
+from muniment.decision import uncounted_statements
+from muniment.decision.report import ReasonReport
+from muniment.server.changes import reason_text
 
 register = template.Library()
 
 
 @register.filter
 def said(reason: ReasonReport, control: str = "") -> str:
-    """What is so."""
-    return words.sentences(reason, control)[0]
+    """Statement of a reason: the present state."""
+    return reason_text.translate_reason(reason, control)[0]
 
 
 @register.filter
 def remedy(reason: ReasonReport, control: str = "") -> str:
-    """What to do next; "" where there is nothing to do."""
-    return words.sentences(reason, control)[1]
+    """Next step of a reason, "" where there is none."""
+    return reason_text.translate_reason(reason, control)[1]
 
 
 @register.filter
 def verdict(code: str) -> str:
-    """What somebody said of a change."""
-    return str(words.SAID.get(code, code))
+    """Label of a review's result."""
+    return str(reason_text.SAID.get(code, code))
 
 
 @register.filter
 def hand(code: str) -> str:
-    """What somebody did to a commit."""
-    return str(words.HANDS.get(code, code))
+    """Label of a contributor's role in a commit."""
+    return str(reason_text.HANDS.get(code, code))
 
 
 @register.filter
 def why_not(codes: tuple[str, ...]) -> str:
-    """Why a statement does not count."""
-    return ", ".join(gettext(uncounted.TEXTS.get(code, code)) for code in codes)
+    """Reason why a statement does not count."""
+    return ", ".join(gettext(uncounted_statements.TEXTS.get(code, code)) for code in codes)
 
 
 @register.filter
 def named(people: str | tuple[str, ...], names: dict[str, str]) -> str | list[str]:
-    """The name of a person or of several, each given by id, where an account has one."""
+    """Name of a person or of several, each given by id, where the decision has one."""
     if isinstance(people, str):
         prefix, _, person = people.rpartition(":")
         return names.get(person, people) if prefix in ("", "person") else people
@@ -51,5 +51,5 @@ def named(people: str | tuple[str, ...], names: dict[str, str]) -> str | list[st
 
 @register.filter
 def core(text: str) -> str:
-    """A fixed text of the core: an action, a role."""
+    """Translation of a fixed text of the core: an action, a role."""
     return gettext(text)

@@ -1,1 +1,1 @@
-"""What templates can do more."""
+"""Template filters of ids and durations."""

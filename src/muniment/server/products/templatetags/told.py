@@ -1,4 +1,4 @@
-"""What templates tell: commits by their first twelve digits, as in a terminal; spans of time in words."""
+"""Template filters: commits by their first twelve digits, as in a terminal; durations in words."""
 
 import re
 from datetime import timedelta
@@ -20,7 +20,7 @@ def short(text: str) -> str:
 
 @register.filter
 def lasting(span: timedelta | None) -> str:
-    """How long something lasts, in its two largest units; a dash for what is not known."""
+    """Duration in its two largest units; a dash for an unknown one."""
     if span is None:
         return "–"
     minutes = round(span.total_seconds() / 60)
@@ -34,7 +34,7 @@ def lasting(span: timedelta | None) -> str:
 
 @register.filter
 def plain(value: Any) -> str:
-    """A parameter as people write it: lists with commas between, yes and no."""
+    """Parameter as people write it: lists with commas between, yes and no."""
     if isinstance(value, bool):
         return str(_("yes") if value else _("no"))
     return ", ".join(map(str, value)) or "–" if isinstance(value, list | tuple) else str(value)

@@ -1,0 +1,141 @@
+"""Runs one command line, and reports every failure in two lines: the problem, and the next step."""
+
+import errno
+import itertools
+import os
+import shlex
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from muniment.cli import printing
+from muniment.cli.commands import muniment
+from muniment.cli.exit_codes import FAILED, INTERRUPTED, OK, READER_GONE
+from muniment.errors import MunimentError, UsageError
+
+_COMPLETION = "_MUNIMENT_COMPLETE"  # the variable by which a shell asks for completions
+_UNWRITABLE = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG)
+
+
+def run_command_line(arguments: list[str]) -> int:
+    """Run `muniment ARGUMENTS`, and return the exit code. Its broad except is the outermost one: it never allows
+    anything.
+    """
+    if arguments[:1] == ["help"]:
+        arguments = [*arguments[1:], "--help"]
+    return _run_click(arguments)
+
+
+def _run_click(arguments: list[str]) -> int:
+    colour = None if printing.is_coloured() else False  # for what click styles by itself, and in every command
+    try:
+        code = muniment.main(arguments, prog_name="muniment", standalone_mode=False, color=colour)
+        sys.stdout.flush()
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        return _report_failure(arguments, "interrupted", "", INTERRUPTED)
+    except click.ClickException as error:
+        code = error.exit_code if isinstance(error, click.UsageError) else FAILED
+        _report_as_json(arguments, error.format_message(), "", code)
+        with _ignore_write_errors("stderr"):
+            error.show()
+        return code
+    except MunimentError as error:
+        remedy = _name_home(str(error.remedy), arguments)
+        return _report_failure(arguments, str(error.message), remedy, error.exit_code)
+    except BrokenPipeError:
+        _discard_stream("stdout")
+        return READER_GONE
+    except SystemExit as ended:
+        return _convert_click_exit(arguments, ended)
+    except Exception as error:  # noqa: BLE001 -- the outermost edge
+        return _report_unexpected(arguments, error)
+    return code if isinstance(code, int) else 0
+
+
+def _convert_click_exit(arguments: list[str], ended: SystemExit) -> int:
+    """Exit code where click ends by itself: after a completion, a wrong one, or when the reader of its output
+    has gone.
+    """
+    if ended.code == OK:
+        return OK
+    if os.environ.get(_COMPLETION):
+        why = f"{_COMPLETION} names no completion: {os.environ[_COMPLETION]}"
+        return _report_failure(
+            arguments, why, "Name one: bash_source, zsh_source or fish_source.", UsageError.exit_code
+        )
+    _discard_stream("stdout")
+    return READER_GONE
+
+
+def _report_unexpected(arguments: list[str], error: Exception) -> int:
+    """Report an error that no command expected. Returns the exit code, which is never 0."""
+    if isinstance(error, OSError) and error.errno in _UNWRITABLE and error.filename is None:
+        _discard_stream("stdout")
+        why = f"the output cannot be written: {error.strerror}"
+        return _report_failure(arguments, why, "Write it where there is room.", FAILED)
+    if isinstance(error, UnicodeEncodeError) and not all(map(_is_text, arguments)):
+        why = "something that was given is not UTF-8 text"
+        return _report_failure(arguments, why, "Write it in UTF-8.", UsageError.exit_code)
+    if os.environ.get("MUNIMENT_DEBUG"):
+        traceback.print_exception(error)
+    return _report_failure(
+        arguments,
+        f"Muniment failed ({type(error).__name__}); nothing was allowed",
+        "This is a defect: please report it, with what MUNIMENT_DEBUG=1 prints.",
+        FAILED,
+    )
+
+
+def _report_as_json(arguments: list[str], message: str, remedy: str, code: int) -> None:
+    """Print an error as one JSON document on standard output, for a program that asked for JSON."""
+    if "--format=json" in arguments or ("--format", "json") in itertools.pairwise(arguments):
+        with _ignore_write_errors("stdout"):
+            printing.print_json({"error": {"message": message, "remedy": remedy, "exit_code": code}})
+
+
+def _report_failure(arguments: list[str], message: str, remedy: str, code: int) -> int:
+    """Report a failure to people and programs. Returns `code`, also where nothing can be written."""
+    _report_as_json(arguments, message, remedy, code)
+    with _ignore_write_errors("stderr"):
+        click.echo(printing.style_text(f"muniment: {_make_printable(message)}", colour="red"), err=True)
+        if remedy:
+            click.echo(f"Next: {_make_printable(remedy)}", err=True)
+    return code
+
+
+def _name_home(remedy: str, arguments: list[str]) -> str:
+    """Put the home that the command line named into the commands of a remedy: they have to run word for word."""
+    given = dict(itertools.pairwise(arguments)).get("--home", "")
+    return remedy.replace("--home DIR", f"--home {shlex.quote(given)}") if given else remedy
+
+
+@contextmanager
+def _ignore_write_errors(name: str) -> Iterator[None]:
+    """Write to a stream of `sys`; a full stream, or one without a reader, changes no exit code."""
+    try:
+        yield
+        getattr(sys, name).flush()
+    except OSError:
+        _discard_stream(name)
+
+
+def _discard_stream(name: str) -> None:
+    """Replace a stream of `sys` by one that takes everything: the interpreter flushes it as it ends."""
+    setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 -- it is needed until the process ends
+
+
+def _make_printable(text: str) -> str:
+    """Make each line printable: a message may quote foreign text, and a terminal obeys nothing of it."""
+    return "\n".join(map(printing.make_printable, text.split("\n")))
+
+
+def _is_text(argument: str) -> bool:
+    """Whether an argument is UTF-8. Other bytes come as surrogates, which only file names may hold."""
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

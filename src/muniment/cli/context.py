@@ -1,0 +1,104 @@
+"""Context of most commands: a repository, a protected branch in it, and the rules of that branch."""
+
+import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from msgspec import Struct
+
+from muniment.errors import PolicyError, UsageError
+from muniment.facts import moments
+from muniment.git import branch_documents, signatures
+from muniment.git.repository import Repository
+from muniment.policy.patterns import matches_any
+from muniment.store.files_store import FilesStore
+from muniment.workflows.publish_rules import convert_known_rules, read_known_rules
+from muniment.workflows.repository_rules import has_no_own_rules
+from muniment.workflows.rule_sources import Rules, load_rules
+
+_DEFAULT_BRANCHES = ("main", "master")
+_LOCAL_HOME = ".muniment"  # where `muniment init` makes one
+
+
+class LocalBranch(Struct, frozen=True):
+    """Branch by its full ref, and the commit it is at here."""
+
+    ref: str
+    tip: str
+
+    @property
+    def name(self) -> str:
+        """Short name, without `refs/heads/`."""
+        return self.ref.removeprefix("refs/heads/")
+
+
+class CommandContext(Struct, frozen=True):
+    """Repository, protected branch, and the rules of that branch."""
+
+    repository: Repository
+    branch: LocalBranch
+    rules: Rules
+
+
+@contextmanager
+def open_context(repo: str, onto: str | None, home: str | None, *, published: bool = False) -> Iterator[CommandContext]:
+    """Open the context that the shared options name.
+
+    With `published`, the rules that the server published serve where neither a home nor the branch has any: they know
+    no people. Raises UsageError for no such branch or one that the policy does not protect, ConfigurationError for
+    documents.
+    """
+    with Repository.open(repo) as repository:
+        branch = find_branch(repository, onto)
+        written = branch_documents.read_documents(repository, branch.tip)
+        known = read_known_rules(repository) if published and home is None and has_no_own_rules(written) else None
+        if known is None:
+            if home is None and has_no_own_rules(written):
+                require_no_other_policy(repo, branch)
+            found = load_rules(FilesStore(home) if home else None, written, signatures.verify_by_person)
+        else:
+            found = convert_known_rules(known)
+        protected = found.policy.policy.protected_branches
+        if not matches_any(branch.name, protected):
+            raise UsageError(
+                f"the policy does not protect {branch.name}, so there is nothing to evaluate",
+                f"Name a protected branch with --onto ({', '.join(protected)}), or protect it in policy.toml.",
+            )
+        yield CommandContext(repository, branch, found)
+
+
+def require_no_other_policy(repo: str, branch: LocalBranch) -> None:
+    """Raise PolicyError where `muniment init` made a policy that is not on the branch: its author expects it to be
+    used.
+    """
+    if (Path(repo) / _LOCAL_HOME / "policy.toml").is_file():
+        raise PolicyError(
+            "policy.toml",
+            "",
+            f"the one in {_LOCAL_HOME}/ is not on {branch.name} yet",
+            f"Name it as the home: --home {_LOCAL_HOME}, or commit it onto {branch.name}.",
+        )
+
+
+def find_branch(repository: Repository, onto: str | None) -> LocalBranch:
+    """The branch `onto` (local, else origin's), or main, master, or a bare repository's HEAD. UsageError if none."""
+    names = _branch_names(repository, onto)
+    refs = repository.read_refs(*(place + name for name in names for place in ("refs/heads/", "refs/remotes/origin/")))
+    for name in names:
+        tip = refs.get("refs/heads/" + name) or refs.get("refs/remotes/origin/" + name)
+        if tip:
+            return LocalBranch("refs/heads/" + name, tip)
+    wanted = " or ".join(dict.fromkeys(names))
+    raise UsageError(f"there is no branch {wanted} here", "Name the protected branch with --onto BRANCH.")
+
+
+def _branch_names(repository: Repository, onto: str | None) -> tuple[str, ...]:
+    if onto is None:
+        return (*_DEFAULT_BRANCHES, *filter(None, (repository.find_head_branch().removeprefix("refs/heads/"),)))
+    return (onto.removeprefix("refs/heads/"),)
+
+
+def current_moment() -> str:
+    """Present moment. A command reads the clock once."""
+    return moments.format_moment(datetime.datetime.now(datetime.UTC))

@@ -1,0 +1,235 @@
+"""Shared parts of the commands of the service. Django is imported only here, and only once one of them runs."""
+
+import json
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from muniment.cli import printing
+from muniment.errors import DatabaseError, UsageError
+
+if TYPE_CHECKING:
+    from muniment.cli.vault_process import VaultSupervisor
+    from muniment.server.running.embedded_postgres import EmbeddedPostgres
+    from muniment.server.running.process_separation import ProcessSeparation
+
+UNFINISHED_FILE = "restore.unfinished"  # in a home whose restore did not come to its end
+STATE_FILE = "service.json"  # in the home of a service, and in no other
+
+_OPEN_SECONDS = 20
+
+
+_ROOT_HOME = "/var/lib/muniment"  # not below /root: the account that runs PostgreSQL for root cannot enter that
+
+
+def default_home() -> str:
+    """The home of a service that no option names: MUNIMENT_HOME, or one for each account. Raises UsageError."""
+    named = os.environ.get("MUNIMENT_HOME")
+    if named:
+        return named
+    if os.geteuid() == 0:
+        return _ROOT_HOME
+    try:
+        return str(Path.home() / ".local" / "share" / "muniment")
+    except RuntimeError as error:  # neither HOME nor an entry among the accounts
+        remedy = "Name a folder for the service: --home DIR, or MUNIMENT_HOME."
+        raise UsageError("this account has no home folder", remedy) from error
+
+
+home = click.option(
+    "--home",
+    metavar="DIR",
+    default=default_home,
+    show_default=f"~/.local/share/muniment; for root {_ROOT_HOME}",
+    help="The folder with the service's keys and database.",
+)
+
+
+log = click.option(
+    "--log",
+    type=click.Choice(["text", "json"]),
+    default=lambda: os.environ.get("MUNIMENT_LOG", "text"),
+    show_default="text",
+    help="Logs for people, or for programs.",
+)
+
+
+def read_service_url(folder: Path) -> str:
+    """Address of a service that was started by itself; "" if it never was, or not since it was restored."""
+    try:
+        port = json.loads((folder / STATE_FILE).read_text())["port"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+    return f"http://localhost:{port}" if port else ""
+
+
+def set_up_process(folder: Path, role: str, url: str, settings: str = "muniment.server.settings") -> None:
+    """Set this process up as one part of the service, and remove the temporary files that killed processes left.
+
+    Raises ParseError for a setting that is wrong, DatabaseError for another database than that of the home.
+    """
+    from muniment.programs.temporary_files import remove_abandoned_folders
+    from muniment.server.running.django_setup import set_up_django
+    from muniment.server.running.home_database import require_same_kind, use_stored_address
+    from muniment.server.setting_checks import check_environment
+
+    if role == "operator":
+        use_stored_address(folder, os.environ)
+    check_environment({**os.environ, "MUNIMENT_URL": url})
+    require_same_kind(folder, os.environ)
+    remove_abandoned_folders()
+    os.environ["MUNIMENT_HOME"] = str(folder)
+    os.environ["MUNIMENT_ROLE"] = role
+    os.environ["MUNIMENT_URL"] = url
+    if role != "owner":  # they would go before the login's own
+        os.environ.pop("PGPASSWORD", None)
+    set_up_django(settings)
+
+
+class PreparedHome:
+    """Home whose database runs and is up to date."""
+
+    def __init__(self, folder: Path, url: str, tend: Callable[[], None], separation: "ProcessSeparation") -> None:
+        self._folder = folder
+        self._url = url
+        self._tend = tend
+        self.separation = separation
+        self._registered: list[int] = []
+
+    def register_repository(self, path: str) -> None:
+        """Register a repository for evaluation, as a product of its own if it is new. Raises UsageError if it is
+        none.
+        """
+        from muniment.server.running.preparation import register_repository
+
+        self._registered.append(register_repository(path).pk)
+
+    def serve_until_signal(
+        self, port: int, confirmation: tuple[int, str], tell: "Callable[[str, VaultSupervisor], None]"
+    ) -> None:
+        """Run vault, web, confirmation, sequencer, worker and eraser until a signal.
+
+        `confirmation` is the port of the process where dangerous acts are signed, and its address.
+        """
+        from muniment.cli import vault_process
+        from muniment.server.running.database_settings import URL_VARIABLE, strip_credentials
+        from muniment.server.running.django_setup import close_connections
+        from muniment.server.running.preparation import check_configuration, make_first_link
+        from muniment.server.running.process_system_accounts import VAULT
+        from muniment.server.running.process_tree import ProcessTree, call_on_end, extend_environment
+
+        link = make_first_link()
+        close_connections()
+        common = extend_environment(
+            MUNIMENT_HOME=str(self._folder), MUNIMENT_URL=self._url, MUNIMENT_CONFIRMATION_URL=confirmation[1]
+        )
+        if URL_VARIABLE in common:
+            common[URL_VARIABLE] = strip_credentials(common[URL_VARIABLE])  # the owner's password stays here
+        accounts = self.separation.accounts
+        vault_account = accounts[VAULT].account_ids if accounts else None
+        with ProcessTree(common, accounts) as tree:
+            call_on_end(tree.request_end)
+            tree.start_process("web", [("--home", str(self._folder)), ("--port", str(port))], {})
+            check_configuration()  # while it loads: it looks by itself too, before it serves
+            # The vault starts beside them, and outlives them.
+            with vault_process.run_vault(self._folder, vault_account) as vault, tree:
+                _wait_until_open(port)
+                tell(link, vault)
+                tree.start_process(
+                    "confirmation", [("--home", str(self._folder)), ("--port", str(confirmation[0]))], {}
+                )
+                tree.start_process("sequencer", [("--home", str(self._folder))], {})
+                tree.start_process("worker", [("--home", str(self._folder))], {})  # it would hold the pages up
+                tree.start_process("eraser", [("--home", str(self._folder))], {})
+                tree.watch_processes(self._tend, vault.restart_if_ended)
+
+    def evaluate_once(self) -> int:
+        """Evaluate every registered repository in this process, and print the results."""
+        from muniment.server.changes import history_summary, tasks
+        from muniment.server.products.models import Repository
+        from muniment.server.records.sequencer import assign_positions
+        from muniment.server.running.preparation import check_configuration, switch_role
+
+        check_configuration()
+        for number in self._registered:
+            switch_role("worker")
+            tasks.evaluate_history_task(number)
+            switch_role("sequencer")
+            while assign_positions():
+                pass
+            switch_role("worker")
+            for line in history_summary.format_history_summary(Repository.objects.get(pk=number)):
+                click.echo(printing.make_printable(line))
+        return 0
+
+
+def _wait_until_open(port: int) -> None:
+    """Wait until the web process listens; it prints its own errors on the terminal."""
+    end = time.monotonic() + _OPEN_SECONDS
+    while time.monotonic() < end:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+
+
+def _do_nothing() -> None: ...
+
+
+def _create_reviver(server: "EmbeddedPostgres") -> Callable[[], None]:
+    """Create a function that starts the database again if it was ended. A failure is tried again a moment later."""
+
+    def revive_database() -> None:
+        with suppress(DatabaseError):
+            server.restart_if_ended()
+
+    return revive_database
+
+
+@contextmanager
+def prepare_home(
+    folder: Path, url: str, repositories: Sequence[str] = (), *, new_passwords: bool = False
+) -> Iterator[PreparedHome]:
+    """Prepare the home: its folder, its database, its schema. Raises StoreError or DatabaseError.
+
+    `repositories`: whole paths, which the processes are to reach.
+    """
+    from muniment.server.running import database_settings, home_database
+    from muniment.server.running.home_owners import assign_files
+    from muniment.server.running.installation_folder import make_installation_folder
+    from muniment.server.running.process_separation import separate_processes
+
+    if (folder / UNFINISHED_FILE).exists():
+        raise UsageError(
+            f"the restore into {folder} did not come to its end", "Remove the folder, and restore the backup again."
+        )
+    home_database.require_same_kind(folder, os.environ)
+    home_database.require_database_present(folder, os.environ)
+    with ExitStack() as stack:
+        make_installation_folder(folder)
+        separation = separate_processes(folder, repositories, os.environ)
+        tend: Callable[[], None] = _do_nothing
+        if not os.environ.get(database_settings.URL_VARIABLE):
+            tend = _create_reviver(stack.enter_context(database_settings.embedded_server(folder)))
+        set_up_process(folder, "owner", url)
+        from muniment.server.running import preparation
+
+        preparation.require_reachable()
+        home_database.require_database_filled(folder)
+        preparation.migrate_schema(new_passwords=new_passwords)
+        home_database.require_own_ledger(folder)
+        address = database_settings.strip_credentials(os.environ.get(database_settings.URL_VARIABLE, ""))
+        home_database.store_kind(folder, home_database.read_kind(os.environ), address)
+        preparation.switch_role("operator")  # nothing else is done as the owner of the schema
+        preparation.apply_first_policy()
+        if separation.accounts:
+            assign_files(folder, separation.accounts)
+        yield PreparedHome(folder, url, tend, separation)

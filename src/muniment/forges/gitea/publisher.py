@@ -1,0 +1,75 @@
+"""Publishes decisions in Gitea: a status on one head, one comment, a request for reviews, a new change, a merge."""
+
+from typing import Any
+
+from muniment.errors import ForgeCode, ForgeError
+from muniment.forges.forge_client import CompletenessProof, malformed_error
+from muniment.forges.gitea.client import GiteaClient, api_path, branch_name, convert_change, require_field
+from muniment.forges.shapes import Change, ChangeState, ForgeRepository
+from muniment.forges.statuses import Status, StatusState, hide_marker, shorten_summary
+
+_STATES = {StatusState.PENDING: "pending", StatusState.ALLOWED: "success", StatusState.DENIED: "failure"}
+_LONGEST = 255  # characters of a description
+MERGE_METHODS = ("merge", "rebase", "rebase-merge", "squash", "fast-forward-only")
+
+
+class GiteaPublisher:
+    """Publishes statuses, comments and merges; see `forges.forge.Publisher`."""
+
+    def __init__(self, gitea: GiteaClient) -> None:
+        self._gitea = gitea
+        self._client = gitea.client
+
+    def publish_status(self, repository: ForgeRepository, head: str, status: Status) -> None:
+        where = api_path(repository.path, "statuses", head)
+        body = {
+            "context": status.context,
+            "state": _STATES[status.saying],
+            "description": shorten_summary(status.summary, _LONGEST),
+            "target_url": status.url,
+        }
+        answer = self._client.send_json("POST", where, body)
+        if require_field(answer, "status", str, where) != body["state"] or answer.get("context") != status.context:
+            raise malformed_error(where)
+
+    def update_comment(self, repository: ForgeRepository, number: int, marker: str, text: str) -> None:
+        where = api_path(repository.path, "issues", number, "comments")
+        ours = [
+            row for row in self._client.list_all_items(where, CompletenessProof.WHOLE) if self._is_ours(row, marker)
+        ]
+        for row in ours[1:] if text else ours:
+            self._client.send_json("DELETE", api_path(repository.path, "issues", "comments", int(row["id"])))
+        if not text:
+            return
+        body = {"body": f"{hide_marker(marker)}\n{text}"}
+        if not ours:
+            self._client.send_json("POST", where, body)
+        elif ours[0]["body"] != body["body"]:
+            self._client.send_json("PATCH", api_path(repository.path, "issues", "comments", int(ours[0]["id"])), body)
+
+    def request_reviews(self, repository: ForgeRepository, number: int, accounts: tuple[str, ...]) -> None:
+        if accounts:
+            where = api_path(repository.path, "pulls", number, "requested_reviewers")
+            self._client.send_json("POST", where, {"reviewers": list(accounts)})
+
+    def open_change(self, repository: ForgeRepository, source: str, target: str, title: str, text: str) -> Change:
+        where = api_path(repository.path, "pulls")
+        for row in self._client.list_all_items(where, CompletenessProof.TOTAL, state="open"):
+            found = convert_change(row, where)
+            same = (found.source, found.target, found.source_repository) == (source, target, repository.path)
+            if same and found.state is ChangeState.OPEN:
+                return found
+        body = {"head": branch_name(source), "base": branch_name(target), "title": title, "body": text}
+        return convert_change(self._client.send_json("POST", where, body), where)
+
+    def merge_change(self, repository: ForgeRepository, number: int, head: str, method: str) -> None:
+        if method not in MERGE_METHODS:
+            raise ForgeError(
+                ForgeCode.UNSUPPORTED, f"{method} is no way to merge here", f"Use one of {', '.join(MERGE_METHODS)}."
+            )
+        body: dict[str, Any] = {"Do": method, "head_commit_id": head, "force_merge": False}
+        self._client.send_json("POST", api_path(repository.path, "pulls", number, "merge"), body)
+
+    def _is_ours(self, row: Any, marker: str) -> bool:
+        who = row.get("user") or {}
+        return str(who.get("id")) == self._gitea.our_account.id and marker in str(row.get("body", ""))

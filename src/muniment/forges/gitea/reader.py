@@ -1,0 +1,372 @@
+"""Reads Gitea and Forgejo: each part of a change by the request that returns it whole, or Unknown with the reason.
+
+The change, its timeline and write access are read each time; parts that these show to be unchanged are not read again.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any, TypeVar
+
+from msgspec import Struct
+
+from muniment.errors import ForgeCode, ForgeError
+from muniment.facts.maybe import Known, Maybe, Unknown
+from muniment.facts.pipeline import ForgeSettings
+from muniment.forges import push_history
+from muniment.forges.branch_rules import BranchRules, BranchTip
+from muniment.forges.forge_client import CONNECTION_ERRORS, CompletenessProof, malformed_error, moved_repository_error
+from muniment.forges.gitea import moves, timeline
+from muniment.forges.gitea.client import (
+    GiteaClient,
+    api_path,
+    branch_name,
+    convert_account,
+    convert_change,
+    convert_repository,
+    convert_status,
+    full_branch_ref,
+    require_field,
+)
+from muniment.forges.gitea.job_settings import collect_job_settings
+from muniment.forges.gitea.probes import list_probes
+from muniment.forges.gitea.rules import read_effective_rule
+from muniment.forges.permission_checks import try_probes
+from muniment.forges.reviews import summarize_standing
+from muniment.forges.shapes import (
+    NOT_READ,
+    Ability,
+    Account,
+    Change,
+    ChangeState,
+    Check,
+    ForgeCommit,
+    ForgeContributor,
+    ForgeDescription,
+    ForgeRepository,
+    ListedRepository,
+    MergeGroup,
+    Move,
+    PendingMerge,
+    Reading,
+    RefusedRequest,
+    Retarget,
+    Review,
+    StandingReviews,
+)
+from muniment.forges.unknowns import read_or_unknown, require_known
+from muniment.git.signatures import read_embedded_key
+from muniment.http.rate_limits import RateLimit
+
+T = TypeVar("T")
+Rows = tuple[Any, ...]
+
+_WRITES = ("write", "admin", "owner")
+_NEEDS = {  # what each takes: the permission on the repository
+    Ability.READ: "pull",
+    Ability.PERMISSIONS: "admin",
+    Ability.RULES: "admin",
+    Ability.STATUS: "push",
+    Ability.COMMENT: "pull",
+    Ability.PROTECT: "admin",
+    Ability.HOOKS: "admin",
+    Ability.PROPOSE: "push",
+}
+
+
+class GiteaReader:
+    """See `forges.forge.Reader`. `now` gives the moment of a reading."""
+
+    def __init__(self, gitea: GiteaClient, now: Callable[[], str]) -> None:
+        self._gitea = gitea
+        self._client = gitea.client
+        self._now = now
+
+    def describe_forge(self) -> ForgeDescription:
+        return ForgeDescription(self._gitea.vendor, self._gitea.version, "", self._gitea.our_account)
+
+    def get_rate_limits(self) -> Mapping[str, RateLimit]:
+        return self._client.get_rate_limits()
+
+    def count_requests(self) -> Mapping[str, int]:
+        return {self._client.resource: self._client.asked}
+
+    def list_repositories(self) -> tuple[ListedRepository, ...]:
+        return tuple(
+            _convert_visible(row, "user/repos")
+            for row in self._client.list_all_items("user/repos", CompletenessProof.TOTAL)
+        )
+
+    def read_repository(self, path: str) -> ListedRepository:
+        where = api_path(path)
+        return _convert_visible(self._client.get_json(where), where)
+
+    def find_refused_requests(self, repository: ForgeRepository | None) -> tuple[RefusedRequest, ...]:
+        return try_probes(list_probes(self._gitea, repository))
+
+    def list_changes(self, repository: ForgeRepository, state: ChangeState, since: str = "") -> tuple[Change, ...]:
+        where = api_path(repository.path, "pulls")
+        rows = self._client.list_all_items(
+            where,
+            CompletenessProof.TOTAL,
+            state="open" if state is ChangeState.OPEN else "closed",
+            sort="recentupdate",
+            until=lambda row: bool(since) and convert_change(row, where).updated < since,
+        )
+        found = (convert_change(row, where) for row in rows)
+        return tuple(one for one in found if one.state is state and one.updated >= since)
+
+    def read_change(self, repository: ForgeRepository, number: int) -> Change:
+        where, row = self._read_pull(repository, number)
+        return convert_change(row, where)
+
+    def _read_pull(self, repository: ForgeRepository, number: int) -> tuple[str, Any]:
+        """The API's answer about a change, and its path. Raises REDIRECTED if it is a change of another repository."""
+        where = api_path(repository.path, "pulls", number)
+        row = self._client.get_json(where)
+        there = require_field(require_field(row, "base", dict, where), "repo", dict, where)
+        if str(there.get("id")) != repository.id:
+            raise moved_repository_error(repository.path)
+        return where, row
+
+    def read_full_change(self, repository: ForgeRepository, number: int, since: str = "") -> Reading:
+        now = self._now()
+        where, row = self._read_pull(repository, number)
+        found = convert_change(row, where)
+        if found.updated < since:
+            told = "the forge returned an older state of the change than before"
+            raise ForgeError(ForgeCode.CHANGED_MEANWHILE, told, "It is read again.")
+        events = read_or_unknown(lambda: self._read_timeline(repository, number))
+        given = read_or_unknown(lambda: self._read_reviews(repository, found, require_known(events)))
+        made = read_or_unknown(lambda: self._read_commits_once(repository, found, row.get("merge_base")))
+        return Reading(
+            change=found,
+            read_at=now,
+            moves=read_or_unknown(lambda: self._read_moves(repository, found, events)),
+            retargets=read_or_unknown(lambda: self._read_retargets(repository, number, events)),
+            reviews=given,
+            contributors=read_or_unknown(lambda: self._read_requests(repository, number, events)),
+            own_commits=read_or_unknown(lambda: require_known(made).own),
+            writers=read_or_unknown(lambda: self._read_writers(repository, require_known(given))),
+            checks=NOT_READ,
+            merging=read_or_unknown(lambda: self._read_pending_merge(repository, number, events)),
+            addresses=read_or_unknown(lambda: require_known(made).addresses),
+        )
+
+    def list_branches(self, repository: ForgeRepository) -> tuple[BranchTip, ...]:
+        where = api_path(repository.path, "branches")
+        return tuple(_convert_branch(row, where) for row in self._client.list_all_items(where, CompletenessProof.TOTAL))
+
+    def list_pushes(self, repository: ForgeRepository, ref: str, base: str, since: str) -> tuple[Move, ...]:
+        where = api_path(repository.path, "activities", "feeds")
+        rows = self._client.list_all_items(
+            where, CompletenessProof.TOTAL, until=lambda row: moves.is_feed_past_end(row, ref, base, since, where)
+        )
+        return tuple(
+            move for move in moves.parse_moves(rows, ref, where) if not push_history.is_past_end(move, base, since)
+        )
+
+    def list_all_pushes(self, repository: ForgeRepository | str, since: str) -> tuple[Move, ...]:
+        path = repository if isinstance(repository, str) else repository.path
+        where = api_path(path, "activities", "feeds")
+        rows = self._client.list_all_items(
+            where, CompletenessProof.TOTAL, until=lambda row: moves.is_before(row, since, where)
+        )
+        return moves.collect_moves_of_all_branches(rows, since, where)
+
+    def read_branch_tip(self, repository: ForgeRepository, ref: str) -> str:
+        where = api_path(repository.path, "branches", branch_name(ref))
+        return _convert_branch(self._client.get_json(where), where).commit
+
+    def read_branch_rules(self, repository: ForgeRepository, ref: str) -> BranchRules:
+        return read_effective_rule(self._gitea, repository, ref)[1]
+
+    def read_job_settings(self, repository: ForgeRepository) -> ForgeSettings:
+        return collect_job_settings(self._gitea, repository)
+
+    def list_statuses(self, repository: ForgeRepository, head: str, until: str = "") -> tuple[Check, ...]:
+        where = api_path(repository.path, "commits", head, "statuses")
+        rows = self._client.list_all_items(where, CompletenessProof.TOTAL, sort="recentupdate")
+        newest: dict[tuple[str, str], Check] = {}
+        for row in sorted(rows, key=lambda row: -int(require_field(row, "id", int, where))):
+            found = convert_status(row, where)
+            if not until or found.at <= until:
+                newest.setdefault((found.context, found.by.id), found)
+        return tuple(newest.values())
+
+    def can_write(self, repository: ForgeRepository, account: Account) -> bool:
+        if account.id.startswith("-") or account.id == "0":  # deleted, or no user at all
+            return False
+        where = api_path(repository.path, "collaborators", account.login, "permission")
+        found = self._client.get_json(where)
+        who = require_field(found, "user", dict, where)
+        if account.id and str(who.get("id")) != account.id:
+            raise malformed_error(where)  # the login has another owner meanwhile
+        return require_field(found, "permission", str, where) in _WRITES
+
+    def list_writers(self, repository: ForgeRepository) -> frozenset[str]:
+        """Raises UNSUPPORTED: Gitea lists direct collaborators only, not the members of teams."""
+        told = f"who may write to {repository.path} is not listed by this forge"
+        raise ForgeError(ForgeCode.UNSUPPORTED, told, "Each account is asked about.")
+
+    def list_standing_reviews(
+        self, repository: ForgeRepository, numbers: Collection[int]
+    ) -> Mapping[int, StandingReviews]:
+        found: dict[int, StandingReviews] = {}
+        for number in numbers:
+            where = api_path(repository.path, "pulls", number, "reviews")
+            try:
+                rows = self._client.list_all_items(where, CompletenessProof.TOTAL)
+                found[number] = StandingReviews(summarize_standing(timeline.parse_reviews(rows, (), where)))
+            except ForgeError as error:
+                if error.code in CONNECTION_ERRORS:
+                    raise
+        return found
+
+    def read_merge_group(self, repository: ForgeRepository, target: str, head: str) -> MergeGroup:
+        told = f"{target} of {repository.path} has no merge queue, and {head[:12]} is no group of one"
+        raise ForgeError(ForgeCode.UNSUPPORTED, told, "Nothing has to be done.")
+
+    def fetch_header(self) -> Mapping[str, str]:
+        return self._gitea.make_header()
+
+    def change_ref(self, number: int) -> str:
+        return f"refs/pull/{number}/head"
+
+    def _read_timeline(self, repository: ForgeRepository, number: int) -> Rows:
+        where = api_path(repository.path, "issues", number, "timeline")
+        rows = self._client.list_all_items(where, CompletenessProof.WHOLE)
+        if not all(isinstance(row, dict) for row in rows):
+            raise malformed_error(where)
+        return rows
+
+    def _read_reviews(self, repository: ForgeRepository, found: Change, events: Rows) -> tuple[Review, ...]:
+        """Reviews, read each time: not every change of a review leaves an entry in the timeline."""
+        where = api_path(repository.path, "pulls", found.number, "reviews")
+        rows = self._client.list_all_items(where, CompletenessProof.TOTAL)
+        return timeline.parse_reviews(rows, events, where)
+
+    def _read_retargets(self, repository: ForgeRepository, number: int, events: Maybe[Rows]) -> tuple[Retarget, ...]:
+        rows: Rows = require_known(events)
+        return timeline.parse_retargets(rows, api_path(repository.path, "issues", number, "timeline"))
+
+    def _read_requests(
+        self, repository: ForgeRepository, number: int, events: Maybe[Rows]
+    ) -> tuple[ForgeContributor, ...]:
+        rows: Rows = require_known(events)
+        return timeline.parse_work_requests(rows, api_path(repository.path, "issues", number, "timeline"))
+
+    def _read_pending_merge(self, repository: ForgeRepository, number: int, events: Maybe[Rows]) -> PendingMerge:
+        rows: Rows = require_known(events)
+        return timeline.parse_pending_merge(rows, api_path(repository.path, "issues", number, "timeline"))
+
+    def _read_moves(self, repository: ForgeRepository, found: Change, events: Maybe[Rows]) -> tuple[Move, ...]:
+        """All pushes. A whole chain is cached while the head and the branch's timeline entries are unchanged."""
+        if isinstance(events, Unknown):
+            return self._read_pushes(found)
+        return self._gitea.kept.read_once(
+            tuple[Move, ...],
+            ("moves", repository.id, str(found.number)),
+            (
+                found.source_repository,
+                found.source,
+                found.head,
+                found.opened,
+                timeline.select_branch_events(events.value),
+            ),
+            lambda: self._read_pushes(found),
+            lambda told: all(isinstance(move.who, Known) for move in told),
+        )
+
+    def _read_pushes(self, found: Change) -> tuple[Move, ...]:
+        source = found.source_repository
+        if not source:
+            raise ForgeError(
+                ForgeCode.NOT_FOUND,
+                "the repository that the change comes from is gone, and with it who pushed",
+                "Have somebody with the security role attest who it was.",
+            )
+        where = api_path(source, "activities", "feeds")
+        older = moves.FeedEnd(found.source, found.opened, where)
+        rows = self._client.list_all_items(where, CompletenessProof.TOTAL, until=older)
+        return moves.collect_moves(rows, found.source, found.head, where)
+
+    def _read_commits_once(self, repository: ForgeRepository, found: Change, base: Any) -> "ChangeCommits":
+        """Commits since `base`, cached once every address has an owner."""
+        return self._gitea.kept.read_once(
+            ChangeCommits,
+            ("commits", repository.id, str(found.number)),
+            (found.target, base, found.head),
+            lambda: self._read_commits(repository, found),
+            lambda made: bool(base) and made.settled,
+        )
+
+    def _read_commits(self, repository: ForgeRepository, found: Change) -> "ChangeCommits":
+        where = api_path(repository.path, "pulls", found.number, "commits")
+        keys = self._gitea.signing_keys
+        rows = self._client.list_all_items(where, CompletenessProof.TOTAL, verification=any(keys), files=False)
+        own = tuple(one for row in rows if any(keys) and (one := _find_own_commit(row, keys, where)) is not None)
+        addresses = {address: owner for row in rows for address, owner in _iterate_owners(row, where)}
+        owned = {*addresses, *(one.committer.casefold() for one in own)}
+        whole = any(row.get("sha") == found.head for row in rows)  # a list of before the push comes for a moment after
+        settled = whole and owned.issuperset(one for row in rows for one in _iterate_addresses(row, where))
+        return ChangeCommits(own, addresses, settled)
+
+    def _read_writers(self, repository: ForgeRepository, given: tuple[Review, ...]) -> dict[str, bool]:
+        accounts = {review.by.id: review.by for review in given}
+        return {one.id: self.can_write(repository, one) for one in accounts.values()}
+
+
+class ChangeCommits(Struct, frozen=True):
+    """The forge's answer about a change's commits: those of its own, and the owners of the addresses in them.
+
+    The forge names a user who has verified the address. `settled`: every address has an owner or is the forge's, and
+    the head is among the commits.
+    """
+
+    own: tuple[ForgeCommit, ...]
+    addresses: dict[str, Account]
+    settled: bool
+
+
+def _find_own_commit(row: Any, keys: tuple[str, str], where: str) -> ForgeCommit | None:
+    """Commit that the forge made: it verified the signature, by its own key, of an address that is no user's."""
+    commit = require_field(row, "commit", dict, where)
+    said = commit.get("verification") or {}
+    committer = (commit.get("committer") or {}).get("email", "")
+    by_forge = said.get("verified") is True and (said.get("signer") or {}).get("email") == committer
+    if not by_forge or not committer or row.get("committer") is not None:
+        return None
+    pgp, ssh = keys
+    used = read_embedded_key(str(said.get("signature", "")))
+    ours = used == ssh if used is not None else bool(pgp)
+    return ForgeCommit(require_field(row, "sha", str, where), committer) if ours else None
+
+
+def _iterate_addresses(row: Any, where: str) -> Iterator[str]:
+    """Addresses of author and committer of a commit."""
+    commit = require_field(row, "commit", dict, where)
+    yield from (str((commit.get(role) or {}).get("email", "")).casefold() for role in ("author", "committer"))
+
+
+def _iterate_owners(row: Any, where: str) -> Iterator[tuple[str, Account]]:
+    commit = require_field(row, "commit", dict, where)
+    for role in ("author", "committer"):
+        address = (commit.get(role) or {}).get("email")
+        if isinstance(address, str) and address and isinstance(row.get(role), dict):
+            owner = convert_account(row[role], where)
+            if int(owner.id) > 0:
+                yield address.casefold(), owner
+
+
+def _convert_visible(row: Any, where: str) -> ListedRepository:
+    may = row.get("permissions") or {} if isinstance(row, dict) else {}
+    missing = tuple(ability for ability, needs in _NEEDS.items() if may.get(needs) is not True)
+    return ListedRepository(convert_repository(row, where), missing)
+
+
+def _convert_branch(row: Any, where: str) -> BranchTip:
+    commit = require_field(row, "commit", dict, where)
+    return BranchTip(
+        full_branch_ref(require_field(row, "name", str, where)),
+        require_field(commit, "id", str, where),
+        bool(row.get("protected")),
+    )

@@ -1,0 +1,213 @@
+"""Parses GitHub's webhook deliveries. Each is a hint to read again; its claims are never facts.
+
+Source: https://docs.github.com/en/webhooks/webhook-events-and-payloads.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from muniment.forges.events import Event, ForgeEventKind
+from muniment.forges.forge_client import malformed_error
+from muniment.forges.github import conversion
+from muniment.forges.github.publisher import EVALUATE_AGAIN
+from muniment.forges.github.wire import App, CheckRun, RepositoryAnswer, User
+
+
+class GitHubListener:
+    """Parses the webhook deliveries to our App."""
+
+    def is_genuine(self, secret: str, headers: Mapping[str, str], body: bytes) -> bool:
+        """Check the HMAC-SHA256 of the body, in `X-Hub-Signature-256`."""
+        wanted = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+        given = headers.get("x-hub-signature-256", "")
+        return bool(secret) and hmac.compare_digest(wanted.encode(), given.encode("utf-8", "surrogateescape"))
+
+    def parse_event(self, headers: Mapping[str, str], body: bytes) -> Event:
+        kind, delivery = headers.get("x-github-event", ""), headers.get("x-github-delivery", "")
+        if not kind or not delivery:
+            raise malformed_error("delivery")
+        if kind not in _MEANINGS:
+            return Event(delivery, ForgeEventKind.NOTHING)
+        try:
+            payload = msgspec.json.decode(body, type=_Payload)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise malformed_error("delivery") from None
+        found = _MEANINGS[kind](payload)
+        return Event(
+            delivery=delivery,
+            kind=found.get("kind", ForgeEventKind.NOTHING),
+            repository=payload.repository.full_name if payload.repository else "",
+            repository_id=str(payload.repository.id) if payload.repository else "",
+            number=found.get("number", 0),
+            ref=found.get("ref", ""),
+            head=found.get("head", ""),
+            updated=found.get("updated", ""),
+            context=found.get("context", ""),
+            actor=conversion.convert_account(payload.sender),
+        )
+
+
+class _Pull(Struct, frozen=True):
+    number: int
+    updated_at: str = ""
+
+
+class _Review(Struct, frozen=True):
+    submitted_at: str | None = None
+
+
+class _Issue(Struct, frozen=True):
+    number: int
+    pull_request: dict[str, Any] | None = None
+
+
+class _Suite(Struct, frozen=True):
+    head_sha: str
+    app: App | None = None
+
+
+class _Group(Struct, frozen=True):
+    head_sha: str
+    base_ref: str
+
+
+class _Asked(Struct, frozen=True):
+    identifier: str = ""
+
+
+class _Payload(Struct, frozen=True):
+    action: str = ""
+    repository: RepositoryAnswer | None = None
+    sender: User | None = None
+    pull_request: _Pull | None = None
+    review: _Review | None = None
+    issue: _Issue | None = None
+    check_run: CheckRun | None = None
+    check_suite: _Suite | None = None
+    merge_group: _Group | None = None
+    requested_action: _Asked | None = None
+    ref: str | None = None
+    ref_type: str = ""
+    after: str = ""
+    sha: str = ""
+    context: str = ""
+
+
+ParsedFields = dict[str, Any]
+
+
+def _parse_change(payload: _Payload) -> ParsedFields:
+    if payload.pull_request is None:
+        raise malformed_error("delivery")
+    return {"kind": ForgeEventKind.CHANGE, "number": payload.pull_request.number}
+
+
+def _parse_updated_change(payload: _Payload) -> ParsedFields:
+    """A change, and the moment of its update: the delivery contains the state of that moment."""
+    return {
+        **_parse_change(payload),
+        "updated": _parse_optional_moment(payload.pull_request.updated_at if payload.pull_request else ""),
+    }
+
+
+def _parse_review(payload: _Payload) -> ParsedFields:
+    """A submitted review counts as an update where the delivery's state already contains it."""
+    found, given = _parse_updated_change(payload), payload.review.submitted_at if payload.review else None
+    counted = payload.action == "submitted" and given and found["updated"] >= _parse_optional_moment(given)
+    return found if counted else {**found, "updated": ""}
+
+
+def _parse_optional_moment(text: str) -> str:
+    return conversion.convert_moment(text) if text else ""
+
+
+def _parse_comment(payload: _Payload) -> ParsedFields:
+    issue = payload.issue
+    return {"kind": ForgeEventKind.CHANGE, "number": issue.number} if issue and issue.pull_request else {}
+
+
+def _parse_push(payload: _Payload) -> ParsedFields:
+    if not payload.ref:
+        raise malformed_error("delivery")
+    branch = payload.ref.startswith("refs/heads/")
+    head = conversion.convert_commit_id(payload.after)
+    return {"kind": ForgeEventKind.BRANCH, "ref": payload.ref, "head": head} if branch else {}
+
+
+def _parse_branch(payload: _Payload) -> ParsedFields:
+    if payload.ref_type != "branch" or not payload.ref:
+        return {}
+    return {"kind": ForgeEventKind.BRANCH, "ref": f"refs/heads/{payload.ref}"}
+
+
+def _parse_merge_group(payload: _Payload) -> ParsedFields:
+    group = payload.merge_group
+    if group is None or payload.action != "checks_requested":
+        return {}
+    return {"kind": ForgeEventKind.GROUP, "ref": group.base_ref, "head": group.head_sha}
+
+
+def _parse_check_run(payload: _Payload) -> ParsedFields:
+    run = payload.check_run
+    if run is None:
+        raise malformed_error("delivery")
+    pressed = payload.requested_action is not None and payload.requested_action.identifier == EVALUATE_AGAIN
+    asked = payload.action == "rerequested" or (payload.action == "requested_action" and pressed)
+    return {
+        "kind": ForgeEventKind.ASKED if asked else ForgeEventKind.STATUS,
+        "head": run.head_sha,
+        "context": run.name,
+    }
+
+
+def _parse_check_suite(payload: _Payload) -> ParsedFields:
+    if payload.check_suite is None or payload.action not in ("rerequested", "completed"):
+        return {}
+    asked = payload.action == "rerequested"
+    return {"kind": ForgeEventKind.ASKED if asked else ForgeEventKind.STATUS, "head": payload.check_suite.head_sha}
+
+
+def _parse_status(payload: _Payload) -> ParsedFields:
+    return {"kind": ForgeEventKind.STATUS, "head": payload.sha, "context": payload.context}
+
+
+def _parse_rules(payload: _Payload) -> ParsedFields:  # noqa: ARG001 -- one shape for all
+    return {"kind": ForgeEventKind.RULES}
+
+
+def _parse_repository(payload: _Payload) -> ParsedFields:  # noqa: ARG001 -- one shape for all
+    return {"kind": ForgeEventKind.REPOSITORY}
+
+
+_MEANINGS: Mapping[str, Callable[[_Payload], ParsedFields]] = {
+    "branch_protection_configuration": _parse_rules,
+    "branch_protection_rule": _parse_rules,
+    "check_run": _parse_check_run,
+    "check_suite": _parse_check_suite,
+    "create": _parse_branch,
+    "delete": _parse_branch,
+    "installation": _parse_repository,
+    "installation_repositories": _parse_repository,
+    "issue_comment": _parse_comment,
+    "member": _parse_rules,
+    "membership": _parse_rules,
+    "merge_group": _parse_merge_group,
+    "organization": _parse_rules,
+    "public": _parse_repository,
+    "pull_request": _parse_updated_change,
+    "pull_request_review": _parse_review,
+    "pull_request_review_comment": _parse_change,
+    "pull_request_review_thread": _parse_change,
+    "push": _parse_push,
+    "repository": _parse_repository,
+    "repository_ruleset": _parse_rules,
+    "status": _parse_status,
+    "team": _parse_rules,
+    "team_add": _parse_rules,
+}
+HANDLED_EVENTS = tuple(_MEANINGS)

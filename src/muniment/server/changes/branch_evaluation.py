@@ -1,0 +1,124 @@
+"""Evaluates open changes of plain git repositories: each in its newest state, once, and never with an older
+approval left.
+
+Git is never read inside a transaction; the result is written in one, with its record. An evaluation that was made
+before, of the same things, adds nothing.
+"""
+
+from django.db import transaction
+
+from muniment.decision.decision import Outcome
+from muniment.decision.evaluation import list_needed_facts, select_clauses
+from muniment.decision.report import build_report
+from muniment.errors import ConfigurationError, GitError, RefusedError, StoreError, UsageError
+from muniment.facts import canonical
+from muniment.facts.maybe import Known
+from muniment.git.git_collector import GitCollector
+from muniment.policy.model import EnforcementPoint
+from muniment.server import moments
+from muniment.server.changes.models import Change, Decision
+from muniment.server.changes.product_rules import read_product_freezes
+from muniment.server.changes.repository_context import (
+    collect_product_facts,
+    find_open_branches,
+    open_repository_context,
+)
+from muniment.server.products.models import Repository
+from muniment.server.records.record_writing import append_record
+from muniment.workflows.change_evaluation import ChangeEvaluation, evaluate_change
+from muniment.workflows.decision_record import build_decision_record
+
+
+def evaluate_open_branch(repository: Repository, ref: str) -> bool:
+    """Evaluate the newest state of an open branch; whether it is a new decision.
+
+    A state that cannot be evaluated has no decision: an older decision to allow is removed.
+    """
+    try:
+        return _evaluate_newest_state(repository, ref)
+    except (GitError, ConfigurationError, RefusedError, UsageError, StoreError):
+        Change.objects.filter(repository=repository, name=ref, state=Change.State.OPEN).update(decision=None)
+        raise
+
+
+def _evaluate_newest_state(repository: Repository, ref: str) -> bool:
+    now = moments.current_moment()
+    with open_repository_context(repository) as found:
+        head = find_open_branches(found).get(ref)
+        if head is None:
+            Change.objects.filter(repository=repository, name=ref, state=Change.State.OPEN).update(
+                state=Change.State.CLOSED
+            )
+            return False
+        collector = GitCollector(found.git, Known(found.rules.people), now)
+        target = found.main_branch
+        revision = collector.make_revision(repository.name, target, found.branches[target], head)
+        names = list_needed_facts(select_clauses(found.rules.policy, EnforcementPoint.MERGE, target))
+        given = collect_product_facts(found, names, now)
+        freezes = Known(read_product_freezes(repository.product.slug, now))
+        judgement = evaluate_change(collector, found.rules, revision, EnforcementPoint.MERGE, now, freezes, given)
+        title = (
+            found.git.run_git("log", "--max-count=1", "--format=%s", values=(head,)).decode("utf-8", "replace").strip()
+        )
+    with transaction.atomic():
+        change = _save_change(repository, ref, target, head, now, Change.State.OPEN, title)
+        return store_decision(change, judgement) is not None
+
+
+def _save_change(
+    repository: Repository, name: str, target: str, head: str, time: str, state: Change.State, title: str
+) -> Change:
+    values = {"head": head, "updated_at": moments.parse_moment(time), "state": state, "title": clean_title(title)}
+    found, _ = Change.objects.select_for_update().update_or_create(
+        repository=repository, target=target[:300], name=name[:300], defaults=values
+    )
+    return found
+
+
+def clean_title(text: str) -> str:
+    """Remove from a title the characters that cannot be printed: an attacker may have written it."""
+    return "".join(letter for letter in text if letter.isprintable())[:300]
+
+
+def store_decision(change: Change, judgement: ChangeEvaluation, *, enforced: bool = False) -> Decision | None:
+    """Store the decision with its record as the newest; None if the same was there."""
+    decision = judgement.decision
+    inputs = digest_inputs(judgement)
+    known = change.decisions.filter(inputs_digest=inputs).first()
+    if known is not None:
+        if change.decision_id != known.pk:
+            change.decision = known
+            change.save(update_fields=["decision"])
+        return None
+    entry, kept = build_decision_record(change.repository.place, judgement, "", enforced=enforced)
+    explanation = build_report(decision, judgement.policy, judgement.facts)
+    row = Decision.objects.create(
+        change=change,
+        record=append_record(entry, (*kept, explanation)),
+        head=decision.head,
+        base=decision.base,
+        allowed=decision.outcome is Outcome.ALLOW,
+        decided_at=moments.parse_moment(decision.time),
+        policy_digest=decision.policy,
+        inputs_digest=inputs,
+        explanation_digest=canonical.digest_value(explanation),
+    )
+    change.decision = row
+    change.save(update_fields=["decision"])
+    return row
+
+
+def digest_inputs(judgement: ChangeEvaluation) -> str:
+    """Digest by which two evaluations are the same: policy, facts without salt and moment, and the result.
+
+    The same freeze denies nothing before it begins, so that the reasons belong to it.
+    """
+    facts = {name: fact.reference or fact.value for name, fact in judgement.facts.items().items()}
+    return canonical.digest_value(
+        {
+            "policy": judgement.decision.policy,
+            "facts": facts,
+            "results": judgement.decision.results,
+            "reasons": judgement.decision.reasons,
+        }
+    )

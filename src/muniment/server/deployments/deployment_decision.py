@@ -1,0 +1,326 @@
+"""Decides on a deployment, in steps that each may be repeated: evaluated and recorded, made ready, taken over
+signed.
+
+The sequencer signs. The commit, the freezes and the pipeline's permission are checked once more before it is
+requested to, and before the signed permission is taken over.
+"""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from muniment.access.roles import EVERYWHERE
+from muniment.decision.decision import Outcome
+from muniment.decision.evaluation import list_needed_facts, select_clauses
+from muniment.decision.report import build_report
+from muniment.errors import IdentityError, MunimentError, VaultCode, VaultError
+from muniment.facts import canonical, kinds
+from muniment.facts.change import Revision
+from muniment.facts.facts import Fact
+from muniment.facts.maybe import Known, Maybe, Unknown
+from muniment.facts.pipeline import CommitDecision, DeploymentApproval, DeploymentRequest, PipelineFile
+from muniment.git.git_collector import GitCollector
+from muniment.pipelines import provenance
+from muniment.pipelines.identities import VerifiedIdentity
+from muniment.policy.model import EnforcementPoint
+from muniment.server import moments
+from muniment.server.changes.product_rules import read_product_freezes
+from muniment.server.changes.product_standing import read_product_facts
+from muniment.server.connections.forge_access import (
+    find_repository_link,
+    open_connected_forge,
+    require_linked_repository,
+)
+from muniment.server.deployments import models, pipeline_identification, token_verification, vault_role_access
+from muniment.server.deployments.commit_standing import CommitStanding, find_commit_decision, open_commit_standing
+from muniment.server.deployments.deployment_end import end_permission, find_valid_permission
+from muniment.server.deployments.deployment_facts import find_reached_environments
+from muniment.server.deployments.models import (
+    BreakGlassPermission,
+    Deployment,
+    DeploymentPermission,
+    DeploymentState,
+    ReceivedToken,
+    TrustedBuilder,
+)
+from muniment.server.deployments.secret_reads import require_watched_reads
+from muniment.server.people.models import Person
+from muniment.server.products.models import Repository
+from muniment.server.records import row_checks
+from muniment.server.records.installation import open_store
+from muniment.server.records.models import RowState, SignedPermission, SigningRequest
+from muniment.server.records.record_writing import append_record
+from muniment.workflows.change_evaluation import ChangeEvaluation, evaluate_change
+from muniment.workflows.decision_record import build_decision_record
+from muniment.workflows.fact_suppliers import create_fact
+from muniment.workflows.forge_facts import read_test_runs
+
+
+def decide_deployment(row: Deployment) -> None:
+    """Decide on a deployment, once, and make it ready if it is allowed. One that cannot be evaluated is denied,
+    with the reason.
+    """
+    if not DeploymentPermission.objects.filter(deployment=row).exists():
+        if not _verify_and_record(row):
+            return
+        try:
+            with open_commit_standing(
+                row.environment.product, row.commit, pipeline_identification.load_identity(row.identity).ref
+            ) as here:
+                require_watched_reads(row.environment, here.scene.rules.policy.policy.clauses)
+                _evaluate_deployment(row, here)
+        except MunimentError as error:
+            with transaction.atomic():
+                _store_permission(row, None, None, reason=f"It could not be evaluated: {error.message}. {error.remedy}")
+    make_ready(row)
+
+
+def _verify_and_record(row: Deployment) -> bool:
+    """Verify and record the request; whether it is genuine. One that is not is denied, and no permission of people
+    helps it.
+    """
+    try:
+        token_verification.verify_deployment_request(row)
+    except MunimentError as error:
+        reason = f"It could not be verified: {error.message}. {error.remedy}"
+        with transaction.atomic():
+            DeploymentPermission.objects.create(
+                deployment=row, state=DeploymentState.DENIED, decided_at=timezone.now(), reason=reason
+            )
+            if isinstance(error, IdentityError):
+                token_verification.report_forged_message(row, ReceivedToken.Purpose.REQUEST, error)
+        return False
+    return True
+
+
+def _evaluate_deployment(row: Deployment, located: CommitStanding) -> None:
+    row_checks.require_recorded(row.environment, row.pipeline, *row.environment.product.environments.all())
+    now = moments.current_moment()
+    rules, repository = located.scene.rules, located.scene.repository
+    decided, merged = find_commit_decision(located)
+    collector = GitCollector(located.scene.git, Known(rules.people), now)
+    revision = collector.make_landed_revision(repository.name, located.target, row.commit)
+    names = list_needed_facts(select_clauses(rules.policy, EnforcementPoint.DEPLOY, located.target))
+    files = kinds.PIPELINE_FILES.name
+    where = (located.scene.git, located.target, row.commit, rules.policy)
+    gathered = read_product_facts(repository, *where, {*names, files}, now)
+    given = {
+        **gathered,
+        **_collect_delivery_facts(row, decided, now),
+        **_collect_test_runs(repository, collector, revision, names, now),
+    }
+    freezes = Known(read_product_freezes(repository.product.slug, now, row.environment.name))
+    judgement = evaluate_change(collector, rules, revision, EnforcementPoint.DEPLOY, now, freezes, given)
+    entry, beside = build_decision_record(repository.place, judgement, row.record.details_digest, enforced=True)
+    told = canonical.encode(build_report(judgement.decision, judgement.policy, judgement.facts))
+    with transaction.atomic():
+        recorded = append_record(entry, beside)
+        _store_permission(
+            row,
+            judgement,
+            merged,
+            record_id=recorded.pk,
+            explanation_digest=open_store().put_object(told),
+            manual_steps=_find_manual_steps(gathered, files),
+        )
+
+
+def _collect_test_runs(
+    repository: Repository, collector: GitCollector, revision: Revision, names: Collection[str], now: str
+) -> dict[str, Fact]:
+    """Facts of the forge's own checks of the commit, where there is a forge and a clause that needs them."""
+    name, connected = kinds.TEST_RUNS.name, find_repository_link(repository)
+    if name not in names or connected is None:
+        return {}
+    try:
+        forge = open_connected_forge(connected.connection)
+    except MunimentError as error:
+        return {name: create_fact(Unknown(error.message), "nobody", now)}
+    return read_test_runs(forge, require_linked_repository(connected), collector, revision, now)
+
+
+def _collect_delivery_facts(row: Deployment, decided: CommitDecision, now: str) -> dict[str, Fact]:
+    """Facts of the request and its pipeline, of the artifact's materials, and of the decision on its commit."""
+    identity = pipeline_identification.load_identity(row.identity)
+    where = row.environment.product.slug, row.environment.name
+    by = Known(f"{identity.issuer.value}:{identity.subject}")
+    protected = _is_ref_protected(identity, decided)
+    delivery = DeploymentRequest(
+        *where, row.artifact, row.commit, by, protected, Known(find_reached_environments(where[0], row.artifact))
+    )
+    rows = TrustedBuilder.objects.filter(ended_at=None)
+    trusted = row_checks.read_recorded(lambda: list(rows.all()), TrustedBuilder)
+    builders = [provenance.Builder(one.builder_id, one.public_key) for one in trusted]
+    made = tuple(provenance.read_provenance(canonical.encode(one), row.artifact, builders) for one in row.provenance)
+    return {
+        kinds.DEPLOYMENT_REQUEST.name: create_fact(Known(delivery), "pipeline", now),
+        kinds.PROVENANCE.name: create_fact(Known(made), "pipeline", now),
+        kinds.DEPLOYMENT_APPROVALS.name: create_fact(Known(_find_approvals(row)), "record", now),
+        kinds.COMMIT_DECISION.name: create_fact(Known(decided), "record", now),
+    }
+
+
+def _find_approvals(row: Deployment) -> tuple[DeploymentApproval, ...]:
+    """Approvals of this artifact for this environment by people who are active. Raises for rows that differ."""
+    rows = models.DeploymentApproval.objects.filter(
+        environment=row.environment, artifact=row.artifact, withdrawn_at=None, person__active=True
+    )
+    found = row_checks.read_recorded(
+        lambda: list(rows.select_related("person").order_by("pk")), models.DeploymentApproval
+    )
+    slug = row.environment.product.slug
+    return tuple(
+        DeploymentApproval(row.environment.name, one.artifact, one.person.pk, _list_roles(one.person, slug))
+        for one in found
+    )
+
+
+def _list_roles(person: Person, product: str) -> tuple[str, ...]:
+    return tuple(sorted({one.role.value for one in person.load_roles() if one.product in (product, EVERYWHERE)}))
+
+
+def _is_ref_protected(identity: VerifiedIdentity, decided: CommitDecision) -> Maybe[bool]:
+    """Whether the ref is protected, as its issuer says; where that knows no branches, whether a decision allowed
+    its commit there.
+    """
+    if isinstance(identity.protected, Known):
+        return identity.protected
+    if decided.allowed == Known(True) and decided.on_branch == Known(True):
+        return Known(True)
+    return Unknown(f"{identity.issuer.value} does not say so, and the record has no decision that let its commit in")
+
+
+def _find_manual_steps(gathered: Mapping[str, Fact], name: str) -> list[str] | None:
+    """Manual steps on the way, from the pipeline files that deploy; None if one was not read."""
+    found = gathered[name].value if name in gathered else None
+    if not isinstance(found, Known):
+        return None
+    files: tuple[PipelineFile, ...] = found.value
+    read = [file.content.value for file in files if isinstance(file.content, Known)]
+    if len(read) < len(files):
+        return None
+    return [spot.name for content in read if content.deploys for spot in content.manual_steps]
+
+
+def _store_permission(
+    row: Deployment, judgement: ChangeEvaluation | None, merged: datetime | None, **more: Any
+) -> None:
+    """Store the permission, or the denial. An artifact that two people permitted by break-glass is not denied."""
+    allowed = judgement is not None and judgement.decision.outcome is Outcome.ALLOW
+    glass = None if allowed else _use_break_glass(row)
+    state = DeploymentState.PENDING if allowed or glass is not None else DeploymentState.DENIED
+    DeploymentPermission.objects.create(
+        deployment=row, state=state, break_glass=glass, merged_at=merged, decided_at=timezone.now(), **more
+    )
+
+
+def _use_break_glass(row: Deployment) -> BreakGlassPermission | None:
+    """Break-glass permission of two people for exactly this, used up now; None for one that the ledger does not
+    have.
+    """
+    leaves = BreakGlassPermission.objects.filter(environment=row.environment, artifact=row.artifact, deployment=None)
+    found = leaves.filter(expires_at__gt=timezone.now()).order_by("pk").first()
+    if found is None or row_checks.find_instance_problems([found]):
+        return None
+    if not BreakGlassPermission.objects.filter(pk=found.pk, deployment=None).update(deployment=row):
+        return None
+    return found
+
+
+def make_ready(row: Deployment) -> None:
+    """Open the vault's role and have the permission signed, if nothing ended it meanwhile and no other deployment is
+    under way there; take over what was signed.
+    """
+    found = find_valid_permission(row, DeploymentState.PENDING)
+    if found is None:
+        return
+    permission, since = found
+    signed = SignedPermission.objects.filter(signing_request__request=row.record.pk).first()
+    if signed is not None:
+        _take_over_permission(row, permission, signed, since)
+        return
+    with vault_role_access.lock_environment_access(row.environment_id):
+        other = _find_running_deployment(row)
+        if other is None or permission.break_glass is not None:
+            _open_vault_access(row, permission)
+            _request_signature(row, permission)
+            return
+    what = f"Deployment {other.pk} of {other.artifact[:19]} to {row.environment.name} is under way."
+    if row.wait_seconds:
+        _store_waiting_reason(permission, what)
+    else:
+        end_permission(row, what, DeploymentState.DENIED)
+
+
+def _open_vault_access(row: Deployment, permission: DeploymentPermission) -> None:
+    """Open the vault's role, after that was stored: if anything interrupts it, the role to be closed is known.
+
+    Raises VaultError, after the reason for waiting was stored.
+    """
+    if not vault_role_access.has_openable_role(row):
+        return
+    DeploymentPermission.objects.filter(pk=permission.pk).update(vault_access=True)
+    try:
+        vault_role_access.open_access(row)
+    except VaultError as error:
+        refused = error.code is VaultCode.REFUSED  # Muniment itself: after a restore, or where no door was made
+        step = "Whoever administers it runs: muniment vault apply" if refused else error.remedy
+        _store_waiting_reason(permission, f"The vault does not let it in yet: {error.message}. {step}")
+        raise
+
+
+def _store_waiting_reason(permission: DeploymentPermission, reason: str) -> None:
+    """Store the reason for waiting, for the pipeline."""
+    DeploymentPermission.objects.filter(pk=permission.pk, state=DeploymentState.PENDING).update(reason=reason)
+
+
+def _find_running_deployment(row: Deployment) -> Deployment | None:
+    """Another deployment to the same environment that is allowed, or about to be signed, and has not ended."""
+    going = Q(permission__state=DeploymentState.ALLOWED)
+    wanted = SigningRequest.objects.filter(Q(signed=None) | Q(signed__refusal="")).values("request")
+    going |= Q(permission__state=DeploymentState.PENDING, verified__record__in=wanted)
+    others = Deployment.objects.filter(going, environment=row.environment, report=None)
+    return others.exclude(pk=row.pk).order_by("pk").first()
+
+
+def _request_signature(row: Deployment, permission: DeploymentPermission) -> None:
+    """Have the sequencer sign it, once what allows it has its position in the ledger."""
+    glass = permission.break_glass
+    basis = permission.record_id if glass is None else _find_break_glass_record(glass)
+    if basis is None:
+        end_permission(row, "No record says what allows it.")
+        return
+    provenance = [canonical.digest_bytes(canonical.encode(one)) for one in row.provenance]
+    SigningRequest.objects.get_or_create(
+        request_id=row.record.pk, defaults={"basis_id": basis, "provenance": provenance}
+    )
+
+
+def _find_break_glass_record(glass: BreakGlassPermission) -> int | None:
+    """Record of the act in which two people gave this permission."""
+    rows = RowState.objects.filter(table=glass._meta.db_table, key=str(glass.pk))
+    return rows.order_by("-record").values_list("record", flat=True).first()
+
+
+def _take_over_permission(
+    row: Deployment, permission: DeploymentPermission, signed: SignedPermission, since: datetime
+) -> None:
+    """Give the pipeline the signed permission, which was checked at `since`."""
+    if signed.refusal:
+        reason = SignedPermission.Refusal(signed.refusal).label
+        end_permission(row, f"The sequencer did not sign it: {reason}. An incident was opened.")
+    elif signed.expires_at is None or signed.expires_at <= timezone.now():
+        end_permission(row, "It was not taken over before it expired. Request it again.")
+    else:
+        still = DeploymentPermission.objects.filter(pk=permission.pk, state=DeploymentState.PENDING)
+        still.update(
+            state=DeploymentState.ALLOWED,
+            vsa=signed.envelope,
+            expires_at=signed.expires_at,
+            checked_at=since,
+            reason="",
+        )

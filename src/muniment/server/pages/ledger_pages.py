@@ -1,0 +1,143 @@
+"""Pages of the ledger: the acts, every record with its proof, and the commands to verify it oneself."""
+
+import base64
+from typing import Any
+
+import msgspec
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from msgspec import structs
+
+from muniment.access.actions import Action
+from muniment.access.authorization import ORGANISATION, AccessResult, authorize
+from muniment.errors import LedgerError, StoreError
+from muniment.ledger import merkle_tree, proof_text, proofs, record_kinds, record_objects, record_text
+from muniment.server.acts.submission import submit_act
+from muniment.server.guarding.mediation import current_actor, is_action_allowed, require_action
+from muniment.server.page_lists import page_by_id
+from muniment.server.people.names import find_names, parse_person_subject, replace_subject_id
+from muniment.server.records.installation import open_store
+from muniment.server.records.models import Addendum, Record, RecordPosition
+from muniment.server.records.record_acts import ChangeSettings, CorrectRecord
+from muniment.server.records.record_details import read_all_details
+from muniment.server.records.record_writing import ACTION_KINDS, action_code
+from muniment.store.settings import make_home_text
+
+_TEXTS = {action_code(action): action.rule.text for action in Action}
+
+
+@require_GET
+@require_action(Action.SEE_LEDGER)
+def list_records(request: HttpRequest) -> HttpResponse:
+    """List the newest records. One that waits for its position says so."""
+    found = page_by_id(request, Record.objects.select_related("place"))
+    for row in found.rows:
+        row.said = record_text.describe_record(record_kinds.decode_record(bytes(row.data), row.position or 0))
+    log = open_store().open_log()
+    try:
+        head: Any = log.read_head()
+        problem = ""
+    except (LedgerError, StoreError) as error:
+        head, problem = None, error.message
+    context = {
+        "page": found,
+        "head": head,
+        "root": base64.b64encode(head.root).decode() if head else "",
+        "problem": problem,
+        "public": open_store().public_key() or "",
+        "waiting": RecordPosition.objects.filter(position=None).count(),
+    }
+    return render(request, "records/ledger.html", context)
+
+
+@require_GET
+@require_action(Action.SEE_LEDGER)
+def show_record(request: HttpRequest, number: int) -> HttpResponse:
+    """Show a record, and the proof that it is in the ledger, which the browser checks itself."""
+    row = get_object_or_404(Record.objects.select_related("place"), pk=number)
+    read = record_kinds.decode_record(bytes(row.data), row.position or 0)
+    addenda = row.addenda.select_related("later_record").order_by("id")
+    context: dict[str, Any] = {
+        "entry": row,
+        "said": record_text.describe_record(read),
+        "addenda": _read_addenda(list(addenda)) if is_action_allowed(request, Action.SEE_ACTIVITY) else (),
+        "addenda_hidden": () if is_action_allowed(request, Action.SEE_ACTIVITY) else addenda,
+        "may_correct": authorize(current_actor(request), Action.CORRECT_RECORD, ORGANISATION)
+        in (AccessResult.YES, AccessResult.NO_SECOND_FACTOR),
+        "text": msgspec.json.format(bytes(row.data)).decode(),
+        "proof": "",
+    }
+    if row.position is not None:
+        context |= make_proof_context(row)
+    return render(request, "records/entry.html", context)
+
+
+def _read_addenda(rows: list[Addendum]) -> list[tuple[Record, Any]]:
+    """Each later record with its content, its person by name, or that it was erased."""
+    kept = read_all_details([row.later_record.details_digest for row in rows], record_objects.PersonAction)
+    names = find_names(said.person for said in kept.values() if isinstance(said, record_objects.PersonAction))
+    for digest, said in kept.items():
+        if isinstance(said, record_objects.PersonAction):
+            kept[digest] = structs.replace(said, person=names.get(said.person, said.person))
+    return [(row.later_record, kept[row.later_record.details_digest]) for row in rows]
+
+
+@require_POST
+@require_action(Action.CORRECT_RECORD)
+def correct_record(request: HttpRequest, number: int) -> HttpResponse:
+    """Record a correction: a later record, for the earlier one stays as it is."""
+    done = _("Added. The entry itself stays as it is.")
+    return submit_act(request, CorrectRecord, {"record": number}, done, "entry", number)
+
+
+def make_proof_context(row: Record) -> dict[str, Any]:
+    """Proof that a record is in the ledger, for a page; for its browser, and as text for programs."""
+    log = open_store().open_log()
+    head, note = log.read_head(), log.load_checkpoint()
+    if note is None or row.position is None or row.position >= head.size:
+        raise Http404
+    path = proofs.prove_inclusion(log.read_file, head.size, row.position)
+    checked = proofs.is_included(merkle_tree.leaf_hash(bytes(row.data)), row.position, head.size, path, head.root)
+    public = (open_store().public_key() or "").strip()
+    return {
+        "proof": proof_text.format_inclusion(row.position, path, note.decode()),
+        "checked": checked,
+        "verify": {
+            "data": base64.b64encode(bytes(row.data)).decode(),
+            "index": row.position,
+            "size": head.size,
+            "path": [base64.b64encode(part).decode() for part in path],
+            "note": note.decode(),
+            "key": public,
+        },
+    }
+
+
+@require_http_methods(["GET", "POST"])
+@require_action(Action.CHANGE_SETTINGS)
+def edit_settings(request: HttpRequest) -> HttpResponse:
+    """Show or replace home.toml: the external copy of the newest checkpoint, and its witnesses."""
+    if request.method == "POST":
+        return submit_act(request, ChangeSettings, {}, _("Saved."), "settings")
+    return render(request, "records/settings.html", {"text": open_store().settings_text() or make_home_text()})
+
+
+@require_GET
+@require_action(Action.SEE_ACTIVITY)
+def list_activity(request: HttpRequest) -> HttpResponse:
+    """List the acts of people, newest first: person, act, resource. Erased ones say so."""
+    found = page_by_id(request, Record.objects.filter(kind__in=ACTION_KINDS).select_related("place"))
+    kept = read_all_details([row.details_digest for row in found.rows], record_objects.PersonAction)
+    acts = [said for said in kept.values() if isinstance(said, record_objects.PersonAction)]
+    names = find_names(person for said in acts for person in (said.person, parse_person_subject(said.resource)))
+    for row in found.rows:
+        row.act = record_kinds.decode_record(bytes(row.data), row.position or 0)
+        row.text = _(_TEXTS.get(row.act.action, row.act.action))
+        said = kept[row.details_digest]
+        row.who = said if isinstance(said, record_objects.PersonAction) else None
+        row.name = names.get(said.person, said.person) if isinstance(said, record_objects.PersonAction) else ""
+        row.resource = replace_subject_id(said.resource, names) if isinstance(said, record_objects.PersonAction) else ""
+        row.erased = said if isinstance(said, str) else ""
+    return render(request, "records/activity.html", {"page": found})

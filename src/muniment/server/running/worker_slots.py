@@ -1,0 +1,65 @@
+"""Slot of a worker: a process that does one task at a time, and reports to its supervisor how long it may take."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from procrastinate import App, PsycopgConnector
+from procrastinate.contrib.django import app
+from procrastinate.contrib.django.utils import connector_params
+
+from muniment.server import telemetry
+from muniment.server.job_queue import LIMITS, QUEUE, name_worker_queue, requeue_from_ended_slot
+from muniment.server.running.worker_supervisor import GRACE_SECONDS, LostTask, SupervisorChannel
+
+
+def run_slot(channel: SupervisorChannel, losses: tuple[LostTask, ...]) -> None:
+    """Requeue what the slot before left, then do tasks until SIGTERM or SIGINT.
+
+    The queue is waited on by connections of the slot's own. Tasks that a task enqueues use Django's, within the
+    transaction of their cause.
+    """
+    channel.start_heartbeat()
+    for loss in losses:
+        requeue_from_ended_slot(loss.worker, loss.job, loss.seconds)
+    channel.report_settled()
+    connection.close()
+    asyncio.run(_run(app.with_connector(PsycopgConnector(kwargs=connector_params())), channel))
+    telemetry.flush_spans()
+
+
+async def _run(waiting: App, channel: SupervisorChannel) -> None:
+    async def announce(call: Callable[[], Awaitable[Any]], context: Any, worker: Any) -> Any:
+        name = context.job.task_name
+        channel.report_begin(worker.worker_id, context.job.id, name, LIMITS.get(name, 1))
+        try:
+            return await call()
+        finally:
+            channel.report_end()
+
+    async with waiting.open_async():
+        work = asyncio.create_task(
+            waiting.run_worker_async(
+                queues=[QUEUE, name_worker_queue(settings.WORKER_NAME)],
+                concurrency=1,
+                delete_jobs="never",
+                shutdown_graceful_timeout=GRACE_SECONDS,
+                install_signal_handlers=False,
+                worker_middleware=[announce],
+            )
+        )
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, _end_work, loop, work)
+        with contextlib.suppress(asyncio.CancelledError):
+            await work
+
+
+def _end_work(loop: asyncio.AbstractEventLoop, work: "asyncio.Task[None]") -> None:
+    work.cancel()
+    loop.call_later(GRACE_SECONDS + 1, os._exit, 1)  # a task's thread cannot be ended: another slot takes it up

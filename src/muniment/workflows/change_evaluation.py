@@ -1,0 +1,66 @@
+"""Evaluate one revision: collect the facts that its clauses need, then evaluate. A preview is neither recorded nor
+enforced.
+"""
+
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from muniment.decision.binding import BoundPolicy
+from muniment.decision.decision import Decision
+from muniment.decision.evaluation import evaluate_policy, list_needed_facts, select_clauses
+from muniment.facts import kinds
+from muniment.facts.change import Revision
+from muniment.facts.facts import Fact, Facts
+from muniment.facts.maybe import Known, Maybe
+from muniment.facts.statements import Freeze
+from muniment.policy.model import EnforcementPoint
+from muniment.workflows.fact_suppliers import create_fact
+from muniment.workflows.rule_sources import Rules
+
+NOTHING_FROZEN: Maybe[tuple[Freeze, ...]] = Known(())
+
+
+class Collector(Protocol):
+    """Reads facts from wherever changes live."""
+
+    def collect_facts(
+        self, revision: Revision, kinds: Collection[str], extra: Mapping[str, Maybe[Any] | Fact]
+    ) -> Facts:
+        """Collect the facts named by `kinds`, those in `extra` as given. Unreadable ones are Unknown; it never
+        raises.
+        """
+
+
+class ChangeEvaluation(Struct, frozen=True):
+    """Decision with its policy and facts."""
+
+    decision: Decision
+    policy: BoundPolicy
+    facts: Facts
+
+
+def evaluate_change(
+    collector: Collector,
+    rules: Rules,
+    revision: Revision,
+    point: EnforcementPoint,
+    now: str,
+    freezes: Maybe[tuple[Freeze, ...]] = NOTHING_FROZEN,
+    given: Mapping[str, Fact] = MappingProxyType({}),
+) -> ChangeEvaluation:
+    """Evaluate `revision` at `point` for the moment `now`. `freezes` are those of the home, if there is one.
+
+    `given` are facts from elsewhere (`workflows.fact_suppliers`): of the product, and at `deploy` of the delivery.
+    """
+    names = list_needed_facts(select_clauses(rules.policy, point, revision.target))
+    known: dict[str, Maybe[Any] | Fact] = {
+        **{name: read for name, read in given.items() if name in names},
+        kinds.PEOPLE.name: create_fact(rules.known_people, "given", now, rules.people_reference),
+        kinds.EXCEPTIONS.name: Known(rules.exceptions),
+        kinds.FREEZES.name: freezes,
+    }
+    facts = collector.collect_facts(revision, names, known)
+    return ChangeEvaluation(evaluate_policy(rules.policy, facts, point, now), rules.policy, facts)

@@ -1,0 +1,21 @@
+"""Scenario of the live tests on the fake Gitea, which behaves as observed on real forges."""
+
+from pathlib import Path
+
+import pytest
+
+from muniment.forges.shapes import Vendor
+from tests.support.forges import story
+from tests.support.forges.acting import GiteaActing
+from tests.support.forges.fake_gitea import FakeGitea
+from tests.support.forges.stage import Stage
+
+
+@pytest.mark.parametrize(
+    ("vendor", "version"),
+    [(Vendor.GITEA, "1.25.4"), (Vendor.FORGEJO, "7.0.10+gitea-1.21.11")],
+    ids=["gitea", "forgejo"],
+)
+def test_live_scenario_passes_on_fake_gitea(tmp_path: Path, vendor: Vendor, version: str) -> None:
+    with FakeGitea(tmp_path / "forge", version) as fake:
+        story.tell(Stage(GiteaActing(fake.url, fake.administrator), vendor, tmp_path))

@@ -1,0 +1,291 @@
+"""Database logins: each process has its own with only its privileges, in the embedded and in an external database."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from django.db import ProgrammingError, connection
+from psycopg import sql
+
+from muniment.access.roles import Role
+from muniment.server.guarding import privileges
+from muniment.server.guarding.database_passwords import FOLDER, find_password_file
+from muniment.server.guarding.database_roles import OWNER, PROCESSES, ROLES, WEB, WORKER
+from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ
+from muniment.server.requests.models import Request
+from muniment.server.running import database_settings, home_database
+from muniment.server.running.embedded_postgres import EmbeddedPostgres
+from muniment.server.running.installation_folder import make_installation_folder
+from muniment.server.running.login_trials import try_logins
+from tests.server.conftest import HOME
+from tests.support.running import clean, muniment
+from tests.support.service import as_role, person
+
+TRUNCATE = "TRUNCATE"
+
+
+def try_everything(url: str, role: str) -> list[str]:
+    """Try each right on each table and column as a role; every answer that differs from the table's `privileges`."""
+    wrong: list[str] = []
+    with psycopg.connect(url, autocommit=True) as session:
+        tables = session.execute(
+            "SELECT c.relname, array_agg(a.attname::text) FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
+            " WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attnum > 0"
+            " AND NOT a.attisdropped AND a.attgenerated = '' AND a.attidentity <> 'a' GROUP BY 1"
+        ).fetchall()
+        assert len(tables) > 60
+        known = privileges.list_privileges()
+        for table, columns in tables:
+            rights = known[table].list_rights(role) if table in known else {}
+            for right, column, statement in _statements(table, columns):
+                wanted = right in rights and (not column or not rights[right] or column in rights[right])
+                if _is_permitted(session, statement) != wanted:
+                    wrong.append(f"{role} {right} {table} {column}")
+    return wrong
+
+
+def _statements(table: str, columns: list[str]) -> Iterator[tuple[str, str, sql.Composed]]:
+    """(right, column, statement): none of them changes a row."""
+    where = sql.Identifier(table)
+    yield READ, "", sql.SQL("SELECT 1 FROM {} LIMIT 0").format(where)
+    yield DROP, "", sql.SQL("DELETE FROM {} WHERE false").format(where)
+    yield TRUNCATE, "", sql.SQL("TRUNCATE {}").format(where)
+    for column in columns:
+        name = sql.Identifier(column)
+        yield ADD, column, sql.SQL("INSERT INTO {} ({}) SELECT NULL WHERE false").format(where, name)
+        yield CHANGE, column, sql.SQL("UPDATE {} SET {} = NULL WHERE false").format(where, name)
+
+
+def _is_permitted(session: "psycopg.Connection[tuple[object, ...]]", statement: sql.Composed) -> bool:
+    try:
+        session.execute(statement)
+    except psycopg.errors.InsufficientPrivilege:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("role", PROCESSES)
+def test_each_login_has_exactly_declared_privileges(service: None, postgres: EmbeddedPostgres, role: str) -> None:
+    assert try_everything(postgres.make_address(role), role) == []
+
+
+@pytest.mark.parametrize("role", PROCESSES)
+def test_login_cannot_change_to_another_role(service: None, postgres: EmbeddedPostgres, role: str) -> None:
+    with psycopg.connect(postgres.make_address(role), autocommit=True) as session:
+        for statement in (
+            *(f"SET ROLE {other}" for other in ROLES if other != role),
+            f"SET SESSION AUTHORIZATION {OWNER}",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                session.execute(statement.encode())
+        session.execute("SET ROLE NONE")
+        assert session.execute("SELECT current_user, session_user").fetchone() == (role, role)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            session.execute("CREATE TABLE t (a int)")
+
+
+def test_login_requires_its_own_password(service: None, postgres: EmbeddedPostgres) -> None:
+    own, other = (str(find_password_file(Path(postgres._home), role)) for role in (WEB, OWNER))
+    url = postgres.make_address(WEB)
+    for wrong in (url.replace(f"passfile={own}", ""), url.replace(own, other)):
+        with pytest.raises(psycopg.OperationalError, match="password"):
+            psycopg.connect(wrong)
+
+
+def test_password_files_are_private_and_new_at_each_start(tmp_path: Path) -> None:
+    found = []
+    for _start in range(2):
+        with EmbeddedPostgres(tmp_path / "postgres") as server:
+            files = {role: find_password_file(tmp_path, role) for role in ROLES}
+            assert {file.stat().st_mode & 0o077 for file in files.values()} == {0}
+            assert (tmp_path / FOLDER).stat().st_mode & 0o077 == 0
+            found += [file.read_text() for file in files.values()]
+            with psycopg.connect(server.make_address(WEB)):
+                pass
+    assert len(set(found)) == 2 * len(ROLES)
+
+
+def test_doctor_finds_excess_privilege(service: None) -> None:
+    with as_role("owner"), connection.cursor() as cursor:
+        assert privileges.find_deviations(cursor) == []
+        cursor.execute(f"GRANT UPDATE (allowed) ON changes_decision TO {WEB}")
+        cursor.execute("ALTER TABLE records_record DISABLE ROW LEVEL SECURITY")
+        assert privileges.find_deviations(cursor) == [
+            f"{WEB} may UPDATE changes_decision allowed",
+            "what is checked of each record is not up to date",
+        ]
+        privileges.grant_privileges()
+        assert privileges.find_deviations(cursor) == []
+
+
+def test_forbidden_statements_are_tried_and_excess_is_named(service: None, postgres: EmbeddedPostgres) -> None:
+    assert [trial.permitted for trial in try_logins(HOME)] == [()] * len(PROCESSES)
+    with psycopg.connect(postgres.make_address("muniment_super"), autocommit=True) as superuser:
+        superuser.execute(f"GRANT UPDATE (data), DELETE ON records_record TO {WEB}".encode())
+        superuser.execute(f"GRANT {OWNER} TO {WORKER}".encode())
+        try:
+            found = {trial.login: trial.permitted for trial in try_logins(HOME)}
+        finally:
+            superuser.execute(f"REVOKE {OWNER} FROM {WORKER}".encode())
+            superuser.execute(f"REVOKE UPDATE (data), DELETE ON records_record FROM {WEB}".encode())
+    assert found.pop(WEB) == ("alter a record", "delete a record")
+    assert "become the owner of the schema" in found.pop(WORKER)
+    assert set(found.values()) == {()}
+
+
+def test_login_with_unreadable_password_is_reported_as_not_tried(tmp_path: Path) -> None:
+    (trial,) = [trial for trial in try_logins(tmp_path) if trial.login == WEB]
+    assert (trial.tried, trial.problem) == (0, "this account cannot read its password")
+
+
+# --- a server of the company's own --------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def external_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[EmbeddedPostgres, Path]]:
+    """A server whose owner may create roles, prepared from a home; with that home."""
+    folder = tmp_path_factory.mktemp("external_server")
+    home = folder / "home"
+    with EmbeddedPostgres(folder / "postgres") as server:
+        with psycopg.connect(server.make_address("muniment_super"), autocommit=True) as superuser:
+            for role in PROCESSES:
+                superuser.execute(f"DROP OWNED BY {role}; DROP ROLE {role}".encode())
+            superuser.execute(f"ALTER ROLE {OWNER} CREATEROLE".encode())
+        make_installation_folder(home)
+        code, said = prepare(server, home)
+        assert code == 0, said
+        yield server, home
+
+
+def prepare(server: EmbeddedPostgres, home: Path, *options: str) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "muniment", "up", "--once", "--home", str(home), *options],
+        env={**clean(), "DATABASE_URL": server.make_address(OWNER)},
+        cwd=home,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def address(server: EmbeddedPostgres, home: Path, role: str) -> str:
+    return f"postgresql://{role}@/muniment?host={server.socket_folder}&passfile={find_password_file(home, role)}"
+
+
+@pytest.mark.parametrize("role", PROCESSES)
+@pytest.mark.slow
+def test_external_server_gives_each_login_only_its_privileges(
+    external_server: tuple[EmbeddedPostgres, Path], role: str
+) -> None:
+    server, home = external_server
+    assert try_everything(address(server, home, role), role) == []
+    with psycopg.connect(address(server, home, role), autocommit=True) as session:
+        session.execute("SET ROLE NONE")
+        assert session.execute("SELECT current_user").fetchone() == (role,)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            session.execute(f"SET ROLE {OWNER}".encode())
+
+
+@pytest.mark.slow
+def test_commands_find_external_server_by_home(external_server: tuple[EmbeddedPostgres, Path]) -> None:
+    server, home = external_server
+    code, said = muniment("doctor", "--home", home)  # without DATABASE_URL
+    assert code == 1, said
+    assert "schema: it is up to date" in said
+    for role in PROCESSES:
+        assert f"login {role}: it was refused each of" in said
+    assert server.make_address(OWNER).partition("passfile=")[2] not in (home / home_database.MARK).read_text()
+
+
+@pytest.mark.slow
+def test_login_cannot_create_temporary_tables_at_external_server(
+    external_server: tuple[EmbeddedPostgres, Path],
+) -> None:
+    server, home = external_server
+    with psycopg.connect(server.make_address("muniment_super"), autocommit=True) as superuser:
+        superuser.execute("GRANT TEMPORARY ON DATABASE muniment TO PUBLIC")
+    assert prepare(server, home)[0] == 0
+    with (
+        psycopg.connect(address(server, home, WEB), autocommit=True) as session,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        session.execute("CREATE TEMPORARY TABLE t ()")
+
+
+@pytest.mark.slow
+def test_refuses_second_home_without_passwords_and_replaces_them_on_request(
+    external_server: tuple[EmbeddedPostgres, Path], tmp_path: Path
+) -> None:
+    server, home = external_server
+    other = tmp_path / "other"
+    make_installation_folder(other)
+    code, said = prepare(server, other)
+    assert code == 3
+    assert "this home does not have its password" in said
+    before = find_password_file(home, WEB).read_text()
+    code, said = prepare(server, home, "--new-passwords")
+    assert code == 0, said
+    assert find_password_file(home, WEB).read_text() != before
+    with psycopg.connect(address(server, home, WEB)):
+        pass
+
+
+def test_process_settings_contain_no_owner_credentials(tmp_path: Path) -> None:
+    environment = {
+        "MUNIMENT_ROLE": "web",
+        "DATABASE_URL": "postgresql://owner:s3cret@db.example.test/muniment?sslmode=require",
+    }
+    found = database_settings.make_django_settings(tmp_path, environment)
+    assert (found["USER"], found["PASSWORD"]) == (WEB, "")
+    assert "s3cret" not in str(found)
+    stripped = database_settings.strip_credentials(environment["DATABASE_URL"])
+    assert stripped == "postgresql://db.example.test/muniment?sslmode=require"
+
+
+# --- requests -----------------------------------------------------------------------------------------------
+
+
+def create_request(state: str = "waiting") -> Request:
+    asker = person("ada", Role.ADMIN)
+    with as_role("owner"):
+        return Request.objects.create(action="grant-role", act="{}", state=state, requester=asker)
+
+
+@pytest.mark.parametrize(
+    ("role", "state", "changed"),
+    [
+        ("worker", "waiting", {"state": "withdrawn"}),
+        ("eraser", "approved", {"state": "waiting"}),
+        ("eraser", "approved", {"act": "{}!"}),
+        ("eraser", "waiting", {"state": "approved"}),
+        ("eraser", "waiting", {"act": '{"other":1}'}),
+        ("web", "rejected", {"state": "waiting"}),
+        ("web", "waiting", {"act": '{"other":1}'}),
+        ("web", "waiting", {"digest": "sha256:1"}),
+        ("web", "waiting", {"requester": "bob"}),
+    ],
+)
+def test_request_refuses_forbidden_change_of_state_or_content(
+    service: None, role: str, state: str, changed: dict[str, str]
+) -> None:
+    row = create_request(state)
+    person("bob", Role.ADMIN)
+    with as_role(role), pytest.raises(ProgrammingError, match=r"is not changed|permission denied"):
+        Request.objects.filter(pk=row.pk).update(**changed)
+
+
+def test_waiting_request_is_approved_by_web_and_withdrawn_by_eraser(service: None) -> None:
+    row = create_request()
+    with as_role("eraser"):
+        Request.withdraw_waiting(Request.objects.all())
+    row.refresh_from_db()
+    assert (row.state, row.act) == ("withdrawn", "")
+    with as_role("eraser"):
+        Request.objects.filter(pk=row.pk).update(summary="(erased)")
+    other = create_request()
+    with as_role("web"):
+        Request.objects.filter(pk=other.pk).update(state="approved", act="", second_person="ada")
