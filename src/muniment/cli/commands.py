@@ -21,6 +21,7 @@ COMMANDS = {
     "environments": "muniment.cli.environments",
     "init": "muniment.cli.init",
     "check": "muniment.cli.check",
+    "scan": "muniment.cli.scan",
     "explain": "muniment.cli.explain",
     "approve": "muniment.cli.approve",
     "tests": "muniment.cli.tests",

@@ -1,0 +1,1 @@
+"""Scanners of source code: engines behind one interface, and our own analysis of Python."""

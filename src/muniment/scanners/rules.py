@@ -1,0 +1,119 @@
+"""Rules as data: one TOML file for each, with its sinks or patterns and its good and bad examples."""
+
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from muniment.scanners.findings import Severity
+
+RULES_FOLDER = Path(__file__).parent / "rules"
+_CATEGORIES = Path(__file__).parent / "owasp_categories.toml"
+
+
+class Sink(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Calls in which an argument must not leave its context.
+
+    A name `*.execute` is any method of that name, restricted to receivers whose name `receiver` matches. Arguments are
+    named by position (-1: the receiver, -2: all) and by keyword. `when` lists constants that keywords must have.
+    """
+
+    call: tuple[str, ...]
+    context: str
+    argument: tuple[int | str, ...] = (0,)
+    receiver: str = ""
+    when: dict[str, bool | int | str] = {}
+    unless: dict[str, bool | int | str] = {}
+
+
+class ArgumentTest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Test of one argument of a call that a pattern looks at.
+
+    True if its constant is one of `values`, its name ends in one of `names`, it matches `matching`, or is below
+    `below`; `absent` is the answer for a call without the argument. `negate` turns the answer of a known argument.
+    """
+
+    position: int = -1
+    keyword: str = ""
+    values: tuple[bool | int | str | None, ...] = ()
+    names: tuple[str, ...] = ()
+    matching: str = ""
+    below: int = 0
+    absent: bool = False
+    unknown: bool = False
+    negate: bool = False
+
+
+class Pattern(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Calls or assignments that a rule reports without data flow, if every test of their arguments is true."""
+
+    call: tuple[str, ...] = ()
+    assign: tuple[str, ...] = ()
+    reference: tuple[str, ...] = ()  # a name that is used at all
+    receiver: str = ""
+    all: tuple[ArgumentTest, ...] = ()
+    symbol: str = ""  # the enclosing function or the assigned name matches this
+    severity: Severity | None = None
+
+
+class Example(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Code that the rule reports (bad) or does not report (good)."""
+
+    code: str
+    why: str = ""
+
+
+class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One requirement that source code can be checked for."""
+
+    requirement: str
+    cwe: int
+    severity: Severity
+    impact: str
+    message: str
+    remedy: str
+    sink: tuple[Sink, ...] = ()
+    pattern: tuple[Pattern, ...] = ()
+    special: tuple[Literal["response", "fail-open", "swallowed-exception", "trust-boundary", "upload"], ...] = ()
+    bad: tuple[Example, ...] = ()
+    good: tuple[Example, ...] = ()
+    listed_as: int = 0  # a broader CWE, if the Top 10 lists only that
+    id: str = ""
+
+    def find_category(self, year: int) -> str:
+        """Find the OWASP category of the rule in the edition of a year, "" if there is none."""
+        return find_category(self.cwe, year) or find_category(self.listed_as, year)
+
+
+class OwaspCategory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Category of one edition of the OWASP Top 10, with the CWEs that it lists."""
+
+    name: str
+    cwe: frozenset[int]
+
+
+@cache
+def load_rules() -> dict[str, Rule]:
+    """Load the rules by id."""
+    rules = {}
+    for path in sorted(RULES_FOLDER.glob("*.toml")):
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        rules[path.stem] = msgspec.convert({**data, "id": path.stem}, Rule)
+    return rules
+
+
+@cache
+def load_categories() -> dict[str, OwaspCategory]:
+    """Load the categories of the OWASP Top 10 by code, such as `A03:2021`."""
+    data = tomllib.loads(_CATEGORIES.read_text(encoding="utf-8"))
+    return msgspec.convert(data, dict[str, OwaspCategory])
+
+
+def find_category(cwe: int, year: int) -> str:
+    """Find the category that lists a CWE in the edition of a year, "" if none does."""
+    for code, category in load_categories().items():
+        if code.endswith(f":{year}") and cwe in category.cwe:
+            return code
+    return ""

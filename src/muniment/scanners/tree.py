@@ -1,0 +1,61 @@
+"""Files of a working copy: read without following links, each unreadable one named."""
+
+import os
+import stat
+
+import msgspec
+
+from muniment.scanners.findings import CoverageState, FileCoverage, SourceFile
+
+MOST_FILES = 100_000
+MOST_BYTES = 10_000_000
+_NOT_CODE = frozenset({".git", ".hg", ".svn", "node_modules", "__pycache__", ".venv", "venv", ".tox", ".mypy_cache"})
+
+
+class WorkingCopy(msgspec.Struct, frozen=True):
+    """Files that were read, and coverage of those that were not."""
+
+    files: tuple[SourceFile, ...]
+    unread: tuple[FileCoverage, ...]
+
+
+def read_working_copy(root: str) -> WorkingCopy:
+    """Read the Python files below a folder, or one file. Links are not followed, installed packages not read."""
+    files: list[SourceFile] = []
+    unread: list[FileCoverage] = []
+    paths = [root] if os.path.isfile(root) else _list_paths(root)
+    base = os.path.dirname(root) if os.path.isfile(root) else root
+    for path in paths:
+        name = os.path.relpath(path, base).replace(os.sep, "/")
+        if len(files) + len(unread) >= MOST_FILES:
+            unread.append(FileCoverage(name, CoverageState.FAILED, f"there are more than {MOST_FILES} files"))
+            break
+        outcome = _read_file(path)
+        if isinstance(outcome, bytes):
+            files.append(SourceFile(name, outcome))
+        else:
+            unread.append(FileCoverage(name, CoverageState.FAILED, outcome))
+    return WorkingCopy(tuple(files), tuple(unread))
+
+
+def _list_paths(root: str) -> list[str]:
+    found = []
+    for folder, folders, names in os.walk(root, followlinks=False):
+        folders[:] = sorted(name for name in folders if name not in _NOT_CODE)
+        found += [os.path.join(folder, name) for name in sorted(names) if name.endswith(".py")]
+    return found
+
+
+def _read_file(path: str) -> bytes | str:
+    """Read a file, or say why not."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return "it is a link, or cannot be opened"
+    with os.fdopen(handle, "rb") as file:
+        state = os.fstat(file.fileno())
+        if not stat.S_ISREG(state.st_mode):
+            return "it is no regular file"
+        if state.st_size > MOST_BYTES:
+            return f"it is larger than {MOST_BYTES} bytes"
+        return file.read(MOST_BYTES)

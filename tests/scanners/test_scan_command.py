@@ -1,0 +1,77 @@
+"""muniment scan: what it prints, its exit code, and what is new since a branch."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from muniment.cli.scan import command
+from tests.support.repos import Repo
+
+BAD = "import hashlib\ndigest = hashlib.md5(b'')\n"
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    outcome = CliRunner().invoke(command, list(arguments), standalone_mode=False)
+    if outcome.exception is not None:
+        raise outcome.exception
+    return outcome.return_value, outcome.output
+
+
+def test_a_finding_is_printed_with_requirement_place_and_remedy(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(BAD)
+    code, out = run(str(tmp_path))
+    assert code == 1
+    assert "weak-hash  app.py:2" in out
+    assert "hashlib.sha256(content)" in out
+    assert "1 findings. 1 of 1 Python files scanned whole." in out
+    assert "counts as no evidence" in out
+
+
+def test_clean_code_is_exit_0_and_an_unknown_file_exit_1(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("x = 1\n")
+    assert run(str(tmp_path))[0] == 0
+    (tmp_path / "new.py").write_text("x = (\n")
+    code, out = run(str(tmp_path))
+    assert code == 1
+    assert "UNKNOWN  new.py: failed, because the syntax is not known at line 1." in out
+
+
+def test_links_and_devices_are_not_read(tmp_path: Path) -> None:
+    outside = tmp_path / "outside.py"
+    outside.write_text(BAD)
+    folder = tmp_path / "tree"
+    folder.mkdir()
+    (folder / "link.py").symlink_to(outside)
+    (folder / "loop").symlink_to(folder)
+    os.mkfifo(folder / "pipe.py")
+    code, out = run(str(folder), "--format", "json")
+    lines = {one["path"]: one for one in json.loads(out)["result"]["coverage"]}
+    assert code == 1
+    assert {path: one["state"] for path, one in lines.items()} == {"link.py": "failed", "pipe.py": "failed"}
+
+
+def test_sarif_is_printed_whole(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(BAD)
+    code, out = run(str(tmp_path), "--format", "sarif")
+    document: Any = json.loads(out)
+    assert code == 1
+    assert [one["ruleId"] for one in document["runs"][0]["results"]] == ["weak-hash"]
+
+
+def test_only_what_a_change_introduces_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    repo = Repo(tmp_path / "repo")
+    repo.commit({"old.py": BAD, "helper.py": "x = 1\n"}, on="main")
+    repo.branch("topic", "main")
+    repo.commit(
+        {"old.py": "# moved\n\n" + BAD, "new.py": "import hashlib\ndef f():\n    hashlib.sha1(b'')\n"}, on="topic"
+    )
+    repo.git("checkout", "-q", "topic")
+    code, out = run(str(repo.path), "--diff", "main", "--format", "json")
+    result = json.loads(out)["result"]
+    assert code == 1
+    assert [one["location"]["path"] for one in result["findings"]] == ["new.py"]
+    assert [one["path"] for one in result["coverage"]] == ["new.py", "old.py"]
