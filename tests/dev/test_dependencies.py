@@ -25,6 +25,7 @@ BUILD = _names(PYPROJECT["build-system"]["requires"])
         ("To run", RUN),
         ("To run the service", EXTRAS["service"]),
         ("To run pipelines", EXTRAS["pipeline"]),
+        ("To report updates", EXTRAS["updates"]),
         ("To run a vault of its own", EXTRAS["embedded"]),
         ("To mask faster", EXTRAS["hyperscan"]),
         ("To send traces", EXTRAS["telemetry"]),

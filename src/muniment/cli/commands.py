@@ -35,6 +35,7 @@ COMMANDS = {
     "forge": "muniment.cli.forge",
     "replay": "muniment.cli.replay",
     "policy": "muniment.cli.policy",
+    "update": "muniment.cli.update",
     "doctor": "muniment.cli.doctor",
     "run": "muniment.cli.run",
     "deploy": "muniment.cli.deploy",
