@@ -5,6 +5,7 @@ from typing import Any
 from hypothesis import strategies as st
 from msgspec import structs
 
+from muniment.facts.dependency_facts import FrameworkFile, FrameworkUse, LockContent, LockFile
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.pipeline import (
     BranchPipelineRules,
@@ -161,6 +162,20 @@ ODD: dict[str, st.SearchStrategy[Any]] = {
         st.just("zizmor"),
         st.sampled_from(((), (CI_FILE,))),
         maybe((), (PipelineFinding("unpinned-uses", CI_FILE, 1, "high", "high"),)),
+    ),
+    "dependency_locks": few(
+        st.builds(
+            LockFile,
+            st.just("uv.lock"),
+            maybe(LockContent(3, (), ()), LockContent(3, ("a@1",), ()), LockContent(3, (), ("b@1", "c@2"))),
+        )
+    ),
+    "frameworks": few(
+        st.builds(
+            FrameworkFile,
+            st.just("uv.lock"),
+            maybe((), (FrameworkUse("Django", "5.2"),), (FrameworkUse("Django", "4.1"), FrameworkUse("Django", "9"))),
+        )
     ),
     "forge_settings": st.builds(
         ForgeSettings,

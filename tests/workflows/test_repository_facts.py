@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from muniment.decision.bound_policies import read_bound_policy
+from muniment.facts.dependency_facts import FrameworkFile, FrameworkUse, LockContent, LockFile
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.pipeline import BranchPipelineRules, BypassPath
 from muniment.git.repository import Repository
@@ -16,7 +17,7 @@ from tests.support.repos import Repo
 
 NOW, MAIN = "2026-11-24T09:00:00.000000Z", "refs/heads/main"
 PACK = format_built_in_policy("sec@example.test", "shop")
-NAMES = ("branch_rules", "pipeline_files", "hardening", "forge_settings")
+NAMES = ("branch_rules", "pipeline_files", "dependency_locks", "frameworks", "hardening", "forge_settings")
 
 
 def enforce_tests_at_merge(more: str = "") -> str:
@@ -29,7 +30,7 @@ def collect_repository_facts(
     folder: Path, policy: str, guard: Maybe[HookProtection], tip: str = ""
 ) -> dict[str, Maybe[Any]]:
     repo = Repo(folder / "repo")
-    head = repo.commit({".ci/run": "make\n"})
+    head = repo.commit({".ci/run": "make\n", "requirements.txt": "django==4.2 --hash=sha256:aa\n"})
     with Repository.open(str(repo.path)) as repository:
         facts = read_repository_facts(repository, MAIN, tip or head, read_bound_policy(policy, "p"), NAMES, NOW, guard)
     assert {fact.read_at for fact in facts.values()} == {NOW}
@@ -68,6 +69,8 @@ def test_branch_rules_are_unknown_without_declared_enforcement(tmp_path: Path) -
     assert isinstance(found["branch_rules"], Unknown)
     assert isinstance(found["forge_settings"], Unknown)
     assert isinstance(found["pipeline_files"], Known)
+    assert found["frameworks"] == Known((FrameworkFile("requirements.txt", Known((FrameworkUse("Django", "4.2"),))),))
+    assert found["dependency_locks"] == Known((LockFile("requirements.txt", Known(LockContent(1, (), ()))),))
 
 
 def test_missing_commit_makes_its_files_unknown(tmp_path: Path) -> None:
@@ -78,6 +81,10 @@ def test_missing_commit_makes_its_files_unknown(tmp_path: Path) -> None:
 def test_pipeline_files_are_unknown_without_pipeline_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "muniment.pipelines.collect", None)
     monkeypatch.delattr("muniment.pipelines.collect", raising=False)
+    monkeypatch.setitem(sys.modules, "muniment.updates.lock_facts", None)
+    monkeypatch.delattr("muniment.updates.lock_facts", raising=False)
     found = collect_repository_facts(tmp_path, PACK, PROTECTION_UNKNOWN)
     assert isinstance(found["pipeline_files"], Unknown)
     assert "muniment[pipeline]" in found["pipeline_files"].reason
+    assert isinstance(found["dependency_locks"], Unknown)
+    assert "muniment[updates]" in found["dependency_locks"].reason

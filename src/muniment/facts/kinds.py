@@ -1,6 +1,7 @@
 """Every kind of fact there is, by name."""
 
 from muniment.facts.change import ApprovedHead, Commit, File, Pushes, Revision
+from muniment.facts.dependency_facts import FrameworkFile, LockFile
 from muniment.facts.facts import FactKind
 from muniment.facts.maybe import Known, Unknown
 from muniment.facts.people import People
@@ -50,6 +51,12 @@ BRANCH_RULES: FactKind[BranchPipelineRules] = FactKind("branch_rules", Known[Bra
 PIPELINE_FILES: FactKind[tuple[PipelineFile, ...]] = FactKind(
     "pipeline_files", Known[tuple[PipelineFile, ...]] | Unknown, _DAY
 )
+DEPENDENCY_LOCKS: FactKind[tuple[LockFile, ...]] = FactKind(
+    "dependency_locks", Known[tuple[LockFile, ...]] | Unknown, _DAY
+)
+FRAMEWORKS: FactKind[tuple[FrameworkFile, ...]] = FactKind(
+    "frameworks", Known[tuple[FrameworkFile, ...]] | Unknown, _DAY
+)
 HARDENING: FactKind[Hardening] = FactKind("hardening", Known[Hardening] | Unknown, _DAY)
 FORGE_SETTINGS: FactKind[ForgeSettings] = FactKind("forge_settings", Known[ForgeSettings] | Unknown, _DAY)
 ENVIRONMENTS: FactKind[tuple[Environment, ...]] = FactKind(
@@ -71,7 +78,17 @@ KINDS = {
         *(REVISION, COMMITS, FILES, PUSHES, APPROVED_HEADS, APPROVALS, LANDED_HEADS, PEOPLE, EXCEPTIONS, FREEZES),
         *(TEST_RUNS,),
         *(DEPLOYMENT_REQUEST, DEPLOYMENT_APPROVALS, PROVENANCE, COMMIT_DECISION),
-        *(BRANCH_RULES, PIPELINE_FILES, HARDENING, FORGE_SETTINGS, ENVIRONMENTS, DEADLINES, DEPLOYMENTS),
+        *(
+            BRANCH_RULES,
+            PIPELINE_FILES,
+            DEPENDENCY_LOCKS,
+            FRAMEWORKS,
+            HARDENING,
+            FORGE_SETTINGS,
+            ENVIRONMENTS,
+            DEADLINES,
+            DEPLOYMENTS,
+        ),
         *(VAULT_ACCESS, VAULT_SECRETS, RETRIEVALS),
     )
 }

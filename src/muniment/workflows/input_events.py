@@ -33,7 +33,7 @@ class DecisionInput(StrEnum):
     LANDED_HEADS = "heads that a branch took"
     BRANCH_RULES = "branch rules of the forge"
     FORGE_SETTINGS = "settings of the forge"
-    REPOSITORY_FILES = "pipeline files and hardening"
+    REPOSITORY_FILES = "pipeline files, hardening and lock files"
     DELIVERY_FACTS = "environments, deadlines and deployments"
     VAULT_STATE = "state of the vault"
     DELIVERY = "delivery that is asked for"
@@ -138,7 +138,11 @@ ROWS = (
     ),
     InputRow(DecisionInput.BRANCH_RULES, (kinds.BRANCH_RULES.name,), Fallback.EXPIRY),
     InputRow(DecisionInput.FORGE_SETTINGS, (kinds.FORGE_SETTINGS.name,), Fallback.EXPIRY),
-    InputRow(DecisionInput.REPOSITORY_FILES, (kinds.PIPELINE_FILES.name, kinds.HARDENING.name), Fallback.EXPIRY),
+    InputRow(
+        DecisionInput.REPOSITORY_FILES,
+        (kinds.PIPELINE_FILES.name, kinds.HARDENING.name, kinds.DEPENDENCY_LOCKS.name, kinds.FRAMEWORKS.name),
+        Fallback.EXPIRY,
+    ),
     InputRow(
         DecisionInput.DELIVERY_FACTS,
         (kinds.ENVIRONMENTS.name, kinds.DEADLINES.name, kinds.DEPLOYMENTS.name),

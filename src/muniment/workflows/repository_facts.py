@@ -25,6 +25,7 @@ class HookProtection(Struct, frozen=True):
 
 
 _OF_FILES = (kinds.PIPELINE_FILES.name, kinds.HARDENING.name, kinds.FORGE_SETTINGS.name)
+_OF_LOCKS = (kinds.DEPENDENCY_LOCKS.name, kinds.FRAMEWORKS.name)
 PROTECTION_UNKNOWN: Maybe[HookProtection] = Unknown("connect the forge, or import the server hook's log")
 
 
@@ -58,6 +59,7 @@ def read_repository_facts(
     found = _read_file_facts(repository, tip, [name for name in _OF_FILES if name in names])
     if kinds.FORGE_SETTINGS.name in found and isinstance(guard, Unknown):
         found[kinds.FORGE_SETTINGS.name] = Unknown("no forge is connected")
+    found |= _read_lock_facts(repository, tip, [name for name in _OF_LOCKS if name in names])
     if kinds.BRANCH_RULES.name in names:
         found[kinds.BRANCH_RULES.name] = _build_branch_rules(target, policy, now, guard)
     return {name: create_fact(value, "repository", now) for name, value in found.items()}
@@ -74,6 +76,18 @@ def _read_file_facts(repository: Repository, tip: str, names: Collection[str]) -
             names, Unknown("what reads pipeline files is not installed: pip install muniment[pipeline]")
         )
     return collect.read_pipeline_facts(repository, tip, names)
+
+
+def _read_lock_facts(repository: Repository, tip: str, names: Collection[str]) -> dict[str, Maybe[Any]]:
+    """Read the facts of lock files. A server hook needs the extra for them only if its policy does."""
+    if not names:
+        return {}
+    try:
+        from muniment.updates import lock_facts
+    except ImportError:
+        reason = "the reader of lock files is not installed: pip install muniment[updates]"
+        return dict.fromkeys(names, Unknown(reason))
+    return lock_facts.read_lock_facts(repository, tip, names)
 
 
 def _build_branch_rules(
