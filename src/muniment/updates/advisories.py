@@ -7,7 +7,7 @@ import datetime
 import re
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -70,10 +70,14 @@ class AffectedPackage(Struct, frozen=True, dict=True):
         if key is None:
             return Affected.UNDETERMINED
         public = public_version(self.ecosystem, version)
-        results = {_check_range(self.ecosystem, each, key, public) for each in self.ranges}
+        results = {_check_range(each, key, public) for each in self._ordered_ranges}
         if Affected.YES in results or (public in self._version_keys):
             return Affected.YES
         return Affected.UNDETERMINED if Affected.UNDETERMINED in results else Affected.NO
+
+    @cached_property
+    def _ordered_ranges(self) -> tuple["_OrderedRange", ...]:
+        return tuple(_order_range(self.ecosystem, each) for each in self.ranges)
 
     @cached_property
     def _version_keys(self) -> frozenset[VersionKey]:
@@ -88,31 +92,55 @@ class AffectedPackage(Struct, frozen=True, dict=True):
         return tuple(dict.fromkeys(found))
 
 
-def _check_range(ecosystem: Ecosystem, events: tuple[Event, ...], key: VersionKey, public: VersionKey) -> Affected:
+class _OrderedRange(NamedTuple):
+    """Range with its versions parsed and in order; `known` is false if one of them has no order."""
+
+    known: bool
+    from_beginning: bool = False
+    limits: tuple[VersionKey, ...] = ()
+    events: tuple[tuple[VersionKey, EventKind, bool], ...] = ()  # the last: it has a local version
+
+
+def _order_range(ecosystem: Ecosystem, events: tuple[Event, ...]) -> _OrderedRange:
+    """Parse a range once: it is asked about many versions."""
+    from_beginning = False
+    ordered: list[tuple[VersionKey, EventKind]] = []
+    for event in events:
+        if event.kind is EventKind.INTRODUCED and event.version == _FROM_THE_BEGINNING:
+            from_beginning = True
+            continue
+        parsed = parse_version(ecosystem, event.version)
+        if parsed is None:
+            return _OrderedRange(False)
+        ordered.append((parsed, event.kind))
+    if not from_beginning and not any(kind is EventKind.INTRODUCED for _, kind in ordered):
+        return _OrderedRange(False)
+    ordered.sort(key=lambda each: (each[0], each[1].value))
+    return _OrderedRange(
+        True,
+        from_beginning,
+        tuple(at for at, kind in ordered if kind is EventKind.LIMIT),
+        tuple((at, kind, bool(getattr(at, "local", None))) for at, kind in ordered if kind is not EventKind.LIMIT),
+    )
+
+
+def _check_range(ordered: _OrderedRange, key: VersionKey, public: VersionKey) -> Affected:
     """Evaluate a range as the specification's pseudocode does, over its events in their order.
 
     A local version counts only against events that have one: `2.5.0+cpu` is not after the last affected `2.5.0`.
     """
-    ordered: list[tuple[VersionKey, EventKind]] = []
-    result = Affected.NO
-    for event in events:
-        if event.kind is EventKind.INTRODUCED and event.version == _FROM_THE_BEGINNING:
-            result = Affected.YES
-            continue
-        parsed = parse_version(ecosystem, event.version)
-        if parsed is None:
-            return Affected.UNDETERMINED
-        ordered.append((parsed, event.kind))
-    if result is Affected.NO and not any(kind is EventKind.INTRODUCED for _, kind in ordered):
+    if not ordered.known:
         return Affected.UNDETERMINED
-    limits = [each for each, kind in ordered if kind is EventKind.LIMIT]
-    if limits and not any(public < limit for limit in limits):
+    if ordered.limits and not any(public < limit for limit in ordered.limits):
         return Affected.NO
-    for at, kind in sorted(ordered, key=lambda each: (each[0], each[1].value)):
-        version = key if getattr(at, "local", None) else public
-        if kind is EventKind.INTRODUCED and version >= at:
+    result = Affected.YES if ordered.from_beginning else Affected.NO
+    for at, kind, is_local in ordered.events:
+        version = key if is_local else public
+        if version < at:
+            break
+        if kind is EventKind.INTRODUCED:
             result = Affected.YES
-        elif (kind is EventKind.FIXED and version >= at) or (kind is EventKind.LAST_AFFECTED and version > at):
+        elif kind is EventKind.FIXED or version > at:
             result = Affected.NO
     return result
 
