@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from dev.design_reference import describe_design
 from dev.record_reference import describe_records
 from dev.setting_reference import describe_settings
 from muniment.access.actions import Action
@@ -41,6 +42,7 @@ def documents() -> dict[str, str]:
     schema = msgspec.json.format(msgspec.json.encode(msgspec.json.schema(DecisionReport), order="sorted")).decode()
     return {
         "check.schema.json": schema + "\n",
+        "design.schema.json": describe_design(),
         "controls.md": _controls(),
         "commands.md": _commands(),
         "access.md": _access(),

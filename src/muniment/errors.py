@@ -9,6 +9,7 @@
     |       |-- PolicyError               policy.toml
     |       |-- PeopleError               people.toml
     |       |-- ExceptionFileError        exceptions/<id>.json
+    |       |-- DesignError               design.toml
     |       `-- HomeFileError             home.toml
     |-- RefusedError              exit 1  an act is not carried out; `code` says why
     |-- GitError                  exit 3  git could not be run, or refused
@@ -112,6 +113,10 @@ class PeopleError(ConfigurationError):
 
 class ExceptionFileError(ConfigurationError):
     """A file below exceptions/ cannot be read as an exception."""
+
+
+class DesignError(ConfigurationError):
+    """design.toml is missing or wrong."""
 
 
 class HomeFileError(ConfigurationError):

@@ -1,0 +1,286 @@
+"""Results of the six principles: each with its findings, its evidence, and a path that a person can read."""
+
+from enum import Enum, StrEnum
+from typing import NamedTuple
+
+from msgspec import Struct
+
+
+class Principle(StrEnum):
+    """The six principles of secure design."""
+
+    LEAST_PRIVILEGE = "least-privilege"
+    PRIVILEGE_SEPARATION = "privilege-separation"
+    COMPLETE_MEDIATION = "complete-mediation"
+    SECURITY_LAYERS = "multiple-security-layers"
+    SECURE_FAILURE = "secure-failure"
+    USER_FRIENDLY = "user-friendly-security"
+
+    @property
+    def label(self) -> str:
+        """Name for people."""
+        return self.value.replace("-", " ").capitalize().replace("User friendly", "User-friendly")
+
+
+class DesignStatus(StrEnum):
+    """Result of a principle, in the words of the policy."""
+
+    MET = "met"
+    VIOLATED = "violated"
+    UNKNOWN = "unknown"
+    NOT_APPLICABLE = "not_applicable"
+
+
+class Evidence(StrEnum):
+    """Kind of a result's evidence."""
+
+    MODEL = "shown on the model"
+    PARSED = "parsed from the code"
+    TESTED = "tested"
+    MEASURED = "measured"
+    STATED = "stated by a person"
+
+
+class _Answer(NamedTuple):
+    """Sentence and next step of one finding, with blanks, and the status that it gives."""
+
+    status: DesignStatus
+    message: str
+    remedy: str
+
+
+_VIOLATED = DesignStatus.VIOLATED
+_UNKNOWN = DesignStatus.UNKNOWN
+
+
+class FindingCode(Enum):
+    """Closed list of findings. Each has its status, its sentence and its next step."""
+
+    OPEN_PATH = _Answer(
+        _VIOLATED,
+        "{subject} can be reached from outside without passing a guard.",
+        "Put a guard on one of these flows, or state in the resource why it is public.",
+    )
+    MISSING_INTERFACE = _Answer(
+        _UNKNOWN,
+        "{subject} calls the interface {detail}, which no repository offers.",
+        "Add [[interface]] to the design of the repository that offers it, and evaluate both together.",
+    )
+    NO_ENTRY = _Answer(
+        _UNKNOWN,
+        "The design has no actor from outside, so no path can be examined.",
+        "Add [[actor]] for each kind of person and system that calls the product.",
+    )
+    NO_RESOURCE = _Answer(
+        _UNKNOWN,
+        "The design names no resource to protect.",
+        "Add [[resource]] for each asset of the product.",
+    )
+    UNGUARDED_ROUTE = _Answer(
+        _VIOLATED,
+        "The route {subject} has no guard and is not listed as public.",
+        "Guard it, or add [[public]] with the reason: {detail}",
+    )
+    UNKNOWN_ROUTE_GUARD = _Answer(
+        _UNKNOWN,
+        "Parsing cannot tell whether {detail} always guards the route {subject}.",
+        "Use a guard without conditions, or list the route as [[public]] with its reason.",
+    )
+    UNREAD_SOURCE = _Answer(
+        _UNKNOWN,
+        "Routes in {subject} are unknown: {detail}.",
+        "Correct the file, or write the route in a form that can be parsed.",
+    )
+    UNUSED_PUBLIC = _Answer(
+        _VIOLATED,
+        "The public route {subject} is listed, and the code does not have it.",
+        "Remove this [[public]] entry, or correct its route and method.",
+    )
+    DIFFERENT_GUARDS = _Answer(
+        _VIOLATED,
+        "The handler {subject} can be reached by two routes with different guards: {detail}.",
+        "Put the same guards on both routes, or remove one.",
+    )
+    SINGLE_LAYER = _Answer(
+        _VIOLATED,
+        "One mechanism alone protects {subject}: {detail}. It is a single point of failure.",
+        "Add a guard with another mechanism to this path.",
+    )
+    NO_LAYER = _Answer(
+        _VIOLATED,
+        "No mechanism protects {subject}.",
+        "Put a guard on one of these flows, or state in the resource why it is public.",
+    )
+    LAYERS_UNKNOWN = _Answer(
+        _UNKNOWN,
+        "The number of mechanisms before {subject} is unknown; it is at least {detail}.",
+        "Name at most 16 different mechanisms in the design.",
+    )
+    WILDCARD = _Answer(
+        _VIOLATED,
+        "The grant {detail} to {subject} is a wildcard: it grows with each new action.",
+        "List the actions that {subject} needs.",
+    )
+    UNUSED_GRANT = _Answer(
+        _VIOLATED,
+        "{subject} holds {detail} and did not use it in the window.",
+        "Remove the action from the grant.",
+    )
+    NO_TASK = _Answer(
+        _VIOLATED,
+        "{subject} holds {detail}, which none of its tasks needs.",
+        "Remove the action from the grant, or add the task that needs it.",
+    )
+    MISSING_GRANT = _Answer(
+        _UNKNOWN,
+        "The task {detail} of {subject} needs actions that no grant gives.",
+        "Add the grant, or remove the actions from the task.",
+    )
+    OLD_GRANT = _Answer(
+        _UNKNOWN,
+        "The grants of {subject} were read {detail}: they may have changed.",
+        "Read the grants again, and set read_on.",
+    )
+    UNKNOWN_USE = _Answer(
+        _UNKNOWN,
+        "The use of the grants of {subject} is unknown: {detail}.",
+        "Import the use from the access logs: add [[use]] with actions and read_on.",
+    )
+    NO_GRANTS = _Answer(
+        _UNKNOWN,
+        "The design names no grants, so nothing can be compared with the tasks.",
+        "Add [[grant]] for each role and service account.",
+    )
+    TOO_MANY_HOLDERS = _Answer(
+        _VIOLATED,
+        "{detail} can change {subject}, more than the limit allows.",
+        "Take the right from some of them, or have the limit raised.",
+    )
+    SIGN_UP_HOLDER = _Answer(
+        _VIOLATED,
+        "{detail} can change {subject}, and a person gets this role by signing up.",
+        "Take the right from the role, or remove sign_up.",
+    )
+    NO_LIMIT = _Answer(
+        _UNKNOWN,
+        "No limit says how many roles and accounts can change {subject}.",
+        "Add [[limit]] with resource, property and most.",
+    )
+    CONFLICT = _Answer(
+        _VIOLATED,
+        "{subject} can do {detail}, which the design keeps apart.",
+        "Take one of the rights from {subject}, or from the roles by which it has them.",
+    )
+    SELF_APPROVAL = _Answer(
+        _VIOLATED,
+        "{subject} can ask for {detail} and approve it as another role.",
+        "Forbid to act as a role that approves, or take the right to ask.",
+    )
+    FAILS_OPEN = _Answer(
+        _VIOLATED,
+        "When the guard {detail} fails, {subject} can be reached without passing a guard.",
+        "Let the guard deny on failure, or add a second guard to this path.",
+    )
+    FAILURE_UNKNOWN = _Answer(
+        _UNKNOWN,
+        "The failure of the guard {detail} is unknown. If it lets requests pass, {subject} is open.",
+        'Test it, and set on_failure = "deny" in its [[guard]].',
+    )
+    NO_UNDO = _Answer(
+        _VIOLATED,
+        "{subject} leaves a partial change when it stops half-way.",
+        "Carry it out in one transaction, or write the step that undoes it.",
+    )
+    UNDO_UNKNOWN = _Answer(
+        _UNKNOWN,
+        "The state that {subject} leaves when it stops half-way is unknown.",
+        'Test it, and set undo = "transaction" in its [[action]].',
+    )
+    NO_ASKS = _Answer(
+        _UNKNOWN,
+        "The guard {subject} does not name what it asks, so no fault can be injected there.",
+        'Add asks = ["module:function"] to its [[guard]].',
+    )
+    OVER_BUDGET = _Answer(
+        _VIOLATED,
+        "{subject} is over its budget: {detail}.",
+        "Change the control that causes it, or have the budget raised.",
+    )
+    NOT_MEASURED = _Answer(
+        _UNKNOWN,
+        "{subject} is not measured: {detail}.",
+        "Send the measurement, or add [[measurement]] with value and read_on.",
+    )
+    NO_BUDGET = _Answer(
+        _UNKNOWN,
+        "The design sets no budget for {subject}.",
+        "Add [[budget]] with measure and most.",
+    )
+
+
+class Finding(Struct, frozen=True):
+    """One finding. `subject` and `detail` fill the blanks of its code. `path` is the counter-example, may be empty.
+
+    `where` is the file and line in the code, "" for a finding on the model.
+    """
+
+    code: FindingCode
+    subject: str
+    detail: str = ""
+    path: tuple[str, ...] = ()
+    where: str = ""
+
+    @property
+    def status(self) -> DesignStatus:
+        """Status that the finding gives to its principle."""
+        return self.code.value.status
+
+    @property
+    def message(self) -> str:
+        """Sentence that says the state and what is missing."""
+        return self.code.value.message.format(subject=self.subject, detail=self.detail)
+
+    @property
+    def remedy(self) -> str:
+        """Next step."""
+        return self.code.value.remedy.format(subject=self.subject, detail=self.detail)
+
+    @property
+    def identity(self) -> str:
+        """Name of the finding that stays the same while other parts of the design change."""
+        return f"{self.code.name.lower().replace('_', '-')}:{self.subject}:{self.detail}"
+
+
+class Note(NamedTuple):
+    """Fact that the evaluation found and that is no finding, such as a choke point."""
+
+    subject: str
+    text: str
+
+
+class PrincipleResult(Struct, frozen=True):
+    """Result of one principle. `examined` says how many parts of the design it rests on."""
+
+    principle: Principle
+    status: DesignStatus
+    evidence: tuple[Evidence, ...]
+    findings: tuple[Finding, ...]
+    notes: tuple[Note, ...] = ()
+    examined: int = 0
+
+
+def combine_findings(
+    principle: Principle,
+    evidence: tuple[Evidence, ...],
+    findings: tuple[Finding, ...],
+    notes: tuple[Note, ...] = (),
+    examined: int = 0,
+) -> PrincipleResult:
+    """Result of a principle: violated by any violation, unknown if nothing was examined or anything is unknown."""
+    if any(finding.status is DesignStatus.VIOLATED for finding in findings):
+        status = DesignStatus.VIOLATED
+    elif findings or not examined:
+        status = DesignStatus.UNKNOWN
+    else:
+        status = DesignStatus.MET
+    return PrincipleResult(principle, status, evidence, findings, notes, examined)
