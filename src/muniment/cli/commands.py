@@ -36,6 +36,7 @@ COMMANDS = {
     "replay": "muniment.cli.replay",
     "policy": "muniment.cli.policy",
     "update": "muniment.cli.update",
+    "design": "muniment.cli.design",
     "doctor": "muniment.cli.doctor",
     "run": "muniment.cli.run",
     "deploy": "muniment.cli.deploy",

@@ -76,10 +76,15 @@ class FindingCode(Enum):
         "The design names no resource to protect.",
         "Add [[resource]] for each asset of the product.",
     )
+    NO_GUARD = _Answer(
+        _UNKNOWN,
+        "The design names no guard, so no failure of one can be examined.",
+        "Add [[guard]] for each check that lets requests pass.",
+    )
     UNGUARDED_ROUTE = _Answer(
         _VIOLATED,
         "The route {subject} has no guard and is not listed as public.",
-        "Guard it, or add [[public]] with the reason: {detail}",
+        "Guard its {detail}, or add [[public]] with route, method, reason and by.",
     )
     UNKNOWN_ROUTE_GUARD = _Answer(
         _UNKNOWN,
@@ -100,6 +105,31 @@ class FindingCode(Enum):
         _VIOLATED,
         "The handler {subject} can be reached by two routes with different guards: {detail}.",
         "Put the same guards on both routes, or remove one.",
+    )
+    LOST_ROUTE_GUARD = _Answer(
+        _VIOLATED,
+        "The route {subject} loses the guard {detail}: it lets people through whom it refused.",
+        "Put the guard back, or have the security role approve the change.",
+    )
+    ADDED_RIGHT = _Answer(
+        _VIOLATED,
+        "{subject} gets the right to {detail}, which it did not have.",
+        "Remove the right, or have the security role approve the change.",
+    )
+    LOST_FLOW_GUARD = _Answer(
+        _VIOLATED,
+        "The flow {subject} loses the guard {detail}.",
+        "Put the guard back, or have the security role approve the change.",
+    )
+    FEWER_LAYERS = _Answer(
+        _VIOLATED,
+        "Fewer mechanisms protect {subject}: {detail}.",
+        "Put the mechanism back, or have the security role approve the change.",
+    )
+    WEAKER_ENTRY = _Answer(
+        _VIOLATED,
+        "{subject} protects less than before: {detail}.",
+        "Take the change back, or have the security role approve it.",
     )
     SINGLE_LAYER = _Answer(
         _VIOLATED,

@@ -12,6 +12,8 @@ def check_layers(model: DesignModel, graph: DesignGraph) -> PrincipleResult:
     protected = {graph.resource_node(each.id): each.id for each in model.resources if not each.public}
     findings: list[Finding] = []
     notes: list[Note] = []
+    if not protected:
+        findings.append(Finding(FindingCode.NO_RESOURCE, model.product))
     for node, layers in count_layers(graph, protected).items():
         name = protected[node]
         path = layers.path.nodes if layers.path else ()

@@ -14,6 +14,8 @@ def check_secure_failure(model: DesignModel, graph: DesignGraph) -> PrincipleRes
     """
     findings = [*_fail_guards(model, graph), *_fail_operations(model)]
     findings += [Finding(FindingCode.NO_ASKS, guard.id) for guard in model.guards if not guard.asks]
+    if not model.guards:
+        findings.append(Finding(FindingCode.NO_GUARD, model.product))
     changing = sum(action.verb in CHANGING for action in model.actions)
     return combine_findings(
         Principle.SECURE_FAILURE,

@@ -11,7 +11,8 @@ def check_separation(model: DesignModel) -> PrincipleResult:
     """Count who can change each resource and protected property, and close conflict sets over all rights."""
     privileges = Privileges(model)
     holdings = {holder: privileges.find_holdings(holder) for holder in privileges.holders}
-    findings = [
+    findings = [] if model.resources else [Finding(FindingCode.NO_RESOURCE, model.product)]
+    findings += [
         *_check_limits(model, privileges, holdings),
         *_check_conflicts(model, holdings),
         *_check_second_persons(model, privileges),

@@ -1,0 +1,237 @@
+"""muniment design: the six principles of secure design, evaluated on design.toml and on the routes of the code."""
+
+import datetime
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+
+from muniment.cli import options, printing
+from muniment.design.comparison import DesignDifference, DesignState, compare_designs, evaluate_state
+from muniment.design.drafting import draft_design
+from muniment.design.drawing import draw_design
+from muniment.design.findings import DesignStatus, Finding, PrincipleResult
+from muniment.design.model import DesignModel, build_design_schema
+from muniment.design.model_file import read_design
+from muniment.design.model_union import join_designs
+from muniment.design.routes.registry import FRAMEWORKS
+from muniment.design.routes.route import RouteList
+from muniment.design.routes.source_tree import SourceTree
+from muniment.design.source_files import (
+    DESIGN_FILE,
+    read_commit_files,
+    read_design_text,
+    read_folder_sources,
+    select_below,
+)
+from muniment.design.threats import list_threats
+from muniment.errors import DesignError, UsageError
+from muniment.git.repository import Repository
+
+_SHOWN = 25  # findings of one principle that are printed; --format json has all
+_also = click.option(
+    "--also",
+    multiple=True,
+    metavar="DIR",
+    help="Folder of another repository of the product. Its design is joined by named interfaces. Repeatable.",
+)
+
+
+@click.group()
+def command() -> None:
+    """Evaluate the six principles of secure design."""
+
+
+@command.command()
+@options.repo
+@click.option("--owner", required=True, metavar="NAME", help="Who answers for the design, such as an e-mail address.")
+@click.option("--product", metavar="NAME", help="Name of the product. Default: the name of the folder.")
+def init(repo: str, owner: str, product: str | None) -> int:
+    """Draft design.toml from the code: guards, routes and resources that parsing finds. Nothing is imported."""
+    path = Path(repo) / DESIGN_FILE
+    if path.exists():
+        raise UsageError(f"{path} exists", "Evaluate it: muniment design check")
+    name = product or os.path.basename(os.path.abspath(repo))
+    text, lists = draft_design(read_folder_sources(repo), name, owner)
+    path.write_text(text, encoding="utf-8")
+    routes = [route for found in lists for route in found.routes]
+    bare = sum(not route.guards for route in routes)
+    click.echo(f"Wrote {path}. Parsed only: {len(routes)} routes, {bare} of them without a guard.")
+    for found in lists:
+        for unread in found.unread:
+            click.echo(f"  unknown: {printing.plain(unread.where)}: {printing.plain(unread.why)}")
+    click.echo("State why each public route is public, then run: muniment design check")
+    return 0
+
+
+@command.command()
+@options.repo
+@_also
+@options.output
+def check(repo: str, also: tuple[str, ...], output: str) -> int:
+    """Evaluate the design and the routes of the code. Exit code 1 unless all principles are met."""
+    results = evaluate_state(_read_state(repo, also), _today())
+    if output == "json":
+        printing.json([_to_data(result) for result in results])
+    else:
+        for line in _format_results(results):
+            click.echo(line)
+    return 0 if all(result.status is DesignStatus.MET for result in results) else 1
+
+
+@command.command()
+@options.repo
+@_also
+@click.option("--out", metavar="FILE", default="design.svg", show_default=True, help="File to write.")
+def draw(repo: str, also: tuple[str, ...], out: str) -> int:
+    """Draw the data-flow diagram with trust boundaries and findings, as SVG."""
+    state = _read_state(repo, also)
+    findings = [finding for result in evaluate_state(state, _today()) for finding in result.findings]
+    try:
+        Path(out).write_text(draw_design(state.model, findings), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{out} cannot be written ({error.strerror})", "Name another file with --out.") from error
+    click.echo(f"Wrote {out}.")
+    return 0
+
+
+@command.command()
+@click.argument("base")
+@options.repo
+@click.option("--head", metavar="REV", help="Commit after the change. Default: the files in the folder.")
+@options.output
+def diff(base: str, repo: str, head: str | None, output: str) -> int:
+    """Show the effect of the change since commit BASE on the design. Exit code 1 if it weakens the design."""
+    with Repository.open(repo) as repository:
+        before = _read_commit_state(repository, base)
+        after = _read_commit_state(repository, head) if head else _read_state(repo, ())
+    difference = compare_designs(before, after, _today())
+    if output == "json":
+        printing.json(
+            {
+                "added": difference.added,
+                "removed": difference.removed,
+                "findings": [_finding_data(finding) for finding in difference.findings],
+            }
+        )
+    else:
+        for line in _format_difference(difference):
+            click.echo(line)
+    return 1 if difference.findings else 0
+
+
+@command.command()
+@options.repo
+@_also
+@options.output
+def threats(repo: str, also: tuple[str, ...], output: str) -> int:
+    """List the threats of the design by STRIDE, the highest score first."""
+    found = list_threats(_read_model(repo, also))
+    if output == "json":
+        printing.json(found)
+        return 0
+    for threat in found:
+        against = f"  against it: {', '.join(threat.mitigations)}" if threat.mitigations else ""
+        click.echo(f"{threat.score:3}  {threat.kind.value:22}  {threat.sentence}{printing.dim(against)}")
+    return 0
+
+
+@command.command()
+def schema() -> int:
+    """Print the JSON Schema of design.toml, for editors."""
+    click.echo(build_design_schema().decode())
+    return 0
+
+
+def _today() -> datetime.date:
+    return datetime.datetime.now(datetime.UTC).date()
+
+
+def _read_model(repo: str, also: Sequence[str]) -> DesignModel:
+    designs = {}
+    for folder in (repo, *also):
+        name = os.path.basename(os.path.abspath(folder))
+        if name in designs:
+            raise UsageError(f"two folders are called {name}", "Rename one: the name stands for its repository.")
+        designs[name] = read_design(read_design_text(folder), os.path.join(folder, DESIGN_FILE))
+    return join_designs(designs)
+
+
+def _read_state(repo: str, also: Sequence[str]) -> DesignState:
+    """Design and routes of working copies. Each folder's routes are those of the applications of its own design."""
+    lists: list[RouteList] = []
+    for folder in (repo, *also):
+        model = _read_model(folder, ())
+        files = read_folder_sources(folder) if model.applications else {}
+        lists += _read_applications(model, files)
+    return DesignState(_read_model(repo, also), tuple(lists))
+
+
+def _read_applications(model: DesignModel, files: dict[str, str]) -> Iterator[RouteList]:
+    for application in model.applications:
+        yield FRAMEWORKS[application.framework](SourceTree(select_below(files, application.root)))
+
+
+def _read_commit_state(repository: Repository, revision: str) -> DesignState:
+    commit = repository.resolve(revision)
+    files = read_commit_files(repository, commit)
+    where = f"{revision}:{DESIGN_FILE}"
+    if DESIGN_FILE not in files:
+        raise DesignError(where, "", "the file is missing in this commit", "Name a commit that has the file.")
+    model = read_design(files[DESIGN_FILE], where)
+    return DesignState(model, tuple(_read_applications(model, files)))
+
+
+def _finding_data(finding: Finding) -> dict[str, object]:
+    return {
+        "code": finding.code.name.lower(),
+        "status": finding.status.value,
+        "identity": finding.identity,
+        "subject": finding.subject,
+        "message": finding.message,
+        "remedy": finding.remedy,
+        "path": finding.path,
+        "where": finding.where,
+    }
+
+
+def _to_data(result: PrincipleResult) -> dict[str, object]:
+    return {
+        "principle": result.principle.value,
+        "status": result.status.value,
+        "evidence": [kind.value for kind in result.evidence],
+        "examined": result.examined,
+        "findings": [_finding_data(finding) for finding in result.findings],
+        "notes": [{"subject": note.subject, "text": note.text} for note in result.notes],
+    }
+
+
+def _format_results(results: Sequence[PrincipleResult]) -> Iterator[str]:
+    for result in results:
+        evidence = ", ".join(kind.value for kind in result.evidence)
+        head = printing.style(result.principle.label, bold=True)
+        yield f"{printing.sign(result.status.value)} {head}: {result.status.value}  {printing.dim(f'({evidence})')}"
+        for finding in result.findings[:_SHOWN]:
+            yield from _format_finding(finding)
+        if len(result.findings) > _SHOWN:
+            yield f"    and {len(result.findings) - _SHOWN} more: muniment design check --format json"
+        for note in result.notes if not result.findings else ():
+            yield printing.dim(f"    {printing.plain(note.subject)}: {printing.plain(note.text)}")
+
+
+def _format_finding(finding: Finding) -> Iterator[str]:
+    where = f"  {printing.plain(finding.where)}" if finding.where else ""
+    yield f"  {printing.sign(finding.status.value)} {printing.plain(finding.message)}{printing.dim(where)}"
+    if finding.path:
+        yield f"      path: {printing.plain(' -> '.join(finding.path))}"
+    yield printing.dim(f"      {printing.plain(finding.remedy)}")
+
+
+def _format_difference(difference: DesignDifference) -> Iterator[str]:
+    if difference.is_empty:
+        yield "The change does not alter the design."
+    yield from (f"  + {printing.plain(name)}" for name in difference.added)
+    yield from (f"  - {printing.plain(name)}" for name in difference.removed)
+    for finding in difference.findings:
+        yield from _format_finding(finding)

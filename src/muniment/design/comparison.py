@@ -1,0 +1,202 @@
+"""Compares a design and its routes before and after a change: what the change does to the design.
+
+A change that lets a role through where it was refused is a finding, also where the result of a principle stays the
+same: a lost guard, a right that a holder gets, fewer mechanisms, a second person that is no longer needed.
+"""
+
+import datetime
+from collections import Counter
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from muniment.design.evaluation import evaluate_design
+from muniment.design.findings import Finding, FindingCode, PrincipleResult
+from muniment.design.graph import DesignGraph, count_layers
+from muniment.design.model import DesignModel, FailureMode, Flow
+from muniment.design.privileges import Privileges
+from muniment.design.route_checks import check_routes, list_certain_guards
+from muniment.design.routes.route import Route, RouteList
+
+_NAMED = ("actors", "roles", "tasks", "actions", "components", "boundaries", "data", "resources", "guards")
+
+
+class DesignState(Struct, frozen=True):
+    """Design of one revision: its model and the routes of its code."""
+
+    model: DesignModel
+    routes: tuple[RouteList, ...] = ()
+
+
+class DesignDifference(Struct, frozen=True):
+    """Effect of a change: entries added and removed, and findings that the change causes."""
+
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the change does nothing to the design."""
+        return not (self.added or self.removed or self.findings)
+
+
+def compare_designs(before: DesignState, after: DesignState, today: datetime.date) -> DesignDifference:
+    """Everything that a change adds, removes and weakens. Findings that the design had before are left out."""
+    old, new = list_entries(before), list_entries(after)
+    known = {finding.identity for finding in list_findings(before, today)}
+    findings = [
+        *_compare_routes(before.routes, after.routes),
+        *_compare_rights(before.model, after.model),
+        *_compare_flows(before.model, after.model),
+        *_compare_layers(before.model, after.model),
+        *_compare_entries(before.model, after.model),
+        *(finding for finding in list_findings(after, today) if finding.identity not in known),
+    ]
+    return DesignDifference(
+        tuple(sorted((new - old).elements())), tuple(sorted((old - new).elements())), tuple(dict.fromkeys(findings))
+    )
+
+
+def evaluate_state(state: DesignState, today: datetime.date) -> tuple[PrincipleResult, ...]:
+    """Results of the six principles on the model, and of complete mediation in the code if routes were read."""
+    results = evaluate_design(state.model, today)
+    if not state.routes:
+        return results
+    return (*results, check_routes(state.routes, state.model.public_routes))
+
+
+def list_findings(state: DesignState, today: datetime.date) -> list[Finding]:
+    """Findings of all results."""
+    return [finding for result in evaluate_state(state, today) for finding in result.findings]
+
+
+def list_entries(state: DesignState) -> Counter[str]:
+    """Parts of a design by kind and name. Flows that differ only in guards have one name."""
+    model = state.model
+    entries = Counter(
+        f"{table.removesuffix('s') if table != 'boundaries' else 'boundary'} {entry.id}"
+        for table in _NAMED
+        for entry in getattr(model, table)
+    )
+    entries.update(f"flow {describe_flow(flow)}" for flow in model.flows)
+    entries.update(f"public route {entry.method} {entry.route}" for entry in model.public_routes)
+    entries.update(
+        f"route {method} {route.pattern}"
+        for found in state.routes
+        for route in found.routes
+        for method in route.methods
+    )
+    return entries
+
+
+def describe_flow(flow: Flow) -> str:
+    """Flow as people write it."""
+    return f"{flow.source} -> {flow.target or 'interface ' + flow.interface}"
+
+
+def _by_method(lists: tuple[RouteList, ...]) -> dict[str, list[Route]]:
+    found: dict[str, list[Route]] = {}
+    for routes in lists:
+        for route in routes.routes:
+            for method in route.methods:
+                found.setdefault(f"{method} {route.pattern}", []).append(route)
+    return found
+
+
+def _compare_routes(before: tuple[RouteList, ...], after: tuple[RouteList, ...]) -> Iterator[Finding]:
+    """Routes that exist in both and have lost a guard."""
+    old = _by_method(before)
+    for name, routes in _by_method(after).items():
+        if name not in old:
+            continue
+        asked = frozenset.intersection(*(list_certain_guards(route) for route in old[name]))
+        for route in routes:
+            for guard in sorted(asked - list_certain_guards(route)):
+                yield Finding(FindingCode.LOST_ROUTE_GUARD, name, guard, where=route.where)
+
+
+def _compare_rights(before: DesignModel, after: DesignModel) -> Iterator[Finding]:
+    """Actions that a holder can do after the change and could not do before, by whatever chain."""
+    old, new = Privileges(before), Privileges(after)
+    for holder in new.holders:
+        could = set(old.find_holdings(holder)) if holder in old.holders else set()
+        for name, holding in new.find_holdings(holder).items():
+            if name not in could:
+                yield Finding(FindingCode.ADDED_RIGHT, holder, name, (*holding.chain, name))
+
+
+def _compare_flows(before: DesignModel, after: DesignModel) -> Iterator[Finding]:
+    old: dict[str, list[frozenset[str]]] = {}
+    for flow in before.flows:
+        old.setdefault(describe_flow(flow), []).append(frozenset(flow.guards))
+    for resource in before.resources:
+        old[f"{resource.component} -> {resource.id}"] = [frozenset(resource.guards)]
+    new = [(describe_flow(flow), flow.guards) for flow in after.flows]
+    new += [(f"{resource.component} -> {resource.id}", resource.guards) for resource in after.resources]
+    for name, guards in new:
+        if name in old:
+            # Of several flows between two places an attacker takes the weakest.
+            lost = frozenset.intersection(*old[name]) - frozenset(guards)
+            for guard in sorted(lost):
+                yield Finding(FindingCode.LOST_FLOW_GUARD, name, guard)
+
+
+def _compare_layers(before: DesignModel, after: DesignModel) -> Iterator[Finding]:
+    counts: list[dict[str, int]] = []
+    for model in (before, after):
+        graph = DesignGraph(model)
+        nodes = {graph.resource_node(each.id): each.id for each in model.resources if not each.public}
+        counts.append({nodes[node]: layers.least for node, layers in count_layers(graph, nodes).items()})
+    old, new = counts
+    for name in sorted(old.keys() & new.keys()):
+        if new[name] < old[name]:
+            yield Finding(FindingCode.FEWER_LAYERS, name, f"{new[name]} instead of {old[name]}")
+
+
+def _compare_entries(before: DesignModel, after: DesignModel) -> Iterator[Finding]:
+    """Entries that keep their name and protect less."""
+    weaker = FindingCode.WEAKER_ENTRY
+    old_guards = {guard.id: guard for guard in before.guards}
+    for guard in after.guards:
+        old = old_guards.get(guard.id)
+        if old is None:
+            continue
+        lost = [name for name in old.mechanisms if name not in guard.mechanisms]
+        if lost:
+            yield Finding(weaker, f"guard {guard.id}", f"it no longer has {', '.join(lost)}")
+        if old.on_failure is FailureMode.DENY and guard.on_failure is not FailureMode.DENY:
+            yield Finding(weaker, f"guard {guard.id}", "it no longer denies on failure")
+    seconds = {rule.action for rule in after.second_persons}
+    for rule in before.second_persons:
+        if rule.action not in seconds and any(action.id == rule.action for action in after.actions):
+            yield Finding(weaker, f"action {rule.action}", "it no longer needs a second person")
+    old_actors = {actor.id: actor for actor in before.actors}
+    for actor in after.actors:
+        if actor.id in old_actors and old_actors[actor.id].outside and not actor.outside:
+            yield Finding(weaker, f"actor {actor.id}", "it is no longer regarded as outside")
+    old_resources = {resource.id: resource for resource in before.resources}
+    for resource in after.resources:
+        known = old_resources.get(resource.id)
+        if known is None:
+            continue
+        if resource.public and not known.public:
+            yield Finding(weaker, f"resource {resource.id}", "it is public now")
+        gone = [name for name in known.properties if name not in resource.properties]
+        if gone:
+            yield Finding(weaker, f"resource {resource.id}", f"{', '.join(gone)} is no longer protected")
+    limits = {(limit.resource, limit.protected): limit.most for limit in after.limits}
+    for limit in before.limits:
+        most = limits.get((limit.resource, limit.protected))
+        name = f"{limit.resource}.{limit.protected}" if limit.protected else limit.resource
+        if most is None or most > limit.most:
+            detail = "its limit is removed" if most is None else f"its limit is {most} instead of {limit.most}"
+            yield Finding(weaker, name, detail)
+    conflicts = {frozenset(conflict.actions) for conflict in after.conflicts}
+    for conflict in before.conflicts:
+        if not any(frozenset(conflict.actions) <= actions for actions in conflicts):
+            yield Finding(weaker, f"conflict {conflict.id}", "some of its actions are no longer kept apart")
+    sign_up = {role.id for role in before.roles if role.sign_up}
+    for role in after.roles:
+        if role.sign_up and role.id not in sign_up and any(each.id == role.id for each in before.roles):
+            yield Finding(weaker, f"role {role.id}", "a person now gets it by signing up")

@@ -1,0 +1,208 @@
+"""Draws a design as SVG: a data-flow diagram with trust boundaries and findings.
+
+Each trust boundary is a column; what calls from outside is on the left. Processes are rounded, stores have two lines,
+external systems are boxes, resources stand in their component. Flows of a counter-example are red and dashed.
+"""
+
+import itertools
+from collections import deque
+from collections.abc import Iterable
+from typing import NamedTuple
+from xml.sax.saxutils import escape
+
+from muniment.design.comparison import describe_flow
+from muniment.design.findings import DesignStatus, Finding
+from muniment.design.model import ComponentKind, DesignModel, Flow
+
+_WIDTH, _LINE, _GAP_X, _GAP_Y, _MARGIN = 190, 18, 120, 34, 30
+_HEAD = 34  # height of the name of a boundary
+_STYLE = (
+    "text{font:13px Inter,system-ui,sans-serif;fill:#1f2937}.small{font-size:11px;fill:#4b5563}"
+    ".box{fill:#fff;stroke:#475569;stroke-width:1.3}.boundary{fill:none;stroke:#64748b;stroke-dasharray:6 4}"
+    ".flow{fill:none;stroke:#64748b;stroke-width:1.3}.open{stroke:#b91c1c;stroke-width:2.4;stroke-dasharray:7 3}"
+    ".violated{fill:#fee2e2;stroke:#b91c1c}.unknown{fill:#fef3c7;stroke:#b45309}"
+)
+
+
+class _Box(NamedTuple):
+    """Place of an actor or component in the drawing."""
+
+    name: str
+    label: str
+    kind: str
+    lines: tuple[str, ...]
+    x: float
+    y: float
+
+    @property
+    def height(self) -> float:
+        return 34 + _LINE * len(self.lines)
+
+
+def draw_design(model: DesignModel, findings: Iterable[Finding]) -> str:
+    """SVG of a design. Findings colour the flows of their path and the component of their subject."""
+    kept = list(findings)
+    boxes, columns = _place_boxes(model)
+    width = max((box.x + _WIDTH for box in boxes.values()), default=0) + _MARGIN
+    height = max((box.y + box.height for box in boxes.values()), default=0) + _MARGIN + _GAP_Y
+    title = f"Design of {model.product}"
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" role="img" '
+        f'aria-label="{_escape_text(title)}">',
+        f"<title>{_escape_text(title)}</title>",
+        f"<desc>{_escape_text(_describe_findings(kept))}</desc>",
+        f"<style>{_STYLE}</style>",
+        '<defs><marker id="end" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" '
+        'orient="auto-start-reverse"><path d="M0 0 8 4 0 8z" fill="#64748b"/></marker></defs>',
+    ]
+    parts += _draw_boundaries(columns, boxes, height)
+    steps = {step for finding in kept for step in _steps_of(finding, model)}
+    parts += [_draw_flow(flow, number, boxes, model, steps) for number, flow in enumerate(model.flows)]
+    worst = _worst_by_component(model, kept)
+    parts += [_draw_box(box, worst.get(box.name)) for box in boxes.values()]
+    return "\n".join([*(part for part in parts if part), "</svg>\n"])
+
+
+def _place_boxes(model: DesignModel) -> tuple[dict[str, _Box], list[tuple[str, list[str]]]]:
+    """Boxes by name, and the columns: the label of the boundary with the names in it."""
+    depth = _find_depths(model)
+    groups: dict[str, list[str]] = {"": [actor.id for actor in model.actors]}
+    outside = "outside any boundary"
+    for component in model.components:
+        groups.setdefault(component.boundary or outside, []).append(component.id)
+    far = len(depth) + 1
+
+    def rank(name: str) -> float:
+        members = [depth.get(each, far) for each in groups[name]]
+        return sum(members) / len(members) if members else far
+
+    order = ["", *sorted((name for name in groups if name), key=lambda name: (rank(name), name))]
+    labels = {boundary.id: boundary.label or boundary.id for boundary in model.boundaries}
+    kinds: dict[str, str] = {component.id: component.kind.value for component in model.components}
+    texts = {component.id: component.label or component.id for component in model.components}
+    texts |= {actor.id: actor.label or actor.id for actor in model.actors}
+    resources: dict[str, list[str]] = {}
+    for resource in model.resources:
+        resources.setdefault(resource.component, []).append(resource.label or resource.id)
+    boxes: dict[str, _Box] = {}
+    columns: list[tuple[str, list[str]]] = []
+    x = float(_MARGIN)
+    for name in order:
+        members = sorted(groups[name], key=lambda each: (depth.get(each, far), each))
+        if not members:
+            continue
+        y = float(_MARGIN + _HEAD)
+        for member in members:
+            kind = kinds.get(member, "actor")
+            box = _Box(member, texts[member], kind, tuple(resources.get(member, ())), x, y)
+            boxes[member] = box
+            y += box.height + _GAP_Y
+        columns.append((labels.get(name, name or "outside"), members))
+        x += _WIDTH + _GAP_X
+    return boxes, columns
+
+
+def _find_depths(model: DesignModel) -> dict[str, int]:
+    """Number of flows from an actor to each component."""
+    depth = {actor.id: 0 for actor in model.actors}
+    waiting = deque(depth)
+    while waiting:
+        name = waiting.popleft()
+        for flow in model.flows:
+            if flow.source == name and flow.target and flow.target not in depth:
+                depth[flow.target] = depth[name] + 1
+                waiting.append(flow.target)
+    return depth
+
+
+def _draw_boundaries(columns: list[tuple[str, list[str]]], boxes: dict[str, _Box], height: float) -> list[str]:
+    drawn = []
+    for label, members in columns:
+        x = boxes[members[0]].x - 14
+        drawn.append(
+            f'<g><rect class="boundary" x="{x:.0f}" y="{_MARGIN / 2:.0f}" width="{_WIDTH + 28}" '
+            f'height="{height - _MARGIN:.0f}" rx="8"/>'
+            f'<text class="small" x="{x + 10:.0f}" y="{_MARGIN / 2 + 18:.0f}">{_escape_text(label)}</text></g>'
+        )
+    return drawn
+
+
+def _steps_of(finding: Finding, model: DesignModel) -> set[tuple[str, str]]:
+    """Pairs of neighbours on the path of a finding, with resources as their components too."""
+    homes = {resource.id: resource.component for resource in model.resources}
+    places = [homes.get(name, name) for name in finding.path]
+    return set(itertools.pairwise(places)) | set(itertools.pairwise(finding.path))
+
+
+def _draw_flow(flow: Flow, number: int, boxes: dict[str, _Box], model: DesignModel, steps: set[tuple[str, str]]) -> str:
+    target = flow.target
+    if flow.interface:
+        target = next((each.component for each in model.interfaces if each.id == flow.interface), "")
+    target = next((each.component for each in model.resources if each.id == target), target)
+    source, end = boxes.get(flow.source), boxes.get(target)
+    if source is None or end is None:
+        return ""
+    shift = 6 * (number % 4) - 9  # flows between the same places do not cover each other
+    y1, y2 = source.y + source.height / 2 + shift, end.y + end.height / 2 + shift
+    x1, x2 = (source.x + _WIDTH, end.x) if source.x < end.x else (source.x, end.x + _WIDTH)
+    if source.x == end.x:
+        x1 = x2 = source.x + _WIDTH
+    bend = 60 if x1 <= x2 else -60
+    curve = (
+        f"M{x1:.0f} {y1:.0f}C{x1 + bend:.0f} {y1:.0f} {x2 - (bend if x1 != x2 else -60):.0f} {y2:.0f} {x2:.0f} {y2:.0f}"
+    )
+    is_open = (flow.source, target) in steps or (flow.source, flow.target) in steps
+    guards = ", ".join(flow.guards) or "no guard"
+    label = f'<text class="small" x="{(x1 + x2) / 2:.0f}" y="{(y1 + y2) / 2 - 6:.0f}" text-anchor="middle">'
+    shown = f"{label}{_escape_text(_shorten(guards, 22))}</text>" if flow.guards else ""
+    return (
+        f'<g><path class="flow{" open" if is_open else ""}" d="{curve}" marker-end="url(#end)">'
+        f"<title>{_escape_text(f'{describe_flow(flow)}: {guards}')}</title></path>{shown}</g>"
+    )
+
+
+def _worst_by_component(model: DesignModel, findings: list[Finding]) -> dict[str, DesignStatus]:
+    homes = {resource.id: resource.component for resource in model.resources}
+    worst: dict[str, DesignStatus] = {}
+    for finding in findings:
+        name = finding.subject.partition(".")[0] if finding.subject not in homes else finding.subject
+        place = homes.get(finding.subject) or homes.get(name) or finding.subject
+        if worst.get(place) is not DesignStatus.VIOLATED:
+            worst[place] = finding.status
+    return worst
+
+
+def _draw_box(box: _Box, status: DesignStatus | None) -> str:
+    marked = f" {status.value}" if status else ""
+    radius = {"process": 16, "actor": 4, "store": 0}.get(box.kind, 2)
+    shape = (
+        f'<rect class="box{marked}" x="{box.x:.0f}" y="{box.y:.0f}" width="{_WIDTH}" height="{box.height:.0f}" '
+        f'rx="{radius}"/>'
+    )
+    if box.kind == ComponentKind.STORE.value:
+        line = f'y1="{box.y:.0f}" y2="{box.y + box.height:.0f}"'
+        shape += f'<line class="box" x1="{box.x + 8:.0f}" x2="{box.x + 8:.0f}" {line}/>'
+    state = f" ({status.value})" if status else ""
+    lines = [f'<text x="{box.x + 16:.0f}" y="{box.y + 22:.0f}">{_escape_text(_shorten(box.label + state, 24))}</text>']
+    lines += [
+        f'<text class="small" x="{box.x + 22:.0f}" y="{box.y + 22 + _LINE * (n + 1):.0f}">'
+        f"{_escape_text(_shorten(text, 28))}</text>"
+        for n, text in enumerate(box.lines)
+    ]
+    return f"<g><title>{_escape_text(f'{box.kind} {box.label}{state}')}</title>{shape}{''.join(lines)}</g>"
+
+
+def _describe_findings(findings: list[Finding]) -> str:
+    if not findings:
+        return "No findings."
+    return " ".join(finding.message for finding in findings[:20])
+
+
+def _shorten(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _escape_text(text: str) -> str:
+    """Text for SVG: also quotes, and without characters that XML does not permit."""
+    printable = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
+    return escape(printable, {'"': "&quot;", "'": "&apos;"})

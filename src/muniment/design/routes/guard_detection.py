@@ -1,0 +1,228 @@
+"""Finds guards in code by what they do: a function that answers 401 or 403, or sends to the sign-in, is one.
+
+Guards of well-known libraries are known by name. A function of the project is read: it denies, or calls one that does.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+
+from muniment.design.routes.route import RouteGuard
+from muniment.design.routes.source_tree import Definition, Function, SourceModule, SourceTree
+
+_DEPTH = 6  # functions that are followed from one to the next
+_KNOWN_DECORATORS = frozenset(
+    {
+        "flask_login.login_required",
+        "flask_login.fresh_login_required",
+        "flask_jwt_extended.jwt_required",
+        "flask_jwt_extended.fresh_jwt_required",
+        "django.contrib.auth.decorators.login_required",
+        "django.contrib.auth.decorators.permission_required",
+        "django.contrib.auth.decorators.user_passes_test",
+        "django.contrib.admin.views.decorators.staff_member_required",
+        "django.views.decorators.http.require_signed",
+    }
+)
+_EXTERNAL_GUARD = re.compile(
+    r"(?:^|[._])(?:fresh_)?(?:login|auth|jwt|token|roles?|permissions?|admin|staff|session|scopes?)_(?:required|accepted)"
+    r"(?:\(\))?$|(?:^|\.)requires?_(?:login|auth|roles?|permissions?|scopes?|admin|user|token)(?:\(\))?$"
+)
+_DENIAL_ERROR = re.compile(
+    r"(?:^|\.)(?:\w*(?:Forbidden|Unauthori[sz]ed|PermissionDenied|NotAuthenticated|AuthenticationFailed|AccessDenied"
+    r"|NotAuthorized|AuthError|AuthException|NotPermitted|InvalidCredential|InvalidToken|NotLoggedIn)\w*)(?:\(\))?$"
+)
+_DENIAL_CODES = frozenset({401, 403})
+_CODE_NAME = re.compile(r"(?:HTTP_)?40[13](?:_|$)|^(?:FORBIDDEN|UNAUTHORIZED)$")
+_SIGN_IN = re.compile(r"log_?in|sign_?in|auth", re.IGNORECASE)
+_DENIAL_CALLS = re.compile(
+    r"(?:^|\.)(?:unauthorized|handle_no_permission|redirect_to_login|verify_jwt_in_request|permission_denied)$"
+)
+_PERSON = re.compile(r"user|auth|permission|role|admin|owner|session|token|login|staff", re.IGNORECASE)
+_REQUEST_PART = re.compile(r"path|endpoint|blueprint|url|method|debug|testing|settings|config|environ", re.IGNORECASE)
+
+
+class GuardDetector:
+    """Classifies decorators, functions and classes of one project. Answers are kept by definition."""
+
+    def __init__(self, tree: SourceTree) -> None:
+        self._tree = tree
+        self._denying: dict[int, bool] = {}
+
+    def find_decorator_guard(self, module: SourceModule, node: ast.expr) -> RouteGuard | None:
+        """Guard that a decorator puts before a function; None if it is no guard."""
+        called = node.func if isinstance(node, ast.Call) else node
+        name = self._tree.external_name(module, called)
+        if name.removesuffix("()").endswith("jwt_required") and isinstance(node, ast.Call) and _is_optional(node):
+            return None
+        if name in _KNOWN_DECORATORS:
+            return RouteGuard(name)
+        found = self._tree.find_definition(module, called)
+        if found is not None:
+            return RouteGuard(_short_name(found)) if self.denies(found) else None
+        if self._tree.is_unread(name):
+            return RouteGuard(name, is_certain=False)
+        return RouteGuard(name) if _EXTERNAL_GUARD.search(name) else None
+
+    def denies(self, found: Definition, depth: int = 0) -> bool:
+        """Whether a function or class can answer with a denial, itself or through what it calls."""
+        key = id(found.node)
+        if key in self._denying:
+            return self._denying[key]
+        if depth > _DEPTH:
+            return False
+        self._denying[key] = False  # for functions that call themselves
+        answer = any(self._is_denial(found.module, node, depth) for node in ast.walk(found.node))
+        self._denying[key] = answer
+        return answer
+
+    def _is_denial(self, module: SourceModule, node: ast.AST, depth: int) -> bool:
+        match node:
+            case ast.Raise(exc=ast.Call() as call):
+                return self._is_denial_error(module, call)
+            case ast.Raise(exc=ast.Name() | ast.Attribute() as error):
+                return self._names_denial(module, error)
+            case ast.Return(value=ast.Tuple(elts=[_, code, *_])):
+                return _is_denial_code(code)
+            case ast.Return(value=ast.Call() as call) if any(_is_denial_code(each) for each in _arguments(call)):
+                return True
+            case ast.Call():
+                return self._is_denial_call(module, node, depth)
+            case ast.Name() | ast.Attribute():
+                # A guard that is wrapped or passed on: `return login_required(f)`, `decorated = admin_only`.
+                return self._tree.external_name(module, node) in _KNOWN_DECORATORS
+            case _:
+                return False
+
+    def _is_denial_error(self, module: SourceModule, call: ast.Call) -> bool:
+        return any(_is_denial_code(each) for each in _arguments(call)) or self._names_denial(module, call.func)
+
+    def _names_denial(self, module: SourceModule, node: ast.expr) -> bool:
+        """Whether an exception means 401 or 403: by its name, its bases, or the code in its definition."""
+        if _DENIAL_ERROR.search(self._tree.external_name(module, node)):
+            return True
+        found = self._tree.find_definition(module, node)
+        if found is None:
+            return False
+        if isinstance(found.node, ast.Call):
+            return self._is_denial_error(found.module, found.node)
+        if not isinstance(found.node, ast.ClassDef):
+            return False
+        if any(_DENIAL_ERROR.search(name) for name, _ in self._tree.list_bases(found.module, found.node)):
+            return True
+        return any(isinstance(each, ast.expr) and _is_denial_code(each) for each in ast.walk(found.node))
+
+    def _is_denial_call(self, module: SourceModule, call: ast.Call, depth: int) -> bool:
+        name = self._tree.external_name(module, call.func)
+        last = name.rpartition(".")[2]
+        values = _arguments(call)
+        if last in ("abort", "HttpResponse", "Response", "JSONResponse", "JsonResponse", "make_response", "HttpError"):
+            return any(_is_denial_code(each) for each in values)
+        if last == "HttpResponseForbidden" or _DENIAL_CALLS.search(name) or name in _KNOWN_DECORATORS:
+            return True
+        if last in ("redirect", "HttpResponseRedirect", "RedirectResponse"):
+            return any(_SIGN_IN.search(ast.unparse(each)) for each in values)
+        found = self._tree.find_definition(module, call.func)
+        if found is None or isinstance(found.node, ast.expr):
+            return False
+        return self.denies(found, depth + 1)
+
+    def find_hook_guard(self, found: Definition) -> RouteGuard | None:
+        """Guard that runs before each request. Not certain if a condition on the request lets some pass before it."""
+        if not self.denies(found):
+            return None
+        return RouteGuard(_short_name(found), is_certain=not _lets_some_pass(found.node))
+
+    def find_body_guard(self, module: SourceModule, function: Function) -> RouteGuard | None:
+        """Guard with which the body of a handler begins: a call that denies, or an `if` that does.
+
+        Only leading statements count: after the first other effect a denial comes too late.
+        """
+        for statement in function.body:
+            match statement:
+                case ast.Expr(value=ast.Constant()) | ast.Import() | ast.ImportFrom() | ast.Pass():
+                    continue
+                case ast.Expr(value=ast.Call() as call) | ast.Expr(value=ast.Await(value=ast.Call() as call)):
+                    found = self._tree.find_definition(module, call.func)
+                    denies = found is not None and not isinstance(found.node, ast.expr) and self.denies(found)
+                    if denies or self._is_denial_call(module, call, 0):
+                        return RouteGuard(ast.unparse(call.func))
+                    break
+                case ast.If(test=test, body=body):
+                    if any(self._is_denial(module, node, 0) for each in body for node in ast.walk(each)):
+                        if _mentions_user(test):
+                            return RouteGuard(f"if {ast.unparse(test)}"[:80])
+                        continue  # a denial for other reasons, such as a wrong form
+                    if any(isinstance(node, ast.Return) for each in body for node in ast.walk(each)):
+                        break
+                    continue
+                case ast.Assign() | ast.AnnAssign():
+                    continue
+                case _:
+                    break
+        return self._find_delegated_guard(module, function)
+
+    def _find_delegated_guard(self, module: SourceModule, function: Function) -> RouteGuard | None:
+        """Guard of a handler that only chooses: each of its returns calls a function that has a guard itself."""
+        guards: list[RouteGuard] = []
+        for node in ast.walk(function):
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call | ast.Await):
+                return None
+            if not isinstance(node, ast.Return):
+                continue
+            call = node.value.value if isinstance(node.value, ast.Await) else node.value
+            found = self._tree.find_definition(module, call.func) if isinstance(call, ast.Call) else None
+            if found is None or not isinstance(found.node, ast.FunctionDef | ast.AsyncFunctionDef):
+                return None
+            own = [self.find_decorator_guard(found.module, each) for each in found.node.decorator_list]
+            guard = next((each for each in own if each is not None and each.is_certain), None)
+            if guard is None:
+                return None
+            guards.append(guard)
+        return guards[0] if guards else None
+
+
+def _arguments(call: ast.Call) -> list[ast.expr]:
+    return [*call.args, *(keyword.value for keyword in call.keywords)]
+
+
+def _mentions_user(test: ast.expr) -> bool:
+    """Whether a test refuses those who lack a right: it names a person or right, and negates something."""
+    negates = any(
+        isinstance(node, ast.Not | ast.NotEq | ast.NotIn) or (isinstance(node, ast.Constant) and node.value is None)
+        for node in ast.walk(test)
+    )
+    return negates and bool(_PERSON.search(ast.unparse(test)))
+
+
+def _is_optional(call: ast.Call) -> bool:
+    return any(
+        keyword.arg == "optional" and isinstance(keyword.value, ast.Constant) and keyword.value.value is True
+        for keyword in call.keywords
+    )
+
+
+def _is_denial_code(node: ast.expr) -> bool:
+    match node:
+        case ast.Constant(value=int(code)):
+            return code in _DENIAL_CODES
+        case ast.Attribute(attr=name) | ast.Name(id=name):
+            return bool(_CODE_NAME.search(name))
+        case _:
+            return False
+
+
+def _short_name(found: Definition) -> str:
+    return f"{found.module.name}.{found.name}"
+
+
+def _lets_some_pass(node: ast.AST) -> bool:
+    """Whether a hook returns early, or denies at all, by a condition on the path, the method or the settings."""
+    return any(
+        _REQUEST_PART.search(ast.unparse(each.test)) for each in ast.walk(node) if isinstance(each, ast.If | ast.IfExp)
+    )
+
+
+def walk_guards(guards: list[RouteGuard | None]) -> Iterator[RouteGuard]:
+    """Guards without gaps and without repetition."""
+    yield from dict.fromkeys(guard for guard in guards if guard is not None)

@@ -1,0 +1,30 @@
+"""Registry of frameworks whose routes can be read."""
+
+from collections.abc import Callable, Mapping
+
+from muniment.design.routes.django_routes import read_django_routes
+from muniment.design.routes.fastapi_routes import read_fastapi_routes
+from muniment.design.routes.flask_routes import read_flask_routes
+from muniment.design.routes.route import RouteList
+from muniment.design.routes.source_tree import SourceTree
+
+FRAMEWORKS: Mapping[str, Callable[[SourceTree], RouteList]] = {
+    "django": read_django_routes,
+    "fastapi": read_fastapi_routes,
+    "flask": read_flask_routes,
+}
+
+
+def read_routes(framework: str, files: Mapping[str, str]) -> RouteList:
+    """Routes of the application of one framework in a project's files (path and text)."""
+    return FRAMEWORKS[framework](SourceTree(files))
+
+
+def find_frameworks(files: Mapping[str, str]) -> tuple[str, ...]:
+    """Frameworks that the files import, as far as their routes can be read."""
+    modules = {"django": ("django",), "fastapi": ("fastapi",), "flask": ("flask",)}
+    return tuple(
+        name
+        for name, imported in modules.items()
+        if any(f"from {each}" in text or f"import {each}" in text for text in files.values() for each in imported)
+    )
