@@ -158,3 +158,14 @@ def test_routes_of_tests_are_not_the_products() -> None:
     files = {"tests/test_app.py": APP.replace("from .auth import admin_only, cached, check_key\n", "") + "\n"}
     files["tests/test_app.py"] += '@app.get("/")\ndef view(): pass\n'
     assert not read_routes("flask", files).routes
+
+
+def test_a_decorator_that_sometimes_withholds_the_view_is_not_certain() -> None:
+    route = only(
+        read(
+            "def sudo(view):\n    def inner(*args):\n        if session.get('sudo'):\n            return view(*args)\n"
+            "        return render('password.html')\n    return inner\n"
+            '@app.get("/")\n@sudo\ndef page(): pass'
+        )
+    )
+    assert [(guard.name, guard.is_certain) for guard in route.guards] == [("shop.app.sudo", False)]

@@ -111,9 +111,15 @@ def _compare_routes(before: tuple[RouteList, ...], after: tuple[RouteList, ...])
         if name not in old:
             continue
         asked = frozenset.intersection(*(list_certain_guards(route) for route in old[name]))
+        maybe = frozenset.intersection(*(_list_guards(route) for route in old[name])) - asked
         for route in routes:
-            for guard in sorted(asked - list_certain_guards(route)):
+            lost = (asked - list_certain_guards(route)) | (maybe - _list_guards(route))
+            for guard in sorted(lost):
                 yield Finding(FindingCode.LOST_ROUTE_GUARD, name, guard, where=route.where)
+
+
+def _list_guards(route: Route) -> frozenset[str]:
+    return frozenset(guard.name for guard in route.guards)
 
 
 def _compare_rights(before: DesignModel, after: DesignModel) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ _WIDTH, _LINE, _GAP_X, _GAP_Y, _MARGIN = 190, 18, 120, 34, 30
 _HEAD = 34  # height of the name of a boundary
 _STYLE = (
     "text{font:13px Inter,system-ui,sans-serif;fill:#1f2937}.small{font-size:11px;fill:#4b5563}"
+    ".guards{paint-order:stroke;stroke:#fff;stroke-width:4px}"
     ".box{fill:#fff;stroke:#475569;stroke-width:1.3}.boundary{fill:none;stroke:#64748b;stroke-dasharray:6 4}"
     ".flow{fill:none;stroke:#64748b;stroke-width:1.3}.open{stroke:#b91c1c;stroke-width:2.4;stroke-dasharray:7 3}"
     ".violated{fill:#fee2e2;stroke:#b91c1c}.unknown{fill:#fef3c7;stroke:#b45309}"
@@ -73,7 +74,7 @@ def _place_boxes(model: DesignModel) -> tuple[dict[str, _Box], list[tuple[str, l
     far = len(depth) + 1
 
     def rank(name: str) -> float:
-        members = [depth.get(each, far) for each in groups[name]]
+        members = [depth[each] for each in groups[name] if each in depth]
         return sum(members) / len(members) if members else far
 
     order = ["", *sorted((name for name in groups if name), key=lambda name: (rank(name), name))]
@@ -122,7 +123,8 @@ def _draw_boundaries(columns: list[tuple[str, list[str]]], boxes: dict[str, _Box
         drawn.append(
             f'<g><rect class="boundary" x="{x:.0f}" y="{_MARGIN / 2:.0f}" width="{_WIDTH + 28}" '
             f'height="{height - _MARGIN:.0f}" rx="8"/>'
-            f'<text class="small" x="{x + 10:.0f}" y="{_MARGIN / 2 + 18:.0f}">{_escape_text(label)}</text></g>'
+            f'<text class="small" x="{x + 10:.0f}" y="{_MARGIN / 2 + 18:.0f}">'
+            f"{_escape_text(_shorten(label, 32))}</text></g>"
         )
     return drawn
 
@@ -153,8 +155,10 @@ def _draw_flow(flow: Flow, number: int, boxes: dict[str, _Box], model: DesignMod
     )
     is_open = (flow.source, target) in steps or (flow.source, flow.target) in steps
     guards = ", ".join(flow.guards) or "no guard"
-    label = f'<text class="small" x="{(x1 + x2) / 2:.0f}" y="{(y1 + y2) / 2 - 6:.0f}" text-anchor="middle">'
-    shown = f"{label}{_escape_text(_shorten(guards, 22))}</text>" if flow.guards else ""
+    # Near the source, where flows to one place do not meet yet.
+    place = f'x="{x1 + (x2 - x1) * 0.3:.0f}" y="{y1 + (y2 - y1) * 0.2 - 5:.0f}"'
+    label = f'<text class="small guards" {place} text-anchor="middle">{_escape_text(_shorten(guards, 22))}</text>'
+    shown = label if flow.guards else ""
     return (
         f'<g><path class="flow{" open" if is_open else ""}" d="{curve}" marker-end="url(#end)">'
         f"<title>{_escape_text(f'{describe_flow(flow)}: {guards}')}</title></path>{shown}</g>"

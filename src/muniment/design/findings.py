@@ -178,7 +178,7 @@ class FindingCode(Enum):
     )
     NO_GRANTS = _Answer(
         _UNKNOWN,
-        "The design names no grants, so nothing can be compared with the tasks.",
+        "The design names no grants, so nobody knows who holds which right.",
         "Add [[grant]] for each role and service account.",
     )
     TOO_MANY_HOLDERS = _Answer(

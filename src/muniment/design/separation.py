@@ -12,6 +12,8 @@ def check_separation(model: DesignModel) -> PrincipleResult:
     privileges = Privileges(model)
     holdings = {holder: privileges.find_holdings(holder) for holder in privileges.holders}
     findings = [] if model.resources else [Finding(FindingCode.NO_RESOURCE, model.product)]
+    if not model.grants:  # nobody is known to hold a right, which does not mean that nobody does
+        findings.append(Finding(FindingCode.NO_GRANTS, model.product))
     findings += [
         *_check_limits(model, privileges, holdings),
         *_check_conflicts(model, holdings),

@@ -59,7 +59,9 @@ class GuardDetector:
             return RouteGuard(name)
         found = self._tree.find_definition(module, called)
         if found is not None:
-            return RouteGuard(_short_name(found)) if self.denies(found) else None
+            if self.denies(found):
+                return RouteGuard(_short_name(found))
+            return RouteGuard(_short_name(found), is_certain=False) if _withholds_call(found.node) else None
         if self._tree.is_unread(name):
             return RouteGuard(name, is_certain=False)
         return RouteGuard(name) if _EXTERNAL_GUARD.search(name) else None
@@ -180,6 +182,26 @@ class GuardDetector:
                 return None
             guards.append(guard)
         return guards[0] if guards else None
+
+
+def _withholds_call(node: ast.AST) -> bool:
+    """Whether a decorator sometimes answers without the function that it wraps, by something about the person.
+
+    That may be a guard (it asks for the password again) or not (it remembers an answer for each user).
+    """
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        return False
+    wrapped = {argument.arg for argument in node.args.args}
+    for inner in ast.walk(node):
+        if inner is node or not isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        returns = [each.value for each in ast.walk(inner) if isinstance(each, ast.Return) and each.value is not None]
+        calls = [
+            bool(wrapped & {each.id for each in ast.walk(value) if isinstance(each, ast.Name)}) for value in returns
+        ]
+        if True in calls and False in calls and _PERSON.search(ast.unparse(inner)):
+            return True
+    return False
 
 
 def _arguments(call: ast.Call) -> list[ast.expr]:
