@@ -14,7 +14,7 @@ from pathlib import Path
 
 from msgspec import structs
 
-from bench import gate, ledger, run
+from bench import design, gate, ledger, run
 from bench.measure import Row, command, least_cpu, medians, table
 from muniment.decision.bound_policies import read_bound_policy
 from muniment.decision.evaluation import evaluate_policy
@@ -43,6 +43,7 @@ def main() -> None:
         rows.append(gate.row(Path(folder) / "large", Path(folder)))
     rows += ledger.rows()
     rows += run.rows()
+    rows.append(design.measure_design())
     rows += [_replay(repository) for repository in repositories]
     sys.stdout.write(table(rows) + "\n")
 

@@ -69,6 +69,20 @@ def test_diff_finds_the_guard_that_a_change_removes(shop: Path) -> None:
     assert run("diff", "HEAD~1", "--head", "HEAD", "--repo", str(shop), "--format", "json").return_value == 1
 
 
+def test_diff_finds_a_guard_whose_definition_changes(shop: Path) -> None:
+    guard = "from flask import abort\ndef staff(view):\n    def inner():\n        if not user.is_staff:\n"
+    guard += "            abort(403)\n        return view()\n    return inner\n"
+    app = APP.replace("@login_required", "@staff").replace("import Flask", "import Flask\nfrom guard import staff")
+    (shop / "guard.py").write_text(guard)
+    (shop / "app.py").write_text(app)
+    git(shop, "add", ".")
+    git(shop, "commit", "-qm", "own guard")
+    (shop / "guard.py").write_text(guard.replace("not user.is_staff", "not user.is_known"))
+    result = run("diff", "HEAD", "--repo", str(shop))
+    assert result.return_value == 1
+    assert "The guard guard.staff changed" in result.output
+
+
 def test_draw_writes_a_picture(shop: Path) -> None:
     assert run("draw", "--repo", str(shop), "--out", str(shop / "a.svg")).return_value == 0
     assert (shop / "a.svg").read_text().startswith("<svg")

@@ -47,6 +47,7 @@ def compare_designs(before: DesignState, after: DesignState, today: datetime.dat
     known = {finding.identity for finding in list_findings(before, today)}
     findings = [
         *_compare_routes(before.routes, after.routes),
+        *_compare_guards(before.routes, after.routes),
         *_compare_rights(before.model, after.model),
         *_compare_flows(before.model, after.model),
         *_compare_layers(before.model, after.model),
@@ -116,6 +117,22 @@ def _compare_routes(before: tuple[RouteList, ...], after: tuple[RouteList, ...])
             lost = (asked - list_certain_guards(route)) | (maybe - _list_guards(route))
             for guard in sorted(lost):
                 yield Finding(FindingCode.LOST_ROUTE_GUARD, name, guard, where=route.where)
+
+
+def _compare_guards(before: tuple[RouteList, ...], after: tuple[RouteList, ...]) -> Iterator[Finding]:
+    """Guards of the project whose definition changed while routes rely on them."""
+    old = _list_versions(before)
+    for name, versions in _list_versions(after).items():
+        if name in old and versions != old[name]:
+            yield Finding(FindingCode.CHANGED_GUARD, name)
+
+
+def _list_versions(lists: tuple[RouteList, ...]) -> dict[str, set[str]]:
+    versions: dict[str, set[str]] = {}
+    for guard in (guard for found in lists for route in found.routes for guard in route.guards):
+        if guard.version:
+            versions.setdefault(guard.name, set()).add(guard.version)
+    return versions
 
 
 def _list_guards(route: Route) -> frozenset[str]:

@@ -111,6 +111,11 @@ class FindingCode(Enum):
         "The route {subject} loses the guard {detail}: it lets people through whom it refused.",
         "Put the guard back, or have the security role approve the change.",
     )
+    CHANGED_GUARD = _Answer(
+        _UNKNOWN,
+        "The guard {subject} changed, so the people whom it lets through may have changed.",
+        "Have the security role review the change of the guard.",
+    )
     ADDED_RIGHT = _Answer(
         _VIOLATED,
         "{subject} gets the right to {detail}, which it did not have.",

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from muniment.design.routes.guard_detection import GuardDetector
+from muniment.design.routes.guard_detection import GuardDetector, create_guard
 from muniment.design.routes.route import RouteGuard, UnreadSource
 from muniment.design.routes.source_tree import Definition, Function, SourceModule, SourceTree, find_keyword
 
@@ -372,29 +372,29 @@ class DjangoViews:
             return None
         if found is None or not isinstance(found.node, ast.ClassDef):
             return RouteGuard(name)
-        full = f"{found.module.name}.{found.name}"
         for base, each in self._classes(found):
             if each is None:
                 if base.rpartition(".")[2] == "BasePermission":
                     return None  # it has no `has_permission` of its own: everybody passes
-                return self._classify_permission(base, None, method) and RouteGuard(full)
+                return self._classify_permission(base, None, method) and create_guard(found)
             if not isinstance(each.node, ast.ClassDef):
                 continue
             for statement in each.node.body:
                 if isinstance(statement, ast.FunctionDef) and statement.name == "has_permission":
-                    return self._classify_answer(full, statement, method)
-        return RouteGuard(full, is_certain=False)
+                    return self._classify_answer(Definition(found.module, found.name, statement), method)
+        return create_guard(found, is_certain=False)
 
-    def _classify_answer(self, name: str, function: ast.FunctionDef, method: str) -> RouteGuard | None:
-        returns = [node.value for node in ast.walk(function) if isinstance(node, ast.Return)]
+    def _classify_answer(self, found: Definition, method: str) -> RouteGuard | None:
+        """Guard that a `has_permission` is, by its answers."""
+        returns = [node.value for node in ast.walk(found.node) if isinstance(node, ast.Return)]
         if all(isinstance(value, ast.Constant) and value.value is True for value in returns):
             return None
-        text = ast.unparse(function)
+        text = ast.unparse(found.node)
         if "SAFE_METHODS" in text and method in (*_SAFE, "*"):
-            return RouteGuard(name, is_certain=False)
+            return create_guard(found, is_certain=False)
         always = any(isinstance(value, ast.Constant) and value.value is True for value in returns)
-        mentions_path = "view.action" in text or "request.method" in text
-        return RouteGuard(name, is_certain=not (always and mentions_path))
+        mentions_request = "view.action" in text or "request.method" in text
+        return create_guard(found, is_certain=not (always and mentions_request))
 
 
 def _is_as_view(node: ast.Call) -> bool:

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from muniment.design.routes.guard_detection import GuardDetector, walk_guards
+from muniment.design.routes.guard_detection import GuardDetector, create_guard, walk_guards
 from muniment.design.routes.route import Route, RouteGuard, RouteList, UnreadSource, join_patterns
 from muniment.design.routes.source_tree import Definition, Function, SourceModule, SourceTree, find_keyword
 
@@ -187,9 +187,8 @@ class FastapiReader:
         if isinstance(found.node, ast.expr):
             return None
         if self._guards.denies(found):
-            return RouteGuard(f"{found.module.name}.{found.name}")
-        inner = self._find_parameter_guards(found, depth + 1)
-        return RouteGuard(f"{found.module.name}.{found.name}") if inner else None
+            return create_guard(found)
+        return create_guard(found) if self._find_parameter_guards(found, depth + 1) else None
 
     def _classify_scheme(self, target: ast.expr) -> RouteGuard | None:
         """A security scheme denies by itself, unless `auto_error=False`. It proves only that a token was sent."""

@@ -4,6 +4,7 @@ Guards of well-known libraries are known by name. A function of the project is r
 """
 
 import ast
+import hashlib
 import re
 from collections.abc import Iterator
 
@@ -60,8 +61,8 @@ class GuardDetector:
         found = self._tree.find_definition(module, called)
         if found is not None:
             if self.denies(found):
-                return RouteGuard(_short_name(found))
-            return RouteGuard(_short_name(found), is_certain=False) if _withholds_call(found.node) else None
+                return create_guard(found)
+            return create_guard(found, is_certain=False) if _withholds_call(found.node) else None
         if self._tree.is_unread(name):
             return RouteGuard(name, is_certain=False)
         return RouteGuard(name) if _EXTERNAL_GUARD.search(name) else None
@@ -133,7 +134,7 @@ class GuardDetector:
         """Guard that runs before each request. Not certain if a condition on the request lets some pass before it."""
         if not self.denies(found):
             return None
-        return RouteGuard(_short_name(found), is_certain=not _lets_some_pass(found.node))
+        return create_guard(found, is_certain=not _lets_some_pass(found.node))
 
     def find_body_guard(self, module: SourceModule, function: Function) -> RouteGuard | None:
         """Guard with which the body of a handler begins: a call that denies, or an `if` that does.
@@ -234,8 +235,10 @@ def _is_denial_code(node: ast.expr) -> bool:
             return False
 
 
-def _short_name(found: Definition) -> str:
-    return f"{found.module.name}.{found.name}"
+def create_guard(found: Definition, *, is_certain: bool = True) -> RouteGuard:
+    """Guard that a definition of the project is, with a digest by which a change of it is noticed."""
+    version = hashlib.sha256(ast.dump(found.node).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return RouteGuard(f"{found.module.name}.{found.name}", is_certain, version)
 
 
 def _lets_some_pass(node: ast.AST) -> bool:

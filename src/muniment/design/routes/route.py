@@ -4,10 +4,14 @@ from msgspec import Struct
 
 
 class RouteGuard(Struct, frozen=True):
-    """Guard as the code names it. Not certain: it lets some requests pass by a condition that parsing cannot decide."""
+    """Guard as the code names it. Not certain: it lets some requests pass by a condition that parsing cannot decide.
+
+    `version` is a digest of its definition, "" for guards of libraries.
+    """
 
     name: str
     is_certain: bool = True
+    version: str = ""
 
 
 class Route(Struct, frozen=True):

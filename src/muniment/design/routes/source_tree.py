@@ -8,6 +8,7 @@ import ast
 import re
 import warnings
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from muniment.design.routes.route import UnreadSource
 
 LARGEST_SOURCE = 1_000_000  # characters of one file; a larger one is generated, or an attack on the parser
 _EXCEPT_LIST = re.compile(r"^([ \t]*except)[ \t]+([\w.]+(?:[ \t]*,[ \t]*[\w.]+)+)[ \t]*:", re.MULTILINE)
+_MOST_KEPT = 8192  # modules that a process keeps parsed
 _MOST_STEPS = 20  # imports that one name is followed through
 _NOT_SHIPPED = frozenset({"tests", "test", "testing", "migrations", "docs", "examples"})
 _NOT_OURS = frozenset({".venv", "venv", "node_modules", "site-packages", ".git", ".tox", ".tools", "build", "dist"})
@@ -91,6 +93,12 @@ class UnreadableSourceError(Exception):
         self.line = line
 
 
+@lru_cache(maxsize=_MOST_KEPT)
+def _read_module(name: str, path: str, text: str) -> SourceModule:
+    """Parsed module, once for each text: two commits share most of their files."""
+    return SourceModule(name, path, _parse_text(text))
+
+
 def _parse_text(text: str) -> ast.Module:
     if len(text) > LARGEST_SOURCE:
         raise UnreadableSourceError(f"the file has more than {LARGEST_SOURCE} characters")
@@ -132,13 +140,12 @@ class SourceTree:
             parts.pop()
         names = [".".join(parts[start:]) for start in range(len(parts))]
         try:
-            tree = _parse_text(text)
+            module = _read_module(".".join(parts), path, text)
         except UnreadableSourceError as error:
             where = f"{path}:{error.line}" if error.line else path
             self.unread.append(UnreadSource(where, str(error)))
             self._unread_names.update(names)
             return
-        module = SourceModule(".".join(parts), path, tree)
         self.modules[module.name] = module
         for name in names:
             self._by_suffix.setdefault(name, []).append(module)
