@@ -26,7 +26,7 @@ def check_key():
 """
 
 APP = """
-from flask import Flask, Blueprint
+from flask import Flask, Blueprint, abort, g
 from flask.views import MethodView
 from flask_login import login_required
 from .auth import admin_only, cached, check_key
@@ -59,6 +59,16 @@ def only(found: RouteList) -> Route:
         ('def view(): pass\napp.add_url_rule("/", view_func=admin_only(view))', ["shop.auth.admin_only"]),
         ('@app.get("/")\ndef view():\n    check_key()\n    return 1', ["check_key"]),
         ('@app.get("/")\ndef view():\n    order.save()\n    check_key()\n    return 1', []),  # it comes too late
+        (
+            '@app.get("/")\ndef view():\n    check_key()\n    order = find()\n'
+            "    if order.owner != g.user:\n        abort(403)\n    return 1",
+            ["check_key", "if order.owner != g.user"],
+        ),
+        (
+            '@app.get("/")\ndef view():\n    order = create_order()\n'
+            "    if order.owner != g.user:\n        abort(403)\n    return 1",
+            [],  # the order exists when it is refused
+        ),
         (
             "class V(MethodView):\n    decorators = [admin_only]\n    def get(self): pass\n"
             'app.add_url_rule("/", view_func=V.as_view("v"))',

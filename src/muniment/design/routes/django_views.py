@@ -128,7 +128,7 @@ class DjangoViews:
                 permissions = find_keyword(decorator, "permission_classes", 0)
             else:
                 guards.append(self._guards.find_decorator_guard(module, decorator))
-        guards.append(self._guards.find_body_guard(module, function))
+        guards += self._guards.find_body_guards(module, function)
         handler = f"{module.name}.{found.name}"
         if not is_api:
             yield ViewRoute(handler, methods, tuple(guards), is_public)
@@ -259,7 +259,7 @@ class DjangoViews:
                 guards += self._decorators_in(module, decorator.args)
             else:
                 guards.append(self._guards.find_decorator_guard(module, decorator))
-        return [*guards, self._guards.find_body_guard(module, function)]
+        return [*guards, *self._guards.find_body_guards(module, function)]
 
     def read_view_set(self, found: Definition) -> Iterator[ViewRoute]:
         """Routes of a view set at a router: standard actions, and those marked with `@action`."""

@@ -263,7 +263,7 @@ class FastapiReader:
             *self._list_dependencies(module, find_keyword(call, "dependencies")),
             *self._list_parameter_guards(module, function),
             *self._list_wrappers(module, call, function),
-            self._guards.find_body_guard(module, function),
+            *self._guards.find_body_guards(module, function),
         ]
         where = f"{module.path}:{call.lineno}"
         kept = tuple(walk_guards(guards))

@@ -180,7 +180,7 @@ class FlaskReader:
                     continue
                 # Decorators above the route wrap only what nobody calls: Flask has registered the function below.
                 below = function.decorator_list[index + 1 :]
-                guards = [*self._classify(module, below), self._guards.find_body_guard(module, function)]
+                guards = [*self._classify(module, below), *self._guards.find_body_guards(module, function)]
                 default = ("GET",) if called.attr == "route" else (called.attr.upper(),)
                 self._add_rule(scope, owner, decorator, function.name, guards, default)
 
@@ -281,7 +281,7 @@ class FlaskReader:
             self._add_class_rules(scope, owner, call, found, guards)
         elif isinstance(found.node, ast.FunctionDef | ast.AsyncFunctionDef):
             guards += self._classify(found.module, found.node.decorator_list)
-            guards.append(self._guards.find_body_guard(found.module, found.node))
+            guards += self._guards.find_body_guards(found.module, found.node)
             self._add_rule(scope, owner, call, found.name, guards, ("GET",))
 
     def _find_view(self, module: SourceModule, view: ast.expr) -> Definition | None:
@@ -341,7 +341,10 @@ class FlaskReader:
                     has_decorators = True  # of several classes the first that sets the list decides
         if dispatch is not None:
             module, function = dispatch
-            common += [*self._classify(module, function.decorator_list), self._guards.find_body_guard(module, function)]
+            common += [
+                *self._classify(module, function.decorator_list),
+                *self._guards.find_body_guards(module, function),
+            ]
             if not methods:
                 self._add_rule(scope, owner, call, found.name, common, ("GET",))
         given = self._tree.read_texts(scope.module, find_keyword(call, "methods"))
@@ -350,8 +353,8 @@ class FlaskReader:
             if given is not None and verb.upper() not in {each.upper() for each in given}:
                 continue
             own = self._classify(module, function.decorator_list)
-            body = self._guards.find_body_guard(module, function)
-            self._add_rule(scope, owner, call, f"{found.name}.{verb}", [*common, *own, body], (verb.upper(),))
+            body = self._guards.find_body_guards(module, function)
+            self._add_rule(scope, owner, call, f"{found.name}.{verb}", [*common, *own, *body], (verb.upper(),))
         if not methods and dispatch is None:
             self._note(scope.module, call, f"{found.name} has no method that answers requests")
 

@@ -40,6 +40,9 @@ _DENIAL_CALLS = re.compile(
     r"(?:^|\.)(?:unauthorized|handle_no_permission|redirect_to_login|verify_jwt_in_request|permission_denied)$"
 )
 _PERSON = re.compile(r"user|auth|permission|role|admin|owner|session|token|login|staff", re.IGNORECASE)
+_EFFECT = re.compile(
+    r"^(?:create|save|delete|remove|update|insert|add|commit|send|write|execute|set)(?:_|$)|_or_create$"
+)
 _REQUEST_PART = re.compile(r"path|endpoint|blueprint|url|method|debug|testing|settings|config|environ", re.IGNORECASE)
 
 
@@ -136,11 +139,12 @@ class GuardDetector:
             return None
         return create_guard(found, is_certain=not _lets_some_pass(found.node))
 
-    def find_body_guard(self, module: SourceModule, function: Function) -> RouteGuard | None:
-        """Guard with which the body of a handler begins: a call that denies, or an `if` that does.
+    def find_body_guards(self, module: SourceModule, function: Function) -> list[RouteGuard | None]:
+        """Guards with which the body of a handler begins: calls that deny, and each `if` that does.
 
-        Only leading statements count: after the first other effect a denial comes too late.
+        Only leading statements count: after the first effect a denial comes too late.
         """
+        guards: list[RouteGuard | None] = []
         for statement in function.body:
             match statement:
                 case ast.Expr(value=ast.Constant()) | ast.Import() | ast.ImportFrom() | ast.Pass():
@@ -148,22 +152,21 @@ class GuardDetector:
                 case ast.Expr(value=ast.Call() as call) | ast.Expr(value=ast.Await(value=ast.Call() as call)):
                     found = self._tree.find_definition(module, call.func)
                     denies = found is not None and not isinstance(found.node, ast.expr) and self.denies(found)
-                    if denies or self._is_denial_call(module, call, 0):
-                        return RouteGuard(ast.unparse(call.func))
-                    break
+                    if not denies and not self._is_denial_call(module, call, 0):
+                        break
+                    guards.append(RouteGuard(ast.unparse(call.func)))
                 case ast.If(test=test, body=body):
                     if any(self._is_denial(module, node, 0) for each in body for node in ast.walk(each)):
                         if _mentions_user(test):
-                            return RouteGuard(f"if {ast.unparse(test)}"[:80])
-                        continue  # a denial for other reasons, such as a wrong form
-                    if any(isinstance(node, ast.Return) for each in body for node in ast.walk(each)):
+                            guards.append(RouteGuard(f"if {ast.unparse(test)}"[:80]))
+                        # Else a denial for other reasons, such as a wrong form.
+                    elif _has_effect(statement) or any(isinstance(node, ast.Return) for node in ast.walk(statement)):
                         break
-                    continue
-                case ast.Assign() | ast.AnnAssign():
+                case ast.Assign() | ast.AnnAssign() if not _has_effect(statement):
                     continue
                 case _:
                     break
-        return self._find_delegated_guard(module, function)
+        return guards or [self._find_delegated_guard(module, function)]
 
     def _find_delegated_guard(self, module: SourceModule, function: Function) -> RouteGuard | None:
         """Guard of a handler that only chooses: each of its returns calls a function that has a guard itself."""
@@ -203,6 +206,14 @@ def _withholds_call(node: ast.AST) -> bool:
         if True in calls and False in calls and _PERSON.search(ast.unparse(inner)):
             return True
     return False
+
+
+def _has_effect(statement: ast.stmt) -> bool:
+    """Whether a statement calls something that by its name changes data."""
+    return any(
+        isinstance(node, ast.Call) and _EFFECT.search(ast.unparse(node.func).rpartition(".")[2])
+        for node in ast.walk(statement)
+    )
 
 
 def _arguments(call: ast.Call) -> list[ast.expr]:
