@@ -27,6 +27,20 @@ def current_admin(user: Annotated[object, Depends(current_user)]):
 CurrentUser = Annotated[object, Depends(current_user)]
 Database = Annotated[object, Depends(get_db)]
 
+class Denial:
+    def __init__(self, request):
+        if not self.may(request):
+            raise HTTPException(status_code=403)
+
+class IsAdmin(Denial):
+    def may(self, request): return False
+
+class Permissions:
+    def __init__(self, classes): self.classes = classes
+    def __call__(self, request):
+        for each in self.classes:
+            each(request)
+
 class RoleChecker:
     def __init__(self, role): self.role = role
     def __call__(self, user: CurrentUser):
@@ -36,7 +50,7 @@ class RoleChecker:
 
 APP = """
 from fastapi import APIRouter, Depends, FastAPI
-from .deps import CurrentUser, Database, RoleChecker, current_admin, current_user, get_db, scheme
+from .deps import CurrentUser, Database, IsAdmin, Permissions, RoleChecker, current_admin, current_user, get_db, scheme
 
 app = FastAPI()
 router = APIRouter(prefix="/items")
@@ -62,7 +76,7 @@ def only(found: RouteList) -> Route:
         ('@app.get("/")\ndef view(user: CurrentUser): pass', ["shop.deps.current_user"]),
         ('@app.get("/")\nasync def view(user=Depends(current_admin)): pass', ["shop.deps.current_admin"]),
         ('@app.get("/", dependencies=[Depends(current_user)])\ndef view(): pass', ["shop.deps.current_user"]),
-        ('@app.get("/", dependencies=[Depends(RoleChecker("a"))])\ndef view(): pass', ["shop.deps.RoleChecker"]),
+        ('@app.get("/", dependencies=[Depends(RoleChecker("a"))])\ndef view(): pass', ["shop.deps.RoleChecker('a')"]),
         (
             'inner = APIRouter(dependencies=[Depends(current_user)])\n@inner.get("/a")\ndef view(): pass\n'
             "app.include_router(inner)",
@@ -71,6 +85,10 @@ def only(found: RouteList) -> Route:
         (
             '@router.get("/a")\ndef view(): pass\napp.include_router(router, dependencies=[Depends(current_user)])',
             ["shop.deps.current_user"],
+        ),
+        (
+            '@app.get("/", dependencies=[Depends(Permissions([IsAdmin]))])\ndef view(): pass',
+            ["shop.deps.Permissions([IsAdmin])"],
         ),
         (
             "class Guarded(APIRouter):\n    def __init__(self, **more):\n"

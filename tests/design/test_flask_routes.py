@@ -179,3 +179,14 @@ def test_a_decorator_that_sometimes_withholds_the_view_is_not_certain() -> None:
         )
     )
     assert [(guard.name, guard.is_certain) for guard in route.guards] == [("shop.app.sudo", False)]
+
+
+def test_a_guard_is_named_with_its_arguments() -> None:
+    route = only(
+        read(
+            "def role(name):\n    def wrap(view):\n        def inner():\n            if g.user.role != name:\n"
+            "                abort(403)\n            return view()\n        return inner\n    return wrap\n"
+            '@app.get("/")\n@role("admin")\ndef page(): pass'
+        )
+    )
+    assert [guard.name for guard in route.guards] == ["shop.app.role('admin')"]

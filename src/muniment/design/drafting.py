@@ -64,7 +64,7 @@ def _name_guards(routes: Iterable[Route]) -> dict[str, str]:
     names = sorted({guard.name for route in routes for guard in route.guards if guard.is_certain})
     identifiers: dict[str, str] = {}
     for name in names:
-        short = "check in handler" if name.startswith("if ") else name.rpartition(".")[2]
+        short = "check in handler" if name.startswith("if ") else name.partition("(")[0].rpartition(".")[2]
         last = re.sub(r"[^a-z0-9]+", "-", short.lower()).strip("-") or "guard"
         taken = set(identifiers.values())
         identifier = last
@@ -90,7 +90,7 @@ def _draft_guards(tree: SourceTree, guards: Mapping[str, str]) -> Iterator[str]:
 
 def _find_asks(tree: SourceTree, name: str) -> tuple[str, ...]:
     """Functions of the project that a guard calls: a fault in one of them must lead to a denial."""
-    found = tree.find_named(name)
+    found = tree.find_named(name.partition("(")[0])
     if found is None or isinstance(found.node, ast.expr):
         return ()
     asked: dict[str, None] = {}

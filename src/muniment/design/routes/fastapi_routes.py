@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from muniment.design.routes.guard_detection import GuardDetector, create_guard, walk_guards
+from muniment.design.routes.guard_detection import GuardDetector, add_arguments, create_guard, walk_guards
 from muniment.design.routes.route import Route, RouteGuard, RouteList, UnreadSource, join_patterns
 from muniment.design.routes.source_tree import Definition, Function, SourceModule, SourceTree, find_keyword
 
@@ -186,9 +186,28 @@ class FastapiReader:
             return self._classify(found.module, found.node, depth + 1) if depth < _DEPTH else None
         if isinstance(found.node, ast.expr):
             return None
-        if self._guards.denies(found):
-            return create_guard(found)
-        return create_guard(found) if self._find_parameter_guards(found, depth + 1) else None
+        if (
+            self._guards.denies(found)
+            or self._find_parameter_guards(found, depth + 1)
+            or self._has_denying_argument(module, target)
+        ):
+            guard = create_guard(found)
+            return add_arguments(guard, target) if isinstance(target, ast.Call) and target.args else guard
+        return None
+
+    def _has_denying_argument(self, module: SourceModule, target: ast.expr) -> bool:
+        """Whether a dependency is given what denies, as in `Depends(Permissions([IsAdmin]))`."""
+        names = [
+            node
+            for argument in (target.args if isinstance(target, ast.Call) else [])
+            for node in ast.walk(argument)
+            if isinstance(node, ast.Name | ast.Attribute)
+        ]
+        definitions = [self._tree.find_definition(module, name) for name in names]
+        return any(
+            found is not None and not isinstance(found.node, ast.expr) and self._guards.denies(found)
+            for found in definitions
+        )
 
     def _classify_scheme(self, target: ast.expr) -> RouteGuard | None:
         """A security scheme denies by itself, unless `auto_error=False`. It proves only that a token was sent."""

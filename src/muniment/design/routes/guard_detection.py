@@ -8,6 +8,8 @@ import hashlib
 import re
 from collections.abc import Iterator
 
+from msgspec import structs
+
 from muniment.design.routes.route import RouteGuard
 from muniment.design.routes.source_tree import Definition, Function, SourceModule, SourceTree
 
@@ -54,7 +56,16 @@ class GuardDetector:
         self._denying: dict[int, bool] = {}
 
     def find_decorator_guard(self, module: SourceModule, node: ast.expr) -> RouteGuard | None:
-        """Guard that a decorator puts before a function; None if it is no guard."""
+        """Guard that a decorator puts before a function; None if it is no guard.
+
+        Its name has the arguments: `role_required("admin")` and `role_required("user")` are two guards.
+        """
+        guard = self._find_called_guard(module, node)
+        if guard is None or not isinstance(node, ast.Call) or not (node.args or node.keywords):
+            return guard
+        return add_arguments(guard, node)
+
+    def _find_called_guard(self, module: SourceModule, node: ast.expr) -> RouteGuard | None:
         called = node.func if isinstance(node, ast.Call) else node
         name = self._tree.external_name(module, called)
         if name.removesuffix("()").endswith("jwt_required") and isinstance(node, ast.Call) and _is_optional(node):
@@ -79,6 +90,9 @@ class GuardDetector:
             return False
         self._denying[key] = False  # for functions that call themselves
         answer = any(self._is_denial(found.module, node, depth) for node in ast.walk(found.node))
+        if not answer and isinstance(found.node, ast.ClassDef):
+            bases = [base for _, base in self._tree.list_bases(found.module, found.node) if base is not None]
+            answer = any(self.denies(base, depth + 1) for base in bases)
         self._denying[key] = answer
         return answer
 
@@ -186,6 +200,15 @@ class GuardDetector:
                 return None
             guards.append(guard)
         return guards[0] if guards else None
+
+
+def add_arguments(guard: RouteGuard, call: ast.Call) -> RouteGuard:
+    """The guard with the arguments of its call in its name."""
+    arguments = [ast.unparse(each) for each in call.args]
+    arguments += [
+        f"{each.arg}={ast.unparse(each.value)}" if each.arg else ast.unparse(each.value) for each in call.keywords
+    ]
+    return structs.replace(guard, name=f"{guard.name}({', '.join(arguments)})")
 
 
 def _withholds_call(node: ast.AST) -> bool:
