@@ -211,18 +211,20 @@ def _format_results(results: Sequence[PrincipleResult]) -> Iterator[str]:
     for result in results:
         evidence = ", ".join(kind.value for kind in result.evidence)
         head = printing.style(result.principle.label, bold=True)
-        yield f"{printing.sign(result.status.value)} {head}: {result.status.value}  {printing.dim(f'({evidence})')}"
+        sign = printing.sign(result.status.value)
+        yield f"{sign} {head}: {result.status.value}  {printing.dim(f'({evidence})')}"
         for finding in result.findings[:_SHOWN]:
             yield from _format_finding(finding)
         if len(result.findings) > _SHOWN:
             yield f"    and {len(result.findings) - _SHOWN} more: muniment design check --format json"
         for note in result.notes if not result.findings else ():
-            yield printing.dim(f"    {printing.plain(note.subject)}: {printing.plain(note.text)}")
+            yield printing.dim(printing.plain(f"    {note.subject}: {note.text}"))
 
 
 def _format_finding(finding: Finding) -> Iterator[str]:
     where = f"  {printing.plain(finding.where)}" if finding.where else ""
-    yield f"  {printing.sign(finding.status.value)} {printing.plain(finding.message)}{printing.dim(where)}"
+    sign = printing.sign(finding.status.value)
+    yield f"  {sign} {printing.plain(finding.message)}{printing.dim(where)}"
     if finding.path:
         yield f"      path: {printing.plain(' -> '.join(finding.path))}"
     yield printing.dim(f"      {printing.plain(finding.remedy)}")
