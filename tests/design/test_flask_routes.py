@@ -190,3 +190,10 @@ def test_a_guard_is_named_with_its_arguments() -> None:
         )
     )
     assert [guard.name for guard in route.guards] == ["shop.app.role('admin')"]
+
+
+@pytest.mark.parametrize("hostile", ["x = " + " + ".join(["'a'"] * 5000), "x = " + "(" * 5000, "\x00", "x" * 1_000_001])
+def test_hostile_source_is_named_and_stops_nothing(hostile: str) -> None:
+    found = read('@app.get("/")\ndef view(): pass', hostile=hostile)
+    assert [each.where.partition(":")[0] for each in found.unread] == ["shop/hostile.py"]
+    assert [route.name for route in found.routes] == ["GET /"]

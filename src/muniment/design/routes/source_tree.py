@@ -16,6 +16,7 @@ from muniment.design.routes.route import UnreadSource
 
 LARGEST_SOURCE = 1_000_000  # characters of one file; a larger one is generated, or an attack on the parser
 _EXCEPT_LIST = re.compile(r"^([ \t]*except)[ \t]+([\w.]+(?:[ \t]*,[ \t]*[\w.]+)+)[ \t]*:", re.MULTILINE)
+_DEEPEST = 200  # nodes inside each other; hostile code has thousands
 _MOST_KEPT = 8192  # modules that a process keeps parsed
 _MOST_STEPS = 20  # imports that one name is followed through
 _NOT_SHIPPED = frozenset({"tests", "test", "testing", "migrations", "docs", "examples"})
@@ -108,10 +109,24 @@ def _parse_text(text: str) -> ast.Module:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of the project's own code, as for wrong escapes
-                return ast.parse(form)
+                tree = ast.parse(form)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             line = getattr(error, "lineno", 0) or 0
+            continue
+        if _is_deeper_than(tree, _DEEPEST):
+            raise UnreadableSourceError("its expressions lie too deep in each other")
+        return tree
     raise UnreadableSourceError("the parser refuses this file", line)
+
+
+def _is_deeper_than(tree: ast.AST, most: int) -> bool:
+    """Whether nodes lie deeper than `most` in each other: what follows would exhaust the stack on them."""
+    level: list[ast.AST] = [tree]
+    for _ in range(most):
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+        if not level:
+            return False
+    return True
 
 
 class Definition(NamedTuple):
