@@ -174,3 +174,24 @@ def test_middleware_with_exempt_prefixes_is_not_certain() -> None:
 def test_configurations_of_others_are_unknown() -> None:
     found = read('urlpatterns = [path("accounts/", include("allauth.urls"))]')
     assert [each.why for each in found.unread] == ["the URL configuration allauth.urls is not in the project"]
+
+
+@pytest.mark.parametrize(
+    "urls",
+    [
+        "urlpatterns = first\nfirst = second\nsecond = first",
+        'v = wrap(v)\nurlpatterns = [path("a/", v)]',
+        'E = E("no")\ndef v(request):\n    if not request.user:\n        raise E\nurlpatterns = [path("a/", v)]',
+        'urlpatterns = [path("a/", include("site.urls"))]',
+    ],
+)
+def test_names_that_are_defined_by_themselves_guard_nothing(urls: str) -> None:
+    assert not any(route.is_guarded for route in read(urls).routes)
+
+
+def test_a_list_of_permissions_that_grows_keeps_those_that_are_read() -> None:
+    found = read(
+        "P = []\nP = P + [IsAuthenticated]\nclass V(APIView):\n    permission_classes = P\n"
+        '    def get(self, r): pass\nurlpatterns = [path("a/", V.as_view())]'
+    )
+    assert [route.is_guarded for route in found.routes] == [True]

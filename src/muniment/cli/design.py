@@ -15,9 +15,8 @@ from muniment.design.findings import DesignStatus, Finding, PrincipleResult
 from muniment.design.model import DesignModel, build_design_schema
 from muniment.design.model_file import read_design
 from muniment.design.model_union import join_designs
-from muniment.design.routes.registry import FRAMEWORKS
+from muniment.design.routes.registry import read_routes
 from muniment.design.routes.route import RouteList
-from muniment.design.routes.source_tree import SourceTree
 from muniment.design.source_files import (
     DESIGN_FILE,
     read_commit_files,
@@ -170,7 +169,7 @@ def _read_state(repo: str, also: Sequence[str]) -> DesignState:
 
 def _read_applications(model: DesignModel, files: dict[str, str]) -> Iterator[RouteList]:
     for application in model.applications:
-        yield FRAMEWORKS[application.framework](SourceTree(select_below(files, application.root)))
+        yield read_routes(application.framework, select_below(files, application.root))
 
 
 def _read_commit_state(repository: Repository, revision: str) -> DesignState:

@@ -7,7 +7,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from muniment.design.routes.registry import FRAMEWORKS, find_frameworks
+from muniment.design.routes.registry import find_frameworks, read_routes
 from muniment.design.routes.route import Route, RouteList
 from muniment.design.routes.source_tree import SourceTree
 
@@ -25,7 +25,7 @@ def draft_design(files: Mapping[str, str], product: str, owner: str) -> tuple[st
     """Text of a first `design.toml`, and the routes that it rests on."""
     tree = SourceTree(files)
     frameworks = find_frameworks(files)
-    lists = tuple(FRAMEWORKS[name](tree) for name in frameworks)
+    lists = tuple(read_routes(name, files) for name in frameworks)
     lists = tuple(found for found in lists if found.routes)
     routes = [route for found in lists for route in found.routes]
     guards = _name_guards(routes)

@@ -143,9 +143,9 @@ class DjangoReader:
                 yield from self._read_urls(node, place)
             case ast.Name(id=same) if same == name:
                 return
-            case ast.Name(id=other) if other in place.module.values:
-                yield from self._read_body(place.module.tree.body, place, other)
-            case ast.Name() | ast.Attribute():
+            case ast.Name(id=other) if other in place.module.values and place.depth < _DEPTH:
+                yield from self._read_body(place.module.tree.body, place._replace(depth=place.depth + 1), other)
+            case ast.Name() | ast.Attribute() if place.depth < _DEPTH:
                 found = self._tree.find_definition(place.module, node)
                 if found is not None and isinstance(found.node, ast.expr):
                     inner = place._replace(module=found.module, depth=place.depth + 1)

@@ -9,6 +9,7 @@ from muniment.design.routes.guard_detection import GuardDetector, create_guard
 from muniment.design.routes.route import RouteGuard, UnreadSource
 from muniment.design.routes.source_tree import Definition, Function, SourceModule, SourceTree, find_keyword
 
+_DEPTH = 10  # names that are followed from one to the next
 _VERBS = ("get", "post", "put", "patch", "delete", "head", "options")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _MIXIN = re.compile(
@@ -77,7 +78,7 @@ class DjangoViews:
         self._defaults = self._find_default_permissions()
         self.unread: list[UnreadSource] = []
 
-    def read_view(self, module: SourceModule, target: ast.expr) -> Iterator[ViewRoute]:
+    def read_view(self, module: SourceModule, target: ast.expr, depth: int = 0) -> Iterator[ViewRoute]:
         """Routes of one view expression of a URL pattern."""
         outer: list[RouteGuard | None] = []
         is_public = False
@@ -92,8 +93,8 @@ class DjangoViews:
             yield from self._read_class_expression(module, node.func.value, outer, node)
             return
         found = self._tree.find_definition(module, node)
-        if found is not None and isinstance(found.node, ast.Call):
-            yield from self.read_view(found.module, found.node)
+        if found is not None and isinstance(found.node, ast.Call) and depth < _DEPTH:
+            yield from self.read_view(found.module, found.node, depth + 1)
         elif found is not None and isinstance(found.node, ast.FunctionDef | ast.AsyncFunctionDef):
             for view in self._read_function(found, outer):
                 yield view._replace(is_public=view.is_public or is_public)
@@ -333,16 +334,16 @@ class DjangoViews:
                     found.append((module, ast.List([], ast.Load())))
         return found
 
-    def _read_permissions(self, module: SourceModule, node: ast.expr, method: str) -> list[RouteGuard | None]:
-        if isinstance(node, ast.Name | ast.Attribute):
+    def _read_permissions(
+        self, module: SourceModule, node: ast.expr, method: str, depth: int = 0
+    ) -> list[RouteGuard | None]:
+        if isinstance(node, ast.Name | ast.Attribute) and depth < _DEPTH:
             found = self._tree.find_definition(module, node)
             if found is not None and isinstance(found.node, ast.List | ast.Tuple | ast.BinOp):
-                return self._read_permissions(found.module, found.node, method)
+                return self._read_permissions(found.module, found.node, method, depth + 1)
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-            return [
-                *self._read_permissions(module, node.left, method),
-                *self._read_permissions(module, node.right, method),
-            ]
+            parts = [self._read_permissions(module, part, method, depth + 1) for part in (node.left, node.right)]
+            return [guard for part in parts for guard in part]
         if not isinstance(node, ast.List | ast.Tuple):
             return [RouteGuard(ast.unparse(node)[:60], is_certain=False)]
         return [self._read_permission(module, each, method) for each in node.elts]

@@ -114,18 +114,18 @@ class GuardDetector:
             case _:
                 return False
 
-    def _is_denial_error(self, module: SourceModule, call: ast.Call) -> bool:
-        return any(_is_denial_code(each) for each in _arguments(call)) or self._names_denial(module, call.func)
+    def _is_denial_error(self, module: SourceModule, call: ast.Call, depth: int = 0) -> bool:
+        return any(_is_denial_code(each) for each in _arguments(call)) or self._names_denial(module, call.func, depth)
 
-    def _names_denial(self, module: SourceModule, node: ast.expr) -> bool:
+    def _names_denial(self, module: SourceModule, node: ast.expr, depth: int = 0) -> bool:
         """Whether an exception means 401 or 403: by its name, its bases, or the code in its definition."""
         if _DENIAL_ERROR.search(self._tree.external_name(module, node)):
             return True
         found = self._tree.find_definition(module, node)
-        if found is None:
+        if found is None or depth > _DEPTH:
             return False
         if isinstance(found.node, ast.Call):
-            return self._is_denial_error(found.module, found.node)
+            return self._is_denial_error(found.module, found.node, depth + 1)
         if not isinstance(found.node, ast.ClassDef):
             return False
         if any(_DENIAL_ERROR.search(name) for name, _ in self._tree.list_bases(found.module, found.node)):

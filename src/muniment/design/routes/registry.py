@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from muniment.design.routes.django_routes import read_django_routes
 from muniment.design.routes.fastapi_routes import read_fastapi_routes
 from muniment.design.routes.flask_routes import read_flask_routes
-from muniment.design.routes.route import RouteList
+from muniment.design.routes.route import RouteList, UnreadSource
 from muniment.design.routes.source_tree import SourceTree
 
 FRAMEWORKS: Mapping[str, Callable[[SourceTree], RouteList]] = {
@@ -17,7 +17,11 @@ FRAMEWORKS: Mapping[str, Callable[[SourceTree], RouteList]] = {
 
 def read_routes(framework: str, files: Mapping[str, str]) -> RouteList:
     """Routes of the application of one framework in a project's files (path and text)."""
-    return FRAMEWORKS[framework](SourceTree(files))
+    try:
+        return FRAMEWORKS[framework](SourceTree(files))
+    except RecursionError:
+        # A name that is defined by itself in a way that no reader expects: all routes are unknown, none is guessed.
+        return RouteList(framework, (), (UnreadSource(".", "names are defined by each other without end"),))
 
 
 def find_frameworks(files: Mapping[str, str]) -> tuple[str, ...]:
