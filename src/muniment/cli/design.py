@@ -59,7 +59,7 @@ def init(repo: str, owner: str, product: str | None) -> int:
     click.echo(f"Wrote {path}. Parsed only: {len(routes)} routes, {bare} of them without a guard.")
     for found in lists:
         for unread in found.unread:
-            click.echo(f"  unknown: {printing.plain(unread.where)}: {printing.plain(unread.why)}")
+            click.echo(f"  unknown: {printing.make_printable(unread.where)}: {printing.make_printable(unread.why)}")
     click.echo("State why each public route is public, then run: muniment design check")
     return 0
 
@@ -72,7 +72,7 @@ def check(repo: str, also: tuple[str, ...], output: str) -> int:
     """Evaluate the design and the routes of the code. Exit code 1 unless all principles are met."""
     results = evaluate_state(_read_state(repo, also), _today())
     if output == "json":
-        printing.json([_to_data(result) for result in results])
+        printing.print_json([_to_data(result) for result in results])
     else:
         for line in _format_results(results):
             click.echo(line)
@@ -107,7 +107,7 @@ def diff(base: str, repo: str, head: str | None, output: str) -> int:
         after = _read_commit_state(repository, head) if head else _read_state(repo, ())
     difference = compare_designs(before, after, _today())
     if output == "json":
-        printing.json(
+        printing.print_json(
             {
                 "added": difference.added,
                 "removed": difference.removed,
@@ -128,11 +128,11 @@ def threats(repo: str, also: tuple[str, ...], output: str) -> int:
     """List the threats of the design by STRIDE, the highest score first."""
     found = list_threats(_read_model(repo, also))
     if output == "json":
-        printing.json(found)
+        printing.print_json(found)
         return 0
     for threat in found:
         against = f"  against it: {', '.join(threat.mitigations)}" if threat.mitigations else ""
-        click.echo(f"{threat.score:3}  {threat.kind.value:22}  {threat.sentence}{printing.dim(against)}")
+        click.echo(f"{threat.score:3}  {threat.kind.value:22}  {threat.sentence}{printing.dim_text(against)}")
     return 0
 
 
@@ -173,7 +173,7 @@ def _read_applications(model: DesignModel, files: dict[str, str]) -> Iterator[Ro
 
 
 def _read_commit_state(repository: Repository, revision: str) -> DesignState:
-    commit = repository.resolve(revision)
+    commit = repository.resolve_commit(revision)
     files = read_commit_files(repository, commit)
     where = f"{revision}:{DESIGN_FILE}"
     if DESIGN_FILE not in files:
@@ -209,30 +209,30 @@ def _to_data(result: PrincipleResult) -> dict[str, object]:
 def _format_results(results: Sequence[PrincipleResult]) -> Iterator[str]:
     for result in results:
         evidence = ", ".join(kind.value for kind in result.evidence)
-        head = printing.style(result.principle.label, bold=True)
-        sign = printing.sign(result.status.value)
-        yield f"{sign} {head}: {result.status.value}  {printing.dim(f'({evidence})')}"
+        head = printing.style_text(result.principle.label, bold=True)
+        sign = printing.status_sign(result.status.value)
+        yield f"{sign} {head}: {result.status.value}  {printing.dim_text(f'({evidence})')}"
         for finding in result.findings[:_SHOWN]:
             yield from _format_finding(finding)
         if len(result.findings) > _SHOWN:
             yield f"    and {len(result.findings) - _SHOWN} more: muniment design check --format json"
         for note in result.notes if not result.findings else ():
-            yield printing.dim(printing.plain(f"    {note.subject}: {note.text}"))
+            yield printing.dim_text(printing.make_printable(f"    {note.subject}: {note.text}"))
 
 
 def _format_finding(finding: Finding) -> Iterator[str]:
-    where = f"  {printing.plain(finding.where)}" if finding.where else ""
-    sign = printing.sign(finding.status.value)
-    yield f"  {sign} {printing.plain(finding.message)}{printing.dim(where)}"
+    where = f"  {printing.make_printable(finding.where)}" if finding.where else ""
+    sign = printing.status_sign(finding.status.value)
+    yield f"  {sign} {printing.make_printable(finding.message)}{printing.dim_text(where)}"
     if finding.path:
-        yield f"      path: {printing.plain(' -> '.join(finding.path))}"
-    yield printing.dim(f"      {printing.plain(finding.remedy)}")
+        yield f"      path: {printing.make_printable(' -> '.join(finding.path))}"
+    yield printing.dim_text(f"      {printing.make_printable(finding.remedy)}")
 
 
 def _format_difference(difference: DesignDifference) -> Iterator[str]:
     if difference.is_empty:
         yield "The change does not alter the design."
-    yield from (f"  + {printing.plain(name)}" for name in difference.added)
-    yield from (f"  - {printing.plain(name)}" for name in difference.removed)
+    yield from (f"  + {printing.make_printable(name)}" for name in difference.added)
+    yield from (f"  - {printing.make_printable(name)}" for name in difference.removed)
     for finding in difference.findings:
         yield from _format_finding(finding)

@@ -70,7 +70,7 @@ def _create_form_error(message: str, text: str, where: str) -> DesignError:
     return _create_error(text, where, path, key, problem[:1].lower() + problem[1:], remedy)
 
 
-def _parse_path(written: str) -> toml_lines.Path:
+def _parse_path(written: str) -> toml_lines.EntryPath:
     """Path of an entry from the decoder's form `$.flow[2].guards[...]`."""
     steps: list[str | int] = []
     for step in _STEP.finditer(written):
@@ -81,12 +81,14 @@ def _parse_path(written: str) -> toml_lines.Path:
     return tuple(steps)
 
 
-def _create_error(text: str, where: str, path: toml_lines.Path, key: str, problem: str, remedy: str) -> DesignError:
-    line = toml_lines.line_of(text, path)
+def _create_error(
+    text: str, where: str, path: toml_lines.EntryPath, key: str, problem: str, remedy: str
+) -> DesignError:
+    line = toml_lines.find_entry_line(text, path)
     return DesignError(f"{where}:{line}" if line else where, key, problem, remedy)
 
 
-ModelProblem = tuple[toml_lines.Path, str, str, str]  # path, key, problem, remedy
+ModelProblem = tuple[toml_lines.EntryPath, str, str, str]  # path, key, problem, remedy
 
 
 def find_model_problems(model: DesignModel) -> Iterator[ModelProblem]:

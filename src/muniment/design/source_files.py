@@ -63,7 +63,7 @@ def read_commit_files(repository: Repository, commit: str) -> dict[str, str]:
     waiting = [("", f"{commit}^{{tree}}")]
     while waiting:
         folder, spec = waiting.pop()
-        for raw, entry in (objects.entries(spec) or {}).items():
+        for raw, entry in (objects.read_tree(spec) or {}).items():
             name = raw.decode("utf-8", "surrogateescape")
             if entry.mode == _TREE_MODE and name not in _SKIPPED and not name.startswith("."):
                 waiting.append((f"{folder}{name}/", entry.id))
@@ -72,7 +72,7 @@ def read_commit_files(repository: Repository, commit: str) -> dict[str, str]:
     paths = sorted(found)
     if len(paths) > _MOST_FILES:
         raise UsageError(f"the commit has more than {_MOST_FILES} Python files", "Compare a smaller repository.")
-    contents = objects.read_many([found[path] for path in paths], LARGEST_FILE)
+    contents = objects.read_git_objects([found[path] for path in paths], LARGEST_FILE)
     return {
         path: each.data.decode("utf-8", "replace")
         for path, each in zip(paths, contents, strict=True)
