@@ -152,7 +152,7 @@ def check_deployed(shop: Shop, number: int) -> None:
     check_ledger()
 
 
-@pytest.mark.parametrize("name", ["begin_erasure", "_erase_everything", "finish_erasure"])
+@pytest.mark.parametrize("name", ["begin_erasure", "_erase_all_traces", "finish_erasure"])
 def test_eraser_killed_before_it_finished(name: str) -> None:
     person("bob"), person("dan"), person("amy")
     with as_role("owner"):

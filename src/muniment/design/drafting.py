@@ -15,7 +15,7 @@ _MODEL_BASES = re.compile(
     r"(?:^|\.)(?:models\.Model|db\.Model|SQLAlchemy(?:\(\))?\.Model|SQLModel|AbstractUser|AbstractBaseUser|DeclarativeBase)$"
 )
 _PROPERTIES = re.compile(
-    r"^(?:\w*price\w*|amount|role|roles|is_admin|is_staff|is_superuser|tenant\w*|organi[sz]ation|owner|consent\w*"
+    r"^(?:amount|role|roles|is_admin|is_staff|is_superuser|tenant\w*|organi[sz]ation|owner|consent\w*"
     r"|permissions?|balance)$"
 )
 _MOST_RESOURCES = 40  # the draft of an ordinary product stays one page
@@ -140,7 +140,7 @@ def _find_resources(tree: SourceTree) -> Iterator[tuple[str, tuple[str, ...]]]:
                 )
                 if isinstance(target, ast.Name)
             ]
-            yield name, tuple(column for column in columns if _PROPERTIES.match(column))
+            yield name, tuple(column for column in columns if "price" in column or _PROPERTIES.match(column))
 
 
 def _draft_public(routes: list[Route]) -> Iterator[str]:

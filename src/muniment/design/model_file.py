@@ -14,7 +14,6 @@ from muniment.policy import toml_lines
 LARGEST_FILE = 1_048_576  # characters; a design is one page, larger files are no design
 _STEP = re.compile(r"\.(\w+)|\[(\d+)\]|\[\.\.\.\]")
 _TOML_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
-_AT = re.compile(r"^(?P<problem>.*?)(?: - at `(?P<path>.*)`)?$", re.DOTALL)
 _UNKNOWN_KEY = re.compile(r"unknown field `(\w+)`")
 _MISSING_KEY = re.compile(r"missing required field `(\w+)`")
 
@@ -55,9 +54,10 @@ def _parse_toml(text: str, where: str) -> dict[str, Any]:
 
 def _create_form_error(message: str, text: str, where: str) -> DesignError:
     """Create the error for a value of another form from the decoder's message."""
-    matched = _AT.match(message)
-    problem = matched["problem"] if matched else message
-    path = _parse_path((matched["path"] if matched else "") or "")
+    problem, _, place = message.partition(" - at `")
+    if not place.endswith("`"):
+        problem, place = message, ""
+    path = _parse_path(place.removesuffix("`"))
     remedy = "Correct the value. The form of each key: muniment design schema"
     if unknown := _UNKNOWN_KEY.search(problem):
         path = (*path, unknown[1])

@@ -20,7 +20,7 @@ from muniment.updates.dependencies import (
 from muniment.updates.lock_values import decode_text, sort_unique, write_header
 
 _COMPLETE_SINCE = (1, 17)
-_INDIRECT = re.compile(r"//.*\bindirect\b")
+_INDIRECT = re.compile(r"\bindirect\b")
 _BLOCK = re.compile(r"([a-z]+)\s*\($")
 _GO_VERSION = re.compile(r"(\d+)\.(\d+)")
 
@@ -86,7 +86,7 @@ def _list_directives(text: str) -> Iterator[tuple[str, list[str], bool]]:
             block = ""
         else:
             verb, words = (block, code.split()) if block else (code.split()[0], code.split()[1:])
-            yield verb, [word.strip('"`') for word in words], bool(_INDIRECT.search(physical))
+            yield verb, [word.strip('"`') for word in words], bool(_INDIRECT.search(physical.partition("//")[2]))
     if block:
         raise LockFormatError("a block is not closed")
 

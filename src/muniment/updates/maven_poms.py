@@ -20,8 +20,8 @@ from muniment.updates.dependencies import (
 )
 from muniment.updates.lock_values import decode_text
 
-_NAMESPACE = re.compile(r"\{[^}]*\}")
-_PROPERTY = re.compile(r"\$\{([^}]+)\}")
+_NAMESPACE = re.compile(r"\{[^{}]*\}")
+_PROPERTY = re.compile(r"\$\{([^{}]+)\}")
 _RANGE = re.compile(r"[\[\](),]")
 _DEEPEST = 8  # properties that refer to properties
 TRANSITIVE_GAP = "a pom does not record transitive dependencies"

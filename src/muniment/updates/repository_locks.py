@@ -49,9 +49,19 @@ _PARSERS: tuple[tuple[LockFormat, str, Parser], ...] = (  # pattern of the whole
     ),
 )
 _FORMATS = tuple((name, re.compile(pattern), parser) for name, pattern, parser in _PARSERS)
-_MANIFESTS = re.compile(
-    r"(?:.+/)?(?:pyproject\.toml|package\.json|Cargo\.toml|[^/]*requirements[^/]*\.in|setup\.py|Pipfile|Gemfile"
-    r"|composer\.json|build\.gradle(?:\.kts)?|go\.sum|requirements/[^/]+\.in)"
+_MANIFESTS = frozenset(
+    (
+        "Cargo.toml",
+        "Gemfile",
+        "Pipfile",
+        "build.gradle",
+        "build.gradle.kts",
+        "composer.json",
+        "go.sum",
+        "package.json",
+        "pyproject.toml",
+        "setup.py",
+    )
 )
 _UNSUPPORTED = {  # locks that are recognised and not read
     "yarn.lock": "locks of Yarn are not read",
@@ -78,7 +88,7 @@ def is_dependency_file(path: str) -> bool:
     if _SKIPPED.search(path):
         return False
     name = path.rpartition("/")[2]
-    return find_format(path) is not None or name in _UNSUPPORTED or bool(_MANIFESTS.fullmatch(path))
+    return find_format(path) is not None or name in _UNSUPPORTED or _is_manifest(path)
 
 
 def find_format(path: str) -> LockFormat | None:
@@ -129,7 +139,7 @@ def _complete_poms(locks: list[Lock]) -> list[Lock]:
 
 def _lacks_lock(path: str, files: Mapping[str, bytes], locks: list[Lock], unread: list[str]) -> bool:
     """Whether a manifest declares dependencies and no lock covers it. A lock that is unread is reported itself."""
-    if _SKIPPED.search(path) or not _MANIFESTS.fullmatch(path):
+    if _SKIPPED.search(path) or not _is_manifest(path):
         return False
     folder, _, name = path.rpartition("/")
     if name == "go.sum":
@@ -190,3 +200,10 @@ def _read_manifest(name: str, content: bytes) -> tuple[bool, str]:
     except LockFormatError:
         pass
     return True, ""
+
+
+def _is_manifest(path: str) -> bool:
+    folder, _, name = path.rpartition("/")
+    if not name.endswith(".in"):
+        return name in _MANIFESTS
+    return "requirements" in name or (len(name) > len(".in") and folder.rpartition("/")[2] == "requirements")

@@ -31,9 +31,9 @@ from muniment.updates.lock_values import (
 
 _PYPI = Source(SourceKind.PUBLIC_REGISTRY, "pypi.org")
 _PINNED = re.compile(
-    r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*===?\s*([A-Za-z0-9][A-Za-z0-9.!+_-]*)\s*(?:;(.*))?"
+    r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\]\s*)?===?\s*([A-Za-z0-9][A-Za-z0-9.!+_-]*)\s*(?:;(.*))?"
 )
-_AT_ADDRESS = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*@\s*([^\s;]+)\s*(?:;(.*))?")
+_AT_ADDRESS = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\]\s*)?@\s*([^\s;]+)\s*(?:;(.*))?")
 _COMMENT = re.compile(r"(?:^|\s)#.*")
 _INDEX_OPTIONS = ("-i", "--index-url", "--extra-index-url")
 _FILE_OPTIONS = ("-r", "--requirement", "-c", "--constraint")
@@ -155,7 +155,7 @@ def _read_name(requirement: str) -> str:
 
 
 def _split_digests(line: str) -> tuple[str, list[str]]:
-    requirement, *options = re.split(r"\s+(?=--)", line)
+    requirement, *options = re.split(r"(?<!\s)\s+(?=--)", line)
     digests = []
     for option in options:
         name, value = _split_option(option)

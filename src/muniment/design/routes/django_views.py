@@ -12,9 +12,7 @@ from muniment.design.routes.source_tree import Definition, Function, SourceModul
 _DEPTH = 10  # names that are followed from one to the next
 _VERBS = ("get", "post", "put", "patch", "delete", "head", "options")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_MIXIN = re.compile(
-    r"(?:Login|Permission|Staff|Superuser|SuperUser|Group|Role|Admin)\w*RequiredMixin$|UserPassesTestMixin$"
-)
+_MIXIN = re.compile("Login|Permission|Staff|Superuser|SuperUser|Group|Role|Admin")
 _GENERIC = {  # methods that a generic class answers without defining one
     "TemplateView": "GET",
     "ListView": "GET",
@@ -210,7 +208,7 @@ class DjangoViews:
         is_api = has_function = has_dispatch = False
         for name, each in self._classes(found):
             if each is None:
-                if _MIXIN.search(name):
+                if _is_guard_mixin(name):
                     guards.append(RouteGuard(name))
                 is_api = is_api or name.startswith("rest_framework.")
                 continue
@@ -421,3 +419,8 @@ def _last_name(node: ast.expr) -> str:
             return _last_name(func)
         case _:
             return ""
+
+
+def _is_guard_mixin(name: str) -> bool:
+    own = name.rpartition(".")[2]
+    return own.endswith("UserPassesTestMixin") or bool(own.endswith("RequiredMixin") and _MIXIN.search(own))

@@ -32,8 +32,8 @@ _EXTERNAL_GUARD = re.compile(
     r"(?:\(\))?$|(?:^|\.)requires?_(?:login|auth|roles?|permissions?|scopes?|admin|user|token)(?:\(\))?$"
 )
 _DENIAL_ERROR = re.compile(
-    r"(?:^|\.)(?:\w*(?:Forbidden|Unauthori[sz]ed|PermissionDenied|NotAuthenticated|AuthenticationFailed|AccessDenied"
-    r"|NotAuthorized|AuthError|AuthException|NotPermitted|InvalidCredential|InvalidToken|NotLoggedIn)\w*)(?:\(\))?$"
+    r"Forbidden|Unauthori[sz]ed|PermissionDenied|NotAuthenticated|AuthenticationFailed|AccessDenied"
+    r"|NotAuthorized|AuthError|AuthException|NotPermitted|InvalidCredential|InvalidToken|NotLoggedIn"
 )
 _DENIAL_CODES = frozenset({401, 403})
 _CODE_NAME = re.compile(r"(?:HTTP_)?40[13](?:_|$)|^(?:FORBIDDEN|UNAUTHORIZED)$")
@@ -119,7 +119,7 @@ class GuardDetector:
 
     def _names_denial(self, module: SourceModule, node: ast.expr, depth: int = 0) -> bool:
         """Whether an exception means 401 or 403: by its name, its bases, or the code in its definition."""
-        if _DENIAL_ERROR.search(self._tree.external_name(module, node)):
+        if _is_denial_error(self._tree.external_name(module, node)):
             return True
         found = self._tree.find_definition(module, node)
         if found is None or depth > _DEPTH:
@@ -128,7 +128,7 @@ class GuardDetector:
             return self._is_denial_error(found.module, found.node, depth + 1)
         if not isinstance(found.node, ast.ClassDef):
             return False
-        if any(_DENIAL_ERROR.search(name) for name, _ in self._tree.list_bases(found.module, found.node)):
+        if any(_is_denial_error(name) for name, _ in self._tree.list_bases(found.module, found.node)):
             return True
         return any(isinstance(each, ast.expr) and _is_denial_code(each) for each in ast.walk(found.node))
 
@@ -285,3 +285,8 @@ def _lets_some_pass(node: ast.AST) -> bool:
 def walk_guards(guards: list[RouteGuard | None]) -> Iterator[RouteGuard]:
     """Guards without gaps and without repetition."""
     yield from dict.fromkeys(guard for guard in guards if guard is not None)
+
+
+def _is_denial_error(name: str) -> bool:
+    own = name.removesuffix("()").rpartition(".")[2]
+    return own.isidentifier() and bool(_DENIAL_ERROR.search(own))

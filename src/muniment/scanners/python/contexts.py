@@ -152,12 +152,12 @@ def _leaves_html(text: str) -> bool:
                 quote = ""
             elif character in "'\"" and text[:position].rstrip().endswith("="):
                 state, quote = "value", character
-                found = re.search(r"([\w-]+)\s*=\s*$", text[max(0, position - 40) : position])
+                found = re.search(r"(?<![\w-])([\w-]+)\s*=\s*$", text[max(0, position - 40) : position])
                 name = found.group(1).lower() if found else ""
             elif character == "=" and text[position + 1 : position + 2] not in ("'", '"', " "):
                 rest = text[position + 1 :]
                 if rest.startswith((MARKER, f"javascript:{MARKER}")):
-                    found = re.search(r"([\w-]+)\s*$", text[max(0, position - 40) : position])
+                    found = re.search(r"(?<![\w-])([\w-]+)\s*$", text[max(0, position - 40) : position])
                     name = found.group(1).lower() if found else ""
                     if rest.startswith("javascript:") and name in ("href", "src", "action"):
                         return True

@@ -30,7 +30,7 @@ _VERBS = frozenset(
     ]
 )
 _PARAMETER = re.compile(
-    r"<(?:(?P<converter>[a-zA-Z_]+)(?:\([^)]*\))?:)?(?P<name>\w+)>|\{(?P<other>\w+)(?::(?P<kind>\w+))?\}"
+    r"<(?:(?P<converter>[a-zA-Z_]+)(?:\([^()<]*\))?:)?(?P<name>\w+)>|\{(?P<other>\w+)(?::(?P<kind>\w+))?\}"
 )
 _NUMERIC = frozenset(
     ["int", "float", "uuid", "decimal", "bool", "UUID", "Decimal", "date", "datetime", "time", "timedelta", "EmailStr"]

@@ -51,7 +51,7 @@ def replace_matches(pattern: object, new: object, text: object, count: object = 
         raise UndecidedError
     parts: list[str] = []
     position, replaced = 0, 0
-    for chunk in re.split("(\ue000[^\ue001]*\ue001)", subject):  # unknown parts stay as they are
+    for chunk in re.split("(\ue000[^\ue000\ue001]*\ue001)", subject):  # unknown parts stay as they are
         if chunk.startswith(OPENING):
             parts.append(chunk)
             continue

@@ -217,7 +217,7 @@ def format_percent(template: object, arguments: object) -> object:
         return limit_size(template % arguments)
     except (TypeError, ValueError, KeyError, OverflowError):
         if isinstance(template, str):  # unknown numbers are placeholders, which are texts
-            return limit_size(re.sub(r"%[-+ #0]*\d*(?:\.\d+)?[diouxXeEfFgGc]", "%s", template) % arguments)
+            return limit_size(re.sub(r"%[-+ #0]*(?:[1-9]\d*)?(?:\.\d+)?[diouxXeEfFgGc]", "%s", template) % arguments)
         raise
 
 
@@ -247,7 +247,7 @@ def format_braces(template: str, *positional: object, **named: object) -> str:
             name, number = str(number), number + 1
         key = re.split(r"[.\[]", name, maxsplit=1)[0]
         content = positional[int(key)] if key.isdigit() else named[key]
-        for index in re.findall(r"\[([^\]]*)\]", name):
+        for index in re.findall(r"\[([^\[\]]*)\]", name):
             if not isinstance(content, list | tuple | dict):
                 raise UndecidedError
             content = content[index] if isinstance(content, dict) else content[int(index)]
