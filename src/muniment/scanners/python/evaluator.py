@@ -14,8 +14,8 @@ from muniment.scanners.python.operators import (
     require_answer,
     require_plain,
 )
-from muniment.scanners.python.pure_functions import format_field
 from muniment.scanners.python.state import State, join_states
+from muniment.scanners.python.texts import format_field
 from muniment.scanners.python.values import (
     NONE,
     Function,

@@ -7,10 +7,10 @@ from muniment.scanners.python.frames import Frame
 from muniment.scanners.python.operations import PathEndError, carry_taint, collect_worlds
 from muniment.scanners.python.paths import SplitAddress, normalise_path
 from muniment.scanners.python.patterns import Match
-from muniment.scanners.python.pure_functions import PARSERS, PURE_FUNCTIONS, Pure, format_braces
+from muniment.scanners.python.pure_functions import PARSERS, PURE_FUNCTIONS, Pure
 from muniment.scanners.python.sink_checks import name_call
 from muniment.scanners.python.state import State
-from muniment.scanners.python.texts import STRING_METHODS, RejectedError, call_string_method, starts_with
+from muniment.scanners.python.texts import STRING_METHODS, RejectedError, call_string_method, format_braces, starts_with
 from muniment.scanners.python.values import (
     Derived,
     Function,

@@ -7,8 +7,7 @@ from typing import Any
 from muniment.scanners.python.operations import PLAIN
 from muniment.scanners.python.paths import SplitAddress, join_paths
 from muniment.scanners.python.patterns import Match
-from muniment.scanners.python.pure_functions import format_percent
-from muniment.scanners.python.texts import contains, equals, limit_size, multiply, power, shift_left
+from muniment.scanners.python.texts import contains, equals, format_percent, limit_size, multiply, power, shift_left
 from muniment.scanners.python.values import Derived, UndecidedError, has_placeholder
 
 

@@ -28,7 +28,7 @@ from muniment.scanners.python.paths import (
     split_url,
 )
 from muniment.scanners.python.patterns import find_all, match_at, replace_matches
-from muniment.scanners.python.texts import _WIDTH, RejectedError, limit_size, require_text, starts_with
+from muniment.scanners.python.texts import RejectedError, limit_size, require_text, starts_with
 from muniment.scanners.python.values import Derived, UndecidedError, has_placeholder
 
 Pure = Callable[..., object]
@@ -204,57 +204,6 @@ PURE_FUNCTIONS: dict[str, Pure] = {
     "ldap.dn.escape_dn_chars": lambda text: re.sub(r'([\\,+"<>;=])', r"\\\1", require_text(text)),
     "ldap3.utils.dn.escape_rdn": lambda text: re.sub(r'([\\,+"<>;=])', r"\\\1", require_text(text)),
 }
-
-
-def format_percent(template: object, arguments: object) -> object:
-    """Execute `template % arguments` with a cap on widths."""
-    if not isinstance(template, str | bytes):
-        raise UndecidedError
-    if _WIDTH.search(template if isinstance(template, str) else template.decode("latin-1")):
-        raise UndecidedError
-    arguments = tuple(arguments) if isinstance(arguments, list) else arguments
-    try:
-        return limit_size(template % arguments)
-    except (TypeError, ValueError, KeyError, OverflowError):
-        if isinstance(template, str):  # unknown numbers are placeholders, which are texts
-            return limit_size(re.sub(r"%[-+ #0]*(?:[1-9]\d*)?(?:\.\d+)?[diouxXeEfFgGc]", "%s", template) % arguments)
-        raise
-
-
-def format_field(content: object, conversion: int, specification: str) -> str:
-    """Format one field of an f-string or of str.format."""
-    text: object = content
-    if conversion == ord("r"):
-        text = repr(content)
-    elif conversion in (ord("s"), ord("a")):
-        text = str(content)
-    if not specification or has_placeholder(content):
-        return str(text)
-    if _WIDTH.search(specification) or has_placeholder(specification):
-        raise UndecidedError
-    return format(text, specification)
-
-
-def format_braces(template: str, *positional: object, **named: object) -> str:
-    """Execute str.format with plain fields only: no attribute of an object is read."""
-    parts: list[str] = []
-    number = 0
-    for literal, name, specification, conversion in string.Formatter().parse(template):
-        parts.append(literal)
-        if name is None:
-            continue
-        if name == "":
-            name, number = str(number), number + 1
-        key = re.split(r"[.\[]", name, maxsplit=1)[0]
-        content = positional[int(key)] if key.isdigit() else named[key]
-        for index in re.findall(r"\[([^\[\]]*)\]", name):
-            if not isinstance(content, list | tuple | dict):
-                raise UndecidedError
-            content = content[index] if isinstance(content, dict) else content[int(index)]
-        if "." in name:
-            raise UndecidedError
-        parts.append(format_field(content, ord(conversion) if conversion else -1, specification or ""))
-    return str(limit_size("".join(parts)))
 
 
 for _name in (
