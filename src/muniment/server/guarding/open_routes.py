@@ -6,11 +6,15 @@ from muniment.access.actions import Action
 
 
 class OpenRoute(NamedTuple):
-    """Reason why the route is listed. `action`: the required action, None if no sign-in is needed. `writes`: tables."""
+    """Reason why the route is listed. `action`: the required action, None if no sign-in is needed. `writes`: tables.
+
+    `early`: answered before the session is read, and without the database (`early_answers.py`).
+    """
 
     why: str
     action: Action | None = None
     writes: frozenset[str] = frozenset()
+    early: bool = False
 
 
 ACCOUNT_TABLES = frozenset({"account_emailaddress"})
@@ -70,6 +74,6 @@ OPEN = {
         "what is missing of one open change, at an address that only its status at the forge has"
     ),
     "hear": OpenRoute("a forge tells of an event; it is signed", writes=frozenset({"connections_webhookdelivery"})),
-    "health": OpenRoute("for a supervisor: whether this process answers"),
+    "health": OpenRoute("for a supervisor: whether this process answers", early=True),
     "ready": OpenRoute("for a supervisor: whether the service works"),
 }

@@ -29,6 +29,9 @@ def check_mediation(app_configs: Sequence[AppConfig] | None = None, **_: Any) ->
     for operation in list_operations():
         if not hasattr(operation, "action"):
             found.append(Error(f"the operation {operation.__name__} names no action", hint="Mark it with @does."))
+    for name, route in OPEN.items():
+        if route.early and (route.action is not None or route.writes):
+            found.append(Error(f"the address {name} is answered early", hint="One with an action or writes is not."))
     for model in apps.get_models():
         found += check_table(model)
     return found
