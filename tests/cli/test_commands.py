@@ -411,7 +411,7 @@ def test_replay_names_the_repository_and_counts_one_change(shop: Shop, monkeypat
     monkeypatch.chdir(shop.repo.path)
     _, out, _ = shop.muniment("replay", "--onto", "main")
     first = out.splitlines()[0]
-    assert first.endswith(f"on main of {shop.repo.path.name}")
+    assert f"on main of {shop.repo.path.name}, " in first
     assert "1 changes" not in first
 
 

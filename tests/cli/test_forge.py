@@ -87,7 +87,7 @@ def test_replay_reports_branch_protection_and_facts_unknown_to_forges(place: For
     for clause in ("secrets.rotated", "deployment.automated"):
         assert "only the service knows it" in _today(place.run(*arguments), clause)
     told = place.run("replay", "--forge", place.url).stdout
-    assert "Not evaluated by this version: design.least-privilege" in told
+    assert "Not evaluated by this version: design.complete-mediation" in told
     assert "not collected" not in told
 
 

@@ -1,7 +1,7 @@
 """Context of most commands: a repository, a protected branch in it, and the rules of that branch."""
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from muniment.workflows.repository_rules import has_no_own_rules
 from muniment.workflows.rule_sources import Rules, load_rules
 
 _DEFAULT_BRANCHES = ("main", "master")
+_OFFERED = 5
 _LOCAL_HOME = ".muniment"  # where `muniment init` makes one
 
 
@@ -89,8 +90,21 @@ def find_branch(repository: Repository, onto: str | None) -> LocalBranch:
         tip = refs.get("refs/heads/" + name) or refs.get("refs/remotes/origin/" + name)
         if tip:
             return LocalBranch("refs/heads/" + name, tip)
+    raise _no_branch_error(repository, names)
+
+
+def _no_branch_error(repository: Repository, names: Sequence[str]) -> UsageError:
+    """Error that offers the branches that are there."""
+    places = ("refs/heads/", "refs/remotes/origin/")
+    refs = [ref for ref in sorted(repository.read_refs(*places)) if ref != "refs/remotes/origin/HEAD"]
+    there = [ref.removeprefix(place) for ref in refs for place in places if ref.startswith(place)]
+    if not there:
+        return UsageError("there is no commit here yet", "Commit something, or name another repository with --repo.")
+    offered = ", ".join(list(dict.fromkeys(there))[:_OFFERED])
     wanted = " or ".join(dict.fromkeys(names))
-    raise UsageError(f"there is no branch {wanted} here", "Name the protected branch with --onto BRANCH.")
+    return UsageError(
+        f"there is no branch {wanted} here", f"Name the protected branch with --onto BRANCH. There are: {offered}."
+    )
 
 
 def _branch_names(repository: Repository, onto: str | None) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ def find_own_key(key: str | None, repo: str) -> tuple[str, str]:
 
     The named one, git's, the agent's first, or the usual file. Raises UsageError if there is none.
     """
-    chosen = key or _read_git_setting("user.signingKey", repo)
+    chosen = key or read_git_setting("user.signingKey", repo)
     listed = "" if chosen else _run_program(build_command(Program.SSH_ADD, ["-L"], ProgramError))
     usual = [str(file) for name in _DEFAULT_FILES if (file := Path("~/.ssh", name).expanduser()).is_file()]
     for candidate in (chosen,) if chosen else (*listed.splitlines(), *usual):
@@ -52,7 +52,7 @@ def find_own_key(key: str | None, repo: str) -> tuple[str, str]:
 
 
 def _find_holder(people: People, key: str | None, repo: str, holder_type: type[T], none: str) -> tuple[T, str]:
-    chosen = key or _read_git_setting("user.signingKey", repo)
+    chosen = key or read_git_setting("user.signingKey", repo)
     listed = "" if chosen else _run_program(build_command(Program.SSH_ADD, ["-L"], ProgramError))
     for candidate in (chosen,) if chosen else tuple(listed.splitlines()):
         public = _read_public_key(candidate)
@@ -89,7 +89,7 @@ def _derive_public_key(file: Path) -> str:
     return _run_program(build_command(Program.SSH_KEYGEN, ["-y", ("-f", str(file.absolute()))], ProgramError)).strip()
 
 
-def _read_git_setting(name: str, repo: str = ".") -> str:
+def read_git_setting(name: str, repo: str = ".") -> str:
     """Value of a setting in the person's git configuration, "" if it is not set."""
     return _run_program(build_git_command("config", ["--get"], [name], [], ProgramError), os.path.abspath(repo)).strip()
 
@@ -105,4 +105,4 @@ def _run_program(command: Command, folder: str = "/") -> str:
 
 def read_git_email(repo: str = ".") -> str:
     """Value of git's user.email, "" if it is not set."""
-    return _read_git_setting("user.email", repo)
+    return read_git_setting("user.email", repo)

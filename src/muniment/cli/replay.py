@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from muniment.cli import context, home_access, options, printing, replay_inputs, replay_text
+from muniment.cli import context, home_access, options, origin_address, printing, replay_inputs, replay_text
+from muniment.cli.replay_report import ReplayOrigin, ReplayReport, build_report
 from muniment.errors import UsageError
 from muniment.facts import kinds
 from muniment.facts.maybe import Known, Maybe
@@ -15,7 +16,8 @@ from muniment.git.git_collector import GitCollector
 from muniment.git.repository import Repository
 from muniment.ledger import record_kinds
 from muniment.store.files_store import FilesStore
-from muniment.workflows.branch_replay import Replay, Summary, state_fact_names
+from muniment.workflows.branch_replay import Replay, state_fact_names
+from muniment.workflows.history_figures import HistoryCounter
 from muniment.workflows.reevaluation import Agreement, reevaluate_record
 from muniment.workflows.replay_repository import collect_current_facts, evaluate_past
 from muniment.workflows.repository_facts import read_repository_facts
@@ -74,16 +76,20 @@ def command(
     if forge is not None:
         from muniment.cli import replay_forge
 
-        summary = replay_forge.replay_forge_changes(
-            forge, onto, since or "", policy_file, home, output, suppose=suppose
-        )
-        return _print_summary(summary, forge, output, home)
-    return _print_summary(_replay_branch(repo, onto, since or "", policy_file, home, output), repo, output, home)
+        report = replay_forge.replay_forge_changes(forge, onto, since or "", policy_file, home, output, suppose=suppose)
+    else:
+        report = _replay_branch(repo, onto, since or "", policy_file, home, output)
+    if output == "json":
+        printing.print_json(_convert_to_json(report))
+    else:
+        for line in replay_text.format_report(report):
+            click.echo(line)
+    return 0
 
 
 def _replay_branch(
     repo: str, onto: str | None, since: str, policy_file: str | None, home: str | None, output: str
-) -> Summary:
+) -> ReplayReport:
     """Evaluate the changes of a branch of a local repository."""
     now = context.current_moment()
     with Repository.open(repo) as repository:
@@ -92,9 +98,9 @@ def _replay_branch(
         if home is None and policy_file is None and has_no_own_rules(written):
             context.require_no_other_policy(repo, branch)
         place = FilesStore(home) if home else None
-        policy = replay_inputs.load_replay_policy(policy_file, place, written)
+        policy, policy_name = replay_inputs.load_replay_policy(policy_file, place, written)
         people, exceptions = replay_inputs.load_replay_people(place, written)
-        replay = Replay(policy, branch.ref)
+        replay, counter = Replay(policy, branch.ref), HistoryCounter(policy)
         past = BranchHistory(repository, policy.policy.repository, branch.ref, branch.tip, since=since)
         known: dict[str, Maybe[Any]] = {
             kinds.PEOPLE.name: people,
@@ -105,20 +111,25 @@ def _replay_branch(
         names = state_fact_names(policy, branch.ref)
         given = read_repository_facts(repository, branch.ref, branch.tip, policy, names, now)
         with replay_inputs.show_progress(len(past), output) as advance:
-            for _change in evaluate_past(collector, past, [replay], given, known, now):
+            for change in evaluate_past(collector, past, [replay], given, known, now):
+                counter.add_change(change.step.date[:10], change.step.files, change.decisions[0])
                 advance()
         newest = collector.make_landed_revision(policy.policy.repository, branch.ref, branch.tip)
-        return replay.build_summary(now, collect_current_facts(collector, newest, names, given, known))
+        today = collect_current_facts(collector, newest, names, given, known)
+    origin = ReplayOrigin(
+        name=os.path.basename(os.path.realpath(repo)),
+        home=home or "",
+        found_forge=origin_address.find_origin_address(repo),
+        people_known=isinstance(people, Known),
+        policy=policy_name,
+    )
+    return build_report(origin, policy, replay.build_summary(now, today), counter.build_figures(), today, now)
 
 
-def _print_summary(summary: Summary, repository: str, output: str, home: str | None) -> int:
-    if output == "json":
-        printing.print_json(summary)
-    else:
-        shown = repository if repository != "." else os.path.basename(os.getcwd())
-        for line in replay_text.format_summary(summary, shown, home):
-            click.echo(line)
-    return 0
+def _convert_to_json(report: ReplayReport) -> dict[str, Any]:
+    """The summary, and beside it the figures and the states of today."""
+    summary = {name: getattr(report.summary, name) for name in report.summary.__struct_fields__}
+    return {**summary, "figures": report.figures, "states": report.states, "people_known": report.origin.people_known}
 
 
 def _replay_entry(number: int, home: str | None, output: str) -> int:

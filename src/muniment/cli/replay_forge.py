@@ -6,6 +6,7 @@ from collections import Counter
 import click
 
 from muniment.cli import context, forge_access, printing, replay_inputs
+from muniment.cli.replay_report import ReplayOrigin, ReplayReport, build_report
 from muniment.decision.binding import BoundPolicy
 from muniment.errors import UsageError
 from muniment.facts import kinds, moments
@@ -18,14 +19,15 @@ from muniment.git.mirror import Mirror
 from muniment.programs.temporary_files import TemporaryFolder
 from muniment.store.files_store import FilesStore
 from muniment.workflows import forge_changes, forge_replay
-from muniment.workflows.branch_replay import Replay, Summary
+from muniment.workflows.branch_replay import Replay
+from muniment.workflows.history_figures import HistoryCounter
 
 NEWEST = 100  # changes that are judged unless a day is said
 
 
 def replay_forge_changes(
     url: str, onto: str | None, since: str, policy_file: str | None, home: str | None, output: str, *, suppose: bool
-) -> Summary:
+) -> ReplayReport:
     """Replay the changes that a branch at a forge took since a day, with the rules of the options or of the branch.
 
     `onto` is the branch, by default the forge's default one. Without a day, the newest `NEWEST` changes are replayed.
@@ -39,10 +41,10 @@ def replay_forge_changes(
     with TemporaryFolder() as folder:
         mirror = forge_changes.open_mirror(folder, there.forge, repository)
         mirror.fetch_refs([target])
-        policy, people, exceptions = _read_rules(mirror, target, policy_file, home)
+        policy, policy_name, people, exceptions = _read_rules(mirror, target, policy_file, home)
         changes = select_replayed(forge_replay.list_merged_changes(there.forge, repository, target, begin), since)
         trial = forge_replay.ForgeReplay(there.connection, there.forge, repository, mirror, policy, target, now)
-        replay = Replay(policy, target)
+        replay, counter = Replay(policy, target), HistoryCounter(policy)
         with replay_inputs.show_progress(2 * len(changes), output) as advance:
             found = []
             for each in forge_replay.fetch_past_changes(there.forge, repository, mirror, changes):
@@ -58,10 +60,13 @@ def replay_forge_changes(
                 kinds.FREEZES.name: Known(()),
             }
             for each in found:
-                replay.replay_change(trial.read_past_facts(replay, each, known), now)
+                facts = trial.read_past_facts(replay, each, known)
+                counter.add_change(each.change.merged_at[:10], facts.get(kinds.FILES), replay.replay_change(facts, now))
                 advance()
         _print_unread(found)
-        return replay.build_summary(now, trial.read_current_facts(known))
+        today = trial.read_current_facts(known)
+    origin = ReplayOrigin(name=repository.path, forge=url, home=home or "", assumed_writers=suppose, policy=policy_name)
+    return build_report(origin, policy, replay.build_summary(now, today), counter.build_figures(), today, now)
 
 
 def select_replayed(changes: tuple[Change, ...], since: str) -> tuple[Change, ...]:
@@ -81,12 +86,12 @@ def _print_unread(found: list[forge_replay.PastChange]) -> None:
 
 def _read_rules(
     mirror: Mirror, target: str, policy_file: str | None, home: str | None
-) -> tuple[BoundPolicy, Maybe[People], Maybe[tuple[PolicyException, ...]]]:
+) -> tuple[BoundPolicy, str, Maybe[People], Maybe[tuple[PolicyException, ...]]]:
     place = FilesStore(home) if home else None
     with mirror.open_copy() as git:
         written = branch_documents.read_documents(git, forge_changes.require_tip(mirror, target))
-        policy = replay_inputs.load_replay_policy(policy_file, place, written)
-        return (policy, *replay_inputs.load_replay_people(place, written))
+        policy, name = replay_inputs.load_replay_policy(policy_file, place, written)
+        return (policy, name, *replay_inputs.load_replay_people(place, written))
 
 
 def _assume_write_access(each: forge_replay.PastChange) -> forge_replay.PastChange:

@@ -19,14 +19,17 @@ from muniment.workflows import rule_sources
 
 def load_replay_policy(
     file: str | None, home: rule_sources.RuleSource | None, branch: rule_sources.RuleSource
-) -> BoundPolicy:
-    """Load the policy of a file, else the effective one of the home and the branch, else the built-in one."""
+) -> tuple[BoundPolicy, str]:
+    """Load the policy of a file, else the effective one of the home and the branch, else the built-in one; and its
+    name in sentences.
+    """
     if file is not None:
-        return policy_files.load_policy_file(file)
+        named = "the built-in policy" if file == policy_files.BUILT_IN else f"the policy {file}"
+        return policy_files.load_policy_file(file), named
     if branch.load_policy() is None and (home is None or home.load_policy() is None):
-        click.echo("there is no policy here: using the built-in one", err=True)
-        return policy_files.load_built_in_policy()
-    return rule_sources.load_effective_policy(home, branch)[0]
+        click.echo("There is no policy here: using the built-in one.", err=True)
+        return policy_files.load_built_in_policy(), "the built-in policy"
+    return rule_sources.load_effective_policy(home, branch)[0], "your policy"
 
 
 def load_replay_people(
@@ -55,7 +58,7 @@ def show_progress(total: int, output: str) -> Iterator[Any]:
 
     console = Console(stderr=True)
     with Progress(
-        "judging", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console, transient=True
+        "evaluating", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console, transient=True
     ) as bar:
-        task = bar.add_task("judging", total=total)
+        task = bar.add_task("evaluating", total=total)
         yield lambda: bar.advance(task)

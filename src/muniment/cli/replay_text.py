@@ -1,104 +1,192 @@
-"""Text of a replay for a terminal: failing clauses first, then unknown ones, then passing ones, then the next step."""
+"""Text of a replay for a terminal: what stands out, then each clause, then the next steps.
 
-import shlex
-from collections.abc import Iterator
+Every line has a word for its status, and bars are made of characters, so that nothing depends on colour.
+"""
 
-from muniment.cli import options, printing
+import datetime
+import sys
+import textwrap
+from collections.abc import Iterator, Sequence
+
+from muniment.cli import printing
+from muniment.cli.replay_report import (
+    FACT_UNKNOWN,
+    CurrentState,
+    Highlight,
+    ReplayReport,
+    format_count,
+    list_highlights,
+    list_next_steps,
+)
+from muniment.controls import independent_review, protected_history, security_attention, small_changes
 from muniment.decision.catalogue import CONTROLS
-from muniment.workflows.branch_replay import ClauseSummary, Summary
+from muniment.workflows.branch_replay import ClauseSummary, CommonReason
+from muniment.workflows.history_figures import HistoryFigures
 
-_LABELS = {
+LABELS = {
     "violated": "FAIL",
     "unknown": "UNKNOWN",
+    "attention": "NOTE",
     "excepted": "EXCEPTED",
     "met": "PASS",
     "not_applicable": "n/a",
 }
-_LABEL_WIDTH = max(len(label) for label in _LABELS.values())
-_NO_PEOPLE = "people.toml"  # named by the reason for unknown people
-_SERVICE_ONLY = "it was not collected"  # the reason for facts that neither a repository nor a forge has
-_NEEDS_REVIEWERS = {
-    "small-changes": "changes are larger than the limits; it is unknown who approved their size",
-    "security-attention": "changes touch sensitive paths; it is unknown who approved them",
-    "independent-review": "changes have unknown reviewers",
-}
+_LABEL_WIDTH = max(len(label) for label in LABELS.values())
+_INDENT = " " * (_LABEL_WIDTH + 4)
+_MOST_DETAILS = 3
+_BAR_WIDTH = 20
+_WIDTH = 110
+_COLOURS = {**printing.COLOURS, "attention": "yellow", "excepted": None}
 
 
-def format_summary(summary: Summary, repository: str, home: str | None) -> Iterator[str]:
-    """Lines of text. `repository`: the name to show for it. `home`: as given with --home, for the next command."""
+def format_report(report: ReplayReport) -> Iterator[str]:
+    """Lines of text."""
+    summary = report.summary
     branch = printing.make_printable(summary.target.removeprefix("refs/heads/"))
-    changes = "1 change" if summary.change_count == 1 else f"{summary.change_count} changes"
-    yield printing.style_text(f"{changes} on {branch} of {printing.make_printable(repository)}", bold=True)
+    name = printing.make_printable(report.origin.name)
+    days = format_days(report.figures)
+    heading = f"{format_count(summary.change_count, report.noun)} on {branch} of {name}{days}"
+    yield printing.style_text(heading, bold=True)
     if not summary.change_count:
         yield "Nothing to evaluate. Next: name another branch with --onto, or an earlier day with --since."
         return
-    width = max((len(row.clause) for row in summary.clauses), default=0)
-    known = [row for row in summary.clauses if not row.control or row.control in CONTROLS]
-    for row in sorted((row for row in known if not row.current_result), key=_sort_key):
-        yield from _format_past(row, width, summary.change_count)
-    service = [row for row in known if _SERVICE_ONLY in row.current_result]
-    if current := [row for row in known if row.current_result and row not in service]:
-        yield printing.dim_text("Evaluated for today, not for each change:")
-        for row in sorted(current, key=_sort_key):
-            status, _, message = row.current_result.partition(": ")
-            yield f"  {_format_label(status)}  {row.clause:{width}}  {printing.make_printable(message)}"
-    if service:
-        yield printing.dim_text(
-            f"Evaluated by the service only (muniment up): {', '.join(row.clause for row in service)}."
+    for highlight in list_highlights(report):
+        yield from _format_highlight(highlight)
+    yield ""
+    yield printing.style_text(f"By clause of {report.origin.policy or 'the policy'}", bold=True)
+    yield from _format_clauses(report)
+    yield ""
+    if report.origin.people_known:
+        yield (
+            f"{summary.allowed_count:,} of {format_count(summary.change_count, report.noun)} would have been allowed."
         )
-    if missing := [row.clause for row in summary.clauses if row not in known]:
-        yield printing.dim_text(f"Not evaluated by this version: {', '.join(missing)}.")
-    yield printing.dim_text(
-        "Pushers are assumed from the commits, and no approval is taken as spent: only the ledger knows both."
-    )
-    if not _are_people_unknown(summary):
-        yield f"{summary.allowed_count} of {summary.change_count} would have been allowed."
-    yield "Next: " + _next_step(summary, home)
+    yield printing.style_text("Next", bold=True)
+    yield from _format_steps(report)
 
 
-def _sort_key(row: ClauseSummary) -> tuple[int, int]:
+def format_days(figures: HistoryFigures) -> str:
+    """The days of the first and last change, as in `, 6 Apr 2010 to 24 Nov 2026`; "" without any."""
+    if not figures.first_day:
+        return ""
+    first, last = format_day(figures.first_day), format_day(figures.last_day)
+    return f", {first}" if first == last else f", {first} to {last}"
+
+
+def format_day(day: str) -> str:
+    """A day (ISO 8601) for people: `6 Apr 2010`."""
+    date = datetime.date.fromisoformat(day)
+    months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+    return f"{date.day} {months[date.month - 1]} {date.year}"
+
+
+def is_unshown_by_git(row: ClauseSummary, report: ReplayReport) -> bool:
+    """Whether git cannot show the past of a clause: a rewritten branch leaves no trace in its history."""
+    return row.control == protected_history.CONTROL.name and not report.origin.forge
+
+
+def describe_past(row: ClauseSummary, report: ReplayReport) -> Iterator[tuple[str, str]]:
+    """Status and text of each kind of result that some change has; the one of the most changes for a clause that
+    passes.
+    """
+    counts, total = row.result_counts, report.summary.change_count
+    nouns = format_count(total, report.noun)
+    if is_unshown_by_git(row, report):
+        yield "unknown", "git keeps no trace of a branch that was rewritten; the forge or the server hook does"
+        return
+    shown = [status for status in ("violated", "unknown") if counts[status]]
+    for status in shown:
+        reason = next((each for each in row.reasons if each.result == status), None)
+        if status == "unknown" and reason is not None and _lacks_reviewers(row, reason, report):
+            yield status, f"{counts[status]:,} of {nouns} {_NEEDS[row.control]}: reviewers are not in git"
+            continue
+        newest = f" (newest: {reason.commits[-1][:12]})" if reason else ""
+        why = f": {printing.make_printable(reason.message)}" if reason else ""
+        yield status, f"{counts[status]:,} of {nouns}{newest}{why}"
+    if not shown:
+        yield "met", f"{counts['met'] + counts['not_applicable']:,} of {nouns}"
+
+
+_NEEDS = {
+    small_changes.CONTROL.name: "are larger than the limits",
+    security_attention.CONTROL.name: "touch sensitive files",
+    independent_review.CONTROL.name: "need reviews",
+}
+
+
+def _lacks_reviewers(row: ClauseSummary, reason: CommonReason, report: ReplayReport) -> bool:
+    return reason.code == FACT_UNKNOWN and not report.origin.people_known and row.control in _NEEDS
+
+
+def _format_highlight(highlight: Highlight) -> Iterator[str]:
+    yield f"  {_format_label(highlight.status)}  {printing.make_printable(highlight.title)}"
+    details = [printing.make_printable(detail) for detail in highlight.details[:_MOST_DETAILS]]
+    if highlight.total:
+        details[:1] = [f"{format_bar(highlight.count, highlight.total)}  {''.join(details[:1])}".rstrip()]
+    yield from (f"{_INDENT}{detail}" for detail in details)
+    if len(highlight.details) > _MOST_DETAILS:
+        yield f"{_INDENT}and {len(highlight.details) - _MOST_DETAILS:,} more (--html shows all)"
+
+
+def format_bar(count: int, total: int) -> str:
+    """Bar of characters; any share but 0 is at least one of them, and any but all leaves one out."""
+    filled = round(_BAR_WIDTH * count / total)
+    filled = min(max(filled, bool(count)), _BAR_WIDTH - (count < total))
+    full, empty = ("█", "░") if _can_write("█░") else ("#", ".")
+    return full * filled + empty * (_BAR_WIDTH - filled)
+
+
+def _can_write(text: str) -> bool:
+    try:
+        text.encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def _format_clauses(report: ReplayReport) -> Iterator[str]:
+    summary = report.summary
+    planned = {*report.planned_clauses}
+    past = [row for row in summary.clauses if not row.current_result and row.clause not in planned]
+    here = [state for state in report.states if not state.is_known_to_service_only]
+    width = max((len(name) for name in (*(row.clause for row in past), *(one.clause for one in here))), default=0)
+    for row in sorted((row for row in past if not row.control or row.control in CONTROLS), key=_past_sort_key):
+        for status, text in describe_past(row, report):
+            yield f"  {_format_label(status)}  {row.clause:{width}}  {text}"
+    for state in sorted(here, key=current_sort_key):
+        more = f" (and {len(state.reasons) - 1:,} more)" if len(state.reasons) > 1 else ""
+        text = printing.make_printable(state.reasons[0].message if state.reasons else "")
+        yield f"  {_format_label(state.status)}  {state.clause:{width}}  {text}{more}"
+    service = [state.clause for state in report.states if state.is_known_to_service_only]
+    yield from _format_list("Evaluated with the service alone (muniment up)", service, report.deployment_clauses)
+    yield from _format_list("Not evaluated by this version", report.planned_clauses)
+    notes = ["Pushers are assumed from the commits."] if not report.origin.forge else []
+    notes += ["An approval may have been used up by an earlier change: only the ledger of a home knows that."]
+    yield from map(printing.dim_text, notes if report.origin.people_known else notes[:1])
+
+
+def _format_list(heading: str, *clauses: Sequence[str]) -> Iterator[str]:
+    names = sorted(name for some in clauses for name in some)
+    if names:
+        text = f"{heading}: {', '.join(names)}."
+        yield from map(printing.dim_text, textwrap.wrap(text, _WIDTH, subsequent_indent="  ", break_on_hyphens=False))
+
+
+def _past_sort_key(row: ClauseSummary) -> tuple[int, int]:
     """Sort key: clauses with most failures first, then those with most unknown results."""
-    if row.current_result:
-        status = row.current_result.partition(":")[0]
-        return (list(_LABELS).index(status), 0)
     return (-row.result_counts["violated"], -row.result_counts["unknown"])
 
 
 def _format_label(status: str) -> str:
-    return printing.style_text(f"{_LABELS[status]:{_LABEL_WIDTH}}", colour=printing.COLOURS.get(status), bold=True)
+    return printing.style_text(f"{LABELS[status]:{_LABEL_WIDTH}}", colour=_COLOURS.get(status), bold=True)
 
 
-def _format_past(row: ClauseSummary, width: int, total: int) -> Iterator[str]:
-    """One line for each result that some change has, each with its newest example."""
-    counts = row.result_counts
-    shown = [status for status in ("violated", "unknown") if counts[status]]
-    for status in shown:
-        reason = next((each for each in row.reasons if each.result == status), None)
-        newest = f" (newest: {reason.commits[-1][:12]})" if reason else ""
-        text = f"changes{newest}" + (f": {printing.make_printable(reason.message)}" if reason else "")
-        if reason and status == "unknown" and _NO_PEOPLE in reason.message and row.control in _NEEDS_REVIEWERS:
-            text = _NEEDS_REVIEWERS[row.control] + newest
-        yield f"  {_format_label(status)}  {row.clause:{width}}  {counts[status]} of {total} {text}"
-    if not shown:
-        passing = counts["met"] + counts["not_applicable"]
-        yield f"  {_format_label('met')}  {row.clause:{width}}  {passing} of {total} changes"
+def _format_steps(report: ReplayReport) -> Iterator[str]:
+    steps = list_next_steps(report)
+    width = max((len(step.command) for step in steps), default=0)
+    for step in steps:
+        yield f"  {printing.make_printable(step.command):{width}}  {printing.dim_text(step.reason)}"
 
 
-def _are_people_unknown(summary: Summary) -> bool:
-    return any(
-        reason.result == "unknown" and _NO_PEOPLE in reason.message for row in summary.clauses for reason in row.reasons
-    )
-
-
-def _next_step(summary: Summary, home: str | None) -> str:
-    if _are_people_unknown(summary):
-        return (
-            "git does not record who reviewed a change. Read it from the forge: muniment replay --forge URL\n"
-            "      Or add your people: muniment init --home .muniment, edit .muniment/people.toml, "
-            "then muniment replay --home .muniment"
-        )
-    worst = max(summary.clauses, key=lambda row: row.result_counts["violated"])
-    if worst.result_counts["violated"]:
-        return f"read what {worst.clause} requires: muniment explain {worst.clause}{options.home_option(home)}"
-    branch = shlex.quote(summary.target.removeprefix("refs/heads/"))
-    return f"check your next change too: muniment check --onto {branch}{options.home_option(home)}"
+def current_sort_key(state: CurrentState) -> int:
+    """Sort key: failing states first."""
+    return list(LABELS).index(state.status)

@@ -1,7 +1,7 @@
 """Control: a change is small enough to be reviewed; a larger one needs a reason, approved by the security role."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from msgspec import Meta, Struct
 
@@ -19,7 +19,7 @@ from muniment.controls.control import (
 )
 from muniment.facts import kinds
 from muniment.facts.change import File
-from muniment.facts.maybe import Known, Unknown
+from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.statements import ReviewAction
 from muniment.policy.parameters import Stricter, Unit
 from muniment.policy.patterns import compile_patterns
@@ -33,6 +33,17 @@ class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
     lines: Annotated[int, Meta(ge=1), Unit("changed lines"), Stricter.LOWER] = 400
     files: Annotated[int, Meta(ge=1), Unit("changed files"), Stricter.LOWER] = 40
     generated: Annotated[tuple[str, ...], Unit("paths"), Stricter.FEWER] = ()
+
+
+class ChangeSize(NamedTuple):
+    """Size of a change: lines and files that people must read."""
+
+    lines: int
+    files: int
+
+    def exceeds(self, limits: Parameters) -> bool:
+        """Whether the change is larger than the limits."""
+        return self.lines > limits.lines or self.files > limits.files
 
 
 class Reasons(ReasonCodes):
@@ -56,17 +67,31 @@ def evaluate_case(case: Case) -> tuple[Reason, ...]:
     """Evaluate the number of lines and files that people must read against `lines` and `files`."""
     limits: Parameters = case.parameters
     every = case.get_fact(kinds.FILES)
-    files = _select_reviewed_files(every, limits.generated)
     subject = f"commit:{case.get_fact(kinds.REVISION).head}"
     if not every:
         return (Reasons.NOTHING_CHANGED(subject),)
-    if unread := [(file.path, file.lines.reason) for file in files if isinstance(file.lines, Unknown)]:
-        return tuple(Reasons.SIZE_UNKNOWN(f"path:{path}", why=why) for path, why in unread)
-    lines = sum([file.lines.value for file in files if isinstance(file.lines, Known)])
-    size = {"lines": lines, "files": len(files), "most_lines": limits.lines, "most_files": limits.files}
-    if lines <= limits.lines and len(files) <= limits.files:
+    measured = measure_size(every, limits)
+    if isinstance(measured, Unknown):
+        return tuple(
+            Reasons.SIZE_UNKNOWN(f"path:{file.path}", why=file.lines.reason)
+            for file in _select_reviewed_files(every, limits.generated)
+            if isinstance(file.lines, Unknown)
+        )
+    size = {**measured.value._asdict(), "most_lines": limits.lines, "most_files": limits.files}
+    if not measured.value.exceeds(limits):
         return (Reasons.SMALL(subject, **size),)
     return case.explain_unknown(code_review.NEEDS) or (_evaluate_large_change(case, subject, size),)
+
+
+def measure_size(every: tuple[File, ...], limits: Parameters) -> Maybe[ChangeSize]:
+    """Lines and files that people must read; Unknown if the lines of one of these files are."""
+    files = _select_reviewed_files(every, limits.generated)
+    lines = 0
+    for file in files:
+        if isinstance(file.lines, Unknown):
+            return file.lines
+        lines += file.lines.value
+    return Known(ChangeSize(lines, len(files)))
 
 
 def _select_reviewed_files(files: tuple[File, ...], generated: tuple[str, ...]) -> Sequence[File]:

@@ -90,12 +90,20 @@ class BranchHistory:
                 revision=self._make_revision(step),
                 commits=tuple(islice(commits, len(step.ids))),
                 files=_make_files(rows, sizes),
-                date=datetime.datetime.fromtimestamp(step.seconds, datetime.UTC).isoformat(),
+                date=_format_date(step.seconds),
             )
 
     def _make_revision(self, step: _FirstParentStep) -> Revision:
         update = UpdateKind.FAST_FORWARD if step.base else UpdateKind.CREATED
         return Revision(self._name, self._target, step.base, step.head, Known(update))
+
+
+def _format_date(seconds: int) -> str:
+    """Date of a commit, which anybody can write; one after the year 9999 is the last moment of that year."""
+    try:
+        return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat()
+    except (ValueError, OverflowError, OSError):
+        return datetime.datetime.max.replace(microsecond=0, tzinfo=datetime.UTC).isoformat()
 
 
 def _make_files(rows: list[changed_files.DiffRow] | None, sizes: dict[bytes, int]) -> Maybe[tuple[File, ...]]:
