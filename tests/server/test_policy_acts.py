@@ -102,6 +102,8 @@ def test_binary_or_oversized_policy_file_is_refused() -> None:
     assert PolicyVersion.objects.count() == 1
     text = PolicyVersion.objects.get().text + "# \u00e9\n"
     assert sam.post("/policy/propose", {"file": SimpleUploadedFile("p.toml", text.encode())}).status_code == 302
+    typed = {"act": "draft-policy", "text": text, "note": "", "file": ""}  # as a browser sends it without a file
+    assert sam.post("/policy/propose", typed).status_code == 302
     assert PolicyVersion.objects.latest("id").text == text
 
 

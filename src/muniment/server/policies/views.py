@@ -82,6 +82,7 @@ def _read_sent_form(request: HttpRequest) -> QueryDict:
     is no UTF-8.
     """
     sent, file = request.POST.copy(), request.FILES.get("file")
+    sent.pop("file", None)  # what a browser sends where no file was chosen
     if file is not None and file.size:
         sent["text"] = file.read(LARGEST_FILE).decode("utf-8", "replace")
     return sent
