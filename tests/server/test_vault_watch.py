@@ -1,5 +1,6 @@
 """Watch of the vault's audit logs: unannounced acts of a vault administrator open an incident at once."""
 
+import base64
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -40,6 +41,7 @@ USERS = f"auth/{layout.PEOPLE}/users"
 VALUE = "-".join(["what", "nobody", "sees", "again"])
 RUNNER = Key()
 LIMITS = WatchLimits(15, "")
+P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
 @pytest.fixture(name="vault", scope="module")
@@ -118,6 +120,34 @@ def test_pipeline_reading_its_own_environment_is_no_incident(vault: Running, wat
     token = RUNNER.sign(runner_claims(entrance))
     assert vault.vault.sign_in(entrance.mount, entrance.role, token).read_secrets("shop", "production")
     assert look_for_incidents(watcher) == []
+
+
+@pytest.mark.parametrize("claims", [{"jti": "a1"}, {}])
+def test_token_that_signs_in_again_opens_an_incident(
+    vault: Running, watcher: VaultWatcher, claims: dict[str, str]
+) -> None:
+    (entrance,) = desired_vault.list_environment_roles(Environment.objects.select_related("product").get())
+    open_role(vault.worker, entrance, COMMIT)
+    token = RUNNER.sign(runner_claims(entrance, **claims))
+    vault.vault.sign_in(entrance.mount, entrance.role, token)
+    vault.vault.sign_in(entrance.mount, entrance.role, RUNNER.sign(runner_claims(entrance, jti="another")))
+    assert look_for_incidents(watcher) == []
+    vault.vault.sign_in(entrance.mount, entrance.role, token)
+    assert look_for_incidents(watcher) == [kinds.VAULT_READ]
+    assert "second time" in Incident.objects.get().summary
+
+
+def test_token_whose_signature_was_rewritten_is_the_same_token(vault: Running, watcher: VaultWatcher) -> None:
+    (entrance,) = desired_vault.list_environment_roles(Environment.objects.select_related("product").get())
+    open_role(vault.worker, entrance, COMMIT)
+    token = RUNNER.sign(runner_claims(entrance, jti="b2"))
+    signed, _, signature = token.rpartition(".")
+    raw = base64.urlsafe_b64decode(signature + "==")
+    other = (P256_ORDER - int.from_bytes(raw[32:])).to_bytes(32)
+    rewritten = f"{signed}.{base64.urlsafe_b64encode(raw[:32] + other).rstrip(b'=').decode()}"
+    for one in (token, rewritten):
+        vault.vault.sign_in(entrance.mount, entrance.role, one)
+    assert look_for_incidents(watcher) == [kinds.VAULT_READ]
 
 
 def test_vault_policy_weakened_and_restored_opens_an_incident(vault: Running, watcher: VaultWatcher) -> None:

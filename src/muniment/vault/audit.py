@@ -8,9 +8,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+import msgspec.structs
 from msgspec import Struct
 
 from muniment.vault import layout
+from muniment.vault.pipeline_roles import UNIQUE_CLAIM
 
 _PREFIX = f"{layout.SECRETS}/data/"
 _FORGES_PREFIX = f"{layout.FORGES}/data/"
@@ -48,16 +50,21 @@ class EventKind(StrEnum):
     PRODUCT_READ = "product-read"  # of a product's secrets, by anything but its environment's pipeline
     FORGE_READ = "forge-read"  # of a forge's credentials, by anything but our worker
     CONFIGURATION_WRITE = "configuration-write"
+    SIGN_IN = "sign-in"  # of a pipeline whose tokens are for one sign-in
 
 
 class AuditEvent(Struct, frozen=True):
-    """Event that the watch reports or checks. `path` is the place of a reading, or the path that was written."""
+    """Event that the watch reports or checks. `path` is the place of a reading, or the path that was written.
+
+    `token` tells the tokens of sign-ins apart; it is none.
+    """
 
     kind: EventKind
     time: str  # RFC 3339, UTC, nanoseconds
     request: str
     path: str
     who: str
+    token: str = ""
 
 
 class AuditLogError(Exception):
@@ -121,6 +128,10 @@ def find_event(entry: dict[str, Any], namespace: str = "") -> AuditEvent | None:
     path, operation = _get_text(request, "path").lstrip("/"), _get_text(request, "operation")
     if operation == "read" and _entry_namespace(entry) != namespace:
         return None
+    if (mount := _find_sign_in_mount(path)) and _entry_namespace(entry) == namespace:
+        place = _role_name(auth).replace(".", "/")
+        event = AuditEvent(EventKind.SIGN_IN, _get_text(entry, "time"), _get_text(request, "id"), place, mount)
+        return msgspec.structs.replace(event, token=f"{mount} {_identify_token(request, auth)}")
     if operation == "read":
         kind = _kind_of_read(path, auth)
     else:
@@ -150,6 +161,23 @@ def decode_line(line: bytes) -> dict[str, Any]:
 def parse_log_time(time: str) -> datetime:
     """Parse the time of an entry; nanoseconds are cut to microseconds. Raises ValueError for another form."""
     return datetime.fromisoformat(time[:26].rstrip("Z") + "+00:00")
+
+
+def _find_sign_in_mount(path: str) -> str:
+    """Mount of a sign-in whose tokens are asked for anew each time; "" for any other path."""
+    first, _, rest = path.partition("/")
+    mount, _, what = rest.partition("/")
+    is_ours = mount == layout.GITHUB or mount.startswith(layout.RUNNERS_PREFIX)
+    return mount if first == "auth" and what == "login" and is_ours else ""
+
+
+def _identify_token(request: dict[str, Any], auth: dict[str, Any]) -> str:
+    """Identify the token of a sign-in: by its own id, as an ECDSA signature has a second form that is valid too.
+
+    A token without an id is identified by its digest, which differs between audit devices.
+    """
+    metadata = _get_object(auth, "metadata")
+    return str(metadata.get(UNIQUE_CLAIM) or _get_object(request, "data").get("jwt", ""))
 
 
 def _kind_of_read(path: str, auth: dict[str, Any]) -> EventKind | None:

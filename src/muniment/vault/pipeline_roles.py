@@ -13,6 +13,7 @@ _EVENTS = {  # what a forge says a run came from; all others (pull requests, com
     layout.GITLAB: {"pipeline_source": ("push", "web", "schedule", "api")},
 }
 _COMMIT_CLAIMS = {layout.GITHUB: "sha", PLAIN_RUNNER: "commit"}  # issuers whose roles are opened for one commit
+UNIQUE_CLAIM = "jti"  # names one token, which a job asks for anew each time; the vault writes it into its audit log
 _RUN_CLAIMS = {layout.GITHUB: "run_id", PLAIN_RUNNER: "job"}  # what they call a run
 
 

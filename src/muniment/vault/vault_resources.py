@@ -1,13 +1,13 @@
 """Resources that Muniment needs in a vault, in the order in which they are made."""
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
 
 from muniment.vault import layout, vault_policies
-from muniment.vault.pipeline_roles import PLAIN_RUNNER, PipelineRole, VaultIssuer
+from muniment.vault.pipeline_roles import PLAIN_RUNNER, UNIQUE_CLAIM, PipelineRole, VaultIssuer
 
 PUBLIC_KEYS_FIELD = "jwt_validation_pubkeys"
 
@@ -111,6 +111,7 @@ def _list_role_resources(one: PipelineRole) -> Iterable[VaultResource]:
         (policy,),
         uses=1,
         leaves={"bound_claims"} if one.is_opened_per_commit else (),
+        logged={UNIQUE_CLAIM: UNIQUE_CLAIM} if one.is_opened_per_commit else {},
     )
 
 
@@ -136,8 +137,12 @@ def _role_resource(
     *,
     uses: int,
     leaves: Iterable[str] = (),
+    logged: Mapping[str, str] | None = None,
 ) -> VaultResource:
-    """Role on a mount. `uses`: number of requests that its token is good for, 0 for any within its time."""
+    """Role on a mount. `uses`: number of requests that its token is good for, 0 for any within its time.
+
+    `logged`: the claims that the audit log shows, each with the name that it has there.
+    """
     data = {
         "role_type": "jwt",
         "user_claim": "sub",
@@ -154,5 +159,6 @@ def _role_resource(
         "token_max_ttl": layout.TOKEN_SECONDS,
         "token_num_uses": uses,
         "token_type": "service",  # so that it can be ended early
+        **({"claim_mappings": dict(logged)} if logged else {}),
     }
     return VaultResource(f"auth/{mount}/role/{name}", data, frozenset(leaves))

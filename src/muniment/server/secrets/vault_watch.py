@@ -49,6 +49,7 @@ class VaultWatcher:
         self._pairs = DevicePairs()
         self._positions = self._load_positions()
         self._seen: deque[str] = deque(maxlen=_REMEMBERED)
+        self._sign_ins: dict[str, str] = {}  # request of the first sign-in with a token, oldest first
 
     def read_new_entries(self) -> None:
         """Read the new entries, and open an incident for each unexpected event."""
@@ -74,13 +75,25 @@ class VaultWatcher:
         except audit.AuditLogError as error:
             self._report_gap(f"{self._logs[device].name}: {error}")
             return
-        if event is not None and event.request not in self._seen:
-            self._seen.append(event.request)
-            self._report_event(event)
+        if event is None or event.request in self._seen:
+            return
+        if event.kind is EventKind.SIGN_IN and self._is_first_sign_in(event):
+            return
+        self._seen.append(event.request)
+        self._report_event(event)
+
+    def _is_first_sign_in(self, event: AuditEvent) -> bool:
+        """Whether no other request signed in with this token before. The entries of both devices are one request."""
+        first = self._sign_ins.setdefault(event.token, event.request) == event.request
+        if len(self._sign_ins) > _REMEMBERED:
+            del self._sign_ins[next(iter(self._sign_ins))]
+        return first
 
     def _report_event(self, event: AuditEvent) -> None:
         if event.kind is EventKind.PRODUCT_READ:
             _report_read_event(event)
+        elif event.kind is EventKind.SIGN_IN:
+            _report_second_sign_in(event)
         elif event.kind is EventKind.FORGE_READ:
             told = f"{event.who} read the credentials of the forge at {event.path}"
             open_incident(kinds.VAULT_READ, None, f"reader:{event.who}", told)
@@ -139,6 +152,13 @@ def _find_log_position(log: Path) -> list[LogPosition]:
         return [skip_to_end(log)]
     except (OSError, audit.AuditLogError):
         return []
+
+
+def _report_second_sign_in(event: AuditEvent) -> None:
+    """Open the incident of a token of a pipeline that signed in again: the job itself asks for a new one each time."""
+    product = Product.objects.filter(slug=event.path.partition("/")[0]).first()
+    told = f"A token of a pipeline of {event.path} signed in to the vault a second time; each is for one sign-in"
+    open_incident(kinds.VAULT_READ, product, f"token-again:{event.path}", told)
 
 
 def _report_read_event(event: AuditEvent) -> None:
