@@ -282,3 +282,15 @@ class TestExternalCopy:
         (tmp_path / "other" / "home.toml").write_text((kept / "home.toml").read_text())
         with pytest.raises(LedgerError, match="not ours"):
             append(tmp_path / "other", "b")
+
+
+def test_ledger_can_be_read_by_other_accounts_and_objects_cannot(home: Path) -> None:
+    before = os.umask(0o022)
+    append(home, "one")
+    os.umask(before)
+    for path in (home / "ledger").rglob("*"):
+        if path.name != "lock":
+            assert path.stat().st_mode & 0o077 == (0o055 if path.is_dir() else 0o044), path
+    store = FilesStore(str(home))
+    store.put_object(b'{"a":1}')
+    assert all(path.stat().st_mode & 0o077 == 0 for path in (home / "objects").rglob("*"))

@@ -12,6 +12,8 @@ from muniment.errors import StoreError
 _AT_ONCE = 8  # threads that wait for the disk
 _MOST_OPEN = 64  # files
 
+_PRIVATE = 0o700  # of folders
+
 UNFINISHED_PREFIX = ".new-"  # how the name of a file begins that is still being written
 
 
@@ -20,16 +22,19 @@ def write_file(file: Path, data: bytes, mode: int) -> None:
     write_files({file: data}, mode)
 
 
-def write_files(files: Mapping[Path, bytes], mode: int, begin_in: Path | None = None) -> None:
+def write_files(
+    files: Mapping[Path, bytes], mode: int, begin_in: Path | None = None, *, folder_mode: int = _PRIVATE
+) -> None:
     """Write files; all of them and their names are on the disk when this returns. Raises StoreError.
 
     If it raises, any of them may be there, each of them whole. `begin_in` is the folder, of the same file system, where
     files lie until they are whole; each one's own without it. `remove_unfinished` has to look there alone.
+    `folder_mode` is that of the folders that have to be made.
     """
     folders = list({file.parent: None for file in files})
     at = next(iter(files), None)
     try:
-        _make_folders(folders)
+        _make_folders(folders, folder_mode)
         left = list(files.items())
         while left:
             some, left = left[:_MOST_OPEN], left[_MOST_OPEN:]
@@ -43,24 +48,24 @@ def write_files(files: Mapping[Path, bytes], mode: int, begin_in: Path | None = 
         ) from error
 
 
-def _make_folders(folders: Iterable[Path]) -> None:
+def _make_folders(folders: Iterable[Path], mode: int) -> None:
     """Make folders, and sync each folder that got names once, however many. Raises OSError."""
     grown: dict[Path, None] = {}
     try:
         for folder in folders:
             if not folder.is_dir():
-                make_folder(folder.parent)
-                folder.mkdir(mode=0o700, exist_ok=True)
+                make_folder(folder.parent, mode)
+                folder.mkdir(mode=mode, exist_ok=True)
                 grown[folder.parent] = None
     finally:  # who tries again finds the folders that were made, and would sync none of their names
         _sync_folders(grown)
 
 
-def make_folder(folder: Path) -> None:
+def make_folder(folder: Path, mode: int = _PRIVATE) -> None:
     """Make a folder durably: with its name in the folder above. Raises OSError."""
     if not folder.is_dir():
-        make_folder(folder.parent)
-        folder.mkdir(mode=0o700, exist_ok=True)
+        make_folder(folder.parent, mode)
+        folder.mkdir(mode=mode, exist_ok=True)
         sync_folder(folder.parent)
 
 

@@ -58,7 +58,9 @@ class FilesLog(Log):
 
     def write_tiles(self, files: Mapping[str, bytes], checkpoint: bytes) -> None:
         """All on the disk when it returns, the checkpoint last."""
-        durable_files.write_files({self._root / path: data for path, data in files.items()}, 0o644, begin_in=self._root)
+        found = {self._root / path: data for path, data in files.items()}
+        # It names nobody, and the service's worker may be another account: the home's own mode says who reads it.
+        durable_files.write_files(found, 0o644, begin_in=self._root, folder_mode=0o755)
         durable_files.write_file(self._root / CHECKPOINT, checkpoint, 0o644)
 
     def remove_partial_tiles(self, old: int, new: int) -> None:
