@@ -51,6 +51,7 @@ _CHECKS: dict[str, tuple[str, str]] = {
     "records_roundstart": (_OWN, _NO_DECISION),
     "products_repositoryscan": (_OWN, _PAGES),
     "products_clausestate": (_OWN, _PAGES),
+    "products_productclausestate": (_OWN, f"{_PAGES}; it is compared with `products_clausestate` each hour"),
     "people_formerhandle": (_NONE, "it refuses handles alone"),
     "people_forgeaccount": (_OWN, "seen at the forge by the worker, never altered; the web can delete one alone"),
     "people_forgemachine": (_OWN, "a proposal: two people declare a machine"),
@@ -63,6 +64,7 @@ _CHECKS: dict[str, tuple[str, str]] = {
     "people_invitation": (_NONE, _NO_DECISION),
     "people_apitoken": (_NONE, _NO_DECISION),
     "policies_policytrial": (_OWN, _PAGES),
+    "policies_statesnapshot": (_OWN, _PAGES),
     "policies_policyexception": ("the exception's act", "pages alone show it: `records_exceptionfile` decides"),
     "policies_freeze": ("freeze, freeze-lift", "pages alone show it: the records decide"),
     "incidents_incident": (

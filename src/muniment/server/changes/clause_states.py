@@ -11,6 +11,7 @@ from muniment.decision.report import DecisionReport, ResultReport
 from muniment.errors import ConfigurationError
 from muniment.server.policies.policy_in_force import current_clauses
 from muniment.server.products.models import ClauseResult, ClauseState, Repository
+from muniment.server.products.product_states import lock_product_states, update_product_states
 from muniment.workflows.branch_replay import ClauseSummary, Summary
 
 
@@ -67,6 +68,7 @@ def store_all_unknown(repository: Repository, reason: str) -> None:
 
 
 def _save_states(repository: Repository, new_states: dict[str, CurrentState], *, is_complete: bool = True) -> None:
+    lock_product_states(repository.product_id)
     now = timezone.now()
     there = {row.clause: row for row in ClauseState.objects.select_for_update().filter(repository=repository)}
     if is_complete:
@@ -84,6 +86,7 @@ def _save_states(repository: Repository, new_states: dict[str, CurrentState], *,
         unique_fields=["repository", "clause"],
         update_fields=["state", "changed_at", "reason", "met_count", "evaluated_count"],
     )
+    update_product_states(repository.product_id)
 
 
 def _pair_states(

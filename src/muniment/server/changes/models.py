@@ -34,7 +34,10 @@ class Change(models.Model):
         """Unique by name; the newest first on pages."""
 
         constraints = [models.UniqueConstraint(fields=["repository", "target", "name"], name="unique_change")]
-        indexes = [models.Index(fields=["repository", "state", "-updated_at", "-id"], name="change_newest")]
+        indexes = [
+            models.Index(fields=["repository", "state", "-updated_at", "-id"], name="change_newest"),
+            models.Index(fields=["repository", "decision"], name="open_change", condition=models.Q(state="open")),
+        ]
 
 
 class Decision(models.Model):

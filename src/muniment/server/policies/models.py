@@ -125,8 +125,13 @@ class PolicyException(models.Model):
     @classmethod
     def current(cls, products: Any) -> "models.QuerySet[PolicyException]":
         """Rows in force for some products, the first to end on top."""
-        rows = cls.objects.filter(repository__product__in=products, ended_at=None, expires_at__gt=timezone.now())
+        rows = cls.find_in_force().filter(repository__product__in=products)
         return rows.select_related("repository__product", "requester", "approver")
+
+    @classmethod
+    def find_in_force(cls) -> "models.QuerySet[PolicyException]":
+        """Rows in force now."""
+        return cls.objects.filter(ended_at=None, expires_at__gt=timezone.now())
 
 
 class MonitoringPeriod(RecordedModel):
@@ -191,3 +196,32 @@ class Freeze(models.Model):
     def has_begun(self) -> bool:
         """Whether its start has come."""
         return self.since <= timezone.now()
+
+
+class StateSnapshot(models.Model):
+    """How many checks were in each state at the end of a week, or are today: for pages that show a trend.
+
+    Of a `product`, or of all active ones if it is None; of a `section` of the policy, or of all if it is "". `week` is
+    its Monday, in UTC.
+    """
+
+    privileges = Privileges((READ,), _ALL)
+    written_by: frozenset[Action] = frozenset()
+
+    product = models.ForeignKey("products.Product", models.CASCADE, null=True, related_name="state_snapshots")
+    section = models.CharField(max_length=100, blank=True)
+    week = models.DateField()
+    passing = models.IntegerField(default=0)
+    excepted = models.IntegerField(default=0)
+    unknown = models.IntegerField(default=0)
+    failing = models.IntegerField(default=0)
+    not_evaluated = models.IntegerField(default=0)
+
+    class Meta:
+        """Unique by product, section and week."""
+
+        constraints = [
+            models.UniqueConstraint(
+                fields=["product", "section", "week"], name="unique_state_snapshot", nulls_distinct=False
+            )
+        ]

@@ -183,3 +183,32 @@ class ClauseState(models.Model):
 
         constraints = [models.UniqueConstraint(fields=["repository", "clause"], name="unique_clause_state")]
         indexes = [models.Index(fields=["clause", "state"], name="clause_state_of_clause")]
+
+
+class ProductClauseState(models.Model):
+    """Worst state of a product's repositories for one clause, and since when: derived from `ClauseState` alone.
+
+    It is stored so that no page has to read the states of every repository. `product_states.py` writes it in the
+    transaction that changes a state.
+    """
+
+    privileges = Privileges((READ,), _ALL)
+    written_by: frozenset[Action] = frozenset()
+
+    product = models.ForeignKey(Product, models.CASCADE, related_name="clause_states")
+    clause = models.CharField(max_length=100)
+    state = models.SmallIntegerField(choices=ClauseResult)
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        """Unique by product and clause. Pages count by clause and state, and look for what is not met."""
+
+        constraints = [models.UniqueConstraint(fields=["product", "clause"], name="unique_product_clause_state")]
+        indexes = [
+            models.Index(fields=["clause", "state"], name="product_state_of_clause"),
+            models.Index(
+                fields=["state", "product"],
+                name="product_state_not_met",
+                condition=~models.Q(state__in=(ClauseResult.MET, ClauseResult.NOT_EVALUATED)),
+            ),
+        ]

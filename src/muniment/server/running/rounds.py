@@ -30,8 +30,10 @@ from muniment.server.job_queue import enqueue, raise_oldest, requeue_from_dead_w
 from muniment.server.people.messages import send_messages_now
 from muniment.server.people.role_expiry import record_expired_roles
 from muniment.server.policies.models import PolicySource
+from muniment.server.policies.state_snapshots import store_snapshots
 from muniment.server.process_signals import SignalPipe
 from muniment.server.products.models import FORGE, Repository
+from muniment.server.products.product_states import rebuild_product_states
 from muniment.server.records.models import RoundStart, TaskFailure
 from muniment.server.requests.signature_verification import verify_waiting_requests
 from muniment.server.running.worker_supervisor import LostTask, SupervisorChannel
@@ -111,6 +113,14 @@ def delete_old_jobs() -> None:
         TaskFailure.objects.filter(job__in=retried).delete()
 
 
+def store_state_figures() -> None:
+    """Store this week's figures. First each product's states are compared with those of its repositories."""
+    differing = rebuild_product_states()
+    if differing:
+        _log.error("%d stored states of products differed from those of their repositories", differing)
+    store_snapshots()
+
+
 _ROUNDS: dict[Callable[[], object], float] = {
     requeue_from_dead_workers: 10,
     raise_oldest: 3,
@@ -127,6 +137,7 @@ _ROUNDS: dict[Callable[[], object], float] = {
     report_unrecorded_reads: 60,
     report_row_problems: 5,
     compare_all_rows: 3600,
+    store_state_figures: 3600,
     verify_waiting_requests: 2,
 }
 _OF_EACH_WORKER = (scan_repositories, store_reads)  # about repositories and the vault's log on its own machine

@@ -120,6 +120,12 @@ class Migration(migrations.Migration):
             model_name="change",
             index=models.Index(fields=["repository", "state", "-updated_at", "-id"], name="change_newest"),
         ),
+        migrations.AddIndex(
+            model_name="change",
+            index=models.Index(
+                condition=models.Q(("state", "open")), fields=["repository", "decision"], name="open_change"
+            ),
+        ),
         migrations.AddConstraint(
             model_name="change",
             constraint=models.UniqueConstraint(fields=("repository", "target", "name"), name="unique_change"),

@@ -178,6 +178,28 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="StateSnapshot",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("section", models.CharField(blank=True, max_length=100)),
+                ("week", models.DateField()),
+                ("passing", models.IntegerField(default=0)),
+                ("excepted", models.IntegerField(default=0)),
+                ("unknown", models.IntegerField(default=0)),
+                ("failing", models.IntegerField(default=0)),
+                ("not_evaluated", models.IntegerField(default=0)),
+                (
+                    "product",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="state_snapshots",
+                        to="products.product",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
             name="PolicySource",
             fields=[
                 ("id", models.SmallIntegerField(primary_key=True, serialize=False)),
@@ -213,5 +235,11 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="policytrial",
             constraint=models.UniqueConstraint(fields=("version", "repository"), name="unique_policy_trial"),
+        ),
+        migrations.AddConstraint(
+            model_name="statesnapshot",
+            constraint=models.UniqueConstraint(
+                fields=("product", "section", "week"), name="unique_state_snapshot", nulls_distinct=False
+            ),
         ),
     ]

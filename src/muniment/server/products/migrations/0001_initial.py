@@ -110,6 +110,39 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="ProductClauseState",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("clause", models.CharField(max_length=100)),
+                (
+                    "state",
+                    models.SmallIntegerField(
+                        choices=[(0, "Passing"), (1, "Excepted"), (2, "Not evaluated"), (3, "Unknown"), (4, "Failing")]
+                    ),
+                ),
+                ("changed_at", models.DateTimeField()),
+                (
+                    "product",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="clause_states", to="products.product"
+                    ),
+                ),
+            ],
+            options={
+                "indexes": [
+                    models.Index(fields=["clause", "state"], name="product_state_of_clause"),
+                    models.Index(
+                        condition=models.Q(("state__in", (0, 2)), _negated=True),
+                        fields=["state", "product"],
+                        name="product_state_not_met",
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("product", "clause"), name="unique_product_clause_state")
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="ClauseState",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),

@@ -1,0 +1,237 @@
+"""Counts checks by state, for pages: a check is one clause of the policy for one product.
+
+The stored states are those that evaluations found. Beyond them, an exception in force turns what fails or is unknown
+into excepted until it ends, so that no page shows an exception that is over; and a check without a stored state is
+unknown.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from django.contrib.postgres.aggregates import ArrayAgg
+from django.db.models import Count, Q, QuerySet
+
+from muniment.access.actions import Action
+from muniment.access.authorization import Actor, list_permitted_products
+from muniment.decision.catalogue import CONTROLS
+from muniment.policy.model import Clause, Policy
+from muniment.server.policies.models import PolicyException
+from muniment.server.products.models import ClauseResult, ClauseState, Product, ProductClauseState
+
+NOT_PASSING = (ClauseResult.VIOLATED, ClauseResult.UNKNOWN)
+_ORDER = (  # of the fields of StateCounts
+    ClauseResult.MET,
+    ClauseResult.EXCEPTED,
+    ClauseResult.UNKNOWN,
+    ClauseResult.VIOLATED,
+    ClauseResult.NOT_EVALUATED,
+)
+
+
+class StateCounts(NamedTuple):
+    """How many checks are in each state. Those that this version does not evaluate count for themselves alone."""
+
+    passing: int = 0
+    excepted: int = 0
+    unknown: int = 0
+    failing: int = 0
+    not_evaluated: int = 0
+
+    @property
+    def total(self) -> int:
+        """Number of checks that this version evaluates."""
+        return self.passing + self.excepted + self.unknown + self.failing
+
+
+def count_states(found: Mapping[int, int]) -> StateCounts:
+    """Counts from the number of checks in each state."""
+    return StateCounts(*(found.get(state, 0) for state in _ORDER))
+
+
+def sum_counts(counts: Iterable[StateCounts]) -> StateCounts:
+    """Sum of counts, state by state."""
+    columns = list(zip(*counts, strict=True))
+    return StateCounts(*map(sum, columns)) if columns else StateCounts()
+
+
+class ProductScope(NamedTuple):
+    """Active products whose states are counted: those in `ids`, or with None all but the `retired` ones."""
+
+    ids: tuple[int, ...] | None
+    retired: tuple[int, ...]
+    size: int
+
+    def filter_rows(self, rows: "QuerySet[Any]", path: str = "product") -> "QuerySet[Any]":
+        """Rows of these products. `path` leads from a row to its product."""
+        if self.ids is not None:
+            return rows.filter(**{f"{path}__in": self.ids})
+        return rows.exclude(**{f"{path}__in": self.retired}) if self.retired else rows
+
+
+def find_scope(actor: Actor) -> ProductScope:
+    """Active products that an actor may see."""
+    permitted = list_permitted_products(actor, Action.SEE_PRODUCT)
+    if permitted is not None:
+        ids = tuple(Product.objects.filter(slug__in=permitted, retired_at=None).values_list("pk", flat=True))
+        return ProductScope(ids, (), len(ids))
+    found = Product.objects.order_by().aggregate(
+        active=Count("pk", filter=Q(retired_at=None)), retired=ArrayAgg("pk", filter=Q(retired_at__isnull=False))
+    )
+    return ProductScope(None, tuple(found["retired"] or ()), found["active"])
+
+
+class Excepted(NamedTuple):
+    """Check that an exception in force covers: without it, it would be in `state`."""
+
+    product: int
+    clause: str
+    state: ClauseResult
+
+
+def find_excepted_checks(scope: ProductScope) -> tuple[Excepted, ...]:
+    """Checks that fail or are unknown, where exceptions in force cover each repository that does not pass.
+
+    An exception for one commit covers no state of a branch, nor does one for another branch than the evaluated one.
+    """
+    covered = _find_covered_repositories(scope)
+    if not covered:
+        return ()
+    products = {product for product, _repository, _clause in covered}
+    clauses = {clause for _product, _repository, clause in covered}
+    by_repository = {(repository, clause) for _product, repository, clause in covered}
+    found: list[Excepted] = []
+    states = _read_repository_states(products, clauses)
+    for (product, clause), rows in sorted(states.items()):
+        stopped = {repository: state for repository, state in rows if state in NOT_PASSING}
+        if stopped and all((repository, clause) in by_repository for repository in stopped):
+            found.append(Excepted(product, clause, ClauseResult(max(stopped.values()))))
+    return tuple(found)
+
+
+def _find_covered_repositories(scope: ProductScope) -> set[tuple[int, int, str]]:
+    """(product, repository, clause) of each exception in force for the branch by which states are found."""
+    rows = scope.filter_rows(PolicyException.find_in_force().filter(head=""), "repository__product")
+    found = rows.values_list("repository__product", "repository", "clause", "branch", "repository__scan__branch")
+    return {
+        (product, repository, clause)
+        for product, repository, clause, branch, evaluated in found
+        if not evaluated or branch == evaluated  # of a repository at a forge, no single branch is stored
+    }
+
+
+def _read_repository_states(
+    products: Iterable[int], clauses: Iterable[str]
+) -> dict[tuple[int, str], list[tuple[int, int]]]:
+    """(repository, state) of each repository, for each of these products and clauses."""
+    rows = ClauseState.objects.filter(repository__product__in=products, clause__in=clauses)
+    found: dict[tuple[int, str], list[tuple[int, int]]] = {}
+    for product, clause, repository, state in rows.values_list("repository__product", "clause", "repository", "state"):
+        found.setdefault((product, clause), []).append((repository, state))
+    return found
+
+
+def count_by_clause(
+    policy: Policy | None, scope: ProductScope, excepted: Iterable[Excepted] = ()
+) -> dict[str, StateCounts]:
+    """Counts of each clause of the policy, over the products of a scope."""
+    clauses = policy.clauses if policy is not None else ()
+    rows = scope.filter_rows(ProductClauseState.objects.all())
+    stored: dict[str, dict[int, int]] = {}
+    for clause, state, count in rows.values_list("clause", "state").annotate(count=Count("*")):
+        stored.setdefault(clause, {})[state] = count
+    for one in excepted:
+        found = stored.setdefault(one.clause, {})
+        found[one.state] = found.get(one.state, 0) - 1
+        found[ClauseResult.EXCEPTED] = found.get(ClauseResult.EXCEPTED, 0) + 1
+    return {clause.id: _count_clause(clause, stored.get(clause.id, {}), scope.size) for clause in clauses}
+
+
+def _count_clause(clause: Clause, stored: Mapping[int, int], products: int) -> StateCounts:
+    if not is_evaluated(clause):
+        return StateCounts(not_evaluated=products)
+    unknown = stored.get(ClauseResult.UNKNOWN, 0) + products - sum(stored.values())
+    return count_states({**stored, ClauseResult.UNKNOWN: unknown})
+
+
+def count_by_section(policy: Policy | None, by_clause: Mapping[str, StateCounts]) -> dict[str, StateCounts]:
+    """Counts of each section of the policy, in its order."""
+    if policy is None:
+        return {}
+    return {
+        section.id: sum_counts(by_clause[clause.id] for clause in policy.clauses if clause.section == section.id)
+        for section in policy.sections
+    }
+
+
+def count_by_product_and_section(
+    policy: Policy | None, products: Iterable[int], excepted: Iterable[Excepted] = ()
+) -> dict[int, dict[str, StateCounts]]:
+    """Counts of each section for each of these products."""
+    if policy is None:
+        return {}
+    wanted = list(products)
+    rows = ProductClauseState.objects.filter(product__in=wanted)
+    stored = {(one[0], one[1]): one[2] for one in rows.values_list("product", "clause", "state")}
+    stored |= {(product, clause): ClauseResult.EXCEPTED for product, clause, _ in excepted}
+    found: dict[int, dict[str, StateCounts]] = {}
+    for product in wanted:
+        sections: dict[str, Counter[int]] = {section.id: Counter() for section in policy.sections}
+        for one in policy.clauses:
+            state = stored.get((product, one.id), ClauseResult.UNKNOWN)
+            sections[one.section][state if is_evaluated(one) else ClauseResult.NOT_EVALUATED] += 1
+        found[product] = {section: count_states(states) for section, states in sections.items()}
+    return found
+
+
+def is_evaluated(clause: Clause) -> bool:
+    """Whether this version has a control for the clause: one without is neither passing nor unknown."""
+    return clause.control in CONTROLS
+
+
+def list_evaluated_clauses(policy: Policy | None) -> tuple[str, ...]:
+    """Ids of the clauses that this version evaluates."""
+    return tuple(clause.id for clause in policy.clauses if is_evaluated(clause)) if policy is not None else ()
+
+
+def count_fully_passing(policy: Policy | None, scope: ProductScope) -> int:
+    """How many products pass every clause that is evaluated."""
+    clauses = list_evaluated_clauses(policy)
+    if not clauses:
+        return 0
+    rows = scope.filter_rows(ProductClauseState.objects.filter(state=ClauseResult.MET, clause__in=clauses))
+    passing: int = rows.values("product").annotate(count=Count("*")).filter(count=len(clauses)).count()
+    return passing
+
+
+def find_least_passing(
+    policy: Policy | None, scope: ProductScope, excepted: Iterable[Excepted], most: int
+) -> list[int]:
+    """Ids of the products that need attention: most failing checks first, then most unknown ones."""
+    clauses = list_evaluated_clauses(policy)
+    shifted: dict[int, list[ClauseResult]] = {}
+    for one in excepted:
+        shifted.setdefault(one.product, []).append(one.state)
+    rows = scope.filter_rows(ProductClauseState.objects.filter(state__in=NOT_PASSING, clause__in=clauses))
+    counted = rows.values_list("product").annotate(
+        failing=Count("state", filter=Q(state=ClauseResult.VIOLATED)),
+        unknown=Count("state", filter=Q(state=ClauseResult.UNKNOWN)),
+    )
+    found: list[tuple[int, int, int]] = []
+    for product, violated, unlearnt in counted.order_by("-failing", "-unknown", "product")[: most + len(shifted)]:
+        less = shifted.get(product, [])
+        failing, unknown = violated - less.count(ClauseResult.VIOLATED), unlearnt - less.count(ClauseResult.UNKNOWN)
+        if failing or unknown:
+            found.append((-failing, -unknown, product))
+    listed = [product for _failing, _unknown, product in sorted(found)[:most]]
+    if len(listed) < most and clauses:
+        listed += _find_unevaluated(scope, len(clauses), {*listed}, most - len(listed))
+    return listed
+
+
+def _find_unevaluated(scope: ProductScope, clauses: int, listed: set[int], most: int) -> list[int]:
+    """Products of which some clause has no stored state at all, so that it is unknown."""
+    rows = scope.filter_rows(Product.objects.exclude(pk__in=listed), "pk").annotate(
+        count=Count("clause_states", filter=~Q(clause_states__state=ClauseResult.NOT_EVALUATED))
+    )
+    return list(rows.filter(count__lt=clauses).order_by("count", "pk").values_list("pk", flat=True)[:most])
