@@ -94,7 +94,7 @@ TEMPLATES = [
     }
 ]
 
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "muniment_cache"}}
+CACHES = {"default": {"BACKEND": "muniment.server.guarding.json_cache.JsonCache", "LOCATION": "muniment_cache"}}
 VAULT_URL, VAULT_CA = os.environ.get("MUNIMENT_VAULT_URL", ""), os.environ.get("MUNIMENT_VAULT_CA", "")
 VAULT_NAMESPACE = os.environ.get("MUNIMENT_VAULT_NAMESPACE", "").strip("/")
 VAULT_AUDIT = os.environ.get("MUNIMENT_VAULT_AUDIT", "")

@@ -66,7 +66,7 @@ OTHERS = {
     "auth_group_permissions": Privileges((READ,), (READ,)),
     "django_content_type": Privileges((READ,), (READ,)),
     "django_session": Privileges(_ALL, (), eraser=(DROP,)),
-    "muniment_cache": Privileges(_ALL, _ALL),
+    "muniment_cache": Privileges(_ALL, ()),
     "django_migrations": Privileges((READ,), (READ,), sequencer=(READ,), eraser=(READ,), confirmation=(READ,)),
     "account_emailaddress": _SIGN_IN,
     "account_emailconfirmation": _SIGN_IN,
