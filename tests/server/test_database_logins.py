@@ -1,5 +1,7 @@
 """Database logins: each process has its own with only its privileges, in the embedded and in an external database."""
 
+import os
+import pwd
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,8 +14,8 @@ from psycopg import sql
 
 from muniment.access.roles import Role
 from muniment.server.guarding import privileges
-from muniment.server.guarding.database_passwords import FOLDER, find_password_file
-from muniment.server.guarding.database_roles import OWNER, PROCESSES, ROLES, WEB, WORKER
+from muniment.server.guarding.database_passwords import FOLDER, find_password_file, write_password
+from muniment.server.guarding.database_roles import OPERATOR, OWNER, PROCESSES, ROLES, WEB, WORKER
 from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ
 from muniment.server.requests.models import Request
 from muniment.server.running import database_settings, home_database
@@ -99,13 +101,28 @@ def test_password_files_are_private_and_new_at_each_start(tmp_path: Path) -> Non
     found = []
     for _start in range(2):
         with EmbeddedPostgres(tmp_path / "postgres") as server:
-            files = {role: find_password_file(tmp_path, role) for role in ROLES}
+            files = {role: find_password_file(tmp_path, role) for role in ROLES if role != OPERATOR}
             assert {file.stat().st_mode & 0o077 for file in files.values()} == {0}
             assert (tmp_path / FOLDER).stat().st_mode & 0o077 == 0
             found += [file.read_text() for file in files.values()]
             with psycopg.connect(server.make_address(WEB)):
                 pass
-    assert len(set(found)) == 2 * len(ROLES)
+    assert len(set(found)) == 2 * (len(ROLES) - 1)
+
+
+def test_operator_of_embedded_database_has_no_password_that_another_account_could_use(tmp_path: Path) -> None:
+    write_password(tmp_path, OPERATOR, "of-an-older-version")
+    with EmbeddedPostgres(tmp_path / "postgres") as server:
+        assert not find_password_file(tmp_path, OPERATOR).exists()
+        assert "passfile" not in server.make_address(OPERATOR)
+        with psycopg.connect(server.make_address("muniment_super")) as superuser:
+            stored = superuser.execute("SELECT rolpassword FROM pg_authid WHERE rolname = %s", (OPERATOR,)).fetchone()
+        assert stored == (None,)
+        with psycopg.connect(server.make_address(OPERATOR)) as session:
+            assert session.execute("SELECT session_user").fetchone() == (OPERATOR,)
+        lines = server._identity_file.read_text().splitlines()
+    own = pwd.getpwuid(os.geteuid()).pw_name
+    assert [line.split()[1] for line in lines if line.split()[2] == OPERATOR] == [own]
 
 
 def test_doctor_finds_excess_privilege(service: None) -> None:

@@ -1,7 +1,8 @@
 """PostgreSQL by default: one server of our own below the home, reached through a socket by this account alone.
 
-Its programs come with a wheel; its data, its configuration and who may connect are ours. There is no TCP. Each role has
-a password of its own, drawn at each start. The superuser has none: it is whichever account runs the server or Muniment.
+Its programs come with a wheel; its data, its configuration and who may connect are ours. There is no TCP. The role of
+each process has a password, drawn at each start. The operator has none: it is the account that started Muniment, as
+the kernel says. So is the superuser, which the server's account is too.
 Where root starts it, `database_account` says which account runs it, and what that account has to be able to enter.
 """
 
@@ -21,7 +22,7 @@ from muniment.programs.command import Option, build_command
 from muniment.programs.environment import minimal_environment
 from muniment.programs.service_process import ServiceProcess
 from muniment.server.guarding.database_passwords import find_password_file, generate_password, write_password
-from muniment.server.guarding.database_roles import OWNER, PROCESSES, ROLES
+from muniment.server.guarding.database_roles import OPERATOR, OWNER, PROCESSES, ROLES
 from muniment.server.running.database_account import find_database_account, open_home_for, require_passable
 from muniment.server.running.postgres_programs import prepare_programs
 from muniment.store import folder_locks, sockets
@@ -32,7 +33,8 @@ _LEAST_FREE = 200  # MB for a new one
 _MAP = "muniment"
 _ACCESS = f"""# Written by Muniment at each start. Nobody but this account, and only through the socket.
 local all {_SUPERUSER} peer map={_MAP}
-local {_DATABASE} {",".join(ROLES)} scram-sha-256
+local {_DATABASE} {OPERATOR} peer map={_MAP}
+local {_DATABASE} {",".join(role for role in ROLES if role != OPERATOR)} scram-sha-256
 local all all reject
 """
 _SETTINGS = {
@@ -81,7 +83,7 @@ class EmbeddedPostgres:
 
     def make_address(self, role: str) -> str:
         """Address by which a process connects as one of ROLES."""
-        file = "" if role == _SUPERUSER else f"&passfile={find_password_file(self._home, role)}"
+        file = "" if role in (_SUPERUSER, OPERATOR) else f"&passfile={find_password_file(self._home, role)}"
         return f"postgresql://{role}@/{_DATABASE}?host={self.socket_folder.absolute()}{file}"
 
     def make_variables(self, role: str) -> dict[str, str]:
@@ -247,11 +249,12 @@ class EmbeddedPostgres:
             os.close(handle)
 
     def _make_identity_map(self) -> str:
-        """Identity map: this account, and that of the server, may be the superuser; every other role needs its
-        password.
+        """Identity map: this account may be the operator; it, and that of the server, may be the superuser. Every other
+        role needs its password.
         """
-        names = {pwd.getpwuid(os.geteuid()).pw_name, *([self._account.name] if self._account else [])}
-        return "".join(f"{_MAP} {name} {_SUPERUSER}\n" for name in sorted(names))
+        own = pwd.getpwuid(os.geteuid()).pw_name
+        names = {own, *([self._account.name] if self._account else [])}
+        return "".join(f"{_MAP} {name} {_SUPERUSER}\n" for name in sorted(names)) + f"{_MAP} {own} {OPERATOR}\n"
 
     def _run_program(self, program: Program, options: Sequence[Option]) -> ServiceProcess:
         assert self._programs is not None  # noqa: S101 -- they were just prepared
@@ -294,12 +297,14 @@ class EmbeddedPostgres:
             known = {row[0] for row in connection.execute("SELECT rolname FROM pg_roles")}
             for role in ROLES:
                 verb = sql.SQL("ALTER" if role in known else "CREATE")
-                password = generate_password()
+                password = "" if role == OPERATOR else generate_password()
                 stored = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256")
                 rights = sql.SQL("LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD {}")
-                named = rights.format(sql.Literal(stored.decode()))
+                named = rights.format(sql.Literal(stored.decode()) if password else sql.NULL)
                 connection.execute(sql.SQL("{} ROLE {} {}").format(verb, sql.Identifier(role), named))
-                write_password(self._home, role, password)
+                if password:
+                    write_password(self._home, role, password)
+            find_password_file(self._home, OPERATOR).unlink(missing_ok=True)  # of a version that gave it one
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (_DATABASE,)).fetchone():
                 names = (sql.Identifier(_DATABASE), sql.Identifier(OWNER))
                 connection.execute(sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0").format(*names))
