@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -11,6 +11,7 @@ import pytest
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import ProgrammingError, connection, transaction
+from django.db.models import F
 from django.test import Client, override_settings
 from django.utils import timezone
 from fido2.utils import websafe_encode
@@ -25,11 +26,14 @@ from muniment.facts.act_statements import digest_to_sign
 from muniment.git.signatures import make_fingerprint
 from muniment.server import confirmation_settings
 from muniment.server.acts.parser import parse_act
+from muniment.server.guarding.database_roles import OWNER
 from muniment.server.incidents.account_notices import send_account_notices
 from muniment.server.people.account_acts import UnlinkAccount
 from muniment.server.people.authenticator_acts import EnrolAuthenticator, RemoveAuthenticator
+from muniment.server.people.authenticators import is_in_force
 from muniment.server.people.models import (
     Account,
+    AuthenticatorNotice,
     Bootstrap,
     EnrolledAuthenticator,
     Invitation,
@@ -47,8 +51,15 @@ from muniment.server.records.models import Document, Record
 from muniment.server.records.record_writing import recording_act
 from muniment.server.records.recorded_rows import list_recorded_models
 from muniment.server.records.row_checks import RowCode, find_row_problems
-from muniment.server.requests.execution import approve_request, confirm_request, perform_act
-from muniment.server.requests.models import ActProof, ProofVerification, ProvenRow, Request, RequestExecution
+from muniment.server.requests.execution import approve_request, confirm_request, perform_act, reject_request
+from muniment.server.requests.models import (
+    SIGNATURE_LASTS,
+    ActProof,
+    ProofVerification,
+    ProvenRow,
+    Request,
+    RequestExecution,
+)
 from muniment.server.requests.signature_verification import verify_waiting_requests
 from tests.support.authenticators import CONFIRMATION, PRESENT, SERVICE, VERIFIED, Passkey, SshKey
 from tests.support.one_person import request
@@ -87,13 +98,17 @@ class Signers:
 def enrol_authenticator(name: str, key: Any, age: timedelta = OLD) -> EnrolledAuthenticator:
     """An enrolled authenticator of that age. As the owner, who may choose a time."""
     passkey = isinstance(key, Passkey)
-    return EnrolledAuthenticator.objects.create(
+    row = EnrolledAuthenticator.objects.create(
         person_id=name,
         kind="passkey" if passkey else "ssh-key",
         identifier=key.identifier if passkey else make_fingerprint(key.public_key),
         public_key=key.public_key,
         enrolled_at=timezone.now() - age,
     )
+    if connection.settings_dict["USER"] == OWNER:
+        told = timezone.now() - age
+        AuthenticatorNotice.objects.create(authenticator=row, removal=False, told_at=told, mailed_at=told)
+    return row
 
 
 @pytest.fixture
@@ -233,9 +248,9 @@ def test_rows_written_before_signature_demand_still_count(demanding_signers: Sig
     assert actor("sue").grants
 
 
-def forge_grant(name: str, request_of: Request | None = None) -> RoleGrant:
+def forge_grant(name: str, request_of: Request | None = None, **times: datetime) -> RoleGrant:
     with transaction.atomic(), recording_act(actor("ada"), Action.GRANT_ROLE, f"person:{name}", {}) as digest:
-        row = RoleGrant.objects.create(person_id=name, role="security")
+        row = RoleGrant.objects.create(person_id=name, role="security", **times)
     if request_of is not None:
         RequestExecution.objects.create(request=request_of, record=Record.objects.get(details_digest=digest))
     return row
@@ -392,16 +407,92 @@ def test_removal_is_immediate_and_enrolment_cannot_be_backdated(signers: Signers
         EnrolledAuthenticator.objects.filter(pk=row.pk).update(enrolled_at=timezone.now() - OLD)
 
 
-def test_worker_notifies_person_of_each_enrolled_authenticator(signers: Signers) -> None:
+def test_authenticator_counts_only_a_day_after_its_person_was_notified(demanding_signers: Signers) -> None:
+    """The web can write the row and commit a day later: its time is then a day old, and nobody knew of it."""
+    with by_an_act():
+        Bootstrap.objects.update(finished_at=timezone.now() - timedelta(days=9))
+        row = enrol_authenticator("dev", Passkey("dev"))
+        row.notices.all().delete()
+    assert not is_in_force(row, timezone.now())
     with as_role("worker"):
         send_account_notices()
+    assert not is_in_force(row, timezone.now())
+    with as_role("worker"):
+        row.notices.update(told_at=timezone.now() - OLD)
+    assert is_in_force(row, timezone.now())
+
+
+def age_signatures(waiting: Request, age: timedelta) -> None:
+    with as_role("owner"):
+        waiting.proofs.update(made_at=timezone.now() - age)
+
+
+def test_signature_older_than_its_limit_is_not_verified(demanding_signers: Signers) -> None:
+    waiting = request_weaker()
+    for name in ("sam", "sue"):
+        demanding_signers.sign(waiting, name)
+    age_signatures(waiting, SIGNATURE_LASTS + timedelta(minutes=1))
+    verify()
+    assert not ProofVerification.objects.exists()
+    age_signatures(waiting, timedelta(hours=12))
+    verify()
+    assert ProofVerification.objects.filter(carried_out_at=None).exists()
+
+
+def test_request_is_not_carried_out_with_expired_signatures(demanding_signers: Signers) -> None:
+    waiting = signed_grant(demanding_signers)
+    age_signatures(waiting, SIGNATURE_LASTS + timedelta(minutes=1))
+    assert refusal(lambda: approve_request(actor("sam"), waiting)) == "signature-expired"
+
+
+def test_web_process_cannot_use_expired_signatures_later(demanding_signers: Signers) -> None:
+    waiting = signed_grant(demanding_signers)
+    age_signatures(waiting, SIGNATURE_LASTS + timedelta(minutes=1))
+    Request.objects.filter(pk=waiting.pk).update(state="approved", act="", shown="")
+    forge_grant("dev", waiting)
+    verify()
+    assert ("people_rolegrant", RowCode.NOT_PROVEN) in problems()
+
+
+def test_signatures_that_expire_after_the_act_still_prove_it(demanding_signers: Signers) -> None:
+    waiting = signed_grant(demanding_signers)
+    approve("sam", waiting)
+    verify()
+    with as_role("owner"):
+        waiting.proofs.update(made_at=F("made_at") - timedelta(days=300))
+        ProofVerification.objects.update(carried_out_at=F("carried_out_at") - timedelta(days=300))
+    assert problems() == []
+
+
+def test_web_process_cannot_carry_out_a_rejected_request(demanding_signers: Signers) -> None:
+    waiting = signed_grant(demanding_signers)
+    with transaction.atomic():
+        reject_request(actor("sam"), waiting, "No.")
+    forge_grant("dev", waiting)
+    assert ("people_rolegrant", RowCode.NOT_PROVEN) in problems()
+
+
+def test_signed_grant_cannot_be_dated_back(demanding_signers: Signers) -> None:
+    waiting = signed_grant(demanding_signers)
+    Request.objects.filter(pk=waiting.pk).update(state="approved", act="", shown="")
+    forge_grant("dev", waiting, granted_at=timezone.now() - OLD)
+    assert ("people_rolegrant", RowCode.NOT_PROVEN) in problems()
+
+
+def test_ended_grant_that_nobody_signed_does_not_count_for_the_past(demanding_signers: Signers) -> None:
+    now = timezone.now()
+    forge_grant("dev", granted_at=now - OLD, ended_at=now)
+    assert ("people_rolegrant", RowCode.NOT_PROVEN) in problems()
+
+
+def test_worker_notifies_person_of_each_enrolled_authenticator(signers: Signers) -> None:
     with transaction.atomic(), recording_act(actor("sue"), Action.MANAGE_OWN_ACCOUNT, "person:sue", {}):
         row = enrol_authenticator("sue", Passkey("mallory"))
     with as_role("worker"):
         send_account_notices()
         send_account_notices()
     texts = list(Message.objects.filter(person="sue").order_by("pk").values_list("text", flat=True))
-    assert [text.startswith("For Sue, this was enrolled to confirm dangerous acts") for text in texts] == [True, True]
+    assert [text.startswith("For Sue, this was enrolled to confirm dangerous acts") for text in texts] == [True]
     request("sue", RemoveAuthenticator, person="sue", authenticator=row.pk)
     with as_role("worker"):
         send_account_notices()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -25,15 +26,18 @@ from muniment.server.people.person_acts import InvitePerson
 from muniment.server.people.test_runner_acts import TrustTestRunner
 from muniment.server.policies.exception_proofs import ACT
 from muniment.server.policies.freeze_acts import LiftFreeze, StartFreeze
+from muniment.server.policies.models import MonitoringPeriod
+from muniment.server.policies.monitoring_acts import StartMonitoring
 from muniment.server.policies.proof_demands import BY_THE_WEB_ALONE, PROVABLE
 from muniment.server.products.environment_acts import AddEnvironment, RemoveEnvironment
 from muniment.server.products.models import Environment, Product
 from muniment.server.products.product_acts import AddProduct, ChangeProduct, RetireProduct
 from muniment.server.records.installation import open_store
+from muniment.server.records.models import Record
 from muniment.server.records.record_writing import recording_act
 from muniment.server.records.row_checks import RowCode
 from muniment.server.requests import lifted_freezes
-from muniment.server.requests.models import AcceptedRow, Request
+from muniment.server.requests.models import AcceptedRow, Request, RequestExecution
 from muniment.server.requests.proven_rows import COMPARED
 from muniment.server.requests.registry import GUARDING_ACTS
 from muniment.workflows.freezing import record_lift
@@ -57,7 +61,7 @@ pytestmark = pytest.mark.usefixtures("compared_rows")
 
 DEMANDED = (
     *("change-environment", "confirm-account", "declare-machine", "lift-freeze", "recover-account"),
-    *("remove-secret", "remove-sensitive-paths", "retire-product", "trust-test-runner"),
+    *("remove-secret", "remove-sensitive-paths", "retire-product", "start-monitoring", "trust-test-runner"),
 )
 
 
@@ -127,6 +131,50 @@ def test_only_a_pipeline_that_two_persons_signed_deploys(signers: Signers) -> No
     with forge_record():
         PipelineIdentity.objects.update(ref_patterns="refs/heads/main", ended_at=timezone.now())
     assert problems() == []  # to end it takes one person
+
+
+@pytest.mark.parametrize(
+    ("age", "unproven"), [(timedelta(days=9), {"policies_monitoringperiod"}), (timedelta(), set())]
+)
+@pytest.mark.parametrize("ended", [False, True])
+def test_signed_monitoring_period_cannot_be_dated_back(
+    signers: Signers, age: timedelta, unproven: set[str], *, ended: bool
+) -> None:
+    until = (timezone.now() + timedelta(days=30)).date()
+    named = {"product": "shop", "clause": "review.small-changes", "until": until.isoformat(), "reason": "Trial."}
+    waiting = sign(signers, StartMonitoring, "sam", "sue", **named)
+    Request.objects.filter(pk=waiting.pk).update(state="approved", act="", shown="")
+    with forge_record(Action.START_MONITORING) as digest:
+        row = MonitoringPeriod.objects.create(
+            slug="monitoring-1",
+            product=Product.objects.get(),
+            clause="review.small-changes",
+            started_at=timezone.now() - age,
+            last_day=until,
+            requester_id="sam",
+            approver_id="sue",
+        )
+    RequestExecution.objects.create(request=waiting, record=Record.objects.get(details_digest=digest))
+    if ended:
+        assert list_unproven() == unproven
+        with forge_record(Action.END_EXCEPTION):
+            MonitoringPeriod.objects.filter(pk=row.pk).update(ended_at=timezone.now())
+    assert list_unproven() == unproven
+
+
+def test_ended_monitoring_period_that_nobody_signed_excuses_nothing(signers: Signers) -> None:
+    with forge_record(Action.END_EXCEPTION):
+        MonitoringPeriod.objects.create(
+            slug="monitoring-1",
+            product=Product.objects.get(),
+            clause="review.small-changes",
+            started_at=timezone.now() - timedelta(days=9),
+            last_day=timezone.now().date(),
+            ended_at=timezone.now(),
+            requester_id="sam",
+            approver_id="sue",
+        )
+    assert list_unproven() == {"policies_monitoringperiod"}
 
 
 def forge_order() -> None:

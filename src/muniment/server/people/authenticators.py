@@ -102,15 +102,18 @@ def is_in_force(row: EnrolledAuthenticator, at: datetime) -> bool:
 
 
 def find_start(row: EnrolledAuthenticator) -> datetime:
-    """Moment from which an authenticator counts: the policy's delay after the enrolment; at once during the
-    bootstrap.
+    """Moment from which an authenticator counts: the policy's delay after the worker notified its person; at once
+    during the bootstrap.
+
+    The time of the row does not suffice: whoever has the web's login can write it, and commit a day later.
     """
     finished = Bootstrap.objects.filter(finished=True).values_list("finished_at", flat=True).first()
     if finished is None or row.enrolled_at <= finished:
         return row.enrolled_at
     policy = open_store().load_policy()
     hours = policy.policy.confirmation.delay_hours if policy is not None else _LONGEST_HOURS
-    return row.enrolled_at + timedelta(hours=hours)
+    notice = row.notices.filter(removal=False).values_list("told_at", flat=True).first()
+    return max(row.enrolled_at, notice or timezone.now()) + timedelta(hours=hours)
 
 
 _LONGEST_HOURS = 720  # where no policy says: nothing counts before the longest delay that one can have

@@ -30,7 +30,7 @@ from muniment.server.records.demanded_proofs import is_proof_demanded
 from muniment.server.records.models import Record
 from muniment.server.records.record_writing import action_code, record_act, recording_act
 from muniment.server.requests.approvers import assume_second_factor, check_approval, find_approvers, product_of
-from muniment.server.requests.models import ProofVerification, Request, RequestExecution
+from muniment.server.requests.models import SIGNATURE_LASTS, ProofVerification, Request, RequestExecution
 from muniment.server.requests.registry import ACTS_OF_SYSTEM, EXACT_ACTS, decode_stored_act
 from muniment.server.requests.shown_requests import make_shown_request
 
@@ -153,13 +153,19 @@ def approve_request(actor: Actor, request: Request) -> object:
 
 def may_confirm_own(request: Request) -> bool:
     """Whether the requester themselves may carry it out: an enrolment that they signed with an older authenticator."""
-    rows = ProofVerification.objects.filter(request=request, request_proof__isnull=False)
-    return request.action == action_code(Action.ENROL_AUTHENTICATOR) and rows.exists()
+    found = ProofVerification.objects.filter(request=request, request_proof__isnull=False).first()
+    return request.action == action_code(Action.ENROL_AUTHENTICATOR) and found is not None and not found.is_expired()
 
 
 def _read_confirmation(request: Request, action: Action, approver: Actor) -> dict[str, str]:
     """How both persons confirmed the request, for its record. Raises RefusedError where what is needed is missing."""
     found = ProofVerification.objects.filter(request=request).first()
+    if found is not None and found.is_expired():
+        raise RefusedError(
+            "signature-expired",
+            _("A signature over this request is older than %(days)d days.") % {"days": SIGNATURE_LASTS.days},
+            _("Reject it; its requester can request it again, and both sign anew."),
+        )
     proofs = {} if found is None else {"requester": found.request_proof, "approver": found.approval_proof}
     signed = [proof for proof in proofs.values() if proof is not None]
     if is_proof_demanded(action) and not any(proof.signer_id == approver.person for proof in signed):

@@ -1,5 +1,7 @@
 """Requests that wait for a second person, the signatures over them, and rows compared with signatures."""
 
+from datetime import datetime, timedelta
+
 from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -10,6 +12,7 @@ from muniment.facts.act_statements import ActStep
 from muniment.server.guarding.privileges import ADD, CHANGE, READ, Privileges
 from muniment.server.people.models import new_person_id
 
+SIGNATURE_LASTS = timedelta(days=7)  # from the signature until the request is carried out
 DANGEROUS = frozenset(action for action in Action if action.rule.second)
 
 
@@ -108,21 +111,32 @@ class ActProof(models.Model):
 
         ordering = ("id",)
 
+    def is_expired(self, at: datetime) -> bool:
+        """Whether the signature counts no longer at a moment."""
+        return at - self.made_at > SIGNATURE_LASTS
+
 
 class ProofVerification(models.Model):
     """Verification of the signatures over a request by the worker, before it is carried out.
 
     There are two signatures, of both persons. An enrolment has one of them, for a person who enrols the first
-    authenticator has none.
+    authenticator has none. `carried_out_at` is the moment at which the worker saw that the request was carried out:
+    by its own clock, so that the web cannot date it back.
     """
 
-    privileges = Privileges((READ,), (READ, ADD))
+    privileges = Privileges((READ,), (READ, ADD), worker_changes=("carried_out_at",))
     written_by: frozenset[Action] = frozenset()
 
     request = models.OneToOneField(Request, models.PROTECT, related_name="verification")
     request_proof = models.ForeignKey(ActProof, models.PROTECT, null=True, related_name="+")
     approval_proof = models.ForeignKey(ActProof, models.PROTECT, null=True, related_name="+")
     verified_at = models.DateTimeField(default=timezone.now)
+    carried_out_at = models.DateTimeField(null=True)
+
+    def is_expired(self) -> bool:
+        """Whether a signature was too old when the request was carried out, or is now where it was not."""
+        at = self.carried_out_at or timezone.now()
+        return any(proof.is_expired(at) for proof in (self.request_proof, self.approval_proof) if proof is not None)
 
 
 class RequestExecution(models.Model):

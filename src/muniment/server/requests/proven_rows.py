@@ -7,7 +7,7 @@ the act that its record names; and a signed act counts once, for the rows that i
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.db import connection, models
@@ -52,6 +52,7 @@ from muniment.server.requests.signed_acts import SignedAct, find_signed_act, is_
 
 _EVERY_ACT = tuple(map(action_code, Action))
 _APPLYING = ("apply-policy", "weaken-policy")
+_CLOCK_DIFFERENCE = timedelta(minutes=5)  # at most, between the machines of the database and of the web
 _CARRIED_OUT = timedelta(hours=1)  # after the signature, at the latest: so long a permission may begin later
 
 COMPARED = frozenset(  # the actions whose rows are compared here, in `weaker_rows.py` and in `lifted_freezes.py`
@@ -191,8 +192,12 @@ def _find_unsigned_rows(
 ) -> frozenset[str]:
     rule = _RULES[model]
     unproven: set[str] = set()
-    for key, (record, values) in rows.items():
+    began = _find_first_records(model, rows)
+    for key, (newest, values) in rows.items():
         fields = _name_columns(model, values)
+        record = newest
+        if key in began:
+            record, fields = began[key], {**fields, "ended_at": None}
         action = rule.action_of(fields)
         if (
             action is None
@@ -203,6 +208,15 @@ def _find_unsigned_rows(
         if not _is_proven(model, key, record, fields, rule.says):
             unproven.add(key)
     return frozenset(unproven)
+
+
+def _find_first_records(model: type[models.Model], rows: Mapping[str, tuple[int, Values]]) -> dict[str, int]:
+    """Records that made rows which ended and count for their past: one person may end them, not make them so."""
+    if model not in _COUNT_FOR_PAST:
+        return {}
+    ended = [key for key, (_, values) in rows.items() if _name_columns(model, values)["ended_at"] is not None]
+    states = RowState.objects.filter(table=model._meta.db_table, key__in=ended).values("key")
+    return dict(states.annotate(first=models.Min("record_id")).values_list("key", "first"))
 
 
 def _is_proven(
@@ -248,13 +262,20 @@ def _find_grant_action(fields: Fields) -> Action | None:
     return Action.GRANT_CHANGING_ROLE if changing else None
 
 
+def _is_signed_before(signed: SignedAct, moment: datetime) -> bool:
+    """Whether a row begins no earlier than the signatures: an earlier one would count for decisions of the past."""
+    proofs = (signed.verification.request_proof, signed.verification.approval_proof)
+    return all(proof.made_at - _CLOCK_DIFFERENCE <= moment for proof in proofs if proof is not None)
+
+
 def _permits_grant(signed: SignedAct, key: str, fields: Fields) -> bool:
     act = signed.act
     if not isinstance(act, GrantRole):
         return False
     product = find_product(act.product)
     said = (act.person, act.role.value, product.pk if product is not None else None, act.until)
-    return said == (fields["person"], fields["role"], fields["product"], fields["last_day"])
+    found = (fields["person"], fields["role"], fields["product"], fields["last_day"])
+    return said == found and _is_signed_before(signed, fields["granted_at"])
 
 
 def _permits_exception(signed: SignedAct, key: str, fields: Fields) -> bool:
@@ -272,7 +293,8 @@ def _permits_monitoring(signed: SignedAct, key: str, fields: Fields) -> bool:
         return False
     product = find_product(act.product)
     said = (product.pk if product is not None else None, act.clause, act.until)
-    return said == (fields["product"], fields["clause"], fields["last_day"])
+    found = (fields["product"], fields["clause"], fields["last_day"])
+    return said == found and _is_signed_before(signed, fields["started_at"])
 
 
 def _permits_break_glass(signed: SignedAct, key: str, fields: Fields) -> bool:
@@ -340,9 +362,10 @@ def _find_account_action(fields: Fields) -> Action | None:
 def _permits_account(signed: SignedAct, key: str, fields: Fields) -> bool:
     act = signed.act
     if isinstance(act, ConfirmAccounts):
-        return fields["machine"] is None and key in act.accounts.split() and signed.still_shows_same()
+        named = fields["machine"] is None and key in act.accounts.split() and signed.still_shows_same()
+        return named and _is_signed_before(signed, fields["confirmed_at"])
     machine = Machine.objects.filter(pk=fields["machine"]).first()
-    if machine is None:
+    if machine is None or not _is_signed_before(signed, fields["linked_at"]):
         return False
     if isinstance(act, TrustTestRunner):
         return (act.id, Account.Kind.KEY, act.key) == (machine.slug, fields["kind"], fields["value"])
@@ -352,6 +375,7 @@ def _permits_account(signed: SignedAct, key: str, fields: Fields) -> bool:
     return False
 
 
+_COUNT_FOR_PAST = (RoleGrant, MonitoringPeriod)  # decisions of an earlier moment are made again with those of then
 _RULES: dict[type[models.Model], _SignatureRule] = {
     RoleGrant: _SignatureRule(_find_grant_action, _permits_grant),
     ExceptionFile: _SignatureRule(_require_always(Action.REQUEST_EXCEPTION), _permits_exception),

@@ -28,7 +28,9 @@ _log = logging.getLogger("muniment.requests")
 
 
 def verify_waiting_requests() -> None:
-    """Verify the requests that wait and have signatures which were not verified yet."""
+    """Verify the requests that wait and have signatures which were not verified yet; store which were carried out."""
+    executed = ProofVerification.objects.filter(carried_out_at=None, request__execution__isnull=False)
+    executed.update(carried_out_at=timezone.now())
     rows = Request.objects.filter(state=Request.State.WAITING, verification=None, proofs__isnull=False).distinct()
     for row in rows.select_related("requester", "product"):
         try:
@@ -92,8 +94,11 @@ def _require_proof(proof: ActProof, request: Request, act: Act) -> None:
         raise _make_proof_error(_("it is of another request, or of what was not shown"))
     if (statement.step.value, statement.signer) != (proof.step, proof.signer_id):
         raise _make_proof_error(_("it is of another step or person"))
+    now = timezone.now()
+    if proof.is_expired(now):
+        raise _make_proof_error(_("it is too old"))
     _require_permitted_signer(proof.signer, statement.step, request, act)
-    _require_valid_authenticator(proof, timezone.now())
+    _require_valid_authenticator(proof, now)
     key = SigningKey(proof.authenticator.kind, proof.authenticator.public_key)
     require_valid_signature(key, proof.statement.encode(), proof.signature, find_confirmation_origin())
 

@@ -11,7 +11,7 @@ from muniment.server import moments
 from muniment.server.acts.act import Act
 from muniment.server.records.models import Record
 from muniment.server.requests.execution import RECORD_LANGUAGE
-from muniment.server.requests.models import ProofVerification, RequestExecution
+from muniment.server.requests.models import ProofVerification, Request, RequestExecution
 from muniment.server.requests.registry import decode_stored_act
 from muniment.server.requests.shown_requests import make_shown_request
 
@@ -33,14 +33,16 @@ class SignedAct(NamedTuple):
 
 
 def find_signed_act(record: int) -> SignedAct | None:
-    """Verified act that a record carried out, None for none."""
+    """Verified act that a record carried out, None for none. One that was rejected, or carried out when a signature
+    was too old, is none.
+    """
     execution = RequestExecution.objects.filter(record=record).select_related("request").first()
-    if execution is None:
+    if execution is None or execution.request.state != Request.State.APPROVED:
         return None
     rows = ProofVerification.objects.filter(request=execution.request)
     found = rows.select_related("request__requester", "approval_proof", "request_proof").first()
     proof = (found.approval_proof or found.request_proof) if found is not None else None
-    if found is None or proof is None:
+    if found is None or proof is None or found.is_expired():
         return None
     try:
         statement = decode_act_statement(proof.statement.encode())

@@ -108,6 +108,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("verified_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("carried_out_at", models.DateTimeField(null=True)),
                 (
                     "approval_proof",
                     models.ForeignKey(
