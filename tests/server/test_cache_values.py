@@ -5,7 +5,7 @@ import pickle
 from pathlib import Path
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import cache, caches
 from django.db import ProgrammingError, connection
 
 from tests.support.service import as_role
@@ -65,3 +65,12 @@ def test_values_expire_and_are_added_once(service: None) -> None:
 def test_value_that_json_cannot_hold_is_refused(service: None) -> None:
     with pytest.raises(TypeError):
         cache.set("k", object())
+
+
+def test_values_that_end_soonest_are_dropped_once_there_are_too_many(
+    service: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caches["default"], "_max_entries", 3)
+    for number in range(5):
+        cache.set(f"k{number}", number, timeout=1000 - number)
+    assert [number for number in range(5) if cache.get(f"k{number}") is not None] == [0, 1, 4]

@@ -94,7 +94,13 @@ TEMPLATES = [
     }
 ]
 
-CACHES = {"default": {"BACKEND": "muniment.server.guarding.json_cache.JsonCache", "LOCATION": "muniment_cache"}}
+CACHES = {
+    "default": {
+        "BACKEND": "muniment.server.guarding.json_cache.JsonCache",
+        "LOCATION": "muniment_cache",
+        "OPTIONS": {"MAX_ENTRIES": 10_000},  # counts of guesses: whoever sends many may not push out those of others
+    }
+}
 VAULT_URL, VAULT_CA = os.environ.get("MUNIMENT_VAULT_URL", ""), os.environ.get("MUNIMENT_VAULT_CA", "")
 VAULT_NAMESPACE = os.environ.get("MUNIMENT_VAULT_NAMESPACE", "").strip("/")
 VAULT_AUDIT = os.environ.get("MUNIMENT_VAULT_AUDIT", "")

@@ -16,6 +16,11 @@ from django.utils import timezone
 # A day less: no time zone moves it past the last year.
 _NEVER = datetime.max.replace(microsecond=0, tzinfo=UTC) - timedelta(days=1)
 
+_CULL = """
+    DELETE FROM muniment_cache WHERE (SELECT count(*) FROM muniment_cache) > %s AND cache_key IN (
+        SELECT cache_key FROM muniment_cache ORDER BY expires DESC OFFSET %s FOR UPDATE SKIP LOCKED)
+"""  # those that end soonest, once there are too many; without a wait for other requests, which could wait for this one
+
 
 class JsonCache(DatabaseCache):
     """Cache of JSON values in the table `muniment_cache`; a value of another form is absent. Nothing is pickled."""
@@ -47,10 +52,7 @@ class JsonCache(DatabaseCache):
                 cursor.execute("UPDATE muniment_cache SET expires = %s WHERE cache_key = %s", [end, key])
                 return bool(cursor.rowcount)
             text = json.dumps(value, allow_nan=False)
-            cursor.execute("SELECT count(*) FROM muniment_cache")
-            count = cursor.fetchone()[0]
-            if count > self._max_entries:
-                self._cull("default", cursor, now.replace(microsecond=0), count)
+            cursor.execute(_CULL, [self._max_entries, self._max_entries * 2 // 3])
             # One statement: of two that add the same key at the same moment, one does.
             cursor.execute(
                 "INSERT INTO muniment_cache AS kept (cache_key, value, expires) VALUES (%s, %s, %s)"
