@@ -56,6 +56,7 @@ _VARIABLES: dict[str, dict[str, str]] = {
         "worker reads the keys that they publish (`/LOGIN.keys`)",
         "MUNIMENT_BREACHED": "breached passwords as Have I Been Pwned publishes them: a file of sorted SHA-1s, or a "
         "folder of ranges. They are looked up locally. Default: Django's list of common passwords",
+        "MUNIMENT_DEVELOPMENT": "`1` serves `/-/components`, a page with every component, for people who develop pages",
         "OTEL_EXPORTER_OTLP_ENDPOINT": "OpenTelemetry collector for traces (`pip install 'muniment[telemetry]'`); the "
         "other `OTEL_*` variables apply as OpenTelemetry defines them",
     },

@@ -159,7 +159,7 @@ from muniment.access.authorization import Actor
 from muniment.server.mottos.models import Motto
 from muniment.server.mottos.motto_acts import SetMotto
 from muniment.server.products.visible_products import active_products
-from muniment.server.registration import AppContributions, MenuEntry, Metric, PersonalData, SearchKind
+from muniment.server.registration import AppContributions, MenuEntry, MenuGroup, Metric, PersonalData, SearchKind
 
 
 def find_mottos(actor: Actor, text: str) -> Iterable[Motto]:
@@ -181,7 +181,7 @@ CONTRIBUTIONS = AppContributions(
     urls="muniment.server.mottos.urls",
     api=("muniment.server.mottos.api",),
     acts=(SetMotto,),
-    menu=(MenuEntry(15, "mottos", "Mottos", Action.SEE_PRODUCT),),
+    menu=(MenuEntry(MenuGroup.ASSURE, 15, "mottos", "Mottos", "note", Action.SEE_PRODUCT),),
     search=(SearchKind(15, "mottos/found.html", find_mottos),),
     metrics=(measure_mottos,),
     personal_data=(PersonalData("mottos", read_mottos),),

@@ -30,7 +30,7 @@ TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [Path(__file__).parent / "templates"],
-        "OPTIONS": {},
+        "OPTIONS": {"builtins": ["muniment.server.components.library"]},
     }
 ]
 DATABASE_ROLE = database_settings.read_role(os.environ)
@@ -55,4 +55,7 @@ STATIC_URL = "/static/"
 STATICFILES_DIRS = [Path(__file__).parent / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
+WHITENOISE_MAX_AGE = 365 * 24 * 3600  # an address of a file has the digest of its content
+WHITENOISE_IMMUTABLE_FILE_TEST = r"^/static/"
+STORAGES = {"staticfiles": {"BACKEND": "muniment.server.components.static_files.DigestStorage"}}
 LOGGING = logs.build_log_settings(os.environ.get("MUNIMENT_LOG", ""))

@@ -8,11 +8,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 from functools import cache
 from importlib import import_module
 from typing import Any, NamedTuple
 
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy
 
 from muniment.access.actions import Action
 from muniment.access.authorization import Actor
@@ -23,12 +25,26 @@ from muniment.server.app_list import APPS
 from muniment.workflows.fact_suppliers import Supplier
 
 
-class MenuEntry(NamedTuple):
-    """Entry of the menu. `name` is the name of its address; entries stand by rising `position`."""
+class MenuGroup(Enum):
+    """Groups of the menu, in their order."""
 
+    DELIVER = gettext_lazy("Deliver")
+    ASSURE = gettext_lazy("Assure")
+    IMPROVE = gettext_lazy("Improve")
+    PROVE = gettext_lazy("Prove")
+    ADMIN = gettext_lazy("Admin")
+
+
+class MenuEntry(NamedTuple):
+    """Entry of the menu, shown to people who may do `action` somewhere. `name` is the name of its address, `icon` of a
+    vendored outline; entries of a group stand by rising `position`.
+    """
+
+    group: MenuGroup
     position: int
     name: str
     text: Any  # lazily translated
+    icon: str
     action: Action
 
 

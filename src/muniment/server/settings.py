@@ -90,6 +90,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "muniment.server.pages.page_frame.frame_context",
             ],
+            "builtins": ["muniment.server.components.library"],
         },
     }
 ]
@@ -174,10 +175,14 @@ USE_I18N = True
 LOCALE_PATHS = [Path(__file__).parent / "locale"]
 USE_TZ = True
 TIME_ZONE = "UTC"
+DEVELOPMENT = os.environ.get("MUNIMENT_DEVELOPMENT") == "1"  # shows the page of all components
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [Path(__file__).parent / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
+WHITENOISE_MAX_AGE = 365 * 24 * 3600  # an address of a file has the digest of its content
+WHITENOISE_IMMUTABLE_FILE_TEST = r"^/static/"
+STORAGES = {"staticfiles": {"BACKEND": "muniment.server.components.static_files.DigestStorage"}}
 
 # --- work in the background -------------------------------------------------------------------------------
 

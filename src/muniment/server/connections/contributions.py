@@ -39,7 +39,14 @@ from muniment.server.connections.proxy_acts import SetConnectionProxy
 from muniment.server.connections.repository_acts import ConnectRepository
 from muniment.server.guarding.mediation import is_action_allowed
 from muniment.server.people.privacy import drop_recorded_rows, drop_rows
-from muniment.server.registration import AppContributions, MenuEntry, OverviewCard, PersonalData, RetentionRule
+from muniment.server.registration import (
+    AppContributions,
+    MenuEntry,
+    MenuGroup,
+    OverviewCard,
+    PersonalData,
+    RetentionRule,
+)
 
 
 def read_reviews(person: str) -> Iterable[Mapping[str, object]]:
@@ -79,7 +86,7 @@ CONTRIBUTIONS = AppContributions(
         ConnectRepository,
         SetConnectionProxy,
     ),
-    menu=(MenuEntry(60, "connections", _("Connections"), Action.SEE_CONNECTIONS),),
+    menu=(MenuEntry(MenuGroup.ADMIN, 10, "connections", _("Connections"), "plug", Action.SEE_CONNECTIONS),),
     overview=(OverviewCard(110, "connections/overview.html", read_troubled),),
     retention=(
         RetentionRule(

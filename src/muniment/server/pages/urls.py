@@ -1,8 +1,10 @@
 """Addresses of the app. Each view names its action."""
 
+from django.conf import settings
 from django.urls import path
 
 from muniment.server.pages import (
+    component_page,
     exception_pages,
     glossary,
     health_checks,
@@ -36,3 +38,6 @@ urlpatterns = [
     path("health", health_checks.check_health, name="health"),
     path("ready", health_checks.check_readiness, name="ready"),
 ]
+
+if settings.DEVELOPMENT:
+    urlpatterns.append(path("-/components", component_page.show_components, name="components"))

@@ -62,6 +62,7 @@ from muniment.server.registration import (
     AppContributions,
     GlossaryEntry,
     MenuEntry,
+    MenuGroup,
     PersonalData,
     RetentionRule,
     SearchKind,
@@ -128,7 +129,7 @@ CONTRIBUTIONS = AppContributions(
         (SystemActor.OPERATOR, GrantRole): is_first_administrator,
         (SystemActor.OPERATOR, InvitePerson): bool,  # any: else a company could be locked out. It is an incident
     },
-    menu=(MenuEntry(50, "people", _("People"), Action.SEE_PEOPLE),),
+    menu=(MenuEntry(MenuGroup.ADMIN, 20, "people", _("People"), "users", Action.SEE_PEOPLE),),
     search=(SearchKind(80, "people/found.html", find_people),),
     glossary=(
         GlossaryEntry(

@@ -20,7 +20,7 @@ from muniment.server.policies.policy_in_force import current_clauses
 from muniment.server.policies.source_acts import ImportPolicy, RemovePolicySource, SetPolicySource
 from muniment.server.policies.version_acts import AdoptBuiltInPolicy, ApplyPolicy, DraftPolicy
 from muniment.server.products.visible_products import active_products, within_reach
-from muniment.server.registration import AppContributions, GlossaryEntry, MenuEntry, OverviewCard, SearchKind
+from muniment.server.registration import AppContributions, GlossaryEntry, MenuEntry, MenuGroup, OverviewCard, SearchKind
 
 
 def find_exceptions(actor: Actor, text: str) -> Iterable[Any]:
@@ -68,8 +68,8 @@ CONTRIBUTIONS = AppContributions(
     ),
     system_acts={SystemActor.OPERATOR: (AdoptBuiltInPolicy,), SystemActor.POLICY_BRANCH: (ImportPolicy,)},
     menu=(
-        MenuEntry(20, "exceptions", _("Exceptions"), Action.SEE_EXCEPTIONS),
-        MenuEntry(40, "policy", _("Policy"), Action.SEE_POLICY),
+        MenuEntry(MenuGroup.ASSURE, 50, "exceptions", _("Exceptions"), "hourglass", Action.SEE_EXCEPTIONS),
+        MenuEntry(MenuGroup.ASSURE, 10, "policy", _("Policy"), "gavel", Action.SEE_POLICY),
     ),
     search=(
         SearchKind(30, "policies/found.html", find_exceptions),

@@ -15,7 +15,7 @@ from muniment.server.products.environment_acts import AddEnvironment, RemoveEnvi
 from muniment.server.products.models import Environment, Product, Repository, RepositoryScan
 from muniment.server.products.product_acts import AddProduct, ChangeProduct, RetireProduct
 from muniment.server.products.visible_products import active_products, visible_product_filter, within_reach
-from muniment.server.registration import AppContributions, GlossaryEntry, MenuEntry, OverviewCard, SearchKind
+from muniment.server.registration import AppContributions, GlossaryEntry, MenuEntry, MenuGroup, OverviewCard, SearchKind
 
 
 def find_products(actor: Actor, text: str) -> Iterable[Any]:
@@ -53,7 +53,7 @@ CONTRIBUTIONS = AppContributions(
         RemoveEnvironment,
     ),
     system_acts={SystemActor.OPERATOR: (AddProduct,)},
-    menu=(MenuEntry(10, "products", _("Products"), Action.SEE_PRODUCT),),
+    menu=(MenuEntry(MenuGroup.ASSURE, 30, "products", _("Products"), "box", Action.SEE_PRODUCT),),
     search=(
         SearchKind(10, "products/found.html", find_products),
         SearchKind(60, "products/found_environments.html", find_environments),

@@ -15,7 +15,7 @@ from muniment.server.acts.system_actors import SystemActor
 from muniment.server.records.models import LedgerHead, Record, RecordPosition, TaskFailure
 from muniment.server.records.record_acts import ChangeSettings, CorrectRecord, RetryJob
 from muniment.server.records.row_acts import AcceptRow
-from muniment.server.registration import AppContributions, GlossaryEntry, MenuEntry, Metric, SearchKind
+from muniment.server.registration import AppContributions, GlossaryEntry, MenuEntry, MenuGroup, Metric, SearchKind
 
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 _PLACE = re.compile(r"[0-9]{1,18}")
@@ -59,10 +59,10 @@ CONTRIBUTIONS = AppContributions(
     ),
     system_acts={SystemActor.OPERATOR: (AcceptRow,)},
     menu=(
-        MenuEntry(70, "activity", _("Activity"), Action.SEE_ACTIVITY),
-        MenuEntry(80, "ledger", _("Ledger"), Action.SEE_LEDGER),
-        MenuEntry(90, "work", _("Work"), Action.SEE_JOBS),
-        MenuEntry(100, "settings", _("Settings"), Action.CHANGE_SETTINGS),
+        MenuEntry(MenuGroup.PROVE, 30, "activity", _("Activity"), "activity", Action.SEE_ACTIVITY),
+        MenuEntry(MenuGroup.PROVE, 20, "ledger", _("Ledger"), "certificate", Action.SEE_LEDGER),
+        MenuEntry(MenuGroup.ADMIN, 40, "work", _("Work"), "server", Action.SEE_JOBS),
+        MenuEntry(MenuGroup.ADMIN, 30, "settings", _("Settings"), "settings", Action.CHANGE_SETTINGS),
     ),
     search=(SearchKind(90, "records/found.html", find_records),),
     metrics=(measure_jobs, measure_ledger),

@@ -1,0 +1,253 @@
+"""Template tags and filters of the components, which every template has without `load`."""
+
+from datetime import date, datetime
+from typing import Any
+
+from django import template
+from django.template.context import Context
+from django.template.loader import render_to_string
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from muniment.server.components.charts import ColumnChart, LineChart, make_status_bar
+from muniment.server.components.statuses import find_status
+
+register = template.Library()
+_NEAR_DAYS = 14  # a day further away is shown without "in 20 days"
+
+
+@register.simple_tag
+def icon(name: str, size: str = "") -> SafeString:
+    """Icon from the vendored outlines, hidden from screen readers: a word beside it says the same. `size` may be lg."""
+    return format_html(
+        '<svg class="icon{}" aria-hidden="true"><use href="{}#i-{}"/></svg>',
+        f" icon-{size}" if size else "",
+        static("vendor/icons.svg"),
+        name,
+    )
+
+
+@register.simple_tag
+def status(code: str, text: str = "", *, plain: bool = False) -> SafeString:
+    """Badge of a status: icon, word and colour. `text` replaces the word; `plain` leaves out the coloured ground."""
+    found = find_status(code)
+    return format_html(
+        '<span class="st {}{}">{}{}</span>',
+        found.style,
+        " plain border-0" if plain else "",
+        icon(found.icon),
+        text or found.text,
+    )
+
+
+@register.filter
+def status_style(code: str) -> str:
+    """Class of a status in the stylesheet: passing, failing, unknown, exception, monitoring, na, accent."""
+    return find_status(code).style
+
+
+@register.filter
+def status_icon(code: str) -> str:
+    """Name of the icon of a status."""
+    return find_status(code).icon
+
+
+@register.filter
+def status_text(code: str) -> str:
+    """Word for a status."""
+    return str(find_status(code).text)
+
+
+@register.simple_block_tag
+def card(
+    content: SafeString, title: str = "", sub: str = "", *, id: str = "", size: str = "", body: bool = True
+) -> SafeString:
+    """Card with a title. `size` is a width of the grid such as c8; without `body` the content brings its own parts,
+    such as rows, a table or a foot.
+    """
+    context = {"content": content, "title": title, "sub": sub, "id": id, "size": size, "body": body}
+    return SafeString(render_to_string("components/card.html", context))
+
+
+@register.simple_block_tag
+def notice(content: SafeString, tone: str = "accent", icon: str = "info-circle") -> SafeString:
+    """Message on a page: one for each cause. Failing ones are read out at once."""
+    context = {"content": content, "tone": tone, "icon": icon}
+    return SafeString(render_to_string("components/notice.html", context))
+
+
+@register.simple_block_tag
+def empty(content: SafeString, title: str, *, icon: str = "inbox") -> SafeString:
+    """Empty state: what it means, and one next step as the content."""
+    return SafeString(render_to_string("components/empty.html", {"content": content, "title": title, "icon": icon}))
+
+
+@register.simple_block_tag(takes_context=True)
+def confirm_dialog(
+    context: Context,
+    content: SafeString,
+    name: str,
+    *,
+    button: str,
+    title: str,
+    action: str,
+    verb: str = "",
+    icon: str = "",
+    danger: bool = True,
+    look: str = "",
+) -> SafeString:
+    """Button that asks before it acts. The dialog holds a form that posts to `action`; the content is one sentence of
+    consequence and the fields.
+
+    The button is a link to this page with the dialog open, so that it works without a script too. `look` are classes of
+    the button, such as btn-primary. Raises KeyError without a request.
+    """
+    request = context["request"]
+    opened = request.GET.get("confirm") == name
+    query = request.GET.copy()
+    query["confirm"] = name
+    values: dict[str, Any] = {
+        "content": content,
+        "name": name,
+        "button": button,
+        "title": title,
+        "action": action,
+        "icon": icon,
+    }
+    values |= {"verb": verb or button, "danger": danger, "look": look, "opened": opened, "query": query.urlencode()}
+    return SafeString(render_to_string("components/confirm.html", values, request=request))
+
+
+@register.simple_tag
+def status_bar(
+    passing: int, exception: int, unknown: int, failing: int, *, tall: bool = False, name: str = ""
+) -> SafeString:
+    """Bar of four statuses with its figures as its name; `name` says of what."""
+    bar = make_status_bar({"passing": passing, "exception": exception, "unknown": unknown, "failing": failing})
+    return SafeString(render_to_string("components/status_bar.html", {"bar": bar, "tall": tall, "name": name}))
+
+
+@register.simple_tag
+def status_legend(passing: int, exception: int, unknown: int, failing: int) -> SafeString:
+    """Key of the statuses of a bar or chart, with their counts."""
+    bar = make_status_bar({"passing": passing, "exception": exception, "unknown": unknown, "failing": failing})
+    return SafeString(render_to_string("components/legend.html", {"bar": bar}))
+
+
+@register.simple_tag
+def column_chart(chart: ColumnChart, name: str, first_column: str) -> SafeString:
+    """Chart of columns with its table; `name` is a sentence, `first_column` the heading of the labels."""
+    context = {"chart": chart, "name": name, "first_column": first_column}
+    return SafeString(render_to_string("components/column_chart.html", context))
+
+
+@register.simple_tag
+def line_chart(chart: LineChart, name: str, first_column: str, second_column: str) -> SafeString:
+    """Chart of one line with its table."""
+    context = {"chart": chart, "name": name, "first_column": first_column, "second_column": second_column}
+    return SafeString(render_to_string("components/line_chart.html", context))
+
+
+@register.simple_tag
+def person(name: str, note: str = "", *, machine: bool = False, url: str = "") -> SafeString:
+    """Person or machine account: initials and name, and a quiet line below."""
+    context = {"name": name, "note": note, "machine": machine, "url": url, "initials": _make_initials(name)}
+    return SafeString(render_to_string("components/person.html", context))
+
+
+@register.filter
+def initials(name: str) -> str:
+    """First letters of the first and the last word of a name."""
+    return _make_initials(name)
+
+
+@register.filter
+def when(moment: datetime | date | None) -> SafeString | str:
+    """Moment as "Thu 26 Nov, 16:40", with the year where it is another one, in UTC; a dash for none."""
+    if moment is None:
+        return "–"
+    return _format_time(moment, _format_moment(moment))
+
+
+@register.filter
+def due(moment: datetime | date | None) -> SafeString | str:
+    """Day as "Thu 26 Nov, in 2 days"; a dash for none."""
+    if moment is None:
+        return "–"
+    day = _find_day(moment)
+    text = _format_day(day)
+    near = _describe_distance((day - timezone.now().date()).days)
+    return _format_time(moment, f"{text}, {near}" if near else text)
+
+
+@register.filter
+def tone_of_due(moment: datetime | date | None) -> str:
+    """Class of a due date: failing once it has passed, unknown on its day, nothing before."""
+    if moment is None:
+        return ""
+    days = (_find_day(moment) - timezone.now().date()).days
+    return "failing" if days < 0 else "unknown" if days == 0 else ""
+
+
+@register.simple_tag
+def severity(level: str) -> SafeString:
+    """Severity by one to four squares and a word; one that is not given says that it counts as high."""
+    words = {"critical": (4, _("Critical")), "high": (3, _("High")), "medium": (2, _("Medium")), "low": (1, _("Low"))}
+    if level not in words:
+        return format_html('<span class="tag ring">{}</span>', _("Not given, treated as high"))
+    squares, word = words[level]
+    tones = {"critical": "failing", "high": "failing", "medium": "unknown", "low": "na"}
+    drawn = mark_safe("".join(f'<rect x="{7 * n}" width="5" height="10" rx="1"/>' for n in range(squares)))  # noqa: S308
+    return format_html(
+        '<span class="tag severity {}"><svg viewBox="0 0 26 10" aria-hidden="true">{}</svg>{}</span>',
+        tones[level],
+        drawn,
+        word,
+    )
+
+
+def _format_time(moment: datetime | date, text: str) -> SafeString:
+    full = (
+        moment.astimezone(timezone.get_current_timezone()).isoformat()
+        if isinstance(moment, datetime)
+        else moment.isoformat()
+    )
+    return format_html('<time datetime="{}">{}</time>', full, text)
+
+
+def _format_moment(moment: datetime | date) -> str:
+    day = _format_day(_find_day(moment))
+    return f"{day}, {date_format(timezone.localtime(moment), 'H:i')}" if isinstance(moment, datetime) else day
+
+
+def _find_day(moment: datetime | date) -> date:
+    return timezone.localtime(moment).date() if isinstance(moment, datetime) else moment
+
+
+def _format_day(day: date) -> str:
+    return date_format(day, "D j M" if day.year == timezone.now().year else "D j M Y")
+
+
+def _describe_distance(days: int) -> str:
+    """Distance of a day in words, "" where it is far away."""
+    if abs(days) > _NEAR_DAYS:
+        return ngettext("%(count)d day ago", "%(count)d days ago", -days) % {"count": -days} if days < 0 else ""
+    if days == 0:
+        return _("today")
+    if days == 1:
+        return _("tomorrow")
+    if days == -1:
+        return _("yesterday")
+    if days > 0:
+        return ngettext("in %(count)d day", "in %(count)d days", days) % {"count": days}
+    return ngettext("%(count)d day ago", "%(count)d days ago", -days) % {"count": -days}
+
+
+def _make_initials(name: str) -> str:
+    words = [word for word in str(name).split() if word[0].isalnum()]
+    return "".join(word[0] for word in (words[:1] + words[1:][-1:])).upper() or "?"

@@ -1,0 +1,14 @@
+// Comforts, never needed: without it menus close by their own button, and a dialog's button leads to a page with it open.
+"use strict";
+addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll("details.menu[open]")) menu.open = menu.contains(event.target);
+  const opener = event.target.closest("[data-dialog]");
+  const dialog = opener && document.getElementById(opener.dataset.dialog);
+  if (dialog) { event.preventDefault(); if (!dialog.open) dialog.showModal(); }
+  const closer = event.target.closest("dialog [data-close]");
+  if (closer) { event.preventDefault(); closer.closest("dialog").close(); }
+});
+addEventListener("keydown", (event) => {
+  const menu = event.key === "Escape" && document.querySelector("details.menu[open]");
+  if (menu) { menu.open = false; menu.querySelector("summary").focus(); }
+});
