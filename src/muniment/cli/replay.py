@@ -5,7 +5,16 @@ from typing import Any
 
 import click
 
-from muniment.cli import context, home_access, options, origin_address, printing, replay_inputs, replay_text
+from muniment.cli import (
+    context,
+    home_access,
+    options,
+    origin_address,
+    printing,
+    replay_inputs,
+    replay_text,
+    report_file,
+)
 from muniment.cli.replay_report import ReplayOrigin, ReplayReport, build_report
 from muniment.errors import UsageError
 from muniment.facts import kinds
@@ -45,6 +54,12 @@ from muniment.workflows.repository_rules import has_no_own_rules
     is_flag=True,
     help="With --forge: if the token cannot read write access, assume that every reviewer had it.",
 )
+@click.option(
+    "--html",
+    "html_file",
+    metavar="FILE",
+    help="Write the report to this file too, as one page to send. A report that is there is replaced.",
+)
 @options.home
 @options.output
 def command(
@@ -55,6 +70,7 @@ def command(
     entry: int | None,
     forge: str | None,
     suppose: bool,
+    html_file: str | None,
     home: str | None,
     output: str,
 ) -> int:
@@ -73,6 +89,8 @@ def command(
     """
     if entry is not None:
         return _replay_entry(entry, home, output)
+    if html_file is not None:
+        report_file.require_writable(html_file)
     if forge is not None:
         from muniment.cli import replay_forge
 
@@ -84,6 +102,9 @@ def command(
     else:
         for line in replay_text.format_report(report):
             click.echo(line)
+    if html_file is not None:
+        report_file.write_report(html_file, report)
+        click.echo(f"Report written to {printing.make_printable(html_file)}", err=True)
     return 0
 
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from muniment.cli import options
 from muniment.controls import pipeline_hardened, secrets_in_vault
-from muniment.controls.control import ReasonCodes, ResultStatus, UnknownFact
+from muniment.controls.control import Reason, ReasonCodes, ResultStatus, UnknownFact
 from muniment.decision.binding import BoundClause, BoundPolicy
 from muniment.decision.decision import Reasons, Result, format_sentences
 from muniment.decision.evaluation import evaluate_policy
@@ -33,6 +33,11 @@ _SERVICE_FACTS = frozenset(
     )
 )
 _PIPELINE_CONTROLS = (pipeline_hardened.CONTROL.name, secrets_in_vault.CONTROL.name)
+_FINDING = pipeline_hardened.Reasons.FINDING.code
+_SAME_AS_RULES = {  # rules of the engine
+    pipeline_hardened.Reasons.NOT_PINNED.code: "unpinned-uses",
+    pipeline_hardened.Reasons.BROAD_TOKEN.code: "excessive-permissions",
+}
 TOPICS = {
     "access-control": "sign-in",
     "pipeline": "pipeline",
@@ -106,6 +111,7 @@ class ReplayReport(Struct, frozen=True):
     states: tuple[CurrentState, ...]
     deployment_clauses: tuple[str, ...]
     planned_clauses: tuple[str, ...]
+    evaluated_at: str
 
     @property
     def noun(self) -> str:
@@ -127,10 +133,11 @@ class Highlight(Struct, frozen=True):
 
 
 class NextStep(NamedTuple):
-    """Command, and the reason to run it."""
+    """Command, and the reason to run it. `makes_page`: it makes the page itself."""
 
     command: str
     reason: str
+    makes_page: bool = False
 
 
 def build_report(
@@ -147,6 +154,7 @@ def build_report(
         tuple(_build_state(bound, results[bound.clause.id]) for bound in built if bound.clause.id in results),
         tuple(bound.clause.id for bound in built if bound.clause.id not in results),
         tuple(bound.clause.id for bound in policy.clauses if bound.is_planned),
+        now,
     )
 
 
@@ -178,6 +186,7 @@ def list_highlights(report: ReplayReport) -> tuple[Highlight, ...]:
 
 def _build_state(bound: BoundClause, result: Result) -> CurrentState:
     codes: type[ReasonCodes] = bound.control.codes if bound.control is not None else Reasons
+    noted = {_find_place(reason) for reason in result.reasons if reason.code in _SAME_AS_RULES}
     reasons = tuple(
         CurrentReason(
             reason.code,
@@ -185,10 +194,16 @@ def _build_state(bound: BoundClause, result: Result) -> CurrentState:
             reason.subject.removeprefix("fact:") if reason.code == FACT_UNKNOWN else "",
         )
         for reason in result.reasons
-        if reason.status is result.status
+        if reason.status is result.status and not (reason.code == _FINDING and _find_place(reason) in noted)
     )
     status = "excepted" if result.exception else result.status.value
     return CurrentState(bound.clause.id, bound.clause.control, status, reasons)
+
+
+def _find_place(reason: Reason) -> tuple[str, str | int, str | int]:
+    """Weakness and place of a reason: the engine reports some weaknesses that our own reader reports too."""
+    rule = _SAME_AS_RULES.get(reason.code) or reason.details.get("rule", "")
+    return str(rule), reason.details.get("path", ""), reason.details.get("line", 0)
 
 
 def _describe_approvals(report: ReplayReport) -> Iterator[Highlight]:
@@ -326,14 +341,14 @@ def list_next_steps(report: ReplayReport) -> tuple[NextStep, ...]:
     home = options.home_option(origin.home or None)
     steps = []
     if not origin.people_known:
-        steps.append(NextStep(f"muniment replay --forge {origin.found_forge or 'URL'}", "who reviewed each change"))
+        steps.append(NextStep(f"muniment replay --forge {origin.found_forge or 'URL'}", "see who reviewed each change"))
         steps.append(NextStep("muniment init", "draft your policy and list of people, then check your next change"))
     worst = max(summary.clauses, key=lambda row: row.result_counts["violated"], default=None)
     if worst is not None and worst.result_counts["violated"]:
-        steps.append(NextStep(f"muniment explain {worst.clause}{home}", "what this clause requires"))
+        steps.append(NextStep(f"muniment explain {worst.clause}{home}", "read what this clause requires"))
     elif origin.people_known and not origin.forge:
         branch = summary.target.removeprefix("refs/heads/")
         steps.append(NextStep(f"muniment check --onto {shlex.quote(branch)}{home}", "check your next change too"))
     again = f" --forge {origin.forge}" if origin.forge else home
-    steps.append(NextStep(f"muniment replay{again} --html report.html", "this report as a page to send"))
+    steps.append(NextStep(f"muniment replay{again} --html report.html", "get this report as a page to send", True))
     return tuple(steps)
