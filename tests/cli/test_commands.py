@@ -90,7 +90,7 @@ def test_init_makes_what_check_needs_and_never_overwrites(
     (home / "policy.toml").write_text("mine")
     assert shop.muniment("init", "--home", str(home))[0] == 0
     assert (home / "policy.toml").read_text() == "mine"
-    assert out.splitlines()[-1].startswith("Next: ")
+    assert any(line.startswith("Next: ") for line in out.splitlines())
 
 
 def test_policy_check_lists_uncovered_clauses_and_unclaimed_sentences(shop: Shop, tmp_path: Path) -> None:
@@ -413,17 +413,6 @@ def test_replay_names_the_repository_and_counts_one_change(shop: Shop, monkeypat
     first = out.splitlines()[0]
     assert f"on main of {shop.repo.path.name}, " in first
     assert "1 changes" not in first
-
-
-def test_after_init_a_check_without_home_says_how_to_name_it(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    shop.repo.commit({f".muniment/{name}": None for name in ("policy.toml", "people.toml")}, on="main")
-    monkeypatch.chdir(shop.repo.path)
-    assert shop.muniment("init", "--repository", "shop")[0] == 0
-    for command in (["check", "--onto", "main"], ["replay"], ["explain", "review.two-reviewers"], ["policy", "show"]):
-        code, _, err = shop.muniment(*command)
-        assert code == 2, command
-        assert "--home .muniment" in err, command
-        assert shop.muniment(*command, "--home", ".muniment")[0] == 0 or command[0] == "check"
 
 
 def test_remedy_names_the_home_of_the_command(shop: Shop, tmp_path: Path) -> None:

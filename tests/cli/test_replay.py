@@ -50,10 +50,24 @@ def test_replay_without_people_counts_no_change_as_allowed_or_denied(shop: Shop,
 
 
 def test_reason_that_mentions_people_toml_is_not_taken_for_unknown_people(shop: Shop) -> None:
-    shop.repo.commit({"people.toml": "x\n", "auth/people.toml": "y\n"}, on="main")
+    shop.approve("bob", shop.repo.commit({"people.toml": "x\n", "auth/people.toml": "y\n"}, on="main"))
     out = _replay(shop, shop.repo)
     assert "would have been allowed" in out
     assert "not in git" not in out.replace("git keeps no trace", "")
+
+
+def test_people_without_any_signed_approval_give_no_failing_reviews(shop: Shop) -> None:
+    shop.repo.commit({"auth/app.py": "x\n" * 401}, on="main")
+    out = _replay(shop, shop.repo)
+    assert "would have been allowed" not in out
+    assert "FAIL      review" not in out
+    for line in (
+        "UNKNOWN   review.two-reviewers       2 of 2 changes need reviews: reviewers are not in git",
+        "UNKNOWN   review.security-attention  2 of 2 changes touch sensitive files: reviewers are not in git",
+        "UNKNOWN   review.small-changes       1 of 2 changes are larger than the limits: reviewers are not in git",
+    ):
+        assert line in out
+    assert "muniment replay --forge URL " in out
 
 
 def test_next_step_names_the_forge_of_the_clone_without_its_credential(shop: Shop, plain: Repo) -> None:
@@ -109,7 +123,7 @@ def test_json_has_figures_and_states_beside_the_summary(shop: Shop, plain: Repo)
 
     told = json.loads(_replay(shop, plain, "--format", "json"))
     assert told["change_count"] == 3
-    assert told["people_known"] is False
+    assert told["reviews_known"] is False
     assert told["figures"]["size"]["count"] == 1
     hardened = next(one for one in told["states"] if one["clause"] == "pipeline.hardened")
     assert "not-pinned" in [reason["code"] for reason in hardened["reasons"]]

@@ -129,7 +129,7 @@ def test_every_status_has_a_word_and_a_shape() -> None:
 
 def test_page_says_how_many_would_have_been_allowed_only_where_people_are_known() -> None:
     assert "1 of 3 pull requests would have been allowed" in replay_html.format_page(make_report())
-    unknown = ReplayOrigin("shop", people_known=False, policy="the built-in policy")
+    unknown = ReplayOrigin("shop", people_known=False, reviews_known=False, policy="the built-in policy")
     page = replay_html.format_page(make_report(origin=unknown))
     assert "would have been allowed" not in page
     assert "Git does not record who reviewed" in page

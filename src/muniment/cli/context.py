@@ -1,13 +1,15 @@
 """Context of most commands: a repository, a protected branch in it, and the rules of that branch."""
 
 import datetime
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import click
 from msgspec import Struct
 
-from muniment.errors import PolicyError, UsageError
+from muniment.errors import ConfigurationError, GitError, PolicyError, UsageError
 from muniment.facts import moments
 from muniment.git import branch_documents, signatures
 from muniment.git.repository import Repository
@@ -17,9 +19,9 @@ from muniment.workflows.publish_rules import convert_known_rules, read_known_rul
 from muniment.workflows.repository_rules import has_no_own_rules
 from muniment.workflows.rule_sources import Rules, load_rules
 
-_DEFAULT_BRANCHES = ("main", "master")
+DEFAULT_BRANCHES = ("main", "master")
 _OFFERED = 5
-_LOCAL_HOME = ".muniment"  # where `muniment init` makes one
+LOCAL_HOME = ".muniment"  # where `muniment init` makes one
 
 
 class LocalBranch(Struct, frozen=True):
@@ -56,7 +58,7 @@ def open_context(repo: str, onto: str | None, home: str | None, *, published: bo
         known = read_known_rules(repository) if published and home is None and has_no_own_rules(written) else None
         if known is None:
             if home is None and has_no_own_rules(written):
-                require_no_other_policy(repo, branch)
+                home = find_local_home(repository, repo, branch)
             found = load_rules(FilesStore(home) if home else None, written, signatures.verify_by_person)
         else:
             found = convert_known_rules(known)
@@ -69,17 +71,37 @@ def open_context(repo: str, onto: str | None, home: str | None, *, published: bo
         yield CommandContext(repository, branch, found)
 
 
-def require_no_other_policy(repo: str, branch: LocalBranch) -> None:
-    """Raise PolicyError where `muniment init` made a policy that is not on the branch: its author expects it to be
-    used.
+def find_local_home(repository: Repository, repo: str, branch: LocalBranch) -> str | None:
+    """Find the home that `muniment init` made in the working copy, for a branch without rules of its own.
+
+    None if there is none. A change never brings its own rules: raises PolicyError if the commit that is checked out
+    carries them.
     """
-    if (Path(repo) / _LOCAL_HOME / "policy.toml").is_file():
-        raise PolicyError(
-            "policy.toml",
-            "",
-            f"the one in {_LOCAL_HOME}/ is not on {branch.name} yet",
-            f"Name it as the home: --home {_LOCAL_HOME}, or commit it onto {branch.name}.",
-        )
+    above = Path(repository.git_dir).parent if not repository.bare else Path(repo)
+    for folder in dict.fromkeys((Path(repo), above)):
+        home = folder / LOCAL_HOME
+        if home.is_symlink() or not (home / "policy.toml").is_file():
+            continue
+        if _carries_rules(repository):
+            raise PolicyError(
+                "policy.toml",
+                "",
+                f"the one in {LOCAL_HOME}/ is not on {branch.name} yet",
+                f"Name it as the home: --home {LOCAL_HOME}, or commit it onto {branch.name}.",
+            )
+        named = os.path.relpath(home)
+        click.echo(f"Using the policy and people in {named}/. They are not on {branch.name} yet.", err=True)
+        return named
+    return None
+
+
+def _carries_rules(repository: Repository) -> bool:
+    """Whether the commit that is checked out carries rules; True if that cannot be read."""
+    try:
+        head = repository.resolve_commit("HEAD")
+        return not has_no_own_rules(branch_documents.read_documents(repository, head))
+    except (GitError, UsageError, ConfigurationError):
+        return True
 
 
 def find_branch(repository: Repository, onto: str | None) -> LocalBranch:
@@ -109,7 +131,7 @@ def _no_branch_error(repository: Repository, names: Sequence[str]) -> UsageError
 
 def _branch_names(repository: Repository, onto: str | None) -> tuple[str, ...]:
     if onto is None:
-        return (*_DEFAULT_BRANCHES, *filter(None, (repository.find_head_branch().removeprefix("refs/heads/"),)))
+        return (*DEFAULT_BRANCHES, *filter(None, (repository.find_head_branch().removeprefix("refs/heads/"),)))
     return (onto.removeprefix("refs/heads/"),)
 
 

@@ -25,11 +25,14 @@ class RepositoryAccess(NamedTuple):
     listed: ListedRepository
 
 
-def open_forge_repository(url: str) -> RepositoryAccess:
-    """Connect to the repository whose page has this address. Raises UsageError or ForgeError."""
+def open_forge_repository(url: str, *, asks: bool = True) -> RepositoryAccess:
+    """Connect to the repository whose page has this address. Raises UsageError or ForgeError.
+
+    `asks`: ask for a token on a terminal, if there is none. Otherwise what is public is read without one.
+    """
     vendor, root, path = find_forge(url)
     connection = Connection(vendor, root, os.environ.get(NAME_VARIABLE, vendor.value))
-    forge = connect_forge(connection, _read_token(), context.current_moment)
+    forge = connect_forge(connection, _read_token(asks=asks), context.current_moment)
     return RepositoryAccess(connection, forge, forge.reader.read_repository(path))
 
 
@@ -47,10 +50,15 @@ def resolve_branch_ref(repository: ForgeRepository, onto: str | None) -> str:
     return onto if onto.startswith("refs/") else f"refs/heads/{onto}"
 
 
-def _read_token() -> Callable[[], str]:
+def has_token() -> bool:
+    """Whether the environment has a token."""
+    return bool(os.environ.get(TOKEN_VARIABLE))
+
+
+def _read_token(*, asks: bool = True) -> Callable[[], str]:
     """Read the token from the environment or the terminal. No option takes it: other users of the machine see those."""
     token = os.environ.get(TOKEN_VARIABLE, "")
-    if not token and sys.stdin.isatty():
+    if not token and asks and sys.stdin.isatty():
         token = click.prompt("Token that may read (Enter for none)", default="", hide_input=True, show_default=False)
     if not token.isprintable() or " " in token:
         raise UsageError("this is no token", f"Put one that may read into {TOKEN_VARIABLE}.")

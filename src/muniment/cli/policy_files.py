@@ -16,11 +16,11 @@ BUILT_IN = "built-in"
 
 
 def find_effective_policy(repo: str, onto: str | None, home: str | None) -> BoundPolicy:
-    """Find the effective policy here, or the built-in one where there is none. Raises PolicyError for one that is not
-    on the branch yet.
+    """Find the effective policy here, or the built-in one where there is none. Raises PolicyError for one that a change
+    brings.
     """
-    place = FilesStore(home) if home else None
-    branch = _read_documents(repo, onto, is_home_named=home is not None)
+    branch, found = _read_documents(repo, onto, home)
+    place = FilesStore(found) if found else None
     written = [source for source in (place, branch) if source is not None and source.load_policy() is not None]
     return rule_sources.load_effective_policy(place, branch)[0] if written else load_built_in_policy()
 
@@ -45,17 +45,23 @@ def read_policy_text(name: str) -> str:
         raise PolicyError(name, "", f"it cannot be read ({error})", remedy) from error
 
 
-def _read_documents(repo: str, onto: str | None, *, is_home_named: bool) -> branch_documents.BranchDocuments | None:
-    """Documents of the branch; None outside a repository or without such a branch, unless one was named."""
+def _read_documents(
+    repo: str, onto: str | None, home: str | None
+) -> tuple[branch_documents.BranchDocuments | None, str | None]:
+    """Documents of the branch, and the home: the named one, else that of the working copy if the branch has no rules.
+
+    No documents outside a repository or without such a branch, unless one was named.
+    """
     try:
         with Repository.open(repo) as repository:
             branch = context.find_branch(repository, onto)
             written = branch_documents.read_documents(repository, branch.tip)
-            is_unwritten = has_no_own_rules(written)
+            if home is None and has_no_own_rules(written):
+                home = context.find_local_home(repository, repo, branch)
+    except PolicyError:
+        raise
     except (GitError, UsageError):
         if onto is not None:
             raise
-        return None
-    if is_unwritten and not is_home_named:
-        context.require_no_other_policy(repo, branch)
-    return written
+        return None, home
+    return written, home

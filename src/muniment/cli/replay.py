@@ -20,6 +20,7 @@ from muniment.errors import UsageError
 from muniment.facts import kinds
 from muniment.facts.maybe import Known, Maybe
 from muniment.git import branch_documents
+from muniment.git.approvals import PREFIX as APPROVALS
 from muniment.git.branch_history import BranchHistory
 from muniment.git.git_collector import GitCollector
 from muniment.git.repository import Repository
@@ -117,7 +118,7 @@ def _replay_branch(
         branch = context.find_branch(repository, onto)
         written = branch_documents.read_documents(repository, branch.tip)
         if home is None and policy_file is None and has_no_own_rules(written):
-            context.require_no_other_policy(repo, branch)
+            home = context.find_local_home(repository, repo, branch)
         place = FilesStore(home) if home else None
         policy, policy_name = replay_inputs.load_replay_policy(policy_file, place, written)
         people, exceptions = replay_inputs.load_replay_people(place, written)
@@ -136,12 +137,14 @@ def _replay_branch(
                 counter.add_change(change.step.date[:10], change.step.files, change.decisions[0])
                 advance()
         newest = collector.make_landed_revision(policy.policy.repository, branch.ref, branch.tip)
+        has_approvals = bool(repository.read_refs(APPROVALS))
         today = collect_current_facts(collector, newest, names, given, known)
     origin = ReplayOrigin(
         name=os.path.basename(os.path.realpath(repo)),
         home=home or "",
         found_forge=origin_address.find_origin_address(repo),
         people_known=isinstance(people, Known),
+        reviews_known=isinstance(people, Known) and has_approvals,
         policy=policy_name,
     )
     return build_report(origin, policy, replay.build_summary(now, today), counter.build_figures(), today, now)
@@ -150,7 +153,7 @@ def _replay_branch(
 def _convert_to_json(report: ReplayReport) -> dict[str, Any]:
     """The summary, and beside it the figures and the states of today."""
     summary = {name: getattr(report.summary, name) for name in report.summary.__struct_fields__}
-    return {**summary, "figures": report.figures, "states": report.states, "people_known": report.origin.people_known}
+    return {**summary, "figures": report.figures, "states": report.states, "reviews_known": report.origin.reviews_known}
 
 
 def _replay_entry(number: int, home: str | None, output: str) -> int:

@@ -86,7 +86,7 @@ def _format_body(report: ReplayReport, title: str) -> Iterator[str]:
     if not summary.change_count:
         yield "<h2>Nothing to evaluate</h2><p>Name another branch, or an earlier day.</p>"
         return
-    if report.origin.people_known:
+    if report.origin.reviews_known:
         yield (
             f"<h2>{summary.allowed_count:,} of {format_count(summary.change_count, report.noun)} "
             f"would have been allowed ({format_share(summary.allowed_count, summary.change_count)})</h2>"
@@ -96,7 +96,7 @@ def _format_body(report: ReplayReport, title: str) -> Iterator[str]:
     yield '<div class="grid">'
     yield from map(_format_highlight, list_highlights(report))
     yield "</div>"
-    if report.figures.approvals is not None and report.figures.approvals.counts:
+    if report.origin.reviews_known and report.figures.approvals is not None and report.figures.approvals.counts:
         yield from _format_approvals(report.figures.approvals, report.noun)
     if len(report.figures.periods) > 1:
         yield from _format_periods(report.figures.periods, report.noun)
@@ -298,11 +298,11 @@ def _format_limits(report: ReplayReport) -> Iterator[str]:
     said = ["Past changes were evaluated as if they were proposed today. Nothing was recorded or changed."]
     if not report.origin.forge:
         said.append("Git does not record who pushed: pushers are assumed from the commits.")
-    if not report.origin.people_known:
+    if not report.origin.reviews_known:
         said.append("Git does not record who reviewed: no number here is about reviewers.")
     if report.origin.assumed_writers:
         said.append("Write access could not be read: every reviewer is assumed to have it.")
-    if report.origin.people_known:
+    if report.origin.reviews_known:
         said.append("An approval may have been used up by an earlier change. Only a ledger knows that.")
     yield '<h2>Limits of this report</h2><ul class="plain">'
     yield from (f"<li>{one}</li>" for one in said)

@@ -90,7 +90,8 @@ class ReplayOrigin(Struct, frozen=True):
     """Origin of a replay. `name` of the repository as it is shown; `forge`: its address where a forge was read.
 
     `home`: as given with --home; `found_forge`: the address of a forge that a clone names as its origin, "" for none.
-    `people_known`: whether addresses are linked to people. `assumed_writers`: write access was assumed.
+    `people_known`: whether addresses are linked to people; `reviews_known`: whether approvals are to be found there at
+    all. `assumed_writers`: write access was assumed.
     """
 
     name: str
@@ -98,6 +99,7 @@ class ReplayOrigin(Struct, frozen=True):
     home: str = ""
     found_forge: str = ""
     people_known: bool = True
+    reviews_known: bool = True
     assumed_writers: bool = False
     policy: str = ""
 
@@ -208,7 +210,7 @@ def _find_place(reason: Reason) -> tuple[str, str | int, str | int]:
 
 def _describe_approvals(report: ReplayReport) -> Iterator[Highlight]:
     found = report.figures.approvals
-    if found is None or not found.counts:
+    if found is None or not found.counts or not report.origin.reviews_known:
         return
     known = sum(found.counts.values())
     few = sum(count for approvals, count in found.counts.items() if int(approvals) < found.needed)
@@ -326,7 +328,7 @@ def _put_kinds_first(problems: list[CurrentReason]) -> list[CurrentReason]:
 
 
 def _describe_reviewers(report: ReplayReport) -> Iterator[Highlight]:
-    if report.origin.people_known:
+    if report.origin.reviews_known:
         return
     yield Highlight(
         "unknown",
@@ -340,11 +342,12 @@ def list_next_steps(report: ReplayReport) -> tuple[NextStep, ...]:
     origin, summary = report.origin, report.summary
     home = options.home_option(origin.home or None)
     steps = []
-    if not origin.people_known:
+    if not origin.reviews_known:
         steps.append(NextStep(f"muniment replay --forge {origin.found_forge or 'URL'}", "see who reviewed each change"))
+    if not origin.people_known:
         steps.append(NextStep("muniment init", "draft your policy and list of people, then check your next change"))
     worst = max(summary.clauses, key=lambda row: row.result_counts["violated"], default=None)
-    if worst is not None and worst.result_counts["violated"]:
+    if origin.reviews_known and worst is not None and worst.result_counts["violated"]:
         steps.append(NextStep(f"muniment explain {worst.clause}{home}", "read what this clause requires"))
     elif origin.people_known and not origin.forge:
         branch = summary.target.removeprefix("refs/heads/")

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 
 from muniment.cli import printing
 from muniment.cli.replay_report import (
-    FACT_UNKNOWN,
     CurrentState,
     Highlight,
     ReplayReport,
@@ -20,7 +19,7 @@ from muniment.cli.replay_report import (
 )
 from muniment.controls import independent_review, protected_history, security_attention, small_changes
 from muniment.decision.catalogue import CONTROLS
-from muniment.workflows.branch_replay import ClauseSummary, CommonReason
+from muniment.workflows.branch_replay import ClauseSummary
 from muniment.workflows.history_figures import HistoryFigures
 
 LABELS = {
@@ -56,7 +55,7 @@ def format_report(report: ReplayReport) -> Iterator[str]:
     yield printing.style_text(f"By clause of {report.origin.policy or 'the policy'}", bold=True)
     yield from _format_clauses(report)
     yield ""
-    if report.origin.people_known:
+    if report.origin.reviews_known:
         yield (
             f"{summary.allowed_count:,} of {format_count(summary.change_count, report.noun)} would have been allowed."
         )
@@ -93,12 +92,18 @@ def describe_past(row: ClauseSummary, report: ReplayReport) -> Iterator[tuple[st
     if is_unshown_by_git(row, report):
         yield "unknown", "git keeps no trace of a branch that was rewritten; the forge or the server hook does"
         return
+    if not report.origin.reviews_known and row.control in _NEEDS:
+        unmeasured = _count_unmeasured(row)
+        lacking = counts["violated"] + counts["unknown"] - unmeasured
+        if lacking:
+            yield "unknown", f"{lacking:,} of {nouns} {_NEEDS[row.control]}: reviewers are not in git"
+        if unmeasured:
+            yield "unknown", f"{unmeasured:,} of {nouns} are of unknown size"
+        if lacking or unmeasured:
+            return
     shown = [status for status in ("violated", "unknown") if counts[status]]
     for status in shown:
         reason = next((each for each in row.reasons if each.result == status), None)
-        if status == "unknown" and reason is not None and _lacks_reviewers(row, reason, report):
-            yield status, f"{counts[status]:,} of {nouns} {_NEEDS[row.control]}: reviewers are not in git"
-            continue
         newest = f" (newest: {reason.commits[-1][:12]})" if reason else ""
         why = f": {printing.make_printable(reason.message)}" if reason else ""
         yield status, f"{counts[status]:,} of {nouns}{newest}{why}"
@@ -113,8 +118,9 @@ _NEEDS = {
 }
 
 
-def _lacks_reviewers(row: ClauseSummary, reason: CommonReason, report: ReplayReport) -> bool:
-    return reason.code == FACT_UNKNOWN and not report.origin.people_known and row.control in _NEEDS
+def _count_unmeasured(row: ClauseSummary) -> int:
+    """Number of changes whose size is unknown: for them it is unknown whether reviewers are missing."""
+    return sum(reason.count for reason in row.reasons if reason.code == small_changes.Reasons.SIZE_UNKNOWN.code)
 
 
 def _format_highlight(highlight: Highlight) -> Iterator[str]:
@@ -161,7 +167,7 @@ def _format_clauses(report: ReplayReport) -> Iterator[str]:
     yield from _format_list("Not evaluated by this version", report.planned_clauses)
     notes = ["Pushers are assumed from the commits."] if not report.origin.forge else []
     notes += ["An approval may have been used up by an earlier change: only the ledger of a home knows that."]
-    yield from map(printing.dim_text, notes if report.origin.people_known else notes[:1])
+    yield from map(printing.dim_text, notes if report.origin.reviews_known else notes[:1])
 
 
 def _format_list(heading: str, *clauses: Sequence[str]) -> Iterator[str]:

@@ -108,6 +108,9 @@ class Reader(Protocol):
     def list_writers(self, repository: ForgeRepository) -> frozenset[str]:
         """Ids of all accounts that may write now. Raises UNSUPPORTED where the forge has no such list."""
 
+    def list_writer_accounts(self, repository: ForgeRepository) -> tuple[Account, ...]:
+        """All accounts that may write now. Raises UNSUPPORTED where the forge has no such list."""
+
     def list_standing_reviews(
         self, repository: ForgeRepository, numbers: Collection[int]
     ) -> Mapping[int, StandingReviews]:

@@ -10,7 +10,7 @@ repository = "@REPOSITORY@"          # the name that approvals give this reposit
 # source = "policy.md"               # your own page: "muniment policy check" lists sentences that no clause covers
 
 [branches]
-protected = ["main", "master", "release/*"]    # * stops at /
+protected = [@BRANCH@"main", "master", "release/*"]    # * stops at /
 
 # [tags]
 # protected = ["v*"]    # on a server with our hook, such a tag has to name a change that the policy allows
@@ -293,9 +293,10 @@ _PEOPLE = """# People and machines. A change by an address, key or account that 
 """
 
 
-def format_built_in_policy(owner: str, repository: str) -> str:
-    """Format the built-in policy.toml for an owner and a repository."""
-    values = {"@OWNER@": escape_toml(owner), "@REPOSITORY@": escape_toml(repository)}
+def format_built_in_policy(owner: str, repository: str, branch: str = "") -> str:
+    """Format the built-in policy.toml for an owner and a repository. `branch` is protected too ("" for none more)."""
+    more = "" if branch in ("", "main", "master") or branch.startswith("release/") else f'"{escape_toml(branch)}", '
+    values = {"@OWNER@": escape_toml(owner), "@REPOSITORY@": escape_toml(repository), "@BRANCH@": more}
     return re.sub("|".join(values), lambda match: values[match.group()], _PACK)
 
 

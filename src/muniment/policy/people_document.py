@@ -16,9 +16,9 @@ ROLES = (
 # Ids are parts of ref names, so what git forbids there is forbidden here (git-check-ref-format).
 ID = r"(?!.*\.\.)(?!.*\.lock$)[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9_-])?"
 
-_FORGE = r"[a-z0-9][a-z0-9.-]*"
-_LOGIN = r"[^\s/]+"
-_EMAIL = r"[^\s@<>,;\"]+@[^\s@<>,;\"]+"
+FORGE = r"[a-z0-9][a-z0-9.-]*"
+LOGIN = r"[^\s/]+"
+EMAIL = r"[^\s@<>,;\"]+@[^\s@<>,;\"]+"
 _KEY_BY_KIND = {"email": "emails", "key": "keys", "login": "accounts"}
 
 
@@ -82,7 +82,7 @@ def _read_id(table: TomlTable) -> str:
 
 
 def _read_emails(table: TomlTable) -> tuple[str, ...]:
-    return table.get_texts("emails", "a list of e-mail addresses", _EMAIL) if table.has_key("emails") else ()
+    return table.get_texts("emails", "a list of e-mail addresses", EMAIL) if table.has_key("emails") else ()
 
 
 def _read_roles(table: TomlTable) -> tuple[str, ...]:
@@ -108,13 +108,13 @@ def _read_accounts(table: TomlTable) -> tuple[str, ...]:
     """Read logins by forge, one or a list of them: `github = "ada-gh"` becomes `github/ada-gh`."""
     found: list[str] = []
     for forge, value in table.read_all():
-        if not re.fullmatch(_FORGE, forge):
+        if not re.fullmatch(FORGE, forge):
             raise table.create_error(
                 forge, "the name of a forge in lower case", f'"{forge}"', 'Write such as github = "ada".'
             )
         expected = f"the login at {forge}, or a list of them"
         several = isinstance(value, list)
-        logins = table.get_texts(forge, expected, _LOGIN) if several else (table.get_text(forge, expected, _LOGIN),)
+        logins = table.get_texts(forge, expected, LOGIN) if several else (table.get_text(forge, expected, LOGIN),)
         found += [f"{forge}/{login}" for login in logins]
     return tuple(found)
 

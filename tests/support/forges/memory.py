@@ -236,6 +236,9 @@ class Reader:
     def list_writers(self, repository: ForgeRepository) -> frozenset[str]:
         raise ForgeError(ForgeCode.UNSUPPORTED, "not listed", "")
 
+    def list_writer_accounts(self, repository: ForgeRepository) -> tuple[Account, ...]:
+        raise ForgeError(ForgeCode.UNSUPPORTED, "not listed", "")
+
     def can_write(self, repository: ForgeRepository, account: Account) -> bool:
         return self._world.call("may_write", lambda: True)  # type: ignore[no-any-return]
 

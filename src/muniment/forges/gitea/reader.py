@@ -207,6 +207,11 @@ class GiteaReader:
         told = f"who may write to {repository.path} is not listed by this forge"
         raise ForgeError(ForgeCode.UNSUPPORTED, told, "Each account is asked about.")
 
+    def list_writer_accounts(self, repository: ForgeRepository) -> tuple[Account, ...]:
+        """Raises UNSUPPORTED, like `list_writers`."""
+        self.list_writers(repository)
+        return ()
+
     def list_standing_reviews(
         self, repository: ForgeRepository, numbers: Collection[int]
     ) -> Mapping[int, StandingReviews]:

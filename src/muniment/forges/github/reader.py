@@ -303,8 +303,12 @@ class GitHubReader:
 
     def list_writers(self, repository: ForgeRepository) -> frozenset[str]:
         """Ids of all collaborators who may push, by any team or organisation."""
+        return frozenset(account.id for account in self.list_writer_accounts(repository))
+
+    def list_writer_accounts(self, repository: ForgeRepository) -> tuple[Account, ...]:
+        """Accounts of all collaborators who may push, by any team or organisation."""
         listed = self._hub.read_list(wire.User, f"{repository_path(repository)}/collaborators", permission="push")
-        return frozenset(str(one.id) for one in listed)
+        return tuple(map(conversion.convert_account, listed))
 
     def list_standing_reviews(
         self, repository: ForgeRepository, numbers: Collection[int]

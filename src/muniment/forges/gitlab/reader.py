@@ -123,8 +123,13 @@ class GitLabReader:
 
     def list_writers(self, repository: ForgeRepository) -> frozenset[str]:
         """Ids of all members who are developers or more."""
+        return frozenset(account.id for account in self.list_writer_accounts(repository))
+
+    def list_writer_accounts(self, repository: ForgeRepository) -> tuple[Account, ...]:
+        """Accounts of all members who are developers or more."""
         listed = self._lab.read_list(wire.ProjectMember, f"{project_path(repository)}/members/all")
-        return frozenset(str(one.id) for one in listed if merge_request_source.can_member_write(one))
+        members = [one for one in listed if merge_request_source.can_member_write(one)]
+        return tuple(convert_account(wire.User(id=one.id, username=one.username)) for one in members)
 
     def _find_users(self, login: str) -> tuple[wire.User, ...]:
         return self._lab.read_list(wire.User, "users", username=login)
