@@ -330,7 +330,8 @@ def _open_incident(row: BranchUpdate, details: StepDetails) -> None:
         incidents.ESCAPE,
         row.repository.product,
         f"commit:{step.commit or step.before} {row.ref}",
-        f"{row.repository.name}: {what}, {_WHY[BypassReason(row.bypass_reason)]}{more}.",
+        f"{row.repository.name}: {what}, {_WHY[BypassReason(row.bypass_reason)]}{more}."
+        f" {bypass_reviews.describe_required_reviews(row)}",
         link=f"/branch-updates/{row.pk}",
         involved=row.contributors,
     )

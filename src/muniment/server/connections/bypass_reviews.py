@@ -95,6 +95,12 @@ def count_required_reviews(row: BranchUpdate) -> int:
     return ENOUGH if row.pusher_known else ENOUGH + 1
 
 
+def describe_required_reviews(row: BranchUpdate) -> str:
+    """Sentence that says which reviews close a bypass."""
+    more = "" if row.pusher_known else ", one of them by a security officer"
+    return f"It needs {count_required_reviews(row)} reviews by others{more}."
+
+
 def list_counting_reviewers(row: BranchUpdate) -> list[str]:
     """Ids of the persons whose review of a bypass counts: active, no contributors, and with a recorded act."""
     found = list(row.bypass_reviews.filter(reviewer__active=True).exclude(reviewer__in=row.contributors))

@@ -29,7 +29,7 @@ KINDS = {
     ESCAPE: IncidentKind(
         _("a commit on a protected branch that no decision allowed"),
         7,
-        _("Have others review it (its page says how many), or revert it: it closes by itself then."),
+        _("Have it reviewed by as many others as it needs, or revert it: it closes by itself then."),
         by_hand=False,
     ),
     DEPLOYMENT: IncidentKind(
