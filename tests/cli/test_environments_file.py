@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dev.generate import DOCS
-from muniment.cli import environments
+from muniment.cli import environments, vault_changes
 from muniment.errors import UsageError
 
 TEMPLATE = (DOCS / "templates" / "environments.toml").read_text(encoding="utf-8")
@@ -132,3 +132,17 @@ def test_file_without_a_runner_key_is_not_sent(service: FakeService, file: Path)
     (file.parent / "tests.key").write_text("nonsense")
     assert isinstance(run("apply", str(file), "--yes").exception, UsageError)
     assert service.sent == []
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_vault_roles_are_made_once_nothing_waits_for_a_second_person(
+    service: FakeService, file: Path, monkeypatch: pytest.MonkeyPatch, waits: bool
+) -> None:
+    called: list[object] = []
+    monkeypatch.setattr(vault_changes, "set_up_vault_command", called.append)
+    monkeypatch.setattr(vault_changes, "apply_vault_plan", lambda **options: called.append(options))
+    if not waits:
+        monkeypatch.setattr(environments, "ask_service", lambda *_: {"items": [], "next": None, "done": True})
+    done = run("apply", str(file), "--vault", "--yes", "--home", "somewhere")
+    assert called == ([] if waits else ["somewhere", {"yes": True}])
+    assert ("wait for a second person" in done.output) is waits

@@ -62,6 +62,8 @@ WRITERS: dict[str, Callable[[str], bytes]] = {
     "Python": lambda v: repr(v).encode(),
     "Python, ASCII": lambda v: ascii([v]).encode(),
     "Python bytes": lambda v: repr({"k": v.encode()}).encode(),
+    "cat -v": lambda v: subprocess.run(["cat", "-v"], input=v.encode(), capture_output=True, check=True).stdout,
+    "Perl": lambda v: re.sub(r'([\\"$@])', r"\\\1", v).encode(),
     "CR LF": lambda v: v.replace("\n", "\r\n").encode(),
 }
 HARD = [

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import click
 
-from muniment.cli import printing
+from muniment.cli import printing, service_setup, vault_changes
 from muniment.cli.input_files import read_input
 from muniment.cli.pipeline_files import PipelineFile, ProductFile, make_public_key, read_product_file
 from muniment.cli.service_requests import ask_service
@@ -51,29 +51,37 @@ def plan(file: str, url: str | None) -> int:
 @command.command()
 @click.argument("file")
 @click.option("--yes", is_flag=True, help="Do not ask again.")
+@click.option("--vault", is_flag=True, help="Then make their roles in the vault, as muniment vault apply does.")
+@service_setup.home
 @_OPTION
-def apply(file: str, url: str | None, *, yes: bool) -> int:
+def apply(file: str, url: str | None, home: str, *, yes: bool, vault: bool) -> int:
     """Add the environments and pipelines that FILE says and the service lacks, after a question.
 
     A second person approves each pipeline. The key of a plain runner is made if its file is not there. What the file
-    does not name stays as it is.
+    does not name stays as it is. --vault takes the service's machine and a credential of your own at the vault.
     """
     found = _read(file)
     steps = _plan(url, found)
     _print_steps(steps)
-    if not steps:
-        return 0
-    if not yes:
+    if steps and not yes:
         click.confirm("Make it so?", abort=True, err=True)
-    folder = Path() if file == "-" else Path(file).parent
-    requests = [_request(found.product, environment, pipeline, folder) for environment, pipeline in steps]
-    waits = sum(not ask_service(url, "POST", path, body).get("done") for path, body in requests)
+    waits = _request_steps(url, found, steps, file)
     if waits:
         click.echo(f"{waits} of {len(steps)} wait for a second person, on the page Requests.")
         click.echo("Then somebody with a vault credential: muniment vault apply")
-    else:
+    elif vault:
+        vault_changes.set_up_vault_command(home)
+        vault_changes.apply_vault_plan(yes=yes)
+    elif steps:
         click.echo("Done. Next, with the credential of the vault's administrator: muniment vault apply")
     return 0
+
+
+def _request_steps(url: str | None, found: ProductFile, steps: list[tuple[str, PipelineFile | None]], file: str) -> int:
+    """Request each step; the number of those that wait for a second person."""
+    folder = Path() if file == "-" else Path(file).parent
+    requests = [_request(found.product, environment, pipeline, folder) for environment, pipeline in steps]
+    return sum(not ask_service(url, "POST", path, body).get("done") for path, body in requests)
 
 
 def _read(file: str) -> ProductFile:

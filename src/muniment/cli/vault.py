@@ -2,18 +2,11 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from muniment.cli import service_setup, vault_process
+from muniment.cli import service_setup, vault_changes, vault_process
 from muniment.errors import UsageError
-
-if TYPE_CHECKING:
-    from muniment.vault.plan import ResourceDifference
-    from muniment.vault.vault_client import Session
-
-TOKEN_VARIABLE = "MUNIMENT_VAULT_TOKEN"  # noqa: S105 -- the name of a variable
 
 
 @click.group()
@@ -43,7 +36,7 @@ def create_vault(home: str) -> int:
 @service_setup.home
 def check_vault(home: str) -> int:
     """Say whether the vault answers, to a question that takes a right and not to whether it is well."""
-    _set_up_process(home)
+    vault_changes.set_up_vault_command(home)
     from muniment.server.running.health_report import PROMISE
     from muniment.server.vault_access import company_vault_url, open_vault_session
 
@@ -61,8 +54,8 @@ def show_plan(home: str) -> int:
 
     It asks for a credential of your own, or takes a token from MUNIMENT_VAULT_TOKEN, and keeps neither.
     """
-    _set_up_process(home)
-    return 1 if _print_plan(_sign_in()) else 0
+    vault_changes.set_up_vault_command(home)
+    return 1 if vault_changes.print_vault_plan(vault_changes.sign_in_at_vault()) else 0
 
 
 @command.command("apply")
@@ -70,18 +63,8 @@ def show_plan(home: str) -> int:
 @click.option("--yes", is_flag=True, help="Do not ask again.")
 def apply_plan(home: str, *, yes: bool) -> int:
     """Apply to the vault what `plan` shows, and remove what it no longer needs, with a credential of your own."""
-    _set_up_process(home)
-    from muniment.vault.plan import apply_differences
-
-    person = _sign_in()
-    found = _print_plan(person)
-    if not found:
-        return 0
-    if not yes:
-        click.confirm("Make it so?", abort=True)
-    _announce_writes([one.piece.path for one in found])
-    apply_differences(person, found)
-    click.echo(f"Done: {len(found)} made or changed.")
+    vault_changes.set_up_vault_command(home)
+    vault_changes.apply_vault_plan(yes=yes)
     return 0
 
 
@@ -98,11 +81,11 @@ def replace_password(home: str) -> int:
 
     if os.environ.get(vault_process.URL_VARIABLE):
         raise UsageError("the vault is the company's own", "Change your credential there.")
-    _set_up_process(home)
+    vault_changes.set_up_vault_command(home)
 
     new, path = secrets.token_urlsafe(24), f"auth/{layout.PEOPLE}/users/{layout.ADMINISTRATOR}/password"
-    person = _sign_in()
-    _announce_writes([path])
+    person = vault_changes.sign_in_at_vault()
+    vault_changes.announce_writes([path])
     person.request("POST", path, {"password": new})
     click.echo(f"Vault administrator, shown once and stored nowhere: name {layout.ADMINISTRATOR}, password {new}")
     return 0
@@ -113,7 +96,7 @@ def replace_password(home: str) -> int:
 @service_setup.home
 def end_watch(home: str, worker: str) -> int:
     """Say that WORKER, which followed the vault's audit log, is gone for good, so that no deployment waits for it."""
-    _set_up_process(home)
+    vault_changes.set_up_vault_command(home)
     from muniment.server.acts.system_actors import SystemActor
     from muniment.server.requests.execution import perform_system_act
     from muniment.server.secrets.vault_acts import EndVaultWatch
@@ -121,61 +104,3 @@ def end_watch(home: str, worker: str) -> int:
     perform_system_act(SystemActor.OPERATOR, EndVaultWatch, {"worker": worker})
     click.echo(f"Worker {worker} watches the vault no more.")
     return 0
-
-
-def _set_up_process(home: str) -> None:
-    service_setup.set_up_process(
-        Path(home).absolute(), "operator", os.environ.get("MUNIMENT_URL", "http://localhost:8000")
-    )
-    from muniment.server.running.preparation import require_ready
-
-    require_ready()
-
-
-def _announce_writes(paths: list[str]) -> None:
-    """Record the paths that are written now: a write that was not announced is an incident."""
-    from muniment.server.acts.system_actors import SystemActor
-    from muniment.server.requests.execution import perform_system_act
-    from muniment.server.secrets.vault_acts import ChangeVault
-
-    perform_system_act(SystemActor.OPERATOR, ChangeVault, {"paths": paths})
-
-
-def _print_plan(person: "Session") -> "list[ResourceDifference]":
-    """Find and print the differences, and the pipelines that cannot be admitted as described."""
-    from muniment.server.deployments.desired_vault import make_desired_state
-    from muniment.vault.plan import find_leftovers, find_resource_differences
-    from muniment.vault.plan_text import describe_difference
-    from muniment.vault.vault_resources import list_all_resources
-
-    should, problems = make_desired_state()
-    for each in problems:
-        click.echo(f"left out: {each}", err=True)
-    found = [*find_resource_differences(person, list_all_resources(should)), *find_leftovers(person, should)]
-    for one in found:
-        click.echo("\n".join(describe_difference(one)))
-    if not found:
-        click.echo("The vault is as it should be.")
-    return found
-
-
-def _sign_in() -> "Session":
-    """Sign in to the vault as the person who runs this command. Raises VaultError."""
-    from muniment.server.vault_access import company_vault_url, open_vault
-    from muniment.vault import layout
-
-    token = os.environ.get(TOKEN_VARIABLE)
-    if token:
-        return open_vault().use_token(token)
-    if not os.isatty(0):
-        raise UsageError(
-            "nobody can be asked for a credential here", f"Run it on a terminal, or set {TOKEN_VARIABLE} for it."
-        )
-    if company_vault_url():
-        return open_vault().use_token(_prompt_secret("Your token at the vault"))
-    name = click.prompt("Your name in the vault", default=layout.ADMINISTRATOR, err=True)
-    return open_vault().sign_in_person(name, _prompt_secret("Password"))
-
-
-def _prompt_secret(what: str) -> str:
-    return str(click.prompt(what, hide_input=True, err=True))

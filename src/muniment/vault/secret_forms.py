@@ -36,6 +36,8 @@ _YAML_NAMED = {"\0": "\\0", "\a": "\\a", "\b": "\\b", "\t": "\\t", "\n": "\\n", 
 _YAML_NAMED |= {"\x1b": "\\e", '"': '\\"', "\\": "\\\\", "\x85": "\\N", "\xa0": "\\_", "\u2028": "\\L", "\u2029": "\\P"}
 _YAML_ALL = re.compile('[\\x00-\\x1f"\\\\\x7f\x85\xa0\u2028\u2029]')
 _YAML_ASCII = re.compile(r'[^\x20-\x7e]|["\\]')
+_PERL = re.compile(r'([\\"$@])')  # what Data::Dumper puts a backslash before
+_YAML_WIDE = re.compile(r"\\(?:x[0-9A-F]{2}|u[0-9A-F]{4}|U[0-9A-F]{8})")
 _BASH = re.compile(r"""([ !"$&'()*,;<>?\[\\\]^`{|}\t])""")  # what bash's %q puts a backslash before
 _DOUBLE = re.compile(r'([\\"$`])')
 _COMPONENT, _WHOLE = "!'()*", "!'()*;,/?:@&=+$#"  # what JavaScript's two functions leave as it is
@@ -133,7 +135,16 @@ def _list_yaml_variants(value: str) -> Iterator[str]:
     yield from _list_wrapped(single)
     yield value.replace('"', '""')
     for pattern in (_YAML_ASCII, _YAML_ALL):
-        yield pattern.sub(_yaml_escape, value)
+        text = pattern.sub(_yaml_escape, value)
+        yield text
+        yield from _list_broken_yaml(text)
+
+
+def _list_broken_yaml(text: str) -> Iterator[str]:
+    """Text of double quotes that goes on in the next line after one of its escapes, with a backslash before."""
+    places = [found.end() for found in _YAML_WIDE.finditer(text)]
+    if len(text) <= _LONGEST_WRAPPED and len(places) <= _WRAPPED:
+        yield from (f"{text[:at]}\\{text[at:]}" for at in places)
 
 
 def _yaml_escape(found: re.Match[str]) -> str:
@@ -176,7 +187,20 @@ def _list_shell_variants(value: str) -> Iterator[str]:
     yield value.replace("'", "'\\''")
     yield _DOUBLE.sub(r"\\\1", value)
     yield _BASH.sub(r"\\\1", value)
+    yield _PERL.sub(r"\\\1", value)
+    if not (value.isascii() and value.isprintable()):
+        yield _show_caret_signs(value)
     yield from _list_dollar_quoted(value)
+
+
+def _show_caret_signs(value: str) -> str:
+    """Text as `cat -v` and `cat -A` show it: bytes beyond ASCII as M- and a sign, those before the space as ^."""
+    shown = []
+    for byte in value.encode("utf-8", "surrogatepass"):
+        low = byte & 0x7F
+        sign = chr(low) if 0x20 <= low < 0x7F or byte in b"\t\n" else f"^{chr(low ^ 0x40)}"
+        shown.append(f"M-{sign}" if byte >= 0x80 else sign)
+    return "".join(shown)
 
 
 def _list_dollar_quoted(value: str) -> Iterator[str]:

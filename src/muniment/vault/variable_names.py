@@ -38,6 +38,11 @@ _FAMILIES = (
     *("MAKE", "CMAKE_", "NINJA_", "MESON_", "GCC_", "CCACHE_", "PKG_CONFIG", "HOMEBREW_", "APT_", "DPKG_", "DEB_"),
     *(
         "RPM_",
+        "PYTEST_",
+        "ANSIBLE_",
+        "TF_CLI_",
+        "HELM_",
+        "BUILDKITE_",
         "NIX_",
         "GOPROXY",
         "GOFLAGS",
@@ -181,6 +186,7 @@ _NAMES = frozenset(
             "SCALA_HOME",
             "KOTLIN_HOME",
         ),
+        *("EMACSLOADPATH", "PSMODULEPATH", "GTK_MODULES", "GIO_EXTRA_MODULES", "QT_PLUGIN_PATH"),
         *("IPYTHONDIR", "JUPYTER_PATH", "JUPYTER_CONFIG_DIR", "TS_NODE_PROJECT", "DJANGO_SETTINGS_MODULE", "FLASK_APP"),
         # git, network, proxies and TLS
         *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "FTP_PROXY", "RSYNC_PROXY", "SOCKS_PROXY", "NETRC"),
@@ -225,6 +231,8 @@ _NAMES = frozenset(
         ),
         *("CGO_ENABLED", "CGO_CFLAGS", "CGO_LDFLAGS", "DEBIAN_FRONTEND", "DEBCONF_DB_OVERRIDE", "DEBUGINFOD_URLS"),
         # where a pipeline's systems read what to do next
+        *("DOCKER_CONTEXT", "DOCKER_CERT_PATH", "CONTAINER_HOST", "BUILDKIT_HOST"),
+        *("GNUMAKEFLAGS", "CONDARC", "M4PATH", "AUTOCONF", "PUB_HOSTED_URL", "HG"),
         *("CI", "BASH_FUNC", "DOCKER_HOST", "DOCKER_CONFIG", "VAULT_ADDR", "VAULT_CACERT", "BAO_ADDR", "BAO_CACERT"),
     )
 )

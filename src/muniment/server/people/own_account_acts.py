@@ -45,11 +45,14 @@ NO_SECOND_FACTOR = "no-second-factor"
 
 
 def _offer_scopes(actor: Actor) -> tuple[tuple[str, Label], ...]:
-    """Actions that a token can be for: those that the actor may do anywhere, with a second factor or without."""
+    """Actions that a token can be for: those that the actor may do anywhere, with a second factor or without.
+
+    Each with its name too, by which commands and documents say what a token needs.
+    """
     may = (AccessResult.YES, AccessResult.NO_SECOND_FACTOR)
     rows = [action for action in Action if action.rule.roles]
     own = [row for row in rows if row.rule.reach is Reach.OWN or authorize_anywhere(actor, row) in may]
-    return tuple((action_code(action), _(action.rule.text)) for action in own)
+    return tuple((action_code(action), f"{_(action.rule.text)} ({action_code(action)})") for action in own)
 
 
 def _visible_tokens(actor: Actor) -> "QuerySet[ApiToken]":
