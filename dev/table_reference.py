@@ -47,6 +47,7 @@ _CHECKS: dict[str, tuple[str, str]] = {
     "records_addendum": (_NONE, _PAGES),
     "records_tile": ("the checkpoint", "`muniment ledger verify`; only the sequencer writes it"),
     "records_ledgerhead": ("the checkpoint", "its signature, and the copy outside"),
+    "records_backup": (_NONE, _PAGES),
     "records_taskfailure": (_OWN, _NO_DECISION),
     "records_roundstart": (_OWN, _NO_DECISION),
     "products_repositoryscan": (_OWN, _PAGES),

@@ -24,10 +24,11 @@ def command(file: str, home: str) -> int:
         raise UsageError(f"{file} is there already", "Name a new file.")
     folder = Path(home).absolute()
     service_setup.set_up_process(folder, "operator", os.environ.get("MUNIMENT_URL", "http://localhost:8000"))
-    from muniment.server.running.backup_and_restore import write_backup
+    from muniment.server.running.backup_and_restore import note_backup, write_backup
     from muniment.server.running.preparation import require_ready
 
     require_ready()
     size = write_backup(folder, target)
+    note_backup(size)
     click.echo(f"{file} holds everything, with a ledger of {count_entries(size)}")
     return 0

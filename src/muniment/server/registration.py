@@ -78,6 +78,30 @@ class OverviewCard(NamedTuple):
     read: Callable[[HttpRequest], Mapping[str, Any] | None]
 
 
+class SetupProgress(NamedTuple):
+    """Whether a step of the set-up is done, by facts, and a sentence about what is there or missing."""
+
+    done: bool
+    text: Any  # lazily translated
+
+
+class SetupStep(NamedTuple):
+    """Step of the checklist by which an installation is set up. Steps stand by rising `position`.
+
+    `address` is the name of the page where it is done, `button` what is done there; "" where it is done by `command`.
+    `action` is what the page requires; `minutes` is about how long the step takes.
+    """
+
+    position: int
+    title: Any  # lazily translated
+    read: Callable[[Actor], SetupProgress]
+    action: Action
+    minutes: int
+    address: str = ""
+    button: Any = ""
+    command: str = ""
+
+
 class Metric(NamedTuple):
     """Figure for a monitoring system: one value, or one for each value of the label."""
 
@@ -135,6 +159,7 @@ class AppContributions:
     search: tuple[SearchKind, ...] = ()
     inbox: tuple[InboxKind, ...] = ()
     overview: tuple[OverviewCard, ...] = ()
+    setup: tuple[SetupStep, ...] = ()
     metrics: tuple[Callable[[], Iterator[Metric]], ...] = ()
     glossary: tuple[GlossaryEntry, ...] = ()
     retention: tuple[RetentionRule, ...] = ()

@@ -13,6 +13,7 @@ from muniment.server.acts.system_actors import SystemActor
 from muniment.server.changes.models import Change
 from muniment.server.changes.personal_data import erase_ended_changes, find_policies_of_decisions
 from muniment.server.changes.repository_acts import AddRepository, AddServerHookLog, CorrectRepository
+from muniment.server.changes.setup_steps import FIRST_DECISION
 from muniment.server.guarding.mediation import current_actor
 from muniment.server.products.visible_products import active_products, within_reach
 from muniment.server.registration import AppContributions, GlossaryEntry, Metric, OverviewCard, SearchKind
@@ -45,6 +46,7 @@ def read_denied(request: HttpRequest) -> dict[str, Any] | None:
 
 
 CONTRIBUTIONS = AppContributions(
+    setup=(FIRST_DECISION,),
     urls="muniment.server.changes.urls",
     acts=(
         AddRepository,

@@ -37,6 +37,7 @@ from muniment.server.connections.models import (
 from muniment.server.connections.personal_data import delete_copies, erase_comments
 from muniment.server.connections.proxy_acts import SetConnectionProxy
 from muniment.server.connections.repository_acts import ConnectRepository
+from muniment.server.connections.setup_steps import PROTECTION, REPOSITORY
 from muniment.server.guarding.mediation import is_action_allowed
 from muniment.server.people.privacy import drop_recorded_rows, drop_rows
 from muniment.server.registration import (
@@ -68,6 +69,10 @@ def read_troubled(request: HttpRequest) -> dict[str, Any] | None:
 
 
 CONTRIBUTIONS = AppContributions(
+    setup=(
+        REPOSITORY,
+        PROTECTION,
+    ),
     urls="muniment.server.connections.urls",
     acts=(
         ApproveChange,

@@ -57,6 +57,7 @@ from muniment.server.people.personal_data_acts import (
 )
 from muniment.server.people.privacy import drop_rows, sessions_of
 from muniment.server.people.role_acts import ExpireRole, GrantRole, RevokeRole
+from muniment.server.people.setup_steps import OWN_ACCOUNT, PEOPLE
 from muniment.server.people.test_runner_acts import RevokeTestRunner, TrustTestRunner
 from muniment.server.registration import (
     AppContributions,
@@ -87,6 +88,10 @@ def delete_answers(known: KnownPerson, words: re.Pattern[str]) -> int:
 
 
 CONTRIBUTIONS = AppContributions(
+    setup=(
+        OWN_ACCOUNT,
+        PEOPLE,
+    ),
     urls="muniment.server.people.urls",
     acts=(
         AddPerson,

@@ -17,6 +17,7 @@ from muniment.server.policies.models import Freeze, PolicyException
 from muniment.server.policies.monitoring_acts import EndMonitoring, StartMonitoring
 from muniment.server.policies.personal_data import end_exceptions, erase_old_policies, find_policies_naming
 from muniment.server.policies.policy_in_force import current_clauses
+from muniment.server.policies.setup_steps import POLICY
 from muniment.server.policies.source_acts import ImportPolicy, RemovePolicySource, SetPolicySource
 from muniment.server.policies.version_acts import AdoptBuiltInPolicy, ApplyPolicy, DraftPolicy
 from muniment.server.products.visible_products import active_products, within_reach
@@ -53,6 +54,7 @@ def read_exceptions(request: HttpRequest) -> dict[str, Any] | None:
 
 
 CONTRIBUTIONS = AppContributions(
+    setup=(POLICY,),
     urls="muniment.server.policies.urls",
     acts=(
         DraftPolicy,

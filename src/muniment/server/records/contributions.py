@@ -15,6 +15,7 @@ from muniment.server.acts.system_actors import SystemActor
 from muniment.server.records.models import LedgerHead, Record, RecordPosition, TaskFailure
 from muniment.server.records.record_acts import ChangeSettings, CorrectRecord, RetryJob
 from muniment.server.records.row_acts import AcceptRow
+from muniment.server.records.setup_steps import BACKUP
 from muniment.server.registration import AppContributions, GlossaryEntry, MenuEntry, MenuGroup, Metric, SearchKind
 
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
@@ -52,6 +53,7 @@ def measure_ledger() -> Iterator[Metric]:
 
 
 CONTRIBUTIONS = AppContributions(
+    setup=(BACKUP,),
     acts=(
         CorrectRecord,
         ChangeSettings,

@@ -285,3 +285,13 @@ class TaskFailure(models.Model):
     seconds = models.PositiveIntegerField()
     retried = models.BooleanField()
     failed_at = models.DateTimeField(default=timezone.now)
+
+
+class Backup(models.Model):
+    """Backup that the operator made, and the number of records in its ledger. Where it is, nobody says here."""
+
+    privileges = Privileges((READ,), (READ,), operator=(ADD,))
+    written_by: frozenset[Action] = frozenset()
+
+    made_at = models.DateTimeField(default=timezone.now)
+    ledger_size = models.BigIntegerField()

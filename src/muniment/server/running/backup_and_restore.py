@@ -18,7 +18,7 @@ from muniment.programs.command import Option
 from muniment.server import moments
 from muniment.server.records.erasure_lists import read_erasures
 from muniment.server.records.installation import open_store
-from muniment.server.records.models import ErasedObject, RecordPosition, StoredObject
+from muniment.server.records.models import Backup, ErasedObject, RecordPosition, StoredObject
 from muniment.server.running.backup_file import DUMP, FORMAT, KEYS, MANIFEST, VAULT, run_postgres_program
 from muniment.server.running.database_settings import make_program_variables
 from muniment.store import durable_files
@@ -54,6 +54,11 @@ def write_backup(folder: Path, file: Path) -> int:
     parts[MANIFEST] = json.dumps(manifest, indent=1).encode()
     durable_files.write_file(file, _pack_parts(parts), 0o600)
     return size
+
+
+def note_backup(size: int) -> None:
+    """Note that a backup was made, once its file is whole: the checklist of the set-up asks for a first one."""
+    Backup.objects.create(ledger_size=size)
 
 
 def repeat_erasures() -> int:

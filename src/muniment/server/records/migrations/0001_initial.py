@@ -17,6 +17,14 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="Backup",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("made_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("ledger_size", models.BigIntegerField()),
+            ],
+        ),
+        migrations.CreateModel(
             name="Document",
             fields=[
                 ("name", models.CharField(max_length=40, primary_key=True, serialize=False)),
