@@ -15,8 +15,10 @@ from muniment.server.changes.personal_data import erase_ended_changes, find_poli
 from muniment.server.changes.repository_acts import AddRepository, AddServerHookLog, CorrectRepository
 from muniment.server.changes.setup_steps import FIRST_DECISION
 from muniment.server.guarding.mediation import current_actor
-from muniment.server.products.visible_products import active_products, within_reach
+from muniment.server.products.visible_products import within_reach
 from muniment.server.registration import AppContributions, GlossaryEntry, Metric, OverviewCard, SearchKind
+
+_SHOWN = 6  # open changes on the overview
 
 
 def find_changes(actor: Actor, text: str) -> Iterable[Any]:
@@ -37,11 +39,10 @@ def measure_changes() -> Iterator[Metric]:
 
 def read_denied(request: HttpRequest) -> dict[str, Any] | None:
     """The open changes that are not allowed, the newest first."""
-    rows = Change.objects.filter(
-        repository__product__in=active_products(current_actor(request)), state=Change.State.OPEN
-    )
+    reach = within_reach(current_actor(request), Action.SEE_PRODUCT, "repository__product")
+    rows = Change.objects.filter(reach, repository__product__retired_at=None, state=Change.State.OPEN)
     rows = rows.filter(Q(decision=None) | Q(decision__allowed=False))
-    found = list(rows.select_related("repository__product", "decision").order_by("-updated_at", "-id")[:20])
+    found = list(rows.select_related("repository__product", "decision").order_by("-updated_at", "-id")[:_SHOWN])
     return {"denied": found} if found else None
 
 

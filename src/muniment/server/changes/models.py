@@ -36,7 +36,7 @@ class Change(models.Model):
         constraints = [models.UniqueConstraint(fields=["repository", "target", "name"], name="unique_change")]
         indexes = [
             models.Index(fields=["repository", "state", "-updated_at", "-id"], name="change_newest"),
-            models.Index(fields=["repository", "decision"], name="open_change", condition=models.Q(state="open")),
+            models.Index(fields=["-updated_at", "-id"], name="open_change", condition=models.Q(state="open")),
         ]
 
 

@@ -27,9 +27,14 @@ def check_repository(actor: Actor) -> SetupProgress:
 
 def check_protection(actor: Actor) -> SetupProgress:
     """Whether one protected branch takes only what was allowed, by its forge's rules or a server hook."""
-    if ProtectedBranch.objects.exclude(rules=None).filter(rule_gaps="").exists() or _has_enforcing_hook():
+    if is_branch_protected():
         return SetupProgress(True, _("A branch takes only changes that a decision allowed."))
     return SetupProgress(False, _("No branch is protected yet: Muniment reports, and blocks nothing."))
+
+
+def is_branch_protected() -> bool:
+    """Whether any branch takes only what was allowed."""
+    return ProtectedBranch.objects.exclude(rules=None).filter(rule_gaps="").exists() or _has_enforcing_hook()
 
 
 def _has_enforcing_hook() -> bool:

@@ -7,8 +7,7 @@ from django.db.models import Count, Q
 from django.utils import timezone
 from msgspec import Struct
 
-from muniment.access.actions import Action
-from muniment.access.authorization import AccessResult, Actor, authorize_anywhere
+from muniment.access.authorization import Actor
 from muniment.policy.model import Policy, Section
 from muniment.server.changes.models import Change
 from muniment.server.incidents.models import find_open_incidents
@@ -30,7 +29,6 @@ from muniment.server.policies.state_counts import (
 )
 from muniment.server.policies.state_snapshots import TrendPoint, find_change_in_points, read_trend
 from muniment.server.products.models import Product
-from muniment.server.products.visible_products import within_reach
 
 ATTENTION = 10  # products that the overview lists
 
@@ -107,7 +105,7 @@ def read_overview_figures(actor: Actor, today: date | None = None) -> OverviewFi
         sections=_list_sections(policy, by_section),
         attention=_list_worst_products(policy, scope, excepted),
         trend=tuple(read_trend(scope, counts, today or timezone.now().date())),
-        work=_count_work(actor),
+        work=_count_work(actor, scope),
     )
 
 
@@ -139,12 +137,9 @@ def _list_worst_products(
     )
 
 
-def _count_work(actor: Actor) -> WorkFigures:
-    changes = {"open": 0, "allowed": 0}
-    if authorize_anywhere(actor, Action.SEE_PRODUCT) is AccessResult.YES:
-        rows = Change.objects.filter(within_reach(actor, Action.SEE_PRODUCT, "repository__product"))
-        rows = rows.filter(state=Change.State.OPEN, repository__product__retired_at=None)
-        changes = rows.aggregate(open=Count("*"), allowed=Count("pk", filter=Q(decision__allowed=True)))
+def _count_work(actor: Actor, scope: ProductScope) -> WorkFigures:
+    rows = scope.filter_rows(Change.objects.filter(state=Change.State.OPEN), "repository__product")
+    changes = rows.aggregate(open=Count("*"), allowed=Count("pk", filter=Q(decision__allowed=True)))
     tomorrow = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
     incidents = find_open_incidents().filter(visible_incident_filter(actor))
     due = incidents.aggregate(open=Count("*"), due=Count("pk", filter=Q(due_at__lt=tomorrow)))

@@ -1,4 +1,4 @@
-"""Pages about the overall state: the overview, the list of products, one product."""
+"""Pages about products: their list, and one product."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -12,7 +12,6 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
 from muniment.access.actions import Action
-from muniment.access.authorization import Actor
 from muniment.policy.model import Clause
 from muniment.server.changes.models import Change
 from muniment.server.changes.repository_acts import (
@@ -22,8 +21,6 @@ from muniment.server.changes.weekly_chart import make_weekly_chart
 from muniment.server.guarding.mediation import (
     current_actor,
     find_no_resource,
-    find_own_resource,
-    is_action_allowed,
     require_action,
 )
 from muniment.server.incidents.models import find_open_incidents
@@ -31,11 +28,17 @@ from muniment.server.page_lists import RowPage, page_by_id, page_by_name
 from muniment.server.people.models import RoleGrant, build_in_force_condition
 from muniment.server.policies.models import Freeze, MonitoringPeriod, PolicyException
 from muniment.server.policies.monitoring_periods import ClauseMonitoring, find_monitoring
-from muniment.server.policies.policy_in_force import current_clauses
-from muniment.server.products.models import SIGNALS, ClauseResult, ClauseState, Product
+from muniment.server.policies.policy_in_force import current_clauses, current_policy
+from muniment.server.policies.state_counts import (
+    ProductScope,
+    StateCounts,
+    count_by_product_and_section,
+    find_excepted_checks,
+    sum_counts,
+)
+from muniment.server.products.models import SIGNALS, ClauseResult, ClauseState, Product, ProductClauseState
 from muniment.server.products.views import could_with_second_factor, find_product_resource
 from muniment.server.products.visible_products import visible_product_filter
-from muniment.server.registration import read_contributions
 
 
 class ClauseLine(NamedTuple):
@@ -51,53 +54,37 @@ class ClauseLine(NamedTuple):
 
 
 @require_GET
-@require_action(Action.MANAGE_OWN_ACCOUNT, find_own_resource)
-def show_overview(request: HttpRequest) -> HttpResponse:
-    """Show the policy as it is written, the state of all products, and what needs the person."""
-    actor = current_actor(request)
-    shown = Product.objects.filter(visible_product_filter(actor), retired_at=None)
-    states = ClauseState.objects.filter(repository__product__in=shown)
-    return render(
-        request,
-        "products/home.html",
-        {
-            "lines": _list_clause_lines(states, shown) if is_action_allowed(request, Action.SEE_POLICY) else (),
-            "chart": make_weekly_chart(shown),
-            "inbox": _read_inbox(actor),
-            "products": shown.count(),
-            "cards_above": _read_cards(request, range(100)),
-            "cards_before": _read_cards(request, range(100, 200)),
-            "cards_after": _read_cards(request, range(200, 300)),
-            "no_roles": not actor.grants,
-            "second_factor": actor.second_factor,
-        },
-    )
-
-
-@require_GET
 @require_action(Action.SEE_PRODUCT, find_no_resource)
 def list_products(request: HttpRequest) -> HttpResponse:
     """List the products that the person may see, each with its worst states."""
-    rows = Product.objects.filter(visible_product_filter(current_actor(request))).annotate(
-        violated=Count(
-            "repositories__clause_states", filter=Q(repositories__clause_states__state=ClauseResult.VIOLATED)
-        ),
-        unknown=Count("repositories__clause_states", filter=Q(repositories__clause_states__state=ClauseResult.UNKNOWN)),
-        met=Count("repositories__clause_states", filter=Q(repositories__clause_states__state=ClauseResult.MET)),
-    )
+    rows = Product.objects.filter(visible_product_filter(current_actor(request)))
     find, clause = request.GET.get("find", "").strip()[:100], request.GET.get("clause", "")[:100]
     sentence = next((one.text for one in current_clauses() if one.id == clause), "")
     if find:
         rows = rows.filter(Q(name__icontains=find) | Q(slug__icontains=find))
     if sentence:
-        failing = ClauseState.objects.filter(clause=clause).exclude(state=ClauseResult.MET)
-        rows = rows.filter(pk__in=failing.values("repository__product"))
+        failing = ProductClauseState.objects.filter(clause=clause).exclude(state=ClauseResult.MET)
+        rows = rows.filter(pk__in=failing.values("product"))
     asked = {"find": find, "clause": clause if sentence else ""}
     more = urlencode({name: text for name, text in asked.items() if text})
-    context = {"page": page_by_name(request, rows), "sentence": sentence, "more": more, **asked}
-    return render(
-        request, "products/list.html", {**context, "may_add": could_with_second_factor(request, Action.ADD_PRODUCT)}
-    )
+    page = page_by_name(request, rows)
+    context = {
+        "page": page,
+        "lines": _count_checks(page.rows),
+        "sentence": sentence,
+        "more": more,
+        "may_add": could_with_second_factor(request, Action.ADD_PRODUCT),
+        **asked,
+    }
+    return render(request, "products/list.html", context)
+
+
+def _count_checks(products: list[Product]) -> list[tuple[Product, StateCounts]]:
+    """Each product with the counts of its checks."""
+    numbers = tuple(one.pk for one in products)
+    excepted = find_excepted_checks(ProductScope(numbers, (), len(numbers)))
+    found = count_by_product_and_section(current_policy(), numbers, excepted)
+    return [(one, sum_counts(found.get(one.pk, {}).values())) for one in products]
 
 
 @require_GET
@@ -193,17 +180,3 @@ def _format_counts(counted: Mapping[ClauseResult, int]) -> str:
 
 def _page_past_changes(request: HttpRequest, rows: Any) -> RowPage:
     return page_by_id(request, rows)
-
-
-def _read_inbox(actor: Actor) -> list[tuple[str, list[Any]]]:
-    """Template and rows of each kind of thing that waits for a person."""
-    kinds = sorted((kind for app in read_contributions() for kind in app.inbox), key=lambda kind: kind.position)
-    found = [(kind.template, list(kind.find(actor))) for kind in kinds]
-    return [one for one in found if one[1]]
-
-
-def _read_cards(request: HttpRequest, positions: range) -> list[tuple[str, Any]]:
-    """Template and context of each card in a part of the overview."""
-    cards = sorted((card for app in read_contributions() for card in app.overview), key=lambda card: card.position)
-    found = [(card.template, card.read(request)) for card in cards if card.position in positions]
-    return [one for one in found if one[1] is not None]

@@ -10,6 +10,7 @@ from muniment.server.pages import (
     health_checks,
     jobs,
     ledger_pages,
+    overview_page,
     overview_pages,
     own_account,
     product_edit_pages,
@@ -17,7 +18,7 @@ from muniment.server.pages import (
 from muniment.server.pages import search as searching
 
 urlpatterns = [
-    path("", overview_pages.show_overview, name="home"),
+    path("", overview_page.show_overview, name="home"),
     path("products", overview_pages.list_products, name="products"),
     path("products/import", product_edit_pages.import_product_file, name="import"),
     path("products/<slug:slug>", overview_pages.show_product, name="product"),

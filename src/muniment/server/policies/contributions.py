@@ -23,6 +23,8 @@ from muniment.server.policies.version_acts import AdoptBuiltInPolicy, ApplyPolic
 from muniment.server.products.visible_products import active_products, within_reach
 from muniment.server.registration import AppContributions, GlossaryEntry, MenuEntry, MenuGroup, OverviewCard, SearchKind
 
+_SHOWN = 6  # exceptions on the overview
+
 
 def find_exceptions(actor: Actor, text: str) -> Iterable[Any]:
     """The exceptions with a text in their clause or reason."""
@@ -49,7 +51,7 @@ def read_freezes_now(request: HttpRequest) -> dict[str, Any] | None:
 
 def read_exceptions(request: HttpRequest) -> dict[str, Any] | None:
     """The exceptions in force, the first to end on top."""
-    rows = list(PolicyException.current(active_products(current_actor(request)))[:20])
+    rows = list(PolicyException.current(active_products(current_actor(request)))[:_SHOWN])
     return {"ending": rows} if rows else None
 
 

@@ -17,6 +17,8 @@ from muniment.server.products.product_acts import AddProduct, ChangeProduct, Ret
 from muniment.server.products.visible_products import active_products, visible_product_filter, within_reach
 from muniment.server.registration import AppContributions, GlossaryEntry, MenuEntry, MenuGroup, OverviewCard, SearchKind
 
+_SHOWN = 6  # repositories on the overview
+
 
 def find_products(actor: Actor, text: str) -> Iterable[Any]:
     """The products with a text in their name or id."""
@@ -39,7 +41,7 @@ def read_unreadable(request: HttpRequest) -> dict[str, Any] | None:
     rows = Repository.objects.filter(product__in=active_products(current_actor(request)))
     rows = rows.select_related("product", "scan", "forge_link")
     rows = rows.exclude(Q(scan__problem="") | Q(scan=None), Q(forge_link__problem="") | Q(forge_link=None))
-    found = list(rows[:20])
+    found = list(rows[:_SHOWN])
     return {"unreadable": found} if found else None
 
 
