@@ -137,7 +137,7 @@ def test_exception_takes_two_people_and_revoked_role_ends_immediately(
     assert "The site is down." in sam.text()
     sam.picture("home-with-something-to-do")
     assert sam.violations() == []
-    sam.page.click("button:has-text('Agree')")
+    sam.page.click("button:has-text('Approve')")
     assert "Done." in sam.text()
     dev.go("/exceptions")
     assert "The site is down." in dev.text()

@@ -157,12 +157,12 @@ def test_repository_that_was_never_read_is_listed_on_overview(shop: Repository, 
     evaluate_history(shop)
     assert state("review.two-reviewers") is ClauseResult.UNKNOWN
     page = browser(Person.objects.get(slug="ada")).get("/").content.decode()
-    assert "What could not be read" in page
+    assert "Could not be checked" in page
     assert "is not a folder" in page
     assert "Nothing was judged yet." not in page
     repo.path.parent.joinpath("gone").rename(repo.path)
     evaluate_history(shop)
-    assert "What could not be read" not in browser(Person.objects.get(slug="ada")).get("/").content.decode()
+    assert "Could not be checked" not in browser(Person.objects.get(slug="ada")).get("/").content.decode()
 
 
 def test_unknown_author_makes_clause_unknown(shop: Repository) -> None:
@@ -208,7 +208,7 @@ def test_clause_with_only_excepted_failures_says_so(shop: Repository) -> None:
     post(sam, f"/requests/{Request.objects.get().pk}", answer="agree")
     evaluate_history(shop)
     assert state("review.two-reviewers") is ClauseResult.EXCEPTED
-    assert "excepted" in dev.get("/").content.decode()
+    assert "1 exception" in dev.get("/").content.decode()
 
 
 def test_exception_with_proof_of_another_object_covers_nothing(shop: Repository) -> None:

@@ -433,14 +433,14 @@ def test_refused_credential_notifies_administrators_once(
             town.look(number)
     told = Message.objects.filter(text__contains="does not accept our credential any more")
     assert list(told.values_list("person", flat=True)) == [root.pk]
-    assert "the token is not accepted" in signed_in("root").get("/").content.decode()
+    assert "the token is not accepted" in signed_in("root").get("/?overview").content.decode()
     assert "the token is not accepted" not in browser(bob).get("/").content.decode()
     town.fake.tokens.update(tokens)
     with as_role("owner"):
         RepositoryLink.objects.update(reconciled_at=None)
         tasks.poll_connections()
     town.run()
-    assert "the token is not accepted" not in signed_in("root").get("/").content.decode()
+    assert "the token is not accepted" not in signed_in("root").get("/?overview").content.decode()
     town.fake.tokens.clear()
     with pytest.raises(ForgeError):
         town.look(number)

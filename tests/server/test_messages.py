@@ -108,9 +108,9 @@ def test_only_possible_approvers_are_notified(mail: MailServer) -> None:
 def test_inbox_shows_message_and_marks_it_read() -> None:
     asked()
     abe = browser(Person.objects.get(slug="abe"))
-    assert "(1)" in abe.get("/").content.decode()
+    assert "Inbox, 1 unread" in abe.get("/").content.decode()
     assert "grant Eve (eve) the role" in abe.get("/inbox").content.decode()
-    assert "(1)" not in abe.get("/").content.decode()
+    assert "Inbox, 1 unread" not in abe.get("/").content.decode()
     assert "Nothing was told" in browser(Person.objects.get(slug="eve")).get("/inbox").content.decode()
 
 

@@ -50,7 +50,7 @@ def test_monitoring_covers_one_product_until_one_person_ends_it() -> None:
     assert str(find_last_day("shop")) == TILL
     assert find_last_day("site") is None
     amy = browser(Person.objects.get(slug="amy"))
-    assert "only reports for Shop" in amy.get("/").content.decode()
+    assert "only reports for Shop" in amy.get("/products/shop").content.decode()
     assert "only reports for Shop" not in amy.get("/products/site").content.decode()
     row = MonitoringPeriod.objects.get()
     post(browser(Person.objects.get(slug="sam")), f"/monitoring/{row.slug}/end")
@@ -95,7 +95,7 @@ def test_overview_shows_since_when_clause_is_monitored() -> None:
 
         open_store().write_document("policy.toml", f"{delayed}# 3\n".encode())
     assert any(clause.monitoring_until for clause in current_clauses())
-    page = browser(Person.objects.get(slug="amy")).get("/").content.decode()
+    page = browser(Person.objects.get(slug="amy")).get("/products/shop").content.decode()
     assert "for 40 days" in page
 
 

@@ -30,7 +30,7 @@ class MatrixCell(NamedTuple):
     """Worst status of a product in a section, with the number of checks in it; `name` says so to screen readers."""
 
     status: Status
-    count: int
+    number: int
     name: str
 
 
@@ -47,12 +47,18 @@ class MatrixRow(NamedTuple):
 def show_overview(request: HttpRequest) -> HttpResponse:
     """Show the checklist of the set-up to those who set up, until it is finished; else the overview."""
     actor = current_actor(request)
-    asked = "overview" in request.GET
-    checklist = None if asked else read_checklist(actor)
-    if checklist is not None:
-        return render(request, "overview/setup.html", {"checklist": checklist, "protected": is_branch_protected()})
-    figures = read_overview_figures(actor)
     context = {
+        "inbox": _read_inbox(actor),
+        "cards_above": _read_cards(request, range(100)),
+        "no_roles": not actor.grants,
+        "second_factor": actor.second_factor,
+    }
+    checklist = None if "overview" in request.GET else read_checklist(actor)
+    if checklist is not None:
+        context |= {"checklist": checklist, "protected": is_branch_protected()}
+        return render(request, "overview/setup.html", context)
+    figures = read_overview_figures(actor)
+    context |= {
         "figures": figures,
         **describe_trend(figures),
         "matrix": make_matrix(figures.attention),
@@ -60,12 +66,8 @@ def show_overview(request: HttpRequest) -> HttpResponse:
         "unevaluated": [one.section.name for one in figures.sections if not one.counts.total],
         "may_see_policy": is_action_allowed(request, Action.SEE_POLICY),
         "may_add_product": could_with_second_factor(request, Action.ADD_PRODUCT),
-        "inbox": _read_inbox(actor),
-        "cards_above": _read_cards(request, range(100)),
         "cards_before": _read_cards(request, range(100, 200)),
         "cards_after": _read_cards(request, range(200, 300)),
-        "no_roles": not actor.grants,
-        "second_factor": actor.second_factor,
     }
     return render(request, "overview/overview.html", context)
 

@@ -120,7 +120,7 @@ def show_product(request: HttpRequest, slug: str) -> HttpResponse:
             "incidents": find_open_incidents().filter(product=found)[:50],
             "signals": [(name, _SIGNALS[name], getattr(found, name)) for name in SIGNALS],
             "may_change": could_with_second_factor(request, Action.CHANGE_PRODUCT, slug),
-            "unread": select_never_read(found.repositories.all()),
+            "never_read": select_never_read(found.repositories.all()),
             "may_retire": could_with_second_factor(request, Action.RETIRE_PRODUCT, slug),
             "may_see_secrets": could_with_second_factor(request, Action.SEE_SECRETS, slug),
         },

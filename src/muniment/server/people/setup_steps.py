@@ -2,7 +2,7 @@
 
 from allauth.mfa.models import Authenticator
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from muniment.access.actions import Action
 from muniment.access.authorization import Actor
@@ -37,7 +37,12 @@ def check_people(actor: Actor) -> SetupProgress:
         % details
     )
     if unlinked:
-        text += " " + _("%(unlinked)d people have no linked account yet.") % details
+        more = ngettext(
+            "%(unlinked)d person has no linked account yet.",
+            "%(unlinked)d people have no linked account yet.",
+            unlinked,
+        )
+        text += f" {more % details}"
     return SetupProgress(administrators >= NEEDED and officers >= NEEDED and not unlinked, text)
 
 
