@@ -407,6 +407,15 @@ def test_one_sentence_on_windows_names_supported_systems(
     assert "Windows Subsystem for Linux" in capsys.readouterr().err
 
 
+def test_check_of_the_branch_itself_says_that_there_is_nothing_to_merge(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(shop.repo.path)
+    code, out, err = shop.muniment("check", "--onto", "main", "--head", "main")
+    assert code == 0, err
+    assert out.startswith("nothing to merge  main is at ")
+
+
 def test_replay_names_the_repository_and_counts_one_change(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(shop.repo.path)
     _, out, _ = shop.muniment("replay", "--onto", "main")

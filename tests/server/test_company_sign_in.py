@@ -245,11 +245,12 @@ def test_provider_second_factor_counts_only_if_configured(
     assert (client.get("/policy/propose").status_code == 200) is counts
 
 
-def test_forged_provider_response_is_refused(provider: OidcProvider) -> None:
+@pytest.mark.parametrize("state", ["forged", "%C3%A9", "%00", "a" * 3000])
+def test_forged_provider_response_is_refused(provider: OidcProvider, state: str) -> None:
     person("ada", Role.DEVELOPER)
     client = browser()
     client.post("/account/oidc/company/login/")
-    answer = client.get("/account/oidc/company/login/callback/?code=x&state=forged")
+    answer = client.get(f"/account/oidc/company/login/callback/?code=x&state={state}")
     assert answer.status_code == 401
     assert client.get("/me").status_code == 302
 
