@@ -440,7 +440,29 @@ def test_reading_triggered_by_delivery_needs_one_request(
     first = hub.reader.read_full_change(repository, number)
     github.calls.clear()
     assert hub.reader.read_full_change(repository, number, first.change.updated) == first
-    assert sorted(github.calls) == ["graphql"]
+    assert sorted(github.calls) == ["graphql", "pull"]  # a delivery saves no question
+
+
+def test_delivery_of_a_middle_state_does_not_make_a_stale_answer_fresh(
+    github: FakeGitHub, hub: Forge, repository: ForgeRepository
+) -> None:
+    """The web stores deliveries: it can invent one of the state that the forge's slower answer shows."""
+    number = _story(github)
+    hub.reader.read_full_change(repository, number)
+    github.world.label(number, "middle")
+    middle = hub.reader.read_change(repository, number).updated
+    github.written()
+    github.world.dismiss("bob", number, "carol")
+    github.fail("graphql", Fault.STALE)
+    reading = ours.github(github).reader.read_full_change(repository, number, middle)
+    assert isinstance(reading.reviews, Unknown)
+
+
+def test_delivery_of_the_future_denies_only_its_own_reading(hub: Forge, github: FakeGitHub) -> None:
+    number = _story(github)
+    place = hub.reader.read_repository("shop/api").repository
+    assert isinstance(hub.reader.read_full_change(place, number, "2999-01-01T00:00:00.000000Z").reviews, Unknown)
+    assert isinstance(hub.reader.read_full_change(place, number).reviews, Known)
 
 
 def test_reading_older_than_delivery_is_unknown(github: FakeGitHub, hub: Forge, repository: ForgeRepository) -> None:

@@ -154,6 +154,13 @@ def test_stale_answer_is_detected_by_delivery_or_rest(gitlab: FakeGitLab, reposi
         assert all(isinstance(getattr(reading, part), Unknown) for part in PARTS)
 
 
+def test_delivery_of_the_future_denies_only_its_own_reading(gitlab: FakeGitLab, repository: ForgeRepository) -> None:
+    number, reader = story(gitlab), ours.gitlab(gitlab).reader
+    reading = reader.read_full_change(repository, number, "2999-01-01T00:00:00.000000Z")
+    assert isinstance(reading.reviews, Unknown)
+    assert isinstance(reader.read_full_change(repository, number).reviews, Known)
+
+
 @pytest.mark.parametrize("lacks", ["", OLDER])
 def test_change_updated_during_reading_is_unknown(gitlab: FakeGitLab, repository: ForgeRepository, lacks: str) -> None:
     gitlab.lacks = lacks

@@ -10,7 +10,7 @@ import pytest
 from muniment.errors import ForgeCode, ForgeError
 from muniment.facts.maybe import Known, Unknown
 from muniment.forges.forge import Forge, Reader
-from muniment.forges.gitlab import merge_request_query, merge_request_reader, queries
+from muniment.forges.gitlab import merge_request_query, queries
 from muniment.forges.gitlab.client import GitLabClient
 from muniment.forges.shapes import ChangeState, ForgeRepository, Reading
 from tests.support.forges import ours
@@ -32,13 +32,8 @@ class GraphQLReading:
 
     def __init__(self, gitlab: FakeGitLab, repository: ForgeRepository) -> None:
         self.fake, self.repository, self.number, self.clock = gitlab, repository, story(gitlab), 1000.0
-        self.slowly = 0.0  # seconds that pass each time that somebody looks at the clock
-        self.reader: Reader = ours.gitlab(gitlab, clock=self._tick).reader
+        self.reader: Reader = ours.gitlab(gitlab, clock=lambda: self.clock).reader
         self.read()
-
-    def _tick(self) -> float:
-        self.clock += self.slowly
-        return self.clock
 
     def read(self) -> Reading:
         """Read the change as after a delivery; `calls` then lists the calls of this reading."""
@@ -74,9 +69,9 @@ def test_fake_refuses_unknown_field(lacks: str) -> None:
     assert graphql.validate(schema(lacks), graphql.parse(queries.MERGE_REQUEST_QUERY))
 
 
-def test_cached_reading_takes_one_query(asking: GraphQLReading) -> None:
+def test_cached_reading_takes_one_query_and_its_confirmation(asking: GraphQLReading) -> None:
     first = asking.read()
-    assert asking.calls == ["graphql"]
+    assert asking.calls == ["graphql", "request"]
     assert get_reading_parts(first) == get_reading_parts(
         ours.gitlab(asking.fake).reader.read_full_change(asking.repository, asking.number)
     )
@@ -101,9 +96,9 @@ def test_delivery_time_is_truncated_to_whole_seconds(asking: GraphQLReading) -> 
 
 
 HAPPENS: dict[str, tuple[Callable[[Any, int], object], list[str]]] = {
-    "comment": (lambda world, number: world.comment("eve", number, "nice"), ["graphql"]),
-    "label": (lambda world, number: world.label(number, "later"), ["graphql"]),
-    "withdrawal": (lambda world, number: world.dismiss("carol", number, "carol"), ["graphql"]),
+    "comment": (lambda world, number: world.comment("eve", number, "nice"), ["graphql", "request"]),
+    "label": (lambda world, number: world.label(number, "later"), ["graphql", "request"]),
+    "withdrawal": (lambda world, number: world.dismiss("carol", number, "carol"), ["graphql", "request"]),
     "approval": (
         lambda world, number: world.review("dave", number, "approved"),
         ["approvals", "graphql", "request"],
@@ -125,19 +120,10 @@ def test_new_events_are_read_by_additional_requests(asking: GraphQLReading, what
         ours.gitlab(asking.fake).reader.read_full_change(asking.repository, asking.number)
     )
     asking.read()
-    assert asking.calls == ["graphql"]
+    assert asking.calls == ["graphql", "request"]
 
 
 # When one answer is not enough
-
-
-def test_slow_answer_is_verified_by_second_request(asking: GraphQLReading) -> None:
-    asking.slowly = merge_request_reader.AT_ONCE + 1
-    asking.read()
-    assert asking.calls == ["graphql", "request"]
-    asking.slowly = merge_request_reader.AT_ONCE / 10
-    asking.read()
-    assert asking.calls == ["graphql"]
 
 
 def test_new_approval_needs_second_answer(asking: GraphQLReading) -> None:
@@ -166,7 +152,7 @@ def test_members_beyond_first_page_are_read_one_by_one(asking: GraphQLReading) -
     whole = asking.read()
     asking.fake.twist = _keep_first_member
     assert get_reading_parts(asking.read()) == get_reading_parts(whole)
-    assert asking.calls == ["graphql", "member", "member"]
+    assert asking.calls == ["graphql", "member", "member", "request"]
     asking.fake.world.levels["carol"] = "none"
     carol = str(asking.fake.world.users["carol"].id)
     assert value(asking.read().writers) == {**value(whole.writers), carol: False}
@@ -183,7 +169,7 @@ def _keep_first_member(answer: dict[str, Any]) -> None:
 def test_reviewers_on_first_member_page_need_no_further_request(asking: GraphQLReading) -> None:
     asking.fake.twist = lambda answer: answer["data"]["project"]["projectMembers"]["pageInfo"].update(hasNextPage=True)
     asking.read()
-    assert asking.calls == ["graphql"]
+    assert asking.calls == ["graphql", "request"]
 
 
 # What the question does not tell, REST does

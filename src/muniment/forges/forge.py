@@ -65,7 +65,8 @@ class Reader(Protocol):
     def read_full_change(self, repository: ForgeRepository, number: int, since: str = "") -> Reading:
         """One change completely. Raises only if the change itself cannot be read.
 
-        `since`: moment of its last update by the forge's own deliveries, "" for none. An older answer is stale.
+        `since`: moment of its last update by a delivery, "" for none. An older answer is stale; a newer one is not
+        therefore the newest.
         """
 
     def list_branches(self, repository: ForgeRepository) -> tuple[BranchTip, ...]:

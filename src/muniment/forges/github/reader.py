@@ -114,17 +114,17 @@ class GitHubReader:
         return self._hub.read_one(wire.Pull, f"{repository_path(repository)}/pulls/{number}")
 
     def read_full_change(self, repository: ForgeRepository, number: int, since: str = "") -> Reading:
-        """One change completely, no older than `since`; without `since`, no older than the answer of REST."""
-        witness = None if since else self.read_change(repository, number)
+        """One change completely, no older than the answer of REST, nor than `since`."""
+        witness = self.read_change(repository, number)  # whatever a delivery says: the web stores those
         try:
             told = change_query.query_change(self._hub, repository.path, number)
             change = conversion.convert_queried_change(told.pulled)
         except ForgeError as error:
             why = unknown_from_error(error, "the reviews, the timeline and the checks of the change", _NEEDED)
-            return self._make_unread(witness or self.read_change(repository, number), why)
+            return self._make_unread(witness, why)
         if self._is_stale(repository, change, since, witness):
             why = Unknown("GitHub returned an older state of the change than before; it is read again")
-            return self._make_unread(witness or change, why)
+            return self._make_unread(witness, why)
         moved = self._read_moves(repository, change, told)
         given = change_query.convert_part(
             told.reviews, lambda found: change_query.parse_reviews(found, _list_events(told))
@@ -145,16 +145,17 @@ class GitHubReader:
     def _make_unread(self, change: Change, why: Unknown) -> Reading:
         return Reading(change, self._now(), why, why, why, why, why, why, why, why)
 
-    def _is_stale(self, repository: ForgeRepository, change: Change, since: str, rest_change: Change | None) -> bool:
-        """Whether the answer, or that of REST, is older than a known state, or the two differ."""
+    def _is_stale(self, repository: ForgeRepository, change: Change, since: str, rest_change: Change) -> bool:
+        """Whether the answer, or that of REST, is older than a known state, or the two differ.
+
+        Known is only what was read: a wrong `since` denies this reading, and no later one.
+        """
         key = (repository.id, change.number)
         before = self._newest.get(key, "")
-        known = max(before, since, rest_change.updated if rest_change else "")
+        known = max(before, rest_change.updated)
         self._newest[key] = max(known, change.updated)
-        if rest_change is None:
-            return change.updated < known
         same = (rest_change.head, rest_change.target) == (change.head, change.target)
-        return change.updated < known or rest_change.updated < before or not same
+        return change.updated < max(known, since) or rest_change.updated < before or not same
 
     def _read_moves(
         self, repository: ForgeRepository, change: Change, queried: change_query.QueriedChange

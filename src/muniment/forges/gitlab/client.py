@@ -1,6 +1,5 @@
 """Client of GitLab, which converts answers to our types. Lists of REST have their length in a header (`X-Total`)."""
 
-import copy
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -47,13 +46,6 @@ class GitLabClient:
         self.token = token
         self.rest = ForgeClient(f"{self.url}/api/v4", self._make_headers, transport=transport, seconds=seconds)
         self.kept = AnswerCache(transport.cache)
-        self.asked = 0  # how often, by this one and not by those apart from it
-
-    def make_counting_copy(self) -> "GitLabClient":
-        """A copy with a counter of its own, which shows whether a request was sent through it."""
-        other = copy.copy(self)
-        other.asked = 0
-        return other
 
     def _make_headers(self) -> Mapping[str, str]:
         token = self.token()
@@ -61,7 +53,6 @@ class GitLabClient:
 
     def read_one(self, kind: type[T], path: str, **query: Any) -> T:
         """Answer at `path`, decoded as `kind`."""
-        self.asked += 1
         return decode_answer(kind, self.rest.get_json(path, **query), path)
 
     def read_list(
@@ -72,7 +63,6 @@ class GitLabClient:
         def is_last(item: Any) -> bool:
             return until is not None and until(decode_answer(kind, item, path))
 
-        self.asked += 1
         found = self.rest.list_all_items(
             path, CompletenessProof.TOTAL, size=_SIZE, sized="per_page", until=is_last, **query
         )
@@ -83,7 +73,6 @@ class GitLabClient:
 
         An answer to a query for an unknown field, or for too much, has no `data`.
         """
-        self.asked += 1
         address = f"{self.url}/api/graphql"
         answer = self.rest.send_json("POST", address, {"query": document, "variables": variables})
         if not isinstance(answer, dict):

@@ -16,11 +16,14 @@ class KnownStates:
         self._noted: dict[tuple[str, int], int] = {}
 
     def is_stale(self, repository: ForgeRepository, change: Change, since: str = "") -> bool:
-        """Whether an answer is older than a known state, or than `since`."""
+        """Whether an answer is older than a known state, or than `since`.
+
+        Known is only what was read: a wrong `since` denies this reading, and no later one.
+        """
         key = (repository.id, change.number)
-        before = max(self._newest.get(key, ""), second_start(since) if since else "")
+        before = self._newest.get(key, "")
         self._newest[key] = max(before, change.updated)
-        return change.updated < before
+        return change.updated < max(before, second_start(since) if since else "")
 
     def check_system_notes(
         self, repository: ForgeRepository, number: int, all_notes: tuple[wire.Note, ...]

@@ -24,7 +24,6 @@ from muniment.forges.shapes import NOT_READ, Change, ForgeRepository, Reading, R
 from muniment.forges.unknowns import read_or_unknown, require_known
 
 NEEDED_PERMISSION = "the role Reporter and the scope read_api"
-AT_ONCE = 2.0  # seconds in which nobody sees a new head and approves it
 _AGAIN = 3600.0  # seconds after which the question is asked again where it is not answered, or not wholly
 _REFUSED = (ForgeCode.UNSUPPORTED, ForgeCode.NOT_FOUND, ForgeCode.FORBIDDEN, ForgeCode.REFUSED)
 _PARTLY = (ForgeCode.TRUNCATED, ForgeCode.MALFORMED)
@@ -43,13 +42,14 @@ class MergeRequestReader:
         self._by_rest: dict[tuple[str, int], float] = {}  # until when the question is not asked: of all, or of one
 
     def read_full_change(self, repository: ForgeRepository, number: int, since: str) -> Reading:
-        """One merge request completely. Without `since`, REST confirms at the end that nothing changed meanwhile."""
-        now, apart, begun = self._now(), self._lab.make_counting_copy(), self._clock()
-        told = self._query_or_none(apart, repository, number)
-        at_once = self._clock() - begun <= AT_ONCE
+        """One merge request completely. REST confirms at the end that nothing changed meanwhile: a delivery, which says
+        `since`, is no proof of it, for the web stores those.
+        """
+        now = self._now()
+        told = self._query_or_none(repository, number)
         telling: MergeRequestSource
         if told is not None:
-            telling = QuerySource(self._lab, apart, repository, told)
+            telling = QuerySource(self._lab, repository, told)
         else:
             telling = RestSource(self._lab, repository, read_merge_request(self._lab, repository, number))
         found = convert_change(telling.request)
@@ -57,21 +57,18 @@ class MergeRequestReader:
             return _make_unread(
                 found, now, "GitLab returned an older state of the change than before; it is read again"
             )
-        reading = self._make_reading(apart, repository, telling, found, now)
-        alone = told is not None and apart.asked == 1 and at_once
-        if alone and since:
-            return reading
+        reading = self._make_reading(repository, telling, found, now)
         return self._confirm_unchanged(repository, reading, "" if told is not None else telling.request.updated_at)
 
     def _query_or_none(
-        self, apart: GitLabClient, repository: ForgeRepository, number: int
+        self, repository: ForgeRepository, number: int
     ) -> merge_request_query.QueriedMergeRequest | None:
         """Result of the query; None if REST has to be used."""
         this = (repository.id, number)
         if any(self._clock() < self._by_rest.get(key, 0.0) for key in (_EVERYWHERE, this)):
             return None
         try:
-            return merge_request_query.query_merge_request(apart, repository, number)
+            return merge_request_query.query_merge_request(self._lab, repository, number)
         except ForgeError as error:
             if error.code is ForgeCode.RATE_LIMITED:
                 raise
@@ -80,17 +77,17 @@ class MergeRequestReader:
             return None
 
     def _make_reading(
-        self, lab: GitLabClient, repository: ForgeRepository, telling: MergeRequestSource, found: Change, now: str
+        self, repository: ForgeRepository, telling: MergeRequestSource, found: Change, now: str
     ) -> Reading:
         said = read_or_unknown(telling.read_notes, "the notes on the change", NEEDED_PERMISSION)
         own = read_or_unknown(lambda: self._seen.check_system_notes(repository, found.number, require_known(said)))
         versions = read_or_unknown(
-            lambda: cached_parts.read_versions(lab, repository, found, require_known(own)),
+            lambda: cached_parts.read_versions(self._lab, repository, found, require_known(own)),
             "the versions of the change",
             NEEDED_PERMISSION,
         )
         moved = read_or_unknown(
-            lambda: cached_parts.read_moves(lab, repository, found, require_known(versions), require_known(own))
+            lambda: cached_parts.read_moves(self._lab, repository, found, require_known(versions), require_known(own))
         )
         given = read_or_unknown(
             lambda: _make_reviews(telling, require_known(own), require_known(versions)),
@@ -107,7 +104,7 @@ class MergeRequestReader:
                 lambda: cached_parts.find_work_requests(found, require_known(said), require_known(moved))
             ),
             own_commits=read_or_unknown(
-                lambda: cached_parts.read_own_commits(lab, repository, telling.request),
+                lambda: cached_parts.read_own_commits(self._lab, repository, telling.request),
                 "the commits of the change",
                 NEEDED_PERMISSION,
             ),

@@ -63,14 +63,11 @@ class RestSource:
 
 
 class QuerySource:
-    """Parts of a merge request from one GraphQL query. `apart` counts further requests about the same state."""
+    """Parts of a merge request from one GraphQL query."""
 
-    def __init__(
-        self, lab: GitLabClient, apart: GitLabClient, repository: ForgeRepository, queried: QueriedMergeRequest
-    ) -> None:
+    def __init__(self, lab: GitLabClient, repository: ForgeRepository, queried: QueriedMergeRequest) -> None:
         self.request = queried.request
         self._lab = lab
-        self._apart = apart
         self._repository = repository
         self._told = queried
 
@@ -92,7 +89,7 @@ class QuerySource:
         who, own = self._told.approvers, sorted(note.id for note in self._told.notes if note.system)
         if not who:
             return wire.Approvals([])
-        return self._apart.kept.read_once(
+        return self._lab.kept.read_once(
             wire.Approvals,
             ("approvals", self._repository.id, str(self.request.iid)),
             (who, self.request.sha, own),
@@ -101,7 +98,7 @@ class QuerySource:
         )
 
     def _read_timed_approvals(self, approvers: tuple[int, ...]) -> wire.Approvals:
-        found = self._apart.read_one(
+        found = self._lab.read_one(
             wire.Approvals, f"{merge_request_path(self._repository, self.request.iid)}/approvals"
         )
         if tuple(sorted(one.user.id for one in found.approved_by)) != approvers:
