@@ -13,11 +13,13 @@ from django.utils import timezone
 
 from muniment.access.actions import Action
 from muniment.access.authorization import ORGANISATION
+from muniment.access.roles import Role
 from muniment.server import moments
 from muniment.server.acts.act import Act
 from muniment.server.deployments.environment_acts import ChangeEnvironment
 from muniment.server.deployments.models import PipelineIdentity
 from muniment.server.deployments.pipeline_acts import TrustPipeline
+from muniment.server.incidents.models import Incident
 from muniment.server.people.account_acts import VouchForAccount
 from muniment.server.people.machine_acts import DeclareMachine
 from muniment.server.people.models import Account, Invitation, Machine
@@ -40,6 +42,10 @@ from muniment.server.requests import lifted_freezes
 from muniment.server.requests.models import AcceptedRow, Request, RequestExecution
 from muniment.server.requests.proven_rows import COMPARED
 from muniment.server.requests.registry import GUARDING_ACTS
+from muniment.server.requests.signature_verification import verify_waiting_requests
+from muniment.server.requests.unsigned_acts import report_unsigned_acts
+from muniment.server.secrets.models import Secret
+from muniment.server.secrets.secret_acts import RemoveSecret
 from muniment.workflows.freezing import record_lift
 from tests.server.test_confirmation import (
     Signers,
@@ -55,7 +61,7 @@ from tests.server.test_confirmation import (
 from tests.support.authenticators import CONFIRMATION
 from tests.support.deploying import pem
 from tests.support.one_person import request, ssh_key
-from tests.support.service import by_an_act, person
+from tests.support.service import as_role, by_an_act, person
 
 pytestmark = pytest.mark.usefixtures("compared_rows")
 
@@ -294,3 +300,46 @@ def test_recovery_waits_for_the_signatures(signers: Signers) -> None:
     waiting = sign(signers, InvitePerson, person="sue")
     approve("sam", waiting)
     assert Invitation.objects.get(person="sue").recovers
+
+
+def report_unsigned() -> list[str]:
+    """Subjects of the incidents that the worker opens, once each."""
+    with as_role("worker"):
+        for _round in range(2):
+            verify_waiting_requests()
+            report_unsigned_acts()
+    return list(Incident.objects.filter(kind="act-unsigned").order_by("pk").values_list("subject", flat=True))
+
+
+def test_recovery_that_nobody_signed_opens_an_incident(signers: Signers) -> None:
+    approve("sam", sign(signers, InvitePerson, person="sue"))
+    assert report_unsigned() == []
+    with forge_record(Action.RECOVER_ACCOUNT):
+        Invitation.objects.all().update(ended_at=timezone.now())
+        forged = Invitation.objects.create(
+            person_id="sue", recovers=True, token_hash="f" * 64, expires_at=timezone.now() + timedelta(days=1)
+        )
+    assert report_unsigned() == [f"link:{forged.pk}"]
+
+
+@pytest.mark.parametrize(("signed", "count"), [(True, 0), (False, 1)])
+def test_removal_of_a_secret_that_nobody_signed_opens_an_incident(
+    signers: Signers, count: int, *, signed: bool
+) -> None:
+    place = Environment.objects.get(name="production")
+    with by_an_act():
+        person("ada", Role.OWNER)
+    with forge_record(Action.SET_SECRET):
+        row = Secret.objects.create(environment=place, name="API_KEY", set_by_id="ada")
+    with transaction.atomic():
+        named = {"product": "shop", "environment": "production", "name": "API_KEY", "reason": "Old."}
+        waiting = request("ada", RemoveSecret, **named)
+    for name in ("ada", "sam"):
+        signers.sign(waiting, name)
+    verify()
+    with forge_record(Action.REMOVE_SECRET) as digest:
+        Secret.objects.filter(pk=row.pk).update(removed_at=timezone.now())
+    if signed:
+        Request.objects.filter(pk=waiting.pk).update(state="approved", act="", shown="")
+        RequestExecution.objects.create(request=waiting, record=Record.objects.get(details_digest=digest))
+    assert len(report_unsigned()) == count

@@ -23,7 +23,7 @@ RECORD_REFUSED, PERMISSION_REFUSED = "record-refused", "permission-refused"
 REQUEST_FORGED, TASK_UNRECORDED = "request-forged", "unrecorded-task"
 ACCOUNT_RECOVERED = "account-recovered-by-operator"
 RULE_WEAKENED, STATUS_FORGED = "branch-protection-weakened", "status-forged"
-ROW_DIFFERS = "row-differs"
+ROW_DIFFERS, ACT_UNSIGNED = "row-differs", "act-unsigned"
 
 KINDS = {
     ESCAPE: IncidentKind(
@@ -96,6 +96,11 @@ KINDS = {
         _("our verdict was posted by another account"),
         1,
         _("Take away that account's right to post it. Look at what was merged meanwhile."),
+    ),
+    ACT_UNSIGNED: IncidentKind(
+        _("an act was carried out without the signatures that the policy demands"),
+        1,
+        _("The web's credentials may be stolen: stop it, replace them. End the link, or restore the secret."),
     ),
     ROW_DIFFERS: IncidentKind(
         _("a row of the database does not match the ledger"),

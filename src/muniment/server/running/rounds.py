@@ -36,6 +36,7 @@ from muniment.server.products.models import FORGE, Repository
 from muniment.server.products.product_states import rebuild_product_states
 from muniment.server.records.models import RoundStart, TaskFailure
 from muniment.server.requests.signature_verification import verify_waiting_requests
+from muniment.server.requests.unsigned_acts import report_unsigned_acts
 from muniment.server.running.worker_supervisor import LostTask, SupervisorChannel
 from muniment.server.secrets.secret_reads import store_reads
 
@@ -139,5 +140,6 @@ _ROUNDS: dict[Callable[[], object], float] = {
     compare_all_rows: 3600,
     store_state_figures: 3600,
     verify_waiting_requests: 2,
+    report_unsigned_acts: 30,
 }
 _OF_EACH_WORKER = (scan_repositories, store_reads)  # about repositories and the vault's log on its own machine
