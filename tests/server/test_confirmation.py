@@ -472,6 +472,18 @@ def test_web_process_cannot_carry_out_a_rejected_request(demanding_signers: Sign
     assert ("people_rolegrant", RowCode.NOT_PROVEN) in problems()
 
 
+def test_statement_replaced_after_its_verification_proves_nothing(demanding_signers: Signers) -> None:
+    """The eraser may change the text, so that it can empty it."""
+    waiting = signed_grant(demanding_signers)
+    Request.objects.filter(pk=waiting.pk).update(state="approved", act="", shown="")
+    with as_role("eraser"):
+        for proof in ActProof.objects.all():
+            ActProof.objects.filter(pk=proof.pk).update(statement=proof.statement.replace("dev", "mal"))
+    person("mal")
+    forge_grant("mal", waiting)
+    assert ("people_rolegrant", RowCode.NOT_PROVEN) in problems()
+
+
 def test_signed_grant_cannot_be_dated_back(demanding_signers: Signers) -> None:
     waiting = signed_grant(demanding_signers)
     Request.objects.filter(pk=waiting.pk).update(state="approved", act="", shown="")

@@ -108,7 +108,7 @@ OTHER_GRAMMARS: Mapping[Program, CommandGrammar] = {
     Program.POSTGRES: _make_grammar("-D: -c:"),
     Program.INITDB: _make_grammar("-D: -U: --auth= --data-checksums --encoding= --no-locale"),
     Program.PG_DUMP: _make_grammar(
-        "--format= --no-owner --no-privileges --no-policies --enable-row-security --snapshot="
+        "--format= --no-blobs --no-owner --no-privileges --no-policies --enable-row-security --snapshot="
     ),
     Program.PG_RESTORE: _make_grammar("--dbname= --exit-on-error --no-owner --single-transaction"),
     Program.ZIZMOR: _make_grammar(

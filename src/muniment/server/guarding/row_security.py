@@ -50,6 +50,7 @@ _TRIGGERS = (
         IF (OLD.state <> 'waiting' AND (NEW.state, NEW.act, NEW.decided_at, NEW.second_person_id)
                 IS DISTINCT FROM (OLD.state, OLD.act, OLD.decided_at, OLD.second_person_id))
             OR NEW.act NOT IN (OLD.act, '') OR NEW.shown NOT IN (OLD.shown, '')
+            OR (NEW.state = 'waiting' AND NEW.summary <> OLD.summary)
             OR (current_user <> 'muniment_web' AND NEW.state NOT IN (OLD.state, 'withdrawn')) THEN
             RAISE EXCEPTION 'a request is ended once, and is not changed' USING ERRCODE = 'insufficient_privilege';
         END IF;
@@ -88,7 +89,7 @@ _TRIGGERS = (
         RETURN NEW;
     END """,
     ),
-    _Trigger(  # an erasure makes a password unusable ("!..."): the eraser, taken over, signs in as nobody
+    _Trigger(  # an erasure makes a password unusable ("!..."): the eraser, taken over, signs in as and renames nobody
         "people_person",
         "guard_password",
         "BEFORE UPDATE",
@@ -97,6 +98,11 @@ _TRIGGERS = (
     BEGIN
         IF current_user = 'muniment_eraser' AND NEW.password <> OLD.password AND left(NEW.password, 1) <> '!' THEN
             RAISE EXCEPTION 'the eraser sets no password' USING ERRCODE = 'insufficient_privilege';
+        END IF;
+        IF current_user = 'muniment_eraser' AND (NEW.slug, NEW.name, NEW.email)
+                IS DISTINCT FROM (OLD.slug, OLD.name, OLD.email)
+            AND (OLD.active OR left(NEW.slug, 7) <> 'erased-' OR NEW.email IS NOT NULL) THEN
+            RAISE EXCEPTION 'the eraser renames nobody' USING ERRCODE = 'insufficient_privilege';
         END IF;
         RETURN NEW;
     END """,

@@ -120,8 +120,9 @@ class ProofVerification(models.Model):
     """Verification of the signatures over a request by the worker, before it is carried out.
 
     There are two signatures, of both persons. An enrolment has one of them, for a person who enrols the first
-    authenticator has none. `carried_out_at` is the moment at which the worker saw that the request was carried out:
-    by its own clock, so that the web cannot date it back.
+    authenticator has none. `statement_digest` is that of the statement which the act is read from: an erasure may empty
+    its text, and nothing replaces it. `carried_out_at` is the moment at which the worker saw that the request was
+    carried out: by its own clock, so that the web cannot date it back.
     """
 
     privileges = Privileges((READ,), (READ, ADD), worker_changes=("carried_out_at",))
@@ -130,6 +131,7 @@ class ProofVerification(models.Model):
     request = models.OneToOneField(Request, models.PROTECT, related_name="verification")
     request_proof = models.ForeignKey(ActProof, models.PROTECT, null=True, related_name="+")
     approval_proof = models.ForeignKey(ActProof, models.PROTECT, null=True, related_name="+")
+    statement_digest = models.CharField(max_length=71, blank=True)
     verified_at = models.DateTimeField(default=timezone.now)
     carried_out_at = models.DateTimeField(null=True)
 

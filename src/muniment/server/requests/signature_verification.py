@@ -57,8 +57,11 @@ def verify_request_signatures(request: Request) -> ProofVerification | None:
         found[ActStep(proof.step)] = proof
     if not _has_enough_signatures(act.required_action(), found):
         return None
+    requested, approved = found.get(ActStep.REQUEST), found.get(ActStep.APPROVE)
+    read = approved or requested
+    digest = canonical.digest_bytes(read.statement.encode()) if read is not None else ""
     return ProofVerification.objects.create(
-        request=request, request_proof=found.get(ActStep.REQUEST), approval_proof=found.get(ActStep.APPROVE)
+        request=request, request_proof=requested, approval_proof=approved, statement_digest=digest
     )
 
 

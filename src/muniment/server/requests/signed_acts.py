@@ -44,6 +44,8 @@ def find_signed_act(record: int) -> SignedAct | None:
     proof = (found.approval_proof or found.request_proof) if found is not None else None
     if found is None or proof is None or found.is_expired():
         return None
+    if canonical.digest_bytes(proof.statement.encode()) != found.statement_digest:
+        return None
     try:
         statement = decode_act_statement(proof.statement.encode())
         act = decode_stored_act(statement.act, canonical.digest_bytes(statement.act.encode()))

@@ -37,6 +37,11 @@ local {_DATABASE} {OPERATOR} peer map={_MAP}
 local {_DATABASE} {",".join(role for role in ROLES if role != OPERATOR)} scram-sha-256
 local all all reject
 """
+# Large objects have no table, so no right on a table forbids them: any login could fill the disk.
+_LARGE_OBJECTS = (
+    *("pg_catalog.lo_creat(integer)", "pg_catalog.lo_create(oid)", "pg_catalog.lo_from_bytea(oid, bytea)"),
+    *("pg_catalog.lo_open(oid, integer)", "pg_catalog.lo_put(oid, bigint, bytea)", "pg_catalog.lo_unlink(oid)"),
+)
 _SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
@@ -302,6 +307,8 @@ class EmbeddedPostgres:
                 rights = sql.SQL("LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD {}")
                 named = rights.format(sql.Literal(stored.decode()) if password else sql.NULL)
                 connection.execute(sql.SQL("{} ROLE {} {}").format(verb, sql.Identifier(role), named))
+                # Each login may change settings of its own, which would outlast the attacker.
+                connection.execute(sql.SQL("ALTER ROLE {} RESET ALL").format(sql.Identifier(role)))
                 if password:
                     write_password(self._home, role, password)
             find_password_file(self._home, OPERATOR).unlink(missing_ok=True)  # of a version that gave it one
@@ -311,8 +318,12 @@ class EmbeddedPostgres:
         with psycopg.connect(f"postgresql://{_SUPERUSER}{at.format(_DATABASE)}", autocommit=True) as connection:
             owner = sql.Identifier(OWNER)
             connection.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
+            connection.execute(f"REVOKE EXECUTE ON FUNCTION {', '.join(_LARGE_OBJECTS)} FROM PUBLIC")
             connection.execute(sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC").format(sql.Identifier(_DATABASE)))
             connection.execute(sql.SQL("ALTER SCHEMA public OWNER TO {}").format(owner))
+            for role in ROLES:
+                place = sql.Identifier(role), sql.Identifier(_DATABASE)
+                connection.execute(sql.SQL("ALTER ROLE {} IN DATABASE {} RESET ALL").format(*place))
             for role in PROCESSES:
                 connection.execute(sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(sql.Identifier(role)))
 

@@ -107,6 +107,7 @@ class Migration(migrations.Migration):
             name="ProofVerification",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("statement_digest", models.CharField(blank=True, max_length=71)),
                 ("verified_at", models.DateTimeField(default=django.utils.timezone.now)),
                 ("carried_out_at", models.DateTimeField(null=True)),
                 (
