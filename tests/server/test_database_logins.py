@@ -90,7 +90,7 @@ def test_login_cannot_change_to_another_role(service: None, postgres: EmbeddedPo
 
 
 def test_login_requires_its_own_password(service: None, postgres: EmbeddedPostgres) -> None:
-    own, other = (str(find_password_file(Path(postgres._home), role)) for role in (WEB, OWNER))
+    own, other = (str(find_password_file(Path(postgres._home), role)) for role in (WEB, WORKER))
     url = postgres.make_address(WEB)
     for wrong in (url.replace(f"passfile={own}", ""), url.replace(own, other)):
         with pytest.raises(psycopg.OperationalError, match="password"):
@@ -101,28 +101,31 @@ def test_password_files_are_private_and_new_at_each_start(tmp_path: Path) -> Non
     found = []
     for _start in range(2):
         with EmbeddedPostgres(tmp_path / "postgres") as server:
-            files = {role: find_password_file(tmp_path, role) for role in ROLES if role != OPERATOR}
+            files = {role: find_password_file(tmp_path, role) for role in PROCESSES if role != OPERATOR}
             assert {file.stat().st_mode & 0o077 for file in files.values()} == {0}
             assert (tmp_path / FOLDER).stat().st_mode & 0o077 == 0
             found += [file.read_text() for file in files.values()]
             with psycopg.connect(server.make_address(WEB)):
                 pass
-    assert len(set(found)) == 2 * (len(ROLES) - 1)
+    assert len(set(found)) == 2 * (len(PROCESSES) - 1)
 
 
-def test_operator_of_embedded_database_has_no_password_that_another_account_could_use(tmp_path: Path) -> None:
-    write_password(tmp_path, OPERATOR, "of-an-older-version")
+@pytest.mark.parametrize("role", [OPERATOR, OWNER])
+def test_operator_and_owner_of_embedded_database_have_no_password_that_another_account_could_use(
+    tmp_path: Path, role: str
+) -> None:
+    write_password(tmp_path, role, "of-an-older-version")
     with EmbeddedPostgres(tmp_path / "postgres") as server:
-        assert not find_password_file(tmp_path, OPERATOR).exists()
-        assert "passfile" not in server.make_address(OPERATOR)
+        assert not find_password_file(tmp_path, role).exists()
+        assert "passfile" not in server.make_address(role)
         with psycopg.connect(server.make_address("muniment_super")) as superuser:
-            stored = superuser.execute("SELECT rolpassword FROM pg_authid WHERE rolname = %s", (OPERATOR,)).fetchone()
+            stored = superuser.execute("SELECT rolpassword FROM pg_authid WHERE rolname = %s", (role,)).fetchone()
         assert stored == (None,)
-        with psycopg.connect(server.make_address(OPERATOR)) as session:
-            assert session.execute("SELECT session_user").fetchone() == (OPERATOR,)
+        with psycopg.connect(server.make_address(role)) as session:
+            assert session.execute("SELECT session_user").fetchone() == (role,)
         lines = server._identity_file.read_text().splitlines()
     own = pwd.getpwuid(os.geteuid()).pw_name
-    assert [line.split()[1] for line in lines if line.split()[2] == OPERATOR] == [own]
+    assert [line.split()[1] for line in lines if line.split()[2] == role] == [own]
 
 
 def test_doctor_finds_excess_privilege(service: None) -> None:
@@ -209,13 +212,13 @@ def test_external_server_gives_each_login_only_its_privileges(
 
 @pytest.mark.slow
 def test_commands_find_external_server_by_home(external_server: tuple[EmbeddedPostgres, Path]) -> None:
-    server, home = external_server
+    _server, home = external_server
     code, said = muniment("doctor", "--home", home)  # without DATABASE_URL
     assert code == 1, said
     assert "schema: it is up to date" in said
     for role in PROCESSES:
         assert f"login {role}: it was refused each of" in said
-    assert server.make_address(OWNER).partition("passfile=")[2] not in (home / home_database.MARK).read_text()
+    assert OWNER not in (home / home_database.MARK).read_text()
 
 
 @pytest.mark.slow

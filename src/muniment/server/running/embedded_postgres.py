@@ -1,8 +1,8 @@
 """PostgreSQL by default: one server of our own below the home, reached through a socket by this account alone.
 
 Its programs come with a wheel; its data, its configuration and who may connect are ours. There is no TCP. The role of
-each process has a password, drawn at each start. The operator has none: it is the account that started Muniment, as
-the kernel says. So is the superuser, which the server's account is too.
+each process has a password, drawn at each start. The operator and the owner of the schema have none: they are the
+account that started Muniment, as the kernel says. So is the superuser, which the server's account is too.
 Where root starts it, `database_account` says which account runs it, and what that account has to be able to enter.
 """
 
@@ -31,10 +31,11 @@ _DATABASE, _SUPERUSER = "muniment", "muniment_super"
 _START_SECONDS, _STOP_SECONDS = 60, 30
 _LEAST_FREE = 200  # MB for a new one
 _MAP = "muniment"
+_BY_ACCOUNT = (OWNER, OPERATOR)  # logins without a password, of the account that starts Muniment
 _ACCESS = f"""# Written by Muniment at each start. Nobody but this account, and only through the socket.
 local all {_SUPERUSER} peer map={_MAP}
-local {_DATABASE} {OPERATOR} peer map={_MAP}
-local {_DATABASE} {",".join(role for role in ROLES if role != OPERATOR)} scram-sha-256
+local {_DATABASE} {",".join(_BY_ACCOUNT)} peer map={_MAP}
+local {_DATABASE} {",".join(role for role in ROLES if role not in _BY_ACCOUNT)} scram-sha-256
 local all all reject
 """
 # Large objects have no table, so no right on a table forbids them: any login could fill the disk.
@@ -88,7 +89,7 @@ class EmbeddedPostgres:
 
     def make_address(self, role: str) -> str:
         """Address by which a process connects as one of ROLES."""
-        file = "" if role in (_SUPERUSER, OPERATOR) else f"&passfile={find_password_file(self._home, role)}"
+        file = "" if role in (_SUPERUSER, *_BY_ACCOUNT) else f"&passfile={find_password_file(self._home, role)}"
         return f"postgresql://{role}@/{_DATABASE}?host={self.socket_folder.absolute()}{file}"
 
     def make_variables(self, role: str) -> dict[str, str]:
@@ -254,12 +255,13 @@ class EmbeddedPostgres:
             os.close(handle)
 
     def _make_identity_map(self) -> str:
-        """Identity map: this account may be the operator; it, and that of the server, may be the superuser. Every other
-        role needs its password.
+        """Identity map: this account may be the operator and the owner. It and that of the server may be the superuser.
+        Every other role needs its password.
         """
         own = pwd.getpwuid(os.geteuid()).pw_name
         names = {own, *([self._account.name] if self._account else [])}
-        return "".join(f"{_MAP} {name} {_SUPERUSER}\n" for name in sorted(names)) + f"{_MAP} {own} {OPERATOR}\n"
+        pairs = [*((name, _SUPERUSER) for name in sorted(names)), *((own, role) for role in _BY_ACCOUNT)]
+        return "".join(f"{_MAP} {name} {role}\n" for name, role in pairs)
 
     def _run_program(self, program: Program, options: Sequence[Option]) -> ServiceProcess:
         assert self._programs is not None  # noqa: S101 -- they were just prepared
@@ -302,7 +304,7 @@ class EmbeddedPostgres:
             known = {row[0] for row in connection.execute("SELECT rolname FROM pg_roles")}
             for role in ROLES:
                 verb = sql.SQL("ALTER" if role in known else "CREATE")
-                password = "" if role == OPERATOR else generate_password()
+                password = "" if role in _BY_ACCOUNT else generate_password()
                 stored = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256")
                 rights = sql.SQL("LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD {}")
                 named = rights.format(sql.Literal(stored.decode()) if password else sql.NULL)
@@ -311,7 +313,8 @@ class EmbeddedPostgres:
                 connection.execute(sql.SQL("ALTER ROLE {} RESET ALL").format(sql.Identifier(role)))
                 if password:
                     write_password(self._home, role, password)
-            find_password_file(self._home, OPERATOR).unlink(missing_ok=True)  # of a version that gave it one
+            for role in _BY_ACCOUNT:  # of a version that gave it one
+                find_password_file(self._home, role).unlink(missing_ok=True)
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (_DATABASE,)).fetchone():
                 names = (sql.Identifier(_DATABASE), sql.Identifier(OWNER))
                 connection.execute(sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0").format(*names))
