@@ -5,7 +5,7 @@ from typing import cast
 
 import pytest
 
-from muniment.cli import vault_process
+from muniment.cli import vault_changes, vault_process
 from muniment.cli.vault_process import VaultSupervisor
 from muniment.errors import VaultCode, VaultError
 from muniment.vault.embedded_vault import EmbeddedVault
@@ -83,3 +83,18 @@ def test_foreign_vault_shows_no_password(capsys: pytest.CaptureFixture[str]) -> 
     one.show_password()
     one.stop_vault()
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("initialized", [True, False])
+@pytest.mark.parametrize("address", ["", "http://127.0.0.1:8200"])
+def test_address_for_jobs_is_mentioned_where_the_home_has_a_vault(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    address: str,
+    initialized: bool,
+) -> None:
+    monkeypatch.setenv("MUNIMENT_VAULT_URL", address)
+    monkeypatch.setattr(EmbeddedVault, "is_initialized", initialized)
+    vault_changes.mention_other_vault(tmp_path)
+    assert ("not the one in" in capsys.readouterr().err) is bool(address and initialized)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from muniment.cli import service_setup
+from muniment.cli import printing, service_setup, vault_process
 from muniment.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,12 +33,26 @@ def apply_vault_plan(*, yes: bool) -> None:
 
 def set_up_vault_command(home: str) -> None:
     """Set this process up as the operator's, on the service's machine."""
+    mention_other_vault(Path(home).absolute())
     service_setup.set_up_process(
         Path(home).absolute(), "operator", os.environ.get("MUNIMENT_URL", "http://localhost:8000")
     )
     from muniment.server.running.preparation import require_ready
 
     require_ready()
+
+
+def mention_other_vault(folder: Path) -> None:
+    """Say that a vault of the company is meant where the home has one too: a job's shell has its address for jobs."""
+    from muniment.vault.embedded_vault import EmbeddedVault
+
+    address = os.environ.get(vault_process.URL_VARIABLE)
+    if address and EmbeddedVault(folder).is_initialized:
+        click.echo(
+            f"muniment: mind: {vault_process.URL_VARIABLE} is set, so the vault at {printing.make_printable(address)}"
+            f" is meant, not the one in {printing.make_printable(str(folder))}",
+            err=True,
+        )
 
 
 def announce_writes(paths: list[str]) -> None:
