@@ -3,7 +3,6 @@
 import errno
 import itertools
 import os
-import shlex
 import sys
 import traceback
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import click
 from muniment.cli import printing
 from muniment.cli.commands import muniment
 from muniment.cli.exit_codes import FAILED, INTERRUPTED, OK, READER_GONE
+from muniment.cli.remedies import put_home_into_commands
 from muniment.errors import MunimentError, UsageError
 
 _COMPLETION = "_MUNIMENT_COMPLETE"  # the variable by which a shell asks for completions
@@ -43,7 +43,7 @@ def _run_click(arguments: list[str]) -> int:
             error.show()
         return code
     except MunimentError as error:
-        remedy = _name_home(str(error.remedy), arguments)
+        remedy = put_home_into_commands(str(error.remedy), _find_named_home(arguments))
         return _report_failure(arguments, str(error.message), remedy, error.exit_code)
     except BrokenPipeError:
         _discard_stream("stdout")
@@ -81,6 +81,12 @@ def _report_unexpected(arguments: list[str], error: Exception) -> int:
         return _report_failure(arguments, why, "Write it in UTF-8.", UsageError.exit_code)
     if os.environ.get("MUNIMENT_DEBUG"):
         traceback.print_exception(error)
+    from muniment.server.database_failures import describe_database_failure
+
+    failure = describe_database_failure(error)
+    if failure is not None:
+        remedy = put_home_into_commands(str(failure.remedy), _find_named_home(arguments))
+        return _report_failure(arguments, str(failure.message), remedy, FAILED)
     return _report_failure(
         arguments,
         f"Muniment failed ({type(error).__name__}); nothing was allowed",
@@ -106,10 +112,10 @@ def _report_failure(arguments: list[str], message: str, remedy: str, code: int) 
     return code
 
 
-def _name_home(remedy: str, arguments: list[str]) -> str:
-    """Put the home that the command line named into the commands of a remedy: they have to run word for word."""
-    given = dict(itertools.pairwise(arguments)).get("--home", "")
-    return remedy.replace("--home DIR", f"--home {shlex.quote(given)}") if given else remedy
+def _find_named_home(arguments: list[str]) -> str:
+    """Find the home that a command line names; "" where it names none."""
+    joined = (argument.partition("=")[2] for argument in arguments if argument.startswith("--home="))
+    return dict(itertools.pairwise(arguments)).get("--home", "") or next(joined, "")
 
 
 @contextmanager

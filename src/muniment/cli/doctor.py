@@ -10,6 +10,7 @@ import click
 from msgspec import Struct
 
 from muniment.cli import context, home_access, keys, options, printing, service_setup
+from muniment.cli.remedies import put_home_into_commands
 from muniment.decision.freezes import format_frozen_actions, is_freeze_in_force, is_freeze_over
 from muniment.decision.history_protection import ADD_CLAUSE, HISTORY_UNPROTECTED, is_history_protected
 from muniment.errors import MunimentError, ProgramError, UsageError
@@ -71,7 +72,7 @@ def command(repo: str, onto: str | None, home: str | None, output: str) -> int:
                 f"{printing.status_sign(finding.result)} {finding.subject}: {printing.make_printable(finding.message)}"
             )
             if finding.remedy:
-                click.echo(f"    Next: {finding.remedy}")
+                click.echo(f"    Next: {put_home_into_commands(finding.remedy, home or '')}")
     return 1 if any(finding.result == "violated" for finding in findings) else 0
 
 

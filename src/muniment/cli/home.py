@@ -65,7 +65,7 @@ def move_home_database(target: str, home: str) -> int:
     check_environment(os.environ)
     folder = Path(home).absolute()
     if not folder.is_dir():
-        raise UsageError(f"{home} is no home", "Name the home of a service: --home DIR")
+        raise UsageError(f"{home} is no home", "Name the home of a service: --home FOLDER")
     with lock_home(folder):
         separate_processes(folder, (), os.environ)  # the database's account has to reach the home
         count = move_database(folder, DatabaseKind(target), os.environ.get("DATABASE_URL", ""))

@@ -59,7 +59,7 @@ def verify_whole_ledger(
     if proof is not None:
         return _verify_proof(proof, entry, _read_key(key, directory, home), output)
     if (directory is None) == (home is None):
-        raise UsageError("the ledger was named not at all, or twice", "Name a copy, or the home with --home DIR.")
+        raise UsageError("the ledger was named not at all, or twice", "Name a copy, or the home with --home FOLDER.")
     place = home_access.open_store(home) if home is not None else None
     log = place.open_log() if place is not None else FilesLog(_require_folder(directory or ""), None, None, None)
     public = _read_key(key, directory, home)

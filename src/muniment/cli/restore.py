@@ -34,7 +34,7 @@ def command(file: str, home: str, listed: str | None, since: str | None) -> int:
     """
     folder = Path(home).absolute()
     if folder.exists() and any(folder.iterdir()):
-        raise UsageError(f"{home} is not empty", "Name a new folder with --home DIR.")
+        raise UsageError(f"{home} is not empty", "Name a new folder with --home FOLDER.")
     if os.environ.get("DATABASE_URL"):
         raise UsageError("a restore makes a database of its own", "Unset DATABASE_URL; move the database afterwards.")
     from muniment.server.guarding.database_roles import OWNER

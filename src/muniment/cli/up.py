@@ -92,7 +92,9 @@ def lock_home(folder: Path) -> Iterator[None]:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(folder / "service.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise StoreError(f"{folder} cannot be used ({error.strerror})", "Name another with --home DIR.") from error
+        raise StoreError(
+            f"{folder} cannot be used ({error.strerror})", "Name another folder with --home FOLDER."
+        ) from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -30,6 +30,7 @@ from procrastinate.exceptions import AlreadyEnqueued, UniqueViolation
 from muniment.errors import UnrecordedTaskError, UsageError
 from muniment.http.rate_limits import seconds_until
 from muniment.server import telemetry
+from muniment.server.database_failures import describe_database_failure
 from muniment.server.records.models import TaskFailure
 
 TASKS: dict[str, Any] = {}
@@ -102,7 +103,7 @@ def register_task(
                 connection.close()
                 if attempt >= _ATTEMPTS:
                     raise
-                _log.warning("%s failed (%s), and is tried again", name, type(error).__name__)
+                _log.warning("%s failed (%s), and is tried again", name, _describe_failure(error))
                 wait = seconds_until(getattr(error, "again_at", ""))  # when a rate limit ends
                 _enqueue_retry(name, about, attempt + 1, max(2.0 ** (attempt + 1), wait))
 
@@ -111,6 +112,12 @@ def register_task(
         return function
 
     return register_function
+
+
+def _describe_failure(error: Exception) -> str:
+    """Describe why a task failed, for the log: of an error that is no failure of the database, its kind alone."""
+    failure = describe_database_failure(error)
+    return type(error).__name__ if failure is None else failure.message
 
 
 class NoSlotError(Exception):

@@ -5,6 +5,8 @@ from typing import Any
 
 import structlog
 
+from muniment.server.database_failures import describe_database_failure
+
 JSON = "json"
 
 
@@ -17,6 +19,18 @@ class RequestAddressFilter(logging.Filter):
         if request is not None:
             match = getattr(request, "resolver_match", None)
             record.msg, record.args = "%s at %s", (getattr(record, "status_code", "?"), getattr(match, "route", "?"))
+        return True
+
+
+class DatabaseFailureFilter(logging.Filter):
+    """Filter that logs a failure of the database in one line: who reads it needs the next step, and no traceback."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Replace the traceback in the record; the record itself always passes."""
+        failure = describe_database_failure(record.exc_info[1]) if record.exc_info else None
+        if failure is not None:
+            record.msg, record.args = "%s: %s. Next: %s", (record.getMessage(), failure.message, failure.remedy)
+            record.exc_info = record.exc_text = None
         return True
 
 
@@ -36,7 +50,7 @@ def build_log_settings(form: str) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "filters": {"nameless": {"()": RequestAddressFilter}},
+        "filters": {"nameless": {"()": RequestAddressFilter}, "database": {"()": DatabaseFailureFilter}},
         "formatters": {
             "told": {
                 "()": structlog.stdlib.ProcessorFormatter,
@@ -44,10 +58,13 @@ def build_log_settings(form: str) -> dict[str, Any]:
                 "foreign_pre_chain": before,
             }
         },
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "told", "filters": ["nameless"]}},
+        "handlers": {
+            "stderr": {"class": "logging.StreamHandler", "formatter": "told", "filters": ["nameless", "database"]}
+        },
         "root": {"handlers": ["stderr"], "level": "WARNING"},
         "loggers": {
             "muniment": {"level": "INFO"},
+            "psycopg.pool": {"level": "ERROR"},  # it repeats what Procrastinate logs of the same failure
             "django": {"handlers": [], "level": "WARNING", "propagate": True},
             "django.server": {"handlers": [], "propagate": True},
         },

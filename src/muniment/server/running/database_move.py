@@ -138,7 +138,7 @@ def _require_own_ledger(folder: Path, content: DatabaseContent) -> None:
     except (OSError, LedgerError) as error:
         raise DatabaseError(
             f"the ledger in the database is not that of {folder}; nothing was changed",
-            "Name the home that belongs to this database: --home DIR",
+            "Name the home that belongs to this database: --home FOLDER",
         ) from error
 
 

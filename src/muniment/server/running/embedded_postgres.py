@@ -30,6 +30,7 @@ from muniment.store import folder_locks, sockets
 _DATABASE, _SUPERUSER = "muniment", "muniment_super"
 _START_SECONDS, _STOP_SECONDS = 60, 30
 _LEAST_FREE = 200  # MB for a new one
+_LEAST_LEFT = 20  # of them, with which an existing database starts: it writes a lock file, then its log of changes
 _MAP = "muniment"
 _BY_ACCOUNT = (OWNER, OPERATOR)  # logins without a password, of the account that starts Muniment
 _ACCESS = f"""# Written by Muniment at each start. Nobody but this account, and only through the socket.
@@ -176,7 +177,7 @@ class EmbeddedPostgres:
             return
         free = shutil.disk_usage(self._folder).free >> 20
         if free < _LEAST_FREE:
-            remedy = f"Free {_LEAST_FREE} MB there, or name another home: --home DIR"
+            remedy = f"Free {_LEAST_FREE} MB there, or name another home: --home FOLDER"
             raise _make_server_error(f"only {free} MB are free at {self._folder}", remedy)
 
     def _initialize_data(self) -> None:
@@ -188,7 +189,7 @@ class EmbeddedPostgres:
         process = self._run_program(Program.INITDB, [("-D", str(new)), ("-U", _SUPERUSER), *options])
         if process.wait_for_end(_START_SECONDS) != 0:
             process.kill()
-            raise _make_server_error(f"initdb failed: {self._read_last_error()}", "See postgres/log in the home.")
+            raise self._make_ended_error("initdb failed")
         new.rename(self._data)
 
     def _make_socket_folder(self) -> None:
@@ -286,13 +287,11 @@ class EmbeddedPostgres:
         end = time.monotonic() + _START_SECONDS
         while time.monotonic() < end:
             if self._process.exit_code is not None:
-                raise _make_server_error(
-                    f"it ended at once: {self._read_last_error()}", "See postgres/log in the home."
-                )
+                raise self._make_ended_error("it ended at once")
             with contextlib.suppress(psycopg.OperationalError), psycopg.connect(url, connect_timeout=5):
                 return
             time.sleep(0.02)
-        raise _make_server_error(f"it was not ready within {_START_SECONDS} seconds", "See postgres/log in the home.")
+        raise _make_server_error(f"it was not ready within {_START_SECONDS} seconds", f"See {self._folder / 'log'}.")
 
     def _make_roles(self) -> None:
         """Make the owner of the schema, and a role for each process. Each start gives them new passwords."""
@@ -329,6 +328,13 @@ class EmbeddedPostgres:
                 connection.execute(sql.SQL("ALTER ROLE {} IN DATABASE {} RESET ALL").format(*place))
             for role in PROCESSES:
                 connection.execute(sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(sql.Identifier(role)))
+
+    def _make_ended_error(self, why: str) -> DatabaseError:
+        """Make the error of a program that ended. A full disk is its cause more often than all others."""
+        free = shutil.disk_usage(self._folder).free >> 20
+        if free < _LEAST_LEFT:
+            return _make_server_error(f"only {free} MB are free at {self._folder}", f"Free {_LEAST_FREE} MB there.")
+        return _make_server_error(f"{why}: {self._read_last_error()}", f"See {self._folder / 'log'}.")
 
     def _read_last_error(self) -> str:
         try:

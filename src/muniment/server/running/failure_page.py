@@ -1,4 +1,4 @@
-"""Answer to a failed request: an unreachable database is named, with the next step."""
+"""Answer to a failed request: a failure of the database is named, with the next step."""
 
 import sys
 
@@ -7,19 +7,26 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.template import loader
 from django.views.defaults import server_error
 
+from muniment.server.database_failures import describe_database_failure
+
 _AGAIN_SECONDS = "10"
-_TOLD = "The database does not answer. Nothing was changed; try again in a moment."
+_NO_ANSWER = "the database does not answer"  # also of a failure that no other sentence describes
 
 
 def show_server_failure(request: HttpRequest) -> HttpResponseBase:
     """Answer a failed request, as Django's `handler500`."""
-    kind = sys.exc_info()[0]
-    if kind is None or not issubclass(kind, (OperationalError, InterfaceError)):
+    error = sys.exc_info()[1]
+    if not isinstance(error, (OperationalError, InterfaceError)):
         return server_error(request)
+    failure = describe_database_failure(error)
+    told = failure.message if failure is not None else _NO_ANSWER
+    sentence = f"{told[:1].upper()}{told[1:]}"
     if request.path.startswith("/api/"):
-        problem = {"type": "urn:muniment:no-database", "title": "no database", "status": 503, "detail": _TOLD}
+        detail = f"{sentence}. Nothing was changed; try again in a moment."
+        problem = {"type": "urn:muniment:no-database", "title": "no database", "status": 503, "detail": detail}
         answer: HttpResponse = JsonResponse(problem, status=503, content_type="application/problem+json")
     else:
-        answer = HttpResponse(loader.get_template("503.html").render(), status=503)
+        about = {"sentence": sentence, "is_outage": told == _NO_ANSWER}
+        answer = HttpResponse(loader.get_template("503.html").render(about), status=503)
     answer["Retry-After"] = _AGAIN_SECONDS
     return answer

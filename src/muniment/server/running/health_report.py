@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 from collections.abc import Iterator
 from datetime import timedelta
@@ -97,12 +98,20 @@ def check_service(folder: Path) -> Iterator[CheckResult]:
 
 
 def _check_disk(folder: Path) -> CheckResult:
+    if os.statvfs(folder).f_flag & os.ST_RDONLY:
+        why = f"{folder} is mounted read-only, so nothing can be recorded"
+        return CheckResult("disk", "violated", why, f"Mount it writable; as root: {_format_remount(folder)}")
     free = shutil.disk_usage(folder).free
     if free < _LEAST_BYTES:
         return CheckResult(
             "disk", "violated", f"{free >> 20} MB are free", "Free some space: nothing can be recorded without."
         )
     return CheckResult("disk", "met", f"{free >> 30} GB are free")
+
+
+def _format_remount(folder: Path) -> str:
+    mounted = next(each for each in (folder, *folder.parents) if each.is_mount())
+    return f"mount -o remount,rw {shlex.quote(str(mounted))}"
 
 
 def _check_database() -> Iterator[CheckResult]:

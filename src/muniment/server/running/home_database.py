@@ -135,5 +135,5 @@ def require_own_ledger(folder: Path) -> None:
             return
         raise DatabaseError(
             f"the ledger in the database is not that of {folder}: {error.message}; nothing was changed",
-            "Name the home that belongs to this database with --home DIR, or the database of this home: DATABASE_URL",
+            "Name the home of this database with --home FOLDER, or the database of this home: DATABASE_URL",
         ) from error

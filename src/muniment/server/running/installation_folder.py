@@ -21,7 +21,9 @@ def make_installation_folder(folder: Path) -> None:
         for name in FOLDERS:
             (folder / name).chmod(_PRIVATE)
     except OSError as error:
-        raise StoreError(f"{folder} cannot be used ({error.strerror})", "Name another with --home DIR.") from error
+        raise StoreError(
+            f"{folder} cannot be used ({error.strerror})", "Name another folder with --home FOLDER."
+        ) from error
     make_web_key(folder)
     make_factor_key(folder)
     make_deploy_key(folder)
