@@ -15,6 +15,7 @@ from django.test import Client
 from psycopg import errors
 
 from muniment.cli import command_line
+from muniment.cli.commands import muniment
 from muniment.errors import DatabaseError
 from muniment.server import logs
 from muniment.server.database_failures import describe_database_failure
@@ -64,7 +65,7 @@ def test_command_names_full_disk_and_reports_no_defect(
     def fail(*arguments: object, **others: object) -> int:
         raise wrap_error(errors.DiskFull())
 
-    monkeypatch.setattr(command_line.muniment, "main", fail)
+    monkeypatch.setattr(muniment, "main", fail)
     assert command_line.run_command_line(["link", "ada"]) == 3
     told = capsys.readouterr().err
     assert told == f"muniment: {FULL}\nNext: Free some space on it, then try again.\n"
@@ -77,7 +78,7 @@ def test_next_step_names_the_home_of_the_command_line(
     def fail(*arguments: object, **others: object) -> int:
         raise DatabaseError("no", "Run: muniment up. Or: muniment up --once. See: muniment ledger show --home DIR")
 
-    monkeypatch.setattr(command_line.muniment, "main", fail)
+    monkeypatch.setattr(muniment, "main", fail)
     command_line.run_command_line(["link", "ada", *home])
     named = "--home '/srv/a b'"
     assert f"Run: muniment up {named}. Or: muniment up {named} --once. See: muniment ledger show {named}\n" in (
