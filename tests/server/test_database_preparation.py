@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from django.db import connection
 
-from muniment.errors import DatabaseError
+from muniment.errors import DatabaseError, UsageError
 from muniment.server.guarding import database_passwords
 from muniment.server.guarding.database_roles import OWNER
 from muniment.server.running import database_settings, preparation, schema_version
@@ -173,3 +173,10 @@ def test_lock_of_a_killed_process_is_released(tmp_path: Path, postgres: Embedded
         os.kill(holder.pid, 9)
     with as_role("owner"):
         preparation.migrate_schema()
+
+
+def test_folder_without_repository_is_refused_with_the_command_that_takes_one(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "none"):
+        with pytest.raises(UsageError) as caught:
+            preparation.register_repository(str(path))
+        assert caught.value.remedy == "Name the folder of a git repository: muniment up FOLDER"

@@ -1,14 +1,18 @@
 """Checks of settings: each is validated before a process starts, and a refusal never repeats a value."""
 
 import contextlib
+import json
 import os
 import re
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from muniment.cli import service_setup
-from muniment.errors import ParseError
+from muniment.errors import ParseError, UsageError
 from muniment.server.setting_checks import CHECKS, check_environment
 from tests.support.hostile import Canary
 
@@ -66,6 +70,18 @@ ADDRESSES = (
     *("MUNIMENT_URL", "MUNIMENT_CONFIRMATION_URL"),
     *("MUNIMENT_CHAT_URL", "MUNIMENT_OIDC_ISSUER", "MUNIMENT_VAULT_URL"),
 )
+
+
+_ALONE = """
+import json, sys
+from muniment.errors import ParseError, UsageError
+from muniment.server.setting_checks import check_environment
+for variable, value in json.load(sys.stdin):
+    try:
+        check_environment({variable: value})
+    except ParseError as error:
+        print(variable, error.message, error.remedy)
+"""
 
 
 def refusal(variable: str, value: str) -> ParseError | None:
@@ -175,3 +191,34 @@ def test_each_documented_setting_is_validated() -> None:
     settings = {name for name in named if name.startswith("MUNIMENT_") or name == "DATABASE_URL"}
     assert settings - free <= CHECKS.keys()
     assert len(settings) > 10
+
+
+def test_invalid_value_is_refused_before_any_settings_are_read() -> None:
+    own = {name: value for name, value in os.environ.items() if not name.startswith("DJANGO_")}
+    asked = [(variable, value) for variable in CHECKS if variable not in NAMES for value in (*NOTHING, "a\nb")]
+    done = subprocess.run(
+        [sys.executable, "-c", _ALONE], input=json.dumps(asked), env=own, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) == len(asked)
+
+
+def test_command_names_the_invalid_setting(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "muniment", "worker", "--home", str(tmp_path)],
+        env={**os.environ, "MUNIMENT_URL": "ht tp://x", "DJANGO_SETTINGS_MODULE": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("muniment: MUNIMENT_URL is not an address of a web server")
+
+
+def test_port_in_use_is_refused_before_anything_starts() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with pytest.raises(UsageError, match=f"port {port} cannot be listened on") as caught:
+            service_setup.require_free_port(port)
+    assert "--port" in caught.value.remedy
+    service_setup.require_free_port(port)

@@ -24,6 +24,7 @@ def command(home: str, log: str, port: int) -> int:
     service_setup.set_up_process(
         Path(home).absolute(), "confirmation", url, settings="muniment.server.confirmation_settings"
     )
+    service_setup.require_free_port(port)
     from muniment.server.running.process_parent import PARENT
 
     os.environ[PARENT] = str(os.getpid())

@@ -139,7 +139,8 @@ class PreparedHome:
             check_configuration()  # while it loads: it looks by itself too, before it serves
             # The vault starts beside them, and outlives them.
             with vault_process.run_vault(self._folder, vault_account) as vault, tree:
-                _wait_until_open(port)
+                if not _wait_until_open(port):
+                    click.echo(f"The pages do not answer yet: nothing listens on port {port} of 127.0.0.1.", err=True)
                 tell(link, vault)
                 tree.start_process(
                     "confirmation", [("--home", str(self._folder)), ("--port", str(confirmation[0]))], {}
@@ -169,8 +170,29 @@ class PreparedHome:
         return 0
 
 
-def _wait_until_open(port: int) -> None:
-    """Wait until the web process listens; it prints its own errors on the terminal."""
+def find_free_port(port: int) -> int:
+    """Find a port on which nothing listens here: this one, or any for 0. Returns 0 if it is in use."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return 0
+        number: int = probe.getsockname()[1]
+        return number
+
+
+def require_free_port(port: int) -> None:
+    """Raise UsageError if another program listens on this port."""
+    if not find_free_port(port):
+        raise UsageError(
+            f"port {port} cannot be listened on: it is in use, or this account may not use it",
+            "Name another port: --port PORT. Which program uses it says: ss -ltnp",
+        )
+
+
+def _wait_until_open(port: int) -> bool:
+    """Wait until the web process listens; whether it does. It prints its own errors on the terminal."""
     end = time.monotonic() + _OPEN_SECONDS
     while time.monotonic() < end:
         try:
@@ -178,7 +200,8 @@ def _wait_until_open(port: int) -> None:
         except OSError:
             time.sleep(0.05)
         else:
-            return
+            return True
+    return False
 
 
 def _do_nothing() -> None: ...

@@ -3,7 +3,6 @@
 import fcntl
 import json
 import os
-import socket
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -114,7 +113,7 @@ def _confirmation_address(url: str, port: int) -> str:
 
 
 def _choose_ports(folder: Path, given: int | None) -> tuple[int, int]:
-    """Choose the ports of the web and of the confirmation process, and store them.
+    """Choose the ports of the web and of the confirmation process, and store them. Raises UsageError.
 
     The web's as given, else those of the last time if they are free, else free ones.
     """
@@ -123,18 +122,9 @@ def _choose_ports(folder: Path, given: int | None) -> tuple[int, int]:
         wanted, other = int(kept["port"]), int(kept.get("confirmation_port", 0))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         wanted, other = 0, 0
-    found = given or _find_free_port(wanted) or _find_free_port(0)
-    beside = (_find_free_port(other) if other != found else 0) or _find_free_port(0)
+    if given:
+        service_setup.require_free_port(given)
+    found = given or service_setup.find_free_port(wanted) or service_setup.find_free_port(0)
+    beside = (service_setup.find_free_port(other) if other != found else 0) or service_setup.find_free_port(0)
     (folder / service_setup.STATE_FILE).write_text(json.dumps({"port": found, "confirmation_port": beside}) + "\n")
     return found, beside
-
-
-def _find_free_port(port: int) -> int:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return 0
-        number: int = probe.getsockname()[1]
-        return number

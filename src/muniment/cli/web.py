@@ -25,6 +25,7 @@ def command(home: str, log: str, port: int, threads: int) -> int:
 
     require_ready()
     check_configuration()
+    service_setup.require_free_port(port)
     from muniment.server.running.process_parent import PARENT
 
     os.environ[PARENT] = str(os.getpid())

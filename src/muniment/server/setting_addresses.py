@@ -2,9 +2,8 @@
 
 from urllib.parse import SplitResult, urlsplit
 
-from django.utils.translation import gettext_noop
-
 from muniment.errors import ParseError
+from muniment.server.text_marks import gettext_noop
 
 
 def split_address(variable: str, text: str) -> SplitResult:

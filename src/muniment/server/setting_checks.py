@@ -14,11 +14,11 @@ from urllib.parse import SplitResult, parse_qsl
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.utils.translation import gettext_noop
 
 from muniment.errors import HttpError, ParseError
 from muniment.http.addresses import parse_server_address
 from muniment.server.setting_addresses import split_address
+from muniment.server.text_marks import gettext_noop
 
 Check = Callable[[str, str], None]
 

@@ -11,11 +11,11 @@ from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
 
 from muniment.access.roles import Role
 from muniment.errors import ParseError
 from muniment.server.setting_addresses import split_address
+from muniment.server.text_marks import gettext_noop
 
 PROVIDER = "company"
 _STRONG = frozenset({"mfa", "hwk", "swk", "otp", "fido", "phr", "phrh"})  # RFC 8176 and what providers add

@@ -7,12 +7,12 @@ import os
 import re
 
 from django.apps import apps
-from django.utils.translation import gettext_noop
 
 from muniment.errors import HttpError, ParseError
 from muniment.http.client import send_request
 from muniment.policy.ssh_keys import parse_ssh_key
 from muniment.server.setting_addresses import split_address
+from muniment.server.text_marks import gettext_noop
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}\Z")
 _LOGIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}\Z")

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from django.conf import settings
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
 
 from muniment.errors import StoreError
+from muniment.server.text_marks import gettext_noop
 from muniment.store import durable_files
 
 VARIABLE = "MUNIMENT_REPOSITORY_FOLDERS"

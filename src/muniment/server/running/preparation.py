@@ -208,8 +208,11 @@ def register_repository(path: str) -> Repository:
 
     Raises UsageError if it is none, ActInputError for a path that no page would take.
     """
-    with Git.open(path) as git:
-        place = os.path.realpath(git.git_dir)
+    try:
+        with Git.open(path) as git:
+            place = os.path.realpath(git.git_dir)
+    except UsageError as error:
+        raise UsageError(error.message, "Name the folder of a git repository: muniment up FOLDER") from error
     lock_preparation_in_transaction()
     if read_visible_text(place, multiline=False) != place:
         raise UsageError(f"the path {place!r} ends in white space", "Rename the folder.")
