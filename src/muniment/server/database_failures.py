@@ -1,6 +1,7 @@
 """Failures of the database that are no defect of Muniment: a full disk, a server that ended, too many connections."""
 
 from muniment.errors import DatabaseError
+from muniment.server.text_marks import gettext_noop
 
 _DISK_FULL, _CANNOT_READ_DISK, _TOO_MANY = "53100", "58030", "53300"
 _ENDED = ("08", "57P")  # classes of SQLSTATE: of connections, and of a server that is shut down
@@ -21,15 +22,22 @@ def describe_database_failure(error: BaseException | None) -> DatabaseError | No
         return None
     state = error.sqlstate or ""
     if state == _DISK_FULL:
-        return DatabaseError("the disk of the database is full", "Free some space on it, then try again.")
+        return DatabaseError(
+            gettext_noop("the disk of the database is full"), gettext_noop("Free some space on it, then try again.")
+        )
     if state == _CANNOT_READ_DISK:
         return DatabaseError(
-            "the database cannot read or write its disk", "Check that disk, then start the service: muniment up"
+            gettext_noop("the database cannot read or write its disk"),
+            gettext_noop("Check that disk, then start the service: muniment up"),
         )
     if state == _TOO_MANY:
-        return DatabaseError("the database has no free connection", "Try again in a moment, or raise max_connections.")
+        return DatabaseError(
+            gettext_noop("the database has no free connection"),
+            gettext_noop("Try again in a moment, or raise max_connections."),
+        )
     if not state or state.startswith(_ENDED):
         return DatabaseError(
-            "the database does not answer", "Try again in a moment; if it stays so, start the service: muniment up"
+            gettext_noop("the database does not answer"),
+            gettext_noop("Try again in a moment; if it stays so, start the service: muniment up"),
         )
     return None
