@@ -112,5 +112,5 @@ def test_refuses_new_database_without_disk_space(tmp_path: Path) -> None:
         folder = tmp_path / "small" / "postgres"
         with pytest.raises(DatabaseError, match=r"only [0-9]+ MB are free") as caught, EmbeddedPostgres(folder):
             pass
-        assert "--home DIR" in caught.value.remedy
+        assert "--home FOLDER" in caught.value.remedy
         assert not (folder / "data").exists()
