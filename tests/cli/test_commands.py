@@ -1,5 +1,6 @@
 """Command line as programs use it: output, streams and exit codes."""
 
+import errno
 import json
 import os
 import subprocess
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from muniment.cli import policy_files
-from muniment.cli.commands import COMMANDS
+from muniment.cli.commands import COMMANDS, muniment
 from muniment.policy.built_in_policy import format_built_in_policy
 from tests.support.repos import Repo
 from tests.support.shop import Shop
@@ -446,3 +447,16 @@ def program(
     """Run the program in a process of its own."""
     command = [sys.executable, "-m", "muniment", *arguments]
     return subprocess.run(command, input=given, text=True, check=False, stdout=output, stderr=subprocess.PIPE, cwd=cwd)
+
+
+def test_file_that_cannot_be_used_is_named_and_no_defect_is_reported(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object, **others: object) -> int:
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), "x" * 5_000)
+
+    monkeypatch.setattr(muniment, "main", fail)
+    code, _, err = shop.muniment("backup", "x" * 5_000)
+    assert (code, len(err) < 400) == (3, True)
+    assert "cannot be used (File name too long)" in err
+    assert "defect" not in err

@@ -17,6 +17,7 @@ from muniment.cli.remedies import put_home_into_commands
 from muniment.errors import MunimentError, UsageError
 
 _COMPLETION = "_MUNIMENT_COMPLETE"  # the variable by which a shell asks for completions
+_LONGEST_PATH = 200  # characters of a path in a message
 _UNWRITABLE = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG)
 
 
@@ -83,6 +84,9 @@ def _report_unexpected(arguments: list[str], error: Exception) -> int:
         traceback.print_exception(error)
     from muniment.server.database_failures import describe_database_failure
 
+    if isinstance(error, OSError) and isinstance(error.filename, str) and error.strerror:
+        why = f"{error.filename[:_LONGEST_PATH]} cannot be used ({error.strerror})"
+        return _report_failure(arguments, why, "Name another file or folder, or give this account access.", FAILED)
     failure = describe_database_failure(error)
     if failure is not None:
         remedy = put_home_into_commands(str(failure.remedy), _find_named_home(arguments))

@@ -33,7 +33,7 @@ def read_backup(file: Path) -> dict[str, bytes]:
         sums = {name: hashlib.sha256(parts[name]).hexdigest() for name in manifest["sha256"]}
     except (OSError, tarfile.TarError, KeyError, TypeError, ValueError) as error:
         raise StoreError(f"{file} is no backup, or is cut off", "Take another backup.") from error
-    if manifest["format"] != FORMAT or sums != manifest["sha256"] or set(sums) - {VAULT} != {DUMP, *KEYS}:
+    if manifest.get("format") != FORMAT or sums != manifest["sha256"] or set(sums) - {VAULT} != {DUMP, *KEYS}:
         raise StoreError(f"{file} does not hold what it says", "Take another backup.")
     return parts
 
