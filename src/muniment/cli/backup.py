@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from muniment.cli import service_setup
+from muniment.cli import printing, service_setup
 from muniment.errors import UsageError
 from muniment.facts.counting import count_entries
 
@@ -30,5 +30,5 @@ def command(file: str, home: str) -> int:
     require_ready()
     size = write_backup(folder, target)
     note_backup(size)
-    click.echo(f"{file} holds everything, with a ledger of {count_entries(size)}")
+    click.echo(printing.make_printable(f"{file} holds everything, with a ledger of {count_entries(size)}"))
     return 0

@@ -107,7 +107,7 @@ def sign_exception(name: str, repo: str, onto: str | None, home: str | None, key
         others = tuple(signature for signature in read.signatures if signature.person != person.id)
         _write_exception(file, SignedException(read.exception, (*others, added)))
         _publish_rules(home)
-        click.echo(f"{file}: signed by {person.id}")
+        click.echo(printing.make_printable(f"{file}: signed by {person.id}"))
         if person.id == read.exception.owner or "security" not in person.roles:
             click.echo("Next: it still needs somebody else, with the security role.")
         elif now >= read.exception.expires:

@@ -88,6 +88,8 @@ def accept_row(table: str, key: str, reason: str, home: str) -> int:
     Look at the row first, and find out who wrote it: from now on it counts as if an act had written it. End its effect
     on its page where it should have none.
     """
+    if not home_access.is_service(home):
+        raise UsageError(f"{home} is no home of a service", "Name the home of a service: --home FOLDER")
     home_access.open_store(home)
     from muniment.server.acts.system_actors import SystemActor
     from muniment.server.records.row_acts import AcceptRow

@@ -72,7 +72,7 @@ def install_hook(home: str, repo: str, folder: str | None, report_only: bool, ou
         printing.print_json({"made": made, "entries": size, "keeps_history": kept})
         return 0
     for file in made:
-        click.echo(f"made {file}")
+        click.echo(printing.make_printable(f"made {file}"))
     click.echo(f"recorded the refs of this repository; the ledger has {size} entries now")
     if not kept:
         click.echo(f"Attention: {HISTORY_UNPROTECTED}. {ADD_CLAUSE}")
@@ -170,7 +170,7 @@ def install_pre_push(repo: str, home: str | None) -> int:
         )
         hooks.add_fetch_refspec(repository, REMOTE, f"+{published_rules.REF}:{published_rules.REF}")
     for file in made:
-        click.echo(f"made {file}")
+        click.echo(printing.make_printable(f"made {file}"))
     click.echo("From now on git push shows the server's decision first, and git fetch also fetches the server's rules.")
     click.echo("Next: fetch them, with the approvals of others:")
     click.echo(f"    git fetch {REMOTE} '{STATEMENTS}'")

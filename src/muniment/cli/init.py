@@ -72,7 +72,7 @@ def _print_result(home: str, made: tuple[str, ...], persons: int, branch: str) -
     for file in made:
         click.echo(f"made {os.path.join(home, file)}")
     if not made:
-        click.echo(f"{home} has all it needs; nothing was changed")
+        click.echo(f"{printing.make_printable(home)} has all it needs; nothing was changed")
     people = os.path.join(home, "people.toml")
     named = "" if os.path.normpath(home) == context.LOCAL_HOME else options.home_option(home)
     if "people.toml" in made and persons:

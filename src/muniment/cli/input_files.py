@@ -1,5 +1,7 @@
 """Files that a command line names; `-` stands for standard input."""
 
+import os
+import stat
 import sys
 from pathlib import Path
 
@@ -18,9 +20,17 @@ def read_input(file: str, remedy: str, most: int = -1) -> bytes:
             data = sys.stdin.buffer.read(most)
         else:
             with Path(file).open("rb") as opened:
+                _require_end(file, opened.fileno(), remedy)
                 return opened.read(most)
     except OSError as error:
         raise UsageError(f"{file} cannot be read ({error.strerror})", remedy) from error
     if not data:
         raise UsageError("standard input is empty, or was read already", "Write to it, and name - once.")
     return data
+
+
+def _require_end(file: str, number: int, remedy: str) -> None:
+    """Raise UsageError for a device, such as /dev/zero: reading it has no end. Pipes of a shell have one."""
+    mode = os.fstat(number).st_mode
+    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+        raise UsageError(f"{file} is a device, not a file", remedy)

@@ -46,8 +46,9 @@ def export_ledger(directory: str, home: str, objects: bool, output: str) -> int:
     if output == "json":
         printing.print_json({"directory": directory, "record_count": size, "object_count": kept})
         return 0
-    click.echo(f"{count_entries(size)} and {count_text(kept, 'object', 'objects')} are in {directory}")
-    click.echo(f"Next: anybody verifies it with: muniment ledger verify {directory}")
+    shown = printing.make_printable(directory)
+    click.echo(f"{count_entries(size)} and {count_text(kept, 'object', 'objects')} are in {shown}")
+    click.echo(f"Next: anybody verifies it with: muniment ledger verify {shown}")
     return 0
 
 

@@ -41,7 +41,7 @@ def check_policy(file: str, output: str) -> None:
             }
         )
         return
-    click.echo(f"{file} is a policy: {len(policy.clauses)} clauses, {policy.policy.digest}")
+    click.echo(f"{printing.make_printable(file)} is a policy: {len(policy.clauses)} clauses, {policy.policy.digest}")
     for clause in uncovered:
         click.echo(f"  {printing.status_sign('unknown')} {clause} names no control")
     for clause in planned:

@@ -109,12 +109,18 @@ def find_forge(
 
     Raises UsageError if it is no such address, or no known forge answers there.
     """
-    parts = urlsplit(url)
+    wrong = UsageError(
+        f"{url[:_LONGEST_ADDRESS]} is no address of a repository at a forge",
+        "Write it like https://forge.example.com/shop/api.",
+    )
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and not parts.username and parts.port != 0
+    except ValueError as error:  # half an IPv6 address, or a port that is none
+        raise wrong from error
     owner, _, name = parts.path.strip("/").removesuffix(".git").rpartition("/")
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or not owner or not name:
-        raise UsageError(
-            f"{url} is no address of a repository at a forge", "Write it like https://forge.example.com/shop/api."
-        )
+    if not usable or not owner or not name:
+        raise wrong
     root = f"{parts.scheme}://{parts.netloc}"
     vendor = _detect_vendor(root, make_client)
     return vendor, root, _strip_subpage(vendor, f"{owner}/{name}")
@@ -139,6 +145,7 @@ def _detect_vendor(root_url: str, make_client: Callable[[str], ForgeClient]) -> 
     return Vendor.GITLAB if _probe_path(make_client(f"{root_url}/api/v3"), "meta") is None else Vendor.GITHUB
 
 
+_LONGEST_ADDRESS = 200  # characters of it in a message
 _ASKS_FOR_A_TOKEN = (ForgeCode.NOT_SIGNED_IN, ForgeCode.FORBIDDEN)
 
 
