@@ -143,7 +143,7 @@ def test_exception_takes_two_people_and_revoked_role_ends_immediately(
     assert "The site is down." in dev.text()
     assert sam.go("/policy/propose") == 200
     ada.go("/people/sam")
-    ada.page.click("text=Take away")
+    ada.page.click("text=Revoke role")
     assert sam.go("/policy/propose") == 403
     assert dev.complaints + [text for text in sam.complaints if "403" not in text] == []
 

@@ -68,7 +68,7 @@ def asked() -> None:
 def test_email_address_is_verified_by_a_mailed_code(mail: MailServer) -> None:
     ada = browser(person("ada", Role.DEVELOPER))
     post(ada, "/me/verify", kind="email", value="Ada@Work.test")
-    assert "being mailed" in ada.get("/me").content.decode()
+    assert "is on its way" in ada.get("/me").content.decode()
     with as_role("worker"):
         mail_code(AccountVerification.objects.get().pk)
     ((to, text),) = mail.mails
@@ -121,7 +121,7 @@ def test_login_is_verified_by_a_key_on_the_forge(forge: Forge, tmp_path: Path) -
         assert "not a signature" in post(ada, "/me/verify/finish", signature=wrong)
     assert "account is verified" in post(ada, "/me/verify/finish", signature=sign(file, words))
     assert Account.objects.get().value == "github/ada-gh"
-    assert "the forge shows for it" in ada.get("/me").content.decode()
+    assert "with a key of that login" in ada.get("/me").content.decode()
 
 
 def test_login_on_a_connected_forge_is_verified(forge: Forge, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -194,12 +194,12 @@ def test_account_of_another_person_cannot_be_linked() -> None:
 
 def test_page_says_whether_the_sign_in_address_is_verified() -> None:
     found = person("ada", Role.DEVELOPER)
-    assert "not proven to be yours" in browser(found).get("/me").content.decode()
+    assert "Not verified yet" in browser(found).get("/me").content.decode()
     with as_role("owner"):
         Account.objects.create(
             person=found, kind="email", value=str(found.email), verification=Account.Verification.SINGLE_SIGN_ON
         )
-    assert "not proven to be yours" not in browser(found).get("/me").content.decode()
+    assert "Not verified yet" not in browser(found).get("/me").content.decode()
 
 
 def test_worker_cannot_link_an_account_to_another_person() -> None:

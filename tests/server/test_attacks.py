@@ -251,7 +251,7 @@ def test_long_lists_are_filtered_by_name_and_clause() -> None:
     assert "/products/p20" not in page
     assert "after=" in ada.get("/products?find=p").content.decode()
     assert "find=p" in ada.get("/products?find=p").content.decode().partition("after=")[2][:40]
-    assert "Nobody of that name" in ada.get("/people?find=<script>").content.decode()
+    assert "No person found" in ada.get("/people?find=<script>").content.decode()
 
 
 def test_guessed_ids_give_no_access_to_another_product() -> None:

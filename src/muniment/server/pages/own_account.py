@@ -1,9 +1,10 @@
 """Page of one's own account, with one's own requests."""
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_GET
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_GET, require_POST
 
 from muniment.access.actions import Action
 from muniment.server.guarding.mediation import current_actor, find_own_resource, require_action
@@ -14,6 +15,10 @@ from muniment.server.people.models import Account, Person, build_in_force_condit
 from muniment.server.requests.execution import may_confirm_own
 from muniment.server.requests.models import Request
 from muniment.server.requests.signature_status import read_signature_status
+
+APPEARANCE_COOKIE = "muniment_appearance"
+APPEARANCES = {"": _("As the system"), "light": _("Light"), "dark": _("Dark")}
+_YEAR_SECONDS = 365 * 24 * 3600
 
 
 @require_GET
@@ -37,8 +42,23 @@ def show_own_account(request: HttpRequest) -> HttpResponse:
             "forges": sorted(published_keys.find_provable_forges()),
             "authenticators": list_authenticators(who),
             "asked": _find_own_requests(who),
+            "appearances": APPEARANCES.items(),
         },
     )
+
+
+@require_POST
+@require_action(Action.MANAGE_OWN_ACCOUNT, find_own_resource)
+def change_appearance(request: HttpRequest) -> HttpResponse:
+    """Remember in a cookie of this browser whether pages are light, dark or as the system; anything else is refused."""
+    chosen = request.POST.get("appearance", "")
+    if chosen not in APPEARANCES:
+        return HttpResponse(status=400)
+    answer = redirect("me")
+    answer.set_cookie(
+        APPEARANCE_COOKIE, chosen, max_age=_YEAR_SECONDS, secure=request.is_secure(), httponly=True, samesite="Lax"
+    )
+    return answer
 
 
 def _find_own_requests(person: Person) -> list[Request]:

@@ -9,6 +9,7 @@ from django.urls import reverse
 from muniment.access.actions import Action
 from muniment.access.authorization import AccessResult, Actor, authorize_anywhere
 from muniment.server.guarding.mediation import current_actor
+from muniment.server.pages.own_account import APPEARANCE_COOKIE, APPEARANCES
 from muniment.server.people.actors import signed_in_person
 from muniment.server.people.models import Message, Person
 from muniment.server.records.record_writing import action_code
@@ -33,12 +34,15 @@ class ShownGroup(NamedTuple):
 
 def frame_context(request: HttpRequest) -> dict[str, Any]:
     """Template context of the frame of every page."""
+    appearance = request.COOKIES.get(APPEARANCE_COOKIE, "")
+    look = {"appearance": appearance if appearance in APPEARANCES else ""}
     if not hasattr(request, "actor") or not current_actor(request).person:
-        return {"menu": ()}
+        return {"menu": (), **look}
     waits = functools.partial(
         _waits_for_role, signed_in_person(request)
     )  # asked by the pages that refuse, and by no other
     return {
+        **look,
         "menu": _build_menu(current_actor(request)),
         "waits_for_role": waits,
         "unread": Message.objects.filter(person=signed_in_person(request), read_at=None).count(),

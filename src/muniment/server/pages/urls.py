@@ -28,6 +28,7 @@ urlpatterns = [
     path("exceptions/request", exception_pages.request_exception_form, name="ask-exception"),
     path("settings", ledger_pages.edit_settings, name="settings"),
     path("me", own_account.show_own_account, name="me"),
+    path("me/appearance", own_account.change_appearance, name="appearance"),
     path("activity", ledger_pages.list_activity, name="activity"),
     path("ledger", ledger_pages.list_records, name="ledger"),
     path("ledger/<int:number>", ledger_pages.show_record, name="entry"),
