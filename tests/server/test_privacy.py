@@ -213,7 +213,7 @@ def test_record_is_corrected_by_a_later_record() -> None:
     page = post(browser(sam), f"/ledger/{row.pk}/addendum", wrong="It was not Bob.", right="It was Rob.")
     assert "It was Rob." in page
     assert "It was Rob." not in browser(dev).get(f"/ledger/{row.pk}").content.decode()
-    assert "An addendum of" in browser(dev).get(f"/ledger/{row.pk}").content.decode()
+    assert "A correction of" in browser(dev).get(f"/ledger/{row.pk}").content.decode()
     row.refresh_from_db()
     assert bytes(row.data) == before
 

@@ -72,7 +72,7 @@ def test_each_kind_is_found_by_words_and_by_digest(shop: Product) -> None:
         assert "/deployments/" in page("ada", digest), digest
     assert "review.two-reviewers" in page("ada", "two-reviewers")
     for typed in ("2", f"sha256:{2:064x}", f"{2:064x}"):
-        assert "entry 2" in page("ada", typed), typed
+        assert "Record 2" in page("ada", typed), typed
     assert "Nothing." in page("ada", "no such thing")
     assert "Nothing." in page("ada", "9" * 30)
 

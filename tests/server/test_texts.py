@@ -24,6 +24,8 @@ _NAMES = {
     "SBOM",
     "sha256:…",
     "SHA-256",
+    "CSV",
+    "JSON",
     "machine",
 }  # the same in every language
 # The first two are shown when nothing works, so they ask for nothing; developers alone see the page of components.

@@ -4,7 +4,7 @@ import base64
 from typing import Any
 
 import msgspec
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -17,6 +17,7 @@ from muniment.ledger import merkle_tree, proof_text, proofs, record_kinds, recor
 from muniment.server.acts.submission import submit_act
 from muniment.server.guarding.mediation import current_actor, is_action_allowed, require_action
 from muniment.server.page_lists import page_by_id
+from muniment.server.pages import record_filters
 from muniment.server.people.names import find_names, parse_person_subject, replace_subject_id
 from muniment.server.records.installation import open_store
 from muniment.server.records.models import Addendum, Record, RecordPosition
@@ -30,11 +31,22 @@ _TEXTS = {action_code(action): action.rule.text for action in Action}
 
 @require_GET
 @require_action(Action.SEE_LEDGER)
-def list_records(request: HttpRequest) -> HttpResponse:
-    """List the newest records. One that waits for its position says so."""
-    found = page_by_id(request, Record.objects.select_related("place"))
+def list_records(request: HttpRequest) -> HttpResponseBase:
+    """List the newest records as sentences, by day. `?format=` exports them.
+
+    A record that waits for its position says so.
+    """
+    chosen = record_filters.read_filter(request)
+    rows = chosen.apply(Record.objects.select_related("place"))
+    if request.GET.get("format") in record_filters.EXPORT_FORMATS:
+        newest = rows.order_by("-pk")[: record_filters.EXPORT_ROWS]
+        return record_filters.export_rows(
+            map(_export_record, newest.iterator(chunk_size=500)), _RECORD_COLUMNS, request.GET["format"], "records"
+        )
+    found = page_by_id(request, rows)
     for row in found.rows:
-        row.said = record_text.describe_record(record_kinds.decode_record(bytes(row.data), row.position or 0))
+        row.said = _describe(row)
+        row.look = record_filters.find_kind_look(row.kind)
     log = open_store().open_log()
     try:
         head: Any = log.read_head()
@@ -43,13 +55,37 @@ def list_records(request: HttpRequest) -> HttpResponse:
         head, problem = None, error.message
     context = {
         "page": found,
+        "days": record_filters.group_by_day(found.rows),
         "head": head,
         "root": base64.b64encode(head.root).decode() if head else "",
         "problem": problem,
         "public": open_store().public_key() or "",
         "waiting": RecordPosition.objects.filter(position=None).count(),
+        **_make_filter_context(chosen),
     }
     return render(request, "records/ledger.html", context)
+
+
+_RECORD_COLUMNS = ("number", "position", "recorded_at", "kind", "text", "leaf_hash")
+
+
+def _export_record(row: Record) -> dict[str, object]:
+    leaf = merkle_tree.leaf_hash(bytes(row.data)).hex()
+    values = (row.pk, row.position, row.recorded_at, row.kind, _describe(row), leaf)
+    return dict(zip(_RECORD_COLUMNS, values, strict=True))
+
+
+def _describe(row: Record) -> str:
+    return record_text.describe_record(record_kinds.decode_record(bytes(row.data), row.position or 0))
+
+
+def _make_filter_context(chosen: record_filters.RecordFilter) -> dict[str, Any]:
+    return {
+        "chosen": chosen,
+        "more": chosen.query,
+        "kinds": [(kind, look.text) for kind, look in record_filters.KINDS.items()],
+        "periods": record_filters.PERIODS.items(),
+    }
 
 
 @require_GET
@@ -61,6 +97,7 @@ def show_record(request: HttpRequest, number: int) -> HttpResponse:
     addenda = row.addenda.select_related("later_record").order_by("id")
     context: dict[str, Any] = {
         "entry": row,
+        "look": record_filters.find_kind_look(row.kind),
         "said": record_text.describe_record(read),
         "addenda": _read_addenda(list(addenda)) if is_action_allowed(request, Action.SEE_ACTIVITY) else (),
         "addenda_hidden": () if is_action_allowed(request, Action.SEE_ACTIVITY) else addenda,
@@ -126,18 +163,40 @@ def edit_settings(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 @require_action(Action.SEE_ACTIVITY)
-def list_activity(request: HttpRequest) -> HttpResponse:
-    """List the acts of people, newest first: person, act, resource. Erased ones say so."""
-    found = page_by_id(request, Record.objects.filter(kind__in=ACTION_KINDS).select_related("place"))
-    kept = read_all_details([row.details_digest for row in found.rows], record_objects.PersonAction)
+def list_activity(request: HttpRequest) -> HttpResponseBase:
+    """List the acts of people, newest first, by day. Erased ones say so. `?format=` exports them."""
+    chosen = record_filters.read_filter(request)._replace(kind="")
+    rows = chosen.apply(Record.objects.filter(kind__in=ACTION_KINDS).select_related("place"))
+    if request.GET.get("format") in record_filters.EXPORT_FORMATS:
+        newest = list(rows.order_by("-pk")[: record_filters.EXPORT_ROWS])
+        _add_acts(newest)
+        return record_filters.export_rows(map(_export_act, newest), _ACT_COLUMNS, request.GET["format"], "activity")
+    found = page_by_id(request, rows)
+    _add_acts(found.rows)
+    context = {"page": found, "days": record_filters.group_by_day(found.rows), **_make_filter_context(chosen)}
+    return render(request, "records/activity.html", context)
+
+
+_ACT_COLUMNS = ("number", "recorded_at", "person", "role", "act", "resource", "alone")
+
+
+def _export_act(row: Any) -> dict[str, object]:
+    values = (row.pk, row.recorded_at, row.name or row.erased, row.act.role, row.text, row.resource, row.alone)
+    return dict(zip(_ACT_COLUMNS, values, strict=True))
+
+
+def _add_acts(rows: list[Any]) -> None:
+    """Give each record of an act its sentence, and its person and resource by name, or that they were erased."""
+    kept = read_all_details([row.details_digest for row in rows], record_objects.PersonAction)
     acts = [said for said in kept.values() if isinstance(said, record_objects.PersonAction)]
     names = find_names(person for said in acts for person in (said.person, parse_person_subject(said.resource)))
-    for row in found.rows:
+    for row in rows:
         row.act = record_kinds.decode_record(bytes(row.data), row.position or 0)
+        row.alone = row.act.without_second_person
         row.text = _(_TEXTS.get(row.act.action, row.act.action))
+        row.look = record_filters.find_kind_look(row.kind)
         said = kept[row.details_digest]
         row.who = said if isinstance(said, record_objects.PersonAction) else None
         row.name = names.get(said.person, said.person) if isinstance(said, record_objects.PersonAction) else ""
         row.resource = replace_subject_id(said.resource, names) if isinstance(said, record_objects.PersonAction) else ""
         row.erased = said if isinstance(said, str) else ""
-    return render(request, "records/activity.html", {"page": found})

@@ -63,7 +63,7 @@ CONTRIBUTIONS = AppContributions(
     menu=(
         MenuEntry(MenuGroup.PROVE, 30, "activity", _("Activity"), "activity", Action.SEE_ACTIVITY),
         MenuEntry(MenuGroup.PROVE, 20, "ledger", _("Ledger"), "certificate", Action.SEE_LEDGER),
-        MenuEntry(MenuGroup.ADMIN, 40, "work", _("Work"), "server", Action.SEE_JOBS),
+        MenuEntry(MenuGroup.ADMIN, 40, "work", _("Background jobs"), "server", Action.SEE_JOBS),
         MenuEntry(MenuGroup.ADMIN, 30, "settings", _("Settings"), "settings", Action.CHANGE_SETTINGS),
     ),
     search=(SearchKind(90, "records/found.html", find_records),),

@@ -17,7 +17,7 @@
   const tell = (good, text) => lines.push([good, text]);
   try {
     const leaf = await sha(Uint8Array.of(0), bytes(given.data));
-    tell(true, `The hash of this entry is ${text64(leaf)}.`);
+    tell(true, `The hash of this record is ${text64(leaf)}.`);
     const root = await climb(leaf);
     const [origin, size, signedRoot] = given.note.split("\n");
     const whole = Number(size) === given.size && root !== null && text64(root) === signedRoot;
@@ -31,7 +31,7 @@
   steps.replaceChildren(...lines.map(([good, text]) => {
     const item = document.createElement("li");
     item.textContent = text;
-    item.className = good ? "met" : "violated";
+    item.className = good ? "passing" : "failing";
     return item;
   }));
 

@@ -1,0 +1,71 @@
+"""Lists of records: filters by kind and period, and their export as CSV and JSON."""
+
+import csv
+import io
+import json
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+
+from muniment.access.roles import Role
+from muniment.ledger import record_kinds
+from muniment.server.pages import record_filters
+from muniment.server.records.models import Record
+from tests.support.service import browser, person
+
+pytestmark = pytest.mark.usefixtures("service")
+
+
+def read(answer: object) -> str:
+    return b"".join(answer.streaming_content).decode()  # type: ignore[attr-defined]
+
+
+def test_every_kind_of_record_has_a_name_in_the_filter() -> None:
+    source = Path(record_kinds.__file__).read_text()
+    assert set(re.findall(r'tag="([a-z-]+)"', source)) == set(record_filters.KINDS)
+
+
+def test_filter_by_kind_shows_only_that_kind(tmp_path: Path) -> None:
+    ada = browser(person("ada", Role.AUDITOR, Role.ADMIN))
+    ada.post("/people/add", {"act": "add-person", "handle": "bea", "name": "Bea", "email": "bea@example.test"})
+    assert Record.objects.filter(kind="person-action").exists()
+    assert "CHANGE" not in ada.get("/ledger?kind=freeze").content.decode()
+    assert "No record matches the filter." in ada.get("/ledger?kind=freeze").content.decode()
+    assert "Act of a person" in ada.get("/ledger?kind=person-action&days=1").content.decode()
+
+
+def test_unknown_filter_filters_nothing() -> None:
+    ada = browser(person("ada", Role.AUDITOR))
+    assert ada.get("/ledger?kind=' OR 1=1&days=x").status_code == 200
+
+
+def test_export_has_every_row_as_csv_and_json() -> None:
+    ada = browser(person("ada", Role.AUDITOR, Role.ADMIN))
+    ada.post("/people/add", {"act": "add-person", "handle": "bea", "name": "Bea", "email": "bea@example.test"})
+    rows = list(csv.DictReader(io.StringIO(read(ada.get("/ledger?format=csv")))))
+    assert len(rows) == Record.objects.count()
+    assert {row["number"] for row in rows} == {str(key) for key in Record.objects.values_list("pk", flat=True)}
+    assert len(json.loads(read(ada.get("/ledger?format=json")))) == len(rows)
+    acts = json.loads(read(ada.get("/activity?format=json")))
+    assert [act["person"] for act in acts][:1] == ["Ada"]
+    assert json.loads(read(ada.get("/ledger?kind=freeze&format=json"))) == []
+
+
+def test_export_is_denied_to_who_may_not_read() -> None:
+    dev = browser(person("dev", Role.DEVELOPER))
+    assert dev.get("/activity?format=csv").status_code == 403
+
+
+def test_text_that_a_spreadsheet_would_run_is_quoted() -> None:
+    rows = [{"a": "=1+1", "b": 2}, {"a": "-x", "b": -1}, {"a": "plain", "b": 0}]
+    answer = record_filters.export_rows(rows, ("a", "b"), "csv", "x")
+    assert read(answer).splitlines() == ["a,b", "'=1+1,2", "'-x,-1", "plain,0"]
+
+
+def test_days_group_rows_in_their_order() -> None:
+    now = timezone.now().replace(hour=12)
+    rows = [Record(kind="x", recorded_at=now - timedelta(days=days)) for days in (0, 0, 1, 3)]
+    assert [len(found) for _day, found in record_filters.group_by_day(rows)] == [2, 1, 1]
