@@ -158,4 +158,4 @@ def test_link_by_one_administrator_in_bootstrap_is_marked() -> None:
     row = Account.objects.get()
     assert (row.counts, row.confirmed_by) == (True, None)
     page = re.sub(r"\s+", " ", amy.get("/people/eve").content.decode())
-    assert 'Confirmed in the setup phase' in page
+    assert "Confirmed in the setup phase" in page
