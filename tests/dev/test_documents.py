@@ -24,6 +24,8 @@ NAMING = sorted(
 _FENCE = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"(?<!!)\[(?:[^\]\[]|\[[^\]]*\])*\]\(([^()\s]+)\)")
 _HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
+_SOURCE = re.compile(r"`((?:bench|bin|dev|src|tests)/[\w./-]+|(?:running|server|programs|vault|controls|pages)/[\w/]+\.py)`")
+_FUNCTION = re.compile(r"`(\w+)\((?:[\w, =.{}()]|\.\.\.)*\)`")
 _NAMED = re.compile(r"\bdocs/[\w-]+(?:/[\w-]+)*(?:\.[\w-]+)*\.(?:md|json|svg|sh|yml|service|sysusers)\b")
 
 
@@ -106,3 +108,20 @@ def test_each_document_path_in_a_text_exists() -> None:
         if not (ROOT / path).exists()
     }
     assert sorted(missing) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_each_source_file_that_a_page_names_exists(page: Path) -> None:
+    names = {name for name in _SOURCE.findall(page.read_text(encoding="utf-8")) if "test_.py" not in name}
+    bases = (ROOT, ROOT / "src" / "muniment", ROOT / "src" / "muniment" / "server")
+    assert sorted(name for name in names if not any((base / name).exists() for base in bases)) == []
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("guides/add-*.md")), ids=lambda page: page.stem)
+def test_each_function_that_a_recipe_names_exists(page: Path) -> None:
+    defined = {
+        name
+        for file in (ROOT / "src").rglob("*.py")
+        for name in re.findall(r"(?:def|class) (\w+)", file.read_text(encoding="utf-8"))
+    }
+    assert set(_FUNCTION.findall(page.read_text(encoding="utf-8"))) - {"ready", "YourAct"} <= defined

@@ -199,7 +199,7 @@ def get_deployment(request: HttpRequest, number: int) -> dict[str, Any]:
     """Show the state of a deployment. A permission is checked once more before it is shown: for that, the answer
     may wait a little.
 
-    A permission that could not be checked again in time is not shown, and its state is `asked` until it could.
+    A permission that could not be checked again in time is not shown, and its state is `pending` until it could.
     """
     row = _find_own_deployment(request, number)
     with allow_writes(Action.DEPLOY):
