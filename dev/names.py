@@ -7,6 +7,7 @@ Without a folder: src/muniment. `--list` prints the names behind one figure inst
 
 import argparse
 import ast
+import functools
 import re
 import statistics
 import subprocess
@@ -54,9 +55,21 @@ def find_files(folders: list[str]) -> list[Path]:
     return sorted(file for file in files if "migrations" not in file.parts)
 
 
+@functools.cache
+def parse_module(file: Path) -> ast.Module:
+    """Parse a file, once."""
+    return ast.parse(file.read_text("utf-8"))
+
+
+@functools.cache
+def list_nodes(file: Path) -> tuple[ast.AST, ...]:
+    """List all nodes of a file, of which several figures read some."""
+    return tuple(ast.walk(parse_module(file)))
+
+
 def find_definitions(file: Path) -> Iterator[Definition]:
     """Functions, methods and classes of a file, without special methods."""
-    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+    for node in list_nodes(file):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and not node.name.startswith("__"):
             is_function = not isinstance(node, ast.ClassDef)
             yield Definition(file, node.lineno, node.name, is_function, ast.get_docstring(node) or "")

@@ -24,7 +24,9 @@ NAMING = sorted(
 _FENCE = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"(?<!!)\[(?:[^\]\[]|\[[^\]]*\])*\]\(([^()\s]+)\)")
 _HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
-_SOURCE = re.compile(r"`((?:bench|bin|dev|src|tests)/[\w./-]+|(?:running|server|programs|vault|controls|pages)/[\w/]+\.py)`")
+_SOURCE = re.compile(
+    r"`((?:bench|bin|dev|src|tests)/[\w./-]+|(?:running|server|programs|vault|controls|pages)/[\w/]+\.py)`"
+)
 _FUNCTION = re.compile(r"`(\w+)\((?:[\w, =.{}()]|\.\.\.)*\)`")
 _NAMED = re.compile(r"\bdocs/[\w-]+(?:/[\w-]+)*(?:\.[\w-]+)*\.(?:md|json|svg|sh|yml|service|sysusers)\b")
 
