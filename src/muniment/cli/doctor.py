@@ -32,7 +32,7 @@ _FEWEST_PEOPLE = 3
 
 
 class Finding(Struct, frozen=True):
-    """One checked subject. `result` is `met`, `violated` (it must be mended) or `unknown` (a warning)."""
+    """Result of checking one subject. `result` is `met`, `violated` (it must be corrected) or `unknown` (a warning)."""
 
     subject: str
     result: str

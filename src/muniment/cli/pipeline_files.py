@@ -12,7 +12,7 @@ from muniment.errors import UsageError
 
 
 class PipelineFile(Struct, frozen=True, forbid_unknown_fields=True):
-    """One pipeline, in the words of the API. `key` is the private key file of a plain runner, beside the file."""
+    """Pipeline of a file, in the words of the API. `key` is the private key file of a plain runner, beside the file."""
 
     name: str
     kind: Literal["github", "gitlab", "kubernetes", "runner"]
@@ -27,14 +27,14 @@ class PipelineFile(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class EnvironmentFile(Struct, frozen=True, forbid_unknown_fields=True):
-    """One environment, in the order in which artifacts go through them."""
+    """Environment of a file; artifacts go through environments in the order of the file."""
 
     name: str
     pipeline: tuple[PipelineFile, ...] = ()
 
 
 class ProductFile(Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole file."""
+    """Environments and pipelines of one product, as a file has them."""
 
     product: str
     environment: tuple[EnvironmentFile, ...]

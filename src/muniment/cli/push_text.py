@@ -41,7 +41,7 @@ def format_preview(answers: Sequence[UpdateResult]) -> list[str]:
 
 
 def fit_to_screen(lines: Iterable[str], last: Iterable[str]) -> list[str]:
-    """As many of `lines` as fit on a screen, and all of `last` that fits in a few lines."""
+    """Select as many of `lines` as fit on a screen, and all of `last` that fits in a few lines."""
     end = _fit_steps([_wrap_line(step) for step in last])
     body = [line for given in lines for line in _wrap_line(given)]
     room = LINES - len(end)
@@ -51,7 +51,7 @@ def fit_to_screen(lines: Iterable[str], last: Iterable[str]) -> list[str]:
 
 
 def _fit_steps(steps: Sequence[Sequence[str]]) -> list[str]:
-    """As many whole steps as fit."""
+    """Select as many whole steps as fit."""
     found: list[str] = []
     for step in steps:
         if len(found) + len(step) >= _STEPS:

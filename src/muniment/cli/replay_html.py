@@ -51,7 +51,7 @@ _ICONS = """<svg class="sprite" aria-hidden="true" focusable="false"><defs>
 
 
 def format_page(report: ReplayReport) -> str:
-    """The whole page."""
+    """Format the whole page."""
     style = resources.files("muniment.cli").joinpath("report.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     title = f"{_make_safe(report.origin.name)}: what its history shows"
@@ -228,7 +228,7 @@ def _number(place: int) -> str:
 
 
 def _format_problems(report: ReplayReport) -> Iterator[str]:
-    """All problems behind highlights that have more than are shown there."""
+    """Format all problems behind highlights that have more than are shown there."""
     for highlight in list_highlights(report):
         if len(highlight.details) > _SHOWN_DETAILS:
             yield '<h2>All problems in your pipelines</h2><div class="card"><ol class="plain">'

@@ -105,7 +105,7 @@ class ReplayOrigin(Struct, frozen=True):
 
 
 class ReplayReport(Struct, frozen=True):
-    """All that a replay found. `deployment_clauses`: those that are evaluated at each deployment alone."""
+    """Result of a replay. `deployment_clauses`: those that are evaluated at each deployment alone."""
 
     origin: ReplayOrigin
     summary: Summary

@@ -39,7 +39,7 @@ _COLOURS = {**printing.COLOURS, "attention": "yellow", "excepted": None}
 
 
 def format_report(report: ReplayReport) -> Iterator[str]:
-    """Lines of text."""
+    """Format a report as lines of text."""
     summary = report.summary
     branch = printing.make_printable(summary.target.removeprefix("refs/heads/"))
     name = printing.make_printable(report.origin.name)

@@ -66,7 +66,7 @@ class SecretRequest(NamedTuple):
 
     @property
     def all_secrets(self) -> tuple[GivenSecret, ...]:
-        """All secrets that the command gets, as files or variables."""
+        """Return all secrets that the command gets, as files or variables."""
         return self.files + self.variables
 
 

@@ -103,7 +103,7 @@ def _find_asks(tree: SourceTree, name: str) -> tuple[str, ...]:
 
 
 def _draft_flows(routes: list[Route], guards: Mapping[str, str], *, has_store: bool) -> Iterator[str]:
-    """One flow for each set of guards that routes have."""
+    """Draft one flow for each set of guards that routes have."""
     sets = sorted({tuple(sorted(guards[g.name] for g in route.guards if g.is_certain)) for route in routes})
     for names in sets:
         yield ""

@@ -18,7 +18,7 @@ class Principle(StrEnum):
 
     @property
     def label(self) -> str:
-        """Name for people."""
+        """Name of a result for people."""
         return self.value.replace("-", " ").capitalize().replace("User friendly", "User-friendly")
 
 
@@ -254,8 +254,9 @@ class FindingCode(Enum):
 
 
 class Finding(Struct, frozen=True):
-    """One finding. `subject` and `detail` fill the blanks of its code. `path` is the counter-example, may be empty.
+    """Result about a subject of a design. `subject` and `detail` fill the blanks of its code.
 
+    `path` is the counter-example, may be empty.
     `where` is the file and line in the code, "" for a finding on the model.
     """
 
@@ -277,7 +278,7 @@ class Finding(Struct, frozen=True):
 
     @property
     def remedy(self) -> str:
-        """Next step."""
+        """Next step, as one sentence."""
         return self.code.value.remedy.format(subject=self.subject, detail=self.detail)
 
     @property

@@ -15,7 +15,7 @@ _ROOT = 0
 
 
 class Edge(NamedTuple):
-    """One way from a node to the next. `flow` is its number in the design, -1 for the step to a resource."""
+    """Step from a node to the next. `flow` is its number in the design, -1 for the step to a resource."""
 
     source: int
     target: int
@@ -30,7 +30,7 @@ class AttackPath(NamedTuple):
     guards: tuple[str, ...] = ()
 
     def describe_path(self) -> str:
-        """One line for people: `visitor -> web -> orders`."""
+        """Describe a path in one line for people: `visitor -> web -> orders`."""
         return " -> ".join(self.nodes)
 
 

@@ -119,7 +119,7 @@ class Role(_Entry, frozen=True):
 
 
 class Task(_Entry, frozen=True):
-    """One of the few things that roles or actors do in normal work, and the actions that it needs."""
+    """Task of normal work of a role or an actor, and the actions that it needs."""
 
     id: Identifier
     by: tuple[Identifier, ...]

@@ -8,7 +8,7 @@ from muniment.design.model import CHANGING, Action, DesignModel
 
 
 class Holding(NamedTuple):
-    """One action that a holder can do. `chain` are the roles and actors by which it has the right, itself first."""
+    """Action that a holder can do. `chain` are the roles and actors by which it has the right, itself first."""
 
     action: str
     chain: tuple[str, ...]

@@ -45,7 +45,7 @@ _IMPACTS = {Sensitivity.PUBLIC: 1, Sensitivity.INTERNAL: 2, Sensitivity.CONFIDEN
 
 
 class Threat(Struct, frozen=True):
-    """One threat. `identity` names kind and element; answers are kept by it.
+    """Threat to one element of a design. `identity` names kind and element; answers are kept by it.
 
     `score` is impact (1 to 5, from the data) times exposure (1 to 3, from the ways to the element). `mitigations` are
     the guards and properties of the design that act against it.

@@ -87,5 +87,5 @@ class Facts:
         return value
 
     def items(self) -> Mapping[str, Fact]:
-        """All facts by name."""
+        """List all facts by name."""
         return dict(self._facts)

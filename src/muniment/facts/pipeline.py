@@ -172,7 +172,7 @@ class Deployments(Struct, frozen=True):
 
 
 class DeploymentApproval(Struct, frozen=True):
-    """One person's approval of an artifact for an environment.
+    """Approval by one person of an artifact for an environment.
 
     `roles` are those that the person has now, for this product or everywhere.
     """

@@ -58,7 +58,7 @@ class WantedProtection(Struct, frozen=True):
 
 
 class ProtectionStep(Struct, frozen=True):
-    """One setting that a plan changes, in words. Left undone, it `weakens` the protection."""
+    """Setting of a forge that a plan changes, in words. Left undone, it `weakens` the protection."""
 
     setting: str
     previous_value: str

@@ -21,7 +21,7 @@ class ForgeEventKind(StrEnum):
 
 
 class Event(Struct, frozen=True):
-    """One webhook delivery. `delivery` is the forge's id of it, to detect duplicates; `repository` is the path.
+    """Webhook delivery. `delivery` is the forge's id of it, to detect duplicates; `repository` is the path.
 
     `updated`: moment of the change's last update when this was sent; "" if unsure. `context`: name of the status or
     check, "" where the delivery is about several.

@@ -45,10 +45,10 @@ class Reader(Protocol):
         """Number of requests sent so far, by the resource that the forge counts them for."""
 
     def list_repositories(self) -> tuple[ListedRepository, ...]:
-        """All repositories that the connection can see."""
+        """List all repositories that the connection can see."""
 
     def read_repository(self, path: str) -> ListedRepository:
-        """One repository, by its path."""
+        """Read one repository, by its path."""
 
     def find_refused_requests(self, repository: ForgeRepository | None) -> tuple[RefusedRequest, ...]:
         """Kinds of requests that our token or account is refused. Each is tried once and alters nothing.
@@ -60,17 +60,17 @@ class Reader(Protocol):
         """Changes in a state, updated at or after `since` (a moment, "" for all), newest update first."""
 
     def read_change(self, repository: ForgeRepository, number: int) -> Change:
-        """One change, without its reviews, pushes and checks."""
+        """Read one change, without its reviews, pushes and checks."""
 
     def read_full_change(self, repository: ForgeRepository, number: int, since: str = "") -> Reading:
-        """One change completely. Raises only if the change itself cannot be read.
+        """Read one change completely. Raises only if the change itself cannot be read.
 
         `since`: moment of its last update by a delivery, "" for none. An older answer is stale; a newer one is not
         therefore the newest.
         """
 
     def list_branches(self, repository: ForgeRepository) -> tuple[BranchTip, ...]:
-        """All branches, each with its tip."""
+        """List all branches, each with its tip."""
 
     def read_branch_tip(self, repository: ForgeRepository, ref: str) -> str:
         """Commit at which a branch is now."""
@@ -110,7 +110,7 @@ class Reader(Protocol):
         """Ids of all accounts that may write now. Raises UNSUPPORTED where the forge has no such list."""
 
     def list_writer_accounts(self, repository: ForgeRepository) -> tuple[Account, ...]:
-        """All accounts that may write now. Raises UNSUPPORTED where the forge has no such list."""
+        """List all accounts that may write now. Raises UNSUPPORTED where the forge has no such list."""
 
     def list_standing_reviews(
         self, repository: ForgeRepository, numbers: Collection[int]
@@ -188,7 +188,7 @@ class Listener(Protocol):
 
 
 class Forge(NamedTuple):
-    """One connection's four interfaces. `name` stands before logins in identities: `login:<name>/ada`."""
+    """Four interfaces of one connection. `name` stands before logins in identities: `login:<name>/ada`."""
 
     name: str
     reader: Reader

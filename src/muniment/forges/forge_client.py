@@ -174,7 +174,7 @@ class ForgeClient:
         until: Callable[[Any], bool] | None = None,
         **query: Any,
     ) -> tuple[Any, ...]:
-        """All items of a list, page after page. Raises TRUNCATED unless `proof` shows that none is missing.
+        """Read all items of a list, page by page. Raises TRUNCATED unless `proof` shows that none is missing.
 
         The first item for which `until` is true is the last one wanted: the list ends with it, and needs no further
         proof. A list that grew while it was read is read once more.

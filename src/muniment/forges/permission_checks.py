@@ -14,7 +14,7 @@ _HARMLESS_ERRORS = (ForgeCode.NOT_FOUND, ForgeCode.REFUSED)  # to a change of so
 
 
 class Probe(NamedTuple):
-    """One kind of request. `request` is verb and object; `permission` and `cost` as `RefusedRequest` has them.
+    """Request to try. `request` is verb and object; `permission` and `cost` as `RefusedRequest` has them.
 
     `hidden`: the forge says "not there" also where the permission is missing, so that this counts as a refusal.
     """

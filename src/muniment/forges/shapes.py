@@ -144,7 +144,7 @@ class Change(Struct, frozen=True):
 
 
 class Move(Struct, frozen=True):
-    """One push to a change's branch, oldest first in a reading.
+    """Push to a change's branch, oldest first in a reading.
 
     `new` is where the branch stood afterwards, `old` before ("" if unknown, or it was created). `commits`, oldest
     first, are those that the forge lists for this push; empty if git has to list them (`old..new`). `ref` is the branch
@@ -177,7 +177,7 @@ class ReviewState(StrEnum):
 
 
 class Review(Struct, frozen=True):
-    """One person's review, bound to the commit that they named.
+    """Review by one person, bound to the commit that they named.
 
     `dismissed` by `dismissed_by` at `dismissed_at` ("" if unknown). `asked_again`: the first moment after it at which
     another review by the same person was requested, "" if never.
@@ -275,7 +275,7 @@ NOT_READ = Unknown("the forge was not asked")
 
 
 class Reading(Struct, frozen=True):
-    """One change, read completely; each part is Known and whole, or Unknown. `checks` may be NOT_ASKED.
+    """Complete reading of one change; each part is Known and whole, or Unknown. `checks` may be NOT_ASKED.
 
     `moves` begin where the forge's history does. `writers`: for each account id in reviews, whether it may write now.
     `own_commits`: commits of the change that are the forge's own, verified. `addresses`: owners of addresses in its

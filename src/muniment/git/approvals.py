@@ -33,7 +33,7 @@ _REF = re.compile(
 
 
 class ApprovalRef(Struct, frozen=True):
-    """One signer's statements on one head, by name.
+    """Name of the ref with one signer's statements on one head.
 
     `tip` is the newest of them; `person` is a handle, or the name that `make_key_name` makes.
     """
@@ -192,7 +192,7 @@ def _read_chain(repository: Repository, ref: ApprovalRef, signer: _Signer, peopl
 
 
 def _join_chains(chains: Sequence[list[Approval]]) -> list[Approval]:
-    """One sequence of one person's statements at several refs, by their times.
+    """Join one sequence of one person's statements at several refs, by their times.
 
     At the same time, an approval comes first. Each ref keeps its own order. Anybody can copy the beginning of one ref
     to another: of a valid statement that is at two refs, the one counts whose ref has more valid ones, so that no copy

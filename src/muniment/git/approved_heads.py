@@ -24,7 +24,7 @@ _WALK = ("--stdin", "--topo-order", "-z", "-r", "-m", "--raw", "--no-renames", "
 
 
 class _Node(Struct):
-    """One commit outside the change: its parents, and which of the change's paths it touches, as bits."""
+    """Commit outside the change: its parents, and which of the change's paths it touches, as bits."""
 
     parents: list[str]
     touched: int = 0
@@ -115,7 +115,7 @@ def _find_outside_groups(
 def _walk_outside(
     repository: Repository, base: str, names: Collection[str], bits: Mapping[bytes, int]
 ) -> dict[str, _Node]:
-    """All commits reachable from `names` and not from `base`, newest first."""
+    """Walk all commits reachable from `names` and not from `base`, newest first."""
     given = join_lines("git log", [f"^{base}", *names], GitError)
     out = repository.run_git("log", *_WALK, input=given, timeout=_WALK_SECONDS)
     graph: dict[str, _Node] = {}

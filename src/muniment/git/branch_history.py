@@ -27,7 +27,7 @@ Diff = tuple[str, list[changed_files.DiffRow] | None]
 
 
 class HistoryStep(Struct, frozen=True):
-    """One step of a branch: its revision, its commits and files, and its date (of the committer, RFC 3339, UTC)."""
+    """Step of a branch: its revision, its commits and files, and its date (of the committer, RFC 3339, UTC)."""
 
     revision: Revision
     commits: tuple[Commit, ...]

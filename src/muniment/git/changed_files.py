@@ -20,7 +20,7 @@ _CONTENTLESS = (b"000000", b"160000")  # not there; a submodule's commit, which 
 
 
 class DiffRow(Struct):
-    """One file as git prints it: modes, ids, both paths, and its two numbers (`-` for a binary file)."""
+    """File as git prints it: modes, ids, both paths, and its two numbers (`-` for a binary file)."""
 
     old_mode: bytes
     new_mode: bytes

@@ -275,7 +275,7 @@ class Mirror:
         self._initialize_copy()
 
     def _pack_copy(self) -> None:
-        """One index over many packs, one file for many refs: every git that starts would open each of them."""
+        """Pack one index over many packs, and one file for many refs: every git that starts would open each of them."""
         folder = self.folder / "objects" / "pack"
         index = folder / "multi-pack-index"
         since = index.stat().st_mtime_ns if index.exists() else 0

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class GitObject(Struct, frozen=True):
-    """One object. `kind` is `commit`, `tree`, `blob` or `tag`."""
+    """Object of git. `kind` is `commit`, `tree`, `blob` or `tag`."""
 
     id: str
     kind: str
@@ -51,7 +51,7 @@ class ObjectReader:
         self._child: ChildProcess | None = None
 
     def read_git_object(self, spec: str, limit: int = SIZE_LIMIT) -> GitObject | None:
-        """One object, None if there is no such. Raises GitError if larger than `limit` bytes or corrupt."""
+        """Read one object, None if it does not exist. Raises GitError if larger than `limit` bytes or corrupt."""
         return self.read_git_objects([spec], limit)[0]
 
     def read_git_objects(self, ids: Sequence[str], limit: int = SIZE_LIMIT) -> list[GitObject | None]:

@@ -23,7 +23,7 @@ _WALK_SECONDS = 60
 
 
 class PushedRef(Struct, frozen=True):
-    """One ref of a push, by its full name (as `facts.paths`), and its value before and after; "" for none."""
+    """Ref of a push, by its full name (as `facts.paths`), and its value before and after; "" for none."""
 
     ref: str
     old: str

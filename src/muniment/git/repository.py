@@ -37,7 +37,7 @@ _NO_REVISION = re.compile(r"^-|[\0\n]")
 
 
 class Repository:
-    """One repository, open: `with Repository.open(path) as repository`.
+    """Open repository: `with Repository.open(path) as repository`.
 
     `path` as the person gave it; `git_dir` absolute, the one that all work trees share; `object_format` is `sha1` or
     `sha256`; `shallow`: history is cut off somewhere; `bare`: nothing is checked out. `ours`: only we write there, so

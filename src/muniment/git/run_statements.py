@@ -68,7 +68,7 @@ class RunStatement(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class StatedRun(Struct, frozen=True):
-    """One statement: its commit, the repository and head that it is about, and the run as a fact."""
+    """Statement about a test run: its commit, the repository and head that it is about, and the run as a fact."""
 
     id: str
     repository: str

@@ -147,7 +147,7 @@ class HttpClient:
         *,
         again: bool,
     ) -> Response:
-        """One attempt, with its redirects; `again`: it may safely be sent twice."""
+        """Send one attempt, with its redirects; `again`: it may safely be sent twice."""
         limit = deadline or Deadline(self._seconds)
         path = resolve_target(self.address, target)
         for _ in range(self._redirects + 1):

@@ -55,7 +55,7 @@ class RateLimitStore(Protocol):
     """Storage of the rate limits of one account at one server, by resource, for all processes that use it."""
 
     def load_limits(self) -> Mapping[str, RateLimit]:
-        """All rate limits, by resource."""
+        """Load all rate limits, by resource."""
 
     def save_limit(self, resource: str, limit: RateLimit) -> None:
         """Replace one rate limit, but never a refusal by one that ends earlier (`merge_refusal`)."""
@@ -68,7 +68,7 @@ class MemoryRateLimitStore:
         self._limits: dict[str, RateLimit] = {}
 
     def load_limits(self) -> Mapping[str, RateLimit]:
-        """All rate limits, by resource."""
+        """Load all rate limits, by resource."""
         return dict(self._limits)
 
     def save_limit(self, resource: str, limit: RateLimit) -> None:

@@ -52,7 +52,7 @@ def sign_note(text: str, private: str) -> bytes:
 
 
 def join_notes(one: bytes, other: bytes) -> bytes:
-    """One note with the signatures of two notes of the same text. Raises LedgerError if their texts differ."""
+    """Join one note with the signatures of two notes of the same text. Raises LedgerError if their texts differ."""
     if parse_note(one).text != parse_note(other).text:
         raise LedgerError("these are notes of two texts", "This is a defect: please report it.")
     return add_signatures(one, other.decode().rpartition("\n\n")[2])

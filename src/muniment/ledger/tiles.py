@@ -126,7 +126,7 @@ def read_subtree_root(read: ReadFile, size: int, level: int, index: int) -> byte
 
 
 def read_entry(read: ReadFile, size: int, index: int) -> bytes:
-    """One entry. Raises LedgerError if its file is missing or wrong, IndexError beyond the end of the log."""
+    """Read one entry. Raises LedgerError if its file is missing or wrong, IndexError beyond the end of the log."""
     return next(read_entries(read, size, index, index + 1))
 
 

@@ -67,7 +67,7 @@ class _Location(Struct, frozen=True):
 
 
 class _Finding(Struct, frozen=True):
-    """One finding, as far as it is read."""
+    """Finding of the engine, with the fields that are read."""
 
     ident: str
     determinations: _Severity

@@ -140,7 +140,7 @@ class TomlTable:
         return TomlTable(self._document, values, (*self._path, key), self._label, f"{self._prefix}{key}.")
 
     def read_all(self) -> list[tuple[str, Any]]:
-        """All keys and values; marks each as read."""
+        """Read all keys and values, and mark each as read."""
         self._asked.update(self._values)
         return list(self._values.items())
 

@@ -147,7 +147,7 @@ class ChildProcess:
             raise self.make_failure() from error
 
     def read_to_end(self) -> ProcessResult:
-        """All output of the child until it ends."""
+        """Read all output of the child until it ends."""
         deadline = time.monotonic() + self._limits.seconds
         pieces = bytearray()
         while piece := self.read_piece(deadline):
@@ -160,7 +160,7 @@ class ChildProcess:
         return ProcessResult(self._kill_session(), bytes(pieces), self.read_stderr())
 
     def read_piece(self, deadline: float | None = None) -> bytes:
-        """Some bytes as soon as there are any, none at the end. Raises what `fail` makes at the deadline."""
+        """Read some bytes as soon as there are any, none at the end. Raises what `fail` makes at the deadline."""
         left = self._limits.seconds if deadline is None else deadline - time.monotonic()
         if left <= 0 or not self._poll.poll(left * 1000):
             raise self._timeout_error()

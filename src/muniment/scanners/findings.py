@@ -32,7 +32,7 @@ class CoverageState(StrEnum):
 
 
 class SourceFile(msgspec.Struct, frozen=True):
-    """One file to scan: path inside the repository with `/`, and its bytes."""
+    """File to scan: path inside the repository with `/`, and its bytes."""
 
     path: str
     content: bytes
@@ -49,7 +49,7 @@ class Location(msgspec.Struct, frozen=True, order=True):
 
 
 class Step(msgspec.Struct, frozen=True):
-    """One step of a data-flow path."""
+    """Step of a data-flow path."""
 
     location: Location
     text: str

@@ -66,7 +66,7 @@ class Example(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One requirement that source code can be checked for."""
+    """Requirement on source code, with the calls and assignments that violate it."""
 
     requirement: str
     cwe: int

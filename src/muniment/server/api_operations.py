@@ -85,7 +85,7 @@ class HandleCursor(Schema):
 
 
 def page_by_handle(rows: Any, cursor: HandleCursor, shape: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-    """One page of a list of people, each row as `shape` serializes it, and the handle after which the next page
+    """Select one page of a list of people, each row as `shape` serializes it, and the handle after which the next page
     begins.
     """
     found = list(rows.filter(slug__gt=cursor.after).order_by("slug")[: cursor.limit + 1])
@@ -95,7 +95,7 @@ def page_by_handle(rows: Any, cursor: HandleCursor, shape: Callable[[Any], dict[
 
 
 def page_by_number(rows: Any, cursor: Cursor, shape: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-    """One page of a list, each row as `shape` serializes it, and the cursor of the next."""
+    """Select one page of a list, each row as `shape` serializes it, and the cursor of the next."""
     if cursor.below is not None:
         rows = rows.filter(pk__lt=cursor.below)
     found = list(rows.order_by("-pk")[: cursor.limit + 1])

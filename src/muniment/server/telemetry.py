@@ -27,7 +27,7 @@ def is_enabled() -> bool:
 
 @contextmanager
 def start_span(name: str, **attributes: str | int) -> Iterator[Any]:
-    """One span for this block: the span, or None if traces are off. Of an exception only the type is recorded."""
+    """Start one span for this block: the span, or None if traces are off. Of an exception only the type is recorded."""
     found = _find_tracer()
     if found is None:
         yield None

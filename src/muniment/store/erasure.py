@@ -43,7 +43,7 @@ def _mentions_person(digest: str, data: bytes, whole: set[str], parts: set[str],
 
 
 def _normalize_text(text: str) -> str:
-    """One text for all ways to write its letters."""
+    """Normalize one text for all ways to write its letters."""
     return unicodedata.normalize("NFC", text)
 
 

@@ -16,7 +16,7 @@ _HEADER = "# Erasures of an installation: a salt and a commitment for each, and 
 
 
 class ErasureLine(Struct, frozen=True, order=True):
-    """One erasure: its moment, the salt and the commitment to the internal id of the person."""
+    """Line about one erasure: its moment, the salt and the commitment to the internal id of the person."""
 
     time: str
     salt: str

@@ -57,7 +57,7 @@ class FilesLog(Log):
             os.close(handle)
 
     def write_tiles(self, files: Mapping[str, bytes], checkpoint: bytes) -> None:
-        """All on the disk when it returns, the checkpoint last."""
+        """Write all tiles to the disk, the checkpoint last."""
         found = {self._root / path: data for path, data in files.items()}
         # It names nobody, and the service's worker may be another account: the home's own mode says who reads it.
         durable_files.write_files(found, 0o644, begin_in=self._root, folder_mode=0o755)

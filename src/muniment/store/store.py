@@ -26,7 +26,7 @@ class Store(Protocol):
         """The policy in force, bound to its controls; None if there is none. PolicyError if it is invalid."""
 
     def load_people(self) -> People | None:
-        """All people, with the roles that they have everywhere; None if there is no list. PeopleError."""
+        """Load all people, with the roles that they have everywhere; None if there is no list. PeopleError."""
 
     def load_exceptions(self) -> tuple[tuple[str, bytes], ...]:
         """(id, content) of every exception, by id."""

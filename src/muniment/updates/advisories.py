@@ -231,7 +231,7 @@ def _unreadable_advisory() -> ParseError:
 
 
 def _parse_affected(each: _Affected) -> AffectedPackage | None:
-    """None for a package of an ecosystem that is not matched here, such as a distribution's."""
+    """Parse the affected versions; None for an ecosystem that is not matched here, such as a distribution's."""
     if each.package is None:
         return None
     try:

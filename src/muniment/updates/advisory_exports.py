@@ -47,7 +47,7 @@ class AdvisoryExport(Struct, frozen=True):
 
     @property
     def advisories(self) -> tuple[Advisory, ...]:
-        """All advisories, withdrawn ones among them."""
+        """Parse all advisories, withdrawn ones among them."""
         return tuple(entry.advisory for entry in self.entries.values())
 
     @property

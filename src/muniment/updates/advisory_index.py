@@ -10,7 +10,7 @@ from muniment.updates.severities import SeverityRating, rate_severity
 
 
 class Vulnerability(Struct, frozen=True, dict=True):
-    """One vulnerability: all advisories that name each other as aliases, withdrawn ones left out.
+    """Group of advisories: all that name each other as aliases, withdrawn ones left out.
 
     `id` is that of the first advisory in order; `published` the earliest moment that one of them states, "" if none.
     """
@@ -87,7 +87,7 @@ class AdvisoryIndex:
 
 
 def _match_candidates(candidates: Iterable[_Candidate], version: str) -> Iterator[Match]:
-    """One advisory that says yes outweighs an alias that says no: a version is safe if all agree."""
+    """Match candidates of all aliases: a version is safe only if all of them agree."""
     for each in candidates:
         results = {package.check_version(version) for package in each.packages}
         if Affected.YES in results:

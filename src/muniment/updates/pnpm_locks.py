@@ -69,7 +69,7 @@ def parse_pnpm_lock(path: str, content: bytes, _files: Mapping[str, bytes]) -> L
 
 
 def _merge_peer_variants(dependencies: list[Dependency]) -> tuple[Dependency, ...]:
-    """One entry for each name and version: pnpm writes one for each set of peers. A production path counts first."""
+    """Merge the entries of a name and version: pnpm writes one for each set of peers. Production paths count first."""
     merged: dict[str, Dependency] = {}
     for each in sorted(dependencies, key=lambda each: (each.development, len(each.path) or 1_000)):
         merged.setdefault(each.key, each)

@@ -87,7 +87,7 @@ def _is_for_development(table: dict[str, Any], reach: Reach) -> bool:
 
 
 def _poetry_markers(table: dict[str, Any]) -> tuple[str, ...]:
-    """One marker, or one for each group."""
+    """Return one marker, or one for each group."""
     markers = table.get("markers")
     if isinstance(markers, dict):
         return sort_unique(str(value) for value in markers.values())

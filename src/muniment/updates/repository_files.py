@@ -25,7 +25,7 @@ class DependencyFiles(Struct, frozen=True):
 
 
 def read_repository_locks(repository: Repository, commit: str) -> RepositoryLocks:
-    """All locks at a commit. Raises GitError if the files cannot all be listed and read."""
+    """Read all locks at a commit. Raises GitError if the files cannot all be listed and read."""
     files = read_dependency_files(repository, commit)
     found = read_locks(files.contents)
     return RepositoryLocks(found.locks, tuple(sorted((*found.unread, *files.unread), key=lambda each: each.path)))

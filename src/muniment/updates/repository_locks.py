@@ -105,7 +105,7 @@ def parse_lock(path: str, content: bytes, files: Mapping[str, bytes]) -> Lock:
 
 
 def read_locks(files: Mapping[str, bytes]) -> RepositoryLocks:
-    """All locks of a repository. `files`: contents of those for which `is_dependency_file` is true, by path."""
+    """Read all locks of a repository. `files`: contents of those for which `is_dependency_file` is true, by path."""
     locks, unread = [], []
     for path in sorted(path for path in files if is_dependency_file(path)):
         name = path.rpartition("/")[2]

@@ -32,7 +32,7 @@ class ReadCounter:
         self._found: ReadCounts = {}
 
     def count_new_reads(self) -> ReadCounts:
-        """All readings so far. Raises AuditLogError; a counter that raised counts nothing right any more."""
+        """Count all reads so far. Raises AuditLogError; after that the counter is not correct any more."""
         sizes = self._read_sizes()
         if any(sizes.get(name, -1) < end for name, end in self._ends.items()):
             self._ends, self._found = {}, {}

@@ -34,7 +34,7 @@ class DesiredState(Struct, frozen=True):
 
 
 def list_all_resources(wanted: DesiredState) -> list[VaultResource]:
-    """All resources: those of Muniment itself, then those of the issuers and environments."""
+    """List all resources: those of Muniment itself, then those of the issuers and environments."""
     return [
         *list_own_resources(wanted),
         *list_retention_resources(),

@@ -153,7 +153,7 @@ def _list_amend_steps(report: DecisionReport, reasons: Iterable[ReasonReport]) -
 
 
 def _list_approve_steps(report: DecisionReport, reasons: Iterable[ReasonReport]) -> Iterator[NextStep]:
-    """One command for all who are only to approve, and one with every answer that is asked for."""
+    """List one command for people who only approve, and one with every requested answer."""
     asked = [reason for reason in reasons if reason.settled_by == ReviewAction.APPROVE]
     plain = [reason.remedy for reason in asked if not _asked_questions(reason)]
     answering = [reason.remedy for reason in asked if _asked_questions(reason)]
@@ -174,7 +174,7 @@ def _removal_option(report: DecisionReport) -> tuple[str, ...]:
 
 
 def _list_attest_steps(report: DecisionReport, reasons: Iterable[ReasonReport]) -> Iterator[NextStep]:
-    """One command for everybody who has to be attested."""
+    """List one command for all contributors to attest."""
     asked = [reason for reason in reasons if reason.settled_by == ReviewAction.ATTEST]
     if not asked:
         return

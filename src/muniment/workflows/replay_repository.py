@@ -21,7 +21,7 @@ Extra = Mapping[str, Maybe[Any] | Fact]
 
 
 class ReplayedChange(Struct, frozen=True):
-    """One past change with the facts that were collected, and its decision by the policy of each replay."""
+    """Past change with the collected facts, and its decision by the policy of each replay."""
 
     step: HistoryStep
     facts: Facts

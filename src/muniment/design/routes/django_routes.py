@@ -39,7 +39,7 @@ class DjangoReader:
         self.unread = list(tree.unread)
 
     def read_routes(self) -> RouteList:
-        """All routes below the root URL configurations that the settings name."""
+        """Read all routes below the root URL configurations that the settings name."""
         self._read_middleware()
         routes: dict[Route, None] = {}
         for module in self._find_roots():

@@ -66,7 +66,7 @@ class FastapiReader:
         self.unread = list(tree.unread)
 
     def read_routes(self) -> RouteList:
-        """All routes that are reached from an application."""
+        """Read all routes that are reached from an application."""
         modules = [module for module in self._tree.modules.values() if module.is_shipped]
         for module in modules:
             self._find_owners(module)

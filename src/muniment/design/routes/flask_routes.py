@@ -36,7 +36,7 @@ class _Owner:
 
 
 class _Rule(NamedTuple):
-    """One rule before it is known where its owner is registered."""
+    """URL rule before it is known where its owner is registered."""
 
     owner: _Key
     pattern: str
@@ -67,7 +67,7 @@ class FlaskReader:
         self.unread = list(tree.unread)
 
     def read_routes(self) -> RouteList:
-        """All routes that are reached from an application."""
+        """Read all routes that are reached from an application."""
         modules = [module for module in self._tree.modules.values() if module.is_shipped]
         for module in modules:
             self._find_owners(module)

@@ -15,7 +15,7 @@ class RouteGuard(Struct, frozen=True):
 
 
 class Route(Struct, frozen=True):
-    """One pattern with the methods that share its guards. `switch` is the condition under which it exists, or ""."""
+    """URL pattern with the methods that share its guards. `switch` is the condition under which it exists, or ""."""
 
     pattern: str
     methods: tuple[str, ...]
@@ -51,7 +51,7 @@ class RouteList(Struct, frozen=True):
 
 
 def join_patterns(*parts: str) -> str:
-    """One pattern from a prefix and what follows, with one slash between."""
+    """Join one pattern from a prefix and what follows, with one slash between."""
     joined = ""
     for part in parts:
         if not part:

@@ -26,7 +26,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 class SourceModule:
-    """One parsed file. `imports` maps local names to full ones, `values` names to the last value assigned to them."""
+    """Parsed file. `imports` maps local names to full ones, `values` names to the last value assigned to them."""
 
     def __init__(self, name: str, path: str, tree: ast.Module) -> None:
         self.name = name
@@ -138,7 +138,7 @@ class Definition(NamedTuple):
 
 
 class SourceTree:
-    """All modules of a project by name."""
+    """Modules of a project by name."""
 
     def __init__(self, files: Mapping[str, str]) -> None:
         self.modules: dict[str, SourceModule] = {}

@@ -81,7 +81,7 @@ def api_path(repository_path: str, *more: str | int) -> str:
 
 
 def quote_segment(part: str) -> str:
-    """One segment of a path, percent-encoded."""
+    """Percent-encode one segment of a path."""
     return quote(part, safe="")
 
 

@@ -264,7 +264,7 @@ class GiteaReader:
         return timeline.parse_pending_merge(rows, api_path(repository.path, "issues", number, "timeline"))
 
     def _read_moves(self, repository: ForgeRepository, found: Change, events: Maybe[Rows]) -> tuple[Move, ...]:
-        """All pushes. A whole chain is cached while the head and the branch's timeline entries are unchanged."""
+        """Read all pushes. A whole chain is cached while the head and the branch's timeline entries are unchanged."""
         if isinstance(events, Unknown):
             return self._read_pushes(found)
         return self._gitea.kept.read_once(

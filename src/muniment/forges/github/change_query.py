@@ -59,7 +59,7 @@ class QueriedChange(Struct, frozen=True):
 
 
 def query_change(hub: GitHubClient, path: str, number: int) -> QueriedChange:
-    """All lists of a change to their ends. Raises if the change was updated while it was read."""
+    """Query all lists of a change to their ends. Raises if the change was updated while it was read."""
     owner, _, name = path.partition("/")
     cursors: dict[str, str | None] = {}
     found: dict[str, list[Any]] = {name: [] for name in queries.CHANGE_LISTS}

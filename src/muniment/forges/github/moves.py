@@ -10,7 +10,7 @@ from muniment.forges.shapes import Account, Change, Move
 
 
 def collect_moves(change: Change, activity: Maybe[tuple[Activity, ...]], forced: Sequence[Move]) -> tuple[Move, ...]:
-    """All moves of a change's branch, oldest first, as far as GitHub's history goes.
+    """Collect all moves of a change's branch, oldest first, as far as GitHub's history goes.
 
     `activity`: newest first. Where it cannot be read, only force pushes are known, and that the head was pushed.
     """

@@ -114,7 +114,7 @@ class GitHubReader:
         return self._hub.read_one(wire.Pull, f"{repository_path(repository)}/pulls/{number}")
 
     def read_full_change(self, repository: ForgeRepository, number: int, since: str = "") -> Reading:
-        """One change completely, no older than the answer of REST, nor than `since`."""
+        """Read one change completely, no older than the answer of REST, nor than `since`."""
         witness = self.read_change(repository, number)  # whatever a delivery says: the web stores those
         try:
             told = change_query.query_change(self._hub, repository.path, number)
@@ -160,7 +160,7 @@ class GitHubReader:
     def _read_moves(
         self, repository: ForgeRepository, change: Change, queried: change_query.QueriedChange
     ) -> Maybe[tuple[Move, ...]]:
-        """All moves; Unknown only if force pushes are, because a past head may then be missing.
+        """Read all moves; Unknown only if force pushes are, because a past head may then be missing.
 
         A whole chain of known moves stays valid until the head is another, or an event shows that the branch may have
         been elsewhere.
@@ -244,7 +244,7 @@ class GitHubReader:
     def _read_comments(
         self, repository: ForgeRepository, pull: wire.Pull, given: tuple[wire.ReviewNode, ...]
     ) -> list[tuple[Account, str, str]]:
-        """All comments, of both kinds, and the texts of submitted reviews: author, text and moment."""
+        """Read all comments, of both kinds, and the texts of submitted reviews: author, text and moment."""
         base = repository_path(repository)
         sent = [(one, one.submitted_at) for one in given if one.submitted_at]
         found = [

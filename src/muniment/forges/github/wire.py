@@ -45,7 +45,7 @@ class RepositoryAnswer(Struct, frozen=True):
 
 
 class PullEnd(Struct, frozen=True):
-    """One end of a pull request; `repo` is null if the fork is gone."""
+    """Head or base of a pull request; `repo` is null if the fork is gone."""
 
     ref: str
     sha: str
@@ -90,7 +90,7 @@ class Pull(Struct, frozen=True):
 
 
 class Activity(Struct, frozen=True):
-    """One move of a branch."""
+    """Move of a branch, as GitHub's activity reports it."""
 
     before: str
     after: str
@@ -178,7 +178,7 @@ class BypassActor(Struct, frozen=True):
 
 
 class Rule(Struct, frozen=True):
-    """One rule of a ruleset, with its source."""
+    """Rule of a ruleset, with its source."""
 
     type: str
     parameters: dict[str, Any] = field(default_factory=dict)
@@ -238,7 +238,7 @@ class PageInfo(Struct, frozen=True, rename="camel"):
 
 
 class ListPage(Struct, Generic[T], frozen=True, rename="camel"):
-    """One page of a list, with the length of the whole list."""
+    """Page of a list, with the length of the whole list."""
 
     total_count: int
     page_info: PageInfo
@@ -384,7 +384,7 @@ class QueuePosition(Struct, frozen=True, rename="camel"):
 
 
 class QueueEntry(Struct, frozen=True, rename="camel"):
-    """One entry of a merge queue; `base_commit` is the head of the one before it."""
+    """Entry of a merge queue; `base_commit` is the head of the one before it."""
 
     class Pull(Struct, frozen=True, rename="camel"):
         """The pull request of the entry."""

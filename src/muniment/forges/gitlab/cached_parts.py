@@ -32,7 +32,7 @@ class OwnCommits(Struct, frozen=True):
 def read_versions(
     lab: GitLabClient, repository: ForgeRepository, change: Change, system_notes: tuple[wire.Note, ...]
 ) -> tuple[wire.MergeRequestVersion, ...]:
-    """All versions, oldest first; the newest has to be the head. They are unchanged until a note tells otherwise."""
+    """Read all versions, oldest first; the newest has to be the head. A note reports any change of them."""
     listed = lab.kept.read_once(
         tuple[wire.MergeRequestVersion, ...],
         ("versions", repository.id, str(change.number)),
@@ -55,7 +55,7 @@ def read_moves(
     versions: tuple[wire.MergeRequestVersion, ...],
     system_notes: tuple[wire.Note, ...],
 ) -> tuple[Move, ...]:
-    """All pushes. A whole chain stays valid while the head, the versions and the notes on pushes are unchanged."""
+    """Read all pushes. A whole chain stays valid while the head, the versions and the notes on pushes are unchanged."""
     where = (change.source_repository, change.source, change.head, change.opened)
     return lab.kept.read_once(
         tuple[Move, ...],

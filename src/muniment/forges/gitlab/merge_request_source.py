@@ -21,7 +21,7 @@ class MergeRequestSource(Protocol):
     request: wire.MergeRequest
 
     def read_notes(self) -> tuple[wire.Note, ...]:
-        """All notes, of people and of GitLab itself."""
+        """Read all notes, of people and of GitLab itself."""
 
     def read_standing_approvals(self) -> wire.Approvals:
         """Approvals that stand, with their moments."""
@@ -72,7 +72,7 @@ class QuerySource:
         self._told = queried
 
     def read_notes(self) -> tuple[wire.Note, ...]:
-        """All notes. Raises if some are hidden: REST would not return them either, but give less of a reason."""
+        """Read all notes. Raises if some are hidden: REST hides them too, with less of a reason."""
         if self._told.hidden:
             raise ForgeError(
                 ForgeCode.TRUNCATED,
@@ -122,7 +122,7 @@ class QuerySource:
 
 
 def read_member(lab: GitLabClient, repository: ForgeRepository, id: str) -> wire.ProjectMember | None:
-    """One member of a project that exists; None if that account is no member."""
+    """Read one member of a project that exists; None if that account is no member."""
     try:
         return lab.read_one(wire.ProjectMember, f"{project_path(repository)}/members/all/{id}")
     except ForgeError as error:

@@ -23,7 +23,7 @@ def collect_moves(
     versions: tuple[MergeRequestVersion, ...],
     pushers: Mapping[int, User | None],
 ) -> tuple[Move, ...]:
-    """All moves, oldest first. Events are newest first, versions oldest first."""
+    """Collect all moves, oldest first. Events are newest first, versions oldest first."""
     listed = events.value if isinstance(events, Known) else ()
     why = events.reason if isinstance(events, Unknown) else ""
     moves = select_since_creation(

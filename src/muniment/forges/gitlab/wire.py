@@ -100,7 +100,7 @@ class MergeRequest(Struct, frozen=True):
 
 
 class MergeRequestVersion(Struct, frozen=True):
-    """One state of a merge request that GitLab stored."""
+    """State of a merge request that GitLab stored."""
 
     id: int
     head_commit_sha: str

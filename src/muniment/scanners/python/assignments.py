@@ -14,7 +14,7 @@ _SETTINGS = re.compile(r"^(?!.*(?:dev|local|test|debug)).*setting")  # of what u
 
 
 class AssignmentExecutor(CallEvaluator):
-    """Executes assignments."""
+    """Executes assignments to names, attributes and items."""
 
     def _execute_Assign(self, node: ast.Assign, state: State, frame: Frame) -> State | None:
         value = self.evaluate(node.value, state, frame)

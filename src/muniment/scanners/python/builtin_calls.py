@@ -24,7 +24,7 @@ _ANSWERS = frozenset(["isinstance", "issubclass", "hasattr", "callable"])
 
 
 class BuiltinCaller(SinkChecker):
-    """Executes built-in functions."""
+    """Executes calls of built-in functions."""
 
     def call_builtin(
         self, name: str, arguments: list[Value], named: dict[str, Value], node: ast.AST, state: State, frame: Frame

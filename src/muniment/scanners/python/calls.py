@@ -24,7 +24,7 @@ from muniment.scanners.python.values import (
 
 
 class CallEvaluator(FunctionCaller):
-    """Evaluates calls."""
+    """Evaluates calls of functions and methods."""
 
     def _evaluate_Call(self, node: ast.Call, state: State, frame: Frame) -> Value:
         function = node.func

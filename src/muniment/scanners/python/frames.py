@@ -13,7 +13,7 @@ class BudgetError(Exception):
 
 @dataclass(slots=True)
 class Frame:
-    """One activation of a function, class body or module."""
+    """Activation record of a function, class body or module."""
 
     module: str
     location: int

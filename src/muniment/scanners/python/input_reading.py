@@ -23,7 +23,7 @@ class InputReader:
         self.assigned: dict[str, dict[tuple[str, int, int], tuple[ast.AST, set[int]]]] = {}
 
     def evaluate(self, node: ast.expr, state: State, frame: Frame) -> Value:
-        """Evaluate an expression."""
+        """Evaluate an expression abstractly."""
         raise NotImplementedError
 
     def call_value(

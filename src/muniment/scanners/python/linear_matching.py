@@ -22,7 +22,7 @@ MOST_PATTERN, MOST_TEXT, MOST_STEPS = 500, 2000, 50_000
 
 
 class LinearPattern:
-    """One parsed pattern. Raises UndecidedError for patterns that it cannot match exactly."""
+    """Parsed regular expression. Raises UndecidedError for patterns that it cannot match exactly."""
 
     def __init__(self, pattern: str, flags: int) -> None:
         if len(pattern) > MOST_PATTERN:

@@ -12,7 +12,7 @@ _SECURE_NAME = re.compile(r"[^A-Za-z0-9_.\ue000\ue001-]")
 
 
 def join_paths(base: object, *parts: object) -> object:
-    """Execute os.path.join."""
+    """Execute `os.path.join` on abstract texts."""
     return posixpath.join(_path_text(base), *(_path_text(part) for part in parts))
 
 
@@ -32,13 +32,13 @@ def resolve_path(path: object, *_: object, **__: object) -> object:
 
 
 def secure_filename(name: object) -> object:
-    """Execute werkzeug.utils.secure_filename."""
+    """Execute `werkzeug.utils.secure_filename` on abstract texts."""
     text = require_text(name).replace("/", " ").replace("\\", " ")
     return _SECURE_NAME.sub("", "_".join(text.split())).strip("._")
 
 
 def split_path(path: object) -> object:
-    """Execute os.path.split."""
+    """Execute `os.path.split` on abstract texts."""
     return posixpath.split(require_text(path))
 
 

@@ -12,7 +12,7 @@ from muniment.scanners.rules import ArgumentTest, Pattern, Rule
 
 @dataclass(slots=True)
 class Report:
-    """One place that a rule reports, before it becomes a finding."""
+    """Place that a rule reports, before it becomes a finding."""
 
     rule: Rule
     module: str

@@ -52,7 +52,7 @@ class State:
 
 
 def join_states(left: State | None, right: State | None) -> State | None:
-    """Join two paths."""
+    """Join the states of two paths of execution."""
     if left is None or left is right:
         return right
     if right is None:

@@ -10,7 +10,7 @@ MARKER = "mZ9q"
 
 
 class Witness(NamedTuple):
-    """One attack string, and the way out of a context that it tries."""
+    """Attack string, and the way out of a context that it tries."""
 
     text: str
     way: str

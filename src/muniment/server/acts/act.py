@@ -78,7 +78,7 @@ class Act(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag=for
         raise NotImplementedError
 
     def describe_act(self) -> str:
-        """One sentence for the person who approves it, beginning with a verb, in the reader's language."""
+        """Write one sentence for the person who approves it, beginning with a verb, in the reader's language."""
         raise NotImplementedError
 
     def normalise_fields(self) -> Self:

@@ -70,7 +70,7 @@ class ProductRules(Struct, frozen=True):
         return open_store().load_exceptions()
 
     def read(self) -> "StoredRules":
-        """All of it. Raises PolicyError or PeopleError."""
+        """Read policy and people of a product. Raises PolicyError or PeopleError."""
         return StoredRules(self.load_policy(), self.load_people(), self.load_exceptions())
 
 
@@ -90,7 +90,7 @@ class StoredRules(Struct, frozen=True):
         return self.stored_people
 
     def load_exceptions(self) -> tuple[tuple[str, bytes], ...]:
-        """All of them: each names its repository."""
+        """Load all exceptions: each names its repository."""
         return self.stored_exceptions
 
 

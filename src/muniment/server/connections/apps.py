@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class ConnectionsConfig(AppConfig):
-    """The app."""
+    """Connections to forges as a Django app."""
 
     name = "muniment.server.connections"
 

@@ -30,7 +30,7 @@ class FrictionWeek(Struct, frozen=True):
 
 
 class ChartBar(Struct, frozen=True):
-    """One bar of the chart, in its own units, with its text."""
+    """Bar of the chart, in its own units, with its text."""
 
     x: int
     y: int
@@ -51,7 +51,7 @@ def measure_weeks(product: Product, now: datetime) -> list[FrictionWeek]:
 
 
 def summarise_weeks(found: Sequence[FrictionWeek]) -> FrictionWeek:
-    """All weeks together; times are the medians of the weeks that have one."""
+    """Summarise all weeks together; times are the medians of the weeks that have one."""
     return FrictionWeek(
         found[0].begins,
         sum(week.changes for week in found),

@@ -26,7 +26,7 @@ class Vendor(models.TextChoices):
 
 
 class Connection(RecordedModel):
-    """One forge, and our account there. `slug` stands before logins in people's accounts: `<slug>/ada`.
+    """Connection to a forge, with our account there. `slug` stands before logins in people's accounts: `<slug>/ada`.
 
     Its credential is in the vault; `credential_set_at` says since when. `webhook_secret_version` counts the renewals of
     its webhook's secret.
@@ -94,7 +94,7 @@ class Connection(RecordedModel):
 
 
 class ConnectionRateLimit(models.Model):
-    """One rate limit of our account at a forge, as any process received it last (`http.rate_limits.RateLimit`).
+    """Rate limit of our account at a forge, as any process received it last (`http.rate_limits.RateLimit`).
 
     `resource` is the forge's own name for it, "" for a refusal of all requests. Unknown numbers are -1.
     """
@@ -112,7 +112,7 @@ class ConnectionRateLimit(models.Model):
     reason = models.CharField(max_length=30, blank=True)  # `RefusalReason`
 
     class Meta:
-        """One of each resource."""
+        """Each resource has one row."""
 
         ordering = ("resource",)
         constraints = [models.UniqueConstraint(fields=["connection", "resource"], name="unique_connection_rate_limit")]
@@ -151,7 +151,7 @@ class CachedResponse(models.Model):
     cached_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        """One for each address."""
+        """Each address has one row."""
 
         constraints = [models.UniqueConstraint(fields=["connection", "key"], name="unique_cached_response")]
         indexes = [models.Index(fields=["cached_at"], name="cached_response_age")]
@@ -202,7 +202,7 @@ class RepositoryLink(RecordedModel):
 
 
 class WebhookDelivery(models.Model):
-    """One event that a forge reported, by ids alone: a hint to read again. The same, or the same bytes, count once.
+    """Event that a forge reported, by ids alone: a hint to read again. The same, or the same bytes, count once.
 
     `forge_updated_at`: when the change was updated last, by then; "" if that is not sure.
     """
@@ -276,7 +276,7 @@ class ForgeChange(models.Model):
     reapproval_count = models.IntegerField(default=0)  # approvals that a rebase made necessary again
 
     class Meta:
-        """One of each number."""
+        """Each number has one row."""
 
         constraints = [models.UniqueConstraint(fields=["repository", "number"], name="unique_forge_change")]
         indexes = [
@@ -311,7 +311,7 @@ class PostedStatus(models.Model):
     read_due_at = models.DateTimeField(null=True)
 
     class Meta:
-        """One for each place."""
+        """Each place has one row."""
 
         constraints = [models.UniqueConstraint(fields=["repository", "head", "context"], name="unique_posted_status")]
 

@@ -46,7 +46,7 @@ class SharedRateLimits:
         self._written_at: dict[str, float] = {}
 
     def load_limits(self) -> dict[str, RateLimit]:
-        """All limits by resource: every process's refusals, and the remaining counts as reported last."""
+        """Load all limits by resource: every process's refusals, and the remaining counts as reported last."""
         with database.cursor() as cursor:  # before each request: without the time that a model takes
             cursor.execute(_LOAD, [self._connection])
             stored = {resource: _make_rate_limit(*columns) for resource, *columns in cursor.fetchall()}

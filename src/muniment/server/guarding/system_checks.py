@@ -19,7 +19,7 @@ _OTHERS = ("auth", "contenttypes", "sessions", "account", "mfa", "socialaccount"
 
 @register()
 def check_mediation(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
-    """One error for each address, operation and table that names no action."""
+    """Report one error for each address, operation and table that names no action."""
     found: list[CheckMessage] = []
     for name, view in list_routes():
         if name.startswith(f"{API}:"):
@@ -39,7 +39,7 @@ def check_mediation(app_configs: Sequence[AppConfig] | None = None, **_: Any) ->
 
 @register()
 def check_input_events(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
-    """One error for each kind of fact whose changes are not noticed by a row of `workflows/input_events.py`."""
+    """Report one error for each kind of fact whose changes no row of `workflows/input_events.py` notices."""
     hint = "Add it to a row of workflows/input_events.py."
     return [
         Error(f"nothing re-evaluates a decision when the fact {name} changes", hint=hint)
@@ -48,7 +48,7 @@ def check_input_events(app_configs: Sequence[AppConfig] | None = None, **_: Any)
 
 
 def check_table(model: type[models.Model]) -> list[CheckMessage]:
-    """One error for each missing statement of a table: its privileges, and the acts that write it."""
+    """Report one error for each missing statement of a table: its privileges, and the acts that write it."""
     if model._meta.app_label in _OTHERS:
         if privileges.find_privileges(model) is None:
             hint = "server/guarding/privileges.py, OTHERS"

@@ -554,7 +554,7 @@ def _hash_token(text: str) -> str:
 
 
 class Bootstrap(models.Model):
-    """One row, once the bootstrap is over: until then one person sets the service up alone. It is never removed.
+    """Single row, added when the bootstrap ends and never removed. Until then one person sets the service up.
 
     `finished_at` is the database's own time.
     """

@@ -350,7 +350,7 @@ class ExportOwnData(OwnAct, frozen=True):
         return _("export what is stored about oneself")
 
     def carry_out(self, context: ActContext) -> dict[str, Any]:
-        """All that is stored, as JSON values."""
+        """Return all stored data, as JSON values."""
         return collect_personal_data(self.load_person())
 
 

@@ -47,7 +47,7 @@ class ExportPersonalData(PersonalDataAct, frozen=True):
         return _("export the personal data of %(person)s") % {"person": label_person(self.person)}
 
     def carry_out(self, context: ActContext) -> dict[str, Any]:
-        """All stored data of the person, as JSON values."""
+        """Return all stored data, as JSON values."""
         return collect_personal_data(self.load_person())
 
 

@@ -99,7 +99,7 @@ def _parse_stored_object(data: bytes) -> Any:
 
 
 def collect_personal_data(person: Person) -> dict[str, Any]:
-    """All stored data of a person, for themselves (GDPR, article 15): from tables, and from the ledger's stored
+    """Collect all stored data of a person, for themselves (GDPR, article 15): from tables, and from the ledger's stored
     objects.
     """
     beside = dict(read_objects(open_store()))

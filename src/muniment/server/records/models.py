@@ -25,7 +25,7 @@ class Document(RecordedModel):
 
 
 class ExceptionFile(RecordedModel):
-    """One exception, as it would stand in `exceptions/<name>.json`."""
+    """Exception in the form of `exceptions/<name>.json`."""
 
     recorded_columns = ("data",)
     privileges = Privileges((READ, ADD, DROP), (READ,))
@@ -36,7 +36,7 @@ class ExceptionFile(RecordedModel):
 
 
 class StoredObject(models.Model):
-    """One object, compressed, by its digest."""
+    """Compressed object of a record, by its digest."""
 
     privileges = Privileges((READ, ADD), (READ, ADD), sequencer=(READ, ADD), operator=(ADD,), eraser=(ADD, DROP))
     written_by = frozenset(Action)
@@ -59,7 +59,7 @@ class PersonObject(models.Model):
 
 
 class Erasure(models.Model):
-    """One line of the list of erasures (`store/erasure_list.py`): a commitment to a person, and no name."""
+    """Line of the list of erasures (`store/erasure_list.py`): a commitment to a person, and no name."""
 
     privileges = Privileges((), (), sequencer=(READ,), eraser=(ADD,))
     written_by: frozenset[Action] = frozenset()
@@ -80,7 +80,7 @@ class ErasedObject(models.Model):
 
 
 class Record(models.Model):
-    """One record of the ledger. It is never altered or deleted.
+    """Record of the ledger. It is never altered or deleted.
 
     `details_digest` names the object with personal and other details, stored outside the ledger; "" if there is none.
     `writer` is the database role that inserted the row: PostgreSQL fills it in, and no process may set it.
@@ -229,7 +229,7 @@ class Addendum(models.Model):
 
 
 class Tile(models.Model):
-    """One file of the ledger's tree (C2SP tlog-tiles), by its path."""
+    """File of the ledger's tree (C2SP tlog-tiles), by its path."""
 
     privileges = Privileges((READ,), (READ,), sequencer=(READ, ADD, CHANGE, DROP))
     written_by: frozenset[Action] = frozenset()

@@ -183,7 +183,7 @@ class PostgresStore:
 
     @contextmanager
     def lock_ledger(self) -> Iterator[None]:
-        """One transaction; any other that requests the same lock waits until it ends."""
+        """Open one transaction; any other that requests the same lock waits until it ends."""
         with transaction.atomic():
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_EXCLUSIVE])

@@ -204,7 +204,7 @@ def _read_values(row: models.Model) -> Values:
 
 
 def format_rows(problems: Collection[RowProblem]) -> str:
-    """Some of the rows, and their number."""
+    """Format the first rows, and the number of all."""
     shown = ", ".join(f"{one.table} {one.key} ({one.code})" for one in list(problems)[:_SHOWN])
     more = len(problems) - _SHOWN
     return shown if more <= 0 else _("%(shown)s and %(count)d more") % {"shown": shown, "count": more}

@@ -9,7 +9,7 @@ from muniment.server.requests.personal_data import end_requests
 
 
 def measure_requests() -> Iterator[Metric]:
-    """Requests that wait."""
+    """Measure the number of waiting requests."""
     waiting = Request.objects.filter(state=Request.State.WAITING).count()
     yield Metric("muniment_requests_waiting", "Acts that wait for a second person.", waiting)
 

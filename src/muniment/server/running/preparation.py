@@ -168,7 +168,7 @@ def apply_first_policy() -> None:
 
 @transaction.atomic
 def make_first_link() -> str:
-    """One-time link of the first administrator, as a path; "" once some administrator can sign in."""
+    """Make a one-time link of the first administrator, as a path; "" once some administrator can sign in."""
     lock_preparation_in_transaction()
     admins = Person.objects.filter(
         build_in_force_condition("role_grants__"), active=True, role_grants__role=Role.ADMIN, role_grants__product=None

@@ -33,7 +33,7 @@ class Secret(models.Model):
 
 
 class SecretVersion(models.Model):
-    """One value of a secret that is in the vault still: its number, when it was set, and by whom."""
+    """Version of a secret that is still in the vault: its number, when it was set, and by whom."""
 
     privileges = Privileges((READ, ADD, DROP), ())
     written_by = Secret.written_by

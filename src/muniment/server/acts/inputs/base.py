@@ -40,7 +40,7 @@ class InputCode(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Input(ABC):
-    """One field: its label on pages, a hint below it, and whether its value stands in the record.
+    """Field of an act: its label on pages, a hint below it, and whether its value stands in the record.
 
     A value that hides something, or that names a person freely, is never `recorded`.
     """
