@@ -33,6 +33,7 @@ _ALLOWED = re.compile(r"break[-_ ]?glass|muniment gate", re.IGNORECASE)  # the f
 _PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _PARTICIPLES = frozenset({"told", "kept", "said", "heard", "judged", "shown", "meant"})
 _VAGUE = re.compile(r"(?:One|All|As many|Each of them|None|Some|Any)\b")
+_MOST_SHOWN = 30  # places of one figure
 _TESTS_OF_WORDS = frozenset({"word_checks.py"})
 
 # Names that a framework or one of our registries looks up by name, so each module has its own.
@@ -166,7 +167,8 @@ def main() -> int:
     limits = read_limits()
     for name in find_excesses(figures, limits):
         print(f"{name}: {figures[name]}, the limit is {limits.get(name, 0)}. In changed files:")
-        print("\n".join(f"  {place}" for place in places[name] if any(file in place for file in find_changed_files())))
+        changed = [place for place in places[name] if any(file in place for file in find_changed_files())]
+        print("\n".join(f"  {place}" for place in changed[:_MOST_SHOWN]))
     return 1 if find_excesses(figures, limits) else 0
 
 

@@ -41,7 +41,7 @@ class HttpConnection:
     """An open connection, for one request after the other."""
 
     def __init__(self, address: ServerAddress, deadline: Deadline, *, ca: str = "", proxy: Proxy | None = None) -> None:
-        """Init raises HttpError."""
+        """Raises HttpError if the address cannot be used."""
         self.address = address
         self._process = os.getpid()
         self._used = time.monotonic()

@@ -42,8 +42,9 @@ class MergeRequestReader:
         self._by_rest: dict[tuple[str, int], float] = {}  # until when the question is not asked: of all, or of one
 
     def read_full_change(self, repository: ForgeRepository, number: int, since: str) -> Reading:
-        """Read one merge request completely. REST confirms at the end that nothing changed meanwhile: a delivery, which says
-        `since`, is no proof of it, for the web stores those.
+        """Read one merge request completely. REST confirms at the end that nothing has changed.
+
+        A delivery, which says `since`, is no proof of it: the web stores those.
         """
         now = self._now()
         told = self._query_or_none(repository, number)
