@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import F, Q
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
@@ -42,7 +42,9 @@ def read_denied(request: HttpRequest) -> dict[str, Any] | None:
     reach = within_reach(current_actor(request), Action.SEE_PRODUCT, "repository__product")
     rows = Change.objects.filter(reach, repository__product__retired_at=None, state=Change.State.OPEN)
     rows = rows.filter(Q(decision=None) | Q(decision__allowed=False))
-    found = list(rows.select_related("repository__product", "decision").order_by("-updated_at", "-id")[:_SHOWN])
+    columns = ("pk", "title", "name", "updated_at", "decision")
+    newest = rows.order_by("-updated_at", "-id").values(*columns, product=F("repository__product__name"))
+    found = list(newest[:_SHOWN])
     return {"denied": found} if found else None
 
 

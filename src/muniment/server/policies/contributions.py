@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import F, Q
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
@@ -20,7 +20,7 @@ from muniment.server.policies.policy_in_force import current_clauses
 from muniment.server.policies.setup_steps import POLICY
 from muniment.server.policies.source_acts import ImportPolicy, RemovePolicySource, SetPolicySource
 from muniment.server.policies.version_acts import AdoptBuiltInPolicy, ApplyPolicy, DraftPolicy
-from muniment.server.products.visible_products import active_products, within_reach
+from muniment.server.products.visible_products import within_reach
 from muniment.server.registration import AppContributions, GlossaryEntry, MenuEntry, MenuGroup, OverviewCard, SearchKind
 
 _SHOWN = 6  # exceptions on the overview
@@ -51,7 +51,9 @@ def read_freezes_now(request: HttpRequest) -> dict[str, Any] | None:
 
 def read_exceptions(request: HttpRequest) -> dict[str, Any] | None:
     """The exceptions in force, the first to end on top."""
-    rows = list(PolicyException.current(active_products(current_actor(request)))[:_SHOWN])
+    reach = within_reach(current_actor(request), Action.SEE_PRODUCT, "repository__product")
+    found = PolicyException.find_in_force().filter(reach, repository__product__retired_at=None)
+    rows = list(found.values("reason", "expires_at", product=F("repository__product__name"))[:_SHOWN])
     return {"ending": rows} if rows else None
 
 

@@ -39,9 +39,9 @@ def find_policies_of_scans() -> Iterable[str]:
 def read_unreadable(request: HttpRequest) -> dict[str, Any] | None:
     """The repositories that could not be read, here or at their forge, whose clauses are therefore not known."""
     rows = Repository.objects.filter(product__in=active_products(current_actor(request)))
-    rows = rows.select_related("product", "scan", "forge_link")
-    rows = rows.exclude(Q(scan__problem="") | Q(scan=None), Q(forge_link__problem="") | Q(forge_link=None))
-    found = list(rows[:_SHOWN])
+    rows = rows.filter(Q(scan__problem__gt="") | Q(forge_link__problem__gt=""))
+    columns = ("name", "scan__problem", "forge_link__problem", "product__slug", "product__name")
+    found = list(rows.values(*columns)[:_SHOWN])
     return {"unreadable": found} if found else None
 
 
