@@ -14,7 +14,7 @@ from django.db import OperationalError, connection, transaction
 from django.test import Client
 from psycopg import errors
 
-from muniment.cli import command_line
+from muniment.cli import command_line, doctor
 from muniment.cli.commands import muniment
 from muniment.errors import DatabaseError
 from muniment.server import logs
@@ -137,6 +137,9 @@ def test_read_only_disk_is_reported(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     with mounted(disk, "size=1m,mode=755"):
         subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
-        found = health_report._check_disk(disk)
-    assert (found.result, found.message) == ("violated", f"{disk} is mounted read-only, so nothing can be recorded")
-    assert found.remedy == f"Mount it writable; as root: mount -o remount,rw {disk}"
+        service = health_report._check_disk(disk)
+        files = next(doctor._check_home(str(disk)))
+    told = ("violated", f"{disk} is mounted read-only, so nothing can be recorded")
+    remedy = f"Mount it writable; as root: mount -o remount,rw {disk}"
+    assert (service.result, service.message, service.remedy) == (*told, remedy)
+    assert (files.result, files.message, files.remedy) == (*told, remedy)

@@ -26,6 +26,7 @@ from muniment.programs.command import build_command, build_git_command
 from muniment.programs.environment import minimal_environment
 from muniment.programs.process import find_last_line, run_program
 from muniment.store.files_store import FilesStore
+from muniment.store.read_only_disks import describe_read_only_disk
 from muniment.workflows.publish_rules import find_outdated_repositories
 
 _FEWEST_PEOPLE = 3
@@ -262,6 +263,9 @@ def _describe_freeze(freeze: Freeze, now: str, directory: str) -> Finding:
 def _check_home(home: str | None) -> Iterator[Finding]:
     if home is None:
         return
+    read_only = describe_read_only_disk(Path(home))
+    if read_only is not None:
+        yield Finding("disk", "violated", *read_only)
     try:
         place = FilesStore(home)
         if place.signing_key() is None or place.public_key() is None:

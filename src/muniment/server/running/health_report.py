@@ -2,7 +2,6 @@
 
 import json
 import os
-import shlex
 import shutil
 from collections.abc import Iterator
 from datetime import timedelta
@@ -48,6 +47,7 @@ from muniment.server.running.process_system_accounts import (
 )
 from muniment.server.secrets.watch_state import find_log_moment, find_watch_limits, find_watch_problem
 from muniment.server.vault_access import open_vault_session
+from muniment.store.read_only_disks import describe_read_only_disk
 
 _OLDEST = 15_0000  # as PostgreSQL counts its versions
 OLDEST_EMBEDDED = 18_0004  # of the programs that come with Muniment: raise it with each security release of PostgreSQL
@@ -98,20 +98,15 @@ def check_service(folder: Path) -> Iterator[CheckResult]:
 
 
 def _check_disk(folder: Path) -> CheckResult:
-    if os.statvfs(folder).f_flag & os.ST_RDONLY:
-        why = f"{folder} is mounted read-only, so nothing can be recorded"
-        return CheckResult("disk", "violated", why, f"Mount it writable; as root: {_format_remount(folder)}")
+    read_only = describe_read_only_disk(folder)
+    if read_only is not None:
+        return CheckResult("disk", "violated", *read_only)
     free = shutil.disk_usage(folder).free
     if free < _LEAST_BYTES:
         return CheckResult(
             "disk", "violated", f"{free >> 20} MB are free", "Free some space: nothing can be recorded without."
         )
     return CheckResult("disk", "met", f"{free >> 30} GB are free")
-
-
-def _format_remount(folder: Path) -> str:
-    mounted = next(each for each in (folder, *folder.parents) if each.is_mount())
-    return f"mount -o remount,rw {shlex.quote(str(mounted))}"
 
 
 def _check_database() -> Iterator[CheckResult]:
