@@ -9,11 +9,12 @@ import graphql
 import pytest
 
 from muniment.errors import ForgeError
+from muniment.facts.maybe import Known
 from muniment.forges.branch_rules import WantedProtection
 from muniment.forges.events import ForgeEventKind
-from muniment.forges.forge import Forge
+from muniment.forges.forge import Forge, NewestChangesReader
 from muniment.forges.github import connect, listener, manifest, queries
-from muniment.forges.shapes import Account
+from muniment.forges.shapes import Account, ChangeState
 from muniment.forges.statuses import Annotation, Status, StatusState
 from tests.support.forges import described
 from tests.support.forges.fake_github import FakeGitHub
@@ -75,6 +76,11 @@ def _send_every_request(github: FakeGitHub, hub: Forge) -> None:
     guest = connect.connect_read_only("github", github.url, lambda: "read-only", lambda: "")
     guest.reader.describe_forge()
     assert guest.reader.list_repositories()[0].repository == repository
+    github.private = False
+    public = connect.connect_read_only("github", github.url, str, lambda: "").reader
+    assert isinstance(public, NewestChangesReader)
+    assert public.list_newest_changes(repository, ChangeState.MERGED)
+    assert isinstance(public.read_full_change(repository, number).reviews, Known)
 
 
 def test_requests_match_github_openapi_description(github: FakeGitHub, hub: Forge) -> None:

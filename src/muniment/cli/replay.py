@@ -81,7 +81,8 @@ def command(
     counted apart from failures. Pushers are assumed from the commits. Nothing is recorded.
 
     With --forge, each merged pull request is one change (the newest hundred, unless --since names a day), with its
-    opener, pushers, reviewers and merger. A token with read access comes from MUNIMENT_FORGE_TOKEN, or is asked for.
+    opener, pushers, reviewers and merger. A token with read access comes from MUNIMENT_FORGE_TOKEN. Without one, public
+    repositories are read as far as the forge allows it; write access and pushers are then assumed, and that is said.
     Branch protection and the forge's settings are read as they are today; facts that only the service has are unknown.
     Policy and people come from --home or --policy, or from the branch; without people.toml, each account counts as one
     person.

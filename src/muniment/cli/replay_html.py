@@ -87,8 +87,9 @@ def _format_body(report: ReplayReport, title: str) -> Iterator[str]:
         yield "<h2>Nothing to evaluate</h2><p>Name another branch, or an earlier day.</p>"
         return
     if report.origin.reviews_known:
+        most = "At most " if report.origin.assumed_writers else ""
         yield (
-            f"<h2>{summary.allowed_count:,} of {format_count(summary.change_count, report.noun)} "
+            f"<h2>{most}{summary.allowed_count:,} of {format_count(summary.change_count, report.noun)} "
             f"would have been allowed ({format_share(summary.allowed_count, summary.change_count)})</h2>"
         )
     else:
@@ -304,6 +305,7 @@ def _format_limits(report: ReplayReport) -> Iterator[str]:
         said.append("Write access could not be read: every reviewer is assumed to have it.")
     if report.origin.reviews_known:
         said.append("An approval may have been used up by an earlier change. Only a ledger knows that.")
+    said += map(_make_safe, report.origin.notes)
     yield '<h2>Limits of this report</h2><ul class="plain">'
     yield from (f"<li>{one}</li>" for one in said)
     yield "</ul>"

@@ -102,6 +102,7 @@ class ReplayOrigin(Struct, frozen=True):
     reviews_known: bool = True
     assumed_writers: bool = False
     policy: str = ""
+    notes: tuple[str, ...] = ()
 
 
 class ReplayReport(Struct, frozen=True):

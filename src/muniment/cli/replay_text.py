@@ -56,9 +56,9 @@ def format_report(report: ReplayReport) -> Iterator[str]:
     yield from _format_clauses(report)
     yield ""
     if report.origin.reviews_known:
-        yield (
-            f"{summary.allowed_count:,} of {format_count(summary.change_count, report.noun)} would have been allowed."
-        )
+        most = "At most " if report.origin.assumed_writers else ""
+        nouns = format_count(summary.change_count, report.noun)
+        yield f"{most}{summary.allowed_count:,} of {nouns} would have been allowed."
     yield printing.style_text("Next", bold=True)
     yield from _format_steps(report)
 
@@ -107,7 +107,9 @@ def describe_past(row: ClauseSummary, report: ReplayReport) -> Iterator[tuple[st
         newest = f" (newest: {reason.commits[-1][:12]})" if reason else ""
         why = f": {printing.make_printable(reason.message)}" if reason else ""
         yield status, f"{counts[status]:,} of {nouns}{newest}{why}"
-    if not shown:
+    if not shown and report.origin.assumed_writers and row.control in _NEEDS:
+        yield "unknown", f"{nouns}: nothing is missing if every reviewer may write"
+    elif not shown:
         yield "met", f"{counts['met'] + counts['not_applicable']:,} of {nouns}"
 
 

@@ -9,7 +9,7 @@ Rules for each implementation:
 """
 
 from collections.abc import Collection, Mapping
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from muniment.facts.pipeline import ForgeSettings
 from muniment.forges.branch_rules import BranchRules, BranchTip, ProtectionPlan, WantedProtection
@@ -128,6 +128,14 @@ class Reader(Protocol):
 
     def change_ref(self, number: int) -> str:
         """Ref at the target repository that points to a change's head, such as `refs/pull/7/head`."""
+
+
+@runtime_checkable
+class NewestChangesReader(Protocol):
+    """Reader that is allowed so few requests that it lists only the newest changes, for a replay."""
+
+    def list_newest_changes(self, repository: ForgeRepository, state: ChangeState) -> tuple[Change, ...]:
+        """Some of the newest changes in a state; not a complete list."""
 
 
 class Publisher(Protocol):

@@ -120,6 +120,7 @@ class ForgeClient:
         except HttpError as error:
             told = f"this is no address of a forge: {error.message}"
             raise ForgeError(ForgeCode.UNREACHABLE, told, "Write it like https://forge.example.com.") from None
+        self._headers = headers
         self.base = base.rstrip("/")
         self.resource = resource
         self._cache = transport.cache or MemoryResponseCache()
@@ -236,7 +237,8 @@ class ForgeClient:
         """Raises ForgeError for an answer with an error status."""
         if 200 <= answer.status < 300:
             return
-        code, says, remedy = _STATUS.get(answer.status, _FAILED if answer.status >= 500 else _REFUSED)
+        known = _STATUS if "Authorization" in self._headers() else {**_STATUS, **_STATUS_WITHOUT_TOKEN}
+        code, says, remedy = known.get(answer.status, _FAILED if answer.status >= 500 else _REFUSED)
         raise ForgeError(code, f"{method} {_strip_query(path)}: {says} ({answer.status})", remedy)
 
 
@@ -250,6 +252,12 @@ _STATUS = {
     403: (ForgeCode.FORBIDDEN, "the token may not do this", "Give our account the permission that is missing."),
     404: (ForgeCode.NOT_FOUND, "it is not there, or hidden from this token", "Check the name, and what the token may."),
     405: (ForgeCode.REFUSED, "the forge cannot do this now", "Look at the forge's page of that repository."),
+}
+_AUTHENTICATE = "Give a token that may read it."
+_STATUS_WITHOUT_TOKEN = {
+    401: (ForgeCode.NOT_SIGNED_IN, "it takes a token", _AUTHENTICATE),
+    403: (ForgeCode.FORBIDDEN, "it takes a token", _AUTHENTICATE),
+    404: (ForgeCode.NOT_FOUND, "it is not there, or not public", _AUTHENTICATE),
 }
 
 

@@ -28,7 +28,7 @@ ReadLandedHeads = Callable[[Revision, tuple[Approval, ...]], LandedHeads]
 _REFERENCES = "references"
 
 
-_ASSUMED_PUSHES = Pushes(preview=True, first_pushes=(), earlier_heads=(), earlier_commits=())
+ASSUMED_PUSHES = Pushes(preview=True, first_pushes=(), earlier_heads=(), earlier_commits=())
 NO_LANDED_HEADS = LandedHeads(preview=True, heads=(), statements=(), all_before=-1)  # supposed, where no ledger is read
 
 
@@ -192,7 +192,7 @@ class GitCollector:
 
     def _collect_pushes(self, revision: Revision) -> Pushes:
         if self._read_pushes is None:
-            return _ASSUMED_PUSHES
+            return ASSUMED_PUSHES
         own = self._read_commits(revision)
         carrying = (
             commit

@@ -1,23 +1,23 @@
 """Past changes of a repository at a forge, fetched to this machine for evaluation; nothing is written at the forge."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from msgspec import Struct, structs
 
 from muniment.decision.binding import BoundPolicy
-from muniment.errors import ConfigurationError, ForgeError, GitError
+from muniment.errors import ConfigurationError, ForgeCode, ForgeError, GitError
 from muniment.facts import kinds
 from muniment.facts.change import Revision
 from muniment.facts.facts import Fact, Facts
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.people import Machine, People, Person
-from muniment.forges.forge import Forge
+from muniment.forges.forge import Forge, NewestChangesReader
 from muniment.forges.forge_collector import ForgeCollector, list_named_accounts
 from muniment.forges.forge_connection import Connection
-from muniment.forges.shapes import Account, Change, ChangeState, ForgeRepository, Reading
+from muniment.forges.shapes import Account, Change, ChangeState, ForgeContributor, ForgeRepository, Reading
 from muniment.git import landed_base
-from muniment.git.git_collector import GitCollector
+from muniment.git.git_collector import ASSUMED_PUSHES, GitCollector
 from muniment.git.mirror import Mirror
 from muniment.git.repository import Repository
 from muniment.workflows.branch_replay import Replay, state_fact_names
@@ -55,6 +55,7 @@ class ForgeReplay(NamedTuple):
     policy: BoundPolicy
     target: str
     now: str
+    assumes_pushers: bool = False  # where no token shows them
 
     def read_product_facts(self) -> dict[str, Fact]:
         """Facts of the product, as its branch and the forge have them today; the others are Unknown."""
@@ -106,7 +107,11 @@ class ForgeReplay(NamedTuple):
             )
             revision = collector.make_revision(self.policy.policy.repository, change.target, base, change.merged)
             runs = self._read_runs(git, revision, known, replay.names)
-            return collector.collect_facts(revision, _NEEDED, {**known, **runs})
+            pushes = {kinds.PUSHES.name: Known(ASSUMED_PUSHES)} if self._lacks_pushers(reading) else {}
+            return collector.collect_facts(revision, _NEEDED, {**known, **runs, **pushes})
+
+    def _lacks_pushers(self, reading: Reading) -> bool:
+        return self.assumes_pushers and isinstance(reading.moves, Unknown)
 
     def _read_runs(
         self, git: Repository, revision: Revision, known: KnownFacts, names: Iterable[str]
@@ -119,6 +124,17 @@ class ForgeReplay(NamedTuple):
 
 
 _CORE_FACTS = (kinds.PEOPLE.name, kinds.EXCEPTIONS.name, kinds.FREEZES.name)
+
+
+_RESERVED_REQUESTS = 4  # for what is read after the changes
+
+
+def list_newest_merged_changes(
+    reader: NewestChangesReader, repository: ForgeRepository, target: str
+) -> tuple[Change, ...]:
+    """Newest changes that a branch received, oldest first, at the cost of one request. Raises ForgeError."""
+    found = reader.list_newest_changes(repository, ChangeState.MERGED)
+    return tuple(sorted((one for one in found if one.target == target), key=lambda change: change.merged_at))
 
 
 def list_merged_changes(forge: Forge, repository: ForgeRepository, target: str, since: str) -> tuple[Change, ...]:
@@ -138,6 +154,27 @@ def fetch_past_changes(
             fetch_change(forge, mirror, reading)
             yield PastChange(change, Known(reading))
         except (ForgeError, GitError) as error:
+            yield PastChange(change, Unknown(error.message))
+
+
+def fetch_while_allowed(
+    forge: Forge, repository: ForgeRepository, mirror: Mirror, changes: Sequence[Change]
+) -> Iterator[PastChange]:
+    """Read the changes, newest first, until few requests are left. Raises RATE_LIMITED if not one could be read."""
+    for place, change in enumerate(reversed(changes)):
+        if place and any(0 <= limit.left <= _RESERVED_REQUESTS for limit in forge.reader.get_rate_limits().values()):
+            return
+        try:
+            reading = forge.reader.read_full_change(repository, change.number)
+            fetch_change(forge, mirror, reading)
+            yield PastChange(change, Known(reading))
+        except ForgeError as error:
+            if error.code is ForgeCode.RATE_LIMITED:
+                if not place:
+                    raise
+                return
+            yield PastChange(change, Unknown(error.message))
+        except GitError as error:
             yield PastChange(change, Unknown(error.message))
 
 
@@ -161,6 +198,15 @@ def assume_write_access(reading: Reading) -> Reading:
     if isinstance(reading.writers, Known) or isinstance(reading.reviews, Unknown):
         return reading
     return structs.replace(reading, writers=Known({review.by.id: True for review in reading.reviews.value}))
+
+
+def assume_public_reading(reading: Reading) -> Reading:
+    """Assume what a forge tells to tokens alone: reviewers may write, and nobody asked a machine for work."""
+    found = assume_write_access(reading)
+    nobody: Maybe[tuple[ForgeContributor, ...]] = Known(())
+    asked = nobody if isinstance(found.contributors, Unknown) else found.contributors
+    own = Known(()) if isinstance(found.own_commits, Unknown) else found.own_commits
+    return structs.replace(found, contributors=asked, own_commits=own)
 
 
 def _get_people(known: KnownFacts) -> Maybe[People]:

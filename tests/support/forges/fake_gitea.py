@@ -64,6 +64,8 @@ class FakeGitea(Pulls):
         if self.users.get(login, {}).get("is_admin"):
             return 4
         repo = self.repos[path]
+        if repo.get("public") and not login:
+            return 1
         teams = [level for level, members in repo.get("teams", {}).values() if login in members]
         return max(_LEVELS.index(level) for level in (repo["people"].get(login, "none"), *teams))
 

@@ -61,6 +61,7 @@ class FakeGitHub(GitHubChanges, GitHubGraphQL):
         )
         self.version = "3.17.1"  # of an Enterprise Server; "" for github.com
         self.private = True
+        self.anonymous_left = 60  # requests without a token
         self.queue: list[dict[str, Any]] = []
         self.hook: dict[str, Any] = {}
         self.page = 100
@@ -94,12 +95,32 @@ class FakeGitHub(GitHubChanges, GitHubGraphQL):
     def may(self, request: Request, name: str, level: str = "read") -> Reply | None:
         """None if the installation may do it."""
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if not request.headers.get("authorization") and not self.private:
+            return self._anonymous(request, name)
         if token not in self.tokens:
             return Reply(401, {"message": "Bad credentials"})
         if request.found and "/" in request.found[0] and request.found[0] != self.world.path:
             return shown.NOT_FOUND
         levels = ("", "read", "write")
         return None if levels.index(self.permissions.get(name, "")) >= levels.index(level) else shown.FORBIDDEN
+
+    def _anonymous(self, request: Request, name: str) -> Reply | None:
+        """None if nobody in particular may read it; so many requests are allowed, and no GraphQL."""
+        self.anonymous_left = max(self.anonymous_left - 1, -1)
+        reset = str(int(time.time()) + 3600)
+        left = max(self.anonymous_left, 0)
+        self.headers = {
+            "X-RateLimit-Limit": "60", "X-RateLimit-Remaining": str(left), "X-RateLimit-Reset": reset
+        }  # fmt: skip
+        if self.anonymous_left < 0:
+            return Reply(403, {"message": "API rate limit exceeded"})
+        hidden = ("/activity", "/collaborators", "/permission", "/protection")
+        public = name in ("metadata", "contents", "pull_requests", "checks", "statuses")
+        if request.method != "GET" or not public or request.path.endswith(hidden):
+            return Reply(401, {"message": "Requires authentication"})
+        if request.found and request.found[0] != self.world.path:
+            return shown.NOT_FOUND
+        return None
 
     def app(self, request: Request) -> Reply:
         found = {"id": shown.APP, "slug": shown.SLUG, "permissions": self.permissions, "events": []}
@@ -297,6 +318,7 @@ class FakeGitHub(GitHubChanges, GitHubGraphQL):
         kind, _, given = request.headers.get("authorization", "").partition(" ")
         token = base64.b64decode(given).decode().partition(":")[2] if kind == "Basic" else given
         login = self._bot().login if token in self.tokens else token.removeprefix("person-")
+        login = "eve" if not given and not self.private else login
         protected = {ref for one in self.rulesets if one["enforcement"] == "active" for ref in _included(one)}
         return self.world.git(request, login, sorted(protected))
 
@@ -349,6 +371,9 @@ class FakeGitHub(GitHubChanges, GitHubGraphQL):
         Route("GET", _R + "/pulls/([0-9]+)", "pull", GitHubChanges.pull),
         Route("PUT", _R + "/pulls/([0-9]+)/merge", "merge", GitHubChanges.merge),
         Route("POST", _R + "/pulls/([0-9]+)/requested_reviewers", "ask", GitHubChanges.ask),
+        Route("GET", _R + "/pulls/([0-9]+)/reviews", "reviews", GitHubChanges.reviews),
+        Route("GET", _R + "/pulls/([0-9]+)/commits", "pull commits", GitHubChanges.pull_commits),
+        Route("GET", _R + "/issues/([0-9]+)/events", "events", GitHubChanges.events),
         Route("GET", _R + "/pulls/([0-9]+)/comments", "review comments", GitHubChanges.review_comments),
         Route("GET", _R + "/issues/([0-9]+)/comments", "comments", GitHubChanges.comments),
         Route("POST", _R + "/issues/([0-9]+)/comments", "comment", GitHubChanges.make_comment),

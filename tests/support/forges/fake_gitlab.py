@@ -49,6 +49,7 @@ class FakeGitLab(GitLabRequests, GitLabGraphQL):
         self.hooked: list[dict[str, Any]] = []
         self.train: list[dict[str, Any]] = []
         self.refresh = "first"
+        self.public = False  # whether anybody may read
         self.scopes = ["api"]  # of the token
         self.variables: dict[str, list[str] | None] = {"ciVariables": [], "inheritedCiVariables": [], "all": None}
 
@@ -62,6 +63,11 @@ class FakeGitLab(GitLabRequests, GitLabGraphQL):
     def may(self, request: Request, least: int = 20, tier: str = "free") -> Reply | None:
         """None if whoever asks may do what takes that level, and the tier has it."""
         user = self.asker(request)
+        hidden = ("/members", "/events", "/personal_access_tokens", "/protected_branches", "/hooks")
+        if self.public and not request.headers.get("authorization") and least <= 20:
+            if any(part in request.path for part in hidden):
+                return Reply(401, {"message": "401 Unauthorized"})
+            return None if tier == "free" else NOT_FOUND
         if user is None:
             return Reply(401, {"message": "401 Unauthorized"})
         if request.found and unquote(request.found[0]) not in ("5", self.world.path):
@@ -180,7 +186,7 @@ class FakeGitLab(GitLabRequests, GitLabGraphQL):
     def git(self, request: Request) -> Reply:
         given = request.headers.get("authorization", "").removeprefix("Basic ")
         token = base64.b64decode(given).decode().partition(":")[2]
-        login = self.tokens.get(token, token.removeprefix("person-"))
+        login = self.tokens.get(token, token.removeprefix("person-")) or ("eve" if self.public else "")
         closed = [f"refs/heads/{one['name']}" for one in self.protected if not _most(one["push_access_levels"])]
         return self.world.git(request, login, closed)
 

@@ -130,6 +130,59 @@ class GitHubChanges(Faulty):
                     return Reply(200, {"id": comment.id, "user": shown.user(comment.by), "body": comment.text})
         return shown.NOT_FOUND
 
+    def reviews(self, request: Request) -> Reply:
+        """Reviews as REST lists them."""
+        rows = [
+            {
+                "id": one.id,
+                "user": shown.user(one.by),
+                "state": "DISMISSED" if one.dismissed_by else shown.SAID[one.said],
+                "commit_id": one.commit,
+                "submitted_at": one.at,
+            }
+            for one in self.world.changes[int(request.found[1])].reviews
+        ]
+        return self.may(request, "pull_requests") or self.listed(request, rows)
+
+    def pull_commits(self, request: Request) -> Reply:
+        """Commits as REST lists them, with the accounts of their addresses."""
+        change = self.world.changes[int(request.found[1])]
+        rows = []
+        for commit in self.world.commits(change):
+            names = self.world.repo.git("show", "-s", "--format=%ae%n%ce", commit).split("\n")
+            people = [self.world.users.get(name.partition("@")[0]) for name in names]
+            signed = {"verified": commit in self.world.signed}
+            told = {"author": {"email": names[0]}, "committer": {"email": names[1]}, "verification": signed}
+            accounts = {role: shown.user(one) if one else None for role, one in zip(told, people, strict=False)}
+            rows.append({"sha": commit, "commit": told, **accounts})
+        return self.may(request, "pull_requests") or self.listed(request, rows)
+
+    def events(self, request: Request) -> Reply:
+        """Events as REST lists them."""
+        change = self.world.changes[int(request.found[1])]
+        names = {"retargeted": "base_ref_changed", "asked": "review_requested", "assigned": "assigned"}
+        rows: list[dict[str, Any]] = [
+            {
+                "event": names[one.what],
+                "created_at": one.at,
+                "actor": shown.user(one.by),
+                "requested_reviewer": shown.user(one.whom) if one.whom else None,
+            }
+            for one in change.events
+            if one.what in names
+        ]
+        rows += [
+            {
+                "event": "review_dismissed",
+                "created_at": one.dismissed_at,
+                "actor": shown.user(one.dismissed_by),
+                "dismissed_review": {"state": shown.SAID[one.said].lower(), "review_id": one.id},
+            }
+            for one in change.reviews
+            if one.dismissed_by
+        ]
+        return self.may(request, "metadata") or self.listed(request, rows)
+
     # checks
 
     def make_run(self, request: Request) -> Reply:

@@ -79,7 +79,7 @@ class ReadOnlyIdentity:
         self, url: str, token: Callable[[], str], *, seconds: float = 15, transport: Transport = UNSHARED_TRANSPORT
     ) -> None:
         self.get_token = token
-        self.hub = GitHubClient(url, lambda: f"Bearer {token()}", seconds=seconds, transport=transport)
+        self.hub = GitHubClient(url, lambda: _format_bearer(token()), seconds=seconds, transport=transport)
         self.account_client = self.hub
 
     def get_permissions(self) -> dict[str, str]:
@@ -177,6 +177,11 @@ class AppIdentity:
         )
         signature = self._key.sign(signed, padding.PKCS1v15(), hashes.SHA256())
         return f"Bearer {(signed + b'.' + _encode_base64url(signature)).decode()}"
+
+
+def _format_bearer(token: str) -> str:
+    """Value of the header; "" without a token, for what is public."""
+    return f"Bearer {token}" if token else ""
 
 
 def app_number(account: Account) -> int:

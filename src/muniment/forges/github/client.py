@@ -86,7 +86,8 @@ class GitHubClient:
         transport = transport.share_limits()
 
         def make_headers() -> Mapping[str, str]:
-            return {**_FIXED_HEADERS, "Authorization": authorization()}
+            given = authorization()
+            return {**_FIXED_HEADERS, "Authorization": given} if given else _FIXED_HEADERS
 
         self.rest = ForgeClient(base, make_headers, seconds=seconds, transport=transport, resource=resource)
         self._questions = ForgeClient(

@@ -8,6 +8,7 @@ from muniment.forges.forge_client import UNSHARED_TRANSPORT, Transport
 from muniment.forges.github.app import AppIdentity, GitHubIdentity, ReadOnlyIdentity
 from muniment.forges.github.listener import GitHubListener
 from muniment.forges.github.protector import GitHubProtector
+from muniment.forges.github.public_reader import PublicGitHubReader
 from muniment.forges.github.publisher import GitHubPublisher
 from muniment.forges.github.reader import GitHubReader
 
@@ -21,8 +22,10 @@ def connect_read_only(
     transport: Transport = UNSHARED_TRANSPORT,
     seconds: float = 15,
 ) -> Forge:
-    """Connection with a person's token: it reads, and publishes nothing that blocks."""
-    return _make_forge(name, ReadOnlyIdentity(url, token, transport=transport, seconds=seconds), now)
+    """Connection with a person's token, or without one for public repositories: it publishes nothing that blocks."""
+    identity = ReadOnlyIdentity(url, token, transport=transport, seconds=seconds)
+    forge = _make_forge(name, identity, now)
+    return forge if token() else forge._replace(reader=PublicGitHubReader(identity, now))
 
 
 def connect_app(

@@ -321,8 +321,11 @@ class GitHubReader:
         return merge_queue.find_merge_group(self._hub, repository, target, head)
 
     def fetch_header(self) -> Mapping[str, str]:
-        """Header for git over HTTP."""
-        word = base64.b64encode(f"x-access-token:{self._app.get_token()}".encode()).decode()
+        """Header for git over HTTP; none without a token."""
+        token = self._app.get_token()
+        if not token:
+            return {}
+        word = base64.b64encode(f"x-access-token:{token}".encode()).decode()
         return {"Authorization": f"Basic {word}"}
 
     def change_ref(self, number: int) -> str:

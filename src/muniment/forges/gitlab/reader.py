@@ -194,8 +194,11 @@ class GitLabReader:
         return checks.select_newest((convert_status(one, until) for one in listed), until)
 
     def fetch_header(self) -> Mapping[str, str]:
-        """Header for git over HTTP: any name, and the token as password."""
-        word = base64.b64encode(f"oauth2:{self._lab.token()}".encode()).decode()
+        """Header for git over HTTP: any name, and the token as password; none without a token."""
+        token = self._lab.token()
+        if not token:
+            return {}
+        word = base64.b64encode(f"oauth2:{token}".encode()).decode()
         return {"Authorization": f"Basic {word}"}
 
     def change_ref(self, number: int) -> str:
