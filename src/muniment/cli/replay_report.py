@@ -194,13 +194,20 @@ def _build_state(bound: BoundClause, result: Result) -> CurrentState:
         CurrentReason(
             reason.code,
             *format_sentences(codes, reason),
-            reason.subject.removeprefix("fact:") if reason.code == FACT_UNKNOWN else "",
+            _find_unknown_fact(reason),
         )
         for reason in result.reasons
         if reason.status is result.status and not (reason.code == _FINDING and _find_place(reason) in noted)
     )
     status = "excepted" if result.exception else result.status.value
     return CurrentState(bound.clause.id, bound.clause.control, status, reasons)
+
+
+def _find_unknown_fact(reason: Reason) -> str:
+    """Kind of the fact that is unknown, or of which a part is; "" for another reason."""
+    if reason.code == FACT_UNKNOWN:
+        return reason.subject.removeprefix("fact:")
+    return kinds.FORGE_SETTINGS.name if reason.subject.startswith("forge:") else ""
 
 
 def _find_place(reason: Reason) -> tuple[str, str | int, str | int]:

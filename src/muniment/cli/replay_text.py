@@ -78,9 +78,9 @@ def format_day(day: str) -> str:
     return f"{date.day} {months[date.month - 1]} {date.year}"
 
 
-def is_unshown_by_git(row: ClauseSummary, report: ReplayReport) -> bool:
-    """Whether git cannot show the past of a clause: a rewritten branch leaves no trace in its history."""
-    return row.control == protected_history.CONTROL.name and not report.origin.forge
+def _is_unshown(row: ClauseSummary) -> bool:
+    """Whether no past change can show a clause: a rewritten branch leaves no trace in its history."""
+    return row.control == protected_history.CONTROL.name
 
 
 def describe_past(row: ClauseSummary, report: ReplayReport) -> Iterator[tuple[str, str]]:
@@ -89,8 +89,8 @@ def describe_past(row: ClauseSummary, report: ReplayReport) -> Iterator[tuple[st
     """
     counts, total = row.result_counts, report.summary.change_count
     nouns = format_count(total, report.noun)
-    if is_unshown_by_git(row, report):
-        yield "unknown", "git keeps no trace of a branch that was rewritten; the forge or the server hook does"
+    if _is_unshown(row):
+        yield "unknown", "git keeps no trace of a branch that was rewritten; the service and the server hook do"
         return
     if not report.origin.reviews_known and row.control in _NEEDS:
         unmeasured = _count_unmeasured(row)
