@@ -16,6 +16,13 @@ from tests.support.repos import Repo
 from tests.support.shop import Shop
 
 
+@pytest.fixture(autouse=True)
+def _nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No configuration of the person who runs the tests."""
+    monkeypatch.setenv("HOME", str(tmp_path / "nobody"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "nobody"))
+
+
 @pytest.fixture(name="plain")
 def _plain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repo:
     repo = Repo(tmp_path / "plain")
@@ -37,6 +44,15 @@ def test_init_drafts_people_from_the_history_and_ends_with_the_next_step(shop: S
     assert "Next: check .muniment/people.toml" in out
     assert "Then: muniment check " in out
     assert "--home" not in out
+
+
+def test_person_who_runs_init_is_drafted_without_a_commit(shop: Shop, plain: Repo) -> None:
+    plain.git("config", "user.email", "eve@example.test")
+    plain.git("config", "user.name", "Eve Roe")
+    assert shop.muniment("init")[0] == 0
+    people = parse_people((plain.path / ".muniment/people.toml").read_text(), "people.toml")
+    (eve,) = [person for person in people.persons if person.name == "Eve Roe"]
+    assert (eve.emails, eve.write_access) == (("eve@example.test",), ())
 
 
 def test_home_of_init_is_found_without_home(shop: Shop, plain: Repo) -> None:

@@ -52,6 +52,7 @@ def command(
     answers = owner or keys.read_git_email(repo) or "security@example.test"
     since = _find_active_day()
     branch, authors = _read_history(repo, onto, since)
+    authors = (*authors, *_find_own_address(repo))
     accounts, forge_name = _read_forge(forge)
     draft = draft_people(authors, accounts, forge_name or _guess_forge_name(repo), since)
     texts = {
@@ -101,6 +102,13 @@ def _read_history(repo: str, onto: str | None, since: str) -> tuple[str, tuple[A
             raise
         click.echo(f"No people were drafted from the history: {printing.make_printable(error.message)}", err=True)
         return "", ()
+
+
+def _find_own_address(repo: str) -> tuple[Author, ...]:
+    """The person who runs the command, as git writes them: their next commit is by this address."""
+    email = keys.read_git_email(repo)
+    today = context.current_moment()[:10]
+    return (Author(keys.read_git_setting("user.name", repo), email, 0, today),) if email else ()
 
 
 def _read_forge(url: str | None) -> tuple[tuple[DraftAccount, ...], str]:
