@@ -7,12 +7,13 @@ import re
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from django.utils import timezone
 
 from muniment.access.roles import Role
 from muniment.ledger import record_kinds
-from muniment.server.pages import record_filters
+from muniment.server.pages import record_filters, record_sentences
 from muniment.server.records.models import Record
 from tests.support.service import browser, person
 
@@ -69,3 +70,25 @@ def test_days_group_rows_in_their_order() -> None:
     now = timezone.now().replace(hour=12)
     rows = [Record(kind="x", recorded_at=now - timedelta(days=days)) for days in (0, 0, 1, 3)]
     assert [len(found) for _day, found in record_filters.group_by_day(rows)] == [2, 1, 1]
+
+
+def test_every_record_has_a_sentence() -> None:
+    """Sentences begin with a capital, end with a full stop, and show no whole commit and no ref in full."""
+    ada = browser(person("ada", Role.AUDITOR, Role.ADMIN))
+    ada.post("/people/add", {"act": "add-person", "handle": "bea", "name": "Bea", "email": "bea@example.test"})
+    for row in Record.objects.all():
+        said = record_sentences.make_sentence(record_kinds.decode_record(bytes(row.data), 0))
+        assert said[0].isupper(), said
+        assert said.endswith("."), said
+        assert not re.search(r"[0-9a-f]{12}|refs/", said), said
+
+
+@pytest.mark.parametrize("kind", record_kinds.AnyEntry.__args__, ids=lambda kind: kind.__name__)
+def test_sentence_of_each_kind(kind: type[record_kinds.AnyEntry]) -> None:
+    values: dict[str, object] = {"kind": kind.__struct_config__.tag} | {
+        field.name: {str: "abc", int: 2, bool: True}.get(field.type, ()) for field in msgspec.structs.fields(kind)
+    }
+    said = record_sentences.make_sentence(msgspec.convert(values, kind))
+    assert said[0].isupper() or said[0].isdigit() or said.startswith("abc: "), said
+    assert said.endswith("."), said
+    assert "%(" not in said, said
