@@ -41,14 +41,15 @@ def as_role(name: str) -> Iterator[None]:
     if before == NAMES[name]:  # it may be within a transaction
         yield
         return
-    _connect_as(NAMES[name])
+    connect_as(NAMES[name])
     try:
         yield
     finally:
-        _connect_as(before)
+        connect_as(before)
 
 
-def _connect_as(role: str) -> None:
+def connect_as(role: str) -> None:
+    """This process is that role of the database from now on."""
     leave_connection()
     connection.settings_dict["USER"] = role
     connection.settings_dict["OPTIONS"]["passfile"] = str(find_password_file(Path(settings.HOME), role))

@@ -7,6 +7,7 @@ import click
 
 COMMANDS = {
     "up": "muniment.cli.up",
+    "demo": "muniment.cli.demo",
     "web": "muniment.cli.web",
     "confirmation": "muniment.cli.confirmation",
     "worker": "muniment.cli.worker",

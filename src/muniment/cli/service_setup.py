@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -92,6 +92,15 @@ def set_up_process(folder: Path, role: str, url: str, settings: str = "muniment.
     set_up_django(settings)
 
 
+class SignInLinks(NamedTuple):
+    """Paths of links that sign in once: of the first administrator, "" once one can sign in, and of people of a
+    demonstration, each with a name.
+    """
+
+    first: str
+    demonstration: tuple[tuple[str, str], ...]
+
+
 class PreparedHome:
     """Home whose database runs and is up to date."""
 
@@ -110,8 +119,18 @@ class PreparedHome:
 
         self._registered.append(register_repository(path).pk)
 
+    def fill_demonstration(self, *, large: bool) -> int:
+        """Fill the home with the demonstration company; the number of its events."""
+        from muniment.server.running.demonstration import KeptConnections, fill_demonstration
+
+        kept = KeptConnections("operator")
+        try:
+            return fill_demonstration(self._folder, kept.switch_role, large=large)
+        finally:
+            kept.close_connections()
+
     def serve_until_signal(
-        self, port: int, confirmation: tuple[int, str], tell: "Callable[[str, VaultSupervisor], None]"
+        self, port: int, confirmation: tuple[int, str], tell: "Callable[[SignInLinks, VaultSupervisor], None]"
     ) -> None:
         """Run vault, web, confirmation, sequencer, worker and eraser until a signal.
 
@@ -120,11 +139,11 @@ class PreparedHome:
         from muniment.cli import vault_process
         from muniment.server.running.database_settings import URL_VARIABLE, strip_credentials
         from muniment.server.running.django_setup import close_connections
-        from muniment.server.running.preparation import check_configuration, make_first_link
+        from muniment.server.running.preparation import check_configuration, make_demonstration_links, make_first_link
         from muniment.server.running.process_system_accounts import VAULT
         from muniment.server.running.process_tree import ProcessTree, call_on_end, extend_environment
 
-        link = make_first_link()
+        links = SignInLinks(make_first_link(), make_demonstration_links())
         close_connections()
         common = extend_environment(
             MUNIMENT_HOME=str(self._folder), MUNIMENT_URL=self._url, MUNIMENT_CONFIRMATION_URL=confirmation[1]
@@ -141,7 +160,7 @@ class PreparedHome:
             with vault_process.run_vault(self._folder, vault_account) as vault, tree:
                 if not _wait_until_open(port):
                     click.echo(f"The pages do not answer yet: nothing listens on port {port} of 127.0.0.1.", err=True)
-                tell(link, vault)
+                tell(links, vault)
                 tree.start_process(
                     "confirmation", [("--home", str(self._folder)), ("--port", str(confirmation[0]))], {}
                 )

@@ -17,6 +17,7 @@ from muniment.errors import GitError, StoreError, UsageError
 from muniment.git.repository import Repository
 
 if TYPE_CHECKING:
+    from muniment.cli.service_setup import SignInLinks
     from muniment.cli.vault_process import VaultSupervisor
     from muniment.server.running.process_separation import ProcessSeparation
 
@@ -48,32 +49,40 @@ def command(
             click.echo(f"Muniment starts in {folder}: database, vault, web and worker")
             sys.stdout.flush()
         # As whole paths: this folder may be covered for the processes, where it is one that only root can enter.
-        paths = [os.path.abspath(path) for path in repositories or _find_repository()]
+        paths = [os.path.abspath(path) for path in repositories or _find_repository(folder)]
         prepared = stack.enter_context(service_setup.prepare_home(folder, url, paths, new_passwords=new_passwords))
         for path in paths:
             prepared.register_repository(path)
         if once:
             return prepared.evaluate_once()
         prepared.serve_until_signal(
-            port, (other, confirmation), lambda link, vault: _print_addresses(url, link, vault, prepared.separation)
+            port, (other, confirmation), lambda links, vault: _print_addresses(url, links, vault, prepared.separation)
         )
     return 0
 
 
-def _print_addresses(url: str, link: str, vault: "VaultSupervisor", separation: "ProcessSeparation") -> None:
+def _print_addresses(url: str, links: "SignInLinks", vault: "VaultSupervisor", separation: "ProcessSeparation") -> None:
     from muniment.server.running.process_separation import describe_separation
 
     click.echo(f"Muniment runs at {url}")
     click.echo(describe_separation(separation))
-    if link:
-        click.echo(f"The first administrator begins here, once, within a day: {url}{link}")
+    if links.first:
+        click.echo(f"The first administrator begins here, once, within a day: {url}{links.first}")
+    if links.demonstration:
+        click.echo("This is a demonstration: all of its data is invented. Each link signs in once, within a day:")
+    for name, path in links.demonstration:
+        click.echo(f"  {name}: {url}{path}")
     vault.show_password()
     click.echo("Ctrl-C ends it.")
     sys.stdout.flush()
 
 
-def _find_repository() -> tuple[str, ...]:
-    """Path of the repository that this folder is in; none if it is in none."""
+def _find_repository(home: Path) -> tuple[str, ...]:
+    """Path of the repository that this folder is in; none if it is in none, and none for a demonstration."""
+    from muniment.server.running.demonstration_mark import is_demonstration
+
+    if is_demonstration(home):
+        return ()
     try:
         Repository.open(".").close()
     except (GitError, UsageError):

@@ -26,7 +26,7 @@ from muniment.server.guarding import home_keys
 from muniment.server.guarding.database_roles import WEB
 from muniment.server.people import company_sign_in
 from muniment.server.routes import SIGN_IN
-from muniment.server.running import database_settings
+from muniment.server.running import database_settings, demonstration_mark
 
 HOME = Path(os.environ.get("MUNIMENT_HOME", ".")).absolute()
 URL = os.environ.get("MUNIMENT_URL", "http://localhost:8000")
@@ -34,6 +34,7 @@ _ADDRESS = urlsplit(URL)
 _SECURE = _ADDRESS.scheme == "https"
 CONFIRMATION_URL = os.environ.get("MUNIMENT_CONFIRMATION_URL", "")
 
+DEMONSTRATION = demonstration_mark.is_demonstration(HOME)  # its company is invented, and nothing is sent anywhere
 WORKER_NAME = os.environ.get("MUNIMENT_WORKER", "") or f"{socket.gethostname()}:{HOME}"
 REPOSITORY_FOLDERS = tuple(filter(None, os.environ.get("MUNIMENT_REPOSITORY_FOLDERS", "").split(":")))
 DATABASE_ROLE = database_settings.read_role(os.environ)
@@ -86,6 +87,7 @@ TEMPLATES = [
         "OPTIONS": {
             "context_processors": [
                 "django.template.context_processors.request",
+                "muniment.server.pages.demonstration_note.demonstration_context",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "muniment.server.pages.page_frame.frame_context",

@@ -69,4 +69,5 @@ CONTRIBUTIONS = AppContributions(
     ),
     text_erasures=(erase_ended_changes,),
     policies_in_use=(find_policies_of_decisions,),
+    demonstration="muniment.server.changes.demonstration",
 )

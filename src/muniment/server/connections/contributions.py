@@ -140,4 +140,5 @@ CONTRIBUTIONS = AppContributions(
         PersonalData("bypass_reviews", read_bypass_reviews),
     ),
     text_erasures=(erase_comments, delete_copies),
+    demonstration="muniment.server.connections.demonstration",
 )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 
 from muniment.errors import RefusedError
@@ -28,7 +29,12 @@ def require_complete(vendor: str, given: Mapping[str, str]) -> dict[str, str | N
 
 
 def store_credential(connection: Connection, values: Mapping[str, str | None]) -> None:
-    """Store the credential in the vault, in place of an earlier one. Raises VaultError."""
+    """Store the credential in the vault, in place of an earlier one. Raises VaultError.
+
+    A demonstration has no use for one, and keeps none.
+    """
+    if settings.DEMONSTRATION:
+        return
     given = {name: value for name, value in values.items() if value is not None}
     dropped: dict[str, str | None] = {name: value for name, value in values.items() if value is None}
     path = layout.credentials_path(connection.slug)

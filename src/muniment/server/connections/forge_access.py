@@ -4,7 +4,9 @@ import contextlib
 import threading
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 
+from django.conf import settings
 from django.db import connection as database
 from django.db import transaction
 from django.utils import timezone
@@ -19,6 +21,7 @@ from muniment.forges.forge_client import CONNECTION_ERRORS, Transport, moved_rep
 from muniment.forges.shapes import ForgeRepository, Vendor
 from muniment.server import moments
 from muniment.server.connections import credentials
+from muniment.server.connections.demonstration_forge import open_demonstration_forge
 from muniment.server.connections.models import Connection, RepositoryLink
 from muniment.server.connections.rate_limits import SharedRateLimits
 from muniment.server.connections.response_store import DatabaseResponseCache
@@ -42,21 +45,28 @@ def find_listener(vendor: str) -> Listener:
 def open_connected_forge(connection: Connection) -> Forge:
     """Forge of a connection, for the worker: one for each thread, new when the credential is. Raises MunimentError.
 
-    The credential is sent only to an address that the ledger has.
+    The credential is sent only to an address that the ledger has. In a demonstration nothing is sent to any.
     """
     row_checks.require_recorded(connection)
     forges: dict[int, tuple[object, Forge]] = _here.__dict__.setdefault("forges", {})
     made_of = (connection.credential_set_at, connection.url, connection.proxy)
     known = forges.get(connection.pk)
     if known is None or known[0] != made_of:
-        forge = forge_connection.open_forge(
-            locate_forge(connection),
-            credentials.read_credential(connection),
-            moments.current_moment,
-            Transport(DatabaseResponseCache(connection), SharedRateLimits(connection), connection.proxy),
-        )
+        forge = _open_forge(connection)
         forges[connection.pk] = known = (made_of, forge)
     return known[1]
+
+
+def _open_forge(connection: Connection) -> Forge:
+    there = locate_forge(connection)
+    if settings.DEMONSTRATION:
+        return open_demonstration_forge(Path(settings.HOME), there.vendor, there.url, there.name)
+    return forge_connection.open_forge(
+        there,
+        credentials.read_credential(connection),
+        moments.current_moment,
+        Transport(DatabaseResponseCache(connection), SharedRateLimits(connection), connection.proxy),
+    )
 
 
 def find_repository_link(repository: Repository) -> RepositoryLink | None:

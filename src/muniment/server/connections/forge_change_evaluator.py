@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from functools import cached_property, partial
 
+from django.conf import settings
 from django.db import transaction
 from msgspec import Struct, structs
 
@@ -32,6 +33,7 @@ from muniment.server.changes.product_rules import load_repository_rules, read_pr
 from muniment.server.changes.product_standing import read_product_facts
 from muniment.server.connections import account_ids, first_pushes, security_attention
 from muniment.server.connections.change_acts import rebuild_statement_act
+from muniment.server.connections.demonstration_forge import DemonstrationMirror
 from muniment.server.connections.eligible_reviewers import name_reviewers
 from muniment.server.connections.forge_access import locate_forge, require_linked_repository
 from muniment.server.connections.forge_change_store import build_status_url, hold_lock, lock_change
@@ -222,6 +224,8 @@ def is_machine_merge(connected: RepositoryLink, forge: Forge, group: MergeGroup,
 def open_repository_mirror(connected: RepositoryLink, forge: Forge, repo: ForgeRepository | None = None) -> Mirror:
     """Mirror of the repository, at the forge `repo`. To fetch into it, hold its lock."""
     there = repo if repo is not None else require_linked_repository(connected)
+    if settings.DEMONSTRATION:
+        return DemonstrationMirror(connected.repository.git_folder, there.clone, {})
     return forge_changes.open_mirror(connected.repository.git_folder, forge, there, connected.connection.proxy)
 
 

@@ -74,4 +74,5 @@ CONTRIBUTIONS = AppContributions(
     ),
     personal_data=(PersonalData("break_glass_permissions", read_break_glass),),
     fact_suppliers=(DeploymentSupplier(), RetrievalSupplier()),
+    demonstration="muniment.server.deployments.demonstration",
 )

@@ -77,4 +77,5 @@ CONTRIBUTIONS = AppContributions(
         ),
     ),
     personal_data=(PersonalData("incidents", read_incidents),),
+    demonstration="muniment.server.incidents.demonstration",
 )

@@ -235,4 +235,5 @@ CONTRIBUTIONS = AppContributions(
         PersonalData("idempotency_keys", read_answers),
     ),
     text_erasures=(delete_answers,),
+    demonstration="muniment.server.people.demonstration",
 )

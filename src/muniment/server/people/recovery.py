@@ -14,6 +14,7 @@ from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP
 from allauth.mfa.webauthn.internal.auth import complete_authentication, parse_authentication_response
 from allauth.socialaccount.models import SocialAccount
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db.models import F
 from django.utils import timezone
@@ -87,7 +88,11 @@ def end_access(person: Person) -> None:
 def recover_account(person: Person, invitation: Invitation, entry: EntryCredentials) -> None:
     """End the earlier second factors, and suspend approvals by the person. A proof of a factor that they still have
     keeps that one, and suspends nothing unless the operator made the link. Raises RefusedError for a wrong proof.
+
+    The people of a demonstration are invented: their links are how everybody signs in there, and end nothing.
     """
+    if settings.DEMONSTRATION:
+        return
     had_factor = Authenticator.objects.filter(user=person).exists()
     proven = _find_proven_factor(person, invitation, entry)
     ended = Authenticator.objects.filter(user=person)
@@ -116,7 +121,9 @@ def refuse_old_link(person: Person, invitation: Invitation) -> None:
 
 
 def create_account_notice(person: Person, kind: AccountNotice.Kind, by: str | None) -> None:
-    """Have the worker notify a person on every channel that they have now."""
+    """Have the worker notify a person on every channel that they have now; nobody in a demonstration."""
+    if settings.DEMONSTRATION:
+        return
     accounts = person.accounts.filter(kind=Account.Kind.EMAIL).values_list("value", flat=True)
     addresses = dict.fromkeys(one for one in (person.email, *accounts) if one)
     AccountNotice.objects.create(person=person, kind=kind, by_id=by, addresses="\n".join(addresses))

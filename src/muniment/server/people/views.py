@@ -5,6 +5,7 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.views import deactivate_totp
 from allauth.mfa.webauthn.internal.auth import begin_authentication
 from allauth.mfa.webauthn.views import remove_webauthn
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
 from django.core.cache import cache
@@ -32,7 +33,13 @@ from muniment.server.guarding.mediation import current_actor, find_own_resource,
 from muniment.server.page_lists import page_by_id, page_by_name
 from muniment.server.people import bootstrap, recovery, verifications
 from muniment.server.people.account_acts import ConfirmAccounts, ImportAccounts, UnlinkAccount, VouchForAccount
-from muniment.server.people.actors import has_passkey, has_recently_proven, has_second_factor, signed_in_person
+from muniment.server.people.actors import (
+    SECOND_FACTOR,
+    has_passkey,
+    has_recently_proven,
+    has_second_factor,
+    signed_in_person,
+)
 from muniment.server.people.authenticator_acts import EnrolAuthenticator, RemoveAuthenticator
 from muniment.server.people.machine_acts import (
     DeclareMachine,
@@ -304,6 +311,8 @@ def _let_person_in(request: HttpRequest, actor: Actor, accepted: Act, entry: rec
             person = Person.objects.get(pk=actor.person)
             login(request, person, backend=_BACKEND)
             record_authentication(request, person, method="invitation", reauthenticated=True)
+            if settings.DEMONSTRATION:  # its people are invented, and nobody has their second factors
+                request.session[SECOND_FACTOR] = person.pk
     except RefusedError as error:
         return format_error_text(error)
     return ""

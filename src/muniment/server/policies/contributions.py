@@ -100,4 +100,5 @@ CONTRIBUTIONS = AppContributions(
     erasure_obstacles=(find_policies_naming,),
     erasure_preparations=(end_exceptions,),
     text_erasures=(erase_old_policies,),
+    demonstration="muniment.server.policies.demonstration",
 )

@@ -63,4 +63,5 @@ CONTRIBUTIONS = AppContributions(
     overview=(OverviewCard(120, "products/overview_unreadable.html", read_unreadable),),
     glossary=(GlossaryEntry(10, _("product"), _("What the company sells or runs.")),),
     policies_in_use=(find_policies_of_scans,),
+    demonstration="muniment.server.products.demonstration",
 )

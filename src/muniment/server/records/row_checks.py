@@ -217,7 +217,9 @@ def forget_comparisons() -> None:
 
 
 def _read_versions(tables: tuple[type[models.Model], ...]) -> dict[str, Version]:
-    """Version of each table, in one query."""
+    """Version of each table, in one query; none of no table, for which there is no query."""
+    if not tables:
+        return {}
     with connection.cursor() as cursor:
         cursor.execute(_build_version_query(tuple(model._meta.db_table for model in tables)))
         return {name: (int(count), int(total)) for name, count, total in cursor.fetchall()}

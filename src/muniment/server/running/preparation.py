@@ -20,6 +20,7 @@ from muniment.server.acts.execution import execute_system_act
 from muniment.server.acts.inputs import read_visible_text
 from muniment.server.acts.system_actors import SystemActor
 from muniment.server.changes.repository_acts import AddRepository
+from muniment.server.demonstration_story import BY_HANDLE, SIGN_IN_ROLES
 from muniment.server.guarding import database_passwords, privileges
 from muniment.server.guarding.database_roles import PROCESSES
 from muniment.server.people.actors import has_passkey
@@ -169,6 +170,8 @@ def apply_first_policy() -> None:
 @transaction.atomic
 def make_first_link() -> str:
     """Make a one-time link of the first administrator, as a path; "" once some administrator can sign in."""
+    if settings.DEMONSTRATION:
+        return ""
     lock_preparation_in_transaction()
     admins = Person.objects.filter(
         build_in_force_condition("role_grants__"), active=True, role_grants__role=Role.ADMIN, role_grants__product=None
@@ -187,6 +190,17 @@ def _add_administrator() -> str:
     execute_system_act(SystemActor.OPERATOR, AddPerson, {"handle": handle, "name": "Administrator"})
     execute_system_act(SystemActor.OPERATOR, GrantRole, {"person": handle, "role": Role.ADMIN.value})
     return handle
+
+
+def make_demonstration_links() -> tuple[tuple[str, str], ...]:
+    """Name with role, and path of a sign-in link, of some people of the demonstration; none elsewhere."""
+    if not settings.DEMONSTRATION:
+        return ()
+    links = []
+    for handle, role in SIGN_IN_ROLES:
+        path = str(execute_system_act(SystemActor.OPERATOR, InvitePerson, {"person": handle}))
+        links.append((f"{BY_HANDLE[handle].name}, {role}", path))
+    return tuple(links)
 
 
 def make_sign_in_link(handle: str) -> str:
