@@ -2,6 +2,7 @@
 
 import gzip
 import socket
+import ssl
 import time
 import zlib
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from muniment.errors import HttpCode, HttpError
-from muniment.http import connections
+from muniment.http import authorities, connections
 from muniment.http.client import HttpClient, RetryRules
 from muniment.http.deadlines import Deadline
 from tests.support.certificates import certificate
@@ -441,3 +442,8 @@ def test_too_long_wait_ends_the_request() -> None:
         server.answers = [answer(b"", "429 Slow", Retry_After="3000")]
         error = assert_refused(lambda: asking.request("GET", "", retry=RetryRules()), HttpCode.RATE_LIMITED)
         assert error.again_at
+
+
+def test_every_python_reports_an_answer_that_is_cut_off_over_tls(tmp_path: Path) -> None:
+    context = authorities.make_tls_context(str(certificate(tmp_path)[0]))
+    assert not context.options & ssl.OP_IGNORE_UNEXPECTED_EOF  # Debian's Python 3.11.2 sets it by default

@@ -212,6 +212,9 @@ def test_handle_and_one_word_name_are_reported_as_uncertain_traces() -> None:
                 title=title,
                 updated_at=timezone.now(),
             )
+    programs = Path(settings.HOME) / "programs" / "copied"  # where the account of the database cannot enter ours
+    programs.mkdir(parents=True, exist_ok=True)
+    (programs / "libpq.so").write_bytes(b"\0zq\0")
     with as_role("eraser"):
         found = personal_traces.find_traces(known, Path(settings.HOME))
     assert {(one.place, one.rows, one.certain) for one in found} == {

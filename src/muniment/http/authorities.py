@@ -40,5 +40,7 @@ def find_trusted_file() -> str:
 def _load_context(file: str, folder: str, changed: int) -> ssl.SSLContext:  # noqa: ARG001 -- a file that changed is read again
     """Raises OSError (ssl.SSLError is one) for a file without certificates."""
     context = ssl.create_default_context(cafile=file or None, capath=folder or None)
+    # Python 3.11.2 of Debian 12 sets it: an answer that an attacker cuts off would count as whole.
+    context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context

@@ -78,7 +78,7 @@ _STAYING = {
     "socialaccount_socialapp.*": "the settings of the company sign-in",
 }
 # The database itself, git's history, what is encrypted, and what is random.
-_UNREAD_FOLDERS = ("postgres", "mirrors", "openbao", "vault", "keys", "logins")
+_UNREAD_FOLDERS = ("postgres", "programs", "mirrors", "openbao", "vault", "keys", "logins")
 
 
 class SearchedColumn(NamedTuple):
