@@ -5,7 +5,7 @@ import random
 
 from bench.measure import Row, medians
 from muniment.design.evaluation import evaluate_design
-from muniment.design.model import Actor, Component, DesignModel, Flow, Guard, Resource
+from muniment.design.model import Component, DesignActor, DesignModel, DesignResource, Flow, Guard
 
 COMPONENTS, FLOWS, MECHANISMS = 1_000, 10_000, 16
 
@@ -38,9 +38,9 @@ def _generate_large() -> DesignModel:
         schema=1,
         product="large",
         owner="bench",
-        actors=(Actor(id="visitor"),),
+        actors=(DesignActor(id="visitor"),),
         components=tuple(Component(id=f"c{n}") for n in range(COMPONENTS)),
         guards=guards,
         flows=flows,
-        resources=tuple(Resource(id=f"s{n}", component=f"c{n}") for n in range(COMPONENTS // 2)),
+        resources=tuple(DesignResource(id=f"s{n}", component=f"c{n}") for n in range(COMPONENTS // 2)),
     )

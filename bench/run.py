@@ -17,8 +17,8 @@ from pathlib import Path
 from bench.measure import Row, command, medians, table
 from muniment.errors import VaultError
 from muniment.vault import engines, layout, vault_program
-from muniment.vault.engines import Engine
-from muniment.vault.masking import MARK, Masker
+from muniment.vault.engines import SecretsEngine
+from muniment.vault.masking import MASK, Masker
 from muniment.vault.role_access import open_role
 from muniment.vault.secret_forms import list_forms
 from muniment.vault.vault_client import Session, Vault
@@ -151,7 +151,7 @@ def _watched(values: Sequence[str], engine: str, *arguments: str) -> list[str]:
     return [PYTHON, "-c", WATCH, json.dumps(values), engine, *arguments]
 
 
-def _pipe(log: Path, values: Sequence[str], engine: Engine, bound: str) -> Row:
+def _pipe(log: Path, values: Sequence[str], engine: SecretsEngine, bound: str) -> Row:
     def piped(*arguments: str) -> Callable[[], None]:
         return command("bash", "-c", '"$@" | cat > /dev/null', "-", *arguments)
 
@@ -232,7 +232,7 @@ def _peer(log: bytes, values: Sequence[str]) -> Row:
     )
 
 
-def _many(file: Path, many: Sequence[str], few: Sequence[str], engine: Engine, bound: str) -> Row:
+def _many(file: Path, many: Sequence[str], few: Sequence[str], engine: SecretsEngine, bound: str) -> Row:
     """How much slower the forms of many secrets are looked for than those of few."""
     log = file.read_bytes()
     pieces = [log[at : at + _PIECE] for at in range(0, len(log), _PIECE)]
@@ -273,7 +273,7 @@ class PyAhoCorasick:
         text = self._held + data.decode("latin-1")
         pieces, done = [], 0
         for end, length in self._automaton.iter_long(text):
-            pieces += [text[done : end + 1 - length], MARK.decode()]
+            pieces += [text[done : end + 1 - length], MASK.decode()]
             done = end + 1
         keep = max(done, len(text) - self._longest + 1)
         pieces.append(text[done:keep])

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from bench.measure import Row, table
-from muniment.updates.advisories import Advisory, AffectedPackage, Event, EventKind
+from muniment.updates.advisories import Advisory, AffectedPackage, VersionEvent, VersionEventKind
 from muniment.updates.advisory_exports import fetch_export
 from muniment.updates.advisory_index import AdvisoryIndex, DependencyIndex
 from muniment.updates.dependencies import Dependency, Ecosystem, Lock, LockFormat
@@ -72,7 +72,12 @@ def make_advisories() -> tuple[Advisory, ...]:
                 AffectedPackage(
                     Ecosystem.PYPI,
                     f"package-{chance.randrange(900)}",
-                    ((Event(EventKind.INTRODUCED, "0"), Event(EventKind.FIXED, f"{chance.randrange(9)}.1")),),
+                    (
+                        (
+                            VersionEvent(VersionEventKind.INTRODUCED, "0"),
+                            VersionEvent(VersionEventKind.FIXED, f"{chance.randrange(9)}.1"),
+                        ),
+                    ),
                     frozenset(f"{major}.{minor}" for major in range(5) for minor in range(10)),
                 ),
             ),

@@ -17,7 +17,7 @@ from muniment.access.authorization import (
     list_permitted_products,
 )
 from muniment.access.roles import EVERYWHERE, Grant, Role
-from muniment.policy.people_document import ROLES
+from muniment.policy.people_document import ROLE_VALUES
 
 SHOP = Resource(product="shop")
 
@@ -28,7 +28,7 @@ def create_actor(*roles: Role, product: str = EVERYWHERE, **more: object) -> Act
 
 
 def test_roles_equal_those_of_people_toml() -> None:
-    assert {role.value for role in Role} == set(ROLES)
+    assert {role.value for role in Role} == set(ROLE_VALUES)
     assert len({role.label for role in Role}) == len(Role)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from muniment.cli.command_line import run_command_line
 from muniment.facts import canonical
-from muniment.git.published_rules import REF
+from muniment.git.published_rules import RULES_REF
 from muniment.ledger import record_kinds
 from muniment.policy.built_in_policy import format_built_in_policy
 from tests.support.gated import Gated
@@ -23,7 +23,7 @@ def gated(tmp_path: Path, keys: dict[str, Path]) -> Gated:
 
 
 def load_published_rules(gated: Gated) -> str:
-    return gated.server.git("show", f"{REF}:rules.json")
+    return gated.server.git("show", f"{RULES_REF}:rules.json")
 
 
 def test_published_rules_contain_no_address_login_or_name(gated: Gated) -> None:
@@ -40,7 +40,7 @@ def test_repeated_installation_publishes_changes_and_reports_no_bypass(gated: Ga
     policy.write_text(policy.read_text().replace('"release/*"', '"release/*", "stable"'))
     gated.install()
     assert '"stable"' in load_published_rules(gated)
-    assert gated.server.git("rev-list", "--count", REF) == "1", "who was erased is in no history of it"
+    assert gated.server.git("rev-list", "--count", RULES_REF) == "1", "who was erased is in no history of it"
     gated.push("ada", "main:refs/heads/else")
     assert not any(isinstance(entry, record_kinds.HookBypassRecord) for entry in gated.entries())
 
@@ -55,8 +55,8 @@ def test_freeze_publishes_the_size_of_the_ledger(gated: Gated) -> None:
 
 def test_published_rules_cannot_be_pushed(gated: Gated) -> None:
     before = load_published_rules(gated)
-    assert gated.push("ada", f"+main:{REF}").code == 1
-    assert gated.push("ada", f":{REF}").code == 1
+    assert gated.push("ada", f"+main:{RULES_REF}").code == 1
+    assert gated.push("ada", f":{RULES_REF}").code == 1
     assert load_published_rules(gated) == before
 
 
@@ -78,14 +78,14 @@ def test_clone_checks_by_published_rules_and_names_the_signer(gated: Gated, tmp_
 
 
 def test_clone_refuses_rules_older_than_those_it_saw(gated: Gated, tmp_path: Path) -> None:
-    old = gated.server.git("rev-parse", REF)
+    old = gated.server.git("rev-parse", RULES_REF)
     ada = Laptop(gated, "ada", tmp_path)
     ada.follow(FETCH)
     gated.push("ada", "main:refs/heads/else")
     gated.install()
     ada.follow(FETCH)
     assert ada.run("muniment check").code == 0 or "undecided" in ada.run("muniment check").said
-    ada.follow(f"git update-ref {REF} {old}")
+    ada.follow(f"git update-ref {RULES_REF} {old}")
     told = ada.run("muniment check")
     assert told.code == 2
     assert "it is older than what this clone saw" in told.said
@@ -160,7 +160,7 @@ def test_clone_refuses_rules_whose_checkpoint_the_ledger_did_not_sign(gated: Gat
     ).stdout.strip()
     ada.run(
         f"tree=$(printf '100644 blob {blob}\\trules.json\\n' | git mktree) && "
-        f"git update-ref {REF} $(git commit-tree -m rules $tree)"
+        f"git update-ref {RULES_REF} $(git commit-tree -m rules $tree)"
     )
     told = ada.run("muniment check")
     assert told.code == 2

@@ -125,7 +125,7 @@ def test_every_update_was_recorded_before_it_was_accepted(gated: Gated) -> None:
             for update in _list_refs(gated, entry.object).updates:
                 known[update.ref] = update.new
     there = {line.split()[1]: line.split()[0] for line in gated.server.git("show-ref").splitlines()}
-    assert there.pop(published_rules.REF)  # the server writes it, and nobody pushes it
+    assert there.pop(published_rules.RULES_REF)  # the server writes it, and nobody pushes it
     assert {ref: value for ref, value in known.items() if value} == there
 
 

@@ -113,7 +113,9 @@ def write_forged_run(shop: Shop, at: str, signer: str = "ci", **changed: Any) ->
     }
     data = run_statements.encode_run(run_statements.RunPredicate(**(fields | changed)))
     with Repository.open(str(shop.repo.path)) as repository:
-        run_statements.write_run(repository, at, "tests", "", data, shop.sign(signer, data, run_statements.NAMESPACE))
+        run_statements.write_run(
+            repository, at, "tests", "", data, shop.sign(signer, data, run_statements.RUN_NAMESPACE)
+        )
 
 
 @pytest.mark.parametrize(

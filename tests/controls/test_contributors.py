@@ -10,7 +10,7 @@ from muniment.controls import code_review
 from muniment.controls.control import Case
 from muniment.facts.change import Commit, CommitPusher, Contributor, ContributorRole, Pushes
 from muniment.facts.maybe import Known, Unknown
-from muniment.facts.people import FORGE, Machine
+from muniment.facts.people import FORGE_ACCOUNT, Machine
 from tests.support.changes import NOW, PEOPLE, commit, oid, values
 
 AGENTS = (Machine("agent2", ("agent2@example.test",), (), (), needs_requester=True),)
@@ -18,7 +18,7 @@ EVERYONE = structs.replace(PEOPLE, machines=(*PEOPLE.machines, *AGENTS))
 NAMES = ("ada", "bob", "bot", "agent", "agent2", "nobody")
 UNKNOWN = Unknown("the server did not say")
 
-identities = st.sampled_from(("", f"{FORGE}:github", *(f"email:{name}@example.test" for name in NAMES)))
+identities = st.sampled_from(("", f"{FORGE_ACCOUNT}:github", *(f"email:{name}@example.test" for name in NAMES)))
 contributors = st.builds(Contributor, identities, st.sampled_from(ContributorRole))
 commits = st.lists(
     st.builds(lambda number, hands: commit(number, hands=tuple(hands)), st.integers(1, 5), st.lists(contributors)),
@@ -57,7 +57,7 @@ def test_each_contribution_belongs_to_its_identity_owner_or_unknown_contributor(
     agents, requested = set(), set()
     for at, identity, role in find_each(own, brought):
         holder = EVERYONE.by_identity.get(identity)
-        if identity.startswith(FORGE):
+        if identity.startswith(FORGE_ACCOUNT):
             who = "machine:github"
         elif holder is None:
             strange.add((f"account:{identity[6:]}" if identity else f"commit:{at}", at, role))

@@ -8,7 +8,7 @@ from muniment.controls.control import Case
 from muniment.controls.frameworks_supported import CONTROL
 from muniment.decision.decision import format_sentences
 from muniment.facts.dependency_facts import FrameworkFile, FrameworkUse
-from muniment.facts.framework_support import FRAMEWORKS, NO_END_YET, find_framework, find_support_end
+from muniment.facts.framework_support import NO_END_YET, SUPPORTED_FRAMEWORKS, find_framework, find_support_end
 from muniment.facts.maybe import Known, Maybe, Unknown
 from tests.support.changes import values
 
@@ -65,7 +65,7 @@ def test_no_framework_or_version_is_guessed() -> None:
 
 
 def test_lines_of_the_table_ascend_and_their_ends_are_days() -> None:
-    for framework in FRAMEWORKS:
+    for framework in SUPPORTED_FRAMEWORKS:
         lines = [tuple(map(int, line.split("."))) for line in framework.ends]
         assert lines == sorted(lines)
         assert len({len(line) for line in lines}) == 1

@@ -27,7 +27,7 @@ from muniment.decision.freezes import (
     is_freeze_in_force,
     select_freezes,
 )
-from muniment.decision.report import build_report
+from muniment.decision.report import build_decision_report
 from muniment.facts import kinds, moments
 from muniment.facts.change import ApprovedHead, CommitPusher, ContributorRole, Pushes
 from muniment.facts.facts import Fact, Facts
@@ -264,7 +264,7 @@ class TestSentences:
 class TestDecisionReports:
     def told(self, rules: BoundPolicy, **changed: Maybe[Any]) -> Any:
         given = facts(values(**changed))
-        return build_report(evaluate_policy(rules, given, EnforcementPoint.MERGE, NOW), rules, given)
+        return build_decision_report(evaluate_policy(rules, given, EnforcementPoint.MERGE, NOW), rules, given)
 
     def test_report_names_contributors_approvers_and_possible_reviewers(self) -> None:
         own = commit(1, hands=(hand("ada"), hand("bot"), hand("nobody")))

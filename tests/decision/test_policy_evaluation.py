@@ -14,7 +14,7 @@ from muniment.decision.evaluation import evaluate_policy, list_needed_facts, sel
 from muniment.decision.exceptions import find_exception_problems
 from muniment.decision.expiry import find_expiry
 from muniment.decision.freezes import select_freezes
-from muniment.decision.report import build_report
+from muniment.decision.report import build_decision_report
 from muniment.errors import ParseError
 from muniment.facts import kinds, moments
 from muniment.facts.facts import Fact, Facts
@@ -71,7 +71,7 @@ def test_unknown_revision_matches_every_branch_and_denies() -> None:
     decision = judged(policy(TWO + 'branches = ["release/*"]\n'), revision=Unknown("gone"))
     assert decision.outcome is Outcome.DENY
     assert (decision.head, decision.target) == ("", "")
-    assert build_report(decision, policy(TWO), facts({})).revision.update == "unknown"
+    assert build_decision_report(decision, policy(TWO), facts({})).revision.update == "unknown"
 
 
 def test_a_clause_for_other_paths_is_not_applicable() -> None:
@@ -187,7 +187,7 @@ def test_invalid_exception_is_refused_with_reason(changed: dict[str, Any], why: 
 def test_report_lists_missing_facts() -> None:
     rules = policy(TWO)
     given = facts(values(approvals=Unknown("ssh-keygen is not installed")))
-    told = build_report(evaluate_policy(rules, given, EnforcementPoint.MERGE, NOW), rules, given)
+    told = build_decision_report(evaluate_policy(rules, given, EnforcementPoint.MERGE, NOW), rules, given)
     assert (told.contributors, told.approvals) == ((), ())
     assert told.missing_facts == ("Required information is missing (approvals): ssh-keygen is not installed.",)
     assert told.results[0].reasons[0].remedy
@@ -205,7 +205,7 @@ def test_every_reason_code_has_sentences() -> None:
 def test_every_control_reports_missing_fact() -> None:
     for name in CONTROLS:
         rules = policy(TWO.replace("independent-review", name))
-        told = build_report(evaluate_policy(rules, facts({}), EnforcementPoint.MERGE, NOW), rules, facts({}))
+        told = build_decision_report(evaluate_policy(rules, facts({}), EnforcementPoint.MERGE, NOW), rules, facts({}))
         assert "it was not collected" in told.results[0].reasons[0].message
 
 
@@ -319,7 +319,7 @@ def test_sentences_name_people_by_handle_not_by_id() -> None:
     said = Known((approval(ids["bob"], action=ReviewAction.REQUEST_CHANGES),))
     given = facts(values(people=Known(people), freezes=Known((freeze,)), approvals=said))
     rules = policy(TWO)
-    told = build_report(evaluate_policy(rules, given, EnforcementPoint.MERGE, NOW), rules, given)
+    told = build_decision_report(evaluate_policy(rules, given, EnforcementPoint.MERGE, NOW), rules, given)
     text = " ".join(
         one.message + one.remedy for one in (*told.reasons, *(why for each in told.results for why in each.reasons))
     )

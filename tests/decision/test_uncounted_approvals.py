@@ -9,7 +9,7 @@ from muniment.controls.review_statements import Objection
 from muniment.decision.bound_policies import read_bound_policy
 from muniment.decision.evaluation import evaluate_policy
 from muniment.decision.history_protection import is_history_protected
-from muniment.decision.report import DecisionReport, build_report
+from muniment.decision.report import DecisionReport, build_decision_report
 from muniment.decision.uncounted_statements import explain_uncounted, select_notable
 from muniment.facts.maybe import Known
 from muniment.facts.statements import ReviewAction
@@ -22,7 +22,7 @@ BUILT_IN = read_bound_policy(format_built_in_policy("a@example.test", "shop"), "
 
 def report_of(**changed: Any) -> DecisionReport:
     given = facts(values(**changed))
-    return build_report(evaluate_policy(BUILT_IN, given, EnforcementPoint.MERGE, NOW), BUILT_IN, given)
+    return build_decision_report(evaluate_policy(BUILT_IN, given, EnforcementPoint.MERGE, NOW), BUILT_IN, given)
 
 
 def test_statement_replaced_by_later_one_is_not_reported() -> None:

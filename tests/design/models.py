@@ -7,19 +7,19 @@ from typing import NamedTuple
 
 from muniment.design.model import (
     ActingAs,
-    Action,
-    Actor,
     Component,
     Conflict,
+    DesignAction,
+    DesignActor,
+    DesignGrant,
     DesignModel,
+    DesignResource,
+    DesignRole,
     FailureMode,
     Flow,
-    Grant,
     Guard,
     Interface,
     Limit,
-    Resource,
-    Role,
     SecondPerson,
     Task,
     Undo,
@@ -50,15 +50,16 @@ def generate_model(seed: int) -> DesignModel:
     ]
     guard_names = [guard.id for guard in guards]
     roles = [
-        Role(id=f"r{n}", inherits=some([f"r{m}" for m in range(4)], 2), sign_up=chance.random() < 0.2) for n in range(4)
+        DesignRole(id=f"r{n}", inherits=some([f"r{m}" for m in range(4)], 2), sign_up=chance.random() < 0.2)
+        for n in range(4)
     ]
     role_names = [role.id for role in roles]
-    actors = [Actor(id=f"a{n}", outside=chance.random() < 0.7, roles=some(role_names, 2)) for n in range(3)]
+    actors = [DesignActor(id=f"a{n}", outside=chance.random() < 0.7, roles=some(role_names, 2)) for n in range(3)]
     components = [Component(id=f"c{n}") for n in range(chance.randint(2, 5))]
     component_names = [component.id for component in components]
     places = [actor.id for actor in actors] + component_names
     resources = [
-        Resource(
+        DesignResource(
             id=f"s{n}",
             component=chance.choice(component_names),
             guards=some(guard_names, 1),
@@ -84,7 +85,9 @@ def generate_model(seed: int) -> DesignModel:
         resource = chance.choice(resources)
         verb = chance.choice(list(Verb))
         changes = None if verb is Verb.READ or chance.random() < 0.4 else some(list(resource.properties), 2)
-        actions.append(Action(id=f"x{n}", resource=resource.id, verb=verb, changes=changes, undo=Undo.TRANSACTION))
+        actions.append(
+            DesignAction(id=f"x{n}", resource=resource.id, verb=verb, changes=changes, undo=Undo.TRANSACTION)
+        )
     action_names = [action.id for action in actions]
     holders = role_names + [actor.id for actor in actors]
     return DesignModel(
@@ -100,7 +103,7 @@ def generate_model(seed: int) -> DesignModel:
         guards=tuple(guards),
         actions=tuple(actions),
         grants=tuple(
-            Grant(to=chance.choice(holders), actions=some([*action_names, "x*"], 2))
+            DesignGrant(to=chance.choice(holders), actions=some([*action_names, "x*"], 2))
             for _ in range(chance.randint(0, 5))
         ),
         tasks=tuple(Task(id=f"t{n}", by=(chance.choice(holders),), actions=some(action_names, 3)) for n in range(2)),

@@ -9,15 +9,15 @@ from muniment.design.drafting import draft_design
 from muniment.design.drawing import draw_design
 from muniment.design.evaluation import evaluate_design
 from muniment.design.model import (
-    Actor,
     Boundary,
     Component,
     ComponentKind,
     Data,
+    DesignActor,
     DesignModel,
+    DesignResource,
     Flow,
     Guard,
-    Resource,
     Sensitivity,
 )
 from muniment.design.model_file import read_design
@@ -31,7 +31,7 @@ MODEL = DesignModel(
     product="shop",
     owner="security",
     boundaries=(Boundary(id="cloud", label='Cloud "<A>"'),),
-    actors=(Actor(id="visitor"),),
+    actors=(DesignActor(id="visitor"),),
     components=(
         Component(id="web", boundary="cloud"),
         Component(id="database", kind=ComponentKind.STORE, boundary="cloud"),
@@ -47,7 +47,7 @@ MODEL = DesignModel(
         Flow(source="visitor", target="database"),
         Flow(source="web", target="database", data=("orders",)),
     ),
-    resources=(Resource(id="orders", component="database", data=("orders",)),),
+    resources=(DesignResource(id="orders", component="database", data=("orders",)),),
 )
 
 

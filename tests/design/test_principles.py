@@ -9,20 +9,20 @@ from muniment.design.evaluation import evaluate_design
 from muniment.design.findings import DesignStatus, FindingCode, Principle, PrincipleResult
 from muniment.design.graph import DesignGraph, count_layers
 from muniment.design.model import (
-    Action,
-    Actor,
     Budget,
     Component,
+    DesignAction,
+    DesignActor,
+    DesignGrant,
     DesignModel,
+    DesignResource,
+    DesignRole,
     FailureMode,
     Flow,
-    Grant,
     Guard,
     Interface,
     Measure,
     Measurement,
-    Resource,
-    Role,
     Task,
     Undo,
     Use,
@@ -37,14 +37,14 @@ SHOP = DesignModel(
     schema=1,
     product="shop",
     owner="security",
-    actors=(Actor(id="visitor"),),
+    actors=(DesignActor(id="visitor"),),
     components=(Component(id="web"),),
     guards=(
         Guard(id="sign-in", mechanisms=("password",), asks=("shop:may",), on_failure=FailureMode.DENY),
         Guard(id="network", mechanisms=("firewall",), asks=("shop:net",), on_failure=FailureMode.DENY),
     ),
     flows=(Flow(source="visitor", target="web", guards=("sign-in", "network")),),
-    resources=(Resource(id="orders", component="web"),),
+    resources=(DesignResource(id="orders", component="web"),),
 )
 
 
@@ -92,7 +92,7 @@ def test_an_offered_interface_opens_the_other_repository() -> None:
         product="shop",
         owner="security",
         components=(Component(id="api"),),
-        resources=(Resource(id="cards", component="api"),),
+        resources=(DesignResource(id="cards", component="api"),),
         interfaces=(Interface(id="payments", component="api"),),
     )
     shop = structs.replace(SHOP, flows=(Flow(source="visitor", interface="payments"),))
@@ -134,7 +134,7 @@ def test_a_guard_that_fails_open_opens_the_path_unless_another_stays() -> None:
 
 def test_an_operation_without_undo_is_a_finding() -> None:
     for undo, code in ((Undo.NONE, FindingCode.NO_UNDO), (Undo.UNKNOWN, FindingCode.UNDO_UNKNOWN)):
-        action = Action(id="edit", resource="orders", verb=Verb.MODIFY, undo=undo)
+        action = DesignAction(id="edit", resource="orders", verb=Verb.MODIFY, undo=undo)
         assert codes(structs.replace(SHOP, actions=(action,)), Principle.SECURE_FAILURE) == [code]
 
 
@@ -145,12 +145,13 @@ def test_a_guard_that_names_nothing_that_it_asks_is_unknown() -> None:
 
 RIGHTS = structs.replace(
     SHOP,
-    roles=(Role(id="clerk"), Role(id="chief", inherits=("clerk",))),
+    roles=(DesignRole(id="clerk"), DesignRole(id="chief", inherits=("clerk",))),
     actions=tuple(
-        Action(id=name, resource="orders", verb=Verb.READ) for name in ("orders.list", "orders.show", "orders.export")
+        DesignAction(id=name, resource="orders", verb=Verb.READ)
+        for name in ("orders.list", "orders.show", "orders.export")
     ),
     tasks=(Task(id="serve", by=("chief",), actions=("orders.list", "orders.show")),),
-    grants=(Grant(to="clerk", actions=("orders.list", "orders.show"), read_on=TODAY),),
+    grants=(DesignGrant(to="clerk", actions=("orders.list", "orders.show"), read_on=TODAY),),
     uses=(Use(by="clerk", actions=("orders.list", "orders.show"), read_on=TODAY),),
 )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from muniment.server.running.process_system_accounts import GROUP, NAMES, NO_FOLDER, PRIMARY_GROUPS
+from muniment.server.running.process_system_accounts import ACCOUNT_NAMES, GROUP, NO_FOLDER, PRIMARY_GROUPS
 from tests.support.accounts import as_root
 
 UNITS = sorted((Path(__file__).parents[2] / "docs" / "systemd").glob("*.service"))
@@ -24,7 +24,7 @@ def installed(unit: Path, folder: Path) -> Path:
     """Copy of a unit that names an existing program, as systemd checks for it."""
     copy = folder / unit.name
     text = unit.read_text().replace("/opt/muniment/bin/muniment", sys.executable)
-    for name in NAMES:
+    for name in ACCOUNT_NAMES:
         text = re.sub(rf"^(User|Group)={name}$", r"\1=root", text, flags=re.MULTILINE)
     copy.write_text(text.replace(f"SupplementaryGroups={GROUP}\n", ""))
     return copy
@@ -80,7 +80,7 @@ def test_accounts_of_the_units_equal_those_of_muniment_up() -> None:
             case _:
                 assert not line or line.startswith(("#", "g "))
     assert groups == PRIMARY_GROUPS
-    assert members == set(NAMES)
+    assert members == set(ACCOUNT_NAMES)
 
 
 @as_root
@@ -94,6 +94,6 @@ def test_sysusers_file_creates_these_accounts(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     lines = [line.split(":") for line in (tmp_path / "etc" / "passwd").read_text().splitlines()]
-    assert {line[0] for line in lines} >= set(NAMES)
-    assert {line[6].rpartition("/")[2] for line in lines if line[0] in NAMES} == {"nologin"}
+    assert {line[0] for line in lines} >= set(ACCOUNT_NAMES)
+    assert {line[6].rpartition("/")[2] for line in lines if line[0] in ACCOUNT_NAMES} == {"nologin"}
     assert NO_FOLDER not in {line[5] for line in lines}  # systemd's own default is "/"

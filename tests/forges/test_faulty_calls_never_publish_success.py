@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from muniment.decision.decision import Outcome
-from muniment.decision.report import build_report
+from muniment.decision.report import build_decision_report
 from muniment.errors import MunimentError
 from muniment.forges.shapes import Reading, Vendor
 from muniment.forges.statuses import make_context
@@ -39,7 +39,7 @@ class Scene:
     def judge(self, reading: Reading, now: str) -> ReadingResult:
         forge_changes.fetch_change(self.stage.forge, self.stage.mirror, reading)
         found, _ = forge_changes.evaluate_open_change(*self.stage.at, reading, self.stage.rules_at, now)
-        told = build_report(found.decision, found.policy, found.facts)
+        told = build_decision_report(found.decision, found.policy, found.facts)
         assert (told.decision is Outcome.ALLOW) is (found.decision.outcome is Outcome.ALLOW)
         return ReadingResult(forge_status_text.decision_status(told, make_context(MAIN), "https://m.test"), "")
 

@@ -15,8 +15,8 @@ VERSIONS = (
 
 def _note(
     body: str, at: str = "09:00:00", by: wire.User | None = ADA, *, system: bool = True, action: str = "", id: int = 0
-) -> wire.Note:
-    return wire.Note(id or int(at.replace(":", "")), body, by, f"2026-11-02T{at}Z", system, action)
+) -> wire.DiscussionNote:
+    return wire.DiscussionNote(id or int(at.replace(":", "")), body, by, f"2026-11-02T{at}Z", system, action)
 
 
 def _approvals(at: str | None) -> wire.Approvals:
@@ -82,7 +82,7 @@ def test_retarget_time_is_end_of_its_second() -> None:
     assert retarget.at == "2026-11-02T09:00:07.999999Z"
 
 
-def _pushed(version: int, by: wire.User, title: str = "x") -> wire.Note:
+def _pushed(version: int, by: wire.User, title: str = "x") -> wire.DiscussionNote:
     link = f"/shop/api/-/merge_requests/1/diffs?diff_id={version}&start_sha={'0' * 40}"
     return _note(f"added 1 commit\n\n<ul><li>ab - {title}</li></ul>\n\n[Compare with previous version]({link})", by=by)
 

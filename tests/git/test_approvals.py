@@ -45,7 +45,7 @@ def signed(
         "shop", "refs/heads/main", head, head, repo.tree_of(head), verdict, {"q": "a"}, {}, previous, time
     )
     data = approvals.encode_approval(said)
-    return data, make_signature(data, approvals.NAMESPACE, str(key))
+    return data, make_signature(data, approvals.APPROVAL_NAMESPACE, str(key))
 
 
 def read(repo: Repo, people: People) -> list[Approval]:
@@ -199,7 +199,9 @@ def test_handle_in_ref_and_attestation_resolves_to_person_id(repo: Repo, key: Pa
     )
     data = approvals.encode_approval(said)
     with Repository.open(str(repo.path)) as repository:
-        approvals.write_approval(repository, head, "bob", "", data, make_signature(data, approvals.NAMESPACE, str(key)))
+        approvals.write_approval(
+            repository, head, "bob", "", data, make_signature(data, approvals.APPROVAL_NAMESPACE, str(key))
+        )
     (found,) = read(repo, people)
     assert (found.ref_person, found.signature) == (ids["bob"], SignatureResult.VALID)
     assert found.attests == {"account:eve@evil.test": ids["amy"], "account:mallory@evil.test": "nobody-here"}

@@ -163,7 +163,7 @@ def test_a_conflicting_head_has_no_machine_merge(repo: Repo) -> None:
 
 
 def test_refuses_too_many_approved_heads(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(approved_heads, "LIMIT", 2)
+    monkeypatch.setattr(approved_heads, "MOST_OUTSIDE_COMMITS", 2)
     made = [repo.commit({"c": f"{n}\n"}, on=f"t{n}", parents=["main~1"]) for n in range(3)]
     repo.commit({"c": "two\n"}, on="squash", parents=["main"])
     assert len(found(repo, "squash", *made[:2])) == 2

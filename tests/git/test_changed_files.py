@@ -142,7 +142,7 @@ def test_a_missing_binary_has_unknown_lines(repo: Repo) -> None:
 
 
 def test_refuses_too_many_changed_files(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(changed_files, "LIMIT", 3)
+    monkeypatch.setattr(changed_files, "MOST_CHANGED_FILES", 3)
     repo.commit({f"{n}": f"{n}\n" for n in range(4)})
     with pytest.raises(GitError, match="more than 3 files"):
         changed(repo, "main~1")

@@ -153,13 +153,13 @@ def test_a_shallow_clone_makes_history_unknown(repo: Repo, tmp_path: Path) -> No
 
 
 def test_too_many_commits_or_heads_are_unknown(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(approved_heads, "LIMIT", 0)
+    monkeypatch.setattr(approved_heads, "MOST_OUTSIDE_COMMITS", 0)
     approve(repo, repo.commit({"b": "2\n"}, on="other", parents=["main"]))
     facts = collected(repo)
     assert isinstance(facts.get(kinds.APPROVED_HEADS), Unknown)
     assert isinstance(facts.get(kinds.APPROVALS), Unknown)
     assert isinstance(facts.get(kinds.COMMITS), Known)
-    monkeypatch.setattr(history, "LIMIT", 0)
+    monkeypatch.setattr(history, "MOST_COMMITS", 0)
     assert isinstance(collected(repo).get(kinds.COMMITS), Unknown)
 
 

@@ -180,7 +180,7 @@ def test_refuses_merge_base_behind_missing_commit(repo: Repo) -> None:
 
 
 def test_refuses_too_many_commits(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history, "LIMIT", 3)
+    monkeypatch.setattr(history, "MOST_COMMITS", 3)
     base = repo.tip("main")
     for n in range(3):
         repo.commit({"a": f"{n}\n"})

@@ -11,7 +11,7 @@ from muniment.http.client import RetryRules
 from muniment.ledger import signed_notes
 from muniment.pipelines import service_client
 from muniment.store import witnesses
-from muniment.store.settings import Witness
+from muniment.store.settings import WitnessKey
 from muniment.vault import identity
 from muniment.vault.vault_client import Vault
 from tests.support.http_servers import Dripping, Phase
@@ -32,7 +32,7 @@ class User(NamedTuple):
 USERS = {
     "witness": User(
         lambda url: witnesses.request_cosignature(
-            Witness(signed_notes.derive_cosigner_key(PRIVATE), url), b"checkpoint\n", 1, lambda _: ()
+            WitnessKey(signed_notes.derive_cosigner_key(PRIVATE), url), b"checkpoint\n", 1, lambda _: ()
         ),
         StoreError,
     ),

@@ -38,7 +38,7 @@ def test_codes_beyond_the_size_limit_are_counted() -> None:
     many = structs.replace(JUDGED, reason_codes=tuple(f"clause-{number}:too-few-approvals" for number in range(1000)))
     data = record_kinds.encode_record(many)
     found = record_kinds.decode_record(data, 0)
-    assert len(data) <= record_kinds.LARGEST
+    assert len(data) <= record_kinds.LARGEST_RECORD
     assert isinstance(found, record_kinds.DecisionRecord)
     assert len(found.reason_codes) + found.omitted_reason_codes == 1000
     assert found.reason_codes == many.reason_codes[: len(found.reason_codes)]

@@ -28,7 +28,7 @@ def test_note_is_verified_by_its_own_key_only(pair: tuple[str, str]) -> None:
     assert note.text == TEXT
     assert signed_notes.is_note_signed(note, public)
     assert not signed_notes.is_note_signed(note, ledger_keys.generate_key("muniment/shop")[1])
-    other = signed_notes.Note(TEXT + "more\n", note.signatures)
+    other = signed_notes.SignedNote(TEXT + "more\n", note.signatures)
     assert not signed_notes.is_note_signed(other, public)
     with pytest.raises(ParseError, match="witness"):
         signed_notes.is_note_signed(note, signed_notes.derive_cosigner_key(private))
@@ -63,7 +63,7 @@ def test_witness_signature_contains_its_time(pair: tuple[str, str]) -> None:
     )
     assert (
         signed_notes.find_cosignature_time(
-            signed_notes.Note("other\n", note.signatures), signed_notes.derive_cosigner_key(witness)
+            signed_notes.SignedNote("other\n", note.signatures), signed_notes.derive_cosigner_key(witness)
         )
         is None
     )

@@ -13,7 +13,7 @@ from msgspec import structs
 
 from muniment.decision.decision import Outcome
 from muniment.decision.report import DecisionReport as Told
-from muniment.decision.report import build_report
+from muniment.decision.report import build_decision_report
 from muniment.errors import ForgeCode, ForgeError
 from muniment.facts.maybe import Known
 from muniment.forges.branch_rules import WantedProtection
@@ -46,7 +46,7 @@ class HostileStage(Stage):
     def describe_decision(self, number: int) -> Told:
         """Full description of the decision by the policy."""
         judgement = self.judge(number)
-        return build_report(judgement.decision, judgement.policy, judgement.facts)
+        return build_decision_report(judgement.decision, judgement.policy, judgement.facts)
 
     def landed(self, number: int) -> list[str]:
         """Codes of the decision on the merged commit."""

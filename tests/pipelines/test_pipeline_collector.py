@@ -13,7 +13,7 @@ from tests.support.repos import Repo
 WORKFLOW = "on: push\npermissions: {}\njobs: {a: {runs-on: x, steps: [{run: make}]}}\n"
 
 
-def read(folder: Path, tree: dict[str, str], names: tuple[str, ...] = collect.NAMES) -> dict[str, Maybe[Any]]:
+def read(folder: Path, tree: dict[str, str], names: tuple[str, ...] = collect.PIPELINE_FACTS) -> dict[str, Maybe[Any]]:
     repo = Repo(folder / "repo")
     head = repo.commit(tree)
     with Repository.open(str(repo.path)) as repository:
@@ -40,7 +40,7 @@ def test_does_not_read_unrequested_facts(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_unlistable_files_make_facts_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline_files, "MOST_FILES", 0)
+    monkeypatch.setattr(pipeline_files, "MOST_PIPELINE_FILES", 0)
     found = read(tmp_path, {".ci/run": "make\n"})
     assert all(isinstance(value, Unknown) for value in found.values())
-    assert set(found) == set(collect.NAMES)
+    assert set(found) == set(collect.PIPELINE_FACTS)

@@ -292,10 +292,10 @@ def test_files_are_read_from_commit_without_following_symlinks(repo: Repo) -> No
 def test_refuses_too_many_or_too_large_files(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     head = repo.commit({".ci/a": "make\n", ".ci/b": "make\n"})
     with Repository.open(str(repo.path)) as repository:
-        monkeypatch.setattr(pipeline_files, "LARGEST", 9)
+        monkeypatch.setattr(pipeline_files, "LARGEST_PIPELINE_FILE", 9)
         with pytest.raises(GitError, match="MiB"):
             pipeline_files.list_pipeline_files(repository, head)
-        monkeypatch.setattr(pipeline_files, "MOST_FILES", 1)
+        monkeypatch.setattr(pipeline_files, "MOST_PIPELINE_FILES", 1)
         with pytest.raises(GitError, match="more than 1"):
             pipeline_files.list_pipeline_files(repository, head)
 

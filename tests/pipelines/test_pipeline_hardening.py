@@ -70,7 +70,7 @@ def test_hanging_scanner_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_missing_scanner_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     assert hardening.find_engine_problem() == ""
-    monkeypatch.setattr(hardening, "ENGINE", "no-such-engine")
+    monkeypatch.setattr(hardening, "HARDENING_ENGINE", "no-such-engine")
     assert hardening.find_engine_problem() == "no-such-engine is not installed"
     assert hardening.examine_files({"a.yml": CLEAN}).findings == Unknown("no-such-engine is not installed")
 

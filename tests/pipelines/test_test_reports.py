@@ -90,7 +90,7 @@ def test_duplicate_report_is_unknown() -> None:
 
 
 def test_refuses_huge_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(test_reports, "LARGEST", 100)
+    monkeypatch.setattr(test_reports, "LARGEST_REPORT", 100)
     with pytest.raises(ReportError, match="more than"):
         read(PYTEST)
 

@@ -6,7 +6,7 @@ import pytest
 from muniment.errors import PeopleError
 from muniment.facts.people import Machine, Person
 from muniment.policy.built_in_policy import empty_people_text
-from muniment.policy.people_document import ROLES, parse_people
+from muniment.policy.people_document import ROLE_VALUES, parse_people
 
 
 def make_fake_key(filler: int) -> str:
@@ -100,7 +100,7 @@ def test_example_of_starter_file_is_valid() -> None:
     assert [machine.id for machine in people.machines] == ["update-bot"]
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", ROLE_VALUES)
 def test_accepts_every_role(role: str) -> None:
     assert parse_people(changed("roles = []", f'roles = ["{role}"]'), "p").persons[1].roles == (role,)
 

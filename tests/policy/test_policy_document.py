@@ -6,7 +6,7 @@ from muniment.errors import PolicyError
 from muniment.policy import patterns
 from muniment.policy.document import _LARGEST_NUMBER, _LONGEST_NAME, _MOST_ENTRIES, locate_clause, parse_policy
 from muniment.policy.model import Clause, Confirmation, EnforcementPoint, Retention, Section
-from muniment.policy.toml_reading import _LONGEST_SHOWN, LARGEST, quote_value
+from muniment.policy.toml_reading import _LONGEST_SHOWN, LARGEST_TOML, quote_value
 
 POLICY = """schema = 1
 owner = "security@example.test"
@@ -249,7 +249,7 @@ def test_refuses_clauses_that_are_not_tables() -> None:
         ("\ufeffschema = 1", "p.toml:1"),
         (f"schema = {'9' * 5000}", "p.toml"),
         (f"schema = {'[' * 5000}", "p.toml"),
-        ("#" * (LARGEST + 1), "p.toml"),
+        ("#" * (LARGEST_TOML + 1), "p.toml"),
     ],
 )
 def test_invalid_toml_is_refused_with_line(text: str, where: str) -> None:
@@ -284,8 +284,8 @@ def test_clause_is_located_in_text_by_id() -> None:
         ("with = { reviewers = 2 }", f"with.reviewers = -{_LARGEST_NUMBER}"),
         ("with = { reviewers = 2 }", f"with.reviewers = {[1] * _MOST_ENTRIES}"),
         ('paths = ["src/**"]', f"paths = {[f'f{number}' for number in range(patterns.MOST_PATTERNS)]}"),
-        ('paths = ["src/**"]', f'paths = ["{"p" * patterns.MOST_CHARACTERS}"]'),
-        ("schema = 1", "schema = 1\n" + "#" * (LARGEST - len(POLICY) - 1)),
+        ('paths = ["src/**"]', f'paths = ["{"p" * patterns.MOST_PATTERN_CHARACTERS}"]'),
+        ("schema = 1", "schema = 1\n" + "#" * (LARGEST_TOML - len(POLICY) - 1)),
     ],
     ids=["name", "number", "negative", "entries", "patterns", "pattern", "document"],
 )

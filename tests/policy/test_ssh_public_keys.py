@@ -6,7 +6,7 @@ import struct
 import pytest
 
 from muniment.errors import ParseError
-from muniment.policy.ssh_keys import KINDS, parse_ssh_key, split_key_blob
+from muniment.policy.ssh_keys import KEY_TYPES, parse_ssh_key, split_key_blob
 
 
 def line(kind: str, *fields: bytes) -> str:
@@ -22,7 +22,7 @@ def rsa(bits: int) -> str:
 ED = line("ssh-ed25519", b"ssh-ed25519", b"k" * 32)
 
 
-@pytest.mark.parametrize("text", [ED, rsa(2048), line(KINDS[1], KINDS[1].encode(), b"nistp256", b"p" * 65)])
+@pytest.mark.parametrize("text", [ED, rsa(2048), line(KEY_TYPES[1], KEY_TYPES[1].encode(), b"nistp256", b"p" * 65)])
 def test_plain_key_is_stored_without_comment(text: str) -> None:
     assert parse_ssh_key(f"{text} ada at work") == text
     assert parse_ssh_key(text) == text

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from muniment.errors import ProgramError
 from muniment.programs import command
 from muniment.programs.catalogue import GIT_GRAMMARS, OTHER_GRAMMARS, REMEDIES, CommandGrammar, Program
-from muniment.programs.command import Option, build_command, build_git_command, join_lines
+from muniment.programs.command import ProgramOption, build_command, build_git_command, join_lines
 
 HOSTILE = st.sampled_from(
     ["-", "--", "--upload-pack=x", "-oProxyCommand=x", "--output=/x", "^-", "-\0", "\n--all", "", ":(x)-", "é"]
@@ -20,9 +20,9 @@ VALUES = st.one_of(st.text(max_size=20), HOSTILE, st.builds(str.__add__, HOSTILE
 SEPARATORS = {"--", "--end-of-options"}
 
 
-def options_of(draw: st.DrawFn, grammar: CommandGrammar) -> list[Option]:
+def options_of(draw: st.DrawFn, grammar: CommandGrammar) -> list[ProgramOption]:
     """Options as a caller would write them, with arbitrary values."""
-    found: list[Option] = (
+    found: list[ProgramOption] = (
         list(draw(st.lists(st.sampled_from(sorted(grammar.flags)), max_size=2))) if grammar.flags else []
     )
     for name in sorted(grammar.assigned | grammar.followed):
@@ -157,7 +157,7 @@ def test_credentials_of_a_refused_address_are_not_shown() -> None:
         ("-c", "alias.x=!y"),
     ],
 )
-def test_unlisted_option_is_a_defect(verb: str, option: Option) -> None:
+def test_unlisted_option_is_a_defect(verb: str, option: ProgramOption) -> None:
     with pytest.raises(ValueError, match="catalogue"):
         build_git_command(verb, (option,), (), (), ProgramError)
 

@@ -11,7 +11,12 @@ from pathlib import Path
 import pytest
 
 from muniment.git.throwaway_repository import ThrowawayRepository
-from muniment.programs.temporary_files import PREFIX, TemporaryFolder, open_temporary_file, remove_abandoned_folders
+from muniment.programs.temporary_files import (
+    FOLDER_PREFIX,
+    TemporaryFolder,
+    open_temporary_file,
+    remove_abandoned_folders,
+)
 
 MAKE = """
 import sys
@@ -75,12 +80,12 @@ def test_foreign_files_are_not_removed(tmp_path: Path) -> None:
     for folder in (other, target):
         folder.mkdir()
         (folder / "x").write_text("1\n")
-    (tmp_path / f"{PREFIX}link").symlink_to(target)
-    (tmp_path / f"{PREFIX}file").write_text("1\n")
+    (tmp_path / f"{FOLDER_PREFIX}link").symlink_to(target)
+    (tmp_path / f"{FOLDER_PREFIX}file").write_text("1\n")
     assert remove_abandoned_folders() == 0
     assert (other / "x").exists()
     assert (target / "x").exists()
-    assert (tmp_path / f"{PREFIX}file").exists()
+    assert (tmp_path / f"{FOLDER_PREFIX}file").exists()
 
 
 def test_service_start_removes_leftover_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

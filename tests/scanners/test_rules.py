@@ -5,9 +5,9 @@ import pytest
 from muniment.scanners.findings import CoverageState, SourceFile
 from muniment.scanners.python.analysis import scan_python
 from muniment.scanners.python.contexts import CONTEXTS
-from muniment.scanners.rules import Rule, load_categories, load_rules
+from muniment.scanners.rules import ScanRule, load_categories, load_scan_rules
 
-RULES = list(load_rules().values())
+RULES = list(load_scan_rules().values())
 EXAMPLES = [
     pytest.param(rule.id, example.code, bad, id=f"{rule.id}-{'bad' if bad else 'good'}-{number}")
     for rule in RULES
@@ -24,7 +24,7 @@ def test_a_rule_reports_its_bad_examples_and_no_good_one(rule: str, code: str, b
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
-def test_a_rule_has_all_that_a_finding_shows(rule: Rule) -> None:
+def test_a_rule_has_all_that_a_finding_shows(rule: ScanRule) -> None:
     assert rule.bad
     assert rule.good
     assert rule.remedy.strip()

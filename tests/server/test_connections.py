@@ -148,7 +148,7 @@ def test_unsigned_delivery_is_refused_without_details(town: Town) -> None:
 
 
 def test_oversized_delivery_is_refused_unread(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhook_deliveries, "LARGEST", 50)
+    monkeypatch.setattr(webhook_deliveries, "LARGEST_DELIVERY", 50)
     assert deliver(town.connection, event(town)).status_code == 413
     assert not WebhookDelivery.objects.exists()
 

@@ -14,8 +14,8 @@ from psycopg import sql
 
 from muniment.access.roles import Role
 from muniment.server.guarding import privileges
-from muniment.server.guarding.database_passwords import FOLDER, find_password_file, write_password
-from muniment.server.guarding.database_roles import OPERATOR, OWNER, PROCESSES, ROLES, WEB, WORKER
+from muniment.server.guarding.database_passwords import LOGIN_FOLDER, find_password_file, write_password
+from muniment.server.guarding.database_roles import DATABASE_ROLES, OPERATOR, OWNER, PROCESSES, WEB, WORKER
 from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ
 from muniment.server.requests.models import Request
 from muniment.server.running import database_settings, home_database
@@ -78,7 +78,7 @@ def test_each_login_has_exactly_declared_privileges(service: None, postgres: Emb
 def test_login_cannot_change_to_another_role(service: None, postgres: EmbeddedPostgres, role: str) -> None:
     with psycopg.connect(postgres.make_address(role), autocommit=True) as session:
         for statement in (
-            *(f"SET ROLE {other}" for other in ROLES if other != role),
+            *(f"SET ROLE {other}" for other in DATABASE_ROLES if other != role),
             f"SET SESSION AUTHORIZATION {OWNER}",
         ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -103,7 +103,7 @@ def test_password_files_are_private_and_new_at_each_start(tmp_path: Path) -> Non
         with EmbeddedPostgres(tmp_path / "postgres") as server:
             files = {role: find_password_file(tmp_path, role) for role in PROCESSES if role != OPERATOR}
             assert {file.stat().st_mode & 0o077 for file in files.values()} == {0}
-            assert (tmp_path / FOLDER).stat().st_mode & 0o077 == 0
+            assert (tmp_path / LOGIN_FOLDER).stat().st_mode & 0o077 == 0
             found += [file.read_text() for file in files.values()]
             with psycopg.connect(server.make_address(WEB)):
                 pass
@@ -218,7 +218,7 @@ def test_commands_find_external_server_by_home(external_server: tuple[EmbeddedPo
     assert "schema: it is up to date" in said
     for role in PROCESSES:
         assert f"login {role}: it was refused each of" in said
-    assert OWNER not in (home / home_database.MARK).read_text()
+    assert OWNER not in (home / home_database.DATABASE_MARK).read_text()
 
 
 @pytest.mark.slow

@@ -39,7 +39,7 @@ def server(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
 
 def share_logins(home: Path, folder: Path) -> None:
     """Give a home the passwords of the logins that the external server has already."""
-    (home / database_passwords.FOLDER).symlink_to(folder / "other" / database_passwords.FOLDER)
+    (home / database_passwords.LOGIN_FOLDER).symlink_to(folder / "other" / database_passwords.LOGIN_FOLDER)
 
 
 def count(url: str) -> int:
@@ -67,14 +67,14 @@ def test_a_database_is_moved_to_another_server_and_back(server: EmbeddedPostgres
     code, told = run("home", "move-database", "external", "--home", home, DATABASE_URL=url)
     assert (code, "is there already" in told) == (2, True), told
     repo.commit({"app.py": "x = 2\n"})
-    shutil.rmtree(home / database_passwords.FOLDER)
+    shutil.rmtree(home / database_passwords.LOGIN_FOLDER)
     share_logins(home, tmp_path)
     code, told = run("up", repo.path, "--once", "--home", home, DATABASE_URL=url)
     assert code == 0, told
     code, told = run("ledger", "verify", "--home", home, DATABASE_URL=url)
     assert code == 0, told
     then = count(url)
-    (home / database_passwords.FOLDER).unlink()
+    (home / database_passwords.LOGIN_FOLDER).unlink()
     assert then >= moved
 
     with psycopg.connect(url):

@@ -78,8 +78,8 @@ def test_concurrent_preparation_creates_everything_once(tmp_path: Path) -> None:
         homes = [tmp_path / f"home{number}" for number in range(3)]
         for home in homes:
             make_installation_folder(home)
-            (home / database_passwords.FOLDER).symlink_to(
-                tmp_path / "database" / database_passwords.FOLDER
+            (home / database_passwords.LOGIN_FOLDER).symlink_to(
+                tmp_path / "database" / database_passwords.LOGIN_FOLDER
             )  # the passwords are the same
         environment = {**clean(), "DATABASE_URL": server.make_address(OWNER)}
         processes = [

@@ -198,7 +198,7 @@ def test_stored_keys_remain_valid_for_one_day(forge: FakeIssuer) -> None:
     forge.tells({}, 500)
     assert read(forge.url).key_set["keys"]
     with as_role("owner"):
-        TokenIssuer.objects.update(read_at=timezone.now() - 2 * issuer_keys.LONGEST)
+        TokenIssuer.objects.update(read_at=timezone.now() - 2 * issuer_keys.LONGEST_KEY_SET)
     assert read(forge.url).key_set == {}
 
 

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from muniment.errors import DatabaseError
-from muniment.server.guarding.database_roles import OWNER, ROLES, WEB, WORKER
+from muniment.server.guarding.database_roles import DATABASE_ROLES, OWNER, WEB, WORKER
 from muniment.server.running.embedded_postgres import EmbeddedPostgres
 from muniment.server.running.process_system_accounts import GROUP
 from tests.support.mounts import mounted
@@ -30,7 +30,7 @@ def query(server: EmbeddedPostgres, role: str, statement: str) -> list[tuple[obj
 
 
 def test_each_role_connects_and_none_has_extra_privilege(server: EmbeddedPostgres) -> None:
-    for role in ROLES:
+    for role in DATABASE_ROLES:
         assert query(server, role, "SELECT current_user") == [(role,)]
     assert query(server, OWNER, "SELECT rolname FROM pg_roles WHERE rolsuper AND rolcanlogin") == [("muniment_super",)]
     assert query(server, OWNER, "SELECT count(*) FROM pg_roles WHERE rolcreaterole AND NOT rolsuper") == [(0,)]

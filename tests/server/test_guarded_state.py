@@ -1,6 +1,6 @@
 """The order by which one person alone may tighten a guarded state."""
 
-from muniment.server.acts.guarded_state import Fact, GuardedEnvironments, GuardedFacts
+from muniment.server.acts.guarded_state import GuardedEnvironments, GuardedFact, GuardedFacts
 
 ONE, OTHER = ("shop", "a"), ("shop", "b")
 
@@ -13,7 +13,7 @@ def test_ending_permission_or_adding_protection_is_not_looser() -> None:
     assert GuardedFacts(permitted=frozenset({ONE}), protected=frozenset({OTHER})).is_looser_than(before)
 
 
-def order(**environments: set[Fact]) -> GuardedEnvironments:
+def order(**environments: set[GuardedFact]) -> GuardedEnvironments:
     return GuardedEnvironments({("shop", name): frozenset(needed) for name, needed in environments.items()})
 
 

@@ -59,7 +59,7 @@ def test_removed_database_is_not_created_again(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "null", '{"database": "other"}', "\x00", "\ud800"])
 def test_refuses_start_with_unreadable_database_mark(tmp_path: Path, text: str) -> None:
-    (tmp_path / home_database.MARK).write_bytes(text.encode("utf-8", "surrogatepass"))
+    (tmp_path / home_database.DATABASE_MARK).write_bytes(text.encode("utf-8", "surrogatepass"))
     with pytest.raises(DatabaseError, match="does not say which database"):
         home_database.read_stored_kind(tmp_path)
 
@@ -118,14 +118,14 @@ def test_used_home_refuses_another_database_and_leaves_it_unchanged(used: tuple[
             assert "Next: Unset DATABASE_URL" in told
         new = tmp_path / "new"
         make_installation_folder(new)
-        (new / database_passwords.FOLDER).symlink_to(tmp_path / "other" / database_passwords.FOLDER)
+        (new / database_passwords.LOGIN_FOLDER).symlink_to(tmp_path / "other" / database_passwords.LOGIN_FOLDER)
         code, told = run("up", repo, "--once", "--home", new, DATABASE_URL=server.make_address(OWNER))
         assert code == 0, told
         copied = tmp_path / "copied"
         code, told = run("up", repo, "--once", "--home", new)
         assert (code, "DATABASE_URL does not name it" in told) == (3, True)
         make_installation_folder(copied)
-        (copied / database_passwords.FOLDER).symlink_to(tmp_path / "other" / database_passwords.FOLDER)
+        (copied / database_passwords.LOGIN_FOLDER).symlink_to(tmp_path / "other" / database_passwords.LOGIN_FOLDER)
         for command in (("up", repo, "--once"), ("web",)):
             code, told = run(*command, "--home", copied, DATABASE_URL=server.make_address(OWNER))
             assert (code, "the ledger in the database is not that of" in told) == (3, True), told

@@ -15,14 +15,14 @@ import pytest
 from muniment.server.records.installation import open_store
 from muniment.server.running import process_separation, process_system_accounts
 from muniment.server.running.health_report import _check_external_copy
-from muniment.server.running.home_owners import FILES, find_wrong_owners
+from muniment.server.running.home_owners import OWNED_FILES, find_wrong_owners
 from muniment.server.running.process_accounts import find_running_accounts
 from muniment.server.running.process_separation import ProcessSeparation, describe_separation, separate_processes
 from muniment.server.running.process_system_accounts import (
+    ACCOUNT_NAMES,
     CONFIRMATION,
     DATABASE,
     ERASER,
-    NAMES,
     SEQUENCER,
     VAULT,
     WEB,
@@ -99,7 +99,7 @@ class RunningService:
     def attack(self, name: str) -> dict[str, object]:
         """Accesses that an attacker in a process of that account succeeds with; tried once for each account."""
         if name not in self.found:
-            paths = [self.home / each for each in (*FILES, *_OTHERS)]
+            paths = [self.home / each for each in (*OWNED_FILES, *_OTHERS)]
             words = [sys.executable, "-c", _ATTACK, self.home, json.dumps(self.pids), self.home / "postgres/socket"]
             self.found[name] = json.loads(self.run_as(name, *words, *paths))
         return self.found[name]
@@ -178,12 +178,12 @@ _READ: dict[str, tuple[str, ...]] = {
 _PUBLIC = ("keys/ledger.pub", "keys/deploy.pub", "keys/muniment-web.pub", "keys/muniment-worker.pub")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ACCOUNT_NAMES)
 def test_attacker_in_process_reads_only_its_own_files(running: RunningService, name: str) -> None:
     assert set(running.attack(name)["read"]) == paths(running, *_READ[name], *_PUBLIC)  # type: ignore[call-overload]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ACCOUNT_NAMES)
 def test_attacker_in_process_replaces_no_file_of_home(running: RunningService, name: str) -> None:
     found = running.attack(name)
     assert found["made"] == []
@@ -197,7 +197,7 @@ def test_attacker_in_process_replaces_no_file_of_home(running: RunningService, n
     assert set(found["written"]) == paths(running, *allowed)  # type: ignore[call-overload]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ACCOUNT_NAMES)
 def test_attacker_in_process_sees_no_other_process(running: RunningService, name: str) -> None:
     found = running.attack(name)
     own = {name} & set(running.pids)
@@ -205,7 +205,7 @@ def test_attacker_in_process_sees_no_other_process(running: RunningService, name
         assert set(found[kind]) <= own, kind  # type: ignore[call-overload]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ACCOUNT_NAMES)
 def test_attacker_in_process_connects_only_as_its_own_login(running: RunningService, name: str) -> None:
     found = running.attack(name)
     own = name.removeprefix("muniment-")
@@ -213,7 +213,7 @@ def test_attacker_in_process_connects_only_as_its_own_login(running: RunningServ
     assert found["superuser"] == (name == DATABASE)  # whoever runs the server has all that is in it
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ACCOUNT_NAMES)
 def test_attacker_in_process_lists_no_folder_of_another_process(running: RunningService, name: str) -> None:
     own = {VAULT: ("vault/store",), DATABASE: ("postgres/data",)}.get(name, ())
     assert set(running.attack(name)["listed"]) == paths(running, "", *own)  # type: ignore[call-overload]
@@ -325,5 +325,5 @@ def test_process_receives_only_credentials_it_uses() -> None:
 def test_shared_account_is_not_reported_as_separation() -> None:
     account = ProcessAccount("ada", 1000, 1000)
     assert find_wrong_owners(Path("/"), {WEB: account}) == [
-        f"the account {name} is missing" for name in NAMES if name != WEB
+        f"the account {name} is missing" for name in ACCOUNT_NAMES if name != WEB
     ]

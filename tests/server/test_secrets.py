@@ -19,7 +19,7 @@ from muniment.facts.vault_facts import VaultReader
 from muniment.server.api import deployments as deploying
 from muniment.server.deployments import desired_vault, tasks, vault_role_access
 from muniment.server.deployments.models import Deployment, PipelineIdentity
-from muniment.server.deployments.vault_drift import PENDING, check_vault_drift, find_drift
+from muniment.server.deployments.vault_drift import DRIFT_GRACE, check_vault_drift, find_drift
 from muniment.server.deployments.vault_role_access import close_access, has_openable_role, open_access
 from muniment.server.guarding.database_roles import WORKER
 from muniment.server.incidents import kinds
@@ -399,14 +399,14 @@ def test_other_possible_readers_are_detected(
 ) -> None:
     apply_vault_plan(vault)
     assert find_drift() == []
-    user = f"auth/{layout.PEOPLE}/users/other"
+    user = f"auth/{layout.PEOPLE_MOUNT}/users/other"
     vault.person.request("POST", path, data)
     assert find_drift() == []  # nobody has it
     vault.person.request("POST", user, {"password": "x" * 20, "token_policies": ["other"]})
     try:
         found = find_drift()
         assert len(found) >= 1
-        assert all(one.startswith(f"{layout.PEOPLE}/other could read ") for one in found)
+        assert all(one.startswith(f"{layout.PEOPLE_MOUNT}/other could read ") for one in found)
     finally:
         vault.person.request("DELETE", user)
     assert find_drift() == []
@@ -442,7 +442,7 @@ def test_leftovers_of_a_closed_pipeline_in_the_vault_are_removed(
         PipelineIdentity.objects.update(ended_at=timezone.now())
     assert find_drift() == []  # whoever administers the vault has a day
     with as_role("owner"):
-        PipelineIdentity.objects.update(ended_at=timezone.now() - PENDING)
+        PipelineIdentity.objects.update(ended_at=timezone.now() - DRIFT_GRACE)
     assert any(one.startswith("runner.shop.production/shop.production could read") for one in find_drift())
     should, _ = desired_vault.make_desired_state()
     found = find_leftovers(vault.person, should)
@@ -502,7 +502,7 @@ def test_pending_change_of_a_key_is_no_incident_and_an_unknown_key_is(
     apply_vault_plan(vault)
     assert find_drift() == []
     with as_role("owner"):
-        PipelineIdentity.objects.filter(pk=third.pk).update(ended_at=timezone.now() - PENDING)
+        PipelineIdentity.objects.filter(pk=third.pk).update(ended_at=timezone.now() - DRIFT_GRACE)
     assert find_drift() == [f"change {config} (jwt_validation_pubkeys)"]
     apply_vault_plan(vault)
     assert find_drift() == []

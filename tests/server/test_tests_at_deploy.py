@@ -62,7 +62,7 @@ class Signing(Shop):
             "time": "2026-01-01T00:00:00.000000Z",
         }
         data = run_statements.encode_run(run_statements.RunPredicate(**(fields | changed)))
-        command = ["ssh-keygen", "-Y", "sign", "-q", "-n", run_statements.NAMESPACE, "-f", str(self.keys[signer])]
+        command = ["ssh-keygen", "-Y", "sign", "-q", "-n", run_statements.RUN_NAMESPACE, "-f", str(self.keys[signer])]
         signed = subprocess.run(command, input=data, capture_output=True, check=True).stdout.decode()
         with Repository.open(str(self.repo.path)) as repository:
             return run_statements.write_run(repository, at, "tests", before, data, signed)

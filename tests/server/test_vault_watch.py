@@ -37,7 +37,7 @@ from tests.support.vaults import COMMIT, Key, Running, passing, runner_claims
 
 pytestmark = pytest.mark.usefixtures("service")
 READING = 'path "muniment/data/shop/production" { capabilities = ["read"] }'
-USERS = f"auth/{layout.PEOPLE}/users"
+USERS = f"auth/{layout.PEOPLE_MOUNT}/users"
 VALUE = "-".join(["what", "nobody", "sees", "again"])
 RUNNER = Key()
 LIMITS = WatchLimits(15, "")

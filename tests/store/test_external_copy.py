@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from muniment.errors import HomeFileError, StoreError
-from muniment.store.external_copy import REF, LocalRepositoryCopy, open_external_copy
+from muniment.store.external_copy import CHECKPOINT_REF, LocalRepositoryCopy, open_external_copy
 from muniment.store.settings import read_settings
 
 HOME = Path("/srv/muniment")
@@ -80,7 +80,7 @@ def test_local_repository_is_written_without_running_its_hooks_or_programs(canar
     for number in range(3):
         place.write_copy(b"checkpoint %d\n" % number)
         assert place.read_copy() == b"checkpoint %d\n" % number
-    assert git("-C", str(there), "rev-list", "--count", REF) == "3"
+    assert git("-C", str(there), "rev-list", "--count", CHECKPOINT_REF) == "3"
     assert not canary.exists()
 
 
@@ -88,7 +88,7 @@ def test_copy_in_a_work_tree_goes_into_its_repository(canary: Path) -> None:
     git("init", "-q", str(canary.with_name("tree")))
     place = open_external_copy(f"git:file://{canary.with_name('tree')}", HOME)
     place.write_copy(b"checkpoint")
-    assert git("-C", str(canary.with_name("tree")), "show", f"{REF}:checkpoint") == "checkpoint"
+    assert git("-C", str(canary.with_name("tree")), "show", f"{CHECKPOINT_REF}:checkpoint") == "checkpoint"
 
 
 def test_address_without_a_repository_is_unreachable_and_not_empty(canary: Path) -> None:
@@ -143,7 +143,7 @@ exec sh -c "$last"
         before = place.read_copy()
         place.write_copy(b"checkpoint of " + address.encode())
         assert place.read_copy() == b"checkpoint of " + address.encode() != before
-    assert git("-C", str(there), "rev-list", "--count", REF) == "2"
+    assert git("-C", str(there), "rev-list", "--count", CHECKPOINT_REF) == "2"
     lines = told.read_text().splitlines()
     assert "git@host" in lines
     assert secret not in told.read_text()

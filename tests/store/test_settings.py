@@ -6,7 +6,7 @@ import pytest
 
 from muniment.errors import HomeFileError
 from muniment.ledger import ledger_keys, signed_notes
-from muniment.store.settings import Settings, Witness, make_home_text, read_settings
+from muniment.store.settings import Settings, WitnessKey, make_home_text, read_settings
 
 HOME = Path("/srv/muniment")
 WITNESS = signed_notes.derive_cosigner_key(ledger_keys.generate_key("witness.example.test")[0])
@@ -37,7 +37,7 @@ def test_every_setting_can_be_set() -> None:
         '[server_hook]\npusher_variable = "GL_USER"\ntimeout_seconds = 5\n[ledger]\nexternal_copy = "git:ssh://a/b"\n'
     )
     text += f'[[witness]]\nkey = "{WITNESS}"\nurl = "https://witness.example.test"\n'
-    expected = Settings("GL_USER", 5, "git:ssh://a/b", (Witness(WITNESS, "https://witness.example.test"),))
+    expected = Settings("GL_USER", 5, "git:ssh://a/b", (WitnessKey(WITNESS, "https://witness.example.test"),))
     assert read_settings(text, "home.toml", HOME) == expected
 
 

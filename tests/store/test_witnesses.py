@@ -4,13 +4,13 @@ import pytest
 
 from muniment.errors import LedgerError, StoreError
 from muniment.ledger import ledger_keys, proofs, signed_notes
-from muniment.store.settings import Witness
+from muniment.store.settings import WitnessKey
 from muniment.store.witnesses import request_cosignature
 from tests.support.stored import Stored, numbered
 from tests.support.witness import PRIVATE, Honest, serving
 
 
-def ask_witness(stored: Stored, witness: Witness) -> str:
+def ask_witness(stored: Stored, witness: WitnessKey) -> str:
     def prove(old: int) -> tuple[bytes, ...]:
         return proofs.prove_consistency(stored.files.get, stored.size, old)
 
@@ -51,8 +51,8 @@ OTHER = ledger_keys.generate_key("witness.example.test")[0]
         (200, b""),
         (200, b"nonsense"),
         (200, b"x" * 100_000),
-        (200, signed_notes.make_cosignature(signed_notes.Note("other\n", ()), PRIVATE, 1).encode()),
-        (200, signed_notes.make_cosignature(signed_notes.Note("other\n", ()), OTHER, 1).encode()),
+        (200, signed_notes.make_cosignature(signed_notes.SignedNote("other\n", ()), PRIVATE, 1).encode()),
+        (200, signed_notes.make_cosignature(signed_notes.SignedNote("other\n", ()), OTHER, 1).encode()),
         (409, b"many"),
         (302, b""),
         (500, b""),

@@ -13,7 +13,7 @@ from fido2.cose import ES256
 from fido2.utils import websafe_encode
 from fido2.webauthn import AttestedCredentialData
 
-from muniment.facts.act_statements import NAMESPACE, digest_to_sign
+from muniment.facts.act_statements import ACT_NAMESPACE, digest_to_sign
 from muniment.git.signatures import make_signature
 
 PRESENT, VERIFIED = 0x01, 0x04
@@ -80,4 +80,4 @@ class SshKey:
 
     def sign(self, statement: str) -> str:
         """The signature over a statement."""
-        return make_signature(digest_to_sign(statement.encode()), NAMESPACE, str(self.file))
+        return make_signature(digest_to_sign(statement.encode()), ACT_NAMESPACE, str(self.file))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from muniment.server.guarding.database_roles import NAMES
+from muniment.server.guarding.database_roles import ROLE_NAMES
 from muniment.server.running import demonstration
 from tests.support.service import as_role, connect_as
 
@@ -24,6 +24,6 @@ def fill_demonstration(patch: pytest.MonkeyPatch, *, large: bool = False) -> int
     """Fill the empty service of the tests with the demonstration company; the number of its events."""
     with demonstration_home(patch) as home, as_role("web"):
         os.makedirs(home / "mirrors", exist_ok=True)
-        count = demonstration.fill_demonstration(home, lambda role: connect_as(NAMES[role]), large=large)
-        connect_as(NAMES["web"])
+        count = demonstration.fill_demonstration(home, lambda role: connect_as(ROLE_NAMES[role]), large=large)
+        connect_as(ROLE_NAMES["web"])
     return count

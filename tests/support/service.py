@@ -17,7 +17,7 @@ from muniment.access.actions import Action
 from muniment.access.roles import Role
 from muniment.server.acts.system_actors import SystemActor
 from muniment.server.guarding.database_passwords import find_password_file
-from muniment.server.guarding.database_roles import NAMES, OPERATOR, OWNER
+from muniment.server.guarding.database_roles import OPERATOR, OWNER, ROLE_NAMES
 from muniment.server.people.models import ApiToken, Bootstrap, Person, RoleGrant
 from muniment.server.products.models import Product, Repository
 from muniment.server.records import permission_signing, row_checks
@@ -38,10 +38,10 @@ _FIRST = ("procrastinate_events", "procrastinate_periodic_defers", "procrastinat
 def as_role(name: str) -> Iterator[None]:
     """This process is `owner`, `web` or `worker` to the database while it lasts."""
     before = connection.settings_dict["USER"]
-    if before == NAMES[name]:  # it may be within a transaction
+    if before == ROLE_NAMES[name]:  # it may be within a transaction
         yield
         return
-    connect_as(NAMES[name])
+    connect_as(ROLE_NAMES[name])
     try:
         yield
     finally:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from muniment.ledger import ledger_keys, proofs, signed_notes
 from muniment.ledger.checkpoints import read_checkpoint
-from muniment.store.settings import Witness
+from muniment.store.settings import WitnessKey
 
 PRIVATE = ledger_keys.generate_key("witness.example.test")[0]
 Answer = tuple[int, bytes]
@@ -36,7 +36,7 @@ class Honest:
 
 
 @contextmanager
-def serving(answer: Callable[[bytes], Answer]) -> Iterator[Witness]:
+def serving(answer: Callable[[bytes], Answer]) -> Iterator[WitnessKey]:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             code, body = answer(self.rfile.read(int(self.headers["Content-Length"])))
@@ -54,7 +54,7 @@ def serving(answer: Callable[[bytes], Answer]) -> Iterator[Witness]:
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
-        yield Witness(signed_notes.derive_cosigner_key(PRIVATE), f"http://127.0.0.1:{server.server_address[1]}/")
+        yield WitnessKey(signed_notes.derive_cosigner_key(PRIVATE), f"http://127.0.0.1:{server.server_address[1]}/")
     finally:
         server.shutdown()
         thread.join()

@@ -19,7 +19,7 @@ from muniment.updates.advisory_exports import (
 from muniment.updates.advisory_index import AdvisoryIndex, DependencyIndex
 from muniment.updates.dependencies import Dependency, Ecosystem, Lock, LockFormat
 from muniment.updates.due_dates import ClockStart, DueDate, NoClock, compute_due_date
-from muniment.updates.severities import Severity, SeverityOrigin, rate_severity, rate_vector
+from muniment.updates.severities import AdvisorySeverity, SeverityOrigin, rate_severity, rate_vector
 from tests.support.advisory_exports import NOW, fixed_in, pack_export, read_advisory, write_advisory
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "osv-pypi-2024-10-10.zip"
@@ -170,17 +170,17 @@ def test_severity_has_an_origin(own: dict[str, Any], alias: dict[str, Any], expe
 @pytest.mark.parametrize(
     ("vector", "expected"),
     [
-        (CRITICAL_3, Severity.CRITICAL),
-        ("CVSS:3.0/AV:L/AC:H/PR:H/UI:R/S:U/C:L/I:N/A:N", Severity.LOW),
-        ("CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N", Severity.CRITICAL),
-        ("AV:N/AC:M/Au:N/C:P/I:N/A:N", Severity.MEDIUM),
+        (CRITICAL_3, AdvisorySeverity.CRITICAL),
+        ("CVSS:3.0/AV:L/AC:H/PR:H/UI:R/S:U/C:L/I:N/A:N", AdvisorySeverity.LOW),
+        ("CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N", AdvisorySeverity.CRITICAL),
+        ("AV:N/AC:M/Au:N/C:P/I:N/A:N", AdvisorySeverity.MEDIUM),
         ("CVSS:4.0/nonsense", None),
         ("CVSS:9.9/AV:N", None),
         ("", None),
         ("x" * 1000, None),
     ],
 )
-def test_vectors_are_rated(vector: str, expected: Severity | None) -> None:
+def test_vectors_are_rated(vector: str, expected: AdvisorySeverity | None) -> None:
     assert rate_vector(vector) is expected
 
 
@@ -192,7 +192,11 @@ EVENTS: dict[str, Any] = dict.fromkeys(("published", "first_seen", "introduced",
 
 def due(published: str, first_seen: str, introduced: str, connected: str) -> DueDate:
     found = compute_due_date(
-        Severity.CRITICAL, published=published, first_seen=first_seen, introduced=introduced, connected=connected
+        AdvisorySeverity.CRITICAL,
+        published=published,
+        first_seen=first_seen,
+        introduced=introduced,
+        connected=connected,
     )
     assert isinstance(found, DueDate)
     return found
@@ -215,14 +219,14 @@ def test_the_clock_starts_at_the_latest_event(moments: tuple[str, str, str, str]
 
 @pytest.mark.parametrize(("severity", "days"), [("critical", 2), ("high", 14), ("medium", 30), ("low", 90)])
 def test_each_severity_has_its_days(severity: str, days: int) -> None:
-    found = compute_due_date(Severity(severity), **EVENTS)
+    found = compute_due_date(AdvisorySeverity(severity), **EVENTS)
     assert isinstance(found, DueDate)
     assert found.days == days
 
 
 def test_malware_and_withdrawn_advisories_have_no_clock() -> None:
-    assert compute_due_date(Severity.LOW, **EVENTS, is_malware=True) is NoClock.MALWARE
-    assert compute_due_date(Severity.LOW, **EVENTS, is_malware=True, withdrawn=DAYS[0]) is NoClock.WITHDRAWN
+    assert compute_due_date(AdvisorySeverity.LOW, **EVENTS, is_malware=True) is NoClock.MALWARE
+    assert compute_due_date(AdvisorySeverity.LOW, **EVENTS, is_malware=True, withdrawn=DAYS[0]) is NoClock.WITHDRAWN
 
 
 def test_an_export_is_read_and_read_again_only_where_it_changed(monkeypatch: pytest.MonkeyPatch) -> None:

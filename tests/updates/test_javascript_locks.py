@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from muniment.updates.dependencies import Dependency, Lock, LockFormatError, Relation, Source, SourceKind
+from muniment.updates.dependencies import Dependency, Lock, LockFormatError, LockSource, Relation, SourceKind
 from muniment.updates.repository_locks import parse_lock
 
 REGISTRY = "https://registry.npmjs.org"
@@ -95,8 +95,8 @@ def test_npm_resolves_names_as_node_does_and_follows_links_of_a_workspace() -> N
     assert found["qs@6.9.0"].path == ("shop", "express", "qs")
     assert found["qs@6.9.0"].relation is Relation.TRANSITIVE
     assert found["qs@6.11.0"].path == ("@shop/web", "qs")
-    assert found["qs@6.11.0"].source == Source(SourceKind.OTHER_REGISTRY, "npm.example.com")
-    assert found["real@1.0.0"].source == Source(SourceKind.GIT, "github.com")
+    assert found["qs@6.11.0"].source == LockSource(SourceKind.OTHER_REGISTRY, "npm.example.com")
+    assert found["real@1.0.0"].source == LockSource(SourceKind.GIT, "github.com")
     assert found["express@4.18.0"].integrity == ("sha512-aa",)
     assert found["express@4.18.0"].requires == ("qs@6.9.0",)
     assert (found["jest@1.0.0"].development, found["jest@1.0.0"].markers) == (True, ("os: linux",))
@@ -140,7 +140,7 @@ def test_pnpm_joins_peer_variants_aliases_and_workspaces() -> None:
     assert found["react@18.2.0"].path == ("packages/web", "react")
     assert found["@scope/loose@1.0.0"].relation is Relation.TRANSITIVE
     assert found["react-dom@18.2.0"].requires == ("react@18.2.0",)
-    assert found["real@1.0.0"].source == Source(SourceKind.OTHER_REGISTRY, "npm.example.com")
+    assert found["real@1.0.0"].source == LockSource(SourceKind.OTHER_REGISTRY, "npm.example.com")
     assert found["vite@5.0.0"].development
 
 

@@ -3,15 +3,15 @@
 import msgspec
 import pytest
 
-from muniment.updates.dependencies import Dependency, Ecosystem, Lock, LockFormat, Source, SourceKind
+from muniment.updates.dependencies import Dependency, Ecosystem, Lock, LockFormat, LockSource, SourceKind
 from muniment.updates.lock_comparison import RefusalCode, VersionChange, compare_locks
 
-PYPI = Source(SourceKind.PUBLIC_REGISTRY, "pypi.org")
-PROXY = Source(SourceKind.OTHER_REGISTRY, "proxy.example")
-PRIVATE = Source(SourceKind.OTHER_REGISTRY, "packages.example.com")
+PYPI = LockSource(SourceKind.PUBLIC_REGISTRY, "pypi.org")
+PROXY = LockSource(SourceKind.OTHER_REGISTRY, "proxy.example")
+PRIVATE = LockSource(SourceKind.OTHER_REGISTRY, "packages.example.com")
 
 
-def locked(name: str, version: str, *requires: str, source: Source = PYPI, digest: str = "") -> Dependency:
+def locked(name: str, version: str, *requires: str, source: LockSource = PYPI, digest: str = "") -> Dependency:
     digest = digest or f"sha256:{name}{version}"
     return Dependency(Ecosystem.PYPI, name, version, source=source, integrity=(digest,), requires=requires)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from muniment.updates.dependencies import LockFormatError, Relation, Source, SourceKind
+from muniment.updates.dependencies import LockFormatError, LockSource, Relation, SourceKind
 from muniment.updates.repository_locks import parse_lock
 
 GO_MOD = b"""
@@ -117,9 +117,9 @@ def test_go_modules_that_do_not_say_all_are_refused(content: bytes, sums: bytes 
 def test_cargo_knows_development_dependencies_by_the_manifest() -> None:
     found = {e.key: e for e in parse_lock("Cargo.lock", CARGO, {"Cargo.toml": CARGO_MANIFEST}).dependencies}
     assert found["rand@0.8.5"].path == ("shop", "rand")
-    assert found["rand@0.8.5"].source == Source(SourceKind.PUBLIC_REGISTRY, "index.crates.io")
+    assert found["rand@0.8.5"].source == LockSource(SourceKind.PUBLIC_REGISTRY, "index.crates.io")
     assert (found["rand@0.7.0"].development, found["rand@0.7.0"].path) == (True, ("shop", "tempfile", "rand"))
-    assert found["tempfile@3.0.0"].source == Source(SourceKind.GIT, "github.com")
+    assert found["tempfile@3.0.0"].source == LockSource(SourceKind.GIT, "github.com")
     assert found["rand@0.8.5"].integrity == ("sha256:bb",)
 
 
@@ -174,7 +174,7 @@ def test_images_are_pinned_by_a_digest_only() -> None:
     python, base = lock.dependencies
     assert (python.name, python.version, python.pinned) == ("python", "3.12-slim", False)
     assert (base.name, base.pinned) == ("registry.example.com:5000/base", True)
-    assert base.source == Source(SourceKind.OTHER_REGISTRY, "registry.example.com")
+    assert base.source == LockSource(SourceKind.OTHER_REGISTRY, "registry.example.com")
     assert lock.gaps == ("the image $UNKNOWN is known to the build only",)
 
 

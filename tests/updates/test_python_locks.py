@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from muniment.updates.dependencies import Dependency, Lock, LockFormatError, Relation, Source, SourceKind
+from muniment.updates.dependencies import Dependency, Lock, LockFormatError, LockSource, Relation, SourceKind
 from muniment.updates.repository_locks import parse_lock
 
 CREDENTIALS = "name:" + "secret"  # of an index: the lock may have them, and we must not
@@ -175,9 +175,9 @@ def test_a_uv_workspace_has_paths_from_its_members_and_the_markers_of_its_forks(
     assert (jinja.relation, jinja.path, jinja.development) == (Relation.DIRECT, ("api", "jinja2"), False)
     assert jinja.integrity == ("sha256:aa", "sha256:bb")
     assert jinja.requires == ("markupsafe@2.1.0",)
-    assert jinja.source == Source(SourceKind.PUBLIC_REGISTRY, "pypi.org")
+    assert jinja.source == LockSource(SourceKind.PUBLIC_REGISTRY, "pypi.org")
     assert found["torch@2.5.0"].markers == ("sys_platform != 'linux'",)
-    assert found["torch@2.5.0+cpu"].source == Source(SourceKind.OTHER_REGISTRY, "wheels.example.com")
+    assert found["torch@2.5.0+cpu"].source == LockSource(SourceKind.OTHER_REGISTRY, "wheels.example.com")
 
 
 def test_a_package_of_production_and_of_a_group_is_direct_and_not_for_development() -> None:
@@ -185,7 +185,7 @@ def test_a_package_of_production_and_of_a_group_is_direct_and_not_for_developmen
     markupsafe, pytest_, colorama = (found[key] for key in ("markupsafe@2.1.0", "pytest@8.0", "colorama@0.4.6"))
     assert (markupsafe.relation, markupsafe.path) == (Relation.DIRECT, ("shop", "markupsafe"))
     assert not markupsafe.development
-    assert (pytest_.development, pytest_.source) == (True, Source(SourceKind.GIT, "github.com"))
+    assert (pytest_.development, pytest_.source) == (True, LockSource(SourceKind.GIT, "github.com"))
     assert colorama.path == ("shop", "pytest", "colorama")
     assert (colorama.development, colorama.markers) == (True, ("sys_platform == 'win32'",))
 
@@ -203,7 +203,7 @@ def test_poetry_reads_direct_dependencies_from_the_manifest_and_groups_from_the_
     assert found["sqlparse@0.4.0"].markers == ("python_version >= '3.9'",)
     assert not found["sqlparse@0.4.0"].development
     assert found["black@23.1"].development
-    assert found["black@23.1"].source == Source(SourceKind.OTHER_REGISTRY, "packages.example.com")
+    assert found["black@23.1"].source == LockSource(SourceKind.OTHER_REGISTRY, "packages.example.com")
 
 
 def test_poetry_without_its_manifest_says_that_relations_are_unknown() -> None:
@@ -226,7 +226,7 @@ def test_requirements_read_digests_markers_and_requirers() -> None:
     assert found["httpx@0.27"].markers == ('python_version >= "3.9"',)
     assert found["httpx@0.27"].requires == ("anyio@4.0",)
     assert found["idna@3.4"].path == ("requirements.txt", "anyio", "idna")
-    assert found["idna@3.4"].source == Source(SourceKind.OTHER_REGISTRY, "packages.example.com")
+    assert found["idna@3.4"].source == LockSource(SourceKind.OTHER_REGISTRY, "packages.example.com")
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ def test_a_requirement_that_is_not_pinned_makes_the_file_no_lock(line: str, reas
 
 def test_a_requirement_at_a_commit_is_pinned_and_its_version_a_gap() -> None:
     lock = read_lock("requirements.txt", f"pkg @ git+https://x.example/pkg@{'a' * 40}\n-r base.txt", {"base.txt": b""})
-    assert [each.source for each in lock.dependencies] == [Source(SourceKind.GIT, "x.example")]
+    assert [each.source for each in lock.dependencies] == [LockSource(SourceKind.GIT, "x.example")]
     assert lock.gaps == ("it does not record the version of packages at an address",)
 
 

@@ -12,7 +12,7 @@ import yaml
 
 from muniment.vault.engines import create_ahocorasick_finder
 from muniment.vault.entropy import estimate_bits
-from muniment.vault.masking import MARK, Masker
+from muniment.vault.masking import MASK, Masker
 from muniment.vault.secret_parts import find_parts, is_secret_key, list_part_paths
 from muniment.vault.shell_escapes import interpret_backslashes
 
@@ -130,11 +130,11 @@ def test_secret_is_masked_in_every_printed_form(shape: str, way: str) -> None:
     hidden = [printed(part, way) for part in parts]
     for name, data in printed(value, way).items():
         shown = masked(value, data)
-        kept = shown.replace(MARK, b"")
+        kept = shown.replace(MASK, b"")
         for text in (one[name] for one in hidden) if hidden else (data,):
             common = longest_common(b"".join(kept.split()), b"".join(text.split()))
             assert len(common) < 24, (name, common, shown)  # names of fields, and what stands around
-        assert MARK in shown or not data.strip(), name
+        assert MASK in shown or not data.strip(), name
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -146,8 +146,8 @@ def test_part_printed_alone_is_masked(shape: str, way: str) -> None:
         for name, data in printed(part, way).items():
             again = masker.copy_for_stream()
             shown = bytes(again.feed(data)) + again.flush()
-            assert len(longest_common(shown.replace(MARK, b""), data)) < 24, (name, shown)
-            assert MARK in shown or not data.strip(), name  # printf takes a format with a dash for an option
+            assert len(longest_common(shown.replace(MASK, b""), data)) < 24, (name, shown)
+            assert MASK in shown or not data.strip(), name  # printf takes a format with a dash for an option
     for word in words:
         assert masked(value, f"to {word} now".encode()) == f"to {word} now".encode()
 

@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from muniment.errors import RunError
 from muniment.vault import engines, masking
 from muniment.vault import secret_forms as every_form
-from muniment.vault.engines import Engine, create_ahocorasick_finder, create_hyperscan_finder
-from muniment.vault.masking import MARK, Masker
+from muniment.vault.engines import SecretsEngine, create_ahocorasick_finder, create_hyperscan_finder
+from muniment.vault.masking import MASK, Masker
 from muniment.vault.secret_forms import maskable_length
 
 ENGINES = [
@@ -81,9 +81,9 @@ HARD = [
 @pytest.mark.parametrize("value", HARD)
 @pytest.mark.parametrize("writer", WRITERS)
 @pytest.mark.parametrize("engine", ENGINES)
-def test_each_form_of_a_value_is_masked_by_each_engine(engine: Engine, writer: str, value: str) -> None:
+def test_each_form_of_a_value_is_masked_by_each_engine(engine: SecretsEngine, writer: str, value: str) -> None:
     shown = whole([value], b"before " + WRITERS[writer](value) + b" after", engine)
-    assert MARK in shown
+    assert MASK in shown
     for form in forms(value):
         assert form not in shown
     assert shown.startswith(b"before ")
@@ -97,7 +97,7 @@ def test_each_form_of_a_value_is_masked_by_each_engine(engine: Engine, writer: s
 def test_value_quoted_by_bash_is_masked(value: str, script: str) -> None:
     command = f'{script} "$1" 2>&1' if "set -x" not in script else f'exec 2>&1; {script} "$1"'
     shown = whole([value], bash(value, command), create_ahocorasick_finder)
-    assert MARK in shown
+    assert MASK in shown
     for line in filter(lambda line: len(line.strip()) >= 8, value.splitlines()):
         assert line.strip().encode() not in shown
 
@@ -132,7 +132,7 @@ def test_single_line_of_a_value_is_masked(line: str) -> None:
 )
 @pytest.mark.parametrize("engine", ENGINES)
 def test_every_byte_of_every_occurrence_is_masked_by_each_engine(
-    engine: Engine, values: list[str], data: bytes, shown: bytes
+    engine: SecretsEngine, values: list[str], data: bytes, shown: bytes
 ) -> None:
     assert whole(values, data, engine) == shown
     assert mask_pieces(values, [data[at : at + 1] for at in range(len(data))], engine) == shown
@@ -166,7 +166,7 @@ def test_split_stream_is_masked_like_the_whole(number: int) -> None:
         assert mask_pieces(values, parts, engine) == expected
     assert whole(values, stream, create_ahocorasick_finder) == expected
     without = re.sub(rb"[\r\n]\s*", b"", expected)
-    assert not any(form in without for value in values for form in forms(value) if form not in MARK)
+    assert not any(form in without for value in values for form in forms(value) if form not in MASK)
 
 
 @pytest.mark.parametrize("fold", [b"\n", b"\r\n", b"\n ", b"\r\n\t ", b"\n\n", b"\n" + b" " * 80])
@@ -190,7 +190,7 @@ def test_only_possible_beginnings_of_a_secret_are_held_back() -> None:
     assert masker.feed(b"e!\n") == b"correct horse!\n"
     assert masker.feed(b"correct\n") == b""
     assert masker.feed(b"\nready c\n") == b"correct\n\nready c\n"
-    assert masker.feed(b"orrect horse battery\n") == MARK + b"\n"
+    assert masker.feed(b"orrect horse battery\n") == MASK + b"\n"
     assert masker.feed(b"cor") == b""
     assert masker.flush() == b"cor"
 
@@ -202,7 +202,7 @@ def test_waiting_reader_sees_at_most_two_bytes_of_a_secret() -> None:
     assert masker.release_held(2) == b""
     assert masker.feed(b"rrect horse batter") == b""
     assert masker.release_held(2) == b""
-    assert masker.feed(b"y staple") == MARK + b" staple"
+    assert masker.feed(b"y staple") == MASK + b" staple"
     assert masker.feed(b"co") == b""
     assert masker.release_held(2) == b"co"
     assert masker.feed(b"ok!\n") == b"ok!\n"
@@ -218,7 +218,7 @@ def test_long_value_in_many_pieces_takes_linear_time() -> None:
     middle = "".join(secrets.choice(string.ascii_letters + "\n") for _ in range(50_000))
     value = f"first{middle}last"  # a line of two characters is none that is looked for
     parts = [f"{value[at : at + 50]}".encode() for at in range(0, len(value), 50)]
-    assert mask_pieces([value], [b">", *parts, b"<"], create_ahocorasick_finder) == b">" + MARK + b"<"
+    assert mask_pieces([value], [b">", *parts, b"<"], create_ahocorasick_finder) == b">" + MASK + b"<"
 
 
 def test_length_ignores_characters_that_are_not_searched() -> None:
@@ -236,11 +236,11 @@ def test_masker_without_an_engine_is_refused(monkeypatch: pytest.MonkeyPatch) ->
         Masker(["correct horse battery"])
 
 
-def whole(values: list[str], data: bytes, engine: Engine) -> bytes:
+def whole(values: list[str], data: bytes, engine: SecretsEngine) -> bytes:
     return mask_pieces(values, [data], engine)
 
 
-def mask_pieces(values: list[str], parts: list[bytes], engine: Engine) -> bytes:
+def mask_pieces(values: list[str], parts: list[bytes], engine: SecretsEngine) -> bytes:
     masker = Masker(values, engine)
     return b"".join([*map(masker.feed, parts), masker.flush()])
 
@@ -260,7 +260,7 @@ def mask_naively(values: list[str], data: bytes) -> bytes:
     shown, done, reach = b"", 0, 0
     for start, end in sorted(spans):
         if start >= reach:
-            shown += data[done : kept[start]] + MARK
+            shown += data[done : kept[start]] + MASK
         reach = max(reach, end)
         done = kept[reach - 1] + 1
     return shown + data[done:]

@@ -166,7 +166,7 @@ def test_step_above_commit_limit_is_bypass(watch: WatchedBranch, monkeypatch: py
     merged = watch.repo.merge("topic", on="main")
     assert watch.steps(watch.head) == [(merged, watch.head)]
     for module in (branch_steps, history):
-        monkeypatch.setattr(module, "LIMIT", 2)
+        monkeypatch.setattr(module, "MOST_COMMITS", 2)
     assert watch.steps(watch.head) == [(merged, "")]
     for number in range(3):
         watch.repo.commit({"other.py": f"y = {number}\n"}, on="main")

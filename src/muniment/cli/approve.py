@@ -194,7 +194,12 @@ def _store_statement(
     )
     data = approvals.encode_approval(said)
     approvals.write_approval(
-        repository, head, signer.name, before, data, signatures.make_signature(data, approvals.NAMESPACE, signer.key)
+        repository,
+        head,
+        signer.name,
+        before,
+        data,
+        signatures.make_signature(data, approvals.APPROVAL_NAMESPACE, signer.key),
     )
     approving = action is ReviewAction.APPROVE
     unanswered = _find_unanswered_questions(place, head, said.answers, now) if approving else []

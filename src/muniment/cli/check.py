@@ -8,7 +8,7 @@ import click
 from muniment.cli import context, decision_text, options, printing
 from muniment.decision.decision import Outcome
 from muniment.decision.freezes import select_freezes
-from muniment.decision.report import build_report
+from muniment.decision.report import build_decision_report
 from muniment.facts.maybe import Known
 from muniment.facts.statements import Approval
 from muniment.git.git_collector import GitCollector
@@ -61,7 +61,7 @@ def command(repo: str, onto: str | None, base: str | None, head: str, home: str 
             "" if repository.bare else REMOTE,
         )
         signed = find_signed_statements(repository, revision)
-    told = build_report(judgement.decision, judgement.policy, judgement.facts)
+    told = build_decision_report(judgement.decision, judgement.policy, judgement.facts)
     if output == "json":
         printing.print_json(told)
     else:

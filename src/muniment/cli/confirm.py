@@ -11,7 +11,7 @@ from muniment.cli import keys, options, printing
 from muniment.errors import HttpError, NotCanonicalError, UsageError
 from muniment.facts import canonical
 from muniment.facts.act_statements import (
-    NAMESPACE,
+    ACT_NAMESPACE,
     ActStatement,
     ActStep,
     decode_act_statement,
@@ -66,7 +66,7 @@ def command(request: str, key: str | None, *, yes: bool) -> int:
     if not yes:
         click.confirm("Sign this?", abort=True, err=True)
     data = encode_act_statement(statement)
-    signature = signatures.make_signature(digest_to_sign(data), NAMESPACE, chosen)
+    signature = signatures.make_signature(digest_to_sign(data), ACT_NAMESPACE, chosen)
     _submit_signature(client, request.rstrip("/"), data.decode(), signature)
     click.echo("Signed. Once both signatures are verified, the second person approves the request on its page.")
     return 0

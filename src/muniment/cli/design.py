@@ -11,7 +11,7 @@ from muniment.cli import options, printing
 from muniment.design.comparison import DesignDifference, DesignState, compare_designs, evaluate_state
 from muniment.design.drafting import draft_design
 from muniment.design.drawing import draw_design
-from muniment.design.findings import DesignStatus, Finding, PrincipleResult
+from muniment.design.findings import DesignFinding, DesignStatus, PrincipleResult
 from muniment.design.model import DesignModel, build_design_schema
 from muniment.design.model_file import read_design
 from muniment.design.model_union import join_designs
@@ -182,7 +182,7 @@ def _read_commit_state(repository: Repository, revision: str) -> DesignState:
     return DesignState(model, tuple(_read_applications(model, files)))
 
 
-def _finding_data(finding: Finding) -> dict[str, object]:
+def _finding_data(finding: DesignFinding) -> dict[str, object]:
     return {
         "code": finding.code.name.lower(),
         "status": finding.status.value,
@@ -220,7 +220,7 @@ def _format_results(results: Sequence[PrincipleResult]) -> Iterator[str]:
             yield printing.dim_text(printing.make_printable(f"    {note.subject}: {note.text}"))
 
 
-def _format_finding(finding: Finding) -> Iterator[str]:
+def _format_finding(finding: DesignFinding) -> Iterator[str]:
     where = f"  {printing.make_printable(finding.where)}" if finding.where else ""
     sign = printing.status_sign(finding.status.value)
     yield f"  {sign} {printing.make_printable(finding.message)}{printing.dim_text(where)}"

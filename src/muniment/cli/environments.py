@@ -8,7 +8,7 @@ import click
 
 from muniment.cli import printing, service_setup, vault_changes
 from muniment.cli.input_files import read_input
-from muniment.cli.pipeline_files import PipelineFile, ProductFile, make_public_key, read_product_file
+from muniment.cli.pipeline_files import PipelineEntry, ProductFile, make_public_key, parse_product_file
 from muniment.cli.service_requests import ask_service
 from muniment.errors import UsageError
 
@@ -77,7 +77,9 @@ def apply(file: str, url: str | None, home: str, *, yes: bool, vault: bool) -> i
     return 0
 
 
-def _request_steps(url: str | None, found: ProductFile, steps: list[tuple[str, PipelineFile | None]], file: str) -> int:
+def _request_steps(
+    url: str | None, found: ProductFile, steps: list[tuple[str, PipelineEntry | None]], file: str
+) -> int:
     """Request each step; the number of those that wait for a second person."""
     folder = Path() if file == "-" else Path(file).parent
     requests = [_request(found.product, environment, pipeline, folder) for environment, pipeline in steps]
@@ -85,13 +87,13 @@ def _request_steps(url: str | None, found: ProductFile, steps: list[tuple[str, P
 
 
 def _read(file: str) -> ProductFile:
-    return read_product_file(read_input(file, "Name a file such as environments.toml.", _LARGEST), file)
+    return parse_product_file(read_input(file, "Name a file such as environments.toml.", _LARGEST), file)
 
 
-def _plan(url: str | None, found: ProductFile) -> list[tuple[str, PipelineFile | None]]:
+def _plan(url: str | None, found: ProductFile) -> list[tuple[str, PipelineEntry | None]]:
     """Additions in order: an environment, or a pipeline of it. Raises UsageError for one that differs."""
     there = _environments(url, found.product)
-    steps: list[tuple[str, PipelineFile | None]] = []
+    steps: list[tuple[str, PipelineEntry | None]] = []
     for environment in found.environment:
         known = there.get(environment.name)
         if known is None:
@@ -108,13 +110,13 @@ def _plan(url: str | None, found: ProductFile) -> list[tuple[str, PipelineFile |
     return steps
 
 
-def _differing(pipeline: PipelineFile, there: dict[str, Any]) -> list[str]:
+def _differing(pipeline: PipelineEntry, there: dict[str, Any]) -> list[str]:
     """The fields that the file says otherwise than the service. What the file leaves out may be anything."""
     said = _body(pipeline, None)
     return [name for name in _COMPARED if said.get(name) and str(said[name]) != str(there.get(name))]
 
 
-def _body(pipeline: PipelineFile, folder: Path | None) -> dict[str, Any]:
+def _body(pipeline: PipelineEntry, folder: Path | None) -> dict[str, Any]:
     """The request that trusts a pipeline; with its key, if `folder` says where that is."""
     fields = {
         "name": pipeline.name,
@@ -132,7 +134,9 @@ def _body(pipeline: PipelineFile, folder: Path | None) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value}
 
 
-def _request(product: str, environment: str, pipeline: PipelineFile | None, folder: Path) -> tuple[str, dict[str, Any]]:
+def _request(
+    product: str, environment: str, pipeline: PipelineEntry | None, folder: Path
+) -> tuple[str, dict[str, Any]]:
     """Path and body of the request of one step."""
     if pipeline is None:
         return _path(product), {"name": environment}
@@ -151,7 +155,7 @@ def _environments(url: str | None, product: str) -> dict[str, Any]:
         below = f"&below={said['next']}"
 
 
-def _print_steps(steps: list[tuple[str, PipelineFile | None]]) -> None:
+def _print_steps(steps: list[tuple[str, PipelineEntry | None]]) -> None:
     for environment, pipeline in steps:
         if pipeline is None:
             click.echo(printing.make_printable(f"add    environment {environment}"))

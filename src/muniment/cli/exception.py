@@ -13,7 +13,7 @@ from muniment.errors import ExceptionFileError, UsageError
 from muniment.facts import moments
 from muniment.git import signatures
 from muniment.policy.exception_files import (
-    NAMESPACE,
+    EXCEPTION_NAMESPACE,
     ArmoredSignature,
     ExceptionTerms,
     SignedException,
@@ -75,7 +75,7 @@ def write_exception_request(
     file = _exceptions_folder(repo, home) / f"{name}.json"
     if file.exists():
         raise UsageError(f"{file} is already there", "Give the exception another name.")
-    signed = ArmoredSignature(person.id, signatures.make_signature(terms.signed_bytes, NAMESPACE, chosen))
+    signed = ArmoredSignature(person.id, signatures.make_signature(terms.signed_bytes, EXCEPTION_NAMESPACE, chosen))
     read_exception(name, _write_exception(file, SignedException(terms, (signed,))))
     click.echo(f"{file}: asked by {person.id}, until {datetime.date.isoformat(moments.utc_date(terms.expires))}")
     click.echo(
@@ -103,7 +103,9 @@ def sign_exception(name: str, repo: str, onto: str | None, home: str | None, key
         ) from error
     with context.open_context(repo, onto, home) as found:
         person, chosen = keys.find_signer(found.rules.people, key, repo)
-        added = ArmoredSignature(person.id, signatures.make_signature(read.exception.signed_bytes, NAMESPACE, chosen))
+        added = ArmoredSignature(
+            person.id, signatures.make_signature(read.exception.signed_bytes, EXCEPTION_NAMESPACE, chosen)
+        )
         others = tuple(signature for signature in read.signatures if signature.person != person.id)
         _write_exception(file, SignedException(read.exception, (*others, added)))
         _publish_rules(home)

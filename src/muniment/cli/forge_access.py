@@ -13,7 +13,7 @@ from muniment.forges.forge import Forge
 from muniment.forges.forge_connection import Connection, connect_forge, find_forge
 from muniment.forges.shapes import ForgeRepository, ListedRepository
 
-TOKEN_VARIABLE = "MUNIMENT_FORGE_TOKEN"  # noqa: S105 - the name of a variable
+FORGE_TOKEN_VARIABLE = "MUNIMENT_FORGE_TOKEN"  # noqa: S105 - the name of a variable
 NAME_VARIABLE = "MUNIMENT_FORGE_NAME"
 
 
@@ -52,14 +52,14 @@ def resolve_branch_ref(repository: ForgeRepository, onto: str | None) -> str:
 
 def has_token() -> bool:
     """Whether the environment has a token."""
-    return bool(os.environ.get(TOKEN_VARIABLE))
+    return bool(os.environ.get(FORGE_TOKEN_VARIABLE))
 
 
 def _read_token(*, asks: bool = True) -> Callable[[], str]:
     """Read the token from the environment or the terminal. No option takes it: other users of the machine see those."""
-    token = os.environ.get(TOKEN_VARIABLE, "")
+    token = os.environ.get(FORGE_TOKEN_VARIABLE, "")
     if not token and asks and sys.stdin.isatty():
         token = click.prompt("Token that may read (Enter for none)", default="", hide_input=True, show_default=False)
     if not token.isprintable() or " " in token:
-        raise UsageError("this is no token", f"Put one that may read into {TOKEN_VARIABLE}.")
+        raise UsageError("this is no token", f"Put one that may read into {FORGE_TOKEN_VARIABLE}.")
     return lambda: token

@@ -51,7 +51,7 @@ def command(
     made = Freeze(freezing.create_freeze_id(), person.id, reason.strip(), begins, drill, ends, repository)
     signed = canonical.encode(freezing.build_freeze_statement(made, now))
     with place:
-        freezing.record_freeze(place, made, now, signatures.make_signature(signed, freezing.NAMESPACE, chosen))
+        freezing.record_freeze(place, made, now, signatures.make_signature(signed, freezing.FREEZE_NAMESPACE, chosen))
     home_rules.publish_home_rules(place)
     if output == "json":
         printing.print_json(made)

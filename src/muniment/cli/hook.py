@@ -17,7 +17,7 @@ from muniment.store.files_store import FilesStore
 from muniment.workflows.approval_commands import (
     PERSON,
     REMOTE,
-    STATEMENTS,
+    STATEMENT_REFS,
     format_fetch_command,
     format_statement_command,
 )
@@ -168,10 +168,10 @@ def install_pre_push(repo: str, home: str | None) -> int:
         made = hooks.install_hooks(
             hooks.find_hooks_folder(repository), {"pre-push": hooks.make_hook_script("pre-push", *told)}
         )
-        hooks.add_fetch_refspec(repository, REMOTE, f"+{published_rules.REF}:{published_rules.REF}")
+        hooks.add_fetch_refspec(repository, REMOTE, f"+{published_rules.RULES_REF}:{published_rules.RULES_REF}")
     for file in made:
         click.echo(printing.make_printable(f"made {file}"))
     click.echo("From now on git push shows the server's decision first, and git fetch also fetches the server's rules.")
     click.echo("Next: fetch them, with the approvals of others:")
-    click.echo(f"    git fetch {REMOTE} '{STATEMENTS}'")
+    click.echo(f"    git fetch {REMOTE} '{STATEMENT_REFS}'")
     return 0

@@ -120,7 +120,7 @@ def _read_forge(url: str | None) -> tuple[tuple[DraftAccount, ...], str]:
     if found.unread:
         click.echo(f"Who may write is unknown: {printing.make_printable(found.unread)}", err=True)
         if not forge_access.has_token():
-            click.echo(f"Next: put a token that may read into {forge_access.TOKEN_VARIABLE}.", err=True)
+            click.echo(f"Next: put a token that may read into {forge_access.FORGE_TOKEN_VARIABLE}.", err=True)
     return found.accounts, there.connection.name
 
 

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from muniment.errors import ParseError, ProgramError, UsageError
 from muniment.facts.people import Machine, People, Person
-from muniment.policy.ssh_keys import KINDS, parse_ssh_key
+from muniment.policy.ssh_keys import KEY_TYPES, parse_ssh_key
 from muniment.programs.catalogue import Program
 from muniment.programs.command import Command, build_command, build_git_command
 from muniment.programs.environment import account_environment
@@ -70,7 +70,7 @@ def _find_holder(people: People, key: str | None, repo: str, holder_type: type[T
 def _read_public_key(key: str) -> str:
     """Public key of a key file, or of a public key line."""
     line = key.removeprefix("key::")
-    if not line.startswith(KINDS):
+    if not line.startswith(KEY_TYPES):
         file = Path(key).expanduser()
         public = file if file.suffix == ".pub" else Path(f"{file}.pub")
         try:

@@ -11,7 +11,7 @@ from msgspec import Struct
 from muniment.errors import UsageError
 
 
-class PipelineFile(Struct, frozen=True, forbid_unknown_fields=True):
+class PipelineEntry(Struct, frozen=True, forbid_unknown_fields=True):
     """Pipeline of a file, in the words of the API. `key` is the private key file of a plain runner, beside the file."""
 
     name: str
@@ -30,7 +30,7 @@ class EnvironmentFile(Struct, frozen=True, forbid_unknown_fields=True):
     """Environment of a file; artifacts go through environments in the order of the file."""
 
     name: str
-    pipeline: tuple[PipelineFile, ...] = ()
+    pipeline: tuple[PipelineEntry, ...] = ()
 
 
 class ProductFile(Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,7 +40,7 @@ class ProductFile(Struct, frozen=True, forbid_unknown_fields=True):
     environment: tuple[EnvironmentFile, ...]
 
 
-def read_product_file(data: bytes, file: str) -> ProductFile:
+def parse_product_file(data: bytes, file: str) -> ProductFile:
     """Read the environments and pipelines of a product from a file. Raises UsageError."""
     try:
         return msgspec.convert(tomllib.loads(data.decode()), ProductFile)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from muniment.cli import decision_text, printing
 from muniment.decision.decision import format_sentences
-from muniment.decision.report import build_report
+from muniment.decision.report import build_decision_report
 from muniment.workflows.approval_commands import NextStep, list_next_steps
 from muniment.workflows.push_evaluator import UpdateResult
 from muniment.workflows.push_receiver import PushResult
@@ -65,7 +65,7 @@ def _format_denied(answer: UpdateResult) -> list[str]:
         name = decision_text.short_ref(answer.update.ref)
         why = format_sentences(Refusals, answer.refusal)[0] if answer.refusal is not None else ""
         return [f"muniment: denied  {name}{_format_position(answer)}", f"  {decision_text.shorten_ids(why)}"]
-    told = build_report(answer.judgement.decision, answer.judgement.policy, answer.judgement.facts)
+    told = build_decision_report(answer.judgement.decision, answer.judgement.policy, answer.judgement.facts)
     return [
         f"muniment: {decision_text.format_outcome(told)}{_format_position(answer)}",
         *decision_text.format_failures(told),
@@ -76,7 +76,7 @@ def _format_allowed(answer: UpdateResult, *, stopped: bool) -> list[str]:
     if answer.judgement is None:
         what = ", ".join(f"{said.ref_person} on {said.ref_head[:12]}" for said in answer.statements[-1:])
         return [f"muniment: recorded  {what}{_format_position(answer)}"]
-    told = build_report(answer.judgement.decision, answer.judgement.policy, answer.judgement.facts)
+    told = build_decision_report(answer.judgement.decision, answer.judgement.policy, answer.judgement.facts)
     if answer.is_open:
         return [f"muniment: {decision_text.format_undecided(told)} (preview): the server decides"]
     note = ", but not alone: no ref of this push was accepted" if stopped else ""
@@ -104,7 +104,7 @@ def _find_next_steps(answer: UpdateResult) -> list[NextStep]:
         return [NextStep((sentence,), tuple(commands))]
     if answer.judgement is None:
         return []
-    told = build_report(answer.judgement.decision, answer.judgement.policy, answer.judgement.facts)
+    told = build_decision_report(answer.judgement.decision, answer.judgement.policy, answer.judgement.facts)
     return list_next_steps(told, answer.source)
 
 

@@ -114,7 +114,7 @@ def _list_changes(forge: Forge, repository: ForgeRepository, target: str, begin:
 
 def _explain_missing_token(error: ForgeError, url: str) -> ForgeError:
     """The error with the step that a person without a token can take."""
-    put = f"put a token that may read into {forge_access.TOKEN_VARIABLE}, and run this again."
+    put = f"put a token that may read into {forge_access.FORGE_TOKEN_VARIABLE}, and run this again."
     if error.code is ForgeCode.RATE_LIMITED:
         until = f" until {error.again_at}" if error.again_at else ""
         told = f"the forge allows few requests without a token, and they are used up{until}"
@@ -135,7 +135,7 @@ def _describe_public(read: int, count: int, forge: Forge) -> tuple[str, ...]:
         allowed = f"{min(limits):,} requests an hour" if limits else "few requests an hour"
         notes.append(
             f"The forge allows {allowed} without a token: the newest {read:,} of {count:,} pull requests were read. "
-            f"With a token in {forge_access.TOKEN_VARIABLE} all are."
+            f"With a token in {forge_access.FORGE_TOKEN_VARIABLE} all are."
         )
     return tuple(notes)
 

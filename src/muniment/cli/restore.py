@@ -39,7 +39,7 @@ def command(file: str, home: str, listed: str | None, since: str | None) -> int:
         raise UsageError("a restore makes a database of its own", "Unset DATABASE_URL; move the database afterwards.")
     from muniment.server.guarding.database_roles import OWNER
     from muniment.server.running import database_settings
-    from muniment.server.running.backup_file import MANIFEST, VAULT, read_backup, restore_database
+    from muniment.server.running.backup_file import MANIFEST, VAULT_ENTRY, read_backup, restore_database
     from muniment.server.running.installation_folder import make_installation_folder
     from muniment.server.running.process_separation import separate_processes
     from muniment.vault import store_copy
@@ -52,8 +52,8 @@ def command(file: str, home: str, listed: str | None, since: str | None) -> int:
         durable_files.write_file(folder / name, parts[name], 0o600 if name.endswith(".key") else 0o644)
     make_installation_folder(folder)
     (folder / service_setup.UNFINISHED_FILE).touch()
-    if VAULT in parts:
-        store_copy.restore_store(folder, parts[VAULT])
+    if VAULT_ENTRY in parts:
+        store_copy.restore_store(folder, parts[VAULT_ENTRY])
     separate_processes(folder, (), os.environ)  # the database's account has to reach the home
     with database_settings.embedded_server(folder) as server:
         restore_database(parts, server.make_variables(OWNER))
@@ -71,19 +71,19 @@ def command(file: str, home: str, listed: str | None, since: str | None) -> int:
         except LedgerError:
             (folder / service_setup.STATE_FILE).unlink(missing_ok=True)
             raise
-        preparation.close_connections()
+        preparation.close_start_connections()
     (folder / service_setup.UNFINISHED_FILE).unlink()
     (folder / service_setup.STATE_FILE).write_text('{"port": 0}\n')
     click.echo(f"{home}: a ledger of {size} entries, each of them what was signed; {erased} objects erased again")
     click.echo(f"{people} people erased again, of {len(lines)} on the list of erasures")
-    if VAULT in parts:
+    if VAULT_ENTRY in parts:
         click.echo(f"The vault cannot be opened yet: bring its seal key to {home}/{SEAL_FILE}, from where you keep it.")
     if waits:
         click.echo(f"It waits for a person: {waits}")
     click.echo(f"Next: muniment up --home {home}")
     if waits:
         click.echo(f"While it runs, find out why, then: muniment ledger reconcile --home {home} --reason TEXT")
-    if VAULT in parts:
+    if VAULT_ENTRY in parts:
         click.echo(
             "While it runs, have the vault know this home's new keys, with your own vault credential: "
             f"muniment vault apply --home {home}"

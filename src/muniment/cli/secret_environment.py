@@ -39,7 +39,7 @@ _OPTIONS = (
     click.option(
         "--identity",
         "kind",
-        type=click.Choice(identity.KINDS),
+        type=click.Choice(identity.IDENTITY_KINDS),
         help="What vouches for this process. Default: whatever is there, if it is but one.",
     ),
 )

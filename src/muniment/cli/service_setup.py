@@ -138,13 +138,13 @@ class PreparedHome:
         """
         from muniment.cli import vault_process
         from muniment.server.running.database_settings import URL_VARIABLE, strip_credentials
-        from muniment.server.running.django_setup import close_connections
+        from muniment.server.running.django_setup import close_django_connections
         from muniment.server.running.preparation import check_configuration, make_demonstration_links, make_first_link
         from muniment.server.running.process_system_accounts import VAULT
         from muniment.server.running.process_tree import ProcessTree, call_on_end, extend_environment
 
         links = SignInLinks(make_first_link(), make_demonstration_links())
-        close_connections()
+        close_django_connections()
         common = extend_environment(
             MUNIMENT_HOME=str(self._folder), MUNIMENT_URL=self._url, MUNIMENT_CONFIRMATION_URL=confirmation[1]
         )

@@ -62,7 +62,7 @@ def submit_reports(
         repository = found.repository
         head = repository.resolve_commit(rev)
         machine, chosen = keys.find_machine(found.rules.people, key, repo)
-        ref = f"{run_statements.PREFIX}{head}/{pipeline}"
+        ref = f"{run_statements.RUN_REFS}{head}/{pipeline}"
         before = next(iter(repository.read_refs(ref).values()), "")
         said = run_statements.RunPredicate(
             repository=found.rules.policy.policy.repository,
@@ -80,7 +80,12 @@ def submit_reports(
         )
         data = run_statements.encode_run(said)
         run_statements.write_run(
-            repository, head, pipeline, before, data, signatures.make_signature(data, run_statements.NAMESPACE, chosen)
+            repository,
+            head,
+            pipeline,
+            before,
+            data,
+            signatures.make_signature(data, run_statements.RUN_NAMESPACE, chosen),
         )
     if output == "json":
         printing.print_json({"machine": machine.id, "statement": said, "ref": ref})

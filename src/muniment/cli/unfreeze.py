@@ -29,7 +29,7 @@ def command(freeze: str, home: str, reason: str, key: str | None, output: str) -
         with place.lock_ledger():
             drill = freezing.find_freeze(place, freeze, now).drill
         statement = freezing.FreezeStatement("lift-freeze", freeze, person.id, reason, drill, now)
-        signature = signatures.make_signature(canonical.encode(statement), freezing.NAMESPACE, chosen)
+        signature = signatures.make_signature(canonical.encode(statement), freezing.FREEZE_NAMESPACE, chosen)
         found = freezing.record_lift(place, freeze, person.id, reason, now, signature)
     home_rules.publish_home_rules(place)
     if output == "json":

@@ -83,7 +83,7 @@ def replace_password(home: str) -> int:
         raise UsageError("the vault is the company's own", "Change your credential there.")
     vault_changes.set_up_vault_command(home)
 
-    new, path = secrets.token_urlsafe(24), f"auth/{layout.PEOPLE}/users/{layout.ADMINISTRATOR}/password"
+    new, path = secrets.token_urlsafe(24), f"auth/{layout.PEOPLE_MOUNT}/users/{layout.ADMINISTRATOR}/password"
     person = vault_changes.sign_in_at_vault()
     vault_changes.announce_writes([path])
     person.request("POST", path, {"password": new})

@@ -26,7 +26,7 @@ from muniment.controls.statement_order import (
 from muniment.facts import kinds
 from muniment.facts.change import Commit, Contributor, ContributorRole, Pushes, Revision
 from muniment.facts.maybe import Known, Maybe, Unknown
-from muniment.facts.people import FORGE, SECURITY, Machine, People, Person
+from muniment.facts.people import FORGE_ACCOUNT, SECURITY, Machine, People, Person
 from muniment.facts.statements import Approval, SignatureResult
 from muniment.policy.patterns import matches_any
 
@@ -322,7 +322,9 @@ def _find_attested_person(one: Contribution, subject: str, attested: Mapping[str
 def _find_holder(identity: str, people: People) -> Person | Machine | None:
     """Person or machine with an identity. The forge's own identity is a machine without an entry in people.toml."""
     kind, _, name = identity.partition(":")
-    return Machine(name, (), (), (), needs_requester=False) if kind == FORGE else people.by_identity.get(identity)
+    return (
+        Machine(name, (), (), (), needs_requester=False) if kind == FORGE_ACCOUNT else people.by_identity.get(identity)
+    )
 
 
 def _explain_erasure(people: People) -> str:

@@ -113,7 +113,7 @@ class DecisionReport(Struct, frozen=True):
     spent_approvals_known: bool = True
 
 
-def build_report(decision: Decision, policy: BoundPolicy, facts: Facts) -> DecisionReport:
+def build_decision_report(decision: Decision, policy: BoundPolicy, facts: Facts) -> DecisionReport:
     """Build the report of `decision`, which came of `policy` and `facts`."""
     review = _read_review(facts, decision.time)
     return DecisionReport(

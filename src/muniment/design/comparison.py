@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from muniment.design.evaluation import evaluate_design
-from muniment.design.findings import Finding, FindingCode, PrincipleResult
+from muniment.design.findings import DesignFinding, FindingCode, PrincipleResult
 from muniment.design.graph import DesignGraph, count_layers
 from muniment.design.model import DesignModel, FailureMode, Flow
-from muniment.design.privileges import Privileges
+from muniment.design.privileges import HeldPrivileges
 from muniment.design.route_checks import check_routes, list_certain_guards
 from muniment.design.routes.route import Route, RouteList
 
@@ -33,7 +33,7 @@ class DesignDifference(Struct, frozen=True):
 
     added: tuple[str, ...]
     removed: tuple[str, ...]
-    findings: tuple[Finding, ...]
+    findings: tuple[DesignFinding, ...]
 
     @property
     def is_empty(self) -> bool:
@@ -43,7 +43,7 @@ class DesignDifference(Struct, frozen=True):
 
 def compare_designs(before: DesignState, after: DesignState, today: datetime.date) -> DesignDifference:
     """Everything that a change adds, removes and weakens. Findings that the design had before are left out."""
-    old, new = list_entries(before), list_entries(after)
+    old, new = list_model_entries(before), list_model_entries(after)
     known = {finding.identity for finding in list_findings(before, today)}
     findings = [
         *_compare_routes(before.routes, after.routes),
@@ -67,12 +67,12 @@ def evaluate_state(state: DesignState, today: datetime.date) -> tuple[PrincipleR
     return (*results, check_routes(state.routes, state.model.public_routes))
 
 
-def list_findings(state: DesignState, today: datetime.date) -> list[Finding]:
+def list_findings(state: DesignState, today: datetime.date) -> list[DesignFinding]:
     """Findings of all results."""
     return [finding for result in evaluate_state(state, today) for finding in result.findings]
 
 
-def list_entries(state: DesignState) -> Counter[str]:
+def list_model_entries(state: DesignState) -> Counter[str]:
     """Parts of a design by kind and name. Flows that differ only in guards have one name."""
     model = state.model
     entries = Counter(
@@ -105,7 +105,7 @@ def _by_method(lists: tuple[RouteList, ...]) -> dict[str, list[Route]]:
     return found
 
 
-def _compare_routes(before: tuple[RouteList, ...], after: tuple[RouteList, ...]) -> Iterator[Finding]:
+def _compare_routes(before: tuple[RouteList, ...], after: tuple[RouteList, ...]) -> Iterator[DesignFinding]:
     """Routes that exist in both and have lost a guard."""
     old = _by_method(before)
     for name, routes in _by_method(after).items():
@@ -116,15 +116,15 @@ def _compare_routes(before: tuple[RouteList, ...], after: tuple[RouteList, ...])
         for route in routes:
             lost = (asked - list_certain_guards(route)) | (maybe - _list_guards(route))
             for guard in sorted(lost):
-                yield Finding(FindingCode.LOST_ROUTE_GUARD, name, guard, where=route.where)
+                yield DesignFinding(FindingCode.LOST_ROUTE_GUARD, name, guard, where=route.where)
 
 
-def _compare_guards(before: tuple[RouteList, ...], after: tuple[RouteList, ...]) -> Iterator[Finding]:
+def _compare_guards(before: tuple[RouteList, ...], after: tuple[RouteList, ...]) -> Iterator[DesignFinding]:
     """Guards of the project whose definition changed while routes rely on them."""
     old = _list_versions(before)
     for name, versions in _list_versions(after).items():
         if name in old and versions != old[name]:
-            yield Finding(FindingCode.CHANGED_GUARD, name)
+            yield DesignFinding(FindingCode.CHANGED_GUARD, name)
 
 
 def _list_versions(lists: tuple[RouteList, ...]) -> dict[str, set[str]]:
@@ -139,17 +139,17 @@ def _list_guards(route: Route) -> frozenset[str]:
     return frozenset(guard.name for guard in route.guards)
 
 
-def _compare_rights(before: DesignModel, after: DesignModel) -> Iterator[Finding]:
+def _compare_rights(before: DesignModel, after: DesignModel) -> Iterator[DesignFinding]:
     """Actions that a holder can do after the change and could not do before, by whatever chain."""
-    old, new = Privileges(before), Privileges(after)
+    old, new = HeldPrivileges(before), HeldPrivileges(after)
     for holder in new.holders:
         could = set(old.find_holdings(holder)) if holder in old.holders else set()
         for name, holding in new.find_holdings(holder).items():
             if name not in could:
-                yield Finding(FindingCode.ADDED_RIGHT, holder, name, (*holding.chain, name))
+                yield DesignFinding(FindingCode.ADDED_RIGHT, holder, name, (*holding.chain, name))
 
 
-def _compare_flows(before: DesignModel, after: DesignModel) -> Iterator[Finding]:
+def _compare_flows(before: DesignModel, after: DesignModel) -> Iterator[DesignFinding]:
     old: dict[str, list[frozenset[str]]] = {}
     for flow in before.flows:
         old.setdefault(describe_flow(flow), []).append(frozenset(flow.guards))
@@ -162,10 +162,10 @@ def _compare_flows(before: DesignModel, after: DesignModel) -> Iterator[Finding]
             # Of several flows between two places an attacker takes the weakest.
             lost = frozenset.intersection(*old[name]) - frozenset(guards)
             for guard in sorted(lost):
-                yield Finding(FindingCode.LOST_FLOW_GUARD, name, guard)
+                yield DesignFinding(FindingCode.LOST_FLOW_GUARD, name, guard)
 
 
-def _compare_layers(before: DesignModel, after: DesignModel) -> Iterator[Finding]:
+def _compare_layers(before: DesignModel, after: DesignModel) -> Iterator[DesignFinding]:
     counts: list[dict[str, int]] = []
     for model in (before, after):
         graph = DesignGraph(model)
@@ -174,10 +174,10 @@ def _compare_layers(before: DesignModel, after: DesignModel) -> Iterator[Finding
     old, new = counts
     for name in sorted(old.keys() & new.keys()):
         if new[name] < old[name]:
-            yield Finding(FindingCode.FEWER_LAYERS, name, f"{new[name]} instead of {old[name]}")
+            yield DesignFinding(FindingCode.FEWER_LAYERS, name, f"{new[name]} instead of {old[name]}")
 
 
-def _compare_entries(before: DesignModel, after: DesignModel) -> Iterator[Finding]:
+def _compare_entries(before: DesignModel, after: DesignModel) -> Iterator[DesignFinding]:
     """Entries that keep their name and protect less."""
     weaker = FindingCode.WEAKER_ENTRY
     old_guards = {guard.id: guard for guard in before.guards}
@@ -187,39 +187,39 @@ def _compare_entries(before: DesignModel, after: DesignModel) -> Iterator[Findin
             continue
         lost = [name for name in old.mechanisms if name not in guard.mechanisms]
         if lost:
-            yield Finding(weaker, f"guard {guard.id}", f"it no longer has {', '.join(lost)}")
+            yield DesignFinding(weaker, f"guard {guard.id}", f"it no longer has {', '.join(lost)}")
         if old.on_failure is FailureMode.DENY and guard.on_failure is not FailureMode.DENY:
-            yield Finding(weaker, f"guard {guard.id}", "it no longer denies on failure")
+            yield DesignFinding(weaker, f"guard {guard.id}", "it no longer denies on failure")
     seconds = {rule.action for rule in after.second_persons}
     for rule in before.second_persons:
         if rule.action not in seconds and any(action.id == rule.action for action in after.actions):
-            yield Finding(weaker, f"action {rule.action}", "it no longer needs a second person")
+            yield DesignFinding(weaker, f"action {rule.action}", "it no longer needs a second person")
     old_actors = {actor.id: actor for actor in before.actors}
     for actor in after.actors:
         if actor.id in old_actors and old_actors[actor.id].outside and not actor.outside:
-            yield Finding(weaker, f"actor {actor.id}", "it is no longer regarded as outside")
+            yield DesignFinding(weaker, f"actor {actor.id}", "it is no longer regarded as outside")
     old_resources = {resource.id: resource for resource in before.resources}
     for resource in after.resources:
         known = old_resources.get(resource.id)
         if known is None:
             continue
         if resource.public and not known.public:
-            yield Finding(weaker, f"resource {resource.id}", "it is public now")
+            yield DesignFinding(weaker, f"resource {resource.id}", "it is public now")
         gone = [name for name in known.properties if name not in resource.properties]
         if gone:
-            yield Finding(weaker, f"resource {resource.id}", f"{', '.join(gone)} is no longer protected")
+            yield DesignFinding(weaker, f"resource {resource.id}", f"{', '.join(gone)} is no longer protected")
     limits = {(limit.resource, limit.protected): limit.most for limit in after.limits}
     for limit in before.limits:
         most = limits.get((limit.resource, limit.protected))
         name = f"{limit.resource}.{limit.protected}" if limit.protected else limit.resource
         if most is None or most > limit.most:
             detail = "its limit is removed" if most is None else f"its limit is {most} instead of {limit.most}"
-            yield Finding(weaker, name, detail)
+            yield DesignFinding(weaker, name, detail)
     conflicts = {frozenset(conflict.actions) for conflict in after.conflicts}
     for conflict in before.conflicts:
         if not any(frozenset(conflict.actions) <= actions for actions in conflicts):
-            yield Finding(weaker, f"conflict {conflict.id}", "some of its actions are no longer kept apart")
+            yield DesignFinding(weaker, f"conflict {conflict.id}", "some of its actions are no longer kept apart")
     sign_up = {role.id for role in before.roles if role.sign_up}
     for role in after.roles:
         if role.sign_up and role.id not in sign_up and any(each.id == role.id for each in before.roles):
-            yield Finding(weaker, f"role {role.id}", "a person now gets it by signing up")
+            yield DesignFinding(weaker, f"role {role.id}", "a person now gets it by signing up")

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from xml.sax.saxutils import escape
 
 from muniment.design.comparison import describe_flow
-from muniment.design.findings import DesignStatus, Finding
+from muniment.design.findings import DesignFinding, DesignStatus
 from muniment.design.model import ComponentKind, DesignModel, Flow
 
 _WIDTH, _LINE, _GAP_X, _GAP_Y, _MARGIN = 190, 18, 120, 34, 30
@@ -40,7 +40,7 @@ class _Box(NamedTuple):
         return 34 + _LINE * len(self.lines)
 
 
-def draw_design(model: DesignModel, findings: Iterable[Finding]) -> str:
+def draw_design(model: DesignModel, findings: Iterable[DesignFinding]) -> str:
     """SVG of a design. Findings colour the flows of their path and the component of their subject."""
     kept = list(findings)
     boxes, columns = _place_boxes(model)
@@ -129,7 +129,7 @@ def _draw_boundaries(columns: list[tuple[str, list[str]]], boxes: dict[str, _Box
     return drawn
 
 
-def _steps_of(finding: Finding, model: DesignModel) -> set[tuple[str, str]]:
+def _steps_of(finding: DesignFinding, model: DesignModel) -> set[tuple[str, str]]:
     """Pairs of neighbours on the path of a finding, with resources as their components too."""
     homes = {resource.id: resource.component for resource in model.resources}
     places = [homes.get(name, name) for name in finding.path]
@@ -165,7 +165,7 @@ def _draw_flow(flow: Flow, number: int, boxes: dict[str, _Box], model: DesignMod
     )
 
 
-def _worst_by_component(model: DesignModel, findings: list[Finding]) -> dict[str, DesignStatus]:
+def _worst_by_component(model: DesignModel, findings: list[DesignFinding]) -> dict[str, DesignStatus]:
     homes = {resource.id: resource.component for resource in model.resources}
     worst: dict[str, DesignStatus] = {}
     for finding in findings:
@@ -196,7 +196,7 @@ def _draw_box(box: _Box, status: DesignStatus | None) -> str:
     return f"<g><title>{_escape_text(f'{box.kind} {box.label}{state}')}</title>{shape}{''.join(lines)}</g>"
 
 
-def _describe_findings(findings: list[Finding]) -> str:
+def _describe_findings(findings: list[DesignFinding]) -> str:
     if not findings:
         return "No findings."
     return " ".join(finding.message for finding in findings[:20])

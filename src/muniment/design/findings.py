@@ -253,7 +253,7 @@ class FindingCode(Enum):
     )
 
 
-class Finding(Struct, frozen=True):
+class DesignFinding(Struct, frozen=True):
     """Result about a subject of a design. `subject` and `detail` fill the blanks of its code.
 
     `path` is the counter-example, may be empty.
@@ -287,7 +287,7 @@ class Finding(Struct, frozen=True):
         return f"{self.code.name.lower().replace('_', '-')}:{self.subject}:{self.detail}"
 
 
-class Note(NamedTuple):
+class DesignNote(NamedTuple):
     """Fact that the evaluation found and that is no finding, such as a choke point."""
 
     subject: str
@@ -300,16 +300,16 @@ class PrincipleResult(Struct, frozen=True):
     principle: Principle
     status: DesignStatus
     evidence: tuple[Evidence, ...]
-    findings: tuple[Finding, ...]
-    notes: tuple[Note, ...] = ()
+    findings: tuple[DesignFinding, ...]
+    notes: tuple[DesignNote, ...] = ()
     examined: int = 0
 
 
 def combine_findings(
     principle: Principle,
     evidence: tuple[Evidence, ...],
-    findings: tuple[Finding, ...],
-    notes: tuple[Note, ...] = (),
+    findings: tuple[DesignFinding, ...],
+    notes: tuple[DesignNote, ...] = (),
     examined: int = 0,
 ) -> PrincipleResult:
     """Result of a principle: violated by any violation, unknown if nothing was examined or anything is unknown."""

@@ -100,7 +100,7 @@ class _Entry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit
     """Common form of all tables: an unknown key is an error."""
 
 
-class Actor(_Entry, frozen=True):
+class DesignActor(_Entry, frozen=True):
     """Person, service or attacker that uses the product. `outside`: not trusted before a guard let it pass."""
 
     id: Identifier
@@ -109,7 +109,7 @@ class Actor(_Entry, frozen=True):
     roles: tuple[Identifier, ...] = ()
 
 
-class Role(_Entry, frozen=True):
+class DesignRole(_Entry, frozen=True):
     """Role, with the roles that it includes. `sign_up`: a person gets it without anybody's approval."""
 
     id: Identifier
@@ -128,7 +128,7 @@ class Task(_Entry, frozen=True):
     prompts: Annotated[int | None, Meta(description="How often a person is asked for a proof during the task.")] = None
 
 
-class Action(_Entry, frozen=True):
+class DesignAction(_Entry, frozen=True):
     """Operation on a resource. `changes` left out: the action can change every protected property."""
 
     id: Identifier
@@ -188,7 +188,7 @@ class Interface(_Entry, frozen=True):
     component: Identifier
 
 
-class Resource(_Entry, frozen=True):
+class DesignResource(_Entry, frozen=True):
     """Asset that is protected, in a component. `guards` stand directly before it.
 
     `public` is the reason why everybody may reach it; "" for all others.
@@ -203,7 +203,7 @@ class Resource(_Entry, frozen=True):
     public: str = ""
 
 
-class Grant(_Entry, frozen=True):
+class DesignGrant(_Entry, frozen=True):
     """Actions that a role or an actor holds, as read on a day."""
 
     to: Identifier
@@ -316,17 +316,17 @@ class DesignModel(_Entry, frozen=True):
     owner: Sentence
     window_days: Annotated[int, Meta(ge=1, le=3650, description="Age from which grants and use are unknown.")] = 90
     applications: tuple[Application, ...] = field(name="application", default=())
-    actors: tuple[Actor, ...] = field(name="actor", default=())
-    roles: tuple[Role, ...] = field(name="role", default=())
+    actors: tuple[DesignActor, ...] = field(name="actor", default=())
+    roles: tuple[DesignRole, ...] = field(name="role", default=())
     tasks: tuple[Task, ...] = field(name="task", default=())
-    actions: tuple[Action, ...] = field(name="action", default=())
+    actions: tuple[DesignAction, ...] = field(name="action", default=())
     boundaries: tuple[Boundary, ...] = field(name="boundary", default=())
     components: tuple[Component, ...] = field(name="component", default=())
     data: tuple[Data, ...] = ()
     flows: tuple[Flow, ...] = field(name="flow", default=())
     interfaces: tuple[Interface, ...] = field(name="interface", default=())
-    resources: tuple[Resource, ...] = field(name="resource", default=())
-    grants: tuple[Grant, ...] = field(name="grant", default=())
+    resources: tuple[DesignResource, ...] = field(name="resource", default=())
+    grants: tuple[DesignGrant, ...] = field(name="grant", default=())
     uses: tuple[Use, ...] = field(name="use", default=())
     guards: tuple[Guard, ...] = field(name="guard", default=())
     second_persons: tuple[SecondPerson, ...] = field(name="second_person", default=())

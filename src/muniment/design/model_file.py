@@ -11,7 +11,7 @@ from muniment.design.model import CHANGING, DesignModel
 from muniment.errors import DesignError
 from muniment.policy import toml_lines
 
-LARGEST_FILE = 1_048_576  # characters; a design is one page, larger files are no design
+LARGEST_MODEL = 1_048_576  # characters; a design is one page, larger files are no design
 _STEP = re.compile(r"\.(\w+)|\[(\d+)\]|\[\.\.\.\]")
 _TOML_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 _UNKNOWN_KEY = re.compile(r"unknown field `(\w+)`")
@@ -35,8 +35,8 @@ def read_design(text: str, where: str) -> DesignModel:
 
 
 def _parse_toml(text: str, where: str) -> dict[str, Any]:
-    if len(text) > LARGEST_FILE:
-        problem = f"the file has more than {LARGEST_FILE} characters"
+    if len(text) > LARGEST_MODEL:
+        problem = f"the file has more than {LARGEST_MODEL} characters"
         raise DesignError(where, "", problem, "Describe the design on one page; move details to the code.")
     try:
         return tomllib.loads(text)

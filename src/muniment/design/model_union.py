@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 from msgspec import structs
 
-from muniment.design.model import Actor, Budget, Data, DesignModel, Measure, Role, Sensitivity
+from muniment.design.model import Budget, Data, DesignActor, DesignModel, DesignRole, Measure, Sensitivity
 
 
 class _Named(Protocol):
@@ -58,12 +58,12 @@ def _merge_shared(
     return tuple(merged.values())
 
 
-def _merge_actors(first: Actor, second: Actor) -> Actor:
+def _merge_actors(first: DesignActor, second: DesignActor) -> DesignActor:
     roles = tuple(dict.fromkeys((*first.roles, *second.roles)))
     return structs.replace(first, outside=first.outside or second.outside, roles=roles)
 
 
-def _merge_roles(first: Role, second: Role) -> Role:
+def _merge_roles(first: DesignRole, second: DesignRole) -> DesignRole:
     inherits = tuple(dict.fromkeys((*first.inherits, *second.inherits)))
     return structs.replace(first, sign_up=first.sign_up or second.sign_up, inherits=inherits)
 

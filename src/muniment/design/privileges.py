@@ -4,7 +4,7 @@ from collections import deque
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from muniment.design.model import CHANGING, Action, DesignModel
+from muniment.design.model import CHANGING, DesignAction, DesignModel
 
 
 class Holding(NamedTuple):
@@ -14,7 +14,7 @@ class Holding(NamedTuple):
     chain: tuple[str, ...]
 
 
-class Privileges:
+class HeldPrivileges:
     """Effective rights of all roles and actors of a design."""
 
     def __init__(self, model: DesignModel) -> None:
@@ -82,7 +82,7 @@ class Privileges:
         return holdings
 
 
-def can_change(action: Action, resource: str, protected: str) -> bool:
+def can_change(action: DesignAction, resource: str, protected: str) -> bool:
     """Whether an action creates, modifies or deletes a resource or, with `protected`, that property of it.
 
     An action that does not say which properties it changes can change all of them: mass assignment.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from muniment.design.findings import Evidence, Finding, FindingCode, Principle, PrincipleResult, combine_findings
+from muniment.design.findings import DesignFinding, Evidence, FindingCode, Principle, PrincipleResult, combine_findings
 from muniment.design.graph import DesignGraph, Reachability
 from muniment.design.model import CHANGING, DesignModel, FailureMode, Undo
 
@@ -13,9 +13,9 @@ def check_secure_failure(model: DesignModel, graph: DesignGraph) -> PrincipleRes
     A guard that denies on failure closes its flows. One that allows, or of which that is unknown, is taken away.
     """
     findings = [*_fail_guards(model, graph), *_fail_operations(model)]
-    findings += [Finding(FindingCode.NO_ASKS, guard.id) for guard in model.guards if not guard.asks]
+    findings += [DesignFinding(FindingCode.NO_ASKS, guard.id) for guard in model.guards if not guard.asks]
     if not model.guards:
-        findings.append(Finding(FindingCode.NO_GUARD, model.product))
+        findings.append(DesignFinding(FindingCode.NO_GUARD, model.product))
     changing = sum(action.verb in CHANGING for action in model.actions)
     return combine_findings(
         Principle.SECURE_FAILURE,
@@ -25,7 +25,7 @@ def check_secure_failure(model: DesignModel, graph: DesignGraph) -> PrincipleRes
     )
 
 
-def _fail_guards(model: DesignModel, graph: DesignGraph) -> Iterator[Finding]:
+def _fail_guards(model: DesignModel, graph: DesignGraph) -> Iterator[DesignFinding]:
     before = Reachability(graph, lambda edge: not edge.guards)
     protected = [resource for resource in model.resources if not resource.public]
     for guard in model.guards:
@@ -38,12 +38,12 @@ def _fail_guards(model: DesignModel, graph: DesignGraph) -> Iterator[Finding]:
             node = graph.resource_node(resource.id)
             path = None if before.reaches(node) else after.find_path(node)
             if path is not None:
-                yield Finding(code, resource.id, guard.id, path.nodes)
+                yield DesignFinding(code, resource.id, guard.id, path.nodes)
 
 
-def _fail_operations(model: DesignModel) -> Iterator[Finding]:
+def _fail_operations(model: DesignModel) -> Iterator[DesignFinding]:
     for action in model.actions:
         if action.verb in CHANGING and action.undo is Undo.NONE:
-            yield Finding(FindingCode.NO_UNDO, action.id)
+            yield DesignFinding(FindingCode.NO_UNDO, action.id)
         elif action.verb in CHANGING and action.undo is Undo.UNKNOWN:
-            yield Finding(FindingCode.UNDO_UNKNOWN, action.id)
+            yield DesignFinding(FindingCode.UNDO_UNKNOWN, action.id)

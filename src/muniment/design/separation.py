@@ -2,18 +2,18 @@
 
 from collections.abc import Iterator
 
-from muniment.design.findings import Evidence, Finding, FindingCode, Principle, PrincipleResult, combine_findings
+from muniment.design.findings import DesignFinding, Evidence, FindingCode, Principle, PrincipleResult, combine_findings
 from muniment.design.model import DesignModel
-from muniment.design.privileges import Holding, Privileges, can_change
+from muniment.design.privileges import HeldPrivileges, Holding, can_change
 
 
 def check_separation(model: DesignModel) -> PrincipleResult:
     """Count who can change each resource and protected property, and close conflict sets over all rights."""
-    privileges = Privileges(model)
+    privileges = HeldPrivileges(model)
     holdings = {holder: privileges.find_holdings(holder) for holder in privileges.holders}
-    findings = [] if model.resources else [Finding(FindingCode.NO_RESOURCE, model.product)]
+    findings = [] if model.resources else [DesignFinding(FindingCode.NO_RESOURCE, model.product)]
     if not model.grants:  # nobody is known to hold a right, which does not mean that nobody does
-        findings.append(Finding(FindingCode.NO_GRANTS, model.product))
+        findings.append(DesignFinding(FindingCode.NO_GRANTS, model.product))
     findings += [
         *_check_limits(model, privileges, holdings),
         *_check_conflicts(model, holdings),
@@ -24,7 +24,7 @@ def check_separation(model: DesignModel) -> PrincipleResult:
 
 
 def find_changers(
-    privileges: Privileges, holdings: dict[str, dict[str, Holding]], resource: str, protected: str
+    privileges: HeldPrivileges, holdings: dict[str, dict[str, Holding]], resource: str, protected: str
 ) -> dict[str, Holding]:
     """Roles and actors that can change a resource or its protected property, each with the first right that it has."""
     changers: dict[str, Holding] = {}
@@ -36,8 +36,8 @@ def find_changers(
 
 
 def _check_limits(
-    model: DesignModel, privileges: Privileges, holdings: dict[str, dict[str, Holding]]
-) -> Iterator[Finding]:
+    model: DesignModel, privileges: HeldPrivileges, holdings: dict[str, dict[str, Holding]]
+) -> Iterator[DesignFinding]:
     limits = {(limit.resource, limit.protected): limit.most for limit in model.limits}
     sign_up = {role.id for role in model.roles if role.sign_up}
     for resource in model.resources:
@@ -47,27 +47,27 @@ def _check_limits(
             most = limits.get((resource.id, protected))
             if most is None:
                 if changers:
-                    yield Finding(FindingCode.NO_LIMIT, name)
+                    yield DesignFinding(FindingCode.NO_LIMIT, name)
                 continue
             if len(changers) > most:
                 detail = f"{len(changers)} roles and accounts ({', '.join(sorted(changers))}; limit {most})"
-                yield Finding(FindingCode.TOO_MANY_HOLDERS, name, detail)
+                yield DesignFinding(FindingCode.TOO_MANY_HOLDERS, name, detail)
             for holder in sorted(sign_up & set(changers)):
                 holding = changers[holder]
-                yield Finding(FindingCode.SIGN_UP_HOLDER, name, holder, (*holding.chain, holding.action, name))
+                yield DesignFinding(FindingCode.SIGN_UP_HOLDER, name, holder, (*holding.chain, holding.action, name))
 
 
-def _check_conflicts(model: DesignModel, holdings: dict[str, dict[str, Holding]]) -> Iterator[Finding]:
+def _check_conflicts(model: DesignModel, holdings: dict[str, dict[str, Holding]]) -> Iterator[DesignFinding]:
     for conflict in model.conflicts:
         for holder, held in holdings.items():
             both = [held[action] for action in dict.fromkeys(conflict.actions) if action in held]
             if len(both) > 1:
                 path = tuple(" -> ".join((*holding.chain, holding.action)) for holding in both)
                 names = " and ".join(holding.action for holding in both)
-                yield Finding(FindingCode.CONFLICT, holder, f"{names} ({conflict.id})", path)
+                yield DesignFinding(FindingCode.CONFLICT, holder, f"{names} ({conflict.id})", path)
 
 
-def _check_second_persons(model: DesignModel, privileges: Privileges) -> Iterator[Finding]:
+def _check_second_persons(model: DesignModel, privileges: HeldPrivileges) -> Iterator[DesignFinding]:
     """Holders that can ask as one identity and approve as another: two signatures of one person."""
     for holder in privileges.holders:
         identities = privileges.find_identities(holder)
@@ -84,4 +84,4 @@ def _check_second_persons(model: DesignModel, privileges: Privileges) -> Iterato
             pair = next(((ask, approve) for ask in asking for approve in approving if ask != approve), None)
             if pair is not None:
                 path = tuple(" -> ".join(identities[identity]) for identity in pair)
-                yield Finding(FindingCode.SELF_APPROVAL, holder, rule.action, path)
+                yield DesignFinding(FindingCode.SELF_APPROVAL, holder, rule.action, path)

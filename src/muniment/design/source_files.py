@@ -8,7 +8,7 @@ from muniment.errors import DesignError, UsageError
 from muniment.git.repository import Repository
 
 DESIGN_FILE = "design.toml"
-LARGEST_FILE = 4_000_000  # bytes
+LARGEST_SOURCE = 4_000_000  # bytes
 _MOST_FILES = 50_000
 _SKIPPED = frozenset({"node_modules", "venv", "site-packages", "__pycache__"})
 _TREE_MODE = "040000"
@@ -52,7 +52,7 @@ def _walk_folder(root: Path) -> Iterator[tuple[str, str]]:
                     f"{root} has more than {_MOST_FILES} Python files", "Name a smaller folder in [[application]] root."
                 )
             with path.open("rb") as opened:
-                data = opened.read(LARGEST_FILE)
+                data = opened.read(LARGEST_SOURCE)
             yield path.relative_to(root).as_posix(), data.decode("utf-8", "replace")
 
 
@@ -72,7 +72,7 @@ def read_commit_files(repository: Repository, commit: str) -> dict[str, str]:
     paths = sorted(found)
     if len(paths) > _MOST_FILES:
         raise UsageError(f"the commit has more than {_MOST_FILES} Python files", "Compare a smaller repository.")
-    contents = objects.read_git_objects([found[path] for path in paths], LARGEST_FILE)
+    contents = objects.read_git_objects([found[path] for path in paths], LARGEST_SOURCE)
     return {
         path: each.data.decode("utf-8", "replace")
         for path, each in zip(paths, contents, strict=True)

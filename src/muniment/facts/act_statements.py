@@ -13,7 +13,7 @@ from msgspec import Struct
 from muniment.errors import NotCanonicalError
 from muniment.facts import canonical
 
-NAMESPACE = "muniment-act-v1"
+ACT_NAMESPACE = "muniment-act-v1"
 RANDOM_BYTES = 32
 
 _RANDOM = re.compile(rf"[0-9a-f]{{{2 * RANDOM_BYTES}}}")
@@ -62,4 +62,4 @@ def decode_act_statement(data: bytes) -> ActStatement:
 
 def digest_to_sign(data: bytes) -> bytes:
     """Digest of 32 bytes that is signed for the statement with these bytes."""
-    return hashlib.sha256(NAMESPACE.encode() + data).digest()
+    return hashlib.sha256(ACT_NAMESPACE.encode() + data).digest()

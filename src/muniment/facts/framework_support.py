@@ -22,7 +22,7 @@ class FrameworkSupport(Struct, frozen=True):
     ends: Mapping[str, str]
 
 
-FRAMEWORKS = (
+SUPPORTED_FRAMEWORKS = (
     FrameworkSupport(
         "Django",
         (("PyPI", "django"),),
@@ -80,7 +80,7 @@ _NUMBERS = re.compile(r"(\d{1,9})(?:\.(\d{1,9}))?(?![\d!])")
 
 def find_framework(ecosystem: str, package: str) -> FrameworkSupport | None:
     """Framework that a package belongs to; None for all others."""
-    return next((each for each in FRAMEWORKS if (ecosystem, package) in each.packages), None)
+    return next((each for each in SUPPORTED_FRAMEWORKS if (ecosystem, package) in each.packages), None)
 
 
 def find_support_end(framework: str, version: str) -> str | None:
@@ -88,7 +88,7 @@ def find_support_end(framework: str, version: str) -> str | None:
 
     A line that is older than all of the table has ended by the day of the oldest one.
     """
-    support = next((each for each in FRAMEWORKS if each.name == framework), None)
+    support = next((each for each in SUPPORTED_FRAMEWORKS if each.name == framework), None)
     numbers = _NUMBERS.match(version)
     if support is None or numbers is None:
         return None

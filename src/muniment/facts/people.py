@@ -15,7 +15,7 @@ from msgspec import Struct
 from muniment.facts import canonical
 
 SECURITY = "security"
-FORGE = "forge"  # the kind of a forge's own identity
+FORGE_ACCOUNT = "forge"  # the kind of a forge's own identity
 
 
 class Person(Struct, frozen=True, tag="person"):

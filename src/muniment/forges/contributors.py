@@ -14,7 +14,7 @@ from msgspec import structs
 
 from muniment.facts.change import Commit, CommitPusher, Contributor, ContributorRole, Pushes
 from muniment.facts.maybe import Known, Maybe, Unknown
-from muniment.facts.people import FORGE, Machine, email_identity
+from muniment.facts.people import FORGE_ACCOUNT, Machine, email_identity
 from muniment.forges.accounts import Accounts
 from muniment.forges.first_pushes import FirstPush
 from muniment.forges.shapes import Account, Change, ForgeCommit, ForgeContributor, Move
@@ -45,7 +45,7 @@ class ContributorMapper:
         self._accounts = accounts
         self._pushed_at = pushed_at
         self._at_work = {accounts.resolve_identity(one) for one in (change.opener, *pushers)}
-        self._forge = f"{FORGE}:{name}"
+        self._forge = f"{FORGE_ACCOUNT}:{name}"
         self._opener = Contributor(accounts.resolve_identity(change.opener), ContributorRole.OPENER)
         self._own = {commit.id: email_identity(commit.committer) for commit in own_commits}
         self._told: dict[str, list[Contributor]] = {}

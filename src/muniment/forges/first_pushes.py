@@ -14,9 +14,9 @@ from muniment.errors import GitError
 from muniment.facts.maybe import Maybe, Unknown
 from muniment.forges.shapes import Account, Move
 from muniment.git.repository import Repository
-from muniment.programs.command import Option, join_lines
+from muniment.programs.command import ProgramOption, join_lines
 
-LIMIT = 200_000  # commits that branches hold beside the protected one
+MOST_FIRST_PUSHES = 200_000  # commits that branches hold beside the protected one
 _WALK_SECONDS = 120
 _SAME_SECOND: Maybe[Account] = Unknown("two accounts pushed it in the same second")
 
@@ -99,16 +99,20 @@ def find_commits_beyond(repository: Repository, heads: Sequence[str], bases: Col
     return frozenset(_list_beyond(repository, heads, bases)) if heads else frozenset()
 
 
-def _list_beyond(repository: Repository, heads: Sequence[str], bases: Collection[str], *options: Option) -> list[str]:
+def _list_beyond(
+    repository: Repository, heads: Sequence[str], bases: Collection[str], *options: ProgramOption
+) -> list[str]:
     asked = join_lines("git rev-list", [*heads, *(f"^{base}" for base in bases if base)], GitError)
-    limits = ("--stdin", f"--max-count={LIMIT + 1}")
+    limits = ("--stdin", f"--max-count={MOST_FIRST_PUSHES + 1}")
     rows = (
         repository.run_git_once("rev-list", *options, *limits, input=asked, timeout=_WALK_SECONDS)
         .decode("ascii")
         .splitlines()
     )
-    if len(rows) > LIMIT:
-        raise GitError(f"the branches hold more than {LIMIT} commits that were not merged", "Delete old branches.")
+    if len(rows) > MOST_FIRST_PUSHES:
+        raise GitError(
+            f"the branches hold more than {MOST_FIRST_PUSHES} commits that were not merged", "Delete old branches."
+        )
     return rows
 
 

@@ -355,11 +355,13 @@ class ForgeCollector:
         if not tips:
             return frozenset()
         asked = join_lines("git rev-list", [*tips, *(f"^{one}" for one in known if one)], GitError)
-        options = ("--stdin", f"--max-count={history.LIMIT + 1}")
+        options = ("--stdin", f"--max-count={history.MOST_COMMITS + 1}")
         out = self._repository.run_git_once("rev-list", *options, input=asked, timeout=_WALK_SECONDS)
         found = out.decode("ascii").split()
-        if len(found) > history.LIMIT:
-            raise GitError(f"more than {history.LIMIT} commits belong to this change", "Bring it in smaller pieces.")
+        if len(found) > history.MOST_COMMITS:
+            raise GitError(
+                f"more than {history.MOST_COMMITS} commits belong to this change", "Bring it in smaller pieces."
+            )
         return frozenset(found)
 
 

@@ -23,9 +23,9 @@ from muniment.git import signatures, statement_chains
 from muniment.git.repository import Repository
 
 PREFIX = "refs/muniment/approvals/"
-NAMESPACE = "muniment-approval"
-STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
-PREDICATE_TYPE: Final = "tag:muniment,2026:approval/v1"
+APPROVAL_NAMESPACE = "muniment-approval"
+IN_TOTO_STATEMENT: Final = "https://in-toto.io/Statement/v1"
+APPROVAL_PREDICATE_TYPE: Final = "tag:muniment,2026:approval/v1"
 KEY_NAME_PREFIX = "key="  # no handle has this form
 _REF = re.compile(
     re.escape(PREFIX) + rf"([0-9a-f]{{40}}|[0-9a-f]{{64}})/([a-z0-9][a-z0-9._-]*|{KEY_NAME_PREFIX}[0-9a-f]{{64}})"
@@ -77,7 +77,7 @@ class ApprovalStatement(Struct, frozen=True, forbid_unknown_fields=True):
 def encode_approval(predicate: ApprovalPredicate) -> bytes:
     """Bytes of a statement that are signed."""
     subject = StatementSubject(predicate.repository, {"gitCommit": predicate.head})
-    return canonical.encode(ApprovalStatement(STATEMENT_TYPE, (subject,), PREDICATE_TYPE, predicate))
+    return canonical.encode(ApprovalStatement(IN_TOTO_STATEMENT, (subject,), APPROVAL_PREDICATE_TYPE, predicate))
 
 
 def find_approval_refs(refs: Mapping[str, str]) -> tuple[ApprovalRef, ...]:
@@ -260,5 +260,5 @@ def _resolve_handle(handle: str, people: People) -> str:
 
 
 def _verify_statement(data: bytes, armored: str, keys: Iterable[str], in_order: bool) -> SignatureResult:
-    verdict = signatures.verify_signature(data, armored, NAMESPACE, keys)
+    verdict = signatures.verify_signature(data, armored, APPROVAL_NAMESPACE, keys)
     return verdict if in_order or verdict is not SignatureResult.VALID else SignatureResult.OUT_OF_ORDER

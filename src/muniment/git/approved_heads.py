@@ -16,7 +16,7 @@ from muniment.git.history import History, is_linear, read_commits, select_reacha
 from muniment.git.repository import Repository
 from muniment.programs.command import join_lines
 
-LIMIT = 64  # approved heads outside the change
+MOST_OUTSIDE_COMMITS = 64  # approved heads outside the change
 LONGEST_REPLAY = 200  # commits
 _PATHS = 1000  # of the change, that others are compared by
 _WALK_SECONDS = 60
@@ -104,9 +104,9 @@ def _find_outside_groups(
     all_bits = (1 << len(bits)) - 1
     full = {name for name, found in _gather_paths(graph).items() if found == all_bits}
     kept = [name for name in graph if name in full and name in names]
-    if len(kept) > LIMIT:
+    if len(kept) > MOST_OUTSIDE_COMMITS:
         raise GitError(
-            f"more than {LIMIT} approved heads touch the same files",
+            f"more than {MOST_OUTSIDE_COMMITS} approved heads touch the same files",
             "Delete approvals of what was merged long ago (refs/muniment/approvals/).",
         )
     return [read_commits(repository, _list_behind(graph, name)) for name in kept]

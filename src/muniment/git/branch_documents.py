@@ -10,7 +10,7 @@ from muniment.git.objects import TreeEntry
 from muniment.git.repository import Repository
 from muniment.policy.people_document import parse_people
 
-FOLDER = ".muniment"
+DOCUMENT_FOLDER = ".muniment"
 _REGULAR = ("100644", "100755")
 _TREE = "040000"
 _MOST_FOLDERS = 100  # the same folder within itself, over and over, would have no end
@@ -26,11 +26,13 @@ class BranchDocuments(Struct, frozen=True):
 
     def load_policy(self) -> BoundPolicy | None:
         """Policy of policy.toml. Raises PolicyError."""
-        return None if self.policy_text is None else read_bound_policy(self.policy_text, f"{FOLDER}/policy.toml")
+        return (
+            None if self.policy_text is None else read_bound_policy(self.policy_text, f"{DOCUMENT_FOLDER}/policy.toml")
+        )
 
     def load_people(self) -> People | None:
         """People of people.toml. Raises PeopleError."""
-        return None if self.people_text is None else parse_people(self.people_text, f"{FOLDER}/people.toml")
+        return None if self.people_text is None else parse_people(self.people_text, f"{DOCUMENT_FOLDER}/people.toml")
 
     def load_exceptions(self) -> tuple[tuple[str, bytes], ...]:
         """(id, content) of every file in exceptions/, by id."""
@@ -69,7 +71,7 @@ def _list_files(repository: Repository, tip: str) -> dict[str, tuple[str, str]]:
 
     The trees are read by the git process that reads the files too, which saves one. GitError if a tree is missing.
     """
-    folder = _read_tree(repository, f"{tip}^{{tree}}").get(FOLDER.encode())
+    folder = _read_tree(repository, f"{tip}^{{tree}}").get(DOCUMENT_FOLDER.encode())
     if folder is None or folder.mode != _TREE:
         return {}
     listed: dict[str, tuple[str, str]] = {}
@@ -84,7 +86,7 @@ def _list_files(repository: Repository, tip: str) -> dict[str, tuple[str, str]]:
                 left.append((f"{name}/", entry.id))
         if not left:
             return listed
-    raise GitError(f"{FOLDER} has more than {_MOST_FOLDERS} folders", "Keep its files in fewer folders.")
+    raise GitError(f"{DOCUMENT_FOLDER} has more than {_MOST_FOLDERS} folders", "Keep its files in fewer folders.")
 
 
 def _read_tree(repository: Repository, spec: str) -> dict[bytes, TreeEntry]:
@@ -95,7 +97,7 @@ def _read_tree(repository: Repository, spec: str) -> dict[bytes, TreeEntry]:
 
 
 def _read_text(
-    repository: Repository, paths: dict[str, tuple[str, str]], name: str, folder: str = f"{FOLDER}/"
+    repository: Repository, paths: dict[str, tuple[str, str]], name: str, folder: str = f"{DOCUMENT_FOLDER}/"
 ) -> str | None:
     if name not in paths:
         return None
@@ -106,7 +108,7 @@ def _read_text(
 
 
 def _read_content(
-    repository: Repository, paths: dict[str, tuple[str, str]], name: str, folder: str = f"{FOLDER}/"
+    repository: Repository, paths: dict[str, tuple[str, str]], name: str, folder: str = f"{DOCUMENT_FOLDER}/"
 ) -> bytes:
     mode, oid = paths[name]
     found = repository.objects.read_git_object(oid) if mode in _REGULAR else None

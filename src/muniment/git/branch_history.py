@@ -109,8 +109,8 @@ def _format_date(seconds: int) -> str:
 def _make_files(rows: list[changed_files.DiffRow] | None, sizes: dict[bytes, int]) -> Maybe[tuple[File, ...]]:
     if rows is None:
         return Unknown("git cannot compare it with its parent: an object is missing here")
-    if len(rows) > changed_files.LIMIT:
-        return Unknown(f"it touches more than {changed_files.LIMIT} files")
+    if len(rows) > changed_files.MOST_CHANGED_FILES:
+        return Unknown(f"it touches more than {changed_files.MOST_CHANGED_FILES} files")
     return Known(tuple(changed_files.convert_rows(rows, sizes)))
 
 

@@ -12,7 +12,7 @@ from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.git.objects import ObjectReader
 from muniment.git.repository import Repository
 
-LIMIT = 50_000  # files of one change
+MOST_CHANGED_FILES = 50_000  # files of one change
 DIFF_ARGUMENTS = ("-r", "-z", "-M", "--raw", "--no-abbrev", "--numstat")
 _DIFF_SECONDS = 60
 _LINE = 80  # bytes of a binary file that count as a line
@@ -47,8 +47,8 @@ def read_changed_files(repository: Repository, bases: Sequence[str], head: str) 
         out = repository.run_git_once("diff-tree", *DIFF_ARGUMENTS, values=(base, head), timeout=_DIFF_SECONDS)
         for _, rows in parse_diffs(iter(out.split(b"\0"))):
             found.update(dict.fromkeys(convert_rows(rows, read_binary_sizes(repository.objects, rows))))
-    if len(found) > LIMIT:
-        raise GitError(f"the change touches more than {LIMIT} files", "Bring it in smaller pieces.")
+    if len(found) > MOST_CHANGED_FILES:
+        raise GitError(f"the change touches more than {MOST_CHANGED_FILES} files", "Bring it in smaller pieces.")
     return tuple(sorted(found, key=lambda file: (file.path, file.old_path)))
 
 

@@ -163,7 +163,7 @@ class GitCollector:
 
     def _read_statement_refs(self) -> tuple[tuple[approvals.ApprovalRef, ...], dict[str, list[run_statements.RunRef]]]:
         there = (
-            self._repository.read_refs(approvals.PREFIX, run_statements.PREFIX) if self._refs is None else self._refs
+            self._repository.read_refs(approvals.PREFIX, run_statements.RUN_REFS) if self._refs is None else self._refs
         )
         refs = {**there, **self._pushed}
         by_head: dict[str, list[run_statements.RunRef]] = {}

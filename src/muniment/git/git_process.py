@@ -5,13 +5,13 @@ from typing import IO
 
 from muniment.errors import GitError
 from muniment.programs import process
-from muniment.programs.command import Option, build_git_command
+from muniment.programs.command import ProgramOption, build_git_command
 from muniment.programs.process import DEFAULT_LIMITS, ProcessLimits, ProcessResult
 
 
 def run_git(
     verb: str,
-    options: Sequence[Option],
+    options: Sequence[ProgramOption],
     environment: Mapping[str, str],
     *,
     values: Sequence[str] = (),
@@ -35,7 +35,7 @@ class GitProcess(process.ChildProcess):
     def __init__(
         self,
         verb: str,
-        options: Sequence[Option],
+        options: Sequence[ProgramOption],
         environment: Mapping[str, str],
         *,
         timeout: float = DEFAULT_LIMITS.seconds,

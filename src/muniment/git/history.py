@@ -13,7 +13,7 @@ from muniment.git import commits
 from muniment.git.objects import GitObject
 from muniment.git.repository import Repository, shallow_error
 
-LIMIT = 20_000  # commits of one change
+MOST_COMMITS = 20_000  # commits of one change
 _WALK_SECONDS = 60
 SIGNERS_UNREAD: Maybe[People] = Unknown("signers were not asked for")
 
@@ -81,12 +81,12 @@ def is_linear(commits: Sequence[Commit]) -> bool:
 
 def _walk_commits(repository: Repository, base: str, head: str) -> tuple[list[str], set[str]]:
     """Ids of the commits, newest first, and of those just behind them."""
-    options = ("--topo-order", "--boundary", f"--max-count={LIMIT + 1}")
+    options = ("--topo-order", "--boundary", f"--max-count={MOST_COMMITS + 1}")
     values = [head, *([f"^{base}"] if base else [])]
     rows = repository.run_git_once("rev-list", *options, values=values, timeout=_WALK_SECONDS).decode("ascii").split()
     ids = [row for row in rows if row[0] != "-"]
-    if len(ids) > LIMIT:
-        raise GitError(f"the change has more than {LIMIT} commits", "Bring it in smaller pieces.")
+    if len(ids) > MOST_COMMITS:
+        raise GitError(f"the change has more than {MOST_COMMITS} commits", "Bring it in smaller pieces.")
     return ids, {row[1:] for row in rows if row[0] == "-"}
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from muniment.errors import GitError, UsageError
 from muniment.git.git_process import git_error, run_git
 from muniment.git.repository import Repository
-from muniment.programs.command import Option
+from muniment.programs.command import ProgramOption
 from muniment.programs.environment import account_environment, git_environment
 
 HOOK_MARK = "# Muniment put this here. The command muniment hook install makes it anew."
@@ -36,7 +36,7 @@ def _make_command(arguments: Sequence[str]) -> str:
 
 def find_hooks_folder(repository: Repository) -> str:
     """Folder in which git looks for the hooks of the repository, by this account's configuration. Raises GitError."""
-    question: tuple[Option, ...] = ("--path-format=absolute", ("--git-path", "hooks"))
+    question: tuple[ProgramOption, ...] = ("--path-format=absolute", ("--git-path", "hooks"))
     try:
         done = run_git("rev-parse", question, account_environment(), cwd=repository.git_dir)
     except GitError as error:

@@ -2,7 +2,7 @@
 
 from muniment.errors import GitError
 from muniment.git.commits import split_commit
-from muniment.git.history import LIMIT, read_commits
+from muniment.git.history import MOST_COMMITS, read_commits
 from muniment.git.repository import Repository
 
 _WALK_SECONDS = 60
@@ -29,7 +29,7 @@ def find_base_before_merge(repository: Repository, merged: str, head: str, fork_
     return commit.parents[0]
 
 
-def _read_author_lines(repository: Repository, tip: str, end: str, most: int = LIMIT) -> list[bytes]:
+def _read_author_lines(repository: Repository, tip: str, end: str, most: int = MOST_COMMITS) -> list[bytes]:
     """Author lines, with their moments, of the commits from `tip` back, newest first."""
     found = repository.objects.read_git_objects(_list_commits(repository, tip, end, most))
     headers = [dict(split_commit(one.data).headers) for one in found if one is not None]

@@ -25,7 +25,7 @@ from muniment.errors import GitError, ParseError
 from muniment.git import cached_answers, remote_refs
 from muniment.git.git_process import git_error, run_git
 from muniment.git.repository import Repository
-from muniment.programs.command import Option, join_lines
+from muniment.programs.command import ProgramOption, join_lines
 from muniment.programs.environment import git_environment, git_proxy_configuration
 from muniment.programs.process import ProcessLimits
 from muniment.programs.repository_addresses import Scheme, hide_credentials, parse_repository_address
@@ -232,7 +232,7 @@ class Mirror:
             raise _incomplete_error()
         self._pack_copy()
 
-    def _fetch_part(self, specs: Sequence[str], *depth: Option) -> None:
+    def _fetch_part(self, specs: Sequence[str], *depth: ProgramOption) -> None:
         options = ("--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--quiet", "--stdin", *depth)
         self._run_git("fetch", *options, values=("origin",), input=join_lines("git fetch", specs, GitError))
 
@@ -292,7 +292,7 @@ class Mirror:
     def _run_git(
         self,
         verb: str,
-        *options: Option,
+        *options: ProgramOption,
         values: Sequence[str] = (),
         input: bytes = b"",
         more: Mapping[str, str] = MappingProxyType({}),

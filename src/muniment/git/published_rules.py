@@ -18,11 +18,11 @@ from muniment.ledger.checkpoints import read_checkpoint
 from muniment.policy.model import Policy
 from muniment.programs.environment import ANONYMOUS
 
-REF = "refs/muniment/rules"
+RULES_REF = "refs/muniment/rules"
 FILE = "rules.json"
 
 _SEEN = "muniment-rules-seen.json"
-_FETCH = f"Fetch it again: git fetch origin '+{REF}:{REF}'"
+_FETCH = f"Fetch it again: git fetch origin '+{RULES_REF}:{RULES_REF}'"
 
 
 class PublishedRules(Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,13 +55,13 @@ def write_rules(repository: Repository, rules: PublishedRules) -> bool:
     The commit has no parent, so that no history of it names an erased person.
     """
     data = canonical.encode(rules)
-    before = repository.read_refs(REF).get(REF, "")
+    before = repository.read_refs(RULES_REF).get(RULES_REF, "")
     if before and _read_content(repository, before) == data:
         return False
     blob = _decode_id(repository.run_in_place("hash-object", "-w", "--stdin", input=data))
     tree = _decode_id(repository.run_in_place("mktree", input=f"100644 blob {blob}\t{FILE}\n".encode()))
     made = _decode_id(repository.run_in_place("commit-tree", ("-m", "rules"), values=(tree,), more=ANONYMOUS))
-    repository.run_in_place("update-ref", values=(REF, made, before or "0" * len(made)))
+    repository.run_in_place("update-ref", values=(RULES_REF, made, before or "0" * len(made)))
     return True
 
 
@@ -71,25 +71,27 @@ def read_fetched_rules(repository: Repository) -> PublishedRules | None:
     Raises ConfigurationError for rules that cannot be read, or with a smaller ledger than this clone saw, or another
     one; GitError.
     """
-    tip = repository.read_refs(REF).get(REF, "")
+    tip = repository.read_refs(RULES_REF).get(RULES_REF, "")
     if not tip:
         return None
     data = _read_content(repository, tip)
     try:
         rules = canonical.decode(data or b"", PublishedRules)
     except (NotCanonicalError, ValueError) as error:
-        raise ConfigurationError(REF, "", "it holds no rules that can be read", _FETCH) from error
+        raise ConfigurationError(RULES_REF, "", "it holds no rules that can be read", _FETCH) from error
     try:
         size = rules.read_ledger_size()
     except LedgerError as error:
-        raise ConfigurationError(REF, "", f"its checkpoint is not the ledger's: {error.message}", _FETCH) from error
+        raise ConfigurationError(
+            RULES_REF, "", f"its checkpoint is not the ledger's: {error.message}", _FETCH
+        ) from error
     _check_not_older(Path(repository.git_dir, _SEEN), rules.ledger_key, size)
     return rules
 
 
 def read_published_rules(repository: Repository) -> PublishedRules | None:
     """Rules as a server published them last, None if there are none that can be read. Raises GitError."""
-    tip = repository.read_refs(REF).get(REF, "")
+    tip = repository.read_refs(RULES_REF).get(RULES_REF, "")
     try:
         return canonical.decode(_read_content(repository, tip) or b"", PublishedRules) if tip else None
     except (NotCanonicalError, ValueError):
@@ -106,7 +108,7 @@ def _check_not_older(file: Path, ledger_key: str, ledger_size: int) -> None:
         raise ConfigurationError(str(file), "", "it cannot be read", "Delete it, then fetch again.") from error
     if seen.ledger_key != ledger_key:
         raise ConfigurationError(
-            REF,
+            RULES_REF,
             "",
             "it is of another ledger than before",
             f"Ask the operator of the server why. If it is right: rm {file}",
@@ -115,7 +117,7 @@ def _check_not_older(file: Path, ledger_key: str, ledger_size: int) -> None:
         older = (
             f"it is older than what this clone saw: a ledger of {count_entries(ledger_size)}, not {seen.ledger_size}"
         )
-        raise ConfigurationError(REF, "", older, _FETCH)
+        raise ConfigurationError(RULES_REF, "", older, _FETCH)
     if seen.ledger_size < ledger_size:
         new = file.with_suffix(".new")
         new.write_bytes(msgspec.json.encode(_Seen(ledger_key, ledger_size)))

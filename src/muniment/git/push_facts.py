@@ -66,10 +66,10 @@ class PushReader:
             return set()
         refs = {value for ref, value in self._refs.items() if ref.startswith(_CHANGES)}
         asked = join_lines("git rev-list", [*sorted(refs), *(f"^{name}^@" for name in sorted(ids))], GitError)
-        options = ("--stdin", "--parents", "--topo-order", "--reverse", f"--max-count={history.LIMIT + 1}")
+        options = ("--stdin", "--parents", "--topo-order", "--reverse", f"--max-count={history.MOST_COMMITS + 1}")
         out = self._repository.run_git("rev-list", *options, input=asked, timeout=_WALK_SECONDS)
         rows = out.decode("ascii").splitlines()
-        if len(rows) > history.LIMIT:
+        if len(rows) > history.MOST_COMMITS:
             raise GitError(
                 "too many commits lie behind this change to look for its earlier heads", "Ask who runs this."
             )
@@ -122,9 +122,11 @@ class PushReader:
         """Ids that `tips` reach and `known` do not."""
         values = [*tips, *(f"^{value}" for value in sorted(set(known)) if value)]
         asked = join_lines("git rev-list", values, GitError)
-        options = ("--stdin", f"--max-count={history.LIMIT + 1}")
+        options = ("--stdin", f"--max-count={history.MOST_COMMITS + 1}")
         out = self._repository.run_git("rev-list", *options, input=asked, timeout=_WALK_SECONDS)
         ids = set(out.decode("ascii").split())
-        if len(ids) > history.LIMIT:
-            raise GitError(f"more than {history.LIMIT} commits belong to this change", "Bring it in smaller pieces.")
+        if len(ids) > history.MOST_COMMITS:
+            raise GitError(
+                f"more than {history.MOST_COMMITS} commits belong to this change", "Bring it in smaller pieces."
+            )
         return ids

@@ -15,7 +15,7 @@ from muniment.git import history, published_rules
 from muniment.git.repository import Repository
 from muniment.programs.command import join_lines
 
-LIMIT = history.LIMIT  # new commits of one push
+MOST_PUSHED_REFS = history.MOST_COMMITS  # new commits of one push
 MOST_REFS = 10_000  # refs of one push
 _ID = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 _REFUSED = "Push again; if it stays so, ask who runs this server."
@@ -55,7 +55,9 @@ def find_quarantine(environment: Mapping[str, str]) -> tuple[str, ...]:
 
 def read_encoded_refs(repository: Repository) -> dict[str, str]:
     """Value of each ref, by its encoded full name; without the one that only commands at the server write."""
-    return {encode_ref(name): value for name, value in repository.read_refs().items() if name != published_rules.REF}
+    return {
+        encode_ref(name): value for name, value in repository.read_refs().items() if name != published_rules.RULES_REF
+    }
 
 
 def encode_ref(ref: str) -> str:
@@ -90,11 +92,11 @@ def read_new_commits(
     if not tips - there:
         return ()
     asked = join_lines("git rev-list", [*sorted(tips), *(f"^{value}" for value in sorted(there))], GitError)
-    options = ("--topo-order", f"--max-count={LIMIT + 1}", "--stdin")
+    options = ("--topo-order", f"--max-count={MOST_PUSHED_REFS + 1}", "--stdin")
     ids = repository.run_git("rev-list", *options, input=asked, timeout=_WALK_SECONDS).decode("ascii").split()
-    if len(ids) > LIMIT:
+    if len(ids) > MOST_PUSHED_REFS:
         raise GitError(
-            f"the push brings more than {LIMIT} new commits",
+            f"the push brings more than {MOST_PUSHED_REFS} new commits",
             "Push in pieces: git push origin OLDER-COMMIT:BRANCH first. To bring in a whole repository, copy it there "
             "and run muniment hook install --home DIR.",
         )

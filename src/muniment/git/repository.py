@@ -11,7 +11,7 @@ from muniment.git import cached_answers, ref_files
 from muniment.git.git_process import GitProcess, git_error, run_git
 from muniment.git.objects import ObjectReader
 from muniment.git.throwaway_repository import ThrowawayRepository
-from muniment.programs.command import Option
+from muniment.programs.command import ProgramOption
 from muniment.programs.environment import git_environment_in_place
 from muniment.programs.process import ProcessLimits
 
@@ -19,7 +19,7 @@ from muniment.programs.process import ProcessLimits
 _IN_PLACE = frozenset(
     {"rev-parse", "for-each-ref", "symbolic-ref", "update-ref", "hash-object", "mktree", "commit-tree"}
 )
-_QUESTIONS: tuple[Option, ...] = (
+_QUESTIONS: tuple[ProgramOption, ...] = (
     "--path-format=absolute",
     "--git-dir",
     "--git-common-dir",
@@ -158,7 +158,7 @@ class Repository:
     def run_git(
         self,
         verb: str,
-        *options: Option,
+        *options: ProgramOption,
         values: Sequence[str] = (),
         paths: Sequence[str] = (),
         input: bytes = b"",
@@ -181,7 +181,7 @@ class Repository:
     def run_git_once(
         self,
         verb: str,
-        *options: Option,
+        *options: ProgramOption,
         values: Sequence[str] = (),
         input: bytes = b"",
         timeout: float = 20,
@@ -196,14 +196,16 @@ class Repository:
             lambda: self.run_git(verb, *options, values=values, input=input, timeout=timeout, codes=codes),
         )
 
-    def start_git(self, verb: str, *options: Option, timeout: float = 20, stdin: IO[bytes] | None = None) -> GitProcess:
+    def start_git(
+        self, verb: str, *options: ProgramOption, timeout: float = 20, stdin: IO[bytes] | None = None
+    ) -> GitProcess:
         """A running git in the throwaway: a child to talk with, or one that reads `stdin`."""
         return GitProcess(verb, options, self.throwaway.environment, timeout=timeout, stdin=stdin)
 
     def run_in_place(
         self,
         verb: str,
-        *options: Option,
+        *options: ProgramOption,
         values: Sequence[str] = (),
         input: bytes = b"",
         timeout: float = 20,

@@ -20,14 +20,14 @@ from muniment.facts.people import Machine, People
 from muniment.facts.pipeline import PipelineRun, RunCounts
 from muniment.facts.statements import SignatureResult
 from muniment.git import signatures, statement_chains
-from muniment.git.approvals import STATEMENT_TYPE, StatementSubject
+from muniment.git.approvals import IN_TOTO_STATEMENT, StatementSubject
 from muniment.git.repository import Repository
 
-PREFIX = "refs/muniment/runs/"
-NAMESPACE = "muniment-run"
-PREDICATE_TYPE: Final = "tag:muniment,2026:run/v1"
+RUN_REFS = "refs/muniment/runs/"
+RUN_NAMESPACE = "muniment-run"
+RUN_PREDICATE_TYPE: Final = "tag:muniment,2026:run/v1"
 PIPELINE_NAME_PATTERN = r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?"  # of a pipeline: a part of the ref
-_REF = re.compile(re.escape(PREFIX) + rf"([0-9a-f]{{40}}|[0-9a-f]{{64}})/({PIPELINE_NAME_PATTERN})")
+_REF = re.compile(re.escape(RUN_REFS) + rf"([0-9a-f]{{40}}|[0-9a-f]{{64}})/({PIPELINE_NAME_PATTERN})")
 
 
 class RunRef(Struct, frozen=True):
@@ -84,7 +84,7 @@ def is_pipeline_name(pipeline: str) -> bool:
 def encode_run(predicate: RunPredicate) -> bytes:
     """Bytes of a statement that are signed."""
     subject = StatementSubject(predicate.repository, {"gitCommit": predicate.head})
-    return canonical.encode(RunStatement(STATEMENT_TYPE, (subject,), PREDICATE_TYPE, predicate))
+    return canonical.encode(RunStatement(IN_TOTO_STATEMENT, (subject,), RUN_PREDICATE_TYPE, predicate))
 
 
 def find_run_refs(refs: Mapping[str, str]) -> tuple[RunRef, ...]:
@@ -108,11 +108,11 @@ def select_runs(stated_runs: Iterable[StatedRun], repository: str) -> tuple[Pipe
 
 def write_run(repository: Repository, head: str, pipeline: str, previous: str, data: bytes, armored: str) -> str:
     """Store a signed statement on top of `previous` ("" for none); its commit's id. Raises GitError."""
-    return statement_chains.write_statement(repository, f"{PREFIX}{head}/{pipeline}", previous, data, armored)
+    return statement_chains.write_statement(repository, f"{RUN_REFS}{head}/{pipeline}", previous, data, armored)
 
 
 def _read_chain(repository: Repository, ref: RunRef, people: People) -> list[StatedRun]:
-    where = f"{PREFIX}{ref.head}/{ref.pipeline}"
+    where = f"{RUN_REFS}{ref.head}/{ref.pipeline}"
     return [
         _make_stated_run(ref, stored, people) for stored in statement_chains.read_chain(repository, ref.tip, where)
     ][::-1]
@@ -158,6 +158,6 @@ def _verify_statement(
         return SignatureResult.UNKNOWN_PERSON
     if min(about.executed, about.failed, about.skipped) < 0:
         return SignatureResult.MALFORMED
-    verdict = signatures.verify_signature(stored.texts[0], armored, NAMESPACE, machine.keys)
+    verdict = signatures.verify_signature(stored.texts[0], armored, RUN_NAMESPACE, machine.keys)
     in_order = about.previous == stored.before
     return verdict if in_order or verdict is not SignatureResult.VALID else SignatureResult.OUT_OF_ORDER

@@ -18,9 +18,9 @@ from msgspec import Struct
 from muniment.errors import SignatureError
 from muniment.facts.people import Person
 from muniment.facts.statements import SignatureResult
-from muniment.policy.ssh_keys import KINDS, SECURITY_KEYS, split_key_blob
+from muniment.policy.ssh_keys import KEY_TYPES, SECURITY_KEYS, split_key_blob
 from muniment.programs.catalogue import Program
-from muniment.programs.command import Option, build_command
+from muniment.programs.command import ProgramOption, build_command
 from muniment.programs.environment import account_environment, minimal_environment
 from muniment.programs.process import ProcessLimits, find_last_line, run_program
 from muniment.programs.temporary_files import TemporaryFolder
@@ -106,7 +106,7 @@ def _parse_signature(armored: str) -> _ParsedSignature | None:
             return None
         key, namespace, reserved, hashed, signature = split_key_blob(blob[len(_MAGIC) :])
         kind = split_key_blob(key)[0].decode()
-        if kind not in KINDS or reserved or hashed not in (b"sha256", b"sha512"):
+        if kind not in KEY_TYPES or reserved or hashed not in (b"sha256", b"sha512"):
             return None
         touched = kind not in SECURITY_KEYS or _is_touched(signature)
         own = f"{kind} {base64.b64encode(key).decode()}"
@@ -162,10 +162,10 @@ def make_signature(data: bytes, namespace: str, key: str) -> str:
     """
     with TemporaryFolder() as folder:
         file = os.path.abspath(os.path.expanduser(key))
-        if key.removeprefix("key::").startswith(KINDS):
+        if key.removeprefix("key::").startswith(KEY_TYPES):
             file = os.path.join(folder, "key.pub")
             Path(file).write_text(key.removeprefix("key::") + "\n", encoding="utf-8")
-        options: list[Option] = [("-Y", "sign"), "-q", ("-n", namespace), ("-f", file)]
+        options: list[ProgramOption] = [("-Y", "sign"), "-q", ("-n", namespace), ("-f", file)]
         command = build_command(Program.SSH_KEYGEN, options, SignatureError)
         done = run_program(command, account_environment(), SignatureError, input=data, limits=_SIGN, interactive=True)
     if done.code or not done.out.startswith(b"-----BEGIN SSH SIGNATURE-----"):

@@ -14,8 +14,8 @@ from muniment.git.repository import Repository
 from muniment.programs.environment import ANONYMOUS
 
 STATEMENT, SIGNATURE = "statement.json", "statement.json.sig"
-LARGEST = 65_536  # bytes of a statement
-LONGEST = 1_000  # statements in one ref
+LARGEST_STATEMENT = 65_536  # bytes of a statement
+LONGEST_CHAIN = 1_000  # statements in one ref
 
 
 class StoredStatement(Struct, frozen=True):
@@ -34,8 +34,10 @@ def read_chain(repository: Repository, tip: str, where: str) -> Iterator[StoredS
     at, count = tip, 0
     while at:
         count += 1
-        if count > LONGEST:
-            raise GitError(f"there are more than {LONGEST} statements at {where}", "Delete that ref and begin anew.")
+        if count > LONGEST_CHAIN:
+            raise GitError(
+                f"there are more than {LONGEST_CHAIN} statements at {where}", "Delete that ref and begin anew."
+            )
         found = _read_statement(repository, at)
         yield found
         at = found.before
@@ -86,7 +88,7 @@ def _read_texts(repository: Repository, tree: str) -> tuple[bytes, bytes] | None
         return None
     names = [entry[2].decode() for entry in ids]
     sizes = repository.objects.read_sizes(names)
-    if any(size is not None and size > LARGEST for size in sizes):
+    if any(size is not None and size > LARGEST_STATEMENT for size in sizes):
         return None
     first, second = (_require_object(repository, name).data for name in names)
     return first, second

@@ -10,7 +10,7 @@ import ssl
 
 from muniment.errors import HttpCode, HttpError
 
-FILE, FOLDER = VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+FILE, FOLDER = CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 def make_tls_context(ca: str = "") -> ssl.SSLContext:

@@ -20,7 +20,7 @@ from msgspec import Struct
 from muniment.errors import HttpCode, HttpError
 from muniment.http.addresses import ServerAddress, parse_server_address
 
-VARIABLES = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY")
+PROXY_VARIABLES = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY")
 _BASIC = "Basic "
 NO_PROXY = "none"  # what says that a connection goes through no proxy
 

@@ -11,7 +11,7 @@ from msgspec import Struct, structs
 from muniment.errors import LedgerError, NotCanonicalError
 from muniment.facts import canonical
 
-LARGEST = 4096  # bytes
+LARGEST_RECORD = 4096  # bytes
 
 
 class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
@@ -334,7 +334,7 @@ _DECODER: msgspec.json.Decoder[AnyEntry] = msgspec.json.Decoder(AnyEntry)
 def encode_record(entry: AnyEntry) -> bytes:
     """An entry as it stands in the ledger. Of a decision, codes are left out until it fits. Raises LedgerError."""
     data = canonical.encode(entry)
-    while len(data) > LARGEST and isinstance(entry, _AnyDecisionRecord) and entry.reason_codes:
+    while len(data) > LARGEST_RECORD and isinstance(entry, _AnyDecisionRecord) and entry.reason_codes:
         kept = len(entry.reason_codes) // 2
         entry = structs.replace(
             entry,
@@ -342,8 +342,10 @@ def encode_record(entry: AnyEntry) -> bytes:
             omitted_reason_codes=entry.omitted_reason_codes + len(entry.reason_codes) - kept,
         )
         data = canonical.encode(entry)
-    if len(data) > LARGEST:
-        raise LedgerError(f"an entry has more than {LARGEST} bytes", "Use shorter names of branches and repositories.")
+    if len(data) > LARGEST_RECORD:
+        raise LedgerError(
+            f"an entry has more than {LARGEST_RECORD} bytes", "Use shorter names of branches and repositories."
+        )
     return data
 
 
@@ -357,8 +359,8 @@ def decode_record(data: bytes, index: int) -> AnyEntry:
 
 def find_record_problem(data: bytes) -> str:
     """Problem of an entry, "" if there is none."""
-    if len(data) > LARGEST:
-        return f"it has more than {LARGEST} bytes"
+    if len(data) > LARGEST_RECORD:
+        return f"it has more than {LARGEST_RECORD} bytes"
     try:
         entry = canonical.decode(data, _DECODER)
     except NotCanonicalError as error:

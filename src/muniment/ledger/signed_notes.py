@@ -25,14 +25,14 @@ class NoteSignature(Struct, frozen=True):
     data: bytes
 
 
-class Note(Struct, frozen=True):
+class SignedNote(Struct, frozen=True):
     """A text (ending with a line end) and its signatures, none of them verified."""
 
     text: str
     signatures: tuple[NoteSignature, ...]
 
 
-def parse_note(data: bytes) -> Note:
+def parse_note(data: bytes) -> SignedNote:
     """The note in `data`. Raises LedgerError if it is not one, exactly."""
     try:
         whole = data.decode()
@@ -42,7 +42,7 @@ def parse_note(data: bytes) -> Note:
     lines = signed.split("\n")
     if len(data) > _LARGEST or not blank or not text or lines[-1] != "" or not 1 < len(lines) <= _MOST + 1:
         raise _malformed_error("it has no signature, or too many")
-    return Note(text + "\n", tuple(_parse_signature(line) for line in lines[:-1]))
+    return SignedNote(text + "\n", tuple(_parse_signature(line) for line in lines[:-1]))
 
 
 def sign_note(text: str, private: str) -> bytes:
@@ -58,7 +58,7 @@ def join_notes(one: bytes, other: bytes) -> bytes:
     return add_signatures(one, other.decode().rpartition("\n\n")[2])
 
 
-def is_note_signed(note: Note, public: str) -> bool:
+def is_note_signed(note: SignedNote, public: str) -> bool:
     """Whether the holder of the log key `public` signed the note. Raises ParseError for any other key."""
     key = ledger_keys.parse_public_key(public)
     if key.kind != ledger_keys.LOG:
@@ -68,7 +68,7 @@ def is_note_signed(note: Note, public: str) -> bool:
     )
 
 
-def make_cosignature(note: Note, private: str, seconds: int) -> str:
+def make_cosignature(note: SignedNote, private: str, seconds: int) -> str:
     """A witness' line below the note, at a POSIX time, with a private key of the same form as a ledger's."""
     key = derive_cosigner_key(private)
     signature = seconds.to_bytes(8, "big") + ledger_keys.sign_message(private, _cosigned_message(note.text, seconds))
@@ -81,7 +81,7 @@ def derive_cosigner_key(private: str) -> str:
     return ledger_keys.format_public_key(own.name, ledger_keys.COSIGNER, own.raw)
 
 
-def find_cosignature_time(note: Note, public: str) -> int | None:
+def find_cosignature_time(note: SignedNote, public: str) -> int | None:
     """Time at which the witness with that key signed the note (POSIX); None if it did not."""
     key = ledger_keys.parse_public_key(public)
     for signature in _signatures_by(note, key):
@@ -100,7 +100,7 @@ def add_signatures(data: bytes, lines: str) -> bytes:
     return found
 
 
-def _signatures_by(note: Note, key: ledger_keys.PublicKey) -> list[NoteSignature]:
+def _signatures_by(note: SignedNote, key: ledger_keys.PublicKey) -> list[NoteSignature]:
     return [signature for signature in note.signatures if (signature.name, signature.hash) == (key.name, key.hash)]
 
 

@@ -18,7 +18,7 @@ from muniment.ledger.merkle_tree import HASH_SIZE
 
 WIDTH = 256
 LEVELS = 8  # of the tree in one tile
-LARGEST = 65_535  # bytes of an entry that a bundle can hold
+LARGEST_TILE = 65_535  # bytes of an entry that a bundle can hold
 
 ReadFile = Callable[[str], bytes | None]
 
@@ -45,8 +45,8 @@ def bundle_path(index: int, width: int = WIDTH) -> str:
 
 def pack_entries(entries: Sequence[bytes]) -> bytes:
     """Entries packed as a bundle. ValueError for one that is too large."""
-    if any(len(entry) > LARGEST for entry in entries):
-        raise ValueError(f"an entry has more than {LARGEST} bytes")
+    if any(len(entry) > LARGEST_TILE for entry in entries):
+        raise ValueError(f"an entry has more than {LARGEST_TILE} bytes")
     return b"".join([len(entry).to_bytes(2, "big") + entry for entry in entries])
 
 

@@ -10,7 +10,7 @@ from muniment.facts.pipeline import ForgeSettings, Hardening, PipelineFile, Pipe
 from muniment.git.repository import Repository
 from muniment.pipelines import hardening, pipeline_files
 
-NAMES = (kinds.PIPELINE_FILES.name, kinds.HARDENING.name, kinds.FORGE_SETTINGS.name)
+PIPELINE_FACTS = (kinds.PIPELINE_FILES.name, kinds.HARDENING.name, kinds.FORGE_SETTINGS.name)
 NO_FORGE = ForgeSettings("", Known(()), Known(False), Known(False), Known(False))
 
 _EXAMINED = (PipelineSystem.GITHUB, PipelineSystem.GITEA, PipelineSystem.FORGEJO)
@@ -23,7 +23,7 @@ def read_pipeline_facts(repository: Repository, commit: str, names: Collection[s
         kinds.HARDENING.name: _read_hardening,
         kinds.FORGE_SETTINGS.name: _assume_settings,
     }
-    wanted = [name for name in NAMES if name in names]
+    wanted = [name for name in PIPELINE_FACTS if name in names]
     try:
         found = pipeline_files.list_pipeline_files(repository, commit) if wanted else ()
     except GitError as error:

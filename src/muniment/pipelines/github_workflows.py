@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from muniment.facts.pipeline import PipelineRead, PipelineSpot
 from muniment.pipelines import suspicious_content
-from muniment.pipelines.yaml_lines import NotYaml, Value, YamlMapping, YamlText, get_nested, list_items, list_texts
+from muniment.pipelines.yaml_lines import NotYaml, YamlMapping, YamlText, YamlValue, get_nested, list_items, list_texts
 
 _SECRET = re.compile(r"\bsecrets\s*(?:\.\s*([A-Za-z_][A-Za-z0-9_-]*)|\[\s*'([^']+)'\s*\])")
 _EXPRESSION = re.compile(r"\$\{\{[^}]*")
@@ -19,7 +19,7 @@ _BY_HAND = ("workflow_dispatch", "repository_dispatch", "issue_comment", "issues
 _APPROVAL = re.compile(r"(?i)manual[-_]approval|await[-_]approval|wait[-_]for[-_]approval")
 
 
-def read_workflow(documents: tuple[Value, ...], path: str) -> PipelineRead:
+def read_workflow(documents: tuple[YamlValue, ...], path: str) -> PipelineRead:
     """Read a workflow, or an action. Raises NotYaml for another document."""
     if len(documents) != 1 or not isinstance(documents[0], YamlMapping):
         raise NotYaml("it is no workflow")
@@ -98,7 +98,7 @@ def _find_literal_secrets(
         yield from suspicious_content.find_written_secrets(script.text, script.line)
 
 
-def _find_written_values(values: Value | None) -> Iterator[PipelineSpot]:
+def _find_written_values(values: YamlValue | None) -> Iterator[PipelineSpot]:
     for name, value in values.entries.items() if isinstance(values, YamlMapping) else ():
         if isinstance(value, YamlText) and suspicious_content.is_written_out(name, value.text):
             yield PipelineSpot(value.line, name)

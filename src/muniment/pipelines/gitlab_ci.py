@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from muniment.facts.pipeline import PipelineRead, PipelineSpot
 from muniment.pipelines import suspicious_content
-from muniment.pipelines.yaml_lines import NotYaml, Value, YamlMapping, YamlText, get_nested, list_items, list_texts
+from muniment.pipelines.yaml_lines import NotYaml, YamlMapping, YamlText, YamlValue, get_nested, list_items, list_texts
 
 _NO_JOBS = (
     *("default", "include", "stages", "variables", "workflow", "spec", "image", "services", "cache", "pages:deploy"),
@@ -15,7 +15,7 @@ _SCRIPTS = ("before_script", "script", "after_script")
 _COMMIT = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 
 
-def read_gitlab_pipeline(documents: tuple[Value, ...]) -> PipelineRead:
+def read_gitlab_pipeline(documents: tuple[YamlValue, ...]) -> PipelineRead:
     """Read a pipeline file; of two documents, the first only describes inputs. Raises NotYaml for another form."""
     top = documents[-1] if documents else None
     if not isinstance(top, YamlMapping):
@@ -41,7 +41,7 @@ def _sort_spots(spots: Iterator[PipelineSpot]) -> tuple[PipelineSpot, ...]:
     return tuple(sorted(set(spots), key=lambda spot: (spot.line, spot.name)))
 
 
-def _list_scripts(holder: Value | None) -> list[YamlText]:
+def _list_scripts(holder: YamlValue | None) -> list[YamlText]:
     return [text for name in _SCRIPTS for text in list_texts(get_nested(holder, name))]
 
 
@@ -98,7 +98,7 @@ def _find_forge_secrets(
             yield from suspicious_content.find_requested_secrets(text.text, text.line, known)
 
 
-def _list_names(values: Value | None) -> frozenset[str]:
+def _list_names(values: YamlValue | None) -> frozenset[str]:
     return frozenset(values.entries) if isinstance(values, YamlMapping) else frozenset()
 
 
@@ -114,7 +114,7 @@ def _find_unpinned(top: YamlMapping, jobs: dict[str, YamlMapping], every: list[Y
         yield from suspicious_content.find_unpinned_in_script(text.text, text.line)
 
 
-def _find_unpinned_include(one: Value) -> Iterator[PipelineSpot]:
+def _find_unpinned_include(one: YamlValue) -> Iterator[PipelineSpot]:
     """Unpinned include: a file from elsewhere has to name its content by a commit, or a digest (`integrity`)."""
     if isinstance(one, YamlText):
         if "://" in one.text:

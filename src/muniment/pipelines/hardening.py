@@ -21,7 +21,7 @@ from muniment.programs.environment import minimal_environment
 from muniment.programs.process import ProcessLimits, run_program
 from muniment.programs.temporary_files import TemporaryFolder
 
-ENGINE = Program.ZIZMOR.value
+HARDENING_ENGINE = Program.ZIZMOR.value
 SECONDS = 20
 _PROBE = b"on: push\njobs: {probe: {runs-on: here, steps: [{run: 'true'}]}}\n"
 _LARGEST = 16 << 20  # bytes of its answer
@@ -77,7 +77,7 @@ class _Finding(Struct, frozen=True):
 def examine_files(files: Mapping[str, bytes]) -> Hardening:
     """Examine `files` (content by path): workflows, and actions by their name `action.yml`."""
     names = tuple(sorted(files))
-    return Hardening(ENGINE, names, _find_weaknesses(names, files) if names else Known(()))
+    return Hardening(HARDENING_ENGINE, names, _find_weaknesses(names, files) if names else Known(()))
 
 
 def find_engine_problem() -> str:
@@ -101,7 +101,7 @@ def _find_weaknesses(names: tuple[str, ...], files: Mapping[str, bytes]) -> Mayb
             tuple(sorted((_convert_finding(one, places) for one in found), key=lambda one: (one.path, one.line)))
         )
     except (msgspec.MsgspecError, KeyError, IndexError):
-        return Unknown(f"the answer of {ENGINE} cannot be understood")
+        return Unknown(f"the answer of {HARDENING_ENGINE} cannot be understood")
 
 
 def _choose_path(number: int, name: str) -> str:
@@ -112,9 +112,9 @@ def _choose_path(number: int, name: str) -> str:
 
 
 def _run_engine(folder: str) -> Maybe[bytes]:
-    program = Path(sysconfig.get_path("scripts"), ENGINE)
+    program = Path(sysconfig.get_path("scripts"), HARDENING_ENGINE)
     if not program.exists():
-        return Unknown(f"{ENGINE} is not installed")
+        return Unknown(f"{HARDENING_ENGINE} is not installed")
     command = confine_command(build_command(Program.ZIZMOR, _ARGUMENTS, ProgramError, program))
     environment = minimal_environment(PATH="/nonexistent", NO_COLOR="1")
     try:
@@ -124,9 +124,9 @@ def _run_engine(folder: str) -> Maybe[bytes]:
     except ProgramError as error:
         return Unknown(error.message)
     if done.code == NO_CHILD:
-        return Unknown(f"this machine has no way to run {ENGINE} without network")
+        return Unknown(f"this machine has no way to run {HARDENING_ENGINE} without network")
     if done.code:
-        return Unknown(f"{ENGINE} could not read all of the files")
+        return Unknown(f"{HARDENING_ENGINE} could not read all of the files")
     return Known(done.out)
 
 

@@ -19,10 +19,10 @@ from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.pipelines import token_keys
 from muniment.policy.patterns import matches_any
 
-VAULT = "muniment-vault"  # the audience of an identity that signs in at the vault, and is good nowhere else
+VAULT_AUDIENCE = "muniment-vault"  # the audience of an identity that signs in at the vault, and is good nowhere else
 RUNNER = "muniment-runner"  # the issuer that a plain runner names
 CLOCK_SKEW_SECONDS = 30  # seconds that an issuer's clock may be ahead of ours
-LARGEST = 16_384  # characters of a token
+LARGEST_TOKEN = 16_384  # characters of a token
 
 _OF_OUTSIDERS = "Deploy on a push to a protected branch or tag, by schedule, or by hand."
 
@@ -140,7 +140,10 @@ def _read_claims(token: str, trust: IdentityTrust) -> dict[str, Any]:
             IdentityCode.ISSUER, "another issuer gave it", "Use the issuer that this pipeline is registered with."
         )
     audiences = claims.get("aud")
-    if VAULT in (audiences if isinstance(audiences, list) else [audiences]) and trust.audience != VAULT:
+    if (
+        VAULT_AUDIENCE in (audiences if isinstance(audiences, list) else [audiences])
+        and trust.audience != VAULT_AUDIENCE
+    ):
         raise _identity_error(
             IdentityCode.AUDIENCE, "it is meant for the vault", "Ask for a token with our own audience."
         )
@@ -154,7 +157,7 @@ def _read_claims(token: str, trust: IdentityTrust) -> dict[str, Any]:
 
 
 def _read_header(token: str) -> dict[str, Any]:
-    if len(token) > LARGEST or token.count(".") != 2 or not token.isascii():
+    if len(token) > LARGEST_TOKEN or token.count(".") != 2 or not token.isascii():
         raise _unreadable_error()
     encoded = token.partition(".")[0]
     try:

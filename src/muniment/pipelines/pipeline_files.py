@@ -11,8 +11,8 @@ from muniment.facts.pipeline import PipelineFile, PipelineRead, PipelineSystem
 from muniment.git.repository import Repository
 from muniment.pipelines import github_workflows, gitlab_ci, suspicious_content, yaml_lines
 
-MOST_FILES = 200  # pipeline files of one repository
-LARGEST = 2 << 20  # bytes of all of them
+MOST_PIPELINE_FILES = 200  # pipeline files of one repository
+LARGEST_PIPELINE_FILE = 2 << 20  # bytes of all of them
 _SECONDS = 60
 _PLAIN = (b"100644", b"100755")
 
@@ -53,11 +53,13 @@ def list_pipeline_files(repository: Repository, commit: str) -> tuple[FileConten
         for path, mode, oid in _list_tree(repository, commit)
         if (system := find_system(path)) is not None
     ]
-    if len(found) > MOST_FILES:
-        raise GitError(f"there are more than {MOST_FILES} pipeline files", "Remove those that are not used.")
+    if len(found) > MOST_PIPELINE_FILES:
+        raise GitError(f"there are more than {MOST_PIPELINE_FILES} pipeline files", "Remove those that are not used.")
     sizes = repository.objects.read_sizes([oid for _, _, _, oid in found])
-    if sum(size or 0 for size in sizes) > LARGEST:
-        raise GitError(f"the pipeline files have more than {LARGEST >> 20} MiB", "Keep there what a person can read.")
+    if sum(size or 0 for size in sizes) > LARGEST_PIPELINE_FILE:
+        raise GitError(
+            f"the pipeline files have more than {LARGEST_PIPELINE_FILE >> 20} MiB", "Keep there what a person can read."
+        )
     return tuple(FileContent(path, system, _read_data(repository, mode, oid)) for path, system, mode, oid in found)
 
 
@@ -89,7 +91,7 @@ def _parse_content(content: FileContent, data: bytes) -> Maybe[PipelineRead]:
 
 def _read_script(path: str, data: bytes) -> Maybe[PipelineRead]:
     too_long = any(len(line) > yaml_lines.LONGEST_LINE for line in data.split(b"\n"))
-    if too_long or len(data) > yaml_lines.LARGEST or b"\0" in data:
+    if too_long or len(data) > yaml_lines.LARGEST_YAML or b"\0" in data:
         return Unknown("it is no script that a person wrote")
     script = data.decode("utf-8", "replace")
     fetches = suspicious_content.FETCHES.search(script) is not None

@@ -14,7 +14,7 @@ from msgspec import Struct
 from muniment.errors import ReportError
 from muniment.facts.pipeline import RunCounts
 
-LARGEST = 32 << 20  # bytes of all reports
+LARGEST_REPORT = 32 << 20  # bytes of all reports
 _BAD = ("failure", "error")
 _NOT_RUN = ("notrun", "disabled", "skipped", "suppressed")  # of googletest and its kin: in attributes
 
@@ -34,11 +34,11 @@ def read_test_reports(reports: Iterable[tuple[str, bytes]]) -> RunCounts:
     listed twice: counting it twice would hide that another is missing.
     """
     found: dict[tuple[str, ...], _Test] = {}
-    left = LARGEST
+    left = LARGEST_REPORT
     for where, data in reports:
         left -= len(data)
         if left < 0:
-            raise _report_error(where, f"all reports together have more than {LARGEST >> 20} MiB")
+            raise _report_error(where, f"all reports together have more than {LARGEST_REPORT >> 20} MiB")
         for test in _list_tests(where, data):
             if test.name in found:
                 raise _report_error(where, f"the test {'.'.join(filter(None, test.name))[:200]} is listed twice")

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from msgspec import Struct
 
-LARGEST = 131_072  # bytes of a file
+LARGEST_YAML = 131_072  # bytes of a file
 LONGEST_LINE = 5_000  # characters of a line: what is longer was not written for people
 MOST_NODES = 20_000  # texts, lists and mappings, aliases followed
 DEEPEST = 40
@@ -31,25 +31,25 @@ class YamlText(Struct, frozen=True):
 class YamlSequence(Struct, frozen=True):
     """List of values, with its line."""
 
-    items: tuple["Value", ...]
+    items: tuple["YamlValue", ...]
     line: int
 
 
 class YamlMapping(Struct, frozen=True):
     """Mapping, keys in their order. `lines`: where each key stands."""
 
-    entries: dict[str, "Value"]
+    entries: dict[str, "YamlValue"]
     lines: dict[str, int]
     line: int
 
 
-Value = YamlText | YamlSequence | YamlMapping
+YamlValue = YamlText | YamlSequence | YamlMapping
 
 
-def read_yaml(data: bytes) -> tuple[Value, ...]:
+def read_yaml(data: bytes) -> tuple[YamlValue, ...]:
     """Read the documents of a file. Raises NotYaml."""
-    if len(data) > LARGEST:
-        raise NotYaml(f"it has more than {LARGEST >> 10} KiB")
+    if len(data) > LARGEST_YAML:
+        raise NotYaml(f"it has more than {LARGEST_YAML >> 10} KiB")
     try:
         nodes: list[Any] = [*yaml.compose_all(data.decode(), Loader=yaml.SafeLoader)]
         if len(nodes) > _DOCUMENTS:
@@ -66,14 +66,14 @@ def read_yaml(data: bytes) -> tuple[Value, ...]:
         raise NotYaml("its lists and mappings lie too deep in each other") from None
 
 
-def get_nested(value: Value | None, *keys: str) -> Value | None:
+def get_nested(value: YamlValue | None, *keys: str) -> YamlValue | None:
     """Value under `keys` of nested mappings, None if there is none."""
     for key in keys:
         value = value.entries.get(key) if isinstance(value, YamlMapping) else None
     return value
 
 
-def list_texts(value: Value | None) -> Iterator[YamlText]:
+def list_texts(value: YamlValue | None) -> Iterator[YamlText]:
     """Every text in a value, keys not among them."""
     if isinstance(value, YamlText):
         yield value
@@ -85,7 +85,7 @@ def list_texts(value: Value | None) -> Iterator[YamlText]:
             yield from list_texts(item)
 
 
-def list_items(value: Value | None) -> tuple[Value, ...]:
+def list_items(value: YamlValue | None) -> tuple[YamlValue, ...]:
     """Items of a list, the one value that stands in its place, or nothing."""
     if isinstance(value, YamlSequence):
         return value.items
@@ -98,7 +98,7 @@ class _NodeReader:
     def __init__(self) -> None:
         self._left = MOST_NODES
 
-    def read_value(self, node: Any, depth: int) -> Value:
+    def read_value(self, node: Any, depth: int) -> YamlValue:
         self._left -= 1
         if self._left < 0 or depth > DEEPEST:
             raise NotYaml("it grows too large, or lies too deep, as it is read")
@@ -113,8 +113,8 @@ class _NodeReader:
 
     def _read_mapping(self, node: Any, depth: int, line: int) -> YamlMapping:
         """Read a mapping with the entries of `<<`, over which its own keys take precedence."""
-        own: dict[str, Value] = {}
-        merged: dict[str, Value] = {}
+        own: dict[str, YamlValue] = {}
+        merged: dict[str, YamlValue] = {}
         lines: dict[str, int] = {}
         for key, item in node.value:
             if not isinstance(key, yaml.ScalarNode):
@@ -129,9 +129,9 @@ class _NodeReader:
         return YamlMapping({**merged, **own}, {**dict.fromkeys(merged, line), **lines}, line)
 
 
-def _merge_values(value: Value) -> dict[str, Value]:
+def _merge_values(value: YamlValue) -> dict[str, YamlValue]:
     """Merge the values of `<<`: of several, the first that has a key gives it (YAML merge key)."""
-    found: dict[str, Value] = {}
+    found: dict[str, YamlValue] = {}
     for one in list_items(value):
         if isinstance(one, YamlMapping):
             found = {**one.entries, **found}

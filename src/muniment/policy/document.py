@@ -13,7 +13,7 @@ from muniment.policy.model import Clause, Confirmation, EnforcementPoint, Policy
 from muniment.policy.toml_lines import locate_entry
 from muniment.policy.toml_reading import TomlDocument, TomlTable, quote_value
 
-ID = r"[a-z0-9][a-z0-9.-]*"
+CLAUSE_ID = r"[a-z0-9][a-z0-9.-]*"
 
 _NAMES = (EnforcementPoint.MERGE.value, EnforcementPoint.DEPLOY.value)
 _POINTS = ", ".join(_NAMES)
@@ -99,7 +99,7 @@ def _read_confirmation(table: TomlTable) -> Confirmation:
     found = Confirmation()
     if table.has_key("proof"):
         expected = 'names of permissions, such as ["weaken-policy"]'
-        found = structs.replace(found, proof=tuple(sorted(table.get_texts("proof", expected, ID))))
+        found = structs.replace(found, proof=tuple(sorted(table.get_texts("proof", expected, CLAUSE_ID))))
     if table.has_key("delay_hours"):
         hours = table.get_value("delay_hours", int, _HOURS)
         if not 1 <= hours <= _MOST_HOURS:
@@ -133,7 +133,7 @@ def _read_sections(top: TomlTable) -> tuple[Section, ...]:
     sections: dict[str, Section] = {}
     for table in top.get_tables("section"):
         section = Section(
-            id=table.get_text("id", "an id of lower-case letters, digits, dots and dashes", ID),
+            id=table.get_text("id", "an id of lower-case letters, digits, dots and dashes", CLAUSE_ID),
             name=table.get_text("name", "the heading of the section"),
             owner=table.get_text("owner", _OWNER),
         )
@@ -163,11 +163,11 @@ def _read_clauses(top: TomlTable, sections: Collection[str]) -> tuple[Clause, ..
 
 def _read_clause(table: TomlTable, sections: Collection[str]) -> Clause:
     clause = Clause(
-        id=table.get_text("id", "an id of lower-case letters, digits, dots and dashes", ID),
+        id=table.get_text("id", "an id of lower-case letters, digits, dots and dashes", CLAUSE_ID),
         name=_read_short_name(table),
         section=_read_section_id(table, sections),
         text=table.get_text("text", "the sentence as the company wrote it"),
-        control=table.get_text("control", "the name of a control", ID) if table.has_key("control") else "",
+        control=table.get_text("control", "the name of a control", CLAUSE_ID) if table.has_key("control") else "",
         enforce=_read_enforce(table),
         parameters=_read_parameters(table),
         branches=_read_branch_patterns(table, "branches") if table.has_key("branches") else (),
@@ -189,7 +189,7 @@ def _read_short_name(table: TomlTable) -> str:
 
 
 def _read_section_id(table: TomlTable, sections: Collection[str]) -> str:
-    section = table.get_text("section", _SECTION, ID)
+    section = table.get_text("section", _SECTION, CLAUSE_ID)
     if section not in sections:
         known = ", ".join(sorted(sections)) or "none yet"
         remedy = f"Write [[section]] with this id, a name and an owner, or name one that is there: {known}."

@@ -7,7 +7,7 @@ from muniment.errors import ExceptionFileError, NotCanonicalError, ParseError
 from muniment.facts import canonical, moments
 from muniment.facts.statements import ExceptionSignature, PolicyException
 
-NAMESPACE = "muniment-exception"
+EXCEPTION_NAMESPACE = "muniment-exception"
 _LARGEST = 65_536  # bytes of one file
 
 

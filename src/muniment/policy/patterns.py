@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-MOST_CHARACTERS = 200
+MOST_PATTERN_CHARACTERS = 200
 MOST_PATTERNS = 200  # in one list
 PATTERN_HELP = "Write * for any part of a name, ** for any number of folders, ? for one character, all else as it is."
 
@@ -49,8 +49,8 @@ def find_syntax_problem(pattern: str) -> str:
     """Problem of a pattern as a clause (`it is empty`); "" if there is none."""
     if not pattern:
         return "it is empty"
-    if len(pattern) > MOST_CHARACTERS:
-        return f"it is longer than {MOST_CHARACTERS} characters"
+    if len(pattern) > MOST_PATTERN_CHARACTERS:
+        return f"it is longer than {MOST_PATTERN_CHARACTERS} characters"
     if not pattern.isprintable() or pattern != pattern.strip():
         return "it has blanks around it, or characters that cannot be seen"
     if pattern.startswith(("/", "!")) or pattern.endswith("/") or "//" in pattern:

@@ -9,12 +9,12 @@ from muniment.facts.people import Machine, People, Person, find_shared_identity
 from muniment.policy.ssh_keys import parse_ssh_key
 from muniment.policy.toml_reading import TomlDocument, TomlTable, quote_value
 
-ROLES = (
+ROLE_VALUES = (
     *("developer", "security", "dpo", "analyst", "stakeholder"),
     *("owner", "auditor", "management", "admin"),
 )
 # Ids are parts of ref names, so what git forbids there is forbidden here (git-check-ref-format).
-ID = r"(?!.*\.\.)(?!.*\.lock$)[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9_-])?"
+PERSON_ID = r"(?!.*\.\.)(?!.*\.lock$)[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9_-])?"
 
 FORGE = r"[a-z0-9][a-z0-9.-]*"
 LOGIN = r"[^\s/]+"
@@ -78,7 +78,7 @@ def _read_machine(table: TomlTable) -> Machine:
 
 
 def _read_id(table: TomlTable) -> str:
-    return table.get_text("id", "an id of at most 64 lower-case letters, digits, and . _ - between them", ID)
+    return table.get_text("id", "an id of at most 64 lower-case letters, digits, and . _ - between them", PERSON_ID)
 
 
 def _read_emails(table: TomlTable) -> tuple[str, ...]:
@@ -86,7 +86,9 @@ def _read_emails(table: TomlTable) -> tuple[str, ...]:
 
 
 def _read_roles(table: TomlTable) -> tuple[str, ...]:
-    return table.get_texts("roles", f"a list of roles ({', '.join(ROLES)}), or [] for none", "|".join(ROLES))
+    return table.get_texts(
+        "roles", f"a list of roles ({', '.join(ROLE_VALUES)}), or [] for none", "|".join(ROLE_VALUES)
+    )
 
 
 def _read_keys(table: TomlTable) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from muniment.policy.built_in_policy import escape_toml
-from muniment.policy.people_document import EMAIL, FORGE, ID, LOGIN
+from muniment.policy.people_document import EMAIL, FORGE, LOGIN, PERSON_ID
 
 MOST_PERSONS = 200
 _NOREPLY = re.compile(r"(?:(?P<id>\d{1,20})[+-])?(?P<login>[^@+]{1,100})@users\.noreply\.[a-z0-9.-]+|"
@@ -204,7 +204,7 @@ def _list_checks(group: _Group, accounts: tuple[str, ...], writes: bool) -> list
 def _choose_id(wanted: str, email: str, taken: dict[str, None]) -> str:
     """An id that people.toml takes and no other entry has."""
     shortened = (_shorten_to_id(text) for text in (wanted, email.partition("@")[0]))
-    base = next((text for text in shortened if re.fullmatch(ID, text)), "person")
+    base = next((text for text in shortened if re.fullmatch(PERSON_ID, text)), "person")
     chosen, number = base, 2
     while chosen in taken:
         chosen, number = f"{base}-{number}", number + 1

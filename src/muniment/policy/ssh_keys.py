@@ -11,7 +11,7 @@ ED25519 = "ssh-ed25519"
 RSA = "ssh-rsa"
 SECURITY_KEYS = ("sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com")
 _ECDSA = ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521")
-KINDS = (ED25519, *_ECDSA, RSA, *SECURITY_KEYS)
+KEY_TYPES = (ED25519, *_ECDSA, RSA, *SECURITY_KEYS)
 _FIELDS = {ED25519: 1, **dict.fromkeys(_ECDSA, 2), RSA: 2, SECURITY_KEYS[0]: 2, SECURITY_KEYS[1]: 3}
 SHORTEST_RSA = 2048  # bits
 
@@ -36,8 +36,8 @@ def parse_ssh_key(line: str) -> str:
     if not line.isprintable():
         raise _key_error(KeyCode.LINES, "a key is one line, and this has more or has control characters")
     words = line.split(" ", 2)
-    if len(words) < 2 or words[0] not in KINDS:
-        raise _key_error(KeyCode.KIND, f"a key begins with one of {', '.join(KINDS)}")
+    if len(words) < 2 or words[0] not in KEY_TYPES:
+        raise _key_error(KeyCode.KIND, f"a key begins with one of {', '.join(KEY_TYPES)}")
     try:
         blob = base64.b64decode(words[1], validate=True)
         fields = split_key_blob(blob)

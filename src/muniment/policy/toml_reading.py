@@ -12,7 +12,7 @@ from muniment.errors import ConfigurationError
 from muniment.policy import patterns
 from muniment.policy.toml_lines import EntryPath, locate_entry
 
-LARGEST = 1_048_576  # characters of one document
+LARGEST_TOML = 1_048_576  # characters of one document
 NOT_BLANK = r"(?s).*\S.*"
 
 _POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
@@ -29,8 +29,8 @@ class TomlDocument:
         self.top = TomlTable(self, self._parse_text(), (), "")
 
     def _parse_text(self) -> dict[str, Any]:
-        if len(self.text) > LARGEST:
-            problem = f"it has more than {LARGEST} characters"
+        if len(self.text) > LARGEST_TOML:
+            problem = f"it has more than {LARGEST_TOML} characters"
             raise self.error(self.where, "", problem, "Make it smaller; it is a list for people to read.")
         try:
             return tomllib.loads(self.text)

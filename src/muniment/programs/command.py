@@ -16,10 +16,10 @@ from muniment.facts import paths as fact_paths
 from muniment.programs.catalogue import GIT_GRAMMARS, OTHER_GRAMMARS, CommandGrammar, Program
 from muniment.programs.repository_addresses import hide_credentials
 
-LONGEST = 131_071  # bytes of one argument: Linux takes no longer one
+LONGEST_VALUE = 131_071  # bytes of one argument: Linux takes no longer one
 
 MakeError = Callable[[str, str], MunimentError]  # makes the error to raise, of a message and a remedy
-Option = str | tuple[str, str]  # `--quiet`, `--depth=1`, ("--depth", value), ("-p", value)
+ProgramOption = str | tuple[str, str]  # `--quiet`, `--depth=1`, ("--depth", value), ("-p", value)
 
 
 class Command(Struct, frozen=True):
@@ -34,7 +34,7 @@ class Command(Struct, frozen=True):
 
 
 def build_git_command(
-    verb: str, options: Sequence[Option], values: Sequence[str], paths: Sequence[str], fail: MakeError
+    verb: str, options: Sequence[ProgramOption], values: Sequence[str], paths: Sequence[str], fail: MakeError
 ) -> Command:
     """`git VERB OPTIONS`, then values (revisions, refs, addresses) and paths behind what ends the options.
 
@@ -48,7 +48,7 @@ def build_git_command(
 
 
 def build_command(
-    program: Program, options: Sequence[Option], fail: MakeError, location: Path | None = None
+    program: Program, options: Sequence[ProgramOption], fail: MakeError, location: Path | None = None
 ) -> Command:
     """`PROGRAM OPTIONS`; values stand in the options that take them. `location`: where it is, if not on PATH.
 
@@ -75,7 +75,7 @@ def join_lines(name: str, values: Iterable[str], fail: MakeError) -> bytes:
 def _build_arguments(
     name: str,
     grammar: CommandGrammar,
-    options: Sequence[Option],
+    options: Sequence[ProgramOption],
     values: Sequence[str],
     paths: Sequence[str],
     fail: MakeError,
@@ -92,7 +92,7 @@ def _build_arguments(
     return found
 
 
-def _build_option(name: str, grammar: CommandGrammar, option: Option, fail: MakeError) -> tuple[str, ...]:
+def _build_option(name: str, grammar: CommandGrammar, option: ProgramOption, fail: MakeError) -> tuple[str, ...]:
     if isinstance(option, str):
         word, assigned, value = option.partition("=")
         known = grammar.assigned if assigned else grammar.flags
@@ -131,8 +131,8 @@ def _encode_checked(name: str, value: str, fail: MakeError) -> bytes:
         raise _make_refusal(name, value, "it is empty", fail)
     if b"\0" in found:
         raise _make_refusal(name, value, "it has a null byte", fail)
-    if len(found) > LONGEST:
-        raise _make_refusal(name, value, f"it has more than {LONGEST} bytes", fail)
+    if len(found) > LONGEST_VALUE:
+        raise _make_refusal(name, value, f"it has more than {LONGEST_VALUE} bytes", fail)
     return found
 
 

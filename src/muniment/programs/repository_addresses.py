@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from muniment.errors import ParseError
 
-LONGEST = 2_000  # characters
+LONGEST_ADDRESS = 2_000  # characters
 
 _HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])"
 _USER = r"[A-Za-z0-9_][A-Za-z0-9._+-]*"
@@ -64,8 +64,8 @@ _FORMS = (
 
 def parse_repository_address(text: str, allowed: Container[Scheme]) -> RepositoryAddress:
     """Address that a person wrote. Raises ParseError, with the reason why git is not given it."""
-    if len(text) > LONGEST:
-        raise _wrong_address_error(f"it has more than {LONGEST} characters")
+    if len(text) > LONGEST_ADDRESS:
+        raise _wrong_address_error(f"it has more than {LONGEST_ADDRESS} characters")
     if not text.isprintable() or not unquote(text).isprintable() or _UNUSUAL.search(text):
         raise _wrong_address_error("it has spaces, quotes, or characters that cannot be seen")
     for scheme, form in _FORMS:

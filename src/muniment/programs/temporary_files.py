@@ -10,7 +10,7 @@ import os
 from types import TracebackType
 from typing import IO
 
-PREFIX = "muniment-work-"
+FOLDER_PREFIX = "muniment-work-"
 
 
 # `tempfile` and `shutil` are imported only where these fail: they import each format of archives, and everybody who
@@ -64,7 +64,7 @@ def remove_abandoned_folders() -> int:
 def _remove_abandoned(folder: str) -> int:
     found = 0
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        for entry in [one for one in entries if one.name.startswith(PREFIX)]:
+        for entry in [one for one in entries if one.name.startswith(FOLDER_PREFIX)]:
             with contextlib.suppress(OSError):
                 found += _remove_if_abandoned(entry.path)
     return found
@@ -87,7 +87,7 @@ def _make_locked_folder() -> tuple[str, int]:
 
 def _make_folder() -> str:
     while True:
-        path = os.path.join(_temporary_folder(), f"{PREFIX}{os.urandom(8).hex()}")
+        path = os.path.join(_temporary_folder(), f"{FOLDER_PREFIX}{os.urandom(8).hex()}")
         try:
             os.mkdir(path, 0o700)
         except FileExistsError:
@@ -95,7 +95,7 @@ def _make_folder() -> str:
         except OSError:
             import tempfile
 
-            return os.path.abspath(tempfile.mkdtemp(prefix=PREFIX))
+            return os.path.abspath(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
         return path
 
 

@@ -11,7 +11,7 @@ from typing import Protocol
 import msgspec
 
 from muniment.scanners.findings import CoverageState, FileCoverage, ScanResult, SourceFile
-from muniment.scanners.rules import load_rules
+from muniment.scanners.rules import load_scan_rules
 
 CANARY_FOLDER = "muniment-canaries"
 
@@ -41,7 +41,7 @@ class Engine(Protocol):
 def build_rule_canaries(suffix: str) -> tuple[Canary, ...]:
     """Build one canary for each OWASP category of 2021 from the examples of our rules."""
     canaries: dict[str, Canary] = {}
-    for rule in load_rules().values():
+    for rule in load_scan_rules().values():
         category = rule.find_category(2021)
         if category and category not in canaries and rule.bad:
             path = f"{CANARY_FOLDER}/{rule.id.replace('-', '_')}{suffix}"

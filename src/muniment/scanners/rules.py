@@ -65,7 +65,7 @@ class Example(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     why: str = ""
 
 
-class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ScanRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Requirement on source code, with the calls and assignments that violate it."""
 
     requirement: str
@@ -95,12 +95,12 @@ class OwaspCategory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @cache
-def load_rules() -> dict[str, Rule]:
+def load_scan_rules() -> dict[str, ScanRule]:
     """Load the rules by id."""
     rules = {}
     for path in sorted(RULES_FOLDER.glob("*.toml")):
         data = tomllib.loads(path.read_text(encoding="utf-8"))
-        rules[path.stem] = msgspec.convert({**data, "id": path.stem}, Rule)
+        rules[path.stem] = msgspec.convert({**data, "id": path.stem}, ScanRule)
     return rules
 
 

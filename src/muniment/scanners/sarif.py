@@ -3,23 +3,23 @@
 from collections.abc import Iterable
 
 from muniment.scanners.findings import CoverageState, Finding, Location, ScanResult, Severity
-from muniment.scanners.rules import Rule, load_rules
+from muniment.scanners.rules import ScanRule, load_scan_rules
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 FINGERPRINT = "muniment/v1"
 _LEVELS = {Severity.CRITICAL: "error", Severity.HIGH: "error", Severity.MEDIUM: "warning", Severity.LOW: "note"}
 _SCORES = {Severity.CRITICAL: "9.5", Severity.HIGH: "8.0", Severity.MEDIUM: "5.5", Severity.LOW: "2.5"}
 
-Document = dict[str, object]
+SarifDocument = dict[str, object]
 
 
-def build_sarif(results: Iterable[ScanResult], version: str) -> Document:
+def build_sarif(results: Iterable[ScanResult], version: str) -> SarifDocument:
     """Build the SARIF document of several engines' results, one run each."""
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [_build_run(result, version) for result in results]}
 
 
-def _build_run(result: ScanResult, version: str) -> Document:
-    rules = load_rules()
+def _build_run(result: ScanResult, version: str) -> SarifDocument:
+    rules = load_scan_rules()
     order = {name: number for number, name in enumerate(rules)}
     failed = [line for line in result.coverage if line.state in (CoverageState.FAILED, CoverageState.PARTIAL)]
     return {
@@ -53,7 +53,7 @@ def _build_run(result: ScanResult, version: str) -> Document:
     }
 
 
-def _build_rule(rule: Rule) -> Document:
+def _build_rule(rule: ScanRule) -> SarifDocument:
     tags = ["security", f"external/cwe/cwe-{rule.cwe:03d}"]
     tags += [f"external/owasp/{category}" for year in (2021, 2025) if (category := rule.find_category(year))]
     return {
@@ -66,8 +66,8 @@ def _build_rule(rule: Rule) -> Document:
     }
 
 
-def _build_result(finding: Finding, order: dict[str, int]) -> Document:
-    result: Document = {
+def _build_result(finding: Finding, order: dict[str, int]) -> SarifDocument:
+    result: SarifDocument = {
         "ruleId": finding.rule,
         "level": _LEVELS[finding.severity],
         "message": {"text": finding.message},
@@ -85,7 +85,7 @@ def _build_result(finding: Finding, order: dict[str, int]) -> Document:
     return result
 
 
-def _build_location(location: Location) -> Document:
+def _build_location(location: Location) -> SarifDocument:
     return {
         "physicalLocation": {
             "artifactLocation": {"uri": _encode_path(location.path)},

@@ -7,8 +7,8 @@ import msgspec
 
 from muniment.scanners.findings import CoverageState, FileCoverage, SourceFile
 
-MOST_FILES = 100_000
-MOST_BYTES = 10_000_000
+MOST_SCANNED_FILES = 100_000
+MOST_TREE_BYTES = 10_000_000
 _NOT_CODE = frozenset({".git", ".hg", ".svn", "node_modules", "__pycache__", ".venv", "venv", ".tox", ".mypy_cache"})
 
 
@@ -27,8 +27,8 @@ def read_working_copy(root: str) -> WorkingCopy:
     base = os.path.dirname(root) if os.path.isfile(root) else root
     for path in paths:
         name = os.path.relpath(path, base).replace(os.sep, "/")
-        if len(files) + len(unread) >= MOST_FILES:
-            unread.append(FileCoverage(name, CoverageState.FAILED, f"there are more than {MOST_FILES} files"))
+        if len(files) + len(unread) >= MOST_SCANNED_FILES:
+            unread.append(FileCoverage(name, CoverageState.FAILED, f"there are more than {MOST_SCANNED_FILES} files"))
             break
         outcome = _read_file(path)
         if isinstance(outcome, bytes):
@@ -56,6 +56,6 @@ def _read_file(path: str) -> bytes | str:
         state = os.fstat(file.fileno())
         if not stat.S_ISREG(state.st_mode):
             return "it is no regular file"
-        if state.st_size > MOST_BYTES:
-            return f"it is larger than {MOST_BYTES} bytes"
-        return file.read(MOST_BYTES)
+        if state.st_size > MOST_TREE_BYTES:
+            return f"it is larger than {MOST_TREE_BYTES} bytes"
+        return file.read(MOST_TREE_BYTES)

@@ -20,7 +20,7 @@ from muniment.http.addresses import parse_server_address
 from muniment.server.setting_addresses import split_address
 from muniment.server.text_marks import gettext_noop
 
-Check = Callable[[str, str], None]
+SettingCheck = Callable[[str, str], None]
 
 _LONGEST = 10_000  # characters
 _LONGEST_NAME = 200
@@ -222,7 +222,7 @@ def _make_refusal(variable: str, message: str, remedy: str) -> ParseError:
     return ParseError("setting-refused", message % {"variable": variable}, remedy)
 
 
-CHECKS: dict[str, Check] = {
+CHECKS: dict[str, SettingCheck] = {
     "MUNIMENT_URL": _check_own_address,
     "MUNIMENT_CONFIRMATION_URL": _check_own_address,
     "MUNIMENT_HOME": _check_folder_name,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from muniment.errors import ParseError, StoreError
-from muniment.programs.command import Option, build_git_command
+from muniment.programs.command import ProgramOption, build_git_command
 from muniment.programs.environment import (
     ANONYMOUS,
     account_environment,
@@ -22,8 +22,8 @@ from muniment.programs.repository_addresses import RepositoryAddress, Scheme, hi
 from muniment.programs.temporary_files import TemporaryFolder
 from muniment.store import durable_files
 
-CHECKPOINT = "checkpoint"
-REF = f"refs/muniment/{CHECKPOINT}"
+COPIED_CHECKPOINT = "checkpoint"
+CHECKPOINT_REF = f"refs/muniment/{COPIED_CHECKPOINT}"
 
 _GIT = "git:"
 _SCHEMES = (Scheme.HTTPS, Scheme.SSH, Scheme.FILE)  # none by which somebody on the way could show an older checkpoint
@@ -44,7 +44,7 @@ class ExternalCopy(Protocol):
         """Replace the content, durably."""
 
 
-def open_external_copy(where: str, home: Path, name: str = CHECKPOINT) -> ExternalCopy:
+def open_external_copy(where: str, home: Path, name: str = COPIED_CHECKPOINT) -> ExternalCopy:
     """The place that home.toml of `home` names: `git:URL`, or a path.
 
     Raises StoreError for a place that is not allowed. `name`: the checkpoint, or another file that is stored with it,
@@ -57,7 +57,7 @@ def open_external_copy(where: str, home: Path, name: str = CHECKPOINT) -> Extern
             f"the ledger's copy cannot be kept where [ledger] external_copy says: {error}", _REACH_REMEDY
         ) from None
     if address is None:
-        return FileCopy(Path(where if name == CHECKPOINT else f"{where}.{name}"))
+        return FileCopy(Path(where if name == COPIED_CHECKPOINT else f"{where}.{name}"))
     local = address.scheme is Scheme.FILE
     return LocalRepositoryCopy(address, name) if local else RemoteRepositoryCopy(address, name)
 
@@ -116,7 +116,7 @@ class _RepositoryCopy:
     Each write is a commit on the one before, and none is forced: two concurrent writers cannot both succeed.
     """
 
-    def __init__(self, address: RepositoryAddress, name: str = CHECKPOINT) -> None:
+    def __init__(self, address: RepositoryAddress, name: str = COPIED_CHECKPOINT) -> None:
         self._address = address
         self._name = name
         self._ref = f"refs/muniment/{name}"
@@ -128,7 +128,7 @@ class _RepositoryCopy:
         """Id of a commit with this content, on top of `parent` ("" for none)."""
         blob = self._run_for_id(environment, "hash-object", "-w", "--stdin", given=data)
         tree = self._run_for_id(environment, "mktree", given=f"100644 blob {blob}\t{self._name}\n".encode())
-        parents: list[Option] = [("-p", parent)] if parent else []
+        parents: list[ProgramOption] = [("-p", parent)] if parent else []
         return self._run_for_id(
             {**environment, **ANONYMOUS}, "commit-tree", *parents, ("-m", self._name), values=(tree,)
         )
@@ -137,7 +137,7 @@ class _RepositoryCopy:
         self,
         environment: Mapping[str, str],
         verb: str,
-        *options: Option,
+        *options: ProgramOption,
         values: Sequence[str] = (),
         given: bytes = b"",
     ) -> str:
@@ -147,7 +147,7 @@ class _RepositoryCopy:
         self,
         environment: Mapping[str, str],
         verb: str,
-        *options: Option,
+        *options: ProgramOption,
         values: Sequence[str] = (),
         given: bytes = b"",
     ) -> bytes:
@@ -161,7 +161,7 @@ class _RepositoryCopy:
         self,
         environment: Mapping[str, str],
         verb: str,
-        *options: Option,
+        *options: ProgramOption,
         values: Sequence[str] = (),
         given: bytes = b"",
     ) -> ProcessResult:

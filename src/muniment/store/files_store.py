@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from muniment.store.ledger_log import LockedLog
     from muniment.store.push_index import PushIndex
 
-FOLDERS = ("exceptions", "objects", "ledger", "keys")
+STORE_FOLDERS = ("exceptions", "objects", "ledger", "keys")
 PRIVATE, PUBLIC = "keys/ledger.key", "keys/ledger.pub"
 SETTINGS = "home.toml"
 REPOSITORIES = "repositories.json"  # git directories of those that have the hook of this home
@@ -273,7 +273,7 @@ class FilesStore:
     def _remove_unfinished(self) -> None:
         """Delete unfinished files of processes that were killed."""
         try:
-            durable_files.remove_unfinished(self._root / name for name in ("", *FOLDERS, "cache"))
+            durable_files.remove_unfinished(self._root / name for name in ("", *STORE_FOLDERS, "cache"))
         except OSError as error:
             raise _unreadable_error(self._root, error) from error
 

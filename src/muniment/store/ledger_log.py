@@ -16,7 +16,7 @@ from muniment.ledger.key_exchanges import exchange_path, find_older_keys, list_e
 from muniment.ledger.ledger_keys import derive_public_key
 from muniment.store.external_copy import ExternalCopy
 
-LARGEST = 4096  # bytes of an entry
+LARGEST_OBJECT = 4096  # bytes of an entry
 CHECKPOINT = "checkpoint"
 
 _RECONCILE = (
@@ -166,8 +166,8 @@ class Log(ABC):
 
     def extend_ledger(self, head: Checkpoint, entries: Sequence[bytes]) -> Checkpoint:
         """Write entries behind `head`. Only while the lock is held."""
-        if any(len(entry) > LARGEST for entry in entries):
-            raise ValueError(f"an entry has more than {LARGEST} bytes")
+        if any(len(entry) > LARGEST_OBJECT for entry in entries):
+            raise ValueError(f"an entry has more than {LARGEST_OBJECT} bytes")
         private = self._key_pair[0]
         growth = tiles.append_to_tree(self.read_file, head.size, entries)
         checkpoint = sign_checkpoint(growth.size, growth.root, private)

@@ -8,7 +8,7 @@ from pathlib import Path
 from muniment.errors import ParseError, StoreError
 from muniment.ledger.ledger_keys import derive_public_key, generate_key
 from muniment.store import durable_files
-from muniment.store.files_store import FOLDERS, PRIVATE, PUBLIC, FilesStore
+from muniment.store.files_store import PRIVATE, PUBLIC, STORE_FOLDERS, FilesStore
 
 _OWN = ("keys/", "objects/", "ledger/", "cache/", "repositories.json")
 _IGNORED = "\n".join(("# What lies here is this installation's own, and not for git.", *_OWN, ""))
@@ -22,7 +22,7 @@ def make_home(directory: str, texts: Mapping[str, str], key_name: str) -> tuple[
     """
     root = Path(directory)
     try:
-        for folder in FOLDERS:
+        for folder in STORE_FOLDERS:
             (root / folder).mkdir(mode=0o700 if folder == "keys" else 0o755, parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"{directory} cannot be made ({error.strerror})", "Name another directory.") from error

@@ -16,7 +16,7 @@ _SECONDS = (1, 600)
 _URL = r"https?://[^\s?#]+"
 
 
-class Witness(Struct, frozen=True):
+class WitnessKey(Struct, frozen=True):
     """Another party that signs the ledger's checkpoints: public key (C2SP tlog-cosignature) and address."""
 
     key: str
@@ -33,7 +33,7 @@ class Settings(Struct, frozen=True):
     pusher_variable: str = PUSHER_VARIABLES[0]
     timeout_seconds: int = 30
     external_copy: str = ""
-    witnesses: tuple[Witness, ...] = ()
+    witnesses: tuple[WitnessKey, ...] = ()
 
 
 def read_settings(text: str | None, where: str, home: Path) -> Settings:
@@ -105,8 +105,8 @@ def _read_external_copy(table: TomlTable, home: Path) -> str:
     return found
 
 
-def _read_witness(table: TomlTable) -> Witness:
-    witness = Witness(
+def _read_witness(table: TomlTable) -> WitnessKey:
+    witness = WitnessKey(
         table.get_text("key", "a witness' public key", r"\S+"), table.get_text("url", "an address, http or https", _URL)
     )
     table.refuse_unread()

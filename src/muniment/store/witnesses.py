@@ -11,7 +11,7 @@ from muniment.errors import HttpError, LedgerError, StoreError
 from muniment.http.client import send_request
 from muniment.ledger import signed_notes
 from muniment.ledger.ledger_keys import parse_public_key
-from muniment.store.settings import Witness
+from muniment.store.settings import WitnessKey
 
 ProveGrowth = Callable[[int], tuple[bytes, ...]]  # that the ledger grew out of its first so many entries
 
@@ -20,7 +20,7 @@ _LARGEST = 1 << 16
 _CONFLICT = 409
 
 
-def request_cosignature(witness: Witness, checkpoint: bytes, size: int, prove_growth: ProveGrowth) -> str:
+def request_cosignature(witness: WitnessKey, checkpoint: bytes, size: int, prove_growth: ProveGrowth) -> str:
     """The witness' signature lines for `checkpoint`, of a ledger of `size`, verified with its key.
 
     Raises StoreError if it cannot be reached or its answer is invalid, LedgerError if it has seen a larger ledger.
@@ -45,7 +45,7 @@ def request_cosignature(witness: Witness, checkpoint: bytes, size: int, prove_gr
     return "".join(line for line in lines.splitlines(keepends=True) if f" {own.name} " in line)
 
 
-def _add_checkpoint(witness: Witness, old: int, proof: tuple[bytes, ...], checkpoint: bytes) -> tuple[int, bytes]:
+def _add_checkpoint(witness: WitnessKey, old: int, proof: tuple[bytes, ...], checkpoint: bytes) -> tuple[int, bytes]:
     """Answer to one add-checkpoint: its code and its body."""
     lines = [f"old {old}", *(base64.b64encode(part).decode() for part in proof), "", ""]
     url, data = witness.url.rstrip("/") + "/add-checkpoint", "\n".join(lines).encode() + checkpoint
@@ -56,18 +56,18 @@ def _add_checkpoint(witness: Witness, old: int, proof: tuple[bytes, ...], checkp
     return answer.status, answer.body
 
 
-def _parse_size(witness: Witness, body: bytes) -> int:
+def _parse_size(witness: WitnessKey, body: bytes) -> int:
     text = body.decode("ascii", "replace").strip()
     if not text.isdigit() or len(text) > 18:
         raise _refusal_error(witness, "it did not say how much it has seen")
     return int(text)
 
 
-def _witness_name(witness: Witness) -> str:
+def _witness_name(witness: WitnessKey) -> str:
     return parse_public_key(witness.key).name
 
 
-def _refusal_error(witness: Witness, why: str) -> StoreError:
+def _refusal_error(witness: WitnessKey, why: str) -> StoreError:
     return StoreError(
         f"the witness {_witness_name(witness)} did not sign ({why})", "Try again later, or look at [[witness]]."
     )

@@ -31,7 +31,7 @@ class Affected(StrEnum):
     UNDETERMINED = "undetermined"  # the advisory names no versions, or one of the versions has no order
 
 
-class EventKind(StrEnum):
+class VersionEventKind(StrEnum):
     """Kind of a version in a range. Sorted by name where versions are equal: a fix before an introduction."""
 
     FIXED = "fixed"
@@ -40,10 +40,10 @@ class EventKind(StrEnum):
     LIMIT = "limit"
 
 
-class Event(Struct, frozen=True):
+class VersionEvent(Struct, frozen=True):
     """Version at which a range begins or ends."""
 
-    kind: EventKind
+    kind: VersionEventKind
     version: str
 
 
@@ -55,7 +55,7 @@ class AffectedPackage(Struct, frozen=True, dict=True):
 
     ecosystem: Ecosystem
     name: str
-    ranges: tuple[tuple[Event, ...], ...] = ()
+    ranges: tuple[tuple[VersionEvent, ...], ...] = ()
     versions: frozenset[str] = frozenset()
     vectors: tuple[str, ...] = ()
     severity: str = ""
@@ -88,7 +88,7 @@ class AffectedPackage(Struct, frozen=True, dict=True):
     @cached_property
     def fixed_versions(self) -> tuple[str, ...]:
         """Versions at which a range ends."""
-        found = (event.version for each in self.ranges for event in each if event.kind is EventKind.FIXED)
+        found = (event.version for each in self.ranges for event in each if event.kind is VersionEventKind.FIXED)
         return tuple(dict.fromkeys(found))
 
 
@@ -98,29 +98,31 @@ class _OrderedRange(NamedTuple):
     known: bool
     from_beginning: bool = False
     limits: tuple[VersionKey, ...] = ()
-    events: tuple[tuple[VersionKey, EventKind, bool], ...] = ()  # the last: it has a local version
+    events: tuple[tuple[VersionKey, VersionEventKind, bool], ...] = ()  # the last: it has a local version
 
 
-def _order_range(ecosystem: Ecosystem, events: tuple[Event, ...]) -> _OrderedRange:
+def _order_range(ecosystem: Ecosystem, events: tuple[VersionEvent, ...]) -> _OrderedRange:
     """Parse a range once: it is asked about many versions."""
     from_beginning = False
-    ordered: list[tuple[VersionKey, EventKind]] = []
+    ordered: list[tuple[VersionKey, VersionEventKind]] = []
     for event in events:
-        if event.kind is EventKind.INTRODUCED and event.version == _FROM_THE_BEGINNING:
+        if event.kind is VersionEventKind.INTRODUCED and event.version == _FROM_THE_BEGINNING:
             from_beginning = True
             continue
         parsed = parse_version(ecosystem, event.version)
         if parsed is None:
             return _OrderedRange(False)
         ordered.append((parsed, event.kind))
-    if not from_beginning and not any(kind is EventKind.INTRODUCED for _, kind in ordered):
+    if not from_beginning and not any(kind is VersionEventKind.INTRODUCED for _, kind in ordered):
         return _OrderedRange(False)
     ordered.sort(key=lambda each: (each[0], each[1].value))
     return _OrderedRange(
         True,
         from_beginning,
-        tuple(at for at, kind in ordered if kind is EventKind.LIMIT),
-        tuple((at, kind, bool(getattr(at, "local", None))) for at, kind in ordered if kind is not EventKind.LIMIT),
+        tuple(at for at, kind in ordered if kind is VersionEventKind.LIMIT),
+        tuple(
+            (at, kind, bool(getattr(at, "local", None))) for at, kind in ordered if kind is not VersionEventKind.LIMIT
+        ),
     )
 
 
@@ -138,9 +140,9 @@ def _check_range(ordered: _OrderedRange, key: VersionKey, public: VersionKey) ->
         version = key if is_local else public
         if version < at:
             break
-        if kind is EventKind.INTRODUCED:
+        if kind is VersionEventKind.INTRODUCED:
             result = Affected.YES
-        elif kind is EventKind.FIXED or version > at:
+        elif kind is VersionEventKind.FIXED or version > at:
             result = Affected.NO
     return result
 
@@ -239,7 +241,11 @@ def _parse_affected(each: _Affected) -> AffectedPackage | None:
     except ValueError:
         return None
     ranges = tuple(
-        tuple(Event(EventKind(kind), version) for event in each_range.events for kind, version in event.items())
+        tuple(
+            VersionEvent(VersionEventKind(kind), version)
+            for event in each_range.events
+            for kind, version in event.items()
+        )
         for each_range in each.ranges or ()
         if each_range.type != "GIT"
     )

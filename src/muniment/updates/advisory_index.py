@@ -23,7 +23,7 @@ class Vulnerability(Struct, frozen=True, dict=True):
     summary: str
 
 
-class Match(Struct, frozen=True):
+class AdvisoryMatch(Struct, frozen=True):
     """Vulnerability of a version. `certain` is false where no advisory says whether this version is affected."""
 
     vulnerability: Vulnerability
@@ -37,21 +37,21 @@ class _Candidate(Struct, frozen=True):
     packages: tuple[AffectedPackage, ...]
 
 
-Package = tuple[Ecosystem, str]
+PackageKey = tuple[Ecosystem, str]
 
 
 class AdvisoryIndex:
     """Index of advisories. Withdrawn ones match nothing; their aliases do."""
 
     def __init__(self, advisories: Iterable[Advisory]) -> None:
-        self._candidates: dict[Package, tuple[_Candidate, ...]] = {}
+        self._candidates: dict[PackageKey, tuple[_Candidate, ...]] = {}
         self._vulnerabilities: dict[str, Vulnerability] = {}
-        self._packages: dict[str, list[Package]] = {}
-        self._matches: dict[tuple[Ecosystem, str, str], tuple[Match, ...]] = {}
-        candidates: dict[Package, list[_Candidate]] = {}
+        self._packages: dict[str, list[PackageKey]] = {}
+        self._matches: dict[tuple[Ecosystem, str, str], tuple[AdvisoryMatch, ...]] = {}
+        candidates: dict[PackageKey, list[_Candidate]] = {}
         for group in group_aliases(each for each in advisories if not each.withdrawn):
             vulnerability = _build_vulnerability(group)
-            by_package: dict[Package, list[AffectedPackage]] = {}
+            by_package: dict[PackageKey, list[AffectedPackage]] = {}
             for affected in (each for advisory in group for each in advisory.affected):
                 by_package.setdefault((affected.ecosystem, affected.name), []).append(affected)
             for package, entries in by_package.items():
@@ -65,11 +65,11 @@ class AdvisoryIndex:
         """Vulnerability by one of its identifiers; None if no advisory that is not withdrawn has it."""
         return self._vulnerabilities.get(name.upper())
 
-    def list_packages(self, name: str) -> tuple[Package, ...]:
+    def list_packages(self, name: str) -> tuple[PackageKey, ...]:
         """Packages that a vulnerability affects in some versions."""
         return tuple(self._packages.get(name.upper(), ()))
 
-    def match_version(self, ecosystem: Ecosystem, name: str, version: str) -> tuple[Match, ...]:
+    def match_version(self, ecosystem: Ecosystem, name: str, version: str) -> tuple[AdvisoryMatch, ...]:
         """Vulnerabilities of a version, with those that may be ones."""
         key = (ecosystem, name, version)
         found = self._matches.get(key)
@@ -86,14 +86,14 @@ class AdvisoryIndex:
         return tuple(dict.fromkeys(found))
 
 
-def _match_candidates(candidates: Iterable[_Candidate], version: str) -> Iterator[Match]:
+def _match_candidates(candidates: Iterable[_Candidate], version: str) -> Iterator[AdvisoryMatch]:
     """Match candidates of all aliases: a version is safe only if all of them agree."""
     for each in candidates:
         results = {package.check_version(version) for package in each.packages}
         if Affected.YES in results:
-            yield Match(each.vulnerability, True)
+            yield AdvisoryMatch(each.vulnerability, True)
         elif Affected.UNDETERMINED in results:
-            yield Match(each.vulnerability, False)
+            yield AdvisoryMatch(each.vulnerability, False)
 
 
 def _build_vulnerability(group: list[Advisory]) -> Vulnerability:
@@ -145,14 +145,14 @@ class DependencyIndex:
 
     def __init__(self, locks: Mapping[str, Iterable[Lock]]) -> None:
         """`locks`: those of each product, by its name."""
-        self._by_package: dict[Package, dict[str, list[LockedDependency]]] = {}
+        self._by_package: dict[PackageKey, dict[str, list[LockedDependency]]] = {}
         for product, product_locks in locks.items():
             for lock in product_locks:
                 for each in lock.dependencies:
                     versions = self._by_package.setdefault((each.ecosystem, each.name), {})
                     versions.setdefault(each.version, []).append(LockedDependency(product, lock.path, each))
 
-    def find_matches(self, advisories: AdvisoryIndex) -> Iterator[tuple[LockedDependency, tuple[Match, ...]]]:
+    def find_matches(self, advisories: AdvisoryIndex) -> Iterator[tuple[LockedDependency, tuple[AdvisoryMatch, ...]]]:
         """Every dependency that has a vulnerability, or may have one. Each version is matched once."""
         for (ecosystem, name), versions in self._by_package.items():
             for version, users in versions.items():

@@ -3,12 +3,20 @@
 from collections.abc import Mapping
 from typing import Any
 
-from muniment.updates.dependencies import Dependency, Ecosystem, Lock, LockFormat, LockFormatError, Source, SourceKind
+from muniment.updates.dependencies import (
+    Dependency,
+    Ecosystem,
+    Lock,
+    LockFormat,
+    LockFormatError,
+    LockSource,
+    SourceKind,
+)
 from muniment.updates.dependency_graph import NOT_REACHED, Root, find_reaches
 from muniment.updates.lock_values import (
     classify_registry,
     decode_toml,
-    find_host,
+    find_registry_host,
     get_table,
     get_tables,
     get_text,
@@ -116,9 +124,9 @@ def _declared(manifest: dict[str, Any], kinds: tuple[str, ...]) -> set[str]:
     }
 
 
-def _classify_source(source: str) -> Source:
+def _classify_source(source: str) -> LockSource:
     if source.startswith("git+"):
-        return Source(SourceKind.GIT, find_host(source))
+        return LockSource(SourceKind.GIT, find_registry_host(source))
     if source == "registry+https://github.com/rust-lang/crates.io-index":
-        return Source(SourceKind.PUBLIC_REGISTRY, "index.crates.io")
+        return LockSource(SourceKind.PUBLIC_REGISTRY, "index.crates.io")
     return classify_registry(source)

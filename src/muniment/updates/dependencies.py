@@ -36,7 +36,7 @@ class SourceKind(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Source(Struct, frozen=True):
+class LockSource(Struct, frozen=True):
     """Place that a package comes from. `host` is a host name without credentials, "" if none is recorded."""
 
     kind: SourceKind
@@ -61,7 +61,7 @@ class Dependency(Struct, frozen=True):
     relation: Relation = Relation.UNKNOWN
     path: tuple[str, ...] = ()
     development: bool = False
-    source: Source = Source(SourceKind.UNKNOWN)
+    source: LockSource = LockSource(SourceKind.UNKNOWN)
     markers: tuple[str, ...] = ()
     integrity: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()

@@ -18,7 +18,7 @@ class Root(Struct, frozen=True):
     development: tuple[str, ...] = ()
 
 
-class Reach(Struct, frozen=True):
+class DependencyPath(Struct, frozen=True):
     """Position of a package: `path` as in `Dependency`."""
 
     relation: Relation
@@ -26,24 +26,24 @@ class Reach(Struct, frozen=True):
     development: bool
 
 
-NOT_REACHED = Reach(Relation.UNKNOWN, (), False)
+NOT_REACHED = DependencyPath(Relation.UNKNOWN, (), False)
 
 
 def find_reaches(
     roots: Iterable[Root], edges: Mapping[str, Iterable[str]], names: Mapping[str, str]
-) -> dict[str, Reach]:
+) -> dict[str, DependencyPath]:
     """Shortest path to each package that a root reaches, through production dependencies where there is one.
 
     `names` has the name of each package by its key. Packages that no root reaches are left out.
     """
     roots = tuple(roots)
-    reaches: dict[str, Reach] = {}
+    reaches: dict[str, DependencyPath] = {}
     for development in (False, True):
         _walk(_list_direct(roots, names, development), edges, names, reaches, development)
     for development in (True, False):  # a package that is both is direct, whatever reached it first
         for key, root in _list_direct(roots, names, development):
             known = reaches[key].development
-            reaches[key] = Reach(Relation.DIRECT, (root, names[key]), known and development)
+            reaches[key] = DependencyPath(Relation.DIRECT, (root, names[key]), known and development)
     return reaches
 
 
@@ -61,13 +61,13 @@ def _walk(
     direct: list[tuple[str, str]],
     edges: Mapping[str, Iterable[str]],
     names: Mapping[str, str],
-    reaches: dict[str, Reach],
+    reaches: dict[str, DependencyPath],
     development: bool,
 ) -> None:
     queue: deque[str] = deque()
     for key, root in direct:
         if key not in reaches:
-            reaches[key] = Reach(Relation.DIRECT, (root, names[key]), development)
+            reaches[key] = DependencyPath(Relation.DIRECT, (root, names[key]), development)
             queue.append(key)
     while queue:
         key = queue.popleft()
@@ -75,5 +75,5 @@ def _walk(
         for target in edges.get(key, ()):
             if target in names and target not in reaches:
                 longer = (*path, names[target]) if len(path) < _LONGEST_PATH else path
-                reaches[target] = Reach(Relation.TRANSITIVE, longer, development)
+                reaches[target] = DependencyPath(Relation.TRANSITIVE, longer, development)
                 queue.append(target)

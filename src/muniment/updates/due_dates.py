@@ -10,13 +10,13 @@ from enum import StrEnum
 from msgspec import Struct
 
 from muniment.facts import moments
-from muniment.updates.severities import Severity
+from muniment.updates.severities import AdvisorySeverity
 
-DEFAULT_DAYS: Mapping[Severity, int] = {
-    Severity.CRITICAL: 2,
-    Severity.HIGH: 14,
-    Severity.MEDIUM: 30,
-    Severity.LOW: 90,
+DEFAULT_DAYS: Mapping[AdvisorySeverity, int] = {
+    AdvisorySeverity.CRITICAL: 2,
+    AdvisorySeverity.HIGH: 14,
+    AdvisorySeverity.MEDIUM: 30,
+    AdvisorySeverity.LOW: 90,
 }
 
 
@@ -41,13 +41,13 @@ class DueDate(Struct, frozen=True):
 
     due: str
     days: int
-    severity: Severity
+    severity: AdvisorySeverity
     start: ClockStart
     started: str
 
 
 def compute_due_date(
-    severity: Severity,
+    severity: AdvisorySeverity,
     *,
     published: str,
     first_seen: str,
@@ -55,7 +55,7 @@ def compute_due_date(
     connected: str,
     is_malware: bool = False,
     withdrawn: str = "",
-    days: Mapping[Severity, int] = DEFAULT_DAYS,
+    days: Mapping[AdvisorySeverity, int] = DEFAULT_DAYS,
 ) -> DueDate | NoClock:
     """Due date of an update. Moments as `facts.moments`; only `published` and `withdrawn` may be ""."""
     if withdrawn:

@@ -13,8 +13,8 @@ from muniment.updates.dependencies import (
     Lock,
     LockFormat,
     LockFormatError,
+    LockSource,
     Relation,
-    Source,
     SourceKind,
 )
 from muniment.updates.lock_values import decode_text, sort_unique, write_header
@@ -63,7 +63,7 @@ def parse_go_module(path: str, content: bytes, files: Mapping[str, bytes]) -> Lo
                 relation,
                 () if indirect else (module, actual[0]),
                 False,
-                Source(SourceKind.UNKNOWN),
+                LockSource(SourceKind.UNKNOWN),
                 (),
                 sort_unique(digests.get(actual, ())),
             )

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from muniment.updates.dependencies import Dependency, Ecosystem, Lock, SourceKind
 
-Package = tuple[Ecosystem, str]
+LockedPackage = tuple[Ecosystem, str]
 
 
 class VersionChange(Struct, frozen=True):
@@ -48,7 +48,7 @@ class LockComparison(Struct, frozen=True):
     refusals: tuple[LockRefusal, ...]
 
 
-def compare_locks(before: Lock, after: Lock, updated: Collection[Package]) -> LockComparison:
+def compare_locks(before: Lock, after: Lock, updated: Collection[LockedPackage]) -> LockComparison:
     """Compare two locks. `updated`: the packages that the update is about.
 
     Besides these, only packages that a new version of one requires may change or be added, through any number of steps.
@@ -90,8 +90,8 @@ def _compare_hosts(before: Lock, after: Lock) -> Iterable[LockRefusal]:
 
 def _compare_content(before: Lock, after: Lock) -> Iterable[LockRefusal]:
     """The source of a package stays; the same version keeps its digests."""
-    sources: dict[Package, set[tuple[SourceKind, str]]] = {}
-    digests: dict[tuple[Package, str], set[str]] = {}
+    sources: dict[LockedPackage, set[tuple[SourceKind, str]]] = {}
+    digests: dict[tuple[LockedPackage, str], set[str]] = {}
     for each in before.dependencies:
         sources.setdefault(_package(each), set()).add((each.source.kind, each.source.host))
         digests.setdefault((_package(each), each.version), set()).update(each.integrity)
@@ -105,7 +105,7 @@ def _compare_content(before: Lock, after: Lock) -> Iterable[LockRefusal]:
 
 
 def _compare_changes(
-    changes: tuple[VersionChange, ...], after: Lock, updated: Collection[Package]
+    changes: tuple[VersionChange, ...], after: Lock, updated: Collection[LockedPackage]
 ) -> Iterable[LockRefusal]:
     allowed = _find_required(after, updated)
     for each in changes:
@@ -120,12 +120,12 @@ def _compare_changes(
             yield LockRefusal(RefusalCode.NOT_UPDATED, package[1])
 
 
-def _find_required(lock: Lock, updated: Collection[Package]) -> set[Package]:
+def _find_required(lock: Lock, updated: Collection[LockedPackage]) -> set[LockedPackage]:
     """The updated packages, and all that their new versions require."""
     by_key: dict[str, list[Dependency]] = {}
     for each in lock.dependencies:
         by_key.setdefault(each.key, []).append(each)
-    found: set[Package] = set(updated)
+    found: set[LockedPackage] = set(updated)
     waiting = [each for each in lock.dependencies if _package(each) in found]
     while waiting:
         for key in waiting.pop().requires:
@@ -145,12 +145,12 @@ def _list_changes(before: Lock, after: Lock) -> tuple[VersionChange, ...]:
     )
 
 
-def _versions(lock: Lock) -> dict[Package, tuple[str, ...]]:
-    found: dict[Package, set[str]] = {}
+def _versions(lock: Lock) -> dict[LockedPackage, tuple[str, ...]]:
+    found: dict[LockedPackage, set[str]] = {}
     for each in lock.dependencies:
         found.setdefault(_package(each), set()).add(each.version)
     return {package: tuple(sorted(versions)) for package, versions in found.items()}
 
 
-def _package(dependency: Dependency) -> Package:
+def _package(dependency: Dependency) -> LockedPackage:
     return dependency.ecosystem, dependency.name

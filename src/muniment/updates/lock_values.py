@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from muniment.updates.dependencies import LockFormatError, Source, SourceKind
+from muniment.updates.dependencies import LockFormatError, LockSource, SourceKind
 
-LARGEST_FILE = 64 << 20  # bytes; the largest public lock files have about 10 MiB
+LARGEST_LOCK = 64 << 20  # bytes; the largest public lock files have about 10 MiB
 _PUBLIC_HOSTS = frozenset(
     {
         "pypi.org",
@@ -31,8 +31,8 @@ _PYTHON_SEPARATORS = re.compile(r"[-_.]+")
 
 def decode_text(content: bytes) -> str:
     """Text of a file in UTF-8. Raises LockFormatError."""
-    if len(content) > LARGEST_FILE:
-        raise LockFormatError(f"it has more than {LARGEST_FILE >> 20} MiB")
+    if len(content) > LARGEST_LOCK:
+        raise LockFormatError(f"it has more than {LARGEST_LOCK >> 20} MiB")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -49,7 +49,7 @@ def decode_toml(content: bytes) -> dict[str, Any]:
         raise LockFormatError("it is nested too deeply") from None
 
 
-def decode_json(content: bytes) -> dict[str, Any]:
+def decode_lock_json(content: bytes) -> dict[str, Any]:
     """Object of a JSON file. Raises LockFormatError, also for a key that stands twice in one object."""
     try:
         document = json.loads(decode_text(content), object_pairs_hook=_object_without_duplicates)
@@ -131,7 +131,7 @@ def normalise_python_name(name: str) -> str:
     return _PYTHON_SEPARATORS.sub("-", name).lower()
 
 
-def find_host(address: str) -> str:
+def find_registry_host(address: str) -> str:
     """Host of an address, without port and credentials; "" if it has none."""
     try:
         return (urlsplit(address.removeprefix("git+").removeprefix("registry+").removeprefix("sparse+")).hostname) or ""
@@ -139,12 +139,12 @@ def find_host(address: str) -> str:
         return ""
 
 
-def classify_registry(address: str) -> Source:
+def classify_registry(address: str) -> LockSource:
     """Source for the address of a registry, or of a file in it."""
-    host = find_host(address)
+    host = find_registry_host(address)
     if not host:
-        return Source(SourceKind.UNKNOWN)
-    return Source(SourceKind.PUBLIC_REGISTRY if host in _PUBLIC_HOSTS else SourceKind.OTHER_REGISTRY, host)
+        return LockSource(SourceKind.UNKNOWN)
+    return LockSource(SourceKind.PUBLIC_REGISTRY if host in _PUBLIC_HOSTS else SourceKind.OTHER_REGISTRY, host)
 
 
 def sort_unique(values: Iterable[str]) -> tuple[str, ...]:

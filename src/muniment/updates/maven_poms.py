@@ -14,8 +14,8 @@ from muniment.updates.dependencies import (
     Lock,
     LockFormat,
     LockFormatError,
+    LockSource,
     Relation,
-    Source,
     SourceKind,
 )
 from muniment.updates.lock_values import decode_text
@@ -69,7 +69,7 @@ def _build_dependency(root: str, coordinates: str, version: str, development: bo
         Relation.DIRECT,
         (root, coordinates),
         development,
-        Source(SourceKind.UNKNOWN),
+        LockSource(SourceKind.UNKNOWN),
         pinned=bool(version) and not version.endswith("-SNAPSHOT"),
     )
 

@@ -14,8 +14,8 @@ _RELEASE, _UNKNOWN = 5, 7
 _ALIASES = {"ga": "", "final": "", "release": "", "cr": "rc"}
 _SHORT = {"a": "alpha", "b": "beta", "m": "milestone"}  # where a digit follows
 
-Text = tuple[int, str]  # rank among qualifiers, and the qualifier where its rank is that of all others
-Item = int | Text | list["Item"]
+VersionText = tuple[int, str]  # rank among qualifiers, and the qualifier where its rank is that of all others
+Item = int | VersionText | list["Item"]
 
 
 def parse_maven_version(text: str) -> "MavenVersion | None":
@@ -87,7 +87,7 @@ def _parse_items(text: str) -> list[Item]:
     return top
 
 
-def _parse_qualifier(text: str, *, followed_by_digit: bool) -> Text:
+def _parse_qualifier(text: str, *, followed_by_digit: bool) -> VersionText:
     name = _SHORT.get(text, text) if followed_by_digit else text
     name = _ALIASES.get(name, name)
     rank = _RANKS.get(name, _UNKNOWN)

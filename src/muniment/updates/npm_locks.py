@@ -7,9 +7,24 @@ Source: https://docs.npmjs.com/cli/configuring-npm/package-lock-json. A requirem
 from collections.abc import Mapping
 from typing import Any
 
-from muniment.updates.dependencies import Dependency, Ecosystem, Lock, LockFormat, LockFormatError, Source, SourceKind
+from muniment.updates.dependencies import (
+    Dependency,
+    Ecosystem,
+    Lock,
+    LockFormat,
+    LockFormatError,
+    LockSource,
+    SourceKind,
+)
 from muniment.updates.dependency_graph import NOT_REACHED, Root, find_reaches
-from muniment.updates.lock_values import classify_registry, decode_json, find_host, get_table, get_text, write_header
+from muniment.updates.lock_values import (
+    classify_registry,
+    decode_lock_json,
+    find_registry_host,
+    get_table,
+    get_text,
+    write_header,
+)
 
 _FOLDER = "node_modules/"
 _VERSIONS = (2, 3)
@@ -18,7 +33,7 @@ _PRODUCTION = ("dependencies", "optionalDependencies", "peerDependencies")
 
 def parse_npm_lock(path: str, content: bytes, _files: Mapping[str, bytes]) -> Lock:
     """Lock of an npm project or workspace. Raises LockFormatError."""
-    document = decode_json(content)
+    document = decode_lock_json(content)
     version = document.get("lockfileVersion")
     if version not in _VERSIONS:
         raise LockFormatError("its lockfileVersion is not 2 or 3: write it with npm 7 or newer")
@@ -52,7 +67,9 @@ def parse_npm_lock(path: str, content: bytes, _files: Mapping[str, bytes]) -> Lo
                 reach.relation,
                 reach.path,
                 reach.development or (bool(each.get("dev") or each.get("devOptional")) and not reach.path),
-                Source(SourceKind.LOCAL) if each.get("inBundle") else _classify_source(get_text(each, "resolved", "")),
+                LockSource(SourceKind.LOCAL)
+                if each.get("inBundle")
+                else _classify_source(get_text(each, "resolved", "")),
                 _read_platforms(each),
                 tuple(get_text(each, "integrity", "").split()),
                 tuple(f"{names[key]}@{packages[key].get('version', '')}" for key in edges[folder]),
@@ -113,16 +130,16 @@ def _parent_folder(folder: str) -> str | None:
     return folder.rpartition("/")[0] if "/" in folder else ""
 
 
-def _classify_source(address: str) -> Source:
+def _classify_source(address: str) -> LockSource:
     if not address:
-        return Source(SourceKind.UNKNOWN)  # left out by omit-lockfile-registry-resolved
+        return LockSource(SourceKind.UNKNOWN)  # left out by omit-lockfile-registry-resolved
     if address.startswith(("git+", "git:", "git@")):
-        return Source(SourceKind.GIT, find_host(address))
+        return LockSource(SourceKind.GIT, find_registry_host(address))
     if address.startswith("file:"):
-        return Source(SourceKind.LOCAL)
+        return LockSource(SourceKind.LOCAL)
     if "/-/" in address or address.endswith(".tgz"):
         return classify_registry(address)
-    return Source(SourceKind.ARCHIVE, find_host(address))
+    return LockSource(SourceKind.ARCHIVE, find_registry_host(address))
 
 
 def _read_platforms(package: dict[str, Any]) -> tuple[str, ...]:

@@ -3,9 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
-from muniment.updates.dependencies import Dependency, Ecosystem, Lock, LockFormat, LockFormatError, Source, SourceKind
+from muniment.updates.dependencies import (
+    Dependency,
+    Ecosystem,
+    Lock,
+    LockFormat,
+    LockFormatError,
+    LockSource,
+    SourceKind,
+)
 from muniment.updates.dependency_graph import NOT_REACHED, Root, find_reaches
-from muniment.updates.lock_values import classify_registry, find_host, get_table, get_text, write_header
+from muniment.updates.lock_values import classify_registry, find_registry_host, get_table, get_text, write_header
 from muniment.updates.yaml_documents import decode_yaml
 
 _PRODUCTION = ("dependencies", "optionalDependencies")
@@ -117,14 +125,16 @@ def _split_key(key: str) -> tuple[str, str]:
     return plain[:at], plain[at + 1 :]
 
 
-def _classify_source(version: str, resolution: dict[str, Any]) -> Source:
+def _classify_source(version: str, resolution: dict[str, Any]) -> LockSource:
     if resolution.get("type") == "git":
-        return Source(SourceKind.GIT, find_host(get_text(resolution, "repo", "")))
+        return LockSource(SourceKind.GIT, find_registry_host(get_text(resolution, "repo", "")))
     if resolution.get("type") == "directory" or version.startswith("file:"):
-        return Source(SourceKind.LOCAL)
+        return LockSource(SourceKind.LOCAL)
     tarball = get_text(resolution, "tarball", "")
     if tarball:
         return (
-            classify_registry(tarball) if "integrity" in resolution else Source(SourceKind.ARCHIVE, find_host(tarball))
+            classify_registry(tarball)
+            if "integrity" in resolution
+            else LockSource(SourceKind.ARCHIVE, find_registry_host(tarball))
         )
-    return Source(SourceKind.UNKNOWN)  # the registry of its configuration, which the lock does not name
+    return LockSource(SourceKind.UNKNOWN)  # the registry of its configuration, which the lock does not name

@@ -9,14 +9,14 @@ from muniment.updates.dependencies import (
     Lock,
     LockFormat,
     LockFormatError,
-    Source,
+    LockSource,
     SourceKind,
 )
-from muniment.updates.dependency_graph import NOT_REACHED, Reach, Root, find_reaches
+from muniment.updates.dependency_graph import NOT_REACHED, DependencyPath, Root, find_reaches
 from muniment.updates.lock_values import (
     classify_registry,
     decode_toml,
-    find_host,
+    find_registry_host,
     get_table,
     get_tables,
     get_text,
@@ -27,7 +27,7 @@ from muniment.updates.lock_values import (
 )
 from muniment.updates.python_manifests import find_manifest
 
-_PYPI = Source(SourceKind.PUBLIC_REGISTRY, "pypi.org")
+_PYPI = LockSource(SourceKind.PUBLIC_REGISTRY, "pypi.org")
 _POETRY_VERSIONS = ("1.", "2.")
 _POETRY_SOURCES = {
     "git": SourceKind.GIT,
@@ -77,7 +77,7 @@ def parse_poetry_lock(path: str, content: bytes, files: Mapping[str, bytes]) -> 
     return Lock(path, LockFormat.POETRY, tuple(dependencies), format_version, (), write_header(header))
 
 
-def _is_for_development(table: dict[str, Any], reach: Reach) -> bool:
+def _is_for_development(table: dict[str, Any], reach: DependencyPath) -> bool:
     """Poetry 2 writes the groups of a package, Poetry before 1.5 its category; else the manifest decides."""
     if "groups" in table:
         return "main" not in get_texts(table, "groups")
@@ -94,12 +94,12 @@ def _poetry_markers(table: dict[str, Any]) -> tuple[str, ...]:
     return (get_text(table, "markers"),) if markers is not None else ()
 
 
-def _classify_poetry_source(source: dict[str, Any]) -> Source:
+def _classify_poetry_source(source: dict[str, Any]) -> LockSource:
     if not source:
         return _PYPI
     address = get_text(source, "url", "")
     kind = _POETRY_SOURCES.get(get_text(source, "type", ""))
-    return classify_registry(address) if kind is None else Source(kind, find_host(address))
+    return classify_registry(address) if kind is None else LockSource(kind, find_registry_host(address))
 
 
 def parse_pylock(path: str, content: bytes, files: Mapping[str, bytes]) -> Lock:
@@ -147,18 +147,18 @@ def _lacks_version(dependencies: list[Dependency]) -> bool:
     return any(not each.version for each in dependencies)
 
 
-def _classify_pylock_source(table: dict[str, Any]) -> Source:
+def _classify_pylock_source(table: dict[str, Any]) -> LockSource:
     if "vcs" in table:
-        return Source(SourceKind.GIT, find_host(get_text(get_table(table, "vcs"), "url", "")))
+        return LockSource(SourceKind.GIT, find_registry_host(get_text(get_table(table, "vcs"), "url", "")))
     if "directory" in table:
-        return Source(SourceKind.LOCAL)
+        return LockSource(SourceKind.LOCAL)
     if "archive" in table:
-        return Source(SourceKind.ARCHIVE, find_host(get_text(get_table(table, "archive"), "url", "")))
+        return LockSource(SourceKind.ARCHIVE, find_registry_host(get_text(get_table(table, "archive"), "url", "")))
     if "index" in table:
         return classify_registry(get_text(table, "index"))
     archives = [*get_tables(table, "wheels"), *([get_table(table, "sdist")] if "sdist" in table else [])]
     addresses = [get_text(each, "url", "") for each in archives]
-    return classify_registry(addresses[0]) if addresses else Source(SourceKind.UNKNOWN)
+    return classify_registry(addresses[0]) if addresses else LockSource(SourceKind.UNKNOWN)
 
 
 def _pylock_digests(table: dict[str, Any]) -> tuple[str, ...]:
@@ -180,7 +180,7 @@ def _link_packages(names: list[str], keys: list[str], required: list[list[str]])
 
 def _reach_from_manifest(
     path: str, files: Mapping[str, bytes], names: list[str], keys: list[str], edges: Mapping[str, tuple[str, ...]]
-) -> dict[str, Reach]:
+) -> dict[str, DependencyPath]:
     manifest = find_manifest(path, files)
     if manifest is None or manifest.is_empty:
         return {}

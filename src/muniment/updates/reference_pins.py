@@ -10,8 +10,8 @@ from muniment.updates.dependencies import (
     Lock,
     LockFormat,
     LockFormatError,
+    LockSource,
     Relation,
-    Source,
     SourceKind,
 )
 from muniment.updates.lock_values import decode_text
@@ -87,7 +87,7 @@ def _read_image(path: str, reference: str) -> Dependency:
         tag,
         Relation.DIRECT,
         (path, name),
-        source=Source(kind, registry.partition(":")[0]),
+        source=LockSource(kind, registry.partition(":")[0]),
         integrity=(digest,) if pinned else (),
         pinned=pinned,
     )
@@ -136,7 +136,7 @@ def _read_action(path: str, reference: str, comment: str) -> Dependency:
         comment if pinned else ref,
         Relation.DIRECT,
         (path, name),
-        source=Source(SourceKind.GIT, ""),
+        source=LockSource(SourceKind.GIT, ""),
         integrity=(f"sha1:{ref}",) if pinned else (),
         pinned=pinned,
     )

@@ -8,7 +8,7 @@ from muniment.errors import GitError
 from muniment.facts import paths
 from muniment.git.repository import Repository
 from muniment.updates.dependencies import UnreadFile
-from muniment.updates.lock_values import LARGEST_FILE
+from muniment.updates.lock_values import LARGEST_LOCK
 from muniment.updates.repository_locks import RepositoryLocks, is_dependency_file, read_locks
 
 _MOST_FILES = 5_000
@@ -51,7 +51,7 @@ def read_dependency_files(repository: Repository, commit: str) -> DependencyFile
         raise GitError(f"lock files have more than {_MOST_BYTES >> 20} MiB", "Remove those that are not used.")
     contents: dict[str, bytes] = {}
     for path, name in found:
-        blob = repository.objects.read_git_object(name, LARGEST_FILE)
+        blob = repository.objects.read_git_object(name, LARGEST_LOCK)
         if blob is None or blob.kind != "blob":
             unread.append(UnreadFile(path, "its content is not in this clone"))
         else:

@@ -9,7 +9,7 @@ from msgspec import Struct
 from muniment.updates.cargo_locks import parse_cargo_lock
 from muniment.updates.dependencies import Lock, LockFormat, LockFormatError, UnreadFile
 from muniment.updates.go_modules import parse_go_module
-from muniment.updates.lock_values import decode_json, decode_toml, get_table, get_text, normalise_python_name
+from muniment.updates.lock_values import decode_lock_json, decode_toml, get_table, get_text, normalise_python_name
 from muniment.updates.maven_poms import parse_maven_pom
 from muniment.updates.npm_locks import parse_npm_lock
 from muniment.updates.pnpm_locks import parse_pnpm_lock
@@ -190,7 +190,7 @@ def _read_manifest(name: str, content: bytes) -> tuple[bool, str]:
             python = parse_pyproject(content)
             return not python.is_empty, normalise_python_name(python.name)
         if name == "package.json":
-            document = decode_json(content)
+            document = decode_lock_json(content)
             kinds = ("dependencies", "devDependencies", "optionalDependencies")
             return any(get_table(document, kind) for kind in kinds), get_text(document, "name", "")
         if name == "Cargo.toml":

@@ -16,20 +16,20 @@ from muniment.updates.dependencies import (
     Lock,
     LockFormat,
     LockFormatError,
-    Source,
+    LockSource,
     SourceKind,
 )
-from muniment.updates.dependency_graph import NOT_REACHED, Reach, Root, find_reaches
+from muniment.updates.dependency_graph import NOT_REACHED, DependencyPath, Root, find_reaches
 from muniment.updates.lock_values import (
     classify_registry,
     decode_text,
-    find_host,
+    find_registry_host,
     normalise_python_name,
     sort_unique,
     write_header,
 )
 
-_PYPI = Source(SourceKind.PUBLIC_REGISTRY, "pypi.org")
+_PYPI = LockSource(SourceKind.PUBLIC_REGISTRY, "pypi.org")
 _PINNED = re.compile(
     r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\]\s*)?===?\s*([A-Za-z0-9][A-Za-z0-9.!+_-]*)\s*(?:;(.*))?"
 )
@@ -52,8 +52,8 @@ def parse_requirements(path: str, content: bytes, files: Mapping[str, bytes]) ->
         if line.startswith("-"):
             name, value = _split_option(line)
             if name in _INDEX_OPTIONS:
-                source = classify_registry(value) if source == _PYPI else Source(SourceKind.UNKNOWN)
-                options.append(f"{name} {find_host(value)}")  # an index's address may hold a password
+                source = classify_registry(value) if source == _PYPI else LockSource(SourceKind.UNKNOWN)
+                options.append(f"{name} {find_registry_host(value)}")  # an index's address may hold a password
             else:
                 _check_option(path, name, value, files)
                 options.append(f"{name} {value}")
@@ -128,7 +128,7 @@ def _parse_line(line: str) -> Dependency:
     pinned = _PINNED.fullmatch(requirement)
     if pinned is not None:
         name, version, marker = pinned[1], pinned[2], (pinned[3] or "").strip()
-        source = Source(SourceKind.UNKNOWN)
+        source = LockSource(SourceKind.UNKNOWN)
     else:
         at_address = _AT_ADDRESS.fullmatch(requirement)
         if at_address is None:
@@ -137,7 +137,7 @@ def _parse_line(line: str) -> Dependency:
         is_git = at_address[2].startswith("git+")
         if (is_git and not _FULL_COMMIT.search(at_address[2])) or (not is_git and not digests):
             raise LockFormatError(f"the requirement {_read_name(requirement)} is not pinned to one content")
-        source = Source(SourceKind.GIT if is_git else SourceKind.ARCHIVE, find_host(at_address[2]))
+        source = LockSource(SourceKind.GIT if is_git else SourceKind.ARCHIVE, find_registry_host(at_address[2]))
     return Dependency(
         Ecosystem.PYPI,
         normalise_python_name(name),
@@ -176,7 +176,7 @@ def _read_via(comments: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _build_lock(
-    path: str, found: dict[str, tuple[Dependency, tuple[str, ...]]], source: Source, options: list[str]
+    path: str, found: dict[str, tuple[Dependency, tuple[str, ...]]], source: LockSource, options: list[str]
 ) -> Lock:
     reaches = _find_reaches(path, found)
     requires: dict[str, list[str]] = {}
@@ -208,7 +208,7 @@ def _build_lock(
     return Lock(path, LockFormat.REQUIREMENTS, tuple(dependencies), "", (), write_header({"options": options}), gaps)
 
 
-def _find_reaches(path: str, found: dict[str, tuple[Dependency, tuple[str, ...]]]) -> dict[str, Reach]:
+def _find_reaches(path: str, found: dict[str, tuple[Dependency, tuple[str, ...]]]) -> dict[str, DependencyPath]:
     """Reaches by the comments; a requirer that is no package of the file is a manifest."""
     names = {key: dependency.name for key, (dependency, _) in found.items()}
     known = set(names.values())

@@ -7,7 +7,7 @@ from typing import Any
 from muniment.errors import ParseError
 from muniment.updates.dependencies import Dependency, Lock, LockFormat, LockFormatError, Relation
 from muniment.updates.dependency_graph import NOT_REACHED, Root, find_reaches
-from muniment.updates.lock_values import decode_json, get_list, get_table, get_tables, get_text, get_texts
+from muniment.updates.lock_values import decode_lock_json, get_list, get_table, get_tables, get_text, get_texts
 from muniment.updates.package_urls import read_package_url, write_package_url
 
 _VERSIONS = ("1.2", "1.3", "1.4", "1.5", "1.6", "1.7")
@@ -52,7 +52,7 @@ def parse_sbom(path: str, content: bytes, _files: Mapping[str, bytes]) -> Lock:
 
     The document is read by us, not by the library that writes: that one drops what it does not understand.
     """
-    document = decode_json(content)
+    document = decode_lock_json(content)
     version = get_text(document, "specVersion", "")
     if document.get("bomFormat") != "CycloneDX" or version not in _VERSIONS:
         raise LockFormatError("it is no CycloneDX SBOM of a version that is known")

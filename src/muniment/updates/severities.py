@@ -9,7 +9,7 @@ from msgspec import Struct
 from muniment.updates.advisories import Advisory
 
 
-class Severity(StrEnum):
+class AdvisorySeverity(StrEnum):
     """Qualitative severity, as CVSS names the ratings."""
 
     CRITICAL = "critical"
@@ -30,13 +30,21 @@ class SeverityOrigin(StrEnum):
 class SeverityRating(Struct, frozen=True):
     """Severity and its origin."""
 
-    severity: Severity
+    severity: AdvisorySeverity
     origin: SeverityOrigin
 
 
-_ORDER = (Severity.CRITICAL, Severity.HIGH, Severity.MEDIUM, Severity.LOW)
-_NAMES = {each.value: each for each in Severity} | {"moderate": Severity.MEDIUM, "important": Severity.HIGH}
-_LOWEST_SCORES = ((9.0, Severity.CRITICAL), (7.0, Severity.HIGH), (4.0, Severity.MEDIUM), (0.0, Severity.LOW))
+_ORDER = (AdvisorySeverity.CRITICAL, AdvisorySeverity.HIGH, AdvisorySeverity.MEDIUM, AdvisorySeverity.LOW)
+_NAMES = {each.value: each for each in AdvisorySeverity} | {
+    "moderate": AdvisorySeverity.MEDIUM,
+    "important": AdvisorySeverity.HIGH,
+}
+_LOWEST_SCORES = (
+    (9.0, AdvisorySeverity.CRITICAL),
+    (7.0, AdvisorySeverity.HIGH),
+    (4.0, AdvisorySeverity.MEDIUM),
+    (0.0, AdvisorySeverity.LOW),
+)
 _LONGEST_VECTOR = 400  # letters
 
 
@@ -51,7 +59,7 @@ def rate_severity(advisory: Advisory, aliases: Iterable[Advisory]) -> SeverityRa
     computed = [severity for vector in vectors if (severity := rate_vector(vector)) is not None]
     if computed:
         return SeverityRating(_highest(computed), SeverityOrigin.VECTOR)
-    return SeverityRating(Severity.HIGH, SeverityOrigin.ASSUMED)
+    return SeverityRating(AdvisorySeverity.HIGH, SeverityOrigin.ASSUMED)
 
 
 def _list_names(advisory: Advisory) -> list[str]:
@@ -62,12 +70,12 @@ def _list_vectors(advisory: Advisory) -> list[str]:
     return [*advisory.vectors, *(vector for each in advisory.affected for vector in each.vectors)]
 
 
-def _highest(severities: list[Severity]) -> Severity:
+def _highest(severities: list[AdvisorySeverity]) -> AdvisorySeverity:
     return min(severities, key=_ORDER.index)
 
 
 @lru_cache(maxsize=10_000)
-def rate_vector(vector: str) -> Severity | None:
+def rate_vector(vector: str) -> AdvisorySeverity | None:
     """Rating of the base score of a CVSS vector of version 2, 3.x or 4.0; None for what is no vector."""
     from cvss import CVSS2, CVSS3, CVSS4, CVSSError
 

@@ -6,13 +6,13 @@ from enum import StrEnum
 from msgspec import Struct
 
 from muniment.updates.advisory_exports import AdvisoryExport, is_stale
-from muniment.updates.advisory_index import AdvisoryIndex, Match
+from muniment.updates.advisory_index import AdvisoryIndex, AdvisoryMatch
 from muniment.updates.dependencies import Dependency, Ecosystem, Lock, LockFormat
 from muniment.updates.due_dates import DEFAULT_DAYS
 from muniment.updates.package_urls import write_package_url
 from muniment.updates.repository_locks import RepositoryLocks
 from muniment.updates.safe_versions import SafeVersion, find_safe_version
-from muniment.updates.severities import Severity
+from muniment.updates.severities import AdvisorySeverity
 
 DAYS_OF_DATA = 7  # until a policy says otherwise
 _NOT_MATCHED = (Ecosystem.IMAGE,)  # an image is pinned or not; what it contains is not in a lock
@@ -39,7 +39,7 @@ class VulnerableDependency(Struct, frozen=True):
     development: bool
     advisories: tuple[str, ...]
     summary: str
-    severity: Severity
+    severity: AdvisorySeverity
     severity_origin: str
     malware: bool
     published: str
@@ -81,7 +81,7 @@ def list_ecosystems(locks: Iterable[Lock]) -> tuple[Ecosystem, ...]:
     return tuple(each for each in Ecosystem if each in found and each not in _NOT_MATCHED)
 
 
-def build_report(
+def build_update_report(
     commit: str, found: RepositoryLocks, exports: Mapping[str, AdvisoryExport], failures: Mapping[str, str], now: str
 ) -> UpdateReport:
     """Report on locks. `exports` and `failures` by the location of the advisories."""
@@ -95,7 +95,9 @@ def build_report(
                     vulnerable.append(_describe_match(index, lock, dependency, match))
                 else:
                     unknown.append(_describe_uncertain(lock, dependency, match))
-    vulnerable.sort(key=lambda each: (not each.malware, tuple(Severity).index(each.severity), each.lock, each.package))
+    vulnerable.sort(
+        key=lambda each: (not each.malware, tuple(AdvisorySeverity).index(each.severity), each.lock, each.package)
+    )
     unpinned = tuple(
         UnpinnedReference(lock.path, each.name, each.version)
         for lock in found.locks
@@ -137,7 +139,9 @@ def _list_data_problems(
             yield UnknownPart(ecosystem.value, "no advisories for this ecosystem were read", remedy)
 
 
-def _describe_match(index: AdvisoryIndex, lock: Lock, dependency: Dependency, match: Match) -> VulnerableDependency:
+def _describe_match(
+    index: AdvisoryIndex, lock: Lock, dependency: Dependency, match: AdvisoryMatch
+) -> VulnerableDependency:
     safe = find_safe_version(index, dependency.ecosystem, dependency.name, dependency.version)
     vulnerability = match.vulnerability
     severity = vulnerability.rating.severity
@@ -159,7 +163,7 @@ def _describe_match(index: AdvisoryIndex, lock: Lock, dependency: Dependency, ma
     )
 
 
-def _describe_uncertain(lock: Lock, dependency: Dependency, match: Match) -> UnknownPart:
+def _describe_uncertain(lock: Lock, dependency: Dependency, match: AdvisoryMatch) -> UnknownPart:
     return UnknownPart(
         lock.path,
         f"{match.vulnerability.id} does not say whether it affects {dependency.name} {dependency.version}".strip(),

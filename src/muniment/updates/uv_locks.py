@@ -8,12 +8,20 @@ from typing import Any
 
 from msgspec import Struct
 
-from muniment.updates.dependencies import Dependency, Ecosystem, Lock, LockFormat, LockFormatError, Source, SourceKind
+from muniment.updates.dependencies import (
+    Dependency,
+    Ecosystem,
+    Lock,
+    LockFormat,
+    LockFormatError,
+    LockSource,
+    SourceKind,
+)
 from muniment.updates.dependency_graph import NOT_REACHED, Root, find_reaches
 from muniment.updates.lock_values import (
     classify_registry,
     decode_toml,
-    find_host,
+    find_registry_host,
     get_table,
     get_tables,
     get_text,
@@ -144,15 +152,15 @@ def _collect_markers(packages: list[_Package], by_name: Mapping[str, list[_Packa
     return {key: sort_unique(markers) for key, markers in found.items() if all(markers)}
 
 
-def _classify_source(source: dict[str, str]) -> Source:
+def _classify_source(source: dict[str, str]) -> LockSource:
     if "registry" in source:
         found = classify_registry(source["registry"])
-        return found if found.host else Source(SourceKind.LOCAL)
+        return found if found.host else LockSource(SourceKind.LOCAL)
     if "git" in source:
-        return Source(SourceKind.GIT, find_host(source["git"]))
+        return LockSource(SourceKind.GIT, find_registry_host(source["git"]))
     if "url" in source:
-        return Source(SourceKind.ARCHIVE, find_host(source["url"]))
-    return Source(SourceKind.UNKNOWN)
+        return LockSource(SourceKind.ARCHIVE, find_registry_host(source["url"]))
+    return LockSource(SourceKind.UNKNOWN)
 
 
 def _list_digests(table: dict[str, Any]) -> tuple[str, ...]:

@@ -44,7 +44,7 @@ class LoggedRead(Struct, frozen=True):
     person: bool
 
 
-class EventKind(StrEnum):
+class AuditEventKind(StrEnum):
     """Kind of an event in the log that the watch reports or checks."""
 
     PRODUCT_READ = "product-read"  # of a product's secrets, by anything but its environment's pipeline
@@ -59,7 +59,7 @@ class AuditEvent(Struct, frozen=True):
     `token` tells the tokens of sign-ins apart; it is none.
     """
 
-    kind: EventKind
+    kind: AuditEventKind
     time: str  # RFC 3339, UTC, nanoseconds
     request: str
     path: str
@@ -130,15 +130,15 @@ def find_event(entry: dict[str, Any], namespace: str = "") -> AuditEvent | None:
         return None
     if (mount := _find_sign_in_mount(path)) and _entry_namespace(entry) == namespace:
         place = _role_name(auth).replace(".", "/")
-        event = AuditEvent(EventKind.SIGN_IN, _get_text(entry, "time"), _get_text(request, "id"), place, mount)
+        event = AuditEvent(AuditEventKind.SIGN_IN, _get_text(entry, "time"), _get_text(request, "id"), place, mount)
         return msgspec.structs.replace(event, token=f"{mount} {_identify_token(request, auth)}")
     if operation == "read":
         kind = _kind_of_read(path, auth)
     else:
-        kind = EventKind.CONFIGURATION_WRITE if _is_configuration(path, operation, auth) else None
+        kind = AuditEventKind.CONFIGURATION_WRITE if _is_configuration(path, operation, auth) else None
     if kind is None:
         return None
-    shown = path.removeprefix(_PREFIX) if kind is EventKind.PRODUCT_READ else path
+    shown = path.removeprefix(_PREFIX) if kind is AuditEventKind.PRODUCT_READ else path
     return AuditEvent(kind, _get_text(entry, "time"), _get_text(request, "id"), shown, _display_name(auth))
 
 
@@ -180,11 +180,11 @@ def _identify_token(request: dict[str, Any], auth: dict[str, Any]) -> str:
     return str(metadata.get(UNIQUE_CLAIM) or _get_object(request, "data").get("jwt", ""))
 
 
-def _kind_of_read(path: str, auth: dict[str, Any]) -> EventKind | None:
+def _kind_of_read(path: str, auth: dict[str, Any]) -> AuditEventKind | None:
     if path.startswith(_PREFIX):
-        return None if _is_pipeline(path.removeprefix(_PREFIX), auth) else EventKind.PRODUCT_READ
+        return None if _is_pipeline(path.removeprefix(_PREFIX), auth) else AuditEventKind.PRODUCT_READ
     if path.startswith(_FORGES_PREFIX):
-        return None if _is_worker(auth) else EventKind.FORGE_READ
+        return None if _is_worker(auth) else AuditEventKind.FORGE_READ
     return None
 
 
@@ -251,7 +251,7 @@ def _find_entry_read(entry: dict[str, Any]) -> LoggedRead | None:
         place=place,
         who=_display_name(auth),
         pipeline=_is_pipeline(place, auth),
-        person=_signed_in_at(auth, layout.PEOPLE),
+        person=_signed_in_at(auth, layout.PEOPLE_MOUNT),
     )
 
 

@@ -376,6 +376,6 @@ def _vault_error(why: str, remedy: str) -> VaultError:
 
 def _vault_environment() -> dict[str, str]:
     """Environment of the server: of ours, only the paths of programs, and the settings for proxies and authorities."""
-    names = (*authorities.VARIABLES, *proxies.VARIABLES)
+    names = (*authorities.CERTIFICATE_VARIABLES, *proxies.PROXY_VARIABLES)
     found = {name: os.environ[name] for name in names if name in os.environ}
     return minimal_environment(TZ="UTC", HOME="/", **found)

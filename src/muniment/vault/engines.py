@@ -34,10 +34,10 @@ class Finder(NamedTuple):
     none: Callable[[bytes], bool] | None = None
 
 
-Engine = Callable[[Sequence[bytes]], Finder]
+SecretsEngine = Callable[[Sequence[bytes]], Finder]
 
 
-def find_engine() -> Engine:
+def find_engine() -> SecretsEngine:
     """Find the fastest engine that is installed. Raises RunError if there is none."""
     for engine in (create_hyperscan_finder, create_ahocorasick_finder):
         try:

@@ -8,7 +8,7 @@ SECRETS = "muniment"  # key-value, version 2: one path per product and environme
 FORGES = "muniment-forges"  # key-value, version 2: credentials of forges, one path per connection
 
 WEB, WORKER = "muniment-web", "muniment-worker"  # where Muniment's two processes sign in; also their policies
-PEOPLE = "muniment-people"  # where people sign in with a credential of their own
+PEOPLE_MOUNT = "muniment-people"  # where people sign in with a credential of their own
 GITHUB, GITLAB, KUBERNETES = "github", "gitlab", "kubernetes"  # issuers of pipelines' identities
 ISSUERS = (GITHUB, GITLAB, KUBERNETES)
 ADMIN = "muniment-admin"  # the policy of whoever administers the vault, and never reads a value

@@ -15,10 +15,10 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable
 
-from muniment.vault.engines import Engine, find_engine
+from muniment.vault.engines import SecretsEngine, find_engine
 from muniment.vault.secret_forms import FOLD, SHORTEST, list_forms
 
-MARK = b"***"
+MASK = b"***"
 _QUICK_LOOK_BYTES = 1 << 15  # bytes that come at once, from which a quick look is worth what it takes to begin with
 _CUT_OFF = 4  # letters and digits from which the beginning of a form at the end of a stream is masked
 _LETTERS = re.compile(rb"[A-Za-z0-9\x80-\xff]")
@@ -32,7 +32,7 @@ Piece = bytes | memoryview
 class Masker:
     """Masks one stream. A second stream needs a second masker: `copy_for_stream`."""
 
-    def __init__(self, values: Iterable[str], engine: Engine | None = None) -> None:
+    def __init__(self, values: Iterable[str], engine: SecretsEngine | None = None) -> None:
         """Mask these values. Raises RunError if no engine is installed."""
         found = sorted({form for value in values for form in list_forms(value)})
         self._forms: dict[bytes, list[bytes]] = defaultdict(list)
@@ -157,7 +157,7 @@ class Masker:
             places = _RawPlaces(raw, lead)
             for start, end in _merge_spans([(places.find_mask_start(at), end) for at, end in spans if at < kept]):
                 if start >= masked:
-                    pieces += [raw[done : places.find_raw_place(start)], MARK]
+                    pieces += [raw[done : places.find_raw_place(start)], MASK]
                 masked = max(masked, end)
                 done = max(done, places.find_raw_place(masked - 1) + 1)
         left = len(self._text) - kept

@@ -61,7 +61,7 @@ class Vault:
 
     def sign_in_person(self, name: str, password: str) -> "Session":
         """Sign in with a person's own credential. Raises VaultError."""
-        answer = self.request("POST", f"auth/{layout.PEOPLE}/login/{name}", {"password": password})
+        answer = self.request("POST", f"auth/{layout.PEOPLE_MOUNT}/login/{name}", {"password": password})
         return self.use_token(_get_text(answer, "auth", "client_token"))
 
     def use_token(self, token: str) -> "Session":

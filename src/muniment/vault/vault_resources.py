@@ -67,8 +67,8 @@ def list_people_resources(password: str) -> list[VaultResource]:
     user: dict[str, Any] = {"password": password, "token_policies": [layout.ADMIN], "token_no_default_policy": True}
     user |= {"token_ttl": 900, "token_max_ttl": 3600}
     return [
-        VaultResource(f"sys/auth/{layout.PEOPLE}", {"type": "userpass"}),
-        VaultResource(f"auth/{layout.PEOPLE}/users/{layout.ADMINISTRATOR}", user),
+        VaultResource(f"sys/auth/{layout.PEOPLE_MOUNT}", {"type": "userpass"}),
+        VaultResource(f"auth/{layout.PEOPLE_MOUNT}/users/{layout.ADMINISTRATOR}", user),
     ]
 
 

@@ -8,7 +8,7 @@ else than Muniment wrote stands there as it is, and has no versions.
 import re
 from collections.abc import Iterable, Mapping
 
-MOST = 3  # versions of one secret that are in the vault
+MOST_VERSIONS = 3  # versions of one secret that are in the vault
 
 _CURRENT = ".current"
 _VERSION = re.compile(r"[1-9][0-9]{0,8}")

@@ -18,12 +18,12 @@ from muniment.facts.change import ContributorRole, UpdateKind
 from muniment.facts.statements import ReviewAction
 from muniment.git import received_push
 from muniment.git.repository import Repository
-from muniment.programs.command import Option
+from muniment.programs.command import ProgramOption
 
 PERSON, TEXT = "PERSON", "…"  # stand where the person who runs the command is asked
 
 REMOTE = "origin"
-STATEMENTS = "+refs/muniment/*:refs/muniment/*"
+STATEMENT_REFS = "+refs/muniment/*:refs/muniment/*"
 
 _REMOVALS = {UpdateKind.DELETED.value: "--delete", UpdateKind.REWOUND.value: "--rewind"}
 _OWN_NAMES = (ContributorRole.AUTHOR, ContributorRole.COMMITTER)
@@ -75,7 +75,7 @@ def find_head_source(
         return None
     kept, named = (f"refs/remotes/{remote}/", "refs/heads/") if remote else ("", "")
     places = (kept,) if remote else ("refs/heads/", "refs/tags/")
-    options: tuple[Option, ...] = ("--format=%(refname)", "--count=1", ("--contains", head))
+    options: tuple[ProgramOption, ...] = ("--format=%(refname)", "--count=1", ("--contains", head))
     try:  # what a push only brings is not there yet: git then knows no such commit, and says so with 129
         out = repository.run_in_place("for-each-ref", *options, values=places, codes=(0, 129), timeout=_WALK_SECONDS)
     except GitError:
@@ -101,7 +101,7 @@ def format_statement_command(repository: str, target: str, head: str, *options: 
 
 def format_fetch_command(*refs: str) -> str:
     """Format the command that fetches a ref of the server, and all statements."""
-    return " ".join(("git fetch", REMOTE, *map(shlex.quote, refs), f"'{STATEMENTS}'"))
+    return " ".join(("git fetch", REMOTE, *map(shlex.quote, refs), f"'{STATEMENT_REFS}'"))
 
 
 def follow_ref(ref: str) -> str:

@@ -15,7 +15,7 @@ from muniment.facts.change import ApprovedHead, Revision, UpdateKind
 from muniment.facts.maybe import Known
 from muniment.git import changed_files, machine_merges
 from muniment.git.approved_heads import find_approved_heads
-from muniment.git.history import LIMIT, read_commits, read_history
+from muniment.git.history import MOST_COMMITS, read_commits, read_history
 from muniment.git.repository import Repository
 
 
@@ -82,7 +82,7 @@ def _find_allowing_head(repository: Repository, target: str, before: str, commit
     """Head that was allowed, and is all that `commit` adds to `before`; "" if there is none."""
     if commit in heads:
         return commit
-    if len(_list_brought(repository, before, commit)) > LIMIT:
+    if len(_list_brought(repository, before, commit)) > MOST_COMMITS:
         return ""  # nothing as large was ever allowed: it cannot be judged
     whole = next((one.head for one in _find_carried_heads(repository, target, before, commit, heads)), "")
     return whole or _find_merged_copy(repository, target, before, commit, heads)
@@ -114,7 +114,7 @@ def find_bypass_step_heads(
 
     None if they are too many, or git fails.
     """
-    if len(step.brought) > LIMIT:
+    if len(step.brought) > MOST_COMMITS:
         return None
     if not step.commit or not step.brought:
         return (step.commit,) if step.commit else ()
@@ -141,9 +141,9 @@ def _find_chain(repository: Repository, old: str, new: str) -> list[str] | None:
     """Commits at which the branch was, one after the other; None if it did not grow out of `old`."""
     if not old:
         return [new]
-    options = ("--first-parent", "--reverse", f"--max-count={LIMIT + 1}")
+    options = ("--first-parent", "--reverse", f"--max-count={MOST_COMMITS + 1}")
     found = repository.run_git("rev-list", *options, values=(new, f"^{old}"), timeout=60).decode("ascii").split()
-    if len(found) > LIMIT:
+    if len(found) > MOST_COMMITS:
         return [new]  # too many to be told one by one
     if not found or old not in read_commits(repository, found[:1])[0].parents[:1]:
         grown = repository.run_git("rev-list", "--max-count=1", values=(old, f"^{new}")).strip() == b""
@@ -153,5 +153,5 @@ def _find_chain(repository: Repository, old: str, new: str) -> list[str] | None:
 
 def _list_brought(repository: Repository, before: str, commit: str) -> tuple[str, ...]:
     values = [commit, *([f"^{before}"] if before else [])]
-    out = repository.run_git("rev-list", f"--max-count={LIMIT + 1}", values=values, timeout=60)
+    out = repository.run_git("rev-list", f"--max-count={MOST_COMMITS + 1}", values=values, timeout=60)
     return tuple(out.decode("ascii").split())

@@ -13,7 +13,7 @@ from muniment.facts import paths
 from muniment.facts.statements import ReviewAction
 from muniment.forges.statuses import Annotation, Status, StatusState
 
-PENDING = "It is being evaluated."
+PENDING_TEXT = "It is being evaluated."
 
 _LINE_LENGTH = 140  # characters that every forge shows of one line
 _MOST_REASONS = 30  # reasons in one text
@@ -23,7 +23,7 @@ _STOPPING = ("violated", "unknown")
 
 def pending_status(context: str, url: str) -> Status:
     """Status of a change until it is evaluated."""
-    return Status(context, StatusState.PENDING, PENDING, url)
+    return Status(context, StatusState.PENDING, PENDING_TEXT, url)
 
 
 def unreadable_status(context: str, url: str, error: MunimentError) -> Status:

@@ -17,7 +17,7 @@ from muniment.facts.statements import PEOPLE_TO_LIFT, Freeze
 from muniment.ledger import record_kinds, record_objects
 from muniment.store.store import Store
 
-NAMESPACE = "muniment-freeze"
+FREEZE_NAMESPACE = "muniment-freeze"
 
 
 class FreezeStatement(Struct, frozen=True):

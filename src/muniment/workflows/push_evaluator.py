@@ -35,7 +35,7 @@ from muniment.workflows.rule_sources import Rules
 
 STATEMENTS = (
     approvals.PREFIX,
-    run_statements.PREFIX,
+    run_statements.RUN_REFS,
 )  # refs of signed statements: no commit of theirs is anybody's work
 _RESERVED = ("refs/muniment/", "refs/replace/")
 
@@ -111,7 +111,7 @@ class PushEvaluator:
         try:
             if update.ref.startswith(approvals.PREFIX):
                 return self._check_approvals(update, standing)
-            if update.ref.startswith(run_statements.PREFIX):
+            if update.ref.startswith(run_statements.RUN_REFS):
                 return self._check_test_runs(update, standing.people)
             if update.ref.startswith(_RESERVED):
                 return _refuse_update(update, Refusals.RESERVED(subject))

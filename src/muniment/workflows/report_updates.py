@@ -6,7 +6,7 @@ from muniment.errors import MunimentError
 from muniment.git.repository import Repository
 from muniment.updates.advisory_exports import AdvisoryExport, fetch_export, official_location
 from muniment.updates.repository_files import read_repository_locks
-from muniment.updates.update_reports import UpdateReport, build_report, list_ecosystems
+from muniment.updates.update_reports import UpdateReport, build_update_report, list_ecosystems
 
 
 def report_updates(repository: Repository, commit: str, locations: Sequence[str], now: str) -> UpdateReport:
@@ -23,4 +23,4 @@ def report_updates(repository: Repository, commit: str, locations: Sequence[str]
             exports[location] = fetch_export(location, now)
         except MunimentError as error:
             failures[location] = error.message
-    return build_report(commit, found, exports, failures, now)
+    return build_update_report(commit, found, exports, failures, now)

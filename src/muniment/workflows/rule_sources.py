@@ -15,7 +15,7 @@ from muniment.errors import ExceptionFileError, PeopleError, PolicyError
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.people import People, Person
 from muniment.facts.statements import ExceptionSignature, PolicyException, SignatureResult
-from muniment.policy.exception_files import NAMESPACE, ArmoredSignature, create_exception_fact, read_exception
+from muniment.policy.exception_files import EXCEPTION_NAMESPACE, ArmoredSignature, create_exception_fact, read_exception
 
 VerifySignature = Callable[
     [bytes, str, str, Person], SignatureResult
@@ -143,4 +143,4 @@ def _verify_signature(
     person = people.by_id.get(armored.person)
     if person is None:
         return ExceptionSignature(armored.person, SignatureResult.UNKNOWN_PERSON)
-    return ExceptionSignature(armored.person, verify(data, armored.signature, NAMESPACE, person))
+    return ExceptionSignature(armored.person, verify(data, armored.signature, EXCEPTION_NAMESPACE, person))

@@ -319,11 +319,11 @@ class StatusPublisher:
         if text == self._store.posted_comment(number):
             return
         self._store.record_comment(number, None)
-        self._forge.publisher.update_comment(self._repository, number, MARKER, text)
+        self._forge.publisher.update_comment(self._repository, number, COMMENT_MARKER, text)
         self._store.record_comment(number, text)
 
 
-MARKER = "muniment-decision"
+COMMENT_MARKER = "muniment-decision"
 
 
 def _is_late(since: str, now: str) -> bool:

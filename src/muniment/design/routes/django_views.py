@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from muniment.design.routes.guard_detection import GuardDetector, create_guard
 from muniment.design.routes.route import RouteGuard, UnreadSource
-from muniment.design.routes.source_tree import Definition, Function, SourceModule, SourceTree, find_keyword
+from muniment.design.routes.source_tree import Definition, FunctionNode, SourceModule, SourceTree, find_keyword
 
 _DEPTH = 10  # names that are followed from one to the next
 _VERBS = ("get", "post", "put", "patch", "delete", "head", "options")
@@ -251,7 +251,7 @@ class DjangoViews:
         flat = [e for node in nodes for e in (node.elts if isinstance(node, ast.List | ast.Tuple) else [node])]
         return [self._guards.find_decorator_guard(module, each) for each in flat]
 
-    def _function_guards(self, module: SourceModule, function: Function) -> list[RouteGuard | None]:
+    def _function_guards(self, module: SourceModule, function: FunctionNode) -> list[RouteGuard | None]:
         guards: list[RouteGuard | None] = []
         for decorator in function.decorator_list:
             if isinstance(decorator, ast.Call) and _last_name(decorator.func) == "method_decorator":
@@ -263,7 +263,7 @@ class DjangoViews:
     def read_view_set(self, found: Definition) -> Iterator[ViewRoute]:
         """Routes of a view set at a router: standard actions, and those marked with `@action`."""
         actions: dict[str, None] = {}
-        extra: dict[str, tuple[SourceModule, Function, ast.Call]] = {}
+        extra: dict[str, tuple[SourceModule, FunctionNode, ast.Call]] = {}
         for name, each in self._classes(found):
             if each is None:
                 actions |= dict.fromkeys(_SET_BASES.get(name.rpartition(".")[2], ()))
@@ -298,7 +298,7 @@ class DjangoViews:
         return None
 
     def _read_action(
-        self, found: Definition, module: SourceModule, function: Function, decorator: ast.Call, handler: str
+        self, found: Definition, module: SourceModule, function: FunctionNode, decorator: ast.Call, handler: str
     ) -> Iterator[ViewRoute]:
         given = self._tree.read_texts(module, find_keyword(decorator, "methods"))
         detail = find_keyword(decorator, "detail", 0)

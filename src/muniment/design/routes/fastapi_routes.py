@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from muniment.design.routes.guard_detection import GuardDetector, add_arguments, create_guard, walk_guards
 from muniment.design.routes.route import Route, RouteGuard, RouteList, UnreadSource, join_patterns
-from muniment.design.routes.source_tree import Definition, Function, SourceModule, SourceTree, find_keyword
+from muniment.design.routes.source_tree import Definition, FunctionNode, SourceModule, SourceTree, find_keyword
 
 _APPLICATIONS = frozenset({"fastapi.FastAPI", "fastapi.applications.FastAPI", "starlette.applications.Starlette"})
 _ROUTERS = frozenset({"fastapi.APIRouter", "fastapi.routing.APIRouter", "starlette.routing.Router"})
@@ -219,7 +219,7 @@ class FastapiReader:
         return RouteGuard(ast.unparse(target.func if isinstance(target, ast.Call) else target), is_certain=False)
 
     def _find_parameter_guards(self, found: Definition, depth: int) -> list[RouteGuard]:
-        functions: list[Function] = []
+        functions: list[FunctionNode] = []
         if isinstance(found.node, ast.FunctionDef | ast.AsyncFunctionDef):
             functions = [found.node]
         elif isinstance(found.node, ast.ClassDef):
@@ -230,13 +230,13 @@ class FastapiReader:
             ]
         return [guard for function in functions for guard in self._list_parameter_guards(found.module, function, depth)]
 
-    def _list_parameter_guards(self, module: SourceModule, function: Function, depth: int = 0) -> list[RouteGuard]:
+    def _list_parameter_guards(self, module: SourceModule, function: FunctionNode, depth: int = 0) -> list[RouteGuard]:
         arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
         defaults = [*function.args.defaults, *function.args.kw_defaults]
         nodes = [*(each.annotation for each in arguments), *defaults]
         return list(walk_guards([self._read_dependency(module, node, depth) for node in nodes]))
 
-    def _read_function(self, module: SourceModule, function: Function) -> None:
+    def _read_function(self, module: SourceModule, function: FunctionNode) -> None:
         for decorator in function.decorator_list:
             if not (isinstance(decorator, ast.Call) and isinstance(decorator.func, ast.Attribute)):
                 continue
@@ -261,7 +261,7 @@ class FastapiReader:
         return named and text is not None and text.startswith("/")
 
     def _add_rule(
-        self, module: SourceModule, owner: _Owner, call: ast.Call, verb: str, function: Function, handler: str
+        self, module: SourceModule, owner: _Owner, call: ast.Call, verb: str, function: FunctionNode, handler: str
     ) -> None:
         pattern = self._tree.read_text(module, find_keyword(call, "path", 0))
         if pattern is None:
@@ -288,7 +288,7 @@ class FastapiReader:
         kept = tuple(walk_guards(guards))
         self._rules.append(_Rule(owner.key, pattern, methods, f"{module.name}.{handler}", where, kept))
 
-    def _list_wrappers(self, module: SourceModule, call: ast.Call, function: Function) -> list[RouteGuard | None]:
+    def _list_wrappers(self, module: SourceModule, call: ast.Call, function: FunctionNode) -> list[RouteGuard | None]:
         """Guards below the route decorator: those above it wrap only what nobody calls."""
         below = function.decorator_list
         if call in below:

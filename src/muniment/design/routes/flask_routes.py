@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from muniment.design.routes.guard_detection import GuardDetector, walk_guards
 from muniment.design.routes.route import Route, RouteGuard, RouteList, UnreadSource, join_patterns
-from muniment.design.routes.source_tree import Definition, Function, SourceModule, SourceTree, find_keyword
+from muniment.design.routes.source_tree import Definition, FunctionNode, SourceModule, SourceTree, find_keyword
 
 _APPLICATIONS = frozenset({"flask.Flask", "quart.Quart", "apiflask.APIFlask"})
 _BLUEPRINTS = frozenset(
@@ -51,7 +51,7 @@ class _Scope(NamedTuple):
     """Statement with the functions around it, and the conditions under which it runs."""
 
     module: SourceModule
-    function: Function | None
+    function: FunctionNode | None
     switch: str
 
 
@@ -164,7 +164,7 @@ class FlaskReader:
                     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                         self._read_call(scope, node, node.func)
 
-    def _read_function(self, scope: _Scope, function: Function) -> None:
+    def _read_function(self, scope: _Scope, function: FunctionNode) -> None:
         module = scope.module
         for index, decorator in enumerate(function.decorator_list):
             called = decorator.func if isinstance(decorator, ast.Call) else decorator
@@ -324,8 +324,8 @@ class FlaskReader:
         classes = [found]
         classes += [base for _, base in self._tree.list_bases(found.module, found.node) if base is not None]
         common = list(guards)
-        methods: dict[str, tuple[SourceModule, Function]] = {}
-        dispatch: tuple[SourceModule, Function] | None = None
+        methods: dict[str, tuple[SourceModule, FunctionNode]] = {}
+        dispatch: tuple[SourceModule, FunctionNode] | None = None
         has_decorators = False
         for each in classes:
             if not isinstance(each.node, ast.ClassDef):

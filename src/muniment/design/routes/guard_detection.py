@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from msgspec import structs
 
 from muniment.design.routes.route import RouteGuard
-from muniment.design.routes.source_tree import Definition, Function, SourceModule, SourceTree
+from muniment.design.routes.source_tree import Definition, FunctionNode, SourceModule, SourceTree
 
 _DEPTH = 6  # functions that are followed from one to the next
 _KNOWN_DECORATORS = frozenset(
@@ -153,7 +153,7 @@ class GuardDetector:
             return None
         return create_guard(found, is_certain=not _lets_some_pass(found.node))
 
-    def find_body_guards(self, module: SourceModule, function: Function) -> list[RouteGuard | None]:
+    def find_body_guards(self, module: SourceModule, function: FunctionNode) -> list[RouteGuard | None]:
         """Guards with which the body of a handler begins: calls that deny, and each `if` that does.
 
         Only leading statements count: after the first effect a denial comes too late.
@@ -182,7 +182,7 @@ class GuardDetector:
                     break
         return guards or [self._find_delegated_guard(module, function)]
 
-    def _find_delegated_guard(self, module: SourceModule, function: Function) -> RouteGuard | None:
+    def _find_delegated_guard(self, module: SourceModule, function: FunctionNode) -> RouteGuard | None:
         """Guard of a handler that only chooses: each of its returns calls a function that has a guard itself."""
         guards: list[RouteGuard] = []
         for node in ast.walk(function):

@@ -8,7 +8,7 @@ from muniment.design.routes.flask_routes import read_flask_routes
 from muniment.design.routes.route import RouteList, UnreadSource
 from muniment.design.routes.source_tree import SourceTree
 
-FRAMEWORKS: Mapping[str, Callable[[SourceTree], RouteList]] = {
+ROUTE_READERS: Mapping[str, Callable[[SourceTree], RouteList]] = {
     "django": read_django_routes,
     "fastapi": read_fastapi_routes,
     "flask": read_flask_routes,
@@ -18,7 +18,7 @@ FRAMEWORKS: Mapping[str, Callable[[SourceTree], RouteList]] = {
 def read_routes(framework: str, files: Mapping[str, str]) -> RouteList:
     """Routes of the application of one framework in a project's files (path and text)."""
     try:
-        return FRAMEWORKS[framework](SourceTree(files))
+        return ROUTE_READERS[framework](SourceTree(files))
     except RecursionError:
         # A name that is defined by itself in a way that no reader expects: all routes are unknown, none is guessed.
         return RouteList(framework, (), (UnreadSource(".", "names are defined by each other without end"),))

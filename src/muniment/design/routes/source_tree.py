@@ -22,7 +22,7 @@ _MOST_STEPS = 20  # imports that one name is followed through
 _NOT_SHIPPED = frozenset({"tests", "test", "testing", "migrations", "docs", "examples"})
 _NOT_OURS = frozenset({".venv", "venv", "node_modules", "site-packages", ".git", ".tox", ".tools", "build", "dist"})
 
-Function = ast.FunctionDef | ast.AsyncFunctionDef
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 class SourceModule:
@@ -36,7 +36,7 @@ class SourceModule:
         self.imports: dict[str, str] = {}
         self.starred: list[str] = []
         self.values: dict[str, ast.expr] = {}
-        self.functions: dict[str, Function] = {}
+        self.functions: dict[str, FunctionNode] = {}
         self.classes: dict[str, ast.ClassDef] = {}
         for node in ast.walk(tree):
             self._read_node(node)
@@ -134,7 +134,7 @@ class Definition(NamedTuple):
 
     module: SourceModule
     name: str
-    node: Function | ast.ClassDef | ast.expr
+    node: FunctionNode | ast.ClassDef | ast.expr
 
 
 class SourceTree:

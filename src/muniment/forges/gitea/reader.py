@@ -57,7 +57,7 @@ from muniment.git.signatures import read_embedded_key
 from muniment.http.rate_limits import RateLimit
 
 T = TypeVar("T")
-Rows = tuple[Any, ...]
+AnswerRows = tuple[Any, ...]
 
 _WRITES = ("write", "admin", "owner")
 _NEEDS = {  # what each takes: the permission on the repository
@@ -236,34 +236,36 @@ class GiteaReader:
     def change_ref(self, number: int) -> str:
         return f"refs/pull/{number}/head"
 
-    def _read_timeline(self, repository: ForgeRepository, number: int) -> Rows:
+    def _read_timeline(self, repository: ForgeRepository, number: int) -> AnswerRows:
         where = api_path(repository.path, "issues", number, "timeline")
         rows = self._client.list_all_items(where, CompletenessProof.WHOLE)
         if not all(isinstance(row, dict) for row in rows):
             raise malformed_error(where)
         return rows
 
-    def _read_reviews(self, repository: ForgeRepository, found: Change, events: Rows) -> tuple[Review, ...]:
+    def _read_reviews(self, repository: ForgeRepository, found: Change, events: AnswerRows) -> tuple[Review, ...]:
         """Reviews, read each time: not every change of a review leaves an entry in the timeline."""
         where = api_path(repository.path, "pulls", found.number, "reviews")
         rows = self._client.list_all_items(where, CompletenessProof.TOTAL)
         return timeline.parse_reviews(rows, events, where)
 
-    def _read_retargets(self, repository: ForgeRepository, number: int, events: Maybe[Rows]) -> tuple[Retarget, ...]:
-        rows: Rows = require_known(events)
+    def _read_retargets(
+        self, repository: ForgeRepository, number: int, events: Maybe[AnswerRows]
+    ) -> tuple[Retarget, ...]:
+        rows: AnswerRows = require_known(events)
         return timeline.parse_retargets(rows, api_path(repository.path, "issues", number, "timeline"))
 
     def _read_requests(
-        self, repository: ForgeRepository, number: int, events: Maybe[Rows]
+        self, repository: ForgeRepository, number: int, events: Maybe[AnswerRows]
     ) -> tuple[ForgeContributor, ...]:
-        rows: Rows = require_known(events)
+        rows: AnswerRows = require_known(events)
         return timeline.parse_work_requests(rows, api_path(repository.path, "issues", number, "timeline"))
 
-    def _read_pending_merge(self, repository: ForgeRepository, number: int, events: Maybe[Rows]) -> PendingMerge:
-        rows: Rows = require_known(events)
+    def _read_pending_merge(self, repository: ForgeRepository, number: int, events: Maybe[AnswerRows]) -> PendingMerge:
+        rows: AnswerRows = require_known(events)
         return timeline.parse_pending_merge(rows, api_path(repository.path, "issues", number, "timeline"))
 
-    def _read_moves(self, repository: ForgeRepository, found: Change, events: Maybe[Rows]) -> tuple[Move, ...]:
+    def _read_moves(self, repository: ForgeRepository, found: Change, events: Maybe[AnswerRows]) -> tuple[Move, ...]:
         """Read all pushes. A whole chain is cached while the head and the branch's timeline entries are unchanged."""
         if isinstance(events, Unknown):
             return self._read_pushes(found)

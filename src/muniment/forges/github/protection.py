@@ -12,10 +12,10 @@ from msgspec import Struct
 from muniment.forges.branch_rules import BranchRules, RequiredStatus
 from muniment.forges.forge_client import malformed_error
 from muniment.forges.github.client import GitHubClient, quote_branch, repository_path
-from muniment.forges.github.wire import BypassActor, RepositoryAnswer, Rule, Ruleset, decode_answer
+from muniment.forges.github.wire import BypassActor, RepositoryAnswer, Ruleset, RulesetRule, decode_answer
 from muniment.forges.shapes import ForgeRepository
 
-ANYBODY = "*"
+ANY_ACTOR = "*"
 UNATTRIBUTED = "require_extra_approval_for_unattributed_changes"  # such as those of a coding agent
 ADMINS = "role:admin"
 _ROLES = {2: "role:maintain", 4: "role:write", 5: ADMINS}
@@ -24,7 +24,7 @@ _ROLES = {2: "role:maintain", 4: "role:write", 5: ADMINS}
 class ProtectionSource(Struct, frozen=True):
     """A ruleset or branch protection: its rules by type, and the actors that may bypass it (`ANYBODY` if unknown)."""
 
-    rules: tuple[Rule, ...]
+    rules: tuple[RulesetRule, ...]
     bypass: frozenset[str]
 
     def required_contexts(self) -> dict[str, str]:
@@ -63,7 +63,7 @@ def merge_sources(
         unattributed_approval=any(pull.get(UNATTRIBUTED) is True for pull in pulls),
         rejection_blocks=approvals > 0,
         outdated_blocks=any(rule.parameters.get("strict_required_status_checks_policy") is True for rule in found),
-        pushers=() if pulls else (ANYBODY,),
+        pushers=() if pulls else (ANY_ACTOR,),
         mergers=_find_mergers(sources),
         force_push="non_fast_forward" not in kinds,
         deletable="deletion" not in kinds,
@@ -74,7 +74,7 @@ def merge_sources(
     )
 
 
-def _list_rules(sources: Iterable[ProtectionSource]) -> list[Rule]:
+def _list_rules(sources: Iterable[ProtectionSource]) -> list[RulesetRule]:
     return [rule for source in sources for rule in source.rules]
 
 
@@ -93,7 +93,7 @@ def _merge_required(sources: Iterable[ProtectionSource]) -> tuple[RequiredStatus
 def _find_bypass(sources: list[ProtectionSource]) -> tuple[str, ...]:
     contexts = {context for source in sources for context in source.required_contexts()}
     if not contexts:
-        return (ANYBODY,)
+        return (ANY_ACTOR,)
     past: set[str] = set()
     for context in contexts:
         past |= _intersect_bypass([source.bypass for source in sources if context in source.required_contexts()])
@@ -104,16 +104,16 @@ def _find_mergers(sources: Iterable[ProtectionSource]) -> tuple[str, ...]:
     """Actors that may merge: those that may bypass each source that restricts updates of the branch."""
     restricting = [source.bypass for source in sources if any(rule.type == "update" for rule in source.rules)]
     if not restricting:
-        return (ANYBODY,)
+        return (ANY_ACTOR,)
     return tuple(sorted(_intersect_bypass(restricting)))
 
 
 def _intersect_bypass(each: list[frozenset[str]]) -> frozenset[str]:
-    told = [one for one in each if ANYBODY not in one]
-    return frozenset.intersection(*told) if told else frozenset({ANYBODY})
+    told = [one for one in each if ANY_ACTOR not in one]
+    return frozenset.intersection(*told) if told else frozenset({ANY_ACTOR})
 
 
-def _find_methods(found: RepositoryAnswer, bound: list[Rule]) -> tuple[str, ...]:
+def _find_methods(found: RepositoryAnswer, bound: list[RulesetRule]) -> tuple[str, ...]:
     given = {
         "merge": found.allow_merge_commit,
         "squash": found.allow_squash_merge,
@@ -133,7 +133,7 @@ def _find_methods(found: RepositoryAnswer, bound: list[Rule]) -> tuple[str, ...]
 def _read_rulesets(
     hub: GitHubClient, repository: ForgeRepository, ref: str, unread: list[str]
 ) -> list[ProtectionSource]:
-    found = hub.read_list(Rule, f"{repository_path(repository)}/rules/branches/{quote_branch(ref)}")
+    found = hub.read_list(RulesetRule, f"{repository_path(repository)}/rules/branches/{quote_branch(ref)}")
     sources = []
     for number in dict.fromkeys(rule.ruleset_id for rule in found):
         ruleset = hub.read_one(Ruleset, f"{repository_path(repository)}/rulesets/{number}")
@@ -146,7 +146,7 @@ def _read_rulesets(
 
 def list_bypass_actors(actors: list[BypassActor] | None) -> frozenset[str]:
     """Actors that may bypass a ruleset, named as in `WantedProtection.break_glass`."""
-    return frozenset({ANYBODY}) if actors is None else frozenset(map(_name_actor, actors))
+    return frozenset({ANY_ACTOR}) if actors is None else frozenset(map(_name_actor, actors))
 
 
 def _name_actor(actor: BypassActor) -> str:
@@ -205,7 +205,7 @@ def _read_branch_protection(hub: GitHubClient, repository: ForgeRepository, ref:
     if not decode_answer(_Branch, answer, path).protection.enabled:
         return []
     found = hub.read_one(_Protection, f"{path}/protection")
-    bound = [Rule(kind) for kind, allowed in _list_switches(found) if not allowed]
+    bound = [RulesetRule(kind) for kind, allowed in _list_switches(found) if not allowed]
     if found.required_status_checks:
         bound.append(_convert_checks(found.required_status_checks))
     if found.required_pull_request_reviews:
@@ -214,7 +214,7 @@ def _read_branch_protection(hub: GitHubClient, repository: ForgeRepository, ref:
             "required_approving_review_count": reviews.required_approving_review_count,
             "dismiss_stale_reviews_on_push": reviews.dismiss_stale_reviews,
         }
-        bound.append(Rule("pull_request", told))
+        bound.append(RulesetRule("pull_request", told))
     return [ProtectionSource(tuple(bound), frozenset() if found.enforce_admins.enabled else frozenset({ADMINS}))]
 
 
@@ -222,7 +222,7 @@ def _list_switches(found: _Protection) -> tuple[tuple[str, bool], ...]:
     return ("non_fast_forward", found.allow_force_pushes.enabled), ("deletion", found.allow_deletions.enabled)
 
 
-def _convert_checks(checks: _Checks) -> Rule:
+def _convert_checks(checks: _Checks) -> RulesetRule:
     listed = [{"context": check.context, "integration_id": check.app_id} for check in checks.checks]
     told = {"required_status_checks": listed, "strict_required_status_checks_policy": checks.strict}
-    return Rule("required_status_checks", told)
+    return RulesetRule("required_status_checks", told)

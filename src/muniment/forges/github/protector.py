@@ -201,7 +201,7 @@ def _yes_or_no(value: bool) -> str:
 
 
 def _join_names(names: list[str] | tuple[str, ...]) -> str:
-    return ", ".join("anybody" if name == protection.ANYBODY else name for name in names) or "nobody"
+    return ", ".join("anybody" if name == protection.ANY_ACTOR else name for name in names) or "nobody"
 
 
 def _no_rulesets_error() -> ForgeError:

@@ -296,7 +296,7 @@ class GitHubReader:
 
     def can_write(self, repository: ForgeRepository, account: Account) -> bool:
         path = f"{repository_path(repository)}/collaborators/{quote(account.login, safe='')}/permission"
-        found = self._hub.read_one(wire.Permission, path)
+        found = self._hub.read_one(wire.RepositoryPermission, path)
         if found.user is None or (account.id and str(found.user.id) != account.id):
             told = f"the login {account.login} belongs to another account now"
             raise ForgeError(ForgeCode.CHANGED_MEANWHILE, told, "It is read again.")

@@ -162,7 +162,7 @@ class Comment(Struct, frozen=True):
     created_at: str = ""
 
 
-class Permission(Struct, frozen=True):
+class RepositoryPermission(Struct, frozen=True):
     """Permission of an account in a repository: `admin`, `write`, `read` or `none`."""
 
     permission: str
@@ -177,7 +177,7 @@ class BypassActor(Struct, frozen=True):
     bypass_mode: str = "always"
 
 
-class Rule(Struct, frozen=True):
+class RulesetRule(Struct, frozen=True):
     """Rule of a ruleset, with its source."""
 
     type: str
@@ -197,7 +197,7 @@ class Ruleset(Struct, frozen=True):
     source_type: str = "Repository"
     bypass_actors: list[BypassActor] | None = None
     conditions: dict[str, Any] | None = None
-    rules: list[Rule] = field(default_factory=list)
+    rules: list[RulesetRule] = field(default_factory=list)
 
 
 class Team(Struct, frozen=True):
@@ -332,7 +332,7 @@ class CheckContext(Struct, frozen=True, rename="camel"):
     creator: GraphQLActor | None = None
 
 
-class RepositoryName(Struct, frozen=True, rename="camel"):
+class RepositoryPath(Struct, frozen=True, rename="camel"):
     """The name of a repository."""
 
     name_with_owner: str
@@ -366,7 +366,7 @@ class PullNode(Struct, frozen=True, rename="camel"):
     base_ref_oid: str
     head_ref_name: str
     head_ref_oid: str
-    head_repository: RepositoryName | None
+    head_repository: RepositoryPath | None
     created_at: str
     updated_at: str
     merged_at: str | None

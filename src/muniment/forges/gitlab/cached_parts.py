@@ -30,7 +30,7 @@ class OwnCommits(Struct, frozen=True):
 
 
 def read_versions(
-    lab: GitLabClient, repository: ForgeRepository, change: Change, system_notes: tuple[wire.Note, ...]
+    lab: GitLabClient, repository: ForgeRepository, change: Change, system_notes: tuple[wire.DiscussionNote, ...]
 ) -> tuple[wire.MergeRequestVersion, ...]:
     """Read all versions, oldest first; the newest has to be the head. A note reports any change of them."""
     listed = lab.kept.read_once(
@@ -53,7 +53,7 @@ def read_moves(
     repository: ForgeRepository,
     change: Change,
     versions: tuple[wire.MergeRequestVersion, ...],
-    system_notes: tuple[wire.Note, ...],
+    system_notes: tuple[wire.DiscussionNote, ...],
 ) -> tuple[Move, ...]:
     """Read all pushes. A whole chain stays valid while the head, the versions and the notes on pushes are unchanged."""
     where = (change.source_repository, change.source, change.head, change.opened)
@@ -114,7 +114,7 @@ def _is_signed_by_gitlab(lab: GitLabClient, repository: ForgeRepository, commit:
 
 
 def find_work_requests(
-    change: Change, all_notes: tuple[wire.Note, ...], all_moves: tuple[Move, ...]
+    change: Change, all_notes: tuple[wire.DiscussionNote, ...], all_moves: tuple[Move, ...]
 ) -> tuple[ForgeContributor, ...]:
     """Requests to accounts that opened the change or pushed, to work on it.
 

@@ -26,8 +26,8 @@ class KnownStates:
         return change.updated < max(before, second_start(since) if since else "")
 
     def check_system_notes(
-        self, repository: ForgeRepository, number: int, all_notes: tuple[wire.Note, ...]
-    ) -> tuple[wire.Note, ...]:
+        self, repository: ForgeRepository, number: int, all_notes: tuple[wire.DiscussionNote, ...]
+    ) -> tuple[wire.DiscussionNote, ...]:
         """GitLab's own notes. Raises if there are fewer than before."""
         own, key = notes.select_system_notes(all_notes), (repository.id, number)
         if len(own) < self._noted.get(key, 0):

@@ -31,7 +31,7 @@ class QueriedMergeRequest(Struct, frozen=True):
     """
 
     request: wire.MergeRequest
-    notes: tuple[wire.Note, ...]
+    notes: tuple[wire.DiscussionNote, ...]
     hidden: int
     approvers: tuple[int, ...]
     reviewers: tuple[wire.Reviewer, ...]
@@ -196,9 +196,9 @@ def _convert_optional_user(who: _Who | None) -> wire.User | None:
     return _convert_user(who) if who else None
 
 
-def _convert_note(note: _Note) -> wire.Note:
+def _convert_note(note: _Note) -> wire.DiscussionNote:
     kind = note.system_note_metadata
-    return wire.Note(
+    return wire.DiscussionNote(
         id=_parse_id(r"\w*Note", note.id),
         body=note.body,
         author=_convert_optional_user(note.author),

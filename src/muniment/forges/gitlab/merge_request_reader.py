@@ -140,7 +140,7 @@ class MergeRequestReader:
 
 
 def _make_reviews(
-    telling: MergeRequestSource, own: tuple[wire.Note, ...], versions: tuple[wire.MergeRequestVersion, ...]
+    telling: MergeRequestSource, own: tuple[wire.DiscussionNote, ...], versions: tuple[wire.MergeRequestVersion, ...]
 ) -> tuple[Review, ...]:
     return notes.make_reviews(telling.read_standing_approvals(), telling.read_reviewers(), own, versions)
 

@@ -20,7 +20,7 @@ class MergeRequestSource(Protocol):
 
     request: wire.MergeRequest
 
-    def read_notes(self) -> tuple[wire.Note, ...]:
+    def read_notes(self) -> tuple[wire.DiscussionNote, ...]:
         """Read all notes, of people and of GitLab itself."""
 
     def read_standing_approvals(self) -> wire.Approvals:
@@ -42,8 +42,8 @@ class RestSource:
         self._repository = repository
         self._path = merge_request_path(repository, request.iid)
 
-    def read_notes(self) -> tuple[wire.Note, ...]:
-        return self._lab.read_list(wire.Note, f"{self._path}/notes", sort="asc", order_by="created_at")
+    def read_notes(self) -> tuple[wire.DiscussionNote, ...]:
+        return self._lab.read_list(wire.DiscussionNote, f"{self._path}/notes", sort="asc", order_by="created_at")
 
     def read_standing_approvals(self) -> wire.Approvals:
         return self._lab.read_one(wire.Approvals, f"{self._path}/approvals")
@@ -71,7 +71,7 @@ class QuerySource:
         self._repository = repository
         self._told = queried
 
-    def read_notes(self) -> tuple[wire.Note, ...]:
+    def read_notes(self) -> tuple[wire.DiscussionNote, ...]:
         """Read all notes. Raises if some are hidden: REST hides them too, with less of a reason."""
         if self._told.hidden:
             raise ForgeError(

@@ -22,7 +22,7 @@ from muniment.forges.gitlab.client import (
     second_end,
     truncate_to_second,
 )
-from muniment.forges.gitlab.wire import Approval, Approvals, MergeRequestVersion, Note, Reviewer, User
+from muniment.forges.gitlab.wire import Approval, Approvals, DiscussionNote, MergeRequestVersion, Reviewer, User
 from muniment.forges.shapes import Retarget, Review, ReviewState
 
 # GitLab does not say which commit an approval is of, only when it was given; and it shows a new version some moments
@@ -46,13 +46,13 @@ _ELSEWHERE = re.compile(r"(?:restored|deleted) (?:source|target) branch `[^ `]+`
 _BRANCHES = "branch"  # how GitLab calls notes on branches, where it tells
 
 
-def select_system_notes(notes: tuple[Note, ...]) -> tuple[Note, ...]:
+def select_system_notes(notes: tuple[DiscussionNote, ...]) -> tuple[DiscussionNote, ...]:
     """Notes by GitLab itself, oldest first."""
     found = (note for note in notes if note.system)
     return tuple(sorted(found, key=lambda note: (convert_moment(note.created_at), note.id)))
 
 
-def select_branch_notes(notes: Iterable[Note]) -> list[tuple[int, str]]:
+def select_branch_notes(notes: Iterable[DiscussionNote]) -> list[tuple[int, str]]:
     """Notes that may concern pushes, or times without known pushes: all but those about reviews."""
     return [
         (note.id, note.body)
@@ -61,7 +61,7 @@ def select_branch_notes(notes: Iterable[Note]) -> list[tuple[int, str]]:
     ]
 
 
-def parse_pushers(notes: Iterable[Note]) -> dict[int, User | None]:
+def parse_pushers(notes: Iterable[DiscussionNote]) -> dict[int, User | None]:
     """Account that pushed each version of which a note tells; none if two notes name two (pushed twice at once)."""
     told: dict[int, dict[int, User | None]] = {}
     for note in notes:
@@ -70,17 +70,17 @@ def parse_pushers(notes: Iterable[Note]) -> dict[int, User | None]:
     return {version: next(iter(who.values())) for version, who in told.items() if len(who) == 1}
 
 
-def parse_retargets(notes: tuple[Note, ...]) -> tuple[Retarget, ...]:
+def parse_retargets(notes: tuple[DiscussionNote, ...]) -> tuple[Retarget, ...]:
     """Each change of the target branch. Raises if a sentence about it is not understood."""
     return tuple(_parse_retarget(note) for note in notes if _is_about_target(note))
 
 
-def _is_about_target(note: Note) -> bool:
+def _is_about_target(note: DiscussionNote) -> bool:
     told = note.action == _BRANCHES or _OF_TARGETS.match(note.body) is not None
     return told and not _ELSEWHERE.fullmatch(note.body.strip())
 
 
-def _parse_retarget(note: Note) -> Retarget:
+def _parse_retarget(note: DiscussionNote) -> Retarget:
     for form in _RETARGETED:
         found = form.fullmatch(note.body.strip())
         if found:
@@ -104,7 +104,10 @@ def find_head_at(versions: Sequence[MergeRequestVersion], when: str) -> str:
 
 
 def make_reviews(
-    approvals: Approvals, reviewers: Sequence[Reviewer], notes: Sequence[Note], versions: Sequence[MergeRequestVersion]
+    approvals: Approvals,
+    reviewers: Sequence[Reviewer],
+    notes: Sequence[DiscussionNote],
+    versions: Sequence[MergeRequestVersion],
 ) -> tuple[Review, ...]:
     """Approvals and requests for changes. Raises if one cannot be bound to a commit."""
     if not versions:
@@ -116,7 +119,7 @@ def make_reviews(
 
 
 def _make_approval(
-    given: Approval, idle: bool, notes: Sequence[Note], versions: Sequence[MergeRequestVersion]
+    given: Approval, idle: bool, notes: Sequence[DiscussionNote], versions: Sequence[MergeRequestVersion]
 ) -> Review:
     """Review of an approval.
 
@@ -142,7 +145,7 @@ def _make_approval(
 
 
 def _make_change_requests(
-    reviewers: Iterable[Reviewer], notes: Sequence[Note], versions: Sequence[MergeRequestVersion]
+    reviewers: Iterable[Reviewer], notes: Sequence[DiscussionNote], versions: Sequence[MergeRequestVersion]
 ) -> Iterable[Review]:
     """Changes requested, until that person approves.
 
@@ -167,22 +170,22 @@ def _make_change_requests(
         )
 
 
-def _find_last_note(notes: Iterable[Note], user: int, sentence: str) -> Note | None:
+def _find_last_note(notes: Iterable[DiscussionNote], user: int, sentence: str) -> DiscussionNote | None:
     """The last note with that sentence about an account. `notes` oldest first."""
     said = [note for note in notes if note.author and note.author.id == user and note.body.strip() == sentence]
     return said[-1] if said else None
 
 
-def _note_second_end(note: Note) -> str:
+def _note_second_end(note: DiscussionNote) -> str:
     """End of the second in which a note was written: GraphQL returns no fractions."""
     return second_end(convert_moment(note.created_at))
 
 
-def _is_surely_before(note: Note, when: str) -> bool:
+def _is_surely_before(note: DiscussionNote, when: str) -> bool:
     return truncate_to_second(convert_moment(note.created_at)) < truncate_to_second(when)
 
 
-def _find_rerequest(user: User, when: str, notes: Iterable[Note]) -> str:
+def _find_rerequest(user: User, when: str, notes: Iterable[DiscussionNote]) -> str:
     name = _mention_pattern(user.username)
     asked = [
         _note_second_end(note)

@@ -13,9 +13,9 @@ from muniment.forges.gitlab import wire
 from muniment.forges.gitlab.client import DEVELOPER, MAINTAINER, GitLabClient, branch_name, project_path
 from muniment.forges.shapes import ForgeRepository
 
-ANYBODY = "*"
+ANY_ROLE = "*"
 PIPELINE = "pipeline"  # stands for all jobs and statuses of the head's pipeline
-_LEVELS = {DEVELOPER: ANYBODY, MAINTAINER: "maintainers", 60: "administrators"}
+_LEVELS = {DEVELOPER: ANY_ROLE, MAINTAINER: "maintainers", 60: "administrators"}
 
 
 class BranchProtection(Struct, frozen=True):
@@ -23,12 +23,12 @@ class BranchProtection(Struct, frozen=True):
 
     ref: str
     project: wire.Project
-    fitting: tuple[wire.ProtectedBranch, ...]
+    fitting: tuple[wire.BranchProtection, ...]
     settings: wire.ApprovalSettings | None  # None below Premium
     needed: tuple[wire.ApprovalRule, ...]
     checks: tuple[wire.ExternalCheck, ...] | None  # None below Ultimate
 
-    def find_exact_rule(self) -> wire.ProtectedBranch | None:
+    def find_exact_rule(self) -> wire.BranchProtection | None:
         """The rule for exactly this branch."""
         return next((one for one in self.fitting if one.name == branch_name(self.ref)), None)
 
@@ -38,7 +38,7 @@ def read_protection(lab: GitLabClient, repository: ForgeRepository, ref: str) ->
     base = project_path(repository)
     fitting = tuple(
         one
-        for one in lab.read_list(wire.ProtectedBranch, f"{base}/protected_branches")
+        for one in lab.read_list(wire.BranchProtection, f"{base}/protected_branches")
         if matches_pattern(one.name, branch_name(ref))
     )
     nothing: wire.ApprovalSettings | None = None
@@ -81,11 +81,11 @@ def merge_rules(protection: BranchProtection) -> BranchRules:
             (rule.approvals_required for rule in protection.needed if _does_rule_apply(rule, protection.ref)), default=0
         ),
         stale_dismissed=protection.settings is not None and protection.settings.reset_approvals_on_push,
-        pushers=pushers if protected else (ANYBODY,),
-        mergers=mergers if protected else (ANYBODY,),
+        pushers=pushers if protected else (ANY_ROLE,),
+        mergers=mergers if protected else (ANY_ROLE,),
         force_push=not protected or any(rule.allow_force_push for rule in protection.fitting),
         deletable=not protected,
-        bypass=mergers if protected else (ANYBODY,),
+        bypass=mergers if protected else (ANY_ROLE,),
         queue=protection.project.merge_trains_enabled is True,
         methods=_list_methods(protection.project),
     )
@@ -93,7 +93,7 @@ def merge_rules(protection: BranchProtection) -> BranchRules:
 
 def _list_actors(levels: Iterable[wire.AccessLevel]) -> tuple[str, ...]:
     named = {_name_level(level) for level in levels} - {""}
-    return (ANYBODY,) if ANYBODY in named else tuple(sorted(named))
+    return (ANY_ROLE,) if ANY_ROLE in named else tuple(sorted(named))
 
 
 def _name_level(level: wire.AccessLevel) -> str:

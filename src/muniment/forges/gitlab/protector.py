@@ -129,7 +129,7 @@ class GitLabProtector:
         self._lab.rest.send_json("PATCH", f"{path}/{quote(exact.name, safe='')}", body)
 
     def _replace_rule(
-        self, base: str, there: BranchProtection, exact: wire.ProtectedBranch, mergers: tuple[str, ...]
+        self, base: str, there: BranchProtection, exact: wire.BranchProtection, mergers: tuple[str, ...]
     ) -> None:
         """Replace a rule that cannot be changed: delete it, create the new one, or at least the old one again."""
         path = f"{base}/protected_branches"
@@ -204,7 +204,7 @@ def _lowest_role(levels: list[wire.AccessLevel]) -> int:
     return min((level.access_level for level in levels if level.access_level), default=0)
 
 
-def _without_rule(there: BranchProtection, gone: wire.ProtectedBranch) -> BranchProtection:
+def _without_rule(there: BranchProtection, gone: wire.BranchProtection) -> BranchProtection:
     fitting = tuple(one for one in there.fitting if one.id != gone.id)
     return BranchProtection(there.ref, there.project, fitting, there.settings, there.needed, there.checks)
 
@@ -213,7 +213,7 @@ def _make_level(name: str) -> dict[str, int]:
     """Access level of an actor that may merge: `maintainers`, `user:17`, `group:5`."""
     if name == "maintainers":
         return {"access_level": MAINTAINER}
-    if name == protection.ANYBODY:
+    if name == protection.ANY_ROLE:
         return {"access_level": 30}
     kind, _, number = name.partition(":")
     if kind not in ("user", "group") or not number.isdigit():
@@ -236,4 +236,4 @@ def _yes_or_no(value: bool) -> str:
 
 
 def _join_names(names: tuple[str, ...]) -> str:
-    return ", ".join("anybody who may write" if name == protection.ANYBODY else name for name in names) or "nobody"
+    return ", ".join("anybody who may write" if name == protection.ANY_ROLE else name for name in names) or "nobody"

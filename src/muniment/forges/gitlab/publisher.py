@@ -98,7 +98,7 @@ class GitLabPublisher:
         us = self._lab.read_one(wire.User, "user").id
         found = [
             note
-            for note in self._lab.read_list(wire.Note, path, sort="asc", order_by="created_at")
+            for note in self._lab.read_list(wire.DiscussionNote, path, sort="asc", order_by="created_at")
             if not note.system and note.author and note.author.id == us and marker in note.body
         ]
         for surplus in found[1:] if text else found:

@@ -107,7 +107,7 @@ class MergeRequestVersion(Struct, frozen=True):
     created_at: str
 
 
-class Note(Struct, frozen=True):
+class DiscussionNote(Struct, frozen=True):
     """A comment, or with `system` GitLab's own note of an act, and by GraphQL of which kind it is."""
 
     id: int
@@ -209,7 +209,7 @@ class AccessLevel(Struct, frozen=True):
     deploy_key_id: int | None = None
 
 
-class ProtectedBranch(Struct, frozen=True):
+class BranchProtection(Struct, frozen=True):
     """A protected branch, or a pattern of such."""
 
     id: int
@@ -235,7 +235,7 @@ class ApprovalRule(Struct, frozen=True):
     approvals_required: int
     rule_type: str = ""
     applies_to_all_protected_branches: bool = False
-    protected_branches: list[ProtectedBranch] = []
+    protected_branches: list[BranchProtection] = []
 
 
 class ExternalCheck(Struct, frozen=True):
@@ -244,7 +244,7 @@ class ExternalCheck(Struct, frozen=True):
     id: int
     name: str
     external_url: str = ""
-    protected_branches: list[ProtectedBranch] = []
+    protected_branches: list[BranchProtection] = []
 
 
 class Pipeline(Struct, frozen=True):

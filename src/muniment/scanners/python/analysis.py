@@ -21,15 +21,15 @@ from muniment.scanners.python.frames import BudgetError, Frame
 from muniment.scanners.python.function_calls import list_base_names
 from muniment.scanners.python.models import LibraryModels, load_models
 from muniment.scanners.python.operations import PathEndError
-from muniment.scanners.python.program import Program
+from muniment.scanners.python.program import AnalysedProgram
 from muniment.scanners.python.reports import Report
 from muniment.scanners.python.state import State
 from muniment.scanners.python.statements import Interpreter
-from muniment.scanners.python.values import Class, HeapObject, Reference, Value, build_symbol
+from muniment.scanners.python.values import AbstractValue, Class, HeapObject, ValueReference, build_symbol
 from muniment.scanners.python.witnesses import WITNESSES
 
-ENGINE = "muniment-python"
-MOST_BYTES = 2_000_000
+PYTHON_ENGINE = "muniment-python"
+MOST_SOURCE_BYTES = 2_000_000
 ENTRY_BUDGET = 20_000
 MOST_PENDING = 2_000
 MODULE_BUDGET = 100_000
@@ -45,8 +45,8 @@ def scan_python(files: Iterable[SourceFile], targets: frozenset[str] | None = No
     for file in given:
         if not file.path.endswith(".py"):
             coverage[file.path] = FileCoverage(file.path, CoverageState.SKIPPED, "it is no Python file")
-        elif len(file.content) > MOST_BYTES:
-            because = f"it is larger than {MOST_BYTES} bytes"
+        elif len(file.content) > MOST_SOURCE_BYTES:
+            because = f"it is larger than {MOST_SOURCE_BYTES} bytes"
             coverage[file.path] = FileCoverage(file.path, CoverageState.FAILED, because)
         elif b"\0" in file.content:
             coverage[file.path] = FileCoverage(file.path, CoverageState.FAILED, "it is not text")
@@ -58,7 +58,7 @@ def scan_python(files: Iterable[SourceFile], targets: frozenset[str] | None = No
         coverage[path] = analysis.scan_file(path)
     findings = [finding for finding in analysis.build_findings() if targets is None or finding.location.path in targets]
     listed = [coverage[path] for path in sorted(coverage) if targets is None or path in targets]
-    return ScanResult(ENGINE, tuple(findings), tuple(listed))
+    return ScanResult(PYTHON_ENGINE, tuple(findings), tuple(listed))
 
 
 class PythonAnalysis:
@@ -67,7 +67,7 @@ class PythonAnalysis:
     def __init__(self, contents: dict[str, bytes], models: LibraryModels) -> None:
         self._contents = contents
         self._models = models
-        self._program = Program(contents)
+        self._program = AnalysedProgram(contents)
         self._interpreter = Interpreter(self._program, models)
         self._interpreter.entries = {}
         self._views = _find_views(contents)
@@ -128,16 +128,16 @@ class PythonAnalysis:
         frame = Frame(path, self._program.next_location(), symbol, function)
         frame.entry = "response" if parameters.response else ""
         state.add_object(frame.location, HeapObject("frame", {}, type=function.frame))
-        named: dict[str, Value] = {}
+        named: dict[str, AbstractValue] = {}
         for name, symbol_path in parameters.symbols.items():
             named[name] = build_symbol(symbol_path)
         for name, source in parameters.sources.items():
             named[name] = interpreter.read_source(f"{path}:{symbol}", name, source, function.node, frame)
-        receiver: list[Value] = []
+        receiver: list[AbstractValue] = []
         try:
             if owner is not None and function.kind != "staticmethod":
                 if function.kind == "classmethod":
-                    receiver = [Value((owner,))]
+                    receiver = [AbstractValue((owner,))]
                 else:
                     receiver = [self._build_receiver(owner, named, function.node, state, frame)]
             interpreter.bind_parameters(function, receiver, named, state, frame)
@@ -165,18 +165,18 @@ class PythonAnalysis:
         return Class(entry.function.module, str(name), location, ()), []
 
     def _build_receiver(
-        self, owner: Class, named: dict[str, Value], node: ast.AST, state: State, frame: Frame
-    ) -> Value:
+        self, owner: Class, named: dict[str, AbstractValue], node: ast.AST, state: State, frame: Frame
+    ) -> AbstractValue:
         """Build an instance as its own constructor does, with unknown arguments."""
         interpreter = self._interpreter
         try:
             made = interpreter.call_value(
-                Value((owner,)), [], {}, node, state, Frame(frame.module, frame.location, depth=3)
+                AbstractValue((owner,)), [], {}, node, state, Frame(frame.module, frame.location, depth=3)
             )
         except PathEndError:
             made = interpreter.allocate_object(HeapObject("instance", {}, type=owner), state)
         one = made.base[0]
-        if "self.request" in named and isinstance(one, Reference):
+        if "self.request" in named and isinstance(one, ValueReference):
             state.write_object(one.location).items["request"] = named.pop("self.request")
         return made
 

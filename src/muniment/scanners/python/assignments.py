@@ -5,10 +5,10 @@ import re
 
 from muniment.scanners.python.calls import CallEvaluator
 from muniment.scanners.python.frames import Frame
-from muniment.scanners.python.reports import matches_pattern
+from muniment.scanners.python.reports import matches_scope
 from muniment.scanners.python.state import State
-from muniment.scanners.python.values import NONE, Reference, Symbol, Value, find_constant
-from muniment.scanners.rules import Rule
+from muniment.scanners.python.values import NONE, AbstractValue, Symbol, ValueReference, find_constant
+from muniment.scanners.rules import ScanRule
 
 _SETTINGS = re.compile(r"^(?!.*(?:dev|local|test|debug)).*setting")  # of what users reach
 
@@ -23,12 +23,12 @@ class AssignmentExecutor(CallEvaluator):
             self.assign_target(target, value, state, frame)
         return state
 
-    def _check_setting(self, target: ast.expr, value: Value, frame: Frame) -> None:
+    def _check_setting(self, target: ast.expr, value: AbstractValue, frame: Frame) -> None:
         """Look at the assignment of a setting at the top of a module."""
         if isinstance(target, ast.Name) and not frame.symbol and _SETTINGS.search(frame.module):
             self._check_assignment(f"settings:{target.id}", target, value, frame)
 
-    def _check_assignment(self, path: str, target: ast.AST, value: Value, frame: Frame) -> None:
+    def _check_assignment(self, path: str, target: ast.AST, value: AbstractValue, frame: Frame) -> None:
         last = path.rpartition(".")[2]
         for rule, pattern in [
             *self.models.assign_patterns.get(path, ()),
@@ -36,11 +36,11 @@ class AssignmentExecutor(CallEvaluator):
         ]:
             if pattern.receiver and not re.search(pattern.receiver, path):
                 continue
-            if matches_pattern(pattern, [value], {}, frame):
+            if matches_scope(pattern, [value], {}, frame):
                 self.add_report(rule, target, frame, severity=pattern.severity)
 
     def note_attribute_assignment(
-        self, receiver: Value, target: ast.Attribute, value: Value, state: State, frame: Frame
+        self, receiver: AbstractValue, target: ast.Attribute, value: AbstractValue, state: State, frame: Frame
     ) -> None:
         """Look at the assignment of an attribute of a library object."""
         for one in receiver.base:
@@ -51,7 +51,13 @@ class AssignmentExecutor(CallEvaluator):
                 self._check_assignment(f"{path}.{target.attr}", target, value, frame)
 
     def note_item_assignment(
-        self, receiver: Value, index: Value, target: ast.Subscript, value: Value, state: State, frame: Frame
+        self,
+        receiver: AbstractValue,
+        index: AbstractValue,
+        target: ast.Subscript,
+        value: AbstractValue,
+        state: State,
+        frame: Frame,
     ) -> None:
         """Look at the assignment of an element of a session, of settings or of response headers."""
         constant = find_constant(index)
@@ -69,13 +75,13 @@ class AssignmentExecutor(CallEvaluator):
             else:
                 self.check_sinks(f"{path}[]", [NONE, value], {}, None, target, state, frame)
 
-    def _retract_page(self, response: Value, content_type: Value, state: State) -> None:
+    def _retract_page(self, response: AbstractValue, content_type: AbstractValue, state: State) -> None:
         """Retract what was reported of a response whose type turns out to be none that browsers show as a page."""
         constant = find_constant(content_type)
         if constant is None or re.search("html|svg|xml", str(constant[0])):
             return
         for one in response.base:
-            if isinstance(one, Reference) and state.has_object(one.location):
+            if isinstance(one, ValueReference) and state.has_object(one.location):
                 made = state.read_object(one.location).items.get("__page__")
                 for rule in self.find_special("response") if made is not None else ():
                     assert made is not None
@@ -83,7 +89,7 @@ class AssignmentExecutor(CallEvaluator):
                     assert isinstance(place, tuple)
                     self.reports.by_place.pop((rule.id, *place), None)
 
-    def find_special(self, name: str) -> list[Rule]:
+    def find_special(self, name: str) -> list[ScanRule]:
         return [rule for rule in self.models.rules.values() if name in rule.special]
 
     def note_reference(self, path: str, node: ast.AST, frame: Frame) -> None:
@@ -96,7 +102,7 @@ class AssignmentExecutor(CallEvaluator):
         if content.kind == "class" and isinstance(node.target, ast.Name):
             fields = content.items.get("__fields__")
             names = (*(fields.base if fields is not None else ()), node.target.id)
-            state.write_object(frame.location).items["__fields__"] = Value(names)
+            state.write_object(frame.location).items["__fields__"] = AbstractValue(names)
         if node.value is not None:
             value = self.evaluate(node.value, state, frame)
             self._check_setting(node.target, value, frame)
@@ -116,7 +122,7 @@ class AssignmentExecutor(CallEvaluator):
         target = self.evaluate(_as_loaded(node.target), state, frame)
         one = target.base[0] if len(target.base) == 1 else None
         if (
-            isinstance(one, Reference)
+            isinstance(one, ValueReference)
             and state.has_object(one.location)
             and state.read_object(one.location).kind == "list"
         ):
@@ -130,7 +136,7 @@ class AssignmentExecutor(CallEvaluator):
                 receiver = self.evaluate(target.value, state, frame)
                 if not isinstance(target.slice, ast.Slice):
                     index = self.evaluate(target.slice, state, frame)
-                    if all(isinstance(one, Reference) for one in receiver.base):
+                    if all(isinstance(one, ValueReference) for one in receiver.base):
                         self.call_method(receiver, "pop", [index], {}, node, state, frame)
         return state
 
@@ -139,7 +145,7 @@ def name_object(one: object, state: State) -> str | None:
     """Name the library object that an alternative is, None if it is none."""
     if isinstance(one, Symbol):
         return one.path
-    if isinstance(one, Reference) and state.has_object(one.location):
+    if isinstance(one, ValueReference) and state.has_object(one.location):
         content = state.read_object(one.location)
         if content.kind == "library" and isinstance(content.type, Symbol):
             return content.type.path

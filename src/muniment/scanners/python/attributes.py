@@ -11,16 +11,16 @@ from muniment.scanners.python.pure_functions import PURE_FUNCTIONS
 from muniment.scanners.python.state import State
 from muniment.scanners.python.texts import RejectedError
 from muniment.scanners.python.values import (
+    AbstractValue,
     Class,
     Derived,
-    Function,
+    FunctionValue,
     HeapObject,
     Method,
     Module,
-    Reference,
     Symbol,
     UndecidedError,
-    Value,
+    ValueReference,
     build_symbol,
 )
 
@@ -31,7 +31,7 @@ _BUILTINS = frozenset(dir(builtins))
 class AttributeReader(ElementAccess):
     """Reads names and attributes."""
 
-    def read_name(self, name: str, node: ast.AST, state: State, frame: Frame) -> Value:
+    def read_name(self, name: str, node: ast.AST, state: State, frame: Frame) -> AbstractValue:
         """Look a name up in the frames around, then among the built-in ones."""
         location: int | None = frame.location
         stars: tuple[str, ...] = ()
@@ -55,7 +55,9 @@ class AttributeReader(ElementAccess):
             return self.read_symbol(f"{star}.{name}", node, frame)
         return build_symbol(f"?{frame.module}:{name}")
 
-    def read_attribute(self, receiver: Value, name: str, node: ast.AST, state: State, frame: Frame) -> Value:
+    def read_attribute(
+        self, receiver: AbstractValue, name: str, node: ast.AST, state: State, frame: Frame
+    ) -> AbstractValue:
         """Read an attribute of a value."""
         if receiver.worlds:
             symbolic = all(isinstance(one, Symbol) for one in receiver.base)
@@ -69,7 +71,7 @@ class AttributeReader(ElementAccess):
                     world: tuple(self._read_part(one, name) for one in group)
                     for world, group in receiver.worlds.items()
                 }
-                return Value(base.base, worlds)
+                return AbstractValue(base.base, worlds)
         return bind_value(receiver, lambda one: self._read_attribute_of(one, name, receiver, node, state, frame))
 
     def _read_part(self, one: object, name: str) -> object:
@@ -88,8 +90,8 @@ class AttributeReader(ElementAccess):
         return Symbol(f"part.{name}")
 
     def _read_attribute_of(
-        self, one: object, name: str, receiver: Value, node: ast.AST, state: State, frame: Frame
-    ) -> Value:
+        self, one: object, name: str, receiver: AbstractValue, node: ast.AST, state: State, frame: Frame
+    ) -> AbstractValue:
         match one:
             case Symbol(path):
                 return self.read_symbol(f"{path}.{name}", node, frame)
@@ -99,8 +101,8 @@ class AttributeReader(ElementAccess):
                 found = self.find_class_attribute(one, name, state)
                 if found is None:
                     return self._read_class_property(one, name)
-                return self._bind_method(found, Value((one,)), one, node, state, frame, through_class=True)
-            case Reference(location) if state.has_object(location):
+                return self._bind_method(found, AbstractValue((one,)), one, node, state, frame, through_class=True)
+            case ValueReference(location) if state.has_object(location):
                 content = state.read_object(location)
                 if content.kind == "instance":
                     return self._read_instance_attribute(content, one, name, node, state, frame)
@@ -110,17 +112,17 @@ class AttributeReader(ElementAccess):
                     if content.rest is not None:
                         return content.rest
                     return self.read_symbol(f"{content.type.path}.{name}", node, frame)
-                return Value((Method(Value((one,)), name),))
+                return AbstractValue((Method(AbstractValue((one,)), name),))
             case SplitAddress() | Derived():
-                return Value((self._read_part(one, name),))
+                return AbstractValue((self._read_part(one, name),))
             case str() if name in ("name", "stem", "parent", "suffix"):
-                return Value((self._read_part(one, name),))
+                return AbstractValue((self._read_part(one, name),))
             case str() | bytes():
-                return Value((Method(Value((one,)), name),))
+                return AbstractValue((Method(AbstractValue((one,)), name),))
             case _:
                 return build_symbol(f"attribute.{name}")
 
-    def _read_class_property(self, one: Class, name: str) -> Value:
+    def _read_class_property(self, one: Class, name: str) -> AbstractValue:
         pending: list[Class | Symbol] = list(one.bases)
         for _ in range(30):
             if not pending:
@@ -131,7 +133,7 @@ class AttributeReader(ElementAccess):
             pending += base.bases
         return build_symbol(f"?{one.name}.{name}")
 
-    def read_module_attribute(self, path: str, name: str, node: ast.AST, state: State, frame: Frame) -> Value:
+    def read_module_attribute(self, path: str, name: str, node: ast.AST, state: State, frame: Frame) -> AbstractValue:
         """Read a global name of a module of the repository, or one of its submodules."""
         location = self.load_module(path) if not path.endswith("/") else None
         if location is not None and state.has_object(location):
@@ -145,22 +147,22 @@ class AttributeReader(ElementAccess):
                     return build_symbol(f"{star}.{name}")
         submodule = self.program.find_submodule(path, name)
         if submodule is not None:
-            return Value((Module(submodule),))
+            return AbstractValue((Module(submodule),))
         return build_symbol(f"?{path}:{name}")
 
     def _read_instance_attribute(
-        self, content: HeapObject, one: Reference, name: str, node: ast.AST, state: State, frame: Frame
-    ) -> Value:
+        self, content: HeapObject, one: ValueReference, name: str, node: ast.AST, state: State, frame: Frame
+    ) -> AbstractValue:
         if name in content.items:
             found = content.items[name]
             only = found.base[0] if len(found.base) == 1 and not found.worlds else None
             return self.read_symbol(only.path, node, frame) if isinstance(only, Symbol) else found
         if name == "__class__" and isinstance(content.type, Class):
-            return Value((content.type,))
+            return AbstractValue((content.type,))
         if isinstance(content.type, Class):
             found_in_class = self.find_class_attribute(content.type, name, state)
             if found_in_class is not None:
-                return self._bind_method(found_in_class, Value((one,)), content.type, node, state, frame)
+                return self._bind_method(found_in_class, AbstractValue((one,)), content.type, node, state, frame)
             if name == "__dict__":
                 return self.allocate_object(HeapObject("dict", dict(content.items), exact=False), state)
             return self._read_class_property(content.type, name)
@@ -168,26 +170,26 @@ class AttributeReader(ElementAccess):
 
     def _bind_method(
         self,
-        found: Value,
-        receiver: Value,
+        found: AbstractValue,
+        receiver: AbstractValue,
         owner: Class,
         node: ast.AST,
         state: State,
         frame: Frame,
         *,
         through_class: bool = False,
-    ) -> Value:
+    ) -> AbstractValue:
         one = found.base[0]
-        if not isinstance(one, Function):
+        if not isinstance(one, FunctionValue):
             return self.read_symbol(one.path, node, frame) if isinstance(one, Symbol) and not found.worlds else found
         if one.kind == "property" and not through_class:
-            return self.call_value(Value((Method(receiver, one.name, one),)), [], {}, node, state, frame)
+            return self.call_value(AbstractValue((Method(receiver, one.name, one),)), [], {}, node, state, frame)
         if one.kind == "staticmethod" or (through_class and one.kind != "classmethod"):
             return found
-        bound = Value((owner,)) if one.kind == "classmethod" else receiver
-        return Value((Method(bound, one.name, one),))
+        bound = AbstractValue((owner,)) if one.kind == "classmethod" else receiver
+        return AbstractValue((Method(bound, one.name, one),))
 
-    def find_class_attribute(self, owner: Class, name: str, state: State) -> Value | None:
+    def find_class_attribute(self, owner: Class, name: str, state: State) -> AbstractValue | None:
         """Find an attribute of a class or of its bases in the repository."""
         pending: list[Class | Symbol] = [owner]
         for _ in range(30):

@@ -10,10 +10,10 @@ from muniment.scanners.python.sink_checks import SinkChecker, name_call
 from muniment.scanners.python.state import State
 from muniment.scanners.python.values import (
     NONE,
+    AbstractValue,
     HeapObject,
-    Reference,
     Symbol,
-    Value,
+    ValueReference,
     build_constant,
     build_symbol,
     find_constant,
@@ -27,8 +27,14 @@ class BuiltinCaller(SinkChecker):
     """Executes calls of built-in functions."""
 
     def call_builtin(
-        self, name: str, arguments: list[Value], named: dict[str, Value], node: ast.AST, state: State, frame: Frame
-    ) -> Value | None:
+        self,
+        name: str,
+        arguments: list[AbstractValue],
+        named: dict[str, AbstractValue],
+        node: ast.AST,
+        state: State,
+        frame: Frame,
+    ) -> AbstractValue | None:
         """Execute a built-in function that is about objects, None if it is about data."""
         place = name_call(node)
         if name == "isinstance" and len(arguments) == 2:
@@ -63,7 +69,7 @@ class BuiltinCaller(SinkChecker):
         if name == "dict":
             made = self.allocate_object(HeapObject("dict", {}), state)
             reference = made.base[0]
-            assert isinstance(reference, Reference)
+            assert isinstance(reference, ValueReference)
             call_container_method(self, reference, "update", arguments, named, state)
             return made
         if name in ("enumerate", "zip"):
@@ -113,13 +119,13 @@ class BuiltinCaller(SinkChecker):
             return build_symbol(place)
         return None
 
-    def _check_instance(self, value: Value, kinds: Value, state: State, place: str) -> Value:
+    def _check_instance(self, value: AbstractValue, kinds: AbstractValue, state: State, place: str) -> AbstractValue:
         names = {"builtins.str": str, "builtins.int": int, "builtins.bytes": bytes, "builtins.float": float}
         wanted = [names[one.path] for one in kinds.base if isinstance(one, Symbol) and one.path in names]
         if len(wanted) != len(kinds.base):
             return build_symbol(place)
 
-        def check(one: object) -> Value:
+        def check(one: object) -> AbstractValue:
             if isinstance(one, str | bytes | int | float | bool | type(None)):
                 return build_constant(any(isinstance(one, kind) for kind in wanted))
             return build_symbol(place)

@@ -6,7 +6,7 @@ from muniment.scanners.python.attributes import AttributeReader
 from muniment.scanners.python.frames import Frame
 from muniment.scanners.python.operations import PathEndError, find_truths
 from muniment.scanners.python.state import State, join_states
-from muniment.scanners.python.values import BASE, Value, World
+from muniment.scanners.python.values import BASE, AbstractValue, World
 from muniment.scanners.python.witnesses import WITNESSES
 
 
@@ -60,7 +60,7 @@ class ConditionEvaluator(AttributeReader):
         for number in range(max(len(group) for group in joined.values())):
             trial = before.copy()
             single = {world: (group[min(number, len(group) - 1)],) for world, group in variable.worlds.items()}
-            trial.write_object(frame.location).items[name] = Value(variable.base, single)
+            trial.write_object(frame.location).items[name] = AbstractValue(variable.base, single)
             try:
                 answer = self.evaluate(node, trial, frame)
             except PathEndError:
@@ -73,9 +73,9 @@ class ConditionEvaluator(AttributeReader):
             if side is not None and side.read_object(frame.location).items.get(name) is variable:
                 worlds = dict(variable.worlds)
                 worlds.update({world: tuple(group) for world, group in chosen[truth].items()})
-                side.write_object(frame.location).items[name] = Value(variable.base, worlds)
+                side.write_object(frame.location).items[name] = AbstractValue(variable.base, worlds)
 
-    def split_state(self, value: Value, state: State) -> tuple[State | None, State | None]:
+    def split_state(self, value: AbstractValue, state: State) -> tuple[State | None, State | None]:
         """Split a state by the truth of a value: a world is dead where it cannot be."""
         base = find_truths(value.base, state) if BASE not in state.dead else set()
         sides: list[State | None] = []

@@ -7,9 +7,9 @@ from muniment.scanners.python.operations import carry_taint
 from muniment.scanners.python.state import State
 from muniment.scanners.python.values import (
     NONE,
+    AbstractValue,
     HeapObject,
-    Reference,
-    Value,
+    ValueReference,
     build_symbol,
     find_constant,
     join_plainly,
@@ -19,8 +19,13 @@ _READING = frozenset(["get", "pop", "setdefault", "copy", "items", "keys", "valu
 
 
 def call_container_method(
-    evaluator: Evaluator, one: Reference, name: str, arguments: list[Value], named: dict[str, Value], state: State
-) -> Value:
+    evaluator: Evaluator,
+    one: ValueReference,
+    name: str,
+    arguments: list[AbstractValue],
+    named: dict[str, AbstractValue],
+    state: State,
+) -> AbstractValue:
     """Execute a method of a container. An unknown method puts its arguments in and gives any element."""
     content = state.read_object(one.location)
     kind = "sequence" if content.kind in ("list", "tuple", "set") else "mapping"
@@ -34,12 +39,16 @@ def call_container_method(
         return NONE
     if name == "join" or name in ("index", "count"):
         return build_symbol(name)
-    return carry_taint([Value((one,)), *arguments, *named.values()], state, f"container.{name}")
+    return carry_taint([AbstractValue((one,)), *arguments, *named.values()], state, f"container.{name}")
 
 
 def _append(
-    evaluator: Evaluator, one: Reference, arguments: list[Value], named: dict[str, Value], state: State
-) -> Value:
+    evaluator: Evaluator,
+    one: ValueReference,
+    arguments: list[AbstractValue],
+    named: dict[str, AbstractValue],
+    state: State,
+) -> AbstractValue:
     content = state.write_object(one.location)
     for value in arguments[:1]:
         if content.exact and len(content.items) < 64:
@@ -51,8 +60,12 @@ def _append(
 
 
 def _extend(
-    evaluator: Evaluator, one: Reference, arguments: list[Value], named: dict[str, Value], state: State
-) -> Value:
+    evaluator: Evaluator,
+    one: ValueReference,
+    arguments: list[AbstractValue],
+    named: dict[str, AbstractValue],
+    state: State,
+) -> AbstractValue:
     for value in arguments:
         elements = evaluator.list_elements(value, state)
         if elements is not None:
@@ -66,8 +79,12 @@ def _extend(
 
 
 def _insert(
-    evaluator: Evaluator, one: Reference, arguments: list[Value], named: dict[str, Value], state: State
-) -> Value:
+    evaluator: Evaluator,
+    one: ValueReference,
+    arguments: list[AbstractValue],
+    named: dict[str, AbstractValue],
+    state: State,
+) -> AbstractValue:
     if len(arguments) < 2:
         return NONE
     content = state.write_object(one.location)
@@ -82,7 +99,13 @@ def _insert(
     return NONE
 
 
-def _pop(evaluator: Evaluator, one: Reference, arguments: list[Value], named: dict[str, Value], state: State) -> Value:
+def _pop(
+    evaluator: Evaluator,
+    one: ValueReference,
+    arguments: list[AbstractValue],
+    named: dict[str, AbstractValue],
+    state: State,
+) -> AbstractValue:
     content = state.write_object(one.location)
     position = find_constant(arguments[0]) if arguments else (-1,)
     if content.exact and content.items and position is not None and isinstance(position[0], int):
@@ -94,12 +117,16 @@ def _pop(evaluator: Evaluator, one: Reference, arguments: list[Value], named: di
         content.items = dict(enumerate(elements))
         return popped
     content.exact = False
-    return evaluator.join_elements(Value((one,)), state)
+    return evaluator.join_elements(AbstractValue((one,)), state)
 
 
 def _remove(
-    evaluator: Evaluator, one: Reference, arguments: list[Value], named: dict[str, Value], state: State
-) -> Value:
+    evaluator: Evaluator,
+    one: ValueReference,
+    arguments: list[AbstractValue],
+    named: dict[str, AbstractValue],
+    state: State,
+) -> AbstractValue:
     content = state.write_object(one.location)
     wanted = find_constant(arguments[0]) if arguments else None
     if content.exact and wanted is not None:
@@ -114,18 +141,34 @@ def _remove(
 
 
 def _clear(
-    evaluator: Evaluator, one: Reference, arguments: list[Value], named: dict[str, Value], state: State
-) -> Value:
+    evaluator: Evaluator,
+    one: ValueReference,
+    arguments: list[AbstractValue],
+    named: dict[str, AbstractValue],
+    state: State,
+) -> AbstractValue:
     content = state.write_object(one.location)
     content.items, content.rest, content.exact = {}, None, True
     return NONE
 
 
-def _copy(evaluator: Evaluator, one: Reference, arguments: list[Value], named: dict[str, Value], state: State) -> Value:
+def _copy(
+    evaluator: Evaluator,
+    one: ValueReference,
+    arguments: list[AbstractValue],
+    named: dict[str, AbstractValue],
+    state: State,
+) -> AbstractValue:
     return evaluator.allocate_object(state.read_object(one.location).copy(), state)
 
 
-def _get(evaluator: Evaluator, one: Reference, arguments: list[Value], named: dict[str, Value], state: State) -> Value:
+def _get(
+    evaluator: Evaluator,
+    one: ValueReference,
+    arguments: list[AbstractValue],
+    named: dict[str, AbstractValue],
+    state: State,
+) -> AbstractValue:
     if not arguments:
         return NONE
     default = arguments[1] if len(arguments) > 1 else named.get("default", NONE)
@@ -138,15 +181,19 @@ def _get(evaluator: Evaluator, one: Reference, arguments: list[Value], named: di
             return default
         return join_plainly(default, content.rest) if content.rest is not None else default
     return (
-        join_plainly(default, evaluator.join_elements(Value((one,)), state))
+        join_plainly(default, evaluator.join_elements(AbstractValue((one,)), state))
         if content.items or content.rest
         else default
     )
 
 
 def _pop_key(
-    evaluator: Evaluator, one: Reference, arguments: list[Value], named: dict[str, Value], state: State
-) -> Value:
+    evaluator: Evaluator,
+    one: ValueReference,
+    arguments: list[AbstractValue],
+    named: dict[str, AbstractValue],
+    state: State,
+) -> AbstractValue:
     found = _get(evaluator, one, arguments, named, state)
     key = find_constant(arguments[0]) if arguments else None
     if key is not None:
@@ -155,8 +202,12 @@ def _pop_key(
 
 
 def _set_default(
-    evaluator: Evaluator, one: Reference, arguments: list[Value], named: dict[str, Value], state: State
-) -> Value:
+    evaluator: Evaluator,
+    one: ValueReference,
+    arguments: list[AbstractValue],
+    named: dict[str, AbstractValue],
+    state: State,
+) -> AbstractValue:
     found = _get(evaluator, one, arguments, named, state)
     if arguments:
         evaluator.write_element(one, arguments[0], found, state)
@@ -164,12 +215,16 @@ def _set_default(
 
 
 def _update(
-    evaluator: Evaluator, one: Reference, arguments: list[Value], named: dict[str, Value], state: State
-) -> Value:
+    evaluator: Evaluator,
+    one: ValueReference,
+    arguments: list[AbstractValue],
+    named: dict[str, AbstractValue],
+    state: State,
+) -> AbstractValue:
     content = state.write_object(one.location)
     for value in arguments:
         for source in value.base:
-            if isinstance(source, Reference) and (other := state.read_object(source.location)).kind == "dict":
+            if isinstance(source, ValueReference) and (other := state.read_object(source.location)).kind == "dict":
                 content.items.update(other.items)
                 content.exact = content.exact and other.exact
                 if other.rest is not None:
@@ -182,10 +237,16 @@ def _update(
 
 
 def _list_items(
-    evaluator: Evaluator, one: Reference, arguments: list[Value], named: dict[str, Value], state: State
-) -> Value:
+    evaluator: Evaluator,
+    one: ValueReference,
+    arguments: list[AbstractValue],
+    named: dict[str, AbstractValue],
+    state: State,
+) -> AbstractValue:
     content = state.read_object(one.location)
-    pairs = [evaluator.build_sequence("tuple", [Value((key,)), value], state) for key, value in content.items.items()]
+    pairs = [
+        evaluator.build_sequence("tuple", [AbstractValue((key,)), value], state) for key, value in content.items.items()
+    ]
     rest = None
     if content.rest is not None:
         rest = evaluator.build_sequence("tuple", [content.rest, content.rest], state)
@@ -195,33 +256,44 @@ def _list_items(
 
 
 def _list_keys(
-    evaluator: Evaluator, one: Reference, arguments: list[Value], named: dict[str, Value], state: State
-) -> Value:
+    evaluator: Evaluator,
+    one: ValueReference,
+    arguments: list[AbstractValue],
+    named: dict[str, AbstractValue],
+    state: State,
+) -> AbstractValue:
     content = state.read_object(one.location)
-    keys = [Value((key,)) for key in content.items]
+    keys = [AbstractValue((key,)) for key in content.items]
     return evaluator.allocate_object(HeapObject("list", dict(enumerate(keys)), content.rest, content.exact), state)
 
 
 def _list_values(
-    evaluator: Evaluator, one: Reference, arguments: list[Value], named: dict[str, Value], state: State
-) -> Value:
+    evaluator: Evaluator,
+    one: ValueReference,
+    arguments: list[AbstractValue],
+    named: dict[str, AbstractValue],
+    state: State,
+) -> AbstractValue:
     content = state.read_object(one.location)
     return evaluator.allocate_object(
         HeapObject("list", dict(enumerate(content.items.values())), content.rest, content.exact), state
     )
 
 
-_METHODS: dict[tuple[str, str], Callable[[Evaluator, Reference, list[Value], dict[str, Value], State], Value]] = {
+_METHODS: dict[
+    tuple[str, str],
+    Callable[[Evaluator, ValueReference, list[AbstractValue], dict[str, AbstractValue], State], AbstractValue],
+] = {
     ("sequence", "append"): _append,
     ("sequence", "add"): _append,
     ("sequence", "appendleft"): lambda e, one, arguments, named, state: _insert(
-        e, one, [Value((0,)), *arguments], named, state
+        e, one, [AbstractValue((0,)), *arguments], named, state
     ),
     ("sequence", "extend"): _extend,
     ("sequence", "update"): _extend,
     ("sequence", "insert"): _insert,
     ("sequence", "pop"): _pop,
-    ("sequence", "popleft"): lambda e, one, arguments, named, state: _pop(e, one, [Value((0,))], named, state),
+    ("sequence", "popleft"): lambda e, one, arguments, named, state: _pop(e, one, [AbstractValue((0,))], named, state),
     ("sequence", "remove"): _remove,
     ("sequence", "discard"): _remove,
     ("sequence", "clear"): _clear,

@@ -9,20 +9,20 @@ import re
 from collections.abc import Callable
 
 from muniment.scanners.python.values import CLOSING, OPENING
-from muniment.scanners.python.witnesses import MARKER
+from muniment.scanners.python.witnesses import WITNESS_MARKER
 
 _TAG_END = re.compile(r"[\s/>]")
 
 
 def _leaves_any(text: str) -> bool:
-    return MARKER in text
+    return WITNESS_MARKER in text
 
 
 def _leaves_sql(text: str, *, comments: bool = True) -> bool:
     """Walk over a statement: the marker outside of a literal is syntax."""
     position, quote = 0, ""
     while position < len(text):
-        if text.startswith(MARKER, position) and not quote:
+        if text.startswith(WITNESS_MARKER, position) and not quote:
             word = re.match(r"[\w$]*", text[position:])
             before = text[position - 1] if position else ""
             return bool(word) and not (before == ":" and text[:position].endswith(("(:", " :", "=:")))
@@ -47,7 +47,7 @@ def _leaves_sql(text: str, *, comments: bool = True) -> bool:
 def _leaves_xpath(text: str) -> bool:
     quote = ""
     for position, character in enumerate(text):
-        if not quote and text.startswith(MARKER, position):
+        if not quote and text.startswith(WITNESS_MARKER, position):
             return True
         if quote:
             quote = "" if character == quote else quote
@@ -60,10 +60,10 @@ def _leaves_shell(text: str) -> bool:
     """Walk over a command line: the marker after an active separator is a command."""
     position, quote, separated = 0, "", True
     while position < len(text):
-        if text.startswith(MARKER, position):
+        if text.startswith(WITNESS_MARKER, position):
             if separated:
                 return True
-            position += len(MARKER)
+            position += len(WITNESS_MARKER)
             continue
         character = text[position]
         if quote == "'":
@@ -91,17 +91,17 @@ def _leaves_shell(text: str) -> bool:
 
 def _leaves_program(text: str) -> bool:
     """Tell whether the program of an argument list is the attacker's."""
-    return text.startswith((MARKER, f"/etc/{MARKER}", f"../../../../{MARKER}"))
+    return text.startswith((WITNESS_MARKER, f"/etc/{WITNESS_MARKER}", f"../../../../{WITNESS_MARKER}"))
 
 
 def _leaves_path(text: str) -> bool:
     """Tell whether a path leaves the directory that it is built for."""
-    if MARKER not in text:
+    if WITNESS_MARKER not in text:
         return False
     text = text.replace("file://", "")
     if text.startswith(("http:", "https:")):
         return False
-    head = text[: text.index(MARKER)]
+    head = text[: text.index(WITNESS_MARKER)]
     parts = head.split("/")
     if ".." in parts:
         depth = 0
@@ -110,21 +110,21 @@ def _leaves_path(text: str) -> bool:
             if depth < 0:
                 return True
         return parts.count("..") >= 2
-    return text.startswith((f"/etc/{MARKER}", f"/{MARKER}"))
+    return text.startswith((f"/etc/{WITNESS_MARKER}", f"/{WITNESS_MARKER}"))
 
 
 def _leaves_html(text: str) -> bool:
     """Walk over a page: the marker as a tag, an attribute, a script or the scheme of an address leaves its place."""
     position, state, quote, name, tag_name = 0, "text", "", "", ""
     while position < len(text):
-        if text.startswith(MARKER, position):
+        if text.startswith(WITNESS_MARKER, position):
             if state == "tag" or (state == "script" and not quote):
                 return True
             if state == "value":
                 before = text[text.rfind(quote, 0, position) + 1 : position] if quote else ""
                 if before.strip() == "javascript:" and name in ("href", "src", "action", "formaction"):
                     return True
-            position += len(MARKER)
+            position += len(WITNESS_MARKER)
             continue
         character = text[position]
         if state in ("text", "script"):
@@ -156,12 +156,12 @@ def _leaves_html(text: str) -> bool:
                 name = found.group(1).lower() if found else ""
             elif character == "=" and text[position + 1 : position + 2] not in ("'", '"', " "):
                 rest = text[position + 1 :]
-                if rest.startswith((MARKER, f"javascript:{MARKER}")):
+                if rest.startswith((WITNESS_MARKER, f"javascript:{WITNESS_MARKER}")):
                     found = re.search(r"(?<![\w-])([\w-]+)\s*$", text[max(0, position - 40) : position])
                     name = found.group(1).lower() if found else ""
                     if rest.startswith("javascript:") and name in ("href", "src", "action"):
                         return True
-                    position += 1 + rest.index(MARKER) + len(MARKER)
+                    position += 1 + rest.index(WITNESS_MARKER) + len(WITNESS_MARKER)
                     continue
         elif character == quote:  # the end of an attribute's value
             state, quote = "tag", ""
@@ -169,7 +169,7 @@ def _leaves_html(text: str) -> bool:
     return False
 
 
-def find_host(text: str) -> str:
+def find_context_host(text: str) -> str:
     """Find the host that a browser would contact for an address, "" for one on the same site."""
     text = re.sub(r"[\t\r\n]", "", text.strip()).replace("\\", "/")
     found = re.match(r"(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?//([^/?#]*)", text)
@@ -184,18 +184,18 @@ def find_host(text: str) -> str:
 
 
 def _leaves_redirect(text: str) -> bool:
-    return MARKER in find_host(text)
+    return WITNESS_MARKER in find_context_host(text)
 
 
 def _leaves_request(text: str) -> bool:
-    return MARKER in find_host(text)
+    return WITNESS_MARKER in find_context_host(text)
 
 
 def _leaves_code(text: str) -> bool:
     quote = ""
     position = 0
     while position < len(text):
-        if not quote and text.startswith(MARKER, position):
+        if not quote and text.startswith(WITNESS_MARKER, position):
             return True
         character = text[position]
         if quote:
@@ -213,23 +213,23 @@ def _leaves_code(text: str) -> bool:
 
 
 def _leaves_template(text: str) -> bool:
-    return "{{" + MARKER + "}}" in text
+    return "{{" + WITNESS_MARKER + "}}" in text
 
 
 def _leaves_format(text: str) -> bool:
-    return "{" + MARKER + "}" in text and "{{" + MARKER not in text
+    return "{" + WITNESS_MARKER + "}" in text and "{{" + WITNESS_MARKER not in text
 
 
 def _leaves_ldap(text: str) -> bool:
-    return f")({MARKER}=" in text
+    return f")({WITNESS_MARKER}=" in text
 
 
 def _leaves_header(text: str) -> bool:
-    return f"\n{MARKER}" in text
+    return f"\n{WITNESS_MARKER}" in text
 
 
 def _leaves_pattern(text: str) -> bool:
-    return f"({MARKER}+)+" in text
+    return f"({WITNESS_MARKER}+)+" in text
 
 
 CONTEXTS: dict[str, Callable[[str], bool]] = {
@@ -254,4 +254,4 @@ CONTEXTS: dict[str, Callable[[str], bool]] = {
 
 def leaves_context(context: str, text: str) -> bool:
     """Tell whether the marker in a text arrives as syntax of a context."""
-    return MARKER in text and CONTEXTS[context](text[:20_000])
+    return WITNESS_MARKER in text and CONTEXTS[context](text[:20_000])

@@ -8,12 +8,12 @@ from muniment.scanners.python.entry_points import EntryPoint, describe_decorator
 from muniment.scanners.python.frames import Frame
 from muniment.scanners.python.state import State
 from muniment.scanners.python.values import (
+    AbstractValue,
     Class,
-    Function,
+    FunctionValue,
     HeapObject,
     Module,
     Symbol,
-    Value,
     build_constant,
     build_symbol,
 )
@@ -40,9 +40,9 @@ class DefinitionExecutor(AssignmentExecutor):
         kind, routes = describe_decorators(decorators)
         content = state.read_object(frame.location)
         owner = frame.location if content.kind == "class" else 0
-        function = Function(frame.module, node.name, node.lineno, frame.location, node, kind, owner)
+        function = FunctionValue(frame.module, node.name, node.lineno, frame.location, node, kind, owner)
         if kind != "setter":
-            self.write_name(node.name, Value((function,)), state, frame)
+            self.write_name(node.name, AbstractValue((function,)), state, frame)
         entry = EntryPoint(function, frame.symbol, routes, state.copy() if frame.function is not None else None)
         self.entries.setdefault(frame.module, []).append(entry)
         return state
@@ -57,27 +57,29 @@ class DefinitionExecutor(AssignmentExecutor):
         location = self.program.next_location()
         made = HeapObject("class", {"__name__": build_constant(node.name)}, type=frame.location)
         if bases:
-            made.items["__bases__"] = Value((bases[0],))
+            made.items["__bases__"] = AbstractValue((bases[0],))
         state.add_object(location, made)
         one = Class(frame.module, node.name, location, tuple(bases), node.lineno)
         symbol = f"{frame.symbol}.{node.name}" if frame.symbol else node.name
         inner = Frame(frame.module, location, symbol, frame.function, frame.depth)
         after = self.execute_block(node.body, state, inner, keep=True)
-        self.write_name(node.name, Value((one,)), state if after is None else after, frame)
+        self.write_name(node.name, AbstractValue((one,)), state if after is None else after, frame)
         return state if after is None else after
 
     def _execute_Import(self, node: ast.Import, state: State, frame: Frame) -> State | None:
         for alias in node.names:
             path = self.program.find_module(alias.name, frame.module)
             if alias.asname is not None:
-                value = Value((Module(path),)) if path is not None else build_symbol(_canonical(alias.name))
+                value = AbstractValue((Module(path),)) if path is not None else build_symbol(_canonical(alias.name))
                 self.write_name(alias.asname, value, state, frame)
             else:
                 first = alias.name.partition(".")[0]
                 top = self.program.find_module(first, frame.module)
                 if top is None and path is not None:
                     top = self.program.find_folder(first, frame.module)
-                self.write_name(first, Value((Module(top),)) if top is not None else build_symbol(first), state, frame)
+                self.write_name(
+                    first, AbstractValue((Module(top),)) if top is not None else build_symbol(first), state, frame
+                )
             self._note_import(alias.name, node, frame)
         return state
 
@@ -97,14 +99,14 @@ class DefinitionExecutor(AssignmentExecutor):
                 submodule = self.program.find_submodule(path, alias.name)
                 value = self.read_module_attribute(path, alias.name, node, state, frame)
                 if submodule is not None and isinstance(value.base[0], Symbol):
-                    value = Value((Module(submodule),))
+                    value = AbstractValue((Module(submodule),))
             elif node.level:
                 found = self.program.find_module(f"{name}.{alias.name}".strip("."), frame.module, node.level)
-                value = Value((Module(found),)) if found is not None else build_symbol(f"?{name}.{alias.name}")
+                value = AbstractValue((Module(found),)) if found is not None else build_symbol(f"?{name}.{alias.name}")
             else:
                 found = self.program.find_module(f"{name}.{alias.name}", frame.module)
                 full = _canonical(f"{name}.{alias.name}")
-                value = Value((Module(found),)) if found is not None else build_symbol(full)
+                value = AbstractValue((Module(found),)) if found is not None else build_symbol(full)
             self.write_name(bound, value, state, frame)
         return state
 

@@ -6,16 +6,16 @@ from typing import Any
 from muniment.scanners.python.frames import Frame, name_place
 from muniment.scanners.python.input_reading import InputReader
 from muniment.scanners.python.operations import bind_value
-from muniment.scanners.python.patterns import Match
+from muniment.scanners.python.patterns import CallMatch
 from muniment.scanners.python.state import State
 from muniment.scanners.python.values import (
+    AbstractValue,
     Class,
     Derived,
     HeapObject,
     Module,
-    Reference,
     Symbol,
-    Value,
+    ValueReference,
     build_constant,
     build_symbol,
     find_constant,
@@ -29,11 +29,13 @@ MOST_UNROLLED = 16
 class ElementAccess(InputReader):
     """Reads and writes elements and names."""
 
-    def read_slice(self, receiver: Value, bounds: list[Value], node: ast.AST, state: State) -> Value:
+    def read_slice(
+        self, receiver: AbstractValue, bounds: list[AbstractValue], node: ast.AST, state: State
+    ) -> AbstractValue:
         constants: list[tuple[Any] | None] = [find_constant(bound) for bound in bounds]
 
-        def cut(one: object) -> Value:
-            if isinstance(one, Reference) and state.has_object(one.location):
+        def cut(one: object) -> AbstractValue:
+            if isinstance(one, ValueReference) and state.has_object(one.location):
                 content = state.read_object(one.location)
                 if content.exact and content.rest is None and all(constants) and content.kind in ("list", "tuple"):
                     try:
@@ -41,7 +43,7 @@ class ElementAccess(InputReader):
                     except (TypeError, ValueError):
                         chosen = list(content.items.values())
                     return self.build_sequence(content.kind, chosen, state)
-                rest = self.join_elements(Value((one,)), state)
+                rest = self.join_elements(AbstractValue((one,)), state)
                 return self.allocate_object(HeapObject(content.kind, {}, rest, exact=False), state)
             if isinstance(one, Derived):
                 return build_constant(one.content if one.raw else one)
@@ -56,11 +58,13 @@ class ElementAccess(InputReader):
 
         return bind_value(receiver, cut)
 
-    def read_item(self, receiver: Value, index: Value, node: ast.AST, state: State, frame: Frame) -> Value:
+    def read_item(
+        self, receiver: AbstractValue, index: AbstractValue, node: ast.AST, state: State, frame: Frame
+    ) -> AbstractValue:
         """Read an element of a value by its key or position."""
         key = find_constant(index)
 
-        def read(one: object) -> Value:
+        def read(one: object) -> AbstractValue:
             if isinstance(one, Symbol):
                 source = self.models.sources.get(one.path)
                 if source is not None and source.kind == "mapping":
@@ -68,7 +72,7 @@ class ElementAccess(InputReader):
                         return build_symbol("program.name")
                     return self.read_source(one.path, str(key[0]) if key else name_place(node), source, node, frame)
                 return self.read_symbol(f"{one.path}[]", node, frame)
-            if isinstance(one, Reference) and state.has_object(one.location):
+            if isinstance(one, ValueReference) and state.has_object(one.location):
                 return self.read_element(one, index, key, state)
             if isinstance(one, Derived):
                 return build_constant(one.content if one.raw else one)
@@ -77,7 +81,7 @@ class ElementAccess(InputReader):
                     return build_constant(one[key[0]])
                 except IndexError:
                     return build_symbol("missing")
-            if isinstance(one, Match):
+            if isinstance(one, CallMatch):
                 return build_constant(one.text)
             if isinstance(one, str):
                 return build_constant(Derived(one))
@@ -85,7 +89,9 @@ class ElementAccess(InputReader):
 
         return bind_value(receiver, read)
 
-    def read_element(self, one: Reference, index: Value, key: tuple[object] | None, state: State) -> Value:
+    def read_element(
+        self, one: ValueReference, index: AbstractValue, key: tuple[object] | None, state: State
+    ) -> AbstractValue:
         """Read an element of an object on the heap."""
         content = state.read_object(one.location)
         if key is not None:
@@ -98,23 +104,23 @@ class ElementAccess(InputReader):
                 return build_symbol("missing")
             if content.rest is not None and content.kind in ("dict", "library"):
                 return content.rest
-            return self.join_elements(Value((one,)), state)
+            return self.join_elements(AbstractValue((one,)), state)
         if index.worlds and content.exact and content.rest is None and content.kind == "dict":
             for world in list(index.worlds):  # an attack string that is no key ends this path
                 if not any(
                     isinstance(option, Derived | Symbol) or option in content.items for option in index.worlds[world]
                 ):
                     state.dead.add(world)
-        return self.join_elements(Value((one,)), state)
+        return self.join_elements(AbstractValue((one,)), state)
 
-    def list_elements(self, value: Value, state: State) -> list[Value] | None:
+    def list_elements(self, value: AbstractValue, state: State) -> list[AbstractValue] | None:
         """List the elements of an exact container in order, None if they are not known."""
         if len(value.base) != 1 or value.worlds:
             return None
         one = value.base[0]
         if isinstance(one, str) and len(one) <= MOST_UNROLLED and not has_placeholder(one):
             return [build_constant(character) for character in one]
-        if not isinstance(one, Reference) or not state.has_object(one.location):
+        if not isinstance(one, ValueReference) or not state.has_object(one.location):
             return None
         content = state.read_object(one.location)
         if content.kind == "dict" and content.exact and content.rest is None:
@@ -123,12 +129,12 @@ class ElementAccess(InputReader):
             return None
         return list(content.items.values())
 
-    def join_elements(self, value: Value, state: State, other: Value | None = None) -> Value:
+    def join_elements(self, value: AbstractValue, state: State, other: AbstractValue | None = None) -> AbstractValue:
         """Join all elements of a container (the keys of a dict too)."""
-        found: list[Value] = [other] if other is not None else []
+        found: list[AbstractValue] = [other] if other is not None else []
 
-        def collect(one: object) -> Value:
-            if isinstance(one, Reference) and state.has_object(one.location):
+        def collect(one: object) -> AbstractValue:
+            if isinstance(one, ValueReference) and state.has_object(one.location):
                 content = state.read_object(one.location)
                 parts = list(content.items.values()) if content.kind not in ("instance", "frame", "class") else []
                 parts += [content.rest] if content.rest is not None else []
@@ -148,7 +154,7 @@ class ElementAccess(InputReader):
             joined = join_plainly(joined, one)
         return joined
 
-    def assign_target(self, target: ast.expr, value: Value, state: State, frame: Frame) -> None:
+    def assign_target(self, target: ast.expr, value: AbstractValue, state: State, frame: Frame) -> None:
         """Assign a value to a name, attribute, element or several of them."""
         match target:
             case ast.Name(name):
@@ -189,12 +195,12 @@ class ElementAccess(InputReader):
             case _:
                 pass
 
-    def _note_assignment(self, target: ast.expr, value: Value, frame: Frame) -> None:
+    def _note_assignment(self, target: ast.expr, value: AbstractValue, frame: Frame) -> None:
         for name, number in value.worlds:
             place = (frame.module, target.lineno, target.col_offset)
             self.assigned.setdefault(name, {}).setdefault(place, (target, set()))[1].add(number)
 
-    def write_name(self, name: str, value: Value, state: State, frame: Frame) -> None:
+    def write_name(self, name: str, value: AbstractValue, state: State, frame: Frame) -> None:
         """Write a name in the frame that it belongs to."""
         location = frame.location
         if name in frame.outer_names:
@@ -207,18 +213,20 @@ class ElementAccess(InputReader):
                 current = content.type
         state.write_object(location).items[name] = value
 
-    def write_member(self, one: object, name: str, value: Value, state: State, *, weak: bool) -> None:
+    def write_member(self, one: object, name: str, value: AbstractValue, state: State, *, weak: bool) -> None:
         if isinstance(one, Class):
-            one = Reference(one.location)
-        if isinstance(one, Reference) and state.has_object(one.location):
+            one = ValueReference(one.location)
+        if isinstance(one, ValueReference) and state.has_object(one.location):
             content = state.write_object(one.location)
             if content.kind in ("instance", "library", "class"):
                 old = content.items.get(name)
                 content.items[name] = join_plainly(old, value) if weak and old is not None else value
 
-    def write_element(self, one: object, index: Value, value: Value, state: State, *, weak: bool = False) -> None:
+    def write_element(
+        self, one: object, index: AbstractValue, value: AbstractValue, state: State, *, weak: bool = False
+    ) -> None:
         """Write an element of an object on the heap."""
-        if not isinstance(one, Reference) or not state.has_object(one.location):
+        if not isinstance(one, ValueReference) or not state.has_object(one.location):
             return
         content = state.write_object(one.location)
         key = find_constant(index)

@@ -4,13 +4,13 @@ from collections.abc import Collection, Sequence
 
 from muniment.scanners.engine import Canary, build_rule_canaries
 from muniment.scanners.findings import ScanResult, SourceFile
-from muniment.scanners.python.analysis import ENGINE, scan_python
+from muniment.scanners.python.analysis import PYTHON_ENGINE, scan_python
 
 
 class PythonEngine:
     """Engine that follows input through Python code."""
 
-    name = ENGINE
+    name = PYTHON_ENGINE
 
     def list_canaries(self) -> tuple[Canary, ...]:
         """List one canary for each category."""

@@ -5,9 +5,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from muniment.scanners.python.models import Source
+from muniment.scanners.python.models import InputSource
 from muniment.scanners.python.state import State
-from muniment.scanners.python.values import Class, Function, Symbol, Value
+from muniment.scanners.python.values import AbstractValue, Class, FunctionValue, Symbol
 
 _ROUTE_WORDS = frozenset(
     ["route", "get", "post", "put", "delete", "patch", "head", "options", "websocket", "api_route", "view"]
@@ -39,14 +39,14 @@ _SERVICES = re.compile(
     r"session|background|response|security|depends|state|settings|client|service|database|websocket", re.I
 )
 
-PATH_TEXT = Source("text", "route parameter", without="/")
-ROUTE_TEXT = Source("text", "route parameter")
-MODEL = Source("object", "request body")
-EVENT = Source("object", "event of a cloud function")
+PATH_TEXT = InputSource("text", "route parameter", without="/")
+ROUTE_TEXT = InputSource("text", "route parameter")
+MODEL = InputSource("object", "request body")
+EVENT = InputSource("object", "event of a cloud function")
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class EntryRoute:
     """Decorator that registers a function at a framework."""
 
     path: str  # name of the decorator, such as `flask.Flask().route()`
@@ -58,9 +58,9 @@ class Route:
 class EntryPoint:
     """Function that the analysis starts with. A nested one has the state in which it was defined."""
 
-    function: Function
+    function: FunctionValue
     outer: str
-    routes: tuple[Route, ...]
+    routes: tuple[EntryRoute, ...]
     state: State | None
 
 
@@ -69,11 +69,11 @@ class Parameters:
     """Parameters that a framework fills: each with the name of a library object, or with a source."""
 
     symbols: dict[str, str]
-    sources: dict[str, Source]
+    sources: dict[str, InputSource]
     response: bool = False
 
 
-def describe_decorators(decorators: Iterable[tuple[ast.expr, Value]]) -> tuple[str, tuple[Route, ...]]:
+def describe_decorators(decorators: Iterable[tuple[ast.expr, AbstractValue]]) -> tuple[str, tuple[EntryRoute, ...]]:
     """Tell what kind of method decorators make, and which routes they register."""
     kind, routes = "", []
     for node, value in decorators:
@@ -96,7 +96,7 @@ def describe_decorators(decorators: Iterable[tuple[ast.expr, Value]]) -> tuple[s
             elif isinstance(node.func, ast.Attribute) and node.func.attr in _ROUTE_WORDS and first is not None:
                 address = ""
             path = path or ast.unparse(node.func)[:100] + "()"
-        routes.append(Route(path or ast.unparse(node)[:100], node, address))
+        routes.append(EntryRoute(path or ast.unparse(node)[:100], node, address))
     return kind, tuple(routes)
 
 
@@ -113,7 +113,7 @@ def describe_parameters(
     if owner is not None and entry.function.kind != "staticmethod":
         arguments = arguments[1:]
     symbols: dict[str, str] = {}
-    sources: dict[str, Source] = {}
+    sources: dict[str, InputSource] = {}
     for one in arguments:
         annotation = ast.unparse(one.annotation) if one.annotation is not None else ""
         if annotation.endswith("HttpRequest"):
@@ -159,7 +159,7 @@ def describe_parameters(
     return Parameters(symbols, sources)
 
 
-def _is_route(route: Route) -> bool:
+def _is_route(route: EntryRoute) -> bool:
     name = route.path.removesuffix("()").rpartition(".")[2]
     return name in _ROUTE_WORDS and route.address is not None
 
@@ -174,7 +174,7 @@ def _is_textual(one: ast.arg) -> bool:
     )
 
 
-def _describe_route_parameters(arguments: list[ast.arg], address: str, sources: dict[str, Source]) -> None:
+def _describe_route_parameters(arguments: list[ast.arg], address: str, sources: dict[str, InputSource]) -> None:
     converters = {
         found["name"] or found["other"]: found["converter"] or found["kind"] or ""
         for found in _PARAMETER.finditer(address)
@@ -190,7 +190,7 @@ def _describe_route_parameters(arguments: list[ast.arg], address: str, sources: 
 
 
 def _describe_api_parameters(
-    node: ast.AST, arguments: list[ast.arg], route: Route, symbols: dict[str, str], sources: dict[str, Source]
+    node: ast.AST, arguments: list[ast.arg], route: EntryRoute, symbols: dict[str, str], sources: dict[str, InputSource]
 ) -> None:
     """Describe the parameters of a FastAPI route by their annotations and defaults."""
     assert isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
@@ -215,7 +215,7 @@ def _describe_api_parameters(
         if one.arg in in_path:
             sources[one.arg] = ROUTE_TEXT if in_path[one.arg] == "path" else PATH_TEXT
         elif "str" in words or not annotation:
-            sources[one.arg] = Source("text", "query parameter")
+            sources[one.arg] = InputSource("text", "query parameter")
         elif words & {"dict", "Dict", "list", "List"} or (
             not _SERVICES.search(annotation) and "HTTP" not in annotation and "Credentials" not in annotation
         ):
@@ -245,4 +245,4 @@ def _is_django_view(
     return bool(imports & {"django", "rest_framework"})
 
 
-__all__ = ["EntryPoint", "Parameters", "Route", "describe_decorators", "describe_parameters"]
+__all__ = ["EntryPoint", "EntryRoute", "Parameters", "describe_decorators", "describe_parameters"]

@@ -9,7 +9,7 @@ from muniment.scanners.python.operations import PathEndError, find_truths
 from muniment.scanners.python.operators import (
     OPERATIONS,
     UNARY,
-    compare_values,
+    compare_operands,
     join_parts,
     require_answer,
     require_plain,
@@ -18,11 +18,11 @@ from muniment.scanners.python.state import State, join_states
 from muniment.scanners.python.texts import format_field
 from muniment.scanners.python.values import (
     NONE,
-    Function,
+    AbstractValue,
+    FunctionValue,
     HeapObject,
-    Reference,
     Symbol,
-    Value,
+    ValueReference,
     build_constant,
     build_symbol,
     find_constant,
@@ -33,28 +33,28 @@ from muniment.scanners.python.values import (
 class Evaluator(ConditionEvaluator):
     """Evaluates expressions; calls are left to a subclass."""
 
-    def evaluate(self, node: ast.expr, state: State, frame: Frame) -> Value:
+    def evaluate(self, node: ast.expr, state: State, frame: Frame) -> AbstractValue:
         """Evaluate an expression in a state, which it may change."""
         self.spend_step()
         method = getattr(self, f"_evaluate_{type(node).__name__}", None)
         if method is None:
             return build_symbol("expression")
-        result: Value = method(node, state, frame)
+        result: AbstractValue = method(node, state, frame)
         return result
 
-    def _evaluate_Constant(self, node: ast.Constant, state: State, frame: Frame) -> Value:
+    def _evaluate_Constant(self, node: ast.Constant, state: State, frame: Frame) -> AbstractValue:
         return build_constant(node.value if node.value is not ... else None)
 
-    def _evaluate_Name(self, node: ast.Name, state: State, frame: Frame) -> Value:
+    def _evaluate_Name(self, node: ast.Name, state: State, frame: Frame) -> AbstractValue:
         return self.read_name(node.id, node, state, frame)
 
-    def _evaluate_JoinedStr(self, node: ast.JoinedStr, state: State, frame: Frame) -> Value:
+    def _evaluate_JoinedStr(self, node: ast.JoinedStr, state: State, frame: Frame) -> AbstractValue:
         parts = [self.evaluate(part, state, frame) for part in node.values]
         if not parts:
             return build_constant("")
         return self.apply_pure(join_parts, parts, state, f"text@{node.lineno}:{node.col_offset}")
 
-    def _evaluate_FormattedValue(self, node: ast.FormattedValue, state: State, frame: Frame) -> Value:
+    def _evaluate_FormattedValue(self, node: ast.FormattedValue, state: State, frame: Frame) -> AbstractValue:
         content = self.as_data(self.evaluate(node.value, state, frame), node, frame)
         if node.format_spec is None:
             return self.apply_pure(
@@ -68,7 +68,7 @@ class Evaluator(ConditionEvaluator):
             name_place(node),
         )
 
-    def _evaluate_BinOp(self, node: ast.BinOp, state: State, frame: Frame) -> Value:
+    def _evaluate_BinOp(self, node: ast.BinOp, state: State, frame: Frame) -> AbstractValue:
         operands: list[ast.expr] = []
         current: ast.expr = node
         operators: list[type] = []
@@ -89,12 +89,12 @@ class Evaluator(ConditionEvaluator):
             result = self.apply_pure(function, [result, right], state, name_place(operand))
         return result
 
-    def _concatenate(self, left: Value, right: Value, state: State) -> Value | None:
+    def _concatenate(self, left: AbstractValue, right: AbstractValue, state: State) -> AbstractValue | None:
         """Concatenate sequences on the heap, None if they are something else."""
         if len(left.base) != 1 or len(right.base) != 1 or left.worlds or right.worlds:
             return None
         one, other = left.base[0], right.base[0]
-        if not isinstance(one, Reference) or not isinstance(other, Reference):
+        if not isinstance(one, ValueReference) or not isinstance(other, ValueReference):
             return None
         first, second = state.read_object(one.location), state.read_object(other.location)
         if first.kind not in ("list", "tuple") or second.kind not in ("list", "tuple"):
@@ -105,7 +105,7 @@ class Evaluator(ConditionEvaluator):
             HeapObject(first.kind, {}, self.join_elements(left, state, self.join_elements(right, state)), False), state
         )
 
-    def _evaluate_UnaryOp(self, node: ast.UnaryOp, state: State, frame: Frame) -> Value:
+    def _evaluate_UnaryOp(self, node: ast.UnaryOp, state: State, frame: Frame) -> AbstractValue:
         if isinstance(node.op, ast.Not):
             value = self.evaluate(node.operand, state, frame)
 
@@ -113,12 +113,12 @@ class Evaluator(ConditionEvaluator):
                 truths = find_truths(options, state)
                 return (not truths.pop(),) if len(truths) == 1 else (Symbol(name_place(node)),)
 
-            return Value(negate(value.base), {world: negate(group) for world, group in value.worlds.items()})
+            return AbstractValue(negate(value.base), {world: negate(group) for world, group in value.worlds.items()})
         value = self.evaluate(node.operand, state, frame)
         return self.apply_pure(UNARY[type(node.op)], [value], state, name_place(node))
 
-    def _evaluate_BoolOp(self, node: ast.BoolOp, state: State, frame: Frame) -> Value:
-        result: Value | None = None
+    def _evaluate_BoolOp(self, node: ast.BoolOp, state: State, frame: Frame) -> AbstractValue:
+        result: AbstractValue | None = None
         current: State | None = state.copy()
         ended: State | None = None
         for index, operand in enumerate(node.values):
@@ -144,13 +144,13 @@ class Evaluator(ConditionEvaluator):
         state.take_over(ended)
         return result if result is not None else NONE
 
-    def _evaluate_Compare(self, node: ast.Compare, state: State, frame: Frame) -> Value:
+    def _evaluate_Compare(self, node: ast.Compare, state: State, frame: Frame) -> AbstractValue:
         left = self.evaluate(node.left, state, frame)
-        result: Value | None = None
+        result: AbstractValue | None = None
         for operator, comparator in zip(node.ops, node.comparators, strict=True):
             right = self.evaluate(comparator, state, frame)
             one = self.apply_pure(
-                lambda a, b, operator=operator: compare_values(operator, a, b),
+                lambda a, b, operator=operator: compare_operands(operator, a, b),
                 [left, right],
                 state,
                 name_place(comparator),
@@ -167,7 +167,7 @@ class Evaluator(ConditionEvaluator):
         assert result is not None
         return result
 
-    def _evaluate_IfExp(self, node: ast.IfExp, state: State, frame: Frame) -> Value:
+    def _evaluate_IfExp(self, node: ast.IfExp, state: State, frame: Frame) -> AbstractValue:
         positive, negative = self.evaluate_condition(node.test, state, frame)
         sides = []
         for side, expression in ((positive, node.body), (negative, node.orelse)):
@@ -178,7 +178,7 @@ class Evaluator(ConditionEvaluator):
                     continue
         return self._join_sides(sides, state)
 
-    def _join_sides(self, sides: list[tuple[Value, State]], state: State) -> Value:
+    def _join_sides(self, sides: list[tuple[AbstractValue, State]], state: State) -> AbstractValue:
         if not sides:
             raise PathEndError
         value, joined = sides[0]
@@ -190,37 +190,39 @@ class Evaluator(ConditionEvaluator):
         state.take_over(joined)
         return value
 
-    def _evaluate_NamedExpr(self, node: ast.NamedExpr, state: State, frame: Frame) -> Value:
+    def _evaluate_NamedExpr(self, node: ast.NamedExpr, state: State, frame: Frame) -> AbstractValue:
         value = self.evaluate(node.value, state, frame)
         self.assign_target(node.target, value, state, frame)
         return value
 
-    def _evaluate_Await(self, node: ast.Await, state: State, frame: Frame) -> Value:
+    def _evaluate_Await(self, node: ast.Await, state: State, frame: Frame) -> AbstractValue:
         return self.evaluate(node.value, state, frame)
 
-    def _evaluate_Yield(self, node: ast.Yield, state: State, frame: Frame) -> Value:
+    def _evaluate_Yield(self, node: ast.Yield, state: State, frame: Frame) -> AbstractValue:
         frame.yields.append(self.evaluate(node.value, state, frame) if node.value else NONE)
         return build_symbol("sent")
 
-    def _evaluate_YieldFrom(self, node: ast.YieldFrom, state: State, frame: Frame) -> Value:
+    def _evaluate_YieldFrom(self, node: ast.YieldFrom, state: State, frame: Frame) -> AbstractValue:
         frame.yields.append(self.join_elements(self.evaluate(node.value, state, frame), state))
         return build_symbol("sent")
 
-    def _evaluate_Lambda(self, node: ast.Lambda, state: State, frame: Frame) -> Value:
-        return Value((Function(frame.module, "<lambda>", node.lineno * 1000 + node.col_offset, frame.location, node),))
+    def _evaluate_Lambda(self, node: ast.Lambda, state: State, frame: Frame) -> AbstractValue:
+        return AbstractValue(
+            (FunctionValue(frame.module, "<lambda>", node.lineno * 1000 + node.col_offset, frame.location, node),)
+        )
 
-    def _evaluate_List(self, node: ast.List, state: State, frame: Frame) -> Value:
+    def _evaluate_List(self, node: ast.List, state: State, frame: Frame) -> AbstractValue:
         return self._evaluate_display("list", node.elts, state, frame)
 
-    def _evaluate_Tuple(self, node: ast.Tuple, state: State, frame: Frame) -> Value:
+    def _evaluate_Tuple(self, node: ast.Tuple, state: State, frame: Frame) -> AbstractValue:
         return self._evaluate_display("tuple", node.elts, state, frame)
 
-    def _evaluate_Set(self, node: ast.Set, state: State, frame: Frame) -> Value:
+    def _evaluate_Set(self, node: ast.Set, state: State, frame: Frame) -> AbstractValue:
         return self._evaluate_display("set", node.elts, state, frame)
 
-    def _evaluate_display(self, kind: str, nodes: list[ast.expr], state: State, frame: Frame) -> Value:
-        elements: list[Value] = []
-        rest: Value | None = None
+    def _evaluate_display(self, kind: str, nodes: list[ast.expr], state: State, frame: Frame) -> AbstractValue:
+        elements: list[AbstractValue] = []
+        rest: AbstractValue | None = None
         for one in nodes:
             if isinstance(one, ast.Starred):
                 value = self.evaluate(one.value, state, frame)
@@ -234,13 +236,13 @@ class Evaluator(ConditionEvaluator):
         made = HeapObject(kind, dict(enumerate(elements)), rest, exact=rest is None)
         return self.allocate_object(made, state)
 
-    def _evaluate_Dict(self, node: ast.Dict, state: State, frame: Frame) -> Value:
+    def _evaluate_Dict(self, node: ast.Dict, state: State, frame: Frame) -> AbstractValue:
         made = HeapObject("dict", {})
         for key_node, value_node in zip(node.keys, node.values, strict=True):
             value = self.evaluate(value_node, state, frame)
             if key_node is None:
                 for one in value.base:
-                    if isinstance(one, Reference) and (other := state.read_object(one.location)).kind == "dict":
+                    if isinstance(one, ValueReference) and (other := state.read_object(one.location)).kind == "dict":
                         made.items.update(other.items)
                         made.exact = made.exact and other.exact
                         if other.rest is not None:
@@ -257,16 +259,16 @@ class Evaluator(ConditionEvaluator):
                 made.items[key[0]] = value
         return self.allocate_object(made, state)
 
-    def _evaluate_ListComp(self, node: ast.ListComp, state: State, frame: Frame) -> Value:
+    def _evaluate_ListComp(self, node: ast.ListComp, state: State, frame: Frame) -> AbstractValue:
         return self._evaluate_comprehension("list", node.generators, node.elt, None, state, frame)
 
-    def _evaluate_SetComp(self, node: ast.SetComp, state: State, frame: Frame) -> Value:
+    def _evaluate_SetComp(self, node: ast.SetComp, state: State, frame: Frame) -> AbstractValue:
         return self._evaluate_comprehension("set", node.generators, node.elt, None, state, frame)
 
-    def _evaluate_GeneratorExp(self, node: ast.GeneratorExp, state: State, frame: Frame) -> Value:
+    def _evaluate_GeneratorExp(self, node: ast.GeneratorExp, state: State, frame: Frame) -> AbstractValue:
         return self._evaluate_comprehension("list", node.generators, node.elt, None, state, frame)
 
-    def _evaluate_DictComp(self, node: ast.DictComp, state: State, frame: Frame) -> Value:
+    def _evaluate_DictComp(self, node: ast.DictComp, state: State, frame: Frame) -> AbstractValue:
         return self._evaluate_comprehension("dict", node.generators, node.value, node.key, state, frame)
 
     def _evaluate_comprehension(
@@ -277,7 +279,7 @@ class Evaluator(ConditionEvaluator):
         key: ast.expr | None,
         state: State,
         frame: Frame,
-    ) -> Value:
+    ) -> AbstractValue:
         made = HeapObject(kind, {})
 
         def run(index: int, current: State, certain: bool) -> None:
@@ -290,7 +292,7 @@ class Evaluator(ConditionEvaluator):
                     made.items[len(made.items)] = value
                 else:
                     made.exact = False
-                    value = Value(value.base, {w: g for w, g in value.worlds.items() if w not in current.dead})
+                    value = AbstractValue(value.base, {w: g for w, g in value.worlds.items() if w not in current.dead})
                     made.rest = value if made.rest is None else join_values(made.rest, set(), value, set())
                 return
             generator = generators[index]
@@ -321,11 +323,11 @@ class Evaluator(ConditionEvaluator):
             made.items = {}
         return self.allocate_object(made, state)
 
-    def _evaluate_Attribute(self, node: ast.Attribute, state: State, frame: Frame) -> Value:
+    def _evaluate_Attribute(self, node: ast.Attribute, state: State, frame: Frame) -> AbstractValue:
         receiver = self.evaluate(node.value, state, frame)
         return self.read_attribute(receiver, node.attr, node, state, frame)
 
-    def _evaluate_Subscript(self, node: ast.Subscript, state: State, frame: Frame) -> Value:
+    def _evaluate_Subscript(self, node: ast.Subscript, state: State, frame: Frame) -> AbstractValue:
         receiver = self.evaluate(node.value, state, frame)
         if isinstance(node.slice, ast.Slice):
             bounds = [

@@ -4,7 +4,7 @@ import ast
 from dataclasses import dataclass, field
 
 from muniment.scanners.python.state import State
-from muniment.scanners.python.values import Function, Value
+from muniment.scanners.python.values import AbstractValue, FunctionValue
 
 
 class BudgetError(Exception):
@@ -18,11 +18,11 @@ class Frame:
     module: str
     location: int
     symbol: str = ""
-    function: Function | None = None
+    function: FunctionValue | None = None
     depth: int = 0
     call_sites: tuple[tuple[str, ast.AST, str], ...] = ()
-    returns: list[tuple[Value, State]] = field(default_factory=list)
-    yields: list[Value] = field(default_factory=list)
+    returns: list[tuple[AbstractValue, State]] = field(default_factory=list)
+    yields: list[AbstractValue] = field(default_factory=list)
     breaks: list[list[State]] = field(default_factory=list)
     continues: list[list[State]] = field(default_factory=list)
     raises: list[list[State]] = field(default_factory=list)

@@ -10,13 +10,13 @@ from muniment.scanners.python.operations import PathEndError, carry_taint, colle
 from muniment.scanners.python.state import State, join_states
 from muniment.scanners.python.values import (
     NONE,
+    AbstractValue,
     Class,
-    Function,
+    FunctionValue,
     HeapObject,
     Method,
-    Reference,
     Symbol,
-    Value,
+    ValueReference,
     build_symbol,
     join_plainly,
     join_values,
@@ -30,13 +30,19 @@ _SOURCE_WORDS = re.compile(rb"request|argv|input|recv|stdin|FieldStorage|get_arg
 class FunctionCaller(LibraryCaller):
     """Enters functions, and builds instances."""
 
-    def run_body(self, function: Function, state: State, frame: Frame) -> State | None:
+    def run_body(self, function: FunctionValue, state: State, frame: Frame) -> State | None:
         """Execute the body of a function; its returns are collected in the frame."""
         raise NotImplementedError
 
     def instantiate(
-        self, one: Class, arguments: list[Value], named: dict[str, Value], node: ast.AST, state: State, frame: Frame
-    ) -> Value:
+        self,
+        one: Class,
+        arguments: list[AbstractValue],
+        named: dict[str, AbstractValue],
+        node: ast.AST,
+        state: State,
+        frame: Frame,
+    ) -> AbstractValue:
         names = list_base_names(one)
         if any(name.rpartition(".")[2] in ("Enum", "IntEnum", "StrEnum", "Flag") for name in names):
             for world in collect_worlds(arguments, state):
@@ -44,11 +50,11 @@ class FunctionCaller(LibraryCaller):
             return build_symbol(f"?{one.name}()")
         made = self.allocate_object(HeapObject("instance", {}, type=one), state)
         initial = self.find_class_attribute(one, "__init__", state)
-        if initial is not None and isinstance(initial.base[0], Function):
+        if initial is not None and isinstance(initial.base[0], FunctionValue):
             self.call_function(initial.base[0], arguments, named, made, node, state, frame)
             return made
         reference = made.base[0]
-        assert isinstance(reference, Reference)
+        assert isinstance(reference, ValueReference)
         fields = self._list_fields(one, state)
         content = state.write_object(reference.location)
         content.items.update(zip(fields, arguments, strict=False))
@@ -67,14 +73,14 @@ class FunctionCaller(LibraryCaller):
 
     def call_function(
         self,
-        function: Function,
-        arguments: list[Value],
-        named: dict[str, Value],
-        receiver: Value | None,
+        function: FunctionValue,
+        arguments: list[AbstractValue],
+        named: dict[str, AbstractValue],
+        receiver: AbstractValue | None,
         node: ast.AST,
         state: State,
         frame: Frame,
-    ) -> Value:
+    ) -> AbstractValue:
         """Enter a function of the repository; what it does to the heap and to worlds stays in the state."""
         self.spend_step()
         if receiver is not None:
@@ -105,14 +111,14 @@ class FunctionCaller(LibraryCaller):
             value = self.finish_function(function, state, inner)
         finally:
             self.running.pop()
-        if any(isinstance(one, Function | Reference | Class | Method) for one in value.base):
+        if any(isinstance(one, FunctionValue | ValueReference | Class | Method) for one in value.base):
             return value
         state.heap.pop(inner.location, None)
         if key is not None and all(state.heap.get(location) is content for location, content in before.items()):
             self.memo[key] = (value, frozenset(state.dead - dead_before))
         return value
 
-    def finish_function(self, function: Function, state: State, inner: Frame) -> Value:
+    def finish_function(self, function: FunctionValue, state: State, inner: Frame) -> AbstractValue:
         """Execute a body, and join what it returns. Raises PathEndError if it never returns."""
         end = self.run_body(function, state, inner)
         if end is not None:
@@ -133,7 +139,7 @@ class FunctionCaller(LibraryCaller):
             return self.allocate_object(HeapObject("list", {}, rest, exact=False), state)
         return value
 
-    def _holds_no_input(self, function: Function, arguments: list[Value], state: State) -> bool:
+    def _holds_no_input(self, function: FunctionValue, arguments: list[AbstractValue], state: State) -> bool:
         """Tell whether a call has no input to follow: its own patterns are looked at where it is an entry point."""
         outer = state.read_object(function.frame) if state.has_object(function.frame) else None
         if outer is None or not (isinstance(outer.type, tuple) or outer.kind == "class"):
@@ -144,7 +150,7 @@ class FunctionCaller(LibraryCaller):
         return not self._with_sources[function.module] and not collect_worlds(arguments, state)
 
     def _build_memo_key(
-        self, function: Function, arguments: list[Value], named: dict[str, Value], state: State
+        self, function: FunctionValue, arguments: list[AbstractValue], named: dict[str, AbstractValue], state: State
     ) -> tuple[object, ...] | None:
         parts: list[object] = [function]
         for name, value in [*((str(i), v) for i, v in enumerate(arguments)), *sorted(named.items())]:
@@ -158,12 +164,17 @@ class FunctionCaller(LibraryCaller):
         return (*parts, dead)
 
     def bind_parameters(
-        self, function: Function, arguments: list[Value], named: dict[str, Value], state: State, inner: Frame
+        self,
+        function: FunctionValue,
+        arguments: list[AbstractValue],
+        named: dict[str, AbstractValue],
+        state: State,
+        inner: Frame,
     ) -> None:
         """Bind arguments to parameters; a missing one has its default, else is unknown."""
         parameters = function.node.args
         names = [one.arg for one in (*parameters.posonlyargs, *parameters.args)]
-        values: dict[str, Value] = dict(zip(names, arguments, strict=False))
+        values: dict[str, AbstractValue] = dict(zip(names, arguments, strict=False))
         spare = dict(named)
         for one in (*names, *(keyword.arg for keyword in parameters.kwonlyargs)):
             if one in spare:
@@ -184,7 +195,7 @@ class FunctionCaller(LibraryCaller):
             values[parameters.vararg.arg] = self.build_sequence("tuple", arguments[len(names) :], state)
         if parameters.kwarg is not None:
             rest = spare.pop("**", None)
-            items: dict[object, Value] = {}
+            items: dict[object, AbstractValue] = {}
             items.update(spare)
             values[parameters.kwarg.arg] = self.allocate_object(
                 HeapObject("dict", items, rest, exact=rest is None), state
@@ -205,19 +216,19 @@ def list_base_names(one: Class) -> list[str]:
     return names
 
 
-def _freeze_value(value: Value) -> object | None:
+def _freeze_value(value: AbstractValue) -> object | None:
     """Return a key for a value whose content does not depend on the heap, None if it does."""
-    if any(isinstance(one, Reference | Method) for one in value.base):
+    if any(isinstance(one, ValueReference | Method) for one in value.base):
         return None
     worlds = []
     for world, group in value.worlds.items():
-        if any(isinstance(one, Reference | Method) for one in group):
+        if any(isinstance(one, ValueReference | Method) for one in group):
             return None
         worlds.append((world, tuple((type(one).__name__, one) for one in group)))
     return (tuple((type(one).__name__, one) for one in value.base), tuple(worlds))
 
 
-def _join_symbol(function: Function, state: State) -> str:
+def _join_symbol(function: FunctionValue, state: State) -> str:
     if function.owner and state.has_object(function.owner):
         owner = state.read_object(function.owner).items.get("__name__")
         if owner is not None:

@@ -4,37 +4,45 @@ import ast
 from collections.abc import Callable
 
 from muniment.scanners.python.frames import BudgetError, Frame
-from muniment.scanners.python.models import LibraryModels, Source
+from muniment.scanners.python.models import InputSource, LibraryModels
 from muniment.scanners.python.operations import lift_function
-from muniment.scanners.python.program import Program
+from muniment.scanners.python.program import AnalysedProgram
 from muniment.scanners.python.state import State
-from muniment.scanners.python.values import Derived, HeapObject, Reference, Symbol, Value, World, build_symbol
+from muniment.scanners.python.values import (
+    AbstractValue,
+    Derived,
+    HeapObject,
+    Symbol,
+    ValueReference,
+    World,
+    build_symbol,
+)
 from muniment.scanners.python.witnesses import WITNESSES
 
 
 class InputReader:
     """Reads inputs, and puts objects on the heap. Subclasses evaluate expressions and calls."""
 
-    def __init__(self, program: Program, models: LibraryModels) -> None:
+    def __init__(self, program: AnalysedProgram, models: LibraryModels) -> None:
         self.program = program
         self.models = models
         self.budget = 0
-        self.sources: dict[str, tuple[Source, str, ast.AST]] = {}  # by key: what, module, place
+        self.sources: dict[str, tuple[InputSource, str, ast.AST]] = {}  # by key: what, module, place
         self.assigned: dict[str, dict[tuple[str, int, int], tuple[ast.AST, set[int]]]] = {}
 
-    def evaluate(self, node: ast.expr, state: State, frame: Frame) -> Value:
+    def evaluate(self, node: ast.expr, state: State, frame: Frame) -> AbstractValue:
         """Evaluate an expression abstractly."""
         raise NotImplementedError
 
     def call_value(
         self,
-        function: Value,
-        arguments: list[Value],
-        named: dict[str, Value],
+        function: AbstractValue,
+        arguments: list[AbstractValue],
+        named: dict[str, AbstractValue],
         node: ast.AST,
         state: State,
         frame: Frame,
-    ) -> Value:
+    ) -> AbstractValue:
         """Call a value with evaluated arguments."""
         raise NotImplementedError
 
@@ -46,12 +54,18 @@ class InputReader:
         """Note the use of a library name."""
 
     def note_attribute_assignment(
-        self, receiver: Value, target: ast.Attribute, value: Value, state: State, frame: Frame
+        self, receiver: AbstractValue, target: ast.Attribute, value: AbstractValue, state: State, frame: Frame
     ) -> None:
         """Look at the assignment of an attribute."""
 
     def note_item_assignment(
-        self, receiver: Value, index: Value, target: ast.Subscript, value: Value, state: State, frame: Frame
+        self,
+        receiver: AbstractValue,
+        index: AbstractValue,
+        target: ast.Subscript,
+        value: AbstractValue,
+        state: State,
+        frame: Frame,
     ) -> None:
         """Look at the assignment of an element."""
 
@@ -61,17 +75,17 @@ class InputReader:
         if self.budget < 0:
             raise BudgetError
 
-    def allocate_object(self, content: HeapObject, state: State) -> Value:
+    def allocate_object(self, content: HeapObject, state: State) -> AbstractValue:
         """Put a new object on the heap and return its reference."""
         location = self.program.next_location()
         state.add_object(location, content)
-        return Value((Reference(location),))
+        return AbstractValue((ValueReference(location),))
 
-    def build_sequence(self, kind: str, elements: list[Value], state: State) -> Value:
+    def build_sequence(self, kind: str, elements: list[AbstractValue], state: State) -> AbstractValue:
         """Build a list, tuple or set of elements."""
         return self.allocate_object(HeapObject(kind, dict(enumerate(elements))), state)
 
-    def read_source(self, path: str, key: str, source: Source, node: ast.AST, frame: Frame) -> Value:
+    def read_source(self, path: str, key: str, source: InputSource, node: ast.AST, frame: Frame) -> AbstractValue:
         """Build the value of an input: each world delivers one attack string."""
         name = (
             f"{path}[{key}]"
@@ -89,9 +103,9 @@ class InputReader:
             worlds[(name, number)] = (
                 text if source.kind in ("text", "mapping") else Derived(text, raw=source.kind == "raw"),
             )
-        return Value((Symbol(f"input:{name}"),), worlds)
+        return AbstractValue((Symbol(f"input:{name}"),), worlds)
 
-    def read_symbol(self, path: str, node: ast.AST, frame: Frame) -> Value:
+    def read_symbol(self, path: str, node: ast.AST, frame: Frame) -> AbstractValue:
         """Return the value of a library name: an input, or unknown."""
         source = self.models.sources.get(path)
         if source is not None and source.kind != "mapping":
@@ -100,7 +114,7 @@ class InputReader:
             self.note_reference(path, node, frame)
         return build_symbol(path)
 
-    def as_data(self, value: Value, node: ast.AST, frame: Frame) -> Value:
+    def as_data(self, value: AbstractValue, node: ast.AST, frame: Frame) -> AbstractValue:
         """Turn a whole mapping of inputs into data made from input."""
         for one in value.base:
             if isinstance(one, Symbol) and (source := self.models.sources.get(one.path)) is not None:
@@ -112,18 +126,18 @@ class InputReader:
                 for number, witness in enumerate(WITNESSES):
                     if not any(character in witness.text for character in source.without):
                         worlds[(name, number)] = (Derived(witness.text),)
-                return Value(value.base, worlds)
+                return AbstractValue(value.base, worlds)
         return value
 
     def apply_pure(
         self,
         function: Callable[..., object],
-        values: list[Value],
+        values: list[AbstractValue],
         state: State,
         unknown: str,
         *,
         taints: bool = True,
         rejects: bool = False,
-    ) -> Value:
+    ) -> AbstractValue:
         """Apply a pure function to values. Raises PathEndError if no world is left."""
         return lift_function(function, values, state, unknown, self.allocate_object, taints=taints, rejects=rejects)

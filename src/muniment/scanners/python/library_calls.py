@@ -6,20 +6,20 @@ from muniment.scanners.python.builtin_calls import BuiltinCaller
 from muniment.scanners.python.frames import Frame
 from muniment.scanners.python.operations import PathEndError, carry_taint, collect_worlds
 from muniment.scanners.python.paths import SplitAddress, normalise_path
-from muniment.scanners.python.patterns import Match
+from muniment.scanners.python.patterns import CallMatch
 from muniment.scanners.python.pure_functions import PARSERS, PURE_FUNCTIONS, Pure
 from muniment.scanners.python.sink_checks import name_call
 from muniment.scanners.python.state import State
 from muniment.scanners.python.texts import STRING_METHODS, RejectedError, call_string_method, format_braces, starts_with
 from muniment.scanners.python.values import (
+    AbstractValue,
     Derived,
-    Function,
+    FunctionValue,
     HeapObject,
     Method,
-    Reference,
     Symbol,
     UndecidedError,
-    Value,
+    ValueReference,
     build_constant,
     build_symbol,
     find_constant,
@@ -63,15 +63,15 @@ class LibraryCaller(BuiltinCaller):
         self,
         one: Symbol,
         name: str,
-        arguments: list[Value],
-        named: dict[str, Value],
+        arguments: list[AbstractValue],
+        named: dict[str, AbstractValue],
         node: ast.AST,
         state: State,
         frame: Frame,
-    ) -> Value:
+    ) -> AbstractValue:
         """Read an input by key, as `request.args.get("id", "")` does."""
         if name in _MAPPING_READS and arguments:
-            value = self.read_item(Value((one,)), arguments[0], node, state, frame)
+            value = self.read_item(AbstractValue((one,)), arguments[0], node, state, frame)
             converter = named.get("type") or (arguments[2] if len(arguments) > 2 else None)
             if converter is not None:
                 value = self.call_value(converter, [value], {}, node, state, frame)
@@ -79,9 +79,11 @@ class LibraryCaller(BuiltinCaller):
                 return self.allocate_object(HeapObject("list", {}, value, exact=False), state)
             default = arguments[1] if len(arguments) > 1 else named.get("default")
             if default is not None and value.worlds:  # an attack delivers the value, so its worlds have no default
-                return Value(join_plainly(Value(value.base), Value(default.base)).base, value.worlds)
+                return AbstractValue(
+                    join_plainly(AbstractValue(value.base), AbstractValue(default.base)).base, value.worlds
+                )
             return join_plainly(value, default) if default is not None else value
-        whole = self.as_data(Value((one,)), node, frame)
+        whole = self.as_data(AbstractValue((one,)), node, frame)
         if name in ("items", "lists"):
             pair = self.build_sequence("tuple", [whole, whole], state)
             return self.allocate_object(HeapObject("list", {}, pair, exact=False), state)
@@ -91,14 +93,14 @@ class LibraryCaller(BuiltinCaller):
 
     def call_data_method(
         self,
-        receiver: Value,
+        receiver: AbstractValue,
         name: str,
-        arguments: list[Value],
-        named: dict[str, Value],
+        arguments: list[AbstractValue],
+        named: dict[str, AbstractValue],
         node: ast.AST,
         state: State,
         frame: Frame,
-    ) -> Value:
+    ) -> AbstractValue:
         """Execute a method of a text in each world."""
         place = name_call(node)
         if name in _FILE_METHODS:
@@ -135,19 +137,19 @@ class LibraryCaller(BuiltinCaller):
 
     def call_library_method(
         self,
-        one: Reference,
+        one: ValueReference,
         content: HeapObject,
         name: str,
-        arguments: list[Value],
-        named: dict[str, Value],
+        arguments: list[AbstractValue],
+        named: dict[str, AbstractValue],
         node: ast.AST,
         state: State,
         frame: Frame,
-    ) -> Value:
+    ) -> AbstractValue:
         """Call a method of a library object: what is put in under a key comes out under the same key."""
         assert isinstance(content.type, Symbol)
         path = f"{content.type.path}.{name}"
-        receiver = Value((one,))
+        receiver = AbstractValue((one,))
         if content.type.path == "re.compile()" and name in _REGEX_METHODS:
             pattern = content.items.get("pattern", build_symbol("pattern"))
             ordered = [pattern, *arguments]
@@ -182,13 +184,13 @@ class LibraryCaller(BuiltinCaller):
     def call_library(
         self,
         path: str,
-        receiver: Value | None,
-        arguments: list[Value],
-        named: dict[str, Value],
+        receiver: AbstractValue | None,
+        arguments: list[AbstractValue],
+        named: dict[str, AbstractValue],
         node: ast.AST,
         state: State,
         frame: Frame,
-    ) -> Value:
+    ) -> AbstractValue:
         """Call a library function by its name."""
         self.check_patterns(path, arguments, named, node, frame)
         self.check_sinks(path, arguments, named, receiver, node, state, frame)
@@ -203,7 +205,7 @@ class LibraryCaller(BuiltinCaller):
         if path in _PATHS:
             path = "os.path.join" if len(arguments) > 1 else "os.fspath"
         if path in ("functools.partial", "functools.partialmethod") and arguments:
-            items: dict[object, Value] = dict(enumerate(arguments[1:]))
+            items: dict[object, AbstractValue] = dict(enumerate(arguments[1:]))
             items.update(named)
             return self.allocate_object(HeapObject("partial", items, type=arguments[0]), state)
         if path in ("copy.copy", "copy.deepcopy", "typing.cast", "asyncio.run", "asyncio.wait_for") and arguments:
@@ -235,7 +237,9 @@ class LibraryCaller(BuiltinCaller):
         self._call_callbacks(path, arguments, named, node, state, frame)
         return carry_taint(values, state, f"{path}()")
 
-    def _with_flags(self, arguments: list[Value], named: dict[str, Value], state: State) -> Value:
+    def _with_flags(
+        self, arguments: list[AbstractValue], named: dict[str, AbstractValue], state: State
+    ) -> AbstractValue:
         flags = named.get("flags") or (arguments[1] if len(arguments) > 1 else None)
         if flags is not None and any(
             isinstance(one, Symbol) and one.path.endswith(("IGNORECASE", ".I")) for one in flags.base
@@ -252,11 +256,11 @@ class LibraryCaller(BuiltinCaller):
         self,
         path: str,
         function: Pure,
-        arguments: list[Value],
-        named: dict[str, Value],
+        arguments: list[AbstractValue],
+        named: dict[str, AbstractValue],
         node: ast.AST,
         state: State,
-    ) -> Value:
+    ) -> AbstractValue:
         keys, count = list(named), len(arguments)
 
         def execute(*rest: object) -> object:
@@ -273,11 +277,17 @@ class LibraryCaller(BuiltinCaller):
         )
 
     def _call_callbacks(
-        self, path: str, arguments: list[Value], named: dict[str, Value], node: ast.AST, state: State, frame: Frame
+        self,
+        path: str,
+        arguments: list[AbstractValue],
+        named: dict[str, AbstractValue],
+        node: ast.AST,
+        state: State,
+        frame: Frame,
     ) -> None:
         """Enter functions of the repository that a library is given: threads, executors, retries."""
         callback = named.get("target") or (arguments[0] if arguments else None)
-        if callback is None or not isinstance(callback.base[0], Function | Method):
+        if callback is None or not isinstance(callback.base[0], FunctionValue | Method):
             return
         given = named.get("args")
         elements = self.list_elements(given, state) if given is not None else None
@@ -299,7 +309,7 @@ def _make_relative(path: object, base: object) -> object:
 
 
 def _read_text(one: object) -> object:
-    if isinstance(one, Match | SplitAddress):
+    if isinstance(one, CallMatch | SplitAddress):
         return one.text
     if isinstance(one, Derived):
         return one.content

@@ -8,7 +8,7 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from muniment.scanners.rules import Pattern, Rule, Sink, load_rules
+from muniment.scanners.rules import Pattern, ScanRule, Sink, load_scan_rules
 
 Model = TypeVar("Model", Sink, Pattern)
 
@@ -30,7 +30,7 @@ _PASSING = frozenset(
 _FILE = Path(__file__).parent / "framework_sources.toml"
 
 
-class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class InputSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Place where input of a user enters: how it is read, and which characters it cannot have."""
 
     kind: Literal["text", "object", "raw", "mapping"]
@@ -52,16 +52,16 @@ class CleanCalls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class LibraryModels:
     """Sources, sinks and patterns, indexed by the names that they apply to."""
 
-    def __init__(self, rules: dict[str, Rule]) -> None:
+    def __init__(self, rules: dict[str, ScanRule]) -> None:
         data = tomllib.loads(_FILE.read_text(encoding="utf-8"))
         self.rules = rules
-        self.sources = msgspec.convert(data["request"], dict[str, Source])
+        self.sources = msgspec.convert(data["request"], dict[str, InputSource])
         self.clean = msgspec.convert(data["models"], CleanCalls)
         self.prefixes = {path[: end.start()] for path in self.sources for end in re.finditer(r"\.|\(|$", path)}
-        self.sinks: dict[str, list[tuple[Rule, Sink]]] = {}
-        self.call_patterns: dict[str, list[tuple[Rule, Pattern]]] = {}
-        self.assign_patterns: dict[str, list[tuple[Rule, Pattern]]] = {}
-        self.reference_patterns: dict[str, list[tuple[Rule, Pattern]]] = {}
+        self.sinks: dict[str, list[tuple[ScanRule, Sink]]] = {}
+        self.call_patterns: dict[str, list[tuple[ScanRule, Pattern]]] = {}
+        self.assign_patterns: dict[str, list[tuple[ScanRule, Pattern]]] = {}
+        self.reference_patterns: dict[str, list[tuple[ScanRule, Pattern]]] = {}
         self._consumers: set[str] = set()
         self.pages: set[str] = set()  # calls that build a response
         for rule in rules.values():
@@ -81,11 +81,11 @@ class LibraryModels:
                     for name in names:
                         index.setdefault(name, []).append((rule, pattern))
 
-    def find_sinks(self, path: str) -> list[tuple[Rule, Sink]]:
+    def find_sinks(self, path: str) -> list[tuple[ScanRule, Sink]]:
         """Find the sinks that a call of this name may be."""
         return _look_up(self.sinks, path)
 
-    def find_call_patterns(self, path: str) -> list[tuple[Rule, Pattern]]:
+    def find_call_patterns(self, path: str) -> list[tuple[ScanRule, Pattern]]:
         """Find the patterns that look at a call of this name."""
         return _look_up(self.call_patterns, path)
 
@@ -101,7 +101,7 @@ class LibraryModels:
         )
 
 
-def _look_up(index: dict[str, list[tuple[Rule, Model]]], path: str) -> list[tuple[Rule, Model]]:
+def _look_up(index: dict[str, list[tuple[ScanRule, Model]]], path: str) -> list[tuple[ScanRule, Model]]:
     found = list(index.get(path, ()))
     receiver, _, method = path.rpartition(".")
     for rule, model in index.get(f"*.{method}", ()) if receiver or method else ():
@@ -113,4 +113,4 @@ def _look_up(index: dict[str, list[tuple[Rule, Model]]], path: str) -> list[tupl
 @cache
 def load_models() -> LibraryModels:
     """Load the models of all rules once."""
-    return LibraryModels(load_rules())
+    return LibraryModels(load_scan_rules())

@@ -4,17 +4,17 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from muniment.scanners.python.paths import SplitAddress
-from muniment.scanners.python.patterns import Match
+from muniment.scanners.python.patterns import CallMatch
 from muniment.scanners.python.state import State
 from muniment.scanners.python.texts import RejectedError
 from muniment.scanners.python.values import (
     BASE,
+    AbstractValue,
     Derived,
     HeapObject,
-    Reference,
     Symbol,
     UndecidedError,
-    Value,
+    ValueReference,
     World,
     build_symbol,
     merge_alternatives,
@@ -22,9 +22,9 @@ from muniment.scanners.python.values import (
     same_alternatives,
     settle_text,
 )
-from muniment.scanners.python.witnesses import MARKER
+from muniment.scanners.python.witnesses import WITNESS_MARKER
 
-PLAIN = (str, bytes, int, float, bool, type(None), complex, Match, SplitAddress)
+PLAIN = (str, bytes, int, float, bool, type(None), complex, CallMatch, SplitAddress)
 
 _MOST_COMBINATIONS = 8
 _MOST_DEPTH = 3
@@ -38,13 +38,13 @@ class PathEndError(Exception):
     """No world goes on along this path."""
 
 
-def iterate_worlds(value: Value, state: State, depth: int = _MOST_DEPTH) -> Iterator[World]:
+def iterate_worlds(value: AbstractValue, state: State, depth: int = _MOST_DEPTH) -> Iterator[World]:
     """Yield the worlds that differ anywhere in a value, those of elements included."""
     yield from value.worlds
     if depth == 0:
         return
     for one in value.base:
-        if isinstance(one, Reference) and state.has_object(one.location):
+        if isinstance(one, ValueReference) and state.has_object(one.location):
             content = state.read_object(one.location)
             if content.kind in ("list", "tuple", "set", "dict", "library", "instance"):
                 for item in content.items.values():
@@ -53,7 +53,7 @@ def iterate_worlds(value: Value, state: State, depth: int = _MOST_DEPTH) -> Iter
                     yield from iterate_worlds(content.rest, state, depth - 1)
 
 
-def collect_worlds(values: Iterable[Value], state: State) -> list[World]:
+def collect_worlds(values: Iterable[AbstractValue], state: State) -> list[World]:
     """Collect the worlds in which any of the values differs and which are on this path, in a fixed order."""
     found: dict[World, None] = {}
     for value in values:
@@ -67,7 +67,7 @@ def concretise(one: object, world: World, state: State, depth: int = _MOST_DEPTH
     """Convert an alternative to Python data. Unknown parts become placeholders; objects stay as they are."""
     if isinstance(one, Symbol):
         return name_placeholder(one)
-    if not isinstance(one, Reference) or not state.has_object(one.location):
+    if not isinstance(one, ValueReference) or not state.has_object(one.location):
         return one
     content = state.read_object(one.location)
     if content.kind == "library" and content.rest is not None:
@@ -86,15 +86,15 @@ def concretise(one: object, world: World, state: State, depth: int = _MOST_DEPTH
     return tuple(plain.values()) if content.kind == "tuple" else list(plain.values())
 
 
-def _pick(value: Value, world: World) -> object:
+def _pick(value: AbstractValue, world: World) -> object:
     options = value.find_alternatives(world)
     for one in options:
-        if isinstance(one, Derived) or (isinstance(one, str) and MARKER in one):
+        if isinstance(one, Derived) or (isinstance(one, str) and WITNESS_MARKER in one):
             return one
     return options[0] if options else None
 
 
-def list_arguments(values: Sequence[Value], world: World, state: State) -> list[tuple[object, ...]]:
+def list_arguments(values: Sequence[AbstractValue], world: World, state: State) -> list[tuple[object, ...]]:
     """List the combinations of alternatives of several values in a world, a few at most."""
     options = [value.find_alternatives(world) or (Symbol("nothing"),) for value in values]
     combinations = itertools.islice(itertools.product(*options), _MOST_COMBINATIONS)
@@ -108,9 +108,9 @@ def find_dangerous(arguments: Iterable[object]) -> str | None:
             return one.content
         if isinstance(one, bytes):
             one = one.decode("utf-8", "replace")
-        if isinstance(one, str) and MARKER in one:
+        if isinstance(one, str) and WITNESS_MARKER in one:
             return one
-        if isinstance(one, SplitAddress | Match) and MARKER in one.text:
+        if isinstance(one, SplitAddress | CallMatch) and WITNESS_MARKER in one.text:
             return one.text
         if isinstance(one, dict):
             one = [*one.keys(), *one.values()]
@@ -126,14 +126,14 @@ Lifted = Callable[..., object]
 
 def lift_function(
     function: Lifted,
-    values: Sequence[Value],
+    values: Sequence[AbstractValue],
     state: State,
     unknown: str,
-    allocate: Callable[[HeapObject, State], Value],
+    allocate: Callable[[HeapObject, State], AbstractValue],
     *,
     taints: bool = True,
     rejects: bool = False,
-) -> Value:
+) -> AbstractValue:
     """Apply a pure function in the unattacked world and in each world where an argument differs.
 
     `unknown` names the result that cannot be computed. Where a parser `rejects` an attack, its world ends here. A
@@ -149,7 +149,7 @@ def lift_function(
             worlds[world] = outcome or (Symbol(unknown),)
     if any(isinstance(one, list | tuple | dict) for group in (base, *worlds.values()) for one in group):
         return _allocate_results(base or (Symbol(unknown),), worlds, state, allocate)
-    return Value(base or (Symbol(unknown),), worlds)
+    return AbstractValue(base or (Symbol(unknown),), worlds)
 
 
 def _apply(
@@ -168,7 +168,7 @@ def _apply(
             result = Symbol(unknown) if dangerous is None else Derived(dangerous)
         else:
             origin = next((one for one in arguments if isinstance(one, Derived)), None)
-            if origin is not None and origin.raw and carry and isinstance(result, str) and MARKER in result:
+            if origin is not None and origin.raw and carry and isinstance(result, str) and WITNESS_MARKER in result:
                 result = Derived(result, raw=True)  # the attack string is still embedded in it
         results.append((settle_text(result),))
     return merge_alternatives(results)
@@ -178,8 +178,8 @@ def _allocate_results(
     base: tuple[object, ...],
     worlds: dict[World, tuple[object, ...]],
     state: State,
-    allocate: Callable[[HeapObject, State], Value],
-) -> Value:
+    allocate: Callable[[HeapObject, State], AbstractValue],
+) -> AbstractValue:
     """Put results that are lists on the heap: one object if all worlds have the same length."""
     shapes = [group[0] for group in (base, *worlds.values())]
     lists = [list(one) if isinstance(one, list | tuple) else None for one in shapes]
@@ -193,13 +193,13 @@ def _allocate_results(
                 world: (_plain_or_unknown(one[index]),) if one is not None else group
                 for (world, group), one in zip(worlds.items(), lists[1:], strict=True)
             }
-            columns.append(Value((_plain_or_unknown(column_base),), column))
+            columns.append(AbstractValue((_plain_or_unknown(column_base),), column))
         location = allocate(HeapObject("tuple" if isinstance(shapes[-1], tuple) else "list", {}), state)
         one = location.base[0]
-        assert isinstance(one, Reference)
+        assert isinstance(one, ValueReference)
         state.write_object(one.location).items.update(enumerate(columns))
         return location
-    rest = Value(
+    rest = AbstractValue(
         (Symbol("element"),),
         {world: (Derived(text),) for world, group in worlds.items() if (text := find_dangerous(group)) is not None},
     )
@@ -207,23 +207,23 @@ def _allocate_results(
     elements: dict[World, tuple[object, ...]] = {}
     for world, group in worlds.items():
         parts = [part for one in group if isinstance(one, list | tuple) for part in one if isinstance(part, str)]
-        hit = [part for part in parts if MARKER in part]
+        hit = [part for part in parts if WITNESS_MARKER in part]
         if hit:
             elements[world] = (hit[0],)
         elif world in rest.worlds:
             elements[world] = rest.worlds[world]
-    return allocate(HeapObject("list", {}, Value((Symbol("element"),), elements), exact=False), state)
+    return allocate(HeapObject("list", {}, AbstractValue((Symbol("element"),), elements), exact=False), state)
 
 
 def _plain_or_unknown(one: object) -> object:
     return settle_text(one) if isinstance(one, (*PLAIN, Derived, Symbol)) else Symbol("part")
 
 
-def bind_value(value: Value, function: Callable[[object], Value]) -> Value:
+def bind_value(value: AbstractValue, function: Callable[[object], AbstractValue]) -> AbstractValue:
     """Apply a function to each alternative, and join what it gives in each world."""
-    cache: dict[tuple[type, object], Value] = {}
+    cache: dict[tuple[type, object], AbstractValue] = {}
 
-    def apply(one: object) -> Value:
+    def apply(one: object) -> AbstractValue:
         key = (type(one), one)
         try:
             if key not in cache:
@@ -245,10 +245,10 @@ def bind_value(value: Value, function: Callable[[object], Value]) -> Value:
         group = merge_alternatives(result.find_alternatives(world) for result in results.get(world, base_results))
         if not same_alternatives(group, base):
             worlds[world] = group
-    return Value(base or (Symbol("nothing"),), worlds)
+    return AbstractValue(base or (Symbol("nothing"),), worlds)
 
 
-def carry_taint(values: Iterable[Value], state: State, unknown: str) -> Value:
+def carry_taint(values: Iterable[AbstractValue], state: State, unknown: str) -> AbstractValue:
     """Build the result of a call without a model: unknown, and made from what is dangerous in its arguments."""
     arguments = list(values)
     worlds: dict[World, tuple[object, ...]] = {}
@@ -258,18 +258,20 @@ def carry_taint(values: Iterable[Value], state: State, unknown: str) -> Value:
             if dangerous is not None:
                 worlds[world] = (Derived(dangerous),)
                 break
-    return Value((Symbol(unknown),), worlds) if worlds else build_symbol(unknown)
+    return AbstractValue((Symbol(unknown),), worlds) if worlds else build_symbol(unknown)
 
 
 def find_truths(options: tuple[object, ...], state: State) -> set[bool]:
     """Find the truth values that alternatives can have."""
     truths: set[bool] = set()
     for one in options:
-        if (isinstance(one, str) and "\ue000" in one and len(one) > one.find("\ue001") + 1) or isinstance(one, Match):
+        if (isinstance(one, str) and "\ue000" in one and len(one) > one.find("\ue001") + 1) or isinstance(
+            one, CallMatch
+        ):
             truths.add(True)
         elif isinstance(one, PLAIN) and not isinstance(one, SplitAddress):
             truths.add(bool(one))
-        elif isinstance(one, Reference) and state.has_object(one.location):
+        elif isinstance(one, ValueReference) and state.has_object(one.location):
             content = state.read_object(one.location)
             if content.kind in ("list", "tuple", "dict", "set") and content.exact and content.rest is None:
                 truths.add(bool(content.items))
@@ -277,7 +279,7 @@ def find_truths(options: tuple[object, ...], state: State) -> set[bool]:
                 truths.add(True)
             else:
                 truths |= {True, False}
-        elif isinstance(one, Symbol | Derived | Reference | SplitAddress):
+        elif isinstance(one, Symbol | Derived | ValueReference | SplitAddress):
             truths |= {True, False}
         else:
             truths.add(True)

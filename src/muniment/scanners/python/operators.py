@@ -6,7 +6,7 @@ from typing import Any
 
 from muniment.scanners.python.operations import PLAIN
 from muniment.scanners.python.paths import SplitAddress, join_paths
-from muniment.scanners.python.patterns import Match
+from muniment.scanners.python.patterns import CallMatch
 from muniment.scanners.python.texts import contains, equals, format_percent, limit_size, multiply, power, shift_left
 from muniment.scanners.python.values import Derived, UndecidedError, has_placeholder
 
@@ -51,7 +51,7 @@ UNARY: dict[type, Callable[[Any], object]] = {
 }
 
 
-def compare_values(operator: ast.cmpop, left: object, right: object) -> bool:
+def compare_operands(operator: ast.cmpop, left: object, right: object) -> bool:
     """Compare two concrete values. Raises UndecidedError where an unknown part decides."""
     match operator:
         case ast.Eq():
@@ -93,7 +93,7 @@ def require_plain(one: object) -> object:
     """Return the plain content of a value. Raises UndecidedError for an object."""
     if isinstance(one, Derived):
         return one.content
-    if isinstance(one, Match | SplitAddress):
+    if isinstance(one, CallMatch | SplitAddress):
         return one.text
     if isinstance(one, (*PLAIN, list, tuple, dict)):
         return one

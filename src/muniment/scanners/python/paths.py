@@ -4,7 +4,7 @@ import posixpath
 import re
 import urllib.parse
 
-from muniment.scanners.python.contexts import find_host, leaves_context
+from muniment.scanners.python.contexts import find_context_host, leaves_context
 from muniment.scanners.python.texts import RejectedError, require_text
 from muniment.scanners.python.values import OPENING, Derived, UndecidedError, has_placeholder
 
@@ -65,7 +65,7 @@ def is_local_address(address: object) -> object:
     text = require_text(address.content if isinstance(address, Derived) else address)
     if has_placeholder(text):
         raise UndecidedError
-    return not find_host(text) and not text.lstrip().lower().startswith("javascript:")
+    return not find_context_host(text) and not text.lstrip().lower().startswith("javascript:")
 
 
 class SplitAddress:

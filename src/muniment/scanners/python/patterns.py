@@ -23,21 +23,21 @@ def match_at(pattern: object, text: object, flags: object, *, whole: bool, searc
         raise UndecidedError
     if search:
         span = compiled.find_span(subject)
-        return Match(subject[span[0] : span[1]]) if span else None
+        return CallMatch(subject[span[0] : span[1]]) if span else None
     ends = compiled.find_ends(subject, 0)
     if whole:
-        return Match(subject) if len(subject) in ends else None
-    return Match(subject[: max(ends)]) if ends else None
+        return CallMatch(subject) if len(subject) in ends else None
+    return CallMatch(subject[: max(ends)]) if ends else None
 
 
-class Match:
+class CallMatch:
     """Match of a regular expression: only the whole of it is known."""
 
     def __init__(self, text: str) -> None:
         self.text = text
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Match) and other.text == self.text
+        return isinstance(other, CallMatch) and other.text == self.text
 
     def __hash__(self) -> int:
         return hash(self.text)

@@ -28,7 +28,7 @@ def parse_source(content: bytes) -> ast.Module:
         raise UnreadableError("the code is nested too deeply") from None
 
 
-class Program:
+class AnalysedProgram:
     """Python files of one repository. Modules are found by import as Python would, from each folder upward."""
 
     def __init__(self, files: Mapping[str, bytes]) -> None:

@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 
 from muniment.scanners.findings import Severity
 from muniment.scanners.python.frames import Frame
-from muniment.scanners.python.values import Derived, Symbol, Value, find_constant
-from muniment.scanners.rules import ArgumentTest, Pattern, Rule
+from muniment.scanners.python.values import AbstractValue, Derived, Symbol, find_constant
+from muniment.scanners.rules import ArgumentTest, Pattern, ScanRule
 
 
 @dataclass(slots=True)
 class Report:
     """Place that a rule reports, before it becomes a finding."""
 
-    rule: Rule
+    rule: ScanRule
     module: str
     node: ast.AST
     symbol: str
@@ -44,7 +44,9 @@ class Reports:
             self.by_place[place] = report
 
 
-def find_argument(test: ArgumentTest, arguments: list[Value], named: dict[str, Value]) -> Value | None:
+def find_argument(
+    test: ArgumentTest, arguments: list[AbstractValue], named: dict[str, AbstractValue]
+) -> AbstractValue | None:
     """Find the argument that a test looks at, None if the call has none."""
     if test.keyword and test.keyword in named:
         return named[test.keyword]
@@ -53,7 +55,7 @@ def find_argument(test: ArgumentTest, arguments: list[Value], named: dict[str, V
     return None
 
 
-def passes_test(test: ArgumentTest, value: Value | None) -> bool:
+def passes_test(test: ArgumentTest, value: AbstractValue | None) -> bool:
     """Tell whether an argument has what a pattern looks for."""
     if value is None:
         return test.absent
@@ -78,7 +80,9 @@ def _passes_one(test: ArgumentTest, one: object) -> bool:
     return found != test.negate
 
 
-def matches_pattern(pattern: Pattern, arguments: list[Value], named: dict[str, Value], frame: Frame) -> bool:
+def matches_scope(
+    pattern: Pattern, arguments: list[AbstractValue], named: dict[str, AbstractValue], frame: Frame
+) -> bool:
     """Tell whether a call is one that a pattern reports."""
     if pattern.symbol and not re.search(pattern.symbol, frame.symbol, re.IGNORECASE):
         return False
@@ -87,7 +91,7 @@ def matches_pattern(pattern: Pattern, arguments: list[Value], named: dict[str, V
     return all(passes_test(test, find_argument(test, arguments, named)) for test in pattern.all)
 
 
-def matches_constant(wanted: bool | int | str, value: Value | None) -> bool:
+def matches_constant(wanted: bool | int | str, value: AbstractValue | None) -> bool:
     """Tell whether an argument is a constant."""
     constant = find_constant(value) if value is not None else None
     return constant is not None and type(constant[0]) is type(wanted) and constant[0] == wanted

@@ -9,55 +9,55 @@ from muniment.scanners.python.evaluator import Evaluator
 from muniment.scanners.python.frames import Frame
 from muniment.scanners.python.models import LibraryModels
 from muniment.scanners.python.operations import collect_worlds, find_dangerous, list_arguments
-from muniment.scanners.python.program import Program
-from muniment.scanners.python.reports import Report, Reports, matches_constant, matches_pattern
+from muniment.scanners.python.program import AnalysedProgram
+from muniment.scanners.python.reports import Report, Reports, matches_constant, matches_scope
 from muniment.scanners.python.state import State
-from muniment.scanners.python.values import Derived, Function, Value, World, find_constant
-from muniment.scanners.rules import Rule, Sink
+from muniment.scanners.python.values import AbstractValue, Derived, FunctionValue, World, find_constant
+from muniment.scanners.rules import ScanRule, Sink
 
 _SHELLS = frozenset(["sh", "bash", "dash", "zsh", "ksh", "cmd", "cmd.exe", "powershell"])
 
 
-Memo = dict[tuple[object, ...], tuple[Value, frozenset[World]]]
+Memo = dict[tuple[object, ...], tuple[AbstractValue, frozenset[World]]]
 
 
 class SinkChecker(Evaluator):
     """Reports attack strings that leave their context, and calls that a pattern looks for."""
 
-    def __init__(self, program: Program, models: LibraryModels) -> None:
+    def __init__(self, program: AnalysedProgram, models: LibraryModels) -> None:
         super().__init__(program, models)
         self.reports = Reports()
         self.memo: Memo = {}
-        self.running: list[Function] = []
+        self.running: list[FunctionValue] = []
         self._with_sources: dict[str, bool] = {}  # modules by path: may they read an input?
 
     def call_method(
         self,
-        receiver: Value,
+        receiver: AbstractValue,
         name: str,
-        arguments: list[Value],
-        named: dict[str, Value],
+        arguments: list[AbstractValue],
+        named: dict[str, AbstractValue],
         node: ast.AST,
         state: State,
         frame: Frame,
-    ) -> Value:
+    ) -> AbstractValue:
         """Call a method of each object that a value may be."""
         raise NotImplementedError
 
     def check_patterns(
-        self, path: str, arguments: list[Value], named: dict[str, Value], node: ast.AST, frame: Frame
+        self, path: str, arguments: list[AbstractValue], named: dict[str, AbstractValue], node: ast.AST, frame: Frame
     ) -> None:
         """Report a call that a rule without data flow looks for."""
         for rule, pattern in self.models.find_call_patterns(path):
-            if matches_pattern(pattern, arguments, named, frame):
+            if matches_scope(pattern, arguments, named, frame):
                 self.add_report(rule, node, frame, severity=pattern.severity)
 
     def check_sinks(
         self,
         path: str,
-        arguments: list[Value],
-        named: dict[str, Value],
-        receiver: Value | None,
+        arguments: list[AbstractValue],
+        named: dict[str, AbstractValue],
+        receiver: AbstractValue | None,
         node: ast.AST,
         state: State,
         frame: Frame,
@@ -70,7 +70,7 @@ class SinkChecker(Evaluator):
                 continue
             if sink.unless and any(matches_constant(wanted, named.get(name)) for name, wanted in sink.unless.items()):
                 continue
-            chosen: list[Value] = []
+            chosen: list[AbstractValue] = []
             for which in sink.argument:
                 if which == -1 and receiver is not None:
                     chosen.append(receiver)
@@ -85,9 +85,9 @@ class SinkChecker(Evaluator):
 
     def check_value(
         self,
-        rule: Rule,
+        rule: ScanRule,
         context: str,
-        value: Value,
+        value: AbstractValue,
         node: ast.AST,
         state: State,
         frame: Frame,
@@ -108,7 +108,7 @@ class SinkChecker(Evaluator):
 
     def add_report(
         self,
-        rule: Rule,
+        rule: ScanRule,
         node: ast.AST,
         frame: Frame,
         world: World | None = None,
@@ -152,7 +152,7 @@ def find_arriving(context: str, one: object) -> str | None:
     return text if text is not None and leaves_context(context, text) else None
 
 
-def _is_no_page(path: str, arguments: list[Value], named: dict[str, Value]) -> bool:
+def _is_no_page(path: str, arguments: list[AbstractValue], named: dict[str, AbstractValue]) -> bool:
     """Tell whether a response is of a type that browsers do not show as a page."""
     positional = arguments[1:2] if path.startswith("django.http.") else []
     given = [named[name] for name in ("content_type", "mimetype", "media_type") if name in named]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from muniment.scanners.python.values import BASE, HeapObject, Value, World, join_values
+from muniment.scanners.python.values import BASE, AbstractValue, HeapObject, World, join_values
 
 
 class State:
@@ -100,8 +100,10 @@ def _join_objects(left: HeapObject, left_dead: set[World], right: HeapObject, ri
     return joined
 
 
-def _restrict(value: Value, dead: set[World]) -> Value:
+def _restrict(value: AbstractValue, dead: set[World]) -> AbstractValue:
     """Drop the worlds that cannot have stored a value."""
     if not (value.worlds.keys() & dead):
         return value
-    return Value(value.base, {world: one for world, one in value.worlds.items() if world not in dead or world == BASE})
+    return AbstractValue(
+        value.base, {world: one for world, one in value.worlds.items() if world not in dead or world == BASE}
+    )

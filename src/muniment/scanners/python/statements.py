@@ -12,12 +12,12 @@ from muniment.scanners.python.state import State, join_states
 from muniment.scanners.python.texts import equals
 from muniment.scanners.python.values import (
     NONE,
+    AbstractValue,
     Class,
-    Function,
+    FunctionValue,
     HeapObject,
-    Reference,
     Symbol,
-    Value,
+    ValueReference,
     build_constant,
     build_symbol,
     find_constant,
@@ -58,7 +58,7 @@ class Interpreter(DefinitionExecutor):
             self.program.static.update(state.heap)
         return location
 
-    def run_body(self, function: Function, state: State, frame: Frame) -> State | None:
+    def run_body(self, function: FunctionValue, state: State, frame: Frame) -> State | None:
         """Execute the body of a function."""
         node = function.node
         if isinstance(node, ast.Lambda):
@@ -110,7 +110,7 @@ class Interpreter(DefinitionExecutor):
         return join_states(result, going)
 
     def _match_pattern(
-        self, pattern: ast.pattern, subject: Value, state: State, frame: Frame
+        self, pattern: ast.pattern, subject: AbstractValue, state: State, frame: Frame
     ) -> tuple[State | None, State | None]:
         match pattern:
             case ast.MatchAs(inner, name):
@@ -219,15 +219,15 @@ class Interpreter(DefinitionExecutor):
         frame.returns.append((value, state))
         return None
 
-    def _check_response(self, value: Value, node: ast.Return, state: State, frame: Frame) -> None:
+    def _check_response(self, value: AbstractValue, node: ast.Return, state: State, frame: Frame) -> None:
         """Look at a page that a route returns as text."""
         elements = self.list_elements(value, state)
-        if elements and len(elements) > 1 and isinstance(value.base[0], Reference):
+        if elements and len(elements) > 1 and isinstance(value.base[0], ValueReference):
             value = elements[0]
             if any(_sets_other_type(one, state) for one in elements[1:]):
                 return
         for one in value.base:
-            if isinstance(one, Reference):
+            if isinstance(one, ValueReference):
                 return  # lists and dicts become JSON
         for rule in self.find_special("response"):
             self.check_value(rule, "html", value, node, state, frame)
@@ -292,13 +292,13 @@ class Interpreter(DefinitionExecutor):
         for item in node.items:
             value = self.evaluate(item.context_expr, state, frame)
             one = value.base[0]
-            if isinstance(one, Reference) and state.has_object(one.location):
+            if isinstance(one, ValueReference) and state.has_object(one.location):
                 content = state.read_object(one.location)
                 if content.kind == "list":
                     value = self.join_elements(value, state)
                 elif content.kind == "instance" and isinstance(content.type, Class):
                     entered = self.find_class_attribute(content.type, "__enter__", state)
-                    if entered is not None and isinstance(entered.base[0], Function):
+                    if entered is not None and isinstance(entered.base[0], FunctionValue):
                         value = self.call_function(entered.base[0], [], {}, value, node, state, frame)
             if item.optional_vars is not None:
                 self.assign_target(item.optional_vars, value, state, frame)
@@ -307,14 +307,14 @@ class Interpreter(DefinitionExecutor):
     _execute_AsyncWith = _execute_With
 
 
-def _is_true(value: Value) -> bool:
+def _is_true(value: AbstractValue) -> bool:
     return all(one is True for one in value.base)
 
 
-def _sets_other_type(value: Value, state: State) -> bool:
+def _sets_other_type(value: AbstractValue, state: State) -> bool:
     """Tell whether headers of a response name a type other than HTML."""
     for one in value.base:
-        if isinstance(one, Reference) and state.has_object(one.location):
+        if isinstance(one, ValueReference) and state.has_object(one.location):
             for key, item in state.read_object(one.location).items.items():
                 constant = find_constant(item)
                 if str(key).lower() == "content-type" and constant is not None and "html" not in str(constant[0]):

@@ -5,7 +5,7 @@ import string
 
 from muniment.scanners.python.values import OPENING, Derived, UndecidedError, has_placeholder
 
-MOST_CHARACTERS = 10_000
+MOST_TEXT_CHARACTERS = 10_000
 MOST_WIDTH = 200
 _WIDTH = re.compile(r"\d{3,}|\*")
 
@@ -16,7 +16,7 @@ class RejectedError(Exception):
 
 def limit_size(content: object) -> object:
     """Return a result unless it is too large. Raises UndecidedError."""
-    if isinstance(content, str | bytes) and len(content) > MOST_CHARACTERS:
+    if isinstance(content, str | bytes) and len(content) > MOST_TEXT_CHARACTERS:
         raise UndecidedError
     if isinstance(content, int) and content.bit_length() > 2048:
         raise UndecidedError
@@ -165,7 +165,7 @@ def multiply(left: object, right: object) -> object:
     """Execute `left * right` with a cap on the size."""
     for sequence, count in ((left, right), (right, left)):
         if isinstance(sequence, str | bytes | list | tuple) and (
-            not isinstance(count, int) or len(sequence) * max(count, 0) > MOST_CHARACTERS
+            not isinstance(count, int) or len(sequence) * max(count, 0) > MOST_TEXT_CHARACTERS
         ):
             raise UndecidedError
     return limit_size(left * right)  # type: ignore[operator]
@@ -271,15 +271,15 @@ def call_string_method(name: str, receiver: object, *arguments: object, **named:
         if any(has_placeholder(one) for one in arguments) and name in ("split", "rsplit", "partition", "strip"):
             raise UndecidedError
     if name in ("ljust", "rjust", "center", "zfill") and not (
-        arguments and isinstance(arguments[0], int) and arguments[0] <= MOST_CHARACTERS
+        arguments and isinstance(arguments[0], int) and arguments[0] <= MOST_TEXT_CHARACTERS
     ):
         raise UndecidedError
     if name == "join":
         parts = arguments[0] if arguments else ()
-        if not isinstance(parts, list | tuple) or sum(len(one) + len(receiver) for one in parts) > MOST_CHARACTERS:
+        if not isinstance(parts, list | tuple) or sum(len(one) + len(receiver) for one in parts) > MOST_TEXT_CHARACTERS:
             raise UndecidedError
     new = arguments[1] if name == "replace" and len(arguments) > 1 else ""
-    if isinstance(new, str | bytes) and len(receiver) * (len(new) + 1) > MOST_CHARACTERS:
+    if isinstance(new, str | bytes) and len(receiver) * (len(new) + 1) > MOST_TEXT_CHARACTERS:
         raise UndecidedError
     if name in ("encode", "decode"):
         return receiver.encode("utf-8") if isinstance(receiver, str) else receiver.decode("utf-8", "replace")

@@ -34,14 +34,14 @@ class Derived:
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class ValueReference:
     """Address of an object on the heap."""
 
     location: int
 
 
 @dataclass(frozen=True, slots=True)
-class Function:
+class FunctionValue:
     """Function of the analysed code, with the frame that it was defined in."""
 
     module: str
@@ -75,16 +75,16 @@ class Module:
 class Method:
     """Function or method of a built-in type, bound to its receiver."""
 
-    receiver: "Value"
+    receiver: "AbstractValue"
     name: str
-    function: Function | None = None
+    function: FunctionValue | None = None
 
     def __hash__(self) -> int:
         return hash((self.name, self.function))
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class AbstractValue:
     """Alternatives in the unattacked world, and in each world where they differ."""
 
     base: tuple[object, ...]
@@ -107,8 +107,8 @@ class HeapObject:
     """
 
     kind: str
-    items: dict[object, Value]
-    rest: Value | None = None
+    items: dict[object, AbstractValue]
+    rest: AbstractValue | None = None
     exact: bool = True
     type: object = None
 
@@ -121,14 +121,14 @@ class UndecidedError(Exception):
     """A concrete result cannot be computed: an operand is unknown, or the result would be too large."""
 
 
-def build_constant(content: object) -> Value:
+def build_constant(content: object) -> AbstractValue:
     """Build the value that is this constant in all worlds."""
-    return Value((content,))
+    return AbstractValue((content,))
 
 
-def build_symbol(path: str) -> Value:
+def build_symbol(path: str) -> AbstractValue:
     """Build an unknown value."""
-    return Value((Symbol(path),))
+    return AbstractValue((Symbol(path),))
 
 
 NONE = build_constant(None)
@@ -148,7 +148,7 @@ def merge_alternatives(groups: Iterable[tuple[object, ...]]) -> tuple[object, ..
                 merged.append(one)
     if len(merged) > MOST_ALTERNATIVES:
         dangerous = [one for one in merged if isinstance(one, Derived) or (isinstance(one, str) and "mZ9q" in one)]
-        objects = [one for one in merged if isinstance(one, Reference | Function | Class)]
+        objects = [one for one in merged if isinstance(one, ValueReference | FunctionValue | Class)]
         merged = [*[*dangerous, *objects][: MOST_ALTERNATIVES - 1], Symbol("joined")]
     return tuple(merged)
 
@@ -160,7 +160,9 @@ def same_alternatives(left: tuple[object, ...], right: tuple[object, ...]) -> bo
     )
 
 
-def join_values(left: Value, left_dead: set[World], right: Value, right_dead: set[World]) -> Value:
+def join_values(
+    left: AbstractValue, left_dead: set[World], right: AbstractValue, right_dead: set[World]
+) -> AbstractValue:
     """Join the values of two paths; a path gives nothing to the worlds that cannot take it."""
     if left is right:
         return left
@@ -183,7 +185,7 @@ def join_values(left: Value, left_dead: set[World], right: Value, right_dead: se
             joined = sides[0] if len(sides) == 1 else merge_alternatives(sides)
             if not same_alternatives(joined, base):
                 worlds[world] = joined
-    return Value(base, worlds)
+    return AbstractValue(base, worlds)
 
 
 def name_placeholder(symbol: Symbol) -> str:
@@ -203,16 +205,16 @@ def settle_text(text: object) -> object:
     return text
 
 
-def join_plainly(left: Value, right: Value) -> Value:
+def join_plainly(left: AbstractValue, right: AbstractValue) -> AbstractValue:
     """Join values of the same path: in each world, either may be it."""
     base = merge_alternatives((left.base, right.base))
     worlds = {}
     for world in [*left.worlds, *(world for world in right.worlds if world not in left.worlds)]:
         worlds[world] = merge_alternatives((left.find_alternatives(world), right.find_alternatives(world)))
-    return Value(base, worlds)
+    return AbstractValue(base, worlds)
 
 
-def find_constant(value: Value) -> tuple[object] | None:
+def find_constant(value: AbstractValue) -> tuple[object] | None:
     """Return the constant that a value is in all worlds, in a tuple; None if there is none."""
     if len(value.base) == 1 and not value.worlds:
         one = value.base[0]

@@ -8,7 +8,7 @@ from typing import Protocol, Self
 
 from msgspec import Struct
 
-Fact = tuple[str, ...]  # names and values that people know, never a row's number
+GuardedFact = tuple[str, ...]  # names and values that people know, never a row's number
 
 
 class GuardedState(Protocol):
@@ -21,8 +21,8 @@ class GuardedState(Protocol):
 class GuardedFacts(Struct, frozen=True):
     """State of facts. One person alone may end a `permitted` fact, and add a `protected` one."""
 
-    permitted: frozenset[Fact] = frozenset()
-    protected: frozenset[Fact] = frozenset()
+    permitted: frozenset[GuardedFact] = frozenset()
+    protected: frozenset[GuardedFact] = frozenset()
 
     def is_looser_than(self, earlier: Self) -> bool:
         """Whether something is permitted that was not, or is no longer protected."""
@@ -32,13 +32,13 @@ class GuardedFacts(Struct, frozen=True):
 class GuardedEnvironments(Struct, frozen=True):
     """Conditions for a deployment to each environment, by (product, environment)."""
 
-    needed: dict[tuple[str, str], frozenset[Fact]]
+    needed: dict[tuple[str, str], frozenset[GuardedFact]]
 
     def is_looser_than(self, earlier: Self) -> bool:
         """Whether an environment needs less than it did, or a new one less than all others and production need."""
         return any(not self._expected_facts(place, earlier) <= needed for place, needed in self.needed.items())
 
-    def _expected_facts(self, place: tuple[str, str], earlier: Self) -> frozenset[Fact]:
+    def _expected_facts(self, place: tuple[str, str], earlier: Self) -> frozenset[GuardedFact]:
         product, _environment = place
         if place in earlier.needed:
             return earlier.needed[place]

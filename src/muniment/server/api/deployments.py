@@ -39,7 +39,7 @@ from muniment.server.products.models import Environment
 
 _DIGEST = r"^sha256:[0-9a-f]{64}$"
 COMMIT = r"^(?:[0-9a-f]{40}|[0-9a-f]{64})$"
-SLUG = r"^[a-z0-9-]{1,64}$"
+ENVIRONMENT_SLUG = r"^[a-z0-9-]{1,64}$"
 WAIT_SECONDS, STEP_SECONDS = 2.0, 0.05  # that an answer waits for the worker to have looked once more
 
 
@@ -63,8 +63,8 @@ class DeploymentIn(Schema):
 
     model_config = {"extra": "forbid"}
 
-    product: str = Field(pattern=SLUG)
-    environment: str = Field(pattern=SLUG)
+    product: str = Field(pattern=ENVIRONMENT_SLUG)
+    environment: str = Field(pattern=ENVIRONMENT_SLUG)
     artifact: str = Field(pattern=_DIGEST)
     commit: str = Field(pattern=COMMIT)
     provenance: list[dict[str, Any]] = Field([], max_length=8)

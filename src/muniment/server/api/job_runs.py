@@ -13,7 +13,7 @@ from muniment.access.actions import Action
 from muniment.server.api import deployments
 from muniment.server.api.deployments import (
     COMMIT,
-    SLUG,
+    ENVIRONMENT_SLUG,
     Bearer,
     for_pipelines,
     identify_pipeline,
@@ -34,8 +34,8 @@ class JobRunIn(Schema):
 
     model_config = {"extra": "forbid"}
 
-    product: str = Field(pattern=SLUG)
-    environment: str = Field(pattern=SLUG)
+    product: str = Field(pattern=ENVIRONMENT_SLUG)
+    environment: str = Field(pattern=ENVIRONMENT_SLUG)
     commit: str = Field(pattern=COMMIT)
 
 

@@ -12,7 +12,7 @@ from muniment.access.actions import Action
 from muniment.server.acts.schemas import build_body_schema
 from muniment.server.api_operations import Cursor, for_action, of, page_by_number, run_act, serialize_outcome
 from muniment.server.secrets.models import Secret
-from muniment.server.secrets.secret_acts import LONGEST, RemoveSecret, RestoreSecret, RollBackSecret, SetSecret
+from muniment.server.secrets.secret_acts import LONGEST_SECRET, RemoveSecret, RestoreSecret, RollBackSecret, SetSecret
 from muniment.vault.secret_parts import ValueSummary
 
 router = Router()
@@ -24,7 +24,7 @@ _FIXED = ("product", "environment", "name")
 class SecretBody(build_body_schema(SetSecret, fixed=_FIXED)):  # type: ignore[misc]  # made at run time, from the act's fields
     """Body of a secret. Without a value, one is generated that nobody sees."""
 
-    value: SecretStr | None = Field(None, max_length=LONGEST)
+    value: SecretStr | None = Field(None, max_length=LONGEST_SECRET)
 
 
 RollBackBody = build_body_schema(RollBackSecret, fixed=_FIXED)

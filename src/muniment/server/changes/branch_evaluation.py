@@ -9,7 +9,7 @@ from django.db import transaction
 
 from muniment.decision.decision import Outcome
 from muniment.decision.evaluation import list_needed_facts, select_clauses
-from muniment.decision.report import build_report
+from muniment.decision.report import build_decision_report
 from muniment.errors import ConfigurationError, GitError, RefusedError, StoreError, UsageError
 from muniment.facts import canonical
 from muniment.facts.maybe import Known
@@ -91,7 +91,7 @@ def store_decision(change: Change, judgement: ChangeEvaluation, *, enforced: boo
             change.save(update_fields=["decision"])
         return None
     entry, kept = build_decision_record(change.repository.place, judgement, "", enforced=enforced)
-    explanation = build_report(decision, judgement.policy, judgement.facts)
+    explanation = build_decision_report(decision, judgement.policy, judgement.facts)
     row = Decision.objects.create(
         change=change,
         record=append_record(entry, (*kept, explanation)),

@@ -10,7 +10,7 @@ from django.db import transaction
 from msgspec import Struct
 
 from muniment.decision.decision import Outcome
-from muniment.decision.report import build_report
+from muniment.decision.report import build_decision_report
 from muniment.errors import ConfigurationError, GitError, RefusedError, UsageError
 from muniment.facts import canonical
 from muniment.facts.facts import Fact, Facts
@@ -97,7 +97,7 @@ def _evaluate_branch(context: RepositoryContext, reading: RepositoryScan) -> Non
     for number, change in enumerate(changes, 1):
         if number > len(past) - SHOWN:
             judgement = ChangeEvaluation(change.decisions[0], rules.policy, change.facts)
-            told = canonical.encode(build_report(judgement.decision, rules.policy, change.facts))
+            told = canonical.encode(build_decision_report(judgement.decision, rules.policy, change.facts))
             newest.append(_PastChange(change.step, judgement, told))
         if number % _PROGRESS == 0:
             RepositoryScan.objects.filter(pk=reading.pk).update(evaluated_count=number)

@@ -19,7 +19,7 @@ from muniment.server.products.act_fields import ProductAct, RepositoryId, find_r
 from muniment.server.products.models import FORGE, Repository
 from muniment.server.products.repository_folders import REMEDY, UNNAMED, is_in_named_folder
 
-RepositoryName = Annotated[str, Text(label=gettext_lazy("Name, as approvals call it"), most=200)]
+RepositoryNameField = Annotated[str, Text(label=gettext_lazy("Name, as approvals call it"), most=200)]
 
 RepositoryPath = Annotated[
     str,
@@ -39,7 +39,7 @@ class AddRepository(ProductAct, frozen=True):
     actions: ClassVar[tuple[Action, ...]] = (Action.CHANGE_PRODUCT,)
     title: ClassVar[Label] = gettext_lazy("Add repository")
 
-    name: RepositoryName
+    name: RepositoryNameField
     path: RepositoryPath
 
     def describe_act(self) -> str:
@@ -69,7 +69,7 @@ class CorrectRepository(ProductAct, frozen=True):
     title: ClassVar[Label] = gettext_lazy("Correct repository")
 
     repository: RepositoryId
-    name: RepositoryName
+    name: RepositoryNameField
     path: RepositoryPath
 
     def describe_act(self) -> str:

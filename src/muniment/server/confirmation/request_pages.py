@@ -26,7 +26,7 @@ from muniment.facts.act_statements import (
 )
 from muniment.git.signatures import read_embedded_key
 from muniment.server.requests.act_signatures import (
-    LONGEST_SIGNATURE,
+    LONGEST_ACT_SIGNATURE,
     PASSKEY,
     SSH_KEY,
     SigningKey,
@@ -139,7 +139,7 @@ def _take_signature(request: HttpRequest, signable: SignableRequest, request_id:
 
 def _store_signature(signable: SignableRequest, request_id: str, signer: str, text: str, signature: str) -> None:
     """Store a signature. Raises RefusedError unless it is valid, over what this request shows."""
-    if len(text) > _LARGEST_STATEMENT or len(signature) > LONGEST_SIGNATURE:
+    if len(text) > _LARGEST_STATEMENT or len(signature) > LONGEST_ACT_SIGNATURE:
         raise _make_signature_error(_("it is too long"))
     try:
         signed = decode_act_statement(text.encode())

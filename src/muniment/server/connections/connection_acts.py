@@ -16,7 +16,7 @@ from muniment.errors import ParseError, RefusedError
 from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.inputs import Choice, InputCode, Label, Reference, Text
 from muniment.server.connections import credentials
-from muniment.server.connections.models import SLUG_PATTERN, Connection, RepositoryLink, Vendor
+from muniment.server.connections.models import CONNECTION_SLUG_PATTERN, Connection, RepositoryLink, Vendor
 from muniment.server.job_queue import enqueue
 from muniment.server.products.act_fields import SLUG_FORM
 from muniment.server.vault_access import refuse_without_vault
@@ -67,7 +67,7 @@ class AddConnection(Act, frozen=True):
             label=gettext_lazy("Name"),
             hint=gettext_lazy("It stands before the logins of people there, such as forge/ada."),
             most=40,
-            pattern=SLUG_PATTERN,
+            pattern=CONNECTION_SLUG_PATTERN,
             form=SLUG_FORM,
             recorded=True,
         ),

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from muniment.decision.decision import Outcome
 from muniment.decision.evaluation import evaluate_policy
-from muniment.decision.report import build_report as report_of
+from muniment.decision.report import build_decision_report as report_of
 from muniment.errors import ForgeCode, ForgeError
 from muniment.facts import kinds
 from muniment.facts.change import Revision

@@ -10,7 +10,7 @@ from msgspec import Struct, structs
 from muniment.decision.decision import Outcome
 from muniment.decision.evaluation import list_needed_facts, select_clauses
 from muniment.decision.expiry import find_expiry
-from muniment.decision.report import build_report
+from muniment.decision.report import build_decision_report
 from muniment.facts import canonical, kinds
 from muniment.facts.maybe import Known, Unknown
 from muniment.facts.statements import Approval, Freeze, SignatureResult
@@ -133,7 +133,7 @@ class ForgeChangeEvaluator:
     ) -> ReadingResult:
         change = _require_change(row)
         change.repository = self._connected.repository
-        told = build_report(judged.judgement.decision, judged.judgement.policy, judged.judgement.facts)
+        told = build_decision_report(judged.judgement.decision, judged.judgement.policy, judged.judgement.facts)
         self.lacks_facts = any(one.status == "unknown" for one in told.results)
         new = store_decision(change, judged.judgement, enforced=True)
         if new is not None:

@@ -21,7 +21,7 @@ from muniment.server.people.models import Account, Person
 from muniment.server.records.record_details import read_details
 from muniment.workflows.forge_changes import open_revert
 
-MOST = 5  # people who are asked at once
+MOST_REQUESTS = 5  # people who are asked at once
 _POSITION_SECONDS = 15.0  # until a decision has its position, while a sequencer runs
 _PAUSE_SECONDS = 0.1
 
@@ -51,7 +51,7 @@ def find_requestable_logins(change: Change | None, connected: RepositoryLink) ->
         .values_list("value", flat=True)
     )
     logins = [value.removeprefix(prefix) for value in values]
-    return tuple([login for login in logins if not login.startswith("#")][:MOST])
+    return tuple([login for login in logins if not login.startswith("#")][:MOST_REQUESTS])
 
 
 def merge_if_allowed(row: ForgeChange, connected: RepositoryLink, forge: Forge, head: str) -> None:

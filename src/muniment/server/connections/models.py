@@ -12,8 +12,8 @@ from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ, Privile
 from muniment.server.records.recorded_rows import RecordedModel
 
 _NOBODY: frozenset[Action] = frozenset()  # the worker alone writes it
-SLUG_PATTERN = "[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?"
-_SLUG = RegexValidator(rf"^{SLUG_PATTERN}\Z", "Small letters, digits and - between them.")
+CONNECTION_SLUG_PATTERN = "[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?"
+_SLUG = RegexValidator(rf"^{CONNECTION_SLUG_PATTERN}\Z", "Small letters, digits and - between them.")
 
 
 class Vendor(models.TextChoices):

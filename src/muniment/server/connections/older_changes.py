@@ -6,7 +6,7 @@ from muniment.server.changes.models import Change
 from muniment.server.connections.models import FirstPush, RepositoryLink
 from muniment.server.records.record_details import read_details
 
-MOST = 500  # changes that one attestation covers
+MOST_OLDER_CHANGES = 500  # changes that one attestation covers
 
 
 def find_older_changes(repository: int) -> list[Change]:
@@ -21,7 +21,7 @@ def find_older_changes(repository: int) -> list[Change]:
     commits = {commit for found in lacking.values() for commit in found}
     older = FirstPush.objects.filter(connection=link.connection_id if link else None, commit__in=commits, pushed_at="")
     known = set(older.values_list("commit", flat=True))
-    return [row for row, found in lacking.items() if found and found <= known][:MOST]
+    return [row for row, found in lacking.items() if found and found <= known][:MOST_OLDER_CHANGES]
 
 
 def _find_unknown_pushes(row: Change) -> frozenset[str]:

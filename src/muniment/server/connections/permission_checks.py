@@ -17,12 +17,14 @@ from muniment.server.connections.forge_access import (
 from muniment.server.connections.models import Connection, RepositoryLink, VisibleRepository
 from muniment.server.job_queue import enqueue
 
-EACH = timedelta(days=1)
+CHECK_INTERVAL = timedelta(days=1)
 
 
 def is_check_due(connection: Connection) -> bool:
     """Whether the permissions were not checked for a day, or not with this credential."""
-    return connection.permissions_checked_at is None or connection.permissions_checked_at < timezone.now() - EACH
+    return (
+        connection.permissions_checked_at is None or connection.permissions_checked_at < timezone.now() - CHECK_INTERVAL
+    )
 
 
 def check_permissions(connection: Connection) -> None:

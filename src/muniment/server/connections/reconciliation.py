@@ -52,7 +52,7 @@ from muniment.workflows import forge_reconciliation
 from muniment.workflows.rule_weakening import find_missing_contexts, find_other_contexts, find_weakenings
 from muniment.workflows.status_publisher import StatusPublisher
 
-EACH = timedelta(minutes=10)  # how often a repository is gone through
+PASS_INTERVAL = timedelta(minutes=10)  # how often a repository is gone through
 _ROUNDS = 60  # passes an hour
 _AWAY = timedelta(minutes=3)  # after which we were not running
 _SOON = timedelta(minutes=1)  # until what failed is gone through again
@@ -95,7 +95,7 @@ def reset_passes() -> None:
 def reconcile_repository(connected: RepositoryLink, forge: Forge) -> MunimentError | None:
     """Reconcile one repository. A failure is shown on its page and returned; the next pass runs all the same."""
     failed: MunimentError | None = None
-    begun = timezone.now() - (EACH - _SOON)  # whatever breaks this off, others are not kept waiting behind it
+    begun = timezone.now() - (PASS_INTERVAL - _SOON)  # whatever breaks this off, others are not kept waiting behind it
     RepositoryLink.objects.filter(pk=connected.pk).update(reconciled_at=begun)
     try:
         with report_problems(connected.connection):
@@ -106,7 +106,7 @@ def reconcile_repository(connected: RepositoryLink, forge: Forge) -> MunimentErr
     except MunimentError as error:
         failed = error
     problem = f"{failed.message}. {failed.remedy}" if failed is not None else ""
-    counted = timezone.now() - (EACH - _SOON if problem else timedelta(0))
+    counted = timezone.now() - (PASS_INTERVAL - _SOON if problem else timedelta(0))
     RepositoryLink.objects.filter(pk=connected.pk).update(reconciled_at=counted, problem=problem)
     return failed
 
@@ -286,7 +286,7 @@ def read_connection(connection: Connection) -> None:
 
 def _list_due_links(connection: Connection, now: datetime) -> list[RepositoryLink]:
     rows = RepositoryLink.objects.filter(connection=connection, repository__product__retired_at=None)
-    late = rows.filter(Q(reconciled_at=None) | Q(reconciled_at__lt=now - EACH))
+    late = rows.filter(Q(reconciled_at=None) | Q(reconciled_at__lt=now - PASS_INTERVAL))
     green = ForgeChange.objects.filter(repository=OuterRef("repository"), status__saying=StatusState.ALLOWED.value)
     ordered = late.order_by(F("reconciled_at").asc(nulls_first=True), Exists(green).desc(), "pk")
     return list(ordered.select_related("repository__product", "connection")[: _MOST * 10])

@@ -25,7 +25,9 @@ from muniment.server.connections.models import Connection, RepositoryLink, Webho
 from muniment.server.guarding.home_keys import derive_hook_secret
 from muniment.server.job_queue import enqueue, enqueue_first, enqueue_in
 
-LARGEST = 2 << 20  # bytes of a delivery; GitHub cuts its own off at 25 MB, of which we would read three numbers
+LARGEST_DELIVERY = (
+    2 << 20
+)  # bytes of a delivery; GitHub cuts its own off at 25 MB, of which we would read three numbers
 
 _LAG_SECONDS = 10  # after which a forge's own copies surely have what it told of
 
@@ -50,11 +52,11 @@ def build_webhook_url(connection: Connection) -> str:
 def receive_delivery(request: HttpRequest, slug: str) -> HttpResponse:
     """Receive one delivery. A stranger learns nothing, not even which connections exist."""
     length = request.headers.get("Content-Length", "")
-    if not length.isascii() or not length.isdigit() or int(length) > LARGEST:
+    if not length.isascii() or not length.isdigit() or int(length) > LARGEST_DELIVERY:
         return HttpResponse("It is too large.", status=413)
     connection = Connection.objects.filter(slug=slug, ended_at=None).first()
-    body, headers = request.read(LARGEST + 1), {name.lower(): value for name, value in request.headers.items()}
-    if connection is None or len(body) > LARGEST or not _is_genuine(connection, headers, body):
+    body, headers = request.read(LARGEST_DELIVERY + 1), {name.lower(): value for name, value in request.headers.items()}
+    if connection is None or len(body) > LARGEST_DELIVERY or not _is_genuine(connection, headers, body):
         return HttpResponse("It is not signed as agreed.", status=401)
     try:
         event = find_listener(connection.vendor).parse_event(headers, body)

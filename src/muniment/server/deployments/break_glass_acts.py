@@ -16,7 +16,7 @@ from muniment.server.deployments.environment_acts import EnvironmentAct
 from muniment.server.deployments.models import BreakGlassPermission
 from muniment.server.job_queue import enqueue
 
-LONGEST = 60  # minutes
+LONGEST_BREAK_GLASS = 60  # minutes
 _SHOWN = 19  # characters of a digest in a sentence
 
 
@@ -38,7 +38,7 @@ class BreakGlass(EnvironmentAct, frozen=True, kw_only=True):
         ),
     ]
     minutes: Annotated[
-        int, Integer(label=gettext_lazy("Minutes, 60 at most"), least=1, most=LONGEST, recorded=True)
+        int, Integer(label=gettext_lazy("Minutes, 60 at most"), least=1, most=LONGEST_BREAK_GLASS, recorded=True)
     ] = 15
     reason: Annotated[
         str,

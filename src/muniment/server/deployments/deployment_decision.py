@@ -16,7 +16,7 @@ from django.utils import timezone
 from muniment.access.roles import EVERYWHERE
 from muniment.decision.decision import Outcome
 from muniment.decision.evaluation import list_needed_facts, select_clauses
-from muniment.decision.report import build_report
+from muniment.decision.report import build_decision_report
 from muniment.errors import IdentityError, MunimentError, VaultCode, VaultError
 from muniment.facts import canonical, kinds
 from muniment.facts.change import Revision
@@ -116,7 +116,7 @@ def _evaluate_deployment(row: Deployment, located: CommitStanding) -> None:
     freezes = Known(read_product_freezes(repository.product.slug, now, row.environment.name))
     judgement = evaluate_change(collector, rules, revision, EnforcementPoint.DEPLOY, now, freezes, given)
     entry, beside = build_decision_record(repository.place, judgement, row.record.details_digest, enforced=True)
-    told = canonical.encode(build_report(judgement.decision, judgement.policy, judgement.facts))
+    told = canonical.encode(build_decision_report(judgement.decision, judgement.policy, judgement.facts))
     with transaction.atomic():
         recorded = append_record(entry, beside)
         _store_permission(

@@ -18,7 +18,7 @@ from muniment.server.records import row_checks
 
 _SECONDS, _LARGEST, _MOST_KEYS = 10, 1 << 20, 50  # seconds for all that is read of one issuer
 _AGAIN = timedelta(minutes=10)
-LONGEST = timedelta(hours=24)  # that keys are good for without having been read again
+LONGEST_KEY_SET = timedelta(hours=24)  # that keys are good for without having been read again
 _DISCOVERY = "/.well-known/openid-configuration"
 
 
@@ -42,7 +42,7 @@ def read_issuer_keys(url: str) -> None:
         row.key_set, row.problem, row.read_at = _fetch_key_set(url), "", timezone.now()
     except (HttpError, NotCanonicalError) as error:
         row.problem = f"Its keys could not be read: {error.message}."
-        if row.read_at is None or row.read_at < timezone.now() - LONGEST:
+        if row.read_at is None or row.read_at < timezone.now() - LONGEST_KEY_SET:
             row.key_set = {}
     row.save()
 

@@ -34,7 +34,7 @@ from muniment.server.policies.policy_in_force import current_clauses
 from muniment.server.products.models import Environment
 from muniment.server.records.record_writing import append_record
 
-GOOD_FOR = timedelta(minutes=5)  # within which a run fetches its secrets
+RUN_VALIDITY = timedelta(minutes=5)  # within which a run fetches its secrets
 _ROWS = ("environment__product", "pipeline")
 
 
@@ -193,5 +193,5 @@ def _open_run_access(row: JobRun) -> None:
             except VaultError as error:
                 rows.update(reason=f"The vault does not let it in yet: {error.message}.", remedy=error.remedy)
                 raise
-        until = timezone.now() + GOOD_FOR
+        until = timezone.now() + RUN_VALIDITY
         rows.update(state=DeploymentState.ALLOWED, expires_at=until, reason="", remedy="")

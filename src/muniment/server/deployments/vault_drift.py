@@ -18,7 +18,9 @@ from muniment.vault.plan import PlannedAction, ResourceDifference, find_resource
 from muniment.vault.vault_client import Session
 from muniment.vault.vault_resources import PUBLIC_KEYS_FIELD, DesiredState, list_all_resources
 
-PENDING = timedelta(days=1)  # in which whoever administers the vault takes out the doors of pipelines that were closed
+DRIFT_GRACE = timedelta(
+    days=1
+)  # in which whoever administers the vault takes out the doors of pipelines that were closed
 _SUBJECT = "vault"
 _SHOWN = 5
 
@@ -33,7 +35,7 @@ def find_drift() -> list[str]:
     here, should, lately = (
         open_vault_session(),
         make_desired_state()[0],
-        make_desired_state(timezone.now() - PENDING)[0],
+        make_desired_state(timezone.now() - DRIFT_GRACE)[0],
     )
     shut = tuple(one for one in lately.entrances if one.is_opened_per_commit or one in should.entrances)
     lately = structs.replace(lately, entrances=shut)

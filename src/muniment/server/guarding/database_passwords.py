@@ -7,15 +7,15 @@ import secrets
 from pathlib import Path
 
 from muniment.errors import DatabaseError
-from muniment.server.guarding.database_roles import PREFIX
+from muniment.server.guarding.database_roles import ROLE_PREFIX
 from muniment.store import durable_files
 
-FOLDER = "logins"  # in the home
+LOGIN_FOLDER = "logins"  # in the home
 
 
 def find_password_file(home: Path, role: str) -> Path:
     """Path of the file with the password of a role, whether it exists or not."""
-    return home / FOLDER / role.removeprefix(PREFIX)
+    return home / LOGIN_FOLDER / role.removeprefix(ROLE_PREFIX)
 
 
 def generate_password() -> str:

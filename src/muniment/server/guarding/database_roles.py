@@ -1,6 +1,6 @@
 """Database roles of the processes: each process has one role, and each role has only its own rights."""
 
-PREFIX = "muniment_"
+ROLE_PREFIX = "muniment_"
 
 OWNER = "muniment_owner"  # owns the schema: changes it at start, and serves nobody
 WEB = "muniment_web"
@@ -11,5 +11,5 @@ ERASER = "muniment_eraser"
 OPERATOR = "muniment_operator"  # commands at the shell: backup, doctor, link
 
 PROCESSES = (WEB, WORKER, CONFIRMATION, SEQUENCER, ERASER, OPERATOR)
-ROLES = (OWNER, *PROCESSES)
-NAMES = {role.removeprefix(PREFIX): role for role in ROLES}
+DATABASE_ROLES = (OWNER, *PROCESSES)
+ROLE_NAMES = {role.removeprefix(ROLE_PREFIX): role for role in DATABASE_ROLES}

@@ -13,7 +13,7 @@ from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
 from muniment.server.guarding import row_security
-from muniment.server.guarding.database_roles import ERASER, OPERATOR, PREFIX, PROCESSES
+from muniment.server.guarding.database_roles import ERASER, OPERATOR, PROCESSES, ROLE_PREFIX
 
 READ, ADD, CHANGE, DROP = "SELECT", "INSERT", "UPDATE", "DELETE"
 _ALL = (READ, ADD, CHANGE, DROP)
@@ -47,7 +47,7 @@ class Privileges(NamedTuple):
 
     def list_rights(self, role: str) -> dict[str, tuple[str, ...]]:
         """Rights of a role, each with the columns that it is limited to; () for all columns."""
-        name = role.removeprefix(PREFIX)
+        name = role.removeprefix(ROLE_PREFIX)
         adds: tuple[str, ...] = getattr(self, f"{name}_adds", ())
         changes: tuple[str, ...] = getattr(self, f"{name}_changes", ())
         rights = {right: {ADD: adds, CHANGE: changes}.get(right, ()) for right in getattr(self, name)}

@@ -11,7 +11,7 @@ from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
 from muniment.ledger.writers import Writer, list_kinds
-from muniment.server.guarding.database_roles import CONFIRMATION, PREFIX, PROCESSES
+from muniment.server.guarding.database_roles import CONFIRMATION, PROCESSES, ROLE_PREFIX
 
 _RECORDS, _POSITIONS = "records_record", "records_recordposition"
 _READ_ALL = "read_all"
@@ -188,7 +188,7 @@ def _build_policies() -> Iterator[tuple[str, sql.Composed]]:
         ),
     )
     for writer in Writer:
-        kinds, role = list_kinds(writer), f"{PREFIX}{writer}"
+        kinds, role = list_kinds(writer), f"{ROLE_PREFIX}{writer}"
         if role not in PROCESSES or not kinds:
             continue
         name = f"add_as_{writer}_{hashlib.sha256(' '.join(kinds).encode()).hexdigest()[:12]}"

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from muniment.errors import LedgerError
 from muniment.ledger import record_kinds
-from muniment.server.incidents.kinds import KINDS, RESOLUTIONS
+from muniment.server.incidents.kinds import INCIDENT_KINDS, RESOLUTIONS
 from muniment.server.incidents.models import Incident
 
 _known: dict[int, tuple[int | None, str]] = {}  # of each whose closing agrees, its record and its resolution
@@ -52,7 +52,7 @@ def _is_recorded(row: Incident) -> bool:
     except LedgerError:
         return False
     if isinstance(entry, record_kinds.IncidentClosedRecord):
-        by_hand = row.kind in KINDS and KINDS[row.kind].by_hand and row.resolution in RESOLUTIONS
+        by_hand = row.kind in INCIDENT_KINDS and INCIDENT_KINDS[row.kind].by_hand and row.resolution in RESOLUTIONS
         if not by_hand or not RESOLUTIONS[row.resolution].by_hand:
             return False
     elif not isinstance(entry, record_kinds.IncidentResolvedRecord):

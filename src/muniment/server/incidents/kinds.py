@@ -25,7 +25,7 @@ ACCOUNT_RECOVERED = "account-recovered-by-operator"
 RULE_WEAKENED, STATUS_FORGED = "branch-protection-weakened", "status-forged"
 ROW_DIFFERS, ACT_UNSIGNED = "row-differs", "act-unsigned"
 
-KINDS = {
+INCIDENT_KINDS = {
     ESCAPE: IncidentKind(
         _("a commit on a protected branch that no decision allowed"),
         7,

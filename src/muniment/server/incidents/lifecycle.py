@@ -10,7 +10,7 @@ from muniment.access.roles import Role
 from muniment.facts import canonical
 from muniment.ledger import record_kinds, record_objects
 from muniment.server import moments
-from muniment.server.incidents.kinds import KINDS, RESOLUTIONS
+from muniment.server.incidents.kinds import INCIDENT_KINDS, RESOLUTIONS
 from muniment.server.incidents.models import Incident
 from muniment.server.people.messages import find_role_holders, notify_people
 from muniment.server.people.models import Person
@@ -52,7 +52,7 @@ def open_incident(
 def _create_incident(
     kind: str, product: Product | None, subject: str, summary: str, link: str, involved: list[str]
 ) -> Incident:
-    deadline = timezone.now() + timedelta(days=KINDS[kind].days)
+    deadline = timezone.now() + timedelta(days=INCIDENT_KINDS[kind].days)
     beside = record_objects.Incident(
         product.slug if product is not None else "", subject, summary, record_objects.draw_salt()
     )

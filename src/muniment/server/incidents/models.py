@@ -8,7 +8,7 @@ from django.utils import timezone
 from muniment.access.actions import Action
 from muniment.access.authorization import ORGANISATION, Resource
 from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ, Privileges
-from muniment.server.incidents.kinds import KINDS, RESOLUTIONS, IncidentKind
+from muniment.server.incidents.kinds import INCIDENT_KINDS, RESOLUTIONS, IncidentKind
 
 
 class Incident(models.Model):
@@ -58,7 +58,7 @@ class Incident(models.Model):
     @property
     def what(self) -> IncidentKind:
         """Row of the incident's kind."""
-        return KINDS[self.kind]
+        return INCIDENT_KINDS[self.kind]
 
     @property
     def resource(self) -> Resource:

@@ -3,7 +3,7 @@
 from django.utils.translation import gettext as _
 
 from muniment.errors import ParseError, RefusedError
-from muniment.policy.ssh_keys import KINDS, KeyCode, parse_ssh_key
+from muniment.policy.ssh_keys import KEY_TYPES, KeyCode, parse_ssh_key
 from muniment.server.acts.inputs import InputCode
 from muniment.server.people.models import Account
 
@@ -53,7 +53,7 @@ def _parse_ssh_key(text: str, field: str) -> str:
 def _describe_key_problem(code: KeyCode) -> str:
     return {
         KeyCode.LINES: _("a key is one line, and this has more or has control characters"),
-        KeyCode.KIND: _("a key begins with one of %(kinds)s") % {"kinds": ", ".join(KINDS)},
+        KeyCode.KIND: _("a key begins with one of %(kinds)s") % {"kinds": ", ".join(KEY_TYPES)},
         KeyCode.CUT_OFF: _("it is cut off or mistyped"),
         KeyCode.OTHER_KIND: _("it holds another type than its first word says"),
         KeyCode.PARTS: _("it has not the parts that such a key has"),

@@ -5,7 +5,7 @@ from typing import Annotated
 from django.utils.translation import gettext_lazy as _
 
 from muniment.access.authorization import Actor
-from muniment.policy.people_document import ID
+from muniment.policy.people_document import PERSON_ID
 from muniment.server.acts.inputs import Choice, Email, Reference, Text
 from muniment.server.people.models import Account, Person
 
@@ -41,7 +41,7 @@ PersonId = Annotated[
         most=64,
     ),
 ]
-Handle = Annotated[str, Text(label=_("Handle"), most=64, pattern=ID, form=HANDLE_FORM)]
+Handle = Annotated[str, Text(label=_("Handle"), most=64, pattern=PERSON_ID, form=HANDLE_FORM)]
 PersonName = Annotated[str, Text(label=_("Name"), most=200)]
 EmailAddress = Annotated[str, Email(label=_("E-mail address for signing in"))]
 AccountKind = Annotated[

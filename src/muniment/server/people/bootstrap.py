@@ -17,7 +17,7 @@ from muniment.server.acts.act import Act
 from muniment.server.people.models import Bootstrap, RoleGrant, build_in_force_condition
 from muniment.server.people.role_acts import GrantRole
 
-NEEDED = 2  # of each of the two roles
+NEEDED_ADMINISTRATORS = 2  # of each of the two roles
 SETTING_UP = (Role.ADMIN, Role.SECURITY)
 _BY_TWO = frozenset(  # decisions and the store ask for the statements of two people, and no set-up needs one of these
     {Action.REQUEST_EXCEPTION, Action.LIFT_FREEZE, Action.BREAK_GLASS_DEPLOYMENT, Action.ERASE_PERSONAL_DATA}
@@ -56,5 +56,7 @@ def count_eligible_holders(role: Role) -> int:
 
 def finish_bootstrap_if_ready() -> None:
     """End the bootstrap if there are enough people now. Also called before an act, which may remove one of them."""
-    if not is_bootstrap_finished() and all(count_eligible_holders(role) >= NEEDED for role in SETTING_UP):
+    if not is_bootstrap_finished() and all(
+        count_eligible_holders(role) >= NEEDED_ADMINISTRATORS for role in SETTING_UP
+    ):
         Bootstrap.objects.get_or_create(id=1, defaults={"finished": True})

@@ -15,7 +15,7 @@ from msgspec import structs
 from muniment.access.actions import Action
 from muniment.access.authorization import ORGANISATION, Actor, Resource
 from muniment.errors import ParseError, RefusedError
-from muniment.policy.people_document import ID
+from muniment.policy.people_document import PERSON_ID
 from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.fields import number_input
 from muniment.server.acts.guarded_state import GuardedFacts
@@ -53,7 +53,8 @@ class DeclareMachine(Act, frozen=True):
     title: ClassVar[Label] = gettext_lazy("Declare machine account")
 
     id: Annotated[
-        str, Text(label=gettext_lazy("Id, such as renovate"), most=64, pattern=ID, form=HANDLE_FORM, recorded=True)
+        str,
+        Text(label=gettext_lazy("Id, such as renovate"), most=64, pattern=PERSON_ID, form=HANDLE_FORM, recorded=True),
     ]
     kind: AccountKind
     value: AccountValue

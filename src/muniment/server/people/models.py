@@ -15,12 +15,12 @@ from django.utils.translation import gettext_lazy as _
 from muniment.access.actions import Action
 from muniment.access.roles import EVERYWHERE, Role
 from muniment.access.roles import Grant as GrantedRole
-from muniment.policy.people_document import ID
+from muniment.policy.people_document import PERSON_ID
 from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ, Privileges
 from muniment.server.records import row_checks
 from muniment.server.records.recorded_rows import RecordedModel, RecordedQuerySet
 
-SLUG = RegexValidator(rf"^(?:{ID})\Z", "Small letters, digits, and . _ - between them.")
+SLUG = RegexValidator(rf"^(?:{PERSON_ID})\Z", "Small letters, digits, and . _ - between them.")
 
 _ALL = (READ, ADD, CHANGE, DROP)
 INVITATION = timedelta(hours=24)

@@ -21,12 +21,14 @@ from muniment.server.products.models import Product
 from muniment.server.records.models import RowState
 from muniment.server.records.row_states import commit_to_row
 
-WRITERS = frozenset({Role.DEVELOPER, Role.SECURITY, Role.OWNER})
+WRITING_ROLES = frozenset({Role.DEVELOPER, Role.SECURITY, Role.OWNER})
 
 OwnMachine = tuple[str, str, str]  # the forge's id here, the login and the number of our account there
 _load_own_machines: list[tuple[Callable[[], Iterable[OwnMachine]], type[Model]]] = []  # one: forges are a higher layer
 
-Rows = tuple[tuple[Any, ...], ...]  # as the database gives them: equal tables make equal people, which are built once
+PersonRows = tuple[
+    tuple[Any, ...], ...
+]  # as the database gives them: equal tables make equal people, which are built once
 
 
 def build_people(product: Product | None = None, moment: datetime | None = None) -> People:
@@ -53,7 +55,7 @@ def build_people(product: Product | None = None, moment: datetime | None = None)
     )
 
 
-def _load_account_rows(moment: datetime | None) -> Rows:
+def _load_account_rows(moment: datetime | None) -> PersonRows:
     """(person, machine, kind, value, id at the forge, whether it counts) of every account."""
     rows = Account.objects.order_by("kind", "value", "pk").select_related("forge_account")
     there = rows if moment is None else rows.filter(linked_at__lte=moment)
@@ -87,7 +89,7 @@ def _build_held_condition(moment: datetime) -> Q:
     return ended & Q(granted_at__lte=moment) & (Q(last_day=None) | Q(last_day__gte=moment.date()))
 
 
-def _load_role_rows(product: Product | None, moment: datetime | None) -> Rows:
+def _load_role_rows(product: Product | None, moment: datetime | None) -> PersonRows:
     """(person, role) of every grant that holds."""
     places = (None,) if product is None else (None, product.pk)
     rows = (
@@ -108,7 +110,7 @@ def own_machine_tables() -> tuple[type[Model], ...]:
     return tuple(table for _read, table in _load_own_machines)
 
 
-def _read_own_machines(taken: set[str]) -> Rows:
+def _read_own_machines(taken: set[str]) -> PersonRows:
     """(id, login, number) of Muniment's own accounts at forges that nobody has: what they bring is by nobody else.
 
     None is made whose name is `taken` by a person or a machine.
@@ -124,7 +126,12 @@ def _read_own_machines(taken: set[str]) -> Rows:
 
 @lru_cache(maxsize=16)
 def _assemble_people(
-    persons: Rows, machines: Rows, accounts: Rows, roles: Rows, writes: tuple[str, ...], own: Rows
+    persons: PersonRows,
+    machines: PersonRows,
+    accounts: PersonRows,
+    roles: PersonRows,
+    writes: tuple[str, ...],
+    own: PersonRows,
 ) -> People:
     for pattern in writes:
         if problem := patterns.find_syntax_problem(pattern):
@@ -147,7 +154,7 @@ def _assemble_people(
                 accounts=tuple(by_person.get((pk, Account.Kind.LOGIN), ())),
                 roles=tuple(granted.get(pk, ())),
                 active=active,
-                write_access=writes if WRITERS.intersection(granted.get(pk, ())) else (),
+                write_access=writes if WRITING_ROLES.intersection(granted.get(pk, ())) else (),
                 unconfirmed=(
                     *(email_identity(value) for value in waiting.get((pk, Account.Kind.EMAIL), ())),
                     *(f"key:{value}" for value in waiting.get((pk, Account.Kind.KEY), ())),
@@ -174,7 +181,7 @@ def _assemble_people(
     return people
 
 
-def _group_accounts(rows: Rows, owner: int) -> dict[tuple[Any, str], list[str]]:
+def _group_accounts(rows: PersonRows, owner: int) -> dict[tuple[Any, str], list[str]]:
     """Values by the owner's key and the account's kind; after a login the id that its forge gave it."""
     found: dict[tuple[Any, str], list[str]] = {}
     for row in rows:

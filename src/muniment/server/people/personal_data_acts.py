@@ -17,7 +17,7 @@ from muniment.server.people.models import Person
 from muniment.server.people.person_acts import refuse_erased
 from muniment.server.people.person_erasure import refuse_with_obstacles
 from muniment.server.people.privacy import collect_personal_data, compile_name_pattern, load_known_person
-from muniment.server.products.act_fields import Reason
+from muniment.server.products.act_fields import GivenReason
 from muniment.server.registration import ErasureRequest, read_contributions
 
 
@@ -57,7 +57,7 @@ class PlaceLegalHold(PersonalDataAct, frozen=True):
     actions: ClassVar[tuple[Action, ...]] = (Action.PLACE_LEGAL_HOLD,)
     title: ClassVar[Label] = gettext_lazy("Place legal hold")
 
-    reason: Reason
+    reason: GivenReason
 
     def describe_act(self) -> str:
         return _("place a legal hold on the personal data of %(person)s") % {"person": label_person(self.person)}
@@ -95,7 +95,7 @@ class ErasePersonalData(PersonalDataAct, frozen=True):
     actions: ClassVar[tuple[Action, ...]] = (Action.ERASE_PERSONAL_DATA,)
     title: ClassVar[Label] = gettext_lazy("Erase personal data")
 
-    reason: Reason
+    reason: GivenReason
 
     @classmethod
     def guarded_state(cls) -> GuardedFacts:

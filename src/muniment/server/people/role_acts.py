@@ -25,7 +25,9 @@ from muniment.server.products.act_fields import find_product, make_product_input
 RoleName = Annotated[
     Role, Choice(label=gettext_lazy("Role"), options=Role, labels=lambda role: _(role.label), recorded=True)
 ]
-Scope = Annotated[str, make_product_input(label=gettext_lazy("Product"), blank=gettext_lazy("the whole organisation"))]
+RoleScope = Annotated[
+    str, make_product_input(label=gettext_lazy("Product"), blank=gettext_lazy("the whole organisation"))
+]
 
 
 def is_changing_role(role: Role) -> bool:
@@ -39,7 +41,7 @@ class RoleAct(Act, frozen=True):
 
     person: PersonId
     role: RoleName
-    product: Scope = EVERYWHERE
+    product: RoleScope = EVERYWHERE
 
     def find_resource(self) -> Resource:
         """The organisation: who may grant roles may grant them for every product."""

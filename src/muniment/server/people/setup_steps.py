@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from muniment.access.actions import Action
 from muniment.access.authorization import Actor
 from muniment.access.roles import Role
-from muniment.server.people.bootstrap import NEEDED, count_eligible_holders
+from muniment.server.people.bootstrap import NEEDED_ADMINISTRATORS, count_eligible_holders
 from muniment.server.people.models import Person
 from muniment.server.registration import SetupProgress, SetupStep
 
@@ -28,7 +28,12 @@ def check_people(actor: Actor) -> SetupProgress:
     """Whether two people can decide in each of the two roles, and each person is linked to an account."""
     administrators, officers = count_eligible_holders(Role.ADMIN), count_eligible_holders(Role.SECURITY)
     unlinked = Person.objects.filter(active=True, accounts=None).count()
-    details = {"administrators": administrators, "officers": officers, "needed": NEEDED, "unlinked": unlinked}
+    details = {
+        "administrators": administrators,
+        "officers": officers,
+        "needed": NEEDED_ADMINISTRATORS,
+        "unlinked": unlinked,
+    }
     text = (
         _(
             "With a second factor: %(administrators)d of %(needed)d administrators, %(officers)d of %(needed)d "
@@ -43,7 +48,9 @@ def check_people(actor: Actor) -> SetupProgress:
             unlinked,
         )
         text += f" {more % details}"
-    return SetupProgress(administrators >= NEEDED and officers >= NEEDED and not unlinked, text)
+    return SetupProgress(
+        administrators >= NEEDED_ADMINISTRATORS and officers >= NEEDED_ADMINISTRATORS and not unlinked, text
+    )
 
 
 OWN_ACCOUNT = SetupStep(

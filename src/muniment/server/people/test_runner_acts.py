@@ -12,7 +12,7 @@ from muniment.access.actions import Action
 from muniment.access.authorization import ORGANISATION, Actor, Resource
 from muniment.errors import RefusedError
 from muniment.git.signatures import make_fingerprint
-from muniment.policy.people_document import ID
+from muniment.policy.people_document import PERSON_ID
 from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import Label, Reference, Text
@@ -37,7 +37,9 @@ class TrustTestRunner(Act, frozen=True):
     actions: ClassVar[tuple[Action, ...]] = (Action.TRUST_TEST_RUNNER,)
     title: ClassVar[Label] = gettext_lazy("Trust test runner")
 
-    id: Annotated[str, Text(label=gettext_lazy("Id, such as ci"), most=64, pattern=ID, form=HANDLE_FORM, recorded=True)]
+    id: Annotated[
+        str, Text(label=gettext_lazy("Id, such as ci"), most=64, pattern=PERSON_ID, form=HANDLE_FORM, recorded=True)
+    ]
     key: Annotated[str, Text(label=gettext_lazy("SSH public key"), most=2000, multiline=True, monospace=True)]
 
     @classmethod

@@ -24,7 +24,7 @@ from muniment.server.people import messages, published_keys
 from muniment.server.people.account_values import make_account_taken
 from muniment.server.people.models import Account, AccountVerification, Person
 
-NAMESPACE = "muniment-account-verification"
+ACCOUNT_NAMESPACE = "muniment-account-verification"
 _LASTS = timedelta(hours=1)
 LONGEST_SIGNATURE = 20_000  # characters
 _MOST_TRIES = 5
@@ -128,7 +128,7 @@ def _check_signature(begun: AccountVerification, signature: str) -> Account.Veri
     keys = tuple(begun.published_keys.splitlines()) if login else (begun.value,)
     armored = signature.replace("\r\n", "\n").strip() + "\n"
     data = f"{begun.challenge}\n".encode()
-    if not keys or signatures.verify_signature(data, armored, NAMESPACE, keys) is not SignatureResult.VALID:
+    if not keys or signatures.verify_signature(data, armored, ACCOUNT_NAMESPACE, keys) is not SignatureResult.VALID:
         raise RefusedError(
             "wrong-signature",
             _("This is not a signature of these words by a key that the forge shows.")

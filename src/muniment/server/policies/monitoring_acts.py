@@ -17,7 +17,7 @@ from muniment.server.acts.inputs import Day, Label, Reference
 from muniment.server.job_queue import enqueue
 from muniment.server.policies.act_fields import ClauseId
 from muniment.server.policies.models import MonitoringPeriod
-from muniment.server.products.act_fields import ProductId, Reason
+from muniment.server.products.act_fields import GivenReason, ProductId
 from muniment.server.products.models import Product
 
 LONGEST_MONITORING = 366  # days
@@ -32,7 +32,7 @@ class StartMonitoring(Act, frozen=True):
     product: ProductId
     clause: ClauseId
     until: Annotated[date, Day(label=gettext_lazy("Last day, within a year"), recorded=True)]
-    reason: Reason
+    reason: GivenReason
 
     @classmethod
     def guarded_state(cls) -> GuardedFacts:

@@ -10,7 +10,7 @@ from muniment.server.people.authenticators import find_in_force
 from muniment.server.people.models import Person, build_in_force_condition
 from muniment.server.records.record_writing import action_code
 
-NEEDED = 2  # people of each role, who could sign
+NEEDED_SIGNERS = 2  # people of each role, who could sign
 PROVABLE = frozenset(action for action in Action if action.rule.second)
 BY_THE_WEB_ALONE = frozenset(  # nothing that they write is used by another process, which could compare it
     {Action.RECOVER_ACCOUNT, Action.REMOVE_SECRET}
@@ -33,12 +33,12 @@ def refuse_undemandable(acts: tuple[str, ...]) -> None:
     for action in (_BY_CODE[act] for act in acts):
         for roles in filter(None, (_find_requesting_roles(action), action.rule.second)):
             found = sum(1 for held in able.values() if held & roles)
-            if found < NEEDED:
+            if found < NEEDED_SIGNERS:
                 named = ", ".join(sorted(role.value for role in roles))
                 raise RefusedError(
                     "too-few-authenticators",
                     _("%(act)s would take %(needed)d people who have an authenticator in force; there are %(found)d.")
-                    % {"act": action_code(action), "needed": NEEDED, "found": found},
+                    % {"act": action_code(action), "needed": NEEDED_SIGNERS, "found": found},
                     _("Have more people with one of these roles enrol a passkey or SSH key: %(roles)s.")
                     % {"roles": named},
                 )

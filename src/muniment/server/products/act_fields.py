@@ -87,7 +87,7 @@ ProductId = Annotated[str, make_product_input()]
 RepositoryId = Annotated[int, make_repository_input()]
 EnvironmentName = Annotated[str, Text(label=_("Environment"), most=64, recorded=True)]
 Slug = Annotated[str, Text(label=_("Name"), most=64, pattern=SLUG_PATTERN, form=SLUG_FORM, recorded=True)]
-Reason = Annotated[str, reason_input()]
+GivenReason = Annotated[str, reason_input()]
 
 
 class ProductAct(Act, frozen=True):

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 from muniment.access.actions import Action
 from muniment.errors import RefusedError
 from muniment.server.acts.act import ActContext
-from muniment.server.acts.guarded_state import Fact, GuardedEnvironments
+from muniment.server.acts.guarded_state import GuardedEnvironments, GuardedFact
 from muniment.server.acts.inputs import Label
 from muniment.server.products.act_fields import EnvironmentName, ProductAct, Slug, find_active_environment
 from muniment.server.products.models import Environment
@@ -46,7 +46,7 @@ class AddEnvironment(ProductAct, frozen=True):
 def read_environment_order() -> GuardedEnvironments:
     """For each environment in use, those that come before it, and whether it is production."""
     rows = list(Environment.objects.filter(ended_at=None).select_related("product"))
-    needed: dict[tuple[str, str], frozenset[Fact]] = {}
+    needed: dict[tuple[str, str], frozenset[GuardedFact]] = {}
     for row in rows:
         before = {("after", one.name) for one in rows if one.product_id == row.product_id and one.order < row.order}
         production = {("production",)} if row.production else set()

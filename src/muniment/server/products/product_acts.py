@@ -16,7 +16,7 @@ from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import Flag, InputCode, Label, Text
 from muniment.server.job_queue import enqueue
-from muniment.server.products.act_fields import SLUG_FORM, ProductAct, ProductId, Reason
+from muniment.server.products.act_fields import SLUG_FORM, GivenReason, ProductAct, ProductId
 from muniment.server.products.models import SIGNALS, SLUG_PATTERN, Product
 
 ProductName = Annotated[str, Text(label=gettext_lazy("Name"), most=200)]
@@ -136,7 +136,7 @@ class RetireProduct(ProductAct, frozen=True):
     actions: ClassVar[tuple[Action, ...]] = (Action.RETIRE_PRODUCT,)
     title: ClassVar[Label] = gettext_lazy("Retire product")
 
-    reason: Reason
+    reason: GivenReason
 
     @classmethod
     def guarded_state(cls) -> GuardedFacts:

@@ -26,7 +26,7 @@ from muniment.server.records.installation import open_store
 from muniment.server.records.models import Record, SignedPermission, SigningRequest
 from muniment.server.records.record_details import read_details
 
-GOOD_FOR = timedelta(minutes=5)
+PERMISSION_VALIDITY = timedelta(minutes=5)
 OLDEST = timedelta(minutes=30)  # of a decision, when the permission is signed
 BREAK_GLASS = "break-glass-deployment"  # the action of the act of two people
 
@@ -84,7 +84,7 @@ def _sign_permission(row: SigningRequest) -> None:
         SignedPermission.objects.create(signing_request=row, refusal=refused.reason)
         return
     envelope = verification_summaries.sign_permission(permission, private)
-    expires_at = now + GOOD_FOR
+    expires_at = now + PERMISSION_VALIDITY
     entry = record_kinds.DeploymentPermissionRecord(
         time=moments.format_moment(now),
         object="",

@@ -11,7 +11,7 @@ from muniment.errors import LedgerError
 from muniment.ledger import record_kinds, record_text
 from muniment.ledger.writers import WRITERS
 from muniment.server import moments
-from muniment.server.guarding.database_roles import PREFIX
+from muniment.server.guarding.database_roles import ROLE_PREFIX
 from muniment.server.process_signals import SignalPipe
 from muniment.server.records.erasure_lists import publish_erasures
 from muniment.server.records.installation import open_store
@@ -85,7 +85,7 @@ def find_refusal(row: Record) -> RefusedRecord.Reason | None:
         return RefusedRecord.Reason.CONTENT
     if (record_text.record_kind(entry), entry.object, recorded_at) != (row.kind, row.details_digest, row.recorded_at):
         return RefusedRecord.Reason.COLUMNS
-    if f"{PREFIX}{WRITERS[row.kind]}" != row.writer:
+    if f"{ROLE_PREFIX}{WRITERS[row.kind]}" != row.writer:
         return RefusedRecord.Reason.WRITER
     return None
 

@@ -19,12 +19,12 @@ from fido2.webauthn import (
 from msgspec import Struct
 
 from muniment.errors import RefusedError, SignatureError
-from muniment.facts.act_statements import NAMESPACE, digest_to_sign
+from muniment.facts.act_statements import ACT_NAMESPACE, digest_to_sign
 from muniment.facts.statements import SignatureResult
 from muniment.git import signatures
 
 PASSKEY, SSH_KEY = "passkey", "ssh-key"  # the values of EnrolledAuthenticator.Kind, whose table is not needed here
-LONGEST_SIGNATURE = 16_384  # characters
+LONGEST_ACT_SIGNATURE = 16_384  # characters
 
 
 class PasskeyOrigin(Struct, frozen=True):
@@ -57,7 +57,7 @@ def require_valid_signature(key: SigningKey, statement: bytes, signature: str, o
     A passkey must have signed at exactly the confirmation origin, for the host name of the service, with user
     verification (WebAuthn level 2, section 7.2).
     """
-    if len(signature) > LONGEST_SIGNATURE:
+    if len(signature) > LONGEST_ACT_SIGNATURE:
         raise _make_invalid_error(_("it is too long"))
     if key.kind == PASSKEY:
         _require_passkey(key, digest_to_sign(statement), signature, origin)
@@ -69,7 +69,7 @@ def require_valid_signature(key: SigningKey, statement: bytes, signature: str, o
 
 def _require_ssh_key(key: SigningKey, digest: bytes, signature: str) -> None:
     try:
-        found = signatures.verify_signature(digest, signature, NAMESPACE, (key.public_key,))
+        found = signatures.verify_signature(digest, signature, ACT_NAMESPACE, (key.public_key,))
     except SignatureError as error:
         raise _make_invalid_error(error.message) from error
     if found is not SignatureResult.VALID:

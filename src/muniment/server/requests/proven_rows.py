@@ -63,14 +63,14 @@ COMPARED = frozenset(  # the actions whose rows are compared here, in `weaker_ro
         *(Action.REMOVE_SENSITIVE_PATHS, Action.RETIRE_PRODUCT, Action.LIFT_FREEZE),
     }
 )
-Fields = Mapping[str, Any]
+ProvenFields = Mapping[str, Any]
 
 
 class _SignatureRule(NamedTuple):
     """Rule of one table: the action that a row needs (None for none), and whether a signed act permits this row."""
 
-    action_of: Callable[[Fields], Action | None]
-    says: Callable[[SignedAct, str, Fields], bool]
+    action_of: Callable[[ProvenFields], Action | None]
+    says: Callable[[SignedAct, str, ProvenFields], bool]
 
 
 def find_unproven_rows(model: type[models.Model], rows: Mapping[str, tuple[int, Values]]) -> frozenset[str]:
@@ -220,7 +220,11 @@ def _find_first_records(model: type[models.Model], rows: Mapping[str, tuple[int,
 
 
 def _is_proven(
-    model: type[models.Model], key: str, record: int, fields: Fields, says: Callable[[SignedAct, str, Fields], bool]
+    model: type[models.Model],
+    key: str,
+    record: int,
+    fields: ProvenFields,
+    says: Callable[[SignedAct, str, ProvenFields], bool],
 ) -> bool:
     """Whether two persons signed the act that the record carried out, and that act says this row."""
     table = model._meta.db_table
@@ -244,20 +248,20 @@ def _read_record_action(data: bytes, record: int) -> str:
         return ""
 
 
-def _name_columns(model: type[models.Model], values: Values) -> Fields:
+def _name_columns(model: type[models.Model], values: Values) -> ProvenFields:
     return dict(zip(list_recorded_columns(model), values, strict=True))
 
 
-def _require_always(action: Action) -> Callable[[Fields], Action | None]:
+def _require_always(action: Action) -> Callable[[ProvenFields], Action | None]:
     return lambda _fields_of_row: action
 
 
-def _require_while_open(action: Action, column: str = "ended_at") -> Callable[[Fields], Action | None]:
+def _require_while_open(action: Action, column: str = "ended_at") -> Callable[[ProvenFields], Action | None]:
     """An action that a row needs until it is ended, which one person may do."""
     return lambda fields: action if fields[column] is None else None
 
 
-def _find_grant_action(fields: Fields) -> Action | None:
+def _find_grant_action(fields: ProvenFields) -> Action | None:
     changing = is_changing_role(Role(fields["role"])) and fields["ended_at"] is None
     return Action.GRANT_CHANGING_ROLE if changing else None
 
@@ -268,7 +272,7 @@ def _is_signed_before(signed: SignedAct, moment: datetime) -> bool:
     return all(proof.made_at - _CLOCK_DIFFERENCE <= moment for proof in proofs if proof is not None)
 
 
-def _permits_grant(signed: SignedAct, key: str, fields: Fields) -> bool:
+def _permits_grant(signed: SignedAct, key: str, fields: ProvenFields) -> bool:
     act = signed.act
     if not isinstance(act, GrantRole):
         return False
@@ -278,7 +282,7 @@ def _permits_grant(signed: SignedAct, key: str, fields: Fields) -> bool:
     return said == found and _is_signed_before(signed, fields["granted_at"])
 
 
-def _permits_exception(signed: SignedAct, key: str, fields: Fields) -> bool:
+def _permits_exception(signed: SignedAct, key: str, fields: ProvenFields) -> bool:
     act, request = signed.act, signed.verification.request
     if not isinstance(act, RequestException):
         return False
@@ -287,7 +291,7 @@ def _permits_exception(signed: SignedAct, key: str, fields: Fields) -> bool:
     return stored.exception == act.make_terms(context)
 
 
-def _permits_monitoring(signed: SignedAct, key: str, fields: Fields) -> bool:
+def _permits_monitoring(signed: SignedAct, key: str, fields: ProvenFields) -> bool:
     act = signed.act
     if not isinstance(act, StartMonitoring):
         return False
@@ -297,7 +301,7 @@ def _permits_monitoring(signed: SignedAct, key: str, fields: Fields) -> bool:
     return said == found and _is_signed_before(signed, fields["started_at"])
 
 
-def _permits_break_glass(signed: SignedAct, key: str, fields: Fields) -> bool:
+def _permits_break_glass(signed: SignedAct, key: str, fields: ProvenFields) -> bool:
     act, proof = signed.act, signed.verification.approval_proof
     if not isinstance(act, BreakGlass) or proof is None:
         return False
@@ -307,7 +311,7 @@ def _permits_break_glass(signed: SignedAct, key: str, fields: Fields) -> bool:
     return said == found and bool(fields["expires_at"] <= latest)
 
 
-def _permits_builder(signed: SignedAct, key: str, fields: Fields) -> bool:
+def _permits_builder(signed: SignedAct, key: str, fields: ProvenFields) -> bool:
     act = signed.act
     return isinstance(act, TrustBuilder) and (act.builder_id, act.public_key) == (
         fields["builder_id"],
@@ -315,15 +319,15 @@ def _permits_builder(signed: SignedAct, key: str, fields: Fields) -> bool:
     )
 
 
-def _find_person_action(fields: Fields) -> Action | None:
+def _find_person_action(fields: ProvenFields) -> Action | None:
     return Action.ERASE_PERSONAL_DATA if fields["erasure_approved_at"] is not None else None
 
 
-def _permits_erasure(signed: SignedAct, key: str, fields: Fields) -> bool:
+def _permits_erasure(signed: SignedAct, key: str, fields: ProvenFields) -> bool:
     return isinstance(signed.act, ErasePersonalData) and signed.act.person == key
 
 
-def _permits_enrolment(signed: SignedAct, key: str, fields: Fields) -> bool:
+def _permits_enrolment(signed: SignedAct, key: str, fields: ProvenFields) -> bool:
     act = signed.act
     if not isinstance(act, EnrolAuthenticator):
         return False
@@ -332,7 +336,7 @@ def _permits_enrolment(signed: SignedAct, key: str, fields: Fields) -> bool:
     return said == (fields["person"], fields["kind"], fields["identifier"], fields["public_key"])
 
 
-def _permits_policy(signed: SignedAct, key: str, fields: Fields) -> bool:
+def _permits_policy(signed: SignedAct, key: str, fields: ProvenFields) -> bool:
     act = signed.act
     if not isinstance(act, ApplyPolicy):
         return False
@@ -343,7 +347,7 @@ def _permits_policy(signed: SignedAct, key: str, fields: Fields) -> bool:
     )
 
 
-def _permits_pipeline(signed: SignedAct, key: str, fields: Fields) -> bool:
+def _permits_pipeline(signed: SignedAct, key: str, fields: ProvenFields) -> bool:
     act = signed.act
     if not isinstance(act, TrustPipeline):
         return False
@@ -351,7 +355,7 @@ def _permits_pipeline(signed: SignedAct, key: str, fields: Fields) -> bool:
     return said == dict(fields)
 
 
-def _find_account_action(fields: Fields) -> Action | None:
+def _find_account_action(fields: ProvenFields) -> Action | None:
     """Action that an account of a machine needs, and one that a second person confirmed."""
     if fields["machine"] is not None:
         return Action.TRUST_TEST_RUNNER if fields["kind"] == Account.Kind.KEY else Action.DECLARE_MACHINE
@@ -359,7 +363,7 @@ def _find_account_action(fields: Fields) -> Action | None:
     return Action.CONFIRM_ACCOUNT if vouched and fields["confirmed_at"] is not None else None
 
 
-def _permits_account(signed: SignedAct, key: str, fields: Fields) -> bool:
+def _permits_account(signed: SignedAct, key: str, fields: ProvenFields) -> bool:
     act = signed.act
     if isinstance(act, ConfirmAccounts):
         named = fields["machine"] is None and key in act.accounts.split() and signed.still_shows_same()

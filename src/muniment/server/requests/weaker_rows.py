@@ -23,8 +23,8 @@ from muniment.server.records.models import RowState
 from muniment.server.requests.models import AcceptedRow
 from muniment.server.requests.signed_acts import SignedAct, find_signed_act, is_without_person
 
-Fields = Mapping[str, Any]
-Facts = Mapping[str, dict[str, Any]]  # of each row, by its key
+WeakerFields = Mapping[str, Any]
+RowFacts = Mapping[str, dict[str, Any]]  # of each row, by its key
 
 
 class _Loss(NamedTuple):
@@ -38,13 +38,13 @@ class _Loss(NamedTuple):
 class _ComparedTable(NamedTuple):
     """Comparison of one table: the two-person facts of a row, and what a later state of the rows has lost."""
 
-    read_facts: Callable[[Fields], dict[str, Any]]
-    find_losses: Callable[[Facts, Facts], Iterator[_Loss]]
+    read_facts: Callable[[WeakerFields], dict[str, Any]]
+    find_losses: Callable[[RowFacts, RowFacts], Iterator[_Loss]]
 
 
 def find_weaker_rows(
     model: type[models.Model],
-    rows: Mapping[str, tuple[int, Fields]],
+    rows: Mapping[str, tuple[int, WeakerFields]],
     is_demanded: Callable[[int, Action], bool],
 ) -> frozenset[str]:
     """Keys of the rows that are weaker than before, without signatures. `rows`: for each key the id of its newest
@@ -100,7 +100,7 @@ def _store_accepted(
             AcceptedRow.objects.update_or_create(table=table, key=key, defaults=values)
 
 
-def _read_environment(fields: Fields) -> dict[str, Any]:
+def _read_environment(fields: WeakerFields) -> dict[str, Any]:
     return {
         "product": fields["product"],
         "name": fields["name"],
@@ -110,7 +110,7 @@ def _read_environment(fields: Fields) -> dict[str, Any]:
     }
 
 
-def _find_lost_order(before: Facts, now: Facts) -> Iterator[_Loss]:
+def _find_lost_order(before: RowFacts, now: RowFacts) -> Iterator[_Loss]:
     """Environments that are not production, or to which an artifact now goes without one that it needed before."""
     for key, one in now.items():
         was = before.get(key)
@@ -122,7 +122,7 @@ def _find_lost_order(before: Facts, now: Facts) -> Iterator[_Loss]:
                 yield from (_make_environment_loss(each, now[each]) for each in (key, later) if each in now)
 
 
-def _find_earlier_environments(before: Facts, later: str) -> Collection[str]:
+def _find_earlier_environments(before: RowFacts, later: str) -> Collection[str]:
     """Environments that came before one, where both were in use."""
     own = before.get(later)
     if own is None or not own["in_use"]:
@@ -145,12 +145,12 @@ def _make_environment_loss(key: str, facts: dict[str, Any]) -> _Loss:
     return _Loss(key, Action.CHANGE_ENVIRONMENT, permits_change)
 
 
-def _read_product(fields: Fields) -> dict[str, Any]:
+def _read_product(fields: WeakerFields) -> dict[str, Any]:
     paths = Product(sensitive_patterns=fields["sensitive_patterns"]).sensitive_paths
     return {"id": fields["slug"], "paths": list(paths), "retired": fields["retired_at"] is not None}
 
 
-def _find_lost_paths(before: Facts, now: Facts) -> Iterator[_Loss]:
+def _find_lost_paths(before: RowFacts, now: RowFacts) -> Iterator[_Loss]:
     """Products that lost sensitive paths, or were retired."""
     for key, one in now.items():
         was = before.get(key, {"paths": [], "retired": False})
@@ -174,11 +174,11 @@ def _make_retirement_check(product: str) -> Callable[[SignedAct], bool]:
     return lambda signed: isinstance(signed.act, RetireProduct) and signed.act.product == product
 
 
-def _read_machine(fields: Fields) -> dict[str, Any]:
+def _read_machine(fields: WeakerFields) -> dict[str, Any]:
     return {"acts_on_request": fields["acts_on_request"]}
 
 
-def _find_lost_requests(before: Facts, now: Facts) -> Iterator[_Loss]:
+def _find_lost_requests(before: RowFacts, now: RowFacts) -> Iterator[_Loss]:
     """Machines whose commits needed a requester, and need none now: no act does that."""
     for key, one in now.items():
         if not one["acts_on_request"] and before.get(key, one)["acts_on_request"]:

@@ -14,12 +14,12 @@ from django.db import connection, transaction
 from muniment.errors import LedgerError
 from muniment.ledger import record_kinds, verification
 from muniment.programs.catalogue import Program
-from muniment.programs.command import Option
+from muniment.programs.command import ProgramOption
 from muniment.server import moments
 from muniment.server.records.erasure_lists import read_erasures
 from muniment.server.records.installation import open_store
 from muniment.server.records.models import Backup, ErasedObject, RecordPosition, StoredObject
-from muniment.server.running.backup_file import DUMP, FORMAT, KEYS, MANIFEST, VAULT, run_postgres_program
+from muniment.server.running.backup_file import DUMP, FORMAT, KEYS, MANIFEST, VAULT_ENTRY, run_postgres_program
 from muniment.server.running.database_settings import make_program_variables
 from muniment.store import durable_files
 from muniment.store.erasure_list import format_list
@@ -41,7 +41,7 @@ def write_backup(folder: Path, file: Path) -> int:
         dump = _dump_database(str(snapshot))
     parts = {DUMP: dump, **{name: (folder / name).read_bytes() for name in KEYS}}
     vault = vault_store.copy_store(folder)
-    parts |= {VAULT: vault} if vault else {}
+    parts |= {VAULT_ENTRY: vault} if vault else {}
     manifest = {
         "format": FORMAT,
         "entries": size,
@@ -106,7 +106,7 @@ def _dump_database(snapshot: str) -> bytes:
     # The next start gives them as its version has them. Large objects are none of ours, and one that a process made
     # would end the dump: the operator may not read it.
     without = ("--no-owner", "--no-privileges", "--no-policies", "--no-blobs")
-    options: list[Option] = ["--format=custom", *without, "--enable-row-security", ("--snapshot", snapshot)]
+    options: list[ProgramOption] = ["--format=custom", *without, "--enable-row-security", ("--snapshot", snapshot)]
     return run_postgres_program(Program.PG_DUMP, options, make_program_variables(connection.settings_dict))
 
 

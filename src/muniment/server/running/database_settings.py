@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from muniment.errors import DatabaseError
 from muniment.server.guarding.database_passwords import find_password_file
-from muniment.server.guarding.database_roles import NAMES, OWNER
+from muniment.server.guarding.database_roles import OWNER, ROLE_NAMES
 from muniment.server.running.embedded_postgres import EmbeddedPostgres
 
 ROLE_VARIABLE, URL_VARIABLE = "MUNIMENT_ROLE", "DATABASE_URL"
@@ -27,9 +27,9 @@ _REMEDY = "Write it like postgresql://user:password@host:5432/muniment"
 def read_role(environment: Mapping[str, str]) -> str:
     """Database role of this process. Raises DatabaseError for an unknown one."""
     name = environment.get(ROLE_VARIABLE, "web")
-    if name not in NAMES:
-        raise DatabaseError(f"there is no role {name}", f"Set {ROLE_VARIABLE} to one of: {', '.join(NAMES)}")
-    return NAMES[name]
+    if name not in ROLE_NAMES:
+        raise DatabaseError(f"there is no role {name}", f"Set {ROLE_VARIABLE} to one of: {', '.join(ROLE_NAMES)}")
+    return ROLE_NAMES[name]
 
 
 def make_django_settings(home: Path, environment: Mapping[str, str]) -> dict[str, Any]:

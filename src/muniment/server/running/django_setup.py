@@ -11,7 +11,7 @@ def set_up_django(settings: str) -> None:
     django.setup()
 
 
-def close_connections() -> None:
+def close_django_connections() -> None:
     """Close this process' connections to the database: those that it starts open their own."""
     from django.db import connections
 

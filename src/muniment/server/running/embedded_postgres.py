@@ -18,11 +18,11 @@ from pathlib import Path
 
 from muniment.errors import DatabaseError
 from muniment.programs.catalogue import Program
-from muniment.programs.command import Option, build_command
+from muniment.programs.command import ProgramOption, build_command
 from muniment.programs.environment import minimal_environment
 from muniment.programs.service_process import ServiceProcess
 from muniment.server.guarding.database_passwords import find_password_file, generate_password, write_password
-from muniment.server.guarding.database_roles import OPERATOR, OWNER, PROCESSES, ROLES
+from muniment.server.guarding.database_roles import DATABASE_ROLES, OPERATOR, OWNER, PROCESSES
 from muniment.server.running.database_account import find_database_account, open_home_for, require_passable
 from muniment.server.running.postgres_programs import prepare_programs
 from muniment.store import folder_locks, sockets
@@ -36,7 +36,7 @@ _BY_ACCOUNT = (OWNER, OPERATOR)  # logins without a password, of the account tha
 _ACCESS = f"""# Written by Muniment at each start. Nobody but this account, and only through the socket.
 local all {_SUPERUSER} peer map={_MAP}
 local {_DATABASE} {",".join(_BY_ACCOUNT)} peer map={_MAP}
-local {_DATABASE} {",".join(role for role in ROLES if role not in _BY_ACCOUNT)} scram-sha-256
+local {_DATABASE} {",".join(role for role in DATABASE_ROLES if role not in _BY_ACCOUNT)} scram-sha-256
 local all all reject
 """
 # Large objects have no table, so no right on a table forbids them: any login could fill the disk.
@@ -163,7 +163,7 @@ class EmbeddedPostgres:
                 return  # another account's: not ours, and postgres sees to it
             time.sleep(0.05)
 
-    def _make_options(self) -> list[Option]:
+    def _make_options(self) -> list[ProgramOption]:
         """Options of the server. Given here, no configuration file and no ALTER SYSTEM can change them."""
         files = {"hba_file": self._access_file, "ident_file": self._identity_file}
         settings = {**_SETTINGS, **files, "unix_socket_directories": self.socket_folder.absolute()}
@@ -264,7 +264,7 @@ class EmbeddedPostgres:
         pairs = [*((name, _SUPERUSER) for name in sorted(names)), *((own, role) for role in _BY_ACCOUNT)]
         return "".join(f"{_MAP} {name} {role}\n" for name, role in pairs)
 
-    def _run_program(self, program: Program, options: Sequence[Option]) -> ServiceProcess:
+    def _run_program(self, program: Program, options: Sequence[ProgramOption]) -> ServiceProcess:
         assert self._programs is not None  # noqa: S101 -- they were just prepared
         command = build_command(program, options, _make_server_error, self._programs / program)
         with (self._folder / "log").open("ab") as log:
@@ -301,7 +301,7 @@ class EmbeddedPostgres:
         at = f"@/{{}}?host={self.socket_folder.absolute()}"
         with psycopg.connect(f"postgresql://{_SUPERUSER}{at.format('postgres')}", autocommit=True) as connection:
             known = {row[0] for row in connection.execute("SELECT rolname FROM pg_roles")}
-            for role in ROLES:
+            for role in DATABASE_ROLES:
                 verb = sql.SQL("ALTER" if role in known else "CREATE")
                 password = "" if role in _BY_ACCOUNT else generate_password()
                 stored = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256")
@@ -323,7 +323,7 @@ class EmbeddedPostgres:
             connection.execute(f"REVOKE EXECUTE ON FUNCTION {', '.join(_LARGE_OBJECTS)} FROM PUBLIC")
             connection.execute(sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC").format(sql.Identifier(_DATABASE)))
             connection.execute(sql.SQL("ALTER SCHEMA public OWNER TO {}").format(owner))
-            for role in ROLES:
+            for role in DATABASE_ROLES:
                 place = sql.Identifier(role), sql.Identifier(_DATABASE)
                 connection.execute(sql.SQL("ALTER ROLE {} IN DATABASE {} RESET ALL").format(*place))
             for role in PROCESSES:

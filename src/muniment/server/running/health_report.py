@@ -23,12 +23,12 @@ from muniment.server.connections.models import Connection
 from muniment.server.connections.rate_limits import RateLimitState, list_limit_states
 from muniment.server.deployments.models import PipelineIdentity, TokenIssuer, TrustedBuilder
 from muniment.server.guarding import home_keys, privileges
-from muniment.server.incidents.kinds import KINDS, ROW_DIFFERS
+from muniment.server.incidents.kinds import INCIDENT_KINDS, ROW_DIFFERS
 from muniment.server.incidents.models import find_overdue_incidents
 from muniment.server.pages.health_checks import is_sequencer_alive
 from muniment.server.people import bootstrap, breached_passwords
 from muniment.server.people.models import EnrolledAuthenticator, RoleGrant, build_in_force_condition
-from muniment.server.people.people_facts import WRITERS
+from muniment.server.people.people_facts import WRITING_ROLES
 from muniment.server.policies.policy_in_force import current_clauses
 from muniment.server.products.models import Product, RepositoryScan
 from muniment.server.records import row_checks
@@ -311,7 +311,9 @@ def _check_rows() -> CheckResult:
     problems = row_checks.find_row_problems(tables)
     if problems:
         told = row_checks.format_rows(problems)
-        return CheckResult("rows", "violated", f"not what the ledger says: {told}", str(KINDS[ROW_DIFFERS].next))
+        return CheckResult(
+            "rows", "violated", f"not what the ledger says: {told}", str(INCIDENT_KINDS[ROW_DIFFERS].next)
+        )
     return CheckResult("rows", "met", f"each row of {len(tables)} tables is what the ledger says")
 
 
@@ -320,7 +322,8 @@ def _check_people() -> Iterator[CheckResult]:
     if not bootstrap.is_bootstrap_finished():
         able = ", ".join(f"{bootstrap.count_eligible_holders(role)} {role.label}" for role in bootstrap.SETTING_UP)
         message = f"the bootstrap is not over: one person may do alone what needs two ({able} with a second factor)"
-        remedy = f"Have {bootstrap.NEEDED} administrators and {bootstrap.NEEDED} security officers set up theirs."
+        needed = bootstrap.NEEDED_ADMINISTRATORS
+        remedy = f"Have {needed} administrators and {needed} security officers set up theirs."
         yield CheckResult("people", "unknown", message, remedy)
     for role in bootstrap.SETTING_UP:
         count = found.filter(role=role).values("person").distinct().count()
@@ -375,7 +378,7 @@ def _check_pipelines(folder: Path) -> Iterator[CheckResult]:
 
 def _check_approvers() -> Iterator[CheckResult]:
     """Check that each product has enough people: where one writes, two others have to approve, so three are needed."""
-    writers = Q(role__in=[role.value for role in WRITERS], ended_at=None, person__active=True)
+    writers = Q(role__in=[role.value for role in WRITING_ROLES], ended_at=None, person__active=True)
     for product in Product.objects.filter(retired_at=None, repositories__isnull=False).distinct():
         held = RoleGrant.objects.filter(writers).filter(Q(product=None) | Q(product=product))
         count = held.values("person").distinct().count()

@@ -13,7 +13,7 @@ from muniment.errors import DatabaseError, LedgerError
 from muniment.store import durable_files, key_files
 from muniment.store.files_store import PUBLIC
 
-MARK = "database.json"  # in the home of a service
+DATABASE_MARK = "database.json"  # in the home of a service
 _URL = "DATABASE_URL"
 CLUSTER = ("postgres", "data", "PG_VERSION")
 
@@ -33,12 +33,12 @@ def read_kind(environment: Mapping[str, str]) -> DatabaseKind:
 def read_stored_kind(folder: Path) -> DatabaseKind | None:
     """Kind of database that the home was used with; None if it never was. Raises DatabaseError if it is unknown."""
     try:
-        return DatabaseKind(json.loads((folder / MARK).read_text(encoding="utf-8"))["database"])
+        return DatabaseKind(json.loads((folder / DATABASE_MARK).read_text(encoding="utf-8"))["database"])
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatabaseError(
-            f"{folder / MARK} does not say which database the home has; nothing was started",
+            f"{folder / DATABASE_MARK} does not say which database the home has; nothing was started",
             'Write {"database": "embedded"} or {"database": "external"} there, as it was before.',
         ) from error
 
@@ -53,13 +53,13 @@ def store_kind(folder: Path, kind: DatabaseKind, address: str = "") -> None:
     """Store that the home has such a database now, and the address of one elsewhere, without user and password."""
     if read_stored_kind(folder) is not kind or read_stored_address(folder) != address:
         content = {"database": kind.value, **({"address": address} if address else {})}
-        durable_files.write_file(folder / MARK, json.dumps(content).encode() + b"\n", 0o644)
+        durable_files.write_file(folder / DATABASE_MARK, json.dumps(content).encode() + b"\n", 0o644)
 
 
 def read_stored_address(folder: Path) -> str:
     """Address of the home's database on another server, "" if none was stored."""
     try:
-        found = json.loads((folder / MARK).read_text(encoding="utf-8")).get("address", "")
+        found = json.loads((folder / DATABASE_MARK).read_text(encoding="utf-8")).get("address", "")
     except (OSError, ValueError, AttributeError):
         return ""  # whoever needs it is told that DATABASE_URL does not name the database
     return found if isinstance(found, str) else ""

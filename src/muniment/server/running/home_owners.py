@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 from muniment.errors import StoreError
 from muniment.server.guarding import home_keys
-from muniment.server.guarding.database_passwords import FOLDER
+from muniment.server.guarding.database_passwords import LOGIN_FOLDER
 from muniment.server.running.process_system_accounts import (
+    ACCOUNT_NAMES,
     CONFIRMATION,
     ERASER,
     GROUP,
-    NAMES,
     SEQUENCER,
     WEB,
     WORKER,
@@ -46,8 +46,12 @@ def _own_file(account: str) -> FileOwner:
     return FileOwner(account, account, 0o600)
 
 
-FOLDERS: Mapping[str, FileOwner] = {"keys": _PASSED, FOLDER: _PASSED, MIRRORS: FileOwner(WORKER, WORKER, 0o700)}
-FILES: Mapping[str, FileOwner] = {
+OWNED_FOLDERS: Mapping[str, FileOwner] = {
+    "keys": _PASSED,
+    LOGIN_FOLDER: _PASSED,
+    MIRRORS: FileOwner(WORKER, WORKER, 0o700),
+}
+OWNED_FILES: Mapping[str, FileOwner] = {
     PRIVATE: _own_file(SEQUENCER),
     PUBLIC: _PUBLIC,
     home_keys.WEB: _own_file(WEB),
@@ -61,13 +65,13 @@ FILES: Mapping[str, FileOwner] = {
     f"keys/{layout.WORKER}.key": _own_file(WORKER),
     f"keys/{layout.WORKER}.pub": _PUBLIC,
     "keys/vault.seal": _ROOTS,
-    f"{FOLDER}/owner": _ROOTS,
-    f"{FOLDER}/operator": _ROOTS,
-    f"{FOLDER}/web": _own_file(WEB),
-    f"{FOLDER}/worker": _own_file(WORKER),
-    f"{FOLDER}/confirmation": _own_file(CONFIRMATION),
-    f"{FOLDER}/sequencer": _own_file(SEQUENCER),
-    f"{FOLDER}/eraser": _own_file(ERASER),
+    f"{LOGIN_FOLDER}/owner": _ROOTS,
+    f"{LOGIN_FOLDER}/operator": _ROOTS,
+    f"{LOGIN_FOLDER}/web": _own_file(WEB),
+    f"{LOGIN_FOLDER}/worker": _own_file(WORKER),
+    f"{LOGIN_FOLDER}/confirmation": _own_file(CONFIRMATION),
+    f"{LOGIN_FOLDER}/sequencer": _own_file(SEQUENCER),
+    f"{LOGIN_FOLDER}/eraser": _own_file(ERASER),
     WORKERS_LOCK: _own_file(WORKER),
 }
 
@@ -89,13 +93,13 @@ def _assign_all(home: Path, accounts: Mapping[str, ProcessAccount]) -> None:
     (home / WORKERS_LOCK).touch(mode=0o600)
     shared = accounts[WEB].groups[0]
     _open_home(home, shared)
-    for name, owner in FOLDERS.items():
+    for name, owner in OWNED_FOLDERS.items():
         _assign_file(home / name, owner, accounts, shared)
-    for name, owner in FILES.items():
+    for name, owner in OWNED_FILES.items():
         if (home / name).exists():
             _assign_file(home / name, owner, accounts, shared)
     for file in _list_files(home):
-        if str(file.relative_to(home)) not in FILES:
+        if str(file.relative_to(home)) not in OWNED_FILES:
             file.chmod(0o600)
 
 
@@ -103,11 +107,11 @@ def find_wrong_owners(home: Path, accounts: Mapping[str, ProcessAccount]) -> lis
     """Files of the home that belong to another account than they should, or are open to more, each in a sentence.
     Raises OSError.
     """
-    if set(accounts) != set(NAMES):
-        return [f"the account {name} is missing" for name in NAMES if name not in accounts]
+    if set(accounts) != set(ACCOUNT_NAMES):
+        return [f"the account {name} is missing" for name in ACCOUNT_NAMES if name not in accounts]
     shared = accounts[WEB].groups[0]
     wrong: list[str] = []
-    for name, owner in {**FOLDERS, **FILES}.items():
+    for name, owner in {**OWNED_FOLDERS, **OWNED_FILES}.items():
         if not (home / name).exists():
             continue
         found = (home / name).lstat()
@@ -149,5 +153,5 @@ def _find_ids(owner: FileOwner, accounts: Mapping[str, ProcessAccount], shared: 
 
 
 def _list_files(home: Path) -> Iterator[Path]:
-    for name in ("keys", FOLDER):
+    for name in ("keys", LOGIN_FOLDER):
         yield from (file for file in sorted((home / name).iterdir()) if file.is_file() and not file.is_symlink())

@@ -5,7 +5,7 @@ from pathlib import Path
 from muniment.errors import StoreError
 from muniment.server.guarding.home_keys import make_deploy_key, make_factor_key, make_hook_key, make_web_key
 from muniment.store import new_home
-from muniment.store.files_store import FOLDERS
+from muniment.store.files_store import STORE_FOLDERS
 
 _PRIVATE = 0o700
 
@@ -18,7 +18,7 @@ def make_installation_folder(folder: Path) -> None:
     try:
         folder.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
         new_home.make_home(str(folder), {}, "muniment")
-        for name in FOLDERS:
+        for name in STORE_FOLDERS:
             (folder / name).chmod(_PRIVATE)
     except OSError as error:
         raise StoreError(

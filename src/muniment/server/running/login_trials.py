@@ -15,8 +15,8 @@ from muniment.server.guarding.database_roles import (
     ERASER,
     OPERATOR,
     OWNER,
-    PREFIX,
     PROCESSES,
+    ROLE_PREFIX,
     SEQUENCER,
     WEB,
     WORKER,
@@ -99,7 +99,7 @@ def _is_permitted(session: "psycopg.Connection[tuple[Any, ...]]", statement: str
 
 
 def _make_connection_parameters(home: Path, role: str) -> dict[str, Any]:
-    environment = {**os.environ, database_settings.ROLE_VARIABLE: role.removeprefix(PREFIX)}
+    environment = {**os.environ, database_settings.ROLE_VARIABLE: role.removeprefix(ROLE_PREFIX)}
     found = database_settings.make_django_settings(home, environment)
     names = {"NAME": "dbname", "HOST": "host", "PORT": "port", "USER": "user", "PASSWORD": "password"}
     options = {name: value for name, value in found["OPTIONS"].items() if name != "connect_timeout"}

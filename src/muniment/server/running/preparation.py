@@ -73,7 +73,7 @@ def switch_role(name: str) -> None:
     connection.settings_dict.update(database_settings.make_django_settings(Path(settings.HOME), os.environ))
 
 
-def close_connections() -> None:
+def close_start_connections() -> None:
     """Close all connections, before the database ends."""
     connections.close_all()
 
@@ -134,7 +134,7 @@ def _make_logins(*, renew: bool) -> None:
                 if password is None and known.get(role) and not renew:
                     raise DatabaseError(
                         f"the login {role} is there already, and this home does not have its password",
-                        f"Copy {home / database_passwords.FOLDER} from the machine that made it, "
+                        f"Copy {home / database_passwords.LOGIN_FOLDER} from the machine that made it, "
                         "or: muniment up --new-passwords",
                     )
                 if password is None or not known.get(role):

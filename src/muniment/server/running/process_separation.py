@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from muniment.errors import ProgramError
 from muniment.server.running.mount_view import cover_closed_folders, find_closed_folders
-from muniment.server.running.process_system_accounts import NAMES, ProcessAccount, make_process_accounts
+from muniment.server.running.process_system_accounts import ACCOUNT_NAMES, ProcessAccount, make_process_accounts
 
 # Files and folders that a process reads because an environment variable names them.
 _FILES = (
@@ -40,7 +40,7 @@ def separate_processes(home: Path, repositories: Sequence[str], environment: Map
     if os.geteuid() != 0:
         return ProcessSeparation({}, f"it was started as {_find_own_name()}, not as root")
     try:
-        accounts = make_process_accounts(*NAMES)
+        accounts = make_process_accounts(*ACCOUNT_NAMES)
         closed = find_closed_folders(_find_needed_paths(home, repositories, environment), list(accounts.values()))
     except ProgramError as error:
         return ProcessSeparation({}, error.message)

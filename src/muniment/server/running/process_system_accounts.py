@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from muniment.errors import ProgramError
 from muniment.programs.catalogue import REMEDIES, Program
-from muniment.programs.command import Option, build_command
+from muniment.programs.command import ProgramOption, build_command
 from muniment.programs.environment import minimal_environment
 from muniment.programs.process import find_last_line, run_program
 from muniment.programs.service_process import SystemAccount
@@ -32,7 +32,7 @@ PRIMARY_GROUPS = {
     ERASER: ERASER,
     VAULT: WORKER,
 }
-NAMES = tuple(PRIMARY_GROUPS)
+ACCOUNT_NAMES = tuple(PRIMARY_GROUPS)
 UNPRIVILEGED = "nobody"  # runs PostgreSQL where root may make no account
 NO_FOLDER = "/nonexistent"
 
@@ -66,7 +66,7 @@ def find_process_account(name: str) -> ProcessAccount | None:
 
 def find_process_accounts_by_name() -> dict[str, ProcessAccount]:
     """Each of NAMES that the system knows."""
-    found = {name: find_process_account(name) for name in NAMES}
+    found = {name: find_process_account(name) for name in ACCOUNT_NAMES}
     return {name: account for name, account in found.items() if account is not None}
 
 
@@ -84,7 +84,7 @@ def _make_account(name: str) -> ProcessAccount:
         _run_account_program(
             Program.GROUPADD, ["--force", "--system"], group
         )  # forced: another start may make it at this moment
-    options: list[Option] = [
+    options: list[ProgramOption] = [
         "--system",
         "--no-user-group",
         "--no-create-home",
@@ -105,7 +105,7 @@ def _make_account(name: str) -> ProcessAccount:
     return account
 
 
-def _run_account_program(program: Program, options: list[Option], name: str) -> None:
+def _run_account_program(program: Program, options: list[ProgramOption], name: str) -> None:
     path = f"{os.environ.get('PATH', os.defpath)}:{_SYSTEM_FOLDERS}"
     location = shutil.which(program, path=path)
     if location is None:

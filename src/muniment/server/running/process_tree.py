@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from muniment.errors import ProgramError
 from muniment.programs.catalogue import Program
-from muniment.programs.command import Command, Option, build_command
+from muniment.programs.command import Command, ProgramOption, build_command
 from muniment.programs.service_process import ServiceProcess
 from muniment.server.running.process_system_accounts import NO_FOLDER, ProcessAccount
 
@@ -53,7 +53,7 @@ class ProcessTree:
             if process.wait_for_end(_END_SECONDS) is None:
                 process.kill()
 
-    def start_process(self, name: str, options: Sequence[Option], extra: Mapping[str, str]) -> None:
+    def start_process(self, name: str, options: Sequence[ProgramOption], extra: Mapping[str, str]) -> None:
         """Start `muniment NAME OPTIONS`. Raises ProgramError."""
         self._commands[name] = (build_command(Program.MUNIMENT, [name, *options], ProgramError), dict(extra))
         self._start_child(name)

@@ -27,7 +27,7 @@ from muniment.vault import layout, secret_forms, versions
 from muniment.vault.secret_parts import ValueSummary, summarize_value
 from muniment.vault.variable_names import find_obeyed_variable
 
-LONGEST = 64 * 1024  # characters
+LONGEST_SECRET = 64 * 1024  # characters
 RESTORABLE = timedelta(days=1)  # after a removal
 _GENERATED_BYTES = 32
 
@@ -132,7 +132,7 @@ class SetSecret(SecretAct, frozen=True):
             generated=row.generated,
             public=row.public,
         )
-        dropped = numbers[versions.MOST - 1 :]
+        dropped = numbers[versions.MOST_VERSIONS - 1 :]
         row.versions.filter(number__in=dropped).delete()
         value = secrets.token_urlsafe(_GENERATED_BYTES) if context.secret is None else context.secret
         _write_to_vault(self, versions.set_value(self.name, row.version, value, dropped))
@@ -292,10 +292,10 @@ def _require_safe_name(name: str) -> None:
 
 def _require_storable(value: object, *, public: bool) -> None:
     """Raise RefusedError for a value that cannot be stored. No message contains it."""
-    if not isinstance(value, str) or not value or len(value) > LONGEST or "\x00" in value:
+    if not isinstance(value, str) or not value or len(value) > LONGEST_SECRET or "\x00" in value:
         raise RefusedError(
             "value-length",
-            _("A secret has between 1 and %(most)d characters, none of them NUL.") % {"most": LONGEST},
+            _("A secret has between 1 and %(most)d characters, none of them NUL.") % {"most": LONGEST_SECRET},
             _("Give another value."),
         )
     if not public and secret_forms.maskable_length(value) < secret_forms.SHORTEST:

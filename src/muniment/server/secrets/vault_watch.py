@@ -25,14 +25,14 @@ from muniment.server.records import row_checks
 from muniment.server.secrets.models import PlannedVaultWrite, VaultWatch
 from muniment.server.secrets.secret_reads import report_foreign_read
 from muniment.vault import audit, layout
-from muniment.vault.audit import AuditEvent, EventKind
+from muniment.vault.audit import AuditEvent, AuditEventKind
 from muniment.vault.audit_stream import DevicePairs, LogPosition, follow_log, read_last_entry, skip_to_end
 from muniment.vault.embedded_vault import EmbeddedVault
 
 PLAN_MINUTES = 15  # within which a plan is carried out
 
 _REMEMBERED = 10_000  # requests, so that what both devices tell is reported once
-_OURS = (layout.WEB, layout.WORKER, layout.PEOPLE, *layout.ISSUERS)
+_OURS = (layout.WEB, layout.WORKER, layout.PEOPLE_MOUNT, *layout.ISSUERS)
 
 
 class VaultWatcher:
@@ -77,7 +77,7 @@ class VaultWatcher:
             return
         if event is None or event.request in self._seen:
             return
-        if event.kind is EventKind.SIGN_IN and self._is_first_sign_in(event):
+        if event.kind is AuditEventKind.SIGN_IN and self._is_first_sign_in(event):
             return
         self._seen.append(event.request)
         self._report_event(event)
@@ -90,11 +90,11 @@ class VaultWatcher:
         return first
 
     def _report_event(self, event: AuditEvent) -> None:
-        if event.kind is EventKind.PRODUCT_READ:
+        if event.kind is AuditEventKind.PRODUCT_READ:
             _report_read_event(event)
-        elif event.kind is EventKind.SIGN_IN:
+        elif event.kind is AuditEventKind.SIGN_IN:
             _report_second_sign_in(event)
-        elif event.kind is EventKind.FORGE_READ:
+        elif event.kind is AuditEventKind.FORGE_READ:
             told = f"{event.who} read the credentials of the forge at {event.path}"
             open_incident(kinds.VAULT_READ, None, f"reader:{event.who}", told)
         elif (self._ours or _concerns_us(event.path)) and not _was_planned(event):
