@@ -1,0 +1,9 @@
+"""Security reviews and retros on calendars: when they are due, whom they take, and how people are invited.
+
+    activity        whether a product is active, and so needs meetings
+    rhythm          due dates of a product's meetings
+    meetings        values: a meeting, its seats, its moves
+    notices         reminders before a meeting, escalations after it
+
+Functions here read no clock and start nothing: the day, the people and the meetings so far are arguments.
+"""
