@@ -154,9 +154,8 @@ def test_typed_secret_is_never_shown_again(ada: Visitor, visit: Callable[[], Vis
     own.go("/products/shop/environments")
     own.page.fill("#add-environment-name", "production")
     own.page.click("main button:has-text('Add environment')")
-    own.go("/products/shop")
-    own.page.click("a:has-text('Secrets')")
-    for name, how in (("API_TOKEN", "Set it to this value"), ("SESSION_KEY", "Generate one")):
+    own.go("/products/shop/secrets")
+    for name, how in (("API_TOKEN", "Set this value"), ("SESSION_KEY", "Generate a random")):
         own.page.click("summary:has-text('Set or replace')")
         own.page.fill("input[name=name]:visible", name)
         own.page.fill("textarea[name=value]", value if "Set" in how else "")

@@ -92,7 +92,7 @@ def test_roll_back_by_page_and_api_grants_no_process_read_access(vault: Running,
     assert fetch_as_pipeline(vault)["TURN"] == values[2]
     assert call_api(olga, "POST", f"{place}/rollback")[0] == 409  # three are in the vault, and this is the oldest
     assert call_api(olga, "POST", f"{place}/rollback", {"version": 1})[0] == 409
-    assert "Use version 5" in client.get("/products/shop/secrets").content.decode()
+    assert "Version 5, set" in client.get("/products/shop/secrets").content.decode()
     assert sum(b'"set-secret"' in bytes(one.data) for one in Record.objects.all()) == 5 + 3
     details = [zlib.decompress(bytes(one)) for one in StoredObject.objects.values_list("data", flat=True)]
     assert sum(b'"rolled back"' in one for one in details) == 3

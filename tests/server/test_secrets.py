@@ -129,8 +129,8 @@ def test_multi_line_value_is_stored_unchanged_and_its_size_and_masked_parts_are_
     form = {"environment": "production", "name": "JSON", "value": value, "how": "typed"}
     answer = client.post("/products/shop/secrets/set", form, follow=True).content.decode()
     stored = value.replace("\r\n", "\n")
-    assert f"Lines: 2; bytes: {len(stored)}. It ends with a line break." in answer
-    assert "masked on their own, too: keys[0]." in answer
+    assert f"Lines: 2; bytes: {len(stored)}. The value ends with a line break." in answer
+    assert "masked separately: keys[0]." in answer
     assert VALUE not in answer
     status, text = _api(olga, "PUT", "/products/shop/environments/production/secrets/JSON", {"value": value})
     told = json.loads(text)
@@ -144,7 +144,7 @@ def test_generated_value_is_shown_to_nobody(vault: Running, shop: Product) -> No
     answer = client.post(
         "/products/shop/secrets/set", {"environment": "production", "name": "MADE", "how": "generated"}, follow=True
     )
-    assert "generated, seen by nobody" in answer.content.decode()
+    assert "random value, seen by nobody" in answer.content.decode()
     assert "MADE" in vault.web.list_secret_names("shop", "production")
 
 
@@ -159,7 +159,7 @@ def test_person_without_permission_can_neither_write_nor_see_secrets(vault: Runn
     assert stranger.get("/products/shop/secrets").status_code == 404
     assert stranger.post("/products/shop/secrets/set", form).status_code == 404
     weak = browser(person("weak", Role.OWNER, product=shop), second_factor=False)
-    assert "takes a second factor" in weak.post("/products/shop/secrets/set", form).content.decode()
+    assert "This needs a second factor" in weak.post("/products/shop/secrets/set", form).content.decode()
     assert VALUE not in weak.post("/products/shop/secrets/set", form).content.decode()
     assert browser(person("dpo", Role.DPO)).get("/products/shop/secrets").status_code == 403
     assert not Secret.objects.exists()

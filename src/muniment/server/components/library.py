@@ -123,7 +123,9 @@ def confirm_dialog(
         "icon": icon,
     }
     values |= {"verb": verb or button, "danger": danger, "look": look, "opened": opened, "query": query.urlencode()}
-    return SafeString(render_to_string("components/confirm.html", values, request=request))
+    # Without `request=`, which would run the page's context processors, and their queries, again for each dialog.
+    values |= {"request": request, "csrf_token": context.get("csrf_token")}
+    return SafeString(render_to_string("components/confirm.html", values))
 
 
 @register.simple_tag

@@ -1,6 +1,7 @@
 """Page of a product's secrets: names, ages, who set them and which pipelines read them. Never a value."""
 
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from django.contrib import messages
 from django.db.models import Prefetch
@@ -13,18 +14,29 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST
 
 from muniment.access.actions import Action
+from muniment.access.authorization import Resource
 from muniment.errors import MunimentError
+from muniment.policy.model import Clause
 from muniment.server.acts.submission import submit_act
-from muniment.server.guarding.mediation import require_action
+from muniment.server.guarding.mediation import is_action_allowed, require_action
 from muniment.server.policies.policy_in_force import current_clauses
 from muniment.server.products.models import Environment, Product
 from muniment.server.products.views import could_with_second_factor, find_product_resource
 from muniment.server.secrets.models import Secret, SecretRead, SecretVersion
+from muniment.server.secrets.rotation import SecretLine, find_rotation_days, make_secret_line
 from muniment.server.secrets.secret_acts import RESTORABLE, RemoveSecret, RestoreSecret, RollBackSecret, SetSecret
 from muniment.server.secrets.watch_state import find_log_moment, find_watch_limits, find_watch_problem
 from muniment.vault.secret_parts import ValueSummary
 
 _READERS = 20  # shown of each environment
+
+
+class EnvironmentSecrets(NamedTuple):
+    """Environment on the page, with the lines of its secrets."""
+
+    environment: Any
+    lines: list[SecretLine]
+    overdue: int
 
 
 @require_GET
@@ -34,30 +46,45 @@ def list_secrets(request: HttpRequest, slug: str) -> HttpResponse:
     found = get_object_or_404(Product, slug=slug)
     versions = Prefetch("versions", SecretVersion.objects.select_related("set_by"))
     present = Secret.objects.filter(removed_at=None).select_related("set_by").prefetch_related(versions)
-    restorable = Secret.objects.filter(removed_at__gt=timezone.now() - RESTORABLE)
+    now = timezone.now()
+    restorable = Secret.objects.filter(removed_at__gt=now - RESTORABLE)
     readers = Prefetch("secret_reads", SecretRead.objects.order_by("-last_read_at", "reader"))
+    places = Environment.objects.filter(product=found, ended_at=None).prefetch_related(
+        Prefetch("secrets", present, "present_secrets"),
+        Prefetch("secrets", restorable, "removed_secrets"),
+        readers,
+        "pipelines",
+    )
+    clauses, policy_problem = _read_clauses()
+    limit = find_rotation_days(clauses)
     context: dict[str, Any] = {
         "product": found,
-        "environments": Environment.objects.filter(product=found, ended_at=None).prefetch_related(
-            Prefetch("secrets", present, "present_secrets"),
-            Prefetch("secrets", restorable, "removed_secrets"),
-            readers,
-        ),
+        "environments": [_make_environment(place, limit, now) for place in places],
+        "limit": limit,
+        "policy_problem": policy_problem,
         "may_set": could_with_second_factor(request, Action.SET_SECRET, slug),
         "may_remove": could_with_second_factor(request, Action.REMOVE_SECRET, slug),
+        "may_see_deployments": is_action_allowed(request, Action.SEE_DEPLOYMENTS, Resource(product=slug)),
+        "may_add_environment": could_with_second_factor(request, Action.CHANGE_PRODUCT, slug),
         "readers": _READERS,
-        "watch_problem": _describe_watch_problem(),
+        "watch_problem": policy_problem or find_watch_problem(find_watch_limits(clauses)),
         "log_moment": find_log_moment(),
     }
     return render(request, "secrets/secrets.html", context)
 
 
-def _describe_watch_problem() -> str:
-    """Problem of the watch as a deployment would get it; where the policy cannot be read, that."""
+def _make_environment(place: Any, limit: int | None, now: datetime) -> EnvironmentSecrets:
+    lines = [make_secret_line(secret, limit, now) for secret in place.present_secrets]
+    place.trusted = [one for one in place.pipelines.all() if one.ended_at is None]
+    return EnvironmentSecrets(place, lines, sum(line.is_overdue for line in lines))
+
+
+def _read_clauses() -> tuple[tuple[Clause, ...], str]:
+    """Clauses of the policy in force; none, and the reason, where it cannot be read."""
     try:
-        return find_watch_problem(find_watch_limits(current_clauses()))
+        return current_clauses(), ""
     except MunimentError as error:
-        return error.message
+        return (), error.message
 
 
 @sensitive_post_parameters("value")
@@ -86,14 +113,14 @@ def set_secret(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _show_stored(request: HttpRequest, slug: str, summary: ValueSummary | None) -> HttpResponse:
     """Go back to the page, which says how long the value is and which parts of it are masked."""
-    text = _("It is in the vault. No person can read it.")
+    text = _("Stored in the vault. No person can read it.")
     if summary is not None:
         size = {"lines": summary.lines, "bytes": summary.bytes}
         text += " " + _("Lines: %(lines)d; bytes: %(bytes)d.") % size
         if summary.ends_with_line_break:
-            text += " " + _("It ends with a line break.")
+            text += " " + _("The value ends with a line break.")
         if summary.masked:
-            masked = _("These parts of it are masked on their own, too: %(names)s.")
+            masked = _("Parts that are masked separately: %(names)s.")
             text += " " + masked % {"names": ", ".join(summary.masked)}
     messages.success(request, text)
     return redirect("secrets", slug)
@@ -103,14 +130,14 @@ def _show_stored(request: HttpRequest, slug: str, summary: ValueSummary | None) 
 @require_action(Action.REMOVE_SECRET, find_product_resource)
 def remove_secret(request: HttpRequest, slug: str) -> HttpResponse:
     """Request that a secret is removed; a second person approves."""
-    return submit_act(request, RemoveSecret, {"product": slug}, _("It is removed."), "secrets", slug)
+    return submit_act(request, RemoveSecret, {"product": slug}, _("Secret removed."), "secrets", slug)
 
 
 @require_POST
 @require_action(Action.SET_SECRET, find_product_resource)
 def roll_back(request: HttpRequest, slug: str) -> HttpResponse:
-    """Let an earlier version count again. The vault has it; nobody sees it."""
-    done = _("The earlier version counts again. Pipelines get it from now on.")
+    """Use an earlier version again. The vault has it; nobody sees it."""
+    done = _("The earlier version is in use again. Pipelines get it from now on.")
     return submit_act(request, RollBackSecret, {"product": slug}, done, "secrets", slug)
 
 
@@ -118,5 +145,5 @@ def roll_back(request: HttpRequest, slug: str) -> HttpResponse:
 @require_action(Action.SET_SECRET, find_product_resource)
 def restore(request: HttpRequest, slug: str) -> HttpResponse:
     """Undo a removal, within a day of it."""
-    done = _("It is there again. Pipelines get it from now on.")
+    done = _("Secret restored. Pipelines get it from now on.")
     return submit_act(request, RestoreSecret, {"product": slug}, done, "secrets", slug)
