@@ -22,7 +22,12 @@ def test_status_page_shows_missing_approvals_without_an_account(town: Town) -> N
     number = town.open({"app.py": "x = 1\n"})
     answer = browser().get(address(town, number))
     assert answer.status_code == 200
-    assert "0 of 2 required approvals" in answer.content.decode()
+    page = answer.content.decode()
+    assert "Merging is blocked" in page
+    assert "0 of 2 required approvals" in page
+    assert "Pull request to main" in page
+    assert "Can approve" in page
+    assert "<nav" not in page
     assert answer["Referrer-Policy"] == "no-referrer"
     assert answer["X-Robots-Tag"] == "noindex, nofollow"
     assert answer["Cache-Control"] == "no-store"
@@ -36,10 +41,12 @@ def test_status_page_is_not_found_after_the_merge(town: Town) -> None:
     for name in ("bob", "carol"):
         town.acting.approve(name, number)
     town.look(number)
-    assert "ready to merge" in browser().get(path).content.decode()
+    assert "Ready to merge" in browser().get(path).content.decode()
     town.acting.merge("bob", number, "merge")
     town.look(number)
-    assert browser().get(path).status_code == 404
+    over = browser().get(path)
+    assert over.status_code == 404
+    assert "This link has ended" in over.content.decode()
 
 
 def test_any_other_address_is_not_found(town: Town) -> None:
@@ -48,7 +55,7 @@ def test_any_other_address_is_not_found(town: Town) -> None:
     for other in (path[:-1], f"{path}x", "/change-status/1", f"/change-status/{ForgeChange.objects.get().pk}"):
         answer = browser().get(other)
         assert answer.status_code == 404
-        assert "others approved" not in answer.content.decode()
+        assert "required approvals" not in answer.content.decode()
 
 
 def test_each_change_has_its_own_address(town: Town) -> None:

@@ -1,7 +1,7 @@
 """Page behind a status at a forge, for readers of its link: what is missing of one change, read only.
 
 It requires no sign-in: its address cannot be guessed and is shown at the forge alone. It shows no more than the
-comment there, and is gone once the change is not open any more.
+change and the comment there, and is gone once the change is not open any more.
 """
 
 from typing import Any
@@ -23,7 +23,14 @@ def show_change_status(request: HttpRequest, token: str) -> HttpResponse:
     row = _open_change(token)
     if row is None:
         return _hide_from_search(render(request, "connections/status_over.html", status=404))
-    context: dict[str, Any] = {"change": row.change, "forge": row, "reasons": _find_reasons(row)}
+    report = _load_blocking_report(row)
+    context: dict[str, Any] = {
+        "change": row.change,
+        "branch": row.change.target.removeprefix("refs/heads/") if row.change is not None else "",
+        "forge": row,
+        "reasons": _list_reasons(report) if report is not None else [],
+        "reviewers": _list_reviewers(report) if report is not None else [],
+    }
     return _hide_from_search(render(request, "connections/status.html", context))
 
 
@@ -32,15 +39,23 @@ def _open_change(token: str) -> ForgeChange | None:
     return rows.filter(status_token=token, change__state=Change.State.OPEN).first()
 
 
-def _find_reasons(row: ForgeChange) -> list[tuple[ReasonReport, str]]:
-    """Each reason with its next step; none while the change is read, or if it is allowed."""
+def _load_blocking_report(row: ForgeChange) -> DecisionReport | None:
+    """Report of the decision that blocks; None while the change is read, or if it is allowed."""
     decision = row.change.decision if row.change is not None else None
     if decision is None or decision.allowed or row.read_due_at is not None or not decision.explanation_digest:
-        return []
-    told = read_details(decision.explanation_digest, DecisionReport)
-    if not isinstance(told, DecisionReport):
-        return []
-    return [(reason, remedy_at_forge(reason)) for reason in sort_blocking_reasons(told)]
+        return None
+    report = read_details(decision.explanation_digest, DecisionReport)
+    return report if isinstance(report, DecisionReport) else None
+
+
+def _list_reasons(report: DecisionReport) -> list[tuple[ReasonReport, str]]:
+    """Each reason that blocks, with its next step."""
+    return [(reason, remedy_at_forge(reason)) for reason in sort_blocking_reasons(report)]
+
+
+def _list_reviewers(report: DecisionReport) -> list[str]:
+    """Names of those whose approval would count, as the comment at the change has them."""
+    return [report.names.get(person, person) for person in report.eligible_reviewers]
 
 
 def _hide_from_search(answer: HttpResponse) -> HttpResponse:
