@@ -1019,7 +1019,7 @@ def test_connection_branch_and_friction_pages_show_their_data(town: Town) -> Non
         ("/connections/forge", town.acting.path),
         (f"/branch-updates/{row.pk}", "Accept bypass"),
         ("/products/shop/friction", "never of a person"),
-        (f"/changes/{town.change(number).pk}", "shown as allowed"),
+        (f"/changes/{town.change(number).pk}", "Ready to merge"),
         ("/products/shop", "gone through"),
     ):
         who = "root" if path.startswith("/connections") else "bob"

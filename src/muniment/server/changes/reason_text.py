@@ -12,24 +12,24 @@ from muniment.decision.report import ReasonReport
 from muniment.facts.change import ContributorRole
 from muniment.facts.statements import ReviewAction
 
-SAID = {
-    ReviewAction.APPROVE.value: _("yes"),
-    ReviewAction.REQUEST_CHANGES.value: _("wants changes"),
-    ReviewAction.WITHDRAW.value: _("took back what they said"),
-    ReviewAction.ATTEST.value: _("said who somebody is"),
-    ReviewAction.DELETE.value: _("approved the deletion"),
-    ReviewAction.REWIND.value: _("approved the rewind"),
+REVIEW_RESULTS = {
+    ReviewAction.APPROVE.value: _("Approved"),
+    ReviewAction.REQUEST_CHANGES.value: _("Requested changes"),
+    ReviewAction.WITHDRAW.value: _("Withdrew the approval"),
+    ReviewAction.ATTEST.value: _("Attested a contributor"),
+    ReviewAction.DELETE.value: _("Approved the deletion"),
+    ReviewAction.REWIND.value: _("Approved the rewind"),
 }
 
-HANDS = {
+ROLES_IN_COMMITS = {
     ContributorRole.AUTHOR.value: _("wrote"),
     ContributorRole.COMMITTER.value: _("committed"),
-    ContributorRole.CO_AUTHOR.value: _("wrote a part of"),
+    ContributorRole.CO_AUTHOR.value: _("co-wrote"),
     ContributorRole.SIGNER.value: _("signed"),
     ContributorRole.PUSHER.value: _("pushed"),
-    ContributorRole.REQUESTER.value: _("had a machine make"),
+    ContributorRole.REQUESTER.value: _("requested from a machine"),
     ContributorRole.OPENER.value: _("opened"),
-    ContributorRole.SUGGESTION_APPLIER.value: _("took a suggestion into"),
+    ContributorRole.SUGGESTION_APPLIER.value: _("applied a suggestion to"),
     ContributorRole.RESOLVER.value: _("resolved a conflict in"),
 }
 

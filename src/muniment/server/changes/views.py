@@ -13,12 +13,18 @@ from muniment.access.authorization import Resource
 from muniment.controls.review_statements import ALL_PUSHERS
 from muniment.decision.report import ContributorReport, DecisionReport
 from muniment.facts.change import ContributorRole
+from muniment.server.changes.decision_page import (
+    DecisionView,
+    list_contributors,
+    list_history,
+    make_headline,
+    view_decision,
+)
 from muniment.server.changes.models import Change
 from muniment.server.changes.reevaluation_requests import request_reevaluation
-from muniment.server.guarding.mediation import is_action_allowed, require_action
+from muniment.server.guarding.mediation import current_actor, is_action_allowed, require_action
 from muniment.server.page_lists import read_row_number
 from muniment.server.records.record_details import read_details
-from muniment.workflows.approval_commands import list_next_steps
 
 _DECISIONS = 50
 
@@ -34,8 +40,14 @@ def find_change_resource(request: HttpRequest, number: int, **_: Any) -> Resourc
 @require_GET
 @require_action(Action.SEE_CHANGE, find_change_resource)
 def show_change(request: HttpRequest, number: int) -> HttpResponse:
-    """Show the decision on the newest state of a change, and every decision before."""
-    rows = Change.objects.select_related("repository__product", "decision__record", "repository__scan", "forge_change")
+    """Show the decision on the newest state of a change, or on an older one, with what is missing and who can help."""
+    rows = Change.objects.select_related(
+        "repository__product",
+        "repository__scan",
+        "repository__forge_link__connection",
+        "decision__record",
+        "forge_change",
+    )
     found = get_object_or_404(rows, pk=number)
     wanted = request.GET.get("decision", "")
     decision = found.decision
@@ -46,30 +58,40 @@ def show_change(request: HttpRequest, number: int) -> HttpResponse:
         if decision is not None and decision.explanation_digest
         else None
     )
-    slug = found.repository.product.slug
-    return render(
-        request,
-        "changes/change.html",
-        {
-            "change": found,
-            "decision": decision,
-            "told": told if isinstance(told, DecisionReport) else None,
-            "erased": told if isinstance(told, str) else "",
-            "failing": _blocking_results(told) if isinstance(told, DecisionReport) else (),
-            "commands": _list_commands(found, told) if isinstance(told, DecisionReport) else (),
-            "others": _other_results(told) if isinstance(told, DecisionReport) else (),
-            "decisions": found.decisions.select_related("record", "hook_record").order_by("-decided_at", "-id")[
-                :_DECISIONS
-            ],
-            "may_ask": is_action_allowed(request, Action.REQUEST_EXCEPTION, Resource(product=slug)),
-            "may_act": found.state == Change.State.OPEN
-            and is_action_allowed(request, Action.REQUEST_REVIEW, Resource(product=slug)),
-            "may_attest": found.state == Change.State.OPEN
-            and is_action_allowed(request, Action.ATTEST_CONTRIBUTOR, Resource(product=slug)),
-            "unknown": _find_attestable(told) if isinstance(told, DecisionReport) else (),
-            "unknown_pusher": isinstance(told, DecisionReport) and bool(_find_unknown_pushers(told)),
-        },
-    )
+    report = told if isinstance(told, DecisionReport) else None
+    at_forge = hasattr(found, "forge_change")
+    view = view_decision(report, with_commands=not at_forge) if report is not None else DecisionView()
+    decisions = found.decisions.select_related("record", "hook_record").order_by("-decided_at", "-id")[:_DECISIONS]
+    context = {
+        "change": found,
+        "decision": decision,
+        "is_current": decision is None or decision.pk == found.decision_id,
+        "told": report,
+        "erased": told if isinstance(told, str) else "",
+        "headline": make_headline(found, decision, view),
+        "view": view,
+        "contributors": list_contributors(report) if report is not None else (),
+        "history": list_history(found, decisions),
+        **_find_offers(request, found, report),
+    }
+    return render(request, "changes/change.html", context)
+
+
+def _find_offers(request: HttpRequest, change: Change, report: DecisionReport | None) -> dict[str, Any]:
+    """Actions on a change that the viewer may take, and the unknown contributors that may be attested."""
+    slug = change.repository.product.slug
+    open_ = change.state == Change.State.OPEN
+    contributors = {one.person for one in report.contributors} if report is not None else set()
+    return {
+        "may_ask": open_ and is_action_allowed(request, Action.REQUEST_EXCEPTION, Resource(product=slug)),
+        "may_act": open_ and is_action_allowed(request, Action.REQUEST_REVIEW, Resource(product=slug)),
+        "may_attest": open_ and is_action_allowed(request, Action.ATTEST_CONTRIBUTOR, Resource(product=slug)),
+        "may_review": open_
+        and current_actor(request).person not in contributors
+        and is_action_allowed(request, Action.REVIEW_CHANGE, Resource(product=slug)),
+        "unknown": _find_attestable(report) if report is not None else (),
+        "unknown_pusher": report is not None and bool(_find_unknown_pushers(report)),
+    }
 
 
 def _find_attestable(report: DecisionReport) -> tuple[str, ...]:
@@ -87,21 +109,6 @@ def _is_pusher(contributor: ContributorReport) -> bool:
     return any(role.role == ContributorRole.PUSHER.value for role in contributor.roles)
 
 
-def _list_commands(change: Change, report: DecisionReport) -> list[str]:
-    """Commands that provide the missing statements; none at a forge, where a review does."""
-    if hasattr(change, "forge_change"):
-        return []
-    return [command for step in list_next_steps(report, None) for command in step.commands]
-
-
-def _blocking_results(report: DecisionReport) -> tuple[Any, ...]:
-    return tuple(result for result in report.results if result.status in ("violated", "unknown"))
-
-
-def _other_results(report: DecisionReport) -> tuple[Any, ...]:
-    return tuple(result for result in report.results if result.status not in ("violated", "unknown"))
-
-
 @require_POST
 @require_action(Action.SEE_CHANGE, find_change_resource)
 def reevaluate_change(request: HttpRequest, number: int) -> HttpResponse:
@@ -110,5 +117,5 @@ def reevaluate_change(request: HttpRequest, number: int) -> HttpResponse:
     """
     found = get_object_or_404(Change.objects.select_related("repository"), pk=number)
     request_reevaluation(found)
-    messages.success(request, _("It is being judged; look again in a moment."))
+    messages.success(request, _("The checks run again. The result is here in a moment."))
     return redirect("change", number)

@@ -25,13 +25,7 @@ def remedy(reason: ReasonReport, control: str = "") -> str:
 @register.filter
 def verdict(code: str) -> str:
     """Label of a review's result."""
-    return str(reason_text.SAID.get(code, code))
-
-
-@register.filter
-def hand(code: str) -> str:
-    """Label of a contributor's role in a commit."""
-    return str(reason_text.HANDS.get(code, code))
+    return str(reason_text.REVIEW_RESULTS.get(code, code))
 
 
 @register.filter
@@ -53,3 +47,9 @@ def named(people: str | tuple[str, ...], names: dict[str, str]) -> str | list[st
 def core(text: str) -> str:
     """Translation of a fixed text of the core: an action, a role."""
     return gettext(text)
+
+
+@register.filter
+def branch(ref: str) -> str:
+    """Short name of a branch, as people type it."""
+    return ref.removeprefix("refs/heads/")
