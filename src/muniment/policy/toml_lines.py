@@ -37,16 +37,34 @@ def locate_entry(where: str, text: str, path: EntryPath) -> str:
     return f"{where}:{line}" if line else where
 
 
+def find_table_lines(text: str, path: EntryPath) -> tuple[int, int] | None:
+    """Find the first and the last line, from 1, of the table at `path` with the tables below it; None for no such."""
+    found = _LineScanner(text)
+    return (found.lines[path], found.ends[path]) if path in found.ends else None
+
+
+def list_comments(text: str) -> tuple[tuple[int, str], ...]:
+    """List each comment with the line, from 1, that it stands on."""
+    found: list[tuple[int, str]] = []
+    line = 1
+    for match in _TOKEN.finditer(text):
+        if match.group().startswith("#") and match.lastgroup == "nothing":
+            found.append((line, match.group().rstrip()))
+        line += match.group().count("\n")
+    return tuple(found)
+
+
 class _Token(NamedTuple):
     text: str
     line: int
 
 
 class _LineScanner:
-    """Scanner of a document that notes the line of each entry."""
+    """Scanner of a document that notes the line of each entry, and the last line of each table."""
 
     def __init__(self, text: str) -> None:
         self.lines: dict[EntryPath, int] = {}
+        self.ends: dict[EntryPath, int] = {}
         self._newest: dict[EntryPath, int] = {}  # of each [[table]], the number of the newest
         self._tokens = _split_tokens(text)
         self._at = 0
@@ -58,6 +76,12 @@ class _LineScanner:
                 table = self._scan_header()
             else:
                 self._scan_entry(table)
+            self._note_end(table)
+
+    def _note_end(self, table: EntryPath) -> None:
+        last = self._tokens[self._at - 1]
+        for length in range(1, len(table) + 1):
+            self.ends[table[:length]] = last.line + last.text.count("\n")
 
     @property
     def _current_token(self) -> _Token:

@@ -35,6 +35,7 @@ PersonId = Annotated[
         label=_("Person"),
         find=find_person_id,
         name=find_handle,
+        show=label_person,
         missing=_("There is nobody of that handle."),
         remedy=_("Write a handle that the page People shows."),
         recorded=True,

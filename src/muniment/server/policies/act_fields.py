@@ -15,7 +15,12 @@ def _find_clause(text: str, actor: Actor) -> str | None:
 
 
 def _offer_clauses(actor: Actor) -> Iterable[tuple[str, Label]]:
-    return [(clause.id, clause.text) for clause in current_clauses()]
+    return [(clause.id, clause.name) for clause in current_clauses()]
+
+
+def find_clause_name(clause: str) -> str:
+    """Short name of a clause of the policy in force, its id for one that the policy no longer has."""
+    return next((one.name for one in current_clauses() if one.id == clause), clause)
 
 
 ClauseId = Annotated[
@@ -25,6 +30,7 @@ ClauseId = Annotated[
         find=_find_clause,
         name=str,
         offer=_offer_clauses,
+        show=find_clause_name,
         missing=_("The policy has no such clause."),
         remedy=_("Choose a clause of the policy in force."),
         recorded=True,

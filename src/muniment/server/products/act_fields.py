@@ -31,12 +31,18 @@ def make_product_input(**changed: Any) -> Reference:
         "find": _find_visible_product,
         "name": str,
         "offer": _offer_products,
+        "show": find_product_name,
         "missing": _("There is no such product."),
         "remedy": _("Choose a product that the page Products shows."),
         "recorded": True,
         "most": 64,
     }
     return Reference(**values | changed)
+
+
+def find_product_name(slug: str) -> str:
+    """Name of a product, "" for none."""
+    return Product.objects.filter(slug=slug).values_list("name", flat=True).first() or ""
 
 
 def _find_visible_product(slug: str, actor: Actor) -> str | None:

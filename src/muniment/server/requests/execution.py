@@ -109,8 +109,8 @@ def _carry_out(
     return result
 
 
-def approve_request(actor: Actor, request: Request) -> object:
-    """Carry out exactly the act that waits; returns the result of its execution.
+def approve_request(actor: Actor, request: Request, reason: str = "") -> object:
+    """Carry out exactly the act that waits; returns the result of its execution. `reason` is the second person's.
 
     Raises PermissionDenied unless the actor may be its second person. Raises RefusedError if it no longer waits,
     was altered, is not permitted any more, or if its requester could not request it now.
@@ -132,7 +132,7 @@ def approve_request(actor: Actor, request: Request) -> object:
             _("Reject it; its requester can request it again."),
         )
     _check_requester(locked.requester, action, resource)
-    confirmed = _read_confirmation(locked, action, actor)
+    confirmed = _read_confirmation(locked, action, actor) | ({"decision_reason": reason} if reason else {})
     context = structs.replace(_make_context(locked), approver=None if own else actor.person)
     act.check_preconditions(context)
     with allow_writes(action):
@@ -141,12 +141,9 @@ def approve_request(actor: Actor, request: Request) -> object:
         act.finish_after_record(recorded)
         carried_out = Record.objects.get(details_digest=recorded.record)
         RequestExecution.objects.create(request=locked, record=carried_out)
-        end_request(locked, Request.State.APPROVED, actor)
-        notify_people(
-            [locked.requester],
-            _("%(name)s approved: %(act)s.") % {"name": _person_name(actor), "act": locked.summary},
-            "/me",
-        )
+        end_request(locked, Request.State.APPROVED, actor, reason)
+        sentence = _("%(name)s approved: %(act)s.") % {"name": _person_name(actor), "act": locked.summary}
+        notify_people([locked.requester], f"{sentence} {reason}".strip(), find_request_path(locked))
         bootstrap.finish_bootstrap_if_ready()
     return result
 
@@ -178,7 +175,7 @@ def _read_confirmation(request: Request, action: Action, approver: Actor) -> dic
         raise RefusedError(
             "request-unconfirmed",
             _("%(name)s requested this with an API token, which confirms nothing.") % {"name": request.requester.name},
-            _("%(name)s confirms it on the page of their own account.") % {"name": request.requester.name},
+            _("%(name)s confirms it on the page of the request.") % {"name": request.requester.name},
         )
     described = {f"{who}_confirmed": _SIGN_IN for who in ("requester", "approver")}
     for who, proof in proofs.items():
@@ -217,17 +214,22 @@ def reject_request(actor: Actor, request: Request, reason: str) -> None:
     with allow_writes(act.required_action()):
         step = "withdrawn" if own else "rejected"
         _record_step(actor, act, step, Resource(product=product_of(locked)), _make_context(locked), reason=reason)
-        end_request(locked, Request.State.WITHDRAWN if own else Request.State.REJECTED, actor)
+        end_request(locked, Request.State.WITHDRAWN if own else Request.State.REJECTED, actor, reason)
         if not own:
             sentence = _("%(name)s rejected: %(act)s.") % {"name": _person_name(actor), "act": locked.summary}
-            notify_people([locked.requester], f"{sentence} {reason}".strip(), "/me")
+            notify_people([locked.requester], f"{sentence} {reason}".strip(), find_request_path(locked))
 
 
-def end_request(request: Request, state: Request.State, actor: Actor) -> None:
-    """Store who ended a request and how. The requested act is stored only while it waits."""
+def find_request_path(request: Request) -> str:
+    """Path of the page of a request, for messages."""
+    return f"/requests/{request.pk}"
+
+
+def end_request(request: Request, state: Request.State, actor: Actor, reason: str = "") -> None:
+    """Store who ended a request, how and why. The requested act is stored only while it waits."""
     request.state, request.decided_at, request.act, request.shown = state, timezone.now(), "", ""
-    request.second_person = Person.objects.get(pk=actor.person)
-    request.save(update_fields=["state", "decided_at", "second_person", "act", "shown"])
+    request.second_person, request.decision_reason = Person.objects.get(pk=actor.person), reason
+    request.save(update_fields=["state", "decided_at", "second_person", "act", "shown", "decision_reason"])
 
 
 def _add_request(actor: Actor, act: Act, resource: Resource, context: ActContext) -> Request:
@@ -254,7 +256,7 @@ def _add_request(actor: Actor, act: Act, resource: Resource, context: ActContext
             )
     except IntegrityError:
         raise _make_duplicate_error(act) from None
-    notify_people(find_approvers(request), f"{requester.name} requests: {summary}.", "/")
+    notify_people(find_approvers(request), f"{requester.name} requests: {summary}.", find_request_path(request))
     return request
 
 

@@ -33,5 +33,5 @@ class RequestExecutor:
 def _describe_waiting(waiting: Request) -> str:
     """Sentence that says which role a request waits for."""
     if is_proof_demanded(find_permission(waiting)[0]):
-        return _("It waits for your signature, and for that of a second person: sign it on the page of your account.")
+        return _("It waits for your signature, and for that of a second person: sign it on its page.")
     return _("It waits for a second person now.")

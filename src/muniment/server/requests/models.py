@@ -32,19 +32,19 @@ class Request(models.Model):
     privileges = Privileges(
         (READ, ADD),
         (READ,),
-        web_changes=(*ENDING, "second_person_id", "confirmed_at"),
+        web_changes=(*ENDING, "second_person_id", "confirmed_at", "decision_reason"),
         eraser_changes=ENDING,
     )
     written_by = DANGEROUS | {Action.CHANGE_PERSON}  # of whoever leaves, nothing waits on
-    free_texts = ("summary", "reason")
+    free_texts = ("summary", "reason", "decision_reason")
 
     class State(models.TextChoices):
         """State of a request."""
 
-        WAITING = "waiting", _("waits")
-        APPROVED = "approved", _("done")
-        REJECTED = "rejected", _("refused")
-        WITHDRAWN = "withdrawn", _("taken back")
+        WAITING = "waiting", _("Waiting")
+        APPROVED = "approved", _("Approved")
+        REJECTED = "rejected", _("Rejected")
+        WITHDRAWN = "withdrawn", _("Withdrawn")
 
     internal_id = models.CharField(max_length=26, unique=True, default=new_person_id, editable=False)
     action = models.CharField(max_length=40)
@@ -62,6 +62,7 @@ class Request(models.Model):
     state = models.CharField(max_length=12, choices=State, default=State.WAITING)
     second_person = models.ForeignKey("people.Person", models.PROTECT, null=True, related_name="+")
     decided_at = models.DateTimeField(null=True)
+    decision_reason = models.TextField(blank=True, db_default="")  # of the second person
 
     class Meta:
         """Waiting ones are found without reading the rest, oldest first."""

@@ -67,6 +67,10 @@ class Input(ABC):
         """Format a stored value as a form shows it."""
         return "" if value is None else str(value.value if isinstance(value, Enum) else value)
 
+    def format_for_reader(self, value: object) -> str:
+        """Format a stored value for a person who decides on the act: by name where there is one, "" for none."""
+        return self.format_for_form(value)
+
     def format_for_record(self, value: object) -> str:
         """Format a stored value as the record has it."""
         return self.format_for_form(value)

@@ -35,6 +35,10 @@ class Choice(Input):
     def list_choices(self, actor: Actor) -> Choices:
         return tuple((option.value, self.labels(option)) for option in self.options)
 
+    def format_for_reader(self, value: object) -> str:
+        """Label of the member."""
+        return "" if value is None else str(self.labels(value))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Option(Input):
@@ -133,3 +137,7 @@ class Flag(Input):
     def format_for_form(self, value: object) -> str:
         """Format as "yes" or "no"."""
         return {True: "yes", False: "no"}.get(value, "") if isinstance(value, bool) else super().format_for_form(value)
+
+    def format_for_reader(self, value: object) -> str:
+        """Format in the reader's language."""
+        return (_("yes") if value else _("no")) if isinstance(value, bool) else ""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from muniment.access.authorization import Actor
@@ -40,6 +41,10 @@ class Day(Input):
     def format_for_form(self, value: object) -> str:
         """Format in the form in which it is read."""
         return value.isoformat() if isinstance(value, date) else super().format_for_form(value)
+
+    def format_for_reader(self, value: object) -> str:
+        """Format with the day of the week."""
+        return date_format(value, "D j M Y") if isinstance(value, date) else ""
 
 
 @dataclass(frozen=True, kw_only=True)

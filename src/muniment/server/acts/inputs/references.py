@@ -18,7 +18,7 @@ class Reference(Input):
 
     `find` gives that id for a name, None for a name of nothing that the person may see, whatever the scopes of
     their token: authorize() decides on those. `offer` gives the list for a page, `name` the name of a stored id, ""
-    for one that is gone.
+    for one that is gone. `show` gives the name for a person who decides on the act, where that is another.
     """
 
     find: Callable[[str, Actor], Any]
@@ -26,6 +26,7 @@ class Reference(Input):
     missing: Label  # the sentence for a name of nothing
     remedy: Label
     offer: Callable[[Actor], Iterable[tuple[str, Label]]] | None = None
+    show: Callable[[Any], str] | None = None
     most: int = 200
     number: bool = False
 
@@ -48,6 +49,10 @@ class Reference(Input):
     def format_for_form(self, value: object) -> str:
         """Format the name, as people type it."""
         return "" if value is None else self.name(value)
+
+    def format_for_reader(self, value: object) -> str:
+        """Format the name that people know."""
+        return self.show(value) if self.show is not None and value is not None else self.format_for_form(value)
 
     def format_for_record(self, value: object) -> str:
         """Format the lasting id, never the handle."""
