@@ -137,8 +137,10 @@ def test_exception_takes_two_people_and_revoked_role_ends_immediately(
     assert "The site is down." in sam.text()
     sam.picture("home-with-something-to-do")
     assert sam.violations() == []
-    sam.page.click("button:has-text('Approve')")
-    assert "Done." in sam.text()
+    sam.page.click("a:has-text('Review request')")
+    sam.page.check("input[value='agree']")
+    sam.page.click("button:has-text('Record decision')")
+    assert "Approved." in sam.text()
     dev.go("/exceptions")
     assert "The site is down." in dev.text()
     assert sam.go("/policy/propose") == 200

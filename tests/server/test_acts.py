@@ -161,7 +161,7 @@ def test_role_goes_to_requested_person_after_handle_moved_to_another() -> None:
     with as_role("owner"):
         Person.objects.filter(pk=bob.pk).update(slug="robert", email="robert@example.test")
     mallory = person("bob", id="mallory")
-    assert "Done" in post(browser(find_person("sam")), f"/requests/{waiting.pk}", answer="agree")
+    assert "Approved." in post(browser(find_person("sam")), f"/requests/{waiting.pk}", answer="agree")
     assert RoleGrant.objects.filter(person="the-first-bob", role="security").exists()
     assert not mallory.role_grants.exists()
 

@@ -110,8 +110,8 @@ def test_inbox_shows_message_and_marks_it_read() -> None:
     abe = browser(Person.objects.get(slug="abe"))
     assert "Inbox, 1 unread" in abe.get("/").content.decode()
     assert "grant Eve (eve) the role" in abe.get("/inbox").content.decode()
-    assert "Inbox, 1 unread" not in abe.get("/").content.decode()
-    assert "Nothing was told" in browser(Person.objects.get(slug="eve")).get("/inbox").content.decode()
+    assert "Inbox, 0 unread" in abe.get("/").content.decode()
+    assert "No messages yet" in browser(Person.objects.get(slug="eve")).get("/inbox").content.decode()
 
 
 def test_mail_frequency_daily_and_never(mail: MailServer) -> None:
@@ -164,7 +164,7 @@ def test_chat_message_contains_no_details(monkeypatch: pytest.MonkeyPatch) -> No
         messages.post_to_chat("Something new waits for somebody:")
         (asked,) = server.requests
         assert asked.startswith(f"POST /hook/{SECRET} HTTP/1.1\r\n".encode())
-        assert asked.endswith(b'\r\n\r\n{"text": "Something new waits for somebody: http://localhost:8000"}')
+        assert asked.endswith(b'\r\n\r\n{"text": "Something new waits for somebody: http://localhost:8000/inbox"}')
         with pytest.raises(HttpError, match="does not take messages") as caught:
             messages.post_to_chat("x")
     assert SECRET not in f"{caught.value!r} {caught.value.remedy}"  # who knows the address can write there

@@ -158,7 +158,7 @@ def test_recovered_person_is_suspended_from_approvals_and_requests_for_a_day(eve
     assert "Nothing that you approve counts until" in of("eve").get("/me").content.decode()
     with as_role("owner"):
         Person.objects.filter(pk=eve.pk).update(approvals_suspended_until=timezone.now() - timedelta(seconds=1))
-    assert "Done" in post(of("eve"), f"/requests/{number}", answer="agree")
+    assert "Approved." in post(of("eve"), f"/requests/{number}", answer="agree")
 
 
 def test_earlier_request_of_a_recovered_person_is_not_approved_while_suspended(eve: Person) -> None:

@@ -79,7 +79,7 @@ def test_role_grant_takes_two_people_after_bootstrap() -> None:
     waiting = Request.objects.get(state="waiting")
     assert amy.post(f"/requests/{waiting.pk}", {"answer": "agree"}).status_code == 403
     assert "grant Eve (eve) the role" in abe.get("/").content.decode()
-    assert "Done" in post(abe, f"/requests/{waiting.pk}", answer="agree")
+    assert "Approved." in post(abe, f"/requests/{waiting.pk}", answer="agree")
     grant = find_grant("eve", Role.SECURITY)
     assert grant is not None
     assert (grant.bootstrap, grant.approver) == (False, Person.objects.get(slug="abe"))
@@ -94,7 +94,7 @@ def test_refuses_approval_of_rejected_request() -> None:
     person("eve")
     post(amy, "/people/eve/role", **GIVE)
     number = Request.objects.get(state="waiting").pk
-    assert "will not be done" in post(amy, f"/requests/{number}", answer="refuse")
+    assert "is withdrawn" in post(amy, f"/requests/{number}", answer="refuse")
     assert "no longer waits" in post(abe, f"/requests/{number}", answer="agree")
     assert find_grant("eve", Role.SECURITY) is None
 
@@ -157,7 +157,7 @@ def test_exception_needs_approval_of_another_security_officer() -> None:
     assert "waits for a second person" in post(dev, "/exceptions/request", **fields)
     number = Request.objects.get(state="waiting").pk
     assert dev.post(f"/requests/{number}", {"answer": "agree"}).status_code == 403
-    assert "Done" in post(sam, f"/requests/{number}", answer="agree")
+    assert "Approved." in post(sam, f"/requests/{number}", answer="agree")
     leave = PolicyException.objects.get()
     assert (leave.requester.slug, leave.approver.slug) == ("dev", "sam")
     assert ExceptionFile.objects.count() == 1
@@ -203,7 +203,7 @@ def test_stricter_policy_takes_one_person_and_weaker_takes_two() -> None:
     number = Request.objects.get(state="waiting").pk
     assert sam.post(f"/requests/{number}", {"answer": "agree"}).status_code == 403
     assert PolicyVersion.objects.get(in_force=True).pk == stricter
-    assert "Done" in post(sid, f"/requests/{number}", answer="agree")
+    assert "Approved." in post(sid, f"/requests/{number}", answer="agree")
     assert PolicyVersion.objects.get(in_force=True).pk == weaker
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from muniment.controls.control import Control
 from muniment.decision.binding import BoundClause
 from muniment.policy.parameters import list_declarations
 
@@ -17,7 +18,7 @@ _WORD = re.compile(r"[A-Za-z]+|[0-9]{1,9}|%")
 _NUMBERS = {
     word: number
     for number, word in enumerate(
-        "one two three four five six seven eight nine ten eleven twelve".split(),
+        ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"],
         1,
     )
 }
@@ -51,7 +52,7 @@ _MEASURES: dict[str, _Measure] = {
 
 
 class Contradiction(Struct, frozen=True):
-    """Parameter that the sentence of its clause contradicts. `words` are those of the sentence, such as "two people"."""
+    """Parameter that the sentence of its clause contradicts. `words` are those of the sentence: "two people"."""
 
     clause: str
     words: str
@@ -73,12 +74,11 @@ def find_contradictions(bound: BoundClause) -> tuple[Contradiction, ...]:
     if bound.control is None:
         return ()
     quantities = list(_find_quantities(bound.clause.text))
-    return tuple(_compare_parameters(bound, quantities))
+    return tuple(_compare_parameters(bound, bound.control, quantities))
 
 
-def _compare_parameters(bound: BoundClause, quantities: list[_Quantity]) -> Iterator[Contradiction]:
-    assert bound.control is not None
-    for parameter in list_declarations(bound.control.parameters):
+def _compare_parameters(bound: BoundClause, control: Control, quantities: list[_Quantity]) -> Iterator[Contradiction]:
+    for parameter in list_declarations(control.parameters):
         value = getattr(bound.parameters, parameter.name)
         named = [one for one in quantities if one.unit == parameter.unit]
         if named and not any(one.least <= value <= one.most for one in named):

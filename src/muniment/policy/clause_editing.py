@@ -8,7 +8,7 @@ from msgspec import structs
 from muniment.errors import PolicyError
 from muniment.policy.built_in_policy import escape_toml
 from muniment.policy.document import parse_policy
-from muniment.policy.model import Clause, Policy
+from muniment.policy.model import Clause
 from muniment.policy.toml_lines import find_table_lines, list_comments
 
 
@@ -31,7 +31,6 @@ def replace_clause(text: str, clause: Clause, where: str) -> str:
     if parse_policy(changed, where) != structs.replace(old, clauses=expected):
         raise _make_form_error(where, clause.id)  # such as a clause whose lines are not together
     return changed
-
 
 
 def _make_form_error(where: str, clause: str) -> PolicyError:

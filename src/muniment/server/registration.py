@@ -60,11 +60,15 @@ class SearchKind(NamedTuple):
 
 
 class InboxKind(NamedTuple):
-    """Kind of thing that waits for a person: its template shows the `rows` that `find` gives for an actor."""
+    """Kind of thing that waits for a person: its template shows the `rows` that `find` gives for an actor, as a list.
+
+    `title` is the heading of its list in the inbox.
+    """
 
     position: int
     template: str
     find: Callable[[Actor], Iterable[Any]]
+    title: Any = ""  # lazily translated
 
 
 class OverviewCard(NamedTuple):

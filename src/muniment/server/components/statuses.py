@@ -45,6 +45,14 @@ BY_CODE = {
     "failed": Status("failing", "circle-x", _("Failed")),
     "overdue": Status("failing", "alert-triangle", _("Overdue")),
     "ended": Status("na", "circle-minus", _("Ended")),
+    "approved": Status("passing", "circle-check", _("Approved")),
+    "rejected": Status("failing", "circle-x", _("Rejected")),
+    "withdrawn": Status("na", "arrow-back-up", _("Withdrawn")),
+    "weaker": Status("failing", "alert-triangle", _("Weaker")),
+    "stricter": Status("passing", "trending-up", _("Stricter")),
+    "in_force": Status("passing", "circle-check", _("In force")),
+    "draft": Status("accent", "pencil", _("Draft")),
+    "replaced": Status("na", "history", _("Replaced")),
     "neutral": NEUTRAL,
 }
 

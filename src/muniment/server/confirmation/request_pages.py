@@ -87,7 +87,7 @@ def confirm_request_page(request: HttpRequest, request_id: str, signer: str) -> 
         "passkeys": " ".join(passkeys),
         "has_ssh_key": any(key.kind == SSH_KEY for key in found.keys),
         "address": f"{settings.CONFIRMATION_URL}/requests/{request_id}/{signer}",
-        "service": settings.URL,
+        "page": _format_page_address(found),
     }
     return render(request, "confirmation/request.html", context)
 
@@ -131,10 +131,16 @@ def _take_signature(request: HttpRequest, signable: SignableRequest, request_id:
     except RefusedError as error:
         if wants_json:
             return JsonResponse({"code": error.code, "message": error.message, "remedy": error.remedy}, status=409)
-        return render(request, "confirmation/refused.html", {"error": error, "service": settings.URL}, status=409)
+        context = {"error": error, "page": _format_page_address(signable)}
+        return render(request, "confirmation/refused.html", context, status=409)
     if wants_json:
         return JsonResponse({"stored": True}, status=201)
-    return render(request, "confirmation/stored.html", {"service": settings.URL}, status=201)
+    return render(request, "confirmation/stored.html", {"page": _format_page_address(signable)}, status=201)
+
+
+def _format_page_address(signable: SignableRequest) -> str:
+    """Address of the request's page in the service, where the person goes on."""
+    return f"{settings.URL}/requests/{signable.number}"
 
 
 def _store_signature(signable: SignableRequest, request_id: str, signer: str, text: str, signature: str) -> None:

@@ -166,7 +166,7 @@ def _find_refusal(request: HttpRequest, action: Action, resource: Resource | Non
         )
         return redirect("me")
     if why is AccessResult.NO_SECOND_FACTOR and request.method == "POST":
-        return render(request, "second_factor.html", {"sent": _list_form_values(request)}, status=403)
+        return ask_second_factor(request)
     if why is AccessResult.NO_SECOND_FACTOR:
         messages.info(
             request, _("This changes something, so it takes a second factor: a passkey or a code from an app.")
@@ -179,6 +179,11 @@ def _find_refusal(request: HttpRequest, action: Action, resource: Resource | Non
     ):
         raise Http404
     raise PermissionDenied(why.value)
+
+
+def ask_second_factor(request: HttpRequest) -> HttpResponse:
+    """Page that asks for a second factor and keeps the form that was sent. Nothing was changed."""
+    return render(request, "second_factor.html", {"sent": _list_form_values(request)}, status=403)
 
 
 def _list_form_values(request: HttpRequest) -> list[tuple[str, str]]:

@@ -59,7 +59,7 @@ CONTRIBUTIONS = AppContributions(
     ),
     menu=(MenuEntry(MenuGroup.ASSURE, 60, "incidents", _("Incidents"), "alert-triangle", Action.SEE_INCIDENTS),),
     search=(SearchKind(40, "incidents/found.html", find_incidents),),
-    inbox=(InboxKind(20, "incidents/inbox.html", find_handled_incidents),),
+    inbox=(InboxKind(5, "incidents/inbox.html", find_handled_incidents, _("Incidents, first due first")),),
     metrics=(measure_incidents,),
     glossary=(
         GlossaryEntry(

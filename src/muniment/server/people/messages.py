@@ -88,7 +88,7 @@ def post_to_chat(text: str) -> None:
     url = os.environ.get("MUNIMENT_CHAT_URL", "")
     if not url:
         return
-    data = json.dumps({"text": f"{text} {settings.URL}"}).encode()
+    data = json.dumps({"text": f"{text} {settings.URL}/inbox"}).encode()
     headers = {"Content-Type": "application/json"}
     answer = send_request("POST", url, data, headers, seconds=_SECONDS, plain=True)
     if answer.status >= 300:

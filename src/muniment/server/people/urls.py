@@ -23,7 +23,6 @@ urlpatterns = [
     path("people/<str:slug>/erase", people.request_erasure, name="erase"),
     path("people/<str:slug>/hold", people.change_legal_hold, name="hold"),
     path("privacy", people.show_privacy, name="privacy"),
-    path("inbox", people.show_inbox, name="inbox"),
     path("me/verify", people.start_verification, name="start-verification"),
     path("me/verify/finish", people.finish_verification, name="finish-verification"),
     path("me/accounts/<int:number>/confirm", people.confirm_account, name="confirm-account"),

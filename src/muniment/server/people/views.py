@@ -14,7 +14,6 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
@@ -30,7 +29,7 @@ from muniment.server.acts.forms import ActForm
 from muniment.server.acts.submission import submit_act
 from muniment.server.error_text import format_error_text
 from muniment.server.guarding.mediation import current_actor, find_own_resource, is_action_allowed, require_action
-from muniment.server.page_lists import page_by_id, page_by_name
+from muniment.server.page_lists import page_by_name
 from muniment.server.people import bootstrap, recovery, verifications
 from muniment.server.people.account_acts import ConfirmAccounts, ImportAccounts, UnlinkAccount, VouchForAccount
 from muniment.server.people.actors import (
@@ -47,10 +46,9 @@ from muniment.server.people.machine_acts import (
     find_machine_accounts,
     find_proposed_machines,
 )
-from muniment.server.people.models import Invitation, Message, Person, RoleGrant, build_in_force_condition
+from muniment.server.people.models import Invitation, Person, RoleGrant, build_in_force_condition
 from muniment.server.people.own_account_acts import (
     AcceptInvitation,
-    ChangeMailFrequency,
     ConfirmOwnAccount,
     CreateToken,
     ExportOwnData,
@@ -322,19 +320,6 @@ def _let_person_in(request: HttpRequest, actor: Actor, accepted: Act, entry: rec
 def show_forgotten_password(request: HttpRequest) -> HttpResponse:
     """Say that nobody signs in by mail: a reader of somebody's mail is not proven to be that person."""
     return render(request, "people/forgotten.html")
-
-
-@require_http_methods(["GET", "POST"])
-@require_action(Action.MANAGE_OWN_ACCOUNT, find_own_resource)
-def show_inbox(request: HttpRequest) -> HttpResponse:
-    """Show one's messages, and how often they are mailed. Shown messages count as read."""
-    person = signed_in_person(request)
-    if request.method == "POST":
-        return submit_act(request, ChangeMailFrequency, {"person": person.slug}, _("Saved."), "inbox")
-    found = page_by_id(request, Message.objects.filter(person=person))
-    answer = render(request, "people/inbox.html", {"page": found, "frequency": person.mail_frequency})
-    Message.objects.filter(pk__in=[row.pk for row in found.rows], read_at=None).update(read_at=timezone.now())
-    return answer
 
 
 def remove_totp(request: HttpRequest) -> HttpResponseBase:

@@ -2,11 +2,12 @@
 results.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
-from muniment.decision.comparison import PolicyDifference
+from muniment.decision.clause_contradictions import Contradiction
+from muniment.decision.comparison import Direction, PolicyDifference
 from muniment.policy.model import Clause
 from muniment.server.policies.models import PolicyTrial
 
@@ -22,6 +23,7 @@ class ClauseComparison(Struct, frozen=True):
     differences: tuple[PolicyDifference, ...]
     before: int | None
     after: int | None
+    contradictions: tuple[Contradiction, ...] = ()
 
     @property
     def clause(self) -> Clause:
@@ -32,13 +34,23 @@ class ClauseComparison(Struct, frozen=True):
         return found
 
     @property
-    def other(self) -> bool:
-        """Whether it differs from the one in force."""
-        return bool(self.differences)
+    def direction(self) -> Direction:
+        """Direction of all differences."""
+        return find_direction(self.differences)
+
+
+def find_direction(differences: Iterable[PolicyDifference]) -> Direction:
+    """Direction of several differences: weaker if any is, else stricter if any is."""
+    found = {one.direction for one in differences}
+    return next((one for one in (Direction.WEAKER, Direction.STRICTER) if one in found), Direction.NEUTRAL)
 
 
 def compare_clauses(
-    new: Sequence[Clause], old: Sequence[Clause], differences: Iterable[PolicyDifference], trials: Iterable[PolicyTrial]
+    new: Sequence[Clause],
+    old: Sequence[Clause],
+    differences: Iterable[PolicyDifference],
+    trials: Iterable[PolicyTrial],
+    contradictions: Mapping[str, tuple[Contradiction, ...]],
 ) -> Iterator[ClauseComparison]:
     """Every clause of either: those of the new policy in its order, then those that it no longer has."""
     after = {clause.id: clause for clause in new}
@@ -49,7 +61,13 @@ def compare_clauses(
     counts = _count_unmet_changes(trials)
     for name in {**after, **before}:
         stopped = counts.get(name, (None, None))
-        yield ClauseComparison(after.get(name), before.get(name), tuple(changed.get(name, ())), *stopped)
+        yield ClauseComparison(
+            after.get(name),
+            before.get(name),
+            tuple(changed.get(name, ())),
+            *stopped,
+            contradictions.get(name, ()) if name in after else (),
+        )
 
 
 def _count_unmet_changes(trials: Iterable[PolicyTrial]) -> dict[str, tuple[int | None, int | None]]:

@@ -9,14 +9,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from muniment.access.actions import Action
-from muniment.access.authorization import Resource, list_permitted_products
+from muniment.access.authorization import Resource
 from muniment.facts.statements import PEOPLE_TO_LIFT
-from muniment.policy.document import parse_policy
 from muniment.server.acts.submission import submit_act
 from muniment.server.guarding.mediation import current_actor, is_action_allowed, require_action
 from muniment.server.page_lists import page_by_id
-from muniment.server.policies.clause_comparison import compare_clauses
-from muniment.server.policies.differences import find_policy_differences
+from muniment.server.people.waiting_requests import waiting_requests
 from muniment.server.policies.exception_acts import EndException
 from muniment.server.policies.freeze_acts import LiftFreeze, StartFreeze
 from muniment.server.policies.models import (
@@ -24,16 +22,16 @@ from muniment.server.policies.models import (
     MonitoringPeriod,
     PolicyException,
     PolicySource,
-    PolicyTrial,
     PolicyVersion,
 )
 from muniment.server.policies.monitoring_acts import EndMonitoring, StartMonitoring
 from muniment.server.policies.policy_in_force import current_clauses
 from muniment.server.policies.source_acts import RemovePolicySource, SetPolicySource
 from muniment.server.policies.version_acts import LARGEST, ApplyPolicy, DraftPolicy
+from muniment.server.policies.version_effect import read_version_effect
+from muniment.server.products.views import could_with_second_factor
 from muniment.server.products.views import find_product_resource as of_product
 from muniment.server.records.installation import open_store
-from muniment.server.records.postgres_store import POLICY
 from muniment.workflows import freezing
 
 LARGEST_FILE = 4 * LARGEST + 4  # bytes: one character more than is allowed takes four
@@ -100,25 +98,16 @@ def change_policy_source(request: HttpRequest) -> HttpResponse:
 def show_version(request: HttpRequest, number: int) -> HttpResponse:
     """Show a version: its differences from the one in force, and its results for the last 90 days."""
     found = get_object_or_404(PolicyVersion.objects.select_related("proposed_by", "approver"), pk=number)
-    differences = find_policy_differences(found.text) if found.applied_at is None else ()
-    old = current_clauses() if found.applied_at is None else ()
-    shown = list_permitted_products(current_actor(request), Action.SEE_PRODUCT)
-    trials = PolicyTrial.objects.filter(version=found).select_related("repository__product")
-    if shown is not None:
-        trials = trials.filter(repository__product__slug__in=shown)
-    return render(
-        request,
-        "policies/version.html",
-        {
-            "version": found,
-            "differences": differences,
-            "weakens": any(difference.direction.value == "weaker" for difference in differences),
-            "whole": [one for one in differences if not one.clause],
-            "sides": list(compare_clauses(parse_policy(found.text, POLICY).clauses, old, differences, trials)),
-            "trials": trials,
-            "may_apply": is_action_allowed(request, Action.APPLY_POLICY) and found.applied_at is None,
-        },
-    )
+    pending = found.applied_at is None
+    context = {
+        "version": found,
+        "state": "in_force" if found.in_force else "draft" if pending else "replaced",
+        "effect": read_version_effect(found, current_actor(request)),
+        "may_apply": is_action_allowed(request, Action.APPLY_POLICY) and pending,
+        "is_requested": waiting_requests().is_about(f"policy:{found.pk}"),
+        "may_draft": could_with_second_factor(request, Action.DRAFT_POLICY),
+    }
+    return render(request, "policies/version.html", context)
 
 
 @require_POST

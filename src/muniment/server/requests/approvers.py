@@ -12,6 +12,16 @@ def check_approval(actor: Actor, request: Request) -> AccessResult:
     return authorize_second_person(actor, *find_permission(request))
 
 
+_CONCERNED = frozenset({AccessResult.YES, AccessResult.NO_SECOND_FACTOR, AccessResult.SUSPENDED})
+
+
+def may_see_request(actor: Actor, request: Request) -> bool:
+    """Whether the page of a request shows it to the actor: to both persons, and to whoever could decide on it."""
+    if actor.person in (request.requester.pk, request.second_person_id):
+        return actor.scopes is None
+    return check_approval(actor, request) in _CONCERNED
+
+
 def find_permission(request: Request) -> tuple[Action, Resource]:
     """Action of a request, and the resource with its requester."""
     action = Action[request.action.upper().replace("-", "_")]

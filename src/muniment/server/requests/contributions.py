@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from django.utils.translation import gettext_lazy as _
+
 from muniment.server.registration import AppContributions, InboxKind, Metric, PersonalData
 from muniment.server.requests.inbox import find_approvable
 from muniment.server.requests.models import Request
@@ -21,7 +23,7 @@ def read_requests(person: str) -> Iterable[Mapping[str, object]]:
 
 CONTRIBUTIONS = AppContributions(
     urls="muniment.server.requests.urls",
-    inbox=(InboxKind(10, "requests/inbox.html", find_approvable),),
+    inbox=(InboxKind(10, "requests/inbox.html", find_approvable, _("Requests that wait for you")),),
     metrics=(measure_requests,),
     personal_data=(PersonalData("requests", read_requests),),
     erasure_preparations=(end_requests,),

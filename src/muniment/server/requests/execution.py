@@ -133,7 +133,7 @@ def approve_request(actor: Actor, request: Request, reason: str = "") -> object:
         )
     _check_requester(locked.requester, action, resource)
     confirmed = _read_confirmation(locked, action, actor) | ({"decision_reason": reason} if reason else {})
-    context = structs.replace(_make_context(locked), approver=None if own else actor.person)
+    context = structs.replace(make_context(locked), approver=None if own else actor.person)
     act.check_preconditions(context)
     with allow_writes(action):
         with _recording_execution(actor, act, "approved", resource, context, confirmed) as recorded:
@@ -197,7 +197,7 @@ def confirm_request(actor: Actor, request: Request) -> None:
     if authorize(actor, act.required_action(), resource) is not AccessResult.YES:
         raise PermissionDenied
     with allow_writes(act.required_action()):
-        _record_step(actor, act, "confirmed", resource, _make_context(locked), reason="")
+        _record_step(actor, act, "confirmed", resource, make_context(locked), reason="")
         Request.objects.filter(pk=locked.pk).update(confirmed_at=timezone.now())
 
 
@@ -213,7 +213,7 @@ def reject_request(actor: Actor, request: Request, reason: str) -> None:
     act = decode_stored_act(locked.act, locked.digest)
     with allow_writes(act.required_action()):
         step = "withdrawn" if own else "rejected"
-        _record_step(actor, act, step, Resource(product=product_of(locked)), _make_context(locked), reason=reason)
+        _record_step(actor, act, step, Resource(product=product_of(locked)), make_context(locked), reason=reason)
         end_request(locked, Request.State.WITHDRAWN if own else Request.State.REJECTED, actor, reason)
         if not own:
             sentence = _("%(name)s rejected: %(act)s.") % {"name": _person_name(actor), "act": locked.summary}
@@ -304,7 +304,8 @@ def _lock_request(request: Request) -> Request:
     return locked
 
 
-def _make_context(request: Request) -> ActContext:
+def make_context(request: Request) -> ActContext:
+    """Context in which a request is carried out, but for its second person."""
     return ActContext(
         request.requester.pk, moments.format_moment(request.requested_at), request_record=request.request_record
     )

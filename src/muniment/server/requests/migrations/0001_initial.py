@@ -67,16 +67,17 @@ class Migration(migrations.Migration):
                     "state",
                     models.CharField(
                         choices=[
-                            ("waiting", "waits"),
-                            ("approved", "done"),
-                            ("rejected", "refused"),
-                            ("withdrawn", "taken back"),
+                            ("waiting", "Waiting"),
+                            ("approved", "Approved"),
+                            ("rejected", "Rejected"),
+                            ("withdrawn", "Withdrawn"),
                         ],
                         default="waiting",
                         max_length=12,
                     ),
                 ),
                 ("decided_at", models.DateTimeField(null=True)),
+                ("decision_reason", models.TextField(blank=True, db_default="")),
                 (
                     "product",
                     models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, to="products.product"),

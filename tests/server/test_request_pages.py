@@ -1,0 +1,146 @@
+"""Pages of requests: what each shows, to whom, and which decisions they take."""
+
+from typing import Any
+
+import pytest
+
+from muniment.access.roles import Role
+from muniment.policy.built_in_policy import format_built_in_policy
+from muniment.server.people.models import Message, Person
+from muniment.server.policies.models import PolicyVersion
+from muniment.server.requests.models import Request
+from tests.server.test_separation_of_duties import enough
+from tests.support.service import as_role, browser, person, post, product
+
+pytestmark = pytest.mark.usefixtures("service")
+POLICY = format_built_in_policy("security@example.test", "organisation")
+
+
+@pytest.fixture(autouse=True)
+def crew(service: None) -> None:
+    enough()
+    product("shop", "/nowhere/shop")
+
+
+def someone(handle: str) -> Any:
+    return browser(Person.objects.get(slug=handle))
+
+
+def waiting() -> Request:
+    return Request.objects.get(state=Request.State.WAITING)
+
+
+def read(client: Any, row: Request) -> str:
+    text: str = client.get(f"/requests/{row.pk}").content.decode()
+    return text
+
+
+def request_exception() -> Request:
+    dev = browser(person("dev", Role.DEVELOPER))
+    post(
+        dev,
+        "/exceptions/request",
+        repository="shop",
+        clause="review.two-reviewers",
+        branch="refs/heads/main",
+        head="ab" * 20,
+        days="3",
+        reason="The release is tonight.",
+    )
+    return waiting()
+
+
+def request_weaker_policy() -> Request:
+    text = POLICY.replace("reviewers = 2", "reviewers = 1")
+    sam = someone("sam")
+    post(sam, "/policy/propose", text=text, note="Too few people.")
+    number = PolicyVersion.objects.latest("pk").pk
+    post(sam, f"/policy/versions/{number}/apply")
+    return waiting()
+
+
+def test_exception_is_shown_with_its_terms() -> None:
+    row = request_exception()
+    page = read(someone("sam"), row)
+    for text in ("Two reviewers", "At least two people", "abababa", "The release is tonight.", "after 3 days"):
+        assert text in page
+    assert "ab" * 10 not in page
+    assert "Do you approve this?" in page
+    assert "checked" not in page.partition("<fieldset")[2].partition("</fieldset>")[0]
+
+
+def test_policy_is_shown_clause_by_clause_with_its_contradiction() -> None:
+    page = read(someone("sid"), request_weaker_policy())
+    for text in ("Two reviewers", "<del", "reviewers = 1", "“two people”", "Weaker", "Too few people."):
+        assert text in page
+
+
+def test_role_is_shown_with_the_permissions_that_it_adds() -> None:
+    person("eve")
+    post(someone("amy"), "/people/eve/role", act="grant-role", role="security", product="")
+    page = read(someone("abe"), waiting())
+    for text in ("Role for Eve", "freeze merges and deployments", "Approve requests of others:", "security officer"):
+        assert text in page
+
+
+def test_recovery_is_shown_with_its_consequences() -> None:
+    post(someone("amy"), "/people/sam/invite")
+    page = read(someone("abe"), waiting())
+    for text in ("Account recovery for Sam", "do not count for 24 hours", "security officer"):
+        assert text in page
+
+
+def test_requester_may_withdraw_and_not_decide() -> None:
+    row = request_exception()
+    page = read(someone("dev"), row)
+    assert "Withdraw request" in page
+    assert "Do you approve this?" not in page
+    assert "is withdrawn" in post(someone("dev"), f"/requests/{row.pk}", answer="refuse")
+    assert "Withdrawn" in read(someone("dev"), row)
+
+
+def test_person_without_a_part_in_it_is_told_of_no_request() -> None:
+    row = request_exception()
+    other = browser(person("eve", Role.DEVELOPER))
+    assert other.get(f"/requests/{row.pk}").status_code == 404
+    assert other.post(f"/requests/{row.pk}", {"answer": "agree"}).status_code == 403
+    assert waiting() == row
+
+
+@pytest.mark.parametrize(
+    "sent", [{}, {"answer": ""}, {"answer": "yes"}, {"answer": "refuse"}, {"answer": "refuse", "reason": " "}]
+)
+def test_decision_without_a_choice_or_a_reason_is_refused(sent: dict[str, str]) -> None:
+    row = request_exception()
+    answer = someone("sam").post(f"/requests/{row.pk}", sent)
+    assert answer.status_code == 422
+    assert 'role="alert"' in answer.content.decode()
+    assert waiting() == row
+
+
+def test_reason_that_is_too_long_is_refused() -> None:
+    row = request_exception()
+    sent = {"answer": "agree", "reason": "x" * 2001}
+    assert someone("sam").post(f"/requests/{row.pk}", sent).status_code == 422
+    assert waiting() == row
+
+
+def test_reason_of_the_decision_is_shown_and_told() -> None:
+    row = request_exception()
+    post(someone("sam"), f"/requests/{row.pk}", answer="refuse", reason="Merge tomorrow.")
+    assert "Merge tomorrow." in read(someone("dev"), row)
+    told = Message.objects.get(person__slug="dev")
+    assert (told.link, "Merge tomorrow." in told.text) == (f"/requests/{row.pk}", True)
+
+
+def test_messages_lead_to_the_page_of_the_request() -> None:
+    row = request_exception()
+    assert set(Message.objects.values_list("link", flat=True)) == {f"/requests/{row.pk}"}
+
+
+def test_altered_act_is_shown_as_such() -> None:
+    row = request_exception()
+    with as_role("owner"):
+        Request.objects.update(act=row.act.replace("shop", "shap").replace('"days":3', '"days":4'))
+    page = read(someone("sam"), row)
+    assert "is not the one that was requested" in page
