@@ -4,7 +4,7 @@ import pytest
 
 from muniment.errors import PolicyError
 from muniment.policy import patterns
-from muniment.policy.document import _LARGEST_NUMBER, _LONGEST_NAME, _MOST_ENTRIES, locate_clause, parse_policy
+from muniment.policy.document import _LARGEST_NUMBER, _MOST_ENTRIES, LONGEST_NAME, locate_clause, parse_policy
 from muniment.policy.model import Clause, Confirmation, EnforcementPoint, Retention, Section
 from muniment.policy.toml_reading import _LONGEST_SHOWN, LARGEST_TOML, quote_value
 
@@ -279,7 +279,7 @@ def test_clause_is_located_in_text_by_id() -> None:
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ('name = "Tidy code"', f'name = "{"n" * _LONGEST_NAME}"'),
+        ('name = "Tidy code"', f'name = "{"n" * LONGEST_NAME}"'),
         ("with = { reviewers = 2 }", f"with.reviewers = {_LARGEST_NUMBER}"),
         ("with = { reviewers = 2 }", f"with.reviewers = -{_LARGEST_NUMBER}"),
         ("with = { reviewers = 2 }", f"with.reviewers = {[1] * _MOST_ENTRIES}"),

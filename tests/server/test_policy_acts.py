@@ -243,14 +243,14 @@ def test_freeze_page_says_that_nobody_can_lift_it_until_another_officer_is_appoi
     assert "Nobody can lift it" not in sam.get("/policy").content.decode()
     with as_role("owner"):
         Person.objects.filter(slug="sid").update(active=False)
-    assert "Nobody can lift it before 1 more person has the security role" in sam.get("/policy").content.decode()
+    assert "Nobody can lift it yet: grant 1 more person the security role" in sam.get("/policy").content.decode()
 
 
 def test_officer_can_stop_reading_policies_from_branches() -> None:
     sam = browser(someone("sam"))
     post(sam, "/policy/source", act="set-policy-source", repository="shop")
     assert PolicySource.objects.get().path == "policy.toml"
-    assert "Stop reading policies" in sam.get("/policy").content.decode()
+    assert "Stop reading policies" in sam.get("/policy/versions").content.decode()
     post(sam, "/policy/source", act="remove-policy-source")
     assert not PolicySource.objects.exists()
 

@@ -77,7 +77,7 @@ def test_allowed_policy_commit_is_proposed_once_and_is_not_in_force(gated: Gated
     check_policy_source()
     assert PolicyVersion.objects.count() == 2
     sam = browser(person("sam", Role.SECURITY))
-    assert "let in by a decision of the gate" in sam.get(f"/policy/versions/{new.pk}").content.decode()
+    assert "an allowed commit of the policy’s branch" in sam.get(f"/policy/versions/{new.pk}").content.decode()
     post(sam, f"/policy/versions/{new.pk}/apply")
     assert policy() == text
 

@@ -28,7 +28,7 @@ _MOST_HOURS = 720
 _HOURS = f"a number of hours from 1 to {_MOST_HOURS}"
 _MOST_DAYS = 3650
 _DAYS = f"a number of days from 1 to {_MOST_DAYS}"
-_LONGEST_NAME = 60  # characters: it stands in tables and headings
+LONGEST_NAME = 60  # characters: it stands in tables and headings
 _LARGEST_NUMBER = 2**53  # beyond it, programs that read JSON disagree
 _MOST_ENTRIES = 200  # of a list in `with`
 _POLICIES = 256  # texts that a process keeps parsed
@@ -181,9 +181,9 @@ def _read_clause(table: TomlTable, sections: Collection[str]) -> Clause:
 
 def _read_short_name(table: TomlTable) -> str:
     name = table.get_text("name", 'a short name, such as "Two reviewers"')
-    if len(name) > _LONGEST_NAME or "\n" in name:
+    if len(name) > LONGEST_NAME or "\n" in name:
         raise table.create_error(
-            "name", f"a short name of at most {_LONGEST_NAME} characters in one line", quote_value(name)
+            "name", f"a short name of at most {LONGEST_NAME} characters in one line", quote_value(name)
         )
     return name
 

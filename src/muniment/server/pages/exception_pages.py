@@ -1,7 +1,9 @@
 """Pages of exceptions from the policy: the list, with those that wait, and the form that requests one."""
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -9,43 +11,72 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from muniment.access.actions import Action
-from muniment.access.authorization import Resource, list_permitted_products
+from muniment.access.authorization import Actor, list_permitted_products
 from muniment.server.acts.submission import submit_act
 from muniment.server.changes.models import Change
-from muniment.server.guarding.mediation import current_actor, find_no_resource, is_action_allowed, require_action
+from muniment.server.guarding.mediation import current_actor, find_no_resource, require_action
 from muniment.server.page_lists import page_by_id, read_row_number
-from muniment.server.people.actors import signed_in_person
 from muniment.server.policies.exception_acts import RequestException
 from muniment.server.policies.models import (
     PolicyException,
 )
-from muniment.server.products.visible_products import find_repositories
+from muniment.server.policies.policy_in_force import current_clauses
+from muniment.server.products.visible_products import find_repositories, within_reach
 from muniment.server.records.record_writing import action_code
+from muniment.server.requests.approvers import may_see_request
 from muniment.server.requests.models import Request
+
+_MOST = 200  # exceptions in force, and requests, on one page
+
+
+class ShownException(NamedTuple):
+    """Exception on its list: the short name of its clause, and whether this person may end it."""
+
+    row: PolicyException
+    clause: str
+    may_end: bool
 
 
 @require_GET
 @require_action(Action.SEE_EXCEPTIONS, find_no_resource)
 def list_exceptions(request: HttpRequest) -> HttpResponse:
-    """List the exceptions of products that the actor may see: those in force, those that ended."""
-    shown = list_permitted_products(current_actor(request), Action.SEE_EXCEPTIONS)
-    rows = PolicyException.objects.select_related("repository__product", "requester", "approver")
-    if shown is not None:
-        rows = rows.filter(repository__product__slug__in=shown)
-    found = page_by_id(request, rows)
-    now = timezone.now()
-    for row in found.rows:
-        row.over = row.ended_at is not None or row.expires_at <= now
-        row.may_end = not row.over and is_action_allowed(
-            request, Action.END_EXCEPTION, Resource(product=row.repository.product.slug)
-        )
-    waiting = Request.objects.filter(state=Request.State.WAITING, action=action_code(Action.REQUEST_EXCEPTION))
+    """List the exceptions of products that the actor may see: those in force by their end, then those that ended."""
+    actor = current_actor(request)
+    rows = PolicyException.objects.select_related("repository__product", "requester", "approver").filter(
+        within_reach(actor, Action.SEE_EXCEPTIONS, "repository__product")
+    )
+    in_force = Q(ended_at=None, expires_at__gt=timezone.now())
+    ended = page_by_id(request, rows.exclude(in_force))
     context = {
-        "page": found,
-        "may_request": find_repositories(current_actor(request), Action.REQUEST_EXCEPTION).exists(),
-        "waiting": waiting.filter(requester=signed_in_person(request)),
+        "in_force": _describe_exceptions(request, rows.filter(in_force).order_by("expires_at", "pk")[:_MOST]),
+        "page": ended._replace(rows=_describe_exceptions(request, ended.rows)),
+        "may_request": find_repositories(actor, Action.REQUEST_EXCEPTION).exists(),
+        "waiting": _find_waiting_requests(actor),
     }
     return render(request, "policies/exceptions.html", context)
+
+
+def _describe_exceptions(request: HttpRequest, rows: Iterable[PolicyException]) -> list[ShownException]:
+    names = {clause.id: clause.name for clause in current_clauses()}
+    actor, now = current_actor(request), timezone.now()
+    products = list_permitted_products(actor, Action.END_EXCEPTION)
+    return [
+        ShownException(
+            row,
+            names.get(row.clause, row.clause),
+            row.ended_at is None
+            and row.expires_at > now
+            and (products is None or row.repository.product.slug in products),
+        )
+        for row in rows
+    ]
+
+
+def _find_waiting_requests(actor: Actor) -> list[Request]:
+    """Requests of exceptions that wait: the actor's own, and those that they may approve."""
+    action = action_code(Action.REQUEST_EXCEPTION)
+    rows = Request.objects.filter(state=Request.State.WAITING, action=action, requester__active=True)
+    return [row for row in rows.select_related("requester", "product")[:_MOST] if may_see_request(actor, row)]
 
 
 @require_http_methods(["GET", "POST"])
@@ -66,4 +97,9 @@ def _prefill_from_change(request: HttpRequest, repositories: Any) -> dict[str, s
     clause = request.GET.get("clause", "")
     if found is None:
         return {"clause": clause}
-    return {"repository": found.repository.name, "branch": found.target, "head": found.head, "clause": clause}
+    return {
+        "repository": found.repository.name,
+        "branch": found.target.removeprefix("refs/heads/"),
+        "head": found.head,
+        "clause": clause,
+    }

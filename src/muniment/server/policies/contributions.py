@@ -94,7 +94,7 @@ CONTRIBUTIONS = AppContributions(
         GlossaryEntry(
             60,
             _("exception"),
-            _("A written leave to proceed although the policy says no. Two people agree, and it ends by itself."),
+            _("Approved, expiring permission to proceed although one clause fails. It takes two people."),
         ),
     ),
     erasure_obstacles=(find_policies_naming,),

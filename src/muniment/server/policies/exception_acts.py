@@ -1,10 +1,11 @@
 """Acts on exceptions: request an exception, end it early."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from msgspec import structs
 
 from muniment.access.actions import Action
 from muniment.access.authorization import Actor, Resource
@@ -27,6 +28,7 @@ from muniment.server.products.models import Repository
 from muniment.server.records.installation import open_store
 from muniment.server.records.models import ExceptionFile as ExceptionRow
 
+_HEADS = "refs/heads/"
 _ID_DIGITS = slice(7, 15)  # of "sha256:" and 64 digits
 
 
@@ -41,10 +43,10 @@ class RequestException(Act, frozen=True, kw_only=True):
     branch: Annotated[
         str,
         Text(
-            label=gettext_lazy("Branch, in full"),
+            label=gettext_lazy("Branch"),
             most=300,
-            pattern=r"refs/heads/\S+",
-            form=gettext_lazy("Write the branch in full, such as refs/heads/main."),
+            pattern=r"(?!refs/(?!heads/\S))\S+",
+            form=gettext_lazy("Write a branch, such as main."),
             monospace=True,
             recorded=True,
         ),
@@ -52,13 +54,13 @@ class RequestException(Act, frozen=True, kw_only=True):
     head: Annotated[
         str,
         commit_input(
-            label=gettext_lazy("Commit; empty for every commit of the branch"),
+            label=gettext_lazy("Commit; empty for every commit"),
             form=gettext_lazy("Write the whole id of the commit: 40 or 64 digits and letters a to f."),
         ),
     ] = ""
-    days: Annotated[int, Integer(label=gettext_lazy("Days, 90 at most"), least=1, most=LONGEST_DAYS, recorded=True)] = (
-        14
-    )
+    days: Annotated[
+        int, Integer(label=gettext_lazy("Ends after days, 90 at most"), least=1, most=LONGEST_DAYS, recorded=True)
+    ] = 14
     reason: Annotated[str, reason_input(label=gettext_lazy("Reason, and what is done about it meanwhile"))]
 
     @classmethod
@@ -68,6 +70,10 @@ class RequestException(Act, frozen=True, kw_only=True):
         return GuardedFacts(
             permitted=frozenset((one.exception.id, canonical.digest_bytes(one.exception.signed_bytes)) for one in found)
         )
+
+    def normalise_fields(self) -> Self:
+        """With the branch in full."""
+        return self if self.branch.startswith(_HEADS) else structs.replace(self, branch=_HEADS + self.branch)
 
     def find_resource(self) -> Resource:
         """The product of the repository."""

@@ -5,16 +5,22 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from muniment.access.actions import Action
 from muniment.access.authorization import Resource
+from muniment.errors import PolicyError
 from muniment.facts.statements import PEOPLE_TO_LIFT
-from muniment.server.acts.submission import submit_act
+from muniment.policy.clause_editing import replace_clause
+from muniment.policy.document import parse_policy
+from muniment.server.acts.submission import INVALID, submit_act
 from muniment.server.guarding.mediation import current_actor, is_action_allowed, require_action
-from muniment.server.page_lists import page_by_id
+from muniment.server.page_lists import page_by_id, read_row_number
 from muniment.server.people.waiting_requests import waiting_requests
+from muniment.server.policies.clause_form import PARAMETERS_OF, ClauseForm
+from muniment.server.policies.differences import find_policy_differences
 from muniment.server.policies.exception_acts import EndException
 from muniment.server.policies.freeze_acts import LiftFreeze, StartFreeze
 from muniment.server.policies.models import (
@@ -25,13 +31,15 @@ from muniment.server.policies.models import (
     PolicyVersion,
 )
 from muniment.server.policies.monitoring_acts import EndMonitoring, StartMonitoring
-from muniment.server.policies.policy_in_force import current_clauses
+from muniment.server.policies.policy_in_force import current_policy
+from muniment.server.policies.policy_sections import list_policy_sections
 from muniment.server.policies.source_acts import RemovePolicySource, SetPolicySource
 from muniment.server.policies.version_acts import LARGEST, ApplyPolicy, DraftPolicy
 from muniment.server.policies.version_effect import read_version_effect
 from muniment.server.products.views import could_with_second_factor
 from muniment.server.products.views import find_product_resource as of_product
 from muniment.server.records.installation import open_store
+from muniment.server.records.postgres_store import POLICY
 from muniment.workflows import freezing
 
 LARGEST_FILE = 4 * LARGEST + 4  # bytes: one character more than is allowed takes four
@@ -40,21 +48,96 @@ LARGEST_FILE = 4 * LARGEST + 4  # bytes: one character more than is allowed take
 @require_GET
 @require_action(Action.SEE_POLICY)
 def show_policy_in_force(request: HttpRequest) -> HttpResponse:
-    """Show the policy in force, clause by clause, and its versions."""
-    return render(
-        request,
-        "policies/policy.html",
-        {
-            "current": PolicyVersion.objects.filter(in_force=True).select_related("proposed_by", "approver").first(),
-            "clauses": current_clauses(),
-            "page": page_by_id(request, PolicyVersion.objects.select_related("proposed_by", "approver")),
-            "may_propose": is_action_allowed(request, Action.DRAFT_POLICY),
-            "source": PolicySource.objects.select_related("repository").first(),
-            "freezes": Freeze.find_current_freezes(),
-            "missing_lifters": _count_missing_lifters(),
-            "may_freeze": is_action_allowed(request, Action.FREEZE),
-        },
-    )
+    """Show the policy in force by section: each clause with its control, and its status over the products."""
+    context = {
+        "current": PolicyVersion.objects.filter(in_force=True).select_related("proposed_by", "approver").first(),
+        "sections": list_policy_sections(current_policy(), current_actor(request)),
+        "may_propose": could_with_second_factor(request, Action.DRAFT_POLICY),
+        "source": PolicySource.objects.select_related("repository").first(),
+        "freezes": Freeze.find_current_freezes(),
+        "missing_lifters": _count_missing_lifters(),
+        "may_freeze": could_with_second_factor(request, Action.FREEZE),
+    }
+    return render(request, "policies/policy.html", context)
+
+
+@require_GET
+@require_action(Action.SEE_POLICY)
+def list_versions(request: HttpRequest) -> HttpResponse:
+    """List the versions of the policy, the newest first, and where they are read from."""
+    context = {
+        "page": page_by_id(request, PolicyVersion.objects.select_related("proposed_by", "approver")),
+        "may_propose": could_with_second_factor(request, Action.DRAFT_POLICY),
+        "source": PolicySource.objects.select_related("repository").first(),
+    }
+    return render(request, "policies/versions.html", context)
+
+
+@require_GET
+@require_action(Action.DRAFT_POLICY)
+def list_changeable_clauses(request: HttpRequest) -> HttpResponse:
+    """List the clauses of the policy in force, or of a draft, each with the form that changes it."""
+    base = _find_base(request)
+    policy = parse_policy(base.text, POLICY)
+    sections = [(one, [row for row in policy.clauses if row.section == one.id]) for one in policy.sections]
+    context = {"base": base, "sections": sections, "tabs": _list_tabs(base, "change-policy")}
+    return render(request, "policies/clauses.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@require_action(Action.DRAFT_POLICY)
+def change_clause(request: HttpRequest, clause: str) -> HttpResponse:
+    """Change one clause in a form: it becomes a draft, of which nothing is in force yet."""
+    base = _find_base(request)
+    policy = parse_policy(base.text, POLICY)
+    found = next((one for one in policy.clauses if one.id == clause), None)
+    if found is None:
+        raise Http404
+    control = str(request.POST.get("control", found.control))
+    sent = request.POST if request.method == "POST" else None
+    if sent is not None and ("show" in sent or sent.get(PARAMETERS_OF) != control):
+        typed = {name: sent.getlist(name) if name == "enforce" else sent[name] for name in sent}
+        form = ClauseForm(policy, found, control, initial=typed)
+    else:
+        form = ClauseForm(policy, found, control, sent)
+        if sent is not None and form.is_valid() and (text := _replace_clause(base.text, form)):
+            data = QueryDict(mutable=True)
+            data.update({"text": text, "note": form.cleaned_data["note"]})
+            return submit_act(
+                request,
+                DraftPolicy,
+                {},
+                "",
+                "change-policy",
+                form_data=data,
+                build_response=lambda row: redirect("version", row.pk),
+            )
+    context = {"base": base, "clause": found, "form": form, "control": control, "parameters_of": PARAMETERS_OF}
+    return render(request, "policies/clause.html", context, status=INVALID if form.errors else 200)
+
+
+def _replace_clause(text: str, form: ClauseForm) -> str:
+    """Text of the policy with the clause as it was typed, "" where that is no policy: the form says why."""
+    try:
+        changed = replace_clause(text, form.make_clause(), POLICY)
+        find_policy_differences(changed)
+    except PolicyError as error:
+        form.add_error(None, f"{error.message}. {error.remedy}")
+        return ""
+    return changed
+
+
+def _find_base(request: HttpRequest) -> PolicyVersion:
+    """Version that a change begins with: the draft that `?from=` names, else the policy in force. Raises Http404."""
+    number = read_row_number(request.GET.get("from", ""))
+    draft = PolicyVersion.objects.filter(pk=number, applied_at=None).first() if number else None
+    return draft or get_object_or_404(PolicyVersion, in_force=True)
+
+
+def _list_tabs(base: PolicyVersion, current: str) -> list[tuple[str, str, None, bool]]:
+    query = "" if base.in_force else f"?from={base.pk}"
+    tabs = (("change-policy", _("Clause by clause")), ("propose", _("Text (TOML)")))
+    return [(f"{reverse(name)}{query}", text, None, name == current) for name, text in tabs]
 
 
 @require_http_methods(["GET", "POST"])
@@ -71,8 +154,8 @@ def draft_policy(request: HttpRequest) -> HttpResponse:
             form_data=_read_sent_form(request),
             build_response=lambda row: redirect("version", row.pk),
         )
-    current = PolicyVersion.objects.filter(in_force=True).first()
-    return render(request, "policies/propose.html", {"text": current.text if current else ""})
+    base = _find_base(request)
+    return render(request, "policies/propose.html", {"base": base, "tabs": _list_tabs(base, "propose")})
 
 
 def _read_sent_form(request: HttpRequest) -> QueryDict:
