@@ -72,7 +72,7 @@ def test_allowed_policy_commit_is_proposed_once_and_is_not_in_force(gated: Gated
         None,
         gated.tip(),
     )
-    assert Message.objects.filter(text__contains="waits to hold", person__slug="sam").count() == 1
+    assert Message.objects.filter(text__contains="was drafted from", person__slug="sam").count() == 1
     assert Record.objects.filter(kind="person-action").count() > 0
     check_policy_source()
     assert PolicyVersion.objects.count() == 2

@@ -143,7 +143,6 @@ class ImportPolicy(SourceAct, frozen=True):
         officers = Person.objects.filter(
             build_in_force_condition("role_grants__"), active=True, role_grants__role=Role.SECURITY
         ).distinct()
-        notify_people(
-            officers, f"A policy was let in on {source.branch} and waits to hold.", f"/policy/versions/{number}"
-        )
+        text = f"Policy version {number} was drafted from {source.branch}. It is in force once you apply it."
+        notify_people(officers, text, f"/policy/versions/{number}")
         enqueue("replay-policy", version=number)
