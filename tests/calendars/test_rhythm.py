@@ -11,6 +11,7 @@ from muniment.calendars.rhythm import (
     Counting,
     Due,
     Rhythm,
+    add_load,
     add_months,
     count_load,
     list_due_dates,
@@ -76,8 +77,11 @@ def test_counted_from_the_last_one_the_next_waits_for_it() -> None:
 
 def test_products_connected_on_one_day_spread_over_the_weeks() -> None:
     rhythms: dict[str, Rhythm] = {}
+    growing: dict[datetime.date, int] = {}
     for product in range(200):
-        rhythms[str(product)] = start_rhythm(START, 3, count_load(rhythms, START))
+        rhythms[str(product)] = start_rhythm(START, 3, growing)
+        add_load(growing, rhythms[str(product)], START)
+    assert growing == count_load(rhythms, START)
     settled = START + datetime.timedelta(112)
     load = count_load(rhythms, settled)
     year = [load.get(week_of(settled) + datetime.timedelta(7 * week), 0) for week in range(1, 52)]

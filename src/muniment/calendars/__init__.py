@@ -2,6 +2,8 @@
 
     activity        whether a product is active, and so needs meetings
     rhythm          due dates of a product's meetings
+    working_days    holidays and weekends of regions
+    planning        dates and attendees of the meetings that are due
     meetings        values: a meeting, its seats, its moves
     notices         reminders before a meeting, escalations after it
 

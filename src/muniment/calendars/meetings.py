@@ -75,7 +75,7 @@ def move_meeting(
 ) -> Meeting:
     """Move a meeting. Raises RefusedError if it was held, if the day is past, or past the due date without a reason.
 
-    Whether its people are free on that day is for `planning.check_slot`.
+    Whether its people are free on that day is for `planning.find_conflicts`.
     """
     if meeting.held is not None:
         raise RefusedError(

@@ -14,7 +14,7 @@ from msgspec import Struct
 from muniment.errors import ParseError
 
 FIRST_DAYS = 30
-_SHORTEST_GAP = 3  # the second meeting comes no sooner than a third of the period after the first
+_SHORTEST_GAP = 4  # the second meeting comes no sooner than a quarter of the period after the first
 
 
 class Counting(StrEnum):
@@ -79,7 +79,7 @@ def start_rhythm(
 ) -> Rhythm:
     """Start a rhythm in the least loaded weeks. `load` counts due dates by the Monday of their week.
 
-    The first falls within 30 days, the second between a third and the whole of the period later: so products that are
+    The first falls within 30 days, the second between a quarter and the whole of the period later: so products that are
     connected together spread over all weeks. Raises ParseError for fewer than one month.
     """
     if months < 1:
