@@ -46,22 +46,24 @@ def page(address: str, role: Role = Role.DEVELOPER) -> str:
 
 def test_page_of_product_without_environments_names_first_step() -> None:
     product("new")
-    assert "Begin with the one where you try things out" in page("/products/new/environments")
+    assert "Add the environment for trials first" in page("/products/new/environments")
 
 
 def test_deployment_page_shows_what_allowed_it(shop: Shop) -> None:
     first, number = shop.asked("production"), shop.deployed("staging")
     denied = page(f"/deployments/{first}")
     assert "Deploy it to staging first" in denied
+    assert "Denied: 1 of" in denied
     allowed = page(f"/deployments/{number}")
-    for text in (ARTIFACT, shop.commit, "succeeded", "one environment after the other", "exit code 0", "gate verify"):
+    reasons = ("conditions met", "one environment after the other", "exit code 0", "gate verify")
+    for text in (ARTIFACT, shop.commit[:7], "Deployed", *reasons):
         assert text in allowed, text
     assert page("/products/shop/environments").count("/deployments/") == 2
 
 
 def test_page_of_pending_deployment_says_so(shop: Shop) -> None:
     told = shop.ask("staging")[1]
-    assert "waits for the worker" in page(f"/deployments/{told['id']}")
+    assert "Being checked" in page(f"/deployments/{told['id']}")
 
 
 def test_deployments_of_another_product_are_not_found(shop: Shop) -> None:
@@ -117,7 +119,7 @@ def test_delivery_metrics_match_their_definitions(shop: Shop) -> None:
     assert staging.manual == ("approve",)
     assert (production.rate, production.lead, production.restore, production.manual) == (None, None, None, None)
     told = page("/products/shop/environments")
-    for text in ("50 %", "3 h 30 min", "2 h 0 min", "approve", "What these numbers are", "<svg"):
+    for text in ("50 %", "3 h 30 min", "2 h 0 min", "approve", "Definitions of these figures", "<svg"):
         assert text in told, text
 
 

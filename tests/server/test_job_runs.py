@@ -250,7 +250,7 @@ def test_page_shows_runs_and_purpose_of_each_pipeline(jobs: JobShop) -> None:
     text = browser(person("own", Role.OWNER)).get("/products/shop/environments").content.decode()
     assert "Newest runs without a deployment" in text
     assert "under way" not in text, "nobody reports how a run ended"
-    assert "counts as production until two people say otherwise" in text
+    assert "counts as production until two people decide otherwise" in text
     assert "--provenance FILE" in text, "the built-in policy denies a deployment without it"
     assert "jobs without a deployment" in text
     assert FILE in text

@@ -14,17 +14,17 @@ MOST = 5_000  # deployments that are looked at: the newest
 
 DEFINITIONS = (
     (
-        _("lead time"),
-        _("from the moment that a commit was let onto its branch to the end of its deployment: the median"),
+        _("Lead time"),
+        _("Median from the merge of a commit to the end of its deployment."),
     ),
-    (_("failure rate"), _("of all deployments that came to an end, how many failed, were undone, died or were lost")),
+    (_("Failure rate"), _("Share of finished deployments that failed, crashed, were rolled back or not reported.")),
     (
-        _("time to restore"),
-        _("from the end of one that failed to the end of the next that succeeded there: the median"),
+        _("Time to restore"),
+        _("Median from the end of a failed deployment to the end of the next successful one."),
     ),
     (
-        _("manual steps"),
-        _("steps that wait for a person, in the pipeline files that deploy, as of the newest deployment"),
+        _("Manual steps"),
+        _("Steps that wait for a person, in the pipeline files of the newest deployment."),
     ),
 )
 

@@ -168,12 +168,6 @@ class Deployment(models.Model):
         """Moment when its pipeline stops waiting for an answer."""
         return self.requested_at + timedelta(seconds=find_answer_seconds(self.wait_seconds))
 
-    @property
-    def label(self) -> str:
-        """Label of the state for people."""
-        permission = getattr(self, "permission", None)
-        return str(DeploymentState.PENDING.label if permission is None else DeploymentState(permission.state).label)
-
 
 class ReceivedToken(models.Model):
     """Token that came with a request to deploy, or with a report, as it was received. The worker deletes it once it

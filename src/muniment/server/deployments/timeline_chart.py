@@ -2,22 +2,33 @@
 the same.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from django.utils.translation import gettext_lazy as _
+
 from muniment.server.deployments.models import BROKEN, DeploymentPermission, DeploymentState
 
-WIDTH, LANE, TOP, LEFT, RIGHT = 720, 34, 22, 120, 16
+WIDTH, LANE, TOP, LEFT, RIGHT = 720, 34, 6, 120, 40
+BOTTOM = 22  # below the lanes, for the dates
+
+LEGEND = (  # the shapes, each with its words
+    ("good", _("Deployed")),
+    ("bad", _("Failed or not reported")),
+    ("denied", _("Denied, revoked or withdrawn")),
+    ("open", _("Under way")),
+)
 
 
 class Mark(NamedTuple):
-    """Mark of a deployment: its position, and one of three shapes."""
+    """Mark of a deployment: its position, and one of the shapes of the legend."""
 
+    environment: int
     x: float
     y: float
     shape: str
-    title: str
 
 
 class Lane(NamedTuple):
@@ -34,16 +45,25 @@ class DateLine(NamedTuple):
     moment: datetime
 
 
+class LaneCounts(NamedTuple):
+    """Row of the table behind the picture: an environment, and how many marks of each shape it has."""
+
+    name: str
+    cells: tuple[tuple[Any, int], ...]
+
+
 class TimelineChart(NamedTuple):
     """Whole picture, in the units of its own box."""
 
     width: int
     height: int
+    axis: int
     left: int
     right: int
     lanes: list[Lane]
     days: list[DateLine]
     marks: list[Mark]
+    counts: list[LaneCounts]
 
 
 def make_timeline_chart(
@@ -54,13 +74,16 @@ def make_timeline_chart(
     rows = {place.pk: TOP + LANE * (number + 0.5) for number, place in enumerate(places)}
     start = now - timedelta(days=days)
     marks = [_make_mark(one, rows, start, days) for one in permissions if one.deployment.environment_id in rows]
-    height = TOP + LANE * len(places) + 8
+    axis = TOP + LANE * len(places)
     step = max(1, days // 6)
     lines = [
         DateLine(_horizontal_position(start + timedelta(days=at), start, days), start + timedelta(days=at))
         for at in range(0, days, step)
     ]
-    return TimelineChart(WIDTH, height, LEFT, WIDTH - RIGHT, [Lane(p.name, rows[p.pk]) for p in places], lines, marks)
+    lanes = [Lane(p.name, rows[p.pk]) for p in places]
+    counted = Counter((mark.environment, mark.shape) for mark in marks)
+    counts = [LaneCounts(p.name, tuple((text, counted[p.pk, shape]) for shape, text in LEGEND)) for p in places]
+    return TimelineChart(WIDTH, axis + BOTTOM, axis, LEFT, WIDTH - RIGHT, lanes, lines, marks, counts)
 
 
 def _make_mark(one: DeploymentPermission, rows: dict[int, float], start: datetime, days: int) -> Mark:
@@ -68,11 +91,12 @@ def _make_mark(one: DeploymentPermission, rows: dict[int, float], start: datetim
         DeploymentState.SUCCEEDED: "good",
         DeploymentState.DENIED: "denied",
         DeploymentState.REVOKED: "denied",
+        DeploymentState.WITHDRAWN: "denied",
     }.get(DeploymentState(one.state), "open")
     if one.state in BROKEN:
         shape = "bad"
-    title = f"{one.deployment.environment.name}, {one.decided_at:%Y-%m-%d %H:%M}: {DeploymentState(one.state).label}"
-    return Mark(_horizontal_position(one.decided_at, start, days), rows[one.deployment.environment_id], shape, title)
+    place = one.deployment.environment_id
+    return Mark(place, _horizontal_position(one.decided_at, start, days), rows[place], shape)
 
 
 def _horizontal_position(moment: datetime, start: datetime, days: int) -> float:

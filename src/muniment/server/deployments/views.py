@@ -23,34 +23,36 @@ from muniment.server.deployments import deployment_metrics
 from muniment.server.deployments.approval_acts import ApproveDeployment, WithdrawDeploymentApproval
 from muniment.server.deployments.break_glass_acts import BreakGlass
 from muniment.server.deployments.builder_acts import RevokeBuilder, TrustBuilder
+from muniment.server.deployments.deployment_page import list_course, list_phases, sort_conditions
 from muniment.server.deployments.environment_acts import ChangeEnvironment
 from muniment.server.deployments.models import (
     Deployment,
     DeploymentApproval,
     DeploymentPermission,
+    DeploymentState,
     JobRun,
     PipelineIdentity,
     TokenIssuer,
     TrustedBuilder,
 )
 from muniment.server.deployments.pipeline_acts import RevokePipeline, TrustPipeline
-from muniment.server.deployments.timeline_chart import make_timeline_chart
+from muniment.server.deployments.timeline_chart import LEGEND, make_timeline_chart
 from muniment.server.guarding import home_keys
-from muniment.server.guarding.mediation import require_action
+from muniment.server.guarding.mediation import is_action_allowed, require_action
 from muniment.server.people.test_runner_acts import find_runner_keys
 from muniment.server.products.models import Environment, Product
 from muniment.server.products.views import could_with_second_factor, find_product_resource
 from muniment.server.records.record_details import read_details
 
-_NEWEST = 10  # deployments of each environment
+_NEWEST = 5  # deployments and runs of each environment
 _CHART_DAYS = 30
 
 
 class EnvironmentView(NamedTuple):
-    """Environment on its page, with its deployments."""
+    """Environment on its page, with its newest deployment."""
 
     environment: Any
-    newest: list[Deployment]
+    newest: Deployment | None
 
 
 @require_GET
@@ -74,11 +76,14 @@ def list_environments(request: HttpRequest, slug: str) -> HttpResponse:
     places = list(Environment.objects.filter(product=found, ended_at=None).prefetch_related(trusted, runs, approvals))
     newest = _find_newest_deployments([place.pk for place in places])
     permissions = _find_recent_permissions(found)
+    listed = sorted((one for rows in newest.values() for one in rows), key=lambda one: one.pk, reverse=True)
     now = timezone.now()
     recent = [one for one in permissions if one.decided_at > now - timedelta(days=_CHART_DAYS)]
     context: dict[str, Any] = {
         "product": found,
-        "environments": [EnvironmentView(place, newest.get(place.pk, [])) for place in places],
+        "environments": [EnvironmentView(place, next(iter(newest.get(place.pk, [])), None)) for place in places],
+        "deployments": listed,
+        "legend": LEGEND,
         "figures": deployment_metrics.compute_metrics(places, permissions),
         "definitions": deployment_metrics.DEFINITIONS,
         "days": deployment_metrics.DAYS,
@@ -91,6 +96,7 @@ def list_environments(request: HttpRequest, slug: str) -> HttpResponse:
         "may_change": could_with_second_factor(request, Action.CHANGE_ENVIRONMENT, slug),
         "may_close": could_with_second_factor(request, Action.REVOKE_PIPELINE, slug),
         "may_approve": could_with_second_factor(request, Action.APPROVE_DEPLOYMENT, slug),
+        "may_see_secrets": is_action_allowed(request, Action.SEE_SECRETS, Resource(product=slug)),
         "may_break": could_with_second_factor(request, Action.BREAK_GLASS_DEPLOYMENT, slug),
     }
     return render(request, "deployments/environments.html", context)
@@ -101,7 +107,7 @@ def _find_newest_deployments(places: list[int]) -> dict[int, list[Deployment]]:
     number = Window(RowNumber(), partition_by=F("environment"), order_by=F("pk").desc())
     rows = Deployment.objects.filter(environment__in=places).annotate(number=number).filter(number__lte=_NEWEST)
     found: dict[int, list[Deployment]] = {}
-    for row in rows.select_related("pipeline", "permission__break_glass").order_by("-pk"):
+    for row in rows.select_related("pipeline", "environment", "permission__break_glass").order_by("-pk"):
         found.setdefault(row.environment_id, []).append(row)
     return found
 
@@ -137,14 +143,23 @@ def show_deployment(request: HttpRequest, number: int) -> HttpResponse:
         else None
     )
     changes = Change.objects.filter(repository__product=found.environment.product, head=found.commit)
+    report, told = getattr(found, "report", None), said if isinstance(said, DecisionReport) else None
+    slug = found.environment.product.slug
     context: dict[str, Any] = {
         "deployment": found,
         "product": found.environment.product,
         "permission": permission,
-        "report": getattr(found, "report", None),
-        "told": said if isinstance(said, DecisionReport) else None,
+        "report": report,
+        "told": told,
+        "conditions": sort_conditions(told) if told is not None else None,
         "erased": said if isinstance(said, str) else "",
-        "change": changes.order_by("-pk").first(),
+        "change": changes.select_related("decision").order_by("-pk").first(),
+        "phases": list_phases(found),
+        "course": list_course(found, permission, report),
+        "is_denied": found.state == DeploymentState.DENIED,
+        "may_ask": is_action_allowed(request, Action.REQUEST_EXCEPTION, Resource(product=slug)),
+        "may_approve": could_with_second_factor(request, Action.APPROVE_DEPLOYMENT, slug),
+        "may_break": could_with_second_factor(request, Action.BREAK_GLASS_DEPLOYMENT, slug),
     }
     return render(request, "deployments/deployment.html", context)
 
@@ -191,7 +206,7 @@ def change_environment(request: HttpRequest, slug: str) -> HttpResponse:
 @require_action(Action.REVOKE_PIPELINE, find_product_resource)
 def revoke_pipeline(request: HttpRequest, slug: str) -> HttpResponse:
     """Revoke a pipeline's permission to deploy, at once."""
-    done = _("It may no longer deploy there. Remove its role from the vault today: muniment vault apply")
+    done = _("The pipeline may no longer deploy there. Remove its role from the vault today: muniment vault apply")
     return submit_act(request, RevokePipeline, {"product": slug}, done, "environments", slug)
 
 
@@ -207,4 +222,4 @@ def approve_deployment(request: HttpRequest, slug: str) -> HttpResponse:
 @require_action(Action.BREAK_GLASS_DEPLOYMENT, find_product_resource)
 def break_glass(request: HttpRequest, slug: str) -> HttpResponse:
     """Request that one deployment is permitted although it is denied; a second person approves."""
-    return submit_act(request, BreakGlass, {"product": slug}, _("It is permitted."), "environments", slug)
+    return submit_act(request, BreakGlass, {"product": slug}, _("Deployment permitted."), "environments", slug)
