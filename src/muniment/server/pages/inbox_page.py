@@ -43,7 +43,7 @@ def show_inbox(request: HttpRequest) -> HttpResponse:
     person, actor = signed_in_person(request), current_actor(request)
     if request.method == "POST":
         return submit_act(request, ChangeMailFrequency, {"person": person.slug}, _("Saved."), "inbox")
-    found = page_by_id(request, Message.objects.filter(person=person), size=20)
+    found = page_by_id(request, Message.objects.filter(person=person), size=10)
     context = {
         "groups": list_waiting_groups(actor),
         "own_requests": list_own_requests(actor, _OWN),

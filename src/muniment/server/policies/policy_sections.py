@@ -9,7 +9,13 @@ from muniment.decision.clause_contradictions import Contradiction
 from muniment.policy.model import Clause, Policy, Section
 from muniment.server.people.models import Person
 from muniment.server.policies.models import PolicyVersion
-from muniment.server.policies.state_counts import StateCounts, count_by_clause, find_excepted_checks, find_scope
+from muniment.server.policies.state_counts import (
+    StateCounts,
+    count_by_clause,
+    find_excepted_checks,
+    find_scope,
+    is_evaluated,
+)
 from muniment.server.policies.version_effect import find_all_contradictions
 
 
@@ -20,6 +26,11 @@ class ClauseRow(Struct, frozen=True):
     owner: str
     counts: StateCounts
     contradictions: tuple[Contradiction, ...]
+
+    @property
+    def is_evaluated(self) -> bool:
+        """Whether this version has a control for the clause."""
+        return is_evaluated(self.clause)
 
     @property
     def status(self) -> str:
