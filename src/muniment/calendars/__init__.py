@@ -5,6 +5,7 @@
     working_days    holidays and weekends of regions
     planning        dates and attendees of the meetings that are due
     meetings        values: a meeting, its seats, its moves
+    invitations     iCalendar that invites, cancels, and feeds a person's calendar
     notices         reminders before a meeting, escalations after it
 
 Functions here read no clock and start nothing: the day, the people and the meetings so far are arguments.
