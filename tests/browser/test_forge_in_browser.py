@@ -61,7 +61,7 @@ def test_forge_is_connected_and_its_changes_evaluated(
     page.fill("#add-connection-name", "forge")
     page.click("button:has-text('Add connection')")
     page.click("table a")
-    assert "waits for its credential" in ada.text()
+    assert "Waiting for its credential" in ada.text()
     page.fill("#token", acting.token("muniment"))
     page.click("text=Store credential")
     assert "It is in the vault." in ada.text()

@@ -31,6 +31,7 @@ from muniment.server.connections.models import (
     VisibleRepository,
     WebhookDelivery,
 )
+from muniment.server.connections.setup_steps import is_branch_protected
 from muniment.server.incidents.models import Incident
 from muniment.server.people.models import Account, Message, Person
 from muniment.server.products.models import ClauseResult, ClauseState
@@ -450,7 +451,7 @@ def test_refused_credential_notifies_administrators_once(
 def test_missing_token_scope_is_reported_before_any_denial(town: Town) -> None:
     person("root", Role.ADMIN)
     page = signed_in("root").get("/connections/forge").content.decode()
-    assert "works" in page
+    assert "Works" in page
     town.fake.scopes.discard("issue")
     with as_role("owner"):
         Connection.objects.update(permissions_checked_at=timezone.now() - timedelta(days=1, seconds=1))
@@ -459,7 +460,7 @@ def test_missing_token_scope_is_reported_before_any_denial(town: Town) -> None:
     for path in ("/connections/forge", "/"):
         page = signed_in("root").get(path).content.decode()
         assert "the token&#x27;s scope read:issue" in page, path
-        assert "permissions are missing" in page, path
+        assert "Permissions are missing" in page, path
     headers = {"Authorization": f"Bearer {token_of(Person.objects.get(slug='root'))}"}
     answer = json.loads(browser().get("/api/connections/forge", headers=headers).content)
     assert "the token's scope write:issue" in {one["permission"] for one in answer["refused_requests"]}
@@ -485,23 +486,31 @@ def test_untested_permission_is_not_shown_as_working(town: Town) -> None:
     with as_role("worker"), pytest.raises(ForgeError):
         tasks.check_connection_permissions(connection=town.connection.pk)
     person("root", Role.ADMIN)
-    assert "being tried" in signed_in("root").get("/connections/forge").content.decode()
+    assert "Permissions are being tested" in signed_in("root").get("/connections/forge").content.decode()
 
 
 def test_outdated_branch_rules_are_not_shown_as_unprotected(town: Town) -> None:
     person("root", Role.ADMIN)
     page = signed_in("root").get("/connections/forge").content.decode()
-    assert "not at all" in page
+    assert "Not protected" in page
+    assert "0 of 1 branches take only allowed changes" in page
     town.run()
+    assert ProtectedBranch.objects.get().rules is not None
+    assert not is_branch_protected(), "rules that were read protect nothing unless the branch is protected"
     town.acting.protect("main", "muniment/main")
     with as_role("owner"):
         ProtectedBranch.objects.update(rules_checked_at=timezone.now() - timedelta(minutes=5))
     page = signed_in("root").get("/connections/forge").content.decode()
     assert "is being read again" in page
     assert "read-branch-rules" in town.run()
-    page = signed_in("root").get("/connections/forge/branches").content.decode()
-    assert "not at all" not in page
+    headers = {"HX-Request": "true"}
+    page = signed_in("root").get("/connections/forge/branches", headers=headers).content.decode()
+    assert "<html" not in page
+    assert "Not protected" not in page
+    assert "1 of 1 branches take only allowed changes" in page
     assert "is being read again" not in page
+    assert "Not protected" not in signed_in("root").get("/connections/forge/branches").content.decode()
+    assert is_branch_protected()
 
 
 # who is who
@@ -1055,7 +1064,7 @@ def test_repository_search_matches_part_of_path(town: Town) -> None:
         return str(signed_in("root").get(f"/connections/forge?find={find}").content.decode())
 
     assert town.acting.path in page("shop")
-    assert "None of that name." in page("nothing")
+    assert "No repository found" in page("nothing")
 
 
 def test_connection_page_shows_missing_permissions_and_effects(town: Town) -> None:
@@ -1064,7 +1073,8 @@ def test_connection_page_shows_missing_permissions_and_effects(town: Town) -> No
         VisibleRepository.objects.update(missing_permissions=["permissions", "a thing of another version"])
     page = signed_in("root").get("/connections/forge")
     assert page.status_code == 200
-    assert "no approval counts, because write access is unknown" in page.content.decode()
+    assert "No approval counts, because write access is unknown" in page.content.decode()
+    assert "0 of 1 repositories" in page.content.decode()
 
 
 def test_a_repository_is_connected_from_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

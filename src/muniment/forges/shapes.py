@@ -62,21 +62,21 @@ class Ability(StrEnum):
     READ = "read"  # code and changes
     PERMISSIONS = "permissions"  # who may write
     RULES = "rules"  # how branches are protected
-    STATUS = "status"  # publish a verdict
+    STATUS = "status"  # publish a decision
     COMMENT = "comment"
     PROTECT = "protect"  # change how branches are protected
-    HOOKS = "hooks"  # be told of events
+    HOOKS = "hooks"  # receive events
     PROPOSE = "propose"  # push a branch and open a change: a revert, an update
 
 
 MISSING_ABILITY_EFFECTS = {
     Ability.READ: "no change can be evaluated",
     Ability.PERMISSIONS: "no approval counts, because write access is unknown",
-    Ability.RULES: "whether the verdict binds, and who may bypass it, stays unknown",
-    Ability.STATUS: "the verdict is not shown at the change, and does not block it",
+    Ability.RULES: "branch protection is unknown, and so is who may bypass it",
+    Ability.STATUS: "the decision is not shown at the change, and does not block it",
     Ability.COMMENT: "a refusal is shown on Muniment's page only",
     Ability.PROTECT: "somebody has to protect the branch manually",
-    Ability.HOOKS: "changes are noticed by the reconcile pass only",
+    Ability.HOOKS: "changes are noticed only when they are read again, every 10 minutes",
     Ability.PROPOSE: "a revert has to be pushed manually",
 }
 

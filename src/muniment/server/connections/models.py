@@ -368,6 +368,11 @@ class ProtectedBranch(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["repository", "ref"], name="unique_protected_branch")]
 
+    @property
+    def branch_name(self) -> str:
+        """Name of the branch, without refs/heads/."""
+        return self.ref.removeprefix("refs/heads/")
+
 
 class BypassReason(models.TextChoices):
     """Why a branch update is a bypass."""

@@ -34,7 +34,7 @@ def check_protection(actor: Actor) -> SetupProgress:
 
 def is_branch_protected() -> bool:
     """Whether any branch takes only what was allowed."""
-    return ProtectedBranch.objects.exclude(rules=None).filter(rule_gaps="").exists() or _has_enforcing_hook()
+    return ProtectedBranch.objects.filter(rules__protected=True, rule_gaps="").exists() or _has_enforcing_hook()
 
 
 def _has_enforcing_hook() -> bool:

@@ -1,12 +1,14 @@
 """Pages of connections to forges: our account there, missing permissions and their effect, and the credential."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
@@ -14,7 +16,6 @@ from django.views.decorators.http import require_GET, require_POST
 
 from muniment.access.actions import Action
 from muniment.access.authorization import ORGANISATION, AccessResult, authorize
-from muniment.forges.shapes import MISSING_ABILITY_EFFECTS, Ability
 from muniment.server.acts.forms import TAG
 from muniment.server.acts.submission import submit_act
 from muniment.server.connections import credentials, webhook_deliveries
@@ -25,7 +26,14 @@ from muniment.server.connections.connection_acts import (
     RenewWebhookSecret,
     StoreCredential,
 )
-from muniment.server.connections.models import Connection, ProtectedBranch, RepositoryLink, Vendor, VisibleRepository
+from muniment.server.connections.connection_health import (
+    ABILITY_NAMES,
+    count_permissions,
+    count_protected_branches,
+    find_last_event,
+    find_setup_step,
+)
+from muniment.server.connections.models import Connection, ProtectedBranch, Vendor, VisibleRepository
 from muniment.server.connections.proxy_acts import SetConnectionProxy
 from muniment.server.connections.rate_limits import list_limit_states
 from muniment.server.connections.repository_acts import ConnectRepository
@@ -35,6 +43,8 @@ from muniment.server.page_lists import form_fields, page_by_id
 from muniment.server.products.models import Product
 from muniment.server.products.visible_products import visible_product_filter
 
+_FIRST_BRANCHES = 50  # on the page of a connection; all of them have a page of their own
+_MOST_UNREADABLE = 20
 _JUST_NOW = timedelta(seconds=30)  # a reading of branch rules that is not older is not repeated
 
 
@@ -42,9 +52,12 @@ _JUST_NOW = timedelta(seconds=30)  # a reading of branch rules that is not older
 @require_action(Action.SEE_CONNECTIONS)
 def list_connections(request: HttpRequest) -> HttpResponse:
     """List the connected forges."""
-    rows = Connection.objects.filter(ended_at=None).prefetch_related("repository_links", "rate_limits")
-    listed = [(row, list_limit_states(row)) for row in rows]
-    context = {"connections": listed, "may_change": _can_change(request)}
+    rows = Connection.objects.filter(ended_at=None).prefetch_related("rate_limits")
+    listed = [
+        (row, list_limit_states(row), count_protected_branches(row))
+        for row in rows.annotate(repository_count=Count("repository_links"))
+    ]
+    context = {"connections": listed, "may_change": _can_change(request), "step": 1}
     return render(request, "connections/list.html", context)
 
 
@@ -60,26 +73,30 @@ def add_connection(request: HttpRequest) -> HttpResponse:
 def show_connection(request: HttpRequest, slug: str) -> HttpResponse:
     """Show one connection: visible repositories, missing permissions, and which repositories are evaluated."""
     found = get_object_or_404(Connection, slug=slug, ended_at=None)
-    connected = {row.forge_id: row for row in found.repository_links.select_related("repository__product")}
     find = request.GET.get("find", "").strip()[:100]
     listed = page_by_id(request, found.visible_repositories.filter(path__icontains=find))
-    rows = [(row, [one.value for one in _list_missing(row)], connected.get(row.forge_id)) for row in listed.rows]
-    missing = {ability for row in listed.rows for ability in _list_missing(row)}
+    numbers = [row.forge_id for row in listed.rows]
+    links = found.repository_links.filter(forge_id__in=numbers).select_related("repository__product")
+    connected = {link.forge_id: link for link in links}
+    protection = count_protected_branches(found)
+    may_change = _can_change(request)
     context: dict[str, Any] = {
         "connection": found,
         "rate_limits": list_limit_states(found),
         "page": listed,
-        "rows": rows,
-        "costs": [(ability.value, MISSING_ABILITY_EFFECTS[ability]) for ability in Ability if ability in missing],
+        "rows": [(row, _name_missing(row), connected.get(row.forge_id)) for row in listed.rows],
+        "permissions": count_permissions(found),
+        "protection": protection,
+        "step": find_setup_step(found, protection) if may_change else 0,
+        "last_event": find_last_event(found),
+        "repository_count": found.repository_links.count(),
         "find": find,
         "more": urlencode({"find": find}) if find else "",
-        **_load_branches(found, reread=True),
-        "ill": RepositoryLink.objects.filter(connection=found).exclude(problem="").select_related("repository"),
+        **_load_branches(found, _list_branches(found)[:_FIRST_BRANCHES], reread=True),
+        "unreadable": found.repository_links.exclude(problem="").select_related("repository")[:_MOST_UNREADABLE],
         "hook": webhook_deliveries.build_webhook_url(found),
-        "products": Product.objects.filter(
-            visible_product_filter(current_actor(request), Action.CHANGE_PRODUCT), retired_at=None
-        ),
-        "may_change": _can_change(request),
+        "products": _list_changeable_products(request),
+        "may_change": may_change,
         "app": found.vendor == Vendor.GITHUB,
     }
     return render(request, "connections/connection.html", context)
@@ -88,10 +105,15 @@ def show_connection(request: HttpRequest, slug: str) -> HttpResponse:
 @require_GET
 @require_action(Action.SEE_CONNECTIONS)
 def show_protected_branches(request: HttpRequest, slug: str) -> HttpResponse:
-    """Show the watched branches: a part of the connection's page, polled until they were read again."""
+    """Show the watched branches: a page, and a part of the connection's page that is polled until they were read."""
     found = get_object_or_404(Connection, slug=slug, ended_at=None)
-    context = {"connection": found, **_load_branches(found, reread=False)}
-    return render(request, "connections/protected_branches.html", context)
+    if "HX-Request" in request.headers:
+        part = _load_branches(found, _list_branches(found)[:_FIRST_BRANCHES], reread=False)
+        part["protection"] = count_protected_branches(found)
+        return render(request, "connections/protected_branches.html", {"connection": found, **part})
+    listed = page_by_id(request, _list_branches(found))
+    context = {"connection": found, "page": listed, **_load_branches(found, listed.rows, reread=False)}
+    return render(request, "connections/branch_protection.html", {**context, "whole": True, "reading": False})
 
 
 @require_POST
@@ -135,22 +157,32 @@ def connect_repository(request: HttpRequest, slug: str) -> HttpResponse:
     return submit_act(request, ConnectRepository, {}, _("It is connected, and being read."), "connection", slug)
 
 
-def _list_missing(row: VisibleRepository) -> list[Ability]:
-    """Permissions that our account lacks there."""
-    return [ability for ability in Ability if ability.value in row.missing_permissions]
+def _name_missing(row: VisibleRepository) -> list[Promise]:
+    """Names of the permissions that our account lacks there."""
+    return [name for ability, name in ABILITY_NAMES.items() if ability.value in row.missing_permissions]
 
 
-def _load_branches(connection: Connection, *, reread: bool) -> dict[str, Any]:
-    """Watched branches of a connection. With `reread`, the forge's rules for them are read again, if they were not
+def _list_changeable_products(request: HttpRequest) -> "QuerySet[Product]":
+    filtered = visible_product_filter(current_actor(request), Action.CHANGE_PRODUCT)
+    return Product.objects.filter(filtered, retired_at=None)
+
+
+def _list_branches(connection: Connection) -> "QuerySet[ProtectedBranch]":
+    rows = ProtectedBranch.objects.filter(repository__forge_link__connection=connection)
+    return rows.select_related("repository__product", "repository__forge_link").order_by("-pk")
+
+
+def _load_branches(connection: Connection, rows: "Iterable[ProtectedBranch]", *, reread: bool) -> dict[str, Any]:
+    """Watched branches for their table. With `reread`, the forge's rules for them are read again, if they were not
     just now: a forge reports an altered rule late or not at all.
     """
-    rows = ProtectedBranch.objects.filter(repository__forge_link__connection=connection).select_related("repository")
+    branches = list(rows)
     just_now = timezone.now() - _JUST_NOW
-    old = rows.filter(Q(rules_checked_at=None) | Q(rules_checked_at__lt=just_now))
+    old = {row.repository_id for row in branches if row.rules_checked_at is None or row.rules_checked_at < just_now}
     if reread and connection.credential_set_at is not None and not connection.problem:
-        for number in sorted(set(old.values_list("repository", flat=True))):
+        for number in sorted(old):
             enqueue("read-branch-rules", repository=number)
-    return {"branches": rows, "reading": not connection.problem and old.exists()}
+    return {"branches": branches, "reading": not connection.problem and bool(old)}
 
 
 def _can_change(request: HttpRequest) -> bool:
