@@ -432,7 +432,7 @@ def test_refused_credential_notifies_administrators_once(
     for _ in range(2):
         with pytest.raises(ForgeError):
             town.look(number)
-    told = Message.objects.filter(text__contains="does not accept our credential any more")
+    told = Message.objects.filter(text__contains="the forge refuses our credential")
     assert list(told.values_list("person", flat=True)) == [root.pk]
     assert "the token is not accepted" in signed_in("root").get("/?overview").content.decode()
     assert "the token is not accepted" not in browser(bob).get("/").content.decode()
@@ -992,7 +992,7 @@ def test_merge_request_merges_only_allowed_change(town: Town) -> None:
     post(signed_in("ada"), f"/changes/{change.pk}/request", act="merge-change", head=change.head)
     assert town.run() == ["merge-change", "read-change"], "it is not tried again unasked"
     told = Message.objects.get(person__slug="ada", link=f"/changes/{change.pk}").text
-    assert told == f"shop #{number} was not merged. It is not allowed to be merged now. Its page says what is missing."
+    assert told == f"Not merged: shop #{number}. It is not allowed to be merged now. Its page says what is missing."
     approved(town, number)
     assert not town.fake.pulls[town.acting.path, number]["merged"]
     post(signed_in("ada"), f"/changes/{change.pk}/request", act="merge-change", head=change.head)

@@ -821,7 +821,7 @@ def test_break_glass_allows_one_deployment_once_and_notifies_others(shop: Shop, 
     assert shop.state(number) == "allowed"
     assert payload(shop.get(number)[1]["vsa"])["subject"]
     assert shop.state(shop.asked("production")) == "denied"
-    assert {one.person.slug for one in Message.objects.filter(text__contains="An incident was opened")} == {
+    assert {one.person.slug for one in Message.objects.filter(text__contains="Incident opened for Shop")} == {
         "sam",
         "sid",
         "own",

@@ -161,10 +161,10 @@ def test_requester_is_notified_of_rejection() -> None:
 def test_chat_message_contains_no_details(monkeypatch: pytest.MonkeyPatch) -> None:
     with Answering(answer(b"ok"), answer(b"no", "404 Not Found")) as server:
         monkeypatch.setenv("MUNIMENT_CHAT_URL", f"{server.url}/hook/{SECRET}")
-        messages.post_to_chat("Something new waits for somebody:")
+        messages.post_to_chat("A new message is waiting in Muniment:")
         (asked,) = server.requests
         assert asked.startswith(f"POST /hook/{SECRET} HTTP/1.1\r\n".encode())
-        assert asked.endswith(b'\r\n\r\n{"text": "Something new waits for somebody: http://localhost:8000/inbox"}')
+        assert asked.endswith(b'\r\n\r\n{"text": "A new message is waiting in Muniment: http://localhost:8000/inbox"}')
         with pytest.raises(HttpError, match="does not take messages") as caught:
             messages.post_to_chat("x")
     assert SECRET not in f"{caught.value!r} {caught.value.remedy}"  # who knows the address can write there

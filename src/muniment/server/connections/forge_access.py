@@ -172,7 +172,7 @@ def _notify_of_refused_credential(connection: Connection, now: datetime) -> None
         if rows.filter(credential_set_at=connection.credential_set_at).update(credential_refused_at=now):
             notify_people(
                 find_role_holders((Role.ADMIN,), None),
-                f"{connection.slug} does not accept our credential any more: nothing is read or shown there. Store a "
-                "new one on the page of the connection.",
+                f"Connection {connection.slug} does not work: the forge refuses our credential. Nothing is read or "
+                "shown there. Store a new credential on the page of the connection.",
                 f"/connections/{connection.slug}",
             )

@@ -104,11 +104,12 @@ def open_requested_revert(row: BranchUpdate, connected: RepositoryLink, forge: F
             change = open_revert(
                 there, forge, mirror, require_linked_repository(connected), row.ref, row.commit, by, now
             )
-        told = _("The change that takes %(commit)s back is there: %(url)s") % {
-            "commit": row.commit[:12],
+        told = _("Revert of %(commit)s is ready for review in %(product)s. %(url)s") % {
+            "commit": row.commit[:7],
+            "product": row.repository.product.name,
             "url": change.url,
         }
     except (RefusedError, UsageError) as error:
-        details = {"commit": row.commit[:12], "problem": format_error_text(error)}
-        told = _("No change was made that takes %(commit)s back. %(problem)s") % details
+        details = {"commit": row.commit[:7], "product": row.repository.product.name}
+        told = _("Revert of %(commit)s in %(product)s was not prepared.") % details + f" {format_error_text(error)}"
     notify_people([asker], told, f"/branch-updates/{row.pk}")

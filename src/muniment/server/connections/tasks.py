@@ -241,7 +241,7 @@ def merge_change(change: int, head: str, person: str, record: str) -> None:
     except MunimentError as error:
         with transaction.atomic():
             details = {"name": connected.repository.name, "number": row.number, "problem": format_error_text(error)}
-            text = _("%(name)s #%(number)d was not merged. %(problem)s") % details
+            text = _("Not merged: %(name)s #%(number)d. %(problem)s") % details
             notify_people(Person.objects.filter(pk=person), text, f"/changes/{change}")
             request_reading(row.repository_id, row.number)
 

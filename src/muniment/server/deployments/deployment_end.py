@@ -257,7 +257,10 @@ def _end_unreported_deployment(row: Deployment) -> None:
             record_objects.DeploymentOutcome("", None, "nobody reported", record_objects.draw_salt()),
         )
         place = row.environment
-        text = f"Nobody reported what came of deploying {row.artifact[:19]} to {place.name} of {place.product.name}."
+        text = (
+            f"Deployment without a result: {place.product.name}, {place.name}. No pipeline reported whether "
+            f"{row.artifact[:19]} was deployed."
+        )
         notify_people(find_role_holders((Role.OWNER,), place.product), text, f"/deployments/{row.pk}")
 
 

@@ -112,7 +112,7 @@ def _mail_all_addresses(person: Person, addresses: Sequence[str], text: str) -> 
     told = f"{text}\n\n" + _("If you do not expect this, tell a security officer at once.") + f"\n{settings.URL}/me"
     for address in dict.fromkeys([*addresses, *([person.email] if person.email else []), *own]):
         try:
-            messages.send_mail_to(address, "Muniment: your account", told)
+            messages.send_mail_to(address, "Muniment: security notice about your account", told)
         except (SMTPRecipientsRefused, SMTPDataError, SMTPSenderRefused):
             continue
 

@@ -45,7 +45,8 @@ def open_incident(
     except IntegrityError:  # another opened the same at this moment
         return Incident.objects.get(**about)
     people = find_role_holders((Role.SECURITY, *extra_roles), product)
-    notify_people(people, f"An incident was opened: {summary}", f"/incidents/{found.pk}")
+    place = f" for {product.name}" if product is not None else ""
+    notify_people(people, f"Incident opened{place}: {summary}", f"/incidents/{found.pk}")
     return found
 
 

@@ -31,6 +31,7 @@ from muniment.server.setting_addresses import split_address
 
 _SECONDS = 20
 _MOST = 500
+_LONGEST_SUBJECT = 100  # characters of a sentence
 _EACH_MORNING = 6  # UTC
 _PORTS = {"smtp": 587, "smtps": 465}
 
@@ -119,9 +120,15 @@ def send_mail_to(address: str, subject: str, text: str) -> bool:
 
 def _mail_messages(mails: BaseEmailBackend, person: Person, rows: list[Message]) -> None:
     lines = [f"{row.text}\n{settings.URL}{row.link}" for row in rows]
-    subject = "Muniment: " + (" ".join(rows[0].text.split())[:100] if len(rows) == 1 else f"{len(rows)} messages")
+    subject = f"Muniment: {_format_subject(rows)}"
     text = "\n\n".join(lines) + f"\n\nHow you are written to: {settings.URL}/inbox\n"
     EmailMessage(subject, text, _read_sender_address(), [str(person.email)], connection=mails).send()
+
+
+def _format_subject(rows: list[Message]) -> str:
+    """First sentence of the message, which names state and product; of several, how many follow."""
+    first = " ".join(rows[0].text.split()).partition(". ")[0].rstrip(".")[:_LONGEST_SUBJECT]
+    return first if len(rows) == 1 else f"{len(rows)} messages. {first}"
 
 
 def _read_sender_address() -> str:

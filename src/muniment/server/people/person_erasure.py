@@ -207,7 +207,7 @@ def finish_erasure(pending: PendingErasure, traces: tuple[PersonalTrace, ...]) -
             add_erasures(frozenset({make_erasure_line(pending.person_id, moments.current_moment())}))
         pending.delete()
         handle = Person.objects.get(pk=pending.person_id).slug
-        text = f"The personal data of {handle} was erased. {describe_traces(traces)}"
+        text = f"Personal data erased: {handle}. {describe_traces(traces)}"
         notify_people(find_role_holders([Role.DPO], None), text, f"/people/{handle}")
 
 

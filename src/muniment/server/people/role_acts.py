@@ -215,6 +215,6 @@ class ExpireRole(Act, frozen=True):
         person, product = row.person, row.product
         GrantExpiry.objects.create(grant=row)
         where = f" for {product.name}" if product is not None else ""
-        text = f"{person.name} is no longer {row.label}{where}: the last day was {row.last_day}."
+        text = f"Role ended: {person.name}, {row.label}{where}. The last day was {row.last_day}."
         notify_people({person, *find_role_holders([Role.ADMIN], None)}, text, f"/people/{person.slug}")
         enqueue("reevaluate-all")

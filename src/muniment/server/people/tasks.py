@@ -11,7 +11,7 @@ from muniment.server.people.models import Account, AccountVerification
 def send_messages() -> None:
     """Mail the messages that are due, and post to the chat that something is new."""
     if messages.send_due_mails(timezone.now()):
-        messages.post_to_chat("Something new waits for somebody:")
+        messages.post_to_chat("A new message is waiting in Muniment:")
 
 
 @register_task("mail-code")

@@ -10,6 +10,7 @@ import hmac
 import secrets
 from datetime import timedelta
 
+from django.conf import settings
 from django.core.cache import cache
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -97,9 +98,14 @@ def send_verification_code(begun: AccountVerification) -> None:
     """Mail a new code to the address; only its hash is stored. For the worker. Raises OSError."""
     code = f"{secrets.randbelow(10**8):08}"
     AccountVerification.objects.filter(pk=begun.pk).update(code_hash=_hash_code(begun, code))
-    told = f"{begun.person.name} says in Muniment that this address is theirs.\n\n"
-    told += f"If that is you, type this code there: {code}\nIt holds for an hour. If it is not you, do nothing."
-    problem = "" if messages.send_mail_to(begun.value, "Muniment: a code", told) else _("No mail is set up here.")
+    told = f"{begun.person.name} wants to add this address to their account in Muniment.\n\n"
+    told += f"If that is you, type this code there: {code}\nIt is valid for one hour. If it is not you, do nothing.\n\n"
+    told += f"{settings.URL}/me"
+    problem = (
+        ""
+        if messages.send_mail_to(begun.value, "Muniment: code to verify this address", told)
+        else _("No mail is set up here.")
+    )
     AccountVerification.objects.filter(pk=begun.pk).update(problem=problem, prepared_at=timezone.now())
 
 
