@@ -81,6 +81,12 @@ class Connection(RecordedModel):
         """The name that pages show."""
         return self.slug
 
+    @property
+    def title(self) -> str:
+        """Kind of forge, with the name of the connection where that says more."""
+        kind = str(Vendor(self.vendor).label)
+        return kind if self.slug == self.vendor else f"{kind}: {self.slug}"
+
     @classmethod
     def own_accounts(cls) -> "list[tuple[str, str, str]]":
         """The id here of each forge that is connected, with the login and the number of our account there."""
