@@ -457,7 +457,7 @@ def test_missing_token_scope_is_reported_before_any_denial(town: Town) -> None:
         Connection.objects.update(permissions_checked_at=timezone.now() - timedelta(days=1, seconds=1))
         tasks.poll_connections()
     assert "check-connection-permissions" in town.run()
-    for path in ("/connections/forge", "/"):
+    for path in ("/connections/forge", "/?overview"):
         page = signed_in("root").get(path).content.decode()
         assert "the token&#x27;s scope read:issue" in page, path
         assert "Permissions are missing" in page, path
