@@ -72,7 +72,8 @@ def show_branch_update(request: HttpRequest, number: int) -> HttpResponse:
     why = authorize(current_actor(request), Action.REVIEW_BYPASS, resource)
     context: dict[str, Any] = {
         "arrival": found,
-        "hands": sorted(find_names(found.contributors).values()),
+        "branch": found.ref.removeprefix("refs/heads/"),
+        "contributors": sorted(find_names(found.contributors).values()),
         "open": open_,
         "reviews": reviews,
         "counted": len(list_counting_reviewers(found)),

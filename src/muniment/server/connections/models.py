@@ -414,9 +414,9 @@ class BranchUpdate(models.Model):
     bypass_reason = models.CharField(max_length=16, choices=BypassReason, blank=True)
     decision = models.ForeignKey("changes.Decision", models.PROTECT, null=True, related_name="+")
     incident = models.ForeignKey("incidents.Incident", models.PROTECT, null=True, related_name="branch_updates")
-    contributors = models.JSONField(default=list)  # ids of those who had a hand in an escape
-    unlinked_contributor_count = models.IntegerField(default=0)  # hands of whom nobody knows whose they are
-    pusher_known = models.BooleanField(default=False)  # whether those who pushed an escape are among its hands
+    contributors = models.JSONField(default=list)  # ids of the contributors to a bypass
+    unlinked_contributor_count = models.IntegerField(default=0)  # contributors not linked to a person
+    pusher_known = models.BooleanField(default=False)  # whether the pushers of a bypass are among its contributors
     title = models.CharField(max_length=300, blank=True)
     seen_at = models.DateTimeField(default=timezone.now)
     record = models.OneToOneField("records.Record", models.PROTECT, related_name="+")
