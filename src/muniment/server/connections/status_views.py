@@ -8,6 +8,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from muniment.decision.report import DecisionReport, ReasonReport
@@ -49,8 +50,14 @@ def _load_blocking_report(row: ForgeChange) -> DecisionReport | None:
 
 
 def _list_reasons(report: DecisionReport) -> list[tuple[ReasonReport, str]]:
-    """Each reason that blocks, with its next step."""
-    return [(reason, remedy_at_forge(reason)) for reason in sort_blocking_reasons(report)]
+    """Each reason that blocks, with its next step. Forms are on the page of the change, behind the sign-in."""
+    return [(reason, _describe_remedy(reason)) for reason in sort_blocking_reasons(report)]
+
+
+def _describe_remedy(reason: ReasonReport) -> str:
+    if remedy_at_forge(reason) == reason.remedy:
+        return reason.remedy
+    return f"{reason.remedy} {_('Sign in: the page of the pull request has the form.')}"
 
 
 def _list_reviewers(report: DecisionReport) -> list[str]:
