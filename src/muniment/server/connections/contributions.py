@@ -95,40 +95,40 @@ CONTRIBUTIONS = AppContributions(
     overview=(OverviewCard(110, "connections/overview.html", read_troubled),),
     retention=(
         RetentionRule(
-            _("what forges told of, by ids"),
-            _("so that nothing is taken twice"),
+            _("events that forges reported, by ids"),
+            _("to process each event once"),
             "webhook_delivery_days",
             lambda moment: drop_rows(WebhookDelivery.objects.filter(received_at__lt=moment)),
         ),
         RetentionRule(
-            _("answers of forges"),
-            _("to ask again cheaply"),
+            _("stored responses of forges"),
+            _("to repeat requests at low cost"),
             "forge_response_days",
             lambda moment: drop_rows(CachedResponse.objects.filter(cached_at__lt=moment)),
         ),
         RetentionRule(
-            _("who pushed commits first"),
+            _("first pushers of commits"),
             _("to know who contributed to a change"),
             "first_push_days",
             lambda moment: erase_pusher_accounts(FirstPush.objects.filter(recorded_at__lt=moment)),
         ),
         RetentionRule(
-            _("what was shown at forges"),
-            _("to find out what others post in our name"),
+            _("statuses posted at forges"),
+            _("to detect statuses that others post in our name"),
             "posted_status_days",
             lambda moment: drop_rows(PostedStatus.objects.filter(posted_at__lt=moment)),
         ),
         RetentionRule(
-            _("what reviewers answered on our page"),
-            _("to read again what a change was approved with"),
+            _("answers of reviewers on our page"),
+            _("to read again how a change was approved"),
             "review_answer_days",
             lambda moment: drop_rows(
                 ReviewStatement.objects.filter(stated_at__lt=moment).exclude(change__state=Change.State.OPEN)
             ),
         ),
         RetentionRule(
-            _("who let an escape stay, and why"),
-            _("to tell an auditor"),
+            _("reviewers of bypasses, and their reasons"),
+            _("for auditors"),
             "bypass_review_days",
             lambda moment: drop_recorded_rows(
                 BypassReview.objects.filter(reviewed_at__lt=moment, branch_update__incident__closed_at__isnull=False)
