@@ -99,6 +99,9 @@ def test_repository_decision_and_forge_rules_are_facts_of_their_steps() -> None:
     assert TITLES[5] not in read_done(), "its rules have gaps"
     with as_role("owner"):
         ProtectedBranch.objects.filter(pk=branch.pk).update(rule_gaps="")
+    assert TITLES[5] not in read_done(), "rules that were read protect nothing by themselves"
+    with as_role("owner"):
+        ProtectedBranch.objects.filter(pk=branch.pk).update(rules={"protected": True})
     assert TITLES[5] in read_done()
 
 
