@@ -756,7 +756,7 @@ def test_refuses_approval_of_revert_by_its_requester(town: Town, known_by: str) 
 def test_second_revert_request_returns_existing_revert(town: Town) -> None:
     row = push_bypass(town)
     number = request_revert(town, row, "bob")
-    for asker, told in (("bob", "back is there"), ("carol", "Somebody else asked for it")):
+    for asker, told in (("bob", "is ready for review"), ("carol", "Somebody else asked for it")):
         assert request_revert(town, row, asker) == number
         assert told in Person.objects.get(slug=asker).messages.order_by("-pk")[0].text
 
