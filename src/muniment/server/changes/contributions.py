@@ -16,7 +16,15 @@ from muniment.server.changes.repository_acts import AddRepository, AddServerHook
 from muniment.server.changes.setup_steps import FIRST_DECISION
 from muniment.server.guarding.mediation import current_actor
 from muniment.server.products.visible_products import within_reach
-from muniment.server.registration import AppContributions, GlossaryEntry, Metric, OverviewCard, SearchKind
+from muniment.server.registration import (
+    AppContributions,
+    GlossaryEntry,
+    MenuEntry,
+    MenuGroup,
+    Metric,
+    OverviewCard,
+    SearchKind,
+)
 
 _SHOWN = 6  # open changes on the overview
 
@@ -57,6 +65,7 @@ CONTRIBUTIONS = AppContributions(
         AddServerHookLog,
     ),
     system_acts={SystemActor.OPERATOR: (AddRepository,)},
+    menu=(MenuEntry(MenuGroup.DELIVER, 10, "changes", _("Pull requests"), "git-pull-request", Action.SEE_CHANGE),),
     search=(SearchKind(20, "changes/found.html", find_changes),),
     overview=(OverviewCard(210, "changes/overview.html", read_denied),),
     metrics=(measure_changes,),

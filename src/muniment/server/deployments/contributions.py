@@ -24,7 +24,15 @@ from muniment.server.deployments.pipeline_acts import RevokePipeline, TrustPipel
 from muniment.server.deployments.secret_retrievals import RetrievalSupplier
 from muniment.server.people.privacy import drop_rows
 from muniment.server.products.visible_products import within_reach
-from muniment.server.registration import AppContributions, Metric, PersonalData, RetentionRule, SearchKind
+from muniment.server.registration import (
+    AppContributions,
+    MenuEntry,
+    MenuGroup,
+    Metric,
+    PersonalData,
+    RetentionRule,
+    SearchKind,
+)
 
 
 def find_deployments(actor: Actor, text: str) -> Iterable[Any]:
@@ -62,12 +70,15 @@ CONTRIBUTIONS = AppContributions(
         ApproveDeployment,
         WithdrawDeploymentApproval,
     ),
+    menu=(
+        MenuEntry(MenuGroup.DELIVER, 40, "deliveries", _("Secrets and deployments"), "rocket", Action.SEE_DEPLOYMENTS),
+    ),
     search=(SearchKind(50, "deployments/found.html", find_deployments),),
     metrics=(measure_deployments,),
     retention=(
         RetentionRule(
             _("what environments reported to run"),
-            _("to see what came there without leave"),
+            _("to find artifacts that were deployed without permission"),
             "running_artifact_days",
             lambda moment: drop_rows(RunningArtifact.objects.filter(last_seen_at__lt=moment)),
         ),

@@ -10,6 +10,7 @@ urlpatterns = [
     path("products/<slug:slug>/environments/close", deployments.revoke_pipeline, name="close-pipeline"),
     path("products/<slug:slug>/environments/break-glass", deployments.break_glass, name="break-glass"),
     path("products/<slug:slug>/environments/approve", deployments.approve_deployment, name="approve-deployment"),
+    path("deployments", deployments.list_deliveries, name="deliveries"),
     path("deployments/<int:number>", deployments.show_deployment, name="deployment"),
     path("builders", deployments.list_builders, name="builders"),
     path("builders/trust", deployments.trust_builder, name="trust-builder"),

@@ -5,17 +5,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db.models import F, Prefetch, Window
-from django.db.models.functions import RowNumber
+from django.db.models import Prefetch
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from muniment.access.actions import Action
 from muniment.access.authorization import Resource
 from muniment.decision.report import DecisionReport
+from muniment.errors import MunimentError
 from muniment.git import signatures
 from muniment.server.acts.submission import submit_act
 from muniment.server.changes.models import Change
@@ -23,6 +24,7 @@ from muniment.server.deployments import deployment_metrics
 from muniment.server.deployments.approval_acts import ApproveDeployment, WithdrawDeploymentApproval
 from muniment.server.deployments.break_glass_acts import BreakGlass
 from muniment.server.deployments.builder_acts import RevokeBuilder, TrustBuilder
+from muniment.server.deployments.delivery_list import find_delivering_products, make_delivery_lines
 from muniment.server.deployments.deployment_page import list_course, list_phases, sort_conditions
 from muniment.server.deployments.environment_acts import ChangeEnvironment
 from muniment.server.deployments.models import (
@@ -35,14 +37,18 @@ from muniment.server.deployments.models import (
     TokenIssuer,
     TrustedBuilder,
 )
+from muniment.server.deployments.newest_deployments import find_newest_deployments
 from muniment.server.deployments.pipeline_acts import RevokePipeline, TrustPipeline
 from muniment.server.deployments.timeline_chart import LEGEND, make_timeline_chart
 from muniment.server.guarding import home_keys
-from muniment.server.guarding.mediation import is_action_allowed, require_action
+from muniment.server.guarding.mediation import current_actor, find_no_resource, is_action_allowed, require_action
+from muniment.server.page_lists import page_by_name
 from muniment.server.people.test_runner_acts import find_runner_keys
+from muniment.server.policies.policy_in_force import current_clauses
 from muniment.server.products.models import Environment, Product
 from muniment.server.products.views import could_with_second_factor, find_product_resource
 from muniment.server.records.record_details import read_details
+from muniment.server.secrets.rotation import find_rotation_days
 
 _NEWEST = 5  # deployments and runs of each environment
 _CHART_DAYS = 30
@@ -53,6 +59,27 @@ class EnvironmentView(NamedTuple):
 
     environment: Any
     newest: Deployment | None
+
+
+@require_GET
+@require_action(Action.SEE_DEPLOYMENTS, find_no_resource)
+def list_deliveries(request: HttpRequest) -> HttpResponse:
+    """List the products with environments: the newest deployment of each environment, and the ages of secrets."""
+    find = request.GET.get("find", "").strip()[:100]
+    page = page_by_name(request, find_delivering_products(current_actor(request), find))
+    try:
+        limit, policy_problem = find_rotation_days(current_clauses()), ""
+    except MunimentError as error:
+        limit, policy_problem = None, error.message
+    context: dict[str, Any] = {
+        "page": page,
+        "lines": make_delivery_lines(current_actor(request), page.rows, limit, timezone.now()),
+        "limit": limit,
+        "policy_problem": policy_problem,
+        "find": find,
+        "more": urlencode({"find": find}) if find else "",
+    }
+    return render(request, "deployments/list.html", context)
 
 
 @require_GET
@@ -74,7 +101,7 @@ def list_environments(request: HttpRequest, slug: str) -> HttpResponse:
         to_attr="approvals",
     )
     places = list(Environment.objects.filter(product=found, ended_at=None).prefetch_related(trusted, runs, approvals))
-    newest = _find_newest_deployments([place.pk for place in places])
+    newest = find_newest_deployments([place.pk for place in places], _NEWEST)
     permissions = _find_recent_permissions(found)
     listed = sorted((one for rows in newest.values() for one in rows), key=lambda one: one.pk, reverse=True)
     now = timezone.now()
@@ -100,16 +127,6 @@ def list_environments(request: HttpRequest, slug: str) -> HttpResponse:
         "may_break": could_with_second_factor(request, Action.BREAK_GLASS_DEPLOYMENT, slug),
     }
     return render(request, "deployments/environments.html", context)
-
-
-def _find_newest_deployments(places: list[int]) -> dict[int, list[Deployment]]:
-    """Newest deployments of each environment, in one query."""
-    number = Window(RowNumber(), partition_by=F("environment"), order_by=F("pk").desc())
-    rows = Deployment.objects.filter(environment__in=places).annotate(number=number).filter(number__lte=_NEWEST)
-    found: dict[int, list[Deployment]] = {}
-    for row in rows.select_related("pipeline", "environment", "permission__break_glass").order_by("-pk"):
-        found.setdefault(row.environment_id, []).append(row)
-    return found
 
 
 def _find_recent_permissions(product: Product) -> list[DeploymentPermission]:
