@@ -101,7 +101,8 @@ def test_only_possible_approvers_are_notified(mail: MailServer) -> None:
     assert told == {"abe", "sam", "sid"}
     assert send() == 3
     assert sorted(to[0] for to, _ in mail.mails) == [f"<{name}@example.test>" for name in ("abe", "sam", "sid")]
-    assert all("grant Eve (eve) the role" in text for _, text in mail.mails)
+    assert all("Subject: Muniment: Decision needed: grant Eve (eve) the role" in text for _, text in mail.mails)
+    assert all("/requests/" in text for _, text in mail.mails)
     assert send() == 0
 
 
@@ -154,8 +155,8 @@ def test_requester_is_notified_of_rejection() -> None:
     number = Request.objects.get(state="waiting").pk
     post(browser(Person.objects.get(slug="abe")), f"/requests/{number}", answer="refuse", reason="Not now.")
     said = Message.objects.get(person__slug="amy").text
-    assert "Abe rejected: grant Eve (eve) the role" in said
-    assert "Not now." in said
+    assert "Rejected: grant Eve (eve) the role" in said
+    assert "Abe rejected it. Not now." in said
 
 
 def test_chat_message_contains_no_details(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -142,8 +142,9 @@ def approve_request(actor: Actor, request: Request, reason: str = "") -> object:
         carried_out = Record.objects.get(details_digest=recorded.record)
         RequestExecution.objects.create(request=locked, record=carried_out)
         end_request(locked, Request.State.APPROVED, actor, reason)
-        sentence = _("%(name)s approved: %(act)s.") % {"name": _person_name(actor), "act": locked.summary}
-        notify_people([locked.requester], f"{sentence} {reason}".strip(), find_request_path(locked))
+        sentence = _("%(name)s approved it.") % {"name": _person_name(actor)}
+        text = f"{_format_state(_('Approved'), locked)} {sentence} {reason}".strip()
+        notify_people([locked.requester], text, find_request_path(locked))
         bootstrap.finish_bootstrap_if_ready()
     return result
 
@@ -216,8 +217,9 @@ def reject_request(actor: Actor, request: Request, reason: str) -> None:
         _record_step(actor, act, step, Resource(product=product_of(locked)), make_context(locked), reason=reason)
         end_request(locked, Request.State.WITHDRAWN if own else Request.State.REJECTED, actor, reason)
         if not own:
-            sentence = _("%(name)s rejected: %(act)s.") % {"name": _person_name(actor), "act": locked.summary}
-            notify_people([locked.requester], f"{sentence} {reason}".strip(), find_request_path(locked))
+            sentence = _("%(name)s rejected it.") % {"name": _person_name(actor)}
+            text = f"{_format_state(_('Rejected'), locked)} {sentence} {reason}".strip()
+            notify_people([locked.requester], text, find_request_path(locked))
 
 
 def find_request_path(request: Request) -> str:
@@ -256,8 +258,16 @@ def _add_request(actor: Actor, act: Act, resource: Resource, context: ActContext
             )
     except IntegrityError:
         raise _make_duplicate_error(act) from None
-    notify_people(find_approvers(request), f"{requester.name} requests: {summary}.", find_request_path(request))
+    sentence = _("%(name)s requested it.") % {"name": requester.name}
+    text = f"{_format_state(_('Decision needed'), request)} {sentence}"
+    notify_people(find_approvers(request), text, find_request_path(request))
     return request
+
+
+def _format_state(state: str, request: Request) -> str:
+    """First sentence of a message, the subject of its mail: state, product and act."""
+    place = f"{state}, {request.product.name}" if request.product is not None else state
+    return f"{place}: {request.summary}."
 
 
 def _make_duplicate_error(act: Act) -> RefusedError:
