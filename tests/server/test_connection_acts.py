@@ -146,7 +146,7 @@ def test_credential_is_stored_only_in_vault(vault: FakeVault) -> None:
     connection()
     token = "-".join(("to", "be", "kept", "secret"))
     page = post(browser(person("root", Role.ADMIN)), "/connections/forge/key", token=f" {token} ", pem="ignored")
-    assert "It is in the vault." in page
+    assert "The credential is in the vault." in page
     assert token not in page
     assert vault.written == {"token": token}
     assert Connection.objects.get().credential_set_at is not None
@@ -194,7 +194,7 @@ def test_github_app_is_stored_or_page_explains_failure(vault: FakeVault, monkeyp
         id, pem, html_url = 7, "a key", "https://github.example/apps/muniment"
 
     monkeypatch.setattr(manifest, "exchange_code", lambda url, code, transport: Made())
-    assert "The App is made." in come_back()
+    assert "The App was created." in come_back()
     assert vault.written == {"app_id": "7", "pem": "a key"}
     assert Connection.objects.get().forge_details == {"page": Made.html_url}
     assert acts_recorded() == ["store-credential"]

@@ -1083,7 +1083,7 @@ def test_a_repository_is_connected_from_the_page(tmp_path: Path, monkeypatch: py
         page = signed_in("root").get("/connections/forge").content.decode()
         assert found.acting.path in page
         told = post(signed_in("root"), "/connections/forge/repositories", product="shop", repository="1", name="")
-        assert "It is connected, and being read." in told
+        assert "The repository is connected." in told
         again = post(signed_in("root"), "/connections/forge/repositories", product="shop", repository="1", name="")
         assert "It belongs to a product already." in again
         assert "reconcile-repository" in found.run()
@@ -1125,7 +1125,7 @@ def test_doctor_warns_of_too_few_approvers_and_low_quota(town: Town) -> None:
 def test_adding_connection_refuses_invalid_address() -> None:
     person("root", Role.ADMIN)
     add = {"name": "hub", "vendor": "github", "url": "https://github.com/"}
-    assert "Now store its credential" in post(signed_in("root"), "/connections/add", **add)
+    assert "The connection was added. Now store its credential." in post(signed_in("root"), "/connections/add", **add)
     assert Connection.objects.get().url == "https://github.com"
     assert "already exists" in post(signed_in("root"), "/connections/add", **add)
     for changed in (

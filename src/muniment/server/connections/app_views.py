@@ -76,7 +76,7 @@ def finish_app(request: HttpRequest) -> HttpResponse:
         messages.success(request, done)
         return redirect("connection", found.slug)
 
-    done = _("The App is made. Install it in your organisation: then its repositories are seen here.")
+    done = _("The App was created. Install it in your organization: its repositories then appear here.")
     fixed: dict[str, object] = {"connection": found.slug}
     secret = {credentials.APP_ID: str(given.id), credentials.PRIVATE_KEY: given.pem}
     return submit_act(

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
+from django.contrib import messages
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.http import urlencode
@@ -64,8 +65,14 @@ def list_connections(request: HttpRequest) -> HttpResponse:
 @require_POST
 @require_action(Action.CHANGE_CONNECTION)
 def add_connection(request: HttpRequest) -> HttpResponse:
-    """Add a connection to a forge. Its credential comes after, on the connection's own page."""
-    return submit_act(request, AddConnection, {}, _("Now store its credential, on its own page."), "connections")
+    """Add a connection to a forge, and go on to its own page, where the credential is stored."""
+
+    def go_to_connection(_result: object) -> HttpResponse:
+        messages.success(request, done)
+        return redirect("connection", str(request.POST.get("name", "")).strip())
+
+    done = _("The connection was added. Now store its credential.")
+    return submit_act(request, AddConnection, {}, done, "connections", build_response=go_to_connection)
 
 
 @require_GET
@@ -144,7 +151,7 @@ def submit_credential(request: HttpRequest, slug: str) -> HttpResponse:
     secret, sent = form_fields(request, credentials.NAMES), request.POST.copy()
     for name in credentials.NAMES:
         sent.pop(name, None)
-    done = _("It is in the vault. What the connection sees is being read.")
+    done = _("The credential is in the vault. Its repositories are being read.")
     fixed: dict[str, object] = {"connection": slug}
     place = ("connection", slug)
     return submit_act(request, StoreCredential, fixed, done, *place, secret=secret, form_data=sent, show_again=False)
@@ -154,7 +161,14 @@ def submit_credential(request: HttpRequest, slug: str) -> HttpResponse:
 @require_action(Action.CHANGE_CONNECTION)
 def connect_repository(request: HttpRequest, slug: str) -> HttpResponse:
     """Connect a repository that a connection sees to a product."""
-    return submit_act(request, ConnectRepository, {}, _("It is connected, and being read."), "connection", slug)
+    return submit_act(
+        request,
+        ConnectRepository,
+        {},
+        _("The repository is connected. Its pull requests are being read."),
+        "connection",
+        slug,
+    )
 
 
 def _name_missing(row: VisibleRepository) -> list[Promise]:
