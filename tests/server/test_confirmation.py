@@ -208,7 +208,8 @@ def test_act_is_performed_after_both_signatures_are_verified(demanding_signers: 
 
 def test_act_without_demanded_signature_is_recorded_as_confirmed_by_sign_in(signers: Signers) -> None:
     waiting = request_weaker()
-    assert "Confirmed by sign-in." in browser(Person.objects.get(pk="sue")).get("/").content.decode()
+    page = browser(Person.objects.get(pk="sue")).get(f"/requests/{waiting.pk}").content.decode()
+    assert "Your sign-in confirms it." in page
     approve("sue", waiting)
     record = RequestExecution.objects.get(request=waiting).record
     details = json.loads(open_store().get_object(record.details_digest) or b"")["details"]
