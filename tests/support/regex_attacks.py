@@ -3,6 +3,7 @@
 import string
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import product
 from re import _constants as sre
 from typing import Any
@@ -21,8 +22,22 @@ def find_superlinear(pattern: str | bytes, flags: int, method: str) -> str:
 
     `method` is how the expression is used: "fullmatch", "match", or "finditer" for all that search.
     """
-    sys.setrecursionlimit(max(sys.getrecursionlimit(), 100_000))
-    engine = Engine(pattern, flags)
+    with _raised_recursion_limit():
+        return _find_superlinear(Engine(pattern, flags), method)
+
+
+@contextmanager
+def _raised_recursion_limit() -> Iterator[None]:
+    """Raise the limit for this module's engine alone: with it, text that nests too deeply ends the whole process."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, 100_000))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
+
+
+def _find_superlinear(engine: Engine, method: str) -> str:
     tried: list[tuple[float, Family]] = []
     for family in hostile_families(engine):
         text = family(20)
