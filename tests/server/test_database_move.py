@@ -14,6 +14,7 @@ from muniment.server.guarding.database_roles import OWNER, PROCESSES
 from muniment.server.running.embedded_postgres import EmbeddedPostgres
 from muniment.server.running.home_database import DatabaseKind, find_database_kind, store_kind
 from muniment.server.running.installation_folder import make_installation_folder
+from tests.support.external_logins import share_passwords
 from tests.support.repos import Repo
 from tests.support.running import clean
 
@@ -35,11 +36,6 @@ def server(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
         with psycopg.connect(running.make_address("muniment_super"), autocommit=True) as superuser:
             superuser.execute(f"GRANT {', '.join(PROCESSES)} TO {OWNER}".encode())
         yield running
-
-
-def share_logins(home: Path, folder: Path) -> None:
-    """Give a home the passwords of the logins that the external server has already."""
-    (home / database_passwords.LOGIN_FOLDER).symlink_to(folder / "other" / database_passwords.LOGIN_FOLDER)
 
 
 def count(url: str) -> int:
@@ -68,7 +64,7 @@ def test_a_database_is_moved_to_another_server_and_back(server: EmbeddedPostgres
     assert (code, "is there already" in told) == (2, True), told
     repo.commit({"app.py": "x = 2\n"})
     shutil.rmtree(home / database_passwords.LOGIN_FOLDER)
-    share_logins(home, tmp_path)
+    share_passwords(tmp_path / "other", home)
     code, told = run("up", repo.path, "--once", "--home", home, DATABASE_URL=url)
     assert code == 0, told
     code, told = run("ledger", "verify", "--home", home, DATABASE_URL=url)
@@ -94,7 +90,7 @@ def test_refuses_move_into_used_database_or_out_of_foreign_one(server: EmbeddedP
     repo.commit({"app.py": "x = 1\n"})
     first, second, third = tmp_path / "first", tmp_path / "second", tmp_path / "third"
     make_installation_folder(first)
-    share_logins(first, tmp_path)
+    share_passwords(tmp_path / "other", first)
     assert run("up", repo.path, "--once", "--home", first, DATABASE_URL=url)[0] == 0
     assert run("up", repo.path, "--once", "--home", second)[0] == 0
     code, told = run("home", "move-database", "external", "--home", second, DATABASE_URL=url)

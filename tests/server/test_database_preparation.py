@@ -13,11 +13,11 @@ import pytest
 from django.db import connection
 
 from muniment.errors import DatabaseError, UsageError
-from muniment.server.guarding import database_passwords
 from muniment.server.guarding.database_roles import OWNER
 from muniment.server.running import database_settings, preparation, schema_version
 from muniment.server.running.embedded_postgres import EmbeddedPostgres
 from muniment.server.running.installation_folder import make_installation_folder
+from tests.support.external_logins import share_passwords
 from tests.support.repos import Repo
 from tests.support.running import clean
 from tests.support.service import as_role
@@ -67,7 +67,7 @@ def test_no_process_uses_an_incomplete_schema(fresh: Path, command: tuple[str, .
     (fresh / "service.json").write_text('{"port": 1}\n')
     code, error = run(*command, "--home", fresh)
     assert (code, "migrations are missing" in error) == (3, True), error
-    assert "Next: Bring it up to date: muniment up --once" in error
+    assert f"Next: Bring it up to date: muniment up --home {fresh} --once" in error
 
 
 @pytest.mark.slow
@@ -78,9 +78,7 @@ def test_concurrent_preparation_creates_everything_once(tmp_path: Path) -> None:
         homes = [tmp_path / f"home{number}" for number in range(3)]
         for home in homes:
             make_installation_folder(home)
-            (home / database_passwords.LOGIN_FOLDER).symlink_to(
-                tmp_path / "database" / database_passwords.LOGIN_FOLDER
-            )  # the passwords are the same
+            share_passwords(tmp_path / "database", home)
         environment = {**clean(), "DATABASE_URL": server.make_address(OWNER)}
         processes = [
             subprocess.Popen(

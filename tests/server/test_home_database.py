@@ -9,7 +9,6 @@ import pytest
 
 from muniment.cli import home_access
 from muniment.errors import DatabaseError
-from muniment.server.guarding import database_passwords
 from muniment.server.guarding.database_roles import OWNER, PROCESSES
 from muniment.server.records.sequencer import assign_positions
 from muniment.server.running import home_database
@@ -17,6 +16,7 @@ from muniment.server.running.embedded_postgres import EmbeddedPostgres
 from muniment.server.running.home_database import DatabaseKind
 from muniment.server.running.installation_folder import make_installation_folder
 from tests.server.conftest import HOME
+from tests.support.external_logins import share_passwords
 from tests.support.repos import Repo
 from tests.support.running import clean
 from tests.support.servers import _free_port
@@ -118,14 +118,14 @@ def test_used_home_refuses_another_database_and_leaves_it_unchanged(used: tuple[
             assert "Next: Unset DATABASE_URL" in told
         new = tmp_path / "new"
         make_installation_folder(new)
-        (new / database_passwords.LOGIN_FOLDER).symlink_to(tmp_path / "other" / database_passwords.LOGIN_FOLDER)
+        share_passwords(tmp_path / "other", new)
         code, told = run("up", repo, "--once", "--home", new, DATABASE_URL=server.make_address(OWNER))
         assert code == 0, told
         copied = tmp_path / "copied"
         code, told = run("up", repo, "--once", "--home", new)
         assert (code, "DATABASE_URL does not name it" in told) == (3, True)
         make_installation_folder(copied)
-        (copied / database_passwords.LOGIN_FOLDER).symlink_to(tmp_path / "other" / database_passwords.LOGIN_FOLDER)
+        share_passwords(tmp_path / "other", copied)
         for command in (("up", repo, "--once"), ("web",)):
             code, told = run(*command, "--home", copied, DATABASE_URL=server.make_address(OWNER))
             assert (code, "the ledger in the database is not that of" in told) == (3, True), told
