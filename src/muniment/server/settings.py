@@ -141,6 +141,7 @@ ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_RATE_LIMITS = {"login": "120/m/ip", "login_failed": "100/m/ip,10/m/key"}
 ALLAUTH_TRUSTED_PROXY_COUNT = 1 if _SECURE else 0  # https comes through a proxy, and nothing else does
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 900
+ACCOUNT_REAUTHENTICATION_METHODS = ("password", "mfa")  # and not by a mailed code, as allauth does since 65.22
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_USERNAME_MIN_LENGTH = 1
 ACCOUNT_FORMS = {"login": "muniment.server.people.forms.SignInForm"}

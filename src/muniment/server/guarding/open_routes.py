@@ -24,6 +24,8 @@ _OWN = OpenRoute(
     frozenset({"mfa_authenticator", "people_person", "people_bootstrap"}),  # a second factor may end the bootstrap
 )
 
+_NO_MAIL = "refuses to confirm by mail who one is; allauth has it since 65.22"
+
 API = "api"  # the namespace of its addresses; checks.py looks at each operation
 
 _SOCIAL = frozenset({"socialaccount_socialaccount"})
@@ -45,6 +47,8 @@ OPEN = {
     "socialaccount_signup": OpenRoute("says that nobody signs up here"),
     "socialaccount_connections": OpenRoute("one's own account", Action.MANAGE_OWN_ACCOUNT, _SOCIAL),
     "account_reauthenticate": _OWN,
+    "account_request_reauthentication_code": OpenRoute(_NO_MAIL, Action.MANAGE_OWN_ACCOUNT),
+    "account_confirm_reauthentication_code": OpenRoute(_NO_MAIL, Action.MANAGE_OWN_ACCOUNT),
     "account_change_password": _OWN,
     "account_set_password": _OWN,
     "account_email": _OWN,
