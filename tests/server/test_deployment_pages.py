@@ -18,7 +18,9 @@ from muniment.ledger.ledger_keys import generate_key
 from muniment.pipelines import dsse
 from muniment.policy.ssh_keys import parse_ssh_key
 from muniment.server.deployments.deployment_metrics import compute_metrics
+from muniment.server.deployments.deployment_page import list_course, list_phases
 from muniment.server.deployments.models import Deployment, DeploymentPermission, RunningArtifact, TrustedBuilder
+from muniment.server.deployments.timeline_chart import make_timeline_chart
 from muniment.server.guarding import home_keys
 from muniment.server.pages import metrics
 from muniment.server.people import privacy
@@ -64,6 +66,36 @@ def test_deployment_page_shows_what_allowed_it(shop: Shop) -> None:
 def test_page_of_pending_deployment_says_so(shop: Shop) -> None:
     told = shop.ask("staging")[1]
     assert "Being checked" in page(f"/deployments/{told['id']}")
+
+
+def test_denied_deployment_offers_only_acts_that_the_viewer_may_take(shop: Shop) -> None:
+    number = shop.asked("production")
+    own, auditor = page(f"/deployments/{number}", Role.OWNER), page(f"/deployments/{number}", Role.AUDITOR)
+    assert "Request break-glass deployment" in own
+    assert "Request break-glass deployment" not in auditor
+    assert "Request exception" not in auditor
+    assert "Missing" in auditor
+
+
+def test_timeline_counts_withdrawn_deployment_as_ended(shop: Shop) -> None:
+    number = shop.deployed("staging")
+    with as_role("owner"):
+        DeploymentPermission.objects.filter(deployment=number).update(state="withdrawn")
+    rows = list(DeploymentPermission.objects.select_related("deployment__environment"))
+    chart = make_timeline_chart(list(Environment.objects.all()), rows, 30, timezone.now())
+    assert [mark.shape for mark in chart.marks] == ["denied"]
+    assert [sum(count for _text, count in row.cells) for row in chart.counts] == [1, 0]
+
+
+def test_course_and_phases_follow_the_state(shop: Shop) -> None:
+    number = shop.deployed("staging", "rolled-back")
+    row = Deployment.objects.select_related("permission", "report").get(pk=number)
+    assert [event.style for event in list_course(row, row.permission, row.report)] == ["failing", "passing", "accent"]
+    assert [phase.is_done for phase in list_phases(row)] == [True] * 4
+    row.permission.state = "allowed"
+    assert [phase.is_current for phase in list_phases(row)] == [False, False, True, False]
+    row.permission.state = "withdrawn"
+    assert len(list_phases(row)) == 2
 
 
 def test_deployments_of_another_product_are_not_found(shop: Shop) -> None:
