@@ -6,6 +6,8 @@
     planning        dates and attendees of the meetings that are due
     meetings        values: a meeting, its seats, its moves
     invitations     iCalendar that invites, cancels, and feeds a person's calendar
+    reply_lines     calendar of a reply, read from a hostile mail
+    replies         what a reply answers, and whether it counts
     notices         reminders before a meeting, escalations after it
 
 Functions here read no clock and start nothing: the day, the people and the meetings so far are arguments.

@@ -85,7 +85,7 @@ def find_local_time(start: datetime.datetime, zone: str) -> datetime.datetime:
     """Attach a zone. Raises ParseError for an unknown zone, or a time that daylight saving leaves out."""
     try:
         local = start.replace(tzinfo=ZoneInfo(zone))
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a folder, or a name that is too long
         raise ParseError("zone", f"{zone!r} is no time zone", "Write an IANA name, such as Europe/Amsterdam.") from None
     if local.astimezone(datetime.UTC).astimezone(local.tzinfo).replace(tzinfo=None) != start:
         raise ParseError("time", f"{start} does not exist in {zone}: clocks skip it", "Choose another time.")
