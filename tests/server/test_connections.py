@@ -15,6 +15,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from muniment.access.roles import Role
 from muniment.errors import ForgeError, RefusedError
+from muniment.forges.shapes import MISSING_ABILITY_EFFECTS, Ability
 from muniment.http.rate_limits import RateLimit
 from muniment.ledger import record_kinds
 from muniment.server.changes.models import Change
@@ -1075,6 +1076,14 @@ def test_connection_page_shows_missing_permissions_and_effects(town: Town) -> No
     assert page.status_code == 200
     assert "No approval counts, because write access is unknown" in page.content.decode()
     assert "0 of 1 repositories" in page.content.decode()
+    refused = {"request": "read rules", "permission": "rules", "cost": MISSING_ABILITY_EFFECTS[Ability.RULES]}
+    with as_role("owner"):
+        Connection.objects.update(refused_requests=[refused])
+    text = signed_in("root").get("/connections/forge").content.decode()
+    assert ("Refused</span>" in text, "Granted</span>" in text) == (True, True)
+    with as_role("owner"):
+        Connection.objects.update(problem="the token is not accepted")
+    assert "Granted</span>" not in signed_in("root").get("/connections/forge").content.decode(), "what was is not known"
 
 
 def test_a_repository_is_connected_from_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

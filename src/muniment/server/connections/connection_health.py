@@ -32,6 +32,7 @@ class PermissionState(NamedTuple):
     name: Promise
     effect: str
     optional: bool
+    refused: bool  # by a request that was tried
     missing_count: int
     repository_count: int
 
@@ -60,12 +61,19 @@ def count_permissions(connection: Connection) -> list[PermissionState]:
             name,
             str(capfirst(MISSING_ABILITY_EFFECTS[ability])),
             ability in _OPTIONAL,
+            _is_refused(connection, ability),
             counts[ability.name.lower()],
             total,
         )
         for ability, name in ABILITY_NAMES.items()
         if total
     ]
+
+
+def _is_refused(connection: Connection, ability: Ability) -> bool:
+    """Whether a request that needs this permission was tried and refused."""
+    effect = MISSING_ABILITY_EFFECTS[ability]
+    return any(one["cost"] == effect or one["request"] == ability.value for one in connection.refused_requests)
 
 
 def count_protected_branches(connection: Connection) -> ProtectionCount:

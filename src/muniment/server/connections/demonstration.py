@@ -7,7 +7,7 @@ from functools import partial
 from typing import NamedTuple
 
 from muniment.errors import MunimentError
-from muniment.forges.shapes import Ability, ChangeState, RefusedRequest, ReviewState
+from muniment.forges.shapes import MISSING_ABILITY_EFFECTS, Ability, ChangeState, RefusedRequest, ReviewState
 from muniment.server import moments
 from muniment.server.changes.demonstration_git import CommitDetails, DemonstrationRepository
 from muniment.server.connections import tasks
@@ -48,7 +48,7 @@ _CONNECTIONS = (
     (GITEA, "gitea", "https://git.alderhealth.example"),
     (FORGEJO, "forgejo", "https://forge.northern-clinics.example"),
 )
-_REFUSED = RefusedRequest("read who may write", "members: read", "no approval counts where write access is unknown")
+_REFUSED = RefusedRequest("read who may write", "members: read", MISSING_ABILITY_EFFECTS[Ability.PERMISSIONS])
 _STRANGER = "Deva <deva@old-laptop.example>"
 
 _TITLES = (

@@ -121,7 +121,7 @@ def send_mail_to(address: str, subject: str, text: str) -> bool:
 def _mail_messages(mails: BaseEmailBackend, person: Person, rows: list[Message]) -> None:
     lines = [f"{row.text}\n{settings.URL}{row.link}" for row in rows]
     subject = f"Muniment: {_format_subject(rows)}"
-    text = "\n\n".join(lines) + f"\n\nHow you are written to: {settings.URL}/inbox\n"
+    text = "\n\n".join(lines) + f"\n\nMail settings: {settings.URL}/inbox\n"
     EmailMessage(subject, text, _read_sender_address(), [str(person.email)], connection=mails).send()
 
 
