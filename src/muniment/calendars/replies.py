@@ -93,9 +93,7 @@ def read_reply(raw: bytes, zone: str) -> Reply:
         start=_read_time(values["DTSTART"], zone) if "DTSTART" in values else None,
         is_counter=method == "COUNTER",
         delegate=find_address(attendee.parameters.get("DELEGATED-TO", "")) if answer is Answer.DELEGATED else "",
-        comment=clean_text(values["COMMENT"].value.replace("\\n", " "))[:_COMMENT_LENGTH]
-        if "COMMENT" in values
-        else "",
+        comment=_read_comment(values.get("COMMENT")),
     )
 
 
@@ -148,7 +146,9 @@ def _find_answer(attendee: Line) -> Answer:
 
 
 def _read_comment(line: Line | None) -> str:
-    return clean_text(line.value.replace("\\n", " "))[:_COMMENT_LENGTH] if line else ""
+    if line is None:
+        return ""
+    return clean_text(line.value.replace("\\n", " "))[:_COMMENT_LENGTH]
 
 
 def _read_sequence(line: Line | None) -> int | None:
