@@ -47,7 +47,7 @@ def add_person(ada: Visitor, visit: Callable[[], Visitor], name: str, *roles: st
         page.select_option("#grant-role-role", role)
         page.click("button:has-text('Grant role'):visible")
     ada.go(f"/people/{name}")
-    page.click("text=Create invitation link")
+    page.click("text=Create a one-time sign-in link")
     visitor = visit()
     visitor.enter(page.inner_text("pre").strip(), name)
     return visitor
@@ -108,7 +108,7 @@ def test_skip_link_and_navigation_are_reachable_by_keyboard(ada: Visitor) -> Non
 
 def test_signing_out_and_in_with_the_passkey(ada: Visitor) -> None:
     ada.go("/me")
-    ada.page.click("text=Sign out")
+    ada.page.click("main >> text=Sign out")
     ada.page.wait_for_load_state()
     ada.go("/people")
     assert "/account/login/" in ada.page.url
@@ -117,7 +117,7 @@ def test_signing_out_and_in_with_the_passkey(ada: Visitor) -> None:
     ada.page.click("#passkey_login")
     ada.page.wait_for_selector("text=People")
     ada.go("/me")
-    assert "You signed in with a second factor." in ada.text()
+    assert "Used for this session" in ada.text()
 
 
 def test_exception_takes_two_people_and_revoked_role_ends_immediately(

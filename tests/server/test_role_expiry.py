@@ -33,7 +33,7 @@ def expire_roles() -> None:
 def test_role_expires_after_its_last_day() -> None:
     ann = browser(person("ann"))
     assert "Done" in grant_role(current_day().isoformat())
-    assert f"last day {current_day():%-d %b %Y}" in ann.get("/me").content.decode()
+    assert f"{current_day():%a %-d %b}, today" in ann.get("/me").content.decode()
     key = token_of(Person.objects.get(slug="ann"), (Action.SEE_LEDGER,))
     programs = {"Authorization": f"Bearer {key}"}
     assert ann.get("/ledger").status_code == 200
@@ -43,7 +43,7 @@ def test_role_expires_after_its_last_day() -> None:
     assert ann.get("/ledger").status_code == 403
     assert all("auditor" not in known.roles for known in build_people().persons)
     assert not find_role_holders([Role.AUDITOR], None).exists()
-    assert "over by itself" in browser(Person.objects.get(slug="amy")).get("/people/ann").content.decode()
+    assert "Expired" in browser(Person.objects.get(slug="amy")).get("/people/ann").content.decode()
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_role_granted_by_one_administrator_in_bootstrap_is_marked() -> None:
     grant = find_grant("sam", Role.SECURITY)
     assert grant is not None
     assert (grant.bootstrap, grant.approver) == (True, None)
-    assert "bootstrap" in amy.get("/people/sam").content.decode()
+    assert "in the setup phase, by one person" in amy.get("/people/sam").content.decode()
     assert b'"without_second_person":true' in bytes(Record.objects.latest("id").data)
 
 
