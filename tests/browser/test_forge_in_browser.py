@@ -78,7 +78,7 @@ def test_forge_is_connected_and_its_changes_evaluated(
     page.click("text=Ship it in a container")
     change = page.url.removeprefix(ada.url)
     check_page(ada, "change-at-forge", change)
-    page.click("text=Review it with attention to security")
+    page.click("text=Sensitive lines and questions")
     assert "FROM scratch" in ada.text()
     check_page(ada, "review", page.url.removeprefix(ada.url))
 

@@ -61,7 +61,7 @@ def test_setup_link_works_once(up: Up, ada: Visitor, visit: Callable[[], Visitor
 
 
 def test_every_page_opens_without_violations_or_console_errors(ada: Visitor) -> None:
-    until(lambda: ada.go("/products/shop") == 200 and "past change" in ada.text())
+    until(lambda: ada.go("/products/shop/settings") == 200 and "past change" in ada.text())
     for path in list_pages():
         status = ada.go(path)
         assert status == (404 if path == "/nowhere" else 200), path
@@ -127,9 +127,9 @@ def test_exception_takes_two_people_and_revoked_role_ends_immediately(
     sam = add_person(ada, visit, "sam", "security")
     dev.go("/products/shop")
     dev.page.click("table a")
-    assert "denied" in dev.text()
+    assert "Blocked" in dev.text()
     dev.picture("change-denied")
-    dev.page.click("text=Request exception >> nth=0")
+    dev.page.click("text=Request an exception >> nth=0")
     dev.page.fill("#request-exception-reason", "The site is down.")
     dev.page.click("button:has-text('Request exception')")
     assert "waits for a second person" in dev.text()

@@ -159,7 +159,7 @@ def test_repository_that_was_never_read_is_listed_on_overview(shop: Repository, 
     page = browser(Person.objects.get(slug="ada")).get("/").content.decode()
     assert "Could not be checked" in page
     assert "is not a folder" in page
-    assert "Nothing was judged yet." not in page
+    assert "Not evaluated yet." not in page
     repo.path.parent.joinpath("gone").rename(repo.path)
     evaluate_history(shop)
     assert "Could not be checked" not in browser(Person.objects.get(slug="ada")).get("/").content.decode()

@@ -1028,9 +1028,9 @@ def test_connection_branch_and_friction_pages_show_their_data(town: Town) -> Non
         ("/connections", "Gitea"),
         ("/connections/forge", town.acting.path),
         (f"/branch-updates/{row.pk}", "Accept bypass"),
-        ("/products/shop/friction", "never of a person"),
+        ("/products/shop/friction", "never a person"),
         (f"/changes/{town.change(number).pk}", "Ready to merge"),
-        ("/products/shop", "gone through"),
+        ("/products/shop/settings", "last read"),
     ):
         who = "root" if path.startswith("/connections") else "bob"
         answer = signed_in(who).get(path)
@@ -1044,7 +1044,7 @@ def test_friction_page_needs_three_changes_in_week(town: Town) -> None:
     def page() -> str:
         return str(signed_in("bob").get("/products/shop/friction").content.decode())
 
-    assert "No week has three changes yet" in page()
+    assert "No week has three pull requests yet" in page()
     for number in numbers:
         town.look(number)
     begun = timezone.now() - timedelta(weeks=2)
@@ -1052,10 +1052,10 @@ def test_friction_page_needs_three_changes_in_week(town: Town) -> None:
         ForgeChange.objects.update(opened_at=begun, first_decided_at=begun)
     assert page().count('<th scope="row"><time') == 3
     assert "under 0.1" in page()
-    assert "nothing to draw" in page()
+    assert "within seconds" in page()
     with as_role("owner"):
         ForgeChange.objects.update(first_decided_at=begun + timedelta(minutes=7))
-    assert "<rect" in page()
+    assert "<circle" in page()
 
 
 def test_repository_search_matches_part_of_path(town: Town) -> None:

@@ -25,7 +25,7 @@ def test_mistyped_path_and_name_are_corrected_and_old_name_is_free(tmp_path: Pat
     product("shop", "/nowhere/shpo")
     with as_role("worker"):
         RepositoryScan.objects.create(repository=Repository.objects.get(), problem="It is no folder.")
-    assert "Correct repository" in browser(person("olga", Role.ADMIN)).get("/products/shop").content.decode()
+    assert "Correct repository" in browser(person("olga", Role.ADMIN)).get("/products/shop/settings").content.decode()
     assert "Done." in correct(tmp_path / "web.git")
     row = Repository.objects.get()
     assert (row.name, row.path, row.worker) == ("web", str(tmp_path / "web.git"), "")

@@ -82,6 +82,20 @@ class OverviewCard(NamedTuple):
     read: Callable[[HttpRequest], Mapping[str, Any] | None]
 
 
+class ProductTab(NamedTuple):
+    """Tab of a product, shown to people who may do `action` on it. Tabs stand by rising `position`.
+
+    `address` is the name of its page, which takes the id of the product. `count_rows` gives the number beside the
+    text, for the primary key of the product, in one query.
+    """
+
+    position: int
+    address: str
+    text: Any  # lazily translated
+    action: Action
+    count_rows: Callable[[int], int] | None = None
+
+
 class SetupProgress(NamedTuple):
     """Whether a step of the set-up is done, by facts, and a sentence about what is there or missing."""
 
@@ -163,6 +177,7 @@ class AppContributions:
     search: tuple[SearchKind, ...] = ()
     inbox: tuple[InboxKind, ...] = ()
     overview: tuple[OverviewCard, ...] = ()
+    product_tabs: tuple[ProductTab, ...] = ()
     setup: tuple[SetupStep, ...] = ()
     metrics: tuple[Callable[[], Iterator[Metric]], ...] = ()
     glossary: tuple[GlossaryEntry, ...] = ()

@@ -45,6 +45,8 @@ class ActForm(forms.Form):
                 asked = self.initial.get(name) or {one.partition("-")[2] for one in self._sent}
                 self.fields |= _build_question_fields(name, field, asked)
             elif name not in self.fixed:
+                if isinstance(field, Flag) and field.ask and name in self.initial:
+                    self.initial[name] = field.format_for_form(self.initial[name])  # as its choices are
                 self.fields[name] = _build_form_field(cls, name, field, actor, hidden=name in hidden)
 
     def clean(self) -> dict[str, Any]:

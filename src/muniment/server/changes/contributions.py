@@ -12,6 +12,7 @@ from muniment.access.authorization import Actor
 from muniment.server.acts.system_actors import SystemActor
 from muniment.server.changes.models import Change
 from muniment.server.changes.personal_data import erase_ended_changes, find_policies_of_decisions
+from muniment.server.changes.product_changes import count_open_changes
 from muniment.server.changes.repository_acts import AddRepository, AddServerHookLog, CorrectRepository
 from muniment.server.changes.setup_steps import FIRST_DECISION
 from muniment.server.guarding.mediation import current_actor
@@ -23,6 +24,7 @@ from muniment.server.registration import (
     MenuGroup,
     Metric,
     OverviewCard,
+    ProductTab,
     SearchKind,
 )
 
@@ -68,6 +70,7 @@ CONTRIBUTIONS = AppContributions(
     menu=(MenuEntry(MenuGroup.DELIVER, 10, "changes", _("Pull requests"), "git-pull-request", Action.SEE_CHANGE),),
     search=(SearchKind(20, "changes/found.html", find_changes),),
     overview=(OverviewCard(210, "changes/overview.html", read_denied),),
+    product_tabs=(ProductTab(20, "product-changes", _("Pull requests"), Action.SEE_PRODUCT, count_open_changes),),
     metrics=(measure_changes,),
     glossary=(
         GlossaryEntry(

@@ -1,6 +1,4 @@
-"""Share of merged changes that the current policy allows, week by week: as a drawing that is made here, and its
-table.
-"""
+"""Share of merged changes that the current policy allows, week by week."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,42 +6,32 @@ from typing import Any
 from django.db.models import Count, Q
 from django.db.models.functions import TruncWeek
 from django.utils import timezone
+from django.utils.formats import date_format
 from msgspec import Struct
 
 from muniment.server.changes.models import Change
+from muniment.server.components.charts import ColumnChart, make_column_chart
 
 WEEKS = 26
-HEIGHT, WIDE, GAP = 100, 16, 4
 
 
 class ChartWeek(Struct, frozen=True):
-    """Week, by its Monday: its number of merged changes and of allowed ones; and the position of its bar."""
+    """Week, by its Monday: its number of merged changes and of allowed ones."""
 
     monday: datetime
     changes: int
     allowed: int
-    x: int
 
     @property
     def share(self) -> int:
         """Percentage of allowed changes; 0 without changes."""
         return round(100 * self.allowed / self.changes) if self.changes else 0
 
-    @property
-    def y(self) -> int:
-        """Distance of the bar's allowed part from the top."""
-        return HEIGHT - self.share
-
 
 class WeeklyChart(Struct, frozen=True):
-    """Weeks of the chart, oldest first, and the width of the drawing."""
+    """Weeks of the chart, oldest first."""
 
     weeks: tuple[ChartWeek, ...]
-
-    @property
-    def width(self) -> int:
-        """Width of the drawing, in its units."""
-        return WEEKS * (WIDE + GAP)
 
     @property
     def changes(self) -> int:
@@ -51,9 +39,23 @@ class WeeklyChart(Struct, frozen=True):
         return sum(week.changes for week in self.weeks)
 
     @property
-    def share(self) -> int:
-        """Percentage of allowed changes over all weeks."""
-        return round(100 * sum(week.allowed for week in self.weeks) / self.changes) if self.changes else 0
+    def allowed(self) -> int:
+        """Number of allowed changes over all weeks."""
+        return sum(week.allowed for week in self.weeks)
+
+    @property
+    def column_chart(self) -> ColumnChart:
+        """Drawing with a column for each week since the first one with a merge."""
+        first = next((number for number, week in enumerate(self.weeks) if week.changes), 0)
+        return make_column_chart(
+            [
+                (
+                    date_format(week.monday, "j M"),
+                    {"passing": week.allowed, "failing": week.changes - week.allowed},
+                )
+                for week in self.weeks[first:]
+            ]
+        )
 
 
 def make_weekly_chart(product_rows: Any) -> WeeklyChart:
@@ -69,9 +71,4 @@ def make_weekly_chart(product_rows: Any) -> WeeklyChart:
         .annotate(changes=Count("id"), allowed=Count("id", filter=Q(decision__allowed=True)))
     }
     mondays = [first + timedelta(weeks=number) for number in range(WEEKS)]
-    return WeeklyChart(
-        tuple(
-            ChartWeek(monday, *counted.get(monday, (0, 0)), x=number * (WIDE + GAP))
-            for number, monday in enumerate(mondays)
-        )
-    )
+    return WeeklyChart(tuple(ChartWeek(monday, *counted.get(monday, (0, 0))) for monday in mondays))

@@ -96,7 +96,7 @@ def make_status_bar(counts: Mapping[str, int]) -> StatusBar:
 
 
 def make_column_chart(rows: Sequence[tuple[str, Mapping[str, int]]]) -> ColumnChart:
-    """Chart of a column for each row: its label, and the counts of the four statuses. Columns show shares."""
+    """Chart of a column for each row: its label, and the counts of some of the four statuses. Columns show shares."""
     room = (_RIGHT - _LEFT) / max(len(rows), 1)
     width = min(34.0, room * 0.7)
     columns = []
@@ -135,7 +135,7 @@ def make_line_chart(rows: Sequence[tuple[str, float]], *, unit: str = "", top: f
 
 
 def _list_counts(counts: Mapping[str, int]) -> tuple[tuple[Status, int], ...]:
-    return tuple((status, counts[status.style]) for status in _ORDER)
+    return tuple((status, counts[status.style]) for status in _ORDER if status.style in counts)
 
 
 def _make_ticks(highest: float, unit: str) -> tuple[Tick, ...]:

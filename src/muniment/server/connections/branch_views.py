@@ -120,7 +120,7 @@ def show_friction(request: HttpRequest, slug: str) -> HttpResponse:
     context = {
         "product": found,
         "weeks": weeks,
-        "bars": friction.draw_bars(weeks),
+        "chart": friction.draw_decision_times(weeks),
         "total": friction.summarise_weeks(weeks),
     }
     return render(request, "connections/friction.html", context)

@@ -7,14 +7,15 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from statistics import median
 
+from django.utils.formats import date_format
 from msgspec import Struct
 
+from muniment.server.components.charts import LineChart, make_line_chart
 from muniment.server.connections.models import ForgeChange
 from muniment.server.products.models import Product
 
 WEEKS, FEWEST = 12, 3
 _MOST = 5_000  # changes that are looked at
-_HEIGHT, _BAR, _GAP = 80, 20, 8
 
 
 class FrictionWeek(Struct, frozen=True):
@@ -27,15 +28,6 @@ class FrictionWeek(Struct, frozen=True):
     denials: int
     excepted: int
     reapprovals: int
-
-
-class ChartBar(Struct, frozen=True):
-    """Bar of the chart, in its own units, with its text."""
-
-    x: int
-    y: int
-    height: int
-    words: str
 
 
 def measure_weeks(product: Product, now: datetime) -> list[FrictionWeek]:
@@ -63,15 +55,10 @@ def summarise_weeks(found: Sequence[FrictionWeek]) -> FrictionWeek:
     )
 
 
-def draw_bars(found: Sequence[FrictionWeek]) -> list[ChartBar]:
-    """Bars of the minutes to the decision, week by week."""
-    most = max((week.to_verdict or 0 for week in found), default=0) or 1
-    drawn: list[ChartBar] = []
-    for number, week in enumerate(found):
-        height = 0 if week.to_verdict is None else max(1, round(_HEIGHT * week.to_verdict / most))
-        told = "–" if week.to_verdict is None else f"{week.to_verdict:g}"
-        drawn.append(ChartBar(number * (_BAR + _GAP), _HEIGHT - height, height, f"{week.begins:%d %b}: {told}"))
-    return drawn
+def draw_decision_times(found: Sequence[FrictionWeek]) -> LineChart | None:
+    """Line of the minutes to the decision, over the weeks that have one; None without any time above 0."""
+    points = [(date_format(week.begins, "j M"), week.to_verdict) for week in found if week.to_verdict is not None]
+    return make_line_chart(points) if any(minutes for _label, minutes in points) else None
 
 
 def _measure_week(begins: date, rows: Sequence[ForgeChange]) -> FrictionWeek:

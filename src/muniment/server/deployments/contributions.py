@@ -30,6 +30,7 @@ from muniment.server.registration import (
     MenuGroup,
     Metric,
     PersonalData,
+    ProductTab,
     RetentionRule,
     SearchKind,
 )
@@ -60,6 +61,7 @@ def read_break_glass(person: str) -> Iterable[Mapping[str, object]]:
 
 CONTRIBUTIONS = AppContributions(
     urls="muniment.server.deployments.urls",
+    product_tabs=(ProductTab(55, "environments", _("Deployments"), Action.SEE_DEPLOYMENTS),),
     acts=(
         ChangeEnvironment,
         TrustPipeline,

@@ -47,4 +47,4 @@ _PARTS = (ChangeProduct, AddRepository, CorrectRepository, AddServerHookLog)
 @require_action(Action.CHANGE_PRODUCT, find_product_resource)
 def change_product(request: HttpRequest, slug: str) -> HttpResponse:
     """Describe a product, add or correct a repository, or have the log of a server hook read."""
-    return submit_act(request, _PARTS, {"product": slug}, _("Done."), "product", slug)
+    return submit_act(request, _PARTS, {"product": slug}, _("Done."), "product-settings", slug)

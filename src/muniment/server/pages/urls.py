@@ -15,6 +15,7 @@ from muniment.server.pages import (
     overview_pages,
     own_account,
     product_edit_pages,
+    product_pages,
 )
 from muniment.server.pages import search as searching
 
@@ -22,7 +23,8 @@ urlpatterns = [
     path("", overview_page.show_overview, name="home"),
     path("products", overview_pages.list_products, name="products"),
     path("products/import", product_edit_pages.import_product_file, name="import"),
-    path("products/<slug:slug>", overview_pages.show_product, name="product"),
+    path("products/<slug:slug>", product_pages.show_product, name="product"),
+    path("products/<slug:slug>/settings", product_pages.show_product_settings, name="product-settings"),
     path("products/<slug:slug>/change", product_edit_pages.change_product, name="change-product"),
     path("search", searching.show_search, name="search"),
     path("exceptions", exception_pages.list_exceptions, name="exceptions"),

@@ -65,6 +65,7 @@ from muniment.server.registration import (
     MenuEntry,
     MenuGroup,
     PersonalData,
+    ProductTab,
     RetentionRule,
     SearchKind,
 )
@@ -93,6 +94,7 @@ CONTRIBUTIONS = AppContributions(
         PEOPLE,
     ),
     urls="muniment.server.people.urls",
+    product_tabs=(ProductTab(90, "product-people", _("People"), Action.SEE_PRODUCT),),
     acts=(
         AddPerson,
         ChangePerson,

@@ -2,10 +2,11 @@
 
 from django.urls import include, path
 
-from muniment.server.people import passkeys
+from muniment.server.people import passkeys, product_people
 from muniment.server.people import views as people
 
 urlpatterns = [
+    path("products/<slug:slug>/people", product_people.list_product_people, name="product-people"),
     path("test-runners/trust", people.trust_test_runner, name="trust-test-runner"),
     path("test-runners/<str:slug>/revoke", people.revoke_test_runner, name="revoke-test-runner"),
     path("people", people.list_people, name="people"),

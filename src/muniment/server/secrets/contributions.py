@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 
 from django.utils.translation import gettext_lazy as _
 
+from muniment.access.actions import Action
 from muniment.server.acts.system_actors import SystemActor
 from muniment.server.people.privacy import drop_rows
-from muniment.server.registration import AppContributions, PersonalData, RetentionRule
+from muniment.server.registration import AppContributions, PersonalData, ProductTab, RetentionRule
 from muniment.server.secrets.models import SecretRead, SecretVersion
 from muniment.server.secrets.secret_acts import RemoveSecret, RestoreSecret, RollBackSecret, SetSecret
 from muniment.server.secrets.secret_facts import SecretSupplier
@@ -22,6 +23,7 @@ def read_secrets(person: str) -> Iterable[Mapping[str, object]]:
 
 CONTRIBUTIONS = AppContributions(
     urls="muniment.server.secrets.urls",
+    product_tabs=(ProductTab(50, "secrets", _("Secrets"), Action.SEE_SECRETS),),
     acts=(
         SetSecret,
         RollBackSecret,

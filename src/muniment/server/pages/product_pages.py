@@ -1,0 +1,221 @@
+"""Pages of one product: its state against the policy with what to fix first, and its settings."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_GET
+
+from muniment.access.actions import Action
+from muniment.policy.model import Clause, Policy
+from muniment.server.changes.product_changes import find_open_changes
+from muniment.server.changes.repository_acts import select_never_read
+from muniment.server.guarding.mediation import is_action_allowed, require_action
+from muniment.server.incidents.models import Incident, find_open_incidents
+from muniment.server.policies.models import Freeze, MonitoringPeriod, PolicyException
+from muniment.server.policies.monitoring_periods import ClauseMonitoring, find_monitoring
+from muniment.server.policies.policy_in_force import current_policy
+from muniment.server.policies.state_counts import (
+    ProductScope,
+    StateCounts,
+    count_states,
+    find_excepted_checks,
+    is_evaluated,
+    sum_counts,
+)
+from muniment.server.products.models import SIGNALS, ClauseResult, ClauseState, Product, Repository
+from muniment.server.products.views import could_with_second_factor, find_product_resource, is_being_read
+
+_MOST_FIXES, _MOST_OPEN, _MOST_EXCEPTIONS = 8, 6, 20
+_CODES = {
+    ClauseResult.MET: "passing",
+    ClauseResult.EXCEPTED: "exception",
+    ClauseResult.NOT_EVALUATED: "not_evaluated",
+    ClauseResult.UNKNOWN: "unknown",
+    ClauseResult.VIOLATED: "failing",
+}
+_SIGNALS = {
+    "deployed": gettext_lazy("Is deployed"),
+    "has_users": gettext_lazy("Has users"),
+    "holds_personal_data": gettext_lazy("Holds personal data"),
+    "supported": gettext_lazy("Is supported"),
+}
+
+
+class ClauseLine(NamedTuple):
+    """Clause with its state for a product. `status` is a code of the components."""
+
+    clause: Clause
+    state: ClauseResult
+    since: datetime | None
+    reason: str
+    monitoring: tuple[ClauseMonitoring, ...] = ()
+
+    @property
+    def status(self) -> str:
+        """Code of the state for the components."""
+        return _CODES[self.state]
+
+
+class SectionLines(NamedTuple):
+    """Section of the policy with the clauses that this version evaluates, the worst first."""
+
+    name: str
+    counts: StateCounts
+    lines: tuple[ClauseLine, ...]
+
+
+class Fix(NamedTuple):
+    """Thing to fix: what, why, where it is done, by when. `tone` is a class of the stylesheet."""
+
+    text: str
+    reason: str
+    address: str
+    due_at: datetime | None = None
+    tone: str = "failing"
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether it should be done by now."""
+        return self.due_at is not None and self.due_at < timezone.now()
+
+
+@require_GET
+@require_action(Action.SEE_PRODUCT, find_product_resource)
+def show_product(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show a product: what to fix first, its clauses by section, what is open, and facts about it."""
+    found = get_object_or_404(Product, slug=slug)
+    policy = current_policy()
+    lines = read_clause_lines(found, policy)
+    names = {line.clause.id: line.clause.name for line in lines}
+    repositories = list(found.repositories.select_related("scan", "hook_log", "forge_link__connection"))
+    incidents = list(find_open_incidents().filter(product=found)[: _MOST_FIXES + 1])
+    fixes = list_fixes(incidents, repositories, lines)
+    open_ = list(find_open_changes(found)[: _MOST_OPEN + 1])
+    sections = group_by_section(policy, lines)
+    context: dict[str, Any] = {
+        "product": found,
+        "counts": sum_counts(section.counts for section in sections),
+        "sections": sections,
+        "not_evaluated": [line for line in lines if line.state is ClauseResult.NOT_EVALUATED],
+        "fixes": fixes[:_MOST_FIXES],
+        "more_fixes": max(len(fixes) - _MOST_FIXES, 0),
+        "repositories": repositories,
+        "being_read": is_being_read(repositories),
+        "open": open_[:_MOST_OPEN],
+        "more_open": len(open_) > _MOST_OPEN,
+        "exceptions": [
+            (names.get(one.clause, one.clause), one) for one in PolicyException.current([found])[:_MOST_EXCEPTIONS]
+        ],
+        "monitored": [(names.get(one.clause, one.clause), one) for one in _find_monitored(found)],
+        "freezes": Freeze.find_current_freezes().filter(Q(product=None) | Q(product=found)),
+        "environments": list(found.environments.filter(ended_at=None)),
+        "signals": _list_signals(found),
+        "may_monitor": could_with_second_factor(request, Action.START_MONITORING, slug),
+        "may_end": could_with_second_factor(request, Action.END_EXCEPTION, slug),
+        "may_see_deployments": could_with_second_factor(request, Action.SEE_DEPLOYMENTS, slug),
+        "may_see_exceptions": is_action_allowed(request, Action.SEE_EXCEPTIONS),
+    }
+    return render(request, "products/product.html", context)
+
+
+@require_GET
+@require_action(Action.SEE_PRODUCT, find_product_resource)
+def show_product_settings(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show the repositories of a product and the facts about it, with the forms for who may change them."""
+    found = get_object_or_404(Product, slug=slug)
+    repositories = list(found.repositories.select_related("scan", "hook_log", "forge_link"))
+    may_change = could_with_second_factor(request, Action.CHANGE_PRODUCT, slug)
+    context: dict[str, Any] = {
+        "product": found,
+        "repositories": repositories,
+        "being_read": is_being_read(repositories),
+        "signals": _list_signals(found),
+        "may_change": may_change,
+        "never_read": select_never_read(found.repositories.all()) if may_change else (),
+        "may_retire": could_with_second_factor(request, Action.RETIRE_PRODUCT, slug),
+    }
+    return render(request, "products/settings.html", context)
+
+
+def read_clause_lines(product: Product, policy: Policy | None) -> list[ClauseLine]:
+    """Line for each clause of the policy, with the worst state of the product's repositories."""
+    if policy is None:
+        return []
+    rows = ClauseState.objects.filter(repository__product=product).values_list(
+        "clause", "state", "changed_at", "reason"
+    )
+    worst: dict[str, tuple[int, datetime, str]] = {}
+    for clause_id, state, since, reason in rows:
+        known = worst.get(clause_id)
+        if known is None or (-state, since) < (-known[0], known[1]):
+            worst[clause_id] = (state, since, reason)
+    excepted = {one.clause for one in find_excepted_checks(ProductScope((product.pk,), (), 1))}
+    monitoring = find_monitoring(policy.clauses, [product])
+    return [
+        _make_line(clause, worst, excepted)._replace(monitoring=tuple(monitoring.get(clause.id, ())))
+        for clause in policy.clauses
+    ]
+
+
+def _make_line(clause: Clause, worst: Mapping[str, tuple[int, datetime, str]], excepted: set[str]) -> ClauseLine:
+    if not is_evaluated(clause):
+        return ClauseLine(clause, ClauseResult.NOT_EVALUATED, None, "")
+    if clause.id not in worst:
+        return ClauseLine(clause, ClauseResult.UNKNOWN, None, _("Not evaluated yet."))
+    state, since, reason = worst[clause.id]
+    return ClauseLine(clause, ClauseResult.EXCEPTED if clause.id in excepted else ClauseResult(state), since, reason)
+
+
+def group_by_section(policy: Policy | None, lines: Iterable[ClauseLine]) -> list[SectionLines]:
+    """Sections of the policy with their evaluated clauses, the worst first; sections without any are left out."""
+    grouped: dict[str, list[ClauseLine]] = {}
+    for line in lines:
+        if line.state is not ClauseResult.NOT_EVALUATED:
+            grouped.setdefault(line.clause.section, []).append(line)
+    found = []
+    for section in policy.sections if policy is not None else ():
+        own = sorted(grouped.get(section.id, ()), key=lambda line: -line.state)
+        if own:
+            counted: dict[int, int] = {}
+            for line in own:
+                counted[line.state] = counted.get(line.state, 0) + 1
+            found.append(SectionLines(section.name, count_states(counted), tuple(own)))
+    return found
+
+
+def list_fixes(
+    incidents: Iterable[Incident], repositories: Iterable[Repository], lines: Iterable[ClauseLine]
+) -> list[Fix]:
+    """Things to fix: incidents by due date, repositories that could not be read, failing clauses."""
+    fixes = [Fix(one.summary, str(one.what.text), reverse("incident", args=[one.pk]), one.due_at) for one in incidents]
+    for repository in repositories:
+        problem = _find_problem(repository)
+        if problem:
+            text = _("%(repository)s could not be read") % {"repository": repository.name}
+            fixes.append(Fix(text, problem, "", tone="unknown"))
+    failing = (line for line in lines if line.state is ClauseResult.VIOLATED)
+    return [*fixes, *(Fix(line.clause.name, line.reason, f"#clause-{line.clause.id}") for line in failing)]
+
+
+def _find_problem(repository: Repository) -> str:
+    """Why a repository could not be read, "" if it could."""
+    parts = [
+        getattr(repository, name).problem for name in ("scan", "forge_link", "hook_log") if hasattr(repository, name)
+    ]
+    return next(filter(None, parts), "")
+
+
+def _list_signals(product: Product) -> list[tuple[str, bool | None]]:
+    return [(str(_SIGNALS[name]), getattr(product, name)) for name in SIGNALS]
+
+
+def _find_monitored(product: Product) -> Iterable[MonitoringPeriod]:
+    return MonitoringPeriod.find_current_periods().filter(product=product).select_related("requester", "approver")
