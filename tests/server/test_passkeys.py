@@ -96,3 +96,11 @@ def test_passkey_is_kept_if_ending_its_enrolment_fails(passkey: Passkey, monkeyp
     with pytest.raises(RuntimeError):
         remove(browser(passkey.row.user), passkey)
     assert Authenticator.objects.filter(pk=passkey.row.pk).exists()
+
+
+def test_person_without_any_way_to_authenticate_again_can_add_the_first_passkey() -> None:
+    """An invitation's session has nothing that could be asked for again; with a password that is asked for."""
+    new = browser(person("new", Role.DEVELOPER))
+    assert new.get("/account/2fa/webauthn/add/").status_code == 200
+    old = browser(person("old", Role.DEVELOPER, password=PASSWORD))
+    assert old.get("/account/2fa/webauthn/add/").status_code == 302
