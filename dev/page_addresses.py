@@ -15,6 +15,7 @@ UNTRIED = {
     "connections/made": "a forge sends people there, with what it made",
     "exceptions/request": "its form needs a role in a product",
     "me/export": "a file",
+    "policy/change": "its form needs a security officer",
     "policy/propose": "its form needs a security officer",
 }
 

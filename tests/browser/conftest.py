@@ -41,7 +41,9 @@ class Visitor:
 
     def __init__(self, chromium: Browser, url: str) -> None:
         self.url = url
-        self.context: BrowserContext = chromium.new_context(viewport={"width": 1200, "height": 900})
+        self.context: BrowserContext = chromium.new_context(
+            viewport={"width": 1200, "height": 900}, reduced_motion="reduce"
+        )
         self.page: Page = self.context.new_page()
         self.page.set_default_timeout(20_000)
         self.complaints: list[str] = []

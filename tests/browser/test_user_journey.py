@@ -88,8 +88,8 @@ def test_pages_fit_phone_and_desktop_and_are_legible(ada: Visitor, scheme: str, 
 
 def test_browser_verifies_ledger_entry(ada: Visitor) -> None:
     ada.go("/ledger/1")
-    ada.page.wait_for_selector("#steps li.met, #steps li.violated")
-    assert ada.page.locator("#steps li.met").count() == 3, ada.text()
+    ada.page.wait_for_selector("#steps li.passing, #steps li.failing")
+    assert ada.page.locator("#steps li.passing").count() == 3, ada.text()
 
 
 def test_skip_link_and_navigation_are_reachable_by_keyboard(ada: Visitor) -> None:
@@ -99,7 +99,7 @@ def test_skip_link_and_navigation_are_reachable_by_keyboard(ada: Visitor) -> Non
         ada.page.keyboard.press("Tab")
         seen.append(ada.page.evaluate("document.activeElement.innerText || document.activeElement.id"))
     assert seen[0] == "Skip to the content"
-    assert seen[1:4] == ["Muniment", "Products", "Exceptions"]
+    assert seen[1:4] == ["Muniment", "Overview", "Inbox"]
     ada.go("/")
     ada.page.keyboard.press("Tab")
     ada.page.keyboard.press("Enter")
@@ -131,7 +131,7 @@ def test_exception_takes_two_people_and_revoked_role_ends_immediately(
     dev.picture("change-denied")
     dev.page.click("text=Request an exception >> nth=0")
     dev.page.fill("#request-exception-reason", "The site is down.")
-    dev.page.click("button:has-text('Request exception')")
+    dev.page.click("button:has-text('Send request')")
     assert "waits for a second person" in dev.text()
     sam.go("/")
     assert "The site is down." in sam.text()
