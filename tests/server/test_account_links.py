@@ -45,7 +45,7 @@ def test_vouched_account_counts_after_second_person_approves(eve: Person) -> Non
     waiting = Request.objects.get(state="waiting")
     assert "Eve (eve): login github/eve-gh" in waiting.summary
     assert of("amy").post(f"/requests/{waiting.pk}", {"answer": "agree"}).status_code == 403
-    assert "Done" in decide("sam")
+    assert "Approved." in decide("sam")
     assert (known("eve").accounts, known("eve").unconfirmed) == (("github/eve-gh",), ())
     assert Account.objects.get().confirmed_by == Person.objects.get(slug="sam")
 
@@ -127,7 +127,7 @@ def test_account_list_import_is_one_request_with_one_approval(eve: Person) -> No
     assert "waits for a second person" in post(of("amy"), "/people/accounts/import", accounts=lines)
     assert known("bob").unconfirmed == ("email:bob@work.test", "login:github/bob-gh")
     assert Request.objects.filter(state="waiting").count() == 1
-    assert "Done" in decide("abe")
+    assert "Approved." in decide("abe")
     assert (known("bob").emails, known("bob").accounts) == (("bob@work.test",), ("github/bob-gh",))
     assert known("eve").accounts == ("github/eve-gh",)
 
@@ -147,7 +147,7 @@ def test_a_rejected_link_still_counts_for_nothing_and_can_be_requested_again(eve
     decide("sam", "refuse")
     assert known("eve").accounts == ()
     post(of("amy"), "/people/accounts/confirm", accounts=str(Account.objects.get().pk))
-    assert "Done" in decide("sam")
+    assert "Approved." in decide("sam")
     assert known("eve").accounts == ("github/eve-gh",)
 
 

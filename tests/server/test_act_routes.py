@@ -50,6 +50,7 @@ NAME, NUMBER = "shop", 1  # of everything that an address names
 HOSTILE = ("\u202ex", " x\u0661\r\ny ", "--upload-pack=<b>'")
 OTHER_FORMS = {  # addresses that take no form of an act
     "/connections/made": "a forge calls it, with a code",
+    "/policy/clauses/<str:clause>/change": "its fields are those of a clause, of which the act gets the whole policy",
     "/welcome/<str:text>": "whoever has an invitation is not signed in yet; a password is typed beside it",
     "/api/people/<slug>/export": "a GET with no body",
     "/me/export": "it shows a file",
