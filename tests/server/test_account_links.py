@@ -29,7 +29,7 @@ def known(slug: str) -> KnownPerson:
 
 
 def decide(slug: str, answer: str = "agree") -> str:
-    return post(of(slug), f"/requests/{Request.objects.get(state='waiting').pk}", answer=answer)
+    return post(of(slug), f"/requests/{Request.objects.get(state='waiting').pk}", answer=answer, reason="As agreed.")
 
 
 @pytest.fixture

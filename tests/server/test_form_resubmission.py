@@ -28,11 +28,11 @@ def test_not_found_page_mentions_waiting_role_request() -> None:
     enough()
     product("secret")
     bob = browser(person("bob"))
-    assert "waits for a second person" not in bob.get("/products/secret").content.decode()
+    assert "A second person has to approve it first" not in bob.get("/products/secret").content.decode()
     post(browser(person("amy", Role.ADMIN)), "/people/bob/role", act="grant-role", role="developer", product="secret")
     answer = bob.get("/products/secret")
     assert answer.status_code == 404
-    assert "waits for a second person" in answer.content.decode()
+    assert "A second person has to approve it first" in answer.content.decode()
 
 
 def test_requester_sees_waiting_exception() -> None:

@@ -59,7 +59,7 @@ def test_refuses_rename_while_request_about_person_waits() -> None:
     assert "waits for a second person" in post(amy, "/people/mallory/handle", handle="bob")
     post(amy, "/people/mallory/change", act="change-person", name="Bob", email="")
     assert (Person.objects.get(pk="mallory").slug, Person.objects.get(pk="mallory").name) == ("mallory", "Mallory")
-    post(abe, f"/requests/{Request.objects.get().pk}", answer="refuse")
+    post(abe, f"/requests/{Request.objects.get().pk}", answer="refuse", reason="Not now.")
     assert "Done" in post(amy, "/people/mallory/handle", handle="bob")
 
 

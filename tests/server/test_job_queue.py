@@ -228,7 +228,7 @@ def test_administrator_sees_and_retries_a_failed_job() -> None:
     enqueue("scan-repository", repository=1)
     execute_sql("UPDATE procrastinate_jobs SET status = 'failed'")
     ada = browser(person("ada", Role.ADMIN))
-    assert "failed" in ada.get("/jobs").content.decode()
+    assert "Failed jobs" in ada.get("/jobs").content.decode()
     number = ProcrastinateJob.objects.get().pk
     assert "tried again" in post(ada, f"/jobs/{number}/retry")
     assert [status for status, _ in jobs()] == ["failed", "todo"]
