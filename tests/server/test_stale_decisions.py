@@ -383,4 +383,4 @@ def test_page_and_api_report_the_delay_until_a_lost_approval_is_noticed(town: To
     probe_inputs_once(town)
     told = json.loads(browser().get(api, **heads).content)["probe"]
     assert (told["seconds"], told["requests"]) == (10, 3)
-    assert "10 seconds at most where no event reports it" in browser(admin).get(page).content.decode()
+    assert "noticed within 10 seconds" in browser(admin).get(page).content.decode()

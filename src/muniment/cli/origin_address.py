@@ -5,12 +5,13 @@ import re
 from muniment.cli import keys
 
 _PATH = r"(?P<path>[\w.~-]+(?:/[\w.~-]+)+)/?"
-_HOST = r"(?P<host>[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)"
+_HOST = r"(?P<host>[A-Za-z0-9.-]+)"
 _FORMS = (
     re.compile(rf"https?://(?:[^/@\s]*@)?{_HOST}(?P<port>:\d{{1,5}})?/{_PATH}", re.ASCII),
     re.compile(rf"(?:ssh|git)://(?:[^/@\s]*@)?{_HOST}(?::\d{{1,5}})?/{_PATH}", re.ASCII),
-    re.compile(rf"(?:[\w.-]+@){_HOST}:{_PATH}", re.ASCII),
+    re.compile(rf"@{_HOST}:{_PATH}", re.ASCII),
 )
+_USER = re.compile(r"[\w.-]+", re.ASCII)
 
 
 def find_origin_address(repo: str) -> str:
@@ -20,8 +21,13 @@ def find_origin_address(repo: str) -> str:
 
 def convert_remote(remote: str) -> str:
     """Convert the address of a remote, in any of git's forms, to that of a page; "" for any other text."""
+    user = _USER.match(remote)
     for form in _FORMS:
-        if found := form.fullmatch(remote):
+        is_short = form is _FORMS[-1]  # user@host:path, whose user is matched apart: together that takes quadratic time
+        if is_short and user is None:
+            continue
+        found = form.fullmatch(remote, user.end() if is_short and user else 0)
+        if found and found["host"] == found["host"].strip(".-"):
             scheme = "http" if remote.startswith("http:") else "https"
             port = found.groupdict().get("port") or ""
             return f"{scheme}://{found['host']}{port}/{found['path'].removesuffix('.git')}"
