@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.db import ProgrammingError, connection, transaction
 from django.utils import timezone
+from msgspec import structs
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from dev import table_reference
@@ -361,7 +363,10 @@ def test_altered_record_and_rolled_back_ledger_are_detected(shop: Repository) ->
         log = open_store().open_log()
         size = log.read_head().size
         assert list(find_differences(log, size)) == []
-        assert "it was rolled back" in next(find_differences(log, size - 1))
+        assert list(find_differences(log, size - 1)) == [], "a record that was added since is no difference"
+        shorter = structs.replace(log.read_head(), size=size - 1)
+        rolled_back = Mock(read_entries=log.read_entries, read_head=lambda: shorter)
+        assert "it was rolled back" in next(find_differences(rolled_back, size - 1))
     with as_role("owner"):
         Record.objects.filter(place__position=0).update(data=b"{}")
         RecordPosition.objects.filter(position=1).update(position=size + 5)

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from django.db.models import Max
+
 from muniment.facts.counting import count_entries
 from muniment.server.records.models import RecordPosition
 from muniment.server.records.recorded_rows import list_recorded_models
@@ -17,8 +19,12 @@ def find_differences(log: Log, size: int) -> Iterator[str]:
 
 
 def _find_altered_records(log: Log, size: int) -> Iterator[str]:
-    """Records whose bytes or position differ from the ledger's; entries of it without a record."""
-    placed = RecordPosition.objects.exclude(position=None).order_by("position")
+    """Records whose bytes or position differ from the ledger's; entries of it without a record.
+
+    Records are added meanwhile, so a position beyond `size` is compared with a size that is read after it: a position
+    is stored no earlier than its signed checkpoint.
+    """
+    placed = RecordPosition.objects.filter(position__lt=size).order_by("position")
     rows = placed.values_list("position", "record__data").iterator()
     row = next(rows, None)
     for at, data in enumerate(log.read_entries(0, size)):
@@ -28,5 +34,7 @@ def _find_altered_records(log: Log, size: int) -> Iterator[str]:
         if bytes(row[1]) != data:
             yield f"entry {at}: its record is not what was signed"
         row = next(rows, None)
-    if row is not None:
-        yield f"a record has the position {row[0]}, and the ledger has {count_entries(size)}: it was rolled back"
+    last = RecordPosition.objects.aggregate(last=Max("position"))["last"]
+    now = log.read_head().size
+    if last is not None and last >= now:
+        yield f"a record has the position {last}, and the ledger has {count_entries(now)}: it was rolled back"
