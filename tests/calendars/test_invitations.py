@@ -7,7 +7,7 @@ from typing import Any
 
 import icalendar
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from ical.calendar_stream import IcsCalendarStream
 from msgspec import structs
@@ -154,6 +154,7 @@ def test_a_feed_holds_title_time_and_link_alone() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.text(max_size=200), st.text(max_size=40))
+@example("", "\\")
 def test_no_text_of_a_person_begins_a_line_or_a_parameter(title: str, name: str) -> None:
     hostile = structs.replace(INVITATION, title=title, invitees=(Invitee(name, "dora@example.test"),))
     calendar, event, _ = read_event(format_invitation(hostile, Method.REQUEST, HOST))

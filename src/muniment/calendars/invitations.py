@@ -170,5 +170,6 @@ def _make_zone(zone: str, first: int, last: int) -> icalendar.Timezone:
 
 def _make_address(name: str, address: str) -> icalendar.vCalAddress:
     made = icalendar.vCalAddress(f"mailto:{clean_text(address)}")
-    made.params["CN"] = clean_text(name).replace('"', "'")
+    # Some readers take a backslash in a parameter for an escape, though RFC 5545 knows none there.
+    made.params["CN"] = clean_text(name).replace('"', "'").replace("\\", "/")
     return made
