@@ -240,3 +240,13 @@ def test_ticked_box_is_true_and_unticked_box_is_default(act: type[Act], name: st
         find_inputs(act)[name].read_value(sent[1] if sent else "on", actor("ada")) is True
     )  # what a browser sends of it
     assert ("checked" in html) is bool(make_defaults(act)[name])
+
+
+def test_act_that_another_request_did_meanwhile_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    amy = browser(person("amy", Role.ADMIN))
+    person("bob")
+    monkeypatch.setattr(AddPerson, "check_preconditions", lambda *_arguments: None)  # as they were a moment before
+    before = Record.objects.count()
+    said = post(amy, "/people/add", handle="bob", name="Another Bob", email="")
+    assert "done at this moment by another request" in said
+    assert (Person.objects.get(slug="bob").name, Record.objects.count()) == ("Bob", before)

@@ -12,6 +12,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from msgspec import structs
+from psycopg.errors import UniqueViolation
 
 from muniment.access.actions import Action
 from muniment.access.authorization import AccessResult, Actor, Resource, authorize
@@ -101,11 +102,21 @@ def _carry_out(
 ) -> object:
     """Check, record and execute an act; what its execution returned. `ended` is called with its rights to write."""
     act.check_preconditions(context)
-    with allow_writes(act.required_action()):
-        with _recording_execution(actor, act, "performed", resource, context) as recorded:
-            result = act.carry_out(recorded)
-        act.finish_after_record(recorded)
-        ended()
+    try:
+        with allow_writes(act.required_action()):
+            with _recording_execution(actor, act, "performed", resource, context) as recorded:
+                result = act.carry_out(recorded)
+            act.finish_after_record(recorded)
+            ended()
+    except IntegrityError as error:
+        if not isinstance(error.__cause__, UniqueViolation):
+            raise
+        # Its preconditions held, and another request did the same before this one wrote.
+        raise RefusedError(
+            "done-meanwhile",
+            _("The same was done at this moment by another request. Nothing was changed by this one."),
+            _("Open the page again to see it."),
+        ) from error
     return result
 
 
