@@ -6,12 +6,9 @@ from muniment.cli import keys
 
 _PATH = r"(?P<path>[\w.~-]+(?:/[\w.~-]+)+)/?"
 _HOST = r"(?P<host>[A-Za-z0-9.-]+)"
-_FORMS = (
-    re.compile(rf"https?://(?:[^/@\s]*@)?{_HOST}(?P<port>:\d{{1,5}})?/{_PATH}", re.ASCII),
-    re.compile(rf"(?:ssh|git)://(?:[^/@\s]*@)?{_HOST}(?::\d{{1,5}})?/{_PATH}", re.ASCII),
-    re.compile(rf"@{_HOST}:{_PATH}", re.ASCII),
-)
-_USER = re.compile(r"[\w.-]+", re.ASCII)
+_WEB = re.compile(rf"https?://(?:[^/@\s]*@)?{_HOST}(?P<port>:\d{{1,5}})?/{_PATH}", re.ASCII)
+_GIT = re.compile(rf"(?:ssh|git)://(?:[^/@\s]*@)?{_HOST}(?::\d{{1,5}})?/{_PATH}", re.ASCII)
+_USER, _SHORT = re.compile(r"[\w.-]+", re.ASCII), re.compile(rf"@{_HOST}:{_PATH}", re.ASCII)
 
 
 def find_origin_address(repo: str) -> str:
@@ -21,14 +18,11 @@ def find_origin_address(repo: str) -> str:
 
 def convert_remote(remote: str) -> str:
     """Convert the address of a remote, in any of git's forms, to that of a page; "" for any other text."""
-    user = _USER.match(remote)
-    for form in _FORMS:
-        is_short = form is _FORMS[-1]  # user@host:path, whose user is matched apart: together that takes quadratic time
-        if is_short and user is None:
-            continue
-        found = form.fullmatch(remote, user.end() if is_short and user else 0)
-        if found and found["host"] == found["host"].strip(".-"):
-            scheme = "http" if remote.startswith("http:") else "https"
-            port = found.groupdict().get("port") or ""
-            return f"{scheme}://{found['host']}{port}/{found['path'].removesuffix('.git')}"
-    return ""
+    user = _USER.match(remote)  # of user@host:path, matched apart: in one expression it takes quadratic time
+    short = _SHORT.fullmatch(remote, user.end()) if user else None
+    found = _WEB.fullmatch(remote) or _GIT.fullmatch(remote) or short
+    if found is None or found["host"] != found["host"].strip(".-"):
+        return ""
+    scheme = "http" if remote.startswith("http:") else "https"
+    port = found.groupdict().get("port") or ""
+    return f"{scheme}://{found['host']}{port}/{found['path'].removesuffix('.git')}"
