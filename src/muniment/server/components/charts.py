@@ -7,7 +7,7 @@ from muniment.server.components.statuses import EXCEPTION, FAILING, PASSING, UNK
 
 _ORDER: tuple[Status, ...] = (PASSING, EXCEPTION, UNKNOWN, FAILING)
 _BAR_WIDTH, _BAR_HEIGHT, _BAR_GAP = 400.0, 12.0, 1.5
-_WIDTH, _LEFT, _RIGHT, _TOP, _BOTTOM, _HEIGHT = 540.0, 40.0, 530.0, 20.0, 210.0, 236.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 40.0, 530.0, 20.0, 210.0
 
 
 class Part(NamedTuple):
@@ -68,7 +68,6 @@ class ColumnChart(NamedTuple):
 
     ticks: tuple[Tick, ...]
     columns: tuple[Column, ...]
-    column_width: float
 
 
 class LineChart(NamedTuple):
@@ -77,7 +76,6 @@ class LineChart(NamedTuple):
     ticks: tuple[Tick, ...]
     points: tuple[Point, ...]
     path: str
-    unit: str
 
 
 def make_status_bar(counts: Mapping[str, int]) -> StatusBar:
@@ -112,7 +110,7 @@ def make_column_chart(rows: Sequence[tuple[str, Mapping[str, int]]]) -> ColumnCh
         columns.append(
             Column(text, round(left + width / 2, 1), tuple(parts), listed, total, _is_labelled(number, len(rows)))
         )
-    return ColumnChart(_make_ticks(100, "%"), tuple(columns), width)
+    return ColumnChart(_make_ticks(100, "%"), tuple(columns))
 
 
 def make_line_chart(rows: Sequence[tuple[str, float]], *, unit: str = "", top: float | None = None) -> LineChart:
@@ -131,7 +129,7 @@ def make_line_chart(rows: Sequence[tuple[str, float]], *, unit: str = "", top: f
         for number, (text, value) in enumerate(rows)
     )
     path = " ".join(f"{'L' if number else 'M'}{point.x} {point.y}" for number, point in enumerate(points))
-    return LineChart(_make_ticks(highest, unit), points, path, unit)
+    return LineChart(_make_ticks(highest, unit), points, path)
 
 
 def _list_counts(counts: Mapping[str, int]) -> tuple[tuple[Status, int], ...]:

@@ -191,14 +191,15 @@ def line_chart(chart: LineChart, name: str, first_column: str, second_column: st
 @register.simple_tag
 def person(name: str, note: str = "", *, machine: bool = False, url: str = "") -> SafeString:
     """Person or machine account: initials and name, and a quiet line below."""
-    context = {"name": name, "note": note, "machine": machine, "url": url, "initials": _make_initials(name)}
+    context = {"name": name, "note": note, "machine": machine, "url": url, "initials": initials(name)}
     return SafeString(render_to_string("components/person.html", context))
 
 
 @register.filter
 def initials(name: str) -> str:
     """First letters of the first and the last word of a name."""
-    return _make_initials(name)
+    words = [word for word in str(name).split() if word[0].isalnum()]
+    return "".join(word[0] for word in (words[:1] + words[1:][-1:])).upper() or "?"
 
 
 @register.filter
@@ -269,9 +270,9 @@ def _format_day(day: date) -> str:
 
 
 def _describe_distance(days: int) -> str:
-    """Distance of a day in words, "" where it is far away."""
-    if abs(days) > _NEAR_DAYS:
-        return ngettext("%(count)d day ago", "%(count)d days ago", -days) % {"count": -days} if days < 0 else ""
+    """Distance of a day in words, "" where it is far ahead."""
+    if days > _NEAR_DAYS:
+        return ""
     if days == 0:
         return _("today")
     if days == 1:
@@ -281,8 +282,3 @@ def _describe_distance(days: int) -> str:
     if days > 0:
         return ngettext("in %(count)d day", "in %(count)d days", days) % {"count": days}
     return ngettext("%(count)d day ago", "%(count)d days ago", -days) % {"count": -days}
-
-
-def _make_initials(name: str) -> str:
-    words = [word for word in str(name).split() if word[0].isalnum()]
-    return "".join(word[0] for word in (words[:1] + words[1:][-1:])).upper() or "?"
