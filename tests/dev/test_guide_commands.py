@@ -1,4 +1,4 @@
-"""Commands in guides and on the front page are valid: each command, option and number of arguments exists."""
+"""Commands that documents and the front page show are valid: each command, option and number of arguments exists."""
 
 import re
 import shlex
@@ -11,7 +11,15 @@ import pytest
 from dev.generate import DOCS
 from muniment.cli.commands import muniment
 
-PAGES = sorted((*DOCS.glob("guides/*.md"), DOCS.parent / "README.md", DOCS.parent / "CONTRIBUTING.md"))
+PAGES = sorted(
+    (
+        *DOCS.glob("guides/*.md"),
+        *DOCS.glob("tutorial/*.md"),
+        *DOCS.glob("explanation/*.md"),
+        DOCS.parent / "README.md",
+        DOCS.parent / "CONTRIBUTING.md",
+    )
+)
 _BLOCK = re.compile(r"^( *)```(?:sh|console|text)?\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 _START = re.compile(r"^\s*(?:\$ )?(?:[A-Z_]+=\S+ )*muniment ")
 _INLINE = re.compile(r"`muniment ([a-z][^`]*)`")
