@@ -1,7 +1,7 @@
-"""Writes the catalogue of every text that pages show: `python -m dev.texts`. A test fails when it is stale.
+"""Prints a catalogue of every text that pages show, for a translator: `python -m dev.texts > django.po`.
 
-It takes Debian's gettext. The words in the code are English, so the English catalogue repeats them; a translator begins
-with it. The core knows no Django: its sentences (controls, reasons, actions, roles) are written beside for it to find.
+It takes Debian's gettext. The code has the English words, so there is no English catalogue. The core knows no Django:
+its sentences (controls, reasons, actions, roles) are written to a module of their own for the extraction to find.
 """
 
 import os
@@ -25,33 +25,29 @@ _MAKE = ("-m", "django", "makemessages", "--locale", "en", "--no-location", "--n
 _HEADER = """msgid ""
 msgstr ""
 "Project-Id-Version: Muniment\\n"
-"Language: en\\n"
 "MIME-Version: 1.0\\n"
 "Content-Type: text/plain; charset=UTF-8\\n"
 "Content-Transfer-Encoding: 8bit\\n"
-"Plural-Forms: nplurals=2; plural=(n != 1);\\n"
 
 """
 
 
-def catalogue() -> str:
-    """What the catalogue has to hold now."""
+def make_catalogue() -> str:
+    """Every text, without translations, in gettext's format. A text that cannot be extracted is an error."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("DJANGO_")}
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "server"
         shutil.copytree(SERVER, copy, ignore=shutil.ignore_patterns("locale", "__pycache__", "static"))
         (copy / CATALOGUE).parent.mkdir(parents=True)
-        (copy / "core.py").write_text("".join(f"gettext({text!r})\n" for text in core()), encoding="utf-8")
+        (copy / "core.py").write_text("".join(f"gettext({text!r})\n" for text in list_core_texts()), encoding="utf-8")
         subprocess.run([sys.executable, *_MAKE], cwd=copy, env=own, check=True)
-        made = subprocess.run(
-            ["msgen", "--no-wrap", "--sort-output", CATALOGUE], cwd=copy, capture_output=True, check=True, text=True
-        )
-    _, _, entries = made.stdout.partition("\n\n")  # without its header, which names dates and people
+        made = (copy / CATALOGUE).read_text(encoding="utf-8")
+    _, _, entries = made.partition("\n\n")  # without its header, which names dates and people
     return _HEADER + entries
 
 
-def core() -> Iterator[str]:
-    """Every text of the core that pages show."""
+def list_core_texts() -> Iterator[str]:
+    """Texts of the core that pages show."""
     everywhere: list[type[ReasonCodes]] = [UnknownFact, Reasons]
     for codes in (*(control.codes for control in CONTROLS.values()), *everywhere):
         for member in codes:
@@ -61,11 +57,5 @@ def core() -> Iterator[str]:
     yield from (role.label for role in Role)
 
 
-def main() -> None:
-    """Write it."""
-    (SERVER / CATALOGUE).parent.mkdir(parents=True, exist_ok=True)
-    (SERVER / CATALOGUE).write_text(catalogue(), encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    sys.stdout.write(make_catalogue())

@@ -22,7 +22,7 @@ if [ -e "$STATE/locked" ]; then
   exit 100
 fi
 if [ -e "$STATE/broken" ]; then echo "E: no network" >&2; exit 100; fi
-case $* in *install*) for name in gitolite msgen chromium npm ssh-keygen; do
+case $* in *install*) for name in gitolite xgettext chromium npm ssh-keygen; do
   printf '#!/bin/sh\\n' >"$STATE/bin/$name"; chmod 755 "$STATE/bin/$name"; done ;; esac
 """
 UV = """#!/bin/sh
