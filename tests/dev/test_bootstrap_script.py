@@ -28,11 +28,13 @@ case $* in *install*) for name in gitolite xgettext chromium npm ssh-keygen; do
 UV = """#!/bin/sh
 [ "$1" = --version ] && echo "uv $UV_VERSION" && exit
 echo sync >>"$STATE/calls"
+case $* in *--no-dev*) echo service ;; *--all-extras*) echo everything ;; esac >>"$STATE/scopes"
 sleep 0.5 # others start meanwhile
 mkdir -p "$UV_PROJECT_ENVIRONMENT/bin"
 """
 SCRIPT = """#!/usr/bin/env bash
 packages=(%s)
+[[ -z ${ONLY_SERVICE-} ]] || scope=service
 source "$(dirname -- "${BASH_SOURCE[0]}")/_bootstrap"
 echo "ready in $root"
 """
@@ -195,3 +197,20 @@ def test_non_ascii_path_is_read_in_every_locale(tmp_path: Path, extra: dict[str,
         stream.write(f"{shlex.quote(sys.executable)} -c 'import locale; print(locale.getpreferredencoding())'\n")
     code, out, error = machine.run(extra=extra)
     assert (code, out.lower()) == (0, f"ready in {machine.checkout}\nutf-8\n".lower()), error
+
+
+def test_development_tools_are_installed_by_the_scripts_that_need_them(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, "")
+    service = {"ONLY_SERVICE": "1"}
+    for extra in (service, service, {}, service, {}):
+        code, _, error = machine.run(extra=extra)
+        assert code == 0, error
+    assert (machine.state / "scopes").read_text().split() == ["service", "everything"]
+    (machine.checkout / "uv.lock").write_text("changed")
+    assert machine.run(extra=service)[0] == 0
+    assert (machine.state / "scopes").read_text().split()[2:] == ["everything"]
+
+
+def test_up_installs_only_what_the_service_needs() -> None:
+    before, _, _ = (ROOT / "bin" / "up").read_text().partition("_bootstrap\"")
+    assert "scope=service" in before.splitlines()[2]
