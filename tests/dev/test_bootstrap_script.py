@@ -212,5 +212,5 @@ def test_development_tools_are_installed_by_the_scripts_that_need_them(tmp_path:
 
 
 def test_up_installs_only_what_the_service_needs() -> None:
-    before, _, _ = (ROOT / "bin" / "up").read_text().partition("_bootstrap\"")
+    before, _, _ = (ROOT / "bin" / "up").read_text().partition('_bootstrap"')
     assert "scope=service" in before.splitlines()[2]
