@@ -190,7 +190,7 @@ class HttpCode(StrEnum):
 class HttpError(MunimentError):
     """An HTTP request got no answer. The message names the host alone: paths, headers and bodies may hold secrets.
 
-    `again_at` is the moment (`facts.moments`) from which on the request may be repeated, "" if it is not told.
+    `again_at` is the moment (`facts.moments`) from which on the request may be repeated, "" if unknown.
     """
 
     def __init__(self, code: HttpCode, message: str, remedy: str, again_at: str = "") -> None:
@@ -282,7 +282,7 @@ class ForgeCode(StrEnum):
 class ForgeError(MunimentError):
     """A forge did not answer, or not wholly. Message and remedy hold no token.
 
-    `again_at` is the moment (`facts.moments`) from which on asking again makes sense, "" if it is not told.
+    `again_at` is the moment (`facts.moments`) from which on asking again makes sense, "" if unknown.
     """
 
     def __init__(self, code: ForgeCode, message: str, remedy: str, again_at: str = "") -> None:

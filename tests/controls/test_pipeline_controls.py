@@ -115,11 +115,11 @@ def test_deletion_needs_no_tests() -> None:
 @pytest.mark.parametrize(
     ("parameters", "rules", "codes"),
     [
-        ({}, BranchPipelineRules(MAIN, "gate", ("tests",), Known(())), ["required"]),
+        ({}, BranchPipelineRules(MAIN, "server-hook", ("tests",), Known(())), ["required"]),
         ({}, BranchPipelineRules(MAIN, "", ("tests",), Known(())), ["branch-unprotected"]),
-        ({}, BranchPipelineRules(MAIN, "gate", (), Known(())), ["pipeline-not-required"]),
-        ({"pipelines": ()}, BranchPipelineRules(MAIN, "gate", (), Known(())), ["no-pipeline-named"]),
-        ({}, BranchPipelineRules(MAIN, "gate", ("tests",), GONE), ["bypasses-unknown"]),
+        ({}, BranchPipelineRules(MAIN, "server-hook", (), Known(())), ["pipeline-not-required"]),
+        ({"pipelines": ()}, BranchPipelineRules(MAIN, "server-hook", (), Known(())), ["no-pipeline-named"]),
+        ({}, BranchPipelineRules(MAIN, "server-hook", ("tests",), GONE), ["bypasses-unknown"]),
         (
             {"pipelines": ("tests", "e2e")},
             BranchPipelineRules(

@@ -179,7 +179,7 @@ def test_a_policy_keeps_its_digest_when_only_its_comments_change() -> None:
         ('owner = "lead@example.test"', 'owner = ""', 30, 'clause "tidy" owner', "found ''"),
         ('text = "Code is tidy."', "text = 1", 25, 'clause "tidy" text', "as the company wrote it"),
         ('control = "independent-review"', 'control = ""', 17, 'clause "review.two-reviewers" control', "found ''"),
-        ('control = "independent-review"\n', "", 18, 'clause "review.two-reviewers" with', "a control beside it"),
+        ('control = "independent-review"\n', "", 18, 'clause "review.two-reviewers" with', "a control in the same clause"),
         ('enforce = ["merge"]', 'enforce = ["push"]', 18, 'clause "review.two-reviewers" enforce', "merge, deploy"),
         ('enforce = ["merge"]', 'enforce = "merge"', 18, 'clause "review.two-reviewers" enforce', "found 'merge'"),
         ('enforce = ["merge"]', 'enforce = ["state"]', 18, 'clause "review.two-reviewers" enforce', "found 'state'"),

@@ -158,7 +158,7 @@ def product_values() -> dict[str, Maybe[Any]]:
         ),
         "deployment_approvals": Known((DeploymentApproval("production", ARTIFACT, "own", ("owner",)),)),
         "commit_decision": Known(CommitDecision(HEAD.id, MAIN, Known(True), 7, Known(True))),
-        "branch_rules": Known(BranchPipelineRules(MAIN, "gate", ("tests",), Known(()))),
+        "branch_rules": Known(BranchPipelineRules(MAIN, "server-hook", ("tests",), Known(()))),
         "pipeline_files": Known((PipelineFile(CI_FILE, PipelineSystem.GITHUB, Known(READ)),)),
         "hardening": Known(Hardening("zizmor", (CI_FILE,), Known(()))),
         "dependency_locks": Known((LockFile("uv.lock", Known(LockContent(3, (), ()))),)),

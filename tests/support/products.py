@@ -152,7 +152,7 @@ ODD: dict[str, st.SearchStrategy[Any]] = {
     "branch_rules": st.builds(
         BranchPipelineRules,
         st.just(MAIN),
-        st.sampled_from(("", "gate")),
+        st.sampled_from(("", "server-hook")),
         st.sampled_from(((), ("tests",))),
         maybe((), (BypassPath("everybody", "nothing stops them"),)),
     ),

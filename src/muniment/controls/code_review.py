@@ -186,18 +186,18 @@ def read_code_review(case: Case) -> CodeReview:
     trees = {select_approved_head(revision): ""} if removes else {}
     trees.update([(c.id, c.tree) for c in own if c.id == revision.head])
     trees.update([(c.head, commit.tree) for c in carrying for commit in c.commits if commit.id == c.head])
-    judged = []
+    checked = []
     counted: dict[str, Approval] = {}
     for approval in approvals:
         why_not = statements.find_objections(approval, trees, contributors, attesting)
-        judged.append(CheckedStatement(approval, not why_not, why_not))
+        checked.append(CheckedStatement(approval, not why_not, why_not))
         if not why_not:
             counted[approval.ref_person] = approval
     return CodeReview(
         contributions=contributors,
         unknown_contributors=strangers,
         merger=_find_merger(own, made, people),
-        statements=tuple(judged),
+        statements=tuple(checked),
         counted=counted,
         attesting=attesting,
         requesting=statements.find_requesting_persons(),
@@ -247,9 +247,9 @@ def _is_merger(commit: Commit, contributor: Contributor) -> bool:
 
 def _find_merger(own: Iterable[Commit], made: frozenset[str], people: People) -> str:
     for commit in own:
-        for hand in commit.contributors if commit.id in made else ():
-            if hand.role is ContributorRole.COMMITTER:
-                return _name_holder(_find_holder(hand.identity, people), hand.identity)
+        for contributor in commit.contributors if commit.id in made else ():
+            if contributor.role is ContributorRole.COMMITTER:
+                return _name_holder(_find_holder(contributor.identity, people), contributor.identity)
     return ""
 
 
@@ -367,5 +367,5 @@ def describe_revision(revision: Revision) -> dict[str, str]:
 
 def join_names(names: Sequence[str], most: int) -> str:
     """Join at most so many names, in words."""
-    shown = ", ".join(names[:most])
-    return f"{shown} or {len(names) - most} others" if len(names) > most else shown
+    listed = ", ".join(names[:most])
+    return f"{listed} or {len(names) - most} others" if len(names) > most else listed

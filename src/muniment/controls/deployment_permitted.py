@@ -32,7 +32,7 @@ class Reasons(ReasonCodes):
         "Deploy from the protected branch that contains {commit}.",
     )
     COMMIT_MISMATCH = violated(
-        "The request names commit {commit}, but commit {judged} was evaluated.",
+        "The request names commit {commit}, but commit {evaluated} was evaluated.",
         "Request the deployment of the commit on which the pipeline runs.",
     )
     NO_PROVENANCE = violated(
@@ -108,9 +108,9 @@ def _is_about_artifact(case: Case, artifact: str) -> bool:
 
 
 def _check_pipeline(case: Case) -> Iterator[Reason]:
-    delivery, judged = case.get_fact(kinds.DEPLOYMENT_REQUEST), case.get_fact(kinds.REVISION).head
-    if delivery.commit != judged:
-        yield Reasons.COMMIT_MISMATCH(f"commit:{delivery.commit}", commit=delivery.commit, judged=judged)
+    delivery, evaluated = case.get_fact(kinds.DEPLOYMENT_REQUEST), case.get_fact(kinds.REVISION).head
+    if delivery.commit != evaluated:
+        yield Reasons.COMMIT_MISMATCH(f"commit:{delivery.commit}", commit=delivery.commit, evaluated=evaluated)
     if isinstance(delivery.pipeline, Unknown):
         yield Reasons.PIPELINE_UNKNOWN("fact:delivery", why=delivery.pipeline.reason)
     elif isinstance(delivery.protected_ref, Unknown):

@@ -27,9 +27,14 @@ def list_included_heads(facts: Facts) -> tuple[str, ...] | None:
         return None
     head, own = revision.value.head, commits.value
     deleted = "" if head else revision.value.base  # the statements that approve a deletion are about the tip
-    kept = [one for one in approved.value if find_carryover(own, head, one) is not None]
-    found = {head, deleted, *(commit.id for commit in own), *(commit.id for one in kept for commit in one.commits)}
-    found.update(_find_earlier_heads({head, *(one.head for one in kept)}, pushes.value))
+    carried = [one for one in approved.value if find_carryover(own, head, one) is not None]
+    found = {
+        head,
+        deleted,
+        *(commit.id for commit in own),
+        *(commit.id for one in carried for commit in one.commits),
+    }
+    found.update(_find_earlier_heads({head, *(one.head for one in carried)}, pushes.value))
     return tuple(sorted(found - {""}))
 
 

@@ -113,12 +113,12 @@ def evaluate_case(case: Case) -> tuple[Reason, ...]:
 
 def _find_unconfirmed_reviewers(review: CodeReview) -> Iterator[Reason]:
     """Reason for each approval by an account or key whose link to the person waits for a second person."""
-    said = {
+    approvers = {
         one.approval.ref_person
         for one in review.statements
         if one.reasons_not_counted == (SignatureResult.UNCONFIRMED.value,)
     }
-    for person in sorted(said):
+    for person in sorted(approvers):
         yield Reasons.UNCONFIRMED_REVIEWER(f"person:{person}", person=review.people.labels.get(person, person))
 
 
@@ -128,16 +128,16 @@ def _evaluate_approvals(review: CodeReview, needed: int) -> Reason:
     who = ", ".join(labels[person] for person in review.counted)
     if count >= needed:
         return Reasons.REVIEWED(subject, count=count, needed=needed, who=who)
-    said = f" ({who})" if who else ""
+    names = f" ({who})" if who else ""
     left = len(review.eligible_reviewers)
     if count + left < needed and review.revision.asked_about_all:
-        return Reasons.TOO_FEW_ELIGIBLE_REVIEWERS(subject, count=count, needed=needed, who=said, left=left)
+        return Reasons.TOO_FEW_ELIGIBLE_REVIEWERS(subject, count=count, needed=needed, who=names, left=left)
     ask = code_review.join_names([labels[person] for person in review.eligible_reviewers], _NAMED)
     if not review.revision.asked_about_all:  # others may approve too, whom the forge was not asked about
         ask = f"{ask} or " * bool(ask) + "somebody else who may write to the repository"
     codes = Reasons.TOO_FEW_APPROVALS_TO_REMOVE if removes_commits(review.revision) else Reasons.TOO_FEW_APPROVALS
     return codes(
-        subject, count=count, needed=needed, who=said, ask=ask, **code_review.describe_revision(review.revision)
+        subject, count=count, needed=needed, who=names, ask=ask, **code_review.describe_revision(review.revision)
     )
 
 

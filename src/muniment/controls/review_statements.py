@@ -48,7 +48,7 @@ _OBJECTION_BY_ACTION = {
     ReviewAction.WITHDRAW: Objection.WITHDRAWN,
     ReviewAction.ATTEST: Objection.ATTESTED,
 }
-_CLOCKS_DIFFER = 10  # minutes that a signer's clock may be ahead of the judge's
+_CLOCKS_DIFFER = 10  # minutes that a signer's clock may be ahead of the evaluator's
 
 
 class ReviewStatements:
@@ -62,7 +62,7 @@ class ReviewStatements:
         self._people = case.get_fact(kinds.PEOPLE)
         self._spent = find_spent_approvals(approvals, case.get_fact(kinds.LANDED_HEADS))
         last: dict[tuple[str, str, str, str], Approval] = {}
-        verdicts: dict[tuple[str, str, str, str], Approval] = {}  # the last that is no attestation: that lifts nothing
+        answers: dict[tuple[str, str, str, str], Approval] = {}  # the last that is no attestation: that lifts nothing
         self._stops: dict[str, list[Approval]] = {}  # by person, all that was no approval: it ends older approvals
         blocking: dict[tuple[str, ...], Approval] = {}  # of all statements of one moment, not only of two in a row
         for approval in sorted(approvals, key=lambda a: a.order):
@@ -71,7 +71,7 @@ class ReviewStatements:
                 moment = (*key, approval.time)
                 last[key] = blocking[moment] = choose_blocking_statement(blocking.get(moment), approval)
                 if last[key].action is not ReviewAction.ATTEST:
-                    verdicts[key] = last[key]
+                    answers[key] = last[key]
                 if approval.action not in APPROVING_ACTIONS and self._is_about(approval, linked):
                     self._stops.setdefault(approval.ref_person, []).append(approval)
         self._last = last
@@ -80,7 +80,7 @@ class ReviewStatements:
             if self._is_about(approval, linked):
                 self._words.setdefault(approval.ref_person, []).append(approval)
         self._requests: dict[str, list[Approval]] = {}
-        for approval in verdicts.values():
+        for approval in answers.values():
             if approval.action is ReviewAction.REQUEST_CHANGES and self._is_about(approval, linked):
                 self._requests.setdefault(approval.ref_person, []).append(approval)
 
@@ -105,13 +105,13 @@ class ReviewStatements:
 
         `history`: the change's commits by id. An attestation of all pushers is one for each commit behind its head.
         """
-        said: dict[str, set[str]] = {}
+        persons: dict[str, set[str]] = {}
         for person in attesting:
             for word in self._words[person]:
                 for subject, who in word.attests.items():
                     for one in _list_pusher_subjects(word.head, history) if subject == ALL_PUSHERS else (subject,):
-                        said.setdefault(one, set()).add(who)
-        return {subject: next(iter(who)) for subject, who in said.items() if len(who) == 1}
+                        persons.setdefault(one, set()).add(who)
+        return {subject: next(iter(who)) for subject, who in persons.items() if len(who) == 1}
 
     def find_requesting_persons(self) -> tuple[str, ...]:
         """Ids of the persons who asked for changes, and neither approved nor withdrew since.

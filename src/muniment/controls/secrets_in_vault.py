@@ -72,8 +72,8 @@ def _check_settings(case: Case, allowed: tuple[str, ...]) -> tuple[Reason, ...]:
     settings = case.get_fact(kinds.FORGE_SETTINGS)
     if isinstance(settings.secrets, Unknown):
         return (Reasons.SETTINGS_UNKNOWN("fact:forge_settings", forge=settings.forge, why=settings.secrets.reason),)
-    kept = [name for name in settings.secrets.value if name not in allowed]
-    return tuple(Reasons.FORGE_SECRET_STORED(f"secret:{name}", forge=settings.forge) for name in kept)
+    names = [name for name in settings.secrets.value if name not in allowed]
+    return tuple(Reasons.FORGE_SECRET_STORED(f"secret:{name}", forge=settings.forge) for name in names)
 
 
 def _check_file(file: PipelineFile, allowed: tuple[str, ...]) -> Iterator[Reason]:

@@ -105,9 +105,9 @@ def _select_reviewed_files(files: tuple[File, ...], generated: tuple[str, ...]) 
 def _evaluate_large_change(case: Case, subject: str, size: dict[str, int]) -> Reason:
     review = case.compute_once(code_review.read_code_review)
     security = code_review.find_security_reviewers(case, review)
-    told = [p for p in security.counted if review.counted[p].answers.get(WHY_LARGE, "").strip()]
-    if told:
-        return Reasons.LARGE_WITH_REASON(subject, who=", ".join(told), **size)
+    explainers = [p for p in security.counted if review.counted[p].answers.get(WHY_LARGE, "").strip()]
+    if explainers:
+        return Reasons.LARGE_WITH_REASON(subject, who=", ".join(explainers), **size)
     return Reasons.TOO_LARGE(
         subject,
         ask=security.ask,

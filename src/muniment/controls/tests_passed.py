@@ -82,12 +82,12 @@ def evaluate_case(case: Case) -> tuple[Reason, ...]:
 def _evaluate_pipeline(case: Case, name: str) -> Reason:
     limits: Parameters = case.parameters
     subject, head = f"pipeline:{name}", case.get_fact(kinds.REVISION).head
-    told = [run for run in case.get_fact(kinds.TEST_RUNS).head if run.pipeline == name and run.commit == head]
-    run = _find_newest_run(case, told)
+    runs = [run for run in case.get_fact(kinds.TEST_RUNS).head if run.pipeline == name and run.commit == head]
+    run = _find_newest_run(case, runs)
     if run is None:
-        if not told:
+        if not runs:
             return Reasons.NOT_RUN(subject, head=head)
-        who = ", ".join(sorted({run.runner for run in told}))
+        who = ", ".join(sorted({run.runner for run in runs}))
         return Reasons.RUNNER_NOT_VERIFIED(subject, head=head, who=who, runners=", ".join(limits.runners) or "nobody")
     if isinstance(run.passed, Unknown):
         return Reasons.RUN_UNKNOWN(subject, where=head, why=run.passed.reason)

@@ -74,8 +74,8 @@ def _retention(one: Retention, other: Retention) -> Iterator[PolicyDifference]:
     for name in Retention.__struct_fields__:
         before, after = getattr(one, name), getattr(other, name)
         if before != after:
-            shown = _format_value(before), _format_value(after)
-            yield PolicyDifference("", f"retention.{name}", Direction.WEAKER, *shown, incomparable=True)
+            values = _format_value(before), _format_value(after)
+            yield PolicyDifference("", f"retention.{name}", Direction.WEAKER, *values, incomparable=True)
 
 
 def _compare_sections(one: Policy, other: Policy) -> Iterator[PolicyDifference]:

@@ -145,7 +145,7 @@ def _name_people(review: CodeReview) -> dict[str, str]:
     """Name of each person in a report, by id, where it is not the id itself."""
     identities = (*review.contributors, review.merger)
     people = {identity.removeprefix("person:") for identity in identities}  # a machine's is no id of a person
-    people |= {judged.approval.ref_person for judged in review.statements} | set(review.eligible_reviewers)
+    people |= {statement.approval.ref_person for statement in review.statements} | set(review.eligible_reviewers)
     labels = review.people.labels
     return {person: labels[person] for person in sorted(people) if labels.get(person, person) != person}
 
@@ -207,11 +207,11 @@ def _report_contributors(review: CodeReview) -> tuple[ContributorReport, ...]:
 def _report_approvals(review: CodeReview) -> tuple[ApprovalReport, ...]:
     return tuple(
         ApprovalReport(
-            person=judged.approval.ref_person,
-            head=judged.approval.ref_head,
-            action=judged.approval.action.value,
-            counted=judged.counted,
-            reasons_not_counted=judged.reasons_not_counted,
+            person=statement.approval.ref_person,
+            head=statement.approval.ref_head,
+            action=statement.approval.action.value,
+            counted=statement.counted,
+            reasons_not_counted=statement.reasons_not_counted,
         )
-        for judged in review.statements
+        for statement in review.statements
     )

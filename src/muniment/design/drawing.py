@@ -42,7 +42,7 @@ class _Box(NamedTuple):
 
 def draw_design(model: DesignModel, findings: Iterable[DesignFinding]) -> str:
     """SVG of a design. Findings colour the flows of their path and the component of their subject."""
-    kept = list(findings)
+    listed = list(findings)
     boxes, columns = _place_boxes(model)
     width = max((box.x + _WIDTH for box in boxes.values()), default=0) + _MARGIN
     height = max((box.y + box.height for box in boxes.values()), default=0) + _MARGIN + _GAP_Y
@@ -51,15 +51,15 @@ def draw_design(model: DesignModel, findings: Iterable[DesignFinding]) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" role="img" '
         f'aria-label="{_escape_text(title)}">',
         f"<title>{_escape_text(title)}</title>",
-        f"<desc>{_escape_text(_describe_findings(kept))}</desc>",
+        f"<desc>{_escape_text(_describe_findings(listed))}</desc>",
         f"<style>{_STYLE}</style>",
         '<defs><marker id="end" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" '
         'orient="auto-start-reverse"><path d="M0 0 8 4 0 8z" fill="#64748b"/></marker></defs>',
     ]
     parts += _draw_boundaries(columns, boxes, height)
-    steps = {step for finding in kept for step in _steps_of(finding, model)}
+    steps = {step for finding in listed for step in _steps_of(finding, model)}
     parts += [_draw_flow(flow, number, boxes, model, steps) for number, flow in enumerate(model.flows)]
-    worst = _worst_by_component(model, kept)
+    worst = _worst_by_component(model, listed)
     parts += [_draw_box(box, worst.get(box.name)) for box in boxes.values()]
     return "\n".join([*(part for part in parts if part), "</svg>\n"])
 
@@ -158,10 +158,10 @@ def _draw_flow(flow: Flow, number: int, boxes: dict[str, _Box], model: DesignMod
     # Near the source, where flows to one place do not meet yet.
     place = f'x="{x1 + (x2 - x1) * 0.3:.0f}" y="{y1 + (y2 - y1) * 0.2 - 5:.0f}"'
     label = f'<text class="small guards" {place} text-anchor="middle">{_escape_text(_shorten(guards, 22))}</text>'
-    shown = label if flow.guards else ""
+    visible_label = label if flow.guards else ""
     return (
         f'<g><path class="flow{" open" if is_open else ""}" d="{curve}" marker-end="url(#end)">'
-        f"<title>{_escape_text(f'{describe_flow(flow)}: {guards}')}</title></path>{shown}</g>"
+        f"<title>{_escape_text(f'{describe_flow(flow)}: {guards}')}</title></path>{visible_label}</g>"
     )
 
 

@@ -31,8 +31,8 @@ def _fail_guards(model: DesignModel, graph: DesignGraph) -> Iterator[DesignFindi
     for guard in model.guards:
         if guard.on_failure is FailureMode.DENY:
             continue
-        kept = ~graph.guard_mask((guard.id,))
-        after = Reachability(graph, lambda edge, kept=kept: not edge.guards & kept)  # type: ignore[misc]
+        others = ~graph.guard_mask((guard.id,))
+        after = Reachability(graph, lambda edge, others=others: not edge.guards & others)  # type: ignore[misc]
         code = FindingCode.FAILS_OPEN if guard.on_failure is FailureMode.ALLOW else FindingCode.FAILURE_UNKNOWN
         for resource in protected:
             node = graph.resource_node(resource.id)

@@ -46,7 +46,7 @@ DEPLOYMENT_APPROVALS: FactKind[tuple[DeploymentApproval, ...]] = FactKind(
 )
 COMMIT_DECISION: FactKind[CommitDecision] = FactKind("commit_decision", Known[CommitDecision] | Unknown)
 
-# Of a product, whatever change or artifact is judged: each is good for a while.
+# Of a product, whichever change or artifact is evaluated: each may be used again for a while.
 BRANCH_RULES: FactKind[BranchPipelineRules] = FactKind("branch_rules", Known[BranchPipelineRules] | Unknown, _HOUR)
 PIPELINE_FILES: FactKind[tuple[PipelineFile, ...]] = FactKind(
     "pipeline_files", Known[tuple[PipelineFile, ...]] | Unknown, _DAY

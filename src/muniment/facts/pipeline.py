@@ -49,7 +49,7 @@ class BypassPath(Struct, frozen=True):
 
 
 class BranchPipelineRules(Struct, frozen=True):
-    """Rules of a protected branch. `enforced_by` enforces them: `gate`, `github`, ... or "" where nothing does.
+    """Rules of a protected branch. `enforced_by` enforces them: `server-hook`, `github`, ... or "" where nothing does.
 
     `required_pipelines` are the pipelines that every change needs, `bypass_paths` the ways past them.
     """

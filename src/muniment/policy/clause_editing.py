@@ -55,8 +55,8 @@ def _format_clause(clause: Clause, comments: list[str]) -> list[str]:
         "monitoring_until": clause.monitoring_until,
         "owner": clause.owner,
     }
-    kept = {name: value for name, value in entries.items() if value or name in ("id", "enforce")}
-    found = ["[[clause]]", *comments, *_format_entries(kept)]
+    present = {name: value for name, value in entries.items() if value or name in ("id", "enforce")}
+    found = ["[[clause]]", *comments, *_format_entries(present)]
     if clause.parameters:
         found += ["[clause.with]", *_format_entries(clause.parameters)]
     return found

@@ -209,7 +209,9 @@ def _read_enforce(table: TomlTable) -> tuple[EnforcementPoint, ...]:
 def _read_parameters(table: TomlTable) -> dict[str, Any]:
     """Read the parameters below `with`. `decision.binding` checks their names and values."""
     if table.has_key("with") and not table.has_key("control"):
-        raise table.create_error("with", "a control beside it", remedy="Name the control whose parameters these are.")
+        raise table.create_error(
+            "with", "a control in the same clause", remedy="Name the control whose parameters these are."
+        )
     parameters = table.get_table("with")
     for key, value in parameters.read_all():
         _refuse_ambiguous(parameters, key, value)

@@ -90,7 +90,7 @@ class Retention(Struct, frozen=True):
 class Policy(Struct, frozen=True, dict=True):
     """Whole policy. `unenforced` says, per point, in words, why no clause has to be enforced there.
 
-    `source` is the path of the company's own page beside the policy, or "". `protected_tags` are patterns of short
+    `source` is the path of the company's own page next to the policy, or "". `protected_tags` are patterns of short
     names.
     """
 

@@ -86,10 +86,10 @@ def draft_people(
     """
     groups = _group_authors(authors, accounts)
     ordered = sorted(groups, key=_sort_key, reverse=True)
-    kept = ordered[:MOST_PERSONS]
+    drafted = ordered[:MOST_PERSONS]
     taken: dict[str, None] = {}
     return PeopleDraft(
-        forge, tuple(_build_entry(group, forge, active_since, taken) for group in kept), len(ordered) - len(kept)
+        forge, tuple(_build_entry(group, forge, active_since, taken) for group in drafted), len(ordered) - len(drafted)
     )
 
 
@@ -117,7 +117,7 @@ def _sort_key(group: _Group) -> tuple[bool, str]:
 
 
 def _group_authors(authors: Iterable[Author], accounts: Sequence[DraftAccount]) -> list[_Group]:
-    """Groups of authors and accounts that are one person as far as can be told."""
+    """Groups of authors and accounts that are one person, as far as names and addresses show."""
     by_key: dict[str, _Group] = {}
     groups: list[_Group] = []
     for account in accounts:

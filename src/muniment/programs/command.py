@@ -1,8 +1,8 @@
 """A command line, in which no value is ever an option.
 
 What we write ourselves (verbs, options) and what comes from settings, people, repositories and forges (values, paths)
-are given apart. An option that `catalogue` does not list is a defect of the caller; a value that could not be told
-from an option is refused, and so is one that no program could be given.
+are given apart. An option that `catalogue` does not list is a defect of the caller; a value that looks
+like an option is refused, and so is one that no program could be given.
 """
 
 import sys
@@ -137,5 +137,5 @@ def _encode_checked(name: str, value: str, fail: MakeError) -> bytes:
 
 
 def _make_refusal(name: str, value: str, why: str, fail: MakeError) -> MunimentError:
-    shown = fact_paths.decode_path(hide_credentials(value[:100]).encode("utf-8", "replace"))
-    return fail(f"{name} is not given the value {shown!r}: {why}", "Name it in another way.")
+    printable = fact_paths.decode_path(hide_credentials(value[:100]).encode("utf-8", "replace"))
+    return fail(f"{name} is not given the value {printable!r}: {why}", "Name it in another way.")

@@ -12,7 +12,7 @@ MOST_SNIPPET = 300
 
 
 def normalise_snippet(text: str) -> str:
-    """Normalise code for comparison: one blank for any white space, none beside brackets and commas."""
+    """Normalise code for comparison: one blank for any white space, none next to brackets and commas."""
     text = _SPACE.sub(" ", text.strip())
     text = re.sub(r" ?([()\[\]{},]) ?", r"\1", text)
     return text.replace(",)", ")").replace(",]", "]").replace(",}", "}")

@@ -47,7 +47,7 @@ def parse_go_module(path: str, content: bytes, files: Mapping[str, bytes]) -> Lo
         raise LockFormatError("it does not list all modules, as go.mod does from Go 1.17 on")
     sums = files.get(f"{path.removesuffix('go.mod')}go.sum")
     if required and sums is None:
-        raise LockFormatError("there is no go.sum beside it")
+        raise LockFormatError("there is no go.sum next to it")
     digests = _read_sums(sums or b"")
     dependencies = []
     for name, pinned, indirect in required:

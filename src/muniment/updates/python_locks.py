@@ -1,4 +1,4 @@
-"""poetry.lock and pylock.toml (PEP 751). Neither records which dependencies are direct: the manifest beside it does."""
+"""poetry.lock and pylock.toml (PEP 751). Their manifests, not they, record which dependencies are direct."""
 
 from collections.abc import Mapping
 from typing import Any

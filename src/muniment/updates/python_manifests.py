@@ -53,7 +53,7 @@ def parse_pyproject(content: bytes) -> PythonManifest:
 
 
 def find_manifest(lock: str, files: Mapping[str, bytes]) -> PythonManifest | None:
-    """Manifest beside a lock; None if there is none that can be read."""
+    """Manifest in the folder of a lock; None if there is none that can be read."""
     content = files.get(f"{lock.rpartition('/')[0]}/pyproject.toml".lstrip("/"))
     if content is None:
         return None

@@ -68,7 +68,7 @@ _UNSUPPORTED = {  # locks that are recognised and not read
     "bun.lock": "locks of Bun are not read",
     "bun.lockb": "locks of Bun are not read",
     "Pipfile.lock": "locks of Pipenv are not read",
-    "pdm.lock": "locks of PDM are not read: export pylock.toml beside it",
+    "pdm.lock": "locks of PDM are not read: export pylock.toml next to it",
     "Gemfile.lock": "locks of Bundler are not read",
     "composer.lock": "locks of Composer are not read",
     "gradle.lockfile": "locks of Gradle are not read",
@@ -97,7 +97,7 @@ def find_format(path: str) -> LockFormat | None:
 
 
 def parse_lock(path: str, content: bytes, files: Mapping[str, bytes]) -> Lock:
-    """Lock at `path`; `files` has the manifests beside it. Raises LockFormatError."""
+    """Lock at `path`; `files` has the manifests of its folder. Raises LockFormatError."""
     for _, pattern, parser in _FORMATS:
         if pattern.fullmatch(path):
             return parser(path, content, files)
@@ -123,7 +123,7 @@ def read_locks(files: Mapping[str, bytes]) -> RepositoryLocks:
 
 
 def _complete_poms(locks: list[Lock]) -> list[Lock]:
-    """Poms without gaps where a whole SBOM stands beside them: it has what Maven resolved."""
+    """Poms without gaps where a whole SBOM stands next to them: it has what Maven resolved."""
     complete = {
         each.path.rpartition("/")[0]
         for each in locks
@@ -173,7 +173,7 @@ def _is_above(folder: str, other: str) -> bool:
 
 
 def _covers(lock: Lock, folder: str, project: str, covering: tuple[str, ...]) -> bool:
-    """Whether a lock stands beside a manifest, or above it and names it as a member of its workspace."""
+    """Whether a lock stands next to a manifest, or above it and names it as a member of its workspace."""
     if lock.format not in covering:
         return False
     above = lock.path.rpartition("/")[0]

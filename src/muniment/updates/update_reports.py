@@ -17,7 +17,7 @@ from muniment.updates.severities import AdvisorySeverity
 DAYS_OF_DATA = 7  # until a policy says otherwise
 _NOT_MATCHED = (Ecosystem.IMAGE,)  # an image is pinned or not; what it contains is not in a lock
 
-_GAP_REMEDIES = {LockFormat.MAVEN: "Commit a CycloneDX SBOM beside it, as bom.json."}
+_GAP_REMEDIES = {LockFormat.MAVEN: "Commit a CycloneDX SBOM next to it, as bom.json."}
 
 
 class ReportResult(StrEnum):

@@ -185,8 +185,8 @@ class DjangoReader:
             self._note(module, call, "this pattern names no view")
             return
         if pattern is None:
-            shown = ast.unparse(call.args[0]) if call.args else "?"
-            pattern = f"<{shown}>"
+            expression = ast.unparse(call.args[0]) if call.args else "?"
+            pattern = f"<{expression}>"
         if called != "path":
             pattern = pattern.removeprefix("^").removesuffix("$")
         prefix = place.prefix + pattern if place.prefix else f"/{pattern.removeprefix('/')}"

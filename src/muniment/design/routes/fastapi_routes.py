@@ -285,8 +285,8 @@ class FastapiReader:
             *self._guards.find_body_guards(module, function),
         ]
         where = f"{module.path}:{call.lineno}"
-        kept = tuple(walk_guards(guards))
-        self._rules.append(_Rule(owner.key, pattern, methods, f"{module.name}.{handler}", where, kept))
+        found = tuple(walk_guards(guards))
+        self._rules.append(_Rule(owner.key, pattern, methods, f"{module.name}.{handler}", where, found))
 
     def _list_wrappers(self, module: SourceModule, call: ast.Call, function: FunctionNode) -> list[RouteGuard | None]:
         """Guards below the route decorator: those above it wrap only what nobody calls."""
@@ -332,8 +332,8 @@ class FastapiReader:
 
     def _place_rule(self, rule: _Rule) -> Iterator[Route]:
         for prefix, guards in self._find_prefixes(rule.owner, frozenset()):
-            kept = tuple(dict.fromkeys((*self._middleware, *guards, *rule.guards)))
-            yield Route(join_patterns(prefix, rule.pattern), rule.methods, rule.handler, rule.where, kept)
+            all_guards = tuple(dict.fromkeys((*self._middleware, *guards, *rule.guards)))
+            yield Route(join_patterns(prefix, rule.pattern), rule.methods, rule.handler, rule.where, all_guards)
 
     def _find_prefixes(self, key: _Key, seen: frozenset[_Key]) -> Iterator[tuple[str, tuple[RouteGuard, ...]]]:
         owner = self._owners[key]

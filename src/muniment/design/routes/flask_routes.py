@@ -227,8 +227,8 @@ class FlaskReader:
                 return
             methods = tuple(sorted({text.upper() for text in texts}))
         where = f"{module.path}:{call.lineno}"
-        kept = tuple(walk_guards(guards))
-        self._rules.append(_Rule(owner.key, pattern, methods, f"{module.name}.{handler}", where, kept, scope.switch))
+        found = tuple(walk_guards(guards))
+        self._rules.append(_Rule(owner.key, pattern, methods, f"{module.name}.{handler}", where, found, scope.switch))
 
     def _read_call(self, scope: _Scope, call: ast.Call, called: ast.Attribute) -> None:
         match called.attr:
@@ -360,9 +360,9 @@ class FlaskReader:
 
     def _place_rule(self, rule: _Rule) -> Iterator[Route]:
         for prefix, guards in self._find_prefixes(rule.owner, frozenset()):
-            kept = tuple(dict.fromkeys((*walk_guards(self._app_guards), *guards, *rule.guards)))
+            all_guards = tuple(dict.fromkeys((*walk_guards(self._app_guards), *guards, *rule.guards)))
             pattern = join_patterns(prefix, rule.pattern)
-            yield Route(pattern, rule.methods, rule.handler, rule.where, kept, rule.switch)
+            yield Route(pattern, rule.methods, rule.handler, rule.where, all_guards, rule.switch)
 
     def _find_prefixes(self, key: _Key, seen: frozenset[_Key]) -> Iterator[tuple[str, tuple[RouteGuard, ...]]]:
         """Each place where an owner is served: its whole prefix, and the guards of the owners around it."""

@@ -76,8 +76,8 @@ class SourceModule:
         if not level:
             return module
         parts = self.name.split(".")
-        kept = len(parts) - level + self.is_package
-        return ".".join([*parts[: max(kept, 0)], *([module] if module else [])])
+        depth = len(parts) - level + self.is_package
+        return ".".join([*parts[: max(depth, 0)], *([module] if module else [])])
 
     @property
     def is_shipped(self) -> bool:
