@@ -227,14 +227,14 @@ def _make_approval(
     if stored.texts is None:
         return malformed
     try:
-        said = canonical.decode(stored.texts[0], ApprovalStatement)
-        moments.parse_moment(said.predicate.time)
+        statement = canonical.decode(stored.texts[0], ApprovalStatement)
+        moments.parse_moment(statement.predicate.time)
         armored = stored.texts[1].decode()
     except (NotCanonicalError, ParseError, UnicodeDecodeError):
         return malformed
-    about = said.predicate
+    about = statement.predicate
     subject = StatementSubject(about.repository, {"gitCommit": about.head})
-    if said.subject != (subject,):
+    if statement.subject != (subject,):
         return malformed
     fields = {name: getattr(about, name) for name in ApprovalPredicate.__struct_fields__ if name != "previous"}
     fields["attests"] = {subject: _resolve_handle(handle, people) for subject, handle in about.attests.items()}
@@ -260,5 +260,5 @@ def _resolve_handle(handle: str, people: People) -> str:
 
 
 def _verify_statement(data: bytes, armored: str, keys: Iterable[str], in_order: bool) -> SignatureResult:
-    verdict = signatures.verify_signature(data, armored, APPROVAL_NAMESPACE, keys)
-    return verdict if in_order or verdict is not SignatureResult.VALID else SignatureResult.OUT_OF_ORDER
+    result = signatures.verify_signature(data, armored, APPROVAL_NAMESPACE, keys)
+    return result if in_order or result is not SignatureResult.VALID else SignatureResult.OUT_OF_ORDER

@@ -103,13 +103,13 @@ def _find_outside_groups(
     graph = _walk_outside(repository, base, names, bits) if bits else {}
     all_bits = (1 << len(bits)) - 1
     full = {name for name, found in _gather_paths(graph).items() if found == all_bits}
-    kept = [name for name in graph if name in full and name in names]
-    if len(kept) > MOST_OUTSIDE_COMMITS:
+    outside = [name for name in graph if name in full and name in names]
+    if len(outside) > MOST_OUTSIDE_COMMITS:
         raise GitError(
             f"more than {MOST_OUTSIDE_COMMITS} approved heads touch the same files",
             "Delete approvals of what was merged long ago (refs/muniment/approvals/).",
         )
-    return [read_commits(repository, _list_behind(graph, name)) for name in kept]
+    return [read_commits(repository, _list_behind(graph, name)) for name in outside]
 
 
 def _walk_outside(

@@ -98,9 +98,9 @@ class GitCollector:
         """Use a history that was read elsewhere. A long replay must not keep the caches of earlier revisions."""
         commits, update = extra.get(known_kinds.COMMITS.name), revision.update
         if isinstance(commits, Known) and isinstance(update, Known) and update.value is UpdateKind.FAST_FORWARD:
-            kept = {key: value for key, value in self._read.items() if key == _REFERENCES}
+            references = {key: value for key, value in self._read.items() if key == _REFERENCES}
             history = History(commits.value, (revision.base,), UpdateKind.FAST_FORWARD)
-            self._read = {**kept, ("history", revision.base, revision.head): history}
+            self._read = {**references, ("history", revision.base, revision.head): history}
 
     def _make_fact(self, value: Maybe[Any], source: str) -> Fact:
         return Fact(value=value, source=source, read_at=self._now, salt=secrets.token_hex(16))

@@ -52,5 +52,5 @@ class GitProcess(process.ChildProcess):
 
 def git_error(name: str, complaints: bytes) -> GitError:
     """Error for a git that failed, with the last line of its complaints."""
-    said = process.find_last_line(complaints)
-    return GitError(f"{name} failed: {said}", "Look at the repository with git fsck, or fetch it anew.")
+    last_line = process.find_last_line(complaints)
+    return GitError(f"{name} failed: {last_line}", "Look at the repository with git fsck, or fetch it anew.")

@@ -57,20 +57,20 @@ def read_commits(
         return tuple(own)
     signers = commits.find_signers(found, people.value)
     return tuple(
-        commit if hand is None else structs.replace(commit, contributors=(*commit.contributors, hand))
-        for commit, hand in zip(own, signers, strict=True)
+        commit if contributor is None else structs.replace(commit, contributors=(*commit.contributors, contributor))
+        for commit, contributor in zip(own, signers, strict=True)
     )
 
 
 def select_reachable(commits: Iterable[Commit], heads: Iterable[str]) -> tuple[Commit, ...]:
     """Commits among `commits` (newest first) that can be reached from `heads`, in the same order."""
     wanted = set(heads)
-    kept: list[Commit] = []
+    reachable: list[Commit] = []
     for commit in commits:
         if commit.id in wanted:
-            kept.append(commit)
+            reachable.append(commit)
             wanted.update(commit.parents)
-    return tuple(kept)
+    return tuple(reachable)
 
 
 def is_linear(commits: Sequence[Commit]) -> bool:
@@ -105,7 +105,7 @@ def _relate_heads(
     if not base:
         return (), UpdateKind.CREATED
     if base in edge:
-        return (base,), UpdateKind.FAST_FORWARD  # whatever lies beside it is behind it
+        return (base,), UpdateKind.FAST_FORWARD  # other tips of `edge` are its ancestors
     out = repository.run_git_once("merge-base", "--all", values=(base, head), timeout=_WALK_SECONDS, codes=(0, 1))
     bases = tuple(sorted(out.decode("ascii").split()))
     return bases, UpdateKind.REWOUND if bases == (head,) else UpdateKind.DIVERGED

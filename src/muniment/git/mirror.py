@@ -37,7 +37,7 @@ _FETCH_SECONDS = 300
 _LIMITS = ProcessLimits(seconds=_FETCH_SECONDS)
 _LOCKED = b".lock': File exists"
 _AT_ONCE = 500  # ids in one request
-_PACKS = 20  # that may lie beside the index over all
+_PACKS = 20  # outside the index over all packs, before they are packed anew
 _OBJECT = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 _REF = re.compile(r"refs/[^\s~^:?*\[\\\x00-\x1f]+")
 
@@ -312,10 +312,10 @@ class Mirror:
         return _delete_stale((*self.folder.glob("*.lock"), *(self.folder / "refs").rglob("*.lock")))
 
     def _make_refusal(self, verb: str, complaints: bytes) -> GitError:
-        said = complaints
+        masked = complaints
         for secret in self._secrets:
-            said = said.replace(secret.encode(), b"...")
-        why = git_error(f"git {verb}", said).message
+            masked = masked.replace(secret.encode(), b"...")
+        why = git_error(f"git {verb}", masked).message
         return GitError(why, "Check that the forge answers, and that our account may read the repository.")
 
     def _initialize_copy(self) -> None:

@@ -71,12 +71,19 @@ class ObjectReader:
         return found
 
     def _read_contents(self, specs: Sequence[str], limit: int) -> list[GitObject | None]:
-        kept = {spec: self._find_cached(spec, limit) for spec in specs}
-        asked = [spec for spec in specs if kept[spec] is None]
-        told = iter(self._query_all("contents", asked, lambda child: self._read_answer(child, limit)) if asked else ())
-        found = [kept[spec] or next(told) for spec in specs]
+        cached = {spec: self._find_cached(spec, limit) for spec in specs}
+        asked = [spec for spec in specs if cached[spec] is None]
+        queried = iter(
+            self._query_all("contents", asked, lambda child: self._read_answer(child, limit)) if asked else ()
+        )
+        found = [cached[spec] or next(queried) for spec in specs]
         for spec, one in zip(specs, found, strict=True):
-            if self._copy is not None and one is not None and kept[spec] is None and cached_answers.are_full_ids(spec):
+            if (
+                self._copy is not None
+                and one is not None
+                and cached[spec] is None
+                and cached_answers.are_full_ids(spec)
+            ):
                 cached_answers.cache_answer(self._copy, spec, one, len(one.data))
         return found
 
@@ -92,13 +99,13 @@ class ObjectReader:
         """Kind of each object, "" where there is no such. Their content is not read."""
         if self._copy is None:
             return self._query_kinds(ids)
-        kept = {one: cached_answers.find_answer(self._copy, ("kind", one), str) for one in ids}
-        asked = [one for one, kind in kept.items() if kind is None]
-        told = dict(zip(asked, self._query_kinds(asked) if asked else (), strict=True))
-        for one, kind in told.items():
+        cached = {one: cached_answers.find_answer(self._copy, ("kind", one), str) for one in ids}
+        asked = [one for one, kind in cached.items() if kind is None]
+        queried = dict(zip(asked, self._query_kinds(asked) if asked else (), strict=True))
+        for one, kind in queried.items():
             if kind and cached_answers.are_full_ids(one):
                 cached_answers.cache_answer(self._copy, ("kind", one), kind, len(kind))
-        return [kept[one] or told[one] for one in ids]
+        return [cached[one] or queried[one] for one in ids]
 
     def _query_kinds(self, ids: Sequence[str]) -> list[str]:
         return self._query_all("info", ids, lambda child: _read_info(child)[0])

@@ -41,10 +41,10 @@ def list_refs(url: str, header: Mapping[str, str], proxy: str, prefixes: Iterabl
         return None
     found: dict[str, str] = {}
     for line in _decode_packets(answer.body):
-        told = _LINE.fullmatch(line)
-        if told is None:  # also where the answer ended before its end
+        match = _LINE.fullmatch(line)
+        if match is None:  # also where the answer ended before its end
             return None
-        found[told[2].decode("utf-8", "surrogateescape")] = told[1].decode("ascii")
+        found[match[2].decode("utf-8", "surrogateescape")] = match[1].decode("ascii")
     return found
 
 

@@ -98,7 +98,7 @@ def read_runs(repository: Repository, refs: Iterable[RunRef], people: People) ->
 
     Raises GitError or SignatureError if any of them could not be read.
     """
-    return tuple(told for ref in refs for told in _read_chain(repository, ref, people))
+    return tuple(statement for ref in refs for statement in _read_chain(repository, ref, people))
 
 
 def select_runs(stated_runs: Iterable[StatedRun], repository: str) -> tuple[PipelineRun, ...]:
@@ -126,14 +126,14 @@ def _make_stated_run(ref: RunRef, stored: statement_chains.StoredStatement, peop
     if stored.texts is None:
         return malformed
     try:
-        said = canonical.decode(stored.texts[0], RunStatement)
-        moments.parse_moment(said.predicate.time)
+        statement = canonical.decode(stored.texts[0], RunStatement)
+        moments.parse_moment(statement.predicate.time)
         armored = stored.texts[1].decode()
     except (NotCanonicalError, ParseError, UnicodeDecodeError):
         return malformed
-    about = said.predicate
+    about = statement.predicate
     if (
-        said.subject != (StatementSubject(about.repository, {"gitCommit": about.head}),)
+        statement.subject != (StatementSubject(about.repository, {"gitCommit": about.head}),)
         or about.pipeline != ref.pipeline
     ):
         return malformed
@@ -158,6 +158,6 @@ def _verify_statement(
         return SignatureResult.UNKNOWN_PERSON
     if min(about.executed, about.failed, about.skipped) < 0:
         return SignatureResult.MALFORMED
-    verdict = signatures.verify_signature(stored.texts[0], armored, RUN_NAMESPACE, machine.keys)
+    result = signatures.verify_signature(stored.texts[0], armored, RUN_NAMESPACE, machine.keys)
     in_order = about.previous == stored.before
-    return verdict if in_order or verdict is not SignatureResult.VALID else SignatureResult.OUT_OF_ORDER
+    return result if in_order or result is not SignatureResult.VALID else SignatureResult.OUT_OF_ORDER

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from muniment.programs.environment import git_environment
 from muniment.programs.temporary_files import TemporaryFolder
 
-# What lies beside the objects can lie about them, so only objects are read. Renames as git has them by
-# default, said aloud. A file of more than 16 MiB counts as binary.
+# Files next to the objects (grafts, replacements, commit graphs) can misrepresent them, so only objects are read.
+# Renames are found as by git's defaults, which are written out here because settings of the machine could differ. A
+# file of more than 16 MiB counts as binary.
 _CONFIGURATION = """[core]
 \trepositoryFormatVersion = 1
 \tbare = true

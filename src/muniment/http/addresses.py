@@ -14,7 +14,7 @@ from muniment.errors import HttpCode, HttpError
 PORTS = {"https": 443, "http": 80}
 
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9.])?")
-_SAFE = "!$%&'()*+,/:;=?@[]~"  # of a path and query, beside letters and digits
+_SAFE = "!$%&'()*+,/:;=?@[]~"  # of a path and query, besides letters and digits
 _EXAMPLE = "Write it like https://host.example.com."
 
 

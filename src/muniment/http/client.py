@@ -124,8 +124,8 @@ class HttpClient:
                 if error.code not in _FAILED or not self._wait_for_retry(pause, seconds_until(error.again_at), end):
                     raise
             else:
-                told = seconds_until_retry(response.headers, time.time())
-                if response.status not in _UNAVAILABLE or not self._wait_for_retry(pause, told or 0.0, end):
+                retry_seconds = seconds_until_retry(response.headers, time.time())
+                if response.status not in _UNAVAILABLE or not self._wait_for_retry(pause, retry_seconds or 0.0, end):
                     return response
         return self._send_once(method, target, body, headers, deadline, again=retry is not None)
 

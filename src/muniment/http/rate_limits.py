@@ -117,9 +117,9 @@ class RateLimiter:
 
         A refusal that came meanwhile stays: no store replaces one by none.
         """
-        told = read_limit_headers(headers, before, self._clock())
-        if told != before:
-            self._store.save_limit(self._resource, told)
+        limit = read_limit_headers(headers, before, self._clock())
+        if limit != before:
+            self._store.save_limit(self._resource, limit)
 
     def record_refusal(self, origin: str, headers: Mapping[str, str]) -> HttpError:
         """Store the refusal in an answer's headers; the error for it."""
@@ -135,9 +135,9 @@ class RateLimiter:
             reason = RefusalReason.NO_MOMENT_GIVEN
             pause = _next_pause(before, now)
             seconds = float(pause)
-        told = read_limit_headers(headers, before, now) if resource else before
+        limit = read_limit_headers(headers, before, now) if resource else before
         again = _format_moment(now + seconds)
-        refused = msgspec.structs.replace(told, again_at=again, pause=pause, reason=reason)
+        refused = msgspec.structs.replace(limit, again_at=again, pause=pause, reason=reason)
         self._store.save_limit(resource, refused)
         return refusal_error(origin, again)
 
@@ -187,8 +187,8 @@ def seconds_until_retry(headers: Mapping[str, str], now: float) -> float | None:
         return min(float(after), _LONGEST)
     when = _parse_http_date(after)
     if when is None and _is_exhausted(headers):
-        told = next((headers[name] for name in _header_names("reset") if _is_number(headers.get(name, ""))), "")
-        when = _reset_seconds(told, now) if told else None
+        reset = next((headers[name] for name in _header_names("reset") if _is_number(headers.get(name, ""))), "")
+        when = _reset_seconds(reset, now) if reset else None
     return None if when is None else min(max(when - now, 0.0), _LONGEST)
 
 
@@ -229,8 +229,8 @@ def _read_message(body: bytes) -> str:
         found: Any = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return ""
-    told = found.get("message") if isinstance(found, dict) else None
-    return told.lower() if isinstance(told, str) else ""
+    message = found.get("message") if isinstance(found, dict) else None
+    return message.lower() if isinstance(message, str) else ""
 
 
 def _format_moment(seconds: float) -> str:

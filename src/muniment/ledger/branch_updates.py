@@ -41,18 +41,18 @@ def list_branch_updates(
     records: Iterable[tuple[int, record_kinds.AnyEntry]], get_object: GetObject
 ) -> Iterator[RecordedBranchUpdate]:
     """Branch updates in the order of the ledger. `records` are all its entries with their places."""
-    gates = _HookDecisions(get_object)
+    hooks = _HookDecisions(get_object)
     decisions: dict[str, int] = {}
     for place, entry in records:
         match entry:
             case record_kinds.DecisionRecord():
-                gates.add_decision(place, entry)
+                hooks.add_decision(place, entry)
                 if entry.outcome == "allow":
                     decisions[entry.object] = place
             case record_kinds.BranchUpdateRecord():
                 yield _convert_update(place, entry, decisions, get_object)
             case record_kinds.RefUpdateRecord() | record_kinds.HookBypassRecord():
-                yield from gates.convert_updates(place, entry)
+                yield from hooks.convert_updates(place, entry)
             case _:
                 pass
 
@@ -60,7 +60,7 @@ def list_branch_updates(
 def _convert_update(
     place: int, entry: record_kinds.BranchUpdateRecord, decisions: dict[str, int], get: GetObject
 ) -> RecordedBranchUpdate:
-    beside = _decode_object(entry.object, record_objects.BranchUpdate, get)
+    details = _decode_object(entry.object, record_objects.BranchUpdate, get)
     return RecordedBranchUpdate(
         place,
         entry.time,
@@ -70,7 +70,7 @@ def _convert_update(
         entry.previous_commit,
         entry.status,
         decisions.get(entry.decision, -1),
-        beside.commits if beside is not None else (),
+        details.commits if details is not None else (),
     )
 
 
@@ -91,8 +91,8 @@ class _HookDecisions:
         self, place: int, entry: record_kinds.RefUpdateRecord | record_kinds.HookBypassRecord
     ) -> Iterator[RecordedBranchUpdate]:
         """Updates of refs: as they were pushed, or past the server hook."""
-        beside = _decode_object(entry.object, record_objects.RefUpdates, self._get)
-        for update in beside.updates if beside is not None else ():
+        details = _decode_object(entry.object, record_objects.RefUpdates, self._get)
+        for update in details.updates if details is not None else ():
             name = self._names.get((entry.repository_location, update.ref))
             if name is not None:
                 past = isinstance(entry, record_kinds.HookBypassRecord)

@@ -108,11 +108,11 @@ def _hash_range(read: ReadFile, size: int, start: int, stop: int) -> bytes:
 
 def _cache_reads(read: ReadFile) -> ReadFile:
     """Cached reader: each file is read once."""
-    kept: dict[str, bytes | None] = {}
+    cache: dict[str, bytes | None] = {}
 
     def read_cached(path: str) -> bytes | None:
-        if path not in kept:
-            kept[path] = read(path)
-        return kept[path]
+        if path not in cache:
+            cache[path] = read(path)
+        return cache[path]
 
     return read_cached

@@ -335,11 +335,11 @@ def encode_record(entry: AnyEntry) -> bytes:
     """An entry as it stands in the ledger. Of a decision, codes are left out until it fits. Raises LedgerError."""
     data = canonical.encode(entry)
     while len(data) > LARGEST_RECORD and isinstance(entry, _AnyDecisionRecord) and entry.reason_codes:
-        kept = len(entry.reason_codes) // 2
+        codes = len(entry.reason_codes) // 2
         entry = structs.replace(
             entry,
-            reason_codes=entry.reason_codes[:kept],
-            omitted_reason_codes=entry.omitted_reason_codes + len(entry.reason_codes) - kept,
+            reason_codes=entry.reason_codes[:codes],
+            omitted_reason_codes=entry.omitted_reason_codes + len(entry.reason_codes) - codes,
         )
         data = canonical.encode(entry)
     if len(data) > LARGEST_RECORD:

@@ -73,8 +73,8 @@ def describe_record(entry: record_kinds.AnyEntry) -> str:
             return f"{entry.incident_kind} ended by what was observed: {entry.resolution}"
         case record_kinds.BranchUpdateRecord():
             by = {"allowed": f"allowed by {entry.decision}", "bypass": f"a bypass ({entry.bypass_reason})"}
-            told = by.get(entry.status, "was there when its branch began to be watched")
-            return f"{entry.commit} on {_decode_ref(entry.target)} of {entry.repository}: {told}"
+            event = by.get(entry.status, "was there when its branch began to be watched")
+            return f"{entry.commit} on {_decode_ref(entry.target)} of {entry.repository}: {event}"
         case record_kinds.KeyExchangeRecord():
             how = "the lost one does not vouch for it" if entry.lost else "the old one vouches for it"
             return f"signed with another key from now on: {entry.new_key.rpartition('+')[0]}; {how}"

@@ -15,7 +15,7 @@ from muniment.ledger.checkpoints import read_checkpoint
 from muniment.ledger.merkle_tree import HASH_SIZE
 from muniment.ledger.tiles import LEVELS, WIDTH, ReadFile, bundle_path, hash_path
 
-_MOST = 20  # problems told
+_MOST = 20  # problems that one verification lists
 _WHOLE = WIDTH * HASH_SIZE
 
 FindEntryProblem = Callable[[int, bytes], str]  # place, entry: what is wrong with it, "" if nothing is
@@ -59,10 +59,10 @@ def verify_ledger(
     except LedgerError as error:
         return Verification(0, "", None, (f"checkpoint: {error.message}",))
     own = _compute_levels(_hash_entries(read, head.size, find_entry_problem, found))
-    kept = [_read_level(read, level, hashes, found) for level, hashes in enumerate(own)]
+    levels = [_read_level(read, level, hashes, found) for level, hashes in enumerate(own)]
     if _compute_root(own) != head.root:
         found.add_problem("the entries do not give the root that was signed")
-        _find_altered(own, kept, head.root, found)
+        _find_altered(own, levels, head.root, found)
     return Verification(head.size, head.root.hex(), found.first_bad, tuple(found.problems[:_MOST]))
 
 

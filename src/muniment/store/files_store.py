@@ -146,8 +146,8 @@ class FilesStore:
             made = make_people_objects(people, there)
             self.put_objects([*made.new.values(), made.listing])
             if made.new:
-                kept = {**remembered, **made.contents}
-                durable_files.write_file(self.cache_file(PEOPLE_CACHE), msgspec.json.encode(kept), 0o600)
+                contents = {**remembered, **made.contents}
+                durable_files.write_file(self.cache_file(PEOPLE_CACHE), msgspec.json.encode(contents), 0o600)
         return made.reference
 
     @contextlib.contextmanager

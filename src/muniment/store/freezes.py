@@ -69,7 +69,7 @@ def _read_scope(store: Store, digest: str) -> record_objects.FreezeScope | None:
 def read_lifting_people(store: Store, digests: Sequence[str]) -> tuple[str, ...]:
     """Ids of the people of these statements. A person who was erased does not count."""
     statements = (_read_statement(store, digest) for digest in digests)
-    return tuple(said.person for said in statements if said is not None)
+    return tuple(statement.person for statement in statements if statement is not None)
 
 
 def _read_statement(store: Store, digest: str) -> record_objects.PersonStatement | None:

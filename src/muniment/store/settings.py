@@ -67,7 +67,7 @@ def make_home_text() -> str:
 #   REMOTE_USER      the name that a web server gives; in people.toml: accounts = {{ http = ["name"] }}
 # pusher_variable = "{PUSHER_VARIABLES[0]}"
 
-# How long judging a push may take; then it is denied.
+# How long the evaluation of a push may take; then the push is denied.
 # timeout_seconds = {Settings().timeout_seconds}
 
 [ledger]

@@ -138,8 +138,8 @@ def find_event(entry: dict[str, Any], namespace: str = "") -> AuditEvent | None:
         kind = AuditEventKind.CONFIGURATION_WRITE if _is_configuration(path, operation, auth) else None
     if kind is None:
         return None
-    shown = path.removeprefix(_PREFIX) if kind is AuditEventKind.PRODUCT_READ else path
-    return AuditEvent(kind, _get_text(entry, "time"), _get_text(request, "id"), shown, _display_name(auth))
+    subject = path.removeprefix(_PREFIX) if kind is AuditEventKind.PRODUCT_READ else path
+    return AuditEvent(kind, _get_text(entry, "time"), _get_text(request, "id"), subject, _display_name(auth))
 
 
 def identify_entry(entry: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from muniment.vault import audit
 
-ROTATIONS = "rotations"  # the file beside the logs in which the vault's supervisor announces each rotation
+ROTATIONS = "rotations"  # the file next to the logs in which the vault's supervisor announces each rotation
 PAIR_SECONDS = 5.0  # within which both devices have written an entry
 
 _LARGEST_LINE = 1 << 20

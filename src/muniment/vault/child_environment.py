@@ -33,20 +33,20 @@ def find_tokens(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name in _TOKENS or _is_for_vault(value)}
 
 
-def secret_values(kept: Mapping[str, str]) -> list[str]:
+def secret_values(variables: Mapping[str, str]) -> list[str]:
     """Values of those variables that are tokens: an address or a file's name hides nothing."""
-    return [value for name, value in kept.items() if name not in _ADDRESSES]
+    return [value for name, value in variables.items() if name not in _ADDRESSES]
 
 
-def overwrite_variables(kept: Mapping[str, str]) -> None:
+def overwrite_variables(variables: Mapping[str, str]) -> None:
     """Overwrite variables in the memory that the kernel shows as this process's environment, where that is possible."""
     try:
-        with open("/proc/self/stat", encoding="ascii", errors="replace") as told:
-            start, end = map(int, told.read().rpartition(")")[2].split()[47:49])  # env_start, env_end (proc(5))
+        with open("/proc/self/stat", encoding="ascii", errors="replace") as stat:
+            start, end = map(int, stat.read().rpartition(")")[2].split()[47:49])  # env_start, env_end (proc(5))
         with open("/proc/self/mem", "r+b", buffering=0) as memory:
             memory.seek(start)
             text = b"\0" + memory.read(end - start)
-            for name, value in kept.items():
+            for name, value in variables.items():
                 line = os.fsencode(f"\0{name}={value}\0")
                 at = text.find(line)
                 if at >= 0:

@@ -41,7 +41,7 @@ LARGEST_LOG = 256 << 20  # bytes
 
 _SEAL_BYTES = 32
 _START_SECONDS, _UNSEAL_SECONDS, _STOP_SECONDS = 30, 8, 20
-_INITIALIZED = "made"  # a file beside the store: its first start came to its end
+_INITIALIZED = "made"  # a file next to the store that shows that the first start was completed
 
 
 class VaultListener(NamedTuple):
@@ -121,8 +121,8 @@ class EmbeddedVault:
 
     def take_password(self) -> str:
         """Password of the administrator, once after the first start; "" ever after."""
-        told, self._fresh = self._fresh, ""
-        return told
+        password, self._fresh = self._fresh, ""
+        return password
 
     def start(self) -> None:
         """Start the server, created first if there is none. Raises VaultError or StoreError; then no server runs."""

@@ -92,8 +92,8 @@ def convert_answer(status: int, data: bytes) -> VaultError:
     """Convert an answer other than success to an error."""
     text = data[:4096].decode("utf-8", "replace").lower()
     code = _find_code(status, text)
-    if code is VaultCode.REFUSED and (told := _find_refusal(text)):
-        return VaultError(code, *told)
+    if code is VaultCode.REFUSED and (refusal := _find_refusal(text)):
+        return VaultError(code, *refusal)
     return vault_error(code)
 
 
@@ -109,7 +109,7 @@ def _find_refusal(text: str) -> tuple[str, str] | None:
     part = re.search(r"invalid (audience|subject|issuer) \(", text)
     if part is not None:
         return f"the vault refuses this identity: its {part[1]} is another", _OTHER_JOB_REMEDY
-    return next((told for words, told in _REFUSALS.items() if words in text), None)
+    return next((refusal for words, refusal in _REFUSALS.items() if words in text), None)
 
 
 def _find_code(status: int, text: str) -> VaultCode:

@@ -131,8 +131,8 @@ class GitHubJobIdentity(NamedTuple):
         try:
             return msgspec.json.decode(answer.body, type=_Issued).value
         except msgspec.MsgspecError:
-            told = f"GitHub gave this job no identity ({answer.status})"
-            raise _identity_error(told, "Try again; its status is at githubstatus.com.") from None
+            problem = f"GitHub gave this job no identity ({answer.status})"
+            raise _identity_error(problem, "Try again; its status is at githubstatus.com.") from None
 
 
 class GitLabJobIdentity(NamedTuple):

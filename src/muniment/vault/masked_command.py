@@ -76,16 +76,16 @@ class _Child:
         # held back until there is somebody to pass them to
         masked = signal.pthread_sigmask(signal.SIG_BLOCK, (*_PASSED_SIGNALS, signal.SIGWINCH))
         stack.callback(signal.pthread_sigmask, signal.SIG_SETMASK, masked)
-        told, tell = os.pipe()
+        failures, failures_end = os.pipe()
         self._pid = os.fork()
         if self._pid == 0:
-            _become_command(command, environment, ends, tell, masked)
-        os.close(tell)
+            _become_command(command, environment, ends, failures_end, masked)
+        os.close(failures_end)
         for given in {*ends.given} - {0}:
             if ends.terminal is None or given != ends.terminal.slave:
                 os.close(given)
-        problem = os.read(told, 16)
-        os.close(told)
+        problem = os.read(failures, 16)
+        os.close(failures)
         if problem:
             os.waitpid(self._pid, 0)
             raise command_not_found(command[0], int(problem))

@@ -67,11 +67,11 @@ class Masker:
         before = len(self._text)
         self._text, self._folding = _unfold_bytes(data, self._folding, self._text)
         spans, living = self._find_spans(max(before - SHORTEST + 1, 0))
-        kept = self._find_held_start(living)
-        if not spans and not self._masked and (plain := self._output_plain(data, kept)) is not None:
+        releasable = self._find_held_start(living)
+        if not spans and not self._masked and (plain := self._output_plain(data, releasable)) is not None:
             return plain
         self._raw += data
-        return self._output_masked(spans, kept, lead)
+        return self._output_masked(spans, releasable, lead)
 
     def flush(self) -> bytes:
         """Return the rest after the end of the stream: a form that is cut off there is masked too."""
@@ -93,8 +93,8 @@ class Masker:
         """
         if len(self._text) > most or self._masked:
             return b""
-        shown, self._done = self._raw[self._done :], len(self._raw)
-        return shown
+        rest, self._done = self._raw[self._done :], len(self._raw)
+        return rest
 
     def _pass_unmasked(self, data: bytes) -> Piece | None:
         """Do the rest of `feed` where the engine sees at once that no form begins; None where it does not."""
@@ -105,10 +105,10 @@ class Masker:
         if ending is None or not self._find.none(raw):
             return None
         last, self._text, self._folding = ending
-        kept, done = self._find_held_start([]), self._done
-        cut = len(raw) - len(last) + _find_raw_place(last, self._text, kept)
+        releasable, done = self._find_held_start([]), self._done
+        cut = len(raw) - len(last) + _find_raw_place(last, self._text, releasable)
         end = max(done, _find_shown_end(raw, cut))
-        self._raw, self._done, self._text = raw[cut:], end - cut, self._text[kept:]
+        self._raw, self._done, self._text = raw[cut:], end - cut, self._text[releasable:]
         return memoryview(raw)[done:end]
 
     def _find_spans(self, new: int) -> tuple[list[Span], list[int]]:
@@ -136,42 +136,42 @@ class Masker:
                 return at
         return end
 
-    def _output_plain(self, data: bytes, kept: int) -> bytes | None:
-        """Output the text as `_output_masked` does where no form is in it, without a copy more; None if `kept` is not
-        in `data`.
+    def _output_plain(self, data: bytes, releasable: int) -> bytes | None:
+        """Output the text as `_output_masked` does where no form is in it, without a copy more; None if
+        `releasable` is not in `data`.
         """
-        left = len(self._text) - kept
+        left = len(self._text) - releasable
         cut = _find_from_end(data, left) if left else len(data)
         if cut < 0:
             return None
         end = _find_shown_end(data, cut)
         held = self._raw[self._done :]
-        self._hold_back(data[cut:], kept, end - cut, 0)
+        self._hold_back(data[cut:], releasable, end - cut, 0)
         return b"".join((held, memoryview(data)[:end])) if held else data[:end]
 
-    def _output_masked(self, spans: list[Span], kept: int, lead: int) -> bytes:
-        """Output all before `kept`, masked; the rest is held back."""
+    def _output_masked(self, spans: list[Span], releasable: int, lead: int) -> bytes:
+        """Output all before `releasable`, masked; the rest is held back."""
         raw, done, masked = self._raw, self._done, self._masked
         pieces = []
         if spans or masked:
             places = _RawPlaces(raw, lead)
-            for start, end in _merge_spans([(places.find_mask_start(at), end) for at, end in spans if at < kept]):
+            for start, end in _merge_spans([(places.find_mask_start(at), end) for at, end in spans if at < releasable]):
                 if start >= masked:
                     pieces += [raw[done : places.find_raw_place(start)], MASK]
                 masked = max(masked, end)
                 done = max(done, places.find_raw_place(masked - 1) + 1)
-        left = len(self._text) - kept
+        left = len(self._text) - releasable
         cut = _find_from_end(raw, left) if left else len(raw)
         end = _find_shown_end(raw, cut)
         pieces.append(raw[done:end])
-        self._hold_back(raw[cut:], kept, max(done, end) - cut, masked)
+        self._hold_back(raw[cut:], releasable, max(done, end) - cut, masked)
         return b"".join(pieces)
 
-    def _hold_back(self, raw: bytes, kept: int, done: int, masked: int) -> None:
-        """Hold back `raw`, whose text begins at `kept`."""
+    def _hold_back(self, raw: bytes, releasable: int, done: int, masked: int) -> None:
+        """Hold back `raw`, whose text begins at `releasable`."""
         self._raw, self._done = raw, done
-        self._text, self._masked = self._text[kept:], max(masked - kept, 0)
-        self._places = [at - kept for at in self._places if at >= kept]
+        self._text, self._masked = self._text[releasable:], max(masked - releasable, 0)
+        self._places = [at - releasable for at in self._places if at >= releasable]
 
 
 class _RawPlaces:

@@ -108,8 +108,8 @@ def _find_memory_folder() -> str:
 
 
 def _filesystem_type(folder: str) -> int:
-    told = (ctypes.c_long * 64)()  # struct statfs, which begins with the kind
-    return told[0] if ctypes.CDLL(None).statfs(os.fsencode(folder), told) == 0 else 0
+    status = (ctypes.c_long * 64)()  # struct statfs, which begins with the kind
+    return status[0] if ctypes.CDLL(None).statfs(os.fsencode(folder), status) == 0 else 0
 
 
 def _write_value(handle: int, value: str) -> None:

@@ -195,12 +195,12 @@ def _list_shell_variants(value: str) -> Iterator[str]:
 
 def _show_caret_signs(value: str) -> str:
     """Text as `cat -v` and `cat -A` show it: bytes beyond ASCII as M- and a sign, those before the space as ^."""
-    shown = []
+    signs = []
     for byte in value.encode("utf-8", "surrogatepass"):
         low = byte & 0x7F
         sign = chr(low) if 0x20 <= low < 0x7F or byte in b"\t\n" else f"^{chr(low ^ 0x40)}"
-        shown.append(f"M-{sign}" if byte >= 0x80 else sign)
-    return "".join(shown)
+        signs.append(f"M-{sign}" if byte >= 0x80 else sign)
+    return "".join(signs)
 
 
 def _list_dollar_quoted(value: str) -> Iterator[str]:

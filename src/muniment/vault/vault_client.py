@@ -1,4 +1,6 @@
-"""Speaks with the vault: one identity, one session, and each failure told apart, without a word of a secret.
+"""Client of the vault: one identity, one session, and a code for each kind of failure.
+
+No message holds a part of a secret.
 
 Addresses: `https://host[:port]`, `http://` on this machine alone, and `unix:/path/of/socket`. No token is taken from
 the environment (VAULT_TOKEN), and no redirection is followed.
