@@ -232,7 +232,7 @@ def test_refuses_delivery_without_id(hub: Forge) -> None:
 
 def test_unknown_check_run_button_requests_no_evaluation(hub: Forge, github: FakeGitHub) -> None:
     run = {"id": 1, "name": "x", "head_sha": "a" * 40, "status": "completed", "conclusion": None, "app": None}
-    payload = {"action": "requested_action", "check_run": run, "requested_action": {"identifier": "judge-again"}}
+    payload = {"action": "requested_action", "check_run": run, "requested_action": {"identifier": "evaluate-again"}}
     assert _parse_signed_delivery(hub, "check_run", payload).kind is ForgeEventKind.ASKED
     payload["requested_action"] = {"identifier": "fix-it"}
     assert _parse_signed_delivery(hub, "check_run", payload).kind is ForgeEventKind.STATUS

@@ -17,8 +17,8 @@ from muniment.http.connections import Response
 
 T = TypeVar("T")
 
-_MOST_CACHED = 4096  # answers that this process holds, beside the cache that lasts
-_SCHEME = "kept-1"  # no forge's address begins so; counted on when what is kept has another meaning
+_MOST_CACHED = 4096  # answers in this process's memory, besides the lasting cache
+_SCHEME = "kept-1"  # no forge's address begins so; raise the number when cached values get another meaning
 
 
 class AnswerCache:
@@ -39,9 +39,9 @@ class AnswerCache:
         It is not read again while `depends_on`, plain data on which it depends, is unchanged.
         """
         key, mark = f"{_SCHEME}:{canonical.digest_value(place)}", canonical.digest_value(depends_on)
-        kept: T | None = self._find_cached(kind, key, mark)
-        if kept is not None:
-            return kept
+        cached: T | None = self._find_cached(kind, key, mark)
+        if cached is not None:
+            return cached
         found = read()
         if is_lasting(found):
             self._store_here(key, mark, found)

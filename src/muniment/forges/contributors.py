@@ -48,24 +48,26 @@ class ContributorMapper:
         self._forge = f"{FORGE_ACCOUNT}:{name}"
         self._opener = Contributor(accounts.resolve_identity(change.opener), ContributorRole.OPENER)
         self._own = {commit.id: email_identity(commit.committer) for commit in own_commits}
-        self._told: dict[str, list[Contributor]] = {}
+        self._by_commit: dict[str, list[Contributor]] = {}
         self._requests: list[ForgeContributor] = []
-        for hand in contributors:
-            if hand.asked is not None:
-                self._requests += [hand] if self._is_machine(hand.asked) else []
+        for one in contributors:
+            if one.asked is not None:
+                self._requests += [one] if self._is_machine(one.asked) else []
                 continue
-            self._told.setdefault(hand.commit, []).append(Contributor(accounts.resolve_identity(hand.by), hand.role))
+            self._by_commit.setdefault(one.commit, []).append(Contributor(accounts.resolve_identity(one.by), one.role))
 
     def map_commit(self, commit: Commit) -> Commit:
         """The commit with its addresses resolved by the forge, and the contributors that the forge adds to it."""
-        hands = [self._map_contributor(commit.id, hand) for hand in commit.contributors] + self._told.get(commit.id, [])
-        by = {hand.identity for hand in hands} | self._at_work if self._requests else set()
-        hands += [
+        found = [self._map_contributor(commit.id, one) for one in commit.contributors] + self._by_commit.get(
+            commit.id, []
+        )
+        by = {one.identity for one in found} | self._at_work if self._requests else set()
+        found += [
             Contributor(self._accounts.resolve_identity(request.by), request.role)
             for request in self._requests
             if request.asked is not None and self._is_made_by(request.asked, by) and self._is_later(commit.id, request)
         ]
-        return structs.replace(commit, contributors=tuple(dict.fromkeys(hands)))
+        return structs.replace(commit, contributors=tuple(dict.fromkeys(found)))
 
     def _is_machine(self, account: Account) -> bool:
         return account.machine or isinstance(self._accounts.find_account_owner(account), Machine)
@@ -84,8 +86,8 @@ class ContributorMapper:
     def map_head_commit(self, commit: Commit) -> Commit:
         """The newest commit of a change, with the contributors to the change as a whole added."""
         mapped = self.map_commit(commit)
-        hands = (*mapped.contributors, self._opener, *self._told.get("", ()))
-        return structs.replace(mapped, contributors=tuple(dict.fromkeys(hands)))
+        found = (*mapped.contributors, self._opener, *self._by_commit.get("", ()))
+        return structs.replace(mapped, contributors=tuple(dict.fromkeys(found)))
 
     def _map_contributor(self, commit: str, contributor: Contributor) -> Contributor:
         if contributor.role is ContributorRole.COMMITTER and self._own.get(commit) == contributor.identity:

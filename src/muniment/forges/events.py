@@ -16,7 +16,7 @@ class ForgeEventKind(StrEnum):
     RULES = "rules"  # of branches, or of who may write
     STATUS = "status"  # somebody posted a status or a check named `context` on `head`
     REPOSITORY = "repository"  # renamed, removed, newly seen
-    ASKED = "asked"  # somebody pressed a button at the forge to have it judged again
+    ASKED = "asked"  # somebody pressed the forge's button to evaluate the change again
     NOTHING = "nothing"  # that concerns us
 
 

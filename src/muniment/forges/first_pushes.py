@@ -16,7 +16,7 @@ from muniment.forges.shapes import Account, Move
 from muniment.git.repository import Repository
 from muniment.programs.command import ProgramOption, join_lines
 
-MOST_FIRST_PUSHES = 200_000  # commits that branches hold beside the protected one
+MOST_FIRST_PUSHES = 200_000  # commits of other branches than the protected one
 _WALK_SECONDS = 120
 _SAME_SECOND: Maybe[Account] = Unknown("two accounts pushed it in the same second")
 
@@ -31,7 +31,7 @@ class FirstPush(Struct, frozen=True):
 
 
 ReadFirstPushes = Callable[[Repository, Collection[str], str], Mapping[str, FirstPush]]
-"""The first known pushes of commits that a base does not reach. Raises GitError if they cannot be told."""
+"""The first known pushes of commits that a base does not reach. Raises GitError if they cannot be read."""
 
 
 def find_first_pushes(

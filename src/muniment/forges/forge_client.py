@@ -118,8 +118,8 @@ class ForgeClient:
                 limiter=self._limiter,
             )
         except HttpError as error:
-            told = f"this is no address of a forge: {error.message}"
-            raise ForgeError(ForgeCode.UNREACHABLE, told, "Write it like https://forge.example.com.") from None
+            problem = f"this is no address of a forge: {error.message}"
+            raise ForgeError(ForgeCode.UNREACHABLE, problem, "Write it like https://forge.example.com.") from None
         self._headers = headers
         self.base = base.rstrip("/")
         self.resource = resource
@@ -144,10 +144,10 @@ class ForgeClient:
     def fetch_response(self, path: str, query: Mapping[str, Any] | None = None) -> Response:
         """Answer at `path` with its headers, from the cache if the forge confirms that it is unchanged."""
         url = self._build_url(path, query or {})
-        kept = self._cache.get_response(url)
-        answer = self._send_request("GET", url, None, {"If-None-Match": kept[0]} if kept else {})
-        if answer.status == 304 and kept:
-            return kept[1]
+        cached = self._cache.get_response(url)
+        answer = self._send_request("GET", url, None, {"If-None-Match": cached[0]} if cached else {})
+        if answer.status == 304 and cached:
+            return cached[1]
         self._require_success("GET", path, answer)
         validator = answer.headers.get("etag", "")
         if validator:
@@ -291,8 +291,8 @@ def _convert_error(error: HttpError, request: str) -> ForgeError:
             again,
         )
     code, says, remedy = _WITHOUT_ANSWER.get(error.code, _UNREACHABLE)
-    told = f"{request} {says}" if error.code in _WITHOUT_ANSWER else f"{request} {says}: {error.message}"
-    return ForgeError(code, told, error.remedy if error.code is HttpCode.PROXY else remedy)
+    message = f"{request} {says}" if error.code in _WITHOUT_ANSWER else f"{request} {says}: {error.message}"
+    return ForgeError(code, message, error.remedy if error.code is HttpCode.PROXY else remedy)
 
 
 def decode_json(answer: Response, where: str) -> Any:

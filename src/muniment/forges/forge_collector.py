@@ -130,9 +130,9 @@ class ForgeCollector:
         own = reading.own_commits.value if isinstance(reading.own_commits, Known) else ()
         moves = reading.moves.value if isinstance(reading.moves, Known) else ()
         pushers = [move.who.value for move in moves if isinstance(move.who, Known)]
-        told = _require_known(reading.contributors)
+        known = _require_known(reading.contributors)
         return contributors.ContributorMapper(
-            self._accounts, self._name, reading.change, told, own, pushers, lambda: self._pushed_at
+            self._accounts, self._name, reading.change, known, own, pushers, lambda: self._pushed_at
         )
 
     @cached_property
@@ -261,13 +261,13 @@ class ForgeCollector:
 
     def _can_person_write(self, person: Person) -> bool:
         if person.id not in self._writers:
-            told = _require_known(self._reading.writers)
+            writers = _require_known(self._reading.writers)
             theirs = (
                 one.by.id
                 for one in _require_known(self._reading.reviews)
                 if self._accounts.find_account_owner(one.by) is person
             )
-            known = any(told.get(id) is True for id in theirs)
+            known = any(writers.get(id) is True for id in theirs)
             self._writers[person.id] = known or any(
                 map(self._can_account_write, self._accounts.list_accounts_of(person))
             )
@@ -288,15 +288,15 @@ class ForgeCollector:
         signed: PipelineRuns = _require_known(
             self._git.collect_facts(revision, [known_kinds.TEST_RUNS.name], {}).get(known_kinds.TEST_RUNS)
         )
-        told = self._read_checks() if revision.head == self._reading.change.head else ()
-        return PipelineRuns((*signed.head, *checks.convert_to_runs(self._name, told, revision.head)), signed.base)
+        statuses = self._read_checks() if revision.head == self._reading.change.head else ()
+        return PipelineRuns((*signed.head, *checks.convert_to_runs(self._name, statuses, revision.head)), signed.base)
 
     def _read_checks(self) -> tuple[Check, ...]:
         found = self._reading.checks
         if found == NOT_READ and self._statuses is not None:
             return self._statuses(self._reading.change.head)
-        told: tuple[Check, ...] = _require_known(found)
-        return told
+        statuses: tuple[Check, ...] = _require_known(found)
+        return statuses
 
     def _read_tree(self, commit: str) -> str:
         if commit not in self._trees:  # one head has many reviews

@@ -137,9 +137,9 @@ def _detect_vendor(root_url: str, make_client: Callable[[str], ForgeClient]) -> 
     host = (urlsplit(root_url).hostname or "").lower()
     if host in ("github.com", "www.github.com") or host.endswith(".ghe.com"):
         return Vendor.GITHUB
-    told = _probe_path(make_client(f"{root_url}/api/v1"), "version")
-    if told is not None:
-        version = told.get("version") if isinstance(told, dict) else ""
+    answer = _probe_path(make_client(f"{root_url}/api/v1"), "version")
+    if answer is not None:
+        version = answer.get("version") if isinstance(answer, dict) else ""
         return Vendor.FORGEJO if "+gitea-" in str(version) else Vendor.GITEA
     # GitLab has no such address, and tells nobody its version
     return Vendor.GITLAB if _probe_path(make_client(f"{root_url}/api/v3"), "meta") is None else Vendor.GITHUB

@@ -21,11 +21,11 @@ def describe_branch_rules(
 ) -> pipeline.BranchPipelineRules:
     """Rules of a branch for pipelines. `our_pipelines`: pipelines that our status requires, if it is enforced."""
     binds = _is_enforced(rules, about)
-    by_verdict = tuple(our_pipelines) if binds else ()
+    by_status = tuple(our_pipelines) if binds else ()
     others = [
         one for one in rules.required_statuses if not one.context.startswith(CONTEXT_PREFIX) and (one.by or not binds)
     ]
-    required = tuple(dict.fromkeys((*by_verdict, *(one.context for one in others))))
+    required = tuple(dict.fromkeys((*by_status, *(one.context for one in others))))
     loose = () if binds else tuple(one for one in rules.required_statuses if not one.by)
     by = about.vendor.value if rules.protected else ""
     return pipeline.BranchPipelineRules(rules.ref, by, required, _find_bypasses(rules, about, loose))

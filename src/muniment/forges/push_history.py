@@ -57,6 +57,6 @@ def fill_gaps(moves: Iterable[Move], change: Change, why: str = "") -> Iterable[
 
 
 def _make_gap(old: str, new: str, at: str, why: str) -> Move:
-    told = why.replace("{old}", old[:12] or "the beginning").replace("{new}", new[:12] or "the end")
-    unknown: Maybe[Account] = Unknown(told)
+    reason = why.replace("{old}", old[:12] or "the beginning").replace("{new}", new[:12] or "the end")
+    unknown: Maybe[Account] = Unknown(reason)
     return Move(old, new, (), forced=False, who=unknown, at=at)

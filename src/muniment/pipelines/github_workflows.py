@@ -55,11 +55,11 @@ def _sort_spots(spots: Iterator[PipelineSpot]) -> tuple[PipelineSpot, ...]:
 
 
 def _is_deployment(path: str, jobs: list[YamlMapping], scripts: list[YamlText], steps: _Steps) -> bool:
-    said = [path.rpartition("/")[2], *(script.text for script in scripts)]
-    said += [text.text for job in jobs if isinstance(text := get_nested(job, "name"), YamlText)]
-    said += [text.text for _, step in steps if isinstance(text := get_nested(step, "uses"), YamlText)]
+    texts = [path.rpartition("/")[2], *(script.text for script in scripts)]
+    texts += [text.text for job in jobs if isinstance(text := get_nested(job, "name"), YamlText)]
+    texts += [text.text for _, step in steps if isinstance(text := get_nested(step, "uses"), YamlText)]
     return any(get_nested(job, "environment") is not None for job in jobs) or any(
-        map(suspicious_content.DEPLOYS.search, said)
+        map(suspicious_content.DEPLOYS.search, texts)
     )
 
 
@@ -152,10 +152,10 @@ def _is_pinned(uses: str) -> bool:
 def _find_broad_tokens(top: YamlMapping, jobs: list[YamlMapping]) -> Iterator[PipelineSpot]:
     """Rights to write for all jobs, or all rights for one. Rights that one job declares for itself are its own."""
     for holder in (top, *jobs):
-        said = get_nested(holder, "permissions")
-        if isinstance(said, YamlText) and said.text == "write-all":
-            yield PipelineSpot(said.line, "permissions: write-all")
-        if isinstance(said, YamlMapping) and holder is top:
-            for name, value in said.entries.items():
+        permissions = get_nested(holder, "permissions")
+        if isinstance(permissions, YamlText) and permissions.text == "write-all":
+            yield PipelineSpot(permissions.line, "permissions: write-all")
+        if isinstance(permissions, YamlMapping) and holder is top:
+            for name, value in permissions.entries.items():
                 if isinstance(value, YamlText) and value.text == "write" and name != "id-token":
                     yield PipelineSpot(value.line, f"permissions: {name}: write")

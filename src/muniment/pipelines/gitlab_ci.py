@@ -24,10 +24,10 @@ def read_gitlab_pipeline(documents: tuple[YamlValue, ...]) -> PipelineRead:
     scripts = {name: _list_scripts(job) for name, job in jobs.items()}
     shared = [text for holder in (top, get_nested(top, "default")) for text in _list_scripts(holder)]
     every = [*shared, *(text for found in scripts.values() for text in found)]
-    said = [*jobs, *(text.text for text in every)]
+    texts = [*jobs, *(text.text for text in every)]
     return PipelineRead(
         deploys=any(_has_environment(job) for job in jobs.values())
-        or any(map(suspicious_content.DEPLOYS.search, said)),
+        or any(map(suspicious_content.DEPLOYS.search, texts)),
         manual_steps=_sort_spots(_find_manual_steps(top, jobs)),
         literal_secrets=_sort_spots(_find_literal_secrets(top, jobs, every)),
         forge_secrets=_sort_spots(_find_forge_secrets(top, jobs, scripts, shared)),

@@ -65,7 +65,7 @@ def read_provenance(envelope: bytes, artifact: str, builders: Iterable[Builder])
     """
     trusted = tuple(builders)
     inner = sigstore_bundles.find_envelope(envelope)
-    shown = envelope if inner is None else inner
+    content = envelope if inner is None else inner
     identities = [one for one in trusted if sigstore_bundles.is_trust(one.key)]
     keys = [one for one in trusted if not sigstore_bundles.is_trust(one.key)]
     refusal = None
@@ -75,10 +75,10 @@ def read_provenance(envelope: bytes, artifact: str, builders: Iterable[Builder])
         except AttestationError as error:
             refusal = error  # a lasting key may have signed what is in the bundle
     try:
-        found = dsse.open_envelope(shown, {str(number): one.key for number, one in enumerate(keys)})
+        found = dsse.open_envelope(content, {str(number): one.key for number, one in enumerate(keys)})
         made = _read_statement(found.payload, artifact)
     except AttestationError as error:
-        return _build_unproven(shown, artifact, (refusal or error).message)
+        return _build_unproven(content, artifact, (refusal or error).message)
     if not any(keys[int(number)].id == made.builder for number in found.signed_by):
         return _mark_unproven(made, f"it is signed by another builder than {made.builder}")
     return _require_commit(made)
@@ -124,17 +124,17 @@ def _require_commit(made: Provenance) -> Provenance:
 
 
 def _read_statement(payload: bytes, artifact: str) -> Provenance:
-    said = dsse.decode_attestation(payload, ProvenancePredicate, PROVENANCE_TYPE)
-    digests = [f"sha256:{subject.digest.get('sha256', '')}" for subject in said.subject]
+    statement = dsse.decode_attestation(payload, ProvenancePredicate, PROVENANCE_TYPE)
+    digests = [f"sha256:{subject.digest.get('sha256', '')}" for subject in statement.subject]
     if artifact not in digests:
         raise dsse.attestation_error(AttestationCode.OTHER_ARTIFACT, "it is about another artifact")
     sources = {
         (one.uri, one.digest["gitCommit"])
-        for one in said.predicate.buildDefinition.resolvedDependencies
+        for one in statement.predicate.buildDefinition.resolvedDependencies
         if _COMMIT.fullmatch(one.digest.get("gitCommit", ""))
     }
     uri, commit = sources.pop() if len(sources) == 1 else ("", "")
-    builder = said.predicate.runDetails.builder.id
+    builder = statement.predicate.runDetails.builder.id
     return Provenance(artifact, builder[:_SHOWN], uri[:_SHOWN], commit, Known(builder[:_SHOWN]))
 
 

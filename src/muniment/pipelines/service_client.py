@@ -141,14 +141,14 @@ class ServiceClient:
 
         Raises RunError if that takes longer, or the service is lost on the way.
         """
-        end, told = time.monotonic() + seconds, set[str]()
+        end, reported = time.monotonic() + seconds, set[str]()
         while (standing := self.get_status(number)).state in _UNDECIDED:
             for reason in standing.reasons:
-                if reason.message not in told:
-                    told.add(reason.message)
+                if reason.message not in reported:
+                    reported.add(reason.message)
                     waits(reason)
             if time.monotonic() > end:
-                remedy = "See above what it waits for." if told else "See that its worker runs."
+                remedy = "See above what it waits for." if reported else "See that its worker runs."
                 raise _unreachable_error(f"nothing was decided within {seconds:g} seconds", remedy)
             sleep(1)
         return standing
@@ -188,11 +188,11 @@ class ServiceClient:
 
 def _refusal_error(status: int, data: bytes) -> RunError:
     try:
-        said = msgspec.json.decode(data, type=_Problem).detail
+        detail = msgspec.json.decode(data, type=_Problem).detail
     except msgspec.MsgspecError:
-        said = ""
+        detail = ""
     if status in (401, 403, 404, 409, 422, 400):
-        what = "".join(c for c in said if c.isprintable())[:400] or f"it answers {status}"
+        what = "".join(c for c in detail if c.isprintable())[:400] or f"it answers {status}"
         remedy = "See that pipeline, branch, environment and audience (MUNIMENT_URL) are those that it knows."
         return RunError(RunCode.REFUSED, f"Muniment's service refuses: {what}", remedy)
     return _unreachable_error(f"Muniment's service failed ({status})", "See its log, then try again.")

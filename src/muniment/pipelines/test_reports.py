@@ -86,10 +86,10 @@ def _check_suites(where: str, root: Element) -> None:
 
 def _require_agreement(where: str, suite: Element, tests: int, bad: int) -> None:
     """Raise ReportError unless the numbers that a suite gives for itself are those that it lists."""
-    told = {name: _get_number(where, suite, name) for name in ("tests", "failures", "errors")}
-    if told["tests"] not in (None, tests):
-        raise _report_error(where, f"it says {told['tests']} tests and lists {tests}")
-    if (told["failures"] or 0) + (told["errors"] or 0) > 0 and not bad:
+    stated = {name: _get_number(where, suite, name) for name in ("tests", "failures", "errors")}
+    if stated["tests"] not in (None, tests):
+        raise _report_error(where, f"it says {stated['tests']} tests and lists {tests}")
+    if (stated["failures"] or 0) + (stated["errors"] or 0) > 0 and not bad:
         raise _report_error(where, "it reports a failure, and lists no failed test")
 
 

@@ -68,8 +68,8 @@ def verify_payload(token: str, key: TokenKey) -> bytes:
         raise _identity_error(IdentityCode.SIGNATURE, "its signature is wrong") from None
     except (jwt.PyJWTError, ValueError, TypeError):
         raise _identity_error(IdentityCode.UNREADABLE, "it is no such token") from None
-    said: bytes = decoded["payload"]
-    return said
+    payload: bytes = decoded["payload"]
+    return payload
 
 
 def _from_jwk(jwk: dict[str, Any]) -> TokenKey:

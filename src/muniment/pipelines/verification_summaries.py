@@ -83,11 +83,11 @@ def verify_permission(
     `keys`: public keys by name. `max_age` in seconds. `product` "" is any: an artifact's digest is one product's alone.
     Raises AttestationError; nothing is tolerated, a moment in the future neither.
     """
-    said = _decode_summary(dsse.open_envelope(data, keys).payload)
-    predicate = said.predicate
+    statement = _decode_summary(dsse.open_envelope(data, keys).payload)
+    predicate = statement.predicate
     if predicate.verificationResult != "PASSED" or LEVEL not in predicate.verifiedLevels:
         raise dsse.attestation_error(AttestationCode.NOT_PASSED, "it does not say that the deployment is allowed")
-    if [subject.digest for subject in said.subject] != [_split_digest(artifact)]:
+    if [subject.digest for subject in statement.subject] != [_split_digest(artifact)]:
         raise dsse.attestation_error(AttestationCode.OTHER_ARTIFACT, "it is about another artifact")
     there, where = _parse_environment_uri(predicate.resourceUri)
     if where != environment or product not in ("", there):
@@ -113,10 +113,10 @@ def environment_uri(product: str, environment: str) -> str:
 
 def _decode_summary(payload: bytes) -> dsse.InTotoStatement[SummaryPredicate]:
     """Decode the statement in an envelope, whose bytes are the canonical JSON that an installation signs."""
-    said = dsse.decode_attestation(payload, SummaryPredicate, SUMMARY_TYPE)
-    if canonical.encode(said) != payload:
+    statement = dsse.decode_attestation(payload, SummaryPredicate, SUMMARY_TYPE)
+    if canonical.encode(statement) != payload:
         raise dsse.attestation_error(AttestationCode.UNREADABLE, "it is not in canonical form (RFC 8785)")
-    return said
+    return statement
 
 
 def _parse_environment_uri(uri: str) -> tuple[str, str]:

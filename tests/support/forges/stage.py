@@ -106,8 +106,8 @@ class Stage:
 
     def judge(self, number: int) -> ChangeEvaluation:
         """What the policy says of a change as it is now."""
-        judgement, _ = forge_changes.evaluate_open_change(*self.at, self.read(number), self.rules_at, now())
-        return judgement
+        evaluation, _ = forge_changes.evaluate_open_change(*self.at, self.read(number), self.rules_at, now())
+        return evaluation
 
     def verdict(self, number: int) -> Outcome:
         """The outcome, published on exactly the head that was judged."""
@@ -124,9 +124,9 @@ class Stage:
         status = Status(make_context(ref), saying, f"{saying.value} by policy", "https://muniment.example/changes/1")
         self.forge.publisher.publish_status(self.repository, head, status)
 
-    def codes(self, judgement: ChangeEvaluation, clause: str = "review.two-reviewers") -> list[str]:
+    def codes(self, evaluation: ChangeEvaluation, clause: str = "review.two-reviewers") -> list[str]:
         """The codes of one clause's reasons."""
-        found = next(result for result in judgement.decision.results if result.clause == clause)
+        found = next(result for result in evaluation.decision.results if result.clause == clause)
         return [
             f"{reason.code}: {reason.details['why']}" if "why" in reason.details else reason.code
             for reason in found.reasons

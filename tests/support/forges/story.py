@@ -142,8 +142,8 @@ def retarget(stage: Stage, number: int) -> None:
     assert stage.codes(stage.judge(number)) == ["too-few-approvals"]
     settle(stage)
     stage.acting.retarget("ada", number, "main")
-    judgement = stage.judge(number)
-    assert stage.codes(judgement) == ["too-few-approvals"]
+    evaluation = stage.judge(number)
+    assert stage.codes(evaluation) == ["too-few-approvals"]
     assert stage.verdict(number) is Outcome.DENY
     settle(stage)
     for name in ("bob", "dave"):
@@ -156,10 +156,10 @@ def squash(stage: Stage, number: int) -> None:
     eventually(lambda: merged(stage, "bob", number, "squash"), "it merges")
     reading = stage.read(number)
     assert reading.change.state is ChangeState.MERGED
-    judgement, _ = forge_changes.evaluate_merged_change(*stage.at, reading, stage.rules_at, now())
-    assert stage.codes(judgement) == ["reviewed"]
-    assert judgement.decision.head == stage.work.tip("main")
-    assert judgement.decision.outcome is Outcome.ALLOW
+    evaluation, _ = forge_changes.evaluate_merged_change(*stage.at, reading, stage.rules_at, now())
+    assert stage.codes(evaluation) == ["reviewed"]
+    assert evaluation.decision.head == stage.work.tip("main")
+    assert evaluation.decision.outcome is Outcome.ALLOW
     assert number in [change.number for change in stage.forge.reader.list_changes(stage.repository, ChangeState.MERGED)]
 
 
@@ -174,8 +174,8 @@ def merge(stage: Stage) -> None:
     assert stage.verdict(number) is Outcome.ALLOW
     eventually(lambda: merged(stage, "ada", number, "merge"), "it merges")
     reading = stage.read(number)
-    judgement, _ = forge_changes.evaluate_merged_change(*stage.at, reading, stage.rules_at, now())
-    assert judgement.decision.outcome is Outcome.ALLOW
+    evaluation, _ = forge_changes.evaluate_merged_change(*stage.at, reading, stage.rules_at, now())
+    assert evaluation.decision.outcome is Outcome.ALLOW
 
 
 def only_we_merge(stage: Stage) -> None:

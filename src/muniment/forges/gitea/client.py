@@ -26,7 +26,7 @@ class GiteaClient:
         self.host = urlsplit(self.url).hostname or ""
         self._token = token
         self.client = ForgeClient(f"{self.url}/api/v1", self.make_header, transport=transport, seconds=seconds)
-        self.kept = AnswerCache(transport.cache)
+        self.answer_cache = AnswerCache(transport.cache)
 
     def make_header(self) -> Mapping[str, str]:
         """Header with the token; empty without one."""

@@ -36,8 +36,8 @@ def _list_secrets(gitea: GiteaClient, repository: ForgeRepository) -> Iterator[s
         yield from _list_names(gitea, f"orgs/{quote_segment(owner)}/actions/secrets")
     except ForgeError as error:
         if error.code is ForgeCode.NOT_FOUND:
-            told = f"{owner} is no organisation, and the secrets of a person's account cannot be listed"
-            raise ForgeError(ForgeCode.UNSUPPORTED, told, "Move the repository to an organisation.") from None
+            problem = f"{owner} is no organisation, and the secrets of a person's account cannot be listed"
+            raise ForgeError(ForgeCode.UNSUPPORTED, problem, "Move the repository to an organisation.") from None
         raise
 
 

@@ -107,15 +107,15 @@ def _convert_move(row: Any, where: str) -> Move | None:
     if not content:
         return None
     try:
-        said = msgspec.json.decode(content, type=_Pushed)
+        pushed = msgspec.json.decode(content, type=_Pushed)
     except msgspec.MsgspecError:
         raise malformed_error(where) from None
-    old, _, new = said.CompareURL.rpartition("/compare/")[2].partition("...")
+    old, _, new = pushed.CompareURL.rpartition("/compare/")[2].partition("...")
     if not _ID.fullmatch(new):
-        old, new = "", (said.HeadCommit or {}).get("Sha1", "")
+        old, new = "", (pushed.HeadCommit or {}).get("Sha1", "")
     if not _ID.fullmatch(new):
         raise malformed_error(where)
-    commits = [one.get("Sha1", "") for one in said.Commits or ()]
+    commits = [one.get("Sha1", "") for one in pushed.Commits or ()]
     known = tuple(one for one in reversed(commits) if isinstance(one, str) and _ID.fullmatch(one))
     return Move(
         old if _ID.fullmatch(old) else "",

@@ -11,8 +11,8 @@ _BASIC_EVENTS = ("create", "delete", "push", "repository", "status", "pull_reque
 _EVENTS = [*_BASIC_EVENTS, "pull_request_comment", "pull_request_label", "pull_request_review", "pull_request_sync"]
 
 _STATUS_IS_OPEN = (
-    "whoever may write to the repository may post this status too; what binds them is that our account alone may "
-    "merge, or the gate in the forge's own hooks"
+    "everybody who may write to the repository may post this status too; it is enforced because our account alone may "
+    "merge, or by the server hook in the forge's own hooks"
 )
 _WE_MERGE = "merging is ours alone, so somebody has to ask us for it"
 _ADMINISTRATORS = (
@@ -44,8 +44,8 @@ class GiteaProtector:
         if fields.get("rule_name") == name:
             self._client.send_json("PATCH", f"{where}/{quote_segment(name)}", asked)
         else:  # none, or a pattern's, whose other branches are none of our business; of one rank, a name goes first
-            kept = {key: value for key, value in fields.items() if key not in _OWN}
-            self._client.send_json("POST", where, {**kept, **asked, "rule_name": name, "branch_name": name})
+            others = {key: value for key, value in fields.items() if key not in _OWN}
+            self._client.send_json("POST", where, {**others, **asked, "rule_name": name, "branch_name": name})
         fields, after = read_effective_rule(self._gitea, repository, plan.wanted.ref)
         require_applied(fields, asked)
         return after

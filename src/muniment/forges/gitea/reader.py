@@ -132,8 +132,8 @@ class GiteaReader:
         where, row = self._read_pull(repository, number)
         found = convert_change(row, where)
         if found.updated < since:
-            told = "the forge returned an older state of the change than before"
-            raise ForgeError(ForgeCode.CHANGED_MEANWHILE, told, "It is read again.")
+            problem = "the forge returned an older state of the change than before"
+            raise ForgeError(ForgeCode.CHANGED_MEANWHILE, problem, "It is read again.")
         events = read_or_unknown(lambda: self._read_timeline(repository, number))
         given = read_or_unknown(lambda: self._read_reviews(repository, found, require_known(events)))
         made = read_or_unknown(lambda: self._read_commits_once(repository, found, row.get("merge_base")))
@@ -204,8 +204,8 @@ class GiteaReader:
 
     def list_writers(self, repository: ForgeRepository) -> frozenset[str]:
         """Raises UNSUPPORTED: Gitea lists direct collaborators only, not the members of teams."""
-        told = f"who may write to {repository.path} is not listed by this forge"
-        raise ForgeError(ForgeCode.UNSUPPORTED, told, "Each account is asked about.")
+        problem = f"who may write to {repository.path} is not listed by this forge"
+        raise ForgeError(ForgeCode.UNSUPPORTED, problem, "Each account is asked about.")
 
     def list_writer_accounts(self, repository: ForgeRepository) -> tuple[Account, ...]:
         """Raises UNSUPPORTED, like `list_writers`."""
@@ -227,8 +227,8 @@ class GiteaReader:
         return found
 
     def read_merge_group(self, repository: ForgeRepository, target: str, head: str) -> MergeGroup:
-        told = f"{target} of {repository.path} has no merge queue, and {head[:12]} is no group of one"
-        raise ForgeError(ForgeCode.UNSUPPORTED, told, "Nothing has to be done.")
+        problem = f"{target} of {repository.path} has no merge queue, and {head[:12]} is no group of one"
+        raise ForgeError(ForgeCode.UNSUPPORTED, problem, "Nothing has to be done.")
 
     def fetch_header(self) -> Mapping[str, str]:
         return self._gitea.make_header()
@@ -269,7 +269,7 @@ class GiteaReader:
         """Read all pushes. A whole chain is cached while the head and the branch's timeline entries are unchanged."""
         if isinstance(events, Unknown):
             return self._read_pushes(found)
-        return self._gitea.kept.read_once(
+        return self._gitea.answer_cache.read_once(
             tuple[Move, ...],
             ("moves", repository.id, str(found.number)),
             (
@@ -280,7 +280,7 @@ class GiteaReader:
                 timeline.select_branch_events(events.value),
             ),
             lambda: self._read_pushes(found),
-            lambda told: all(isinstance(move.who, Known) for move in told),
+            lambda found: all(isinstance(move.who, Known) for move in found),
         )
 
     def _read_pushes(self, found: Change) -> tuple[Move, ...]:
@@ -298,7 +298,7 @@ class GiteaReader:
 
     def _read_commits_once(self, repository: ForgeRepository, found: Change, base: Any) -> "ChangeCommits":
         """Commits since `base`, cached once every address has an owner."""
-        return self._gitea.kept.read_once(
+        return self._gitea.answer_cache.read_once(
             ChangeCommits,
             ("commits", repository.id, str(found.number)),
             (found.target, base, found.head),
@@ -337,13 +337,13 @@ class ChangeCommits(Struct, frozen=True):
 def _find_own_commit(row: Any, keys: tuple[str, str], where: str) -> ForgeCommit | None:
     """Commit that the forge made: it verified the signature, by its own key, of an address that is no user's."""
     commit = require_field(row, "commit", dict, where)
-    said = commit.get("verification") or {}
+    verification = commit.get("verification") or {}
     committer = (commit.get("committer") or {}).get("email", "")
-    by_forge = said.get("verified") is True and (said.get("signer") or {}).get("email") == committer
+    by_forge = verification.get("verified") is True and (verification.get("signer") or {}).get("email") == committer
     if not by_forge or not committer or row.get("committer") is not None:
         return None
     pgp, ssh = keys
-    used = read_embedded_key(str(said.get("signature", "")))
+    used = read_embedded_key(str(verification.get("signature", "")))
     ours = used == ssh if used is not None else bool(pgp)
     return ForgeCommit(require_field(row, "sha", str, where), committer) if ours else None
 

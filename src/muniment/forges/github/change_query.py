@@ -68,16 +68,16 @@ def query_change(hub: GitHubClient, path: str, number: int) -> QueriedChange:
     for _ in range(_MOST_QUESTIONS):
         answer = hub.run_query(queries.CHANGE_QUERY, owner=owner, name=name, number=number, **cursors)
         pull = _find_pull(answer)
-        told = decode_answer(PullNode, pull, "graphql")
-        if seen not in (None, told):
+        node = decode_answer(PullNode, pull, "graphql")
+        if seen not in (None, node):
             raise ForgeError(
                 ForgeCode.CHANGED_MEANWHILE, "the change was touched while it was read", "It is read again."
             )
-        seen, more = told, False
+        seen, more = node, False
         for part in queries.CHANGE_LISTS:
             more |= _add_page(part, pull, answer, found[part], refused, cursors)
         if not more:
-            return _make_queried(told, pull, answer, found, refused)
+            return _make_queried(node, pull, answer, found, refused)
     raise truncated_error("graphql", sum(map(len, found.values())))
 
 
@@ -89,8 +89,8 @@ def _find_pull(answer: GraphQLAnswer) -> dict[str, Any]:
         raise ForgeError(ForgeCode.NOT_FOUND, f"GitHub's GraphQL does not show the change: {why}", "It is read again.")
     refused = next((why for path, why in answer.refused.items() if path[2:3] and path[2] in _ITSELF), "")
     if refused:
-        told = f"GitHub's GraphQL does not return the change: {refused}"
-        raise ForgeError(ForgeCode.FORBIDDEN, told, "It is read again.")
+        problem = f"GitHub's GraphQL does not return the change: {refused}"
+        raise ForgeError(ForgeCode.FORBIDDEN, problem, "It is read again.")
     return pull
 
 
@@ -127,7 +127,7 @@ def _add_page(
 
 _NEEDED_BY = {
     "commits": ("commits",),
-    "reviews": ("reviews", "events"),  # what a dismissed one said is told by the timeline
+    "reviews": ("reviews", "events"),  # only the timeline has the state before a dismissal
     "events": ("events",),
     "checks": ("tip",),
 }
@@ -143,7 +143,7 @@ def _find_checks(pull: Mapping[str, Any]) -> Any:
 
 
 def _make_queried(
-    told: PullNode,
+    node: PullNode,
     pull: Mapping[str, Any],
     answer: GraphQLAnswer,
     found: Mapping[str, list[Any]],
@@ -162,7 +162,7 @@ def _make_queried(
     if why:
         queued = Unknown(f"whether it stands in a merge queue could not be read: {why} (permission Merge queues: read)")
     return QueriedChange(
-        pulled=told,
+        pulled=node,
         commits=make_part("commits", "the change's commits"),
         reviews=make_part("reviews", "the reviews"),
         events=make_part("events", "the change's timeline"),
@@ -222,8 +222,8 @@ def parse_reviews(nodes: Iterable[ReviewNode], events: tuple[TimelineEvent, ...]
     found = []
     for review in nodes:
         ended = _find_dismissal(review, events) if review.state == "DISMISSED" else None
-        said = REVIEW_STATES.get(ended.previous_review_state if ended else review.state)
-        if said is None:
+        state = REVIEW_STATES.get(ended.previous_review_state if ended else review.state)
+        if state is None:
             continue
         if review.commit is None or not review.submitted_at:
             raise ForgeError(
@@ -237,7 +237,7 @@ def parse_reviews(nodes: Iterable[ReviewNode], events: tuple[TimelineEvent, ...]
             Review(
                 id=str(review.full_database_id),
                 by=conversion.convert_actor(review.author),
-                state=said,
+                state=state,
                 commit=review.commit.oid,
                 at=at,
                 dismissed=ended is not None,

@@ -93,7 +93,7 @@ class GitHubClient:
         self._questions = ForgeClient(
             self._graphql, make_headers, seconds=seconds, transport=transport, resource="graphql"
         )
-        self.kept = AnswerCache(transport.cache)
+        self.answer_cache = AnswerCache(transport.cache)
 
     def count_requests(self) -> Mapping[str, int]:
         """Number of requests sent so far, by resource."""

@@ -73,8 +73,8 @@ def _can_token_write(hub: GitHubClient, base: str) -> bool:
 
 def _is_unpinned_allowed(jobs: _Jobs) -> bool:
     if jobs.sha_pinning_required is None:
-        told = "this GitHub does not tell whether actions have to be pinned"
-        raise ForgeError(ForgeCode.UNSUPPORTED, told, "Update GitHub Enterprise Server.")
+        problem = "this GitHub does not tell whether actions have to be pinned"
+        raise ForgeError(ForgeCode.UNSUPPORTED, problem, "Update GitHub Enterprise Server.")
     return not jobs.sha_pinning_required
 
 

@@ -18,7 +18,7 @@ READ_PERMISSIONS = {
     "metadata": "read",  # repositories, who may write, which rules hold
     "contents": "read",  # code, branches, who pushed
     "pull_requests": "write",  # changes and their reviews; ask people; the one comment
-    "checks": "write",  # the verdict
+    "checks": "write",  # our status
     "statuses": "read",  # what others say of a head
     "members": "read",  # teams that may bypass a rule
     "merge_queues": "read",  # groups that are about to be merged

@@ -41,5 +41,5 @@ def _is_among(one: Move, moves: Iterable[Move]) -> bool:
 
 def find_machines(change: Change, moves: Iterable[Move]) -> dict[str, Account]:
     """Machines that opened the change or pushed to it, by id."""
-    hands = [change.opener, *(one.who.value for one in moves if isinstance(one.who, Known))]
-    return {account.id: account for account in hands if account.machine}
+    participants = [change.opener, *(one.who.value for one in moves if isinstance(one.who, Known))]
+    return {account.id: account for account in participants if account.machine}

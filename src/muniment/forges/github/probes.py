@@ -20,13 +20,13 @@ def find_missing_permissions(
     identity: GitHubIdentity, repository: ForgeRepository | None
 ) -> tuple[RefusedRequest, ...]:
     """Requests refused by the App's permissions, then those refused when tried. Raises ForgeError."""
-    told = tuple(
+    lacking = tuple(
         RefusedRequest(ability.value, f"the permission {name}: {level}", MISSING_ABILITY_EFFECTS[ability])
         for ability, name, level in (list_lacking_permissions(identity.get_permissions()) if identity.publishes else ())
     )
-    known = {one.permission for one in told}
+    known = {one.permission for one in lacking}
     tried = try_probes(_list_probes(identity, repository)) if repository is not None else ()
-    return (*told, *(one for one in tried if one.permission not in known))
+    return (*lacking, *(one for one in tried if one.permission not in known))
 
 
 def _list_probes(identity: GitHubIdentity, repository: ForgeRepository) -> Iterator[Probe]:

@@ -109,8 +109,8 @@ def _find_mergers(sources: Iterable[ProtectionSource]) -> tuple[str, ...]:
 
 
 def _intersect_bypass(each: list[frozenset[str]]) -> frozenset[str]:
-    told = [one for one in each if ANY_ACTOR not in one]
-    return frozenset.intersection(*told) if told else frozenset({ANY_ACTOR})
+    limited = [one for one in each if ANY_ACTOR not in one]
+    return frozenset.intersection(*limited) if limited else frozenset({ANY_ACTOR})
 
 
 def _find_methods(found: RepositoryAnswer, bound: list[RulesetRule]) -> tuple[str, ...]:
@@ -210,11 +210,11 @@ def _read_branch_protection(hub: GitHubClient, repository: ForgeRepository, ref:
         bound.append(_convert_checks(found.required_status_checks))
     if found.required_pull_request_reviews:
         reviews = found.required_pull_request_reviews
-        told = {
+        parameters = {
             "required_approving_review_count": reviews.required_approving_review_count,
             "dismiss_stale_reviews_on_push": reviews.dismiss_stale_reviews,
         }
-        bound.append(RulesetRule("pull_request", told))
+        bound.append(RulesetRule("pull_request", parameters))
     return [ProtectionSource(tuple(bound), frozenset() if found.enforce_admins.enabled else frozenset({ADMINS}))]
 
 
@@ -224,5 +224,5 @@ def _list_switches(found: _Protection) -> tuple[tuple[str, bool], ...]:
 
 def _convert_checks(checks: _Checks) -> RulesetRule:
     listed = [{"context": check.context, "integration_id": check.app_id} for check in checks.checks]
-    told = {"required_status_checks": listed, "strict_required_status_checks_policy": checks.strict}
-    return RulesetRule("required_status_checks", told)
+    parameters = {"required_status_checks": listed, "strict_required_status_checks_policy": checks.strict}
+    return RulesetRule("required_status_checks", parameters)

@@ -1,7 +1,7 @@
 """Reads public repositories of GitHub without a token, for a replay alone: by REST, since GraphQL takes a token.
 
 GitHub allows 60 requests an hour without one, so nothing is asked that changes no result: commits and events only of a
-change that somebody reviewed. Who pushed, and who may write, is told to tokens alone: both stay Unknown.
+change that somebody reviewed. Pushers and write access are shown to tokens alone: both stay Unknown.
 """
 
 from collections.abc import Callable, Iterable
@@ -153,8 +153,8 @@ def _parse_reviews(reviews: Iterable[_Review], events: tuple[_Event, ...]) -> tu
     for review in reviews:
         ended = _find_dismissal(review, events) if review.state.casefold() == "dismissed" else None
         state = ended.dismissed_review.state if ended and ended.dismissed_review else review.state
-        said = _STATES.get(state.casefold())
-        if said is None:
+        converted = _STATES.get(state.casefold())
+        if converted is None:
             continue
         if not review.commit_id or not review.submitted_at or review.user is None:
             raise ForgeError(ForgeCode.TRUNCATED, "GitHub no longer tells who reviewed which commit", "Use a token.")
@@ -163,7 +163,7 @@ def _parse_reviews(reviews: Iterable[_Review], events: tuple[_Event, ...]) -> tu
             Review(
                 id=str(review.id),
                 by=conversion.convert_account(review.user),
-                state=said,
+                state=converted,
                 commit=review.commit_id,
                 at=at,
                 dismissed=ended is not None,
@@ -197,8 +197,8 @@ def _find_rerequest(author: wire.User, at: str, events: Iterable[_Event]) -> str
 def _parse_retargets(events: Iterable[_Event]) -> tuple[Retarget, ...]:
     """None. Raises if the target was changed: REST does not tell from where."""
     if any(event.event in ("base_ref_changed", "automatic_base_change_succeeded") for event in events):
-        told = "the change was pointed at another branch; from which one GitHub tells to a token alone"
-        raise ForgeError(ForgeCode.NOT_SIGNED_IN, told, "Use a token.")
+        problem = "the change was pointed at another branch; GitHub shows the former one to a token alone"
+        raise ForgeError(ForgeCode.NOT_SIGNED_IN, problem, "Use a token.")
     return ()
 
 

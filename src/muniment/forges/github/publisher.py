@@ -14,7 +14,7 @@ from muniment.forges.github.client import repository_path
 from muniment.forges.shapes import Change, ForgeRepository
 from muniment.forges.statuses import Annotation, Status, StatusState, hide_marker
 
-EVALUATE_AGAIN = "judge-again"  # the button that we put there
+EVALUATE_AGAIN = "evaluate-again"  # identifier of the button on our check run
 _AT_ONCE = 50  # annotations that GitHub takes in one request
 _LONGEST = 65_000  # characters of a text
 _LINE = 250
@@ -43,7 +43,7 @@ class GitHubPublisher:
             made = self._hub.rest.send_json("PATCH", f"{path}/{waiting}", body)
         run = wire.decode_answer(wire.CheckRun, made, path)
         if run.head_sha != head:
-            raise ForgeError(ForgeCode.MALFORMED, "GitHub put the verdict on another head", "It is published again.")
+            raise ForgeError(ForgeCode.MALFORMED, "GitHub put the status on another head", "It is published again.")
         for piece in rest:
             self._hub.rest.send_json("PATCH", f"{path}/{run.id}", {"output": _make_output(status, piece)})
         if status.saying is StatusState.PENDING:
@@ -111,7 +111,7 @@ def _make_run(status: Status, annotations: tuple[Annotation, ...]) -> dict[str, 
     if status.saying is StatusState.PENDING:
         return {**body, "status": "in_progress"}
     again = {
-        "label": "Judge again",
+        "label": "Evaluate again",
         "description": "Reads the change again and evaluates it",
         "identifier": EVALUATE_AGAIN,
     }

@@ -117,29 +117,29 @@ class GitHubReader:
         """Read one change completely, no older than the answer of REST, nor than `since`."""
         witness = self.read_change(repository, number)  # whatever a delivery says: the web stores those
         try:
-            told = change_query.query_change(self._hub, repository.path, number)
-            change = conversion.convert_queried_change(told.pulled)
+            queried = change_query.query_change(self._hub, repository.path, number)
+            change = conversion.convert_queried_change(queried.pulled)
         except ForgeError as error:
             why = unknown_from_error(error, "the reviews, the timeline and the checks of the change", _NEEDED)
             return self._make_unread(witness, why)
         if self._is_stale(repository, change, since, witness):
             why = Unknown("GitHub returned an older state of the change than before; it is read again")
             return self._make_unread(witness, why)
-        moved = self._read_moves(repository, change, told)
+        moved = self._read_moves(repository, change, queried)
         given = change_query.convert_part(
-            told.reviews, lambda found: change_query.parse_reviews(found, _list_events(told))
+            queried.reviews, lambda found: change_query.parse_reviews(found, _list_events(queried))
         )
         return Reading(
             change=change,
             read_at=self._now(),
             moves=moved,
-            retargets=change_query.convert_part(told.events, change_query.parse_retargets),
+            retargets=change_query.convert_part(queried.events, change_query.parse_retargets),
             reviews=given,
-            contributors=self._read_contributors(repository, change, told, moved),
-            own_commits=change_query.convert_part(told.commits, self._find_own_commits),
-            writers=change_query.convert_part(told.reviews, change_query.parse_writers),
-            checks=change_query.convert_part(told.checks, change_query.convert_checks),
-            merging=_convert_pending_merge(told),
+            contributors=self._read_contributors(repository, change, queried, moved),
+            own_commits=change_query.convert_part(queried.commits, self._find_own_commits),
+            writers=change_query.convert_part(queried.reviews, change_query.parse_writers),
+            checks=change_query.convert_part(queried.checks, change_query.convert_checks),
+            merging=_convert_pending_merge(queried),
         )
 
     def _make_unread(self, change: Change, why: Unknown) -> Reading:
@@ -171,7 +171,7 @@ class GitHubReader:
         where = (change.source_repository, change.source, change.head, change.opened)
         elsewhere = change_query.select_branch_events(queried.events.value)
         return Known(
-            self._hub.kept.read_once(
+            self._hub.answer_cache.read_once(
                 tuple[Move, ...],
                 ("moves", repository.id, str(change.number)),
                 (where, elsewhere),
@@ -232,12 +232,14 @@ class GitHubReader:
         if not machines:
             return Known(change_query.find_assignments(machines, queried.events.value))
         try:
-            said = self._read_comments(repository, self._read_pull(repository, change.number), queried.reviews.value)
+            comments = self._read_comments(
+                repository, self._read_pull(repository, change.number), queried.reviews.value
+            )
         except ForgeError as error:
             return Unknown(f"who asked a machine to work on it could not be read: {error.message}")
         asked = (
             *change_query.find_assignments(machines, queried.events.value),
-            *change_query.find_mentions(machines.values(), said),
+            *change_query.find_mentions(machines.values(), comments),
         )
         return Known(tuple(dict.fromkeys(asked)))
 
@@ -298,8 +300,8 @@ class GitHubReader:
         path = f"{repository_path(repository)}/collaborators/{quote(account.login, safe='')}/permission"
         found = self._hub.read_one(wire.RepositoryPermission, path)
         if found.user is None or (account.id and str(found.user.id) != account.id):
-            told = f"the login {account.login} belongs to another account now"
-            raise ForgeError(ForgeCode.CHANGED_MEANWHILE, told, "It is read again.")
+            problem = f"the login {account.login} belongs to another account now"
+            raise ForgeError(ForgeCode.CHANGED_MEANWHILE, problem, "It is read again.")
         return found.permission in ("admin", "write")
 
     def list_writers(self, repository: ForgeRepository) -> frozenset[str]:

@@ -22,9 +22,9 @@ def read_standing_reviews(hub: GitHubClient, path: str, numbers: Sequence[int]) 
     found: dict[int, StandingReviews] = {}
     for start in range(0, len(numbers), AT_ONCE):
         batch = numbers[start : start + AT_ONCE]
-        told = hub.run_query(queries.make_reviews_query(batch), owner=owner, name=name).data.get("repository")
+        answer = hub.run_query(queries.make_reviews_query(batch), owner=owner, name=name).data.get("repository")
         for number in batch:
-            whole = _convert_reviews(told.get(f"p{number}") if isinstance(told, dict) else None)
+            whole = _convert_reviews(answer.get(f"p{number}") if isinstance(answer, dict) else None)
             if whole is not None:
                 found[number] = whole
     return found

@@ -33,12 +33,12 @@ def read_versions(
     lab: GitLabClient, repository: ForgeRepository, change: Change, system_notes: tuple[wire.DiscussionNote, ...]
 ) -> tuple[wire.MergeRequestVersion, ...]:
     """Read all versions, oldest first; the newest has to be the head. A note reports any change of them."""
-    listed = lab.kept.read_once(
+    listed = lab.answer_cache.read_once(
         tuple[wire.MergeRequestVersion, ...],
         ("versions", repository.id, str(change.number)),
         (change.head, notes.select_branch_notes(system_notes)),
         lambda: lab.read_list(wire.MergeRequestVersion, f"{merge_request_path(repository, change.number)}/versions"),
-        lambda told: any(one.head_commit_sha == change.head for one in told),
+        lambda versions: any(one.head_commit_sha == change.head for one in versions),
     )
     ordered = tuple(sorted(listed, key=lambda version: version.id))
     if not ordered or ordered[-1].head_commit_sha != change.head:
@@ -57,7 +57,7 @@ def read_moves(
 ) -> tuple[Move, ...]:
     """Read all pushes. A whole chain stays valid while the head, the versions and the notes on pushes are unchanged."""
     where = (change.source_repository, change.source, change.head, change.opened)
-    return lab.kept.read_once(
+    return lab.answer_cache.read_once(
         tuple[Move, ...],
         ("moves", repository.id, str(change.number)),
         (where, versions, notes.select_branch_notes(system_notes)),
@@ -89,7 +89,7 @@ def read_own_commits(
 ) -> tuple[ForgeCommit, ...]:
     """Commits with GitLab's own address and its own signature; cached if all with that address are signed."""
     since = request.diff_refs.base_sha if request.diff_refs else None
-    made = lab.kept.read_once(
+    made = lab.answer_cache.read_once(
         OwnCommits,
         ("commits", repository.id, str(request.iid)),
         (request.target_branch, since, request.sha),

@@ -45,7 +45,7 @@ class GitLabClient:
         self.host = urlsplit(self.url).hostname or ""
         self.token = token
         self.rest = ForgeClient(f"{self.url}/api/v4", self._make_headers, transport=transport, seconds=seconds)
-        self.kept = AnswerCache(transport.cache)
+        self.answer_cache = AnswerCache(transport.cache)
 
     def _make_headers(self) -> Mapping[str, str]:
         token = self.token()
@@ -78,8 +78,8 @@ class GitLabClient:
         if not isinstance(answer, dict):
             raise malformed_error(address)
         if answer.get("errors") and "data" not in answer:
-            told = "this GitLab does not answer the question of GraphQL"
-            raise ForgeError(ForgeCode.UNSUPPORTED, told, "It may be too old; what can be is read by REST.")
+            problem = "this GitLab does not answer the question of GraphQL"
+            raise ForgeError(ForgeCode.UNSUPPORTED, problem, "It may be too old; what can be is read by REST.")
         data = answer.get("data")
         if not isinstance(data, dict) or answer.get("errors"):
             raise malformed_error(address)

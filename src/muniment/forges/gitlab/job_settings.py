@@ -1,7 +1,7 @@
 """Job settings of GitLab.
 
 Variables are queried by GraphQL, and by their keys alone: REST would return their values, which nobody may get.
-A secret among them cannot be told from a setting, so all of them count.
+Names do not show whether a variable is a secret or a setting, so all of them count.
 """
 
 from typing import Any
@@ -58,8 +58,8 @@ def _read_keys(found: Any, name: str, needs: str) -> list[str]:
     """Keys of one list, proven complete. A null list is one that our account may not read."""
     listed = found.get(name) if isinstance(found, dict) else None
     if listed is None:
-        told = f"GitLab does not return the names of {name} (it takes {needs})"
-        raise ForgeError(ForgeCode.FORBIDDEN, told, "Give our account that role, or store no variables there.")
+        problem = f"GitLab does not return the names of {name} (it takes {needs})"
+        raise ForgeError(ForgeCode.FORBIDDEN, problem, "Give our account that role, or store no variables there.")
     try:
         more, keys = listed["pageInfo"]["hasNextPage"], [node["key"] for node in listed["nodes"]]
     except (KeyError, TypeError):

@@ -99,9 +99,9 @@ def _parse_change(payload: Mapping[str, Any]) -> ParsedFields:
 def _parse_note(payload: Mapping[str, Any]) -> ParsedFields:
     """A note is an update of its merge request, if the delivery's state already contains it."""
     there, given = _get_table(payload, "merge_request"), _get_table(payload, "object_attributes")
-    touched, said = _parse_moment(there.get("updated_at")), _parse_moment(given.get("created_at"))
-    told = touched if said and touched >= said else ""
-    return {"kind": ForgeEventKind.CHANGE, "number": _read_number(there), "updated": told} if there else {}
+    touched, created = _parse_moment(there.get("updated_at")), _parse_moment(given.get("created_at"))
+    updated = touched if created and touched >= created else ""
+    return {"kind": ForgeEventKind.CHANGE, "number": _read_number(there), "updated": updated} if there else {}
 
 
 def _parse_moment(text: Any) -> str:

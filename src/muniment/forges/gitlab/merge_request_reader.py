@@ -47,19 +47,19 @@ class MergeRequestReader:
         A delivery, which says `since`, is no proof of it: the web stores those.
         """
         now = self._now()
-        told = self._query_or_none(repository, number)
-        telling: MergeRequestSource
-        if told is not None:
-            telling = QuerySource(self._lab, repository, told)
+        queried = self._query_or_none(repository, number)
+        source: MergeRequestSource
+        if queried is not None:
+            source = QuerySource(self._lab, repository, queried)
         else:
-            telling = RestSource(self._lab, repository, read_merge_request(self._lab, repository, number))
-        found = convert_change(telling.request)
+            source = RestSource(self._lab, repository, read_merge_request(self._lab, repository, number))
+        found = convert_change(source.request)
         if self._seen.is_stale(repository, found, since):
             return _make_unread(
                 found, now, "GitLab returned an older state of the change than before; it is read again"
             )
-        reading = self._make_reading(repository, telling, found, now)
-        return self._confirm_unchanged(repository, reading, "" if told is not None else telling.request.updated_at)
+        reading = self._make_reading(repository, source, found, now)
+        return self._confirm_unchanged(repository, reading, "" if queried is not None else source.request.updated_at)
 
     def _query_or_none(
         self, repository: ForgeRepository, number: int
@@ -78,10 +78,12 @@ class MergeRequestReader:
             return None
 
     def _make_reading(
-        self, repository: ForgeRepository, telling: MergeRequestSource, found: Change, now: str
+        self, repository: ForgeRepository, source: MergeRequestSource, found: Change, now: str
     ) -> Reading:
-        said = read_or_unknown(telling.read_notes, "the notes on the change", NEEDED_PERMISSION)
-        own = read_or_unknown(lambda: self._seen.check_system_notes(repository, found.number, require_known(said)))
+        discussion = read_or_unknown(source.read_notes, "the notes on the change", NEEDED_PERMISSION)
+        own = read_or_unknown(
+            lambda: self._seen.check_system_notes(repository, found.number, require_known(discussion))
+        )
         versions = read_or_unknown(
             lambda: cached_parts.read_versions(self._lab, repository, found, require_known(own)),
             "the versions of the change",
@@ -91,7 +93,7 @@ class MergeRequestReader:
             lambda: cached_parts.read_moves(self._lab, repository, found, require_known(versions), require_known(own))
         )
         given = read_or_unknown(
-            lambda: _make_reviews(telling, require_known(own), require_known(versions)),
+            lambda: _make_reviews(source, require_known(own), require_known(versions)),
             "the approvals",
             NEEDED_PERMISSION,
         )
@@ -102,21 +104,21 @@ class MergeRequestReader:
             retargets=read_or_unknown(lambda: notes.parse_retargets(require_known(own))),
             reviews=given,
             contributors=read_or_unknown(
-                lambda: cached_parts.find_work_requests(found, require_known(said), require_known(moved))
+                lambda: cached_parts.find_work_requests(found, require_known(discussion), require_known(moved))
             ),
             own_commits=read_or_unknown(
-                lambda: cached_parts.read_own_commits(self._lab, repository, telling.request),
+                lambda: cached_parts.read_own_commits(self._lab, repository, source.request),
                 "the commits of the change",
                 NEEDED_PERMISSION,
             ),
             writers=read_or_unknown(
-                lambda: telling.find_writers(review.by.id for review in require_known(given)),
+                lambda: source.find_writers(review.by.id for review in require_known(given)),
                 "who may write",
                 NEEDED_PERMISSION,
             ),
             checks=NOT_READ,
             merging=read_or_unknown(
-                lambda: self._ways.read_pending_merge(repository, telling.request),
+                lambda: self._ways.read_pending_merge(repository, source.request),
                 "how it is to be merged",
                 NEEDED_PERMISSION,
             ),

@@ -69,27 +69,27 @@ class QuerySource:
         self.request = queried.request
         self._lab = lab
         self._repository = repository
-        self._told = queried
+        self._queried = queried
 
     def read_notes(self) -> tuple[wire.DiscussionNote, ...]:
         """Read all notes. Raises if some are hidden: REST hides them too, with less of a reason."""
-        if self._told.hidden:
+        if self._queried.hidden:
             raise ForgeError(
                 ForgeCode.TRUNCATED,
-                f"GitLab hides {self._told.hidden} of them from our account, for they mention what it may not see",
+                f"GitLab hides {self._queried.hidden} of them from our account, for they mention what it may not see",
                 "Give our account a role where the change is mentioned, for instance by a group's token.",
             )
-        return self._told.notes
+        return self._queried.notes
 
     def read_standing_approvals(self) -> wire.Approvals:
         """Approvals that stand, with their moments from REST.
 
         They are cached until an approver or a note of GitLab's changes.
         """
-        who, own = self._told.approvers, sorted(note.id for note in self._told.notes if note.system)
+        who, own = self._queried.approvers, sorted(note.id for note in self._queried.notes if note.system)
         if not who:
             return wire.Approvals([])
-        return self._lab.kept.read_once(
+        return self._lab.answer_cache.read_once(
             wire.Approvals,
             ("approvals", self._repository.id, str(self.request.iid)),
             (who, self.request.sha, own),
@@ -108,15 +108,15 @@ class QuerySource:
         return found
 
     def read_reviewers(self) -> tuple[wire.Reviewer, ...]:
-        return self._told.reviewers
+        return self._queried.reviewers
 
     def find_writers(self, ids: Iterable[str]) -> dict[str, bool]:
         """Whether each of these accounts may write now: by the members returned, or else one by one."""
         return {id: can_member_write(self._find_member(id)) for id in ids if id}
 
     def _find_member(self, id: str) -> wire.ProjectMember | None:
-        there = self._told.members.get(int(id))
-        if there is not None or self._told.all_members:
+        there = self._queried.members.get(int(id))
+        if there is not None or self._queried.all_members:
             return there
         return read_member(self._lab, self._repository, id)
 

@@ -31,8 +31,8 @@ def collect_moves(
         second_end(change.opened),
     )
     reached = {move.new for move in moves}
-    told = [move for move in _convert_versions(versions, pushers) if move.new not in reached]
-    return tuple(fill_gaps(sorted((*moves, *told), key=lambda move: move.at), change, why))
+    unreached = [move for move in _convert_versions(versions, pushers) if move.new not in reached]
+    return tuple(fill_gaps(sorted((*moves, *unreached), key=lambda move: move.at), change, why))
 
 
 def is_creation(event: ProjectEvent, change: Change) -> bool:

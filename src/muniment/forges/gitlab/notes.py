@@ -4,7 +4,7 @@ Only notes that GitLab marks as its own are read, and only whole sentences that 
 branch's name within one is untrusted. An unknown note about branches makes the target unknown.
 
 Sources, in GitLab's own repository: `app/services/system_notes/merge_requests_service.rb` (branches, approvals,
-changes requested), `commit_service.rb` (pushes) and `issuables_service.rb` (reviewers) beside it, their specs;
+changes requested), `commit_service.rb` (pushes) and `issuables_service.rb` (reviewers) in the same folder, their specs;
 `app/services/merge_requests/` `update_reviewer_state_service.rb` (only an approval takes back what was requested),
 `request_review_service.rb` and `approval_service.rb`; and `app/workers/merge_requests/create_approval_note_worker.rb`:
 the note on an approval is written by a worker, at any time after it.
@@ -63,11 +63,11 @@ def select_branch_notes(notes: Iterable[DiscussionNote]) -> list[tuple[int, str]
 
 def parse_pushers(notes: Iterable[DiscussionNote]) -> dict[int, User | None]:
     """Account that pushed each version of which a note tells; none if two notes name two (pushed twice at once)."""
-    told: dict[int, dict[int, User | None]] = {}
+    authors: dict[int, dict[int, User | None]] = {}
     for note in notes:
         if found := _PUSHED.match(note.body):
-            told.setdefault(int(found["version"]), {})[note.author.id if note.author else 0] = note.author
-    return {version: next(iter(who.values())) for version, who in told.items() if len(who) == 1}
+            authors.setdefault(int(found["version"]), {})[note.author.id if note.author else 0] = note.author
+    return {version: next(iter(who.values())) for version, who in authors.items() if len(who) == 1}
 
 
 def parse_retargets(notes: tuple[DiscussionNote, ...]) -> tuple[Retarget, ...]:
@@ -76,8 +76,8 @@ def parse_retargets(notes: tuple[DiscussionNote, ...]) -> tuple[Retarget, ...]:
 
 
 def _is_about_target(note: DiscussionNote) -> bool:
-    told = note.action == _BRANCHES or _OF_TARGETS.match(note.body) is not None
-    return told and not _ELSEWHERE.fullmatch(note.body.strip())
+    about_target = note.action == _BRANCHES or _OF_TARGETS.match(note.body) is not None
+    return about_target and not _ELSEWHERE.fullmatch(note.body.strip())
 
 
 def _parse_retarget(note: DiscussionNote) -> Retarget:
@@ -127,13 +127,13 @@ def _make_approval(
     """
     user = given.user
     noted = _find_last_note(notes, user.id, _APPROVED)
-    told = convert_moment(given.approved_at) if given.approved_at else noted and convert_moment(noted.created_at)
-    if not told:
-        raise _unbound_error(f"when {user.username} approved is not told")
+    approved = convert_moment(given.approved_at) if given.approved_at else noted and convert_moment(noted.created_at)
+    if not approved:
+        raise _unbound_error(f"when {user.username} approved is unknown")
     withdrew = _find_last_note(notes, user.id, _WITHDREW)
-    if withdrew and not _is_surely_before(withdrew, told):
-        raise _unbound_error(f"GitLab tells that {user.username} withdrew the approval that it still shows")
-    when = told if given.approved_at else moments.add_time(told, seconds=-NOTE_DELAY_SECONDS)
+    if withdrew and not _is_surely_before(withdrew, approved):
+        raise _unbound_error(f"{user.username} withdrew the approval that GitLab still shows")
+    when = approved if given.approved_at else moments.add_time(approved, seconds=-NOTE_DELAY_SECONDS)
     return Review(
         id=f"approval-{user.id}",
         by=convert_account(user),
@@ -160,7 +160,7 @@ def _make_change_requests(
             _note_second_end(noted) if noted else convert_moment(there.created_at) if there and there.created_at else ""
         )
         if not when:
-            raise _unbound_error(f"when {user.username} requested changes is not told")
+            raise _unbound_error(f"when {user.username} requested changes is unknown")
         yield Review(
             id=f"changes-{user.id}",
             by=convert_account(user),
@@ -172,8 +172,8 @@ def _make_change_requests(
 
 def _find_last_note(notes: Iterable[DiscussionNote], user: int, sentence: str) -> DiscussionNote | None:
     """The last note with that sentence about an account. `notes` oldest first."""
-    said = [note for note in notes if note.author and note.author.id == user and note.body.strip() == sentence]
-    return said[-1] if said else None
+    matching = [note for note in notes if note.author and note.author.id == user and note.body.strip() == sentence]
+    return matching[-1] if matching else None
 
 
 def _note_second_end(note: DiscussionNote) -> str:

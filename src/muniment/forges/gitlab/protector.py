@@ -164,13 +164,13 @@ class GitLabProtector:
 
     def _set_external_check(self, base: str, repository: ForgeRepository, wanted: WantedProtection) -> None:
         there = protection.read_protection(self._lab, repository, wanted.ref)
-        told, exact = self._hooks.get(repository.id), there.find_exact_rule()
-        if there.checks is None or told is None or exact is None:
+        hook, exact = self._hooks.get(repository.id), there.find_exact_rule()
+        if there.checks is None or hook is None or exact is None:
             return
         body = {
             "name": wanted.context,
-            "external_url": told[0],
-            "shared_secret": told[1],
+            "external_url": hook[0],
+            "shared_secret": hook[1],
             "protected_branch_ids": [exact.id],
         }
         ours = next((one for one in there.checks if one.name == wanted.context), None)

@@ -138,8 +138,8 @@ class GitLabReader:
         self, repository: ForgeRepository, numbers: Collection[int]
     ) -> Mapping[int, StandingReviews]:
         """Raises UNSUPPORTED: GitLab sends an event for each."""
-        told = f"GitLab tells of an approval that ends by an event ({len(numbers)} changes of {repository.path})"
-        raise ForgeError(ForgeCode.UNSUPPORTED, told, "Nothing has to be done.")
+        problem = f"GitLab tells of an approval that ends by an event ({len(numbers)} changes of {repository.path})"
+        raise ForgeError(ForgeCode.UNSUPPORTED, problem, "Nothing has to be done.")
 
     def read_merge_group(self, repository: ForgeRepository, target: str, head: str) -> MergeGroup:
         """The part of a merge train up to the place whose pipeline runs on `head`."""
