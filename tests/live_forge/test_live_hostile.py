@@ -45,8 +45,8 @@ class HostileStage(Stage):
 
     def describe_decision(self, number: int) -> Told:
         """Full description of the decision by the policy."""
-        judgement = self.judge(number)
-        return build_decision_report(judgement.decision, judgement.policy, judgement.facts)
+        evaluation = self.judge(number)
+        return build_decision_report(evaluation.decision, evaluation.policy, evaluation.facts)
 
     def landed(self, number: int) -> list[str]:
         """Codes of the decision on the merged commit."""
@@ -226,8 +226,8 @@ def test_merge_by_forged_status_is_denied_afterwards(scene: HostileStage) -> Non
     assert scene.verdict(number) is Outcome.DENY
     Stage(scene.acting, scene.connection.vendor, scene.folder / "ada", ours="ada").say(head, MAIN, StatusState.ALLOWED)
     eventually(lambda: merge_change(scene, number, "squash"), "a status binds nobody who may write")
-    judgement, _ = forge_changes.evaluate_merged_change(*scene.at, scene.read(number), scene.rules_at, now())
-    assert judgement.decision.outcome is Outcome.DENY
+    evaluation, _ = forge_changes.evaluate_merged_change(*scene.at, scene.read(number), scene.rules_at, now())
+    assert evaluation.decision.outcome is Outcome.DENY
 
 
 def test_invalid_token_reads_nothing(scene: HostileStage, tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def test_reading_must_be_as_new_as_recent_deliveries(town: Town) -> None:
 
     def heard() -> str:
         with as_role("worker"):
-            return keeper.begin_reading(number, "2026-11-25T00:00:00.000000Z").heard
+            return keeper.begin_reading(number, "2026-11-25T00:00:00.000000Z").delivered_at
 
     assert heard() == "", "nothing was told"
     assert told(row.forge_change.forge_updated_at, 1) == "", "it was read since"

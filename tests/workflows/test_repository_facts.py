@@ -52,7 +52,7 @@ def test_server_hook_requires_pipelines_of_clauses_enforced_at_merge(
     policy: str, required: tuple[str, ...], tmp_path: Path
 ) -> None:
     found = collect_repository_facts(tmp_path, policy, Known(HookProtection(enforced=True)))
-    assert found["branch_rules"] == Known(BranchPipelineRules(MAIN, "gate", required, Known(())))
+    assert found["branch_rules"] == Known(BranchPipelineRules(MAIN, "server-hook", required, Known(())))
 
 
 def test_monitoring_server_hook_enforces_nothing(tmp_path: Path) -> None:

@@ -73,8 +73,8 @@ def find_head_source(
     """
     if not head:
         return None
-    kept, named = (f"refs/remotes/{remote}/", "refs/heads/") if remote else ("", "")
-    places = (kept,) if remote else ("refs/heads/", "refs/tags/")
+    local, named = (f"refs/remotes/{remote}/", "refs/heads/") if remote else ("", "")
+    places = (local,) if remote else ("refs/heads/", "refs/tags/")
     options: tuple[ProgramOption, ...] = ("--format=%(refname)", "--count=1", ("--contains", head))
     try:  # what a push only brings is not there yet: git then knows no such commit, and says so with 129
         out = repository.run_in_place("for-each-ref", *options, values=places, codes=(0, 129), timeout=_WALK_SECONDS)
@@ -82,7 +82,7 @@ def find_head_source(
         return None
     found = received_push.encode_ref(os.fsdecode(out.strip()))
     if found:
-        return HeadSource(named + found.removeprefix(kept), held=True)
+        return HeadSource(named + found.removeprefix(local), held=True)
     ref = f"refs/heads/review-{head[:12]}"
     return HeadSource(f"refs/review/{head[:12]}" if is_protected(ref) else ref, held=False)
 
@@ -121,10 +121,10 @@ def _find_blocking_reasons(report: DecisionReport) -> Iterator[ReasonReport]:
     yield from report.reasons
 
 
-def _keeps_history(told: DecisionReport) -> bool:
+def _keeps_history(report: DecisionReport) -> bool:
     """Whether a clause forbids a deletion or a rewind, whoever approves it."""
-    kept = (one for one in told.results if one.control == protected_history.CONTROL.name)
-    return any(one.status == "violated" and one.enforced and not one.exception for one in kept)
+    results = (one for one in report.results if one.control == protected_history.CONTROL.name)
+    return any(one.status == "violated" and one.enforced and not one.exception for one in results)
 
 
 def _list_share_steps(report: DecisionReport, source: HeadSource | None) -> Iterator[NextStep]:

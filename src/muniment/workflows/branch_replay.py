@@ -172,5 +172,5 @@ def _format_current_result(bound: BoundClause, report: Result | None) -> str:
         return f"{ResultStatus.UNKNOWN.value}: It is evaluated at each deployment."
     codes = bound.control.codes if bound.control is not None else Reasons
     status = "excepted" if report.exception else report.status.value
-    shown = next(reason for reason in report.reasons if reason.status is report.status)
-    return f"{status}: {format_sentences(codes, shown)[0]}"
+    first = next(reason for reason in report.reasons if reason.status is report.status)
+    return f"{status}: {format_sentences(codes, first)[0]}"

@@ -83,7 +83,7 @@ def _find_allowing_head(repository: Repository, target: str, before: str, commit
     if commit in heads:
         return commit
     if len(_list_brought(repository, before, commit)) > MOST_COMMITS:
-        return ""  # nothing as large was ever allowed: it cannot be judged
+        return ""  # no change as large was ever allowed, since it cannot be evaluated
     whole = next((one.head for one in _find_carried_heads(repository, target, before, commit, heads)), "")
     return whole or _find_merged_copy(repository, target, before, commit, heads)
 
@@ -119,10 +119,10 @@ def find_bypass_step_heads(
     if not step.commit or not step.brought:
         return (step.commit,) if step.commit else ()
     try:
-        kept = [] if step.rewound else list(_find_carried_heads(repository, target, step.before, step.commit, heads))
+        carried = [] if step.rewound else list(_find_carried_heads(repository, target, step.before, step.commit, heads))
     except GitError:
         return None
-    return tuple(sorted({step.commit, *step.brought, *(commit.id for one in kept for commit in one.commits)}))
+    return tuple(sorted({step.commit, *step.brought, *(commit.id for one in carried for commit in one.commits)}))
 
 
 def _find_carried_heads(
@@ -144,7 +144,7 @@ def _find_chain(repository: Repository, old: str, new: str) -> list[str] | None:
     options = ("--first-parent", "--reverse", f"--max-count={MOST_COMMITS + 1}")
     found = repository.run_git("rev-list", *options, values=(new, f"^{old}"), timeout=60).decode("ascii").split()
     if len(found) > MOST_COMMITS:
-        return [new]  # too many to be told one by one
+        return [new]  # too many to describe one by one
     if not found or old not in read_commits(repository, found[:1])[0].parents[:1]:
         grown = repository.run_git("rev-list", "--max-count=1", values=(old, f"^{new}")).strip() == b""
         return [new] if grown and found else None

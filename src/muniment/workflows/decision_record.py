@@ -10,17 +10,17 @@ from muniment.store.store import LedgerRecord
 from muniment.workflows.change_evaluation import ChangeEvaluation
 
 
-def build_decision_record(place: str, judgement: ChangeEvaluation, push: str, *, enforced: bool) -> LedgerRecord:
+def build_decision_record(place: str, evaluation: ChangeEvaluation, push: str, *, enforced: bool) -> LedgerRecord:
     """Build the entry and its objects. A preview is recorded as one, and never enforced."""
-    decision, facts = judgement.decision, judgement.facts.items()
+    decision, facts = evaluation.decision, evaluation.facts.items()
     digests = {name: fact.digest for name, fact in facts.items()}
-    kept = record_objects.DecisionInputs(decision, digests, record_objects.draw_salt())
-    included = find_included_heads(judgement)
+    inputs = record_objects.DecisionInputs(decision, digests, record_objects.draw_salt())
+    included = find_included_heads(evaluation)
     used = sorted({result.exception for result in decision.results if result.exception})
     shape = record_kinds.DecisionPreviewRecord if decision.preview else record_kinds.DecisionRecord
     entry = shape(
         time=decision.time,
-        object=canonical.digest_value(kept),
+        object=canonical.digest_value(inputs),
         repository_location=place,
         point=decision.point.value,
         repository=decision.repository,
@@ -34,17 +34,17 @@ def build_decision_record(place: str, judgement: ChangeEvaluation, push: str, *,
         results=canonical.digest_value(decision.results),
         reason_codes=_list_reason_codes(decision),
         omitted_reason_codes=0,
-        exceptions=tuple(record_objects.make_commitment(name, kept.salt) for name in used),
+        exceptions=tuple(record_objects.make_commitment(name, inputs.salt) for name in used),
         trigger=push,
         included_heads=canonical.digest_value(included) if included is not None else "",
     )
     more = (included,) if included is not None else ()
-    return entry, (*(fact.stored_fact for fact in facts.values()), judgement.policy.policy, kept, *more)
+    return entry, (*(fact.stored_fact for fact in facts.values()), evaluation.policy.policy, inputs, *more)
 
 
-def find_included_heads(judgement: ChangeEvaluation) -> record_objects.IncludedHeads | None:
+def find_included_heads(evaluation: ChangeEvaluation) -> record_objects.IncludedHeads | None:
     """Heads that an evaluation included, None if they are unknown, or it is not about a merge."""
-    heads = list_included_heads(judgement.facts) if judgement.decision.point is EnforcementPoint.MERGE else None
+    heads = list_included_heads(evaluation.facts) if evaluation.decision.point is EnforcementPoint.MERGE else None
     return record_objects.IncludedHeads(heads) if heads is not None else None
 
 

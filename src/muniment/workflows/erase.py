@@ -14,15 +14,15 @@ from muniment.store.store import Store
 
 
 def erase_person_objects(
-    store: Store, person: Person, reason: str, now: str, kept: frozenset[str] = frozenset()
+    store: Store, person: Person, reason: str, now: str, exempt: frozenset[str] = frozenset()
 ) -> tuple[int, int]:
     """Erase the objects that name a person; returns their number, and the position of the record that says so.
 
-    `kept` are digests of objects that stay, such as policies in use: without them nothing could be evaluated. Raises
+    `exempt` are digests of objects that stay, such as policies in use: without them nothing could be evaluated. Raises
     StoreError or LedgerError. If it stops half-way, run it again: the remaining objects still name the person.
     """
     with store.lock_ledger():
-        found = find_person_objects(store, person, kept)
+        found = find_person_objects(store, person, exempt)
         erased = record_objects.ErasedObjects(found, reason, record_objects.draw_salt())
         record = record_kinds.ErasureRecord(time=now, object=canonical.digest_value(erased), object_count=len(found))
         (number,) = store.append_records([(record, (erased,))])
@@ -30,9 +30,9 @@ def erase_person_objects(
     return len(found), number
 
 
-def find_person_objects(store: Store, person: Person, kept: frozenset[str] = frozenset()) -> tuple[str, ...]:
-    """Digests of the objects that name a person, except those in `kept`."""
-    return tuple(digest for digest in find_mentions_of(read_objects(store), person) if digest not in kept)
+def find_person_objects(store: Store, person: Person, exempt: frozenset[str] = frozenset()) -> tuple[str, ...]:
+    """Digests of the objects that name a person, except those in `exempt`."""
+    return tuple(digest for digest in find_mentions_of(read_objects(store), person) if digest not in exempt)
 
 
 def read_objects(store: Store) -> Iterator[tuple[str, bytes]]:

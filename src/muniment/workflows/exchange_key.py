@@ -9,8 +9,10 @@ def record_key_exchange(store: Store, reason: str, now: str, *, lost: bool) -> i
     """Record the reason, and exchange the key. Returns the record's position. Raises StoreError or LedgerError."""
 
     def make_record(old: str, new: str) -> LedgerRecord:
-        said = record_objects.PersonStatement("", reason, "", record_objects.draw_salt())
-        digest = canonical.digest_value(said)
-        return record_kinds.KeyExchangeRecord(time=now, object=digest, old_key=old, new_key=new, lost=lost), (said,)
+        statement = record_objects.PersonStatement("", reason, "", record_objects.draw_salt())
+        digest = canonical.digest_value(statement)
+        return record_kinds.KeyExchangeRecord(time=now, object=digest, old_key=old, new_key=new, lost=lost), (
+            statement,
+        )
 
     return store.exchange_key(make_record, lost=lost)

@@ -44,8 +44,10 @@ def read_forge_facts(
         kinds.FORGE_SETTINGS.name: lambda: forge.reader.read_job_settings(repository),
     }
     own = read_repository_facts(git, target, tip, policy, [name for name in names if name not in asked], now)
-    told = {name: create_fact(read_or_unknown(read), forge.name, now) for name, read in asked.items() if name in names}
-    return {**own, **told}
+    by_forge = {
+        name: create_fact(read_or_unknown(read), forge.name, now) for name, read in asked.items() if name in names
+    }
+    return {**own, **by_forge}
 
 
 def read_test_runs(
@@ -54,12 +56,12 @@ def read_test_runs(
     """Read the test runs on the commit of a branch: those that machines signed, and the forge's own checks."""
     kind = kinds.TEST_RUNS
     signed: Maybe[PipelineRuns] = collector.collect_facts(revision, [kind.name], {}).get(kind)
-    told = read_or_unknown(lambda: forge.reader.list_statuses(repository, revision.head), "the forge's checks")
+    statuses = read_or_unknown(lambda: forge.reader.list_statuses(repository, revision.head), "the forge's checks")
     if isinstance(signed, Unknown):
         return {kind.name: create_fact(signed, forge.name, now)}
-    if isinstance(told, Unknown):
-        return {kind.name: create_fact(told, forge.name, now)}
-    head = (*signed.value.head, *checks.convert_to_runs(forge.name, told.value, revision.head))
+    if isinstance(statuses, Unknown):
+        return {kind.name: create_fact(statuses, forge.name, now)}
+    head = (*signed.value.head, *checks.convert_to_runs(forge.name, statuses.value, revision.head))
     return {kind.name: create_fact(Known(PipelineRuns(head, signed.value.base)), forge.name, now)}
 
 

@@ -45,30 +45,33 @@ class ForgedStatus(Struct, frozen=True):
 
 
 def find_missed_changes(
-    reader: Reader, repository: ForgeRepository, kept: Mapping[int, KnownChange], judges: Callable[[str], bool] = bool
+    reader: Reader,
+    repository: ForgeRepository,
+    known: Mapping[int, KnownChange],
+    is_evaluated: Callable[[str], bool] = bool,
 ) -> tuple[int, ...]:
     """Numbers of the changes that are not as they were read: new, altered, gone, or still owed. Raises ForgeError.
 
-    Changes for branches that `judges` does not accept are left alone, unless a status of theirs is shown; by default
-    every branch is evaluated.
+    Changes for branches that `is_evaluated` does not accept are left alone, unless a status of theirs is shown.
+    By default every branch is evaluated.
     """
     found = {change.number: change for change in reader.list_changes(repository, ChangeState.OPEN)}
-    judged = {ref for ref in {change.target for change in found.values()} if judges(ref)}
+    evaluated = {ref for ref in {change.target for change in found.values()} if is_evaluated(ref)}
     altered = [
         number
         for number, change in found.items()
-        if (not _is_unchanged(change, kept[number]) if number in kept else change.target in judged)
+        if (not _is_unchanged(change, known[number]) if number in known else change.target in evaluated)
     ]
-    gone = [number for number in kept if number not in found]
+    gone = [number for number in known if number not in found]
     return tuple(sorted({*altered, *gone}))
 
 
-def _is_unchanged(change: Change, kept: KnownChange) -> bool:
-    return not kept.owed and (change.updated, change.head, change.target) == (kept.updated, kept.head, kept.target)
+def _is_unchanged(change: Change, known: KnownChange) -> bool:
+    return not known.owed and (change.updated, change.head, change.target) == (known.updated, known.head, known.target)
 
 
 def compare_posted_statuses(
-    posted: Collection[Check], head: str, contexts: Iterable[str], shown: ShownStatuses, ours: Account
+    posted: Collection[Check], head: str, contexts: Iterable[str], statuses: ShownStatuses, ours: Account
 ) -> tuple[tuple[tuple[str, str], ...], tuple[ForgedStatus, ...]]:
     """Compare the statuses `posted` on one head: the places where the forge shows another one, and those that others
     posted in our name.
@@ -78,7 +81,7 @@ def compare_posted_statuses(
     for context in contexts:
         here = [check for check in posted if check.context == context]
         forged += [ForgedStatus(head, context, check.by) for check in here if not _is_ours(check, ours)]
-        believed = shown.shown_status(head, context)
+        believed = statuses.shown_status(head, context)
         as_believed = believed is not None and [check.state in _SHOWN_AS[believed.saying] for check in here] == [True]
         if not as_believed or not _is_ours(here[0], ours):
             lost.append((head, context))

@@ -62,8 +62,8 @@ class ForgeReplay(NamedTuple):
         names = state_fact_names(self.policy, self.target) - {*_NEEDED, _TEST_RUNS}
         tip = require_tip(self.mirror, self.target)
         with self.mirror.open_copy() as git:
-            told = read_forge_facts(self.forge, self.repository, git, self.target, tip, self.policy, names, self.now)
-        return {**{name: create_fact(Unknown(_SERVICE_ONLY), "nobody", self.now) for name in names}, **told}
+            facts = read_forge_facts(self.forge, self.repository, git, self.target, tip, self.policy, names, self.now)
+        return {**{name: create_fact(Unknown(_SERVICE_ONLY), "nobody", self.now) for name in names}, **facts}
 
     def read_past_facts(self, replay: Replay, each: PastChange, known: KnownFacts) -> Facts:
         """Facts of the commits that the branch received, as if they were proposed now; all Unknown if they could not be

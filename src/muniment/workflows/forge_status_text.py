@@ -62,8 +62,10 @@ def format_comment(report: DecisionReport, url: str) -> str:
 
 def escape_markdown(text: str) -> str:
     """Escape text so that Markdown shows it as it is, and nobody is notified."""
-    shown = "".join(letter if letter.isprintable() else " " for letter in text)
-    return _SPECIAL.sub(r"\\\1", shown).replace("@", "@\N{ZERO WIDTH SPACE}").replace("://", ":\N{ZERO WIDTH SPACE}//")
+    printable = "".join(letter if letter.isprintable() else " " for letter in text)
+    return (
+        _SPECIAL.sub(r"\\\1", printable).replace("@", "@\N{ZERO WIDTH SPACE}").replace("://", ":\N{ZERO WIDTH SPACE}//")
+    )
 
 
 def remedy_at_forge(reason: ReasonReport) -> str:

@@ -77,23 +77,23 @@ def check_freeze_period(since: str, until: str, now: str) -> None:
 
 def record_freeze(store: Store, freeze: Freeze, now: str, proof: str) -> None:
     """Record that `freeze.person` froze merges and deployments. `proof` is the signature or the act."""
-    said = record_objects.PersonStatement(freeze.person, freeze.reason, proof, record_objects.draw_salt())
+    statement = record_objects.PersonStatement(freeze.person, freeze.reason, proof, record_objects.draw_salt())
     limited = freeze.product or freeze.environment
     scope = (
         record_objects.FreezeScope(freeze.product, freeze.environment, record_objects.draw_salt()) if limited else None
     )
     entry = record_kinds.FreezeRecord(
         time=now,
-        object=canonical.digest_value(said),
+        object=canonical.digest_value(statement),
         freeze=freeze.id,
         drill=freeze.drill,
         since=freeze.since,
         until=freeze.until,
         scope=canonical.digest_value(scope) if scope is not None else "",
-        person=record_objects.make_commitment(freeze.person, said.salt),
+        person=record_objects.make_commitment(freeze.person, statement.salt),
     )
     with store.lock_ledger():
-        store.append_records([(entry, (said, *((scope,) if scope is not None else ())))])
+        store.append_records([(entry, (statement, *((scope,) if scope is not None else ())))])
 
 
 def record_lift(store: Store, freeze: str, person: str, reason: str, now: str, proof: str) -> FreezeLift:
@@ -110,15 +110,15 @@ def record_lift(store: Store, freeze: str, person: str, reason: str, now: str, p
             )
         people = (*before, person)
         complete = len(people) >= PEOPLE_TO_LIFT
-        said = record_objects.PersonStatement(person, reason, proof, record_objects.draw_salt())
+        statement = record_objects.PersonStatement(person, reason, proof, record_objects.draw_salt())
         entry = record_kinds.FreezeLiftRecord(
             time=now,
-            object=canonical.digest_value(said),
+            object=canonical.digest_value(statement),
             freeze=freeze,
             complete=complete,
-            person=record_objects.make_commitment(person, said.salt),
+            person=record_objects.make_commitment(person, statement.salt),
         )
-        store.append_records([(entry, (said,))])
+        store.append_records([(entry, (statement,))])
     return FreezeLift(freeze, people, complete)
 
 

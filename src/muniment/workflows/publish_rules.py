@@ -156,10 +156,11 @@ def find_signed_statements(repository: Repository, revision: Revision) -> tuple[
             used.setdefault(person, set()).add(key)
     persons = tuple(Person(id, id, (), tuple(sorted(keys)), (), (), True, ()) for id, keys in used.items())
     return tuple(
-        said
-        for said in approvals.read_approvals(repository, found, People(persons, ()))
-        if said.signature is SignatureResult.VALID
-        and (said.repository, said.target, said.head) == (revision.repository, revision.target, revision.head)
+        statement
+        for statement in approvals.read_approvals(repository, found, People(persons, ()))
+        if statement.signature is SignatureResult.VALID
+        and (statement.repository, statement.target, statement.head)
+        == (revision.repository, revision.target, revision.head)
     )
 
 

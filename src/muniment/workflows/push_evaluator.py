@@ -41,14 +41,14 @@ _RESERVED = ("refs/muniment/", "refs/replace/")
 
 
 class UpdateResult(Struct, frozen=True):
-    """Result of one update: a `judgement`, a `refusal`, the statements in it, or none of them.
+    """Result of one update: a `evaluation`, a `refusal`, the statements in it, or none of them.
 
     `entry` is its position in the ledger, -1 for an update without a record. `source`: the ref from which others fetch
     a denied head. `undecided`: of a preview that knows no people; it denies only what a clause surely forbids.
     """
 
     update: PushedRef
-    judgement: ChangeEvaluation | None = None
+    evaluation: ChangeEvaluation | None = None
     refusal: Reason | None = None
     statements: tuple[Approval, ...] = ()
     entry: int = -1
@@ -60,14 +60,14 @@ class UpdateResult(Struct, frozen=True):
         """Whether this update alone would be let through."""
         if self.refusal is not None:
             return False
-        return self.judgement is None or self.judgement.decision.outcome is Outcome.ALLOW or self.is_open
+        return self.evaluation is None or self.evaluation.decision.outcome is Outcome.ALLOW or self.is_open
 
     @property
     def is_open(self) -> bool:
         """Whether only the server can decide: no clause is violated, and some are not known."""
-        if self.judgement is None or not self.undecided:
+        if self.evaluation is None or not self.undecided:
             return False
-        decision = self.judgement.decision
+        decision = self.evaluation.decision
         return not any(result.is_blocking and result.status is ResultStatus.VIOLATED for result in decision.results)
 
     @property
@@ -148,10 +148,10 @@ class PushEvaluator:
         where = (rules.policy, update.ref, revision.base)
         given = read_repository_merge_facts(self._repository, *where, self._now, self._guard)
         freezes = Known(select_freezes(self._freezes, self._now, rules.policy.policy.repository))
-        judgement = evaluate_change(collector, rules, revision, EnforcementPoint.MERGE, self._now, freezes, given)
-        if judgement.decision.outcome is Outcome.ALLOW:
-            return UpdateResult(update, judgement)
-        return UpdateResult(update, judgement, source=find_head_source(self._repository, new, standing.is_protected))
+        evaluation = evaluate_change(collector, rules, revision, EnforcementPoint.MERGE, self._now, freezes, given)
+        if evaluation.decision.outcome is Outcome.ALLOW:
+            return UpdateResult(update, evaluation)
+        return UpdateResult(update, evaluation, source=find_head_source(self._repository, new, standing.is_protected))
 
     def _get_collector(self, rules: Rules, standing: RepositoryRules) -> GitCollector:
         """Collector for all refs that have the same rules, so that nothing is read twice."""
@@ -197,14 +197,16 @@ class PushEvaluator:
         found = approvals.find_approval_refs({update.ref: update.new or update.old})
         if not found:
             return _refuse_update(update, Refusals.NO_APPROVAL_REF(subject))
-        said = approvals.read_approvals(self._repository, found, people)
+        statements = approvals.read_approvals(self._repository, found, people)
         if not update.new:
-            return _refuse_update(update, Refusals.APPROVAL_STAYS(subject, command=_again(said[-1], "--withdraw")))
-        ids = [statement.id for statement in said]
+            return _refuse_update(
+                update, Refusals.APPROVAL_STAYS(subject, command=_again(statements[-1], "--withdraw"))
+            )
+        ids = [statement.id for statement in statements]
         if update.old and update.old not in ids:
             where = {"head": found[0].head, "person": found[0].person}
             return _refuse_update(update, Refusals.APPROVAL_REWOUND(subject, **where))
-        fresh = said[ids.index(update.old) + 1 if update.old else 0 :]
+        fresh = statements[ids.index(update.old) + 1 if update.old else 0 :]
         why = next(
             filter(None, (find_signature_problem(statement, found[0].person, subject) for statement in fresh)), None
         )
@@ -226,16 +228,16 @@ class PushEvaluator:
         if not update.new:
             return _refuse_update(update, Refusals.RUN_STAYS(subject))
         where = {"head": found[0].head, "pipeline": found[0].pipeline}
-        said = run_statements.read_runs(self._repository, found, people)
-        ids = [told.id for told in said]
+        statements = run_statements.read_runs(self._repository, found, people)
+        ids = [statement.id for statement in statements]
         if update.old and update.old not in ids:
             return _refuse_update(update, Refusals.RUN_REWOUND(subject, **where))
-        for told in said[ids.index(update.old) + 1 if update.old else 0 :]:
-            if told.run.signature is not SignatureResult.VALID:
-                details = {"who": told.run.runner or "nobody", "signature": told.run.signature.value, **where}
+        for statement in statements[ids.index(update.old) + 1 if update.old else 0 :]:
+            if statement.run.signature is not SignatureResult.VALID:
+                details = {"who": statement.run.runner or "nobody", "signature": statement.run.signature.value, **where}
                 return _refuse_update(update, Refusals.RUN_NOT_SIGNED(subject, **details))
-            if told.head != told.run.commit:
-                return _refuse_update(update, Refusals.RUN_ELSEWHERE(subject, about=told.head, **where))
+            if statement.head != statement.run.commit:
+                return _refuse_update(update, Refusals.RUN_ELSEWHERE(subject, about=statement.head, **where))
         return UpdateResult(update)
 
 

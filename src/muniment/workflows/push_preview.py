@@ -52,9 +52,9 @@ def _preview_update(
         collector = GitCollector(repository, rules.known_people, now)
         revision = build_revision(repository, collector, rules, update, standing)
         given = read_repository_merge_facts(repository, rules.policy, update.ref, revision.base, now)
-        judgement = evaluate_change(collector, rules, revision, EnforcementPoint.MERGE, now, given=given)
+        evaluation = evaluate_change(collector, rules, revision, EnforcementPoint.MERGE, now, given=given)
         source = find_head_source(repository, revision.head, standing.is_protected, remote)
-        return UpdateResult(update, judgement, entry=0, source=source, undecided=bool(people_unknown))
+        return UpdateResult(update, evaluation, entry=0, source=source, undecided=bool(people_unknown))
     except (ConfigurationError, GitError, SignatureError) as error:
         why = Refusals.UNREADABLE(f"ref:{update.ref}", why=error.message, next=error.remedy)
         return UpdateResult(update, refusal=why, entry=0)
@@ -63,14 +63,16 @@ def _preview_update(
 def _read_remote_refs(repository: Repository, remote: str, updates: Iterable[PushedRef]) -> dict[str, str]:
     """Refs of the remote: as it reported them just now for those that are pushed, else as they were fetched last."""
     prefix = f"refs/remotes/{remote}/"
-    heard = {ref: value for ref, value in received_push.read_encoded_refs(repository).items() if ref.startswith(prefix)}
-    refs = {HEADS + ref.removeprefix(prefix): value for ref, value in heard.items()}
+    fetched = {
+        ref: value for ref, value in received_push.read_encoded_refs(repository).items() if ref.startswith(prefix)
+    }
+    refs = {HEADS + ref.removeprefix(prefix): value for ref, value in fetched.items()}
     return refs | {update.ref: update.old for update in updates if update.old}
 
 
 def _find_main_branch(repository: Repository, remote: str, refs: dict[str, str]) -> str:
     """Main branch of the remote, as `git clone` noted it, or the usual name that is there."""
     head = f"refs/remotes/{remote}/HEAD"
-    said = repository.run_in_place("symbolic-ref", "--quiet", values=(head,), codes=(0, 1)).decode().strip()
+    noted = repository.run_in_place("symbolic-ref", "--quiet", values=(head,), codes=(0, 1)).decode().strip()
     usual = [name for name in (HEADS + "main", HEADS + "master") if name in refs]
-    return HEADS + said.removeprefix(f"refs/remotes/{remote}/") if said else next(iter(usual), "")
+    return HEADS + noted.removeprefix(f"refs/remotes/{remote}/") if noted else next(iter(usual), "")

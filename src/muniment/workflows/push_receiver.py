@@ -97,11 +97,11 @@ class PushReceiver:
         answers: tuple[UpdateResult, ...] | None = None
         while answers is None:
             frozen = self._home.list_freezes()
-            judging = PushEvaluator(
+            evaluator = PushEvaluator(
                 self._repository, self._home.push_index, self._place, refs, wanted, own, frozen, now, enforced=enforced
             )
-            judged = tuple(judging.evaluate_update(update, standing) for update in wanted)
-            answers = self._record_results(judged, frozen, canonical.digest_value(push), now, enforced=enforced)
+            evaluated = tuple(evaluator.evaluate_update(update, standing) for update in wanted)
+            answers = self._record_results(evaluated, frozen, canonical.digest_value(push), now, enforced=enforced)
         return PushResult(answers, enforced)
 
     def _read_rules(self, refs: Mapping[str, str]) -> "RepositoryRules | MunimentError":
@@ -171,26 +171,28 @@ class PushReceiver:
         if answer.refusal is not None:
             why = answer.refusal
             stopping = enforced or not answer.is_evaluable
-            kept = record_objects.PushRefusal(
+            refusal = record_objects.PushRefusal(
                 answer.update.ref, why.code, why.subject, why.details, record_objects.draw_salt()
             )
-            digest = canonical.digest_value(kept)
+            digest = canonical.digest_value(refusal)
             entry = record_kinds.PushRefusalRecord(
                 time=now, object=digest, repository_location=self._place, code=why.code, enforced=stopping, push=push
             )
-            yield entry, (kept,)
-        if answer.judgement is not None:
-            yield build_decision_record(self._place, answer.judgement, push, enforced=enforced)
-        for said in answer.statements:
-            who = record_objects.PersonStatement(said.ref_person, said.action.value, "", record_objects.draw_salt())
+            yield entry, (refusal,)
+        if answer.evaluation is not None:
+            yield build_decision_record(self._place, answer.evaluation, push, enforced=enforced)
+        for statement in answer.statements:
+            who = record_objects.PersonStatement(
+                statement.ref_person, statement.action.value, "", record_objects.draw_salt()
+            )
             yield (
                 record_kinds.CodeReviewRecord(
                     time=now,
                     object=canonical.digest_value(who),
                     repository_location=self._place,
-                    head=said.ref_head,
-                    statement_commit=said.id,
-                    statement=said.digest,
+                    head=statement.ref_head,
+                    statement_commit=statement.id,
+                    statement=statement.digest,
                     person=record_objects.make_commitment(who.person, who.salt),
                     push=push,
                 ),

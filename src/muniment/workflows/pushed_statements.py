@@ -28,8 +28,8 @@ def repeat_command(statement: Approval, *options: str, repository: str = "") -> 
 def find_signature_problem(statement: Approval, signer: str, subject: str) -> Reason | None:
     """Reason why a statement is not one of the signer whom its ref names; None if it is."""
     if statement.signature is SignatureResult.UNKNOWN_PERSON:
-        shown = approvals.key_fingerprint(signer) or signer
-        return Refusals.APPROVAL_BY_NOBODY(subject, statement=statement.id, signer=shown)
+        label = approvals.key_fingerprint(signer) or signer
+        return Refusals.APPROVAL_BY_NOBODY(subject, statement=statement.id, signer=label)
     if statement.signature is not SignatureResult.VALID:
         return Refusals.APPROVAL_NOT_SIGNED(
             subject,
@@ -54,8 +54,10 @@ def find_permanent_problem(statement: Approval, standing: RepositoryRules, subje
     here.
     """
     if not standing.is_protected(statement.target):
-        shown = ", ".join(standing.protected_patterns())
-        return Refusals.APPROVAL_UNPROTECTED(subject, statement=statement.id, about=statement.target, protected=shown)
+        patterns = ", ".join(standing.protected_patterns())
+        return Refusals.APPROVAL_UNPROTECTED(
+            subject, statement=statement.id, about=statement.target, protected=patterns
+        )
     repository = standing.rules_for(statement.target).policy.policy.repository
     details = {"statement": statement.id, "repository": repository, "head": statement.head}
     if statement.repository != repository:
@@ -79,8 +81,8 @@ def _find_attestation_problem(
     people = standing.people
     if SECURITY not in person.roles:
         others = [one.id for one in people.persons if one.active and SECURITY in one.roles]
-        shown = ", ".join(others[:_NAMED]) or "nobody has it yet"
-        return Refusals.ATTESTATION_NOT_ENTITLED(subject, person=person.id, ask=shown)
+        names = ", ".join(others[:_NAMED]) or "nobody has it yet"
+        return Refusals.ATTESTATION_NOT_ENTITLED(subject, person=person.id, ask=names)
     unknown = [who for who in statement.attests.values() if who not in people.by_id]
     if unknown:
         options = [f"--attest {about}=PERSON" for about in statement.attests]

@@ -11,10 +11,10 @@ def record_reconciliation(store: Store, reason: str, now: str) -> int:
     """
 
     def make_record(size: int, copy_size: int) -> LedgerRecord:
-        said = record_objects.PersonStatement("", reason, "", record_objects.draw_salt())
-        digest = canonical.digest_value(said)
+        statement = record_objects.PersonStatement("", reason, "", record_objects.draw_salt())
+        digest = canonical.digest_value(statement)
         return record_kinds.ReconciliationRecord(time=now, object=digest, ledger_size=size, copy_size=copy_size), (
-            said,
+            statement,
         )
 
     return store.append_reconciliation(make_record)

@@ -79,11 +79,11 @@ def load_evaluation(
     Raises ErasedError, StoreError or LedgerError for those that are missing, NotComparable for those that this program
     cannot read.
     """
-    kept = _load_object(home, entry.object, record_objects.DecisionInputs)
-    policy = _load_policy(home, kept.decision.policy)
-    _require_same_controls(kept.decision)
-    facts = Facts({name: _load_fact(home, name, digest) for name, digest in kept.facts.items()})
-    return ChangeEvaluation(kept.decision, policy, facts)
+    inputs = _load_object(home, entry.object, record_objects.DecisionInputs)
+    policy = _load_policy(home, inputs.decision.policy)
+    _require_same_controls(inputs.decision)
+    facts = Facts({name: _load_fact(home, name, digest) for name, digest in inputs.facts.items()})
+    return ChangeEvaluation(inputs.decision, policy, facts)
 
 
 def _load_policy(home: Store, digest: str) -> BoundPolicy:
@@ -121,8 +121,8 @@ def _matches_record(
 ) -> bool:
     shared = ("policy", "facts", "repository", "target", "base", "head", "time")
     same = all(getattr(entry, name) == getattr(decision, name) for name in shared)
-    said = (entry.outcome, entry.point, entry.results)
-    return same and said == (decision.outcome.value, decision.point.value, canonical.digest_value(decision.results))
+    recorded = (entry.outcome, entry.point, entry.results)
+    return same and recorded == (decision.outcome.value, decision.point.value, canonical.digest_value(decision.results))
 
 
 def _digest_included_heads(

@@ -95,7 +95,7 @@ def _build_branch_rules(
 ) -> Maybe[BranchPipelineRules]:
     if isinstance(guard, Unknown):
         return guard
-    by = "gate" if guard.value.enforced else ""
+    by = "server-hook" if guard.value.enforced else ""
     return Known(BranchPipelineRules(target, by, list_required_pipelines(target, policy, now), guard.value.around))
 
 

@@ -30,13 +30,13 @@ _WORST_FIRST = (StatusState.DENIED, StatusState.PENDING, StatusState.ALLOWED)
 class DueReading(Struct, frozen=True):
     """Moment since when a reading is due, and the known state of the change before: "" where it was unknown.
 
-    `heard`: the moment of the newest delivery about the change since it was read, if there was one.
+    `delivered_at`: the moment of the newest delivery about the change since it was read, if there was one.
     """
 
     since: str
     head: str = ""
     context: str = ""
-    heard: str = ""
+    delivered_at: str = ""
 
 
 class ReadingResult(Struct, frozen=True):
@@ -62,7 +62,7 @@ class ChangeStore(Protocol):
     def record_open(self, change: Change, context: str) -> None:
         """Record that the change is open with this head, in this context: pending."""
 
-    def record_result(self, change: Change, verdict: ReadingResult, since: str) -> bool:
+    def record_result(self, change: Change, result: ReadingResult, since: str) -> bool:
         """Record the result of the reading that was due `since`, which is done then.
 
         False if another worker evaluated the change meanwhile, or read another head or target: then a reading stays
@@ -156,15 +156,15 @@ class StatusPublisher:
                 raise  # past the deadline it is read all the same: the forge may not have that head any more
         try:
             reading = self._read_change(number, due, before)
-            verdict = self._evaluator(reading, now) if reading is not None else None
+            result = self._evaluator(reading, now) if reading is not None else None
         except MunimentError as error:
             self._deny_unreadable(number, due.since, now, error)
             raise
-        if reading is not None and verdict is not None:
-            if not self._store.record_result(reading.change, verdict, due.since):
+        if reading is not None and result is not None:
+            if not self._store.record_result(reading.change, result, due.since):
                 raise ForgeError(ForgeCode.CHANGED_MEANWHILE, "it was evaluated meanwhile", "It is read again.")
             self.publish_standing(reading.change.head, make_context(reading.change.target))
-            self._update_comment(number, verdict.comment)
+            self._update_comment(number, result.comment)
 
     def publish_standing(self, head: str, context: str) -> None:
         """Publish the status of a head ("" for none), unless it surely is shown already. Without one, nothing is
@@ -232,8 +232,8 @@ class StatusPublisher:
         if stopped or not group.members:
             return Status(context, StatusState.DENIED, f"Not allowed: {', '.join(stopped) or 'nothing is in it'}.", url)
         if not carries(group, heads):
-            told = "It is not the machine merge of its members.\nRemove it from the queue, and add it again."
-            return Status(context, StatusState.DENIED, told, url)
+            problem = "It is not the machine merge of its members.\nRemove it from the queue, and add it again."
+            return Status(context, StatusState.DENIED, problem, url)
         return Status(context, StatusState.ALLOWED, f"All of its {len(group.members)} changes are allowed.", url)
 
     def _is_allowed(self, head: str, context: str) -> bool:
@@ -243,10 +243,10 @@ class StatusPublisher:
     def _publish_worst(self, head: str, context: str, more: tuple[Status, ...] = ()) -> None:
         """Publish the worst status of a head, and of `more`, in each context that the branch's rule requires."""
         with self._store.lock_head(head):
-            for place, (standing, shown) in self._store.compare_statuses(head, context).items():
+            for place, (standing, posted) in self._store.compare_statuses(head, context).items():
                 here = tuple(structs.replace(status, context=place) for status in more)
                 status = find_worst_status((*here, *standing))
-                if status is not None and status != shown:
+                if status is not None and status != posted:
                     self._publish_status(head, status)
 
     def _publish_status(self, head: str, status: Status) -> None:
@@ -255,13 +255,13 @@ class StatusPublisher:
         self._forge.publisher.publish_status(self._repository, head, status)
         self._store.record_shown(head, status, sure=True)
 
-    def _read_change(self, number: int, due: DueReading, shown: Status | None) -> Reading | None:
+    def _read_change(self, number: int, due: DueReading, posted: Status | None) -> Reading | None:
         """Read the change, with pending shown on its head. At its former place, statuses of other changes may be shown.
 
-        A merged change keeps the last `shown` status. None for a change that the forge has no more.
+        A merged change keeps the last `posted` status. None for a change that the forge has no more.
         """
         try:
-            reading = self._forge.reader.read_full_change(self._repository, number, due.heard)
+            reading = self._forge.reader.read_full_change(self._repository, number, due.delivered_at)
         except ForgeError as error:
             if error.code is not ForgeCode.NOT_FOUND or self._is_open(number):
                 raise
@@ -281,8 +281,8 @@ class StatusPublisher:
         if due.head and (before != here or change.state is ChangeState.CLOSED):
             self.publish_standing(*before)
             self._withdraw_status(*before)
-        elif change.state is ChangeState.MERGED and shown is not None:
-            self._withdraw_status(*here, shown)
+        elif change.state is ChangeState.MERGED and posted is not None:
+            self._withdraw_status(*here, posted)
         return reading if counts else None
 
     def _withdraw_status(self, head: str, context: str, last: Status | None = None) -> None:
@@ -292,14 +292,14 @@ class StatusPublisher:
         merged change keeps its `last` status.
         """
         with self._store.lock_head(head):
-            for place, (standing, shown) in self._store.compare_statuses(head, context).items():
+            for place, (standing, posted) in self._store.compare_statuses(head, context).items():
                 if standing:
                     continue
                 if last is not None:
                     self._publish_status(head, structs.replace(last, context=place))
-                elif shown is None or shown.saying is StatusState.ALLOWED:
+                elif posted is None or posted.saying is StatusState.ALLOWED:
                     self._publish_status(
-                        head, Status(place, StatusState.PENDING, _WITHOUT_CHANGE, shown.url if shown else "")
+                        head, Status(place, StatusState.PENDING, _WITHOUT_CHANGE, posted.url if posted else "")
                     )
 
     def _is_open(self, number: int) -> bool:

@@ -56,13 +56,13 @@ def _evaluate_newest_state(repository: Repository, ref: str) -> bool:
         names = list_needed_facts(select_clauses(found.rules.policy, EnforcementPoint.MERGE, target))
         given = collect_product_facts(found, names, now)
         freezes = Known(read_product_freezes(repository.product.slug, now))
-        judgement = evaluate_change(collector, found.rules, revision, EnforcementPoint.MERGE, now, freezes, given)
+        evaluation = evaluate_change(collector, found.rules, revision, EnforcementPoint.MERGE, now, freezes, given)
         title = (
             found.git.run_git("log", "--max-count=1", "--format=%s", values=(head,)).decode("utf-8", "replace").strip()
         )
     with transaction.atomic():
         change = _save_change(repository, ref, target, head, now, Change.State.OPEN, title)
-        return store_decision(change, judgement) is not None
+        return store_decision(change, evaluation) is not None
 
 
 def _save_change(
@@ -80,18 +80,18 @@ def clean_title(text: str) -> str:
     return "".join(letter for letter in text if letter.isprintable())[:300]
 
 
-def store_decision(change: Change, judgement: ChangeEvaluation, *, enforced: bool = False) -> Decision | None:
+def store_decision(change: Change, evaluation: ChangeEvaluation, *, enforced: bool = False) -> Decision | None:
     """Store the decision with its record as the newest; None if the same was there."""
-    decision = judgement.decision
-    inputs = digest_inputs(judgement)
+    decision = evaluation.decision
+    inputs = digest_inputs(evaluation)
     known = change.decisions.filter(inputs_digest=inputs).first()
     if known is not None:
         if change.decision_id != known.pk:
             change.decision = known
             change.save(update_fields=["decision"])
         return None
-    entry, kept = build_decision_record(change.repository.place, judgement, "", enforced=enforced)
-    explanation = build_decision_report(decision, judgement.policy, judgement.facts)
+    entry, kept = build_decision_record(change.repository.place, evaluation, "", enforced=enforced)
+    explanation = build_decision_report(decision, evaluation.policy, evaluation.facts)
     row = Decision.objects.create(
         change=change,
         record=append_record(entry, (*kept, explanation)),
@@ -108,17 +108,17 @@ def store_decision(change: Change, judgement: ChangeEvaluation, *, enforced: boo
     return row
 
 
-def digest_inputs(judgement: ChangeEvaluation) -> str:
+def digest_inputs(evaluation: ChangeEvaluation) -> str:
     """Digest by which two evaluations are the same: policy, facts without salt and moment, and the result.
 
     The same freeze denies nothing before it begins, so that the reasons belong to it.
     """
-    facts = {name: fact.reference or fact.value for name, fact in judgement.facts.items().items()}
+    facts = {name: fact.reference or fact.value for name, fact in evaluation.facts.items().items()}
     return canonical.digest_value(
         {
-            "policy": judgement.decision.policy,
+            "policy": evaluation.decision.policy,
             "facts": facts,
-            "results": judgement.decision.results,
-            "reasons": judgement.decision.reasons,
+            "results": evaluation.decision.results,
+            "reasons": evaluation.decision.reasons,
         }
     )

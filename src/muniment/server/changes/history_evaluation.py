@@ -96,9 +96,9 @@ def _evaluate_branch(context: RepositoryContext, reading: RepositoryScan) -> Non
     changes = evaluate_past(collector, past, [replay], given, collect_known_facts(rules, now), now)
     for number, change in enumerate(changes, 1):
         if number > len(past) - SHOWN:
-            judgement = ChangeEvaluation(change.decisions[0], rules.policy, change.facts)
-            told = canonical.encode(build_decision_report(judgement.decision, rules.policy, change.facts))
-            newest.append(_PastChange(change.step, judgement, told))
+            evaluation = ChangeEvaluation(change.decisions[0], rules.policy, change.facts)
+            told = canonical.encode(build_decision_report(evaluation.decision, rules.policy, change.facts))
+            newest.append(_PastChange(change.step, evaluation, told))
         if number % _PROGRESS == 0:
             RepositoryScan.objects.filter(pk=reading.pk).update(evaluated_count=number)
     summary = replay.build_summary(now, today)

@@ -272,12 +272,12 @@ def _reevaluate_open_changes(repository: Repository, ref: str) -> None:
 def _record_merge_decision(details: StepDetails) -> Decision | None:
     """Recorded decision on the merge: of the evaluation at the merge, else the one before."""
     decision = details.decision
-    if decision is None or details.evaluation is None or details.evaluation.judgement is None:
+    if decision is None or details.evaluation is None or details.evaluation.change_evaluation is None:
         return decision
-    new = store_decision(decision.change, details.evaluation.judgement)
+    new = store_decision(decision.change, details.evaluation.change_evaluation)
     if new is None:
         return decision.change.decision
-    record_statements(decision.change, details.evaluation.judgement, new)
+    record_statements(decision.change, details.evaluation.change_evaluation, new)
     return new
 
 

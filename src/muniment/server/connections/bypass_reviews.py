@@ -31,7 +31,7 @@ from muniment.server.records import row_checks
 from muniment.workflows.rule_sources import Rules
 
 ENOUGH = 2  # others who have to review an escape
-_HANDS = frozenset(
+_CONTRIBUTOR_ROLES = frozenset(
     {ContributorRole.AUTHOR, ContributorRole.CO_AUTHOR, ContributorRole.SIGNER, ContributorRole.REQUESTER}
 )
 _DAYS = 30  # for which pushes are looked through
@@ -73,10 +73,10 @@ def find_bypass_contributors(
     there = locate_forge(connected.connection)
     accounts = Accounts(there.name, rules.people, there.noreply_domains, numbered=there.has_numbered_addresses)
     found = {
-        accounts.resolve_address(hand.identity)
+        accounts.resolve_address(contributor.identity)
         for commit in (read_commits(git, commits) if commits else ())
-        for hand in commit.contributors
-        if hand.role in _HANDS
+        for contributor in commit.contributors
+        if contributor.role in _CONTRIBUTOR_ROLES
     }
     if change is not None:
         found.add(accounts.resolve_identity(change.opener))

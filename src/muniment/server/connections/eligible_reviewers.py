@@ -32,21 +32,21 @@ _cache: weakref.WeakKeyDictionary[Reader, _Answers] = weakref.WeakKeyDictionary(
 
 
 def name_reviewers(
-    judgement: ChangeEvaluation, collector: ForgeCollector, forge: Forge, repository: ForgeRepository
+    evaluation: ChangeEvaluation, collector: ForgeCollector, forge: Forge, repository: ForgeRepository
 ) -> ChangeEvaluation:
     """Denial that lists as possible reviewers only people who can write at the forge; other results unchanged."""
-    decision, revision = judgement.decision, judgement.facts.get(kinds.REVISION)
+    decision, revision = evaluation.decision, evaluation.facts.get(kinds.REVISION)
     if decision.outcome is not Outcome.DENY or not isinstance(revision, Known):
-        return judgement
-    told = report_of(decision, judgement.policy, judgement.facts)
+        return evaluation
+    told = report_of(decision, evaluation.policy, evaluation.facts)
     if told.missing_facts:
-        return judgement
+        return evaluation
     access = _CachedWriteAccess(forge, repository)
     found = collector.find_possible_reviewers(access)
     named = structs.replace(revision.value, possible_reviewers=found, asked_about_all=access.is_complete)
-    facts = _replace_revision(judgement.facts, named)
+    facts = _replace_revision(evaluation.facts, named)
     return ChangeEvaluation(
-        evaluate_policy(judgement.policy, facts, EnforcementPoint.MERGE, decision.time), judgement.policy, facts
+        evaluate_policy(evaluation.policy, facts, EnforcementPoint.MERGE, decision.time), evaluation.policy, facts
     )
 
 

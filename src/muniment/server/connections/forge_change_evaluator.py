@@ -69,7 +69,7 @@ class ForgeChangeEvaluator:
         proposal = MergeProposal(reading.change.target, tip, reading.change.head)
         with mirror.open_copy() as git:
             judged = self._evaluate_reading(git, reading, proposal, pushers, now)
-            lines = security_attention.find_attention_lines(git, judged.judgement)
+            lines = security_attention.find_attention_lines(git, judged.evaluation)
         with transaction.atomic():
             # Locked before its Change, which is written first here: in that order everybody locks the two.
             row = lock_change(self._connected.repository, reading.change.number)
@@ -85,7 +85,7 @@ class ForgeChangeEvaluator:
         """
         mirror, _, pushers = self._fetch_inputs(reading, merged.base)
         with mirror.open_copy() as git:
-            return self._evaluate_reading(git, reading, merged, pushers, now, merged_at).judgement
+            return self._evaluate_reading(git, reading, merged, pushers, now, merged_at).evaluation
 
     def _fetch_inputs(self, reading: Reading, base: str = "") -> tuple[Mirror, str, ReadFirstPushes]:
         """Mirror with all that an evaluation reads, the tip of the change's branch, and a reader of first pushes.
@@ -123,21 +123,21 @@ class ForgeChangeEvaluator:
         names = list_needed_facts(select_clauses(rules.policy, EnforcementPoint.MERGE, target))
         given = read_product_facts(repository, git, target, proposal.base, rules.policy, names, now)
         freezes = read_product_freezes(repository.product.slug, now)
-        judgement = evaluate_change(collector, rules, revision, EnforcementPoint.MERGE, now, Known(freezes), given)
+        evaluation = evaluate_change(collector, rules, revision, EnforcementPoint.MERGE, now, Known(freezes), given)
         if not merged_at:
-            judgement = name_reviewers(judgement, collector, self._forge, repo)
-        return EvaluatedReading(judgement, rules, freezes, collector.find_writers())
+            evaluation = name_reviewers(evaluation, collector, self._forge, repo)
+        return EvaluatedReading(evaluation, rules, freezes, collector.find_writers())
 
     def _record_decision(
         self, row: ForgeChange, reading: Reading, judged: "EvaluatedReading", lines: security_attention.AttentionLines
     ) -> ReadingResult:
         change = _require_change(row)
         change.repository = self._connected.repository
-        told = build_decision_report(judged.judgement.decision, judged.judgement.policy, judged.judgement.facts)
+        told = build_decision_report(judged.evaluation.decision, judged.evaluation.policy, judged.evaluation.facts)
         self.lacks_facts = any(one.status == "unknown" for one in told.results)
-        new = store_decision(change, judged.judgement, enforced=True)
+        new = store_decision(change, judged.evaluation, enforced=True)
         if new is not None:
-            record_statements(change, judged.judgement, new)
+            record_statements(change, judged.evaluation, new)
         security_attention.store_attention(change, reading.change.head, lines)
         denied = new is not None and told.decision is Outcome.DENY
         row.save(
@@ -151,18 +151,18 @@ class ForgeChangeEvaluator:
             forge_status_text.decision_status(told, make_context(reading.change.target), address),
             forge_status_text.format_comment(told, address),
             find_expiry(
-                judged.judgement.decision,
-                judged.judgement.policy,
+                judged.evaluation.decision,
+                judged.evaluation.policy,
                 judged.rules.exceptions,
                 judged.freezes,
-                judged.judgement.facts,
+                judged.evaluation.facts,
             ),
         )
 
 
 def _note_inputs(row: ForgeChange, reading: Reading, judged: "EvaluatedReading") -> list[str]:
     """Note the inputs of the evaluation, to find out later whether they changed. The fields to save."""
-    read = judged.judgement.facts.items()
+    read = judged.evaluation.facts.items()
     row.reads_checks = kinds.TEST_RUNS.name in read
     row.reviews_digest, row.writers = "", []
     if kinds.APPROVALS.name in read and isinstance(reading.reviews, Known):
@@ -203,7 +203,7 @@ class MergeProposal(Struct, frozen=True):
 class EvaluatedReading(Struct, frozen=True):
     """Judgement with its rules and freezes, and the accounts of reviewers who can write."""
 
-    judgement: ChangeEvaluation
+    evaluation: ChangeEvaluation
     rules: Rules
     freezes: tuple[Freeze, ...]
     writers: tuple[Account, ...]

@@ -108,9 +108,9 @@ def _is_later(change: Change, opened: str, statement: Approval, landed: int, pos
     return opened > recorded or has_decision_between(change, landed, position)
 
 
-def record_statements(change: Change, judgement: ChangeEvaluation, decision: Decision) -> None:
+def record_statements(change: Change, evaluation: ChangeEvaluation, decision: Decision) -> None:
     """Store which statements a decision saw first. Within its transaction."""
-    statements = judgement.facts.get(kinds.APPROVALS)
+    statements = evaluation.facts.get(kinds.APPROVALS)
     if isinstance(statements, Known):
         keys, heads = [_digest_statement(one) for one in statements.value], [one.head for one in statements.value]
         with connection.cursor() as cursor:  # for each decision: without the time that models take

@@ -25,10 +25,10 @@ from muniment.workflows.change_evaluation import ChangeEvaluation
 class MergeEvaluation(Struct, frozen=True):
     """Evaluation of a merged change, and the reason why the merge is a bypass ("" if it is none).
 
-    `judgement` is None, and `error` says why, if the change could not be evaluated.
+    `change_evaluation` is None, and `error` says why, if the change could not be evaluated.
     """
 
-    judgement: ChangeEvaluation | None
+    change_evaluation: ChangeEvaluation | None
     reason: str
     error: MunimentError | None = None
 
@@ -50,10 +50,12 @@ def evaluate_merge(connected: RepositoryLink, forge: Forge, decision: Decision, 
         now = (
             max(merged_at, decided_at) if merged_at else moments.current_moment()
         )  # two clocks: ours may be ahead of the forge's
-        judgement = ForgeChangeEvaluator(connected, forge).evaluate_merged(past, proposal, now, merged_at)
+        change_evaluation = ForgeChangeEvaluator(connected, forge).evaluate_merged(past, proposal, now, merged_at)
     except MunimentError as error:
         return MergeEvaluation(None, BypassReason.UNCONFIRMED, error)
-    return MergeEvaluation(judgement, _find_bypass_reason(judgement.decision), _make_unknown_error(row.number))
+    return MergeEvaluation(
+        change_evaluation, _find_bypass_reason(change_evaluation.decision), _make_unknown_error(row.number)
+    )
 
 
 def _find_bypass_reason(decision: Evaluated) -> str:

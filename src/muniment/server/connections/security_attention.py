@@ -24,14 +24,14 @@ class AttentionLines(Struct, frozen=True):
     text: str
 
 
-def find_attention_lines(git: Git, judgement: ChangeEvaluation) -> AttentionLines:
+def find_attention_lines(git: Git, evaluation: ChangeEvaluation) -> AttentionLines:
     """Lines to read first. Only a help for readers: lines that cannot be shown are left out, and are evaluated
     anyway.
     """
-    files, revision = judgement.facts.get(kinds.FILES), judgement.facts.get(kinds.REVISION)
+    files, revision = evaluation.facts.get(kinds.FILES), evaluation.facts.get(kinds.REVISION)
     if not isinstance(files, Known) or not isinstance(revision, Known):
         return AttentionLines((), "")
-    own = find_sensitive_paths(judgement)
+    own = find_sensitive_paths(evaluation)
     touched = [file.path for file in files.value if guide.find_topics((file.path, file.old_path), own)]
     topics = guide.find_topics((path for file in files.value for path in (file.path, file.old_path)), own)
     if not touched:
@@ -54,9 +54,9 @@ def store_attention(change: Change, head: str, found: AttentionLines) -> None:
         SecurityAttention.objects.update_or_create(change=change, defaults=values)
 
 
-def find_sensitive_paths(judgement: ChangeEvaluation) -> tuple[str, ...]:
+def find_sensitive_paths(evaluation: ChangeEvaluation) -> tuple[str, ...]:
     """Paths that the clauses of the policy name as sensitive."""
-    found = (bound.parameters for bound in judgement.policy.clauses)
+    found = (bound.parameters for bound in evaluation.policy.clauses)
     return tuple(path for one in found if isinstance(one, Parameters) for path in one.sensitive)
 
 

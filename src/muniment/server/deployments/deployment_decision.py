@@ -114,14 +114,14 @@ def _evaluate_deployment(row: Deployment, located: CommitStanding) -> None:
         **_collect_test_runs(repository, collector, revision, names, now),
     }
     freezes = Known(read_product_freezes(repository.product.slug, now, row.environment.name))
-    judgement = evaluate_change(collector, rules, revision, EnforcementPoint.DEPLOY, now, freezes, given)
-    entry, beside = build_decision_record(repository.place, judgement, row.record.details_digest, enforced=True)
-    told = canonical.encode(build_decision_report(judgement.decision, judgement.policy, judgement.facts))
+    evaluation = evaluate_change(collector, rules, revision, EnforcementPoint.DEPLOY, now, freezes, given)
+    entry, beside = build_decision_record(repository.place, evaluation, row.record.details_digest, enforced=True)
+    told = canonical.encode(build_decision_report(evaluation.decision, evaluation.policy, evaluation.facts))
     with transaction.atomic():
         recorded = append_record(entry, beside)
         _store_permission(
             row,
-            judgement,
+            evaluation,
             merged,
             record_id=recorded.pk,
             explanation_digest=open_store().put_object(told),
@@ -207,10 +207,10 @@ def _find_manual_steps(gathered: Mapping[str, Fact], name: str) -> list[str] | N
 
 
 def _store_permission(
-    row: Deployment, judgement: ChangeEvaluation | None, merged: datetime | None, **more: Any
+    row: Deployment, evaluation: ChangeEvaluation | None, merged: datetime | None, **more: Any
 ) -> None:
     """Store the permission, or the denial. An artifact that two people permitted by break-glass is not denied."""
-    allowed = judgement is not None and judgement.decision.outcome is Outcome.ALLOW
+    allowed = evaluation is not None and evaluation.decision.outcome is Outcome.ALLOW
     glass = None if allowed else _use_break_glass(row)
     state = DeploymentState.PENDING if allowed or glass is not None else DeploymentState.DENIED
     DeploymentPermission.objects.create(
