@@ -180,7 +180,7 @@ def _store_statement(
         )
     base = _replaced_tip(place, head, action)
     same = last is not None and last.action is action
-    said = approvals.ApprovalPredicate(
+    predicate = approvals.ApprovalPredicate(
         repository=place.name,
         target=place.target,
         base=base,
@@ -192,7 +192,7 @@ def _store_statement(
         previous=before,
         time=now,
     )
-    data = approvals.encode_approval(said)
+    data = approvals.encode_approval(predicate)
     approvals.write_approval(
         repository,
         head,
@@ -202,8 +202,8 @@ def _store_statement(
         signatures.make_signature(data, approvals.APPROVAL_NAMESPACE, signer.key),
     )
     approving = action is ReviewAction.APPROVE
-    unanswered = _find_unanswered_questions(place, head, said.answers, now) if approving else []
-    return _StoredStatement(ref, said, unanswered, approving and _is_own_work(place, head, signer))
+    unanswered = _find_unanswered_questions(place, head, predicate.answers, now) if approving else []
+    return _StoredStatement(ref, predicate, unanswered, approving and _is_own_work(place, head, signer))
 
 
 def _replaced_tip(place: _StatementScope, head: str, action: ReviewAction) -> str:
@@ -238,8 +238,8 @@ def _as_json(made: _StoredStatement, signer: _Signer) -> dict[str, object]:
 
 def _print_statements(made: list[_StoredStatement], place: _StatementScope, signer: _Signer) -> None:
     for one in made:
-        said = one.statement
-        click.echo(f"{signer.label}: {said.action.value} {said.head[:12]} onto {place.short_target}")
+        statement = one.statement
+        click.echo(f"{signer.label}: {statement.action.value} {statement.head[:12]} onto {place.short_target}")
         for question in one.unanswered:
             click.echo(f'  the guide asks (--answer {question.id}="…"): {printing.make_printable(question.text)}')
         if one.own_work:

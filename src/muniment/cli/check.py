@@ -53,7 +53,7 @@ def command(repo: str, onto: str | None, base: str | None, head: str, home: str 
         freezes = NOTHING_FROZEN
         if store is not None:
             freezes = Known(select_freezes(store.list_freezes(), now, rules.policy.policy.repository))
-        judgement = evaluate_change(collector, rules, revision, EnforcementPoint.MERGE, now, freezes, given)
+        evaluation = evaluate_change(collector, rules, revision, EnforcementPoint.MERGE, now, freezes, given)
         source = find_head_source(
             repository,
             revision.head,
@@ -61,21 +61,21 @@ def command(repo: str, onto: str | None, base: str | None, head: str, home: str 
             "" if repository.bare else REMOTE,
         )
         signed = find_signed_statements(repository, revision)
-    told = build_decision_report(judgement.decision, judgement.policy, judgement.facts)
+    report = build_decision_report(evaluation.decision, evaluation.policy, evaluation.facts)
     if output == "json":
-        printing.print_json(told)
+        printing.print_json(report)
     else:
-        decision_text.print_decision(told, rules, source)
+        decision_text.print_decision(report, rules, source)
         for line in _format_signers(signed) if rules.people_unknown else ():
             click.echo(line)
-    return 0 if told.decision is Outcome.ALLOW else 1
+    return 0 if report.decision is Outcome.ALLOW else 1
 
 
 def _format_signers(signed: Iterable[Approval]) -> Iterator[str]:
     """Lines with the signers of this revision, as far as the published rules name their keys."""
     yield "The server decides, since only it knows who may approve. Push, and it says what is missing."
-    for said in signed:
-        yield f"  {said.ref_person}: {said.action.value}, validly signed"
+    for statement in signed:
+        yield f"  {statement.ref_person}: {statement.action.value}, validly signed"
 
 
 @contextlib.contextmanager

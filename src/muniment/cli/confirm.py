@@ -55,8 +55,8 @@ def command(request: str, key: str | None, *, yes: bool) -> int:
     except HttpError as error:
         raise UsageError(error.message, error.remedy) from error
     offered = _fetch_statement(client)
-    statement, shown = _read_statement(offered)
-    _print_act(statement, shown)
+    statement, display = _read_statement(offered)
+    _print_act(statement, display)
     public, chosen = keys.find_own_key(key, ".")
     if public not in offered.keys:
         raise UsageError(
@@ -88,23 +88,23 @@ def _read_statement(offered: StatementToSign) -> tuple[ActStatement, dict[str, A
     """Read the statement and the shown content, whose digest the statement names. Raises UsageError."""
     try:
         statement = decode_act_statement(offered.statement.encode())
-        shown = canonical.decode(offered.shown.encode(), dict[str, Any])
+        display = canonical.decode(offered.shown.encode(), dict[str, Any])
     except NotCanonicalError as error:
         raise UsageError(f"the statement cannot be signed: {error}", "Tell an administrator.") from error
     if statement.shown != canonical.digest_bytes(offered.shown.encode()):
         raise UsageError(
             "what is shown is not what the statement says", "Sign nothing, and tell a security officer of it."
         )
-    return statement, shown
+    return statement, display
 
 
-def _print_act(statement: ActStatement, shown: dict[str, Any]) -> None:
+def _print_act(statement: ActStatement, display: dict[str, Any]) -> None:
     doing = "You confirm your request" if statement.step is ActStep.REQUEST else "You approve the request"
-    click.echo(f"{doing}: {printing.make_printable(str(shown.get('title', '')))}")
-    click.echo(f"  {printing.make_printable(str(shown.get('summary', '')))}")
+    click.echo(f"{doing}: {printing.make_printable(str(display.get('title', '')))}")
+    click.echo(f"  {printing.make_printable(str(display.get('summary', '')))}")
     for name in ("requester", "requested_at", "reason", "ledger"):
-        click.echo(f"  {name.replace('_', ' ')}: {printing.make_printable(str(shown.get(name, '')))}")
-    for line in shown.get("details", []):
+        click.echo(f"  {name.replace('_', ' ')}: {printing.make_printable(str(display.get(name, '')))}")
+    for line in display.get("details", []):
         click.echo(f"  {printing.make_printable(str(line))}")
     click.echo("The act, as it is signed:")
     for name, value in json.loads(statement.act).items():

@@ -119,8 +119,8 @@ def _format_result(result: ResultReport) -> Iterator[str]:
 def _format_people(report: DecisionReport) -> Iterator[str]:
     yield from _format_row("contributors", [_format_contributor(c) for c in report.contributors])
     yield from _format_row("merged by", [shorten_ids(report.merger.partition(":")[2])] if report.merger else [])
-    shown = [*(a for a in report.approvals if a.counted), *uncounted_statements.select_notable(report.approvals)]
-    yield from _format_row("approvals", [_format_approval(approval) for approval in shown])
+    approvals = [*(a for a in report.approvals if a.counted), *uncounted_statements.select_notable(report.approvals)]
+    yield from _format_row("approvals", [_format_approval(approval) for approval in approvals])
 
 
 def _format_ignored(rules: Rules) -> Iterator[str]:
@@ -132,9 +132,9 @@ def _format_ignored(rules: Rules) -> Iterator[str]:
 
 def _format_row(title: str, entries: list[str]) -> Iterator[str]:
     if entries:
-        shown = " · ".join(entries[:_MOST_PEOPLE])
+        listed = " · ".join(entries[:_MOST_PEOPLE])
         more = f" · and {len(entries) - _MOST_PEOPLE} more" if len(entries) > _MOST_PEOPLE else ""
-        yield f"  {title}: {shown}{more}"
+        yield f"  {title}: {listed}{more}"
 
 
 def _format_contributor(contributor: ContributorReport) -> str:

@@ -255,36 +255,37 @@ def _print_failure(number: int, left: DeploymentResult) -> None:
         )
 
 
-def _report_or_keep(service: ServiceClient, kept: UnsentOutcome) -> None:
+def _report_or_keep(service: ServiceClient, unsent: UnsentOutcome) -> None:
     """Report the outcome; if that fails, keep it in a file and say so: the command has run."""
     try:
-        service.report_outcome(kept.deployment, kept.outcome)
+        service.report_outcome(unsent.deployment, unsent.outcome)
     except RunError as error:
-        told = f"muniment: what came of deployment {kept.deployment} is not reported: {kept.outcome.state}, "
+        problem = f"muniment: what came of deployment {unsent.deployment} is not reported: {unsent.outcome.state}, "
         click.echo(
-            printing.style_text(f"{told}exit code {kept.outcome.exit_code}. {error.message}", colour="red"), err=True
+            printing.style_text(f"{problem}exit code {unsent.outcome.exit_code}. {error.message}", colour="red"),
+            err=True,
         )
-        _keep_outcome(kept)
+        _keep_outcome(unsent)
 
 
-def _keep_outcome(kept: UnsentOutcome) -> None:
-    file = Path(f"muniment-deployment-{kept.deployment}.json")
+def _keep_outcome(unsent: UnsentOutcome) -> None:
+    file = Path(f"muniment-deployment-{unsent.deployment}.json")
     try:
-        _write_file(file, msgspec.json.encode(kept))
+        _write_file(file, msgspec.json.encode(unsent))
     except MunimentError as error:
         click.echo(f"Next: tell it to whoever looks after deployments; {error.message}", err=True)
     else:
-        click.echo(f"Next: muniment deploy --env {kept.environment} --report {file}", err=True)
+        click.echo(f"Next: muniment deploy --env {unsent.environment} --report {file}", err=True)
 
 
 def _send_kept_outcome(service: ServiceClient, file: Path) -> int:
     try:
-        kept = msgspec.json.decode(file.read_bytes(), type=UnsentOutcome)
+        unsent = msgspec.json.decode(file.read_bytes(), type=UnsentOutcome)
     except (OSError, msgspec.MsgspecError):
         raise UsageError(f"{file} cannot be read as an outcome", "Name the file that muniment deploy left.") from None
-    service.report_outcome(kept.deployment, kept.outcome)
+    service.report_outcome(unsent.deployment, unsent.outcome)
     file.unlink()
-    click.echo(f"what came of deployment {kept.deployment} is reported: {kept.outcome.state}", err=True)
+    click.echo(f"what came of deployment {unsent.deployment} is reported: {unsent.outcome.state}", err=True)
     return 0
 
 

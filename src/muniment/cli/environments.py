@@ -112,8 +112,8 @@ def _plan(url: str | None, found: ProductFile) -> list[tuple[str, PipelineEntry 
 
 def _differing(pipeline: PipelineEntry, there: dict[str, Any]) -> list[str]:
     """The fields that the file says otherwise than the service. What the file leaves out may be anything."""
-    said = _body(pipeline, None)
-    return [name for name in _COMPARED if said.get(name) and str(said[name]) != str(there.get(name))]
+    wanted = _body(pipeline, None)
+    return [name for name in _COMPARED if wanted.get(name) and str(wanted[name]) != str(there.get(name))]
 
 
 def _body(pipeline: PipelineEntry, folder: Path | None) -> dict[str, Any]:
@@ -148,11 +148,11 @@ def _environments(url: str | None, product: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     below = ""
     while True:
-        said = ask_service(url, "GET", f"{_path(product)}?limit=100{below}")
-        found |= {one["name"]: one for one in said.get("items", ())}
-        if not said.get("next"):
+        answer = ask_service(url, "GET", f"{_path(product)}?limit=100{below}")
+        found |= {one["name"]: one for one in answer.get("items", ())}
+        if not answer.get("next"):
             return found
-        below = f"&below={said['next']}"
+        below = f"&below={answer['next']}"
 
 
 def _print_steps(steps: list[tuple[str, PipelineEntry | None]]) -> None:

@@ -27,17 +27,17 @@ def command(clause: str, repo: str, onto: str | None, home: str | None, output: 
     if found is None:
         names = ", ".join(bound.clause.id for bound in policy.clauses)
         raise UsageError(f"the policy has no clause {clause}", f"It has: {names}.")
-    told = _describe_clause(found)
+    description = _describe_clause(found)
     if output == "json":
-        printing.print_json(told)
+        printing.print_json(description)
     else:
-        _print_clause(told)
+        _print_clause(description)
     return 0
 
 
 def _describe_clause(bound: BoundClause) -> dict[str, object]:
     clause, control = bound.clause, bound.control
-    told: dict[str, object] = {
+    description: dict[str, object] = {
         "clause": clause.id,
         "text": clause.text,
         "control": clause.control,
@@ -51,7 +51,7 @@ def _describe_clause(bound: BoundClause) -> dict[str, object]:
         "reasons": [],
     }
     if control is not None:
-        told["parameters"] = [
+        description["parameters"] = [
             {
                 "name": parameter.name,
                 "value": getattr(bound.parameters, parameter.name),
@@ -60,7 +60,7 @@ def _describe_clause(bound: BoundClause) -> dict[str, object]:
             }
             for parameter in list_declarations(control.parameters)
         ]
-        told["reasons"] = [
+        description["reasons"] = [
             {
                 "code": member.code,
                 "status": member.value.status.value,
@@ -69,7 +69,7 @@ def _describe_clause(bound: BoundClause) -> dict[str, object]:
             }
             for member in control.codes
         ]
-    return told
+    return description
 
 
 def _explain_missing_control(bound: BoundClause) -> str:
@@ -78,20 +78,21 @@ def _explain_missing_control(bound: BoundClause) -> str:
     return f"No control evaluates it. Controls: {', '.join(CONTROLS)}."
 
 
-def _print_clause(told: dict[str, object]) -> None:
-    click.echo(printing.style_text(str(told["clause"]), bold=True))
-    click.echo(f"  {printing.make_printable(str(told['text']))}")
-    click.echo(f"  control: {told['control'] or 'none'}; enforced at: {', '.join(told['enforce']) or 'no point'}")  # type: ignore[arg-type]
-    click.echo(f"  {told['summary']}")
-    for parameter in told["parameters"]:  # type: ignore[attr-defined]
+def _print_clause(about: dict[str, object]) -> None:
+    click.echo(printing.style_text(str(about["clause"]), bold=True))
+    click.echo(f"  {printing.make_printable(str(about['text']))}")
+    enforced_at = ", ".join(about["enforce"]) or "no point"  # type: ignore[arg-type]
+    click.echo(f"  control: {about['control'] or 'none'}; enforced at: {enforced_at}")
+    click.echo(f"  {about['summary']}")
+    for parameter in about["parameters"]:  # type: ignore[attr-defined]
         click.echo(
             f"  {parameter['name']} = {parameter['value']}  "
             + printing.dim_text(f"{parameter['unit']}; stricter is {parameter['stricter']}")
         )
-    if told["facts"]:
-        facts = ", ".join(told["facts"]).replace("_", " ")  # type: ignore[arg-type]
+    if about["facts"]:
+        facts = ", ".join(about["facts"]).replace("_", " ")  # type: ignore[arg-type]
         click.echo(printing.dim_text(f"  reads: {facts}"))
-    for reason in told["reasons"]:  # type: ignore[attr-defined]
+    for reason in about["reasons"]:  # type: ignore[attr-defined]
         click.echo(
             f"  {printing.status_sign(reason['status'])} {reason['code']}: {_name_placeholders(reason['message'])}"
         )

@@ -236,8 +236,8 @@ def _format_branch_rules(rules: BranchRules) -> Iterator[str]:
         "could not be read": rules.unread_settings,
     }
     for title, values in rows.items():
-        said = ", ".join("everybody who may write" if value == "*" else value for value in values)
-        yield f"    {title}: {printing.make_printable(said) or ('nobody' if title.startswith('may') else 'none')}"
+        names = ", ".join("everybody who may write" if value == "*" else value for value in values)
+        yield f"    {title}: {printing.make_printable(names) or ('nobody' if title.startswith('may') else 'none')}"
 
 
 def _format_plan(plan: ProtectionPlan, merge: MergeProtection) -> Iterator[str]:

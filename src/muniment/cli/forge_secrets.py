@@ -30,9 +30,9 @@ def plan_move(
     """
     missing = [name for name in names if name not in in_vault]
     for name in missing:
-        shown = shlex.quote(printing.make_printable(name))
-        yield f"set       muniment secret set {shown} {options}"
-        yield f"          (or a new value that nobody sees, by muniment secret generate {shown} {options})"
+        quoted = shlex.quote(printing.make_printable(name))
+        yield f"set       muniment secret set {quoted} {options}"
+        yield f"          (or a new value that nobody sees, by muniment secret generate {quoted} {options})"
     for name in names:
         if name in in_vault:
             yield f"delete    {delete_command(there, printing.make_printable(name))}"

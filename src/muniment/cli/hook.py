@@ -52,29 +52,29 @@ def install_hook(home: str, repo: str, folder: str | None, report_only: bool, ou
     """
     place = FilesStore(home)
     where = os.path.abspath(home)
-    told = ("--home", where, *(("--report-only",) if report_only else ()))
-    with Repository.open(repo) as repository, PushReceiver(repository, place) as gate:
-        gate.require_writable()
+    arguments = ("--home", where, *(("--report-only",) if report_only else ()))
+    with Repository.open(repo) as repository, PushReceiver(repository, place) as receiver:
+        receiver.require_writable()
         standing = read_repository_rules(repository, place)
         _require_protection(repository, standing)
         hooks.harden_repository(repository)
         scripts = {
-            "pre-receive": hooks.make_hook_script("pre-receive", *told),
-            "post-receive": hooks.make_background_script("post-receive", *told[:2]),
+            "pre-receive": hooks.make_hook_script("pre-receive", *arguments),
+            "post-receive": hooks.make_background_script("post-receive", *arguments[:2]),
         }
         made = hooks.install_hooks(folder or hooks.find_hooks_folder(repository), scripts)
-        size = gate.record_refs(context.current_moment())
+        size = receiver.record_refs(context.current_moment())
         publish_rules(repository, place, standing)
         place.add_repository(repository.git_dir)
         unattested = find_open_heads(repository, standing)
-        kept = is_history_protected(standing.policy)
+        is_protected = is_history_protected(standing.policy)
     if output == "json":
-        printing.print_json({"made": made, "entries": size, "keeps_history": kept})
+        printing.print_json({"made": made, "entries": size, "keeps_history": is_protected})
         return 0
     for file in made:
         click.echo(printing.make_printable(f"made {file}"))
     click.echo(f"recorded the refs of this repository; the ledger has {size} entries now")
-    if not kept:
+    if not is_protected:
         click.echo(f"Attention: {HISTORY_UNPROTECTED}. {ADD_CLAUSE}")
     variable = place.load_settings().pusher_variable
     click.echo(
@@ -91,10 +91,10 @@ def _require_protection(repository: Repository, standing: RepositoryRules) -> No
     if standing.is_protected(head):
         return
     name = head.removeprefix("refs/heads/")
-    shown = ", ".join(standing.policy.policy.protected_branches)
+    patterns = ", ".join(standing.policy.policy.protected_branches)
     raise UsageError(
         f"the policy does not protect {name}, the default branch of this repository: anybody could push to it",
-        f'Add "{name}" to [branches] protected in policy.toml ({shown}); or make a protected branch the default one: '
+        f'Add "{name}" to [branches] protected in policy.toml ({patterns}); or make a protected branch the default: '
         "git symbolic-ref HEAD refs/heads/BRANCH",
     )
 
@@ -163,10 +163,10 @@ def pre_push(remote: str, url: str | None, home: str | None) -> int:  # noqa: AR
 @options.home
 def install_pre_push(repo: str, home: str | None) -> int:
     """Install the preview in your clone: git push then shows the server's decision first."""
-    told = ("--home", os.path.abspath(home)) if home else ()
+    arguments = ("--home", os.path.abspath(home)) if home else ()
     with Repository.open(repo) as repository:
         made = hooks.install_hooks(
-            hooks.find_hooks_folder(repository), {"pre-push": hooks.make_hook_script("pre-push", *told)}
+            hooks.find_hooks_folder(repository), {"pre-push": hooks.make_hook_script("pre-push", *arguments)}
         )
         hooks.add_fetch_refspec(repository, REMOTE, f"+{published_rules.RULES_REF}:{published_rules.RULES_REF}")
     for file in made:

@@ -46,12 +46,12 @@ def _show_record(home: Store, log: Log, number: int, size: int, output: str) -> 
     if number >= size:
         raise UsageError(f"there is no entry {number}: the ledger has {size}", "See: muniment ledger show --home DIR")
     entry = record_kinds.decode_record(next(log.read_entries(number, number + 1)), number)
-    beside, problem = _read_details(home, entry.object)
+    details, problem = _read_details(home, entry.object)
     if output == "json":
-        printing.print_json({"position": number, "record": entry, "details": beside, "details_problem": problem})
+        printing.print_json({"position": number, "record": entry, "details": details, "details_problem": problem})
         return 0
     click.echo(ledger_text.format_record(number, entry))
-    for line in ledger_text.format_details(entry, beside, problem):
+    for line in ledger_text.format_details(entry, details, problem):
         click.echo(line)
     return 0
 

@@ -37,15 +37,15 @@ def list_commits(
         for row in list_branch_updates(all_, lambda digest: _read_object(place, digest))
         if _is_selected(row, branch, repository)
     ]
-    shown = [row for row in found if (since or "") <= row.time[:10] <= (until or "9999")]
+    rows = [row for row in found if (since or "") <= row.time[:10] <= (until or "9999")]
     if output == "json":
-        printing.print_json(shown)
+        printing.print_json(rows)
     else:
-        for row in shown:
+        for row in rows:
             _print_update(row)
-        escapes = sum(row.status == "bypass" for row in shown)
-        click.echo(f"{len(shown)} steps, {escapes} that no decision allowed")
-    return 1 if any(row.status == "bypass" for row in shown) else 0
+        escapes = sum(row.status == "bypass" for row in rows)
+        click.echo(f"{len(rows)} steps, {escapes} that no decision allowed")
+    return 1 if any(row.status == "bypass" for row in rows) else 0
 
 
 def _read_object(home: Store, digest: str) -> bytes | None:

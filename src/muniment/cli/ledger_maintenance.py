@@ -20,7 +20,7 @@ WITNESSED_FILE = "witnessed"
 @click.command("export")
 @click.argument("directory", metavar="DIR")
 @options.required_home
-@click.option("--objects", is_flag=True, help="Also what lies beside the entries: names, reasons, facts.")
+@click.option("--objects", is_flag=True, help="Also the objects to which the entries refer: names, reasons, facts.")
 @options.output
 def export_ledger(directory: str, home: str, objects: bool, output: str) -> int:
     """Copy the ledger to DIR, which others verify with its public key alone: C2SP tiles and a checkpoint."""
@@ -36,19 +36,19 @@ def export_ledger(directory: str, home: str, objects: bool, output: str) -> int:
         files[f"ledger-{number}.pub"] = old.encode()
     files["ledger.pub"] = (place.public_key() or "").encode()
     durable_files.write_files({target / path: data for path, data in files.items()}, 0o644)
-    kept = 0
+    object_count = 0
     if objects:
         for digest in place.list_object_digests():
             data = place.get_object(digest)
             if data is not None:
                 durable_files.write_file(target / "objects" / f"{digest.removeprefix('sha256:')}.json", data, 0o600)
-                kept += 1
+                object_count += 1
     if output == "json":
-        printing.print_json({"directory": directory, "record_count": size, "object_count": kept})
+        printing.print_json({"directory": directory, "record_count": size, "object_count": object_count})
         return 0
-    shown = printing.make_printable(directory)
-    click.echo(f"{count_entries(size)} and {count_text(kept, 'object', 'objects')} are in {shown}")
-    click.echo(f"Next: anybody verifies it with: muniment ledger verify {shown}")
+    path = printing.make_printable(directory)
+    click.echo(f"{count_entries(size)} and {count_text(object_count, 'object', 'objects')} are in {path}")
+    click.echo(f"Next: anybody verifies it with: muniment ledger verify {path}")
     return 0
 
 

@@ -15,7 +15,7 @@ def format_record(number: int, entry: record_kinds.AnyEntry) -> str:
     return f"{number:>6}  {entry.time[:16].replace('T', ' ')}  {record_text.record_kind(entry):<14} {text}"
 
 
-def format_details(entry: record_kinds.AnyEntry, beside: Any, problem: str) -> Iterator[str]:
+def format_details(entry: record_kinds.AnyEntry, details: Any, problem: str) -> Iterator[str]:
     """Format the record's other fields and its object, or the reason why the object is not there."""
     values = msgspec.to_builtins(entry)
     for name in ("repository_location", "policy", "facts", "results", "trigger", "push", "object"):
@@ -23,6 +23,6 @@ def format_details(entry: record_kinds.AnyEntry, beside: Any, problem: str) -> I
             yield printing.dim_text(f"        {name}: {values[name]}")
     if problem:
         yield f"        {printing.make_printable(problem)}"
-    elif beside is not None:
-        text = msgspec.json.format(msgspec.json.encode(beside, order="sorted")).decode()
+    elif details is not None:
+        text = msgspec.json.format(msgspec.json.encode(details, order="sorted")).decode()
         yield from (f"        {printing.make_printable(part)}" for part in text.splitlines())

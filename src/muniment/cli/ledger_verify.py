@@ -35,7 +35,7 @@ _OTHER_VERSION = "Use the version that wrote it, or restore objects/ from a back
 @click.command("verify")
 @click.argument("directory", required=False, metavar="[DIR]")
 @options.home
-@click.option("--key", metavar="FILE", help="The ledger's public key. Default: ledger.pub beside it, or the home's.")
+@click.option("--key", metavar="FILE", help="The ledger's public key. Default: ledger.pub in DIR, or the home's.")
 @click.option("--since", metavar="FILE", help="An older checkpoint: the ledger must have grown out of it.")
 @click.option("--proof", metavar="FILE", help="Verify this proof that --entry is in a ledger, and nothing else.")
 @click.option("--entry", metavar="FILE", help="The entry that --proof is about, as `show --format json` has it.")
@@ -51,9 +51,9 @@ def verify_whole_ledger(
 ) -> int:
     """Verify a whole ledger: a home's, or a copy in DIR with nothing but its public key.
 
-    Every entry, every tile, the root and its signature are looked at; the first bad entry is named. Exit code 1 if
+    Every entry, every tile, the root and its signature are verified; the first bad entry is named. Exit code 1 if
     anything is wrong. Where the key was exchanged, the older one does too, if it vouched for the new one. Of a home,
-    the objects beside the ledger are looked at too, and whether its copy outside and the home itself remember a newer
+    the objects of the ledger are verified too, and whether its copy outside and the home itself remember a newer
     ledger; of a service, each row that is relied on.
     """
     if proof is not None:
@@ -139,12 +139,12 @@ def _list_objects(home: Store, entry: record_kinds.AnyEntry) -> Iterator[str]:
         try:
             data = home.get_object(entry.object)
         except StoreError:
-            return  # it is told already, or was erased
+            return  # reported already, or erased
         if data is not None:
-            kept = _decode_object(entry.object, data, record_objects.DecisionInputs)
-            yield kept.decision.policy
-            yield from kept.facts.values()
-            yield from _list_people_objects(home, kept.facts.get(PEOPLE.name, ""))
+            inputs = _decode_object(entry.object, data, record_objects.DecisionInputs)
+            yield inputs.decision.policy
+            yield from inputs.facts.values()
+            yield from _list_people_objects(home, inputs.facts.get(PEOPLE.name, ""))
 
 
 def _list_people_objects(home: Store, fact: str) -> Iterator[str]:
@@ -157,7 +157,7 @@ def _list_people_objects(home: Store, fact: str) -> Iterator[str]:
         yield reference
         listing = home.get_object(reference)
     except StoreError:
-        return  # it is told already, or was erased
+        return  # reported already, or erased
     if listing is not None:
         yield from _decode_object(reference, listing, PeopleList).objects
 
@@ -215,10 +215,10 @@ def _verify_proof(proof: str, entry: str | None, public: str, output: str) -> in
     if entry is None:
         raise UsageError("the entry of the proof was not named", "Name its file with --entry FILE.")
     raw = _read_file(entry).removesuffix(b"\n")
-    said = proof_text.parse_inclusion(_read_file(proof).decode("utf-8", "replace"))
-    head = checkpoints.read_checkpoint(said.checkpoint, public)
-    good = proofs.is_included(leaf_hash(raw), said.index, head.size, said.path, head.root)
-    problems = [] if good else [f"this is not entry {said.index} of that ledger, or the proof is another's"]
+    inclusion = proof_text.parse_inclusion(_read_file(proof).decode("utf-8", "replace"))
+    head = checkpoints.read_checkpoint(inclusion.checkpoint, public)
+    good = proofs.is_included(leaf_hash(raw), inclusion.index, head.size, inclusion.path, head.root)
+    problems = [] if good else [f"this is not entry {inclusion.index} of that ledger, or the proof is another's"]
     return _print_result(head.size, head.root.hex(), None, problems, output)
 
 

@@ -15,7 +15,7 @@ def command(person: str, home: str) -> int:
     """Create a sign-in link for one person, valid once and for a day. It is recorded.
 
     For an administrator who lost password and passkey. All others get theirs from an administrator's page.
-    For somebody who has a second factor or a role it is an incident: everybody with a role is told, and for a day
+    For somebody who has a second factor or a role it is an incident: everybody with a role is notified, and for a day
     nothing counts that the person approves.
     """
     folder = Path(home).absolute()

@@ -12,7 +12,7 @@ from muniment.errors import UsageError
 
 
 class PipelineEntry(Struct, frozen=True, forbid_unknown_fields=True):
-    """Pipeline of a file, in the words of the API. `key` is the private key file of a plain runner, beside the file."""
+    """Pipeline of a file, with the API's field names. `key`: private key file of a plain runner, in the same folder."""
 
     name: str
     kind: Literal["github", "gitlab", "kubernetes", "runner"]

@@ -22,10 +22,12 @@ _REPORTED = "Monitoring only: this push was accepted."
 
 def format_push(received: PushResult) -> list[str]:
     """Lines for a push; none where nothing of it had to be evaluated."""
-    said = sorted((answer for answer in received.answers if answer.entry >= 0), key=lambda answer: answer.is_allowed)
-    refused = [answer for answer in said if not answer.is_allowed]
+    answers = sorted((answer for answer in received.answers if answer.entry >= 0), key=lambda answer: answer.is_allowed)
+    refused = [answer for answer in answers if not answer.is_allowed]
     lines = [line for answer in refused for line in _format_denied(answer)]
-    lines += [line for answer in said if answer.is_allowed for line in _format_allowed(answer, stopped=bool(refused))]
+    lines += [
+        line for answer in answers if answer.is_allowed for line in _format_allowed(answer, stopped=bool(refused))
+    ]
     last = [_REPORTED] if refused and received.is_accepted else []
     return fit_to_screen(lines, [*_format_next_steps(refused), *last])
 
@@ -61,34 +63,34 @@ def _fit_steps(steps: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _format_denied(answer: UpdateResult) -> list[str]:
-    if answer.judgement is None:
+    if answer.evaluation is None:
         name = decision_text.short_ref(answer.update.ref)
         why = format_sentences(Refusals, answer.refusal)[0] if answer.refusal is not None else ""
         return [f"muniment: denied  {name}{_format_position(answer)}", f"  {decision_text.shorten_ids(why)}"]
-    told = build_decision_report(answer.judgement.decision, answer.judgement.policy, answer.judgement.facts)
+    report = build_decision_report(answer.evaluation.decision, answer.evaluation.policy, answer.evaluation.facts)
     return [
-        f"muniment: {decision_text.format_outcome(told)}{_format_position(answer)}",
-        *decision_text.format_failures(told),
+        f"muniment: {decision_text.format_outcome(report)}{_format_position(answer)}",
+        *decision_text.format_failures(report),
     ]
 
 
 def _format_allowed(answer: UpdateResult, *, stopped: bool) -> list[str]:
-    if answer.judgement is None:
-        what = ", ".join(f"{said.ref_person} on {said.ref_head[:12]}" for said in answer.statements[-1:])
+    if answer.evaluation is None:
+        what = ", ".join(f"{statement.ref_person} on {statement.ref_head[:12]}" for statement in answer.statements[-1:])
         return [f"muniment: recorded  {what}{_format_position(answer)}"]
-    told = build_decision_report(answer.judgement.decision, answer.judgement.policy, answer.judgement.facts)
+    report = build_decision_report(answer.evaluation.decision, answer.evaluation.policy, answer.evaluation.facts)
     if answer.is_open:
-        return [f"muniment: {decision_text.format_undecided(told)} (preview): the server decides"]
+        return [f"muniment: {decision_text.format_undecided(report)} (preview): the server decides"]
     note = ", but not alone: no ref of this push was accepted" if stopped else ""
     return [
-        f"muniment: {decision_text.format_outcome(told)}{_format_position(answer)}{note}",
-        *decision_text.format_failures(told),
+        f"muniment: {decision_text.format_outcome(report)}{_format_position(answer)}{note}",
+        *decision_text.format_failures(report),
     ]
 
 
 def _format_position(answer: UpdateResult) -> str:
     """Position of the record in the ledger; a preview has none."""
-    preview = answer.judgement is None or answer.judgement.decision.preview
+    preview = answer.evaluation is None or answer.evaluation.decision.preview
     return " (preview)" if preview and answer.entry == 0 else f" (entry {answer.entry})"
 
 
@@ -102,10 +104,10 @@ def _find_next_steps(answer: UpdateResult) -> list[NextStep]:
     if answer.refusal is not None:
         sentence, *commands = format_sentences(Refusals, answer.refusal)[1].split("\n")
         return [NextStep((sentence,), tuple(commands))]
-    if answer.judgement is None:
+    if answer.evaluation is None:
         return []
-    told = build_decision_report(answer.judgement.decision, answer.judgement.policy, answer.judgement.facts)
-    return list_next_steps(told, answer.source)
+    report = build_decision_report(answer.evaluation.decision, answer.evaluation.policy, answer.evaluation.facts)
+    return list_next_steps(report, answer.source)
 
 
 def _wrap_line(line: str) -> list[str]:

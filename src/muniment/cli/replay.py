@@ -152,7 +152,7 @@ def _replay_branch(
 
 
 def _convert_to_json(report: ReplayReport) -> dict[str, Any]:
-    """The summary, and beside it the figures and the states of today."""
+    """Summary, with the figures and the current states."""
     summary = {name: getattr(report.summary, name) for name in report.summary.__struct_fields__}
     return {**summary, "figures": report.figures, "states": report.states, "reviews_known": report.origin.reviews_known}
 

@@ -23,7 +23,7 @@ from muniment.workflows import forge_changes, forge_replay
 from muniment.workflows.branch_replay import Replay
 from muniment.workflows.history_figures import HistoryCounter
 
-NEWEST = 100  # changes that are judged unless a day is said
+NEWEST = 100  # changes that are evaluated unless --since names a day
 
 
 def replay_forge_changes(
@@ -117,11 +117,11 @@ def _explain_missing_token(error: ForgeError, url: str) -> ForgeError:
     put = f"put a token that may read into {forge_access.FORGE_TOKEN_VARIABLE}, and run this again."
     if error.code is ForgeCode.RATE_LIMITED:
         until = f" until {error.again_at}" if error.again_at else ""
-        told = f"the forge allows few requests without a token, and they are used up{until}"
-        return ForgeError(error.code, told, f"Wait until then, or {put}", error.again_at)
+        problem = f"the forge allows few requests without a token, and they are used up{until}"
+        return ForgeError(error.code, problem, f"Wait until then, or {put}", error.again_at)
     if error.code in (ForgeCode.NOT_SIGNED_IN, ForgeCode.FORBIDDEN, ForgeCode.NOT_FOUND):
-        told = f"{url} cannot be read without a token: it is not public, or not there ({error.message})"
-        return ForgeError(error.code, told, f"Check the address, or {put}")
+        problem = f"{url} cannot be read without a token: it is not public, or not there ({error.message})"
+        return ForgeError(error.code, problem, f"Check the address, or {put}")
     return error
 
 

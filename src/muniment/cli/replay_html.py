@@ -274,9 +274,9 @@ def _format_state(state: CurrentState, texts: dict[str, str]) -> str:
 
 
 def _format_row(status: str, text: str, clause: str, lines: Iterable[str]) -> str:
-    said = "".join(f'<p class="small quiet">{_make_safe(_begin_sentence(line))}</p>' for line in lines)
+    sentences = "".join(f'<p class="small quiet">{_make_safe(_begin_sentence(line))}</p>' for line in lines)
     head = f"<h3>{_make_safe(text)}</h3>{_format_badge(status)}"
-    return f'<li>{head}{said}<p class="mono quiet">{_make_safe(clause)}</p></li>'
+    return f'<li>{head}{sentences}<p class="mono quiet">{_make_safe(clause)}</p></li>'
 
 
 def _begin_sentence(line: str) -> str:
@@ -296,18 +296,18 @@ def _format_steps(report: ReplayReport) -> Iterator[str]:
 
 def _format_limits(report: ReplayReport) -> Iterator[str]:
     """What these figures cannot show."""
-    said = ["Past changes were evaluated as if they were proposed today. Nothing was recorded or changed."]
+    sentences = ["Past changes were evaluated as if they were proposed today. Nothing was recorded or changed."]
     if not report.origin.forge:
-        said.append("Git does not record who pushed: pushers are assumed from the commits.")
+        sentences.append("Git does not record who pushed: pushers are assumed from the commits.")
     if not report.origin.reviews_known:
-        said.append("Git does not record who reviewed: no number here is about reviewers.")
+        sentences.append("Git does not record who reviewed: no number here is about reviewers.")
     if report.origin.assumed_writers:
-        said.append("Write access could not be read: every reviewer is assumed to have it.")
+        sentences.append("Write access could not be read: every reviewer is assumed to have it.")
     if report.origin.reviews_known:
-        said.append("An approval may have been used up by an earlier change. Only a ledger knows that.")
-    said += map(_make_safe, report.origin.notes)
+        sentences.append("An approval may have been used up by an earlier change. Only a ledger knows that.")
+    sentences += map(_make_safe, report.origin.notes)
     yield '<h2>Limits of this report</h2><ul class="plain">'
-    yield from (f"<li>{one}</li>" for one in said)
+    yield from (f"<li>{one}</li>" for one in sentences)
     yield "</ul>"
 
 

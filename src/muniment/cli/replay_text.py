@@ -101,15 +101,15 @@ def describe_past(row: ClauseSummary, report: ReplayReport) -> Iterator[tuple[st
             yield "unknown", f"{unmeasured:,} of {nouns} are of unknown size"
         if lacking or unmeasured:
             return
-    shown = [status for status in ("violated", "unknown") if counts[status]]
-    for status in shown:
+    statuses = [status for status in ("violated", "unknown") if counts[status]]
+    for status in statuses:
         reason = next((each for each in row.reasons if each.result == status), None)
         newest = f" (newest: {reason.commits[-1][:12]})" if reason else ""
         why = f": {printing.make_printable(reason.message)}" if reason else ""
         yield status, f"{counts[status]:,} of {nouns}{newest}{why}"
-    if not shown and report.origin.assumed_writers and row.control in _NEEDS:
+    if not statuses and report.origin.assumed_writers and row.control in _NEEDS:
         yield "unknown", f"{nouns}: nothing is missing if every reviewer may write"
-    elif not shown:
+    elif not statuses:
         yield "met", f"{counts['met'] + counts['not_applicable']:,} of {nouns}"
 
 

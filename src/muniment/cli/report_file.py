@@ -27,12 +27,12 @@ def require_writable(name: str) -> None:
 def write_report(name: str, report: ReplayReport) -> None:
     """Write a report, whole or not at all. Raises UsageError."""
     file = Path(name)
-    beside = file.with_name(f".{file.name}.part")
+    part = file.with_name(f".{file.name}.part")
     try:
-        beside.write_text(replay_html.format_page(report), encoding="utf-8")
-        beside.replace(file)
+        part.write_text(replay_html.format_page(report), encoding="utf-8")
+        part.replace(file)
     except (OSError, ValueError) as error:
-        beside.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise UsageError(f"{name} cannot be written ({error})", _REMEDY) from error
 
 

@@ -27,8 +27,8 @@ def command(file: str, home: str, listed: str | None, since: str | None) -> int:
     """Restore a backup into a new home, and verify its whole ledger.
 
     What its vault had stored comes back, but not the key that opens it: you bring that yourself.
-    People who were erased since the backup are erased again. Who they are says the list that lies beside the copy of
-    the checkpoint, or --erasures; without a list, a person has to say that there is nobody: --no-erasures-since.
+    People who were erased since the backup are erased again. Their list is stored next to the copy of
+    the checkpoint, or given by --erasures. Without a list, state that nobody was erased: --no-erasures-since.
     If the ledger is older than its copy outside, it stays unsigned until a person
     looks at it: muniment ledger reconcile. If it does not verify, the home is not used: exit code 3.
     """
@@ -129,9 +129,9 @@ def _read_erasures(manifest: bytes, folder: Path, listed: str | None, since: str
             "Give --erasures FILE, or, if you know that there was none, --no-erasures-since DATE.",
         )
     try:
-        said = date.fromisoformat(since).isoformat()
+        day = date.fromisoformat(since).isoformat()
     except ValueError as error:
         raise UsageError(f"{since} is no day", "Write it like 2026-01-31.") from error
-    if said > found["time"][:10]:
+    if day > found["time"][:10]:
         raise UsageError(f"the backup is of {found['time'][:10]}, before that day", "Say it of the time since then.")
     return own

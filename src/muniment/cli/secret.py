@@ -79,8 +79,8 @@ def rotate_secret(name: str, product: str, environment: str, url: str | None, *,
 @_environment_options
 def request_secret_removal(name: str, product: str, environment: str, url: str | None) -> int:
     """Request the removal of NAME: a second person approves it."""
-    said = ask_service(url, "DELETE", _secret_path(product, environment, name))
-    click.echo(f"{name} is removed." if said.get("done") else "It waits for a second person now.")
+    answer = ask_service(url, "DELETE", _secret_path(product, environment, name))
+    click.echo(f"{name} is removed." if answer.get("done") else "It waits for a second person now.")
     return 0
 
 
@@ -114,14 +114,14 @@ def print_secrets(product: str, environment: str, url: str | None) -> int:
     """Print the names, when each was set, by whom, and the numbers of earlier versions that can be rolled back to."""
     path, below = f"{_secret_path(product, environment, '')[:-1]}?limit=100", ""
     while True:
-        said = ask_service(url, "GET", path + below)
-        for one in said.get("items", ()):
+        answer = ask_service(url, "GET", path + below)
+        for one in answer.get("items", ()):
             others = ", ".join(str(each) for each in one.get("versions", ()) if each != one.get("version"))
             earlier = f"  (other versions: {others})" if others else ""
             click.echo(printing.make_printable(f"{one['changed'][:19]}  {one['set_by']:<20}  {one['name']}{earlier}"))
-        if not said.get("next"):
+        if not answer.get("next"):
             return 0
-        below = f"&below={said['next']}"
+        below = f"&below={answer['next']}"
 
 
 @command.command("import")
@@ -171,9 +171,9 @@ def from_forge(repository: str, product: str, environment: str, url: str | None,
     found = [name for name in names if name in in_vault]
     if not deletes or not found:
         return 1 if names else 0
-    shown = printing.make_printable(", ".join(found))
+    listed = printing.make_printable(", ".join(found))
     if not yes:
-        click.confirm(f"Delete {len(found)} at the forge, for good: {shown}?", abort=True, err=True)
+        click.confirm(f"Delete {len(found)} at the forge, for good: {listed}?", abort=True, err=True)
     left = len(names) - len(found)
     for name, why in forge_secrets.delete_secrets(there, found):
         left += bool(why)
@@ -204,11 +204,11 @@ def _list_names(url: str | None, product: str, environment: str) -> set[str]:
     """Names of the secrets that are in the vault."""
     path, below, found = f"{_secret_path(product, environment, '')[:-1]}?limit=100", "", set[str]()
     while True:
-        said = ask_service(url, "GET", path + below)
-        found |= {one["name"] for one in said.get("items", ())}
-        if not said.get("next"):
+        answer = ask_service(url, "GET", path + below)
+        found |= {one["name"] for one in answer.get("items", ())}
+        if not answer.get("next"):
             return found
-        below = f"&below={said['next']}"
+        below = f"&below={answer['next']}"
 
 
 def _refuse_obeyed(name: str) -> None:
@@ -221,12 +221,12 @@ def _refuse_obeyed(name: str) -> None:
 
 
 def _put_secret(url: str | None, product: str, environment: str, name: str, body: dict[str, Any]) -> None:
-    said = ask_service(url, "PUT", _secret_path(product, environment, name), body)
+    answer = ask_service(url, "PUT", _secret_path(product, environment, name), body)
     click.echo(f"{name} is in the vault, for {environment} of {product}. No person can read it.")
-    if isinstance(said.get("bytes"), int):
-        ends = "; it ends with a line break" if said.get("ends_with_line_break") else ""
-        click.echo(f"lines: {said.get('lines')}, bytes: {said['bytes']}{ends}")
-    for path in said.get("masked") or ():
+    if isinstance(answer.get("bytes"), int):
+        ends = "; it ends with a line break" if answer.get("ends_with_line_break") else ""
+        click.echo(f"lines: {answer.get('lines')}, bytes: {answer['bytes']}{ends}")
+    for path in answer.get("masked") or ():
         click.echo(printing.make_printable(f"masked on its own, too: {path}"))
 
 

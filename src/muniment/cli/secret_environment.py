@@ -155,20 +155,20 @@ def provide_secrets(
     """
     secret_files.disable_core_dumps()
     environment = dict(os.environ)
-    kept = child_environment.find_tokens(environment)
+    tokens = child_environment.find_tokens(environment)
     address, ca = environment.get("MUNIMENT_VAULT_URL", ""), environment.get("MUNIMENT_VAULT_CA", "")
     place = wish.product, wish.environment
     names, namespace = {one.name for one in wish.all_secrets}, environment.get("MUNIMENT_VAULT_NAMESPACE", "")
     values = secret_fetching.fetch_named(*place, who, address, ca, names, namespace) if names else {}
     fetched()
     secret_fetching.refuse_unmaskable(values, wish.public)
-    masker = Masker([*values.values(), *child_environment.secret_values(kept)])
-    child_environment.overwrite_variables(kept)
+    masker = Masker([*values.values(), *child_environment.secret_values(tokens)])
+    child_environment.overwrite_variables(tokens)
     files = {one.variable: values[one.name] for one in wish.files}
     with secret_files.provide_files(files, folder=wish.tmpfs) as paths:
         if not paths or wish.tmpfs:
             secret_files.block_inspection()
-        given: dict[str, str | bytes] = {name: value for name, value in environment.items() if name not in kept}
+        given: dict[str, str | bytes] = {name: value for name, value in environment.items() if name not in tokens}
         given |= paths
         # as bytes, so that they are the same in any locale
         given |= {one.variable: values[one.name].encode("utf-8", "surrogatepass") for one in wish.variables}

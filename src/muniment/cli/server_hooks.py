@@ -53,11 +53,11 @@ def pre_receive(home: str, *, report_only: bool) -> int:
     def evaluate_push() -> tuple[bool, list[str]]:
         with (
             Repository.open(".", received_push.find_quarantine(surroundings)) as repository,
-            PushReceiver(repository, place) as gate,
+            PushReceiver(repository, place) as receiver,
         ):
             updates = received_push.parse_received_refs(given)
             who = create_pusher_finder(place.load_settings().pusher_variable, surroundings)
-            received = gate.receive_push(updates, who, _current_moment(), enforced=not report_only)
+            received = receiver.receive_push(updates, who, _current_moment(), enforced=not report_only)
             return received.is_accepted, push_text.format_push(received)
 
     allowed, lines = hook_time_limit.run_with_time_limit(evaluate_push, place.load_settings().timeout_seconds)
@@ -70,8 +70,8 @@ def post_receive(home: str) -> int:
     place = FilesStore(home)
 
     def record_updates() -> tuple[bool, list[str]]:
-        with Repository.open(".") as repository, PushReceiver(repository, place) as gate:
-            gate.settle_refs(_current_moment())
+        with Repository.open(".") as repository, PushReceiver(repository, place) as receiver:
+            receiver.settle_refs(_current_moment())
         return True, []
 
     hook_time_limit.run_with_time_limit(record_updates, place.load_settings().timeout_seconds)

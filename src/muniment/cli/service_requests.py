@@ -36,17 +36,17 @@ def ask_service(url: str | None, method: str, path: str, body: dict[str, Any] | 
     except HttpError as error:
         raise MunimentError(f"the service does not answer: {error.message}", error.remedy) from None
     try:
-        said = json.loads(answer.body)
+        content = json.loads(answer.body)
     except ValueError:
         raise MunimentError(
             f"what answers there is not the service ({answer.status})", "See that --url is right."
         ) from None
-    if answer.status == 200 and isinstance(said, dict):
-        return said
-    detail = said.get("detail") if isinstance(said, dict) else None
+    if answer.status == 200 and isinstance(content, dict):
+        return content
+    detail = content.get("detail") if isinstance(content, dict) else None
     problem, remedy = str(detail or f"the service refuses ({answer.status})"), "Nothing was changed."
     if answer.status in _NOT_PERMITTED:
-        code = str(said.get("type", "")).rpartition(":")[2] if isinstance(said, dict) else ""
+        code = str(content.get("type", "")).rpartition(":")[2] if isinstance(content, dict) else ""
         raise RefusedError(code or "refused", problem, remedy)
     raise (UsageError if answer.status in _MISTAKES else MunimentError)(problem, remedy)
 

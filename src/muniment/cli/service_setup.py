@@ -123,11 +123,11 @@ class PreparedHome:
         """Fill the home with the demonstration company; the number of its events."""
         from muniment.server.running.demonstration import KeptConnections, fill_demonstration
 
-        kept = KeptConnections("operator")
+        connections = KeptConnections("operator")
         try:
-            return fill_demonstration(self._folder, kept.switch_role, large=large)
+            return fill_demonstration(self._folder, connections.switch_role, large=large)
         finally:
-            kept.close_connections()
+            connections.close_connections()
 
     def serve_until_signal(
         self, port: int, confirmation: tuple[int, str], tell: "Callable[[SignInLinks, VaultSupervisor], None]"
@@ -156,7 +156,7 @@ class PreparedHome:
             call_on_end(tree.request_end)
             tree.start_process("web", [("--home", str(self._folder)), ("--port", str(port))], {})
             check_configuration()  # while it loads: it looks by itself too, before it serves
-            # The vault starts beside them, and outlives them.
+            # The vault starts at the same time, and ends last: the other processes need it until they end.
             with vault_process.run_vault(self._folder, vault_account) as vault, tree:
                 if not _wait_until_open(port):
                     click.echo(f"The pages do not answer yet: nothing listens on port {port} of 127.0.0.1.", err=True)

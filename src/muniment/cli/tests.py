@@ -64,7 +64,7 @@ def submit_reports(
         machine, chosen = keys.find_machine(found.rules.people, key, repo)
         ref = f"{run_statements.RUN_REFS}{head}/{pipeline}"
         before = next(iter(repository.read_refs(ref).values()), "")
-        said = run_statements.RunPredicate(
+        predicate = run_statements.RunPredicate(
             repository=found.rules.policy.policy.repository,
             pipeline=pipeline,
             head=head,
@@ -78,7 +78,7 @@ def submit_reports(
             previous=before,
             time=now,
         )
-        data = run_statements.encode_run(said)
+        data = run_statements.encode_run(predicate)
         run_statements.write_run(
             repository,
             head,
@@ -88,7 +88,7 @@ def submit_reports(
             signatures.make_signature(data, run_statements.RUN_NAMESPACE, chosen),
         )
     if output == "json":
-        printing.print_json({"machine": machine.id, "statement": said, "ref": ref})
+        printing.print_json({"machine": machine.id, "statement": predicate, "ref": ref})
         return 0
     what = f"{counts.executed} tests ran, {counts.failed} failed, {counts.skipped} were skipped"
     click.echo(f"{machine.id}: {pipeline} on {head[:12]}: {what}")

@@ -127,13 +127,17 @@ def _choose_ports(folder: Path, given: int | None) -> tuple[int, int]:
     The web's as given, else those of the last time if they are free, else free ones.
     """
     try:
-        kept = json.loads((folder / service_setup.STATE_FILE).read_text())
-        wanted, other = int(kept["port"]), int(kept.get("confirmation_port", 0))
+        state = json.loads((folder / service_setup.STATE_FILE).read_text())
+        wanted, other = int(state["port"]), int(state.get("confirmation_port", 0))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         wanted, other = 0, 0
     if given:
         service_setup.require_free_port(given)
     found = given or service_setup.find_free_port(wanted) or service_setup.find_free_port(0)
-    beside = (service_setup.find_free_port(other) if other != found else 0) or service_setup.find_free_port(0)
-    (folder / service_setup.STATE_FILE).write_text(json.dumps({"port": found, "confirmation_port": beside}) + "\n")
-    return found, beside
+    confirmation_port = (service_setup.find_free_port(other) if other != found else 0) or service_setup.find_free_port(
+        0
+    )
+    (folder / service_setup.STATE_FILE).write_text(
+        json.dumps({"port": found, "confirmation_port": confirmation_port}) + "\n"
+    )
+    return found, confirmation_port
