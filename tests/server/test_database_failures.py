@@ -41,6 +41,7 @@ def wrap_error(cause: Exception) -> OperationalError:
         (errors.DiskFull(), FULL),
         (errors.IoError(), "the database cannot read or write its disk"),
         (errors.TooManyConnections(), "the database has no free connection"),
+        (errors.LockNotAvailable(), "another process has locked the data for too long"),
         (errors.AdminShutdown(), NO_ANSWER),
         (errors.CannotConnectNow(), NO_ANSWER),
         (psycopg.OperationalError("connection refused"), NO_ANSWER),

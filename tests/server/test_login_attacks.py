@@ -1,16 +1,19 @@
 """Attacks with the login of each process: statements of PostgreSQL that no right on a table is about."""
 
+import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import psycopg
 import pytest
 from django.utils import timezone
+from procrastinate import PsycopgConnector
 
 from muniment.access.roles import Role
 from muniment.server.guarding.database_roles import (
     CONFIRMATION,
+    CONNECTION_LIMITS,
     ERASER,
     OPERATOR,
     OWNER,
@@ -21,7 +24,8 @@ from muniment.server.guarding.database_roles import (
 )
 from muniment.server.requests.models import Request
 from muniment.server.running.backup_and_restore import _dump_database
-from muniment.server.running.embedded_postgres import EmbeddedPostgres
+from muniment.server.running.embedded_postgres import _SETTINGS, EmbeddedPostgres
+from muniment.server.running.worker_slots import _WaitingJobs
 from tests.support.service import as_role, person
 
 pytestmark = pytest.mark.usefixtures("service")
@@ -263,3 +267,49 @@ def test_login_rewords_no_request_that_waits(postgres: EmbeddedPostgres, role: s
         )
     with login(postgres, role) as session, pytest.raises(DENIED):
         session.execute("UPDATE requests_request SET summary = 'Grant auditor.'")
+
+
+@pytest.mark.parametrize("role", [WEB, ERASER])
+def test_login_leaves_the_others_their_connections(postgres: EmbeddedPostgres, role: str) -> None:
+    """More connections than a login may have are refused, and another login still connects."""
+    with ExitStack() as stack:
+        for _connection in range(CONNECTION_LIMITS[role] - 1):  # the service of the tests may have one
+            stack.enter_context(login(postgres, role))
+        with pytest.raises(psycopg.OperationalError, match="too many connections for role"):
+            [stack.enter_context(login(postgres, role)) for _connection in range(2)]
+        with login(postgres, SEQUENCER) as session:
+            assert session.execute("SELECT 1").fetchone() == (1,)
+    assert sum(CONNECTION_LIMITS.values()) < int(_SETTINGS["max_connections"])
+
+
+def test_forged_notification_neither_ends_a_worker_nor_a_job(postgres: EmbeddedPostgres) -> None:
+    """Every login may notify the queue: the worker then looks into it, and believes nothing of the message."""
+    received: list[object] = []
+
+    async def notify() -> None:
+        connector = PsycopgConnector(conninfo=postgres.make_address(WORKER))
+
+        async def receive(**values: object) -> None:
+            received.append(values["notification"])
+
+        await connector.open_async()
+        try:
+            listening = asyncio.create_task(_WaitingJobs(connector).listen_for_jobs(on_notification=receive))
+            while len(received) < len(_FORGED):
+                await asyncio.sleep(0.05)
+                if listening.done():
+                    listening.result()
+                if not received:
+                    with login(postgres, WEB) as session:
+                        for payload in _FORGED:
+                            session.execute("SELECT pg_notify('procrastinate_any_queue_v1', %s)", (payload,))
+            listening.cancel()
+        finally:
+            await connector.close_async()
+
+    asyncio.run(asyncio.wait_for(notify(), 60))
+    assert received[0] == {"type": "job_inserted"}
+    assert received.count(received[0]) == len(received)
+
+
+_FORGED = ("no JSON", "[]", '{"type": "abort_job_requested", "job_id": 1}')

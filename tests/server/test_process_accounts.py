@@ -255,6 +255,17 @@ def test_doctor_reports_account_separation_and_tries_each_login(running: Running
         (running.home / PRIVATE).chmod(0o600)
 
 
+def test_doctor_reads_no_password_of_another_account(running: RunningService) -> None:
+    file = running.home / "logins/web"
+    file.chmod(0)  # root can read it still, its owner cannot
+    try:
+        _, said = muniment("doctor", "--home", running.home)
+    finally:
+        file.chmod(0o600)
+    assert "login muniment_web: nothing was tried: this account cannot read its password" in said
+    assert "✓ login muniment_worker: it was refused each of" in said
+
+
 @as_root
 @pytest.mark.usefixtures("service")
 def test_doctor_names_folder_where_sequencer_cannot_write_external_copy(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from muniment.errors import DatabaseError
 from muniment.server.text_marks import gettext_noop
 
 _DISK_FULL, _CANNOT_READ_DISK, _TOO_MANY = "53100", "58030", "53300"
+_LOCKED = "55P03"
 _ENDED = ("08", "57P")  # classes of SQLSTATE: of connections, and of a server that is shut down
 
 
@@ -34,6 +35,11 @@ def describe_database_failure(error: BaseException | None) -> DatabaseError | No
         return DatabaseError(
             gettext_noop("the database has no free connection"),
             gettext_noop("Try again in a moment, or raise max_connections."),
+        )
+    if state == _LOCKED:
+        return DatabaseError(
+            gettext_noop("another process has locked the data for too long"),
+            gettext_noop("Try again in a moment; if it stays so, start the service again: muniment up"),
         )
     if not state or state.startswith(_ENDED):
         return DatabaseError(

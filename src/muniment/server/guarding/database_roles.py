@@ -13,3 +13,7 @@ OPERATOR = "muniment_operator"  # commands at the shell: backup, doctor, link
 PROCESSES = (WEB, WORKER, CONFIRMATION, SEQUENCER, ERASER, OPERATOR)
 DATABASE_ROLES = (OWNER, *PROCESSES)
 ROLE_NAMES = {role.removeprefix(ROLE_PREFIX): role for role in DATABASE_ROLES}
+
+# Connections of each login at most, over all machines: one that is taken over leaves the others their own. Together
+# they are fewer than the connections of the embedded server.
+CONNECTION_LIMITS = {WEB: 60, WORKER: 80, CONFIRMATION: 10, SEQUENCER: 8, ERASER: 8, OPERATOR: 12}

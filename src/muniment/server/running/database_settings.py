@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from muniment.errors import DatabaseError
 from muniment.server.guarding.database_passwords import find_password_file
-from muniment.server.guarding.database_roles import OWNER, ROLE_NAMES
+from muniment.server.guarding.database_roles import CONFIRMATION, OWNER, ROLE_NAMES, WEB
 from muniment.server.running.embedded_postgres import EmbeddedPostgres
 
 ROLE_VARIABLE, URL_VARIABLE = "MUNIMENT_ROLE", "DATABASE_URL"
@@ -21,6 +21,8 @@ _SECURED = {  # by libpq's names of both
     "ssl_min_protocol_version": "PGSSLMINPROTOCOLVERSION",
 }
 _CHECK_SECONDS = 2  # after which the server ends a statement whose client is gone, such as a slot that was killed
+# A process that people wait for does not wait itself for what another login locked. A task of the worker has a limit.
+_SERVING_SETTINGS = ("-c lock_timeout=15s", "-c idle_in_transaction_session_timeout=120s")
 _REMEDY = "Write it like postgresql://user:password@host:5432/muniment"
 
 
@@ -43,6 +45,8 @@ def make_django_settings(home: Path, environment: Mapping[str, str]) -> dict[str
     found = _parse_address(own if own else embedded_server(home).make_address(me))
     options = found["OPTIONS"]
     words = [options.get("options", ""), f"-c client_connection_check_interval={_CHECK_SECONDS}s"]
+    if me in (WEB, CONFIRMATION):
+        words += _SERVING_SETTINGS
     if own and me != OWNER:
         found |= {"USER": me, "PASSWORD": ""}
         options["passfile"] = str(find_password_file(home.absolute(), me))

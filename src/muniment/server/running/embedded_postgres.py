@@ -22,7 +22,7 @@ from muniment.programs.command import ProgramOption, build_command
 from muniment.programs.environment import minimal_environment
 from muniment.programs.service_process import ServiceProcess
 from muniment.server.guarding.database_passwords import find_password_file, generate_password, write_password
-from muniment.server.guarding.database_roles import DATABASE_ROLES, OPERATOR, OWNER, PROCESSES
+from muniment.server.guarding.database_roles import CONNECTION_LIMITS, DATABASE_ROLES, OPERATOR, OWNER, PROCESSES
 from muniment.server.running.database_account import find_database_account, open_home_for, require_passable
 from muniment.server.running.postgres_programs import prepare_programs
 from muniment.store import folder_locks, sockets
@@ -51,6 +51,7 @@ _SETTINGS = {
     "log_statement": "none",
     "log_min_error_statement": "panic",  # a failing statement may hold what a person typed
     "log_parameter_max_length_on_error": "0",
+    "max_connections": "200",  # more than all logins may have together, with some for the owner and the superuser
     "shared_buffers": "64MB",
     "timezone": "UTC",
     "log_timezone": "UTC",
@@ -305,8 +306,12 @@ class EmbeddedPostgres:
                 verb = sql.SQL("ALTER" if role in known else "CREATE")
                 password = "" if role in _BY_ACCOUNT else generate_password()
                 stored = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256")
-                rights = sql.SQL("LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD {}")
-                named = rights.format(sql.Literal(stored.decode()) if password else sql.NULL)
+                rights = sql.SQL(
+                    "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
+                    " CONNECTION LIMIT {} PASSWORD {}"
+                )
+                limit = sql.Literal(CONNECTION_LIMITS.get(role, -1))
+                named = rights.format(limit, sql.Literal(stored.decode()) if password else sql.NULL)
                 connection.execute(sql.SQL("{} ROLE {} {}").format(verb, sql.Identifier(role), named))
                 # Each login may change settings of its own, which would outlast the attacker.
                 connection.execute(sql.SQL("ALTER ROLE {} RESET ALL").format(sql.Identifier(role)))

@@ -1,5 +1,9 @@
-"""Tries as each login what it must not be able to do. No statement changes anything, even where it is permitted."""
+"""Tries as each login what it must not be able to do. No statement changes anything, even where it is permitted.
 
+Where each process has an account of its own, a child with that account tries its login: only it reads the password.
+"""
+
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +26,9 @@ from muniment.server.guarding.database_roles import (
     WORKER,
 )
 from muniment.server.running import database_settings
+from muniment.server.running.mount_view import cover_closed_folders, find_closed_folders
+from muniment.server.running.process_separation import find_needed_paths
+from muniment.server.running.process_system_accounts import ProcessAccount, find_process_account
 
 _ALTER_RECORD = "alter a record", "UPDATE records_record SET data = data WHERE false"
 _DELETE_RECORD = "delete a record", "DELETE FROM records_record WHERE false"
@@ -72,7 +79,52 @@ def try_logins(home: Path) -> list[LoginTrial]:
 
 
 def try_login(home: Path, role: str) -> LoginTrial:
-    """Try one login, by the password that the home has for it. The operator of the embedded database has none."""
+    """Try one login. The operator of the embedded database has no password; every other has one in the home."""
+    account = find_process_account(role.replace("_", "-")) if role != OPERATOR and os.geteuid() == 0 else None
+    if account is not None and _is_owner(account, find_password_file(home, role)):
+        return _try_in_child(home, role, account)
+    return _try_here(home, role)
+
+
+def _is_owner(account: ProcessAccount, file: Path) -> bool:
+    try:
+        return file.stat().st_uid == account.user
+    except OSError:
+        return False
+
+
+def _try_in_child(home: Path, role: str, account: ProcessAccount) -> LoginTrial:
+    """Try one login in a child that runs as this account."""
+    output, child_output = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            _become_account(home, account)
+            os.write(child_output, json.dumps(_try_here(home, role)).encode())
+            code = 0
+        finally:
+            os._exit(code)  # no handler of this process runs twice, and its connections stay open
+    os.close(child_output)
+    with open(output, "rb") as stream:
+        found = stream.read()
+    if os.waitpid(pid, 0)[1] != 0:
+        return LoginTrial(role, 0, problem=f"no process can be started as {account.name}")
+    login, tried, permitted, problem = json.loads(found)
+    return LoginTrial(login, tried, tuple(permitted), problem)
+
+
+def _become_account(home: Path, account: ProcessAccount) -> None:
+    """Run as this account from now on, with the home at its place also below a folder that is closed to it."""
+    closed = find_closed_folders(find_needed_paths(home, (), {}), [account])
+    if closed:
+        cover_closed_folders(closed)
+    os.setgroups(account.groups)
+    os.setresgid(account.group, account.group, account.group)
+    os.setresuid(account.user, account.user, account.user)
+
+
+def _try_here(home: Path, role: str) -> LoginTrial:
     needed = role != OPERATOR or os.environ.get(database_settings.URL_VARIABLE)
     if needed and not os.access(find_password_file(home, role), os.R_OK):
         return LoginTrial(role, 0, problem="this account cannot read its password")

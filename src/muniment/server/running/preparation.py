@@ -22,7 +22,7 @@ from muniment.server.acts.system_actors import SystemActor
 from muniment.server.changes.repository_acts import AddRepository
 from muniment.server.demonstration_story import BY_HANDLE, SIGN_IN_ROLES
 from muniment.server.guarding import database_passwords, privileges
-from muniment.server.guarding.database_roles import PROCESSES
+from muniment.server.guarding.database_roles import CONNECTION_LIMITS, PROCESSES
 from muniment.server.people.actors import has_passkey
 from muniment.server.people.company_sign_in import parse_group_roles
 from muniment.server.people.models import Machine, Person, build_in_force_condition
@@ -139,6 +139,7 @@ def _make_logins(*, renew: bool) -> None:
                     )
                 if password is None or not known.get(role):
                     _make_login(cursor, role, password or database_passwords.generate_password(), exists=role in known)
+                _limit_connections(cursor, role)
         except Error as error:
             if not isinstance(error.__cause__, errors.InsufficientPrivilege):
                 raise
@@ -156,6 +157,14 @@ def _make_login(cursor: CursorWrapper, role: str, password: str, *, exists: bool
     rights = sql.SQL("LOGIN PASSWORD {}").format(sql.Literal(stored.decode()))
     cursor.execute(sql.SQL("{} ROLE {} {}").format(verb, sql.Identifier(role), rights))
     database_passwords.write_password(Path(settings.HOME), role, password)
+
+
+def _limit_connections(cursor: CursorWrapper, role: str) -> None:
+    """Limit the connections of a login, unless the administrator of the server gave it another limit."""
+    cursor.execute("SELECT rolconnlimit FROM pg_roles WHERE rolname = %s", [role])
+    if cursor.fetchone() == (-1,):
+        limit = sql.SQL("ALTER ROLE {} CONNECTION LIMIT {}")
+        cursor.execute(limit.format(sql.Identifier(role), sql.Literal(CONNECTION_LIMITS[role])))
 
 
 @transaction.atomic

@@ -41,7 +41,7 @@ def separate_processes(home: Path, repositories: Sequence[str], environment: Map
         return ProcessSeparation({}, f"it was started as {_find_own_name()}, not as root")
     try:
         accounts = make_process_accounts(*ACCOUNT_NAMES)
-        closed = find_closed_folders(_find_needed_paths(home, repositories, environment), list(accounts.values()))
+        closed = find_closed_folders(find_needed_paths(home, repositories, environment), list(accounts.values()))
     except ProgramError as error:
         return ProcessSeparation({}, error.message)
     except OSError as error:
@@ -77,7 +77,7 @@ def _find_own_name() -> str:
         return str(os.geteuid())
 
 
-def _find_needed_paths(home: Path, repositories: Sequence[str], environment: Mapping[str, str]) -> list[Path]:
+def find_needed_paths(home: Path, repositories: Sequence[str], environment: Mapping[str, str]) -> list[Path]:
     """Paths of the home, the program and its libraries, and those that the environment names."""
     needed = [home, *_find_interpreter_links(), *(Path(path) for path in repositories)]
     needed += [Path(each) for each in (sys.prefix, sys.base_prefix, sys.base_exec_prefix, *sys.path) if each]

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from django.conf import settings
@@ -12,6 +12,7 @@ from django.db import connection
 from procrastinate import App, PsycopgConnector
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.utils import connector_params
+from procrastinate.manager import JobManager, get_channel_for_queues
 
 from muniment.server import telemetry
 from muniment.server.job_queue import LIMITS, QUEUE, name_worker_queue, requeue_from_ended_slot
@@ -29,8 +30,23 @@ def run_slot(channel: SupervisorChannel, losses: tuple[LostTask, ...]) -> None:
         requeue_from_ended_slot(loss.worker, loss.job, loss.seconds)
     channel.report_settled()
     connection.close()
-    asyncio.run(_run(app.with_connector(PsycopgConnector(kwargs=connector_params())), channel))
+    queue = PsycopgConnector(kwargs=connector_params(), min_size=1)  # the login's connections are limited
+    asyncio.run(_run(app.with_connector(queue), channel))
     telemetry.flush_spans()
+
+
+class _WaitingJobs(JobManager):
+    """Jobs of the queue, which a notification is only a reason to read: each login of the database can send one."""
+
+    async def listen_for_jobs(
+        self, *, on_notification: Callable[..., Any], queues: Iterable[str] | None = None
+    ) -> None:
+        """Listen for notifications, and believe nothing in them: neither a job's number nor a request to end one."""
+
+        async def announce_job(channel: str, payload: str) -> None:
+            await on_notification(channel=channel, notification={"type": "job_inserted"})
+
+        await self.connector.listen_notify(on_notification=announce_job, channels=get_channel_for_queues(queues=queues))
 
 
 async def _run(waiting: App, channel: SupervisorChannel) -> None:
@@ -42,6 +58,7 @@ async def _run(waiting: App, channel: SupervisorChannel) -> None:
         finally:
             channel.report_end()
 
+    waiting.job_manager = _WaitingJobs(waiting.connector)
     async with waiting.open_async():
         work = asyncio.create_task(
             waiting.run_worker_async(
