@@ -17,6 +17,7 @@ from muniment.policy.built_in_policy import format_built_in_policy
 from muniment.server.changes import product_standing, tasks
 from muniment.server.changes.branch_evaluation import evaluate_open_branch
 from muniment.server.changes.models import Change, Decision
+from muniment.server.changes.product_standing import digest_fact_states
 from muniment.server.people.models import Account, Person
 from muniment.server.policies.models import MonitoringPeriod, PolicyException, PolicyTrial, PolicyVersion
 from muniment.server.products.models import ClauseResult, ClauseState, Product, Repository, RepositoryScan
@@ -24,6 +25,7 @@ from muniment.server.records.installation import open_store
 from muniment.server.records.models import Record
 from muniment.server.records.postgres_store import POLICY
 from muniment.server.requests.models import Request
+from muniment.server.secrets.models import VaultWatch
 from muniment.workflows.fact_suppliers import create_fact
 from muniment.workflows.reevaluation import Agreement, reevaluate_record
 from tests.support.repos import Repo
@@ -309,6 +311,35 @@ def test_repository_scan_enqueues_evaluation_of_new_changes(shop: Repository) ->
         tasks.scan_repository(shop.pk)
     waiting = sorted(ProcrastinateJob.objects.filter(status="todo").values_list("task_name", flat=True))
     assert waiting == ["evaluate-change", "evaluate-history"]
+
+
+def test_change_of_product_facts_is_evaluated_at_the_next_scan(shop: Repository) -> None:
+    """A clause about secrets stays unknown no longer than until the vault is watched, or a secret is set."""
+    from procrastinate.contrib.django.models import ProcrastinateJob
+
+    def scan() -> list[str]:
+        with as_role("worker"):
+            tasks.scan_repository(shop.pk)
+        waiting = ProcrastinateJob.objects.filter(status="todo", task_name="evaluate-history")
+        found = list(waiting.values_list("task_name", flat=True))
+        with as_role("owner"):
+            waiting.delete()
+        return found
+
+    def note(**values: object) -> None:
+        with as_role("worker"):
+            RepositoryScan.objects.filter(repository=shop).update(**values)
+
+    evaluate_history(shop)
+    note(facts_digest=digest_fact_states())  # all could be read
+    assert scan() == []
+    with as_role("worker"):
+        VaultWatch.objects.create(worker="w", log="audit.log", looked_at=timezone.now())
+    assert scan() == ["evaluate-history"]
+    note(facts_digest="")  # a supplier failed
+    assert scan() == []
+    note(finished_at=timezone.now() - tasks._RETRY)
+    assert scan() == ["evaluate-history"]
 
 
 def test_drafted_policy_is_tried_on_recent_changes(shop: Repository, repo: Repo) -> None:

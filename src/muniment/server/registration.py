@@ -188,6 +188,7 @@ class AppContributions:
     text_erasures: tuple[Callable[[KnownPerson, re.Pattern[str]], int], ...] = ()  # besides `free_texts`; in how many
     policies_in_use: tuple[Callable[[], Iterable[str]], ...] = ()  # digests of policies that cannot be erased
     fact_suppliers: tuple[Supplier, ...] = ()  # asked in this order
+    fact_states: tuple[Callable[[], str], ...] = ()  # text of each differs once its suppliers may say something else
     demonstration: str = ""  # a module with `list_events`: see `demonstration_story`
 
 

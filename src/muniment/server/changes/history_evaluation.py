@@ -14,7 +14,7 @@ from muniment.decision.report import build_decision_report
 from muniment.errors import ConfigurationError, GitError, RefusedError, UsageError
 from muniment.facts import canonical
 from muniment.facts.facts import Fact, Facts
-from muniment.facts.maybe import Known
+from muniment.facts.maybe import Known, Unknown
 from muniment.git.branch_history import BranchHistory, HistoryStep
 from muniment.git.git_collector import GitCollector
 from muniment.git.repository import Repository as Git
@@ -23,6 +23,7 @@ from muniment.server import moments
 from muniment.server.changes.branch_evaluation import clean_title, digest_inputs
 from muniment.server.changes.clause_states import store_all_unknown, store_current_states, store_summary_states
 from muniment.server.changes.models import Change, Decision
+from muniment.server.changes.product_standing import digest_fact_states
 from muniment.server.changes.repository_context import (
     RepositoryContext,
     collect_known_facts,
@@ -80,12 +81,16 @@ def _evaluate_branch(context: RepositoryContext, reading: RepositoryScan) -> Non
         }
     )
     names = state_fact_names(rules.policy, target)
+    states = digest_fact_states()  # before the facts are read: what comes meanwhile asks for another evaluation
     given = collect_product_facts(context, names, now)
+    if any(isinstance(fact.value, Unknown) for fact in given.values()):
+        states = ""  # a supplier failed, such as a vault that is still starting: nothing says when it answers again
     replay = Replay(rules.policy, target)
     today = _collect_current_facts(context, names, given, now)
     if reading.inputs_digest == inputs and not reading.problem:
         with transaction.atomic():
-            RepositoryScan.objects.filter(pk=reading.pk).update(finished_at=moments.parse_moment(now))
+            finished = moments.parse_moment(now)
+            RepositoryScan.objects.filter(pk=reading.pk).update(finished_at=finished, facts_digest=states)
             store_current_states(repository, replay.build_summary(now, today))
         return
     past = BranchHistory(context.git, repository.name, target, tip)
@@ -107,7 +112,7 @@ def _evaluate_branch(context: RepositoryContext, reading: RepositoryScan) -> Non
         _store_past_changes(repository, target, newest, titles)
         _record_evaluation(repository, summary, tip, now)
         reading.tip, reading.policy_digest, reading.evaluated_count = tip, summary.policy, reading.change_count
-        reading.inputs_digest = inputs
+        reading.inputs_digest, reading.facts_digest = inputs, states
         reading.finished_at = moments.parse_moment(now)
         reading.save()
         store_summary_states(repository, summary)

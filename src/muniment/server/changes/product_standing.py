@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from muniment.decision.binding import BoundPolicy
 from muniment.errors import LedgerError
-from muniment.facts import kinds
+from muniment.facts import canonical, kinds
 from muniment.facts.facts import Fact
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.pipeline import BypassPath
@@ -49,6 +49,11 @@ def read_product_facts(
 def fact_suppliers() -> tuple[Supplier, ...]:
     """Suppliers of facts about a product besides its repository, of every app, in the order in which they are asked."""
     return tuple(supplier for app in read_contributions() for supplier in app.fact_suppliers)
+
+
+def digest_fact_states() -> str:
+    """Digest of the state that the suppliers' facts are read from: after another one they are to be read again."""
+    return canonical.digest_value([read() for app in read_contributions() for read in app.fact_states])
 
 
 def register_forge_reader(read: ForgeReader) -> None:

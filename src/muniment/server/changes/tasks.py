@@ -13,6 +13,7 @@ from muniment.decision.report import DecisionReport
 from muniment.errors import MunimentError, StoreError
 from muniment.server.changes import branch_evaluation, history_evaluation, policy_replay, server_hook_logs
 from muniment.server.changes.models import Change, Decision, ServerHookLog
+from muniment.server.changes.product_standing import digest_fact_states
 from muniment.server.changes.reevaluation_requests import request_reading_of
 from muniment.server.changes.repository_context import find_open_branches, open_repository_context
 from muniment.server.job_queue import LONG_SECONDS, OtherWorkerError, enqueue, enqueue_in_bulk, register_task
@@ -23,6 +24,7 @@ from muniment.server.records.record_details import read_details
 _DAYS = 90
 _AT_ONCE = 200
 _FRESH = timedelta(hours=1)  # after which what is known of a product is read again
+_RETRY = timedelta(minutes=2)  # after which it is read again where a part of it could not be
 
 
 @register_task("evaluate-history", LONG_SECONDS)
@@ -74,11 +76,18 @@ def scan_repository(repository: int) -> None:
     moved = (reading.tip, reading.policy_digest) != state or bool(reading.problem) or not today
     known = dict(Change.objects.filter(repository=row, state=Change.State.OPEN).values_list("name", "head"))
     with transaction.atomic():
-        if moved:
+        if moved or _have_facts_changed(reading):
             enqueue("evaluate-history", repository=row.pk)
         for ref in sorted({**heads, **known}):
             if moved or heads.get(ref) != known.get(ref):
                 enqueue("evaluate-change", repository=row.pk, ref=ref)
+
+
+def _have_facts_changed(reading: RepositoryScan) -> bool:
+    """Whether what is known of the product may differ from what was read last, or could not be read minutes ago."""
+    if reading.facts_digest:
+        return reading.facts_digest != digest_fact_states()
+    return reading.finished_at is None or timezone.now() - reading.finished_at > _RETRY
 
 
 @register_task("reevaluate-all", LONG_SECONDS)

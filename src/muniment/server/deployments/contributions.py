@@ -11,7 +11,7 @@ from muniment.access.authorization import Actor
 from muniment.server.deployments.approval_acts import ApproveDeployment, WithdrawDeploymentApproval
 from muniment.server.deployments.break_glass_acts import BreakGlass
 from muniment.server.deployments.builder_acts import RevokeBuilder, TrustBuilder
-from muniment.server.deployments.deployment_facts import DeploymentSupplier
+from muniment.server.deployments.deployment_facts import DeploymentSupplier, describe_deployment_state
 from muniment.server.deployments.environment_acts import ChangeEnvironment
 from muniment.server.deployments.models import (
     BreakGlassPermission,
@@ -87,5 +87,6 @@ CONTRIBUTIONS = AppContributions(
     ),
     personal_data=(PersonalData("break_glass_permissions", read_break_glass),),
     fact_suppliers=(DeploymentSupplier(), RetrievalSupplier()),
+    fact_states=(describe_deployment_state,),
     demonstration="muniment.server.deployments.demonstration",
 )

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Max, Q
 from django.utils import timezone
 
 from muniment.facts import kinds, pipeline
@@ -15,6 +15,7 @@ from muniment.server.deployments.models import (
     BROUGHT,
     Deployment,
     DeploymentPermission,
+    DeploymentReport,
     DeploymentState,
     RunningArtifact,
 )
@@ -35,6 +36,12 @@ class DeploymentSupplier:
     def supply_facts(self, product: str, names: Collection[str], now: str) -> Mapping[str, Fact]:
         """Supply those of its facts that are in `names`."""
         return {name: create_fact(_READERS[name](product), "record", now) for name in names}
+
+
+def describe_deployment_state() -> str:
+    """Text that differs once the facts about deployments may: after each decision and each report."""
+    decided = DeploymentPermission.objects.aggregate(newest=Max("decided_at"))["newest"]
+    return f"{decided} {DeploymentReport.objects.aggregate(newest=Max('pk'))['newest']}"
 
 
 def find_reached_environments(product: str, artifact: str) -> tuple[str, ...]:

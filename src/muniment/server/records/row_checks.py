@@ -216,6 +216,11 @@ def forget_comparisons() -> None:
     _proven.clear()
 
 
+def format_versions(*tables: type[models.Model]) -> str:
+    """Versions of tables as text: another one after each write to one of them."""
+    return str(sorted(_read_versions(tables).items()))
+
+
 def _read_versions(tables: tuple[type[models.Model], ...]) -> dict[str, Version]:
     """Version of each table, in one query; none of no table, for which there is no query."""
     if not tables:

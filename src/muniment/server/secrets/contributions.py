@@ -10,7 +10,7 @@ from muniment.server.people.privacy import drop_rows
 from muniment.server.registration import AppContributions, PersonalData, ProductTab, RetentionRule
 from muniment.server.secrets.models import SecretRead, SecretVersion
 from muniment.server.secrets.secret_acts import RemoveSecret, RestoreSecret, RollBackSecret, SetSecret
-from muniment.server.secrets.secret_facts import SecretSupplier
+from muniment.server.secrets.secret_facts import SecretSupplier, describe_secret_state
 from muniment.server.secrets.vault_acts import ChangeVault, EndVaultWatch
 
 
@@ -41,4 +41,5 @@ CONTRIBUTIONS = AppContributions(
     ),
     personal_data=(PersonalData("secrets", read_secrets),),
     fact_suppliers=(SecretSupplier(),),
+    fact_states=(describe_secret_state,),
 )

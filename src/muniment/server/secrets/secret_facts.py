@@ -11,7 +11,8 @@ from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.vault_facts import EnvironmentAccess, SecretAge, VaultReader
 from muniment.server import moments
 from muniment.server.products.models import Environment
-from muniment.server.secrets.models import Secret
+from muniment.server.records import row_checks
+from muniment.server.secrets.models import Secret, SecretRead
 from muniment.server.secrets.secret_reads import find_audit_log
 from muniment.server.secrets.watch_state import WatchLimits, find_log_moment, find_watch_problem
 from muniment.server.vault_access import open_vault_session
@@ -35,6 +36,13 @@ class SecretSupplier:
         places = list(Environment.objects.filter(product__slug=product, ended_at=None).select_related("product"))
         ways = {VAULT_ACCESS.name: _read_access, VAULT_SECRETS.name: _read_ages}
         return {name: create_fact(Known(ways[name](here, places)), _SOURCE, now) for name in names if name in ways}
+
+
+def describe_secret_state() -> str:
+    """Text that differs once the facts about secrets may: after an act, a new reader, or a change of the watch."""
+    readers = SecretRead.objects.count()
+    watch = find_watch_problem(_ANY_AGE), find_log_moment() is None
+    return f"{row_checks.format_versions(Environment, Secret)} {readers} {watch}"
 
 
 def _read_access(vault_session: Session, places: list[Environment]) -> tuple[EnvironmentAccess, ...]:

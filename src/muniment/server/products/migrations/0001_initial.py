@@ -69,6 +69,7 @@ class Migration(migrations.Migration):
                 ("change_count", models.IntegerField(default=0)),
                 ("policy_digest", models.CharField(blank=True, max_length=71)),
                 ("inputs_digest", models.CharField(blank=True, max_length=71)),
+                ("facts_digest", models.CharField(blank=True, max_length=71)),
                 ("finished_at", models.DateTimeField(null=True)),
                 ("problem", models.TextField(blank=True)),
                 (
