@@ -611,10 +611,10 @@ def test_exception_permits_a_push_and_is_recorded_without_its_name(gated: Gated)
 def test_doctor_reports_a_hook_that_git_does_not_run(gated: Gated, capsys: pytest.CaptureFixture[str]) -> None:
     asked = ["doctor", "--repo", gated.url, "--home", str(gated.home)]
     run_command_line(asked)
-    assert "gate: git runs its hooks here" in capsys.readouterr().out
+    assert "server hook: git runs its hooks here" in capsys.readouterr().out
     gated.server.git("config", "core.hooksPath", "/nowhere")
     assert run_command_line(asked) == 1
-    assert "git runs no hook of Muniment's" in capsys.readouterr().out
+    assert "git runs none of Muniment's hooks" in capsys.readouterr().out
 
 
 class TestUnusualPushes:

@@ -12,8 +12,7 @@ import pytest
 from msgspec import structs
 
 from muniment.decision.decision import Outcome
-from muniment.decision.report import DecisionReport as Told
-from muniment.decision.report import build_decision_report
+from muniment.decision.report import DecisionReport, build_decision_report
 from muniment.errors import ForgeCode, ForgeError
 from muniment.facts.maybe import Known
 from muniment.forges.branch_rules import WantedProtection
@@ -43,7 +42,7 @@ class HostileStage(Stage):
         time.sleep(1)
         return number
 
-    def describe_decision(self, number: int) -> Told:
+    def describe_decision(self, number: int) -> DecisionReport:
         """Full description of the decision by the policy."""
         evaluation = self.judge(number)
         return build_decision_report(evaluation.decision, evaluation.policy, evaluation.facts)

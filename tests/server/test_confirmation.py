@@ -107,7 +107,7 @@ def enrol_authenticator(name: str, key: Any, age: timedelta = OLD) -> EnrolledAu
     )
     if connection.settings_dict["USER"] == OWNER:
         told = timezone.now() - age
-        AuthenticatorNotice.objects.create(authenticator=row, removal=False, told_at=told, mailed_at=told)
+        AuthenticatorNotice.objects.create(authenticator=row, removal=False, notified_at=told, mailed_at=told)
     return row
 
 
@@ -419,7 +419,7 @@ def test_authenticator_counts_only_a_day_after_its_person_was_notified(demanding
         send_account_notices()
     assert not is_in_force(row, timezone.now())
     with as_role("worker"):
-        row.notices.update(told_at=timezone.now() - OLD)
+        row.notices.update(notified_at=timezone.now() - OLD)
     assert is_in_force(row, timezone.now())
 
 

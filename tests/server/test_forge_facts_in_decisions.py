@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
-from muniment.decision.report import DecisionReport as Told
+from muniment.decision.report import DecisionReport
 from muniment.errors import ForgeCode, ForgeError
 from muniment.facts.maybe import Unknown
 from muniment.forges.branch_rules import WantedProtection
@@ -41,8 +41,8 @@ def policy(control: str, enforce: str, more: str = "") -> str:
 def codes(change: Change) -> set[str]:
     """Codes of the failing clauses of the newest decision."""
     assert change.decision is not None
-    told = read_details(change.decision.explanation_digest, Told)
-    assert isinstance(told, Told)
+    told = read_details(change.decision.explanation_digest, DecisionReport)
+    assert isinstance(told, DecisionReport)
     failing = [one for one in told.results if one.status in ("violated", "unknown")]
     return {f"{one.clause}:{reason.code}" for one in failing for reason in one.reasons}
 

@@ -70,7 +70,7 @@ OF_ONE = {
         "INSERT INTO requests_provenrow (record_id, \"table\", key) VALUES (1, 'people_rolegrant', '1')",
         "INSERT INTO requests_actproof (request_id, step, signer_id) VALUES (1, 'approve', 'ada')",
         "UPDATE requests_acceptedrow SET facts = '{}'",
-        "INSERT INTO people_authenticatornotice (authenticator_id, removal, told_at) VALUES (1, false, '2020-01-01')",
+        "INSERT INTO people_authenticatornotice (authenticator_id, removal, notified_at) VALUES (1, false, '2020-1-1')",
         "UPDATE people_enrolledauthenticator SET public_key = 'x'",
         "UPDATE people_enrolledauthenticator SET enrolled_at = '2020-01-01'",
         "UPDATE requests_request SET requester_id = 'mal'",

@@ -198,7 +198,7 @@ def test_unreadable_merge_is_retried_and_then_bypass(any_town: Town, monkeypatch
     with pytest.raises(ForgeError):
         any_town.watch()
     assert not BranchUpdate.objects.exclude(outcome="baseline").exists()
-    monkeypatch.setattr(branch_updates, "EVALUATION_PATIENCE", timedelta(0))
+    monkeypatch.setattr(branch_updates, "LONGEST_EVALUATION_WAIT", timedelta(0))
     any_town.watch()
     row = BranchUpdate.objects.latest("pk")
     assert (row.outcome, row.bypass_reason) == ("bypass", "unconfirmed")
@@ -280,7 +280,7 @@ def test_merge_by_decision_without_ledger_position_is_bypass(town: Town, monkeyp
     with pytest.raises(LedgerError, match="no position"):
         town.watch()
     assert not BranchUpdate.objects.exclude(outcome="baseline").exists()
-    monkeypatch.setattr(branch_updates, "EVALUATION_PATIENCE", timedelta(0))
+    monkeypatch.setattr(branch_updates, "LONGEST_EVALUATION_WAIT", timedelta(0))
     town.watch()
     assert BranchUpdate.objects.latest("pk").bypass_reason == "no-decision"
 

@@ -101,10 +101,12 @@ def test_policy_commit_without_allow_decision_is_reported_and_not_proposed(gated
     gated.server.git("fetch", "-q", str(gated.repo.path), head)
     gated.server.git("update-ref", "refs/heads/main", head)
     found = check_policy_source()
-    assert "no decision of a gate allowed" in found.problem
+    assert "no decision of a server hook allowed" in found.problem
     assert found.last_commit == ""
     assert PolicyVersion.objects.count() == 1
-    assert "no decision of a gate allowed" in browser(person("sam", Role.SECURITY)).get("/policy").content.decode()
+    assert (
+        "no decision of a server hook allowed" in browser(person("sam", Role.SECURITY)).get("/policy").content.decode()
+    )
 
 
 def test_branch_without_a_valid_policy_file_is_reported(gated: Gated) -> None:

@@ -266,7 +266,7 @@ def test_no_credential_is_sent_to_a_path_or_address_that_the_forge_did_not_repor
         assert require_linked_repository(RepositoryLink.objects.get()).path == "org/shop"
     with as_role("owner"):
         RepositoryLink.objects.update(**{column: "https://stranger.example.test/x.git"})
-    with as_role("worker"), pytest.raises(RowsDifferError, match="is not what its forge told"):
+    with as_role("worker"), pytest.raises(RowsDifferError, match="differs from the one that its forge reported"):
         require_linked_repository(RepositoryLink.objects.get())
 
 

@@ -198,9 +198,9 @@ def _check_server_hook(found: context.CommandContext) -> Iterator[CheckResult]:
     absent = hooks.find_missing_hooks(found.repository, ("pre-receive", "post-receive"))
     if absent:
         remedy = "Run: muniment hook install --home DIR"
-        yield CheckResult("gate", "violated", f"git runs no hook of Muniment's: {', '.join(absent)}", remedy)
+        yield CheckResult("server hook", "violated", f"git runs none of Muniment's hooks: {', '.join(absent)}", remedy)
     else:
-        yield CheckResult("gate", "met", "git runs its hooks here")
+        yield CheckResult("server hook", "met", "git runs its hooks here")
 
 
 def _check_ledger(home: FilesStore, directory: str) -> Iterator[CheckResult]:

@@ -89,9 +89,9 @@ def page_by_handle(rows: Any, cursor: HandleCursor, shape: Callable[[Any], dict[
     begins.
     """
     found = list(rows.filter(slug__gt=cursor.after).order_by("slug")[: cursor.limit + 1])
-    shown = found[: cursor.limit]
-    following = shown[-1].slug if len(found) > cursor.limit else None
-    return {"items": [shape(row) for row in shown], "next": following}
+    page = found[: cursor.limit]
+    following = page[-1].slug if len(found) > cursor.limit else None
+    return {"items": [shape(row) for row in page], "next": following}
 
 
 def page_by_number(rows: Any, cursor: Cursor, shape: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
@@ -99,8 +99,8 @@ def page_by_number(rows: Any, cursor: Cursor, shape: Callable[[Any], dict[str, A
     if cursor.below is not None:
         rows = rows.filter(pk__lt=cursor.below)
     found = list(rows.order_by("-pk")[: cursor.limit + 1])
-    shown = found[: cursor.limit]
-    return {"items": [shape(row) for row in shown], "next": shown[-1].pk if len(found) > cursor.limit else None}
+    page = found[: cursor.limit]
+    return {"items": [shape(row) for row in page], "next": page[-1].pk if len(found) > cursor.limit else None}
 
 
 def compute_etag(body: dict[str, Any]) -> str:

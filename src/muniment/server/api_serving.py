@@ -1,4 +1,4 @@
-"""The API itself: who asks, by a token, and how each refusal is told, as an RFC 9457 problem."""
+"""Serving of the API: authentication by token, and each refusal as an RFC 9457 problem."""
 
 import json
 from typing import Any

@@ -35,7 +35,9 @@ from muniment.server.records.models import TaskFailure
 
 TASKS: dict[str, Any] = {}
 LIMITS: dict[str, int] = {}  # seconds, by task
-UNRECORDED: list[Callable[[str, dict[str, Any]], None]] = []  # each is told of a task that no recorded act asked for
+UNRECORDED: list[
+    Callable[[str, dict[str, Any]], None]
+] = []  # each is called with a task that no recorded act requested
 LONG_SECONDS = 3600  # for what reads a whole history, or copies a large repository for the first time
 QUEUE = "jobs"
 

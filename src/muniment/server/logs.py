@@ -52,14 +52,14 @@ def build_log_settings(form: str) -> dict[str, Any]:
         "disable_existing_loggers": False,
         "filters": {"nameless": {"()": RequestAddressFilter}, "database": {"()": DatabaseFailureFilter}},
         "formatters": {
-            "told": {
+            "event": {
                 "()": structlog.stdlib.ProcessorFormatter,
                 "processors": processors,
                 "foreign_pre_chain": before,
             }
         },
         "handlers": {
-            "stderr": {"class": "logging.StreamHandler", "formatter": "told", "filters": ["nameless", "database"]}
+            "stderr": {"class": "logging.StreamHandler", "formatter": "event", "filters": ["nameless", "database"]}
         },
         "root": {"handlers": ["stderr"], "level": "WARNING"},
         "loggers": {

@@ -85,7 +85,7 @@ class OverviewCard(NamedTuple):
 class ProductTab(NamedTuple):
     """Tab of a product, shown to people who may do `action` on it. Tabs stand by rising `position`.
 
-    `address` is the name of its page, which takes the id of the product. `count_rows` gives the number beside the
+    `address` is the name of its page, which takes the id of the product. `count_rows` gives the number next to the
     text, for the primary key of the product, in one query.
     """
 

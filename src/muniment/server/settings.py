@@ -157,7 +157,7 @@ MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Muniment"
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not _SECURE
 
-# --- what browsers are told -------------------------------------------------------------------------------
+# --- headers and cookies ----------------------------------------------------------------------------------
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _SECURE
 SESSION_ENGINE = "muniment.server.people.session_store"
@@ -191,7 +191,7 @@ STORAGES = {"staticfiles": {"BACKEND": "muniment.server.components.static_files.
 
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
 
-# --- what is told ----------------------------------------------------------------------------------------
+# --- mail and logs ---------------------------------------------------------------------------------------
 
 EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
 LOGGING = logs.build_log_settings(os.environ.get("MUNIMENT_LOG", ""))

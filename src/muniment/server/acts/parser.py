@@ -83,12 +83,12 @@ def merge_fields(typed: Mapping[str, object], fixed: Mapping[str, object]) -> di
 
 def format_recorded_fields(act: Act) -> dict[str, str]:
     """Format the fields that stand in the record, as texts, without blank ones."""
-    shown = {
+    texts = {
         name: field.format_for_record(getattr(act, name))
         for name, field in find_inputs(type(act)).items()
         if field.recorded
     }
-    return {name: text for name, text in shown.items() if text}
+    return {name: text for name, text in texts.items() if text}
 
 
 def _make_field_problem(cls: type[Act], name: str, error: ParseError) -> FieldProblem:

@@ -71,7 +71,7 @@ def get_change(request: HttpRequest, number: int) -> dict[str, Any]:
     """Show a change, with the decision on it as `muniment check --format json` prints it; null if it was erased."""
     row = Change.objects.select_related("repository__product", "decision").get(pk=number)
     decision = row.decision
-    told: Any = (
+    report: Any = (
         read_details(decision.explanation_digest, DecisionReport)
         if decision is not None and decision.explanation_digest
         else None
@@ -85,7 +85,7 @@ def get_change(request: HttpRequest, number: int) -> dict[str, Any]:
         "state": row.state,
         "title": row.title,
         "decision": _serialize_decision(decision) if decision is not None else None,
-        "account": msgspec.to_builtins(replace_ids_by_handles(told)) if isinstance(told, DecisionReport) else None,
+        "account": msgspec.to_builtins(replace_ids_by_handles(report)) if isinstance(report, DecisionReport) else None,
     }
 
 

@@ -139,8 +139,8 @@ def _use_token(request: HttpRequest, environment: Environment, pipeline: Pipelin
 
 def _digest_request(request: HttpRequest) -> str:
     """Digest that distinguishes a request from others: a request that is sent again unchanged has the same."""
-    told = f"{request.method} {request.path}\n{request.headers.get('Idempotency-Key', '')}\n"
-    return hashlib.sha256(told.encode() + request.body).hexdigest()
+    head = f"{request.method} {request.path}\n{request.headers.get('Idempotency-Key', '')}\n"
+    return hashlib.sha256(head.encode() + request.body).hexdigest()
 
 
 def read_idempotency_key(request: HttpRequest) -> str:

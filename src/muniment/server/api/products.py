@@ -96,7 +96,7 @@ def list_repositories(request: HttpRequest, slug: str, cursor: Query[Cursor]) ->
 
 
 def _serialize_repository(row: Repository) -> dict[str, Any]:
-    reading, gate = getattr(row, "scan", None), getattr(row, "hook_log", None)
+    reading, hook_log = getattr(row, "scan", None), getattr(row, "hook_log", None)
     return {
         "name": row.name,
         "path": row.path,
@@ -104,7 +104,7 @@ def _serialize_repository(row: Repository) -> dict[str, Any]:
         "evaluated_count": reading.evaluated_count if reading else 0,
         "total": reading.change_count if reading else 0,
         "problem": reading.problem if reading else "",
-        "hook_log": {"record_count": gate.verified_size, "problem": gate.problem} if gate else None,
+        "hook_log": {"record_count": hook_log.verified_size, "problem": hook_log.problem} if hook_log else None,
     }
 
 

@@ -77,12 +77,12 @@ def list_activity(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, Any]
         Record.objects.filter(kind__in=ACTION_KINDS).select_related("place"), cursor, lambda row: {"row": row}
     )
     rows = [one["row"] for one in found["items"]]
-    kept = read_all_details([row.details_digest for row in rows], record_objects.PersonAction)
-    acts = [said for said in kept.values() if isinstance(said, record_objects.PersonAction)]
+    details = read_all_details([row.details_digest for row in rows], record_objects.PersonAction)
+    acts = [act for act in details.values() if isinstance(act, record_objects.PersonAction)]
     handles = find_handles(
-        person for said in acts for person in (said.person, parse_person_subject(said.resource), *said.details.values())
+        person for act in acts for person in (act.person, parse_person_subject(act.resource), *act.details.values())
     )
-    return {"items": [_serialize_act(row, kept[row.details_digest], handles) for row in rows], "next": found["next"]}
+    return {"items": [_serialize_act(row, details[row.details_digest], handles) for row in rows], "next": found["next"]}
 
 
 def _serialize_act(row: Record, recorded: Any, handles: dict[str, str]) -> dict[str, Any]:

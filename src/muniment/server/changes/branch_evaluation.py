@@ -90,11 +90,11 @@ def store_decision(change: Change, evaluation: ChangeEvaluation, *, enforced: bo
             change.decision = known
             change.save(update_fields=["decision"])
         return None
-    entry, kept = build_decision_record(change.repository.place, evaluation, "", enforced=enforced)
+    entry, details = build_decision_record(change.repository.place, evaluation, "", enforced=enforced)
     explanation = build_decision_report(decision, evaluation.policy, evaluation.facts)
     row = Decision.objects.create(
         change=change,
-        record=append_record(entry, (*kept, explanation)),
+        record=append_record(entry, (*details, explanation)),
         head=decision.head,
         base=decision.base,
         allowed=decision.outcome is Outcome.ALLOW,

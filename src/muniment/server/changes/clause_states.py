@@ -21,7 +21,7 @@ class CurrentState(NamedTuple):
     state: ClauseResult
     why: str
     held: int = 0
-    judged: int = 0
+    evaluated: int = 0
 
 
 def store_summary_states(repository: Repository, summary: Summary) -> None:
@@ -114,12 +114,12 @@ def _summarise_clause(row: ClauseSummary) -> CurrentState:
         }
         return CurrentState(state.get(status, ClauseResult.UNKNOWN), why)
     held = row.result_counts[ResultStatus.MET] + row.result_counts[ResultStatus.NOT_APPLICABLE]
-    judged = sum(row.result_counts.values())
+    evaluated = sum(row.result_counts.values())
     why = row.reasons[0].message if row.reasons else ""
-    if row.exception_count and held + row.exception_count == judged:
-        return CurrentState(ClauseResult.EXCEPTED, why, held, judged)
+    if row.exception_count and held + row.exception_count == evaluated:
+        return CurrentState(ClauseResult.EXCEPTED, why, held, evaluated)
     if row.result_counts[ResultStatus.VIOLATED]:
-        return CurrentState(ClauseResult.VIOLATED, why, held, judged)
-    if row.result_counts[ResultStatus.UNKNOWN] or not judged:
-        return CurrentState(ClauseResult.UNKNOWN, why or "No change was judged yet.", held, judged)
-    return CurrentState(ClauseResult.MET, "", held, judged)
+        return CurrentState(ClauseResult.VIOLATED, why, held, evaluated)
+    if row.result_counts[ResultStatus.UNKNOWN] or not evaluated:
+        return CurrentState(ClauseResult.UNKNOWN, why or "No change was evaluated yet.", held, evaluated)
+    return CurrentState(ClauseResult.MET, "", held, evaluated)

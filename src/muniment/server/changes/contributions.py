@@ -44,7 +44,7 @@ def measure_changes() -> Iterator[Metric]:
     rows = Change.objects.filter(state=Change.State.OPEN)
     decided = {"allowed": rows.filter(decision__allowed=True), "denied": rows.filter(decision__allowed=False)}
     counts = {name: found.count() for name, found in (decided | {"none": rows.filter(decision=None)}).items()}
-    yield Metric("muniment_open_changes", "Open changes, by verdict.", counts, "decision")
+    yield Metric("muniment_open_changes", "Open changes, by decision.", counts, "decision")
 
 
 def read_denied(request: HttpRequest) -> dict[str, Any] | None:

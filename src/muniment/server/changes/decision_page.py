@@ -108,8 +108,8 @@ def view_decision(report: DecisionReport, *, with_commands: bool) -> DecisionVie
     groups: dict[str, list[Requirement]] = {"missing": [], "excepted": [], "monitored": [], "others": []}
     for result in report.results:
         group = _find_group(result)
-        shown = _show_result(report, result, names, with_commands=with_commands and group == "missing")
-        groups[group].append(shown._replace(until=ends.get(result.exception)))
+        item = _show_result(report, result, names, with_commands=with_commands and group == "missing")
+        groups[group].append(item._replace(until=ends.get(result.exception)))
     stops = [one for one in report.reasons if one.remedy]
     missing, excepted = groups["missing"], groups["excepted"]
     required = [one for one in report.results if one.enforced and one.status != "not_applicable"]
@@ -220,8 +220,8 @@ def _find_progress(reasons: Iterable[ReasonReport]) -> str:
 
 def _list_commands(report: DecisionReport, result: ResultReport) -> tuple[str, ...]:
     """Commands that provide what one result misses; none where the history is protected from everybody."""
-    kept = tuple(one for one in report.results if one is result or one.control == protected_history.CONTROL.name)
-    steps = list_next_steps(structs.replace(report, results=kept, reasons=()), None)
+    relevant = tuple(one for one in report.results if one is result or one.control == protected_history.CONTROL.name)
+    steps = list_next_steps(structs.replace(report, results=relevant, reasons=()), None)
     return tuple(dict.fromkeys(command for step in steps for command in step.commands))
 
 

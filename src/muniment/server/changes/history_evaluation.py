@@ -64,7 +64,7 @@ class _PastChange(Struct, frozen=True):
 
     step: HistoryStep
     decision: ChangeEvaluation
-    told: bytes
+    report: bytes
 
 
 def _evaluate_branch(context: RepositoryContext, reading: RepositoryScan) -> None:
@@ -77,7 +77,7 @@ def _evaluate_branch(context: RepositoryContext, reading: RepositoryScan) -> Non
             "policy": rules.policy.policy.digest,
             "people": rules.people_reference,
             "exceptions": rules.exceptions,
-            "day": now[:10],  # exceptions end, and clauses that only report begin to bite
+            "day": now[:10],  # exceptions end, and monitored clauses begin to block
         }
     )
     names = state_fact_names(rules.policy, target)
@@ -102,8 +102,8 @@ def _evaluate_branch(context: RepositoryContext, reading: RepositoryScan) -> Non
     for number, change in enumerate(changes, 1):
         if number > len(past) - SHOWN:
             evaluation = ChangeEvaluation(change.decisions[0], rules.policy, change.facts)
-            told = canonical.encode(build_decision_report(evaluation.decision, rules.policy, change.facts))
-            newest.append(_PastChange(change.step, evaluation, told))
+            report = canonical.encode(build_decision_report(evaluation.decision, rules.policy, change.facts))
+            newest.append(_PastChange(change.step, evaluation, report))
         if number % _PROGRESS == 0:
             RepositoryScan.objects.filter(pk=reading.pk).update(evaluated_count=number)
     summary = replay.build_summary(now, today)
@@ -130,10 +130,10 @@ def _collect_current_facts(
 
 
 def _record_evaluation(repository: Repository, summary: Summary, tip: str, now: str) -> None:
-    kept = record_objects.ReplaySummary(summary, record_objects.draw_salt())
+    details = record_objects.ReplaySummary(summary, record_objects.draw_salt())
     entry = record_kinds.ReplayRecord(
         time=now,
-        object=canonical.digest_value(kept),
+        object=canonical.digest_value(details),
         repository_location=repository.place,
         target=summary.target,
         policy=summary.policy,
@@ -141,7 +141,7 @@ def _record_evaluation(repository: Repository, summary: Summary, tip: str, now: 
         change_count=summary.change_count,
         allowed_count=summary.allowed_count,
     )
-    append_record(entry, (kept,))
+    append_record(entry, (details,))
 
 
 def _read_titles(git: Git, tip: str, most: int) -> dict[str, str]:
@@ -156,7 +156,7 @@ def _read_titles(git: Git, tip: str, most: int) -> dict[str, str]:
 
 def _store_past_changes(repository: Repository, target: str, steps: list[_PastChange], titles: dict[str, str]) -> None:
     """Store a change and a decision for each step. Unchanged results stay as they are."""
-    open_store().put_objects([step.told for step in steps])
+    open_store().put_objects([step.report for step in steps])
     rows = [
         Change(
             repository=repository,
@@ -181,7 +181,7 @@ def _store_past_changes(repository: Repository, target: str, steps: list[_PastCh
             decided_at=moments.parse_moment(past.step.date),
             policy_digest=past.decision.decision.policy,
             inputs_digest=digest_inputs(past.decision),
-            explanation_digest=canonical.digest_bytes(past.told),
+            explanation_digest=canonical.digest_bytes(past.report),
         )
         for past in steps
     ]

@@ -23,7 +23,7 @@ from muniment.workflows.branch_replay import Replay, Summary
 from muniment.workflows.replay_repository import evaluate_past
 from muniment.workflows.rule_sources import combine_policies
 
-_TOLD = 50  # changes that a trial names
+_MOST_CHANGES = 50  # that a trial names
 
 
 class PolicyReplay(Struct, frozen=True):
@@ -59,7 +59,7 @@ def replay_other_policy(repository: Repository, text: str, days: int) -> PolicyR
             collector, past, [before, after], given, collect_known_facts(found.rules, now), now
         ):
             one, two = (decision.outcome for decision in change.decisions)
-            if one is not two and len(differ) < _TOLD:
+            if one is not two and len(differ) < _MOST_CHANGES:
                 differ.append([change.step.revision.head, one.value, two.value])
         one_summary, two_summary = before.build_summary(now), after.build_summary(now)
         now_, then = _count_unmet(one_summary), _count_unmet(two_summary)

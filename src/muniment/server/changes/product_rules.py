@@ -28,7 +28,7 @@ from muniment.server.records.record_details import read_details
 from muniment.workflows.rule_sources import Rules, load_rules
 
 _TABLES = (Document, ExceptionFile, MonitoringPeriod, PolicyVersion, Person, Machine, Account, RoleGrant)
-_BESIDE = (ForgeAccount, Product, Repository)  # read for the rules of a product too
+_OTHER_TABLES = (ForgeAccount, Product, Repository)  # that the rules of a product need too
 _MOST_PRODUCTS = 64
 
 
@@ -96,7 +96,7 @@ class StoredRules(Struct, frozen=True):
 
 @functools.cache
 def _rule_cache() -> row_checks.ReadCache[StoredRules]:
-    return row_checks.ReadCache((*_TABLES, *own_machine_tables()), _BESIDE, _MOST_PRODUCTS)
+    return row_checks.ReadCache((*_TABLES, *own_machine_tables()), _OTHER_TABLES, _MOST_PRODUCTS)
 
 
 def load_repository_rules(repository: Repository, git: Git, tip: str, moment: datetime | None = None) -> Rules:
@@ -130,9 +130,11 @@ def _verify_proof(data: bytes, proof: str, namespace: str, person: KnownPerson) 
     digest = proof.removeprefix(ACT)
     if not Record.objects.filter(kind="person-action", details_digest=digest).exists():
         return SignatureResult.BAD
-    said = read_details(digest, record_objects.PersonAction)
-    if not isinstance(said, record_objects.PersonAction) or said.person != person.id:
+    statement = read_details(digest, record_objects.PersonAction)
+    if not isinstance(statement, record_objects.PersonAction) or statement.person != person.id:
         return SignatureResult.OTHER_KEY
     return (
-        SignatureResult.RECORDED if said.details.get("terms") == canonical.digest_bytes(data) else SignatureResult.BAD
+        SignatureResult.RECORDED
+        if statement.details.get("terms") == canonical.digest_bytes(data)
+        else SignatureResult.BAD
     )

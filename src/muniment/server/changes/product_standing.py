@@ -28,7 +28,7 @@ ForgeReader = Callable[
     Mapping[str, Fact] | None,  # None for a repository that is at no forge
 ]
 _forge_readers: list[ForgeReader] = []  # one at most
-_DAYS = 90  # that a way past a gate is remembered
+_DAYS = 90  # for which a bypass of a server hook counts
 
 
 def read_product_facts(
@@ -67,15 +67,15 @@ def find_hook_guard(repository: Repository, target: str) -> Maybe[HookProtection
     if log is None:
         return PROTECTION_UNKNOWN
     if row_checks.find_instance_problems([log]):
-        return Unknown("the log of the gate is not what the ledger says: no act named it so")
+        return Unknown("the log of the server hook differs from the ledger: no act named it so")
     if log.problem:
-        return Unknown(f"the log of the gate cannot be read: {log.problem}")
+        return Unknown(f"the log of the server hook cannot be read: {log.problem}")
     try:
         newest = _find_newest_decision(log, target)
     except LedgerError as error:
         return Unknown(error.message)
     if newest is None:
-        return Unknown("the gate has decided nothing about this branch yet")
+        return Unknown("the server hook has decided nothing about this branch yet")
     return Known(HookProtection(newest.enforced, Known(_find_bypass_paths(log))))
 
 

@@ -49,7 +49,8 @@ def _read_some(log: ServerHookLog) -> bool:
     data = files.load_checkpoint()
     if data is None:
         raise LedgerError(
-            _("%(path)s has no checkpoint") % {"path": log.path}, _("Name the gate's home, or a copy of its ledger.")
+            _("%(path)s has no checkpoint") % {"path": log.path},
+            _("Name the server hook's home, or a copy of its ledger."),
         )
     key = find_current_key(files.read_file, read_unverified_checkpoint(data).size, log.public_key)
     head = read_checkpoint(data, key)
@@ -83,17 +84,17 @@ def _require_extension(files: FilesLog, head: Checkpoint, log: ServerHookLog) ->
     """Raise LedgerError unless the log is consistent at its edge, and extends what was read before."""
     if head.size < log.verified_size:
         raise LedgerError(
-            _("the log of the gate is older than it was: %(now)d entries, not %(before)d")
+            _("the log of the server hook is older than it was: %(now)d entries, not %(before)d")
             % {"now": head.size, "before": log.verified_size},
             str(_RESTORE),
         )
     if tiles.compute_root(files.read_file, head.size, head.size) != head.root:
-        raise LedgerError(_("the log of the gate does not give the root that is signed"), str(_RESTORE))
+        raise LedgerError(_("the log of the server hook does not give the signed root"), str(_RESTORE))
     if (
         log.verified_size
         and tiles.compute_root(files.read_file, head.size, log.verified_size).hex() != log.verified_root
     ):
-        raise LedgerError(_("the log of the gate is not the one that was read before"), str(_RESTORE))
+        raise LedgerError(_("the log of the server hook is not the one that was read before"), str(_RESTORE))
 
 
 def _store_entry(log: ServerHookLog, position: int, raw: bytes, home_store: Store | None) -> None:
@@ -128,7 +129,7 @@ def _store_hook_decision(
         allowed=allowed,
         decided_at=row.recorded_at,
         policy_digest=entry.policy,
-        inputs_digest=canonical.digest_value({"gate": log.pk, "place": row.position}),
+        inputs_digest=canonical.digest_value({"hook_log": log.pk, "place": row.position}),
         explanation_digest=_read_decision_object(entry, home_store),
     )
     change.decision = decision

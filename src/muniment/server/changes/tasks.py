@@ -50,7 +50,7 @@ def read_hook_log_task(log: int) -> None:
     if row is not None:
         owner = row.repository.worker
         if owner not in ("", settings.WORKER_NAME) and not Path(row.path).exists():
-            raise OtherWorkerError(owner)  # the log lies beside the repository
+            raise OtherWorkerError(owner)  # the log is on the machine of the repository
         server_hook_logs.read_new_entries(row)
 
 
@@ -129,13 +129,13 @@ def reevaluate_outdated() -> int:
 def has_current_controls(decision: Decision) -> bool:
     """Whether each control of a decision has still the version that made it; False if the decision cannot be read."""
     try:
-        told = read_details(decision.explanation_digest, DecisionReport) if decision.explanation_digest else None
+        report = read_details(decision.explanation_digest, DecisionReport) if decision.explanation_digest else None
     except StoreError:  # one spoiled decision keeps no other from being evaluated anew
         return False
-    if not isinstance(told, DecisionReport):
+    if not isinstance(report, DecisionReport):
         return False
     now = {name: control.version for name, control in CONTROLS.items()}
-    return all(now.get(one.control, 0) == one.control_version for one in told.results)
+    return all(now.get(one.control, 0) == one.control_version for one in report.results)
 
 
 @register_task("replay-policy", LONG_SECONDS)

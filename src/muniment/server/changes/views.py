@@ -53,12 +53,12 @@ def show_change(request: HttpRequest, number: int) -> HttpResponse:
     decision = found.decision
     if wanted:
         decision = get_object_or_404(found.decisions.select_related("record"), pk=read_row_number(wanted))
-    told: Any = (
+    details: Any = (
         read_details(decision.explanation_digest, DecisionReport)
         if decision is not None and decision.explanation_digest
         else None
     )
-    report = told if isinstance(told, DecisionReport) else None
+    report = details if isinstance(details, DecisionReport) else None
     at_forge = hasattr(found, "forge_change")
     view = view_decision(report, with_commands=not at_forge) if report is not None else DecisionView()
     decisions = found.decisions.select_related("record", "hook_record").order_by("-decided_at", "-id")[:_DECISIONS]
@@ -67,7 +67,7 @@ def show_change(request: HttpRequest, number: int) -> HttpResponse:
         "decision": decision,
         "is_current": decision is None or decision.pk == found.decision_id,
         "told": report,
-        "erased": told if isinstance(told, str) else "",
+        "erased": details if isinstance(details, str) else "",
         "headline": make_headline(found, decision, view),
         "view": view,
         "contributors": list_contributors(report) if report is not None else (),

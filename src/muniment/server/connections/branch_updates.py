@@ -42,7 +42,7 @@ from muniment.server.records.record_writing import append_record
 from muniment.workflows.branch_steps import BranchStep, find_bypass_step_heads, is_revert_of
 from muniment.workflows.rule_sources import Rules
 
-EVALUATION_PATIENCE = timedelta(minutes=10)  # until what the forge does not tell of a merge counts as lost
+LONGEST_EVALUATION_WAIT = timedelta(minutes=10)  # for facts of a merge that the forge does not return yet
 _CANDIDATES = 200  # heads of changes that a bypass may be made of, the newest
 
 _WHY = {
@@ -193,7 +193,7 @@ def _is_in_time(repository: Repository, ref: str) -> bool:
     if row.evaluation_due_at is None:
         row.evaluation_due_at = now
         row.save(update_fields=["evaluation_due_at"])
-    return now < row.evaluation_due_at + EVALUATION_PATIENCE
+    return now < row.evaluation_due_at + LONGEST_EVALUATION_WAIT
 
 
 def _find_included_heads(
@@ -287,11 +287,11 @@ def _create_update(
     step, reason = details.step, "" if found.begun else details.bypass_reason
     outcome = BranchUpdate.Outcome.BYPASS if reason else BranchUpdate.Outcome.ALLOWED
     outcome = BranchUpdate.Outcome.BASELINE if found.begun else outcome
-    beside = record_objects.BranchUpdate(step.brought, details.url, record_objects.draw_salt())
+    content = record_objects.BranchUpdate(step.brought, details.url, record_objects.draw_salt())
     included = record_objects.IncludedHeads(tuple(sorted(details.included))) if details.included is not None else None
     entry = record_kinds.BranchUpdateRecord(
         time=moments.current_moment(),
-        object=canonical.digest_value(beside),
+        object=canonical.digest_value(content),
         repository_location=repository.place,
         repository=repository.name,
         target=found.ref,
@@ -303,7 +303,7 @@ def _create_update(
         decision=decision.record.details_digest if decision is not None and decision.record is not None else "",
         included_heads=canonical.digest_value(included) if included is not None else "",
     )
-    more = (beside, *((included,) if included is not None else ()))
+    more = (content, *((included,) if included is not None else ()))
     return BranchUpdate.objects.create(
         repository=repository,
         ref=found.ref,

@@ -299,20 +299,20 @@ def rebuild_statement_act(row: ReviewStatement) -> ChangeAct | None:
     statement.
     """
     change, repository = row.change_id, row.change.repository.name
-    head, target, said = row.head, row.target, row.answers
+    head, target, answers = row.head, row.target, row.answers
     match row.kind:
         case ReviewAction.APPROVE.value:
-            return ApproveChange(change=change, head=head, repository=repository, target=target, answers=said)
-        case ReviewAction.WITHDRAW.value if not said:
+            return ApproveChange(change=change, head=head, repository=repository, target=target, answers=answers)
+        case ReviewAction.WITHDRAW.value if not answers:
             return WithdrawApproval(change=change, head=head, repository=repository, target=target)
         case ReviewAction.ATTEST.value if row.covered_changes:
             covered = tuple(row.covered_changes)
-            if set(said) != {ALL_PUSHERS} or _format_covered(change, head, target) not in covered:
+            if set(answers) != {ALL_PUSHERS} or _format_covered(change, head, target) not in covered:
                 return None
             first = int(covered[0].partition(" ")[0])
-            return AttestOpenChanges(change=first, person=said[ALL_PUSHERS], changes=covered)
-        case ReviewAction.ATTEST.value if len(said) == 1:
-            ((contributor, person),) = said.items()
+            return AttestOpenChanges(change=first, person=answers[ALL_PUSHERS], changes=covered)
+        case ReviewAction.ATTEST.value if len(answers) == 1:
+            ((contributor, person),) = answers.items()
             return AttestContributor(
                 change=change,
                 head=head,

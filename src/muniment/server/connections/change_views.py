@@ -33,13 +33,15 @@ def show_review_page(request: HttpRequest, number: int) -> HttpResponse:
     found = _load_change(number)
     attention = getattr(found, "security_attention", None)
     topics = attention.topics if attention is not None and attention.head == found.head else ()
-    said = ReviewStatement.objects.filter(change=found, head=found.head).select_related("person").order_by("stated_at")
+    statements = (
+        ReviewStatement.objects.filter(change=found, head=found.head).select_related("person").order_by("stated_at")
+    )
     context: dict[str, Any] = {
         "change": found,
         "attention": attention if topics else None,
         "lines": _classify_lines(attention.lines) if topics and attention is not None else (),
         "questions": _find_questions(found),
-        "statements": said,
+        "statements": statements,
         "may_review": is_action_allowed(request, Action.REVIEW_CHANGE, Resource(product=found.repository.product.slug)),
     }
     return render(request, "connections/review.html", context)

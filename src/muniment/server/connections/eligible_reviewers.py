@@ -38,8 +38,8 @@ def name_reviewers(
     decision, revision = evaluation.decision, evaluation.facts.get(kinds.REVISION)
     if decision.outcome is not Outcome.DENY or not isinstance(revision, Known):
         return evaluation
-    told = report_of(decision, evaluation.policy, evaluation.facts)
-    if told.missing_facts:
+    report = report_of(decision, evaluation.policy, evaluation.facts)
+    if report.missing_facts:
         return evaluation
     access = _CachedWriteAccess(forge, repository)
     found = collector.find_possible_reviewers(access)

@@ -100,7 +100,7 @@ def _require_as_listed(connected: RepositoryLink) -> None:
         found = cursor.fetchone()
     if found is not None and found != (connected.path, connected.clone_url):
         raise RowsDifferError(
-            _("the path or the address of a repository is not what its forge told: %(path)s")
+            _("the path or the address of a repository differs from the one that its forge reported: %(path)s")
             % {"path": connected.path},
             _("Refresh the connection on its page. Then find out which database login wrote it."),
         )
@@ -155,9 +155,9 @@ def is_connection_wide(error: MunimentError | None) -> bool:
 
 def store_problem(connection: Connection, error: MunimentError | None) -> None:
     """Store the present problem of a connection for people to see; None for none."""
-    told = f"{error.message}. {error.remedy}" if error is not None else ""
+    problem = f"{error.message}. {error.remedy}" if error is not None else ""
     now = timezone.now()
-    Connection.objects.filter(pk=connection.pk).update(problem=told, checked_at=now)
+    Connection.objects.filter(pk=connection.pk).update(problem=problem, checked_at=now)
     refused = isinstance(error, ForgeError) and error.code is ForgeCode.NOT_SIGNED_IN
     if error is None:
         Connection.objects.filter(pk=connection.pk).update(credential_refused_at=None)

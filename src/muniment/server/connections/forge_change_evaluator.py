@@ -68,14 +68,14 @@ class ForgeChangeEvaluator:
         mirror, tip, pushers = self._fetch_inputs(reading)
         proposal = MergeProposal(reading.change.target, tip, reading.change.head)
         with mirror.open_copy() as git:
-            judged = self._evaluate_reading(git, reading, proposal, pushers, now)
-            lines = security_attention.find_attention_lines(git, judged.evaluation)
+            evaluated = self._evaluate_reading(git, reading, proposal, pushers, now)
+            lines = security_attention.find_attention_lines(git, evaluated.evaluation)
         with transaction.atomic():
             # Locked before its Change, which is written first here: in that order everybody locks the two.
             row = lock_change(self._connected.repository, reading.change.number)
             if row is None:
-                raise RuntimeError("a change is judged once it was opened")
-            return self._record_decision(row, reading, judged, lines)
+                raise RuntimeError("a change cannot be evaluated before it is opened")
+            return self._record_decision(row, reading, evaluated, lines)
 
     def evaluate_merged(self, reading: Reading, merged: "MergeProposal", now: str, merged_at: str) -> ChangeEvaluation:
         """Evaluate a merged change for the moment `now`, without recording it.
@@ -113,11 +113,11 @@ class ForgeChangeEvaluator:
         rules = load_repository_rules(repository, git, proposal.base, moments.parse_moment(now) if merged_at else None)
         connection, repo = locate_forge(self._connected.connection), self.repo
         change = _change_of(repository, number)
-        said = load_statements(change, git, now if merged_at else "")
+        statements = load_statements(change, git, now if merged_at else "")
         landed = partial(read_landed_heads, change, reading.change.opened)
         there = partial(was_stated, repository, now) if merged_at else None
         collector = create_collector(
-            connection, self._forge, repo, reading, git, rules, now, said, landed, merged_at, pushers, there
+            connection, self._forge, repo, reading, git, rules, now, statements, landed, merged_at, pushers, there
         )
         revision = collector.make_revision(repository.name, target, proposal.base, proposal.head)
         names = list_needed_facts(select_clauses(rules.policy, EnforcementPoint.MERGE, target))
@@ -129,52 +129,58 @@ class ForgeChangeEvaluator:
         return EvaluatedReading(evaluation, rules, freezes, collector.find_writers())
 
     def _record_decision(
-        self, row: ForgeChange, reading: Reading, judged: "EvaluatedReading", lines: security_attention.AttentionLines
+        self,
+        row: ForgeChange,
+        reading: Reading,
+        evaluated: "EvaluatedReading",
+        lines: security_attention.AttentionLines,
     ) -> ReadingResult:
         change = _require_change(row)
         change.repository = self._connected.repository
-        told = build_decision_report(judged.evaluation.decision, judged.evaluation.policy, judged.evaluation.facts)
-        self.lacks_facts = any(one.status == "unknown" for one in told.results)
-        new = store_decision(change, judged.evaluation, enforced=True)
+        report = build_decision_report(
+            evaluated.evaluation.decision, evaluated.evaluation.policy, evaluated.evaluation.facts
+        )
+        self.lacks_facts = any(one.status == "unknown" for one in report.results)
+        new = store_decision(change, evaluated.evaluation, enforced=True)
         if new is not None:
-            record_statements(change, judged.evaluation, new)
+            record_statements(change, evaluated.evaluation, new)
         security_attention.store_attention(change, reading.change.head, lines)
-        denied = new is not None and told.decision is Outcome.DENY
+        denied = new is not None and report.decision is Outcome.DENY
         row.save(
             update_fields=[
-                *_note_inputs(row, reading, judged),
-                *_note_measures(row, reading, denied=denied, excepted=_has_exception(told)),
+                *_note_inputs(row, reading, evaluated),
+                *_note_measures(row, reading, denied=denied, excepted=_has_exception(report)),
             ]
         )
         address = build_status_url(row)
         return ReadingResult(
-            forge_status_text.decision_status(told, make_context(reading.change.target), address),
-            forge_status_text.format_comment(told, address),
+            forge_status_text.decision_status(report, make_context(reading.change.target), address),
+            forge_status_text.format_comment(report, address),
             find_expiry(
-                judged.evaluation.decision,
-                judged.evaluation.policy,
-                judged.rules.exceptions,
-                judged.freezes,
-                judged.evaluation.facts,
+                evaluated.evaluation.decision,
+                evaluated.evaluation.policy,
+                evaluated.rules.exceptions,
+                evaluated.freezes,
+                evaluated.evaluation.facts,
             ),
         )
 
 
-def _note_inputs(row: ForgeChange, reading: Reading, judged: "EvaluatedReading") -> list[str]:
+def _note_inputs(row: ForgeChange, reading: Reading, evaluated: "EvaluatedReading") -> list[str]:
     """Note the inputs of the evaluation, to find out later whether they changed. The fields to save."""
-    read = judged.evaluation.facts.items()
+    read = evaluated.evaluation.facts.items()
     row.reads_checks = kinds.TEST_RUNS.name in read
     row.reviews_digest, row.writers = "", []
     if kinds.APPROVALS.name in read and isinstance(reading.reviews, Known):
         row.reviews_digest = canonical.digest_value(summarize_standing(reading.reviews.value))
     if kinds.APPROVALS.name in read:
-        row.writers = [[one.id, one.login] for one in judged.writers]
+        row.writers = [[one.id, one.login] for one in evaluated.writers]
     return ["reads_checks", "reviews_digest", "writers"]
 
 
 def _require_change(row: ForgeChange) -> Change:
     if row.change is None:
-        raise RuntimeError("a change is judged once it was opened")
+        raise RuntimeError("a change cannot be evaluated before it is opened")
     return row.change
 
 
@@ -187,7 +193,7 @@ _CHANGE = """
 def _change_of(repository: Repository, number: int) -> Change:
     change = next(iter(Change.objects.raw(_CHANGE, [repository.pk, number])), None)
     if change is None:
-        raise RuntimeError("a change is judged once it was opened")
+        raise RuntimeError("a change cannot be evaluated before it is opened")
     change.repository = repository
     return change
 
@@ -201,7 +207,7 @@ class MergeProposal(Struct, frozen=True):
 
 
 class EvaluatedReading(Struct, frozen=True):
-    """Judgement with its rules and freezes, and the accounts of reviewers who can write."""
+    """Evaluation with its rules and freezes, and the accounts of reviewers who can write."""
 
     evaluation: ChangeEvaluation
     rules: Rules
@@ -289,14 +295,14 @@ def _is_recorded(row: ReviewStatement) -> bool:
     act = rebuild_statement_act(row)
     if act is None or not Record.objects.filter(kind="person-action", details_digest=row.act_digest).exists():
         return False
-    said = read_details(row.act_digest, record_objects.PersonAction)
-    if not isinstance(said, record_objects.PersonAction) or said.person != row.person_id:
+    details = read_details(row.act_digest, record_objects.PersonAction)
+    if not isinstance(details, record_objects.PersonAction) or details.person != row.person_id:
         return False
-    return (said.details.get("step"), said.details.get("act_digest")) == ("performed", act.digest_act())
+    return (details.details.get("step"), details.details.get("act_digest")) == ("performed", act.digest_act())
 
 
-def _has_exception(told: object) -> bool:
-    return any(one.exception for one in getattr(told, "results", ()))
+def _has_exception(report: object) -> bool:
+    return any(one.exception for one in getattr(report, "results", ()))
 
 
 def _note_measures(row: ForgeChange, reading: Reading, *, denied: bool, excepted: bool) -> list[str]:

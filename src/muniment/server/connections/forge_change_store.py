@@ -81,13 +81,13 @@ class _HeadStatuses(NamedTuple):
     """Stored statuses of a head.
 
     `demanded`: for each branch, the contexts of ours that its rule requires besides its own, as the forge was last
-    read. `rows`: for each open change, its context and status. `shown`: the status that the forge surely shows, by
+    read. `rows`: for each open change, its context and status. `posted`: the status that the forge surely shows, by
     context.
     """
 
     demanded: Mapping[str, tuple[str, ...]]
     rows: tuple[tuple[str, Status], ...]
-    shown: Mapping[str, Status]
+    posted: Mapping[str, Status]
 
     def list_required_contexts(self, context: str) -> tuple[str, ...]:
         """A context, and those that its branch requires besides."""
@@ -137,19 +137,19 @@ class ForgeChangeStore:
             row.merge_commit, row.merged_at = "", None
             row.save(update_fields=_OPENED)
 
-    def record_result(self, change: shapes.Change, verdict: ReadingResult, since: str) -> bool:
+    def record_result(self, change: shapes.Change, result: ReadingResult, since: str) -> bool:
         """Record the result of the reading that was due `since`, which is done then.
 
         False if another worker evaluated the change meanwhile, or read another head or target: a reading is due then.
         """
         with transaction.atomic():
             row = self._lock_row(change.number)
-            as_read = (row.head, row.status_context) == (change.head, verdict.status.context)
+            as_read = (row.head, row.status_context) == (change.head, result.status.context)
             if not as_read or row.read_due_at != moments.parse_moment(since):
                 _mark_due(row, timezone.now())
                 return False
-            row.status, row.read_due_at = _encode_status(verdict.status), None
-            row.reevaluate_at = moments.parse_moment(verdict.until) if verdict.until else None
+            row.status, row.read_due_at = _encode_status(result.status), None
+            row.reevaluate_at = moments.parse_moment(result.until) if result.until else None
             row.first_decided_at = row.first_decided_at or timezone.now()
             row.save(update_fields=["status", "read_due_at", "reevaluate_at", "first_decided_at"])
         return True
@@ -205,18 +205,18 @@ class ForgeChangeStore:
         """
         found = self._read_head_statuses(head)
         return {
-            place: (found.find_standing(place), found.shown.get(place))
+            place: (found.find_standing(place), found.posted.get(place))
             for place in found.list_required_contexts(context)
         }
 
     def _read_head_statuses(self, head: str) -> "_HeadStatuses":
         with connection.cursor() as cursor:
             cursor.execute(_HEAD, {"repository": self._repository.pk, "head": head})
-            demanded, rows, shown = (msgspec.json.decode(column or b"[]") for column in cursor.fetchone() or ())
+            demanded, rows, posted = (msgspec.json.decode(column or b"[]") for column in cursor.fetchone() or ())
         return _HeadStatuses(
             {ref: tuple(contexts) for ref, contexts in demanded},
             tuple((context, _decode_status(status)) for context, status in rows),
-            {context: _decode_status(status) for context, status in shown},
+            {context: _decode_status(status) for context, status in posted},
         )
 
     @contextlib.contextmanager
@@ -294,7 +294,7 @@ class ForgeChangeStore:
         owed.
         """
         rows = ForgeChange.objects.filter(repository=self._repository, status__isnull=False).select_related("change")
-        shown = {
+        posted = {
             (row.head, row.context): row.status
             for row in PostedStatus.objects.filter(repository=self._repository, head__in=[row.head for row in rows])
         }
@@ -303,7 +303,9 @@ class ForgeChangeStore:
                 row.forge_updated_at,
                 row.head,
                 row.change.target if row.change is not None else "",
-                row.read_due_at is not None or shown.get((row.head, row.status_context)) is None or row.comment is None,
+                row.read_due_at is not None
+                or posted.get((row.head, row.status_context)) is None
+                or row.comment is None,
             )
             for row in rows
         }
@@ -421,8 +423,8 @@ def _encode_status(status: Status) -> Any:
     return msgspec.to_builtins(status)
 
 
-def _decode_status(kept: Any) -> Status:
-    return msgspec.convert(kept, Status)
+def _decode_status(stored: Any) -> Status:
+    return msgspec.convert(stored, Status)
 
 
 def _parse_moment(text: str) -> datetime | None:

@@ -4,7 +4,7 @@ import time
 
 from django.utils.translation import gettext as _
 
-from muniment.decision.report import DecisionReport as Told
+from muniment.decision.report import DecisionReport
 from muniment.errors import RefusedError, UsageError
 from muniment.facts.maybe import Known
 from muniment.forges.forge import Forge
@@ -36,15 +36,15 @@ def request_eligible_reviews(row: ForgeChange, connected: RepositoryLink, forge:
 def find_requestable_logins(change: Change | None, connected: RepositoryLink) -> tuple[str, ...]:
     """Logins at the forge of the eligible reviewers."""
     decision = change.decision if change is not None else None
-    told = (
-        read_details(decision.explanation_digest, Told)
+    report = (
+        read_details(decision.explanation_digest, DecisionReport)
         if decision is not None and decision.explanation_digest
         else None
     )
-    if not isinstance(told, Told):
+    if not isinstance(report, DecisionReport):
         return ()
     prefix = f"{connected.connection.slug}/"
-    rows = Account.objects.filter(person__in=told.eligible_reviewers, kind=Account.Kind.LOGIN, person__active=True)
+    rows = Account.objects.filter(person__in=report.eligible_reviewers, kind=Account.Kind.LOGIN, person__active=True)
     values = (
         rows.filter(Account.counting_condition(), value__startswith=prefix)
         .order_by("person__slug")
@@ -104,12 +104,12 @@ def open_requested_revert(row: BranchUpdate, connected: RepositoryLink, forge: F
             change = open_revert(
                 there, forge, mirror, require_linked_repository(connected), row.ref, row.commit, by, now
             )
-        told = _("Revert of %(commit)s is ready for review in %(product)s. %(url)s") % {
+        message = _("Revert of %(commit)s is ready for review in %(product)s. %(url)s") % {
             "commit": row.commit[:7],
             "product": row.repository.product.name,
             "url": change.url,
         }
     except (RefusedError, UsageError) as error:
         details = {"commit": row.commit[:7], "product": row.repository.product.name}
-        told = _("Revert of %(commit)s in %(product)s was not prepared.") % details + f" {format_error_text(error)}"
-    notify_people([asker], told, f"/branch-updates/{row.pk}")
+        message = _("Revert of %(commit)s in %(product)s was not prepared.") % details + f" {format_error_text(error)}"
+    notify_people([asker], message, f"/branch-updates/{row.pk}")

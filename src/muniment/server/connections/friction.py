@@ -23,7 +23,7 @@ class FrictionWeek(Struct, frozen=True):
 
     begins: date
     changes: int
-    to_verdict: float | None
+    to_decision: float | None
     to_merge: float | None
     denials: int
     excepted: int
@@ -47,7 +47,7 @@ def summarise_weeks(found: Sequence[FrictionWeek]) -> FrictionWeek:
     return FrictionWeek(
         found[0].begins,
         sum(week.changes for week in found),
-        _find_median(week.to_verdict for week in found if week.to_verdict is not None),
+        _find_median(week.to_decision for week in found if week.to_decision is not None),
         _find_median(week.to_merge for week in found if week.to_merge is not None),
         sum(week.denials for week in found),
         sum(week.excepted for week in found),
@@ -57,12 +57,12 @@ def summarise_weeks(found: Sequence[FrictionWeek]) -> FrictionWeek:
 
 def draw_decision_times(found: Sequence[FrictionWeek]) -> LineChart | None:
     """Line of the minutes to the decision, over the weeks that have one; None without any time above 0."""
-    points = [(date_format(week.begins, "j M"), week.to_verdict) for week in found if week.to_verdict is not None]
+    points = [(date_format(week.begins, "j M"), week.to_decision) for week in found if week.to_decision is not None]
     return make_line_chart(points) if any(minutes for _label, minutes in points) else None
 
 
 def _measure_week(begins: date, rows: Sequence[ForgeChange]) -> FrictionWeek:
-    verdicts = [
+    decisions = [
         _count_minutes(row.opened_at, row.first_decided_at) for row in rows if row.opened_at and row.first_decided_at
     ]
     merges = [
@@ -71,7 +71,7 @@ def _measure_week(begins: date, rows: Sequence[ForgeChange]) -> FrictionWeek:
     return FrictionWeek(
         begins,
         len(rows),
-        _find_median(verdicts) if len(verdicts) >= FEWEST else None,
+        _find_median(decisions) if len(decisions) >= FEWEST else None,
         _find_median(merges) if len(merges) >= FEWEST else None,
         sum(row.denial_count for row in rows),
         sum(row.excepted_denial_count for row in rows),

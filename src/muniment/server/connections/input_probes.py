@@ -95,9 +95,9 @@ def probe_green_changes(connected: RepositoryLink, forge: Forge) -> None:
     stand = forge.reader.list_standing_reviews(require_linked_repository(connected), by_reviews) if by_reviews else {}
     access = _WriteAccess(connected, forge, stand.values())
     for row in green:
-        told = stand.get(row.number)
-        other = told is not None and _digest_reviews(told) != row.reviews_digest
-        unread = row.number in by_reviews and told is None and _is_unread_for_long(row)
+        reviews = stand.get(row.number)
+        other = reviews is not None and _digest_reviews(reviews) != row.reviews_digest
+        unread = row.number in by_reviews and reviews is None and _is_unread_for_long(row)
         if other or unread or access.is_lost(row):
             request_reading(connected.repository_id, row.number)
     if not has_event(DecisionInput.CHECKS, vendor):
@@ -135,9 +135,9 @@ def _probed_at(row: ForgeChange) -> float:
 
 def compute_pause(spent: Mapping[str, int], limits: Mapping[str, RateLimit], window: int = _HOUR) -> int:
     """Seconds between probes of this cost: together they use a fifth of each limit, which is for `window`."""
-    told = {name: limits[name].limit for name in spent if name in limits and limits[name].limit > 0}
+    known = {name: limits[name].limit for name in spent if name in limits and limits[name].limit > 0}
     needed = [
-        count * SHARE * (window / told[name] if name in told else _HOUR / ASSUMED_LIMIT)
+        count * SHARE * (window / known[name] if name in known else _HOUR / ASSUMED_LIMIT)
         for name, count in spent.items()
     ]
     return max(LEAST_SECONDS, math.ceil(max(needed, default=0.0)))

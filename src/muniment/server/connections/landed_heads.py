@@ -130,8 +130,8 @@ def was_stated(repository: Repository, moment: str, statement: Approval) -> bool
 
 def _digest_statement(statement: Approval) -> str:
     """Digest that identifies a statement: a forge may give a later one the same id."""
-    said = (statement.ref_person, statement.digest or statement.id, statement.head, statement.time)
-    return canonical.digest_value(said)
+    identifying = (statement.ref_person, statement.digest or statement.id, statement.head, statement.time)
+    return canonical.digest_value(identifying)
 
 
 def read_included_heads(decision: Decision) -> tuple[str, ...] | None:

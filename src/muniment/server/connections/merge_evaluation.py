@@ -67,5 +67,5 @@ def _find_bypass_reason(decision: Evaluated) -> str:
 
 
 def _make_unknown_error(number: int) -> ForgeError:
-    told = _("the forge does not tell all that #%(number)s is evaluated by, as it was when it was merged")
-    return ForgeError(ForgeCode.CHANGED_MEANWHILE, told % {"number": number}, _("It is read again."))
+    problem = _("the forge does not tell all that #%(number)s is evaluated by, as it was when it was merged")
+    return ForgeError(ForgeCode.CHANGED_MEANWHILE, problem % {"number": number}, _("It is read again."))

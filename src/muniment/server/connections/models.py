@@ -368,7 +368,7 @@ class ProtectedBranch(models.Model):
     rules_read_at = models.DateTimeField(null=True)  # when that was
     rules_checked_at = models.DateTimeField(null=True)  # when it was last asked, whatever it was then
     rule_gaps = models.TextField(blank=True)  # what of it does not bind, in words
-    shared_contexts = models.JSONField(default=list)  # contexts of ours that its rule demands beside the branch's own
+    shared_contexts = models.JSONField(default=list)  # contexts of ours that its rule demands besides the branch's own
     evaluation_due_at = models.DateTimeField(null=True)  # since when what it took next could not be evaluated again
 
     class Meta:

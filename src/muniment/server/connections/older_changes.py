@@ -29,8 +29,8 @@ def _find_unknown_pushes(row: Change) -> frozenset[str]:
     decision = row.decision
     if decision is None or decision.head != row.head or not decision.explanation_digest:
         return frozenset()
-    told = read_details(decision.explanation_digest, DecisionReport)
-    if not isinstance(told, DecisionReport):
+    report = read_details(decision.explanation_digest, DecisionReport)
+    if not isinstance(report, DecisionReport):
         return frozenset()
-    unknown = (one for one in told.contributors if not one.person and one.identity.startswith("commit:"))
+    unknown = (one for one in report.contributors if not one.person and one.identity.startswith("commit:"))
     return frozenset(part.commit for one in unknown for part in one.roles if part.role == ContributorRole.PUSHER.value)

@@ -54,7 +54,7 @@ def _read_newest(source: PolicySource) -> tuple[str, str]:
             return tip, ""
         if not _is_allowed_commit(source, tip):
             raise PolicyNotAllowedError(
-                _("no decision of a gate allowed %(commit)s on %(branch)s")
+                _("no decision of a server hook allowed %(commit)s on %(branch)s")
                 % {"commit": tip[:12], "branch": source.branch},
                 _("Install the server hook on its repository, and import its log: docs/guides/server-hook.md."),
             )

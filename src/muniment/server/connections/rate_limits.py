@@ -19,7 +19,7 @@ _LOAD = """
     SELECT resource, request_limit, remaining, reset_at, retry_at, pause_seconds, reason
     FROM connections_connectionratelimit WHERE connection_id = %s
 """
-# A refusal is only ever replaced by one that ends later: two processes may be told different ones at once.
+# A refusal is only ever replaced by one that ends later: two processes may receive different ones at once.
 _SAVE = """
     INSERT INTO connections_connectionratelimit AS stored
         (connection_id, resource, request_limit, remaining, reset_at, retry_at, pause_seconds, reason)
@@ -41,8 +41,8 @@ class SharedRateLimits:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection.pk
-        self._told: dict[str, RateLimit] = {}  # by answers to this process
-        self._told_at: dict[str, float] = {}
+        self._reported: dict[str, RateLimit] = {}  # in answers to this process
+        self._reported_at: dict[str, float] = {}
         self._written_at: dict[str, float] = {}
 
     def load_limits(self) -> dict[str, RateLimit]:
@@ -50,18 +50,18 @@ class SharedRateLimits:
         with database.cursor() as cursor:  # before each request: without the time that a model takes
             cursor.execute(_LOAD, [self._connection])
             stored = {resource: _make_rate_limit(*columns) for resource, *columns in cursor.fetchall()}
-        for resource, told in self._told.items():
+        for resource, limit in self._reported.items():
             before = stored.get(resource, RateLimit())
-            if told.again_at > before.again_at:
-                self._write_limit(resource, told)
-            counts = told if time.monotonic() < self._told_at[resource] + _INTERVAL_SECONDS else before
-            stored[resource] = merge_refusal(merge_refusal(counts, told), before)
+            if limit.again_at > before.again_at:
+                self._write_limit(resource, limit)
+            counts = limit if time.monotonic() < self._reported_at[resource] + _INTERVAL_SECONDS else before
+            stored[resource] = merge_refusal(merge_refusal(counts, limit), before)
         return stored
 
     def save_limit(self, resource: str, limit: RateLimit) -> None:
         """Replace a limit, and keep a later refusal."""
-        before, now = self._told.get(resource, RateLimit()), time.monotonic()
-        self._told[resource], self._told_at[resource] = limit, now
+        before, now = self._reported.get(resource, RateLimit()), time.monotonic()
+        self._reported[resource], self._reported_at[resource] = limit, now
         due = now >= self._written_at.get(resource, 0.0) + _INTERVAL_SECONDS
         if due or limit.again_at > before.again_at:
             self._write_limit(resource, limit)

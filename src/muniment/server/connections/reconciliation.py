@@ -68,9 +68,7 @@ def reconcile_connection(connection: Connection) -> int:
         store_problem(connection, error)
         raise
     if connection.checked_at is not None and connection.checked_at < timezone.now() - _AWAY:
-        RepositoryLink.objects.filter(connection=connection).update(
-            reconciled_at=None
-        )  # nobody heard what happened meanwhile
+        RepositoryLink.objects.filter(connection=connection).update(reconciled_at=None)  # no delivery arrived meanwhile
     Connection.objects.filter(pk=connection.pk).update(checked_at=timezone.now())
     begun, done = forge.reader.get_rate_limits().get(REST_RESOURCE, RateLimit()), 0
     for connected in _list_due_links(connection, timezone.now()):
@@ -79,9 +77,13 @@ def reconcile_connection(connection: Connection) -> int:
             break
         store_problem(connection, None)
         done += 1
-        heard = forge.reader.get_rate_limits().get(REST_RESOURCE, RateLimit())
-        begun = heard if begun.left < 0 or begun.left < heard.left else begun  # nothing was told yet, or it was reset
-        if done >= _MOST or (heard.limit > 0 and begun.left - heard.left >= max(1, heard.limit // _SHARE // _ROUNDS)):
+        current = forge.reader.get_rate_limits().get(REST_RESOURCE, RateLimit())
+        begun = (
+            current if begun.left < 0 or begun.left < current.left else begun
+        )  # no count was reported yet, or it was reset
+        if done >= _MOST or (
+            current.limit > 0 and begun.left - current.left >= max(1, current.limit // _SHARE // _ROUNDS)
+        ):
             break
     return done
 
@@ -114,15 +116,15 @@ def reconcile_repository(connected: RepositoryLink, forge: Forge) -> MunimentErr
 def reread_missed_changes(connected: RepositoryLink, forge: Forge) -> None:
     """Have changes read again that differ from their last reading, and verify our statuses. Raises ForgeError."""
     keeper, number = ForgeChangeStore(connected.repository), connected.repository_id
-    kept = keeper.load_known_changes()
+    known = keeper.load_known_changes()
     for missed in forge_reconciliation.find_missed_changes(
-        forge.reader, require_linked_repository(connected), kept, keeper.is_evaluated
+        forge.reader, require_linked_repository(connected), known, keeper.is_evaluated
     ):
         request_reading(number, missed)
-    if kept:
-        reevaluate_if_statements_changed(connected, forge, kept)
+    if known:
+        reevaluate_if_statements_changed(connected, forge, known)
     enqueue("read-branch-updates", repository=number)
-    for head in sorted({one.head for one in kept.values() if one.head}):
+    for head in sorted({one.head for one in known.values() if one.head}):
         verify_head_statuses(connected, forge, head)
 
 
@@ -145,15 +147,15 @@ def verify_head_statuses(connected: RepositoryLink, forge: Forge, head: str) -> 
             f"{connected.repository.name}: {one.context} on {one.head[:12]} was posted by {_name_poster(one.by)}.",
             link=f"/connections/{connected.connection.slug}",
         )
-    judging = StatusPublisher(
+    publisher = StatusPublisher(
         forge, require_linked_repository(connected), keeper, ForgeChangeEvaluator(connected, forge)
     )
     for place in lost:
         keeper.forget_shown(*place)
     for context in contexts:
-        judging.publish_standing(
+        publisher.publish_standing(
             head, context
-        )  # what surely is shown may be of before: whoever judged it may have died
+        )  # a status that the forge confirmed may be outdated: the worker that evaluated the change may have died
 
 
 def reevaluate_if_checks_changed(repository: Repository, head: str, digest: str) -> None:

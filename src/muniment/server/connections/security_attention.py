@@ -64,5 +64,5 @@ def _limit_text(text: str) -> str:
     rows = [
         "".join(letter if letter.isprintable() or letter == "\t" else "�" for letter in row) for row in text.split("\n")
     ]
-    shown = [row[:_LONGEST] for row in rows[:_MOST_LINES]]
-    return "\n".join((*shown, *(["…"] if len(rows) > _MOST_LINES else [])))
+    lines = [row[:_LONGEST] for row in rows[:_MOST_LINES]]
+    return "\n".join((*lines, *(["…"] if len(rows) > _MOST_LINES else [])))

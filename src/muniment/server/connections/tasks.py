@@ -82,17 +82,19 @@ def evaluate_forge_change(repository: int, number: int) -> None:
         return
     forge = open_connected_forge(row.connection)
     keeper = ForgeChangeStore(row.repository)
-    court = ForgeChangeEvaluator(row, forge)
+    evaluator = ForgeChangeEvaluator(row, forge)
     try:
         with report_problems(row.connection):
-            StatusPublisher(forge, court.repo, keeper, court).evaluate_and_publish(number, moments.current_moment())
+            StatusPublisher(forge, evaluator.repo, keeper, evaluator).evaluate_and_publish(
+                number, moments.current_moment()
+            )
     finally:
         found = _reread_green_groups(repository, number, keeper)
     if found is None:
         return
     if found.state == Change.State.MERGED:
         enqueue("read-branch-updates", repository=repository)
-    elif seconds := (court.lacks_facts and _find_retry_seconds(found)) or (
+    elif seconds := (evaluator.lacks_facts and _find_retry_seconds(found)) or (
         keeper.has_crowded_deliveries(number) and _SETTLED
     ):
         enqueue_in("read-change", seconds, repository=repository, number=number)
@@ -107,12 +109,12 @@ def evaluate_merge_group(repository: int, target: str, head: str, again: bool = 
     forge = open_connected_forge(row.connection)
     if again and forge.reader.read_branch_tip(require_linked_repository(row), target) == head:
         return  # it was merged, and is looked at with what the branch took
-    judging = StatusPublisher(
+    publisher = StatusPublisher(
         forge, require_linked_repository(row), ForgeChangeStore(row.repository), ForgeChangeEvaluator(row, forge)
     )
     page = f"{settings.URL.rstrip('/')}/products/{row.repository.product.slug}"
     with hold_lock(f"group:{repository}:{head}"):  # whether it is wanted again or not: an older yes is not shown last
-        judging.evaluate_group(
+        publisher.evaluate_group(
             target, head, moments.current_moment(), partial(is_machine_merge, row, forge), page, again=again
         )
 
@@ -143,13 +145,13 @@ def post_bypass_status(update: int) -> None:
         return
     forge, url = open_connected_forge(connected.connection), f"{settings.URL.rstrip('/')}/branch-updates/{row.pk}"
     status = forge_status_text.bypass_status(make_context(row.ref), url, str(BypassReason(row.bypass_reason).label))
-    judging = StatusPublisher(
+    publisher = StatusPublisher(
         forge,
         require_linked_repository(connected),
         ForgeChangeStore(row.repository),
         ForgeChangeEvaluator(connected, forge),
     )
-    judging.publish_last(row.decision.head, status)
+    publisher.publish_last(row.decision.head, status)
 
 
 @register_task("close-reviewed-bypasses")
@@ -247,13 +249,13 @@ def merge_change(change: int, head: str, person: str, record: str) -> None:
 
 
 @register_task("prepare-revert", LONG_SECONDS)
-def prepare_revert(arrival: int, person: str, record: str) -> None:
+def prepare_revert(update: int, person: str, record: str) -> None:
     """Open a change that reverts a bypass.
 
     Raises UnrecordedTaskError unless the act with that `record` said so.
     """
-    require_act(record, RevertBypass(bypass=arrival).digest_act(), person)
-    row = BranchUpdate.objects.select_related("repository", "incident").filter(pk=arrival).first()
+    require_act(record, RevertBypass(bypass=update).digest_act(), person)
+    row = BranchUpdate.objects.select_related("repository", "incident").filter(pk=update).first()
     connected = _load_link(row.repository_id) if row is not None else None
     if row is not None and connected is not None:
         forge_requests.open_requested_revert(row, connected, open_connected_forge(connected.connection), person)

@@ -9,7 +9,7 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from muniment.decision.report import DecisionReport as Told
+from muniment.decision.report import DecisionReport
 from muniment.errors import GitError, MunimentError
 from muniment.forges import shapes
 from muniment.forges.forge import Forge
@@ -39,7 +39,7 @@ from muniment.workflows.branch_steps import BranchStep, find_branch_steps
 _LONGEST = 300  # letters of a ref
 _CANDIDATES = 200  # allowed heads of one branch, and changes that tell of states, the newest
 _SIGNED_AT_ONCE = 20  # heads with signed approvals that are brought here at once: whoever may push can name any
-_BACK = timedelta(hours=1)  # what was merged before the last look at a branch may have been told late
+_BACK = timedelta(hours=1)  # a merge from before the branch was read last may have been reported late
 
 
 def observe_branches(connected: RepositoryLink, forge: Forge) -> None:
@@ -129,9 +129,13 @@ def store_merged_states(repository: Repository) -> None:
     digests = list(
         merged.order_by("-updated_at", "-pk").values_list("decision__explanation_digest", flat=True)[:_CANDIDATES]
     )
-    told = [one for one in read_all_details([each for each in digests if each], Told).values() if isinstance(one, Told)]
+    reports = [
+        one
+        for one in read_all_details([each for each in digests if each], DecisionReport).values()
+        if isinstance(one, DecisionReport)
+    ]
     with transaction.atomic():
-        store_reported_states(repository, told)
+        store_reported_states(repository, reports)
 
 
 def _has_unwatched_branches(tips: Mapping[str, str], known: Mapping[str, str]) -> bool:

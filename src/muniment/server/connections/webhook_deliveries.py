@@ -29,7 +29,7 @@ LARGEST_DELIVERY = (
     2 << 20
 )  # bytes of a delivery; GitHub cuts its own off at 25 MB, of which we would read three numbers
 
-_LAG_SECONDS = 10  # after which a forge's own copies surely have what it told of
+_LAG_SECONDS = 10  # after which all replicas of a forge have what a delivery announced
 
 
 def find_webhook_secret(connection: Connection) -> str:

@@ -20,7 +20,7 @@ from muniment.server.job_queue import OtherWorkerError
 from muniment.server.products.models import Product
 from muniment.server.records import row_checks
 
-_NOBODY = "no decision on it that binds was recorded: put the gate on its server, or connect the forge"
+_NOBODY = "no enforced decision on it was recorded: install the server hook, or connect the forge"
 # A decision that nobody recorded then, or that was a preview, binds nobody.
 _BINDS = Q(hook_record__isnull=False) | Q(record__kind="decision")
 

@@ -141,7 +141,7 @@ class _Pipelines:
     def _sign_provenance(self, artifact: str, commit: str) -> dict[str, object]:
         """Provenance of an artifact (SLSA 1.0), signed by the builder."""
         source = {"uri": "git+https://github.alderhealth.example", "digest": {"gitCommit": commit}}
-        said = {
+        statement = {
             "_type": dsse.STATEMENT_TYPE,
             "subject": [{"name": "app", "digest": {"sha256": artifact.removeprefix("sha256:")}}],
             "predicateType": "https://slsa.dev/provenance/v1",
@@ -150,7 +150,7 @@ class _Pipelines:
                 "runDetails": {"builder": {"id": BUILDER}},
             },
         }
-        signed: dict[str, object] = json.loads(dsse.sign_envelope(canonical.encode(said), self.builder))
+        signed: dict[str, object] = json.loads(dsse.sign_envelope(canonical.encode(statement), self.builder))
         return signed
 
     # what goes wrong
@@ -192,10 +192,10 @@ def list_events(company: Demonstration) -> Iterator[DemonstrationEvent]:
         for turn, days in enumerate((125, 36)):
             yield from _list_rollout(pipelines, product, find(days - place, 14), turn)
     claims = next(one for one in PRODUCTS if one.slug == "claims-api")
-    glass = find(31, 12)
-    yield DemonstrationEvent(glass, "web", partial(pipelines.break_glass, claims))
-    yield DemonstrationEvent(glass + timedelta(minutes=26), "worker", pipelines.review_break_glass)
-    urgent = _Delivery(claims, _PRODUCTION, glass + timedelta(minutes=28), has_provenance=False)
+    urgent_at = find(31, 12)
+    yield DemonstrationEvent(urgent_at, "web", partial(pipelines.break_glass, claims))
+    yield DemonstrationEvent(urgent_at + timedelta(minutes=26), "worker", pipelines.review_break_glass)
+    urgent = _Delivery(claims, _PRODUCTION, urgent_at + timedelta(minutes=28), has_provenance=False)
     yield from _list_delivery(pipelines, urgent)
     notifications = next(one for one in PRODUCTS if one.slug == "notifications")
     yield DemonstrationEvent(find(30, 9), "web", partial(pipelines.see_artifact, notifications))

@@ -20,7 +20,7 @@ _STOPPING = ("violated", "unknown")
 def request_check(row: Deployment) -> datetime:
     """Have a permission checked once more; the moment of the request, by the database's clock."""
     since = read_database_clock()
-    if row.state == DeploymentState.ALLOWED:  # after its permission's minutes too: its pipeline was heard of
+    if row.state == DeploymentState.ALLOWED:  # even after its permission expired: its pipeline has used it
         enqueue("check-deployment", deployment=row.pk)
     return since
 
@@ -84,15 +84,15 @@ def list_blocking_reasons(row: Deployment) -> Iterator[tuple[str, ReasonReport]]
     """(clause, reason) of everything that blocks it, "" for the reasons of no clause. An erased decision gives
     none.
     """
-    said: Any = (
+    report: Any = (
         read_details(row.permission.explanation_digest, DecisionReport) if row.permission.explanation_digest else None
     )
-    if not isinstance(said, DecisionReport):
+    if not isinstance(report, DecisionReport):
         return
-    for result in said.results:
+    for result in report.results:
         if result.status in _STOPPING and result.enforced and not result.exception:
             yield from ((result.clause, reason) for reason in result.reasons)
-    yield from (("", reason) for reason in said.reasons)
+    yield from (("", reason) for reason in report.reasons)
 
 
 def has_vault_access(row: Deployment) -> bool:

@@ -115,16 +115,16 @@ def _evaluate_deployment(row: Deployment, located: CommitStanding) -> None:
     }
     freezes = Known(read_product_freezes(repository.product.slug, now, row.environment.name))
     evaluation = evaluate_change(collector, rules, revision, EnforcementPoint.DEPLOY, now, freezes, given)
-    entry, beside = build_decision_record(repository.place, evaluation, row.record.details_digest, enforced=True)
-    told = canonical.encode(build_decision_report(evaluation.decision, evaluation.policy, evaluation.facts))
+    entry, details = build_decision_record(repository.place, evaluation, row.record.details_digest, enforced=True)
+    report = canonical.encode(build_decision_report(evaluation.decision, evaluation.policy, evaluation.facts))
     with transaction.atomic():
-        recorded = append_record(entry, beside)
+        recorded = append_record(entry, details)
         _store_permission(
             row,
             evaluation,
             merged,
             record_id=recorded.pk,
-            explanation_digest=open_store().put_object(told),
+            explanation_digest=open_store().put_object(report),
             manual_steps=_find_manual_steps(gathered, files),
         )
 
@@ -211,10 +211,10 @@ def _store_permission(
 ) -> None:
     """Store the permission, or the denial. An artifact that two people permitted by break-glass is not denied."""
     allowed = evaluation is not None and evaluation.decision.outcome is Outcome.ALLOW
-    glass = None if allowed else _use_break_glass(row)
-    state = DeploymentState.PENDING if allowed or glass is not None else DeploymentState.DENIED
+    break_glass = None if allowed else _use_break_glass(row)
+    state = DeploymentState.PENDING if allowed or break_glass is not None else DeploymentState.DENIED
     DeploymentPermission.objects.create(
-        deployment=row, state=state, break_glass=glass, merged_at=merged, decided_at=timezone.now(), **more
+        deployment=row, state=state, break_glass=break_glass, merged_at=merged, decided_at=timezone.now(), **more
     )
 
 
@@ -289,8 +289,8 @@ def _find_running_deployment(row: Deployment) -> Deployment | None:
 
 def _request_signature(row: Deployment, permission: DeploymentPermission) -> None:
     """Have the sequencer sign it, once what allows it has its position in the ledger."""
-    glass = permission.break_glass
-    basis = permission.record_id if glass is None else _find_break_glass_record(glass)
+    break_glass = permission.break_glass
+    basis = permission.record_id if break_glass is None else _find_break_glass_record(break_glass)
     if basis is None:
         end_permission(row, "No record says what allows it.")
         return
@@ -300,9 +300,9 @@ def _request_signature(row: Deployment, permission: DeploymentPermission) -> Non
     )
 
 
-def _find_break_glass_record(glass: BreakGlassPermission) -> int | None:
+def _find_break_glass_record(break_glass: BreakGlassPermission) -> int | None:
     """Record of the act in which two people gave this permission."""
-    rows = RowState.objects.filter(table=glass._meta.db_table, key=str(glass.pk))
+    rows = RowState.objects.filter(table=break_glass._meta.db_table, key=str(break_glass.pk))
     return rows.order_by("-record").values_list("record", flat=True).first()
 
 

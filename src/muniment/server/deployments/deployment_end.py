@@ -40,7 +40,7 @@ from muniment.server.records import row_checks
 from muniment.server.records.models import SigningRequest
 from muniment.server.records.record_writing import append_record
 
-LOST_AFTER = timedelta(minutes=30)  # since its pipeline was heard of last
+LOST_AFTER = timedelta(minutes=30)  # since the last request of its pipeline
 
 _UNDER_WAY = (DeploymentState.PENDING, DeploymentState.ALLOWED)
 
@@ -49,23 +49,27 @@ def find_permission_end(row: Deployment, permission: DeploymentPermission) -> st
     """Reason why the permission is over, in a sentence; "" if nothing ends it. Raises MunimentError where that is
     unknown.
     """
-    glass = permission.break_glass
-    stop = find_stop_reason(row.pipeline, row.environment, glass)
-    return stop if stop or glass is not None else _find_lost_commit(row)
+    break_glass = permission.break_glass
+    stop = find_stop_reason(row.pipeline, row.environment, break_glass)
+    return stop if stop or break_glass is not None else _find_lost_commit(row)
 
 
-def find_stop_reason(pipeline: PipelineIdentity, place: Environment, glass: BreakGlassPermission | None = None) -> str:
+def find_stop_reason(
+    pipeline: PipelineIdentity, place: Environment, break_glass: BreakGlassPermission | None = None
+) -> str:
     """Reason why a pipeline may have nothing of an environment now, in a sentence; "" if nothing stops it."""
     pipeline.refresh_from_db()
     place.refresh_from_db()
-    rests_on = (pipeline, place, place.product) if glass is None else (pipeline, place, place.product, glass)
+    rests_on = (
+        (pipeline, place, place.product) if break_glass is None else (pipeline, place, place.product, break_glass)
+    )
     if problems := row_checks.find_instance_problems(rests_on):
         return f"It rests on rows that are not what the ledger says: {row_checks.format_rows(problems)}."
     if place.ended_at is not None or place.product.retired_at is not None or pipeline.ended_at is not None:
         return "The pipeline may no longer deploy to this environment."
     now = moments.current_moment()
     for freeze in read_product_freezes(place.product.slug, now, place.name):
-        before = glass is not None and moments.parse_moment(freeze.since) < glass.created_at
+        before = break_glass is not None and moments.parse_moment(freeze.since) < break_glass.created_at
         if is_freeze_in_force(freeze, now) and not freeze.drill and not before:
             what = (
                 f"All deployments{format_freeze_scope(freeze)} are stopped"
@@ -198,12 +202,12 @@ def record_sighting(seen: RunningArtifact) -> None:
     brought = Q(permission__state__in=BROUGHT) | Q(permission__state=DeploymentState.REVOKED, report__isnull=False)
     if not rows.filter(brought).exists():
         where = seen.environment
-        told = f"{seen.artifact[:19]} runs in {where.name}, and no allowed deployment brought it"
+        description = f"{seen.artifact[:19]} runs in {where.name}, and no allowed deployment brought it"
         open_incident(
             kinds.DEPLOYMENT,
             where.product,
             f"{where.name}:{seen.artifact}",
-            told,
+            description,
             link=_environments_link(where.product.slug),
         )
 
@@ -214,12 +218,12 @@ def open_break_glass_review(row: BreakGlassPermission) -> None:
     subject = f"{place.name}:{row.artifact}:{row.pk}"
     if Incident.objects.filter(kind=kinds.BREAK_GLASS, product=place.product, subject=subject).exists():
         return
-    told = f"{row.artifact[:19]} is let into {place.name} of {place.product.name} although it is denied"
+    description = f"{row.artifact[:19]} is let into {place.name} of {place.product.name} although it is denied"
     open_incident(
         kinds.BREAK_GLASS,
         place.product,
         subject,
-        told,
+        description,
         link=_environments_link(place.product.slug),
         involved=(row.requester_id, row.approver_id),
         extra_roles=(Role.OWNER,),
@@ -276,8 +280,8 @@ def _record_outcome(row: Deployment, state: DeploymentState, outcome: record_obj
 
 def _open_deployment_incident(row: Deployment, digest: str, problem: str) -> None:
     place = row.environment
-    told = f"{digest[:19]} in {place.name}: it {problem}"
-    open_incident(kinds.DEPLOYMENT, place.product, f"{place.name}:{digest}", told, link=f"/deployments/{row.pk}")
+    description = f"{digest[:19]} in {place.name}: it {problem}"
+    open_incident(kinds.DEPLOYMENT, place.product, f"{place.name}:{digest}", description, link=f"/deployments/{row.pk}")
 
 
 def _environments_link(product: str) -> str:

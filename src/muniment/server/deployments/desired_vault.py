@@ -41,10 +41,10 @@ def make_desired_state(since: datetime | None = None) -> tuple[DesiredState, lis
         for row in rows:
             if row.kind != PLAIN_RUNNER and issuers.setdefault(row.kind, row.issuer) != row.issuer:
                 problems.append(f"{row.name}: the vault has one {row.kind} already, {issuers[row.kind]}")
-    kept = [one for one in entrances if one.issuer == PLAIN_RUNNER or one.issuer in issuers]
+    usable = [one for one in entrances if one.issuer == PLAIN_RUNNER or one.issuer in issuers]
     speaking = tuple(VaultIssuer(mount, url) for mount, url in sorted(issuers.items()))
     web, worker = (process_tokens.read_process_key(Path(settings.HOME), name) for name in (layout.WEB, layout.WORKER))
-    return DesiredState(web, worker, speaking, tuple(kept), ours=not settings.VAULT_URL), problems
+    return DesiredState(web, worker, speaking, tuple(usable), ours=not settings.VAULT_URL), problems
 
 
 def _find_environments(lasting: Q, since: datetime | None) -> Iterable[Environment]:

@@ -52,9 +52,9 @@ def _fetch_key_set(url: str) -> dict[str, Any]:
     if not is_issuer_address(url):
         raise _make_keys_error()
     deadline = Deadline(_SECONDS)
-    told = _fetch_object(url + _DISCOVERY, deadline)
-    where = told.get("jwks_uri")
-    if told.get("issuer") != url or not isinstance(where, str) or not _is_equally_secure(where, url):
+    discovered = _fetch_object(url + _DISCOVERY, deadline)
+    where = discovered.get("jwks_uri")
+    if discovered.get("issuer") != url or not isinstance(where, str) or not _is_equally_secure(where, url):
         raise _make_keys_error()
     found = _fetch_object(where, deadline)
     keys = found.get("keys")

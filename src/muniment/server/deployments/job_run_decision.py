@@ -120,14 +120,14 @@ def _decide_and_record(row: JobRun) -> None:
     by = f"{identity.issuer.value}:{identity.subject}"
     where = row.environment.product.slug, row.environment.name
     why = "" if problem is None else problem.message
-    beside = record_objects.JobRun(
+    details = record_objects.JobRun(
         *where, row.commit, by, identity.run, identity.workflow, why, record_objects.draw_salt()
     )
     entry = record_kinds.JobRunRecord(
         time=moments.current_moment(),
-        object=canonical.digest_value(beside),
+        object=canonical.digest_value(details),
         commit=row.commit,
-        pipeline=record_objects.make_commitment(by, beside.salt),
+        pipeline=record_objects.make_commitment(by, details.salt),
         allowed=problem is None,
     )
     with transaction.atomic():
@@ -136,7 +136,7 @@ def _decide_and_record(row: JobRun) -> None:
         JobRunPermission.objects.create(
             run=row,
             state=DeploymentState.PENDING if problem is None else DeploymentState.DENIED,
-            record_id=append_record(entry, (beside,)).pk,
+            record_id=append_record(entry, (details,)).pk,
             reason=why,
             remedy="" if problem is None else problem.remedy,
             decided_at=timezone.now(),

@@ -228,7 +228,7 @@ class UsedRunnerToken(models.Model):
 class DeploymentState(models.TextChoices):
     """State of a deployment. PENDING: it was decided, and is being made ready."""
 
-    PENDING = "pending", "being judged"
+    PENDING = "pending", "being evaluated"
     ALLOWED = "allowed", "allowed, and under way"
     DENIED = "denied", "denied"
     REVOKED = "revoked", "its permission was taken back"
@@ -272,7 +272,7 @@ class DeploymentPermission(models.Model):
     state = models.CharField(max_length=16, choices=DeploymentState)
     record = models.OneToOneField("records.Record", models.PROTECT, null=True, related_name="+")
     explanation_digest = models.CharField(max_length=71, blank=True)  # the object that tells the decision
-    reason = models.TextField(blank=True)  # it could not be judged, or ended
+    reason = models.TextField(blank=True)  # why it could not be evaluated, or ended
     vsa = models.TextField(blank=True)
     break_glass = models.ForeignKey("BreakGlassPermission", models.PROTECT, null=True, related_name="+")
     merged_at = models.DateTimeField(null=True)  # when its commit was let onto the branch

@@ -108,8 +108,8 @@ def name_environment(environment: Environment) -> str:
 
 def store_identity(identity: VerifiedIdentity) -> dict[str, object]:
     """Identity as it is stored."""
-    kept: dict[str, object] = msgspec.to_builtins(identity)
-    return kept
+    stored: dict[str, object] = msgspec.to_builtins(identity)
+    return stored
 
 
 def load_identity(stored: dict[str, object]) -> VerifiedIdentity:

@@ -64,7 +64,9 @@ def _was_recorded(row: SecretRead) -> bool:
 
 def _report(row: SecretRead) -> None:
     place = row.environment
-    told = f"{row.reader} read the secrets of {place.name} of {place.product.name}, and no run of it was recorded"
+    description = (
+        f"{row.reader} read the secrets of {place.name} of {place.product.name}, and no run of it was recorded"
+    )
     with transaction.atomic():
         SecretRead.objects.filter(pk=row.pk).update(reported_at=row.last_read_at)
-        open_incident(kinds.VAULT_READ, place.product, f"unrecorded:{row.reader}", told)
+        open_incident(kinds.VAULT_READ, place.product, f"unrecorded:{row.reader}", description)

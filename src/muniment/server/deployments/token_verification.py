@@ -54,17 +54,17 @@ def verify_deployment_request(row: Deployment) -> None:
         _require_stored_identity(row, identity)
         by = f"{identity.issuer.value}:{identity.subject}"
         place = row.environment.product.slug, row.environment.name
-        beside = record_objects.DeploymentRequest(
+        details = record_objects.DeploymentRequest(
             *place, row.artifact, row.commit, by, identity.run, record_objects.draw_salt()
         )
         entry = record_kinds.DeploymentRequestRecord(
             time=moments.current_moment(),
-            object=canonical.digest_value(beside),
+            object=canonical.digest_value(details),
             artifact=row.artifact,
             commit=row.commit,
-            pipeline=record_objects.make_commitment(by, beside.salt),
+            pipeline=record_objects.make_commitment(by, details.salt),
         )
-        row.verified = VerifiedRequest.objects.create(deployment=row, record=append_record(entry, (beside,)))
+        row.verified = VerifiedRequest.objects.create(deployment=row, record=append_record(entry, (details,)))
 
 
 def verify_report(row: Deployment) -> None:
@@ -143,8 +143,8 @@ def _require_stored_identity(row: Deployment | JobRun, identity: VerifiedIdentit
 def _open_forgery_incident(place: Environment, sent: str, subject: str, link: str, error: IdentityError) -> None:
     """Open the incident of a message that no pipeline sent. A late message is none."""
     if error.code is not IdentityCode.EXPIRED:
-        told = f"{sent} ({place.name} of {place.product.name}) does not hold: {error.message}"
-        open_incident(kinds.REQUEST_FORGED, place.product, subject, told, link=link)
+        description = f"{sent} ({place.name} of {place.product.name}) does not hold: {error.message}"
+        open_incident(kinds.REQUEST_FORGED, place.product, subject, description, link=link)
 
 
 def _spend_runner_token(token: str) -> None:

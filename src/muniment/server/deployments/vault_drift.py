@@ -80,8 +80,8 @@ def check_vault_drift() -> None:
     with transaction.atomic():
         if found:
             more = f", and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-            told = f"The vault is not as it should be: {'; '.join(found[:_SHOWN])}{more}"
-            open_incident(kinds.VAULT_DRIFT, None, _SUBJECT, told)
+            description = f"The vault is not as it should be: {'; '.join(found[:_SHOWN])}{more}"
+            open_incident(kinds.VAULT_DRIFT, None, _SUBJECT, description)
             return
         for row in Incident.objects.filter(kind=kinds.VAULT_DRIFT, subject=_SUBJECT, closed_at=None):
             close_incident(row, kinds.GONE, "The vault is as it should be again.")

@@ -154,22 +154,22 @@ def show_deployment(request: HttpRequest, number: int) -> HttpResponse:
     )
     found = get_object_or_404(rows, pk=number)
     permission = getattr(found, "permission", None)
-    said: Any = (
+    details: Any = (
         read_details(permission.explanation_digest, DecisionReport)
         if permission is not None and permission.explanation_digest
         else None
     )
     changes = Change.objects.filter(repository__product=found.environment.product, head=found.commit)
-    report, told = getattr(found, "report", None), said if isinstance(said, DecisionReport) else None
+    report, decision = getattr(found, "report", None), details if isinstance(details, DecisionReport) else None
     slug = found.environment.product.slug
     context: dict[str, Any] = {
         "deployment": found,
         "product": found.environment.product,
         "permission": permission,
         "report": report,
-        "told": told,
-        "conditions": sort_conditions(told) if told is not None else None,
-        "erased": said if isinstance(said, str) else "",
+        "told": decision,
+        "conditions": sort_conditions(decision) if decision is not None else None,
+        "erased": details if isinstance(details, str) else "",
         "change": changes.select_related("decision").order_by("-pk").first(),
         "phases": list_phases(found),
         "course": list_course(found, permission, report),

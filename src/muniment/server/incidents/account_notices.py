@@ -109,10 +109,10 @@ def _mail_all_addresses(person: Person, addresses: Sequence[str], text: str) -> 
     others.
     """
     own = person.accounts.filter(kind=Account.Kind.EMAIL).values_list("value", flat=True)
-    told = f"{text}\n\n" + _("If you do not expect this, tell a security officer at once.") + f"\n{settings.URL}/me"
+    body = f"{text}\n\n" + _("If you do not expect this, tell a security officer at once.") + f"\n{settings.URL}/me"
     for address in dict.fromkeys([*addresses, *([person.email] if person.email else []), *own]):
         try:
-            messages.send_mail_to(address, "Muniment: security notice about your account", told)
+            messages.send_mail_to(address, "Muniment: security notice about your account", body)
         except (SMTPRecipientsRefused, SMTPDataError, SMTPSenderRefused):
             continue
 

@@ -57,5 +57,5 @@ def _is_recorded(row: Incident) -> bool:
             return False
     elif not isinstance(entry, record_kinds.IncidentResolvedRecord):
         return False
-    said = (entry.incident_kind, entry.opening, entry.resolution)
-    return said == (row.kind, row.record.details_digest, row.resolution)
+    recorded = (entry.incident_kind, entry.opening, entry.resolution)
+    return recorded == (row.kind, row.record.details_digest, row.resolution)

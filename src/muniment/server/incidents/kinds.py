@@ -93,7 +93,7 @@ INCIDENT_KINDS = {
         _("Put it back with: muniment forge protect URL. Look at what was merged meanwhile."),
     ),
     STATUS_FORGED: IncidentKind(
-        _("our verdict was posted by another account"),
+        _("our status was posted by another account"),
         1,
         _("Take away that account's right to post it. Look at what was merged meanwhile."),
     ),

@@ -54,12 +54,12 @@ def _create_incident(
     kind: str, product: Product | None, subject: str, summary: str, link: str, involved: list[str]
 ) -> Incident:
     deadline = timezone.now() + timedelta(days=INCIDENT_KINDS[kind].days)
-    beside = record_objects.Incident(
+    details = record_objects.Incident(
         product.slug if product is not None else "", subject, summary, record_objects.draw_salt()
     )
     entry = record_kinds.IncidentOpenedRecord(
         time=moments.current_moment(),
-        object=canonical.digest_value(beside),
+        object=canonical.digest_value(details),
         incident_kind=kind,
         due=moments.format_moment(deadline),
     )
@@ -71,7 +71,7 @@ def _create_incident(
         link=link,
         involved_people=involved,
         due_at=deadline,
-        record_id=append_record(entry, (beside,)).pk,
+        record_id=append_record(entry, (details,)).pk,
     )
 
 
@@ -83,18 +83,18 @@ def close_incident(incident: Incident, resolution: str, cause: str, closed_by: P
         row = Incident.objects.select_for_update(of=("self",)).get(pk=incident.pk)
         if row.closed_at is not None:
             return
-        beside = record_objects.IncidentClosing(
+        details = record_objects.IncidentClosing(
             closed_by.pk if closed_by is not None else "", cause, record_objects.draw_salt()
         )
         observed = record_kinds.IncidentResolvedRecord(
             time=moments.current_moment(),
-            object=canonical.digest_value(beside),
+            object=canonical.digest_value(details),
             incident_kind=row.kind,
             opening=row.record.details_digest,
             resolution=resolution,
         )
-        entry = _make_closed_record(closed_by, observed, beside.salt) if closed_by is not None else observed
-        row.closing_record_id = append_record(entry, (beside,)).pk
+        entry = _make_closed_record(closed_by, observed, details.salt) if closed_by is not None else observed
+        row.closing_record_id = append_record(entry, (details,)).pk
         row.closed_at, row.resolution, row.cause, row.closed_by = timezone.now(), resolution, cause, closed_by
         row.save(update_fields=["closed_at", "resolution", "cause", "closed_by", "closing_record"])
 

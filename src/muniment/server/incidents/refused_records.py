@@ -16,8 +16,12 @@ def report_refused_records() -> None:
     rows = RefusedRecord.objects.exclude(pk__in=numbers).select_related("record").order_by("pk")
     for row in rows[:_MOST]:
         reason = RefusedRecord.Reason(row.reason).label
-        told = f"The record {row.pk} ({row.record.kind}), inserted as {row.record.writer}, was refused: {reason}."
-        open_incident(kinds.RECORD_REFUSED, None, f"{_SUBJECT}{row.pk}", told, link=reverse("entry", args=[row.pk]))
+        description = (
+            f"The record {row.pk} ({row.record.kind}), inserted as {row.record.writer}, was refused: {reason}."
+        )
+        open_incident(
+            kinds.RECORD_REFUSED, None, f"{_SUBJECT}{row.pk}", description, link=reverse("entry", args=[row.pk])
+        )
     _report_refused_permissions()
 
 
@@ -27,9 +31,9 @@ def _report_refused_permissions() -> None:
     for row in rows.select_related("signing_request")[:_MOST]:
         reason = SignedPermission.Refusal(row.refusal).label
         asked = row.signing_request
-        told = f"The permission to deploy for the record {asked.request_id} was not signed: {reason}."
+        description = f"The permission to deploy for the record {asked.request_id} was not signed: {reason}."
         link = reverse("entry", args=[asked.request_id])
-        open_incident(kinds.PERMISSION_REFUSED, None, f"{_PERMISSION}{row.pk}", told, link=link)
+        open_incident(kinds.PERMISSION_REFUSED, None, f"{_PERMISSION}{row.pk}", description, link=link)
 
 
 def _find_reported_numbers(kind: str, prefix: str) -> list[int]:

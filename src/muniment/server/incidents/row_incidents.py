@@ -17,16 +17,16 @@ def report_row_problems() -> None:
     time.
     """
     for row in reopen_unrecorded():
-        told = f"the incident {row.pk} was closed by no act, and is open again"
-        open_incident(ROW_DIFFERS, row.product, f"row:{Incident._meta.db_table}/{row.pk}", told)
+        description = f"the incident {row.pk} was closed by no act, and is open again"
+        open_incident(ROW_DIFFERS, row.product, f"row:{Incident._meta.db_table}/{row.pk}", description)
     found = row_checks.find_row_problems(list_recorded_models())[:_MOST]
     if not found:
         return
     known = set(Incident.objects.filter(kind=ROW_DIFFERS, closed_at=None).values_list("subject", flat=True))
     new = [one for one in found if f"row:{one.table}/{one.key}" not in known]
     for one in new:
-        told = f"the row {one.key} of {one.table} is not what the ledger says ({one.code}): no act wrote it so"
-        open_incident(ROW_DIFFERS, None, f"row:{one.table}/{one.key}", told)
+        description = f"the row {one.key} of {one.table} is not what the ledger says ({one.code}): no act wrote it so"
+        open_incident(ROW_DIFFERS, None, f"row:{one.table}/{one.key}", description)
     if new:
         enqueue("reevaluate-all")
 

@@ -10,6 +10,6 @@ _LONGEST = 200  # characters of its arguments
 
 def report_unrecorded_task(name: str, about: dict[str, Any]) -> None:
     """Open the incident, one for each task and its subject."""
-    said = ", ".join(f"{argument}={about[argument]}" for argument in sorted(about))[:_LONGEST]
-    told = f"The task {name} ({said}) was in the queue, and no recorded act asked for it. Nothing was done."
-    open_incident(TASK_UNRECORDED, None, f"task:{name}:{said}"[:_LONGEST], told)
+    arguments = ", ".join(f"{argument}={about[argument]}" for argument in sorted(about))[:_LONGEST]
+    description = f"The task {name} ({arguments}) was in the queue, and no recorded act asked for it. Nothing was done."
+    open_incident(TASK_UNRECORDED, None, f"task:{name}:{arguments}"[:_LONGEST], description)

@@ -45,7 +45,7 @@ def list_records(request: HttpRequest) -> HttpResponseBase:
         )
     found = page_by_id(request, rows)
     for row in found.rows:
-        row.said = _describe(row)
+        row.description = _describe(row)
         row.look = record_filters.find_kind_look(row.kind)
     log = open_store().open_log()
     try:
@@ -113,12 +113,12 @@ def show_record(request: HttpRequest, number: int) -> HttpResponse:
 
 def _read_addenda(rows: list[Addendum]) -> list[tuple[Record, Any]]:
     """Each later record with its content, its person by name, or that it was erased."""
-    kept = read_all_details([row.later_record.details_digest for row in rows], record_objects.PersonAction)
-    names = find_names(said.person for said in kept.values() if isinstance(said, record_objects.PersonAction))
-    for digest, said in kept.items():
-        if isinstance(said, record_objects.PersonAction):
-            kept[digest] = structs.replace(said, person=names.get(said.person, said.person))
-    return [(row.later_record, kept[row.later_record.details_digest]) for row in rows]
+    details = read_all_details([row.later_record.details_digest for row in rows], record_objects.PersonAction)
+    names = find_names(act.person for act in details.values() if isinstance(act, record_objects.PersonAction))
+    for digest, act in details.items():
+        if isinstance(act, record_objects.PersonAction):
+            details[digest] = structs.replace(act, person=names.get(act.person, act.person))
+    return [(row.later_record, details[row.later_record.details_digest]) for row in rows]
 
 
 @require_POST
@@ -187,16 +187,18 @@ def _export_act(row: Any) -> dict[str, object]:
 
 def _add_acts(rows: list[Any]) -> None:
     """Give each record of an act its sentence, and its person and resource by name, or that they were erased."""
-    kept = read_all_details([row.details_digest for row in rows], record_objects.PersonAction)
-    acts = [said for said in kept.values() if isinstance(said, record_objects.PersonAction)]
-    names = find_names(person for said in acts for person in (said.person, parse_person_subject(said.resource)))
+    details = read_all_details([row.details_digest for row in rows], record_objects.PersonAction)
+    acts = [detail for detail in details.values() if isinstance(detail, record_objects.PersonAction)]
+    names = find_names(person for detail in acts for person in (detail.person, parse_person_subject(detail.resource)))
     for row in rows:
         row.act = record_kinds.decode_record(bytes(row.data), row.position or 0)
         row.alone = row.act.without_second_person
         row.text = _(_TEXTS.get(row.act.action, row.act.action))
         row.look = record_filters.find_kind_look(row.kind)
-        said = kept[row.details_digest]
-        row.who = said if isinstance(said, record_objects.PersonAction) else None
-        row.name = names.get(said.person, said.person) if isinstance(said, record_objects.PersonAction) else ""
-        row.resource = replace_subject_id(said.resource, names) if isinstance(said, record_objects.PersonAction) else ""
-        row.erased = said if isinstance(said, str) else ""
+        detail = details[row.details_digest]
+        row.who = detail if isinstance(detail, record_objects.PersonAction) else None
+        row.name = names.get(detail.person, detail.person) if isinstance(detail, record_objects.PersonAction) else ""
+        row.resource = (
+            replace_subject_id(detail.resource, names) if isinstance(detail, record_objects.PersonAction) else ""
+        )
+        row.erased = detail if isinstance(detail, str) else ""

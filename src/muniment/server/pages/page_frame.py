@@ -52,11 +52,11 @@ def frame_context(request: HttpRequest) -> dict[str, Any]:
 def _build_menu(actor: Actor) -> tuple[ShownGroup, ...]:
     """Groups of the menu with the entries that the access table lets the person read."""
     entries = sorted((entry for app in read_contributions() for entry in app.menu), key=lambda entry: entry.position)
-    shown = [entry for entry in entries if authorize_anywhere(actor, entry.action) is AccessResult.YES]
+    visible = [entry for entry in entries if authorize_anywhere(actor, entry.action) is AccessResult.YES]
     groups = (
         ShownGroup(
             group.value,
-            tuple(ShownEntry(reverse(entry.name), entry.text, entry.icon) for entry in shown if entry.group is group),
+            tuple(ShownEntry(reverse(entry.name), entry.text, entry.icon) for entry in visible if entry.group is group),
         )
         for group in MenuGroup
     )

@@ -51,7 +51,7 @@ def read_checklist(actor: Actor) -> Checklist | None:
     """Checklist for an actor who sets the installation up; None for others, and once every step was done.
 
     A process remembers who had done all: later views ask nothing, and a step that is undone later brings no checklist
-    back before the next start. Missing people and backups are then told by other pages.
+    back before the next start. Other pages then show missing people and backups.
     """
     if not sets_up(actor) or actor.person in _finished:
         return None

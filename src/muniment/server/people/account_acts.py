@@ -202,8 +202,8 @@ class ConfirmAccounts(Act, frozen=True):
 
     def describe_act(self) -> str:
         """Sentence that lists each account with its person, for the person who approves."""
-        told = "; ".join(_describe_account(row) for row in self._load_accounts())
-        return _("confirm that these accounts are their persons': %(accounts)s") % {"accounts": told}
+        accounts = "; ".join(_describe_account(row) for row in self._load_accounts())
+        return _("confirm that these accounts are their persons': %(accounts)s") % {"accounts": accounts}
 
     def check_preconditions(self, context: ActContext) -> None:
         """Refuse accounts that were unlinked or confirmed meanwhile."""

@@ -112,7 +112,7 @@ def find_start(row: EnrolledAuthenticator) -> datetime:
         return row.enrolled_at
     policy = open_store().load_policy()
     hours = policy.policy.confirmation.delay_hours if policy is not None else _LONGEST_HOURS
-    notice = row.notices.filter(removal=False).values_list("told_at", flat=True).first()
+    notice = row.notices.filter(removal=False).values_list("notified_at", flat=True).first()
     return max(row.enrolled_at, notice or timezone.now()) + timedelta(hours=hours)
 
 

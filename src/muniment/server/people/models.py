@@ -530,7 +530,7 @@ class AuthenticatorNotice(models.Model):
 
     authenticator = models.ForeignKey(EnrolledAuthenticator, models.CASCADE, related_name="notices")
     removal = models.BooleanField()
-    told_at = models.DateTimeField(default=timezone.now)  # in the inbox
+    notified_at = models.DateTimeField(default=timezone.now)  # in the inbox
     mailed_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -33,8 +33,8 @@ class AddPasskeyForm(AddWebAuthnForm):  # type: ignore[misc]
         sign-in.
         """
         values: dict[str, Any] = super().clean()
-        said = (values.get("credential") or {}).get("clientExtensionResults", {}).get("credProps", {})
-        if values.get("passwordless") and said.get("rk") is False:
+        properties = (values.get("credential") or {}).get("clientExtensionResults", {}).get("credProps", {})
+        if values.get("passwordless") and properties.get("rk") is False:
             raise forms.ValidationError(
                 _("This device did not keep the passkey, so it could not sign you in. Use another device.")
             )

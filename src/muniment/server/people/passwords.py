@@ -42,11 +42,13 @@ class BreachedValidator:
         try:
             known = breached_passwords.is_breached(self._path, password)
         except breached_passwords.UnreadableListError:
-            told = _("The list of known passwords cannot be read now. Use a passkey, and tell whoever runs Muniment.")
-            raise ValidationError(told, code="list-unreadable") from None
+            problem = _(
+                "The list of known passwords cannot be read now. Use a passkey, and tell whoever runs Muniment."
+            )
+            raise ValidationError(problem, code="list-unreadable") from None
         if known:
-            told = _("This password was found in a breach elsewhere, so others try it. Use another.")
-            raise ValidationError(told, code="breached")
+            problem = _("This password was found in a breach elsewhere, so others try it. Use another.")
+            raise ValidationError(problem, code="breached")
 
     def get_help_text(self) -> str:
         return _("One that you use nowhere else.")

@@ -129,10 +129,10 @@ def require_confirmations(person: Person) -> None:
     rows = Record.objects.filter(kind="person-action", details_digest__in=requests, refusal=None)
     steps = [found for found in map(_read_step, rows) if found is not None]
     requested = any(
-        (one.action, said.resource, said.details.get("step")) == (entry.action, act.resource, "requested")
-        and said.details.get("act_digest") == digest
-        and said.person != act.person
-        for one, said in steps
+        (one.action, act_details.resource, act_details.details.get("step")) == (entry.action, act.resource, "requested")
+        and act_details.details.get("act_digest") == digest
+        and act_details.person != act.person
+        for one, act_details in steps
     )
     if step != "approved" or not requested:
         raise make_unrecorded_error()
@@ -143,8 +143,8 @@ def _read_step(row: Record) -> tuple[record_kinds.PersonActionRecord, record_obj
     entry = record_kinds.decode_record(bytes(row.data), row.pk)
     if not isinstance(entry, record_kinds.PersonActionRecord) or entry.object != row.details_digest:
         return None
-    said = read_details(entry.object, record_objects.PersonAction)
-    return (entry, said) if isinstance(said, record_objects.PersonAction) else None
+    details = read_details(entry.object, record_objects.PersonAction)
+    return (entry, details) if isinstance(details, record_objects.PersonAction) else None
 
 
 def erase_restored_persons(lines: frozenset[ErasureLine]) -> int:
@@ -214,9 +214,9 @@ def finish_erasure(pending: PendingErasure, traces: tuple[PersonalTrace, ...]) -
 def describe_traces(traces: tuple[PersonalTrace, ...]) -> str:
     """Sentences with the traces that are left, and why; then words that may also be about another person."""
     lines = [f"{one.place} ({one.rows}): {one.reason or _MISTAKE}" for one in traces if one.certain]
-    told = f"What still names this person: {'; '.join(lines)}." if lines else _NOTHING
+    description = f"What still names this person: {'; '.join(lines)}." if lines else _NOTHING
     places = ", ".join(f"{one.place} ({one.rows})" for one in traces if not one.certain)
-    return f"{told} {_POSSIBLE}: {places}." if places else told
+    return f"{description} {_POSSIBLE}: {places}." if places else description
 
 
 def refuse_with_obstacles(person: Person) -> None:
@@ -271,10 +271,10 @@ def _have_older_ended(pending: PendingErasure) -> bool:
 
 def _erase_all_traces(known: KnownPerson) -> int:
     """Erase every object and text that names a person; in how many places."""
-    kept = read_policies_in_use()
-    found = len(find_person_objects(open_store(), known, kept))
+    exempt = read_policies_in_use()
+    found = len(find_person_objects(open_store(), known, exempt))
     if found:
-        erase_objects(open_store(), known, REASON, moments.current_moment(), kept)
+        erase_objects(open_store(), known, REASON, moments.current_moment(), exempt)
     words = compile_name_pattern(known)
     found += sum(erase(known, words) for app in read_contributions() for erase in app.text_erasures)
     return found + erase_texts(known) + _delete_copies(known, words)

@@ -102,8 +102,8 @@ def collect_personal_data(person: Person) -> dict[str, Any]:
     """Collect all stored data of a person, for themselves (GDPR, article 15): from tables, and from the ledger's stored
     objects.
     """
-    beside = dict(read_objects(open_store()))
-    speaking = find_mentions_of(beside.items(), load_known_person(person))
+    objects = dict(read_objects(open_store()))
+    speaking = find_mentions_of(objects.items(), load_known_person(person))
     stored = {one.name: list(one.read(person.pk)) for app in read_contributions() for one in app.personal_data}
     names = {"id": person.pk, "handle": person.slug, "name": person.name, "email": person.email}
     former = list(person.former_handles.values_list("handle", flat=True))
@@ -111,7 +111,7 @@ def collect_personal_data(person: Person) -> dict[str, Any]:
     return {
         "person": described,
         **stored,
-        "record_details": {digest: _parse_stored_object(beside[digest]) for digest in speaking},
+        "record_details": {digest: _parse_stored_object(objects[digest]) for digest in speaking},
     }
 
 

@@ -98,12 +98,12 @@ def send_verification_code(begun: AccountVerification) -> None:
     """Mail a new code to the address; only its hash is stored. For the worker. Raises OSError."""
     code = f"{secrets.randbelow(10**8):08}"
     AccountVerification.objects.filter(pk=begun.pk).update(code_hash=_hash_code(begun, code))
-    told = f"{begun.person.name} wants to add this address to their account in Muniment.\n\n"
-    told += f"If that is you, type this code there: {code}\nIt is valid for one hour. If it is not you, do nothing.\n\n"
-    told += f"{settings.URL}/me"
+    body = f"{begun.person.name} wants to add this address to their account in Muniment.\n\n"
+    body += f"If that is you, type this code there: {code}\nIt is valid for one hour. If it is not you, do nothing.\n\n"
+    body += f"{settings.URL}/me"
     problem = (
         ""
-        if messages.send_mail_to(begun.value, "Muniment: code to verify this address", told)
+        if messages.send_mail_to(begun.value, "Muniment: code to verify this address", body)
         else _("No mail is set up here.")
     )
     AccountVerification.objects.filter(pk=begun.pk).update(problem=problem, prepared_at=timezone.now())

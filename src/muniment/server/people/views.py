@@ -292,7 +292,7 @@ def accept_invitation(request: HttpRequest, text: str) -> HttpResponse:
 
 
 def _read_entry(sent: QueryDict) -> recovery.EntryCredentials:
-    """Credentials that were sent beside the act's own fields, removed from them. An earlier passkey needs no
+    """Credentials that were sent with the act's own fields, removed from them. An earlier passkey needs no
     password.
     """
     by_password = sent.pop("way", [""])[-1] == "password"

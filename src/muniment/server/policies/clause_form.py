@@ -55,14 +55,14 @@ class ClauseForm(forms.Form):
 
     def _make_parameters(self) -> dict[str, Any]:
         """Parameters that differ from the default, or that the clause names today."""
-        kept = self.clause.parameters if self.control == self.clause.control else {}
+        former = self.clause.parameters if self.control == self.clause.control else {}
         if self.control not in CONTROLS:
-            return kept
+            return former
         found: dict[str, Any] = {}
         for one in _list_parameters(self.control):
             typed = self.cleaned_data[_PARAMETER + one.name]
             value = list(_split_lines(typed)) if isinstance(one.default, tuple) else typed
-            if one.name in kept or value != (list(one.default) if isinstance(one.default, tuple) else one.default):
+            if one.name in former or value != (list(one.default) if isinstance(one.default, tuple) else one.default):
                 found[one.name] = value
         return found
 

@@ -121,7 +121,7 @@ class RepositoryScan(models.Model):
     evaluated_count = models.IntegerField(default=0)
     change_count = models.IntegerField(default=0)
     policy_digest = models.CharField(max_length=71, blank=True)
-    inputs_digest = models.CharField(max_length=71, blank=True)  # digest of all that its past was judged by
+    inputs_digest = models.CharField(max_length=71, blank=True)  # of everything that evaluated its history
     facts_digest = models.CharField(max_length=71, blank=True)  # of what its product's facts were read from
     finished_at = models.DateTimeField(null=True)
     problem = models.TextField(blank=True)

@@ -125,9 +125,9 @@ class ChangeProduct(SignalsAct, frozen=True, kw_only=True):
 
     def _removed_paths(self) -> tuple[str, ...]:
         """Current sensitive paths that the new description does not have."""
-        kept = Product(sensitive_patterns=self.sensitive).sensitive_paths
+        remaining = Product(sensitive_patterns=self.sensitive).sensitive_paths
         product = Product.objects.filter(slug=self.product).first()
-        return tuple(path for path in (product.sensitive_paths if product is not None else ()) if path not in kept)
+        return tuple(path for path in (product.sensitive_paths if product is not None else ()) if path not in remaining)
 
 
 class RetireProduct(ProductAct, frozen=True):

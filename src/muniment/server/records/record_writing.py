@@ -20,9 +20,9 @@ INSTALLATION = "installation"
 ACTION_KINDS = ("person-action", "service-action", "operator-action")
 
 
-def append_record(entry: record_kinds.AnyEntry, beside: tuple[Any, ...]) -> Record:
+def append_record(entry: record_kinds.AnyEntry, details: tuple[Any, ...]) -> Record:
     """Append one record with its details; its row."""
-    (number,) = open_store().append_records([(entry, beside)])
+    (number,) = open_store().append_records([(entry, details)])
     return Record(
         id=number,
         kind=record_text.record_kind(entry),
@@ -46,21 +46,21 @@ def recording_act(
     The record also covers the recorded rows that this block writes: so it is appended at the end. `about` is the
     resource that authorize() allowed. `requests/execution.py` alone calls this, for each step of an act.
     """
-    said = record_objects.PersonAction(actor.person, resource, details, record_objects.draw_salt())
+    act_details = record_objects.PersonAction(actor.person, resource, details, record_objects.draw_salt())
     with collect_rows() as rows:
-        yield canonical.digest_value(said)
+        yield canonical.digest_value(act_details)
     states = make_states(rows)
     entry = _choose_record_class(actor)(
         time=moments.current_moment(),
-        object=canonical.digest_value(said),
+        object=canonical.digest_value(act_details),
         action=action_code(action),
         role=_find_role(actor, action, about),
         resource_kind=resource.partition(":")[0],
-        person=record_objects.make_commitment(actor.person, said.salt),
+        person=record_objects.make_commitment(actor.person, act_details.salt),
         without_second_person=alone,
         rows=digest_states(state.commitment for state in states),
     )
-    store_states(states, append_record(entry, (said,)).pk)
+    store_states(states, append_record(entry, (act_details,)).pk)
 
 
 def record_act(

@@ -20,13 +20,13 @@ def require_act(record: str, act_digest: str, person: str = "") -> None:
     `person`: the internal id of who performed it; "" for anybody.
     """
     row = Record.objects.filter(kind="person-action", details_digest=record, refusal=None).first()
-    said = read_details(record, record_objects.PersonAction) if row is not None and record else None
+    details = read_details(record, record_objects.PersonAction) if row is not None and record else None
     if (
-        not isinstance(said, record_objects.PersonAction)
-        or canonical.digest_value(said) != record
-        or said.details.get("step") not in _STEPS
-        or said.details.get("act_digest") != act_digest
-        or person not in ("", said.person)
+        not isinstance(details, record_objects.PersonAction)
+        or canonical.digest_value(details) != record
+        or details.details.get("step") not in _STEPS
+        or details.details.get("act_digest") != act_digest
+        or person not in ("", details.person)
     ):
         raise make_unrecorded_error()
 

@@ -205,9 +205,9 @@ def _read_values(row: models.Model) -> Values:
 
 def format_rows(problems: Collection[RowProblem]) -> str:
     """Format the first rows, and the number of all."""
-    shown = ", ".join(f"{one.table} {one.key} ({one.code})" for one in list(problems)[:_SHOWN])
+    rows = ", ".join(f"{one.table} {one.key} ({one.code})" for one in list(problems)[:_SHOWN])
     more = len(problems) - _SHOWN
-    return shown if more <= 0 else _("%(shown)s and %(count)d more") % {"shown": shown, "count": more}
+    return rows if more <= 0 else _("%(shown)s and %(count)d more") % {"shown": rows, "count": more}
 
 
 def forget_comparisons() -> None:

@@ -29,15 +29,15 @@ _log = logging.getLogger("muniment.sequencer")
 def run_sequencer() -> None:
     """Assign positions repeatedly, until SIGTERM or SIGINT. A failure is retried, with growing pauses."""
     signals = SignalPipe((signal.SIGTERM, signal.SIGINT))
-    pause, shown = _PAUSE_SECONDS, 0.0
+    pause, signed_at = _PAUSE_SECONDS, 0.0
     while not signals.wait_for_signals(pause):
         try:
             assign_positions()
             sign_permissions()
-            if time.monotonic() >= shown + _SIGN_SECONDS:
+            if time.monotonic() >= signed_at + _SIGN_SECONDS:
                 record_heartbeat()
                 publish_erasures()
-                shown = time.monotonic()
+                signed_at = time.monotonic()
         except Exception:  # noqa: BLE001 -- the outermost edge of a process
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
             _log.exception("records could not be given their places, and are tried again")

@@ -24,12 +24,12 @@ class ShownRequest(Struct, frozen=True, forbid_unknown_fields=True):
     details: tuple[str, ...] = ()
 
 
-def make_act_statement(request: str, act: str, shown: str, step: ActStep, signer: str) -> ActStatement:
-    """Make the statement that a person signs now. `request` is the internal id; `act` and `shown` are as the
+def make_act_statement(request: str, act: str, display: str, step: ActStep, signer: str) -> ActStatement:
+    """Make the statement that a person signs now. `request` is the internal id; `act` and `display` are as the
     request has them. Raises RefusedError for a request that is over, of which neither is stored.
     """
     try:
-        origin = canonical.decode(shown.encode(), ShownRequest).ledger
+        origin = canonical.decode(display.encode(), ShownRequest).ledger
     except NotCanonicalError:
         raise RefusedError(
             "request-decided", _("It no longer waits."), _("Look at the requests that still wait, on the first page.")
@@ -38,7 +38,7 @@ def make_act_statement(request: str, act: str, shown: str, step: ActStep, signer
         origin=origin,
         request=request,
         act=act,
-        shown=canonical.digest_bytes(shown.encode()),
+        shown=canonical.digest_bytes(display.encode()),
         step=step,
         signer=signer,
         random=secrets.token_hex(RANDOM_BYTES),

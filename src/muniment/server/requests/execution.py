@@ -249,7 +249,7 @@ def _add_request(actor: Actor, act: Act, resource: Resource, context: ActContext
     requester = Person.objects.get(pk=actor.person)
     with translation.override(RECORD_LANGUAGE):
         summary = act.describe_act()
-        shown = make_shown_request(act, summary, requester, context.requested_at)
+        display = make_shown_request(act, summary, requester, context.requested_at)
     record = _record_step(actor, act, "requested", resource, context)
     try:
         with transaction.atomic():
@@ -258,7 +258,7 @@ def _add_request(actor: Actor, act: Act, resource: Resource, context: ActContext
                 product=Product.objects.get(slug=resource.product) if resource.product != EVERYWHERE else None,
                 act=act.encode_act().decode(),
                 digest=act.digest_act(),
-                shown=shown,
+                shown=display,
                 confirmed_at=moments.parse_moment(context.requested_at) if actor.scopes is None else None,
                 request_record=record,
                 subject=act.format_subject(),
@@ -366,7 +366,13 @@ def _recording_execution(
 def _collect_details(act: Act, step: str, context: ActContext, reason: str | None = None) -> dict[str, str]:
     """Details of one step, which are stored outside the ledger."""
     with translation.override(RECORD_LANGUAGE):
-        told = act.describe_act()
+        description = act.describe_act()
     given = act.given_reason() if reason is None else reason
-    details = {"step": step, "act": act.act_tag(), "act_digest": act.digest_act(), "told": told, "reason": given}
+    details = {
+        "step": step,
+        "act": act.act_tag(),
+        "act_digest": act.digest_act(),
+        "act_description": description,
+        "reason": given,
+    }
     return details | format_recorded_fields(act) | act.recorded_details(context)

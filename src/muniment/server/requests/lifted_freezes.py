@@ -39,10 +39,10 @@ def is_lift_proven(entry: record_kinds.FreezeLiftRecord) -> bool:
 def _is_lift_signed(entry: record_kinds.FreezeLiftRecord, number: int) -> bool:
     """Whether two persons signed the act that its statement names. The worker remembers it: that text can be erased."""
     try:
-        said = read_object(open_store(), entry.object, record_objects.PersonStatement)
+        statement = read_object(open_store(), entry.object, record_objects.PersonStatement)
     except ErasedError:
         return False
-    digest = said.signature.removeprefix(ACT)
+    digest = statement.signature.removeprefix(ACT)
     act = Record.objects.filter(kind="person-action", details_digest=digest).values_list("pk", flat=True).first()
     signed = find_signed_act(act) if act is not None else None
     if signed is None or not isinstance(signed.act, LiftFreeze) or signed.act.freeze != entry.freeze:

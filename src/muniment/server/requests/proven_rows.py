@@ -277,9 +277,9 @@ def _permits_grant(signed: SignedAct, key: str, fields: ProvenFields) -> bool:
     if not isinstance(act, GrantRole):
         return False
     product = find_product(act.product)
-    said = (act.person, act.role.value, product.pk if product is not None else None, act.until)
+    signed_fields = (act.person, act.role.value, product.pk if product is not None else None, act.until)
     found = (fields["person"], fields["role"], fields["product"], fields["last_day"])
-    return said == found and _is_signed_before(signed, fields["granted_at"])
+    return signed_fields == found and _is_signed_before(signed, fields["granted_at"])
 
 
 def _permits_exception(signed: SignedAct, key: str, fields: ProvenFields) -> bool:
@@ -296,9 +296,9 @@ def _permits_monitoring(signed: SignedAct, key: str, fields: ProvenFields) -> bo
     if not isinstance(act, StartMonitoring):
         return False
     product = find_product(act.product)
-    said = (product.pk if product is not None else None, act.clause, act.until)
+    signed_fields = (product.pk if product is not None else None, act.clause, act.until)
     found = (fields["product"], fields["clause"], fields["last_day"])
-    return said == found and _is_signed_before(signed, fields["started_at"])
+    return signed_fields == found and _is_signed_before(signed, fields["started_at"])
 
 
 def _permits_break_glass(signed: SignedAct, key: str, fields: ProvenFields) -> bool:
@@ -306,9 +306,14 @@ def _permits_break_glass(signed: SignedAct, key: str, fields: ProvenFields) -> b
     if not isinstance(act, BreakGlass) or proof is None:
         return False
     latest = proof.made_at + timedelta(minutes=act.minutes) + _CARRIED_OUT
-    said = (act.find_environment_row().pk, act.artifact, signed.verification.request.requester.pk, proof.signer_id)
+    signed_fields = (
+        act.find_environment_row().pk,
+        act.artifact,
+        signed.verification.request.requester.pk,
+        proof.signer_id,
+    )
     found = (fields["environment"], fields["artifact"], fields["requester"], fields["approver"])
-    return said == found and bool(fields["expires_at"] <= latest)
+    return signed_fields == found and bool(fields["expires_at"] <= latest)
 
 
 def _permits_builder(signed: SignedAct, key: str, fields: ProvenFields) -> bool:
@@ -332,8 +337,8 @@ def _permits_enrolment(signed: SignedAct, key: str, fields: ProvenFields) -> boo
     if not isinstance(act, EnrolAuthenticator):
         return False
     stored = parse_stored(act.authenticator)
-    said = (act.person, stored.kind.value, stored.identifier, stored.public_key)
-    return said == (fields["person"], fields["kind"], fields["identifier"], fields["public_key"])
+    signed_fields = (act.person, stored.kind.value, stored.identifier, stored.public_key)
+    return signed_fields == (fields["person"], fields["kind"], fields["identifier"], fields["public_key"])
 
 
 def _permits_policy(signed: SignedAct, key: str, fields: ProvenFields) -> bool:
@@ -351,8 +356,8 @@ def _permits_pipeline(signed: SignedAct, key: str, fields: ProvenFields) -> bool
     act = signed.act
     if not isinstance(act, TrustPipeline):
         return False
-    said = {**act.recorded_values(), "environment": act.find_environment_row().pk, "ended_at": None}
-    return said == dict(fields)
+    signed_fields = {**act.recorded_values(), "environment": act.find_environment_row().pk, "ended_at": None}
+    return signed_fields == dict(fields)
 
 
 def _find_account_action(fields: ProvenFields) -> Action | None:
@@ -374,8 +379,8 @@ def _permits_account(signed: SignedAct, key: str, fields: ProvenFields) -> bool:
     if isinstance(act, TrustTestRunner):
         return (act.id, Account.Kind.KEY, act.key) == (machine.slug, fields["kind"], fields["value"])
     if isinstance(act, DeclareMachine):
-        said = (act.id, act.acts_on_request, act.kind, act.value)
-        return said == (machine.slug, machine.acts_on_request, fields["kind"], fields["value"])
+        signed_fields = (act.id, act.acts_on_request, act.kind, act.value)
+        return signed_fields == (machine.slug, machine.acts_on_request, fields["kind"], fields["value"])
     return False
 
 

@@ -25,7 +25,7 @@ def read_ledger_origin() -> str:
 
 def make_shown_request(act: Act, summary: str, requester: Person, requested_at: str) -> str:
     """Make the text of a request, as canonical JSON."""
-    shown = ShownRequest(
+    display = ShownRequest(
         ledger=read_ledger_origin(),
         title=str(act.title),
         summary=summary,
@@ -34,4 +34,4 @@ def make_shown_request(act: Act, summary: str, requester: Person, requested_at: 
         requested_at=requested_at,
         details=act.shown_details(),
     )
-    return canonical.encode(shown).decode()
+    return canonical.encode(display).decode()

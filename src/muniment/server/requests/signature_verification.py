@@ -68,10 +68,10 @@ def verify_request_signatures(request: Request) -> ProofVerification | None:
 def _require_true_text(act: Act, request: Request) -> None:
     """Raise RefusedError unless the act itself gives the shown text of the request: the web wrote both."""
     with translation.override(RECORD_LANGUAGE):
-        shown = make_shown_request(
+        display = make_shown_request(
             act, act.describe_act(), request.requester, moments.format_moment(request.requested_at)
         )
-    if shown != request.shown:
+    if display != request.shown:
         raise RefusedError(
             "shown-otherwise",
             _("What is shown of the request is not what its act says now."),

@@ -28,8 +28,8 @@ class SignedAct(NamedTuple):
         request = self.verification.request
         with translation.override(RECORD_LANGUAGE):
             moment = moments.format_moment(request.requested_at)
-            shown = make_shown_request(self.act, self.act.describe_act(), request.requester, moment)
-        return canonical.digest_bytes(shown.encode()) == self.statement.shown
+            display = make_shown_request(self.act, self.act.describe_act(), request.requester, moment)
+        return canonical.digest_bytes(display.encode()) == self.statement.shown
 
 
 def find_signed_act(record: int) -> SignedAct | None:

@@ -66,8 +66,10 @@ def _find_unsigned_recoveries(since: datetime) -> Iterator[UnsignedAct]:
         if proof is not None:
             acts.remove(proof)
             continue
-        told = f"a link that recovers the account of {row.person.name} was made without the signatures of two people"
-        yield UnsignedAct(f"link:{row.pk}", told, f"/people/{row.person.slug}", (row.person_id,))
+        description = (
+            f"a link that recovers the account of {row.person.name} was made without the signatures of two people"
+        )
+        yield UnsignedAct(f"link:{row.pk}", description, f"/people/{row.person.slug}", (row.person_id,))
 
 
 def _permits_link(signed: SignedAct, person: str, at: datetime) -> bool:
@@ -82,8 +84,10 @@ def _find_unsigned_removals(since: datetime) -> Iterator[UnsignedAct]:
         if not any(_permits_removal(one, place, row.removed_at) for one in acts):
             subject = f"secret:{'/'.join(place)}"
             at = row.removed_at.isoformat() if row.removed_at else ""
-            told = f"the secret {row.name} of {place[1]} of {place[0]} was removed without the signatures of two people"
-            yield UnsignedAct(f"{subject}@{at}", told)
+            description = (
+                f"the secret {row.name} of {place[1]} of {place[0]} was removed without the signatures of two people"
+            )
+            yield UnsignedAct(f"{subject}@{at}", description)
 
 
 def _permits_removal(signed: SignedAct, place: tuple[str, str, str], at: datetime | None) -> bool:

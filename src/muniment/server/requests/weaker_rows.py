@@ -135,9 +135,9 @@ def _make_environment_loss(key: str, facts: dict[str, Any]) -> _Loss:
     def permits_change(signed: SignedAct) -> bool:
         act = signed.act
         if isinstance(act, ChangeEnvironment):
-            said = (act.product, act.environment, act.order, act.production, True)
+            act_fields = (act.product, act.environment, act.order, act.production, True)
             names = (Product.objects.get(pk=facts["product"]).slug, facts["name"])
-            return said == (*names, facts["order"], facts["production"], facts["in_use"])
+            return act_fields == (*names, facts["order"], facts["production"], facts["in_use"])
         if isinstance(act, RemoveEnvironment):
             return (act.product, act.environment) == (Product.objects.get(pk=facts["product"]).slug, facts["name"])
         return False

@@ -47,9 +47,9 @@ class KeptConnections:
 
     def close_connections(self) -> None:
         """Close those that wait."""
-        for kept in self._kept.values():
-            if kept is not None:
-                kept.close()
+        for waiting in self._kept.values():
+            if waiting is not None:
+                waiting.close()
         self._kept.clear()
 
 

@@ -1,4 +1,4 @@
-"""Mark of a home that holds the demonstration company and no real data: a file beside its keys."""
+"""Mark of a home that holds the demonstration company and no real data: a file next to its keys."""
 
 import json
 from pathlib import Path

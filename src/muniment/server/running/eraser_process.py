@@ -21,12 +21,12 @@ _log = logging.getLogger("muniment.eraser")
 def run_eraser() -> None:
     """Erase what is due, again and again, until SIGTERM or SIGINT. A failed erasure is tried again."""
     signals = SignalPipe((signal.SIGTERM, signal.SIGINT))
-    kept, pause = float("-inf"), 0.0
+    applied_at, pause = float("-inf"), 0.0
     while not signals.wait_for_signals(pause):
         pause = _PAUSE_SECONDS
         _try_step(erase_approved)
-        if time.monotonic() >= kept + _RULE_SECONDS and _try_step(drop_expired):
-            kept = time.monotonic()
+        if time.monotonic() >= applied_at + _RULE_SECONDS and _try_step(drop_expired):
+            applied_at = time.monotonic()
         close_old_connections()
     connection.close()
 

@@ -19,14 +19,14 @@ def show_server_failure(request: HttpRequest) -> HttpResponseBase:
     if not isinstance(error, (OperationalError, InterfaceError)):
         return server_error(request)
     failure = describe_database_failure(error)
-    told = failure.message if failure is not None else _NO_ANSWER
-    sentence = f"{told[:1].upper()}{told[1:]}"
+    message = failure.message if failure is not None else _NO_ANSWER
+    sentence = f"{message[:1].upper()}{message[1:]}"
     if request.path.startswith("/api/"):
         detail = f"{sentence}. Nothing was changed; try again in a moment."
         problem = {"type": "urn:muniment:no-database", "title": "no database", "status": 503, "detail": detail}
         answer: HttpResponse = JsonResponse(problem, status=503, content_type="application/problem+json")
     else:
-        about = {"sentence": sentence, "is_outage": told == _NO_ANSWER}
+        about = {"sentence": sentence, "is_outage": message == _NO_ANSWER}
         answer = HttpResponse(loader.get_template("503.html").render(about), status=503)
     answer["Retry-After"] = _AGAIN_SECONDS
     return answer

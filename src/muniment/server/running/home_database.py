@@ -61,7 +61,7 @@ def read_stored_address(folder: Path) -> str:
     try:
         found = json.loads((folder / DATABASE_MARK).read_text(encoding="utf-8")).get("address", "")
     except (OSError, ValueError, AttributeError):
-        return ""  # whoever needs it is told that DATABASE_URL does not name the database
+        return ""  # the caller's error then says that DATABASE_URL does not name the database
     return found if isinstance(found, str) else ""
 
 

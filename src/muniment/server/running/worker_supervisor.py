@@ -20,7 +20,7 @@ from typing import NamedTuple
 from muniment.server.process_signals import SignalPipe
 from muniment.server.running.process_parent import adopt_orphans, end_with_parent
 
-GRACE_SECONDS = 15  # for what has begun when the worker is told to end
+GRACE_SECONDS = 15  # for tasks that run when the worker is asked to end
 SILENCE_SECONDS = 25  # without a sign of life; after 30, other workers take up what the child had begun
 SIGN_SECONDS = 5  # between two signs of life
 

@@ -121,9 +121,9 @@ def _read_ages(vault_session: Session, places: list[Environment]) -> tuple[Secre
     """Ages of the names that are in the vault now: one that was not set through Muniment has no known age."""
     found = []
     for place in places:
-        kept = {one.name: one for one in Secret.objects.filter(environment=place, removed_at=None)}
+        secrets = {one.name: one for one in Secret.objects.filter(environment=place, removed_at=None)}
         for name in vault_session.list_secret_names(place.product.slug, place.name):
-            one = kept.get(name)
+            one = secrets.get(name)
             changed: Maybe[str] = (
                 Known(moments.format_moment(one.set_at)) if one else Unknown("it was not set through Muniment")
             )

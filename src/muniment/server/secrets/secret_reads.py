@@ -56,10 +56,10 @@ def report_foreign_read(environment: Environment, reader: str, moment: datetime)
         if row.reported_at is not None and moment <= row.reported_at:
             return
         SecretRead.objects.filter(pk=row.pk).update(reported_at=moment)
-        told = (
+        description = (
             f"{reader} read the secrets of {environment.name} of {environment.product.name}, and is no pipeline of it"
         )
-        open_incident(kinds.VAULT_READ, environment.product, f"reader:{reader}", told)
+        open_incident(kinds.VAULT_READ, environment.product, f"reader:{reader}", description)
 
 
 _LONGEST = 200  # characters of a reader's name

@@ -95,11 +95,11 @@ class VaultWatcher:
         elif event.kind is AuditEventKind.SIGN_IN:
             _report_second_sign_in(event)
         elif event.kind is AuditEventKind.FORGE_READ:
-            told = f"{event.who} read the credentials of the forge at {event.path}"
-            open_incident(kinds.VAULT_READ, None, f"reader:{event.who}", told)
+            description = f"{event.who} read the credentials of the forge at {event.path}"
+            open_incident(kinds.VAULT_READ, None, f"reader:{event.who}", description)
         elif (self._ours or _concerns_us(event.path)) and not _was_planned(event):
-            told = f"{event.who} wrote {event.path} in the vault, and no plan contained that"
-            open_incident(kinds.VAULT_CHANGE, None, f"path:{event.path}", told)
+            description = f"{event.who} wrote {event.path} in the vault, and no plan contained that"
+            open_incident(kinds.VAULT_CHANGE, None, f"path:{event.path}", description)
 
     def _report_gap(self, gap: str) -> None:
         open_incident(kinds.VAULT_AUDIT_GAP, None, "vault-audit", f"The vault's audit log is not whole: {gap}")
@@ -157,8 +157,8 @@ def _find_log_position(log: Path) -> list[LogPosition]:
 def _report_second_sign_in(event: AuditEvent) -> None:
     """Open the incident of a token of a pipeline that signed in again: the job itself asks for a new one each time."""
     product = Product.objects.filter(slug=event.path.partition("/")[0]).first()
-    told = f"A token of a pipeline of {event.path} signed in to the vault a second time; each is for one sign-in"
-    open_incident(kinds.VAULT_READ, product, f"token-again:{event.path}", told)
+    description = f"A token of a pipeline of {event.path} signed in to the vault a second time; each is for one sign-in"
+    open_incident(kinds.VAULT_READ, product, f"token-again:{event.path}", description)
 
 
 def _report_read_event(event: AuditEvent) -> None:
@@ -172,8 +172,8 @@ def _report_read_event(event: AuditEvent) -> None:
     if place is not None and moment is not None:
         report_foreign_read(place, event.who, moment)
         return
-    told = f"{event.who} read the secrets of {event.path}, and is no pipeline of it"
-    open_incident(kinds.VAULT_READ, Product.objects.filter(slug=product).first(), f"reader:{event.who}", told)
+    description = f"{event.who} read the secrets of {event.path}, and is no pipeline of it"
+    open_incident(kinds.VAULT_READ, Product.objects.filter(slug=product).first(), f"reader:{event.who}", description)
 
 
 def _concerns_us(path: str) -> bool:

@@ -32,5 +32,5 @@ def list_tabs() -> list[ProductTab]:
 
 
 def _count_rows(tab: ProductTab, product: Product) -> int | None:
-    """Number beside the text of a tab; None where there is nothing to count."""
+    """Number next to the text of a tab; None where there is nothing to count."""
     return (tab.count_rows(product.pk) or None) if tab.count_rows is not None else None
