@@ -187,7 +187,7 @@ class Migration(migrations.Migration):
                     "state",
                     models.CharField(
                         choices=[
-                            ("pending", "being judged"),
+                            ("pending", "being evaluated"),
                             ("allowed", "allowed, and under way"),
                             ("denied", "denied"),
                             ("revoked", "its permission was taken back"),
@@ -377,7 +377,7 @@ class Migration(migrations.Migration):
                     "state",
                     models.CharField(
                         choices=[
-                            ("pending", "being judged"),
+                            ("pending", "being evaluated"),
                             ("allowed", "allowed, and under way"),
                             ("denied", "denied"),
                             ("revoked", "its permission was taken back"),

@@ -482,7 +482,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("removal", models.BooleanField()),
-                ("told_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("notified_at", models.DateTimeField(default=django.utils.timezone.now)),
                 ("mailed_at", models.DateTimeField(null=True)),
                 (
                     "authenticator",
