@@ -230,6 +230,22 @@ _NAMES = frozenset(
             "BUNDLER_VERSION",
         ),
         *("CGO_ENABLED", "CGO_CFLAGS", "CGO_LDFLAGS", "DEBIAN_FRONTEND", "DEBCONF_DB_OVERRIDE", "DEBUGINFOD_URLS"),
+        # clients of clouds, databases and backups: files whose content they execute, programs that they start, and
+        # addresses to which they send what they know. What jobs have as a secret (KUBECONFIG, PGHOST) is not here.
+        *("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_ENDPOINT_URL", "AWS_EC2_METADATA_SERVICE_ENDPOINT"),
+        *("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AZURE_CONFIG_DIR"),
+        *(
+            "KUBE_EDITOR",
+            "KUBECTL_EXTERNAL_DIFF",
+            "PGSERVICEFILE",
+            "PGSYSCONFDIR",
+            "PSQLRC",
+            "PSQL_EDITOR",
+            "PSQL_PAGER",
+        ),
+        *("PSQL_PAGER", "MYSQL_HOME", "LIBMYSQL_PLUGINS", "LIBMYSQL_PLUGIN_DIR"),
+        *("BORG_PASSCOMMAND", "BORG_RSH", "BORG_REMOTE_PATH"),
+        *("RESTIC_PASSWORD_COMMAND", "RCLONE_PASSWORD_COMMAND", "RCLONE_CONFIG", "TF_DATA_DIR", "TF_PLUGIN_CACHE_DIR"),
         # where a pipeline's systems read what to do next
         *("DOCKER_CONTEXT", "DOCKER_CERT_PATH", "CONTAINER_HOST", "BUILDKIT_HOST"),
         *("GNUMAKEFLAGS", "CONDARC", "M4PATH", "AUTOCONF", "PUB_HOSTED_URL", "HG"),
@@ -239,7 +255,7 @@ _NAMES = frozenset(
 # What such a name is for: credentials that these programs take. They say who somebody is, not what to run or trust.
 _CREDENTIAL = re.compile(r"_(TOKEN|PASSWORD|PASS|PASSPHRASE|SECRET|KEY)(_FILE)?$")
 # Families whose members are obeyed however they end.
-_ALWAYS = ("BASH_", "DYLD_", "GIT_CONFIG", "ACTIONS_", "MUNIMENT_")
+_ALWAYS = ("BASH_", "DYLD_", "GIT_CONFIG", "ACTIONS_", "MUNIMENT_", "AWS_ENDPOINT_URL_", "CLOUDSDK_")
 
 
 def find_obeyed_variable(name: str) -> str | None:
