@@ -17,6 +17,7 @@ from muniment.server.people.models import Account, AccountVerification, Person
 from muniment.server.people.tasks import mail_code, read_published_keys
 from tests.server.test_messages import MailServer, mail
 from tests.server.test_people import key, sign
+from tests.support.http_servers import ForwardProxy
 from tests.support.service import as_role, browser, person, post
 
 __all__ = ["mail"]
@@ -137,6 +138,19 @@ def test_login_on_a_connected_forge_is_verified(forge: Forge, monkeypatch: pytes
     with as_role("owner"):
         Connection.objects.filter(pk=connection.pk).update(ended_at=timezone.now())
     assert "knows no address" in post(ada, "/me/verify", kind="login", value="work/eve")
+
+
+def test_keys_of_a_login_are_read_through_the_proxy_of_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A forge that the service reaches through a proxy alone shows its keys there too."""
+    monkeypatch.delenv("MUNIMENT_FORGES", raising=False)
+    ada = browser(person("ada", Role.DEVELOPER))
+    with ForwardProxy(0, refuses=b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n") as proxy:
+        with as_role("owner"):
+            Connection.objects.create(slug="work", vendor="gitea", url="https://forge.example.test", proxy=proxy.url)
+        post(ada, "/me/verify", kind="login", value="work/ada")
+        with pytest.raises(OSError, match="proxy"):
+            asked()
+        assert proxy.requests[0].startswith(b"CONNECT forge.example.test:443")
 
 
 def test_forge_without_key_or_with_redirect_verifies_no_login(forge: Forge) -> None:

@@ -49,7 +49,7 @@ def test_slow_chat_times_out(phase: Phase, monkeypatch: pytest.MonkeyPatch) -> N
 def test_slow_published_keys_time_out(phase: Phase, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(published_keys, "_SECONDS", LIMIT)
     with Dripping(phase) as server, pytest.raises(OSError, match=r"within 0\.3 seconds"):
-        published_keys.fetch_keys(server.url, "ada")
+        published_keys.fetch_keys(published_keys.ProvableForge(server.url), "ada")
 
 
 @pytest.mark.parametrize("phase", IN_HTTP)

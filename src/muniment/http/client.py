@@ -242,9 +242,10 @@ def send_request(
     seconds: float,
     largest: int = 1 << 20,
     plain: bool = False,
+    proxy: str = "",
     deadline: Deadline | None = None,
 ) -> Response:
     """Answer to one request to a whole address, by a client for it alone. Raises HttpError."""
     server = parse_server_address(url.partition("?")[0], plain=plain)
-    client = HttpClient(msgspec.structs.replace(server, path=""), seconds=seconds, largest=largest)
+    client = HttpClient(msgspec.structs.replace(server, path=""), seconds=seconds, largest=largest, proxy=proxy)
     return client.request(method, url, body, headers, deadline=deadline)

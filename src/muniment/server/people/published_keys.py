@@ -5,6 +5,7 @@ MUNIMENT_FORGES  such as "github=https://github.com, work=https://git.example.te
 
 import os
 import re
+from typing import NamedTuple
 
 from django.apps import apps
 
@@ -27,8 +28,15 @@ def read_named_forges() -> dict[str, str]:
     return parse_forges(os.environ.get("MUNIMENT_FORGES", ""))
 
 
-def find_provable_forges() -> dict[str, str]:
-    """Address of each forge in MUNIMENT_FORGES, and of each connected one. Raises ParseError.
+class ProvableForge(NamedTuple):
+    """Forge whose logins can be proven: its address, and the proxy of its connection ("" for the service's own)."""
+
+    address: str
+    proxy: str = ""
+
+
+def find_provable_forges() -> dict[str, ProvableForge]:
+    """Each forge in MUNIMENT_FORGES, and each connected one, by its name. Raises ParseError.
 
     Raises RowsDifferError for a connection that differs from the ledger: its address decides whose keys are believed.
     """
@@ -38,8 +46,8 @@ def find_provable_forges() -> dict[str, str]:
     found = {}
     for row in connections:
         row_checks.require_recorded(row)
-        found[row.slug] = row.url.rstrip("/")
-    return found | read_named_forges()
+        found[row.slug] = ProvableForge(row.url.rstrip("/"), row.proxy)
+    return found | {name: ProvableForge(address) for name, address in read_named_forges().items()}
 
 
 def parse_forges(text: str) -> dict[str, str]:
@@ -59,13 +67,13 @@ def parse_forges(text: str) -> dict[str, str]:
     return found
 
 
-def fetch_keys(address: str, login: str) -> tuple[str, ...]:
+def fetch_keys(forge: ProvableForge, login: str) -> tuple[str, ...]:
     """Keys that the forge publishes for the login; none for an unknown login. Raises OSError."""
     if not _LOGIN.match(login):
         return ()
-    url, headers = f"{address}/{login}.keys", {"Accept": "text/plain"}
+    url, headers = f"{forge.address}/{login}.keys", {"Accept": "text/plain"}
     try:
-        answer = send_request("GET", url, headers=headers, seconds=_SECONDS, largest=_LARGEST)
+        answer = send_request("GET", url, headers=headers, seconds=_SECONDS, largest=_LARGEST, proxy=forge.proxy)
     except HttpError as error:
         raise OSError(error.message) from None
     if answer.status == 404:
