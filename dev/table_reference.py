@@ -4,7 +4,7 @@
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import django
@@ -92,10 +92,6 @@ _CHECKS: dict[str, tuple[str, str]] = {
     "connections_firstpush": (_OWN, "read from the forge's own events by the worker; no other process adds one"),
     "connections_takenhead": ("branch-update", "each head that an evaluation asks for"),
     "connections_recordedstatement": ("decision", "each statement that an evaluation asks for"),
-    "secrets_secret": (
-        _NONE,
-        "names alone; the vault has the values, and opens no role while reads are not watched",
-    ),
     "secrets_secretread": (_OWN, _PAGES),
     "secrets_vaultwatch": (_OWN, "the audit log of the vault; a gap is an incident"),
     "deployments_tokenissuer": (
@@ -143,6 +139,106 @@ _CHECKS: dict[str, tuple[str, str]] = {
     "procrastinate_periodic_defers": (_OWN, _NO_DECISION),
 }
 
+
+_ALTERING_HEAD = """
+## Rows that a process other than the worker may alter or delete without a record
+
+A row that is compared with its record is not in this list: a change of the compared columns, and a deletion, deny and
+are an incident. Of each other right that the database grants, this says why whoever has that login gains no permission
+by it. A test compares the list with the rights in the catalogue of a real database.
+
+| table | login | may | why it permits nothing |
+| --- | --- | --- | --- |
+"""
+_SIGN_IN = "sign-in data: the web's alone. No other process takes it for a proof; a dangerous act can demand signatures"
+_LAPSE = "it deletes what its period is over; a copy is made again where it is needed"
+_QUEUE = "a task does what its record says, and what is lost is enqueued again by the rounds"
+_LABELS = "names, texts and persons that pages show; the compared columns decide"
+_WORDS = "free text that pages show"
+_WRITES_LEDGER = "its signed checkpoint, and the copy outside, contradict it"
+ALTERATIONS: dict[tuple[str, str], str] = {
+    ("account_emailaddress", "web"): _SIGN_IN,
+    ("account_emailaddress", "eraser"): "the person signs in less easily",
+    ("account_emailconfirmation", "web"): _SIGN_IN,
+    ("account_emailconfirmation", "eraser"): "the address is confirmed again",
+    ("changes_change", "eraser"): "titles that pages show; the forge or the repository is read again",
+    ("connections_branchupdate", "eraser"): "titles that pages show; tip and heads are compared with the record",
+    ("connections_bypassreview", "eraser"): _WORDS,
+    ("connections_cachedresponse", "eraser"): "the forge is asked again",
+    ("connections_connection", "web"): "how it shows the connection's state, which the worker finds out itself",
+    ("connections_firstpush", "eraser"): "a trigger lets it make a pusher unknown, which denies, and nobody else one",
+    ("connections_forgechange", "eraser"): "our own comment, which is written anew",
+    ("connections_postedstatus", "eraser"): "the forge is asked what it shows",
+    ("connections_reviewstatement", "eraser"): "a trigger keeps those on open changes; the others are spent",
+    ("connections_webhookdelivery", "eraser"): "a delivery is only a reason to read the forge",
+    ("deployments_breakglasspermission", "eraser"): _WORDS,
+    ("deployments_deploymentapproval", "web"): "the moment, which pages show; a withdrawal is compared",
+    ("deployments_pipelineidentity", "web"): "the moment, which pages show",
+    ("deployments_runningartifact", "web"): "it can hide what runs there, as the report that it leaves out does",
+    ("deployments_runningartifact", "eraser"): "the environment reports it again",
+    ("deployments_trustedbuilder", "web"): "the moment, which pages show",
+    ("deployments_usedrunnertoken", "web"): "the worker has a list of its own, and accepts a token once",
+    ("django_session", "web"): _SIGN_IN,
+    ("django_session", "eraser"): "the person signs in again",
+    ("incidents_incident", "web"): "without the record of its closing it is open, and the worker opens it again",
+    ("incidents_incident", "eraser"): "a trigger keeps open ones; texts are what pages show",
+    ("mfa_authenticator", "web"): _SIGN_IN,
+    ("mfa_authenticator", "eraser"): "without a second factor the person may do less",
+    ("muniment_cache", "web"): "the web's own copies, without code: JSON alone",
+    ("people_account", "web"): _LABELS,
+    ("people_accountnotice", "eraser"): "the worker has sent it by then; the inbox has it too",
+    ("people_accountverification", "web"): "a link is an act of its own, which is compared",
+    ("people_accountverification", "eraser"): "the person begins again",
+    ("people_apitoken", "web"): _SIGN_IN,
+    ("people_apitoken", "eraser"): "the token ends",
+    ("people_forgeaccount", "eraser"): "the worker stores the id anew, of the account that has the login then",
+    ("people_forgemachine", "eraser"): "a proposal, which is made again",
+    ("people_formerhandle", "eraser"): "the handle of an erased person is free again; acts name persons by their ids",
+    ("people_idempotentresponse", "web"): "answers that it repeats to the same token",
+    ("people_idempotentresponse", "eraser"): "the operation is done again, and refused where it was done",
+    ("people_invitation", "web"): _SIGN_IN,
+    ("people_invitation", "eraser"): "the link ends",
+    ("people_invitation", "operator"): "the operator makes links, each an incident",
+    ("people_message", "web"): "whether it was read; its text and its mail are not the web's",
+    ("people_message", "eraser"): _LAPSE,
+    ("people_noticedelivery", "eraser"): "the notice is sent once more",
+    ("people_pendingerasure", "eraser"): "its own list of erasures under way",
+    ("people_person", "web"): _LABELS + "; password: sign-in data",
+    ("people_person", "eraser"): "triggers let it erase those who left, and nobody else",
+    ("people_rolegrant", "web"): _LABELS,
+    ("policies_freeze", "web"): "the records of freezes decide",
+    ("policies_freeze", "eraser"): _WORDS,
+    ("policies_monitoringperiod", "web"): _LABELS,
+    ("policies_monitoringperiod", "eraser"): _WORDS,
+    ("policies_policyexception", "web"): "`records_exceptionfile` decides, which is compared",
+    ("policies_policyexception", "eraser"): _WORDS,
+    ("policies_policysource", "web"): "what it last read: a policy that is read again is a request of two people",
+    ("policies_policyversion", "web"): _LABELS,
+    ("policies_policyversion", "eraser"): _WORDS,
+    ("policies_policyversion", "operator"): _LABELS,
+    ("procrastinate_events", "eraser"): _QUEUE,
+    ("procrastinate_jobs", "web"): "the order alone",
+    ("procrastinate_jobs", "eraser"): _QUEUE,
+    ("procrastinate_jobs", "operator"): "the order alone",
+    ("procrastinate_periodic_defers", "eraser"): _QUEUE,
+    ("products_product", "web"): _LABELS,
+    ("products_repository", "web"): "which worker reads it; the path is compared",
+    ("records_ledgerhead", "sequencer"): _WRITES_LEDGER,
+    ("records_personobject", "eraser"): _LAPSE,
+    ("records_recordposition", "sequencer"): _WRITES_LEDGER,
+    ("records_storedobject", "eraser"): "an object that is missing is unknown, which denies",
+    ("records_tile", "sequencer"): _WRITES_LEDGER,
+    ("requests_actproof", "eraser"): "the worker has the digest of what it verified",
+    ("requests_request", "web"): "a trigger ends it once; what it says is a record, and signatures where demanded",
+    ("requests_request", "eraser"): "a trigger lets it withdraw alone",
+    ("secrets_secret", "web"): "who set it and which version counts, as pages show",
+    ("secrets_secretread", "eraser"): _LAPSE,
+    ("secrets_secretversion", "web"): "the list of versions that pages show; the vault has the values",
+    ("secrets_vaultwatch", "operator"): "a watch that it ends is recorded; the worker watches on",
+    ("socialaccount_socialaccount", "web"): _SIGN_IN,
+    ("socialaccount_socialaccount", "eraser"): "the person signs in by the company's sign-in again",
+    ("socialaccount_socialtoken", "eraser"): "nothing reads one",
+}
 
 _TASKS_HEAD = """
 ## Background tasks
@@ -211,7 +307,9 @@ def describe_tables() -> str:
 
     ours = (name for name, each in TASKS.items() if each.func.__module__.startswith("muniment."))  # tests have others
     tasks = (f"| `{name}` | {_TASKS[name]} |\n" for name in sorted(ours))
-    return _HEAD + "".join(f"{line}\n" for line in _lines()) + _TASKS_HEAD + "".join(tasks)
+    tables = "".join(f"{line}\n" for line in _lines())
+    altering = "".join(f"{line}\n" for line in _list_alterations())
+    return _HEAD + tables + _ALTERING_HEAD + altering + _TASKS_HEAD + "".join(tasks)
 
 
 def _lines() -> Iterator[str]:
@@ -232,6 +330,38 @@ def _lines() -> Iterator[str]:
             record, check = _CHECKS[table]
         web, worker = _written(rights.web, rights.web_changes), _written(rights.worker, rights.worker_changes)
         yield f"| `{table}` | {web} | {worker} | {record} | {check} |"
+
+
+def _list_alterations() -> Iterator[str]:
+    """Lines of the rights to alter or delete that no record covers. Raises KeyError for one without a reason."""
+    from muniment.server.guarding import privileges
+    from muniment.server.guarding.database_roles import PROCESSES, ROLE_PREFIX
+
+    for table, own in sorted(privileges.list_privileges().items()):
+        for role in PROCESSES:
+            rights = find_unrecorded_rights(table, own.list_rights(role))
+            login = role.removeprefix(ROLE_PREFIX)
+            if rights and login != "worker":  # what the worker alters is its own, or in the first list
+                altered = _written(tuple(rights), rights.get(privileges.CHANGE, ()))
+                yield f"| `{table}` | {login} | {altered} | {ALTERATIONS[table, login]} |"
+
+
+def find_unrecorded_rights(table: str, rights: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Of the rights on a table, those to alter or delete what no record covers, each with its columns (() for all)."""
+    from muniment.server.guarding import privileges
+    from muniment.server.records.recorded_rows import list_recorded_models, list_recorded_names
+
+    found = {right: rights[right] for right in (privileges.CHANGE, privileges.DROP) if right in rights}
+    model = next((one for one in list_recorded_models() if one._meta.db_table == table), None)
+    if model is None:
+        return found
+    found.pop(privileges.DROP, None)  # a deletion is in no record, and so an incident
+    altered = found.pop(privileges.CHANGE, None)
+    if altered is None:
+        return {}
+    columns = altered or tuple(str(field.column) for field in model._meta.concrete_fields if not field.primary_key)
+    left = tuple(name for name in columns if name not in list_recorded_names(model))
+    return {privileges.CHANGE: left} if left else {}
 
 
 def _written(rights: tuple[str, ...], columns: tuple[str, ...]) -> str:

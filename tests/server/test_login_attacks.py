@@ -11,6 +11,8 @@ from django.utils import timezone
 from procrastinate import PsycopgConnector
 
 from muniment.access.roles import Role
+from muniment.server.changes.models import Change
+from muniment.server.connections.models import Connection, FirstPush, ReviewStatement
 from muniment.server.guarding.database_roles import (
     CONFIRMATION,
     CONNECTION_LIMITS,
@@ -22,11 +24,15 @@ from muniment.server.guarding.database_roles import (
     WEB,
     WORKER,
 )
+from muniment.server.incidents import kinds
+from muniment.server.incidents.lifecycle import open_incident
+from muniment.server.incidents.models import Incident
+from muniment.server.products.models import Repository
 from muniment.server.requests.models import Request
 from muniment.server.running.backup_and_restore import _dump_database
 from muniment.server.running.embedded_postgres import _SETTINGS, EmbeddedPostgres
 from muniment.server.running.worker_slots import _WaitingJobs
-from tests.support.service import as_role, person
+from tests.support.service import as_role, person, product
 
 pytestmark = pytest.mark.usefixtures("service")
 
@@ -80,6 +86,11 @@ OF_ONE = {
         "UPDATE records_rowstate SET commitment = 'x'",
         "DELETE FROM people_rolegrant",
         "INSERT INTO people_forgeaccount (account_id, number) VALUES (1, '1')",
+        "DELETE FROM people_forgeaccount",
+        "UPDATE people_message SET text = 'x'",
+        "UPDATE people_message SET sent_at = now()",
+        "DELETE FROM people_message",
+        "DELETE FROM secrets_secret",
         "UPDATE connections_connection SET url = 'https://evil.example.test'",
         "UPDATE procrastinate_jobs SET args = '{}'",
         "DELETE FROM procrastinate_jobs",
@@ -166,6 +177,8 @@ OF_ONE = {
         "UPDATE incidents_incident SET closed_at = now()",
         "UPDATE changes_decision SET allowed = true",
         "DELETE FROM records_erasure",
+        "UPDATE procrastinate_jobs SET args = '{}'",
+        "UPDATE procrastinate_events SET at = now()",
     ),
 }
 
@@ -255,6 +268,42 @@ def test_eraser_login_gives_nobody_another_handle_or_address(postgres: EmbeddedP
                 session.execute(erased)
         else:
             session.execute(erased)
+
+
+def test_eraser_login_deletes_no_open_incident_and_names_no_pusher(postgres: EmbeddedPostgres) -> None:
+    with as_role("owner"):
+        forge = Connection.objects.create(slug="forge", vendor="github", url="https://forge.example.test")
+        FirstPush.objects.create(connection=forge, commit="a" * 40, account_id="1", login="ada")
+    with as_role("worker"):
+        open_incident(kinds.VAULT_READ, None, "reader:x", "x read a secret")
+    with login(postgres, ERASER) as session:
+        with pytest.raises(DENIED, match="open incident"):
+            session.execute("DELETE FROM incidents_incident")
+        with pytest.raises(DENIED, match="names nobody"):
+            session.execute("UPDATE connections_firstpush SET account_id = '2', login = 'bob'")
+        session.execute("UPDATE connections_firstpush SET account_id = '', login = '', unknown_reason = 'erased'")
+    with as_role("owner"):
+        Incident.objects.update(closed_at=timezone.now())
+    with login(postgres, ERASER) as session:
+        session.execute("DELETE FROM incidents_incident")
+
+
+def test_eraser_login_deletes_no_statement_on_an_open_change(postgres: EmbeddedPostgres) -> None:
+    sam, shop = person("sam", Role.SECURITY), product("shop")
+    with as_role("owner"):
+        repository = Repository.objects.create(product=shop, name="shop", path="/srv/shop")
+        change = Change.objects.create(
+            repository=repository, name="1", target="main", head="a" * 40, state="open", updated_at=timezone.now()
+        )
+        ReviewStatement.objects.create(
+            change=change, person=sam, head="a" * 40, target="main", kind="blocked", act_digest="x"
+        )
+    with login(postgres, ERASER) as session, pytest.raises(DENIED, match="open change"):
+        session.execute("DELETE FROM connections_reviewstatement")
+    with as_role("owner"):
+        Change.objects.update(state="merged")
+    with login(postgres, ERASER) as session:
+        session.execute("DELETE FROM connections_reviewstatement")
 
 
 @pytest.mark.parametrize("role", [WEB, ERASER])

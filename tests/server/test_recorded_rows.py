@@ -30,6 +30,8 @@ from muniment.server.connections.models import (
     Vendor,
     VisibleRepository,
 )
+from muniment.server.guarding import privileges
+from muniment.server.guarding.database_roles import PROCESSES
 from muniment.server.incidents.models import Incident
 from muniment.server.incidents.row_incidents import report_row_problems
 from muniment.server.people import person_erasure
@@ -378,6 +380,21 @@ def test_altered_record_and_rolled_back_ledger_are_detected(shop: Repository) ->
 
 def test_table_reference_lists_every_table_of_the_worker() -> None:
     assert DOCUMENT.read_text(encoding="utf-8") == describe_tables(), "run: python -m dev.table_reference"
+
+
+def test_each_right_to_alter_or_delete_without_a_record_has_a_reason() -> None:
+    """The rights that the catalogue of the database has, of each login but the worker, whose own rows they are."""
+    with as_role("owner"), connection.cursor() as cursor:
+        cursor.execute(privileges._GRANTS, [list(PROCESSES)])
+        granted = [(role.removeprefix("muniment_"), *grant) for role, *grant in cursor.fetchall() if role]
+    rights: dict[tuple[str, str], dict[str, tuple[str, ...]]] = {}
+    for login, right, table, column in granted:
+        columns = rights.setdefault((table, login), {})
+        columns[right] = (*columns.get(right, ()), *([column] if column else []))
+    found = {key for key, one in rights.items() if table_reference.find_unrecorded_rights(key[0], one)}
+    of_worker = {table for table, login in found if login == "worker"}
+    assert {key for key in found if key[1] != "worker"} == set(table_reference.ALTERATIONS)
+    assert {f"`{table}`" for table in of_worker} <= set(DOCUMENT.read_text(encoding="utf-8").split())
 
 
 def test_undescribed_table_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:

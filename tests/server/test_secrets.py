@@ -14,7 +14,7 @@ from django.utils import timezone
 from muniment.access.actions import Action
 from muniment.access.roles import Role
 from muniment.errors import VaultError
-from muniment.facts.maybe import Known, Unknown
+from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.vault_facts import VaultReader
 from muniment.server.api import deployments as deploying
 from muniment.server.deployments import desired_vault, tasks, vault_role_access
@@ -48,7 +48,7 @@ from tests.server.conftest import HOME
 from tests.support import vaults
 from tests.support.deploying import Shop
 from tests.support.issuers import Published
-from tests.support.service import as_role, browser, person, post, product, token_of
+from tests.support.service import as_role, browser, by_an_act, person, post, product, token_of
 from tests.support.vaults import COMMIT, Key, Running, passing, runner_claims
 
 pytestmark = pytest.mark.usefixtures("service")
@@ -339,6 +339,27 @@ def test_facts_report_possible_readers_actual_reads_and_ages(vault: Running, sho
     ages = {one.name: one.changed for one in found["vault_secrets"].value.value}
     assert isinstance(ages["OUTSIDE"], Unknown)
     assert isinstance(ages["TOKEN"], Known)
+
+
+def test_secret_that_no_act_set_so_has_no_age(
+    vault: Running, shop: Product, as_worker: None, compared_rows: None
+) -> None:
+    place = Environment.objects.get()
+    with as_role("owner"):
+        olga = person("olga", Role.OWNER)
+        with by_an_act():
+            Secret.objects.create(environment=place, name="TOKEN", set_by=olga)
+    vault.web.patch_secrets("shop", "production", {"TOKEN": VALUE})
+
+    def read_age() -> Maybe[str]:
+        found = SecretSupplier().supply_facts("shop", ("vault_secrets",), "")["vault_secrets"].value.value
+        changed: Maybe[str] = next(one.changed for one in found if one.name == "TOKEN")
+        return changed
+
+    assert isinstance(read_age(), Known)
+    with as_role("web"), connection.cursor() as cursor:
+        cursor.execute("UPDATE secrets_secret SET set_at = now()")  # an old value looks fresh
+    assert read_age() == Unknown("no recorded act set it so")
 
 
 def test_damaged_or_missing_audit_log_makes_reads_unknown(

@@ -8,6 +8,7 @@ from django.db import connection as database
 from muniment.forges.shapes import Account as AtForge
 from muniment.server.connections.models import Connection
 from muniment.server.people.models import Account, ForgeAccount, ForgeMachine
+from muniment.server.people.unlinked_accounts import find_unlinked_forge_accounts
 
 _MOST_MACHINES = 200  # proposals of one forge: whoever may open a change there could make more
 _WITHOUT_NUMBER = """
@@ -34,6 +35,7 @@ def store_account_ids(connection: Connection, accounts: Iterable[AtForge]) -> No
         number = found[row.identity_hash].id
         if Account.objects.filter(identity_hash=_hash_login(connection, f"#{number}")).exists():
             continue
+        find_unlinked_forge_accounts().filter(forge=connection.slug, number=number).delete()
         try:
             with transaction.atomic():
                 ForgeAccount.objects.create(account=row, forge=connection.slug, number=number)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db.models import Q
 from django.utils import timezone
 from msgspec import Struct
 
@@ -16,6 +17,7 @@ from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.vault_facts import RetrievalMethod, SecretRetrieval
 from muniment.server.deployments.models import BROUGHT, DeploymentPermission
 from muniment.server.secrets.models import Secret
+from muniment.server.secrets.secret_acts import RESTORABLE
 from muniment.server.secrets.secret_reads import find_audit_log
 from muniment.vault import audit, layout
 from muniment.workflows.fact_suppliers import create_fact
@@ -65,7 +67,9 @@ def _find_retrievals(product: str) -> tuple[SecretRetrieval, ...]:
         .select_related("deployment__environment", "deployment__report")
         .order_by("deployment_id")
     )
-    keeping = set(Secret.objects.filter(environment__product__slug=product).values_list("environment_id", flat=True))
+    there = Q(removed_at=None) | Q(removed_at__gt=timezone.now() - RESTORABLE)
+    rows_there = Secret.objects.filter(there, environment__product__slug=product)
+    keeping = set(rows_there.values_list("environment_id", flat=True))
     log = _read_audit_log() if came else Unknown("nothing was deployed")
     return tuple(_make_retrieval(row, product, log, keeps=row.deployment.environment_id in keeping) for row in came)
 

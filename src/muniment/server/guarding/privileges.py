@@ -59,7 +59,7 @@ class Privileges(NamedTuple):
 
 
 _SIGN_IN = Privileges(_ALL, (READ,), eraser=(DROP,))
-_QUEUE = Privileges((READ, ADD), _ALL, operator=(ADD, CHANGE), eraser=(ADD, CHANGE, DROP))
+_QUEUE = Privileges((READ, ADD), _ALL, operator=(ADD,), eraser=(ADD, DROP))
 OTHERS = {
     "auth_permission": Privileges((READ,), (READ,)),
     "auth_group": Privileges((READ,), (READ,)),
@@ -74,9 +74,11 @@ OTHERS = {
     "socialaccount_socialaccount": _SIGN_IN,
     "socialaccount_socialapp": Privileges((READ,), ()),
     "socialaccount_socialtoken": Privileges((READ,), (), eraser=(DROP,)),
-    "procrastinate_jobs": _QUEUE._replace(web_changes=("priority",)),
+    "procrastinate_jobs": _QUEUE._replace(
+        web_changes=("priority",), operator_changes=("priority",), eraser_changes=("priority",)
+    ),
     "procrastinate_events": _QUEUE,
-    "procrastinate_periodic_defers": _QUEUE,
+    "procrastinate_periodic_defers": _QUEUE._replace(eraser=(ADD, CHANGE, DROP)),  # a deleted job is unlinked there
     "procrastinate_workers": Privileges((READ,), _ALL),
 }
 

@@ -107,6 +107,48 @@ _TRIGGERS = (
         RETURN NEW;
     END """,
     ),
+    _Trigger(  # a pusher that is erased is unknown, which denies; the eraser, taken over, names no other
+        "connections_firstpush",
+        "guard_first_push",
+        "BEFORE UPDATE",
+        "muniment_guard_first_push",
+        """
+    BEGIN
+        IF current_user = 'muniment_eraser'
+            AND (NEW.account_id, NEW.login, NEW.machine) IS DISTINCT FROM ('', '', false)
+            AND (NEW.account_id, NEW.login, NEW.machine) IS DISTINCT FROM (OLD.account_id, OLD.login, OLD.machine) THEN
+            RAISE EXCEPTION 'the eraser names nobody' USING ERRCODE = 'insufficient_privilege';
+        END IF;
+        RETURN NEW;
+    END """,
+    ),
+    _Trigger(  # an open incident denies, whoever has the eraser's login
+        "incidents_incident",
+        "guard_incident",
+        "BEFORE DELETE",
+        "muniment_guard_incident",
+        """
+    BEGIN
+        IF current_user = 'muniment_eraser' AND OLD.closed_at IS NULL THEN
+            RAISE EXCEPTION 'an open incident is not deleted' USING ERRCODE = 'insufficient_privilege';
+        END IF;
+        RETURN OLD;
+    END """,
+    ),
+    _Trigger(  # a statement that blocks an open change does so until it is withdrawn
+        "connections_reviewstatement",
+        "guard_statement",
+        "BEFORE DELETE",
+        "muniment_guard_statement",
+        """
+    BEGIN
+        IF current_user = 'muniment_eraser' AND EXISTS (
+                SELECT FROM public.changes_change c WHERE c.id = OLD.change_id AND c.state = 'open') THEN
+            RAISE EXCEPTION 'a statement on an open change is not deleted' USING ERRCODE = 'insufficient_privilege';
+        END IF;
+        RETURN OLD;
+    END """,
+    ),
 )
 
 _SHOW = "muniment_show_request"

@@ -59,6 +59,7 @@ from muniment.server.people.privacy import drop_rows, sessions_of
 from muniment.server.people.role_acts import ExpireRole, GrantRole, RevokeRole
 from muniment.server.people.setup_steps import OWN_ACCOUNT, PEOPLE
 from muniment.server.people.test_runner_acts import RevokeTestRunner, TrustTestRunner
+from muniment.server.people.unlinked_accounts import find_unlinked_forge_accounts
 from muniment.server.registration import (
     AppContributions,
     GlossaryEntry,
@@ -170,6 +171,12 @@ CONTRIBUTIONS = AppContributions(
             _("to read again"),
             "message_days",
             lambda moment: drop_rows(Message.objects.filter(created_at__lt=moment)),
+        ),
+        RetentionRule(
+            _("ids at forges of accounts that were unlinked"),
+            _("to tell whose a login was, until nobody has it here"),
+            "",
+            lambda _moment: drop_rows(find_unlinked_forge_accounts()),
         ),
         RetentionRule(
             _("accounts that forges call machines"),

@@ -263,12 +263,16 @@ class EnrolledAuthenticator(RecordedModel):
 
 
 class ForgeAccount(models.Model):
-    """The id that a login had at its forge when first seen there: the id stays, the name can become another's."""
+    """The id that a login had at its forge when first seen there: the id stays, the name can become another's.
 
-    privileges = Privileges((READ, DROP), (READ, ADD), eraser=(DROP,))
-    written_by = Account.written_by
+    It outlives its account until the worker sees that an act unlinked that one: the web, taken over, gives no account
+    another id by deleting the account and adding it again.
+    """
 
-    account = models.OneToOneField(Account, models.CASCADE, related_name="forge_account")
+    privileges = Privileges((READ,), (READ, ADD, DROP), eraser=(DROP,))
+    written_by: frozenset[Action] = frozenset()  # the worker alone writes it
+
+    account = models.OneToOneField(Account, models.DO_NOTHING, related_name="forge_account", db_constraint=False)
     forge = models.CharField(max_length=40)
     number = models.CharField(max_length=100)
     first_seen_at = models.DateTimeField(default=timezone.now)
@@ -350,7 +354,14 @@ class AccountVerification(models.Model):
 class Message(models.Model):
     """Message to one person. `sent_at` is when it was mailed, or would have been."""
 
-    privileges = Privileges((READ, ADD, CHANGE), (READ, ADD, CHANGE), operator=(ADD,), eraser=(ADD, DROP))
+    privileges = Privileges(
+        (READ, ADD),
+        (READ, ADD),
+        web_changes=("read_at",),  # what it says, and whether it is mailed, no page changes
+        worker_changes=("sent_at",),
+        operator=(ADD,),
+        eraser=(ADD, DROP),
+    )
     written_by = frozenset(Action)
     free_texts = ("text", "link")
 

@@ -38,6 +38,7 @@ from muniment.server.people.models import (
     AccountVerification,
     ApiToken,
     EnrolledAuthenticator,
+    ForgeAccount,
     FormerHandle,
     Invitation,
     Message,
@@ -245,6 +246,7 @@ def read_policies_in_use() -> frozenset[str]:
 
 def _erase_rows(person: Person) -> None:
     """Delete the rows of a person, and make theirs nameless."""
+    ForgeAccount.objects.filter(account__person=person).delete()
     Account.objects.filter(person=person).delete()
     for number in EnrolledAuthenticator.objects.filter(person=person).values_list("pk", flat=True):
         nothing = {"identifier": f"erased-{number}", "public_key": "", "removed_at": timezone.now()}

@@ -4,10 +4,11 @@ import logging
 import threading
 
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from muniment.errors import VaultCode, VaultError
-from muniment.server.secrets.models import Secret
+from muniment.server.secrets.models import Secret, SecretVersion
 from muniment.server.secrets.secret_acts import RESTORABLE
 from muniment.server.vault_access import open_vault_session
 from muniment.vault.versions import destroy_versions, remove_name
@@ -24,7 +25,8 @@ def start_destroying() -> None:
 
 def destroy_removed() -> None:
     """Destroy what was removed more than a day ago. Raises VaultError at the first that the vault does not take."""
-    due = Secret.objects.filter(removed_at__lte=timezone.now() - RESTORABLE)
+    left = SecretVersion.objects.filter(secret=OuterRef("pk"))
+    due = Secret.objects.filter(Exists(left), removed_at__lte=timezone.now() - RESTORABLE)
     for number in due.values_list("pk", flat=True):
         with transaction.atomic():
             row = due.select_for_update(skip_locked=True, of=("self",)).filter(pk=number).first()
@@ -35,7 +37,7 @@ def destroy_removed() -> None:
 def _destroy(row: Secret) -> None:
     changes = destroy_versions(row.name, row.versions.values_list("number", flat=True)) | remove_name(row.name)
     environment = row.environment
-    row.delete()
+    row.versions.all().delete()
     try:
         open_vault_session().patch_secrets(environment.product.slug, environment.name, changes)
     except VaultError as error:

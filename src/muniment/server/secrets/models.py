@@ -8,12 +8,13 @@ from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ, Privile
 from muniment.server.records.recorded_rows import RecordedModel
 
 
-class Secret(models.Model):
+class Secret(RecordedModel):
     """Name of a secret in an environment: when its value was set last, and by whom. `generated`: nobody ever saw
-    it; `public`: it hides nothing.
+    it; `public`: it hides nothing. A row is never deleted: clauses rely on the age of the value.
     """
 
-    privileges = Privileges((READ, ADD, CHANGE, DROP), (READ,))
+    recorded_columns = ("environment", "name", "set_at", "generated", "public", "removed_at")
+    privileges = Privileges((READ, ADD, CHANGE), (READ,))
     written_by = frozenset({Action.SET_SECRET, Action.REMOVE_SECRET, Action.CHANGE_PRODUCT})
 
     environment = models.ForeignKey("products.Environment", models.CASCADE, related_name="secrets")

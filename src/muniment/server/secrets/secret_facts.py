@@ -118,14 +118,19 @@ def _is_human_read(read: audit.LoggedRead) -> Maybe[bool]:
 
 
 def _read_ages(vault_session: Session, places: list[Environment]) -> tuple[SecretAge, ...]:
-    """Ages of the names that are in the vault now: one that was not set through Muniment has no known age."""
+    """Ages of the names that are in the vault now: one that was not set through Muniment has no known age, nor has
+    one whose row no act wrote so.
+    """
     found = []
     for place in places:
-        secrets = {one.name: one for one in Secret.objects.filter(environment=place, removed_at=None)}
+        rows = {one.name: one for one in Secret.objects.filter(environment=place, removed_at=None)}
+        differing = {one.key for one in row_checks.find_instance_problems(rows.values())}
         for name in vault_session.list_secret_names(place.product.slug, place.name):
-            one = secrets.get(name)
-            changed: Maybe[str] = (
-                Known(moments.format_moment(one.set_at)) if one else Unknown("it was not set through Muniment")
-            )
-            found.append(SecretAge(place.name, name, changed, public=one is not None and one.public))
+            row = rows.get(name)
+            if row is None:
+                found.append(SecretAge(place.name, name, Unknown("it was not set through Muniment"), public=False))
+            elif str(row.pk) in differing:
+                found.append(SecretAge(place.name, name, Unknown("no recorded act set it so"), public=False))
+            else:
+                found.append(SecretAge(place.name, name, Known(moments.format_moment(row.set_at)), public=row.public))
     return tuple(found)

@@ -509,7 +509,10 @@ class Migration(migrations.Migration):
                 (
                     "account",
                     models.OneToOneField(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="forge_account", to="people.account"
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="forge_account",
+                        to="people.account",
                     ),
                 ),
             ],
