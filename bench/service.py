@@ -164,7 +164,7 @@ def _client() -> Any:
     for role in Role:
         RoleGrant.objects.create(person=ada, role=role.value)
     client = Client(HTTP_HOST="localhost")
-    client.force_login(ada, backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(ada, backend="muniment.server.people.sign_in_backend.SignInBackend")
     return client
 
 

@@ -254,7 +254,7 @@ def test_pages_refuse_act_without_csrf_token(seen: ObservedCalls) -> None:
     create_each_resource()
     someone = Person.objects.get(slug=NAME)
     client = Client(HTTP_HOST="localhost", enforce_csrf_checks=True)
-    client.force_login(someone, backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(someone, backend="muniment.server.people.sign_in_backend.SignInBackend")
     for route in ROUTES:
         if not route.api:
             answer = client.post(address_of(route), {"act": route.act.act_tag()})

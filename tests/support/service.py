@@ -158,7 +158,7 @@ def browser(someone: Person | None = None, *, second_factor: bool = True) -> Cli
     """A browser, signed in as somebody."""
     client = Client(HTTP_HOST="localhost", enforce_csrf_checks=False)
     if someone is not None:
-        client.force_login(someone, backend="allauth.account.auth_backends.AuthenticationBackend")
+        client.force_login(someone, backend="muniment.server.people.sign_in_backend.SignInBackend")
         if second_factor:
             session = client.session
             session["second_factor"] = someone.pk

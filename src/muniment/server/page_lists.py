@@ -36,7 +36,8 @@ def page_by_id(request: HttpRequest, rows: "QuerySet[_T, Any]", *, size: int = P
 
 def page_by_name(request: HttpRequest, rows: "QuerySet[_T, Any]", *, size: int = PAGE) -> RowPage:
     """Rows of a list of named things by name, after the one with the handle `?after=HANDLE`."""
-    last = rows.model._default_manager.filter(slug=request.GET.get("after", "")).values_list("name", "slug").first()
+    after = request.GET.get("after", "")
+    last = rows.model._default_manager.filter(slug=after).values_list("name", "slug").first() if after else None
     if last is not None:
         rows = rows.filter(Q(name__gt=last[0]) | Q(name=last[0], slug__gt=last[1]))
     found: list[Any] = list(rows.order_by("name", "slug")[: size + 1])

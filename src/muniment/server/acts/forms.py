@@ -8,6 +8,7 @@ from django.http import QueryDict
 
 from muniment.access.authorization import Actor
 from muniment.errors import ActInputError
+from muniment.server.acts import widgets
 from muniment.server.acts.act import Act
 from muniment.server.acts.inputs import Answers, Day, Flag, Input, Integer, Moment, MultipleChoice, Text, TextLines
 from muniment.server.acts.parser import find_typed_inputs, make_defaults, merge_fields, parse_act, refuse_repeated
@@ -88,7 +89,7 @@ def _build_question_fields(name: str, field: Answers, requested_ids: Iterable[st
     attributes = {"maxlength": field.most, "rows": 4}
     chosen = frozenset(requested_ids)
     return {
-        f"{name}-{question}": forms.Field(required=False, label=label, widget=forms.Textarea(attributes))
+        f"{name}-{question}": forms.Field(required=False, label=label, widget=widgets.DrawnTextarea(attributes))
         for question, label in field.questions
         if question in chosen
     }
@@ -103,7 +104,9 @@ def _build_form_field(cls: type[Act], name: str, field: Input, actor: Actor, *, 
         initial=default
         if isinstance(field, Flag) and not field.ask
         else field.format_for_form(default),  # a box sends "on"
-        widget=forms.HiddenInput() if hidden else _build_widget(field, actor, required=name not in make_defaults(cls)),
+        widget=widgets.DrawnHiddenInput()
+        if hidden
+        else _build_widget(field, actor, required=name not in make_defaults(cls)),
     )
 
 
@@ -115,20 +118,20 @@ def _build_widget(field: Input, actor: Actor, *, required: bool) -> forms.Widget
     if isinstance(field, MultipleChoice):
         return forms.CheckboxSelectMultiple({}, options or ())
     if options is not None:
-        return forms.Select(attributes, options if required else (("", field.blank), *options))
+        return widgets.DrawnSelect(attributes, options if required else (("", field.blank), *options))
     match field:
         case Flag():
-            return forms.CheckboxInput({}, check_test=lambda value: value in (True, "yes", "on"))
+            return widgets.DrawnCheckbox({}, check_test=lambda value: value in (True, "yes", "on"))
         case Day():
-            return forms.DateInput(attributes | {"type": "date"})
+            return widgets.DrawnDateInput(attributes | {"type": "date"})
         case Moment():
-            return forms.TextInput(attributes | {"type": "datetime-local", "autocomplete": "off"})
+            return widgets.DrawnTextInput(attributes | {"type": "datetime-local", "autocomplete": "off"})
         case Integer():
-            return forms.NumberInput(attributes | {"min": field.least, "max": field.most})
+            return widgets.DrawnNumberInput(attributes | {"min": field.least, "max": field.most})
         case Text(multiline=True) | TextLines():
             rows = 24 if field.most > _LONG else 4
-            return forms.Textarea(attributes | {"maxlength": field.most, "rows": rows})
+            return widgets.DrawnTextarea(attributes | {"maxlength": field.most, "rows": rows})
         case Text():
-            return forms.TextInput(attributes | {"maxlength": field.most, "autocomplete": "off"})
+            return widgets.DrawnTextInput(attributes | {"maxlength": field.most, "autocomplete": "off"})
         case _:
-            return forms.TextInput(attributes | {"autocomplete": "off"})
+            return widgets.DrawnTextInput(attributes | {"autocomplete": "off"})

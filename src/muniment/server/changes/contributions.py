@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from django.db.models import F, Q
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from muniment.access.actions import Action
-from muniment.access.authorization import Actor
+from muniment.access.authorization import Actor, list_permitted_products
 from muniment.server.acts.system_actors import SystemActor
 from muniment.server.changes.models import Change
 from muniment.server.changes.personal_data import erase_ended_changes, find_policies_of_decisions
@@ -27,8 +27,10 @@ from muniment.server.registration import (
     ProductTab,
     SearchKind,
 )
+from muniment.server.remembered_sql import remember_sql
 
 _SHOWN = 6  # open changes on the overview
+_COLUMNS = ("pk", "title", "name", "updated_at", "decision", "product")
 
 
 def find_changes(actor: Actor, text: str) -> Iterable[Any]:
@@ -49,13 +51,17 @@ def measure_changes() -> Iterator[Metric]:
 
 def read_denied(request: HttpRequest) -> dict[str, Any] | None:
     """The open changes that are not allowed, the newest first."""
-    reach = within_reach(current_actor(request), Action.SEE_PRODUCT, "repository__product")
-    rows = Change.objects.filter(reach, repository__product__retired_at=None, state=Change.State.OPEN)
-    rows = rows.filter(Q(decision=None) | Q(decision__allowed=False))
-    columns = ("pk", "title", "name", "updated_at", "decision")
-    newest = rows.order_by("-updated_at", "-id").values(*columns, product=F("repository__product__name"))
-    found = list(newest[:_SHOWN])
-    return {"denied": found} if found else None
+    found = _find_denied(list_permitted_products(current_actor(request), Action.SEE_PRODUCT))
+    return {"denied": [dict(zip(_COLUMNS, row, strict=True)) for row in found]} if found else None
+
+
+@remember_sql
+def _find_denied(products: frozenset[str] | None) -> "QuerySet[Any, tuple[Any, ...]]":
+    rows = Change.objects.filter(repository__product__retired_at=None, state=Change.State.OPEN)
+    if products is not None:
+        rows = rows.filter(repository__product__slug__in=products)
+    rows = rows.filter(Q(decision=None) | Q(decision__allowed=False)).order_by("-updated_at", "-id")
+    return rows.values_list(*_COLUMNS[:-1], "repository__product__name")[:_SHOWN]
 
 
 CONTRIBUTIONS = AppContributions(

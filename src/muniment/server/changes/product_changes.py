@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
@@ -18,6 +18,7 @@ from muniment.server.guarding.mediation import require_action
 from muniment.server.page_lists import page_by_id
 from muniment.server.products.models import Product
 from muniment.server.products.views import find_product_resource
+from muniment.server.remembered_sql import remember_sql
 
 MOST_OPEN = 50
 RESULTS = {
@@ -63,15 +64,21 @@ def read_change_filter(request: HttpRequest) -> ChangeFilter:
 
 def count_open_changes(product: int) -> int:
     """Number of open changes of a product, in one query."""
-    return Change.objects.filter(repository__product=product, state=Change.State.OPEN).count()
+    return sum(count for _state, count in _count_open(product))
 
 
-def find_open_changes(product: Product) -> "QuerySet[Change]":
-    """Open changes of a product with their decisions, the newest first."""
+@remember_sql
+def _count_open(product: int) -> "QuerySet[Any, tuple[str, int]]":
+    rows = Change.objects.filter(repository__product=product, state=Change.State.OPEN)
+    return rows.values_list("state").annotate(count=Count("*"))
+
+
+def find_open_changes(product: int) -> "QuerySet[Change]":
+    """Open changes of a product, by its primary key, with their decisions, the newest first."""
     return _select_shown(product).filter(state=Change.State.OPEN).order_by("-updated_at", "-id")
 
 
-def _select_shown(product: Product) -> "QuerySet[Change]":
+def _select_shown(product: int) -> "QuerySet[Change]":
     rows = Change.objects.filter(repository__product=product)
     return rows.select_related("decision", "repository", "forge_change")
 
@@ -82,8 +89,8 @@ def list_product_changes(request: HttpRequest, slug: str) -> HttpResponse:
     """List the open and the merged pull requests of a product, with how many followed the policy each week."""
     found = get_object_or_404(Product, slug=slug)
     asked = read_change_filter(request)
-    open_ = list(find_open_changes(found)[: MOST_OPEN + 1])
-    merged = asked.filter_rows(_select_shown(found).filter(state=Change.State.MERGED))
+    open_ = list(find_open_changes(found.pk)[: MOST_OPEN + 1])
+    merged = asked.filter_rows(_select_shown(found.pk).filter(state=Change.State.MERGED))
     context: dict[str, Any] = {
         "product": found,
         "open": open_[:MOST_OPEN],

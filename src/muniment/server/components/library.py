@@ -10,16 +10,17 @@ from django.template.context import Context
 from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.utils import timezone
-from django.utils.formats import date_format
+from django.utils.dates import MONTHS_3, WEEKDAYS_ABBR
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from muniment.server.components.charts import ColumnChart, LineChart, Part, make_status_bar
 from muniment.server.components.statuses import Status, find_status
 
 register = template.Library()
+_TICK = '<line class="axis" x1="40" x2="530" y1="{}" y2="{}"/><text x="34" y="{}" dy="4" text-anchor="end">{}</text>'
 _NEAR_DAYS = 14  # a day further away is shown without "in 20 days"
 
 
@@ -39,13 +40,13 @@ def icon(name: str, size: str = "") -> SafeString:
 def status(code: str, text: str = "", *, plain: bool = False) -> SafeString:
     """Badge of a status: icon, word and colour. `text` replaces the word; `plain` leaves out the coloured ground."""
     found = find_status(code)
-    return format_html(
-        '<span class="st {}{}">{}{}</span>',
-        found.style,
-        " plain border-0" if plain else "",
-        icon(found.icon),
-        text or found.text,
-    )
+    return _draw_badge(found.style, found.icon, str(text or found.text), plain)
+
+
+@lru_cache(maxsize=2048)  # lists have three in each row, most of them with a small number as their text
+def _draw_badge(style: str, icon_name: str, text: str, plain: bool) -> SafeString:
+    look = " plain border-0" if plain else ""
+    return format_html('<span class="st {}{}">{}{}</span>', style, look, icon(icon_name), text)
 
 
 @register.filter
@@ -133,14 +134,21 @@ def status_bar(
     passing: int, exception: int, unknown: int, failing: int, *, tall: bool = False, name: str = ""
 ) -> SafeString:
     """Bar of four statuses with its figures as its name; `name` says of what."""
-    bar = make_status_bar({"passing": passing, "exception": exception, "unknown": unknown, "failing": failing})
-    figures = ", ".join(f"{count} {str(found.text).lower()}" for found, count in bar.counts)
+    drawn, figures = _draw_bar(get_language(), passing, exception, unknown, failing)
     return format_html(
         '<svg class="bar{}" viewBox="0 0 400 12" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>',
         " tall" if tall else "",
         f"{name}: {figures}" if name else figures,
-        _draw_parts(bar.parts) or mark_safe('<rect class="f-na" width="400" height="12"/>'),
+        drawn,
     )
+
+
+@lru_cache(maxsize=2048)  # lists have one in each row, many of them with the same counts
+def _draw_bar(language: str | None, passing: int, exception: int, unknown: int, failing: int) -> tuple[SafeString, str]:
+    """Rectangles of a bar, and its figures in words."""
+    bar = make_status_bar({"passing": passing, "exception": exception, "unknown": unknown, "failing": failing})
+    figures = ", ".join(f"{count} {str(found.text).lower()}" for found, count in bar.counts)
+    return _draw_parts(bar.parts) or SafeString('<rect class="f-na" width="400" height="12"/>'), figures
 
 
 @register.simple_tag
@@ -148,6 +156,18 @@ def status_legend(passing: int, exception: int, unknown: int, failing: int) -> S
     """Key of the statuses of a bar or chart, with their counts."""
     bar = make_status_bar({"passing": passing, "exception": exception, "unknown": unknown, "failing": failing})
     return SafeString(render_to_string("components/legend.html", {"bar": bar}))
+
+
+@register.simple_tag
+def matrix_cells(cells: Iterable[tuple[Status, int, str]], address: str) -> SafeString:
+    """Cells of a row of a matrix, each a status, a number (0 shows none) and its name for screen readers. All lead to
+    `address`.
+    """
+    return format_html_join(
+        "",
+        '<td><a class="{}" href="{}" aria-label="{}">{}{}</a></td>',
+        ((one.style, address, name, icon(one.icon), number or "") for one, number, name in cells),
+    )
 
 
 @register.simple_tag
@@ -163,7 +183,9 @@ def column_chart(chart: ColumnChart, name: str, first_column: str) -> SafeString
         '<tr><th scope="row">{}</th>{}</tr>',
         ((column.text, _list_cells(column.counts)) for column in chart.columns),
     )
-    drawing = mark_safe("".join(_draw_parts(column.parts) for column in chart.columns) + labels)  # noqa: S308 -- made here
+    axis = format_html_join("", _TICK, ((tick.y, tick.y, tick.y, tick.text) for tick in chart.ticks))
+    columns = SafeString("".join(_draw_parts(column.parts) for column in chart.columns))
+    drawing = SafeString(axis + columns + labels)
     context = {"chart": chart, "name": name, "first_column": first_column, "drawing": drawing, "rows": rows}
     return SafeString(render_to_string("components/column_chart.html", context))
 
@@ -191,8 +213,15 @@ def line_chart(chart: LineChart, name: str, first_column: str, second_column: st
 @register.simple_tag
 def person(name: str, note: str = "", *, machine: bool = False, url: str = "") -> SafeString:
     """Person or machine account: initials and name, and a quiet line below."""
-    context = {"name": name, "note": note, "machine": machine, "url": url, "initials": initials(name)}
-    return SafeString(render_to_string("components/person.html", context))
+    mark = icon("robot") if machine else initials(name)
+    label = format_html('<a class="n" href="{}">{}</a>' if url else '<span class="n">{1}</span>', url, name)
+    return format_html(
+        '<span class="who"><span class="avatar{}" aria-hidden="true">{}</span><span>{}{}</span></span>',
+        " bot" if machine else "",
+        mark,
+        label,
+        format_html('<span class="r">{}</span>', note) if note else "",
+    )
 
 
 @register.filter
@@ -257,8 +286,10 @@ def _format_time(moment: datetime | date, text: str) -> SafeString:
 
 
 def _format_moment(moment: datetime | date) -> str:
-    day = _format_day(_find_day(moment))
-    return f"{day}, {date_format(timezone.localtime(moment), 'H:i')}" if isinstance(moment, datetime) else day
+    if not isinstance(moment, datetime):
+        return _format_day(moment)
+    local = timezone.localtime(moment)
+    return f"{_format_day(local.date())}, {local:%H:%M}"
 
 
 def _find_day(moment: datetime | date) -> date:
@@ -266,7 +297,11 @@ def _find_day(moment: datetime | date) -> date:
 
 
 def _format_day(day: date) -> str:
-    return date_format(day, "D j M" if day.year == timezone.now().year else "D j M Y")
+    """Day as "Thu 26 Nov", in the reader's language. Django's `date_format` takes ten times as long, and lists have
+    dozens of days.
+    """
+    text = f"{WEEKDAYS_ABBR[day.weekday()]} {day.day} {str(MONTHS_3[day.month]).title()}"
+    return text if day.year == timezone.now().year else f"{text} {day.year}"
 
 
 def _describe_distance(days: int) -> str:

@@ -1,9 +1,10 @@
 """Pages of exceptions from the policy: the list, with those that wait, and the form that requests one."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -23,6 +24,7 @@ from muniment.server.policies.models import (
 from muniment.server.policies.policy_in_force import current_clauses
 from muniment.server.products.visible_products import find_repositories, within_reach
 from muniment.server.records.record_writing import action_code
+from muniment.server.remembered_sql import remember_instances
 from muniment.server.requests.approvers import may_see_request
 from muniment.server.requests.models import Request
 
@@ -45,15 +47,25 @@ def list_exceptions(request: HttpRequest) -> HttpResponse:
     rows = PolicyException.objects.select_related("repository__product", "requester", "approver").filter(
         within_reach(actor, Action.SEE_EXCEPTIONS, "repository__product")
     )
-    in_force = Q(ended_at=None, expires_at__gt=timezone.now())
-    ended = page_by_id(request, rows.exclude(in_force))
+    now = timezone.now()
+    ended = page_by_id(request, rows.exclude(Q(ended_at=None, expires_at__gt=now)))
+    current = _read_in_force(list_permitted_products(actor, Action.SEE_EXCEPTIONS), now)
+    lines = _describe_exceptions(request, [*current, *ended.rows])
     context = {
-        "in_force": _describe_exceptions(request, rows.filter(in_force).order_by("expires_at", "pk")[:_MOST]),
-        "page": ended._replace(rows=_describe_exceptions(request, ended.rows)),
+        "in_force": lines[: len(current)],
+        "page": ended._replace(rows=lines[len(current) :]),
         "may_request": find_repositories(actor, Action.REQUEST_EXCEPTION).exists(),
         "waiting": _find_waiting_requests(actor),
     }
     return render(request, "policies/exceptions.html", context)
+
+
+@remember_instances
+def _read_in_force(products: frozenset[str] | None, now: datetime) -> "QuerySet[PolicyException]":
+    rows = PolicyException.find_in_force(now).select_related("repository__product", "requester", "approver")
+    if products is not None:
+        rows = rows.filter(repository__product__slug__in=products)
+    return rows.order_by("expires_at", "pk")[:_MOST]
 
 
 def _describe_exceptions(request: HttpRequest, rows: Iterable[PolicyException]) -> list[ShownException]:
@@ -74,9 +86,14 @@ def _describe_exceptions(request: HttpRequest, rows: Iterable[PolicyException]) 
 
 def _find_waiting_requests(actor: Actor) -> list[Request]:
     """Requests of exceptions that wait: the actor's own, and those that they may approve."""
+    return [row for row in _read_waiting() if may_see_request(actor, row)]
+
+
+@remember_instances
+def _read_waiting() -> "QuerySet[Request]":
     action = action_code(Action.REQUEST_EXCEPTION)
     rows = Request.objects.filter(state=Request.State.WAITING, action=action, requester__active=True)
-    return [row for row in rows.select_related("requester", "product")[:_MOST] if may_see_request(actor, row)]
+    return rows.select_related("requester", "product")[:_MOST]
 
 
 @require_http_methods(["GET", "POST"])

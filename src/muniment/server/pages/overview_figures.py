@@ -1,17 +1,18 @@
 """Figures of the overview, for the products that an actor may see, from states that are stored when they change."""
 
 from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from typing import Any
 
-from django.db.models import Count, Q
+from django.db.models import Case, Count, QuerySet, When
 from django.utils import timezone
 from msgspec import Struct
 
-from muniment.access.authorization import Actor
+from muniment.access.actions import Action
+from muniment.access.authorization import Actor, list_permitted_products
 from muniment.policy.model import Policy, Section
 from muniment.server.changes.models import Change
-from muniment.server.incidents.models import find_open_incidents
-from muniment.server.incidents.visibility import visible_incident_filter
+from muniment.server.incidents.models import Incident
 from muniment.server.policies.policy_in_force import current_policy
 from muniment.server.policies.state_counts import (
     Excepted,
@@ -29,6 +30,7 @@ from muniment.server.policies.state_counts import (
 )
 from muniment.server.policies.state_snapshots import TrendPoint, find_change_in_points, read_trend
 from muniment.server.products.models import Product
+from muniment.server.remembered_sql import remember_sql
 
 ATTENTION = 10  # products that the overview lists
 
@@ -124,12 +126,11 @@ def _list_worst_products(
     if policy is None:
         return ()
     listed = find_least_passing(policy, scope, excepted, ATTENTION)
-    rows = Product.objects.in_bulk(listed)
+    rows = {number: (slug, name) for number, slug, name in _read_names(tuple(listed))}
     counted = count_by_product_and_section(policy, listed, excepted)
     return tuple(
         ProductFigures(
-            rows[product].slug,
-            rows[product].name,
+            *rows[product],
             sum_counts(counted[product].values()),
             tuple((section, counted[product][section.id]) for section in policy.sections),
         )
@@ -137,10 +138,34 @@ def _list_worst_products(
     )
 
 
+@remember_sql
+def _read_names(products: tuple[int, ...]) -> "QuerySet[Any, tuple[int, str, str]]":
+    return Product.objects.filter(pk__in=products).values_list("pk", "slug", "name")
+
+
 def _count_work(actor: Actor, scope: ProductScope) -> WorkFigures:
-    rows = scope.filter_rows(Change.objects.filter(state=Change.State.OPEN), "repository__product")
-    changes = rows.aggregate(open=Count("*"), allowed=Count("pk", filter=Q(decision__allowed=True)))
+    changes = dict(_count_open_changes(*scope.query_arguments))
     tomorrow = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
-    incidents = find_open_incidents().filter(visible_incident_filter(actor))
-    due = incidents.aggregate(open=Count("*"), due=Count("pk", filter=Q(due_at__lt=tomorrow)))
-    return WorkFigures(changes["open"], changes["open"] - changes["allowed"], due["open"], due["due"])
+    incidents = dict(_count_open_incidents(list_permitted_products(actor, Action.SEE_INCIDENTS), tomorrow))
+    opened = sum(changes.values())
+    return WorkFigures(opened, opened - changes.get(True, 0), sum(incidents.values()), incidents.get(True, 0))
+
+
+@remember_sql
+def _count_open_changes(
+    ids: tuple[int, ...] | None, retired: tuple[int, ...]
+) -> "QuerySet[Any, tuple[bool | None, int]]":
+    """Number of open changes by their decision, None for those without one."""
+    opened = Change.objects.filter(state=Change.State.OPEN)
+    rows = ProductScope.from_query_arguments(ids, retired).filter_rows(opened, "repository__product")
+    return rows.values_list("decision__allowed").annotate(count=Count("*"))
+
+
+@remember_sql
+def _count_open_incidents(products: frozenset[str] | None, tomorrow: datetime) -> "QuerySet[Any, tuple[bool, int]]":
+    """Number of open incidents by whether they are due before tomorrow."""
+    rows = Incident.objects.filter(closed_at=None)
+    if products is not None:
+        rows = rows.filter(product__slug__in=products)
+    due = Case(When(due_at__lt=tomorrow, then=True), default=False)
+    return rows.annotate(is_due=due).values_list("is_due").annotate(count=Count("*"))

@@ -4,22 +4,23 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.http import urlencode
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from muniment.access.actions import Action
+from muniment.policy.model import Policy
 from muniment.server.guarding.mediation import (
     current_actor,
     find_no_resource,
     require_action,
 )
 from muniment.server.page_lists import page_by_name
-from muniment.server.policies.policy_in_force import current_clauses, current_policy
+from muniment.server.policies.policy_in_force import current_policy
 from muniment.server.policies.state_counts import (
     ProductScope,
     StateCounts,
-    count_by_product_and_section,
+    count_by_product,
     find_excepted_checks,
-    sum_counts,
 )
 from muniment.server.products.models import ClauseResult, Product, ProductClauseState
 from muniment.server.products.views import could_with_second_factor
@@ -32,7 +33,9 @@ def list_products(request: HttpRequest) -> HttpResponse:
     """List the products that the person may see, each with its worst states."""
     rows = Product.objects.filter(visible_product_filter(current_actor(request)))
     find, clause = request.GET.get("find", "").strip()[:100], request.GET.get("clause", "")[:100]
-    sentence = next((one.text for one in current_clauses() if one.id == clause), "")
+    policy = current_policy()
+    clauses = policy.clauses if policy is not None else ()
+    sentence = next((one.text for one in clauses if one.id == clause), "")
     if find:
         rows = rows.filter(Q(name__icontains=find) | Q(slug__icontains=find))
     if sentence:
@@ -43,7 +46,7 @@ def list_products(request: HttpRequest) -> HttpResponse:
     page = page_by_name(request, rows)
     context = {
         "page": page,
-        "lines": _count_checks(page.rows),
+        "lines": _count_checks(policy, page.rows),
         "sentence": sentence,
         "more": more,
         "may_add": could_with_second_factor(request, Action.ADD_PRODUCT),
@@ -52,9 +55,11 @@ def list_products(request: HttpRequest) -> HttpResponse:
     return render(request, "products/list.html", context)
 
 
-def _count_checks(products: list[Product]) -> list[tuple[Product, StateCounts]]:
-    """Each product with the counts of its checks."""
+def _count_checks(policy: Policy | None, products: list[Product]) -> list[tuple[Product, StateCounts, str]]:
+    """Each product with the counts of its checks, and how many pass as a sentence."""
     numbers = tuple(one.pk for one in products)
     excepted = find_excepted_checks(ProductScope(numbers, (), len(numbers)))
-    found = count_by_product_and_section(current_policy(), numbers, excepted)
-    return [(one, sum_counts(found.get(one.pk, {}).values())) for one in products]
+    found = count_by_product(policy, numbers, excepted)
+    counted = [(one, found[one.pk]) for one in products]
+    text = _("%(passing)d of %(total)d passing")
+    return [(one, counts, text % {"passing": counts.passing, "total": counts.total}) for one, counts in counted]

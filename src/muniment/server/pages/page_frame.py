@@ -1,20 +1,30 @@
-"""Frame of every page: the menu for the person, and the number of their unread messages."""
+"""Frame of every page: the menu for the person, and the number of their unread messages.
+
+The parts of the frame are the same on most pages of a person, so a process remembers those that it rendered.
+"""
 
 import functools
 from typing import Any, NamedTuple
 
 from django.http import HttpRequest
+from django.middleware.csrf import get_token
+from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language
 
 from muniment.access.actions import Action
 from muniment.access.authorization import AccessResult, Actor, authorize_anywhere
 from muniment.server.guarding.mediation import current_actor
 from muniment.server.pages.own_account import APPEARANCE_COOKIE, APPEARANCES
 from muniment.server.people.actors import signed_in_person
-from muniment.server.people.models import Message, Person
+from muniment.server.people.models import Person, count_unread_messages
 from muniment.server.records.record_writing import action_code
 from muniment.server.registration import MenuGroup, read_contributions
 from muniment.server.requests.models import Request
+
+_FORM_FIELD = "<!--field-->"  # no name contains it: names are escaped
 
 
 class ShownEntry(NamedTuple):
@@ -33,22 +43,27 @@ class ShownGroup(NamedTuple):
 
 
 def frame_context(request: HttpRequest) -> dict[str, Any]:
-    """Template context of the frame of every page."""
+    """Template context of the frame of every page. Its parts are rendered where a template shows them."""
     appearance = request.COOKIES.get(APPEARANCE_COOKIE, "")
-    look = {"appearance": appearance if appearance in APPEARANCES else ""}
+    look = {
+        "appearance": appearance if appearance in APPEARANCES else "",
+        "footer": functools.partial(_render_footer, get_language()),
+    }
     if not hasattr(request, "actor") or not current_actor(request).person:
         return {"menu": (), **look}
-    waits = functools.partial(
-        _waits_for_role, signed_in_person(request)
-    )  # asked by the pages that refuse, and by no other
+    person, menu = signed_in_person(request), _build_menu(current_actor(request))
+    unread = count_unread_messages(person.pk)
     return {
         **look,
-        "menu": _build_menu(current_actor(request)),
-        "waits_for_role": waits,
-        "unread": Message.objects.filter(person=signed_in_person(request), read_at=None).count(),
+        "menu": menu,
+        "waits_for_role": functools.partial(_waits_for_role, person),  # for pages that refuse alone
+        "unread": unread,
+        "sidebar": functools.partial(_render_sidebar, get_language(), menu, request.path, unread),
+        "top_bar": functools.partial(_render_top_bar, request, person.name, unread, bool(menu)),
     }
 
 
+@functools.lru_cache(maxsize=256)
 def _build_menu(actor: Actor) -> tuple[ShownGroup, ...]:
     """Groups of the menu with the entries that the access table lets the person read."""
     entries = sorted((entry for app in read_contributions() for entry in app.menu), key=lambda entry: entry.position)
@@ -61,6 +76,36 @@ def _build_menu(actor: Actor) -> tuple[ShownGroup, ...]:
         for group in MenuGroup
     )
     return tuple(group for group in groups if group.entries)
+
+
+def _render_sidebar(language: str | None, menu: tuple[ShownGroup, ...], path: str, unread: int) -> SafeString:
+    addresses = {entry.address for group in menu for entry in group.entries} | {"/", reverse("inbox")}
+    return _render_sidebar_once(language, menu, path if path in addresses else "", unread)
+
+
+@functools.lru_cache(maxsize=512)
+def _render_sidebar_once(language: str | None, menu: tuple[ShownGroup, ...], current: str, unread: int) -> SafeString:
+    return render_to_string("components/sidebar.html", {"menu": menu, "current": current, "unread": unread})
+
+
+def _render_top_bar(request: HttpRequest, name: str, unread: int, menu: bool) -> SafeString:
+    """Top bar. The token of its form differs in each answer, so it is filled in afterwards."""
+    field = format_html('<input type="hidden" name="csrfmiddlewaretoken" value="{}">', get_token(request))
+    search = request.GET.get("q", "").strip() if request.path == reverse("search") else ""
+    render = _render_top_bar_once.__wrapped__ if search else _render_top_bar_once  # searched words are not remembered
+    text = render(get_language(), name, unread, search, menu)
+    return SafeString(text.replace(_FORM_FIELD, field))
+
+
+@functools.lru_cache(maxsize=512)
+def _render_top_bar_once(language: str | None, name: str, unread: int, search: str, menu: bool) -> SafeString:
+    context = {"name": name, "unread": unread, "q": search, "menu": menu, "field": SafeString(_FORM_FIELD)}
+    return render_to_string("components/top_bar.html", context)
+
+
+@functools.lru_cache(maxsize=8)
+def _render_footer(language: str | None) -> SafeString:
+    return render_to_string("components/footer.html")
 
 
 def _waits_for_role(person: Person) -> bool:

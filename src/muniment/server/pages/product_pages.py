@@ -1,11 +1,11 @@
 """Pages of one product: its state against the policy with what to fix first, and its settings."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from django.db.models import Q
-from django.http import HttpRequest, HttpResponse
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET
 
 from muniment.access.actions import Action
 from muniment.policy.model import Clause, Policy
+from muniment.server.changes.models import Change
 from muniment.server.changes.product_changes import find_open_changes
 from muniment.server.changes.repository_acts import select_never_read
 from muniment.server.guarding.mediation import is_action_allowed, require_action
@@ -30,8 +31,9 @@ from muniment.server.policies.state_counts import (
     is_evaluated,
     sum_counts,
 )
-from muniment.server.products.models import SIGNALS, ClauseResult, ClauseState, Product, Repository
+from muniment.server.products.models import SIGNALS, ClauseResult, ClauseState, Environment, Product, Repository
 from muniment.server.products.views import could_with_second_factor, find_product_resource, is_being_read
+from muniment.server.remembered_sql import remember_instances, remember_sql
 
 _MOST_FIXES, _MOST_OPEN, _MOST_EXCEPTIONS = 8, 6, 20
 _CODES = {
@@ -91,14 +93,14 @@ class Fix(NamedTuple):
 @require_action(Action.SEE_PRODUCT, find_product_resource)
 def show_product(request: HttpRequest, slug: str) -> HttpResponse:
     """Show a product: what to fix first, its clauses by section, what is open, and facts about it."""
-    found = get_object_or_404(Product, slug=slug)
-    policy = current_policy()
+    found = _find_product(slug)
+    policy, now = current_policy(), timezone.now()
     lines = read_clause_lines(found, policy)
     names = {line.clause.id: line.clause.name for line in lines}
-    repositories = list(found.repositories.select_related("scan", "hook_log", "forge_link__connection"))
-    incidents = list(find_open_incidents().filter(product=found)[: _MOST_FIXES + 1])
+    repositories = _read_repositories(found.pk)
+    incidents = _read_incidents(found.pk)
     fixes = list_fixes(incidents, repositories, lines)
-    open_ = list(find_open_changes(found)[: _MOST_OPEN + 1])
+    open_ = _read_open_changes(found.pk)
     sections = group_by_section(policy, lines)
     context: dict[str, Any] = {
         "product": found,
@@ -111,12 +113,10 @@ def show_product(request: HttpRequest, slug: str) -> HttpResponse:
         "being_read": is_being_read(repositories),
         "open": open_[:_MOST_OPEN],
         "more_open": len(open_) > _MOST_OPEN,
-        "exceptions": [
-            (names.get(one.clause, one.clause), one) for one in PolicyException.current([found])[:_MOST_EXCEPTIONS]
-        ],
-        "monitored": [(names.get(one.clause, one.clause), one) for one in _find_monitored(found)],
-        "freezes": Freeze.find_current_freezes().filter(Q(product=None) | Q(product=found)),
-        "environments": list(found.environments.filter(ended_at=None)),
+        "exceptions": [(names.get(one.clause, one.clause), one) for one in _read_exceptions(found.pk, now)],
+        "monitored": [(names.get(one.clause, one.clause), one) for one in _read_monitored(found.pk, now.date())],
+        "freezes": _read_freezes(found.pk, now),
+        "environments": _read_environments(found.pk),
         "signals": _list_signals(found),
         "may_monitor": could_with_second_factor(request, Action.START_MONITORING, slug),
         "may_end": could_with_second_factor(request, Action.END_EXCEPTION, slug),
@@ -149,11 +149,8 @@ def read_clause_lines(product: Product, policy: Policy | None) -> list[ClauseLin
     """Line for each clause of the policy, with the worst state of the product's repositories."""
     if policy is None:
         return []
-    rows = ClauseState.objects.filter(repository__product=product).values_list(
-        "clause", "state", "changed_at", "reason"
-    )
     worst: dict[str, tuple[int, datetime, str]] = {}
-    for clause_id, state, since, reason in rows:
+    for clause_id, state, since, reason in _read_states(product.pk):
         known = worst.get(clause_id)
         if known is None or (-state, since) < (-known[0], known[1]):
             worst[clause_id] = (state, since, reason)
@@ -217,5 +214,58 @@ def _list_signals(product: Product) -> list[tuple[str, bool | None]]:
     return [(str(_SIGNALS[name]), getattr(product, name)) for name in SIGNALS]
 
 
-def _find_monitored(product: Product) -> Iterable[MonitoringPeriod]:
-    return MonitoringPeriod.find_current_periods().filter(product=product).select_related("requester", "approver")
+def _find_product(slug: str) -> Product:
+    """Product with a handle. Raises Http404."""
+    found = _read_products(slug)
+    if not found:
+        raise Http404
+    return found[0]
+
+
+@remember_instances
+def _read_products(slug: str) -> "QuerySet[Product]":
+    return Product.objects.filter(slug=slug)
+
+
+@remember_sql
+def _read_states(product: int) -> "QuerySet[Any, tuple[str, int, datetime, str]]":
+    rows = ClauseState.objects.filter(repository__product=product)
+    return rows.values_list("clause", "state", "changed_at", "reason")
+
+
+@remember_instances
+def _read_repositories(product: int) -> "QuerySet[Repository]":
+    rows = Repository.objects.filter(product=product)
+    return rows.select_related("scan", "hook_log", "forge_link__connection")
+
+
+@remember_instances
+def _read_incidents(product: int) -> "QuerySet[Incident]":
+    return find_open_incidents().filter(product=product)[: _MOST_FIXES + 1]
+
+
+@remember_instances
+def _read_open_changes(product: int) -> "QuerySet[Change]":
+    return find_open_changes(product)[: _MOST_OPEN + 1]
+
+
+@remember_instances
+def _read_exceptions(product: int, now: datetime) -> "QuerySet[PolicyException]":
+    rows = PolicyException.find_in_force(now).filter(repository__product=product)
+    return rows.select_related("repository__product", "requester", "approver")[:_MOST_EXCEPTIONS]
+
+
+@remember_instances
+def _read_monitored(product: int, today: date) -> "QuerySet[MonitoringPeriod]":
+    rows = MonitoringPeriod.find_current_periods(today).filter(product=product)
+    return rows.select_related("requester", "approver")
+
+
+@remember_instances
+def _read_freezes(product: int, now: datetime) -> "QuerySet[Freeze]":
+    return Freeze.find_current_freezes(now).filter(Q(product=None) | Q(product=product))
+
+
+@remember_instances
+def _read_environments(product: int) -> "QuerySet[Environment]":
+    return Environment.objects.filter(product=product, ended_at=None)

@@ -91,10 +91,13 @@ def find_kind_look(kind: str) -> KindLook:
 
 
 def group_by_day(rows: Iterable[Any]) -> list[tuple[date, list[Any]]]:
-    """Rows with `recorded_at`, newest first, by their day in UTC."""
+    """Records, newest first, by their day in UTC; each gets its `clock` time and the `link_text` to its page."""
     found: list[tuple[date, list[Any]]] = []
+    numbered, waiting = _("Record %(position)d"), _("Being recorded")
     for row in rows:
-        day = row.recorded_at.astimezone(timezone.get_default_timezone()).date()
+        moment = row.recorded_at.astimezone(timezone.get_default_timezone())
+        day, row.clock = moment.date(), f"{moment:%H:%M:%S}"
+        row.link_text = waiting if row.position is None else str(numbered) % {"position": row.position}
         if not found or found[-1][0] != day:
             found.append((day, []))
         found[-1][1].append(row)
@@ -117,9 +120,9 @@ def _write_csv(rows: Iterable[Mapping[str, object]], columns: tuple[str, ...]) -
     writer = csv.writer(buffer)
     writer.writerow(columns)
     for row in rows:
-        yield _take(buffer)
+        yield _take_text(buffer)
         writer.writerow([_escape_formula(_format_value(row[column])) for column in columns])
-    yield _take(buffer)
+    yield _take_text(buffer)
 
 
 def _write_json(rows: Iterable[Mapping[str, object]]) -> Iterator[str]:
@@ -130,7 +133,7 @@ def _write_json(rows: Iterable[Mapping[str, object]]) -> Iterator[str]:
     yield "\n]\n" if separator != "[\n" else "[]\n"
 
 
-def _take(buffer: io.StringIO) -> str:
+def _take_text(buffer: io.StringIO) -> str:
     text = buffer.getvalue()
     buffer.seek(0)
     buffer.truncate()

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.core.validators import RegexValidator
-from django.db import models
+from django.db import connection, models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -25,6 +25,12 @@ SLUG = RegexValidator(rf"^(?:{PERSON_ID})\Z", "Small letters, digits, and . _ - 
 _ALL = (READ, ADD, CHANGE, DROP)
 INVITATION = timedelta(hours=24)
 LONGEST_TOKEN = timedelta(days=365)
+_GRANTS_IN_FORCE = """
+    SELECT held.id, held.role, product.slug
+    FROM people_rolegrant held LEFT JOIN products_product product ON product.id = held.product_id
+    WHERE held.person_id = %s AND held.ended_at IS NULL AND (held.last_day IS NULL OR held.last_day >= %s)
+"""
+_UNREAD = "SELECT count(*) FROM people_message WHERE person_id = %s AND read_at IS NULL"
 
 
 def new_person_id() -> str:
@@ -112,7 +118,7 @@ class Person(AbstractBaseUser):
 
     def load_roles(self) -> tuple[GrantedRole, ...]:
         """Roles that this person holds now, by grants that match the ledger."""
-        rows = self.role_grants.filter(build_in_force_condition()).values_list("pk", "role", "product__slug")
+        rows = _read_grants_in_force(self.pk)
         differing = {(one.table, one.key) for one in row_checks.find_row_problems((Person, RoleGrant))}
         if (Person._meta.db_table, self.pk) in differing:
             return ()
@@ -122,6 +128,24 @@ class Person(AbstractBaseUser):
             for key, role, product in rows
             if (table, str(key)) not in differing
         )
+
+
+def _read_grants_in_force(person: str) -> list[tuple[int, str, str | None]]:
+    """Id, role and product's handle of each grant in force of a person, by `build_in_force_condition`.
+
+    For each request, so in plain SQL: a query of models takes ten times as long.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_GRANTS_IN_FORCE, [person, current_day()])
+        found: list[tuple[int, str, str | None]] = cursor.fetchall()
+    return found
+
+
+def count_unread_messages(person: str) -> int:
+    """Number of messages that a person has not read; for the frame of each page, so in plain SQL."""
+    with connection.cursor() as cursor:
+        cursor.execute(_UNREAD, [person])
+        return int((cursor.fetchone() or (0,))[0])
 
 
 class FormerHandle(models.Model):

@@ -74,7 +74,7 @@ from muniment.server.people.privacy import shown_rules
 from muniment.server.people.role_acts import GrantRole, RevokeRole
 from muniment.server.people.test_runner_acts import RevokeTestRunner, TrustTestRunner
 
-_BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+_BACKEND = "muniment.server.people.sign_in_backend.SignInBackend"
 _LONGEST_ANSWER = 20_000  # characters of a passkey's answer
 
 

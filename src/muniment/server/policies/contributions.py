@@ -1,14 +1,16 @@
 """Contributions of the policies: versions, exceptions, freezes."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
-from django.db.models import F, Q
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from muniment.access.actions import Action
-from muniment.access.authorization import AccessResult, Actor, authorize_anywhere
+from muniment.access.authorization import AccessResult, Actor, authorize_anywhere, list_permitted_products
 from muniment.server.acts.system_actors import SystemActor
 from muniment.server.guarding.mediation import current_actor
 from muniment.server.policies.exception_acts import EndException, RequestException
@@ -22,8 +24,10 @@ from muniment.server.policies.source_acts import ImportPolicy, RemovePolicySourc
 from muniment.server.policies.version_acts import AdoptBuiltInPolicy, ApplyPolicy, DraftPolicy
 from muniment.server.products.visible_products import within_reach
 from muniment.server.registration import AppContributions, GlossaryEntry, MenuEntry, MenuGroup, OverviewCard, SearchKind
+from muniment.server.remembered_sql import remember_instances, remember_sql
 
 _SHOWN = 6  # exceptions on the overview
+_COLUMNS = ("reason", "expires_at", "product")
 
 
 def find_exceptions(actor: Actor, text: str) -> Iterable[Any]:
@@ -45,16 +49,27 @@ def find_clauses(actor: Actor, text: str) -> Iterable[Any]:
 
 def read_freezes_now(request: HttpRequest) -> dict[str, Any] | None:
     """The freezes in force, and those that are announced."""
-    rows = list(Freeze.find_current_freezes())
+    rows = _read_freezes(timezone.now())
     return {"freezes": rows} if rows else None
+
+
+@remember_instances
+def _read_freezes(now: datetime) -> "QuerySet[Freeze]":
+    return Freeze.find_current_freezes(now)
 
 
 def read_exceptions(request: HttpRequest) -> dict[str, Any] | None:
     """The exceptions in force, the first to end on top."""
-    reach = within_reach(current_actor(request), Action.SEE_PRODUCT, "repository__product")
-    found = PolicyException.find_in_force().filter(reach, repository__product__retired_at=None)
-    rows = list(found.values("reason", "expires_at", product=F("repository__product__name"))[:_SHOWN])
-    return {"ending": rows} if rows else None
+    found = _find_ending(list_permitted_products(current_actor(request), Action.SEE_PRODUCT), timezone.now())
+    return {"ending": [dict(zip(_COLUMNS, row, strict=True)) for row in found]} if found else None
+
+
+@remember_sql
+def _find_ending(products: frozenset[str] | None, now: datetime) -> "QuerySet[Any, tuple[Any, ...]]":
+    rows = PolicyException.find_in_force(now).filter(repository__product__retired_at=None)
+    if products is not None:
+        rows = rows.filter(repository__product__slug__in=products)
+    return rows.values_list(*_COLUMNS[:-1], "repository__product__name")[:_SHOWN]
 
 
 CONTRIBUTIONS = AppContributions(

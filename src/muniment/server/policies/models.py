@@ -1,6 +1,6 @@
 """Versions of the policy, and exceptions from it."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.db import models
@@ -129,9 +129,9 @@ class PolicyException(models.Model):
         return rows.select_related("repository__product", "requester", "approver")
 
     @classmethod
-    def find_in_force(cls) -> "models.QuerySet[PolicyException]":
-        """Rows in force now."""
-        return cls.objects.filter(ended_at=None, expires_at__gt=timezone.now())
+    def find_in_force(cls, moment: datetime | None = None) -> "models.QuerySet[PolicyException]":
+        """Rows in force at a moment, by default now."""
+        return cls.objects.filter(ended_at=None, expires_at__gt=moment or timezone.now())
 
 
 class MonitoringPeriod(RecordedModel):
@@ -164,9 +164,9 @@ class MonitoringPeriod(RecordedModel):
         return rows.filter(models.Q(ended_at=None) | models.Q(ended_at__gt=moment))
 
     @classmethod
-    def find_current_periods(cls) -> "models.QuerySet[MonitoringPeriod]":
-        """Periods that are in force today."""
-        return cls.objects.filter(ended_at=None, last_day__gte=timezone.now().date())
+    def find_current_periods(cls, day: date | None = None) -> "models.QuerySet[MonitoringPeriod]":
+        """Periods that are in force on a day, by default today."""
+        return cls.objects.filter(ended_at=None, last_day__gte=day or timezone.now().date())
 
 
 class Freeze(models.Model):
@@ -187,9 +187,10 @@ class Freeze(models.Model):
     lifted_at = models.DateTimeField(null=True)
 
     @classmethod
-    def find_current_freezes(cls) -> "models.QuerySet[Freeze]":
-        """Freezes that are neither lifted nor over, announced ones too."""
-        rows = cls.objects.filter(models.Q(until=None) | models.Q(until__gt=timezone.now()), lifted_at=None)
+    def find_current_freezes(cls, moment: datetime | None = None) -> "models.QuerySet[Freeze]":
+        """Freezes that are neither lifted nor over at a moment, by default now; announced ones too."""
+        open_end = models.Q(until=None) | models.Q(until__gt=moment or timezone.now())
+        rows = cls.objects.filter(open_end, lifted_at=None)
         return rows.select_related("started_by", "product", "environment").order_by("since", "pk")
 
     @property

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils import timezone
 from msgspec import Struct
 
@@ -12,6 +13,7 @@ from muniment.policy.document import parse_policy
 from muniment.policy.model import Clause
 from muniment.server.policies.models import MonitoringPeriod, PolicyVersion
 from muniment.server.records.postgres_store import POLICY
+from muniment.server.remembered_sql import remember_instances
 
 _MOST = 50  # versions that are looked back through
 
@@ -39,11 +41,16 @@ def find_monitoring(clauses: Iterable[Clause], product_rows: Any) -> dict[str, l
     since = _find_monitoring_starts(set(delayed)) if delayed else {}
     for name, until in delayed.items():
         found.setdefault(name, []).append(ClauseMonitoring("", since.get(name), until))
-    for row in MonitoringPeriod.find_current_periods().filter(product__in=product_rows).select_related("product"):
+    for row in _read_periods(today, tuple(one.pk for one in product_rows)):
         found.setdefault(row.clause, []).append(
             ClauseMonitoring(row.product.name, row.started_at, row.last_day, row.slug)
         )
     return found
+
+
+@remember_instances
+def _read_periods(today: date, products: tuple[int, ...]) -> "QuerySet[MonitoringPeriod]":
+    return MonitoringPeriod.find_current_periods(today).filter(product__in=products).select_related("product")
 
 
 def _find_monitoring_starts(names: set[str]) -> dict[str, datetime]:

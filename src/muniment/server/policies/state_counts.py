@@ -7,10 +7,12 @@ unknown.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from datetime import datetime
+from typing import Any, NamedTuple, TypeVar
 
-from django.contrib.postgres.aggregates import ArrayAgg
-from django.db.models import Count, Q, QuerySet
+from django.db import connection
+from django.db.models import Count, Model, Q, QuerySet
+from django.utils import timezone
 
 from muniment.access.actions import Action
 from muniment.access.authorization import Actor, list_permitted_products
@@ -18,6 +20,9 @@ from muniment.decision.catalogue import CONTROLS
 from muniment.policy.model import Clause, Policy
 from muniment.server.policies.models import PolicyException
 from muniment.server.products.models import ClauseResult, ClauseState, Product, ProductClauseState
+from muniment.server.remembered_sql import remember_sql
+
+ScopedRow = TypeVar("ScopedRow", bound=Model)
 
 NOT_PASSING = (ClauseResult.VIOLATED, ClauseResult.UNKNOWN)
 _ORDER = (  # of the fields of StateCounts
@@ -27,6 +32,12 @@ _ORDER = (  # of the fields of StateCounts
     ClauseResult.VIOLATED,
     ClauseResult.NOT_EVALUATED,
 )
+
+
+_ALL_PRODUCTS = """
+    SELECT count(*) FILTER (WHERE retired_at IS NULL), array_agg(id) FILTER (WHERE retired_at IS NOT NULL)
+    FROM products_product
+"""
 
 
 class StateCounts(NamedTuple):
@@ -62,11 +73,21 @@ class ProductScope(NamedTuple):
     retired: tuple[int, ...]
     size: int
 
-    def filter_rows(self, rows: "QuerySet[Any]", path: str = "product") -> "QuerySet[Any]":
+    def filter_rows(self, rows: "QuerySet[ScopedRow]", path: str = "product") -> "QuerySet[ScopedRow]":
         """Rows of these products. `path` leads from a row to its product."""
         if self.ids is not None:
             return rows.filter(**{f"{path}__in": self.ids})
         return rows.exclude(**{f"{path}__in": self.retired}) if self.retired else rows
+
+    @property
+    def query_arguments(self) -> tuple[tuple[int, ...] | None, tuple[int, ...]]:
+        """Arguments of remembered queries from which `from_query_arguments` makes the scope again, but for its size."""
+        return self.ids, self.retired
+
+    @classmethod
+    def from_query_arguments(cls, ids: tuple[int, ...] | None, retired: tuple[int, ...]) -> "ProductScope":
+        """Scope for the filters of a query."""
+        return cls(ids, retired, 0)
 
 
 def find_scope(actor: Actor) -> ProductScope:
@@ -75,10 +96,10 @@ def find_scope(actor: Actor) -> ProductScope:
     if permitted is not None:
         ids = tuple(Product.objects.filter(slug__in=permitted, retired_at=None).values_list("pk", flat=True))
         return ProductScope(ids, (), len(ids))
-    found = Product.objects.order_by().aggregate(
-        active=Count("pk", filter=Q(retired_at=None)), retired=ArrayAgg("pk", filter=Q(retired_at__isnull=False))
-    )
-    return ProductScope(None, tuple(found["retired"] or ()), found["active"])
+    with connection.cursor() as cursor:
+        cursor.execute(_ALL_PRODUCTS)
+        active, retired = cursor.fetchone() or (0, None)
+    return ProductScope(None, tuple(retired or ()), active)
 
 
 class Excepted(NamedTuple):
@@ -111,13 +132,22 @@ def find_excepted_checks(scope: ProductScope) -> tuple[Excepted, ...]:
 
 def _find_covered_repositories(scope: ProductScope) -> set[tuple[int, int, str]]:
     """(product, repository, clause) of each exception in force for the branch by which states are found."""
-    rows = scope.filter_rows(PolicyException.find_in_force().filter(head=""), "repository__product")
-    found = rows.values_list("repository__product", "repository", "clause", "branch", "repository__scan__branch")
     return {
         (product, repository, clause)
-        for product, repository, clause, branch, evaluated in found
+        for product, repository, clause, branch, evaluated in _read_exceptions_of_branches(
+            *scope.query_arguments, timezone.now()
+        )
         if not evaluated or branch == evaluated  # of a repository at a forge, no single branch is stored
     }
+
+
+@remember_sql
+def _read_exceptions_of_branches(
+    ids: tuple[int, ...] | None, retired: tuple[int, ...], now: datetime
+) -> "QuerySet[Any, tuple[int, int, str, str, str | None]]":
+    found = PolicyException.find_in_force(now).filter(head="")
+    rows = ProductScope.from_query_arguments(ids, retired).filter_rows(found, "repository__product")
+    return rows.values_list("repository__product", "repository", "clause", "branch", "repository__scan__branch")
 
 
 def _read_repository_states(
@@ -136,15 +166,20 @@ def count_by_clause(
 ) -> dict[str, StateCounts]:
     """Counts of each clause of the policy, over the products of a scope."""
     clauses = policy.clauses if policy is not None else ()
-    rows = scope.filter_rows(ProductClauseState.objects.all())
     stored: dict[str, dict[int, int]] = {}
-    for clause, state, count in rows.values_list("clause", "state").annotate(count=Count("*")):
+    for clause, state, count in _count_clause_states(*scope.query_arguments):
         stored.setdefault(clause, {})[state] = count
     for one in excepted:
-        found = stored.setdefault(one.clause, {})
-        found[one.state] = found.get(one.state, 0) - 1
-        found[ClauseResult.EXCEPTED] = found.get(ClauseResult.EXCEPTED, 0) + 1
+        _move_one(stored.setdefault(one.clause, {}), one.state)
     return {clause.id: _count_clause(clause, stored.get(clause.id, {}), scope.size) for clause in clauses}
+
+
+@remember_sql
+def _count_clause_states(
+    ids: tuple[int, ...] | None, retired: tuple[int, ...]
+) -> "QuerySet[Any, tuple[str, int, int]]":
+    rows = ProductScope.from_query_arguments(ids, retired).filter_rows(ProductClauseState.objects.all())
+    return rows.values_list("clause", "state").annotate(count=Count("*"))
 
 
 def _count_clause(clause: Clause, stored: Mapping[int, int], products: int) -> StateCounts:
@@ -171,8 +206,7 @@ def count_by_product_and_section(
     if policy is None:
         return {}
     wanted = list(products)
-    rows = ProductClauseState.objects.filter(product__in=wanted)
-    stored = {(one[0], one[1]): one[2] for one in rows.values_list("product", "clause", "state")}
+    stored = {(one[0], one[1]): one[2] for one in _read_product_states(tuple(wanted))}
     stored |= {(product, clause): ClauseResult.EXCEPTED for product, clause, _ in excepted}
     found: dict[int, dict[str, StateCounts]] = {}
     for product in wanted:
@@ -182,6 +216,42 @@ def count_by_product_and_section(
             sections[one.section][state if is_evaluated(one) else ClauseResult.NOT_EVALUATED] += 1
         found[product] = {section: count_states(states) for section, states in sections.items()}
     return found
+
+
+def count_by_product(
+    policy: Policy | None, products: Iterable[int], excepted: Iterable[Excepted] = ()
+) -> dict[int, StateCounts]:
+    """Counts of the checks of each of these products that this version evaluates."""
+    wanted, clauses = tuple(products), list_evaluated_clauses(policy)
+    stored: dict[int, dict[int, int]] = {product: {} for product in wanted}
+    for product, state, count in _count_product_states(wanted, clauses):
+        stored[product][state] = count
+    for one in excepted:
+        if one.clause in clauses:
+            _move_one(stored[one.product], one.state)
+    return {
+        product: count_states(
+            {**found, ClauseResult.UNKNOWN: found.get(ClauseResult.UNKNOWN, 0) + len(clauses) - sum(found.values())}
+        )
+        for product, found in stored.items()
+    }
+
+
+def _move_one(found: dict[int, int], state: ClauseResult) -> None:
+    """Count one check as excepted that is stored in another state."""
+    found[state] = found.get(state, 0) - 1
+    found[ClauseResult.EXCEPTED] = found.get(ClauseResult.EXCEPTED, 0) + 1
+
+
+@remember_sql
+def _count_product_states(products: tuple[int, ...], clauses: tuple[str, ...]) -> "QuerySet[Any, tuple[int, int, int]]":
+    rows = ProductClauseState.objects.filter(product__in=products, clause__in=clauses)
+    return rows.values_list("product", "state").annotate(count=Count("*"))
+
+
+@remember_sql
+def _read_product_states(products: tuple[int, ...]) -> "QuerySet[Any, tuple[int, str, int]]":
+    return ProductClauseState.objects.filter(product__in=products).values_list("product", "clause", "state")
 
 
 def is_evaluated(clause: Clause) -> bool:
@@ -199,9 +269,16 @@ def count_fully_passing(policy: Policy | None, scope: ProductScope) -> int:
     clauses = list_evaluated_clauses(policy)
     if not clauses:
         return 0
-    rows = scope.filter_rows(ProductClauseState.objects.filter(state=ClauseResult.MET, clause__in=clauses))
-    passing: int = rows.values("product").annotate(count=Count("*")).filter(count=len(clauses)).count()
-    return passing
+    return len(_find_products_that_pass(*scope.query_arguments, clauses, len(clauses)))
+
+
+@remember_sql
+def _find_products_that_pass(
+    ids: tuple[int, ...] | None, retired: tuple[int, ...], clauses: tuple[str, ...], count: int
+) -> "QuerySet[Any, tuple[int]]":
+    met = ProductClauseState.objects.filter(state=ClauseResult.MET, clause__in=clauses)
+    rows = ProductScope.from_query_arguments(ids, retired).filter_rows(met)
+    return rows.values_list("product").annotate(count=Count("*")).filter(count=count).values_list("product")
 
 
 def find_least_passing(
@@ -212,13 +289,8 @@ def find_least_passing(
     shifted: dict[int, list[ClauseResult]] = {}
     for one in excepted:
         shifted.setdefault(one.product, []).append(one.state)
-    rows = scope.filter_rows(ProductClauseState.objects.filter(state__in=NOT_PASSING, clause__in=clauses))
-    counted = rows.values_list("product").annotate(
-        failing=Count("state", filter=Q(state=ClauseResult.VIOLATED)),
-        unknown=Count("state", filter=Q(state=ClauseResult.UNKNOWN)),
-    )
     found: list[tuple[int, int, int]] = []
-    for product, violated, unlearnt in counted.order_by("-failing", "-unknown", "product")[: most + len(shifted)]:
+    for product, violated, unlearnt in _count_not_passing(*scope.query_arguments, clauses, _Most(most + len(shifted))):
         less = shifted.get(product, [])
         failing, unknown = violated - less.count(ClauseResult.VIOLATED), unlearnt - less.count(ClauseResult.UNKNOWN)
         if failing or unknown:
@@ -227,6 +299,29 @@ def find_least_passing(
     if len(listed) < most and clauses:
         listed += _find_unevaluated(scope, len(clauses), {*listed}, most - len(listed))
     return listed
+
+
+class _Most(NamedTuple):
+    """Number of rows at most: a part of the SQL, and no parameter of it."""
+
+    rows: int
+
+
+@remember_sql
+def _count_not_passing(
+    ids: tuple[int, ...] | None, retired: tuple[int, ...], clauses: tuple[str, ...], most: _Most
+) -> "QuerySet[Any, tuple[int, int, int]]":
+    stopped = ProductClauseState.objects.filter(state__in=NOT_PASSING, clause__in=clauses)
+    counted = (
+        ProductScope.from_query_arguments(ids, retired)
+        .filter_rows(stopped)
+        .values_list("product")
+        .annotate(
+            failing=Count("state", filter=Q(state=ClauseResult.VIOLATED)),
+            unknown=Count("state", filter=Q(state=ClauseResult.UNKNOWN)),
+        )
+    )
+    return counted.order_by("-failing", "-unknown", "product")[: most.rows]
 
 
 def _find_unevaluated(scope: ProductScope, clauses: int, listed: set[int], most: int) -> list[int]:

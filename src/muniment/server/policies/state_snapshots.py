@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 from django.utils import timezone
 
 from muniment.server.policies.models import StateSnapshot
@@ -18,6 +18,7 @@ from muniment.server.policies.state_counts import (
     sum_counts,
 )
 from muniment.server.products.models import Product
+from muniment.server.remembered_sql import remember_sql
 
 QUARTERS, WEEKS = 8, 26  # of a trend, at most
 _BATCH = 1000
@@ -100,15 +101,19 @@ def read_trend(scope: ProductScope, current: StateCounts, today: date) -> list[T
     quarters = {_find_last_week(start): start for start in _list_quarters(today)}
     week = begin_week(today)
     weeks = [week - timedelta(weeks=n) for n in range(1, WEEKS)]
-    rows = StateSnapshot.objects.filter(section="", week__in={*quarters, *weeks})
-    rows = rows.filter(product=None) if scope.ids is None else rows.filter(product__in=scope.ids)
-    found = {
-        row[0]: StateCounts(*row[1:]) for row in rows.values_list("week").annotate(*(Sum(name) for name in _COLUMNS))
-    }
+    found = {row[0]: StateCounts(*row[1:]) for row in _sum_weeks(scope.ids, tuple({*quarters, *weeks}))}
     by_quarter = sum(end in found for end in quarters) > 1
     starts = quarters if by_quarter else {one: one for one in weeks}
     past = [TrendPoint(starts[end], by_quarter, found[end]) for end in sorted(found) if end in starts]
     return [*past, TrendPoint(begin_quarter(today) if by_quarter else week, by_quarter, current)]
+
+
+@remember_sql
+def _sum_weeks(ids: tuple[int, ...] | None, weeks: tuple[date, ...]) -> "QuerySet[Any, tuple[Any, ...]]":
+    """First day and counts of each of these weeks, over some products or all."""
+    rows = StateSnapshot.objects.filter(section="", week__in=weeks)
+    rows = rows.filter(product=None) if ids is None else rows.filter(product__in=ids)
+    return rows.values_list("week").annotate(*(Sum(name) for name in _COLUMNS))
 
 
 def _list_quarters(today: date) -> list[date]:

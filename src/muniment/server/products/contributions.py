@@ -3,21 +3,23 @@
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from muniment.access.actions import Action
-from muniment.access.authorization import Actor
+from muniment.access.authorization import Actor, list_permitted_products
 from muniment.server.acts.system_actors import SystemActor
 from muniment.server.guarding.mediation import current_actor
 from muniment.server.products.environment_acts import AddEnvironment, RemoveEnvironment
 from muniment.server.products.models import Environment, Product, Repository, RepositoryScan
 from muniment.server.products.product_acts import AddProduct, ChangeProduct, RetireProduct
-from muniment.server.products.visible_products import active_products, visible_product_filter, within_reach
+from muniment.server.products.visible_products import visible_product_filter, within_reach
 from muniment.server.registration import AppContributions, GlossaryEntry, MenuEntry, MenuGroup, OverviewCard, SearchKind
+from muniment.server.remembered_sql import remember_sql
 
 _SHOWN = 6  # repositories on the overview
+_COLUMNS = ("name", "scan__problem", "forge_link__problem", "product__slug", "product__name")
 
 
 def find_products(actor: Actor, text: str) -> Iterable[Any]:
@@ -38,11 +40,16 @@ def find_policies_of_scans() -> Iterable[str]:
 
 def read_unreadable(request: HttpRequest) -> dict[str, Any] | None:
     """The repositories that could not be read, here or at their forge, whose clauses are therefore not known."""
-    rows = Repository.objects.filter(product__in=active_products(current_actor(request)))
-    rows = rows.filter(Q(scan__problem__gt="") | Q(forge_link__problem__gt=""))
-    columns = ("name", "scan__problem", "forge_link__problem", "product__slug", "product__name")
-    found = list(rows.values(*columns)[:_SHOWN])
-    return {"unreadable": found} if found else None
+    found = _find_unreadable(list_permitted_products(current_actor(request), Action.SEE_PRODUCT))
+    return {"unreadable": [dict(zip(_COLUMNS, row, strict=True)) for row in found]} if found else None
+
+
+@remember_sql
+def _find_unreadable(products: frozenset[str] | None) -> "QuerySet[Any, tuple[Any, ...]]":
+    rows = Repository.objects.filter(product__retired_at=None)
+    if products is not None:
+        rows = rows.filter(product__slug__in=products)
+    return rows.filter(Q(scan__problem__gt="") | Q(forge_link__problem__gt="")).values_list(*_COLUMNS)[:_SHOWN]
 
 
 CONTRIBUTIONS = AppContributions(

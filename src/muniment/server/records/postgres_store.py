@@ -53,6 +53,8 @@ _FIND = """
     UNION ALL SELECT digest, data, NULL FROM records_storedobject WHERE digest = ANY (%s)
 """
 
+_DOCUMENT = "SELECT data FROM records_document WHERE name = %s"
+
 
 class _LiftCheck:
     """Check of signatures over the lift of a freeze, which a higher app provides (`requests/lifted_freezes.py`)."""
@@ -111,7 +113,7 @@ class PostgresStore:
             found = cursor.fetchall()
         for digest, data, reason in sorted(found, key=lambda row: row[2] is None):
             if reason is not None:
-                raise _erased(digest, reason)
+                raise _make_erased_error(digest, reason)
             _decompress_checked(digest, bytes(data))
         there = {digest for digest, _, _ in found}
         new = {d: zlib.compress(data, 6) for d, data in zip(digests, datas, strict=True) if d not in there}
@@ -292,18 +294,20 @@ class PostgresStore:
         Document.objects.update_or_create(name=name, defaults={"data": data})
 
     def _read_text(self, name: str) -> str | None:
-        found = Document.objects.filter(name=name).values_list("data", flat=True).first()
+        with connection.cursor() as cursor:  # the policy, for nearly each page: plain SQL takes a fifth of the time
+            cursor.execute(_DOCUMENT, [name])
+            found = cursor.fetchone()
         if found is None:
             return None
         try:
-            return bytes(found).decode()
+            return bytes(found[0]).decode()
         except UnicodeDecodeError as error:
             raise StoreError(_("%(name)s is not UTF-8 text") % {"name": name}, _("Save it as UTF-8.")) from error
 
     def _refuse_erased(self, digests: Sequence[str]) -> None:
         gone = ErasedObject.objects.filter(digest__in=digests).first()
         if gone is not None:
-            raise _erased(gone.digest, gone.reason)
+            raise _make_erased_error(gone.digest, gone.reason)
 
 
 class _ReferenceCache:
@@ -336,7 +340,7 @@ class _ReferenceCache:
 _references = _ReferenceCache()
 
 
-def _erased(digest: str, reason: str) -> ErasedError:
+def _make_erased_error(digest: str, reason: str) -> ErasedError:
     return ErasedError(
         _("%(digest)s was erased: %(reason)s") % {"digest": digest, "reason": reason}, _("It cannot come back.")
     )

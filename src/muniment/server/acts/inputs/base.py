@@ -59,6 +59,11 @@ class Input(ABC):
     def build_schema(self) -> dict[str, Any]:
         """JSON Schema of the value that the API takes."""
 
+    @property
+    def has_varying_choices(self) -> bool:
+        """Whether the choices that a page offers depend on the actor or on rows."""
+        return False
+
     def list_choices(self, actor: Actor) -> Choices | None:
         """Choices that a page offers, as (value, label); None for a free value."""
         return None

@@ -56,6 +56,11 @@ class Option(Input):
     def build_schema(self) -> dict[str, Any]:
         return {"type": "string", "maxLength": 100}
 
+    @property
+    def has_varying_choices(self) -> bool:
+        """Whether they depend on the actor: always."""
+        return True
+
     def list_choices(self, actor: Actor) -> Choices:
         return self.options(actor)
 
@@ -78,6 +83,11 @@ class MultipleChoice(Input):
     def build_schema(self) -> dict[str, Any]:
         """JSON list of strings."""
         return {"type": "array", "minItems": 1, "items": {"type": "string", "maxLength": 100}}
+
+    @property
+    def has_varying_choices(self) -> bool:
+        """Whether they depend on the actor: always."""
+        return True
 
     def list_choices(self, actor: Actor) -> Choices:
         return self.options(actor)

@@ -42,6 +42,11 @@ class Reference(Input):
         """JSON string with the handle, or the number."""
         return {"type": "integer", "minimum": 1} if self.number else {"type": "string", "maxLength": self.most}
 
+    @property
+    def has_varying_choices(self) -> bool:
+        """Whether a page lists choices."""
+        return self.offer is not None
+
     def list_choices(self, actor: Actor) -> Choices | None:
         """Choices of the actor, if a page lists them."""
         return tuple(self.offer(actor)) if self.offer is not None else None
