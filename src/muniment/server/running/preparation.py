@@ -40,6 +40,7 @@ from muniment.server.running.home_database import require_own_ledger
 from muniment.server.running.schema_version import (
     lock_preparation,
     lock_preparation_in_transaction,
+    refuse_early_schema,
     refuse_foreign_schema,
     require_current_schema,
 )
@@ -98,6 +99,7 @@ def migrate_schema(*, new_passwords: bool = False) -> None:
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             call_command("migrate", verbosity=0, interactive=False)
             call_command("createcachetable", verbosity=0)
+        refuse_early_schema()
         _apply_rights()
 
 

@@ -10,6 +10,10 @@ from django.db.migrations.executor import MigrationExecutor
 from muniment.errors import DatabaseError
 
 _KEY = int.from_bytes(b"muniment")  # of the advisory lock; another program in this database would have to choose it too
+_COLUMNS = """
+    SELECT relname, attname FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+    WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' AND attnum > 0 AND NOT attisdropped
+"""
 _WAIT_SECONDS = 300  # for another process that prepares the same database: the longest migration
 
 
@@ -53,6 +57,29 @@ def require_current_schema() -> None:
         raise DatabaseError(
             f"the database's schema is not that of this version of Muniment: {len(missing)} migrations are missing",
             "Bring it up to date: muniment up --once",
+        )
+    refuse_early_schema()
+
+
+def refuse_early_schema() -> None:
+    """Raise DatabaseError where the tables are not those of this version, although every migration was applied.
+
+    Until the first release, the one migration of an app is replaced by each change: a home of an earlier version has
+    the name of the migration, and other tables.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_COLUMNS)
+        found = set(cursor.fetchall())
+    ours = [model for model in apps.get_models() if model.__module__.startswith("muniment.") and model._meta.managed]
+    wanted = {(one._meta.db_table, str(field.column)) for one in ours for field in one._meta.local_concrete_fields}
+    tables = {table for table, _column in wanted}
+    differing = wanted.symmetric_difference(one for one in found if one[0] in tables)
+    if differing:
+        raise DatabaseError(
+            f"this home was made by an earlier Muniment, and {len({table for table, _ in differing})} of its tables "
+            "differ from those of this version; nothing was changed",
+            "Versions of before the first release cannot be upgraded. Start with a new home: muniment up --home DIR. "
+            "Or start this one with the version that made it.",
         )
 
 
