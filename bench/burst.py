@@ -43,7 +43,7 @@ class Place(ABC):
     vendor = Vendor.GITEA
     event = ""  # the header that names the kind of a delivery
     says: tuple[str, ...] = ()  # the calls that show a verdict
-    town: Any  # of the service, once it is connected
+    setup: Any  # of the service, once it is connected
 
     def __init__(self, fake: Any, acting: Any) -> None:
         self.fake, self.acting = fake, acting
@@ -214,7 +214,7 @@ def at(kind: type[Place], folder: Path, commits: int) -> Iterator[Place]:
     from muniment.server.records import row_checks
     from muniment.server.records.recorded_rows import list_recorded_models, note_rows
     from muniment.server.running import preparation
-    from tests.support.connected import Town
+    from tests.support.forge_setup import ForgeSetup
     from tests.support.service import by_an_act, empty, trust_rows
 
     empty()
@@ -226,8 +226,8 @@ def at(kind: type[Place], folder: Path, commits: int) -> Iterator[Place]:
             place.git.commit({"log.txt": f"{number}\n"}, on="main")
         with pytest.MonkeyPatch.context() as patch:
             trust_rows(patch)
-            place.town = Town(place.fake, place.acting, folder, kind.vendor)
-            place.town.connect()
+            place.setup = ForgeSetup(place.fake, place.acting, folder, kind.vendor)
+            place.setup.connect()
         with by_an_act():  # from here on its rows are compared with the ledger, as in the service
             for model in list_recorded_models():
                 note_rows(model, model._base_manager.values_list("pk", flat=True))
@@ -241,7 +241,7 @@ def rows(kind: type[Place], folder: Path, changes: int, seconds: int) -> list[Ro
         place.git.git("gc", "--quiet")  # as forges do now and then
         begun = time.perf_counter()
         for number in numbers:
-            place.town.look(number)
+            place.setup.evaluate(number)
         first = time.perf_counter() - begun
         with _worker(place.credential()):
             place.said.clear()
@@ -307,8 +307,8 @@ def _events(place: Place, numbers: list[int], seconds: int) -> _Events:
 
     from muniment.server.connections import webhook_deliveries
 
-    secret, client = webhook_deliveries.find_webhook_secret(place.town.connection), Client(HTTP_HOST="localhost")
-    repository = {"id": int(place.town.repository.forge_link.forge_id), "full_name": place.acting.path}
+    secret, client = webhook_deliveries.find_webhook_secret(place.setup.connection), Client(HTTP_HOST="localhost")
+    repository = {"id": int(place.setup.repository.forge_link.forge_id), "full_name": place.acting.path}
     heads = {number: place.head(number) for number in numbers}
     heard: Said = []
     begun = time.perf_counter()

@@ -64,8 +64,8 @@ def _rows(folder: Path, given: argparse.Namespace) -> Any:
 class _Counted:
     """A reader that answers as GitHub does: what is unchanged costs nothing of its limit."""
 
-    def __init__(self, world: Any) -> None:
-        self._reader, self._seen = world.forge().reader, set[tuple[Any, ...]]()
+    def __init__(self, memory: Any) -> None:
+        self._reader, self._seen = memory.forge().reader, set[tuple[Any, ...]]()
         self.asked = self.counted = 0
 
     def __getattr__(self, name: str) -> Any:
@@ -84,11 +84,11 @@ class _Counted:
 def _going_through() -> Row:
     from muniment.forges.shapes import Account, ChangeState, ForgeRepository
     from muniment.workflows import forge_reconciliation
-    from tests.support.forges.memory import MemoryKeeper, World, change
+    from tests.support.forges.memory import MemoryChangeStore, MemoryForge, change
 
-    world, keeper = World(), MemoryKeeper()
-    world.put(change(1, "1" * 40))
-    reader = _Counted(world)
+    memory, change_store = MemoryForge(), MemoryChangeStore()
+    memory.put(change(1, "1" * 40))
+    reader = _Counted(memory)
 
     def go_through() -> tuple[int, int]:
         before = (reader.asked, reader.counted)
@@ -99,11 +99,11 @@ def _going_through() -> Row:
             reader.rules(repo, "refs/heads/main")
             posted = reader.statuses(repo, "1" * 40)
             forge_reconciliation.compare_posted_statuses(
-                posted, "1" * 40, ["muniment/main"], keeper, Account("1", "us")
+                posted, "1" * 40, ["muniment/main"], change_store, Account("1", "us")
             )
         return reader.asked - before[0], reader.counted - before[1]
 
-    assert world.changes[1].state is ChangeState.OPEN
+    assert memory.changes[1].state is ChangeState.OPEN
     cold, warm = go_through(), go_through()
     return Row(
         f"going through {REPOSITORIES} repositories, one change open in each",
@@ -122,11 +122,11 @@ def _sizes(folder: Path, history: int) -> list[Row]:
     for size in (10, history):
         with burst.at(burst.AtGitea, folder / f"size-{size}", size) as place:
             number = place.open("topic")
-            place.town.look(number)  # the copy is made
+            place.setup.evaluate(number)  # the copy is made
             taken, before = [], 0
             for _ in range(7):
                 before, start = len(place.fake.calls), time.perf_counter()
-                place.town.look(number)
+                place.setup.evaluate(number)
                 taken.append(time.perf_counter() - start)
             found[size] = (statistics.median(taken), place.fake.calls[before:].count("git"))
     (small, _), (large, git) = found[10], found[history]
@@ -152,14 +152,14 @@ def _vendors(folder: Path) -> list[Row]:
     for name, made, connected in (("GitHub", FakeGitHub, ours.github), ("GitLab", FakeGitLab, ours.gitlab)):
         (folder / name).mkdir()
         with made(folder / name) as fake:
-            fake.world.push("ada", "topic", {"a.py": "1\n"})
-            number = fake.world.open("ada", "topic")
+            fake.memory.push("ada", "topic", {"a.py": "1\n"})
+            number = fake.memory.open("ada", "topic")
             fake.written()
             forge = connected(fake)
             repository = forge.reader.read_repository("shop/api").repository
             for reviewers in ((), ("bob", "carol")):
                 for reviewer in reviewers:
-                    fake.world.review(reviewer, number, "approved")
+                    fake.memory.review(reviewer, number, "approved")
                 heard = forge.reader.read_change(repository, number).updated
                 before = 0
                 for _ in range(2):

@@ -24,7 +24,7 @@ def _row(vendor: Vendor, folder: Path, count: int) -> Row:
     from muniment.server.connections import credentials, input_probes
     from muniment.server.connections.models import Connection
     from muniment.server.running import preparation
-    from tests.support.connected import Town
+    from tests.support.forge_setup import ForgeSetup
     from tests.support.service import empty
 
     empty()
@@ -34,9 +34,9 @@ def _row(vendor: Vendor, folder: Path, count: int) -> Row:
     with fake:
         made = acting(fake)
         vars(credentials)["of"] = lambda _: key(fake, made)
-        town = Town(fake, made, folder, vendor)
-        town.connect()
-        _open(town, count)
+        setup = ForgeSetup(fake, made, folder, vendor)
+        setup.connect()
+        _open(setup, count)
         calls = len(fake.calls)
         connection = Connection.objects.get()
         if not input_probes.run_probe(connection):
@@ -83,7 +83,7 @@ def _forge(vendor: Vendor, folder: Path) -> tuple[Any, Any, Any]:
     )
 
 
-def _open(town: Any, count: int) -> None:
+def _open(setup: Any, count: int) -> None:
     """One change that is evaluated, and the others as if they had been: they are of the same head, and as approved."""
     from django.utils import timezone
 
@@ -91,23 +91,23 @@ def _open(town: Any, count: int) -> None:
     from muniment.server.connections.forge_access import open_connected_forge, require_linked_repository
     from muniment.server.connections.models import ForgeChange
 
-    numbers = [town.open({"app.py": "x = 1\n"})]
-    numbers += [town.acting.open("ada", "topic", "main", f"Change {number}") for number in range(1, count)]
+    numbers = [setup.open_change({"app.py": "x = 1\n"})]
+    numbers += [setup.acting.open("ada", "topic", "main", f"Change {number}") for number in range(1, count)]
     for number in numbers:
         for name in _APPROVERS:
-            town.acting.approve(name, number)
-    if hasattr(town.fake, "written"):
-        town.fake.written()
-    town.look(numbers[0])
+            setup.acting.approve(name, number)
+    if hasattr(setup.fake, "written"):
+        setup.fake.written()
+    setup.evaluate(numbers[0])
     pattern = ForgeChange.objects.get(number=numbers[0])
     if pattern.status is None or pattern.status["saying"] != "allowed":
         raise RuntimeError(f"the first change is not green: {pattern.status}")
     digests = _digests(
-        town, open_connected_forge(town.connection), require_linked_repository(town.repository.forge_link), numbers
+        setup, open_connected_forge(setup.connection), require_linked_repository(setup.repository.forge_link), numbers
     )
     for number in numbers[1:]:
         change = Change.objects.create(
-            repository=town.repository,
+            repository=setup.repository,
             target="refs/heads/main",
             name=f"#{number}",
             head=pattern.head,
@@ -116,7 +116,7 @@ def _open(town: Any, count: int) -> None:
         )
         ForgeChange.objects.create(
             change=change,
-            repository=town.repository,
+            repository=setup.repository,
             number=number,
             head=pattern.head,
             status=pattern.status,
@@ -125,10 +125,10 @@ def _open(town: Any, count: int) -> None:
         )
 
 
-def _digests(town: Any, forge: Any, repository: Any, numbers: list[int]) -> dict[int, str]:
+def _digests(setup: Any, forge: Any, repository: Any, numbers: list[int]) -> dict[int, str]:
     from muniment.facts import canonical
 
-    if town.connection.vendor == Vendor.GITLAB.value:
+    if setup.connection.vendor == Vendor.GITLAB.value:
         return {}
     found = forge.reader.standing_reviews(repository, numbers)
     return {number: canonical.digest_value(one.reviews) for number, one in found.items()}

@@ -101,10 +101,10 @@ def test_policy_check_lists_uncovered_clauses_and_unclaimed_sentences(shop: Shop
     (tmp_path / "policy.toml").write_text(text)
     (tmp_path / "policy.md").write_text("# Policy\n\nLaptops are locked. Cats are fed\nevery day.\n")
     code, out, _ = shop.muniment("policy", "check", str(tmp_path / "policy.toml"), "--format", "json")
-    told = json.loads(out)
+    content = json.loads(out)
     assert code == 0
-    assert told["uncovered"] == ["own.words"]
-    assert [(s["line"], s["text"]) for s in told["unclaimed"]] == [(3, "Cats are fed every day.")]
+    assert content["uncovered"] == ["own.words"]
+    assert [(s["line"], s["text"]) for s in content["unclaimed"]] == [(3, "Cats are fed every day.")]
 
 
 def test_policy_diff_exits_1_for_a_weaker_policy(shop: Shop, tmp_path: Path) -> None:
@@ -125,10 +125,10 @@ def test_replay_counts_past_changes_and_lists_clauses_not_evaluated(shop: Shop) 
     shop.repo.merge("topic", on="main")
     shop.repo.commit({"lib.py": "x = 3\n"}, on="main")
     code, out, _ = shop.muniment("replay", "--repo", str(shop.repo.path), "--format", "json")
-    told = json.loads(out)
-    rows = {row["clause"]: row for row in told["clauses"]}
+    content = json.loads(out)
+    rows = {row["clause"]: row for row in content["clauses"]}
     assert code == 0
-    assert (told["change_count"], told["allowed_count"]) == (3, 1)
+    assert (content["change_count"], content["allowed_count"]) == (3, 1)
     assert rows["review.two-reviewers"]["result_counts"]["met"] == 1
     assert rows["review.two-reviewers"]["result_counts"]["violated"] == 2
     assert rows["owasp.requirements"]["current_result"].startswith("unknown: This version does not evaluate")
@@ -167,9 +167,9 @@ def test_review_guide_asks_its_questions_and_stores_the_answers(shop: Shop) -> N
     asked = [row.split("--answer ")[1].split("=")[0] for row in out.splitlines() if "--answer" in row]
     assert code == 0
     assert asked
-    told = shop.check(head)
-    assert told["decision"] == "deny"
-    assert shop.said(told, "review.security-attention")["reasons"][0]["code"] == "guide-unanswered"
+    report = shop.check(head)
+    assert report["decision"] == "deny"
+    assert shop.said(report, "review.security-attention")["reasons"][0]["code"] == "guide-unanswered"
     shop.approve("sue", head, *(word for name in asked for word in ("--answer", f"{name}=looked at it")))
     assert shop.check(head)["decision"] == "allow"
 
@@ -199,9 +199,9 @@ def test_writing_commands_also_answer_in_json(shop: Shop, tmp_path: Path) -> Non
         *("approve", head, "--repo", str(shop.repo.path), "--onto", "main", "--key", str(shop.keys["sue"])),
         *("--format", "json"),
     )
-    told = json.loads(out)
-    assert (told["person"], told["statement"]["head"]) == ("sue", head)
-    assert told["unanswered"]
+    content = json.loads(out)
+    assert (content["person"], content["statement"]["head"]) == ("sue", head)
+    assert content["unanswered"]
     _, out, _ = shop.muniment("init", "--home", str(tmp_path / "h"), "--repository", "shop", "--format", "json")
     assert "policy.toml" in json.loads(out)["made"]
 
@@ -282,9 +282,9 @@ def test_explain_names_placeholders_and_no_internal_names(shop: Shop) -> None:
 )
 def test_errors_are_json_if_json_was_requested(shop: Shop, arguments: list[str]) -> None:
     code, out, err = shop.muniment(*arguments)
-    told = json.loads(out)["error"]
-    assert (code, told["exit_code"]) == (2, 2)
-    assert told["message"]
+    content = json.loads(out)["error"]
+    assert (code, content["exit_code"]) == (2, 2)
+    assert content["message"]
     assert err, "people read it too"
 
 

@@ -351,9 +351,9 @@ class TestOfflineVerification:
         return run
 
     def test_permitted_deployment_is_verified(self, verify: Any) -> None:
-        code, told = verify(product="shop", max_age="1h")
-        assert code == 0, told
-        assert told.startswith("allowed")
+        code, output = verify(product="shop", max_age="1h")
+        assert code == 0, output
+        assert output.startswith("allowed")
         assert json.loads(verify(format="json")[1])["allowed"] is True
 
     @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from muniment.forges.shapes import Vendor
 from tests.support.forges.acting import GiteaActing
 from tests.support.forges.fake_gitea import FakeGitea
 from tests.support.forges.faulty import Fault
+from tests.support.forges.forge_under_test import ForgeUnderTest
 from tests.support.forges.memory import change
-from tests.support.forges.stage import Stage
 
 
 class ForgeScenario:
@@ -38,9 +38,9 @@ class ForgeScenario:
 def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ForgeScenario]:
     with FakeGitea(tmp_path / "forge") as fake:
         acting = GiteaActing(fake.url, fake.administrator)
-        stage = Stage(acting, Vendor.GITEA, tmp_path)
-        head = stage.work.commit("ada", {"app.py": "x = 1\n"}, stage.work.tip("main"))
-        stage.work.push("ada", head, "topic")
+        tested = ForgeUnderTest(acting, Vendor.GITEA, tmp_path)
+        head = tested.work.commit("ada", {"app.py": "x = 1\n"}, tested.work.tip("main"))
+        tested.work.push("ada", head, "topic")
         number = acting.open("ada", "topic", "main", "a topic")
         for name in ("bob", "carol"):
             acting.approve(name, number)
@@ -49,8 +49,8 @@ def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ForgeSce
 
 
 def _two_others(result: Result) -> dict[str, int]:
-    told = json.loads(result.stdout)
-    row = next(row for row in told["clauses"] if row["clause"] == "review.two-reviewers")
+    content = json.loads(result.stdout)
+    row = next(row for row in content["clauses"] if row["clause"] == "review.two-reviewers")
     return {status: count for status, count in row["result_counts"].items() if count}
 
 
@@ -165,9 +165,9 @@ def test_missing_merge_queue_protects_nothing(place: ForgeScenario) -> None:
 
 def test_status_in_json_includes_rate_limits(place: ForgeScenario, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(place.fake, "headers", {"X-RateLimit-Limit": "60", "X-RateLimit-Remaining": "58"})
-    told = json.loads(place.run("forge", "status", place.url, "--format", "json").stdout)
-    assert told["plan"]["repository"] == place.acting.path
-    assert told["rate_limits"] == {
+    content = json.loads(place.run("forge", "status", place.url, "--format", "json").stdout)
+    assert content["plan"]["repository"] == place.acting.path
+    assert content["rate_limits"] == {
         "rest": {"limit": 60, "left": 58, "reset": "", "again_at": "", "pause": 0, "reason": None}
     }
     text = place.run("forge", "status", place.url).stdout

@@ -11,7 +11,7 @@ from muniment.policy.people_document import parse_people
 from tests.support.forges.acting import GiteaActing
 from tests.support.forges.fake_gitea import FakeGitea
 from tests.support.forges.faulty import Fault
-from tests.support.forges.stage import Stage
+from tests.support.forges.forge_under_test import ForgeUnderTest
 from tests.support.repos import Repo
 from tests.support.shop import Shop
 
@@ -133,9 +133,9 @@ class TestForge:
     ) -> tuple[str, str, dict[str, tuple[str, ...]]]:
         with FakeGitea(tmp_path / "forge") as fake:
             acting = GiteaActing(fake.url, fake.administrator)
-            stage = Stage(acting, Vendor.GITEA, tmp_path)
-            head = stage.work.commit("ada", {"app.py": "x = 1\n"}, stage.work.tip("main"))
-            stage.work.push("ada", head, "topic")
+            tested = ForgeUnderTest(acting, Vendor.GITEA, tmp_path)
+            head = tested.work.commit("ada", {"app.py": "x = 1\n"}, tested.work.tip("main"))
+            tested.work.push("ada", head, "topic")
             number = acting.open("ada", "topic", "main", "a topic")
             acting.merge("bob", number, "squash")
             if fault:

@@ -12,39 +12,39 @@ from muniment.cli.command_line import run_command_line
 from muniment.decision import catalogue
 from muniment.ledger import record_kinds, signed_notes
 from muniment.ledger.tiles import pack_entries, unpack_entries
-from tests.support.gated import APPROVALS, Gated
+from tests.support.hooked_remote import APPROVALS, HookedRemote
 from tests.support.witness import Honest, serving
 
 
-def create_home_with_history(folder: Path, keys: dict[str, Path]) -> Gated:
+def create_home_with_history(folder: Path, keys: dict[str, Path]) -> HookedRemote:
     """Server hook with a history of changes that were pushed, denied, approved and accepted."""
-    gated = Gated(folder, keys)
-    head = gated.change()
-    gated.push("ada", "topic")
-    gated.push("ada", "topic:main")
-    gated.approve("bob", head)
-    gated.approve("carol", head)
-    assert gated.push("dan", f"{APPROVALS}*:{APPROVALS}*", "topic:main").code == 0
-    return gated
+    remote = HookedRemote(folder, keys)
+    head = remote.commit()
+    remote.push("ada", "topic")
+    remote.push("ada", "topic:main")
+    remote.approve("bob", head)
+    remote.approve("carol", head)
+    assert remote.push("dan", f"{APPROVALS}*:{APPROVALS}*", "topic:main").code == 0
+    return remote
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory, keys: dict[str, Path]) -> Gated:
+def told(tmp_path_factory: pytest.TempPathFactory, keys: dict[str, Path]) -> HookedRemote:
     """Shared home for all tests that only read it."""
     return create_home_with_history(tmp_path_factory.mktemp("told"), keys)
 
 
 @pytest.fixture
-def pushing(tmp_path: Path, keys: dict[str, Path]) -> Gated:
+def pushing(tmp_path: Path, keys: dict[str, Path]) -> HookedRemote:
     """Separate home, to push to."""
     return create_home_with_history(tmp_path, keys)
 
 
 @pytest.fixture
-def gated(told: Gated, tmp_path: Path) -> Gated:
+def remote(told: HookedRemote, tmp_path: Path) -> HookedRemote:
     """Copy of the shared home."""
     subprocess.run(["cp", "-a", told.home.parent, tmp_path / "copy"], check=True)
-    copy = object.__new__(Gated)
+    copy = object.__new__(HookedRemote)
     copy.__dict__.update(told.__dict__)
     copy.home = tmp_path / "copy" / "home"
     return copy
@@ -68,57 +68,61 @@ def muniment(capsys: pytest.CaptureFixture[str]) -> Command:
     return Command(capsys)
 
 
-def decisions(gated: Gated) -> list[int]:
-    return [at for at, entry in enumerate(gated.entries()) if isinstance(entry, record_kinds.DecisionRecord)]
+def decisions(remote: HookedRemote) -> list[int]:
+    return [at for at, entry in enumerate(remote.read_records()) if isinstance(entry, record_kinds.DecisionRecord)]
 
 
-def test_every_commit_of_a_branch_is_listed_with_the_decision_that_allowed_it(muniment: Command, gated: Gated) -> None:
-    code, out = muniment("ledger", "commits", "--branch", "main", "--home", gated.home)
+def test_every_commit_of_a_branch_is_listed_with_the_decision_that_allowed_it(
+    muniment: Command, remote: HookedRemote
+) -> None:
+    code, out = muniment("ledger", "commits", "--branch", "main", "--home", remote.home)
     assert (code, "1 steps, 0 that no decision allowed" in out) == (0, True), out
-    assert f"entry {decisions(gated)[-1]}" in out
-    assert muniment("ledger", "commits", "--until", "2020-01-01", "--home", gated.home)[1].startswith("0 steps")
-    assert muniment("ledger", "commits", "--since", "yesterday", "--home", gated.home)[0] == 2
+    assert f"entry {decisions(remote)[-1]}" in out
+    assert muniment("ledger", "commits", "--until", "2020-01-01", "--home", remote.home)[1].startswith("0 steps")
+    assert muniment("ledger", "commits", "--since", "yesterday", "--home", remote.home)[0] == 2
 
 
-def test_records_are_listed_newest_last_without_names(gated: Gated, muniment: Command) -> None:
-    code, out = muniment("ledger", "show", "--home", gated.home)
+def test_records_are_listed_newest_last_without_names(remote: HookedRemote, muniment: Command) -> None:
+    code, out = muniment("ledger", "show", "--home", remote.home)
     assert code == 0
     for words in ("baseline", "1 refs, 1 new commits", "denied", "too-few-approvals", "allowed", "statement on"):
         assert words in out
-    code, out = muniment("ledger", "show", "--last", 2, "--home", gated.home)
+    code, out = muniment("ledger", "show", "--last", 2, "--home", remote.home)
     assert len(out.splitlines()) == 3
-    code, out = muniment("ledger", "show", "--format", "json", "--home", gated.home)
+    code, out = muniment("ledger", "show", "--format", "json", "--home", remote.home)
     assert [row["position"] for row in json.loads(out)] == list(range(10))
     for name in ("bob", "carol", "dan", "ada@"):
         assert name not in out
 
 
-def test_one_record_is_shown_with_its_objects(gated: Gated, muniment: Command) -> None:
-    code, out = muniment("ledger", "show", decisions(gated)[0], "--home", gated.home)
+def test_one_record_is_shown_with_its_objects(remote: HookedRemote, muniment: Command) -> None:
+    code, out = muniment("ledger", "show", decisions(remote)[0], "--home", remote.home)
     assert code == 0
     assert '"too-few-approvals"' in out
-    assert muniment("ledger", "show", 99, "--home", gated.home)[0] == 2
+    assert muniment("ledger", "show", 99, "--home", remote.home)[0] == 2
 
 
-def test_every_record_is_at_most_four_kibibytes_and_every_object_exists(gated: Gated, muniment: Command) -> None:
-    assert muniment("ledger", "verify", "--home", gated.home)[0] == 0
-    object_files = list((gated.home / "objects").rglob("[0-9a-f]" * 62))
+def test_every_record_is_at_most_four_kibibytes_and_every_object_exists(
+    remote: HookedRemote, muniment: Command
+) -> None:
+    assert muniment("ledger", "verify", "--home", remote.home)[0] == 0
+    object_files = list((remote.home / "objects").rglob("[0-9a-f]" * 62))
     for file in object_files:
         data = file.read_bytes()
         file.write_bytes(b"spoilt")
-        assert (muniment("ledger", "verify", "--home", gated.home)[0], data) == (1, data)
+        assert (muniment("ledger", "verify", "--home", remote.home)[0], data) == (1, data)
         file.write_bytes(data)
     for file in object_files:
         file.write_bytes(b"spoilt")
-    code, out = muniment("ledger", "verify", "--home", gated.home)
+    code, out = muniment("ledger", "verify", "--home", remote.home)
     assert code == 1
     assert "entry 0: " in out
 
 
 class TestLedgerCopy:
     @pytest.fixture
-    def copy(self, gated: Gated, muniment: Command, tmp_path: Path) -> Path:
-        assert muniment("ledger", "export", tmp_path / "out", "--home", gated.home)[0] == 0
+    def copy(self, remote: HookedRemote, muniment: Command, tmp_path: Path) -> Path:
+        assert muniment("ledger", "export", tmp_path / "out", "--home", remote.home)[0] == 0
         return tmp_path / "out"
 
     def test_copy_is_verified_with_the_public_key_alone(self, copy: Path, muniment: Command, tmp_path: Path) -> None:
@@ -142,7 +146,7 @@ class TestLedgerCopy:
         assert (code, json.loads(out)["first_bad_position"]) == (1, number)
 
     def test_older_copy_shows_whether_the_ledger_was_rewritten(
-        self, pushing: Gated, muniment: Command, tmp_path: Path
+        self, pushing: HookedRemote, muniment: Command, tmp_path: Path
     ) -> None:
         old, new = tmp_path / "old", tmp_path / "new"
         muniment("ledger", "export", old, "--home", pushing.home)
@@ -153,11 +157,13 @@ class TestLedgerCopy:
         assert code == 1
         assert "older checkpoint speaks of" in out
 
-    def test_inclusion_proof_of_one_record(self, copy: Path, gated: Gated, muniment: Command, tmp_path: Path) -> None:
+    def test_inclusion_proof_of_one_record(
+        self, copy: Path, remote: HookedRemote, muniment: Command, tmp_path: Path
+    ) -> None:
         for number in (0, 7):
             proof, entry = tmp_path / "proof", tmp_path / "entry"
-            proof.write_text(muniment("ledger", "prove", number, "--home", gated.home)[1])
-            entry.write_text(muniment("ledger", "raw", number, "--home", gated.home)[1])
+            proof.write_text(muniment("ledger", "prove", number, "--home", remote.home)[1])
+            entry.write_text(muniment("ledger", "raw", number, "--home", remote.home)[1])
             verify = ("ledger", "verify", "--proof", proof, "--entry", entry, "--key", copy / "ledger.pub")
             assert muniment(*verify)[0] == 0
             entry.write_text(entry.read_text().replace("2", "3", 1))
@@ -165,68 +171,70 @@ class TestLedgerCopy:
             proof.write_text("no proof")
             assert muniment(*verify)[0] == 3
 
-    def test_consistency_proof_of_growth(self, gated: Gated, muniment: Command) -> None:
-        code, out = muniment("ledger", "prove", "--since", 3, "--home", gated.home)
+    def test_consistency_proof_of_growth(self, remote: HookedRemote, muniment: Command) -> None:
+        code, out = muniment("ledger", "prove", "--since", 3, "--home", remote.home)
         assert (code, out.splitlines()[1]) == (0, "old 3")
-        assert muniment("ledger", "prove", "--since", 99, "--home", gated.home)[0] == 2
-        assert muniment("ledger", "prove", 99, "--home", gated.home)[0] == 2
+        assert muniment("ledger", "prove", "--since", 99, "--home", remote.home)[0] == 2
+        assert muniment("ledger", "prove", 99, "--home", remote.home)[0] == 2
 
 
 class TestReplay:
-    def test_replay_gives_every_decision_again(self, gated: Gated, muniment: Command) -> None:
-        assert len(decisions(gated)) == 2
-        for number in decisions(gated):
-            code, out = muniment("replay", "--entry", number, "--home", gated.home)
+    def test_replay_gives_every_decision_again(self, remote: HookedRemote, muniment: Command) -> None:
+        assert len(decisions(remote)) == 2
+        for number in decisions(remote):
+            code, out = muniment("replay", "--entry", number, "--home", remote.home)
             assert (code, out.splitlines()[-1]) == (0, "agrees")
 
-    def test_replay_gives_the_same_after_people_and_policy_changed(self, gated: Gated, muniment: Command) -> None:
-        (gated.home / "policy.toml").unlink()
-        (gated.home / "people.toml").unlink()
-        assert muniment("replay", "--entry", decisions(gated)[1], "--home", gated.home)[0] == 0
+    def test_replay_gives_the_same_after_people_and_policy_changed(
+        self, remote: HookedRemote, muniment: Command
+    ) -> None:
+        (remote.home / "policy.toml").unlink()
+        (remote.home / "people.toml").unlink()
+        assert muniment("replay", "--entry", decisions(remote)[1], "--home", remote.home)[0] == 0
 
     def test_decision_by_another_control_version_is_not_comparable(
-        self, gated: Gated, muniment: Command, monkeypatch: pytest.MonkeyPatch
+        self, remote: HookedRemote, muniment: Command, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         current = catalogue.CONTROLS["protected-history"]
         newer = structs.replace(current, version=current.version + 1)
         monkeypatch.setitem(catalogue.CONTROLS, "protected-history", newer)
-        code, out = muniment("replay", "--entry", decisions(gated)[0], "--home", gated.home)
+        code, out = muniment("replay", "--entry", decisions(remote)[0], "--home", remote.home)
         assert code == 1
         assert f"not comparable: history.protected was evaluated by version {current.version}" in out
 
-    def test_record_without_a_decision_cannot_be_replayed(self, gated: Gated, muniment: Command) -> None:
-        assert muniment("replay", "--entry", 0, "--home", gated.home)[0] == 2
-        assert muniment("replay", "--entry", 99, "--home", gated.home)[0] == 2
+    def test_record_without_a_decision_cannot_be_replayed(self, remote: HookedRemote, muniment: Command) -> None:
+        assert muniment("replay", "--entry", 0, "--home", remote.home)[0] == 2
+        assert muniment("replay", "--entry", 99, "--home", remote.home)[0] == 2
 
 
 class TestErasure:
-    def erase(self, gated: Gated, muniment: Command, person: str) -> None:
-        code, out = muniment("home", "erase", "--person", person, "--reason", "request 17", "--home", gated.home)
+    def erase(self, remote: HookedRemote, muniment: Command, person: str) -> None:
+        code, out = muniment("home", "erase", "--person", person, "--reason", "request 17", "--home", remote.home)
         assert code == 0, out
 
-    def test_erased_data_is_gone_and_reported_as_erased(self, gated: Gated, muniment: Command) -> None:
-        self.erase(gated, muniment, "ada")
-        for number in decisions(gated):
-            code, out = muniment("replay", "--entry", number, "--home", gated.home)
+    def test_erased_data_is_gone_and_reported_as_erased(self, remote: HookedRemote, muniment: Command) -> None:
+        self.erase(remote, muniment, "ada")
+        for number in decisions(remote):
+            code, out = muniment("replay", "--entry", number, "--home", remote.home)
             assert code == 1
             assert "erased: " in out
             assert "was erased: under the rule 'a person asked for it', record 10" in out
-        (gated.home / "people.toml").unlink()
-        left = [file for file in gated.home.rglob("*") if file.is_file()]
-        run_command_line(["ledger", "export", str(gated.home.parent / "all"), "--objects", "--home", str(gated.home)])
-        left += [file for file in (gated.home.parent / "all").rglob("*") if file.is_file()]
+        (remote.home / "people.toml").unlink()
+        left = [file for file in remote.home.rglob("*") if file.is_file()]
+        run_command_line(["ledger", "export", str(remote.home.parent / "all"), "--objects", "--home", str(remote.home)])
+        left += [file for file in (remote.home.parent / "all").rglob("*") if file.is_file()]
         assert not any(b"ada@example.test" in file.read_bytes() for file in left)
 
-    def test_ledger_verifies_after_an_erasure(self, gated: Gated, muniment: Command) -> None:
-        self.erase(gated, muniment, "ada")
-        self.erase(gated, muniment, "bob")
-        assert muniment("ledger", "verify", "--home", gated.home)[0] == 0
+    def test_ledger_verifies_after_an_erasure(self, remote: HookedRemote, muniment: Command) -> None:
+        self.erase(remote, muniment, "ada")
+        self.erase(remote, muniment, "bob")
+        assert muniment("ledger", "verify", "--home", remote.home)[0] == 0
 
     def test_pushes_continue_and_commits_of_an_erased_person_have_an_unknown_pusher(
-        self, pushing: Gated, muniment: Command
+        self, pushing: HookedRemote, muniment: Command
     ) -> None:
         pushing.repo.branch("main", pushing.tip())
-        head = pushing.change("second", author="bob", text="x = 5\n")
+        head = pushing.commit("second", author="bob", text="x = 5\n")
         assert pushing.push("carol", "second").code == 0
         self.erase(pushing, muniment, "carol")
         assert pushing.push("dan", "main:refs/heads/else").code == 0
@@ -234,25 +242,25 @@ class TestErasure:
         pushing.approve("sue", head)
         denied = pushing.push("ada", f"{APPROVALS}*:{APPROVALS}*", "second:main")
         assert denied.code == 1
-        assert "its pusher was erased" in denied.said, denied.text
-        assert not any(isinstance(entry, record_kinds.HookBypassRecord) for entry in pushing.entries())
+        assert "its pusher was erased" in denied.line, denied.text
+        assert not any(isinstance(entry, record_kinds.HookBypassRecord) for entry in pushing.read_records())
 
-    def test_unknown_person_cannot_be_erased(self, gated: Gated, muniment: Command) -> None:
-        asked = ("home", "erase", "--person", "eve", "--reason", "x", "--home", gated.home)
+    def test_unknown_person_cannot_be_erased(self, remote: HookedRemote, muniment: Command) -> None:
+        asked = ("home", "erase", "--person", "eve", "--reason", "x", "--home", remote.home)
         assert muniment(*asked)[0] == 2
         assert muniment(*asked, "--email", "bob@example.test")[0] == 0
 
 
 class TestExternalCopy:
     def test_home_restored_from_a_backup_signs_nothing_until_it_is_reconciled(
-        self, pushing: Gated, muniment: Command, tmp_path: Path
+        self, pushing: HookedRemote, muniment: Command, tmp_path: Path
     ) -> None:
         (tmp_path / "elsewhere").mkdir()
         (pushing.home / "home.toml").write_text(f'[ledger]\nexternal_copy = "{tmp_path}/elsewhere/checkpoint"\n')
-        assert "copy outside" in pushing.push("ada", "main:refs/heads/one").said
+        assert "copy outside" in pushing.push("ada", "main:refs/heads/one").line
         assert muniment("ledger", "reconcile", "--reason", "first copy", "--home", pushing.home)[0] == 0
         subprocess.run(["cp", "-a", pushing.home, tmp_path / "yesterday"], check=True)
-        pushing.install()
+        pushing.install_hook()
         assert pushing.push("ada", "main:refs/heads/two").code == 0
         subprocess.run(["rm", "-r", pushing.home], check=True)
         (tmp_path / "yesterday").rename(pushing.home)
@@ -260,13 +268,13 @@ class TestExternalCopy:
         assert (code, "older than its copy outside" in out) == (1, True)
         denied = pushing.push("ada", "main:refs/heads/three")
         assert denied.code == 1
-        assert "older than its copy outside" in denied.said
+        assert "older than its copy outside" in denied.line
         assert muniment("ledger", "reconcile", "--reason", "the disk died", "--home", pushing.home)[0] == 0
         assert pushing.push("ada", "main:refs/heads/three").code == 0
         assert muniment("ledger", "verify", "--home", pushing.home)[0] == 0
 
     def test_rolled_back_ledger_differs_from_the_checkpoint_of_its_home(
-        self, pushing: Gated, muniment: Command, tmp_path: Path
+        self, pushing: HookedRemote, muniment: Command, tmp_path: Path
     ) -> None:
         subprocess.run(["cp", "-a", pushing.home / "ledger", tmp_path / "yesterday"], check=True)
         assert pushing.push("ada", "main:refs/heads/two").code == 0
@@ -279,37 +287,39 @@ class TestExternalCopy:
 
 class TestWitness:
     def test_signature_of_a_witness_is_stored_beside_the_ledger(
-        self, gated: Gated, muniment: Command, tmp_path: Path
+        self, remote: HookedRemote, muniment: Command, tmp_path: Path
     ) -> None:
-        public = (gated.home / "keys" / "ledger.pub").read_text()
-        assert muniment("ledger", "witness", "--home", gated.home)[0] == 2
+        public = (remote.home / "keys" / "ledger.pub").read_text()
+        assert muniment("ledger", "witness", "--home", remote.home)[0] == 2
         with serving(Honest(public)) as witness:
             text = f'[[witness]]\nkey = "{witness.key}"\nurl = "{witness.url}"\n'
-            (gated.home / "home.toml").write_text(text)
-            code, out = muniment("ledger", "witness", "--home", gated.home)
+            (remote.home / "home.toml").write_text(text)
+            code, out = muniment("ledger", "witness", "--home", remote.home)
             assert (code, out) == (0, "1 of 1 witnesses signed 10 entries\n")
-        note = signed_notes.parse_note((gated.home / "ledger" / "witnessed").read_bytes())
+        note = signed_notes.parse_note((remote.home / "ledger" / "witnessed").read_bytes())
         assert signed_notes.is_note_signed(note, public)
         assert signed_notes.find_cosignature_time(note, witness.key) == 1_700_000_000
-        code, out = muniment("ledger", "witness", "--home", gated.home)
+        code, out = muniment("ledger", "witness", "--home", remote.home)
         assert code == 1
         assert "cannot be reached" in out
 
 
-def test_old_key_verifies_a_ledger_after_a_key_exchange(gated: Gated, muniment: Command, tmp_path: Path) -> None:
+def test_old_key_verifies_a_ledger_after_a_key_exchange(
+    remote: HookedRemote, muniment: Command, tmp_path: Path
+) -> None:
     old, new = tmp_path / "old", tmp_path / "new"
-    assert muniment("ledger", "export", old, "--home", gated.home)[0] == 0
-    code, out = muniment("ledger", "exchange-key", "--home", gated.home, "--reason", "Its machine leaves us.")
+    assert muniment("ledger", "export", old, "--home", remote.home)[0] == 0
+    code, out = muniment("ledger", "exchange-key", "--home", remote.home, "--reason", "Its machine leaves us.")
     assert code == 0, out
-    assert muniment("ledger", "export", new, "--home", gated.home)[0] == 0
+    assert muniment("ledger", "export", new, "--home", remote.home)[0] == 0
     public = (new / "ledger.pub").read_text().strip()
     assert public in out
     assert public != (old / "ledger.pub").read_text().strip() == (new / "ledger-1.pub").read_text()
     for arguments in (("--key", old / "ledger.pub"), (), ("--since", old / "checkpoint")):
         code, out = muniment("ledger", "verify", new, *arguments)
         assert code == 0, (arguments, out)
-    assert muniment("ledger", "verify", "--home", gated.home, "--since", old / "checkpoint")[0] == 0
-    assert "signed with another key from now on" in muniment("ledger", "show", "--home", gated.home)[1]
+    assert muniment("ledger", "verify", "--home", remote.home, "--since", old / "checkpoint")[0] == 0
+    assert "signed with another key from now on" in muniment("ledger", "show", "--home", remote.home)[1]
     checkpoint = (new / "exchange" / "1").read_bytes()
     other = tmp_path / "other"
     subprocess.run(["cp", "-a", old, other], check=True)
@@ -322,17 +332,17 @@ def test_old_key_verifies_a_ledger_after_a_key_exchange(gated: Gated, muniment: 
     assert (code, "not signed with this key" in out) == (1, True), out
 
 
-def test_lost_key_does_not_certify_its_successor(gated: Gated, muniment: Command, tmp_path: Path) -> None:
+def test_lost_key_does_not_certify_its_successor(remote: HookedRemote, muniment: Command, tmp_path: Path) -> None:
     old, new = tmp_path / "old", tmp_path / "new"
-    assert muniment("ledger", "export", old, "--home", gated.home)[0] == 0
-    exchange = ("ledger", "exchange-key", "--home", gated.home, "--reason", "The disk died.")
+    assert muniment("ledger", "export", old, "--home", remote.home)[0] == 0
+    exchange = ("ledger", "exchange-key", "--home", remote.home, "--reason", "The disk died.")
     assert "it is not lost" in muniment(*exchange, "--lost")[1]
-    (gated.home / "keys" / "ledger.key").unlink()
+    (remote.home / "keys" / "ledger.key").unlink()
     assert "run it with --lost" in muniment(*exchange)[1]
     code, out = muniment(*exchange, "--lost")
     assert code == 0, out
-    assert muniment("ledger", "export", new, "--home", gated.home)[0] == 0
+    assert muniment("ledger", "export", new, "--home", remote.home)[0] == 0
     code, out = muniment("ledger", "verify", new, "--key", old / "ledger.pub")
     assert (code, "not signed with this key" in out) == (1, True), out
     assert muniment("ledger", "verify", new, "--since", old / "checkpoint")[0] == 0
-    assert muniment("ledger", "verify", "--home", gated.home)[0] == 0
+    assert muniment("ledger", "verify", "--home", remote.home)[0] == 0

@@ -121,11 +121,11 @@ def test_share_is_never_rounded_to_none_or_all(count: int, total: int, share: st
 def test_json_has_figures_and_states_beside_the_summary(shop: Shop, plain: Repo) -> None:
     import json
 
-    told = json.loads(_replay(shop, plain, "--format", "json"))
-    assert told["change_count"] == 3
-    assert told["reviews_known"] is False
-    assert told["figures"]["size"]["count"] == 1
-    hardened = next(one for one in told["states"] if one["clause"] == "pipeline.hardened")
+    content = json.loads(_replay(shop, plain, "--format", "json"))
+    assert content["change_count"] == 3
+    assert content["reviews_known"] is False
+    assert content["figures"]["size"]["count"] == 1
+    hardened = next(one for one in content["states"] if one["clause"] == "pipeline.hardened")
     assert "not-pinned" in [reason["code"] for reason in hardened["reasons"]]
 
 

@@ -98,8 +98,8 @@ def test_public_repository_is_replayed_without_a_token(place: _Place) -> None:
 def test_reviews_that_a_forge_hides_are_unknown_and_not_missing(place: _Place) -> None:
     place.merge()
     place.fake.fail("approvals" if isinstance(place.fake, FakeGitLab) else "reviews", Fault.UNAUTHORIZED)
-    told = _read(place)["figures"]["approvals"]
-    assert (told["counts"], told["unknown"]) == ({}, 1)
+    approval = _read(place)["figures"]["approvals"]
+    assert (approval["counts"], approval["unknown"]) == ({}, 1)
 
 
 def test_assumed_write_access_is_said_and_never_shown_as_passing(place: _Place) -> None:
@@ -140,10 +140,10 @@ def test_github_is_read_until_few_requests_are_left(hub: _Place) -> None:
     hub.fake.anonymous_left = 14
     result = _run(hub, "--format", "json")
     assert result.exception is None, result.exception
-    told = json.loads(result.stdout)
-    assert 0 < told["change_count"] < 7
+    content = json.loads(result.stdout)
+    assert 0 < content["change_count"] < 7
     assert hub.fake.anonymous_left >= 0
-    count = told["change_count"]
+    count = content["change_count"]
     assert f"60 requests an hour without a token: the newest {count} of 7 pull requests were read." in result.stderr
 
 
@@ -176,14 +176,14 @@ def test_change_that_was_pointed_elsewhere_at_github_is_unknown(hub: _Place) -> 
     hub.acting.approve("bob", number)
     hub.acting.retarget("ada", number, "main")
     hub.acting.merge("bob", number, "squash")
-    told = _read(hub)["figures"]["approvals"]
-    assert (told["counts"], told["unknown"]) == ({}, 1)
+    approval = _read(hub)["figures"]["approvals"]
+    assert (approval["counts"], approval["unknown"]) == ({}, 1)
 
 
 @pytest.mark.parametrize("call", ["reviews", "pull commits", "events"])
 def test_unreadable_part_at_github_is_unknown(hub: _Place, call: str) -> None:
     hub.merge("bob", "carol")
     hub.fake.fail(call, Fault.FAILED)
-    told = _read(hub)["figures"]["approvals"]
-    assert "2" not in told["counts"]
-    assert told["unknown"] == 1
+    approval = _read(hub)["figures"]["approvals"]
+    assert "2" not in approval["counts"]
+    assert approval["unknown"] == 1

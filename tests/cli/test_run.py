@@ -246,7 +246,7 @@ REFUSED: dict[str, tuple[RunCode, list[str], Mapping[str, str | None], str]] = {
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_command_is_not_started_after_an_error(pipeline: Pipeline, case: str, tmp_path: Path) -> None:
-    code, arguments, changed, told = REFUSED[case]
+    code, arguments, changed, output = REFUSED[case]
     for name, mode in (("KEY", 0o600), ("OPEN", 0o644)):
         (tmp_path / name).write_text("no key at all")
         (tmp_path / name).chmod(mode)
@@ -255,7 +255,7 @@ def test_command_is_not_started_after_an_error(pipeline: Pipeline, case: str, tm
     named = ("--secret", "TOKEN", *arguments)
     done = pipeline.run(*named, "--", "touch", str(mark), changed={**changed, **files})
     assert done.returncode == code, done.stderr
-    assert told in done.stderr
+    assert output in done.stderr
     assert len(done.stderr.splitlines()) == 2
     assert done.stdout == ""
     assert not mark.exists()

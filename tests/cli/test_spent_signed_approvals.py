@@ -9,7 +9,7 @@ import pytest
 
 from muniment.cli.command_line import run_command_line
 from muniment.ledger import record_kinds
-from tests.support.gated import APPROVALS, Gated, Pushed
+from tests.support.hooked_remote import APPROVALS, HookedRemote, PushOutcome
 
 ALL_APPROVALS = f"{APPROVALS}*:{APPROVALS}*"
 ADA, DAN = "Ada <ada@example.test>", "Dan <dan@example.test>"
@@ -17,357 +17,357 @@ GOOD, BAD = "x = 2\n", "x = 666\n"
 
 
 @pytest.fixture
-def gated(tmp_path: Path, keys: dict[str, Path]) -> Gated:
-    return Gated(tmp_path, keys)
+def remote(tmp_path: Path, keys: dict[str, Path]) -> HookedRemote:
+    return HookedRemote(tmp_path, keys)
 
 
-def approve(gated: Gated, head: str, *people: str, onto: str = "main") -> None:
+def approve(remote: HookedRemote, head: str, *people: str, onto: str = "main") -> None:
     """Sign statements of two others, which the next push of ALL_APPROVALS sends."""
     for person in people or ("bob", "carol"):
-        gated.approve(person, head, onto=onto)
+        remote.approve(person, head, onto=onto)
 
 
-def create_approved_head(gated: Gated, text: str = BAD, name: str = "topic") -> str:
+def create_approved_head(remote: HookedRemote, text: str = BAD, name: str = "topic") -> str:
     """Head on its own branch that two others approved; nothing of it is pushed yet."""
-    head = gated.change(name, text=text)
-    approve(gated, head)
+    head = remote.commit(name, text=text)
+    approve(remote, head)
     return head
 
 
-def amend_head(gated: Gated, head: str, text: str, name: str = "topic") -> str:
+def amend_head(remote: HookedRemote, head: str, text: str, name: str = "topic") -> str:
     """Next head of the same change, in place of the earlier one."""
-    gated.push("ada", f"+{name}", ALL_APPROVALS)
-    made = gated.repo.commit({"lib.py": text}, on=name, parents=[f"{head}~1"], author=ADA)
-    approve(gated, made)
+    remote.push("ada", f"+{name}", ALL_APPROVALS)
+    made = remote.repo.commit({"lib.py": text}, on=name, parents=[f"{head}~1"], author=ADA)
+    approve(remote, made)
     return made
 
 
-def fast_forward(gated: Gated, head: str) -> str:
-    gated.repo.branch("main", head)
+def fast_forward(remote: HookedRemote, head: str) -> str:
+    remote.repo.branch("main", head)
     return head
 
 
-def merge(gated: Gated, head: str) -> str:
-    return gated.repo.merge(head, on="main", author=DAN)
+def merge(remote: HookedRemote, head: str) -> str:
+    return remote.repo.merge(head, on="main", author=DAN)
 
 
-def squash(gated: Gated, head: str) -> str:
-    return gated.repo.commit(on="main", tree=gated.repo.merged_tree("main", head), author=DAN)
+def squash(remote: HookedRemote, head: str) -> str:
+    return remote.repo.commit(on="main", tree=remote.repo.merged_tree("main", head), author=DAN)
 
 
-def rebase(gated: Gated, head: str) -> str:
-    tree = gated.repo.merged_tree("main", head)
-    return gated.repo.commit(on="main", tree=tree, author=ADA, committer=DAN)
+def rebase(remote: HookedRemote, head: str) -> str:
+    tree = remote.repo.merged_tree("main", head)
+    return remote.repo.commit(on="main", tree=tree, author=ADA, committer=DAN)
 
 
 WAYS = [merge, squash, rebase]
 
 
-def land_head(gated: Gated, head: str, way: Callable[[Gated, str], str]) -> str:
+def land_head(remote: HookedRemote, head: str, way: Callable[[HookedRemote, str], str]) -> str:
     """Push the result of `way` for a head to main, with the statements and branches that are not there yet."""
-    made = way(gated, head)
-    branches = [f"+{name}" for name in ("topic", "other") if gated.repo.tip(name)]
-    pushed = gated.push("dan", *branches, ALL_APPROVALS, "main")
+    made = way(remote, head)
+    branches = [f"+{name}" for name in ("topic", "other") if remote.repo.tip(name)]
+    pushed = remote.push("dan", *branches, ALL_APPROVALS, "main")
     assert pushed.code == 0, pushed.text
-    assert gated.tip() == made
+    assert remote.tip() == made
     return made
 
 
-def advance_main(gated: Gated) -> None:
+def advance_main(remote: HookedRemote) -> None:
     """Advance main, so that the change is no longer based on its tip."""
-    other = gated.repo.commit({"other.py": "y = 1\n"}, on="moved", parents=["main"], author=ADA)
-    approve(gated, other)
-    land_head(gated, other, fast_forward)
+    other = remote.repo.commit({"other.py": "y = 1\n"}, on="moved", parents=["main"], author=ADA)
+    approve(remote, other)
+    land_head(remote, other, fast_forward)
 
 
-def revert_main(gated: Gated) -> str:
+def revert_main(remote: HookedRemote) -> str:
     """Restore the earlier content of main by a change of its own that two others approved."""
-    back = gated.repo.commit({"lib.py": "x = 1\n"}, on="revert", parents=["main"], author=ADA)
-    approve(gated, back)
-    return land_head(gated, back, fast_forward)
+    back = remote.repo.commit({"lib.py": "x = 1\n"}, on="revert", parents=["main"], author=ADA)
+    approve(remote, back)
+    return land_head(remote, back, fast_forward)
 
 
-def assert_refused(gated: Gated, *refspecs: str) -> Pushed:
-    before = gated.tip()
-    pushed = gated.push("dan", *(refspecs or ("main",)))
+def assert_refused(remote: HookedRemote, *refspecs: str) -> PushOutcome:
+    before = remote.tip()
+    pushed = remote.push("dan", *(refspecs or ("main",)))
     assert pushed.code == 1, pushed.text
-    assert gated.tip() == before
+    assert remote.tip() == before
     return pushed
 
 
 @pytest.mark.parametrize(("landed", "again"), [(squash, merge), (rebase, squash), (squash, rebase)])
 def test_old_approvals_cannot_merge_a_reverted_change_again(
-    gated: Gated, landed: Callable[[Gated, str], str], again: Callable[[Gated, str], str]
+    remote: HookedRemote, landed: Callable[[HookedRemote, str], str], again: Callable[[HookedRemote, str], str]
 ) -> None:
-    head = create_approved_head(gated)
-    advance_main(gated)
-    land_head(gated, head, landed)
-    revert_main(gated)
-    again(gated, head)
-    assert "bob does not count: the branch already contained this revision" in assert_refused(gated).said
+    head = create_approved_head(remote)
+    advance_main(remote)
+    land_head(remote, head, landed)
+    revert_main(remote)
+    again(remote, head)
+    assert "bob does not count: the branch already contained this revision" in assert_refused(remote).line
 
 
 @pytest.mark.parametrize("again", WAYS)
 def test_approvals_of_an_amended_head_cannot_merge_it_after_a_revert(
-    gated: Gated, again: Callable[[Gated, str], str]
+    remote: HookedRemote, again: Callable[[HookedRemote, str], str]
 ) -> None:
-    earlier = create_approved_head(gated, BAD)
-    later = amend_head(gated, earlier, GOOD)
-    land_head(gated, later, squash)
-    revert_main(gated)
-    again(gated, earlier)
-    assert "bob does not count: the branch already contained this revision" in assert_refused(gated).said
+    earlier = create_approved_head(remote, BAD)
+    later = amend_head(remote, earlier, GOOD)
+    land_head(remote, later, squash)
+    revert_main(remote)
+    again(remote, earlier)
+    assert "bob does not count: the branch already contained this revision" in assert_refused(remote).line
 
 
 @pytest.mark.parametrize("landed", [fast_forward, *WAYS])
 def test_approvals_of_a_change_cannot_merge_the_revert_of_its_revert(
-    gated: Gated, landed: Callable[[Gated, str], str]
+    remote: HookedRemote, landed: Callable[[HookedRemote, str], str]
 ) -> None:
-    head = create_approved_head(gated)
-    taken = land_head(gated, head, landed)
-    revert_main(gated)
-    gated.repo.commit(on="main", tree=gated.repo.tree_of(taken), author=DAN)
-    assert_refused(gated)
+    head = create_approved_head(remote)
+    taken = land_head(remote, head, landed)
+    revert_main(remote)
+    remote.repo.commit(on="main", tree=remote.repo.tree_of(taken), author=DAN)
+    assert_refused(remote)
 
 
-def test_head_with_new_approvals_is_accepted_again(gated: Gated) -> None:
-    head = create_approved_head(gated)
-    land_head(gated, head, squash)
-    revert_main(gated)
-    squash(gated, head)
-    approve(gated, head, "bob")
-    assert gated.push("bob", ALL_APPROVALS).code == 0
-    assert "1 of 2 required approvals (bob)" in assert_refused(gated).said
-    approve(gated, head, "carol")
-    assert gated.push("carol", ALL_APPROVALS).code == 0
-    assert gated.push("dan", "main").code == 0
+def test_head_with_new_approvals_is_accepted_again(remote: HookedRemote) -> None:
+    head = create_approved_head(remote)
+    land_head(remote, head, squash)
+    revert_main(remote)
+    squash(remote, head)
+    approve(remote, head, "bob")
+    assert remote.push("bob", ALL_APPROVALS).code == 0
+    assert "1 of 2 required approvals (bob)" in assert_refused(remote).line
+    approve(remote, head, "carol")
+    assert remote.push("carol", ALL_APPROVALS).code == 0
+    assert remote.push("dan", "main").code == 0
 
 
-def test_statement_in_the_same_push_is_newer_than_the_merged_head(gated: Gated) -> None:
-    head = create_approved_head(gated)
-    land_head(gated, head, squash)
-    revert_main(gated)
-    again = squash(gated, head)
-    gated.approve("bob", head)
-    gated.approve("carol", head)
-    assert gated.push("dan", ALL_APPROVALS, "main").code == 0
-    assert gated.tip() == again
+def test_statement_in_the_same_push_is_newer_than_the_merged_head(remote: HookedRemote) -> None:
+    head = create_approved_head(remote)
+    land_head(remote, head, squash)
+    revert_main(remote)
+    again = squash(remote, head)
+    remote.approve("bob", head)
+    remote.approve("carol", head)
+    assert remote.push("dan", ALL_APPROVALS, "main").code == 0
+    assert remote.tip() == again
 
 
-def test_statement_of_a_denied_push_is_as_old_as_that_push(gated: Gated) -> None:
-    head = gated.change(text=BAD)
-    approve(gated, head, "bob", "sue")
-    assert gated.push("bob", "topic", ALL_APPROVALS).code == 0
-    gated.approve("carol", head)
-    other = gated.change("worse", text="x = 3\n")
-    assert gated.push("carol", f"{APPROVALS}{head}/carol", f"{other}:refs/heads/main").code == 1
-    land_head(gated, head, squash)
-    revert_main(gated)
-    again = squash(gated, head)
-    pushed = gated.push("carol", f"{APPROVALS}{head}/carol", "main")
+def test_statement_of_a_denied_push_is_as_old_as_that_push(remote: HookedRemote) -> None:
+    head = remote.commit(text=BAD)
+    approve(remote, head, "bob", "sue")
+    assert remote.push("bob", "topic", ALL_APPROVALS).code == 0
+    remote.approve("carol", head)
+    other = remote.commit("worse", text="x = 3\n")
+    assert remote.push("carol", f"{APPROVALS}{head}/carol", f"{other}:refs/heads/main").code == 1
+    land_head(remote, head, squash)
+    revert_main(remote)
+    again = squash(remote, head)
+    pushed = remote.push("carol", f"{APPROVALS}{head}/carol", "main")
     assert pushed.code == 1
-    assert "carol does not count: the branch already contained this revision" in pushed.said
-    assert gated.tip() != again
+    assert "carol does not count: the branch already contained this revision" in pushed.line
+    assert remote.tip() != again
 
 
-def test_rewinding_the_branch_restores_no_approval(gated: Gated) -> None:
-    head = create_approved_head(gated)
-    land_head(gated, head, fast_forward)
-    gated.server.git("update-ref", "refs/heads/main", gated.base)
+def test_rewinding_the_branch_restores_no_approval(remote: HookedRemote) -> None:
+    head = create_approved_head(remote)
+    land_head(remote, head, fast_forward)
+    remote.server.git("update-ref", "refs/heads/main", remote.base)
     assert (
         "bob does not count: the branch already contained this revision"
-        in assert_refused(gated, f"{head}:refs/heads/main").said
+        in assert_refused(remote, f"{head}:refs/heads/main").line
     )
-    approve(gated, head)
-    assert gated.push("dan", ALL_APPROVALS, f"{head}:refs/heads/main").code == 0
+    approve(remote, head)
+    assert remote.push("dan", ALL_APPROVALS, f"{head}:refs/heads/main").code == 0
 
 
 @pytest.mark.parametrize("way", [fast_forward, *WAYS])
-def test_bypass_spends_approvals(gated: Gated, way: Callable[[Gated, str], str]) -> None:
-    head = create_approved_head(gated)
+def test_bypass_spends_approvals(remote: HookedRemote, way: Callable[[HookedRemote, str], str]) -> None:
+    head = create_approved_head(remote)
     if way is not fast_forward:
-        advance_main(gated)
-    before = gated.tip()
-    made = way(gated, head)
-    gated.push("dan", "+topic", ALL_APPROVALS, f"{made}:refs/heads/free")
-    gated.server.git("update-ref", "refs/heads/main", made)
-    gated.push("ada", f"{before}:refs/heads/else")
-    gated.server.git("update-ref", "refs/heads/main", before)
-    assert "bob does not count: the branch already contained this revision" in assert_refused(gated).said
+        advance_main(remote)
+    before = remote.tip()
+    made = way(remote, head)
+    remote.push("dan", "+topic", ALL_APPROVALS, f"{made}:refs/heads/free")
+    remote.server.git("update-ref", "refs/heads/main", made)
+    remote.push("ada", f"{before}:refs/heads/else")
+    remote.server.git("update-ref", "refs/heads/main", before)
+    assert "bob does not count: the branch already contained this revision" in assert_refused(remote).line
 
 
-def test_bypass_spends_no_approval_of_another_change(gated: Gated) -> None:
-    other = create_approved_head(gated, name="other")
-    head = gated.repo.commit({"app.py": "line\n"}, on="topic", parents=["main"], author=ADA)
-    gated.push("ada", "topic", "other", ALL_APPROVALS)
-    gated.server.git("update-ref", "refs/heads/main", head)
-    gated.repo.branch("main", head)
-    squash(gated, other)
-    assert gated.push("dan", "main").code == 0
+def test_bypass_spends_no_approval_of_another_change(remote: HookedRemote) -> None:
+    other = create_approved_head(remote, name="other")
+    head = remote.repo.commit({"app.py": "line\n"}, on="topic", parents=["main"], author=ADA)
+    remote.push("ada", "topic", "other", ALL_APPROVALS)
+    remote.server.git("update-ref", "refs/heads/main", head)
+    remote.repo.branch("main", head)
+    squash(remote, other)
+    assert remote.push("dan", "main").code == 0
 
 
-def test_approvals_are_spent_for_one_branch_only(gated: Gated) -> None:
-    assert gated.push("ada", "main:refs/heads/release/1").code == 0
-    gated.repo.branch("release/1", "main")
-    head = create_approved_head(gated)
-    land_head(gated, head, fast_forward)
+def test_approvals_are_spent_for_one_branch_only(remote: HookedRemote) -> None:
+    assert remote.push("ada", "main:refs/heads/release/1").code == 0
+    remote.repo.branch("release/1", "main")
+    head = create_approved_head(remote)
+    land_head(remote, head, fast_forward)
     for person in ("bob", "carol"):
-        gated.approve(person, head, onto="release/1")
-    assert gated.push("bob", ALL_APPROVALS).code == 0
-    gated.server.git("update-ref", "refs/heads/main", gated.base)
-    assert gated.push("dan", f"{head}:refs/heads/release/1").code == 0
-    assert_refused(gated, f"{head}:refs/heads/main")
+        remote.approve(person, head, onto="release/1")
+    assert remote.push("bob", ALL_APPROVALS).code == 0
+    remote.server.git("update-ref", "refs/heads/main", remote.base)
+    assert remote.push("dan", f"{head}:refs/heads/release/1").code == 0
+    assert_refused(remote, f"{head}:refs/heads/main")
 
 
-def stack_heads(gated: Gated, count: int) -> list[str]:
+def stack_heads(remote: HookedRemote, count: int) -> list[str]:
     """Heads, each on top of the one before and approved by two others."""
     heads: list[str] = []
     for number in range(count):
         heads.append(
-            gated.repo.commit(
+            remote.repo.commit(
                 {f"part{number}.py": "z = 1\n"}, on="topic", parents=[heads[-1] if heads else "main"], author=ADA
             )
         )
     for head in heads:
-        approve(gated, head)
-    assert gated.push("ada", "topic", ALL_APPROVALS).code == 0
+        approve(remote, head)
+    assert remote.push("ada", "topic", ALL_APPROVALS).code == 0
     return heads
 
 
-def test_partly_merged_stack_keeps_the_approvals_of_the_rest(gated: Gated) -> None:
-    heads = stack_heads(gated, 5)
-    land_head(gated, heads[2], fast_forward)
-    assert gated.push("dan", f"{heads[4]}:refs/heads/main").code == 0
+def test_partly_merged_stack_keeps_the_approvals_of_the_rest(remote: HookedRemote) -> None:
+    heads = stack_heads(remote, 5)
+    land_head(remote, heads[2], fast_forward)
+    assert remote.push("dan", f"{heads[4]}:refs/heads/main").code == 0
 
 
-def test_partly_merged_stack_spends_the_approvals_of_the_merged_part(gated: Gated) -> None:
-    heads = stack_heads(gated, 5)
-    land_head(gated, heads[2], squash)
-    back = gated.repo.commit(on="revert", tree=gated.repo.tree_of(gated.base), parents=["main"], author=ADA)
-    approve(gated, back)
-    land_head(gated, back, fast_forward)
-    start = gated.tip()
+def test_partly_merged_stack_spends_the_approvals_of_the_merged_part(remote: HookedRemote) -> None:
+    heads = stack_heads(remote, 5)
+    land_head(remote, heads[2], squash)
+    back = remote.repo.commit(on="revert", tree=remote.repo.tree_of(remote.base), parents=["main"], author=ADA)
+    approve(remote, back)
+    land_head(remote, back, fast_forward)
+    start = remote.tip()
     for head in heads[1:3]:
-        gated.repo.branch("main", start)
-        squash(gated, head)
-        assert "bob does not count: the branch already contained this revision" in assert_refused(gated).said
-    gated.repo.branch("main", start)
-    squash(gated, heads[4])
-    assert gated.push("dan", "main").code == 0
+        remote.repo.branch("main", start)
+        squash(remote, head)
+        assert "bob does not count: the branch already contained this revision" in assert_refused(remote).line
+    remote.repo.branch("main", start)
+    squash(remote, heads[4])
+    assert remote.push("dan", "main").code == 0
 
 
-def test_allowed_push_that_git_failed_to_execute_may_be_repeated(gated: Gated) -> None:
-    head = create_approved_head(gated)
-    lock = gated.server.path / "refs" / "heads" / "main.lock"
+def test_allowed_push_that_git_failed_to_execute_may_be_repeated(remote: HookedRemote) -> None:
+    head = create_approved_head(remote)
+    lock = remote.server.path / "refs" / "heads" / "main.lock"
     lock.write_text("")
-    failed = gated.push("dan", ALL_APPROVALS, f"{head}:refs/heads/main")
+    failed = remote.push("dan", ALL_APPROVALS, f"{head}:refs/heads/main")
     assert failed.code == 1
-    assert "allowed" in failed.said
-    assert gated.tip() == gated.base
+    assert "allowed" in failed.line
+    assert remote.tip() == remote.base
     lock.unlink()
-    assert gated.push("dan", f"{head}:refs/heads/main").code == 0
-    outcomes = [entry.outcome for entry in gated.entries() if isinstance(entry, record_kinds.DecisionRecord)]
+    assert remote.push("dan", f"{head}:refs/heads/main").code == 0
+    outcomes = [entry.outcome for entry in remote.read_records() if isinstance(entry, record_kinds.DecisionRecord)]
     assert outcomes == ["allow", "allow"]
 
 
-def test_killed_post_receive_hook_still_spends_approvals(gated: Gated) -> None:
-    (gated.server.path / "hooks" / "post-receive").unlink()
-    head = create_approved_head(gated)
-    land_head(gated, head, squash)
-    revert_main(gated)
-    squash(gated, head)
-    assert "bob does not count: the branch already contained this revision" in assert_refused(gated).said
+def test_killed_post_receive_hook_still_spends_approvals(remote: HookedRemote) -> None:
+    (remote.server.path / "hooks" / "post-receive").unlink()
+    head = create_approved_head(remote)
+    land_head(remote, head, squash)
+    revert_main(remote)
+    squash(remote, head)
+    assert "bob does not count: the branch already contained this revision" in assert_refused(remote).line
 
 
 def test_approval_that_arrived_without_the_hook_is_spent(tmp_path: Path, keys: dict[str, Path]) -> None:
-    gated = Gated(tmp_path, keys)
-    head = gated.change()
+    remote = HookedRemote(tmp_path, keys)
+    head = remote.commit()
     for person in ("bob", "carol"):
-        gated.approve(person, head)
-    gated.server.git("fetch", "-q", str(gated.repo.path), "topic:topic", ALL_APPROVALS)
-    denied = gated.push("ada", f"{head}:refs/heads/main")
+        remote.approve(person, head)
+    remote.server.git("fetch", "-q", str(remote.repo.path), "topic:topic", ALL_APPROVALS)
+    denied = remote.push("ada", f"{head}:refs/heads/main")
     assert denied.code == 1
-    assert "bob does not count: the branch already contained this revision" in denied.said
+    assert "bob does not count: the branch already contained this revision" in denied.line
 
 
-def list_decisions(gated: Gated) -> list[record_kinds.DecisionRecord]:
-    return [entry for entry in gated.entries() if isinstance(entry, record_kinds.DecisionRecord)]
+def list_decisions(remote: HookedRemote) -> list[record_kinds.DecisionRecord]:
+    return [entry for entry in remote.read_records() if isinstance(entry, record_kinds.DecisionRecord)]
 
 
-def test_list_of_heads_that_differs_from_its_record_denies(gated: Gated) -> None:
-    head = create_approved_head(gated)
-    land_head(gated, head, squash)
-    digest = list_decisions(gated)[-1].included_heads.removeprefix("sha256:")
-    (gated.home / "objects" / digest[:2] / digest[2:]).write_bytes(b"spoilt")
-    for file in (gated.home / "cache").iterdir():
+def test_list_of_heads_that_differs_from_its_record_denies(remote: HookedRemote) -> None:
+    head = create_approved_head(remote)
+    land_head(remote, head, squash)
+    digest = list_decisions(remote)[-1].included_heads.removeprefix("sha256:")
+    (remote.home / "objects" / digest[:2] / digest[2:]).write_bytes(b"spoilt")
+    for file in (remote.home / "cache").iterdir():
         file.unlink()
-    other = create_approved_head(gated, GOOD, "other")
-    squash(gated, other)
-    assert "does not match its name" in assert_refused(gated).said
-    assert os.listdir(gated.home / "cache")
+    other = create_approved_head(remote, GOOD, "other")
+    squash(remote, other)
+    assert "does not match its name" in assert_refused(remote).line
+    assert os.listdir(remote.home / "cache")
 
 
-def test_rebuilt_cache_knows_spent_approvals(gated: Gated) -> None:
-    head = create_approved_head(gated)
-    land_head(gated, head, squash)
-    revert_main(gated)
-    for file in (gated.home / "cache").iterdir():
+def test_rebuilt_cache_knows_spent_approvals(remote: HookedRemote) -> None:
+    head = create_approved_head(remote)
+    land_head(remote, head, squash)
+    revert_main(remote)
+    for file in (remote.home / "cache").iterdir():
         file.unlink()
-    squash(gated, head)
-    assert "bob does not count: the branch already contained this revision" in assert_refused(gated).said
+    squash(remote, head)
+    assert "bob does not count: the branch already contained this revision" in assert_refused(remote).line
 
 
-def test_replayed_decision_uses_its_included_heads(gated: Gated, capsys: pytest.CaptureFixture[str]) -> None:
-    head = create_approved_head(gated)
-    land_head(gated, head, squash)
-    assert all(entry.included_heads for entry in list_decisions(gated))
+def test_replayed_decision_uses_its_included_heads(remote: HookedRemote, capsys: pytest.CaptureFixture[str]) -> None:
+    head = create_approved_head(remote)
+    land_head(remote, head, squash)
+    assert all(entry.included_heads for entry in list_decisions(remote))
     capsys.readouterr()
-    numbers = [at for at, entry in enumerate(gated.entries()) if isinstance(entry, record_kinds.DecisionRecord)]
+    numbers = [at for at, entry in enumerate(remote.read_records()) if isinstance(entry, record_kinds.DecisionRecord)]
     for number in numbers:
-        assert run_command_line(["replay", "--entry", str(number), "--home", str(gated.home)]) == 0
+        assert run_command_line(["replay", "--entry", str(number), "--home", str(remote.home)]) == 0
     assert "differs" not in capsys.readouterr().out
 
 
 def test_check_without_the_ledger_reports_spent_approvals_as_unknown(
-    gated: Gated, capsys: pytest.CaptureFixture[str]
+    remote: HookedRemote, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    head = create_approved_head(gated)
+    head = create_approved_head(remote)
     capsys.readouterr()
     laptop = subprocess.run(
-        ["cp", "-r", gated.home / "policy.toml", gated.home / "people.toml", gated.repo.path / ".git"]
+        ["cp", "-r", remote.home / "policy.toml", remote.home / "people.toml", remote.repo.path / ".git"]
     )
     assert laptop.returncode == 0
-    asked = ["check", "--repo", str(gated.repo.path), "--home", str(gated.repo.path / ".git"), "--head", head]
+    asked = ["check", "--repo", str(remote.repo.path), "--home", str(remote.repo.path / ".git"), "--head", head]
     run_command_line(asked)
     assert "only the ledger knows whether approvals are spent" in " ".join(capsys.readouterr().out.split())
 
 
-def test_check_with_the_ledger_knows_spent_approvals(gated: Gated, capsys: pytest.CaptureFixture[str]) -> None:
-    head = create_approved_head(gated)
-    land_head(gated, head, squash)
-    revert_main(gated)
-    squash(gated, head)
-    gated.push("dan", "main:free")
+def test_check_with_the_ledger_knows_spent_approvals(remote: HookedRemote, capsys: pytest.CaptureFixture[str]) -> None:
+    head = create_approved_head(remote)
+    land_head(remote, head, squash)
+    revert_main(remote)
+    squash(remote, head)
+    remote.push("dan", "main:free")
     capsys.readouterr()
-    made = gated.repo.tip("main")
-    asked = ["check", "--repo", gated.url, "--home", str(gated.home), "--onto", "main", "--head", made]
+    made = remote.repo.tip("main")
+    asked = ["check", "--repo", remote.url, "--home", str(remote.home), "--onto", "main", "--head", made]
     assert run_command_line(asked) == 1
     out = " ".join(capsys.readouterr().out.split())
     assert "bob does not count: the branch already contained this revision" in out
     assert "only the ledger knows" not in out
 
 
-def test_statement_copied_to_another_commit_keeps_its_age(gated: Gated) -> None:
-    head = create_approved_head(gated)
-    land_head(gated, head, squash)
-    revert_main(gated)
-    squash(gated, head)
+def test_statement_copied_to_another_commit_keeps_its_age(remote: HookedRemote) -> None:
+    head = create_approved_head(remote)
+    land_head(remote, head, squash)
+    revert_main(remote)
+    squash(remote, head)
     for person in ("bob", "carol"):
         ref = f"{APPROVALS}{head}/{person}"
-        tree = gated.repo.tree_of(ref)
-        gated.server.git("update-ref", "-d", ref)  # as if the ref were a new one, at which nothing lies
-        gated.repo.branch(ref, gated.repo.commit(on="", tree=tree, parents=[], message="another\n"))
+        tree = remote.repo.tree_of(ref)
+        remote.server.git("update-ref", "-d", ref)  # as if the ref were a new one, at which nothing lies
+        remote.repo.branch(ref, remote.repo.commit(on="", tree=tree, parents=[], message="another\n"))
     assert (
         "bob does not count: the branch already contained this revision"
-        in assert_refused(gated, ALL_APPROVALS, "main").said
+        in assert_refused(remote, ALL_APPROVALS, "main").line
     )

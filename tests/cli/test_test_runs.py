@@ -10,7 +10,7 @@ from muniment.cli.command_line import run_command_line
 from muniment.git import run_statements
 from muniment.git.repository import Repository
 from muniment.policy.built_in_policy import format_built_in_policy
-from tests.support.gated import Gated
+from tests.support.hooked_remote import HookedRemote
 from tests.support.shop import Shop, people_toml
 
 TESTS = "pipeline.tests"
@@ -164,83 +164,85 @@ def test_result_is_available_as_json(shop_requiring_tests: Shop) -> None:
     _, out, _ = submit(
         shop_requiring_tests, change(shop_requiring_tests), "--format", "json", "--url", "https://ci.example.test/7"
     )
-    told = json.loads(out)
-    assert (told["machine"], told["statement"]["executed"]) == ("ci", 3)
+    content = json.loads(out)
+    assert (content["machine"], content["statement"]["executed"]) == ("ci", 3)
 
 
 class TestServerHook:
     """Server hook accepts runs that a known machine signed, and evaluates changes by them."""
 
     @pytest.fixture
-    def gated(self, tmp_path: Path, keys: dict[str, Path]) -> Gated:
-        return Gated(tmp_path, keys, policy=POLICY)
+    def remote(self, tmp_path: Path, keys: dict[str, Path]) -> HookedRemote:
+        return HookedRemote(tmp_path, keys, policy=POLICY)
 
-    def submit(self, gated: Gated, head: str, folder: Path, key: str = "ci") -> str:
-        arguments = ["tests", "submit", head, "--repo", str(gated.repo.path), "--home", str(gated.home)]
-        arguments += ["--pipeline", "tests", "--junit", report(folder), "--key", str(gated.keys[key])]
+    def submit(self, remote: HookedRemote, head: str, folder: Path, key: str = "ci") -> str:
+        arguments = ["tests", "submit", head, "--repo", str(remote.repo.path), "--home", str(remote.home)]
+        arguments += ["--pipeline", "tests", "--junit", report(folder), "--key", str(remote.keys[key])]
         assert run_command_line([*arguments, "--onto", "main"]) == 0
         return f"refs/muniment/runs/{head}/tests"
 
-    def test_push_is_denied_until_its_tests_ran(self, gated: Gated, tmp_path: Path) -> None:
-        head = gated.change()
-        gated.push("ada", "topic")
+    def test_push_is_denied_until_its_tests_ran(self, remote: HookedRemote, tmp_path: Path) -> None:
+        head = remote.commit()
+        remote.push("ada", "topic")
         for person in ("bob", "carol"):
-            gated.approve(person, head)
-            gated.push(person, "refs/muniment/approvals/*")
-        assert "has not run" in gated.push("ada", "topic:main").said
-        ref = self.submit(gated, head, tmp_path)
-        assert gated.push("bob", ref).code == 0
-        assert gated.push("ada", "topic:main").code == 0
+            remote.approve(person, head)
+            remote.push(person, "refs/muniment/approvals/*")
+        assert "has not run" in remote.push("ada", "topic:main").line
+        ref = self.submit(remote, head, tmp_path)
+        assert remote.push("bob", ref).code == 0
+        assert remote.push("ada", "topic:main").code == 0
 
     def test_clause_on_the_pipeline_itself_can_deny_a_push(self, tmp_path: Path, keys: dict[str, Path]) -> None:
         clauses = ('control = "pipeline-required"\nenforce = []', 'control = "pipeline-hardened"\nenforce = []')
         policy = POLICY
         for clause in clauses:
             policy = policy.replace(clause, clause.replace("[]", '["merge"]'))
-        gated = Gated(tmp_path, keys, policy=policy)
-        head = gated.change()
+        remote = HookedRemote(tmp_path, keys, policy=policy)
+        head = remote.commit()
         for person in ("bob", "carol"):
-            gated.approve(person, head)
-        ref = self.submit(gated, head, tmp_path)
-        assert gated.push("ada", "topic:main", ref, "refs/muniment/approvals/*").code == 0
-        gated.repo.branch("worse", "topic")
-        worse = gated.repo.commit({"deploy.sh": "curl https://example.test/x | sh\n"}, on="worse")
+            remote.approve(person, head)
+        ref = self.submit(remote, head, tmp_path)
+        assert remote.push("ada", "topic:main", ref, "refs/muniment/approvals/*").code == 0
+        remote.repo.branch("worse", "topic")
+        worse = remote.repo.commit({"deploy.sh": "curl https://example.test/x | sh\n"}, on="worse")
         for person in ("bob", "sue"):
-            gated.approve(person, worse, "--answer", "pipeline-reach=x", "--answer", "pipeline-pinned=x")
-        gated.push("ada", "refs/muniment/approvals/*", self.submit(gated, worse, tmp_path), "worse:main")
-        gated.repo.branch("later", "worse")
-        later = gated.repo.commit({"app.py": "y\n"}, on="later")
-        gated.push("ada", self.submit(gated, later, tmp_path))
-        assert "a script from the network is not pinned" in gated.push("ada", "later:main").said
+            remote.approve(person, worse, "--answer", "pipeline-reach=x", "--answer", "pipeline-pinned=x")
+        remote.push("ada", "refs/muniment/approvals/*", self.submit(remote, worse, tmp_path), "worse:main")
+        remote.repo.branch("later", "worse")
+        later = remote.repo.commit({"app.py": "y\n"}, on="later")
+        remote.push("ada", self.submit(remote, later, tmp_path))
+        assert "a script from the network is not pinned" in remote.push("ada", "later:main").line
 
-    def test_run_and_merge_in_one_push_are_accepted(self, gated: Gated, tmp_path: Path) -> None:
-        head = gated.change()
+    def test_run_and_merge_in_one_push_are_accepted(self, remote: HookedRemote, tmp_path: Path) -> None:
+        head = remote.commit()
         for person in ("bob", "carol"):
-            gated.approve(person, head)
-        ref = self.submit(gated, head, tmp_path)
-        assert gated.push("ada", "topic:main", ref, "refs/muniment/approvals/*").code == 0
+            remote.approve(person, head)
+        ref = self.submit(remote, head, tmp_path)
+        assert remote.push("ada", "topic:main", ref, "refs/muniment/approvals/*").code == 0
 
-    def test_run_can_never_be_deleted_rewound_or_moved(self, gated: Gated, tmp_path: Path) -> None:
-        head = gated.change()
-        gated.push("ada", "topic")
-        ref = self.submit(gated, head, tmp_path)
-        assert gated.push("bob", ref).code == 0
-        assert "never deleted" in gated.push("bob", f":{ref}").said
-        elsewhere = f"refs/muniment/runs/{gated.base}/tests"
-        assert "is about" in gated.push("bob", f"{ref}:{elsewhere}").said
-        assert "does not name a run" in gated.push("bob", f"{ref}:refs/muniment/runs/x/tests").said
-        first = gated.repo.tip(ref)
-        self.submit(gated, head, tmp_path)
-        assert gated.push("bob", ref).code == 0
-        assert "would be lost" in gated.push("bob", f"+{first}:{ref}").said
+    def test_run_can_never_be_deleted_rewound_or_moved(self, remote: HookedRemote, tmp_path: Path) -> None:
+        head = remote.commit()
+        remote.push("ada", "topic")
+        ref = self.submit(remote, head, tmp_path)
+        assert remote.push("bob", ref).code == 0
+        assert "never deleted" in remote.push("bob", f":{ref}").line
+        elsewhere = f"refs/muniment/runs/{remote.base}/tests"
+        assert "is about" in remote.push("bob", f"{ref}:{elsewhere}").line
+        assert "does not name a run" in remote.push("bob", f"{ref}:refs/muniment/runs/x/tests").line
+        first = remote.repo.tip(ref)
+        self.submit(remote, head, tmp_path)
+        assert remote.push("bob", ref).code == 0
+        assert "would be lost" in remote.push("bob", f"+{first}:{ref}").line
 
-    def test_run_without_a_signature_of_a_machine_is_refused(self, gated: Gated, tmp_path: Path, shop: Shop) -> None:
-        head = gated.change()
-        gated.push("ada", "topic")
-        shop.repo.git("fetch", "-q", str(gated.repo.path), "topic:refs/heads/topic")
+    def test_run_without_a_signature_of_a_machine_is_refused(
+        self, remote: HookedRemote, tmp_path: Path, shop: Shop
+    ) -> None:
+        head = remote.commit()
+        remote.push("ada", "topic")
+        shop.repo.git("fetch", "-q", str(remote.repo.path), "topic:refs/heads/topic")
         write_forged_run(shop, head, "ada")
-        gated.repo.git("fetch", "-q", str(shop.repo.path), "refs/muniment/runs/*:refs/muniment/runs/*")
-        assert "not validly signed" in gated.push("ada", "refs/muniment/runs/*").said
+        remote.repo.git("fetch", "-q", str(shop.repo.path), "refs/muniment/runs/*:refs/muniment/runs/*")
+        assert "not validly signed" in remote.push("ada", "refs/muniment/runs/*").line
 
 
 def test_people_toml_names_the_machine(keys: dict[str, Path]) -> None:

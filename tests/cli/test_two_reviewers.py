@@ -19,10 +19,10 @@ def _approved_topic(shop: Shop, author: str = ADA) -> str:
 
 
 def test_two_approvals_by_others_allow(shop: Shop) -> None:
-    told = shop.check(_approved_topic(shop))
-    assert told["decision"] == "allow"
-    assert told["preview"]
-    assert [c["person"] for c in told["contributors"]] == ["ada"]
+    report = shop.check(_approved_topic(shop))
+    assert report["decision"] == "allow"
+    assert report["preview"]
+    assert [c["person"] for c in report["contributors"]] == ["ada"]
 
 
 def test_one_approval_by_another_denies(shop: Shop) -> None:
@@ -33,9 +33,9 @@ def test_one_approval_by_another_denies(shop: Shop) -> None:
 
 def test_approval_by_the_author_does_not_count(shop: Shop) -> None:
     head = _approved_topic(shop, BOB)
-    told = shop.check(head)
-    assert told["decision"] == "deny"
-    assert shop.why_not(told, "bob") == [["contributor"]]
+    report = shop.check(head)
+    assert report["decision"] == "deny"
+    assert shop.why_not(report, "bob") == [["contributor"]]
 
 
 @pytest.mark.parametrize("trailer", ["Co-authored-by", "co-AUTHORED-by", "  Co-Authored-By"])
@@ -60,9 +60,9 @@ def test_approval_by_an_author_behind_a_second_parent_does_not_count(shop: Shop)
     head = shop.repo.commit(on="topic", parents=[first, side], tree=merged)
     shop.approve("bob", head)
     shop.approve("carol", head)
-    told = shop.check(head)
-    assert told["decision"] == "deny"
-    assert shop.why_not(told, "bob") == [["contributor"]]
+    report = shop.check(head)
+    assert report["decision"] == "deny"
+    assert shop.why_not(report, "bob") == [["contributor"]]
 
 
 def test_unknown_author_address_denies_and_names_commit_and_address(shop: Shop) -> None:
@@ -78,10 +78,10 @@ def test_security_role_may_attest_an_address_and_then_cannot_approve(shop: Shop)
     head = _approved_topic(shop, "Dan <dan@old.test>")
     assert shop.check(head)["decision"] == "deny"
     shop.approve("sue", head, "--attest", "account:dan@old.test=dan")
-    told = shop.check(head)
-    assert told["decision"] == "allow"
-    assert [c["person"] for c in told["contributors"]] == ["dan"]
-    assert shop.why_not(told, "sue") == [["attested-a-contributor"]]
+    report = shop.check(head)
+    assert report["decision"] == "allow"
+    assert [c["person"] for c in report["contributors"]] == ["dan"]
+    assert shop.why_not(report, "sue") == [["attested-a-contributor"]]
 
 
 def test_attestation_without_the_security_role_is_ignored(shop: Shop) -> None:
@@ -94,17 +94,17 @@ def test_person_with_two_keys_counts_once(shop: Shop) -> None:
     head = shop.repo.commit({"lib.py": "x = 2\n"}, on="topic", parents=["main"], author=BOB)
     shop.approve("ada", head)
     shop.approve("ada", head, key="ada2")
-    told = shop.check(head)
-    assert told["decision"] == "deny"
-    assert len([a for a in told["approvals"] if a["counted"]]) == 1
+    report = shop.check(head)
+    assert report["decision"] == "deny"
+    assert len([a for a in report["approvals"] if a["counted"]]) == 1
 
 
 def test_approvals_of_another_head_do_not_count(shop: Shop) -> None:
     _approved_topic(shop)
     amended = shop.repo.commit({"lib.py": "x = 3\n"}, on="topic", parents=["main"])
-    told = shop.check(amended)
-    assert told["decision"] == "deny"
-    assert shop.why_not(told, "bob") == [["other-head"]]
+    report = shop.check(amended)
+    assert report["decision"] == "deny"
+    assert shop.why_not(report, "bob") == [["other-head"]]
 
 
 def test_new_commit_ends_earlier_approvals(shop: Shop) -> None:
@@ -116,9 +116,9 @@ def test_approvals_for_another_branch_do_not_count(shop: Shop) -> None:
     head = shop.repo.commit({"lib.py": "x = 2\n"}, on="topic", parents=["main"])
     for person in ("bob", "carol"):
         shop.approve(person, head, onto="release/1")
-    told = shop.check(head)
-    assert told["decision"] == "deny"
-    assert shop.why_not(told, "bob") == [["other-branch"]]
+    report = shop.check(head)
+    assert report["decision"] == "deny"
+    assert shop.why_not(report, "bob") == [["other-branch"]]
     assert shop.check(head, onto="release/1")["decision"] == "allow"
 
 
@@ -128,9 +128,9 @@ def test_copied_approval_is_ignored(shop: Shop) -> None:
     for person in ("bob", "carol"):
         tip = shop.repo.tip(f"refs/muniment/approvals/{head}/{person}")
         shop.repo.branch(f"refs/muniment/approvals/{other}/{person}", tip)
-    told = shop.check(other)
-    assert told["decision"] == "deny"
-    assert ["other-head"] in shop.why_not(told, "bob")
+    report = shop.check(other)
+    assert report["decision"] == "deny"
+    assert ["other-head"] in shop.why_not(report, "bob")
 
 
 def test_approval_under_another_name_is_ignored(shop: Shop) -> None:
@@ -138,9 +138,9 @@ def test_approval_under_another_name_is_ignored(shop: Shop) -> None:
     shop.approve("bob", head)
     tip = shop.repo.tip(f"refs/muniment/approvals/{head}/bob")
     shop.repo.branch(f"refs/muniment/approvals/{head}/carol", tip)
-    told = shop.check(head)
-    assert told["decision"] == "deny"
-    assert shop.why_not(told, "carol") == [["other-key"]]
+    report = shop.check(head)
+    assert report["decision"] == "deny"
+    assert shop.why_not(report, "carol") == [["other-key"]]
 
 
 def test_withdrawn_approval_pushed_again_is_ignored(shop: Shop) -> None:
@@ -151,16 +151,16 @@ def test_withdrawn_approval_pushed_again_is_ignored(shop: Shop) -> None:
     assert shop.check(head)["decision"] == "deny"
     replayed = shop.repo.raw_commit(shop.repo.tree_of(approved), [shop.repo.tip(ref)])
     shop.repo.branch(ref, replayed)
-    told = shop.check(head)
-    assert told["decision"] == "deny"
-    assert ["out-of-order"] in shop.why_not(told, "bob")
+    report = shop.check(head)
+    assert report["decision"] == "deny"
+    assert ["out-of-order"] in shop.why_not(report, "bob")
 
 
 def test_requested_changes_block_until_approved_or_withdrawn(shop: Shop) -> None:
     head = _approved_topic(shop)
     shop.approve("dan", head, "--request-changes")
-    told = shop.check(head)
-    assert [r["code"] for r in shop.said(told, TWO)["reasons"]] == ["reviewed", "changes-requested"]
+    report = shop.check(head)
+    assert [r["code"] for r in shop.said(report, TWO)["reasons"]] == ["reviewed", "changes-requested"]
     shop.approve("dan", head, "--withdraw")
     assert shop.check(head)["decision"] == "allow"
 
@@ -183,9 +183,9 @@ def test_withdrawal_restores_no_older_approval(shop: Shop) -> None:
     assert shop.check(merge)["decision"] == "allow"
     shop.approve("bob", merge, "--request-changes")
     shop.approve("bob", merge, "--withdraw")
-    told = shop.check(merge)
-    assert told["decision"] == "deny"
-    assert ["replaced"] in shop.why_not(told, "bob"), head
+    report = shop.check(merge)
+    assert report["decision"] == "deny"
+    assert ["replaced"] in shop.why_not(report, "bob"), head
 
 
 class TestMachineMerges:
@@ -202,16 +202,16 @@ class TestMachineMerges:
 
     def test_clean_merge_keeps_approvals_and_its_committer_is_only_the_merger(self, shop: Shop) -> None:
         _approved_topic(shop)
-        told = shop.check(self.merge_of(shop))
-        assert told["decision"] == "allow"
-        assert told["merger"] == "person:bob"
-        assert [c["person"] for c in told["contributors"]] == ["ada"]
+        report = shop.check(self.merge_of(shop))
+        assert report["decision"] == "allow"
+        assert report["merger"] == "person:bob"
+        assert [c["person"] for c in report["contributors"]] == ["ada"]
 
     def test_merge_with_an_extra_line_loses_approvals(self, shop: Shop) -> None:
         _approved_topic(shop)
-        told = shop.check(self.merge_of(shop, lib="x = 2\nbackdoor()\n"))
-        assert told["decision"] == "deny"
-        assert "bob" in [c["person"] for c in told["contributors"]]
+        report = shop.check(self.merge_of(shop, lib="x = 2\nbackdoor()\n"))
+        assert report["decision"] == "deny"
+        assert "bob" in [c["person"] for c in report["contributors"]]
 
     def test_merge_by_an_attribute_driver_loses_approvals(self, shop: Shop) -> None:
         shop.repo.commit({".gitattributes": "app.py merge=union\n"}, on="main")
@@ -249,9 +249,9 @@ class TestMachineMerges:
         return shop.repo.commit({"app.py": second or "".join(two)}, on="", parents=[moved], committer=BOB)
 
     def test_rebase_keeps_approvals(self, shop: Shop) -> None:
-        told = shop.check(self.rebased(shop, ""))
-        assert told["decision"] == "allow"
-        assert [c["person"] for c in told["contributors"]] == ["ada"]
+        report = shop.check(self.rebased(shop, ""))
+        assert report["decision"] == "allow"
+        assert [c["person"] for c in report["contributors"]] == ["ada"]
 
     def test_rebase_that_moves_a_line_loses_approvals(self, shop: Shop) -> None:
         moved = "".join(["first\n", "last\n", *(f"line {n}\n" for n in range(40))])
@@ -270,9 +270,9 @@ class TestSourceOfRules:
         weak = shop.repo.git("show", "main:.muniment/policy.toml").replace("reviewers = 2", "reviewers = 1")
         head = shop.repo.commit({".muniment/policy.toml": weak}, on="topic", parents=["main"])
         shop.approve("sue", head)
-        told = shop.check(head)
-        assert shop.said(told, TWO)["status"] == "violated"
-        assert shop.said(told, "review.security-attention")["status"] == "violated"
+        report = shop.check(head)
+        assert shop.said(report, TWO)["status"] == "violated"
+        assert shop.said(report, "review.security-attention")["status"] == "violated"
 
     def test_person_added_by_the_change_does_not_count(self, shop: Shop) -> None:
         text = shop.repo.git("show", "main:.muniment/people.toml") + "\n"
@@ -300,9 +300,9 @@ class TestSourceOfRules:
         assert shop.check(head, "--home", str(home))["decision"] == "deny"
         (home / "policy.toml").write_text(policy.replace("reviewers = 2", "reviewers = 1"))
         (home / "people.toml").write_text(people_toml(shop.keys, carol="active = false"))
-        told = shop.check(head, "--home", str(home))
-        assert told["decision"] == "deny"
-        assert shop.why_not(told, "carol") == [["inactive"]]
+        report = shop.check(head, "--home", str(home))
+        assert report["decision"] == "deny"
+        assert shop.why_not(report, "carol") == [["inactive"]]
 
     @pytest.mark.parametrize("line", ["active = false", 'write_access = ["other"]', "keys = []"])
     def test_person_who_left_or_lacks_write_access_does_not_count(self, shop: Shop, line: str) -> None:
@@ -318,9 +318,9 @@ def test_replace_refs_grafts_and_mailmap_have_no_effect(shop: Shop) -> None:
     shop.repo.git("replace", head, disguised)
     shop.repo.git("config", "mailmap.blob", "HEAD:.mailmap")
     (shop.repo.git_dir / "info" / "grafts").write_text(f"{head}\n")
-    told = shop.check(head)
-    assert told["decision"] == "deny"
-    assert [c["person"] for c in told["contributors"]] == ["carol"]
+    report = shop.check(head)
+    assert report["decision"] == "deny"
+    assert [c["person"] for c in report["contributors"]] == ["carol"]
 
 
 def test_implausible_commit_dates_have_no_effect(shop: Shop) -> None:
@@ -344,9 +344,9 @@ def test_shallow_clone_denies_and_names_the_next_step(shop: Shop, tmp_path: Path
 
 def test_rewind_is_denied(shop: Shop) -> None:
     shop.repo.commit({"lib.py": "x = 2\n"}, on="main")
-    told = shop.check(shop.base)
-    assert told["decision"] == "deny"
-    assert shop.said(told, "history.protected")["status"] == "violated"
+    report = shop.check(shop.base)
+    assert report["decision"] == "deny"
+    assert shop.said(report, "history.protected")["status"] == "violated"
 
 
 def test_approval_by_a_machine_is_ignored(shop: Shop) -> None:
@@ -354,7 +354,7 @@ def test_approval_by_a_machine_is_ignored(shop: Shop) -> None:
     shop.approve("bob", head)
     tip = shop.repo.tip(f"refs/muniment/approvals/{head}/bob")
     shop.repo.branch(f"refs/muniment/approvals/{head}/update-bot", tip)
-    told = shop.check(head)
-    assert told["decision"] == "deny"
-    assert shop.why_not(told, "update-bot") == [["unknown-person"]]
-    assert told["contributors"][0]["identity"] == "machine:update-bot"
+    report = shop.check(head)
+    assert report["decision"] == "deny"
+    assert shop.why_not(report, "update-bot") == [["unknown-person"]]
+    assert report["contributors"][0]["identity"] == "machine:update-bot"

@@ -46,10 +46,10 @@ def test_password_is_shown_once_with_its_purpose(capsys: pytest.CaptureFixture[s
     one.show_password()
     one.show_password()
     one.stop_vault()
-    said = capsys.readouterr().out
-    assert said.count(PASSWORD) == 1
-    assert "muniment vault password" in said
-    assert "/srv/muniment/keys/vault.seal" in said
+    output = capsys.readouterr().out
+    assert output.count(PASSWORD) == 1
+    assert "muniment vault password" in output
+    assert "/srv/muniment/keys/vault.seal" in output
 
 
 def test_service_that_ends_before_printing_its_address_shows_the_password(capsys: pytest.CaptureFixture[str]) -> None:
@@ -67,9 +67,9 @@ def test_password_is_shown_when_the_vault_starts_late(
     monkeypatch.setattr(vault_process, "_RETRY_SECONDS", -1.0)
     one = supervisor(FailingServer(failures=2))
     one.start_vault()
-    said = capsys.readouterr()
-    assert "ended at once" in said.err
-    assert "everything else does" in said.err
+    output = capsys.readouterr()
+    assert "ended at once" in output.err
+    assert "everything else does" in output.err
     one.restart_if_ended()
     assert capsys.readouterr() == ("", "")
     one.restart_if_ended()

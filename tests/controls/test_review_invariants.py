@@ -122,17 +122,17 @@ def worlds(draw: st.DrawFn) -> World:
     persons: list[Person] = [
         structs.replace(one, **changed) if one.id == "bob" else one for one in (*PEOPLE.persons, person("dan"))
     ]
-    said = draw(statements(heads, wanted, 2))
+    statement = draw(statements(heads, wanted, 2))
     positions = draw_mostly_usual(-1, 5)
     landed = LandedHeads(
         False,
         tuple(LandedHead(one.id, position) for one in heads if (position := draw(positions)) >= 0),
-        tuple(StatementRecord(one.id, draw(st.sampled_from((3, 7)))) for one in said if draw(st.booleans())),
+        tuple(StatementRecord(one.id, draw(st.sampled_from((3, 7)))) for one in statement if draw(st.booleans())),
         draw(draw_mostly_usual(-1, 4)),
     )
     by = draw(draw_mostly_usual("person:ada", "person:bob", ""))
     mover: Maybe[str] = Known(by) if by else Unknown("nobody said")
-    return World(revision, () if gone else (head,), kept, pushers, mover, People(tuple(persons), ()), said, landed)
+    return World(revision, () if gone else (head,), kept, pushers, mover, People(tuple(persons), ()), statement, landed)
 
 
 def is_approval_carried(world: World, head: str) -> bool:

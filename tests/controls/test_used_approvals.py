@@ -87,18 +87,18 @@ class TestIncludedHeads:
     def test_a_squash_includes_the_approved_head_and_its_commits(self) -> None:
         theirs = (commit(3, oid(2), tree=60), commit(2))
         squash = commit(1, tree=60)
-        kept = Known((ApprovedHead(oid(3), theirs, oid(60), ()),))
-        assert self.found(commits=Known((squash,)), approved_heads=kept) == {oid(1), oid(2), oid(3)}
+        known = Known((ApprovedHead(oid(3), theirs, oid(60), ()),))
+        assert self.found(commits=Known((squash,)), approved_heads=known) == {oid(1), oid(2), oid(3)}
 
     def test_head_with_commits_after_approved_one_is_not_included(self) -> None:
-        kept = Known((ApprovedHead(oid(3), (commit(3, tree=60),), oid(60), ()),))
+        known = Known((ApprovedHead(oid(3), (commit(3, tree=60),), oid(60), ()),))
         pushes = Known(Pushes(True, (), (oid(3), oid(4)), (commit(4, oid(3)), commit(3, tree=60))))
-        found = self.found(commits=Known((commit(1, tree=60),)), approved_heads=kept, pushes=pushes)
+        found = self.found(commits=Known((commit(1, tree=60),)), approved_heads=known, pushes=pushes)
         assert found == {oid(1), oid(3)}
 
     def test_unrelated_approved_head_is_not_included(self) -> None:
-        kept = Known((ApprovedHead(oid(3), (commit(3),), oid(61), ()),))
-        assert self.found(approved_heads=kept) == {HEAD.id}
+        known = Known((ApprovedHead(oid(3), (commit(3),), oid(61), ()),))
+        assert self.found(approved_heads=known) == {HEAD.id}
 
     def test_earlier_head_is_included_and_longer_change_is_not(self) -> None:
         earlier = (commit(6, oid(5)), commit(5), commit(8, oid(7)), commit(7, HEAD.id))

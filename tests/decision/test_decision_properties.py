@@ -172,7 +172,7 @@ def test_changes_requested_by_erased_person_still_block() -> None:
 def test_evaluation_is_deterministic(world: dict[str, Maybe[Any]]) -> None:
     first = facts(world)
     once = evaluate_policy(POLICY, first, EnforcementPoint.MERGE, NOW)
-    kept = {
+    content = {
         name: Fact(
             msgspec.json.decode(canonical.encode(fact.value), type=KINDS[name].shape),
             fact.source,
@@ -181,7 +181,7 @@ def test_evaluation_is_deterministic(world: dict[str, Maybe[Any]]) -> None:
         )
         for name, fact in first.items().items()
     }
-    again = evaluate_policy(POLICY, Facts(kept), EnforcementPoint.MERGE, NOW)
+    again = evaluate_policy(POLICY, Facts(content), EnforcementPoint.MERGE, NOW)
     assert canonical.encode(once) == canonical.encode(again)
 
 

@@ -187,10 +187,10 @@ def test_invalid_exception_is_refused_with_reason(changed: dict[str, Any], why: 
 def test_report_lists_missing_facts() -> None:
     rules = policy(TWO)
     given = facts(values(approvals=Unknown("ssh-keygen is not installed")))
-    told = build_decision_report(evaluate_policy(rules, given, EnforcementPoint.MERGE, NOW), rules, given)
-    assert (told.contributors, told.approvals) == ((), ())
-    assert told.missing_facts == ("Required information is missing (approvals): ssh-keygen is not installed.",)
-    assert told.results[0].reasons[0].remedy
+    report = build_decision_report(evaluate_policy(rules, given, EnforcementPoint.MERGE, NOW), rules, given)
+    assert (report.contributors, report.approvals) == ((), ())
+    assert report.missing_facts == ("Required information is missing (approvals): ssh-keygen is not installed.",)
+    assert report.results[0].reasons[0].remedy
 
 
 def test_every_reason_code_has_sentences() -> None:
@@ -205,8 +205,8 @@ def test_every_reason_code_has_sentences() -> None:
 def test_every_control_reports_missing_fact() -> None:
     for name in CONTROLS:
         rules = policy(TWO.replace("independent-review", name))
-        told = build_decision_report(evaluate_policy(rules, facts({}), EnforcementPoint.MERGE, NOW), rules, facts({}))
-        assert "it was not collected" in told.results[0].reasons[0].message
+        report = build_decision_report(evaluate_policy(rules, facts({}), EnforcementPoint.MERGE, NOW), rules, facts({}))
+        assert "it was not collected" in report.results[0].reasons[0].message
 
 
 def test_no_control_is_both_available_and_planned() -> None:
@@ -316,17 +316,17 @@ def test_sentences_name_people_by_handle_not_by_id() -> None:
         PEOPLE.machines,
     )
     freeze = Freeze("x", ids["sue"], "a leak", EARLIER, drill=False)
-    said = Known((approval(ids["bob"], action=ReviewAction.REQUEST_CHANGES),))
-    given = facts(values(people=Known(people), freezes=Known((freeze,)), approvals=said))
+    known = Known((approval(ids["bob"], action=ReviewAction.REQUEST_CHANGES),))
+    given = facts(values(people=Known(people), freezes=Known((freeze,)), approvals=known))
     rules = policy(TWO)
-    told = build_decision_report(evaluate_policy(rules, given, EnforcementPoint.MERGE, NOW), rules, given)
+    report = build_decision_report(evaluate_policy(rules, given, EnforcementPoint.MERGE, NOW), rules, given)
     text = " ".join(
-        one.message + one.remedy for one in (*told.reasons, *(why for each in told.results for why in each.reasons))
+        one.message + one.remedy for one in (*report.reasons, *(why for each in report.results for why in each.reasons))
     )
     assert "Sue Doe" in text
     assert "Bob Doe requested changes" in text
     assert not [one for one in ids.values() if one in text]
-    assert told.names == {ids[name]: f"{name.title()} Doe" for name in ("ada", "bob", "carol", "sue")}
+    assert report.names == {ids[name]: f"{name.title()} Doe" for name in ("ada", "bob", "carol", "sue")}
 
 
 @pytest.mark.parametrize(("officers", "missing"), [(0, 2), (1, 1), (2, 0), (3, 0)])

@@ -62,8 +62,8 @@ def test_app_needs_only_its_own_folder_and_one_line(recipe: Path) -> None:
     used = run(recipe, "-c", _USE)
     assert used.returncode == 0, used.stderr
     assert "/mottos" in run(recipe, "-m", "dev.page_addresses").stdout.split()
-    told = run(recipe, "-m", "dev.app_rules")
-    assert (told.returncode, told.stdout) == (0, "Every app follows the recipe.\n"), told.stderr
+    output = run(recipe, "-m", "dev.app_rules")
+    assert (output.returncode, output.stdout) == (0, "Every app follows the recipe.\n"), output.stderr
 
 
 @pytest.mark.slow  # reads all imports, twice
@@ -115,15 +115,15 @@ def test_missing_step_is_detected(step: str, recipe: Path) -> None:
         (shutil.copytree if folder.is_dir() else shutil.copy)(folder, kept)
     try:
         forget(server)
-        told = run(recipe, "-m", "dev.app_rules")
+        output = run(recipe, "-m", "dev.app_rules")
     finally:
         shutil.rmtree(server / APP)
         shutil.move(recipe / "kept", server / APP)
         shutil.move(recipe / "kept_list.py", server / "app_list.py")
-    assert told.returncode == 1, told.stderr
-    assert sentence in told.stdout
+    assert output.returncode == 1, output.stderr
+    assert sentence in output.stdout
 
 
 def test_every_app_follows_the_recipe() -> None:
-    told = subprocess.run([sys.executable, "-m", "dev.app_rules"], capture_output=True, text=True, check=False)
-    assert told.stdout == "Every app follows the recipe.\n", told.stderr
+    done = subprocess.run([sys.executable, "-m", "dev.app_rules"], capture_output=True, text=True, check=False)
+    assert done.stdout == "Every app follows the recipe.\n", done.stderr

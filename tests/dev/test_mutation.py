@@ -307,6 +307,6 @@ def test_survivors_of_a_landing_fail_if_time_sufficed_for_all(
     monkeypatch.setattr(command, "_run", lambda mutants, seconds: trials)
     monkeypatch.setattr("dev.mutation.records.save_tried", lambda digests: None)
     assert command.main(["--changed"]) == code
-    told = capsys.readouterr().out
-    assert f"no test notices {survivor.place()}" in told
-    assert ("there was no time to try all of" in told) is untried
+    output = capsys.readouterr().out
+    assert f"no test notices {survivor.place()}" in output
+    assert ("there was no time to try all of" in output) is untried

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("tests.support.forges.story")
+pytest.register_assert_rewrite("tests.support.forges.scenario_steps")
 
 from muniment.forges.forge import Forge  # noqa: E402 -- the story is to be rewritten before it is imported
 from tests.support.forges import ours  # noqa: E402

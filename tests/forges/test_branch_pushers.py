@@ -38,10 +38,8 @@ def move(old: str, new: str, who: str) -> Move:
 )
 def test_commit_has_pusher_of_first_push_in_unbroken_chain(moves: list[tuple[str, str, str]], found: str) -> None:
     told = find_movers([move(*one) for one in moves], ("b", "c", "d"))
-    shown = {
-        at: ",".join(one.value.login if isinstance(one, Known) else "?" for one in who) for at, who in told.items()
-    }
-    assert " ".join(shown[at] for at in "bcd") == found
+    text = {at: ",".join(one.value.login if isinstance(one, Known) else "?" for one in who) for at, who in told.items()}
+    assert " ".join(text[at] for at in "bcd") == found
 
 
 @pytest.mark.parametrize(("made", "connected"), [(FakeGitHub, ours.github), (FakeGitLab, ours.gitlab)])

@@ -237,16 +237,16 @@ def test_only_accounts_with_write_access_are_possible_reviewers(world: World) ->
 
 def test_incomplete_access_list_reports_no_shortage_of_reviewers(world: World) -> None:
     facts = world.facts(world.reading(reviews=Known(())))
-    told = {}
+    content = {}
     for asked, known in (((), True), ((), False), (("bob",), False)):
         base: Revision = facts["revision"].value  # type: ignore[union-attr]
         revision = structs.replace(base, possible_reviewers=asked, asked_about_all=known)
         case = Case({**facts, "revision": Known(revision)}, independent_review.Parameters(), NOW, {})
         (reason,) = independent_review.CONTROL.evaluate(case)
-        told[asked, known] = format_sentences(independent_review.Reasons, reason)
-    assert "Other eligible reviewers: 0" in told[(), True][0]
-    assert told[(), False][1] == "Ask somebody else who may write to the repository to review and approve it."
-    assert "bob or somebody else who may write to the repository" in told[("bob",), False][1]
+        content[asked, known] = format_sentences(independent_review.Reasons, reason)
+    assert "Other eligible reviewers: 0" in content[(), True][0]
+    assert content[(), False][1] == "Ask somebody else who may write to the repository to review and approve it."
+    assert "bob or somebody else who may write to the repository" in content[("bob",), False][1]
 
 
 AGENT = Account("50", "agent")

@@ -15,33 +15,33 @@ from muniment.workflows.status_publisher import ReadingResult, StatusPublisher
 from tests.support.forges.acting import GiteaActing
 from tests.support.forges.fake_gitea import FakeGitea
 from tests.support.forges.faulty import Fault
-from tests.support.forges.memory import MemoryKeeper
-from tests.support.forges.stage import MAIN, Stage, now
+from tests.support.forges.forge_under_test import MAIN, ForgeUnderTest, now
+from tests.support.forges.memory import MemoryChangeStore
 
 CALLS = ("pull", "reviews", "commits", "feed", "timeline", "statuses", "permission", "publish", "comments", "git")
 FAULTS = (Fault.FAILED, Fault.LIMITED, Fault.TRUNCATED, Fault.LOST)
 
 
-class Scene:
+class ChangeSetup:
     """One change at a fake Gitea, evaluated like in the service, with an in-memory store."""
 
     def __init__(self, fake: FakeGitea, folder: Path) -> None:
         self.fake = fake
         self.acting = GiteaActing(fake.url, fake.administrator)
-        self.stage = Stage(self.acting, Vendor.GITEA, folder)
-        self.keeper = MemoryKeeper()
-        self.judging = StatusPublisher(self.stage.forge, self.stage.repository, self.keeper, self.judge)
-        made = self.stage.work.commit("ada", {"app.py": "x = 1\n"}, self.stage.work.tip("main"))
-        self.stage.work.push("ada", made, "topic")
+        self.tested = ForgeUnderTest(self.acting, Vendor.GITEA, folder)
+        self.change_store = MemoryChangeStore()
+        self.judging = StatusPublisher(self.tested.forge, self.tested.repository, self.change_store, self.judge)
+        made = self.tested.work.commit("ada", {"app.py": "x = 1\n"}, self.tested.work.tip("main"))
+        self.tested.work.push("ada", made, "topic")
         self.number = self.acting.open("ada", "topic", "main", "a topic")
         self.head = made
 
     def judge(self, reading: Reading, now: str) -> ReadingResult:
-        forge_changes.fetch_change(self.stage.forge, self.stage.mirror, reading)
-        found, _ = forge_changes.evaluate_open_change(*self.stage.at, reading, self.stage.rules_at, now)
-        told = build_decision_report(found.decision, found.policy, found.facts)
-        assert (told.decision is Outcome.ALLOW) is (found.decision.outcome is Outcome.ALLOW)
-        return ReadingResult(forge_status_text.decision_status(told, make_context(MAIN), "https://m.test"), "")
+        forge_changes.fetch_change(self.tested.forge, self.tested.mirror, reading)
+        found, _ = forge_changes.evaluate_open_change(*self.tested.at, reading, self.tested.rules_at, now)
+        report = build_decision_report(found.decision, found.policy, found.facts)
+        assert (report.decision is Outcome.ALLOW) is (found.decision.outcome is Outcome.ALLOW)
+        return ReadingResult(forge_status_text.decision_status(report, make_context(MAIN), "https://m.test"), "")
 
     def look(self) -> None:
         try:
@@ -54,27 +54,27 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def setup(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChangeSetup]:
     folder = tmp_path_factory.mktemp("forge")
     with FakeGitea(folder / "gitea") as fake:
-        yield Scene(fake, folder)
+        yield ChangeSetup(fake, folder)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 @pytest.mark.parametrize("call", CALLS)
-def test_failing_call_posts_no_success_and_status_recovers(scene: Scene, call: str, fault: Fault) -> None:
-    scene.acting.reject("bob", scene.number)
-    scene.fake.fail(call, fault, times=1)
-    before = len(scene.shown())
-    scene.look()
-    assert "success" not in scene.shown()[before:]
-    scene.fake.mend()
-    scene.look()
-    assert scene.shown()[-1] == "failure"
+def test_failing_call_posts_no_success_and_status_recovers(setup: ChangeSetup, call: str, fault: Fault) -> None:
+    setup.acting.reject("bob", setup.number)
+    setup.fake.fail(call, fault, times=1)
+    before = len(setup.shown())
+    setup.look()
+    assert "success" not in setup.shown()[before:]
+    setup.fake.mend()
+    setup.look()
+    assert setup.shown()[-1] == "failure"
     for name in ("bob", "carol"):
-        scene.acting.approve(name, scene.number)
-    scene.fake.fail(call, fault, times=1)
-    scene.look()
-    scene.fake.mend()
-    scene.look()
-    assert scene.shown()[-1] == "success"
+        setup.acting.approve(name, setup.number)
+    setup.fake.fail(call, fault, times=1)
+    setup.look()
+    setup.fake.mend()
+    setup.look()
+    assert setup.shown()[-1] == "success"

@@ -29,7 +29,7 @@ REFUSALS = {
 }
 
 
-class Scene:
+class ChangeSetup:
     """A change by ada with approvals of bob and carol at a fake, and clients with a controlled clock."""
 
     def __init__(self, fake: Any, acting: Acting, connect: Callable[[Transport], Forge], folder: Path) -> None:
@@ -66,26 +66,26 @@ class Scene:
 
 
 @contextmanager
-def _github(folder: Path) -> Iterator[Scene]:
+def _github(folder: Path) -> Iterator[ChangeSetup]:
     with FakeGitHub(folder / "forge") as fake:
         acting = GitHubActing(fake)
-        yield Scene(fake, acting, lambda transport: ours.github(fake, transport=transport), folder)
+        yield ChangeSetup(fake, acting, lambda transport: ours.github(fake, transport=transport), folder)
 
 
 @contextmanager
-def _gitlab(folder: Path) -> Iterator[Scene]:
+def _gitlab(folder: Path) -> Iterator[ChangeSetup]:
     with FakeGitLab(folder / "forge") as fake:
         acting = GitLabActing(fake)
-        yield Scene(fake, acting, lambda transport: ours.gitlab(fake, transport=transport), folder)
+        yield ChangeSetup(fake, acting, lambda transport: ours.gitlab(fake, transport=transport), folder)
 
 
 @contextmanager
-def _gitea(folder: Path) -> Iterator[Scene]:
+def _gitea(folder: Path) -> Iterator[ChangeSetup]:
     with FakeGitea(folder / "forge") as fake:
         acting = GiteaActing(fake.url, fake.administrator)
         where = Connection(Vendor.GITEA, fake.url, "forge")
         token = acting.token("muniment")
-        yield Scene(
+        yield ChangeSetup(
             fake, acting, lambda transport: connect_forge(where, lambda: token, lambda: ours.NOW, transport), folder
         )
 
@@ -93,10 +93,10 @@ def _gitea(folder: Path) -> Iterator[Scene]:
 VENDORS = {"github": _github, "gitlab": _gitlab, "gitea": _gitea}
 
 
-@pytest.fixture(name="scene", params=VENDORS)
-def _scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
-    with VENDORS[request.param](tmp_path) as scene:
-        yield scene
+@pytest.fixture(name="setup", params=VENDORS)
+def _setup(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ChangeSetup]:
+    with VENDORS[request.param](tmp_path) as setup:
+        yield setup
 
 
 def _refused(forge: Forge) -> RateLimit:
@@ -105,35 +105,35 @@ def _refused(forge: Forge) -> RateLimit:
 
 
 @pytest.mark.parametrize("fault", REFUSALS)
-def test_rate_limited_forge_gets_no_request_before_reset_and_all_after(scene: Scene, fault: Fault) -> None:
-    calls = scene.calls()
+def test_rate_limited_forge_gets_no_request_before_reset_and_all_after(setup: ChangeSetup, fault: Fault) -> None:
+    calls = setup.calls()
     assert len(calls) > 2
     reason, seconds = REFUSALS[fault]
     for call in calls:
-        forge = scene.client()
-        scene.fake.fail(call, fault, times=1)
-        first = scene.read(forge)
+        forge = setup.client()
+        setup.fake.fail(call, fault, times=1)
+        first = setup.read(forge)
         assert first is None or not allows(first) or call == "commits", call  # the last one at times: nothing needs it
         assert _refused(forge).reason is reason, call
-        sent = len(scene.fake.calls)
-        scene.now += seconds - 1
-        assert scene.read(forge) is None
-        assert scene.fake.calls[sent:] == [], call
-        scene.now += 2
-        again = scene.read(forge)
+        sent = len(setup.fake.calls)
+        setup.now += seconds - 1
+        assert setup.read(forge) is None
+        assert setup.fake.calls[sent:] == [], call
+        setup.now += 2
+        again = setup.read(forge)
         assert again is not None
         assert allows(again), call
-        assert scene.fake.calls[sent:], call
+        assert setup.fake.calls[sent:], call
 
 
 @pytest.mark.parametrize("fault", REFUSALS)
-def test_rate_limited_call_never_allows_denied_change(scene: Scene, fault: Fault) -> None:
-    scene.acting.reject("dave", scene.number)
-    whole = scene.read(scene.client())
+def test_rate_limited_call_never_allows_denied_change(setup: ChangeSetup, fault: Fault) -> None:
+    setup.acting.reject("dave", setup.number)
+    whole = setup.read(setup.client())
     assert whole is not None
     assert not allows(whole)
-    for call in scene.calls():
-        scene.fake.fail(call, fault)
-        found = scene.read(scene.client())
+    for call in setup.calls():
+        setup.fake.fail(call, fault)
+        found = setup.read(setup.client())
         assert found is None or not allows(found), call
-        scene.fake.mend()
+        setup.fake.mend()

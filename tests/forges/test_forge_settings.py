@@ -17,7 +17,7 @@ from tests.support.forges.fake_gitea import FakeGitea
 from tests.support.forges.fake_github import FakeGitHub
 from tests.support.forges.fake_gitlab import FakeGitLab
 from tests.support.forges.faulty import Fault
-from tests.support.forges.stage import Stage
+from tests.support.forges.forge_under_test import ForgeUnderTest
 
 NO, YES = Known(False), Known(True)
 MORE = {"secrets": "read", "environments": "read", "actions": "read"}
@@ -129,43 +129,43 @@ def test_settings_hidden_by_gitlab_are_unknown(gitlab: FakeGitLab, lab: Forge) -
 
 
 @pytest.fixture(name="at_gitea")
-def _at_gitea(tmp_path: Path) -> Iterator[tuple[FakeGitea, Stage]]:
+def _at_gitea(tmp_path: Path) -> Iterator[tuple[FakeGitea, ForgeUnderTest]]:
     with FakeGitea(tmp_path / "fake") as fake:
-        yield fake, Stage(GiteaActing(fake.url, fake.administrator), Vendor.GITEA, tmp_path)
+        yield fake, ForgeUnderTest(GiteaActing(fake.url, fake.administrator), Vendor.GITEA, tmp_path)
 
 
-def of_gitea(stage: Stage, **changed: str) -> ForgeSettings:
-    repository: ForgeRepository = structs.replace(stage.repository, **changed)
-    return stage.forge.reader.read_job_settings(repository)
+def of_gitea(tested: ForgeUnderTest, **changed: str) -> ForgeSettings:
+    repository: ForgeRepository = structs.replace(tested.repository, **changed)
+    return tested.forge.reader.read_job_settings(repository)
 
 
-def test_gitea_lists_secret_names_only(at_gitea: tuple[FakeGitea, Stage]) -> None:
-    fake, stage = at_gitea
-    owner = stage.repository.path.partition("/")[0]
-    fake.secrets = {owner: ["NPM"], stage.repository.path: ["TOKEN"]}
-    found = of_gitea(stage)
+def test_gitea_lists_secret_names_only(at_gitea: tuple[FakeGitea, ForgeUnderTest]) -> None:
+    fake, tested = at_gitea
+    owner = tested.repository.path.partition("/")[0]
+    fake.secrets = {owner: ["NPM"], tested.repository.path: ["TOKEN"]}
+    found = of_gitea(tested)
     assert (found.forge, found.secrets, found.forks_trusted) == ("gitea", Known(("NPM", "TOKEN")), NO)
     assert "token" in why(found.job_token_writes)
     assert "pinned" in why(found.unpinned_allowed)
     fake.actions = False
-    assert structs.astuple(of_gitea(stage))[2:] == (NO, NO, NO)
+    assert structs.astuple(of_gitea(tested))[2:] == (NO, NO, NO)
 
 
-def test_user_level_secrets_of_gitea_are_unknown(at_gitea: tuple[FakeGitea, Stage]) -> None:
-    fake, stage = at_gitea
+def test_user_level_secrets_of_gitea_are_unknown(at_gitea: tuple[FakeGitea, ForgeUnderTest]) -> None:
+    fake, tested = at_gitea
     fake.secrets = {}
-    assert "is no organisation" in why(of_gitea(stage).secrets)
+    assert "is no organisation" in why(of_gitea(tested).secrets)
 
 
-def test_secrets_hidden_by_gitea_are_unknown(at_gitea: tuple[FakeGitea, Stage]) -> None:
-    fake, stage = at_gitea
+def test_secrets_hidden_by_gitea_are_unknown(at_gitea: tuple[FakeGitea, ForgeUnderTest]) -> None:
+    fake, tested = at_gitea
     fake.fail("organisation's secrets", Fault.FORBIDDEN)
-    assert why(of_gitea(stage).secrets).endswith(
+    assert why(of_gitea(tested).secrets).endswith(
         "(it takes an account that administers the repository and owns its organisation)"
     )
     fake.fail("repository", Fault.FAILED)
     with pytest.raises(ForgeError):
-        of_gitea(stage)
+        of_gitea(tested)
 
 
 # deleting
@@ -196,9 +196,9 @@ def test_deletes_project_variable_but_not_one_with_several_scopes(gitlab: FakeGi
     assert gitlab.variables["ciVariables"] == ["TWICE", "TWICE"]
 
 
-def test_deletes_secret_of_gitea_repository(at_gitea: tuple[FakeGitea, Stage]) -> None:
-    fake, stage = at_gitea
-    forge, repository = stage.forge, stage.repository
+def test_deletes_secret_of_gitea_repository(at_gitea: tuple[FakeGitea, ForgeUnderTest]) -> None:
+    fake, tested = at_gitea
+    forge, repository = tested.forge, tested.repository
     fake.secrets[repository.path] = ["TOKEN", "KEPT"]
     forge.protector.delete_secret(repository, "TOKEN")
     assert fake.secrets[repository.path] == ["KEPT"]

@@ -26,117 +26,117 @@ from muniment.git import signatures
 from tests.support.forges.acting import GiteaActing
 from tests.support.forges.fake_gitea import FakeGitea
 from tests.support.forges.faulty import LIMITS, Fault
-from tests.support.forges.stage import MAIN, Stage
+from tests.support.forges.forge_under_test import MAIN, ForgeUnderTest
 
 READS = ("pull", "reviews", "timeline", "feed", "permission", "commits")
 WANTED = WantedProtection(MAIN, make_context(MAIN))
 
 
-class Scene:
+class ChangeSetup:
     """An open change with two approvals, and the fake that hosts it."""
 
     def __init__(self, fake: FakeGitea, folder: Path) -> None:
         self.fake = fake
         self.acting = GiteaActing(fake.url, fake.administrator)
-        self.stage = Stage(self.acting, Vendor.GITEA, folder)
-        self.head = self.stage.work.commit("ada", {"app.py": "x = 1\n"}, self.stage.work.tip("main"))
-        self.stage.work.push("ada", self.head, "topic")
+        self.tested = ForgeUnderTest(self.acting, Vendor.GITEA, folder)
+        self.head = self.tested.work.commit("ada", {"app.py": "x = 1\n"}, self.tested.work.tip("main"))
+        self.tested.work.push("ada", self.head, "topic")
         self.number = self.acting.open("ada", "topic", "main", "a topic")
         for name in ("bob", "carol"):
             self.acting.approve(name, self.number)
 
     def forget(self) -> None:
         """Drop the readers' caches, as a restarted process does."""
-        self.stage.forge = self.stage.connected()
-        self.stage.forge.reader._client._http._seconds = 2  # type: ignore[attr-defined]
+        self.tested.forge = self.tested.connect()
+        self.tested.forge.reader._client._http._seconds = 2  # type: ignore[attr-defined]
 
     def outcome(self) -> Outcome:
         """Decision by the policy now; deny if the change cannot be evaluated."""
         try:
-            return self.stage.judge(self.number).decision.outcome
+            return self.tested.evaluate(self.number).decision.outcome
         except (ForgeError, GitError):
             return Outcome.DENY
 
 
-@pytest.fixture(name="scene", scope="module")
-def _scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+@pytest.fixture(name="setup", scope="module")
+def _setup(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChangeSetup]:
     folder = tmp_path_factory.mktemp("gitea")
     with FakeGitea(folder / "forge") as fake:
-        scene = Scene(fake, folder)
-        scene.forget()
-        assert scene.outcome() is Outcome.ALLOW
-        yield scene
+        setup = ChangeSetup(fake, folder)
+        setup.forget()
+        assert setup.outcome() is Outcome.ALLOW
+        yield setup
 
 
 @pytest.fixture(autouse=True)
 def _mended(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
-    if "scene" in request.fixturenames:
-        request.getfixturevalue("scene").fake.mend()
+    if "setup" in request.fixturenames:
+        request.getfixturevalue("setup").fake.mend()
 
 
 READING_FAULTS = [fault for fault in Fault if fault not in (Fault.STALE, Fault.LOST, Fault.TRUNCATED)]
 
 
 @pytest.mark.parametrize("call", READS)
-def test_failing_call_never_allows_and_next_reading_recovers(scene: Scene, call: str) -> None:
+def test_failing_call_never_allows_and_next_reading_recovers(setup: ChangeSetup, call: str) -> None:
     for fault in READING_FAULTS:
-        scene.forget()
-        scene.fake.fail(call, fault)
+        setup.forget()
+        setup.fake.fail(call, fault)
         if call == "commits" and fault in LIMITS:  # it is the last call at times, and denies nothing else then
-            scene.outcome()
+            setup.outcome()
         elif call == "commits":  # whose addresses these are is in people.toml too
-            assert scene.outcome() is Outcome.ALLOW, fault
+            assert setup.outcome() is Outcome.ALLOW, fault
         else:
-            assert scene.outcome() is Outcome.DENY, fault
-        scene.fake.mend()
-    assert scene.outcome() is Outcome.ALLOW
+            assert setup.outcome() is Outcome.DENY, fault
+        setup.fake.mend()
+    assert setup.outcome() is Outcome.ALLOW
 
 
 @pytest.mark.parametrize("call", ["reviews", "feed"])
-def test_incomplete_list_never_allows(scene: Scene, call: str) -> None:
-    scene.forget()
-    scene.fake.fail(call, Fault.TRUNCATED)
-    assert scene.outcome() is Outcome.DENY
+def test_incomplete_list_never_allows(setup: ChangeSetup, call: str) -> None:
+    setup.forget()
+    setup.fake.fail(call, Fault.TRUNCATED)
+    assert setup.outcome() is Outcome.DENY
 
 
-def test_unavailable_git_server_never_allows(scene: Scene) -> None:
-    scene.fake.fail("git", Fault.FAILED)
-    assert scene.outcome() is Outcome.DENY
+def test_unavailable_git_server_never_allows(setup: ChangeSetup) -> None:
+    setup.fake.fail("git", Fault.FAILED)
+    assert setup.outcome() is Outcome.DENY
 
 
-def test_stale_answer_is_corrected_by_later_reading(scene: Scene) -> None:
-    scene.acting.reject("bob", scene.number)
-    scene.fake.fail("reviews", Fault.STALE, times=1)
-    scene.outcome()  # of an older state, which was whole
-    assert scene.outcome() is Outcome.DENY
-    scene.acting.approve("bob", scene.number)
-    assert scene.outcome() is Outcome.ALLOW
+def test_stale_answer_is_corrected_by_later_reading(setup: ChangeSetup) -> None:
+    setup.acting.reject("bob", setup.number)
+    setup.fake.fail("reviews", Fault.STALE, times=1)
+    setup.outcome()  # of an older state, which was whole
+    assert setup.outcome() is Outcome.DENY
+    setup.acting.approve("bob", setup.number)
+    assert setup.outcome() is Outcome.ALLOW
 
 
-def test_status_with_lost_response_raises_error_and_is_posted(scene: Scene) -> None:
-    scene.fake.fail("publish", Fault.LOST, times=1)
+def test_status_with_lost_response_raises_error_and_is_posted(setup: ChangeSetup) -> None:
+    setup.fake.fail("publish", Fault.LOST, times=1)
     with pytest.raises(ForgeError):
-        scene.stage.say(scene.head, MAIN, StatusState.DENIED)
-    found = scene.stage.forge.reader.list_statuses(scene.stage.repository, scene.head)
+        setup.tested.publish(setup.head, MAIN, StatusState.DENIED)
+    found = setup.tested.forge.reader.list_statuses(setup.tested.repository, setup.head)
     assert [(check.context, check.state) for check in found] == [("muniment/main", "failure")]
 
 
-def test_deleted_fork_leaves_unknown_pusher(scene: Scene) -> None:
-    reader = scene.stage.forge.reader
+def test_deleted_fork_leaves_unknown_pusher(setup: ChangeSetup) -> None:
+    reader = setup.tested.forge.reader
     assert isinstance(reader, GiteaReader)
-    found = structs.replace(reader.read_change(scene.stage.repository, scene.number), source_repository="")
+    found = structs.replace(reader.read_change(setup.tested.repository, setup.number), source_repository="")
     for events in (Known(()), Unknown("no timeline")):
         with pytest.raises(ForgeError, match="is gone"):
-            reader._read_moves(scene.stage.repository, found, events)
+            reader._read_moves(setup.tested.repository, found, events)
 
 
-def test_refuses_outdated_protection_plan(scene: Scene) -> None:
-    protector = scene.stage.forge.protector
-    plan = protector.plan_protection(scene.stage.repository, WANTED)
-    protector.apply_protection(scene.stage.repository, plan)
+def test_refuses_outdated_protection_plan(setup: ChangeSetup) -> None:
+    protector = setup.tested.forge.protector
+    plan = protector.plan_protection(setup.tested.repository, WANTED)
+    protector.apply_protection(setup.tested.repository, plan)
     with pytest.raises(ForgeError) as caught:
-        protector.apply_protection(scene.stage.repository, plan)
+        protector.apply_protection(setup.tested.repository, plan)
     assert caught.value.code is ForgeCode.CHANGED_MEANWHILE
 
 
@@ -196,8 +196,8 @@ def test_lists_every_bypass_of_branch_rule(weaker: dict[str, Any], who: tuple[st
     assert rules.convert_rule(MAIN, {**asked, **weaker}, Vendor.GITEA).bypass == who
 
 
-def test_read_only_account_lacks_listed_abilities(scene: Scene) -> None:
-    other = Stage(scene.acting, Vendor.GITEA, scene.stage.folder / "eve", ours="eve")
+def test_read_only_account_lacks_listed_abilities(setup: ChangeSetup) -> None:
+    other = ForgeUnderTest(setup.acting, Vendor.GITEA, setup.tested.folder / "eve", ours="eve")
     assert other.listed.missing_abilities == (
         Ability.PERMISSIONS,
         Ability.RULES,
@@ -206,37 +206,37 @@ def test_read_only_account_lacks_listed_abilities(scene: Scene) -> None:
         Ability.HOOKS,
         Ability.PROPOSE,
     )
-    assert isinstance(other.read(scene.number).writers, Unknown)
+    assert isinstance(other.read_change(setup.number).writers, Unknown)
 
 
-def test_single_comment_is_edited_and_deleted(scene: Scene) -> None:
-    publisher, repository = scene.stage.forge.publisher, scene.stage.repository
-    comments = scene.fake.pulls[scene.acting.path, scene.number]["comments"]
-    publisher.update_comment(repository, scene.number, "m", "one")
+def test_single_comment_is_edited_and_deleted(setup: ChangeSetup) -> None:
+    publisher, repository = setup.tested.forge.publisher, setup.tested.repository
+    comments = setup.fake.pulls[setup.acting.path, setup.number]["comments"]
+    publisher.update_comment(repository, setup.number, "m", "one")
     first = dict(comments[0])
-    publisher.update_comment(repository, scene.number, "m", "two")
+    publisher.update_comment(repository, setup.number, "m", "two")
     assert [(row["id"], row["body"]) for row in comments] == [(first["id"], "<!-- m -->\ntwo")], "which nobody reads"
-    publisher.update_comment(repository, scene.number, "m", "")
+    publisher.update_comment(repository, setup.number, "m", "")
     assert comments == []
 
 
-def test_comment_with_former_visible_marker_is_edited(scene: Scene) -> None:
-    publisher, repository = scene.stage.forge.publisher, scene.stage.repository
-    comments = scene.fake.pulls[scene.acting.path, scene.number]["comments"]
-    publisher.update_comment(repository, scene.number, "m", "one")
+def test_comment_with_former_visible_marker_is_edited(setup: ChangeSetup) -> None:
+    publisher, repository = setup.tested.forge.publisher, setup.tested.repository
+    comments = setup.fake.pulls[setup.acting.path, setup.number]["comments"]
+    publisher.update_comment(repository, setup.number, "m", "one")
     comments[0]["body"] = "m\none"
     first = dict(comments[0])
-    publisher.update_comment(repository, scene.number, "m", "two")
+    publisher.update_comment(repository, setup.number, "m", "two")
     assert [(row["id"], row["body"]) for row in comments] == [(first["id"], "<!-- m -->\ntwo")]
 
 
-def test_webhook_is_created_once_and_its_secret_renewed(scene: Scene) -> None:
+def test_webhook_is_created_once_and_its_secret_renewed(setup: ChangeSetup) -> None:
     for word in ("one", "two"):
-        scene.stage.forge.protector.register_webhook(scene.stage.repository, "https://muniment.example/hook", word)
-    hooks = scene.fake.hooked[scene.acting.path]
+        setup.tested.forge.protector.register_webhook(setup.tested.repository, "https://muniment.example/hook", word)
+    hooks = setup.fake.hooked[setup.acting.path]
     assert [hook["config"]["secret"] for hook in hooks] == ["two"]
     with pytest.raises(ForgeError, match="without a secret"):
-        scene.stage.forge.protector.register_webhook(scene.stage.repository, "https://muniment.example/hook", "")
+        setup.tested.forge.protector.register_webhook(setup.tested.repository, "https://muniment.example/hook", "")
 
 
 def test_unsupported_forge_version_is_reported(tmp_path: Path) -> None:
@@ -275,12 +275,12 @@ def test_commit_is_made_by_forge_only_with_its_key_and_address(
 ) -> None:
     signature, key = _signed_by(tmp_path / "forge")
     other, _ = _signed_by(tmp_path / "other")
-    said = {"verified": True, "signer": {"email": OURS}, "signature": signature}
-    said |= {name: value for name, value in changed.items() if name in said}
-    if said["signature"] == "of another key":
-        said["signature"] = other
+    content = {"verified": True, "signer": {"email": OURS}, "signature": signature}
+    content |= {name: value for name, value in changed.items() if name in content}
+    if content["signature"] == "of another key":
+        content["signature"] = other
     email = changed.get("email", OURS)
-    found: dict[str, Any] = {"sha": A, "commit": {"committer": {"email": email}, "verification": said}}
+    found: dict[str, Any] = {"sha": A, "commit": {"committer": {"email": email}, "verification": content}}
     found["committer"] = changed.get("committer")
     assert (_find_own_commit(found, ("", key), "commits") == ForgeCommit(A, OURS)) is own
     assert _find_own_commit(found, ("", ""), "commits") is None
@@ -440,8 +440,8 @@ def test_deleted_and_system_accounts_are_not_persons() -> None:
     assert convert_account({"id": -2, "login": "gitea-actions"}, "x").machine is True
 
 
-def test_pushers_since_given_commit_are_listed_oldest_first(scene: Scene) -> None:
-    work, reader, where = scene.stage.work, scene.stage.forge.reader, scene.stage.repository
+def test_pushers_since_given_commit_are_listed_oldest_first(setup: ChangeSetup) -> None:
+    work, reader, where = setup.tested.work, setup.tested.forge.reader, setup.tested.repository
     made = [work.tip("main")]
     for name in ("ada", "bob", "dave"):
         made.append(work.commit(name, {"aside.py": f"{name}\n"}, made[-1]))
@@ -449,16 +449,16 @@ def test_pushers_since_given_commit_are_listed_oldest_first(scene: Scene) -> Non
         work.push("ada", made[-1], "elsewhere")
     told = reader.list_pushes(where, "refs/heads/aside", made[1], "2000-01-02T00:00:00.000000Z")
     logins = [move.who.value.login for move in told if isinstance(move.who, Known)]
-    assert logins == [scene.acting.login("bob"), scene.acting.login("dave")]
+    assert logins == [setup.acting.login("bob"), setup.acting.login("dave")]
     assert [(move.old, move.new) for move in told] == [(made[1], made[2]), (made[2], made[3])]
     assert reader.list_pushes(where, "refs/heads/aside", "", "2999-01-02T00:00:00.000000Z") == ()
 
 
-def test_status_before_repost_can_be_read(scene: Scene) -> None:
-    reader, repository = scene.stage.forge.reader, scene.stage.repository
-    scene.stage.say(scene.head, MAIN, StatusState.ALLOWED)
-    (first,) = reader.list_statuses(repository, scene.head)
-    scene.stage.say(scene.head, MAIN, StatusState.DENIED)
-    (then,) = reader.list_statuses(repository, scene.head, first.at)
-    (now,) = reader.list_statuses(repository, scene.head)
+def test_status_before_repost_can_be_read(setup: ChangeSetup) -> None:
+    reader, repository = setup.tested.forge.reader, setup.tested.repository
+    setup.tested.publish(setup.head, MAIN, StatusState.ALLOWED)
+    (first,) = reader.list_statuses(repository, setup.head)
+    setup.tested.publish(setup.head, MAIN, StatusState.DENIED)
+    (then,) = reader.list_statuses(repository, setup.head, first.at)
+    (now,) = reader.list_statuses(repository, setup.head)
     assert (then.state, now.state) == ("success", "failure")

@@ -16,16 +16,16 @@ from muniment.forges.shapes import NOT_READ, Reading, Vendor
 from tests.support.forges.acting import GiteaActing
 from tests.support.forges.fake_gitea import FakeGitea
 from tests.support.forges.faulty import Fault
-from tests.support.forges.stage import Stage
+from tests.support.forges.forge_under_test import ForgeUnderTest
 
 
-class Scene:
+class ChangeSetup:
     """A change with three pushers and two reviewers, and the events that tests apply to it."""
 
     def __init__(self, fake: FakeGitea, folder: Path) -> None:
         self.fake, self.acting = fake, GiteaActing(fake.url, fake.administrator)
-        self.stage = Stage(self.acting, Vendor.GITEA, folder)
-        self.work = self.stage.work
+        self.tested = ForgeUnderTest(self.acting, Vendor.GITEA, folder)
+        self.work = self.tested.work
         self.first = self.work.commit("ada", {"app.py": "x = 1\n"}, self.work.tip("main"))
         self.head = self.work.commit("dave", {"b.py": "x = 1\n"}, self.first)
         self.work.push("ada", self.first, "topic")
@@ -34,13 +34,13 @@ class Scene:
         for name in ("bob", "carol"):
             self.acting.approve(name, self.number)
 
-    def read(self, stage: Stage | None = None) -> Reading:
-        forge = self.stage.forge if stage is None else stage.connected()
-        return structs.replace(forge.reader.read_full_change(self.stage.repository, self.number), read_at="")
+    def read(self, tested: ForgeUnderTest | None = None) -> Reading:
+        forge = self.tested.forge if tested is None else tested.connect()
+        return structs.replace(forge.reader.read_full_change(self.tested.repository, self.number), read_at="")
 
     def anew(self) -> Reading:
         """Read the change by a new reader with empty caches."""
-        return self.read(self.stage)
+        return self.read(self.tested)
 
     def asked(self, names: tuple[str, ...] = ("user", "version", "key")) -> list[str]:
         """Calls of one more reading, without those that are cached for ever."""
@@ -84,104 +84,104 @@ class Scene:
 _RELEASE = {"new_branch_name": "release", "old_branch_name": "main"}
 
 
-@pytest.fixture(name="scene")
-def _scene(tmp_path: Path) -> Iterator[Scene]:
+@pytest.fixture(name="setup")
+def _setup(tmp_path: Path) -> Iterator[ChangeSetup]:
     with FakeGitea(tmp_path / "gitea") as fake:
-        yield Scene(fake, tmp_path)
+        yield ChangeSetup(fake, tmp_path)
 
 
-def lose_review(scene: Scene) -> None:
+def lose_review(setup: ChangeSetup) -> None:
     """Remove a review without a trace in the timeline."""
-    scene.fake.pulls[scene.acting.path, scene.number]["reviews"].pop()
+    setup.fake.pulls[setup.acting.path, setup.number]["reviews"].pop()
 
 
-HAPPENS: dict[str, Callable[[Scene], None]] = {
-    "dismissed": Scene.dismiss,
-    "review deleted": Scene.drop,
+HAPPENS: dict[str, Callable[[ChangeSetup], None]] = {
+    "dismissed": ChangeSetup.dismiss,
+    "review deleted": ChangeSetup.drop,
     "review lost": lose_review,
-    "changes requested": lambda scene: scene.acting.reject("bob", scene.number),
-    "asked again": lambda scene: scene.acting.ask("ada", scene.number, "bob"),
-    "pushed": lambda scene: scene.work.push("ada", scene.work.commit("ada", {"c": "1"}, scene.head), "topic"),
-    "away and back": Scene.away_and_back,
-    "away while closed": Scene.away_while_closed,
-    "retargeted": Scene.retarget,
-    "member removed": Scene.remove,
-    "relabelled": lambda scene: scene.fake.pulls[scene.acting.path, scene.number]["labels"].append("late"),
+    "changes requested": lambda setup: setup.acting.reject("bob", setup.number),
+    "asked again": lambda setup: setup.acting.ask("ada", setup.number, "bob"),
+    "pushed": lambda setup: setup.work.push("ada", setup.work.commit("ada", {"c": "1"}, setup.head), "topic"),
+    "away and back": ChangeSetup.away_and_back,
+    "away while closed": ChangeSetup.away_while_closed,
+    "retargeted": ChangeSetup.retarget,
+    "member removed": ChangeSetup.remove,
+    "relabelled": lambda setup: setup.fake.pulls[setup.acting.path, setup.number]["labels"].append("late"),
 }
 
 
 @pytest.mark.parametrize("what", HAPPENS)
-def test_cached_reader_sees_every_later_event(scene: Scene, what: str) -> None:
-    scene.read()
-    before = scene.read()
-    HAPPENS[what](scene)
-    after = scene.read()
-    assert after == scene.anew()
+def test_cached_reader_sees_every_later_event(setup: ChangeSetup, what: str) -> None:
+    setup.read()
+    before = setup.read()
+    HAPPENS[what](setup)
+    after = setup.read()
+    assert after == setup.anew()
     assert after != before
 
 
-def test_reverted_dismissal_is_seen_without_timeline_entry(scene: Scene) -> None:
-    scene.acting.reject("bob", scene.number)
-    scene.read()
-    scene.dismiss()
-    dismissed = scene.read()
-    scene.at("POST", f"/reviews/{scene.review('bob')}/undismissals", "muniment")
-    assert scene.read() == scene.anew() != dismissed
+def test_reverted_dismissal_is_seen_without_timeline_entry(setup: ChangeSetup) -> None:
+    setup.acting.reject("bob", setup.number)
+    setup.read()
+    setup.dismiss()
+    dismissed = setup.read()
+    setup.at("POST", f"/reviews/{setup.review('bob')}/undismissals", "muniment")
+    assert setup.read() == setup.anew() != dismissed
 
 
-def test_cached_reading_requests_change_timeline_reviews_and_access(scene: Scene) -> None:
-    scene.read()
+def test_cached_reading_requests_change_timeline_reviews_and_access(setup: ChangeSetup) -> None:
+    setup.read()
     warm = ["permission", "permission", "pull", "reviews", "timeline"]
-    assert scene.asked() == warm
-    scene.fake.happened(scene.fake.pulls[scene.acting.path, scene.number], scene.acting.login("carol"), type="label")
-    assert scene.asked() == warm
-    scene.acting.approve("dave", scene.number)
-    assert scene.asked() == sorted([*warm, "permission"]), "and no pushes"
-    assert scene.read().checks == NOT_READ
+    assert setup.asked() == warm
+    setup.fake.happened(setup.fake.pulls[setup.acting.path, setup.number], setup.acting.login("carol"), type="label")
+    assert setup.asked() == warm
+    setup.acting.approve("dave", setup.number)
+    assert setup.asked() == sorted([*warm, "permission"]), "and no pushes"
+    assert setup.read().checks == NOT_READ
 
 
 @pytest.mark.parametrize("call", ["reviews", "feed", "commits"])
-def test_failed_or_stale_answer_is_not_cached(scene: Scene, call: str) -> None:
+def test_failed_or_stale_answer_is_not_cached(setup: ChangeSetup, call: str) -> None:
     for fault in (Fault.FAILED, Fault.LIMITED, Fault.TRUNCATED):
-        reader = scene.stage.forge = scene.stage.connected()
-        scene.fake.fail(call, fault)
-        scene.read()
-        scene.fake.mend()
-        assert scene.read() == scene.anew(), fault
-        assert reader is scene.stage.forge
-    scene.acting.reject("bob", scene.number)
-    scene.fake.fail(call, Fault.STALE)
-    scene.read()
-    scene.fake.mend()
-    assert scene.read() == scene.anew(), "a timeline that tells more than the list"
+        reader = setup.tested.forge = setup.tested.connect()
+        setup.fake.fail(call, fault)
+        setup.read()
+        setup.fake.mend()
+        assert setup.read() == setup.anew(), fault
+        assert reader is setup.tested.forge
+    setup.acting.reject("bob", setup.number)
+    setup.fake.fail(call, Fault.STALE)
+    setup.read()
+    setup.fake.mend()
+    assert setup.read() == setup.anew(), "a timeline that tells more than the list"
 
 
-def test_commit_list_from_before_push_is_not_cached_for_new_head(scene: Scene) -> None:
-    scene.read()
-    scene.fake.written()
-    scene.work.push("carol", scene.work.commit("carol", {"c": "1"}, scene.head), "topic")
-    scene.fake.fail("commits", Fault.STALE)
-    old = scene.read()
-    scene.fake.mend()
-    assert scene.read() == scene.anew() != old
+def test_commit_list_from_before_push_is_not_cached_for_new_head(setup: ChangeSetup) -> None:
+    setup.read()
+    setup.fake.written()
+    setup.work.push("carol", setup.work.commit("carol", {"c": "1"}, setup.head), "topic")
+    setup.fake.fail("commits", Fault.STALE)
+    old = setup.read()
+    setup.fake.mend()
+    assert setup.read() == setup.anew() != old
 
 
-def test_unverified_addresses_are_read_again(scene: Scene) -> None:
-    login = scene.acting.login("ada")
-    scene.fake.users[login]["email"] = "another@example.test"
-    assert "commits" in scene.asked()
-    assert "commits" in scene.asked()
-    scene.fake.users[login]["email"] = f"{login}@example.test"
-    assert "commits" in scene.asked()
-    assert "commits" not in scene.asked()
+def test_unverified_addresses_are_read_again(setup: ChangeSetup) -> None:
+    login = setup.acting.login("ada")
+    setup.fake.users[login]["email"] = "another@example.test"
+    assert "commits" in setup.asked()
+    assert "commits" in setup.asked()
+    setup.fake.users[login]["email"] = f"{login}@example.test"
+    assert "commits" in setup.asked()
+    assert "commits" not in setup.asked()
 
 
-def test_unknown_pusher_is_read_again(scene: Scene) -> None:
-    feed = scene.fake.feeds[scene.acting.path]
+def test_unknown_pusher_is_read_again(setup: ChangeSetup) -> None:
+    feed = setup.fake.feeds[setup.acting.path]
     late = feed.pop()
-    assert any(isinstance(move.who, Unknown) for move in _moves(scene.read()))
+    assert any(isinstance(move.who, Unknown) for move in _moves(setup.read()))
     feed.append(late)
-    assert all(isinstance(move.who, Known) for move in _moves(scene.read()))
+    assert all(isinstance(move.who, Known) for move in _moves(setup.read()))
 
 
 def _moves(reading: Reading) -> tuple[Any, ...]:

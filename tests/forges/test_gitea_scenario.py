@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from muniment.forges.shapes import Vendor
-from tests.support.forges import story
+from tests.support.forges import scenario_steps
 from tests.support.forges.acting import GiteaActing
 from tests.support.forges.fake_gitea import FakeGitea
-from tests.support.forges.stage import Stage
+from tests.support.forges.forge_under_test import ForgeUnderTest
 
 
 @pytest.mark.parametrize(
@@ -18,4 +18,4 @@ from tests.support.forges.stage import Stage
 )
 def test_live_scenario_passes_on_fake_gitea(tmp_path: Path, vendor: Vendor, version: str) -> None:
     with FakeGitea(tmp_path / "forge", version) as fake:
-        story.tell(Stage(GiteaActing(fake.url, fake.administrator), vendor, tmp_path))
+        scenario_steps.tell(ForgeUnderTest(GiteaActing(fake.url, fake.administrator), vendor, tmp_path))

@@ -357,9 +357,9 @@ def test_requests_are_checked_against_description_file(
     _send_every_request(gitlab, lab, repository)
     paths: dict[str, object] = {"/api/v4/user": {"get": {"parameters": []}}}
     (tmp_path / "some.yaml").write_text(json.dumps({"paths": paths, "components": {}}))
-    told = {described.unfit(request, root="", name=str(tmp_path / "some.yaml")) for request in gitlab.requests}
-    assert "" in told
-    assert "there is no GET /api/v4/metadata" in told
+    content = {described.unfit(request, root="", name=str(tmp_path / "some.yaml")) for request in gitlab.requests}
+    assert "" in content
+    assert "there is no GET /api/v4/metadata" in content
 
 
 OLDER = {
@@ -387,8 +387,8 @@ def test_requests_are_checked_against_swagger_2_description(
     tmp_path: Path, method: str, query: dict[str, str], body: object, fits: bool
 ) -> None:
     thing = {"type": "object", "properties": {"name": {"type": "string"}}}
-    told = {"swagger": "2.0", "paths": OLDER, "definitions": {"thing": thing}}
-    (tmp_path / "older.yaml").write_text(json.dumps(told))
+    content = {"swagger": "2.0", "paths": OLDER, "definitions": {"thing": thing}}
+    (tmp_path / "older.yaml").write_text(json.dumps(content))
     request = Request(method, "/api/v4/things", query, {}, body, ())
     assert (described.unfit(request, root="", name=str(tmp_path / "older.yaml")) == "") is fits
 

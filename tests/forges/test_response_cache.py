@@ -21,7 +21,7 @@ VENDORS: dict[str, tuple[Callable[[Path], Any], Callable[[Any], Forge]]] = {
 }
 
 
-class Scene:
+class ChangeSetup:
     """A change with every kind of event, already read."""
 
     def __init__(self, fake: Any, forge_of: Callable[[Any], Forge]) -> None:
@@ -45,11 +45,11 @@ class Scene:
         return self._forge_of(self.fake).reader.read_full_change(self.repository, self.number)
 
 
-@pytest.fixture(name="scene", params=VENDORS)
-def _scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
+@pytest.fixture(name="setup", params=VENDORS)
+def _setup(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ChangeSetup]:
     fake_of, forge_of = VENDORS[request.param]
     with fake_of(tmp_path) as fake:
-        yield Scene(fake, forge_of)
+        yield ChangeSetup(fake, forge_of)
 
 
 HAPPENS: dict[str, Callable[[Any, int], object]] = {
@@ -65,30 +65,30 @@ HAPPENS: dict[str, Callable[[Any, int], object]] = {
 
 
 @pytest.mark.parametrize("what", HAPPENS)
-def test_cached_reader_sees_every_later_event(scene: Scene, what: str) -> None:
-    scene.read()
-    before = scene.read()
-    HAPPENS[what](scene.world, scene.number)
-    after = scene.read()
-    assert after == scene.anew()
+def test_cached_reader_sees_every_later_event(setup: ChangeSetup, what: str) -> None:
+    setup.read()
+    before = setup.read()
+    HAPPENS[what](setup.world, setup.number)
+    after = setup.read()
+    assert after == setup.anew()
     assert after != before
 
 
-def test_head_restored_after_force_push_is_read_again(scene: Scene) -> None:
-    head = scene.read().change.head
-    scene.world.push("eve", "topic", {"e.py": "1\n"})
-    scene.world.move("bob", "topic", head)
-    moves = scene.read().moves.value
+def test_head_restored_after_force_push_is_read_again(setup: ChangeSetup) -> None:
+    head = setup.read().change.head
+    setup.world.push("eve", "topic", {"e.py": "1\n"})
+    setup.world.move("bob", "topic", head)
+    moves = setup.read().moves.value
     assert [move.who.value.login for move in moves][-2:] == ["eve", "bob"]
     assert moves[-1].new == head
 
 
-def test_push_chain_with_gap_is_not_cached(scene: Scene) -> None:
-    place, lost = next((at, move) for at, move in enumerate(scene.world.moves) if not move.old)
-    scene.world.moves.remove(lost)
-    assert any(isinstance(move.who, Unknown) for move in scene.read().moves.value)
-    scene.world.moves.insert(place, lost)
-    assert all(isinstance(move.who, Known) for move in scene.read().moves.value)
+def test_push_chain_with_gap_is_not_cached(setup: ChangeSetup) -> None:
+    place, lost = next((at, move) for at, move in enumerate(setup.world.moves) if not move.old)
+    setup.world.moves.remove(lost)
+    assert any(isinstance(move.who, Unknown) for move in setup.read().moves.value)
+    setup.world.moves.insert(place, lost)
+    assert all(isinstance(move.who, Known) for move in setup.read().moves.value)
 
 
 WARM = {
@@ -97,11 +97,11 @@ WARM = {
 }
 
 
-def test_cached_reading_requests_only_mutable_data(scene: Scene) -> None:
-    scene.read()
-    scene.fake.calls.clear()
-    scene.read()
-    assert sorted(scene.fake.calls) in WARM.values()
+def test_cached_reading_requests_only_mutable_data(setup: ChangeSetup) -> None:
+    setup.read()
+    setup.fake.calls.clear()
+    setup.read()
+    assert sorted(setup.fake.calls) in WARM.values()
 
 
 def test_commit_without_shown_signature_is_not_cached(tmp_path: Path) -> None:

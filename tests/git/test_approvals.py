@@ -41,10 +41,10 @@ def signed(
     repo: Repo, key: Path, previous: str = "", verdict: ReviewAction = ReviewAction.APPROVE, time: str = NOW
 ) -> tuple[bytes, str]:
     head = repo.tip("main")
-    said = approvals.ApprovalPredicate(
+    approval = approvals.ApprovalPredicate(
         "shop", "refs/heads/main", head, head, repo.tree_of(head), verdict, {"q": "a"}, {}, previous, time
     )
-    data = approvals.encode_approval(said)
+    data = approvals.encode_approval(approval)
     return data, make_signature(data, approvals.APPROVAL_NAMESPACE, str(key))
 
 
@@ -194,10 +194,10 @@ def test_handle_in_ref_and_attestation_resolves_to_person_id(repo: Repo, key: Pa
         (),
     )
     attested = {"account:eve@evil.test": "amy", "account:mallory@evil.test": "nobody-here"}
-    said = approvals.ApprovalPredicate(
+    approval = approvals.ApprovalPredicate(
         *("shop", "refs/heads/main", head, head, repo.tree_of(head), ReviewAction.ATTEST, {}, attested, "", NOW)
     )
-    data = approvals.encode_approval(said)
+    data = approvals.encode_approval(approval)
     with Repository.open(str(repo.path)) as repository:
         approvals.write_approval(
             repository, head, "bob", "", data, make_signature(data, approvals.APPROVAL_NAMESPACE, str(key))

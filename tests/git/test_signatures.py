@@ -90,10 +90,10 @@ def test_refuses_signature_with_any_flipped_byte(tmp_path: Path) -> None:
         broken = blob[:at] + bytes([blob[at] ^ 1]) + blob[at + 1 :]
         armored = "\n".join([lines[0], base64.b64encode(broken).decode(), lines[-2], ""])
         try:
-            verdict = signatures.verify_signature(DATA, armored, NAMESPACE, (public,))
+            result = signatures.verify_signature(DATA, armored, NAMESPACE, (public,))
         except SignatureError:
             continue  # no clear answer is no yes either
-        assert verdict is not SignatureResult.VALID
+        assert result is not SignatureResult.VALID
 
 
 @pytest.mark.parametrize("script", ["exit 0", "exit 1", "echo Good; exit 0", "kill -9 $$"])

@@ -2,4 +2,4 @@
 
 import pytest
 
-pytest.register_assert_rewrite("tests.support.forges.story")
+pytest.register_assert_rewrite("tests.support.forges.scenario_steps")

@@ -14,7 +14,7 @@ if any(not os.environ.get(name) for name in NAMES):
 
 from tests.server.conftest import postgres, service  # noqa: E402, F401, I001 -- it sets Django up
 
-from tests.live_forge.live_town import live_town  # noqa: E402
+from tests.live_forge.live_forge_setup import live_forge_setup  # noqa: E402
 from tests.server.test_first_pushers import (  # noqa: E402, F401
     test_branch_copied_by_api_keeps_first_pusher_of_source,
     test_commit_older_than_connection_has_unknown_pusher,
@@ -48,22 +48,22 @@ from tests.server.test_stale_decisions import (  # noqa: E402, F401
     test_dismissed_approval_turns_status_red_without_an_event,
     test_status_turns_red_when_a_check_fails_and_green_when_it_succeeds,
 )
-from tests.support.connected import Town  # noqa: E402
+from tests.support.forge_setup import ForgeSetup  # noqa: E402
 
 
-@pytest.fixture(name="fresh_town")
-def _fresh_town(service: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:  # noqa: F811
+@pytest.fixture(name="fresh_setup")
+def _fresh_setup(service: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ForgeSetup]:  # noqa: F811
     vendor, url, token = (os.environ[name] for name in NAMES)
-    with live_town(tmp_path, monkeypatch, Vendor(vendor), url, token) as found:
+    with live_forge_setup(tmp_path, monkeypatch, Vendor(vendor), url, token) as found:
         yield found
 
 
-@pytest.fixture(name="town")
-def _town(fresh_town: Town) -> Town:
-    fresh_town.connect()
-    return fresh_town
+@pytest.fixture(name="setup")
+def _setup(fresh_setup: ForgeSetup) -> ForgeSetup:
+    fresh_setup.connect()
+    return fresh_setup
 
 
-@pytest.fixture(name="any_town")
-def _any_town(town: Town) -> Town:
-    return town
+@pytest.fixture(name="any_setup")
+def _any_setup(setup: ForgeSetup) -> ForgeSetup:
+    return setup

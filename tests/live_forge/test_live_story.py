@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from muniment.forges.shapes import Vendor
-from tests.support.forges import story
+from tests.support.forges import scenario_steps
 from tests.support.forges.acting import GiteaActing
-from tests.support.forges.stage import Stage
+from tests.support.forges.forge_under_test import ForgeUnderTest
 
 ACTING = {Vendor.GITEA: GiteaActing, Vendor.FORGEJO: GiteaActing}
 
@@ -26,6 +26,6 @@ def test_whole_story_at_real_forge(tmp_path: Path) -> None:
         pytest.skip(f"no real forge is named: set {', '.join(missing)}")
     vendor = Vendor(os.environ["MUNIMENT_LIVE_FORGE"])
     acting = ACTING[vendor](os.environ["MUNIMENT_LIVE_FORGE_URL"], os.environ["MUNIMENT_LIVE_FORGE_TOKEN"])
-    stage = Stage(acting, vendor, tmp_path)
-    stage.real = True
-    story.tell(stage)
+    tested = ForgeUnderTest(acting, vendor, tmp_path)
+    tested.real = True
+    scenario_steps.tell(tested)

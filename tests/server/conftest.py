@@ -38,9 +38,9 @@ from whitenoise.middleware import WhiteNoiseMiddleware  # noqa: E402
 
 from muniment.forges.shapes import Vendor  # noqa: E402
 from muniment.server.running import embedded_postgres, preparation  # noqa: E402
-from tests.support.connected import Town, town  # noqa: E402
 from tests.support.database import find_template, restore_template, store_template  # noqa: E402
 from tests.support.database_connections import keep_connections, leave_connection  # noqa: E402
+from tests.support.forge_setup import ForgeSetup, start_setup  # noqa: E402
 from tests.support.service import as_role, compare_rows, empty, trust_rows  # noqa: E402
 
 _UNSAFE_AND_FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}  # no crash is survived
@@ -115,19 +115,19 @@ def compared_rows(service: None) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(name="town")
-def _town(service: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
+@pytest.fixture(name="setup")
+def _setup(service: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ForgeSetup]:
     """A product whose one repository is connected at a fake forge."""
-    with town(tmp_path, monkeypatch) as found:
+    with start_setup(tmp_path, monkeypatch) as found:
         found.connect()
         yield found
 
 
-@pytest.fixture(name="any_town", params=[Vendor.GITEA, Vendor.GITHUB, Vendor.GITLAB])
-def _any_town(
+@pytest.fixture(name="any_setup", params=[Vendor.GITEA, Vendor.GITHUB, Vendor.GITLAB])
+def _any_setup(
     service: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> Iterator[Town]:
+) -> Iterator[ForgeSetup]:
     """The same at the fake of each kind of forge."""
-    with town(tmp_path, monkeypatch, request.param) as found:
+    with start_setup(tmp_path, monkeypatch, request.param) as found:
         found.connect()
         yield found

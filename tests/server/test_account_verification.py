@@ -97,8 +97,8 @@ def test_guesses_of_a_code_are_limited(mail: MailServer) -> None:
 
 def test_mails_to_others_are_limited() -> None:
     ada = browser(person("ada", Role.DEVELOPER))
-    said = [post(ada, "/me/verify", kind="email", value=f"victim{n}@work.test") for n in range(8)]
-    assert ["often enough" in page for page in said] == [False] * 6 + [True] * 2
+    answer = [post(ada, "/me/verify", kind="email", value=f"victim{n}@work.test") for n in range(8)]
+    assert ["often enough" in page for page in answer] == [False] * 6 + [True] * 2
 
 
 def test_no_code_is_offered_without_mail() -> None:
@@ -115,8 +115,8 @@ def test_login_is_verified_by_a_key_on_the_forge(forge: Forge, tmp_path: Path) -
     forge.keys["/ada-gh.keys"] = "ssh-dss AAAA\n" + file.with_suffix(".pub").read_text()
     post(ada, "/me/verify", kind="login", value="github/ada-gh")
     words = AccountVerification.objects.get().challenge + "\n"
-    said = post(ada, "/me/verify/finish", signature=sign(file, words))
-    assert "not a signature" in said, "the forge was not asked yet"
+    answer = post(ada, "/me/verify/finish", signature=sign(file, words))
+    assert "not a signature" in answer, "the forge was not asked yet"
     asked()
     for wrong in (sign(other, words), sign(file, "other words\n"), sign(file, words, "git")):
         assert "not a signature" in post(ada, "/me/verify/finish", signature=wrong)

@@ -295,15 +295,15 @@ def create_each_resource() -> None:
     with as_role("owner"):
         with allow_writes(Action.ADD_PRODUCT), transaction.atomic():
             record_act(SystemActor.OPERATOR.make_actor(), Action.ADD_PRODUCT, f"product:{NAME}", {})
-        kept = {"record": Record.objects.latest("pk")}
+        content = {"record": Record.objects.latest("pk")}
         repository = Repository.objects.get()
         Change.objects.create(pk=NUMBER, repository=repository, updated_at=now, name="1", **state)
         ForgeChange.objects.create(change_id=NUMBER, repository=repository, number=1, head=head)
         Account.objects.create(pk=NUMBER, person=someone, kind="email", value="shop@example.test")
         waiting = {"kind": "login", "verification": Account.Verification.VOUCHED}
         Account.objects.create(pk=NUMBER + 1, person=someone, value="github/shop", **waiting)
-        BranchUpdate.objects.create(pk=NUMBER, repository=repository, ref="main", commit=head, **kept)
-        Incident.objects.create(pk=NUMBER, kind="deployment", product=shop, due_at=now, **kept)
+        BranchUpdate.objects.create(pk=NUMBER, repository=repository, ref="main", commit=head, **content)
+        Incident.objects.create(pk=NUMBER, kind="deployment", product=shop, due_at=now, **content)
         granted = {"slug": NAME, "requester": someone, "approver": someone}
         PolicyException.objects.create(repository=repository, approved_at=now, expires_at=now, **granted)
         MonitoringPeriod.objects.create(product=shop, last_day=now.date(), **granted)

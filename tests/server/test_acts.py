@@ -247,6 +247,6 @@ def test_act_that_another_request_did_meanwhile_is_refused(monkeypatch: pytest.M
     person("bob")
     monkeypatch.setattr(AddPerson, "check_preconditions", lambda *_arguments: None)  # as they were a moment before
     before = Record.objects.count()
-    said = post(amy, "/people/add", handle="bob", name="Another Bob", email="")
-    assert "done at this moment by another request" in said
+    answer = post(amy, "/people/add", handle="bob", name="Another Bob", email="")
+    assert "done at this moment by another request" in answer
     assert (Person.objects.get(slug="bob").name, Record.objects.count()) == ("Bob", before)

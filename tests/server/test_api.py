@@ -126,8 +126,8 @@ def test_refuses_update_with_outdated_etag() -> None:
     program.send("GET", "/products/shop")
     tag = program.answer["ETag"]
     assert program.send("PATCH", "/products/shop", {"name": "One"}, **{"If-Match": tag})[0] == 200
-    status, told = program.send("PATCH", "/products/shop", {"name": "Two"}, **{"If-Match": tag})
-    assert (status, told["type"]) == (412, "urn:muniment:changed-meanwhile")
+    status, answer = program.send("PATCH", "/products/shop", {"name": "Two"}, **{"If-Match": tag})
+    assert (status, answer["type"]) == (412, "urn:muniment:changed-meanwhile")
     assert Product.objects.get().name == "One"
 
 
@@ -138,8 +138,8 @@ def test_results_of_clauses_are_named_by_codes(result: ClauseResult) -> None:
         ClauseState.objects.create(repository=row, clause="review.two", state=result, changed_at=timezone.now())
     program = Program(person("ada", Role.ADMIN))
     with translation.override("de"):
-        _, told = program.send("GET", "/products/shop")
-    assert told["repositories"][0]["states"] == {"review.two": result.name.lower()}
+        _, output = program.send("GET", "/products/shop")
+    assert output["repositories"][0]["states"] == {"review.two": result.name.lower()}
 
 
 @pytest.mark.parametrize("body", [{"retired": "2020-01-01"}, {"id": "x"}, {"name": 3}, [], "x", {"name": "x" * 201}])
@@ -168,8 +168,8 @@ def test_dangerous_act_by_api_waits_for_second_person() -> None:
     set_up_factor(person("sid"))
     person("eve")
     assert program.send("POST", "/people/sid/roles", {"role": "security"})[1] == {"done": True, "request": None}
-    status, told = program.send("POST", "/people/eve/roles", {"role": "security"})
-    assert (status, told["done"]) == (200, False)
+    status, answer = program.send("POST", "/people/eve/roles", {"role": "security"})
+    assert (status, answer["done"]) == (200, False)
 
 
 def test_api_description_is_openapi_and_lists_every_operation() -> None:
@@ -204,10 +204,10 @@ def programs() -> dict[str, Program]:
 
 def test_exception_is_requested_listed_and_withdrawn(programs: dict[str, Program]) -> None:
     body = {"repository": "shop", "clause": "review.two-reviewers", "reason": "down", "days": 3}
-    told = programs["dev"].send("POST", "/exceptions", body, **{"Idempotency-Key": "e"})[1]
-    assert programs["dev"].send("POST", "/exceptions", body, **{"Idempotency-Key": "e"})[1] == told
-    assert told["done"] is False
-    number = told["request"]
+    answer = programs["dev"].send("POST", "/exceptions", body, **{"Idempotency-Key": "e"})[1]
+    assert programs["dev"].send("POST", "/exceptions", body, **{"Idempotency-Key": "e"})[1] == answer
+    assert answer["done"] is False
+    number = answer["request"]
     for who, count in (("dev", 1), ("sam", 1), ("amy", 0), ("dan", 0)):
         assert len(programs[who].send("GET", "/requests")[1]["items"]) == count, who
     assert programs["sam"].send("POST", f"/requests/{number}/withdraw")[0] == 404
@@ -256,8 +256,8 @@ def test_policy_is_drafted_compared_and_waits_for_approval(programs: dict[str, P
     assert programs["sam"].send("POST", f"/policy/versions/{number}/apply")[0] == 409
     weaker = text.replace('enforce = ["merge"]', "enforce = []")
     number = programs["sam"].send("POST", "/policy/versions", {"text": weaker})[1]["number"]
-    told = programs["dev"].send("GET", f"/policy/versions/{number}")[1]
-    assert {one["direction"] for one in told["differences"]} == {"weaker"}
+    answer = programs["dev"].send("GET", f"/policy/versions/{number}")[1]
+    assert {one["direction"] for one in answer["differences"]} == {"weaker"}
     assert programs["sam"].send("POST", f"/policy/versions/{number}/apply")[1]["done"] is False
     assert len(programs["dev"].send("GET", "/policy/versions")[1]["items"]) == 3
 
@@ -380,8 +380,8 @@ def test_api_describes_change_like_its_page(programs: dict[str, Program]) -> Non
             state="open",
             updated_at=timezone.now(),
         )
-    told = programs["dev"].send("GET", f"/changes/{row.pk}")[1]
-    assert (told["product"], told["decision"], told["account"]) == ("shop", None, None)
+    answer = programs["dev"].send("GET", f"/changes/{row.pk}")[1]
+    assert (answer["product"], answer["decision"], answer["account"]) == ("shop", None, None)
     assert programs["dev"].send("GET", f"/changes/{row.pk}/decisions")[1]["items"] == []
     assert programs["dev"].send("POST", f"/changes/{row.pk}/reevaluate")[1] == {"done": True}
     stranger = Program(person("eve", Role.DEVELOPER, product=product("other")))

@@ -48,8 +48,8 @@ def test_restore_returns_all_data_with_verified_ledger(up: Up, tmp_path: Path) -
         assert muniment("backup", file, "--home", up.home)[0] == 0
         assert file.stat().st_mode & 0o077 == 0
         assert muniment("backup", file, "--home", up.home)[0] == 2
-        code, said = muniment("ledger", "verify", "--home", up.home)
-        assert code == 0, said
+        code, output = muniment("ledger", "verify", "--home", up.home)
+        assert code == 0, output
         assert muniment("ledger", "export", tmp_path / "copy", "--home", up.home)[0] == 0
         entries = run(
             up.home,
@@ -58,9 +58,9 @@ def test_restore_returns_all_data_with_verified_ledger(up: Up, tmp_path: Path) -
     finally:
         up.end()
     assert muniment("ledger", "verify", tmp_path / "copy")[0] == 0
-    code, said = muniment("restore", file, "--home", new, *NONE)
-    assert code == 0, said
-    assert f"a ledger of {len(entries)} entries" in said
+    code, output = muniment("restore", file, "--home", new, *NONE)
+    assert code == 0, output
+    assert f"a ledger of {len(entries)} entries" in output
     again = Up(new, up.repository)
     try:
         found = run(
@@ -83,8 +83,8 @@ def test_altered_or_truncated_backup_is_refused(up: Up, tmp_path: Path) -> None:
     data = file.read_bytes()
     for spoilt in (data[:5000], data[: len(data) // 2], b"", data.replace(b"PGDMP", b"PGDMQ", 1)):
         (tmp_path / "spoilt").write_bytes(spoilt)
-        code, said = muniment("restore", tmp_path / "spoilt", "--home", tmp_path / "new")
-        assert code == 3, said
+        code, output = muniment("restore", tmp_path / "spoilt", "--home", tmp_path / "new")
+        assert code == 3, output
         assert not (tmp_path / "new").exists()
 
 
@@ -95,9 +95,9 @@ def test_backup_with_unverifiable_ledger_is_refused(up: Up, tmp_path: Path) -> N
         assert muniment("backup", file, "--home", up.home)[0] == 0
     finally:
         up.end()
-    code, said = muniment("restore", file, "--home", tmp_path / "new", *NONE)
+    code, output = muniment("restore", file, "--home", tmp_path / "new", *NONE)
     assert code == 3
-    assert "entry 1" in said
+    assert "entry 1" in output
     assert not (tmp_path / "new" / "service.json").exists()
 
 
@@ -121,19 +121,19 @@ def test_backup_older_than_external_copy_waits_for_confirmation(up: Up, tmp_path
         until(lambda: run(up.home, "SELECT count(*) FROM records_recordposition WHERE position IS NULL") == [(0,)])
     finally:
         up.end()
-    code, said = muniment("restore", file, "--home", new, *NONE)
-    assert code == 0, said
-    assert "waits for a person" in said
-    assert "older than its copy" in said
+    code, output = muniment("restore", file, "--home", new, *NONE)
+    assert code == 0, output
+    assert "waits for a person" in output
+    assert "older than its copy" in output
     again = Up(new, up.repository)
     try:
         assert muniment("link", "admin", "--home", new)[0] == 0
-        code, said = muniment("ledger", "reconcile", "--home", new, "--reason", "The disk was lost.")
-        assert code == 0, said
+        code, output = muniment("ledger", "reconcile", "--home", new, "--reason", "The disk was lost.")
+        assert code == 0, output
         until(lambda: run(new, "SELECT count(*) FROM records_recordposition WHERE position IS NULL") == [(0,)])
-        code, said = muniment("ledger", "verify", "--home", new)
+        code, output = muniment("ledger", "verify", "--home", new)
         assert code == 1, "no act wrote home.toml"
-        assert "records_document" in said, said
+        assert "records_document" in output, output
     finally:
         again.end()
 
@@ -146,9 +146,9 @@ def test_object_listed_as_erased_is_erased_after_restore(up: Up, tmp_path: Path)
         assert muniment("backup", file, "--home", up.home)[0] == 0
     finally:
         up.end()
-    code, said = muniment("restore", file, "--home", tmp_path / "new", *NONE)
-    assert code == 0, said
-    assert "1 objects erased again" in said
+    code, output = muniment("restore", file, "--home", tmp_path / "new", *NONE)
+    assert code == 0, output
+    assert "1 objects erased again" in output
 
 
 def test_person_erased_since_backup_is_erased_again_before_start(up: Up, tmp_path: Path) -> None:
@@ -165,15 +165,15 @@ def test_person_erased_since_backup_is_erased_again_before_start(up: Up, tmp_pat
         assert (code, parse_list(text.encode())) == (0, frozenset())
     finally:
         up.end()
-    code, said = muniment("restore", file, "--home", new)
-    assert (code, new.exists()) == (2, False), said
-    assert "--no-erasures-since" in said
-    code, said = muniment("restore", file, "--home", new, "--no-erasures-since", "2999-01-01")
-    assert (code, new.exists()) == (2, False), said
+    code, output = muniment("restore", file, "--home", new)
+    assert (code, new.exists()) == (2, False), output
+    assert "--no-erasures-since" in output
+    code, output = muniment("restore", file, "--home", new, "--no-erasures-since", "2999-01-01")
+    assert (code, new.exists()) == (2, False), output
     listed.write_text(format_list(frozenset({make_erasure_line("k3f7", "2026-01-01T00:00:00Z")})))
-    code, said = muniment("restore", file, "--home", new, "--erasures", listed)
-    assert code == 0, said
-    assert "1 people erased again, of 1 on the list" in said
+    code, output = muniment("restore", file, "--home", new, "--erasures", listed)
+    assert code == 0, output
+    assert "1 people erased again, of 1 on the list" in output
     again = Up(new, up.repository)
     try:
         until(lambda: run(new, "SELECT count(*) FROM records_recordposition WHERE position IS NULL") == [(0,)])
@@ -190,9 +190,9 @@ def test_person_erased_since_backup_is_erased_again_before_start(up: Up, tmp_pat
 def test_home_with_unfinished_restore_does_not_start(tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "restore.unfinished").touch()
-    code, said = muniment("up", "--once", "--home", tmp_path / "home")
-    assert code == 2, said
-    assert "did not come to its end" in said
+    code, output = muniment("up", "--once", "--home", tmp_path / "home")
+    assert code == 2, output
+    assert "did not come to its end" in output
 
 
 def test_backup_with_unexpected_file_is_refused(tmp_path: Path) -> None:

@@ -50,10 +50,10 @@ def test_every_icon_that_templates_name_is_vendored() -> None:
 
 
 def test_status_has_icon_word_and_class() -> None:
-    shown = render('{% status "violated" %}')
-    assert 'class="st failing"' in shown
-    assert "i-circle-x" in shown
-    assert "Failing" in shown
+    page = render('{% status "violated" %}')
+    assert 'class="st failing"' in page
+    assert "i-circle-x" in page
+    assert "Failing" in page
 
 
 def test_unknown_code_of_a_status_is_refused() -> None:
@@ -66,9 +66,9 @@ def test_text_of_a_status_is_escaped() -> None:
 
 
 def test_card_escapes_its_content_once() -> None:
-    shown = render("{% card name %}{{ text }}{% endcard %}", name="A & B", text="<script>")
-    assert "A &amp; B" in shown
-    assert "&lt;script&gt;" in shown
+    page = render("{% card name %}{{ text }}{% endcard %}", name="A & B", text="<script>")
+    assert "A &amp; B" in page
+    assert "&lt;script&gt;" in page
 
 
 @given(COUNTS)
@@ -102,9 +102,9 @@ def test_points_of_a_line_stand_within_the_chart(rows: list[tuple[str, float]]) 
 
 def test_charts_have_their_table() -> None:
     counts = {"passing": 3, "exception": 1, "unknown": 0, "failing": 2}
-    shown = render('{% column_chart chart "Trend" "Week" %}', chart=charts.make_column_chart([("W 1", counts)]))
-    assert 'aria-label="Trend"' in shown
-    assert '<th scope="row">W 1</th>' in shown
+    page = render('{% column_chart chart "Trend" "Week" %}', chart=charts.make_column_chart([("W 1", counts)]))
+    assert 'aria-label="Trend"' in page
+    assert '<th scope="row">W 1</th>' in page
 
 
 def test_due_day_is_said_with_its_distance() -> None:

@@ -632,15 +632,15 @@ def test_command_prints_statement_and_signs_with_enrolled_key(
         said = capsys.readouterr()
         return code, said.out + said.err
 
-    code, told = run("confirm", address, "--yes", "--key", demanding_signers.keys["ada"].file)
-    assert (code, "is not enrolled" in told) == (2, True)
-    code, told = run("confirm", address, "--yes", "--key", demanding_signers.keys["sam"].file)
-    assert code == 0, told
-    assert "reviewers: 2 -> 1 (weaker)" in told
-    assert "act: apply-policy" in told
+    code, output = run("confirm", address, "--yes", "--key", demanding_signers.keys["ada"].file)
+    assert (code, "is not enrolled" in output) == (2, True)
+    code, output = run("confirm", address, "--yes", "--key", demanding_signers.keys["sam"].file)
+    assert code == 0, output
+    assert "reviewers: 2 -> 1 (weaker)" in output
+    assert "act: apply-policy" in output
     assert ActProof.objects.get().signer_id == "sam"
-    code, told = run("confirm", f"{address}x", "--yes", "--key", demanding_signers.keys["sam"].file)
-    assert (code, "no request waits" in told) == (2, True)
+    code, output = run("confirm", f"{address}x", "--yes", "--key", demanding_signers.keys["sam"].file)
+    assert (code, "no request waits" in output) == (2, True)
 
 
 def test_unlinking_key_ends_its_enrolment(signers: Signers) -> None:

@@ -8,12 +8,11 @@ import pytest
 from muniment.access.roles import Role
 from muniment.server.connections.models import Connection
 from muniment.server.connections.proxy_acts import read_proxy
-from tests.support.connected import Town, town
+from tests.support.forge_setup import ForgeSetup
 from tests.support.http_servers import ForwardProxy
 from tests.support.service import as_role, browser, person, post, token_of
 
 pytestmark = pytest.mark.usefixtures("service")
-__all__ = ["town"]
 
 WORD = "-".join(("not", "a", "real", "one"))
 HOSTILE = (
@@ -88,17 +87,17 @@ def test_setting_proxy_requires_connection_permission(row: Connection) -> None:
     assert _put("none", "nowhere").status_code == 404
 
 
-def test_forge_requests_and_git_fetches_use_proxy(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_forge_requests_and_git_fetches_use_proxy(setup: ForgeSetup, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("muniment.http.addresses.is_loopback", lambda _: False)
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")  # the connection's own counts
-    number = town.open({"app.py": "x = 1\n"})
-    with ForwardProxy(int(town.fake.url.rpartition(":")[2])) as proxy:
+    number = setup.open_change({"app.py": "x = 1\n"})
+    with ForwardProxy(int(setup.fake.url.rpartition(":")[2])) as proxy:
         with as_role("owner"):
             Connection.objects.update(proxy=read_proxy(proxy.url))
-        town.look(number)
+        setup.evaluate(number)
         lines = [request.split(b"\r\n")[0] for request in proxy.requests]
-    assert town.change(number).head
-    begin = town.fake.url.encode()
+    assert setup.load_change(number).head
+    begin = setup.fake.url.encode()
     assert any(line.startswith(b"GET " + begin + b"/api/v1/") for line in lines)
     assert any(b".git/info/refs" in line and line.startswith(b"GET " + begin) for line in lines)
-    assert not (Path(town.repository.git_folder) / "config").read_text().count("proxy")
+    assert not (Path(setup.repository.git_folder) / "config").read_text().count("proxy")

@@ -68,8 +68,8 @@ def test_command_names_full_disk_and_reports_no_defect(
 
     monkeypatch.setattr(muniment, "main", fail)
     assert command_line.run_command_line(["link", "ada"]) == 3
-    told = capsys.readouterr().err
-    assert told == f"muniment: {FULL}\nNext: Free some space on it, then try again.\n"
+    output = capsys.readouterr().err
+    assert output == f"muniment: {FULL}\nNext: Free some space on it, then try again.\n"
 
 
 @pytest.mark.parametrize("home", [("--home", "/srv/a b"), ("--home=/srv/a b",)])

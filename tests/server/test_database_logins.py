@@ -175,8 +175,8 @@ def external_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[
                 superuser.execute(f"DROP OWNED BY {role}; DROP ROLE {role}".encode())
             superuser.execute(f"ALTER ROLE {OWNER} CREATEROLE".encode())
         make_installation_folder(home)
-        code, said = prepare(server, home)
-        assert code == 0, said
+        code, output = prepare(server, home)
+        assert code == 0, output
         yield server, home
 
 
@@ -213,11 +213,11 @@ def test_external_server_gives_each_login_only_its_privileges(
 @pytest.mark.slow
 def test_commands_find_external_server_by_home(external_server: tuple[EmbeddedPostgres, Path]) -> None:
     _server, home = external_server
-    code, said = muniment("doctor", "--home", home)  # without DATABASE_URL
-    assert code == 1, said
-    assert "schema: it is up to date" in said
+    code, output = muniment("doctor", "--home", home)  # without DATABASE_URL
+    assert code == 1, output
+    assert "schema: it is up to date" in output
     for role in PROCESSES:
-        assert f"login {role}: it was refused each of" in said
+        assert f"login {role}: it was refused each of" in output
     assert OWNER not in (home / home_database.DATABASE_MARK).read_text()
 
 
@@ -243,12 +243,12 @@ def test_refuses_second_home_without_passwords_and_replaces_them_on_request(
     server, home = external_server
     other = tmp_path / "other"
     make_installation_folder(other)
-    code, said = prepare(server, other)
+    code, output = prepare(server, other)
     assert code == 3
-    assert "this home does not have its password" in said
+    assert "this home does not have its password" in output
     before = find_password_file(home, WEB).read_text()
-    code, said = prepare(server, home, "--new-passwords")
-    assert code == 0, said
+    code, output = prepare(server, home, "--new-passwords")
+    assert code == 0, output
     assert find_password_file(home, WEB).read_text() != before
     with psycopg.connect(address(server, home, WEB)):
         pass

@@ -47,42 +47,42 @@ def count(url: str) -> int:
 def test_a_database_is_moved_to_another_server_and_back(server: EmbeddedPostgres, tmp_path: Path) -> None:
     repo, home, url = Repo(tmp_path / "shop"), tmp_path / "home", server.make_address(OWNER)
     repo.commit({"app.py": "x = 1\n"})
-    code, told = run("up", repo.path, "--once", "--home", home)
-    assert code == 0, told
-    code, told = run("home", "move-database", "external", "--home", home)
-    assert (code, "DATABASE_URL names no database" in told) == (2, True), told
+    code, output = run("up", repo.path, "--once", "--home", home)
+    assert code == 0, output
+    code, output = run("home", "move-database", "external", "--home", home)
+    assert (code, "DATABASE_URL names no database" in output) == (2, True), output
 
-    code, told = run("home", "move-database", "external", "--home", home, DATABASE_URL=url)
-    assert code == 0, told
+    code, output = run("home", "move-database", "external", "--home", home, DATABASE_URL=url)
+    assert code == 0, output
     moved = count(url)
-    assert f"with {moved} records" in told
+    assert f"with {moved} records" in output
     assert moved > 1
     assert not (home / "postgres").exists()
     assert (home / "postgres-moved" / "data" / "PG_VERSION").is_file()
     assert run("up", repo.path, "--once", "--home", home)[0] == 3
-    code, told = run("home", "move-database", "external", "--home", home, DATABASE_URL=url)
-    assert (code, "is there already" in told) == (2, True), told
+    code, output = run("home", "move-database", "external", "--home", home, DATABASE_URL=url)
+    assert (code, "is there already" in output) == (2, True), output
     repo.commit({"app.py": "x = 2\n"})
     shutil.rmtree(home / database_passwords.LOGIN_FOLDER)
     share_passwords(tmp_path / "other", home)
-    code, told = run("up", repo.path, "--once", "--home", home, DATABASE_URL=url)
-    assert code == 0, told
-    code, told = run("ledger", "verify", "--home", home, DATABASE_URL=url)
-    assert code == 0, told
+    code, output = run("up", repo.path, "--once", "--home", home, DATABASE_URL=url)
+    assert code == 0, output
+    code, output = run("ledger", "verify", "--home", home, DATABASE_URL=url)
+    assert code == 0, output
     then = count(url)
     (home / database_passwords.LOGIN_FOLDER).unlink()
     assert then >= moved
 
     with psycopg.connect(url):
-        code, told = run("home", "move-database", "embedded", "--home", home, DATABASE_URL=url)
-        assert (code, "other processes use the database" in told) == (3, True), told
+        code, output = run("home", "move-database", "embedded", "--home", home, DATABASE_URL=url)
+        assert (code, "other processes use the database" in output) == (3, True), output
     assert (find_database_kind(home), (home / "postgres").exists()) == (DatabaseKind.EXTERNAL, False)
-    code, told = run("home", "move-database", "embedded", "--home", home, DATABASE_URL=url)
-    assert code == 0, told
-    assert f"with {then} records" in told
+    code, output = run("home", "move-database", "embedded", "--home", home, DATABASE_URL=url)
+    assert code == 0, output
+    assert f"with {then} records" in output
     assert run("up", repo.path, "--once", "--home", home, DATABASE_URL=url)[0] == 3
-    code, told = run("up", repo.path, "--once", "--home", home)
-    assert code == 0, told
+    code, output = run("up", repo.path, "--once", "--home", home)
+    assert code == 0, output
 
 
 def test_refuses_move_into_used_database_or_out_of_foreign_one(server: EmbeddedPostgres, tmp_path: Path) -> None:
@@ -93,15 +93,15 @@ def test_refuses_move_into_used_database_or_out_of_foreign_one(server: EmbeddedP
     share_passwords(tmp_path / "other", first)
     assert run("up", repo.path, "--once", "--home", first, DATABASE_URL=url)[0] == 0
     assert run("up", repo.path, "--once", "--home", second)[0] == 0
-    code, told = run("home", "move-database", "external", "--home", second, DATABASE_URL=url)
-    assert (code, "is not empty; nothing was changed" in told) == (3, True), told
+    code, output = run("home", "move-database", "external", "--home", second, DATABASE_URL=url)
+    assert (code, "is not empty; nothing was changed" in output) == (3, True), output
     assert find_database_kind(second) is DatabaseKind.EMBEDDED
     make_installation_folder(third)
-    code, told = run("home", "move-database", "embedded", "--home", third, DATABASE_URL=url)
-    assert (code, "has no database yet" in told) == (2, True), told
+    code, output = run("home", "move-database", "embedded", "--home", third, DATABASE_URL=url)
+    assert (code, "has no database yet" in output) == (2, True), output
     store_kind(third, DatabaseKind.EXTERNAL)
-    code, told = run("home", "move-database", "embedded", "--home", third, DATABASE_URL=url)
-    assert (code, "is not that of" in told) == (3, True), told
+    code, output = run("home", "move-database", "embedded", "--home", third, DATABASE_URL=url)
+    assert (code, "is not that of" in output) == (3, True), output
     assert not (third / "postgres").exists()
-    code, told = run("home", "move-database", "external", "--home", tmp_path / "nowhere", DATABASE_URL=url)
-    assert (code, (tmp_path / "nowhere").exists()) == (2, False), told
+    code, output = run("home", "move-database", "external", "--home", tmp_path / "nowhere", DATABASE_URL=url)
+    assert (code, (tmp_path / "nowhere").exists()) == (2, False), output

@@ -28,8 +28,8 @@ def test_doctor_result_for_each_database_version(version: int, embedded: bool, s
 
 
 def test_installed_programs_meet_required_version() -> None:
-    said = subprocess.run(
+    done = subprocess.run(
         [find_postgres_program("postgres"), "--version"], capture_output=True, text=True, check=True
     ).stdout
-    major, minor = (int(number) for number in re.findall(r"\d+", said)[:2])
+    major, minor = (int(number) for number in re.findall(r"\d+", done)[:2])
     assert major * 10_000 + minor >= OLDEST_EMBEDDED

@@ -57,13 +57,13 @@ class RunningService:
         passed = {name: request.headers[name] for name in ("Authorization", "Idempotency-Key") if request.headers[name]}
         client = Client(HTTP_HOST="localhost", headers=passed)
         answer = client.generic(str(request.command), request.path, body, content_type="application/json")
-        told = json.loads(answer.content)
+        content = json.loads(answer.content)
         if request.command == "POST" and answer.status_code == 202:
             if request.path.endswith("/outcome"):
                 with as_role("worker"):
-                    tasks.record_report_task(told["id"])
+                    tasks.record_report_task(content["id"])
             else:
-                judge(told["id"])
+                judge(content["id"])
         connections.close_all()
         request.send_response(answer.status_code)
         request.end_headers()

@@ -64,8 +64,8 @@ def test_deployment_page_shows_what_allowed_it(shop: Shop) -> None:
 
 
 def test_page_of_pending_deployment_says_so(shop: Shop) -> None:
-    told = shop.ask("staging")[1]
-    assert "Being checked" in page(f"/deployments/{told['id']}")
+    answer = shop.ask("staging")[1]
+    assert "Being checked" in page(f"/deployments/{answer['id']}")
 
 
 def test_denied_deployment_offers_only_acts_that_the_viewer_may_take(shop: Shop) -> None:

@@ -89,18 +89,18 @@ def test_trusted_build_of_allowed_commit_deploys_to_each_environment_in_order(
     first = shop.asked("production")
     assert shop.state(first) == "denied"
     assert shop.codes(first) == ["deployment.permitted:environment-skipped"]
-    told = shop.get(first)[1]
-    assert told["vsa"] is None
-    assert "Deploy it to staging first" in told["reasons"][0]["remedy"]
-    assert told["reasons"][0]["clause"] == "deployment.permitted"
+    answer = shop.get(first)[1]
+    assert answer["vsa"] is None
+    assert "Deploy it to staging first" in answer["reasons"][0]["remedy"]
+    assert answer["reasons"][0]["clause"] == "deployment.permitted"
     staging = shop.asked("staging")
     assert shop.state(staging) == "allowed", shop.codes(staging)
     shop.report(staging, "succeeded", "staging")
     number = shop.asked("production")
-    told = shop.get(number)[1]
-    assert told["state"] == "allowed"
+    answer = shop.get(number)[1]
+    assert answer["state"] == "allowed"
     key = {"k": read_deploy_public_key(Path(settings.HOME))}
-    envelope = json.dumps(told["vsa"]).encode()
+    envelope = json.dumps(answer["vsa"]).encode()
     found = verification_summaries.verify_permission(
         envelope, ARTIFACT, "production", key, 900, moments.current_moment(), "shop"
     )
@@ -181,10 +181,10 @@ CLAIMS: list[tuple[str, dict[str, Any], str]] = [
 @pytest.mark.parametrize(("who", "changed", "code"), CLAIMS)
 def test_refuses_token_with_one_different_claim(shop: Shop, who: str, changed: dict[str, Any], code: str) -> None:
     make: Callable[..., str] = getattr(shop, who)
-    status, told = shop.ask("production", token=make("production", **changed))
-    assert (status, told["type"]) == (403, f"urn:muniment:identity-{code}")
+    status, answer = shop.ask("production", token=make("production", **changed))
+    assert (status, answer["type"]) == (403, f"urn:muniment:identity-{code}")
     assert not Deployment.objects.exists()
-    assert make("production").split(".")[2] not in json.dumps(told)
+    assert make("production").split(".")[2] not in json.dumps(answer)
 
 
 def test_refuses_read_with_token_of_another_environment_or_run(shop: Shop) -> None:
@@ -199,8 +199,8 @@ def test_refuses_read_with_token_of_another_environment_or_run(shop: Shop) -> No
 def test_refuses_report_by_another_run_of_pipeline(shop: Shop) -> None:
     number = shop.asked("staging")
     other = shop.runner("staging", job="8")
-    status, told = shop.send("POST", f"/deployments/{number}/outcome", {"state": "succeeded"}, other)
-    assert (status, told["type"]) == (403, "urn:muniment:another-run")
+    status, answer = shop.send("POST", f"/deployments/{number}/outcome", {"state": "succeeded"}, other)
+    assert (status, answer["type"]) == (403, "urn:muniment:another-run")
     assert shop.report(number, "failed", "staging")[0] == 202
     assert shop.state(number) == "failed"
 
@@ -280,8 +280,8 @@ def test_pipeline_without_trust_is_refused_and_its_permission_revoked(shop: Shop
 
 def test_unknown_product_is_refused_like_product_without_trust(shop: Shop) -> None:
     for changed in ({"product": "nothing"}, {"environment": "nowhere"}):
-        status, told = shop.ask("production", **changed)
-        assert (status, told["type"]) == (403, "urn:muniment:identity-incomplete-trust")
+        status, answer = shop.ask("production", **changed)
+        assert (status, answer["type"]) == (403, "urn:muniment:identity-incomplete-trust")
 
 
 def test_refuses_commit_other_than_that_of_pipeline_run(shop: Shop) -> None:
@@ -326,22 +326,22 @@ def test_no_token_is_stored_after_verification(
         for table in connection.introspection.table_names(cursor):
             cursor.execute(f'SELECT t::text FROM "{table}" t')
             rows += [row for (row,) in cursor.fetchall()]
-    kept = " ".join(rows) + caplog.text
-    assert ARTIFACT in kept
+    text = " ".join(rows) + caplog.text
+    assert ARTIFACT in text
     for token in (good, bad):
-        assert not any(part in kept for part in token.split("."))
+        assert not any(part in text for part in token.split("."))
 
 
 @pytest.mark.parametrize("text", ["\0", "\ud800", "\x7f", "x" * 900_000])
 def test_unstorable_provenance_causes_no_server_error(shop: Shop, text: str) -> None:
-    status, told = shop.ask("staging", provenance=[{"payload": text}])
-    assert status in (202, 400, 409, 422), told
+    status, answer = shop.ask("staging", provenance=[{"payload": text}])
+    assert status in (202, 400, 409, 422), answer
 
 
 @pytest.mark.parametrize("value", ["\ud800", 1.5, 2**53])
 def test_provenance_without_canonical_form_is_refused_with_reason(shop: Shop, value: Any) -> None:
-    status, told = shop.ask("staging", provenance=[{"payload": value}])
-    assert (status, told["type"]) == (422, "urn:muniment:not-canonical")
+    status, answer = shop.ask("staging", provenance=[{"payload": value}])
+    assert (status, answer["type"]) == (422, "urn:muniment:not-canonical")
 
 
 # --- denied -------------------------------------------------------------------------------------------------
@@ -465,9 +465,9 @@ def test_unreadable_repository_denies_with_reason(shop: Shop, immediate_worker: 
     with as_role("owner"):
         Repository.objects.update(path="/nowhere")
     number = shop.asked("staging")
-    told = shop.get(number, "staging")[1]
-    assert told["state"] == "denied"
-    assert "could not be evaluated" in told["reasons"][0]["message"]
+    answer = shop.get(number, "staging")[1]
+    assert answer["state"] == "denied"
+    assert "could not be evaluated" in answer["reasons"][0]["message"]
 
 
 def test_an_incident_past_its_deadline_stops_deployments(shop: Shop) -> None:
@@ -508,9 +508,9 @@ def test_forced_push_after_decision_revokes_permission(shop: Shop, immediate_wor
     number = shop.asked("staging")
     assert shop.get(number, "staging")[1]["state"] == "allowed"
     shop.repo.git("push", "-q", "--force", str(shop.repo.path), f"{shop.base}:refs/heads/main")
-    told = shop.get(number, "staging")[1]
-    assert (told["state"], told["vsa"]) == ("revoked", None)
-    assert "does not contain the commit" in told["reasons"][0]["message"]
+    answer = shop.get(number, "staging")[1]
+    assert (answer["state"], answer["vsa"]) == ("revoked", None)
+    assert "does not contain the commit" in answer["reasons"][0]["message"]
 
 
 def test_forced_push_before_signature_prevents_signature(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -574,9 +574,9 @@ def test_permission_expires_after_some_minutes(shop: Shop, immediate_worker: Non
     number = shop.asked("staging")
     with as_role("owner"):
         DeploymentPermission.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
-    status, told = shop.get(number, "staging")
-    assert status == 200, told
-    assert (told["state"], told["vsa"]) == ("allowed", None)
+    status, answer = shop.get(number, "staging")
+    assert status == 200, answer
+    assert (answer["state"], answer["vsa"]) == ("allowed", None)
 
 
 # --- what came of it ----------------------------------------------------------------------------------------
@@ -626,9 +626,9 @@ def test_vault_failure_grants_no_access_and_closes_role(shop: Shop, monkeypatch:
     number = shop.ask("staging")[1]["id"]
     with pytest.raises(VaultError):
         shop.work(number)
-    told = shop.get(number, "staging")[1]
-    assert (told["state"], told["vsa"]) == ("pending", None)
-    assert "the vault does not answer" in told["reasons"][0]["message"]
+    answer = shop.get(number, "staging")[1]
+    assert (answer["state"], answer["vsa"]) == ("pending", None)
+    assert "the vault does not answer" in answer["reasons"][0]["message"]
     assert not Record.objects.filter(kind="deployment-permission").exists()
     with as_role("owner"):
         Deployment.objects.update(requested_at=timezone.now() - timedelta(hours=1))
@@ -659,9 +659,9 @@ def test_waiting_deployment_continues_after_first_ends(shop: Shop, monkeypatch: 
 
 def test_second_simultaneous_deployment_is_denied_naming_first(shop: Shop, immediate_worker: None) -> None:
     first, second = shop.asked("staging"), shop.asked("staging")
-    told = shop.get(second, "staging")[1]
-    assert told["state"] == "denied"
-    assert told["reasons"] == [
+    answer = shop.get(second, "staging")[1]
+    assert answer["state"] == "denied"
+    assert answer["reasons"] == [
         {
             "clause": "",
             "message": f"Deployment {first} of {ARTIFACT[:19]} to staging is under way.",
@@ -804,11 +804,11 @@ def break_glass(shop: Shop, **changed: str) -> str:
 
 def agree(name: str = "sam") -> str:
     waiting = Request.objects.get(state="waiting")
-    said = post(browser(Person.objects.get(slug=name)), f"/requests/{waiting.pk}", answer="agree")
+    answer = post(browser(Person.objects.get(slug=name)), f"/requests/{waiting.pk}", answer="agree")
     with as_role("worker"):  # the web opens no incident
         for number in BreakGlassPermission.objects.values_list("pk", flat=True):
             tasks.review_break_glass_task(number)
-    return said
+    return answer
 
 
 def test_break_glass_allows_one_deployment_once_and_notifies_others(shop: Shop, immediate_worker: None) -> None:

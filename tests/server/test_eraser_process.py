@@ -48,8 +48,8 @@ def request(by: str, digest: str = DIGEST, step: str = "requested", resource: st
     """With the web's login, write that somebody requested it."""
     details = {"step": step, "act_digest": digest}
     record = record_act(Actor(person=by), Action.ERASE_PERSONAL_DATA, resource, details)
-    said = {"digest": DIGEST, "request_record": record, "subject": "x", "summary": "x"}
-    Request.objects.create(action="erase-personal-data", state="approved", requester_id=by, **said)
+    content = {"digest": DIGEST, "request_record": record, "subject": "x", "summary": "x"}
+    Request.objects.create(action="erase-personal-data", state="approved", requester_id=by, **content)
 
 
 def is_erased() -> bool:

@@ -16,124 +16,124 @@ from muniment.server.connections.forge_change_evaluator import _is_recorded
 from muniment.server.connections.models import Connection, FirstPush, ForgeChange, RepositoryLink, ReviewStatement
 from muniment.server.people.models import Person
 from muniment.server.products.models import Repository
-from tests.support import connected
-from tests.support.connected import Town
+from tests.support import forge_setup
+from tests.support.forge_setup import ForgeSetup
 from tests.support.service import as_role, browser, post
 
 pytestmark = pytest.mark.usefixtures("service")
 
 
-@pytest.fixture(name="fresh_town")
-def _fresh_town(service: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
-    """A town whose repository is not connected yet."""
-    with connected.town(tmp_path, monkeypatch) as found:
+@pytest.fixture(name="fresh_setup")
+def _fresh_setup(service: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ForgeSetup]:
+    """A setup whose repository is not connected yet."""
+    with forge_setup.start_setup(tmp_path, monkeypatch) as found:
         yield found
 
 
-def disguised(town: Town) -> str:
+def disguised(setup: ForgeSetup) -> str:
     """A commit with author ada that bob pushes to his own branch."""
-    made = town.work.commit("ada", {"app.py": "x = 1\n"}, town.work.tip("main"))
-    town.work.push("bob", made, "bobs")
+    made = setup.work.commit("ada", {"app.py": "x = 1\n"}, setup.work.tip("main"))
+    setup.work.push("bob", made, "bobs")
     return made
 
 
-def approved(town: Town, number: int, *names: str) -> str:
+def approved(setup: ForgeSetup, number: int, *names: str) -> str:
     """Status of the change after these people approved."""
     for name in names:
-        town.acting.approve(name, number)
-    town.look(number)
-    return town.shown(town.change(number).head)
+        setup.acting.approve(name, number)
+    setup.evaluate(number)
+    return setup.get_status(setup.load_change(number).head)
 
 
-def test_refuses_approval_by_first_pusher_to_another_branch(town: Town) -> None:
-    made = disguised(town)
-    town.work.push("ada", made, "adas")
-    number = town.acting.open("ada", "adas", "main", "disguised")
-    assert approved(town, number, "bob", "carol") == "failure"
-    assert approved(town, number, "dave") == "success"
+def test_refuses_approval_by_first_pusher_to_another_branch(setup: ForgeSetup) -> None:
+    made = disguised(setup)
+    setup.work.push("ada", made, "adas")
+    number = setup.acting.open("ada", "adas", "main", "disguised")
+    assert approved(setup, number, "bob", "carol") == "failure"
+    assert approved(setup, number, "dave") == "success"
 
 
-def test_refuses_approval_by_first_pusher_after_branch_deletion(town: Town) -> None:
-    made = disguised(town)
-    town.watch()
-    town.work.push("bob", "", "bobs")
-    town.work.push("ada", made, "adas")
-    number = town.acting.open("ada", "adas", "main", "disguised")
-    assert approved(town, number, "bob", "carol") == "failure"
+def test_refuses_approval_by_first_pusher_after_branch_deletion(setup: ForgeSetup) -> None:
+    made = disguised(setup)
+    setup.read_updates()
+    setup.work.push("bob", "", "bobs")
+    setup.work.push("ada", made, "adas")
+    number = setup.acting.open("ada", "adas", "main", "disguised")
+    assert approved(setup, number, "bob", "carol") == "failure"
 
 
-def test_branch_copied_by_api_keeps_first_pusher_of_source(town: Town) -> None:
-    made = disguised(town)
-    town.acting.branch("adas", "bobs", "ada")
-    number = town.acting.open("ada", "adas", "main", "disguised")
-    assert approved(town, number, "bob", "carol") == "failure"
-    assert FirstPush.objects.get(commit=made).login == town.acting.login("bob")
+def test_branch_copied_by_api_keeps_first_pusher_of_source(setup: ForgeSetup) -> None:
+    made = disguised(setup)
+    setup.acting.branch("adas", "bobs", "ada")
+    number = setup.acting.open("ada", "adas", "main", "disguised")
+    assert approved(setup, number, "bob", "carol") == "failure"
+    assert FirstPush.objects.get(commit=made).login == setup.acting.login("bob")
 
 
-def test_commit_older_than_connection_has_unknown_pusher(fresh_town: Town) -> None:
-    town = fresh_town
-    made = disguised(town)
-    town.connect()
-    town.work.push("ada", made, "adas")
-    number = town.acting.open("ada", "adas", "main", "disguised")
-    assert approved(town, number, "bob", "carol", "dave") == "failure"
+def test_commit_older_than_connection_has_unknown_pusher(fresh_setup: ForgeSetup) -> None:
+    setup = fresh_setup
+    made = disguised(setup)
+    setup.connect()
+    setup.work.push("ada", made, "adas")
+    number = setup.acting.open("ada", "adas", "main", "disguised")
+    assert approved(setup, number, "bob", "carol", "dave") == "failure"
     assert "before the repository was connected" in FirstPush.objects.get(commit=made).unknown_reason
     assert "before the repository was connected" in str(ForgeChange.objects.get(number=number).status)
 
 
-def test_one_attestation_covers_all_commits_older_than_connection(fresh_town: Town) -> None:
-    town = fresh_town
-    made = town.work.commit("ada", {"app.py": "x = 1\n"}, town.work.tip("main"))
-    newest = town.work.commit("ada", {"app.py": "x = 2\n"}, made)
-    town.work.push("ada", newest, "adas")
-    town.connect()
-    number = town.acting.open("ada", "adas", "main", "older")
-    assert approved(town, number, "bob", "carol") == "failure"
-    dave, change = browser(Person.objects.get(slug="dave")), town.change(number)
+def test_one_attestation_covers_all_commits_older_than_connection(fresh_setup: ForgeSetup) -> None:
+    setup = fresh_setup
+    made = setup.work.commit("ada", {"app.py": "x = 1\n"}, setup.work.tip("main"))
+    newest = setup.work.commit("ada", {"app.py": "x = 2\n"}, made)
+    setup.work.push("ada", newest, "adas")
+    setup.connect()
+    number = setup.acting.open("ada", "adas", "main", "older")
+    assert approved(setup, number, "bob", "carol") == "failure"
+    dave, change = browser(Person.objects.get(slug="dave")), setup.load_change(number)
     assert "Pusher of every commit" in dave.get(f"/changes/{change.pk}").content.decode()
     attested = {"act": "attest-contributor", "head": newest, "contributor": "pushers", "person": "ada"}
     assert "Recorded." in post(dave, f"/changes/{change.pk}/attest", **attested)
-    assert approved(town, number) == "success"
+    assert approved(setup, number) == "success"
 
 
-def open_changes_before_connection(town: Town, *authors: str) -> list[int]:
+def open_changes_before_connection(setup: ForgeSetup, *authors: str) -> list[int]:
     """Open changes whose commits were pushed before the repository was connected."""
     for name in authors:
-        made = town.work.commit(name, {f"{name}.py": "x = 1\n"}, town.work.tip("main"))
-        town.work.push(name, made, name)
-    town.connect()
-    numbers = [town.acting.open(name, name, "main", f"older, by {name}") for name in authors]
+        made = setup.work.commit(name, {f"{name}.py": "x = 1\n"}, setup.work.tip("main"))
+        setup.work.push(name, made, name)
+    setup.connect()
+    numbers = [setup.acting.open(name, name, "main", f"older, by {name}") for name in authors]
     for number in numbers:
-        town.look(number)
+        setup.evaluate(number)
     return numbers
 
 
-def attest_all(town: Town, number: int, by: str, whom: str) -> str:
-    page = f"/changes/{town.change(number).pk}/attest"
+def attest_all(setup: ForgeSetup, number: int, by: str, whom: str) -> str:
+    page = f"/changes/{setup.load_change(number).pk}/attest"
     return post(browser(Person.objects.get(slug=by)), page, act="attest-open-changes", person=whom)
 
 
-def test_one_attestation_covers_all_changes_open_at_connection(fresh_town: Town) -> None:
-    town = fresh_town
-    numbers = open_changes_before_connection(town, "ada", "carol")
+def test_one_attestation_covers_all_changes_open_at_connection(fresh_setup: ForgeSetup) -> None:
+    setup = fresh_setup
+    numbers = open_changes_before_connection(setup, "ada", "carol")
     for number in numbers:
-        assert approved(town, number, "bob", "dave") == "failure"
-    assert "Recorded." in attest_all(town, numbers[1], "dave", "ada")
+        assert approved(setup, number, "bob", "dave") == "failure"
+    assert "Recorded." in attest_all(setup, numbers[1], "dave", "ada")
     assert len(set(ReviewStatement.objects.values_list("act_digest", flat=True))) == 1
-    made = town.work.commit("ada", {"later.py": "x = 1\n"}, town.work.tip("ada"))
-    assert approved(town, numbers[0]) == "failure", "whoever attests cannot approve"
-    assert approved(town, numbers[0], "carol") == "success"
-    assert approved(town, numbers[1]) == "failure", "ada pushed it, carol wrote it, dave attests: bob alone is left"
-    assert "No open change lacks only" in attest_all(town, numbers[0], "dave", "ada")
-    town.work.push("ada", made, "ada")
-    assert approved(town, numbers[0]) == "failure", "of another head nobody approved anything"
+    made = setup.work.commit("ada", {"later.py": "x = 1\n"}, setup.work.tip("ada"))
+    assert approved(setup, numbers[0]) == "failure", "whoever attests cannot approve"
+    assert approved(setup, numbers[0], "carol") == "success"
+    assert approved(setup, numbers[1]) == "failure", "ada pushed it, carol wrote it, dave attests: bob alone is left"
+    assert "No open change lacks only" in attest_all(setup, numbers[0], "dave", "ada")
+    setup.work.push("ada", made, "ada")
+    assert approved(setup, numbers[0]) == "failure", "of another head nobody approved anything"
 
 
-def test_attestation_covers_only_changes_it_names(fresh_town: Town) -> None:
-    town = fresh_town
-    numbers = open_changes_before_connection(town, "ada", "carol")
-    attest_all(town, numbers[0], "dave", "ada")
-    row = ReviewStatement.objects.filter(change=town.change(numbers[0])).get()
+def test_attestation_covers_only_changes_it_names(fresh_setup: ForgeSetup) -> None:
+    setup = fresh_setup
+    numbers = open_changes_before_connection(setup, "ada", "carol")
+    attest_all(setup, numbers[0], "dave", "ada")
+    row = ReviewStatement.objects.filter(change=setup.load_change(numbers[0])).get()
     assert rebuild_statement_act(row) is not None
     for name, value in (("head", "0" * 40), ("target", "refs/heads/other"), ("answers", {"pushers": "bob"})):
         forged = ReviewStatement.objects.get(pk=row.pk)
@@ -143,45 +143,45 @@ def test_attestation_covers_only_changes_it_names(fresh_town: Town) -> None:
     assert not _is_recorded(row)
 
 
-def test_attesting_all_open_changes_requires_security_role(fresh_town: Town) -> None:
-    numbers = open_changes_before_connection(fresh_town, "ada")
-    change = fresh_town.change(numbers[0])
+def test_attesting_all_open_changes_requires_security_role(fresh_setup: ForgeSetup) -> None:
+    numbers = open_changes_before_connection(fresh_setup, "ada")
+    change = fresh_setup.load_change(numbers[0])
     client = browser(Person.objects.get(slug="bob"))
     answer = client.post(f"/changes/{change.pk}/attest", {"act": "attest-open-changes", "person": "ada"})
     assert answer.status_code == 403
     assert not ReviewStatement.objects.exists()
 
 
-def test_attestations_of_one_person_on_one_head_accumulate(fresh_town: Town) -> None:
-    town = fresh_town
-    (number,) = open_changes_before_connection(town, "ada")
-    newest = town.work.commit("ada", {"ada.py": "x = 2\n"}, town.work.tip("ada"))
-    change = town.change(number)
-    assert attest_all(town, number, "dave", "ada")
+def test_attestations_of_one_person_on_one_head_accumulate(fresh_setup: ForgeSetup) -> None:
+    setup = fresh_setup
+    (number,) = open_changes_before_connection(setup, "ada")
+    newest = setup.work.commit("ada", {"ada.py": "x = 2\n"}, setup.work.tip("ada"))
+    change = setup.load_change(number)
+    assert attest_all(setup, number, "dave", "ada")
     dave, head = browser(Person.objects.get(slug="dave")), change.head
     attested = {"act": "attest-contributor", "head": head, "contributor": f"commit:{newest}", "person": "carol"}
     assert "Recorded." in post(dave, f"/changes/{change.pk}/attest", **attested)
-    assert approved(town, number, "bob", "carol") == "success"
+    assert approved(setup, number, "bob", "carol") == "success"
 
 
-def test_late_report_of_earlier_push_reevaluates_allowed_changes(town: Town) -> None:
-    number = town.open({"app.py": "x = 1\n"})
-    assert approved(town, number, "bob", "carol") == "success"
-    head = town.change(number).head
+def test_late_report_of_earlier_push_reevaluates_allowed_changes(setup: ForgeSetup) -> None:
+    number = setup.open_change({"app.py": "x = 1\n"})
+    assert approved(setup, number, "bob", "carol") == "success"
+    head = setup.load_change(number).head
     row = FirstPush.objects.get(commit=head)
-    town.run()
+    setup.run_queue()
     with as_role("worker"):
         FirstPush.objects.filter(commit=head).update(
             pushed_at="2999-01-01T00:00:00.000000Z", login="dave", account_id="99"
         )
         RepositoryLink.objects.update(pushes_read_until="")
-    town.watch()
+    setup.read_updates()
     assert FirstPush.objects.get(commit=head).pushed_at == row.pushed_at
-    assert "read-change" in town.run()
-    assert town.shown(head) == "success"
+    assert "read-change" in setup.run_queue()
+    assert setup.get_status(head) == "success"
 
 
-def test_earlier_push_replaces_later_one_but_not_reverse(town: Town) -> None:
+def test_earlier_push_replaces_later_one_but_not_reverse(setup: ForgeSetup) -> None:
     connection, ada, bob = Connection.objects.get(), ForgeAccount("1", "ada"), ForgeAccount("2", "bob")
     commit = "c" * 40
     with as_role("worker"):
@@ -192,7 +192,7 @@ def test_earlier_push_replaces_later_one_but_not_reverse(town: Town) -> None:
         assert first_push_store.load_first_pushes(connection, [commit])[commit] == KnownFirstPush(Known(bob), "1")
 
 
-def test_earlier_of_two_concurrent_pushes_is_stored(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_earlier_of_two_concurrent_pushes_is_stored(setup: ForgeSetup, monkeypatch: pytest.MonkeyPatch) -> None:
     connection, ada, bob = Connection.objects.get(), ForgeAccount("1", "ada"), ForgeAccount("2", "bob")
     commit = "d" * 40
     manager = type(FirstPush.objects)
@@ -210,14 +210,14 @@ def test_earlier_of_two_concurrent_pushes_is_stored(town: Town, monkeypatch: pyt
         assert first_push_store.load_first_pushes(connection, [commit])[commit] == KnownFirstPush(Known(bob), "2")
 
 
-def test_earlier_push_in_another_repository_reevaluates_changes_of_all(town: Town) -> None:
-    number = town.open({"app.py": "x = 1\n"})
-    assert approved(town, number, "bob", "carol") == "success"
-    head = town.change(number).head
-    town.run()
+def test_earlier_push_in_another_repository_reevaluates_changes_of_all(setup: ForgeSetup) -> None:
+    number = setup.open_change({"app.py": "x = 1\n"})
+    assert approved(setup, number, "bob", "carol") == "success"
+    head = setup.load_change(number).head
+    setup.run_queue()
     connected = RepositoryLink.objects.select_related("repository", "connection").get()
     with as_role("owner"):
-        other = Repository.objects.create(product=town.product, name="other", path="forge:forge/77")
+        other = Repository.objects.create(product=setup.product, name="other", path="forge:forge/77")
         link = RepositoryLink.objects.create(
             repository=other, connection=connected.connection, forge_id="77", path="o/o", clone_url="x", url="x"
         )
@@ -225,12 +225,12 @@ def test_earlier_push_in_another_repository_reevaluates_changes_of_all(town: Tow
         earlier = {head: KnownFirstPush(Known(ForgeAccount("9", "bob")), "2000-01-01T00:00:00.000000Z")}
         first_pushes._store_and_reevaluate(link, earlier)
     waiting = ProcrastinateJob.objects.filter(task_name="read-change", status="todo")
-    assert [(job.args["repository"], job.args["number"]) for job in waiting] == [(town.repository.pk, number)]
+    assert [(job.args["repository"], job.args["number"]) for job in waiting] == [(setup.repository.pk, number)]
 
 
-def test_stored_pushes_are_read_once_in_an_evaluation(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    number = town.open({"app.py": "x = 1\n"})
-    town.look(number)
+def test_stored_pushes_are_read_once_in_an_evaluation(setup: ForgeSetup, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = setup.open_change({"app.py": "x = 1\n"})
+    setup.evaluate(number)
     read, asked = first_push_store.load_first_pushes, []
 
     def counted(connection: Connection, commits: Any) -> Any:
@@ -238,13 +238,13 @@ def test_stored_pushes_are_read_once_in_an_evaluation(town: Town, monkeypatch: p
         return read(connection, commits)
 
     monkeypatch.setattr(first_pushes, "load_first_pushes", counted)
-    town.look(number)
+    setup.evaluate(number)
     commits = [commit for one in asked for commit in one]
-    assert commits.count(town.change(number).head) == 1
+    assert commits.count(setup.load_change(number).head) == 1
     assert len(commits) == len(set(commits))
 
 
-def test_erased_pusher_is_unknown_and_not_replaced(town: Town) -> None:
+def test_erased_pusher_is_unknown_and_not_replaced(setup: ForgeSetup) -> None:
     connection, commit = Connection.objects.get(), "c" * 40
     with as_role("worker"):
         first_push_store.store_first_pushes(connection, {commit: KnownFirstPush(Known(ForgeAccount("1", "ada")), "2")})

@@ -21,10 +21,10 @@ from muniment.server.deployments import deployment_decision
 from muniment.server.records.installation import open_store
 from muniment.server.records.postgres_store import POLICY
 from muniment.server.records.record_details import read_details
-from tests.support.connected import MAIN, Town
 from tests.support.deploying import BUILDER, Shop
+from tests.support.forge_setup import MAIN, ForgeSetup
 from tests.support.forges.faulty import Fault
-from tests.support.forges.memory import OURS, World
+from tests.support.forges.memory import OURS, MemoryForge
 from tests.support.service import as_role
 
 pytestmark = pytest.mark.usefixtures("service")
@@ -41,43 +41,43 @@ def policy(control: str, enforce: str, more: str = "") -> str:
 def codes(change: Change) -> set[str]:
     """Codes of the failing clauses of the newest decision."""
     assert change.decision is not None
-    told = read_details(change.decision.explanation_digest, DecisionReport)
-    assert isinstance(told, DecisionReport)
-    failing = [one for one in told.results if one.status in ("violated", "unknown")]
+    details = read_details(change.decision.explanation_digest, DecisionReport)
+    assert isinstance(details, DecisionReport)
+    failing = [one for one in details.results if one.status in ("violated", "unknown")]
     return {f"{one.clause}:{reason.code}" for one in failing for reason in one.reasons}
 
 
-def evaluate_approved_change(town: Town, text: str) -> tuple[int, Change]:
+def evaluate_approved_change(setup: ForgeSetup, text: str) -> tuple[int, Change]:
     """A change with two approvals, evaluated by the given policy."""
     with as_role("owner"):
         open_store().write_document(POLICY, text.encode())
-    number = town.open({"app.py": "x = 1\n"})
+    number = setup.open_change({"app.py": "x = 1\n"})
     for name in ("bob", "carol"):
-        town.acting.approve(name, number)
-    town.look(number)
-    return number, town.change(number)
+        setup.acting.approve(name, number)
+    setup.evaluate(number)
+    return number, setup.load_change(number)
 
 
-def test_secret_stored_at_forge_denies_merge_where_enforced(town: Town) -> None:
-    owner = town.acting.path.partition("/")[0]
-    town.fake.secrets = {owner: [], town.acting.path: ["TOKEN"]}
+def test_secret_stored_at_forge_denies_merge_where_enforced(setup: ForgeSetup) -> None:
+    owner = setup.acting.path.partition("/")[0]
+    setup.fake.secrets = {owner: [], setup.acting.path: ["TOKEN"]}
     number, change = evaluate_approved_change(
-        town, policy("secrets-in-vault", "merge", "with = { check_code = false }\n")
+        setup, policy("secrets-in-vault", "merge", "with = { check_code = false }\n")
     )
     assert codes(change) == {"secrets.in-vault:forge-secret-stored"}
-    assert town.shown(change.head) == "failure"
-    town.fake.fail("secrets", Fault.FAILED)
-    town.look(number)
-    assert codes(town.change(number)) == {"secrets.in-vault:settings-unknown"}
-    town.fake.mend()
-    town.fake.secrets[town.acting.path] = []
-    town.look(number)
-    assert codes(town.change(number)) == set()
-    assert town.shown(change.head) == "success"
+    assert setup.get_status(change.head) == "failure"
+    setup.fake.fail("secrets", Fault.FAILED)
+    setup.evaluate(number)
+    assert codes(setup.load_change(number)) == {"secrets.in-vault:settings-unknown"}
+    setup.fake.mend()
+    setup.fake.secrets[setup.acting.path] = []
+    setup.evaluate(number)
+    assert codes(setup.load_change(number)) == set()
+    assert setup.get_status(change.head) == "success"
 
 
-def test_unprotected_branch_denies_merge_until_protected(town: Town) -> None:
-    number, change = evaluate_approved_change(town, policy("pipeline-required", "merge", ""))
+def test_unprotected_branch_denies_merge_until_protected(setup: ForgeSetup) -> None:
+    number, change = evaluate_approved_change(setup, policy("pipeline-required", "merge", ""))
     assert codes(change) == {"pipeline.required:branch-unprotected"}
     connected = RepositoryLink.objects.get()
     with as_role("worker"):
@@ -87,18 +87,18 @@ def test_unprotected_branch_denies_merge_until_protected(town: Town) -> None:
             require_linked_repository(connected),
             forge.protector.plan_protection(require_linked_repository(connected), wanted),
         )
-    town.look(number)
-    assert codes(town.change(number)) == {
+    setup.evaluate(number)
+    assert codes(setup.load_change(number)) == {
         "pipeline.required:pipeline-not-required"
     }  # nothing lets tests stand in the way
-    town.fake.fail("rule", Fault.FORBIDDEN)
-    town.look(number)
-    assert codes(town.change(number)) == {"pipeline.required:fact-unknown"}
+    setup.fake.fail("rule", Fault.FORBIDDEN)
+    setup.evaluate(number)
+    assert codes(setup.load_change(number)) == {"pipeline.required:fact-unknown"}
 
 
-def test_product_facts_come_from_its_forge(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_product_facts_come_from_its_forge(setup: ForgeSetup, monkeypatch: pytest.MonkeyPatch) -> None:
     def told() -> dict[str, str]:
-        with as_role("worker"), open_repository_context(town.repository) as found:
+        with as_role("worker"), open_repository_context(setup.repository) as found:
             facts = collect_product_facts(
                 found, ("branch_rules", "forge_settings", "pipeline_files"), moments.current_moment()
             )
@@ -114,7 +114,7 @@ def test_product_facts_come_from_its_forge(town: Town, monkeypatch: pytest.Monke
 
 
 def test_deployment_waits_for_forge_checks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shop, world = Shop(tmp_path), World()
+    shop, memory = Shop(tmp_path), MemoryForge()
     with as_role("owner"):
         text = policy("tests-passed", "deploy").replace(
             'runners = ["machine:ci"]', 'runners = ["app:gitea/muniment"], without_counts = ["tests"]'
@@ -126,12 +126,12 @@ def test_deployment_waits_for_forge_checks(tmp_path: Path, monkeypatch: pytest.M
         RepositoryLink.objects.create(
             repository=shop.product.repositories.get(), connection=connection, forge_id="10", path="shop/api"
         )
-    monkeypatch.setattr(deployment_decision, "open_connected_forge", lambda _: world.forge())
-    monkeypatch.setattr("muniment.server.connections.repository_facts.open_connected_forge", lambda _: world.forge())
+    monkeypatch.setattr(deployment_decision, "open_connected_forge", lambda _: memory.forge())
+    monkeypatch.setattr("muniment.server.connections.repository_facts.open_connected_forge", lambda _: memory.forge())
     refused = {code for code in shop.codes(shop.asked("staging")) if code.startswith("pipeline.tests")}
     assert refused
-    world.at = moments.current_moment()
-    world.posted.append((shop.commit, Status("tests", StatusState.ALLOWED, "", ""), OURS))
+    memory.at = moments.current_moment()
+    memory.posted.append((shop.commit, Status("tests", StatusState.ALLOWED, "", ""), OURS))
     assert [code for code in shop.codes(shop.asked("staging")) if code.startswith("pipeline.tests")] == []
-    world.failing = {"statuses": ["before"]}
+    memory.failing = {"statuses": ["before"]}
     assert "pipeline.tests:fact-unknown" in shop.codes(shop.asked("staging"))

@@ -90,8 +90,8 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("used")
     repo = Repo(folder / "shop")
     repo.commit({"app.py": "x = 1\n"})
-    code, told = run("up", repo.path, "--once", "--home", folder / "home", "--port", str(_free_port()))
-    assert code == 0, told
+    code, output = run("up", repo.path, "--once", "--home", folder / "home", "--port", str(_free_port()))
+    assert code == 0, output
     return folder / "home", repo.path
 
 
@@ -99,9 +99,9 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def test_commands_find_used_home_although_port_was_given(used: tuple[Path, Path]) -> None:
     home, _ = used
     for command in (("ledger", "verify"), ("link", "admin")):
-        code, told = run(*command, "--home", home)
-        assert code != 0, (command, told)
-        assert "0 entries" not in told
+        code, output = run(*command, "--home", home)
+        assert code != 0, (command, output)
+        assert "0 entries" not in output
     assert "muniment up" in run("ledger", "verify", "--home", home)[1]
 
 
@@ -112,26 +112,26 @@ def test_used_home_refuses_another_database_and_leaves_it_unchanged(used: tuple[
         with psycopg.connect(server.make_address("muniment_super"), autocommit=True) as superuser:
             superuser.execute(f"GRANT {', '.join(PROCESSES)} TO {OWNER}".encode())
         for command in (("up", repo, "--once"), ("sequencer",), ("ledger", "verify")):
-            code, told = run(*command, "--home", home, DATABASE_URL=server.make_address(OWNER))
-            assert code == 3, (command, told)
-            assert "has a database of its own, and DATABASE_URL names another; nothing was started" in told
-            assert "Next: Unset DATABASE_URL" in told
+            code, output = run(*command, "--home", home, DATABASE_URL=server.make_address(OWNER))
+            assert code == 3, (command, output)
+            assert "has a database of its own, and DATABASE_URL names another; nothing was started" in output
+            assert "Next: Unset DATABASE_URL" in output
         new = tmp_path / "new"
         make_installation_folder(new)
         share_passwords(tmp_path / "other", new)
-        code, told = run("up", repo, "--once", "--home", new, DATABASE_URL=server.make_address(OWNER))
-        assert code == 0, told
+        code, output = run("up", repo, "--once", "--home", new, DATABASE_URL=server.make_address(OWNER))
+        assert code == 0, output
         copied = tmp_path / "copied"
-        code, told = run("up", repo, "--once", "--home", new)
-        assert (code, "DATABASE_URL does not name it" in told) == (3, True)
+        code, output = run("up", repo, "--once", "--home", new)
+        assert (code, "DATABASE_URL does not name it" in output) == (3, True)
         make_installation_folder(copied)
         share_passwords(tmp_path / "other", copied)
         for command in (("up", repo, "--once"), ("web",)):
-            code, told = run(*command, "--home", copied, DATABASE_URL=server.make_address(OWNER))
-            assert (code, "the ledger in the database is not that of" in told) == (3, True), told
+            code, output = run(*command, "--home", copied, DATABASE_URL=server.make_address(OWNER))
+            assert (code, "the ledger in the database is not that of" in output) == (3, True), output
         assert not (new / "postgres").exists()
         with psycopg.connect(server.make_address("muniment_super"), autocommit=True) as superuser:
             superuser.execute(b"DROP OWNED BY muniment_owner CASCADE")
             superuser.execute(b"CREATE SCHEMA IF NOT EXISTS public AUTHORIZATION muniment_owner")
-        code, told = run("up", repo, "--once", "--home", new, DATABASE_URL=server.make_address(OWNER))
-        assert (code, "the database is empty" in told) == (3, True), told
+        code, output = run("up", repo, "--once", "--home", new, DATABASE_URL=server.make_address(OWNER))
+        assert (code, "the database is empty" in output) == (3, True), output

@@ -28,8 +28,8 @@ def test_slow_issuer_times_out_with_problem(phase: Phase, monkeypatch: pytest.Mo
 def test_redirected_keys_of_issuer_are_not_requested(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(issuer_keys, "_SECONDS", LIMIT)
     with Answering(b"") as server, Dripping(Phase.BODY) as slow, as_role("worker"):
-        told = {"issuer": server.url, "jwks_uri": f"{server.url}/keys"}
-        server.answers = [answer(json.dumps(told).encode()), b"HTTP/1.1 302 Found\r\nLocation: " + slow.url.encode()]
+        content = {"issuer": server.url, "jwks_uri": f"{server.url}/keys"}
+        server.answers = [answer(json.dumps(content).encode()), b"HTTP/1.1 302 Found\r\nLocation: " + slow.url.encode()]
         issuer_keys.read_issuer_keys(server.url)
         assert TokenIssuer.objects.get(url=server.url).problem
         assert slow.connections == 0  # it was agreed to where the issuer is

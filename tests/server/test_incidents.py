@@ -127,12 +127,12 @@ def test_closing_record_holds_act_and_digest() -> None:
     row = opened()
     close(sam, row)
     record = Record.objects.filter(kind="person-action").latest("pk")
-    said = read_details(record.details_digest, record_objects.PersonAction)
-    assert isinstance(said, record_objects.PersonAction)
+    details = read_details(record.details_digest, record_objects.PersonAction)
+    assert isinstance(details, record_objects.PersonAction)
     act = CloseIncident(incident=row.pk, resolution="fixed", cause="c")
-    assert (said.person, said.resource) == ("k3f7", f"incident:{row.pk}")
-    assert (said.details["act"], said.details["act_digest"]) == ("close-incident", act.digest_act())
-    assert (said.details["resolution"], said.details["reason"]) == ("fixed", "c")
+    assert (details.person, details.resource) == ("k3f7", f"incident:{row.pk}")
+    assert (details.details["act"], details.details["act_digest"]) == ("close-incident", act.digest_act())
+    assert (details.details["resolution"], details.details["reason"]) == ("fixed", "c")
 
 
 def test_route_refuses_act_of_another_route() -> None:

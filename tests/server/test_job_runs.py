@@ -57,8 +57,8 @@ class JobShop(Shop):
 
     def test_job(self, **changed: Any) -> str:
         """A token of a job of the forge, which its pipeline file began."""
-        said = {"workflow_ref": f"acme/shop/{FILE}@refs/heads/main"}
-        return self.job("staging", **(said | changed))
+        content = {"workflow_ref": f"acme/shop/{FILE}@refs/heads/main"}
+        return self.job("staging", **(content | changed))
 
     def test_runner(self, **changed: Any) -> str:
         return self.runner("tests", **({"sub": "shop.staging"} | changed))
@@ -69,11 +69,11 @@ class JobShop(Shop):
         return self.send("POST", "/runs", body, token, key or f"r{self.sent}")
 
     def requested(self, token: str) -> int:
-        status, told = self.request(token)
-        assert status == 202, told
+        status, answer = self.request(token)
+        assert status == 202, answer
         with as_role("worker"):
-            tasks.evaluate_job_run(told["id"])
-        return int(told["id"])
+            tasks.evaluate_job_run(answer["id"])
+        return int(answer["id"])
 
     def look(self, number: int, token: str) -> tuple[int, Any]:
         return self.send("GET", f"/runs/{number}", None, token)
@@ -98,8 +98,8 @@ def jobs(tmp_path: Path, service: None, monkeypatch: pytest.MonkeyPatch) -> JobS
 def test_job_of_trusted_file_or_runner_is_allowed_for_its_run_and_recorded(jobs: JobShop, token: str, run: str) -> None:
     sign = getattr(jobs, token)
     number = jobs.requested(sign())
-    status, told = jobs.look(number, sign())
-    assert (status, told["state"], told["reasons"]) == (200, "allowed", [])
+    status, answer = jobs.look(number, sign())
+    assert (status, answer["state"], answer["reasons"]) == (200, "allowed", [])
     assert jobs.opened == [((jobs.commit,), (run,))]
     record = JobRunPermission.objects.get().record
     entry = record_kinds.decode_record(bytes(record.data), 0)
@@ -129,8 +129,8 @@ def test_job_of_trusted_file_or_runner_is_allowed_for_its_run_and_recorded(jobs:
     ],
 )
 def test_refuses_job_of_another_file_ref_or_event(jobs: JobShop, changed: dict[str, Any], code: str) -> None:
-    status, told = jobs.request(jobs.test_job(**changed))
-    assert (status, told["type"]) == (403, f"urn:muniment:identity-{code}")
+    status, answer = jobs.request(jobs.test_job(**changed))
+    assert (status, answer["type"]) == (403, f"urn:muniment:identity-{code}")
     assert not JobRun.objects.exists()
 
 
@@ -142,18 +142,18 @@ def test_deployment_pipeline_gets_no_job_run_and_job_pipeline_cannot_deploy(jobs
     assert jobs.ask("staging", token=jobs.test_runner())[0] == 403
     with as_role("owner"):
         PipelineIdentity.objects.filter(purpose="run").update(ended_at=timezone.now())
-    status, told = jobs.request(jobs.test_runner())
-    assert (status, told["type"]) == (403, "urn:muniment:identity-incomplete-trust")
-    assert "no job may get secrets" in told["detail"]
+    status, answer = jobs.request(jobs.test_runner())
+    assert (status, answer["type"]) == (403, "urn:muniment:identity-incomplete-trust")
+    assert "no job may get secrets" in answer["detail"]
 
 
 def test_runner_commit_must_be_on_protected_branch(jobs: JobShop) -> None:
     topic = jobs.repo.commit({"app.py": "x = 9\n"}, on="topic", parents=[jobs.base])
-    status, told = jobs.request(jobs.test_runner(commit=topic), commit=topic)
+    status, answer = jobs.request(jobs.test_runner(commit=topic), commit=topic)
     assert status == 202
     with as_role("worker"):
-        tasks.evaluate_job_run(told["id"])
-    found = jobs.look(told["id"], jobs.test_runner(commit=topic))[1]
+        tasks.evaluate_job_run(answer["id"])
+    found = jobs.look(answer["id"], jobs.test_runner(commit=topic))[1]
     assert found["state"] == "denied"
     assert f"holds the commit {topic[:12]}" in found["reasons"][0]["message"]
     assert jobs.opened == []
@@ -196,24 +196,24 @@ def test_two_runs_and_deployment_are_allowed_at_once(jobs: JobShop) -> None:
 
 
 def test_run_without_stored_token_is_denied_and_incident(jobs: JobShop) -> None:
-    status, told = jobs.request(jobs.test_runner())
+    status, answer = jobs.request(jobs.test_runner())
     assert status == 202
     with as_role("owner"):
         ReceivedRunToken.objects.all().delete()
     with as_role("worker"):
-        tasks.evaluate_job_run(told["id"])
+        tasks.evaluate_job_run(answer["id"])
     assert (JobRunPermission.objects.get().state, jobs.opened) == ("denied", [])
     assert Incident.objects.get().product == jobs.product
 
 
 def test_timed_out_run_is_never_allowed(jobs: JobShop) -> None:
-    status, told = jobs.request(jobs.test_runner())
+    status, answer = jobs.request(jobs.test_runner())
     assert status == 202
     with as_role("owner"):
         JobRun.objects.update(requested_at=timezone.now() - timedelta(minutes=11))
     with as_role("worker"):
-        tasks.evaluate_job_run(told["id"])
-    assert jobs.look(told["id"], jobs.test_runner())[1]["state"] == "withdrawn"
+        tasks.evaluate_job_run(answer["id"])
+    assert jobs.look(answer["id"], jobs.test_runner())[1]["state"] == "withdrawn"
     assert jobs.opened == []
 
 

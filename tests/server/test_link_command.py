@@ -18,8 +18,8 @@ def _fake_service(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def link(capsys: pytest.CaptureFixture[str], home: Path) -> tuple[str, str]:
     assert run_command_line(["link", "admin", "--home", str(home)]) == 0
-    said = capsys.readouterr()
-    return said.out, said.err
+    output = capsys.readouterr()
+    return output.out, output.err
 
 
 def test_link_uses_address_of_running_service(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

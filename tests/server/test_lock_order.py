@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tests.support.connected import Town, town
+from tests.support.forge_setup import ForgeSetup, start_setup
 
 pytestmark = pytest.mark.usefixtures("service")
 
@@ -22,19 +22,19 @@ def locks(sql: str) -> str:
 
 
 def test_forge_change_is_locked_before_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with town(tmp_path, monkeypatch) as found:
+    with start_setup(tmp_path, monkeypatch) as found:
         found.connect()
         check_lock_order(found)
 
 
-def check_lock_order(town: Town) -> None:
+def check_lock_order(setup: ForgeSetup) -> None:
     """Compare the order of locks in each transaction of an evaluation."""
-    number = town.open({"app.py": "x = 1\n"})
-    town.look(number)
+    number = setup.open_change({"app.py": "x = 1\n"})
+    setup.evaluate(number)
     for name in ("bob", "carol"):
-        town.acting.approve(name, number)
+        setup.acting.approve(name, number)
     with CaptureQueriesContext(connection) as caught:
-        town.look(number)
+        setup.evaluate(number)
     orders: list[list[str]] = [[]]
     for query in caught.captured_queries:
         orders += [[]] if query["sql"] in ("BEGIN", "COMMIT") else []

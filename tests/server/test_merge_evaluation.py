@@ -23,21 +23,21 @@ from muniment.server.people.people_facts import build_people
 from muniment.server.policies.models import PolicyVersion
 from muniment.server.records.installation import open_store
 from muniment.server.records.postgres_store import POLICY
-from tests.support.connected import Town
+from tests.support.forge_setup import ForgeSetup
 from tests.support.forges.faulty import Fault
 from tests.support.service import as_role, browser, person, post
 
 pytestmark = pytest.mark.usefixtures("service")
 
 
-def open_approved_change(town: Town) -> tuple[int, str]:
+def open_approved_change(setup: ForgeSetup) -> tuple[int, str]:
     """Number and head of an allowed change by ada."""
-    number = town.open({"app.py": "x = 1\n"})
+    number = setup.open_change({"app.py": "x = 1\n"})
     for name in ("bob", "carol"):
-        town.acting.approve(name, number)
-    town.look(number)
-    head = town.change(number).head
-    assert town.shown(head) == "success"
+        setup.acting.approve(name, number)
+    setup.evaluate(number)
+    head = setup.load_change(number).head
+    assert setup.get_status(head) == "success"
     return number, head
 
 
@@ -54,87 +54,87 @@ def reactivate_person(name: str) -> None:
     assert Person.objects.get(slug=name).active
 
 
-def merge(town: Town, number: int, method: str = "squash") -> BranchUpdate:
+def merge(setup: ForgeSetup, number: int, method: str = "squash") -> BranchUpdate:
     """Merge a change whose events have not been received since it was allowed."""
-    town.acting.merge("bob", number, method)
-    town.watch()
+    setup.acting.merge("bob", number, method)
+    setup.read_updates()
     return BranchUpdate.objects.latest("pk")
 
 
 @pytest.mark.parametrize("method", ["squash", "merge"])
-def test_merge_that_is_still_allowed_is_no_bypass(any_town: Town, method: str) -> None:
-    number, head = open_approved_change(any_town)
-    row = merge(any_town, number, method)
-    any_town.look(number)
-    any_town.run()
+def test_merge_that_is_still_allowed_is_no_bypass(any_setup: ForgeSetup, method: str) -> None:
+    number, head = open_approved_change(any_setup)
+    row = merge(any_setup, number, method)
+    any_setup.evaluate(number)
+    any_setup.run_queue()
     assert (row.outcome, row.bypass_reason) == ("allowed", "")
-    assert any_town.shown(head) == "success"
+    assert any_setup.get_status(head) == "success"
     assert not Incident.objects.exists()
 
 
-def test_a_merge_after_an_approval_was_dismissed_is_a_bypass(any_town: Town) -> None:
-    number, head = open_approved_change(any_town)
-    any_town.acting.dismiss("muniment", number, "carol")
-    row = merge(any_town, number)
+def test_a_merge_after_an_approval_was_dismissed_is_a_bypass(any_setup: ForgeSetup) -> None:
+    number, head = open_approved_change(any_setup)
+    any_setup.acting.dismiss("muniment", number, "carol")
+    row = merge(any_setup, number)
     assert (row.outcome, row.bypass_reason) == ("bypass", "denied-at-merge")
     assert "would have been denied" in Incident.objects.get().summary
-    any_town.look(number)
-    any_town.run()
-    assert any_town.shown(head) == "failure"
+    any_setup.evaluate(number)
+    any_setup.run_queue()
+    assert any_setup.get_status(head) == "failure"
 
 
-def test_a_merge_after_an_approver_lost_write_access_is_a_bypass(any_town: Town) -> None:
-    number, _ = open_approved_change(any_town)
-    any_town.set_level("carol", "read")
-    assert merge(any_town, number).bypass_reason == "denied-at-merge"
+def test_a_merge_after_an_approver_lost_write_access_is_a_bypass(any_setup: ForgeSetup) -> None:
+    number, _ = open_approved_change(any_setup)
+    any_setup.set_level("carol", "read")
+    assert merge(any_setup, number).bypass_reason == "denied-at-merge"
 
 
-def test_dismissal_after_merge_is_no_bypass(any_town: Town) -> None:
-    number, _ = open_approved_change(any_town)
-    any_town.acting.merge("bob", number, "squash")
-    any_town.acting.dismiss("muniment", number, "carol")
-    any_town.watch()
+def test_dismissal_after_merge_is_no_bypass(any_setup: ForgeSetup) -> None:
+    number, _ = open_approved_change(any_setup)
+    any_setup.acting.merge("bob", number, "squash")
+    any_setup.acting.dismiss("muniment", number, "carol")
+    any_setup.read_updates()
     assert BranchUpdate.objects.latest("pk").outcome == "allowed"
 
 
-def test_deactivation_after_merge_is_no_bypass(any_town: Town) -> None:
+def test_deactivation_after_merge_is_no_bypass(any_setup: ForgeSetup) -> None:
     deactivate_person("carol")
     reactivate_person("carol")
-    number, _ = open_approved_change(any_town)
-    any_town.acting.merge("bob", number, "squash")
+    number, _ = open_approved_change(any_setup)
+    any_setup.acting.merge("bob", number, "squash")
     deactivate_person("carol")
-    any_town.watch()
+    any_setup.read_updates()
     assert BranchUpdate.objects.latest("pk").outcome == "allowed"
 
 
-def test_people_at_past_time_have_their_status_and_roles_of_that_time(town: Town) -> None:
+def test_people_at_past_time_have_their_status_and_roles_of_that_time(setup: ForgeSetup) -> None:
     deactivate_person("carol")
     reactivate_person("carol")
     before = timezone.now()
     deactivate_person("carol")
     with as_role("owner"):
         RoleGrant.objects.filter(person__slug="bob").update(ended_at=timezone.now())
-    then, now = build_people(town.product, before).by_id, build_people(town.product).by_id
+    then, now = build_people(setup.product, before).by_id, build_people(setup.product).by_id
     assert (then["carol"].active, now["carol"].active) == (True, False)
     assert (then["bob"].roles, now["bob"].roles) == (("developer",), ())
-    assert build_people(town.product, before - timedelta(days=1)).by_id["bob"].accounts == ()
+    assert build_people(setup.product, before - timedelta(days=1)).by_id["bob"].accounts == ()
 
 
-def test_policy_applied_after_merge_does_not_apply_to_it(town: Town) -> None:
+def test_policy_applied_after_merge_does_not_apply_to_it(setup: ForgeSetup) -> None:
     before, text = timezone.now(), open_store()._read_text(POLICY) or ""
     with as_role("owner"):
         for applied_at, one in ((before, text), (before + timedelta(hours=1), text.replace("main", "other"))):
             PolicyVersion.objects.create(text=one, digest="sha256:" + "0" * 64, applied_at=applied_at)
-    then = ProductRules(town.product, before + timedelta(minutes=1)).load_policy()
-    later = ProductRules(town.product, before + timedelta(hours=2)).load_policy()
+    then = ProductRules(setup.product, before + timedelta(minutes=1)).load_policy()
+    later = ProductRules(setup.product, before + timedelta(hours=2)).load_policy()
     assert then is not None
     assert later is not None
     assert ("main" in then.policy.protected_branches, "other" in later.policy.protected_branches) == (True, True)
 
 
-def test_signed_approval_first_seen_after_merge_does_not_count(town: Town) -> None:
-    number, head = open_approved_change(town)
-    said = Approval(
+def test_signed_approval_first_seen_after_merge_does_not_count(setup: ForgeSetup) -> None:
+    number, head = open_approved_change(setup)
+    approval = Approval(
         ref_head=head,
         ref_person="bob",
         id="s" * 40,
@@ -145,34 +145,34 @@ def test_signed_approval_first_seen_after_merge_does_not_count(town: Town) -> No
         time="2000-01-01T00:00:00.000000Z",
     )
     now = moments.current_moment()
-    objection = structs.replace(said, action=ReviewAction.REQUEST_CHANGES)
-    assert not was_stated(town.repository, now, said), "whoever signs it writes its time"
-    assert was_stated(town.repository, now, objection)
-    assert not was_stated(town.repository, "1999-01-01T00:00:00.000000Z", objection)
-    decision = town.change(number).decision
+    objection = structs.replace(approval, action=ReviewAction.REQUEST_CHANGES)
+    assert not was_stated(setup.repository, now, approval), "whoever signs it writes its time"
+    assert was_stated(setup.repository, now, objection)
+    assert not was_stated(setup.repository, "1999-01-01T00:00:00.000000Z", objection)
+    decision = setup.load_change(number).decision
     assert decision is not None
     assert decision.record is not None
     with as_role("worker"):
         RecordedStatement.objects.create(
-            change=town.change(number), statement=_digest_statement(said), head=head, record=decision.record
+            change=setup.load_change(number), statement=_digest_statement(approval), head=head, record=decision.record
         )
-    assert was_stated(town.repository, now, said)
+    assert was_stated(setup.repository, now, approval)
 
 
-def test_approval_after_merge_does_not_count(any_town: Town) -> None:
-    number, _ = open_approved_change(any_town)
-    any_town.acting.dismiss("muniment", number, "carol")
-    any_town.acting.merge("bob", number, "squash")
-    any_town.acting.approve("carol", number)
-    any_town.watch()
+def test_approval_after_merge_does_not_count(any_setup: ForgeSetup) -> None:
+    number, _ = open_approved_change(any_setup)
+    any_setup.acting.dismiss("muniment", number, "carol")
+    any_setup.acting.merge("bob", number, "squash")
+    any_setup.acting.approve("carol", number)
+    any_setup.read_updates()
     assert BranchUpdate.objects.latest("pk").bypass_reason == "denied-at-merge"
 
 
-def test_bypass_record_names_denying_decision(town: Town) -> None:
-    number, _ = open_approved_change(town)
-    before = town.change(number).decision
-    town.acting.dismiss("muniment", number, "carol")
-    row = merge(town, number)
+def test_bypass_record_names_denying_decision(setup: ForgeSetup) -> None:
+    number, _ = open_approved_change(setup)
+    before = setup.load_change(number).decision
+    setup.acting.dismiss("muniment", number, "carol")
+    row = merge(setup, number)
     entry = record_kinds.decode_record(bytes(row.record.data), 0)
     assert isinstance(entry, record_kinds.BranchUpdateRecord)
     assert row.decision is not None
@@ -180,124 +180,128 @@ def test_bypass_record_names_denying_decision(town: Town) -> None:
     assert before is not None
     assert (entry.status, entry.bypass_reason) == ("bypass", "denied-at-merge")
     assert entry.decision == row.decision.record.details_digest
-    assert (row.decision.allowed, before.allowed, town.change(number).decision) == (False, True, row.decision)
+    assert (row.decision.allowed, before.allowed, setup.load_change(number).decision) == (False, True, row.decision)
 
 
-def test_merge_as_decided_adds_no_decision(town: Town) -> None:
-    number, _ = open_approved_change(town)
-    row = merge(town, number)
-    assert row.decision == town.change(number).decision
+def test_merge_as_decided_adds_no_decision(setup: ForgeSetup) -> None:
+    number, _ = open_approved_change(setup)
+    row = merge(setup, number)
+    assert row.decision == setup.load_change(number).decision
     assert Decision.objects.count() == 1
 
 
-def test_unreadable_merge_is_retried_and_then_bypass(any_town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    number, _ = open_approved_change(any_town)
-    any_town.acting.merge("bob", number, "squash")
+def test_unreadable_merge_is_retried_and_then_bypass(any_setup: ForgeSetup, monkeypatch: pytest.MonkeyPatch) -> None:
+    number, _ = open_approved_change(any_setup)
+    any_setup.acting.merge("bob", number, "squash")
     for name in ("graphql", "timeline", "approvals"):
-        any_town.fake.fail(name, Fault.FAILED)
+        any_setup.fake.fail(name, Fault.FAILED)
     with pytest.raises(ForgeError):
-        any_town.watch()
+        any_setup.read_updates()
     assert not BranchUpdate.objects.exclude(outcome="baseline").exists()
     monkeypatch.setattr(branch_updates, "LONGEST_EVALUATION_WAIT", timedelta(0))
-    any_town.watch()
+    any_setup.read_updates()
     row = BranchUpdate.objects.latest("pk")
     assert (row.outcome, row.bypass_reason) == ("bypass", "unconfirmed")
     assert "could not be confirmed" in Incident.objects.get().summary
 
 
-def test_merge_readable_at_second_attempt_is_no_bypass(any_town: Town) -> None:
-    number, _ = open_approved_change(any_town)
-    any_town.acting.merge("bob", number, "squash")
+def test_merge_readable_at_second_attempt_is_no_bypass(any_setup: ForgeSetup) -> None:
+    number, _ = open_approved_change(any_setup)
+    any_setup.acting.merge("bob", number, "squash")
     for name in ("graphql", "timeline", "approvals"):
-        any_town.fake.fail(name, Fault.FAILED)
+        any_setup.fake.fail(name, Fault.FAILED)
     with pytest.raises(ForgeError):
-        any_town.watch()
-    any_town.fake.mend()
-    any_town.watch()
+        any_setup.read_updates()
+    any_setup.fake.mend()
+    any_setup.read_updates()
     assert BranchUpdate.objects.latest("pk").outcome == "allowed"
 
 
-def test_each_merge_in_pass_is_evaluated_on_branch_before_it(any_town: Town) -> None:
+def test_each_merge_in_pass_is_evaluated_on_branch_before_it(any_setup: ForgeSetup) -> None:
     numbers = []
     for name in ("one", "two"):
-        numbers.append(any_town.open({f"{name}.py": "x = 1\n"}, name))
+        numbers.append(any_setup.open_change({f"{name}.py": "x = 1\n"}, name))
         for who in ("bob", "carol"):
-            any_town.acting.approve(who, numbers[-1])
-        any_town.look(numbers[-1])
-    any_town.acting.dismiss("muniment", numbers[1], "carol")
+            any_setup.acting.approve(who, numbers[-1])
+        any_setup.evaluate(numbers[-1])
+    any_setup.acting.dismiss("muniment", numbers[1], "carol")
     for number in numbers:
-        any_town.acting.merge("bob", number, "merge")
-    any_town.watch()
+        any_setup.acting.merge("bob", number, "merge")
+    any_setup.read_updates()
     rows = BranchUpdate.objects.exclude(outcome="baseline").order_by("pk")
     assert [row.bypass_reason for row in rows] == ["", "denied-at-merge"]
 
 
-def test_bypass_page_shows_its_reason(town: Town) -> None:
-    number, _ = open_approved_change(town)
-    town.acting.dismiss("muniment", number, "carol")
-    row = merge(town, number)
+def test_bypass_page_shows_its_reason(setup: ForgeSetup) -> None:
+    number, _ = open_approved_change(setup)
+    setup.acting.dismiss("muniment", number, "carol")
+    row = merge(setup, number)
     shown: Any = browser(Person.objects.get(slug="bob")).get(f"/branch-updates/{row.pk}")
     assert "would have been denied when it was merged" in shown.content.decode()
 
 
-def test_rebase_merge_after_main_moved_is_no_bypass(town: Town) -> None:
-    number, head = open_approved_change(town)
-    other = town.open({"other.py": "y = 1\n"}, "other")
+def test_rebase_merge_after_main_moved_is_no_bypass(setup: ForgeSetup) -> None:
+    number, head = open_approved_change(setup)
+    other = setup.open_change({"other.py": "y = 1\n"}, "other")
     for name in ("bob", "carol"):
-        town.acting.approve(name, other)
-    town.look(other)
-    merge(town, other)
-    row = merge(town, number, "rebase-merge")
+        setup.acting.approve(name, other)
+    setup.evaluate(other)
+    merge(setup, other)
+    row = merge(setup, number, "rebase-merge")
     assert row.outcome == "allowed"
     assert row.decision is not None
     assert row.decision.head == head
 
 
-def test_a_release_branch_cut_right_after_an_allowed_merge_is_no_bypass(any_town: Town) -> None:
-    number, _ = open_approved_change(any_town)
-    any_town.acting.merge("bob", number, "merge")
-    any_town.work.push("ada", any_town.work.tip("main"), "release/1")
-    any_town.watch()
+def test_a_release_branch_cut_right_after_an_allowed_merge_is_no_bypass(any_setup: ForgeSetup) -> None:
+    number, _ = open_approved_change(any_setup)
+    any_setup.acting.merge("bob", number, "merge")
+    any_setup.work.push("ada", any_setup.work.tip("main"), "release/1")
+    any_setup.read_updates()
     rows = BranchUpdate.objects.filter(ref="refs/heads/release/1")
     assert [row.outcome for row in rows] == ["baseline"]
     assert not Incident.objects.exists()
 
 
-def test_a_release_branch_with_a_commit_of_its_own_is_a_bypass(town: Town) -> None:
-    number, _ = open_approved_change(town)
-    town.acting.merge("bob", number, "merge")
-    made = town.work.commit("ada", {"back.door": "open\n"}, town.work.tip("main"))
-    town.work.push("ada", made, "release/1")
-    town.watch()
+def test_a_release_branch_with_a_commit_of_its_own_is_a_bypass(setup: ForgeSetup) -> None:
+    number, _ = open_approved_change(setup)
+    setup.acting.merge("bob", number, "merge")
+    made = setup.work.commit("ada", {"back.door": "open\n"}, setup.work.tip("main"))
+    setup.work.push("ada", made, "release/1")
+    setup.read_updates()
     row = BranchUpdate.objects.get(ref="refs/heads/release/1")
     assert (row.outcome, row.bypass_reason, row.commit) == ("bypass", "no-decision", made)
 
 
-def test_merge_by_decision_without_ledger_position_is_bypass(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    number, _ = open_approved_change(town)
-    monkeypatch.setattr(Town, "place_records", lambda self: None)
-    town.acting.merge("muniment", number, "squash")
+def test_merge_by_decision_without_ledger_position_is_bypass(
+    setup: ForgeSetup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number, _ = open_approved_change(setup)
+    monkeypatch.setattr(ForgeSetup, "place_records", lambda self: None)
+    setup.acting.merge("muniment", number, "squash")
     with pytest.raises(LedgerError, match="no position"):
-        town.watch()
+        setup.read_updates()
     assert not BranchUpdate.objects.exclude(outcome="baseline").exists()
     monkeypatch.setattr(branch_updates, "LONGEST_EVALUATION_WAIT", timedelta(0))
-    town.watch()
+    setup.read_updates()
     assert BranchUpdate.objects.latest("pk").bypass_reason == "no-decision"
 
 
-def test_service_refuses_merge_by_decision_without_ledger_position(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    number, head = open_approved_change(town)
+def test_service_refuses_merge_by_decision_without_ledger_position(
+    setup: ForgeSetup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number, head = open_approved_change(setup)
     monkeypatch.setattr(forge_requests, "_POSITION_SECONDS", 0.0)
     monkeypatch.setattr(tasks, "require_act", lambda *given: None)
     with as_role("worker"):
         tasks.merge_change(
-            change=town.change(number).pk, head=head, person=Person.objects.get(slug="ada").pk, record=""
+            change=setup.load_change(number).pk, head=head, person=Person.objects.get(slug="ada").pk, record=""
         )
-        assert not town.fake.pulls[town.acting.path, number]["merged"]
+        assert not setup.fake.pulls[setup.acting.path, number]["merged"]
     assert "no position in the ledger" in Message.objects.get(person__slug="ada").text
-    town.place_records()
+    setup.place_records()
     with as_role("worker"):
         tasks.merge_change(
-            change=town.change(number).pk, head=head, person=Person.objects.get(slug="ada").pk, record=""
+            change=setup.load_change(number).pk, head=head, person=Person.objects.get(slug="ada").pk, record=""
         )
-    assert town.fake.pulls[town.acting.path, number]["merged"]
+    assert setup.fake.pulls[setup.acting.path, number]["merged"]

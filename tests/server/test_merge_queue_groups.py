@@ -25,7 +25,7 @@ from muniment.server.records.models import Record
 from muniment.workflows.status_publisher import ReadingResult, StatusPublisher
 from tests.support.forges import ours
 from tests.support.forges.fake_github import FakeGitHub
-from tests.support.forges.memory import MemoryKeeper
+from tests.support.forges.memory import MemoryChangeStore
 from tests.support.service import as_role, browser, product
 
 pytestmark = pytest.mark.usefixtures("service")
@@ -56,9 +56,14 @@ def connected(github: FakeGitHub, folder: Path) -> RepositoryLink:
 
 def test_group_of_github_delivery_is_queued_for_evaluation(github: FakeGitHub, tmp_path: Path) -> None:
     row = connected(github, tmp_path)
-    told = {"head_sha": "a" * 40, "base_ref": MAIN, "base_sha": "b" * 40, "head_ref": "refs/heads/gh-readonly-queue/x"}
+    content = {
+        "head_sha": "a" * 40,
+        "base_ref": MAIN,
+        "base_sha": "b" * 40,
+        "head_ref": "refs/heads/gh-readonly-queue/x",
+    }
     about = {"id": 5, "full_name": "shop/api"}
-    raw = json.dumps({"action": "checks_requested", "merge_group": told, "repository": about}).encode()
+    raw = json.dumps({"action": "checks_requested", "merge_group": content, "repository": about}).encode()
     signed = hmac.new(webhook_deliveries.find_webhook_secret(row.connection).encode(), raw, hashlib.sha256).hexdigest()
     headers: dict[str, Any] = {
         "HTTP_X_GITHUB_EVENT": "merge_group",
@@ -104,7 +109,7 @@ class Queue:
     def look(self, head: str) -> str:
         """What the forge shows on a group's head in the end."""
         repository = self.forge.reader.read_repository("shop/api").repository
-        judging = StatusPublisher(self.forge, repository, MemoryKeeper(), self.judge)
+        judging = StatusPublisher(self.forge, repository, MemoryChangeStore(), self.judge)
         with as_role("worker"):
             judging.evaluate_group(
                 MAIN, head, ours.NOW, lambda *found: is_machine_merge(self.row, self.forge, *found), "https://m.test/"
@@ -126,7 +131,7 @@ def test_allowed_group_is_reevaluated_when_change_of_branch_is_denied(
     github: FakeGitHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = connected(github, tmp_path)
-    keeper, green = (
+    change_store, green = (
         ForgeChangeStore(row.repository),
         Status(make_context(MAIN), StatusState.ALLOWED, "all", "https://m.test/"),
     )
@@ -134,18 +139,18 @@ def test_allowed_group_is_reevaluated_when_change_of_branch_is_denied(
     being_read = "f" * 40
     with as_role("worker"):
         for head, is_group in heads.items():
-            keeper.record_shown(head, green, sure=head[0] != "e")
+            change_store.record_shown(head, green, sure=head[0] != "e")
             if is_group:
-                keeper.begin_group_reading(head, green.context, ours.NOW, again=False)
-                keeper.record_group_read(head, green.context)
-        keeper.begin_group_reading(being_read, green.context, ours.NOW, again=False)
+                change_store.begin_group_reading(head, green.context, ours.NOW, again=False)
+                change_store.record_group_read(head, green.context)
+        change_store.begin_group_reading(being_read, green.context, ours.NOW, again=False)
         entry = Record.objects.earliest("pk")
         BranchUpdate.objects.create(
             repository=row.repository, ref=MAIN, commit="d" * 40, outcome="baseline", record=entry
         )
         number = github.world.open("ada", "one") if github.world.push("ada", "one", {"a": "1"}) else 0
-        keeper.begin_reading(number, ours.NOW)
-        keeper.record_open(
+        change_store.begin_reading(number, ours.NOW)
+        change_store.record_open(
             ours.github(github).reader.read_change(require_linked_repository(row), number), green.context
         )
         monkeypatch.setattr(tasks, "open_connected_forge", lambda connection: ours.github(github))

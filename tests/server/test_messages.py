@@ -97,8 +97,8 @@ def asked() -> None:
 
 def test_only_possible_approvers_are_notified(mail: MailServer) -> None:
     asked()
-    told = set(Message.objects.values_list("person__slug", flat=True))
-    assert told == {"abe", "sam", "sid"}
+    message = set(Message.objects.values_list("person__slug", flat=True))
+    assert message == {"abe", "sam", "sid"}
     assert send() == 3
     assert sorted(to[0] for to, _ in mail.mails) == [f"<{name}@example.test>" for name in ("abe", "sam", "sid")]
     assert all("Subject: Muniment: Decision needed: grant Eve (eve) the role" in text for _, text in mail.mails)

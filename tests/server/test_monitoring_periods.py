@@ -26,10 +26,10 @@ TILL = (timezone.now().date() + timedelta(days=30)).isoformat()
 def request_and_approve_monitoring(until: str = TILL) -> str:
     """Request monitoring as Olga, approve it as Sam; return the text of Olga's page."""
     olga = browser(person("olga", Role.OWNER))
-    said = post(olga, "/products/shop/monitoring", clause=CLAUSE, until=until, reason="We begin.")
+    answer = post(olga, "/products/shop/monitoring", clause=CLAUSE, until=until, reason="We begin.")
     for row in Request.objects.filter(state="waiting"):
         post(browser(Person.objects.get(slug="sam")), f"/requests/{row.pk}", answer="agree")
-    return said
+    return answer
 
 
 def find_last_day(slug: str) -> date | None:
@@ -106,13 +106,13 @@ def test_chart_counts_allowed_changes_per_week() -> None:
             when = timezone.now() - timedelta(weeks=number)
             where = {"target": "refs/heads/main", "state": "merged", "updated_at": when, "head": str(number)}
             row = Change.objects.create(repository=repository, name=str(number), **where)
-            verdict = {
+            result = {
                 "allowed": number % 2 == 0,
                 "decided_at": when,
                 "policy_digest": "x",
                 "inputs_digest": str(number),
             }
-            row.decision = Decision.objects.create(change=row, head=str(number), **verdict)
+            row.decision = Decision.objects.create(change=row, head=str(number), **result)
             row.save()
     found = make_weekly_chart(Product.objects.all())
     assert (found.changes, found.allowed, len(found.weeks)) == (10, 5, 26)

@@ -57,12 +57,12 @@ def test_no_page_or_api_response_shows_an_internal_id() -> None:
         *("/products/shop", f"/ledger/{number}", "/incidents", "/exceptions"),
     ]
     answers = ["/people", "/people/bob", "/activity", "/requests", "/freezes", "/policy/versions"]
-    shown = [amy.get(address).content.decode() for address in pages]
-    shown += [
+    page = [amy.get(address).content.decode() for address in pages]
+    page += [
         amy.get(f"/api{address}", headers={"Authorization": f"Bearer {token}"}).content.decode() for address in answers
     ]
-    assert not [text for text in shown if any(one in text for one in ids)]
-    activity = shown[pages.index("/activity")]
+    assert not [text for text in page if any(one in text for one in ids)]
+    activity = page[pages.index("/activity")]
     assert "Amy" in activity
 
 

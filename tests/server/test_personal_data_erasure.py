@@ -92,8 +92,8 @@ def test_erasure_leaves_only_required_traces_with_reasons(zora: Person) -> None:
         assert not CachedResponse.objects.exists()
     assert not is_pending()
     assert Person.objects.get(pk="k3f7").erased_at is not None
-    told = Message.objects.get(person="dan", text__contains="Personal data erased").text
-    assert "changes_change.title (1): an open change" in told
+    answer = Message.objects.get(person="dan", text__contains="Personal data erased").text
+    assert "changes_change.title (1): an open change" in answer
 
 
 def approve_erasure(zora: Person) -> None:

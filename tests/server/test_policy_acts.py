@@ -114,11 +114,11 @@ def test_exception_requires_records_of_request_and_approval() -> None:
     file = ExceptionFile.objects.get()
     read = read_exception(file.name, bytes(file.data))
     assert read.exception.granted == moments.format_moment(row.requested_at)
-    told = [one for one in details() if one.get("act") == "request-exception"]
-    assert [one["step"] for one in told] == ["requested", "approved"]
-    assert {one["exception"] for one in told} == {read.exception.id}
-    assert len({one["terms"] for one in told}) == 1
-    assert {one["act_digest"] for one in told} == {row.digest}
+    answer = [one for one in details() if one.get("act") == "request-exception"]
+    assert [one["step"] for one in answer] == ["requested", "approved"]
+    assert {one["exception"] for one in answer} == {read.exception.id}
+    assert len({one["terms"] for one in answer}) == 1
+    assert {one["act_digest"] for one in answer} == {row.digest}
 
 
 def test_request_with_altered_time_proves_no_exception() -> None:
@@ -126,8 +126,8 @@ def test_request_with_altered_time_proves_no_exception() -> None:
     with as_role("owner"):
         Request.objects.update(requested_at=timezone.now() + timedelta(days=200))
     post(browser(someone("sam")), f"/requests/{Request.objects.get().pk}", answer="agree")
-    told = [one["terms"] for one in details() if one.get("act") == "request-exception"]
-    assert len(set(told)) == 2, "the two records speak of different terms"
+    answer = [one["terms"] for one in details() if one.get("act") == "request-exception"]
+    assert len(set(answer)) == 2, "the two records speak of different terms"
 
 
 def test_exception_that_expired_before_approval_is_refused() -> None:

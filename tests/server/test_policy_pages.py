@@ -102,11 +102,11 @@ def test_person_who_may_not_change_the_policy_is_offered_nothing() -> None:
 def test_clause_is_changed_in_a_form_and_becomes_a_draft() -> None:
     assert 'name="with-reviewers"' in read("sam", FORM)
     sent = fields({"with-reviewers": "3", "text": "Three people approve.", "enforce": ["merge", "deploy"]})
-    shown = someone("sam").post(FORM, sent, follow=True).content.decode()
+    page = someone("sam").post(FORM, sent, follow=True).content.decode()
     changed = drafted_clause()
     assert (changed.parameters, changed.text) == ({"reviewers": 3}, "Three people approve.")
     assert len(changed.enforce) == 2
-    assert "stricter" in shown
+    assert "stricter" in page
     assert PolicyVersion.objects.latest("pk").note == "Two teams merge."
 
 
@@ -151,9 +151,9 @@ def test_invalid_clause_is_shown_again_with_the_problem(wrong: dict[str, Any]) -
 
 
 def test_sentence_that_contradicts_its_parameter_is_pointed_out() -> None:
-    shown = someone("sam").post(FORM, fields({"with-reviewers": "1"}), follow=True).content.decode()
-    assert "reviewers = 1" in shown
-    assert "“two people”" in shown
+    page = someone("sam").post(FORM, fields({"with-reviewers": "1"}), follow=True).content.decode()
+    assert "reviewers = 1" in page
+    assert "“two people”" in page
 
 
 def test_clause_that_the_policy_lacks_is_not_found() -> None:

@@ -13,7 +13,7 @@ from muniment.server.people.models import Message
 from muniment.server.policies.models import PolicySource, PolicyVersion
 from muniment.server.records.models import Record
 from muniment.store.files_store import PUBLIC
-from tests.support.gated import APPROVALS, Gated
+from tests.support.hooked_remote import APPROVALS, HookedRemote
 from tests.support.service import as_role, browser, finish_bootstrap, person, post, product
 
 pytestmark = pytest.mark.usefixtures("service")
@@ -24,9 +24,9 @@ def policy() -> str:
 
 
 @pytest.fixture
-def gated(tmp_path: Path, keys: dict[str, Path]) -> Gated:
+def remote(tmp_path: Path, keys: dict[str, Path]) -> HookedRemote:
     """Server with a hook whose log the service reads, and a branch from which policies are read."""
-    found = Gated(tmp_path, keys)
+    found = HookedRemote(tmp_path, keys)
     product("shop", str(found.server.path))
     public = (found.home / PUBLIC).read_text()
     ada, sam = browser(person("ada", Role.ADMIN)), browser(person("sam", Role.SECURITY))
@@ -39,17 +39,17 @@ def gated(tmp_path: Path, keys: dict[str, Path]) -> Gated:
     return found
 
 
-def commit(gated: Gated, text: str) -> str:
-    gated.repo.branch("topic", "main")
-    return gated.repo.commit({"policy.toml": text}, on="topic", author="Ada <ada@example.test>")
+def commit(remote: HookedRemote, text: str) -> str:
+    remote.repo.branch("topic", "main")
+    return remote.repo.commit({"policy.toml": text}, on="topic", author="Ada <ada@example.test>")
 
 
-def push_policy(gated: Gated, text: str) -> None:
-    head = commit(gated, text)
+def push_policy(remote: HookedRemote, text: str) -> None:
+    head = commit(remote, text)
     for reviewer in ("bob", "carol"):
-        gated.approve(reviewer, head)
-    said = gated.push("ada", f"{APPROVALS}*:{APPROVALS}*", "topic:main")
-    assert said.code == 0, said.said
+        remote.approve(reviewer, head)
+    said = remote.push("ada", f"{APPROVALS}*:{APPROVALS}*", "topic:main")
+    assert said.code == 0, said.line
 
 
 def check_policy_source() -> PolicySource:
@@ -59,18 +59,18 @@ def check_policy_source() -> PolicySource:
     return PolicySource.objects.get()
 
 
-def test_allowed_policy_commit_is_proposed_once_and_is_not_in_force(gated: Gated) -> None:
+def test_allowed_policy_commit_is_proposed_once_and_is_not_in_force(remote: HookedRemote) -> None:
     text = policy() + "\n# from the branch\n"
-    push_policy(gated, text)
+    push_policy(remote, text)
     found = check_policy_source()
-    assert (found.problem, found.last_commit) == ("", gated.tip())
+    assert (found.problem, found.last_commit) == ("", remote.tip())
     new = PolicyVersion.objects.latest("id")
     assert (new.text, new.in_force, new.applied_at, new.proposed_by, new.source_commit) == (
         text,
         False,
         None,
         None,
-        gated.tip(),
+        remote.tip(),
     )
     assert Message.objects.filter(text__contains="was drafted from", person__slug="sam").count() == 1
     assert Record.objects.filter(kind="person-action").count() > 0
@@ -82,11 +82,11 @@ def test_allowed_policy_commit_is_proposed_once_and_is_not_in_force(gated: Gated
     assert policy() == text
 
 
-def test_weaker_policy_from_a_branch_requires_a_second_officer(gated: Gated) -> None:
+def test_weaker_policy_from_a_branch_requires_a_second_officer(remote: HookedRemote) -> None:
     finish_bootstrap()
     weaker = policy().replace('enforce = ["merge"]', "enforce = []")
     assert weaker != policy()
-    push_policy(gated, weaker)
+    push_policy(remote, weaker)
     check_policy_source()
     new = PolicyVersion.objects.latest("id")
     assert "waits for a second person" in post(
@@ -96,10 +96,10 @@ def test_weaker_policy_from_a_branch_requires_a_second_officer(gated: Gated) -> 
     assert not new.in_force
 
 
-def test_policy_commit_without_allow_decision_is_reported_and_not_proposed(gated: Gated) -> None:
-    head = commit(gated, policy() + "\n# sneaked in\n")
-    gated.server.git("fetch", "-q", str(gated.repo.path), head)
-    gated.server.git("update-ref", "refs/heads/main", head)
+def test_policy_commit_without_allow_decision_is_reported_and_not_proposed(remote: HookedRemote) -> None:
+    head = commit(remote, policy() + "\n# sneaked in\n")
+    remote.server.git("fetch", "-q", str(remote.repo.path), head)
+    remote.server.git("update-ref", "refs/heads/main", head)
     found = check_policy_source()
     assert "no decision of a server hook allowed" in found.problem
     assert found.last_commit == ""
@@ -109,8 +109,8 @@ def test_policy_commit_without_allow_decision_is_reported_and_not_proposed(gated
     )
 
 
-def test_branch_without_a_valid_policy_file_is_reported(gated: Gated) -> None:
-    push_policy(gated, "nonsense = [")
+def test_branch_without_a_valid_policy_file_is_reported(remote: HookedRemote) -> None:
+    push_policy(remote, "nonsense = [")
     assert check_policy_source().problem
     assert PolicyVersion.objects.count() == 1
 

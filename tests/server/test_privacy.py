@@ -65,21 +65,21 @@ def run_erasure(someone: Person) -> None:
 
 def erase(eve: Person) -> str:
     dpo, amy = browser(person("dan", Role.DPO)), browser(Person.objects.get(slug="amy"))
-    said = post(dpo, "/people/eve/erase", reason="She asked for it.")
+    answer = post(dpo, "/people/eve/erase", reason="She asked for it.")
     waiting = Request.objects.filter(state="waiting").first()
     if waiting is not None:
         post(amy, f"/requests/{waiting.pk}", answer="agree")
         with as_role("eraser"):
             run_erasure(eve)
-    return said
+    return answer
 
 
 def test_export_contains_all_personal_data(eve: Person) -> None:
     answer = browser(person("dan", Role.DPO)).get("/people/eve/export")
-    kept = json.loads(answer.content)
-    assert (kept["person"]["id"], kept["person"]["handle"]) == ("k3f7", "eve")
-    assert {one["value"] for one in kept["accounts"]} == {"eve@work.test", "github/eve-gh"}
-    assert any("evesthing" in json.dumps(value) for value in kept["record_details"].values())
+    content = json.loads(answer.content)
+    assert (content["person"]["id"], content["person"]["handle"]) == ("k3f7", "eve")
+    assert {one["value"] for one in content["accounts"]} == {"eve@work.test", "github/eve-gh"}
+    assert any("evesthing" in json.dumps(value) for value in content["record_details"].values())
     assert browser(Person.objects.get(slug="amy")).get("/people/eve/export").status_code == 403
 
 
@@ -190,13 +190,13 @@ def test_pending_request_that_names_an_erased_person_ends(reason: str) -> None:
 def test_people_can_export_only_their_own_data() -> None:
     eve, amy = person("eve", Role.DEVELOPER), person("amy", Role.ADMIN)
     post(browser(amy), "/people/eve/change", act="vouch-for-account", kind="email", value="eve@work.test")
-    kept = json.loads(browser(eve, second_factor=False).get("/me/export").content)
-    assert kept["person"]["id"] == "eve"
-    assert kept["accounts"][0]["value"] == "eve@work.test"
-    assert any("eve@work.test" in json.dumps(value) for value in kept["record_details"].values())
-    assert all(isinstance(value, dict | list) for value in kept["record_details"].values()), "no JSON within JSON"
-    assert [set(row) for row in kept["sessions"]] == [{"expires_at"}], "of amy's session nothing is told"
-    assert (kept["invitations"], kept["idempotency_keys"]) == ([], [])
+    content = json.loads(browser(eve, second_factor=False).get("/me/export").content)
+    assert content["person"]["id"] == "eve"
+    assert content["accounts"][0]["value"] == "eve@work.test"
+    assert any("eve@work.test" in json.dumps(value) for value in content["record_details"].values())
+    assert all(isinstance(value, dict | list) for value in content["record_details"].values()), "no JSON within JSON"
+    assert [set(row) for row in content["sessions"]] == [{"expires_at"}], "of amy's session nothing is told"
+    assert (content["invitations"], content["idempotency_keys"]) == ([], [])
     assert browser(eve).get("/me/export").status_code == 429
     assert browser(eve).get("/people/amy/export").status_code == 403
 

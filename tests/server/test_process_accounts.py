@@ -240,12 +240,12 @@ def test_no_process_of_a_service_that_root_started_has_a_privilege(running: Runn
 
 
 def test_doctor_reports_account_separation_and_tries_each_login(running: RunningService) -> None:
-    _, said = muniment("doctor", "--home", running.home)
-    assert "code that runs in one reads nothing of another" in said
-    assert "each key and password is its own process's alone" in said
+    _, output = muniment("doctor", "--home", running.home)
+    assert "code that runs in one reads nothing of another" in output
+    assert "each key and password is its own process's alone" in output
     for login in ("web", "worker", "confirmation", "sequencer", "eraser", "operator"):
-        assert f"✓ login muniment_{login}: it was refused each of" in said
-    assert "copy outside: " in said
+        assert f"✓ login muniment_{login}: it was refused each of" in output
+    assert "copy outside: " in output
     (running.home / PRIVATE).chmod(0o644)
     try:
         assert find_wrong_owners(running.home, find_process_accounts_by_name()) == [
@@ -259,11 +259,11 @@ def test_doctor_reads_no_password_of_another_account(running: RunningService) ->
     file = running.home / "logins/web"
     file.chmod(0)  # root can read it still, its owner cannot
     try:
-        _, said = muniment("doctor", "--home", running.home)
+        _, output = muniment("doctor", "--home", running.home)
     finally:
         file.chmod(0o600)
-    assert "login muniment_web: nothing was tried: this account cannot read its password" in said
-    assert "✓ login muniment_worker: it was refused each of" in said
+    assert "login muniment_web: nothing was tried: this account cannot read its password" in output
+    assert "✓ login muniment_worker: it was refused each of" in output
 
 
 @as_root
@@ -325,8 +325,10 @@ def test_failed_mount_is_reported_with_its_folder(tmp_path: Path, monkeypatch: p
 def test_process_receives_only_credentials_it_uses() -> None:
     given = {name: name for name in ("MUNIMENT_OIDC_SECRET", "MUNIMENT_SMTP_URL", "MUNIMENT_CHAT_URL", "PGPASSWORD")}
     given["MUNIMENT_HOME"] = "/srv/muniment"
-    kept = {name: set(_select_credentials(name, given)) - {"MUNIMENT_HOME"} for name in ("web", "worker", "sequencer")}
-    assert kept == {
+    content = {
+        name: set(_select_credentials(name, given)) - {"MUNIMENT_HOME"} for name in ("web", "worker", "sequencer")
+    }
+    assert content == {
         "web": {"MUNIMENT_OIDC_SECRET"},
         "worker": {"MUNIMENT_SMTP_URL", "MUNIMENT_CHAT_URL"},
         "sequencer": set(),

@@ -31,8 +31,8 @@ def _add_change(title: str, state: str, *, allowed: bool = True, days: int = 0, 
         repository = Repository.objects.get(name="shop")
         where = {"target": MAIN, "state": state, "updated_at": when, "head": f"{number:040x}", "title": title}
         row = Change.objects.create(repository=repository, name=title, **where)
-        verdict = {"allowed": allowed, "decided_at": when, "policy_digest": "x", "inputs_digest": title}
-        row.decision = Decision.objects.create(change=row, head=row.head, **verdict)
+        result = {"allowed": allowed, "decided_at": when, "policy_digest": "x", "inputs_digest": title}
+        row.decision = Decision.objects.create(change=row, head=row.head, **result)
         row.save()
     return row
 

@@ -9,7 +9,7 @@ from muniment.server.changes.reevaluation_requests import request_reevaluation
 from muniment.server.changes.tasks import reevaluate_all
 from muniment.server.connections import webhook_deliveries
 from muniment.server.job_queue import raise_oldest
-from tests.support.connected import Town
+from tests.support.forge_setup import ForgeSetup
 from tests.support.service import as_role
 
 pytestmark = pytest.mark.usefixtures("service")
@@ -21,51 +21,51 @@ def find_waiting_changes() -> list[int]:
     return [job.args["number"] for job in jobs]
 
 
-def test_allowed_change_is_read_again_first(town: Town) -> None:
-    red, green, redder = (town.open({f"{name}.py": "x = 1\n"}, name) for name in ("one", "two", "three"))
+def test_allowed_change_is_read_again_first(setup: ForgeSetup) -> None:
+    red, green, redder = (setup.open_change({f"{name}.py": "x = 1\n"}, name) for name in ("one", "two", "three"))
     for name in ("bob", "carol"):
-        town.acting.approve(name, green)
+        setup.acting.approve(name, green)
     for number in (red, green, redder):
-        town.look(number)
-    assert town.shown(town.work.tip("two")) == "success"
+        setup.evaluate(number)
+    assert setup.get_status(setup.work.tip("two")) == "success"
     with as_role("web"):
         for number in (red, green):
             webhook_deliveries.enqueue_event_jobs(
-                town.connection, Event("d", ForgeEventKind.CHANGE, repository=town.acting.path, number=number)
+                setup.connection, Event("d", ForgeEventKind.CHANGE, repository=setup.acting.path, number=number)
             )
     assert find_waiting_changes() == [green, red]
     with as_role("web"):
-        request_reevaluation(town.change(redder))
+        request_reevaluation(setup.load_change(redder))
     assert find_waiting_changes() == [green, red, redder]
     with as_role("worker"):
         reevaluate_all()
     assert find_waiting_changes() == [green, red, redder]
 
 
-def test_new_and_requested_changes_are_read_before_bulk_reevaluation(town: Town) -> None:
-    first, second, green = (town.open({f"{name}.py": "x = 1\n"}, name) for name in ("one", "two", "three"))
+def test_new_and_requested_changes_are_read_before_bulk_reevaluation(setup: ForgeSetup) -> None:
+    first, second, green = (setup.open_change({f"{name}.py": "x = 1\n"}, name) for name in ("one", "two", "three"))
     for name in ("bob", "carol"):
-        town.acting.approve(name, green)
+        setup.acting.approve(name, green)
     for number in (first, second, green):
-        town.look(number)
+        setup.evaluate(number)
     with as_role("worker"):
         reevaluate_all()
     assert (find_waiting_changes()[0], sorted(find_waiting_changes())) == (green, sorted((first, second, green)))
-    new = town.open({"four.py": "x = 1\n"}, "four")
+    new = setup.open_change({"four.py": "x = 1\n"}, "four")
     with as_role("web"):
         for number in (second, new):
             webhook_deliveries.enqueue_event_jobs(
-                town.connection, Event("d", ForgeEventKind.CHANGE, repository=town.acting.path, number=number)
+                setup.connection, Event("d", ForgeEventKind.CHANGE, repository=setup.acting.path, number=number)
             )
     assert find_waiting_changes() == [new, green, second, first]
 
 
-def test_longest_waiting_change_is_not_starved_by_urgent_changes(town: Town) -> None:
-    old, green = (town.open({f"{name}.py": "x = 1\n"}, name) for name in ("one", "two"))
+def test_longest_waiting_change_is_not_starved_by_urgent_changes(setup: ForgeSetup) -> None:
+    old, green = (setup.open_change({f"{name}.py": "x = 1\n"}, name) for name in ("one", "two"))
     for name in ("bob", "carol"):
-        town.acting.approve(name, green)
+        setup.acting.approve(name, green)
     for number in (old, green):
-        town.look(number)
+        setup.evaluate(number)
     with as_role("worker"):
         reevaluate_all()
         raise_oldest()
@@ -77,8 +77,8 @@ def test_longest_waiting_change_is_not_starved_by_urgent_changes(town: Town) -> 
         raise_oldest()
     assert sorted(find_waiting_changes()) == [old, green]
     with as_role("web"):
-        new = town.open({"three.py": "x = 1\n"}, "three")
+        new = setup.open_change({"three.py": "x = 1\n"}, "three")
         webhook_deliveries.enqueue_event_jobs(
-            town.connection, Event("d", ForgeEventKind.CHANGE, repository=town.acting.path, number=new)
+            setup.connection, Event("d", ForgeEventKind.CHANGE, repository=setup.acting.path, number=new)
         )
     assert find_waiting_changes()[-1] == new, "both of before go first"

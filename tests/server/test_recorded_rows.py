@@ -259,11 +259,13 @@ def test_web_cannot_rename_our_account_at_a_forge(shop: Repository) -> None:
 def test_no_credential_is_sent_to_a_path_or_address_that_the_forge_did_not_report(
     column: str, shop: Repository
 ) -> None:
-    told = {"path": "org/shop", "clone_url": "https://forge.example.test/org/shop.git", "url": ""}
+    content = {"path": "org/shop", "clone_url": "https://forge.example.test/org/shop.git", "url": ""}
     with by_an_act():
         forge = Connection.objects.create(slug="forge", vendor="gitea", url="https://forge.example.test")
-        RepositoryLink.objects.create(repository=shop, connection=forge, forge_id="1", **told)
-        VisibleRepository.objects.create(connection=forge, forge_id="1", **told, private=False, missing_permissions=[])
+        RepositoryLink.objects.create(repository=shop, connection=forge, forge_id="1", **content)
+        VisibleRepository.objects.create(
+            connection=forge, forge_id="1", **content, private=False, missing_permissions=[]
+        )
     with as_role("worker"):
         assert require_linked_repository(RepositoryLink.objects.get()).path == "org/shop"
     with as_role("owner"):

@@ -272,8 +272,8 @@ def test_operator_link_opens_an_incident_notifies_all_and_suspends(eve: Person) 
         link = preparation.make_sign_in_link("eve")
     send_messages()
     assert Incident.objects.get().kind == "account-recovered-by-operator"
-    told = set(Message.objects.values_list("person__slug", flat=True))
-    assert told == {"amy", "abe", "sam", "sid", "eve"}
+    message = set(Message.objects.values_list("person__slug", flat=True))
+    assert message == {"amy", "abe", "sam", "sid", "eve"}
     assert browser().post(link, {**FIELDS, "code": code()}).status_code == 302
     assert Person.objects.get(slug="eve").approvals_suspended
 

@@ -52,8 +52,8 @@ def test_correction_refuses_used_name_and_unlisted_folder(tmp_path: Path) -> Non
     assert "Another repository has this name" in correct(tmp_path / "web.git", name="other")
     with override_settings(REPOSITORY_FOLDERS=(str(tmp_path),)):
         fields = {"act": "correct-repository", "repository": "shop", "name": "web", "path": "/etc"}
-        said = post(browser(person("olga", Role.ADMIN)), "/products/shop/change", **fields)
-    assert "not inside a folder" in said
+        answer = post(browser(person("olga", Role.ADMIN)), "/products/shop/change", **fields)
+    assert "not inside a folder" in answer
 
 
 def test_api_corrects_repository(tmp_path: Path) -> None:

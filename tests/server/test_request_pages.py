@@ -129,8 +129,8 @@ def test_reason_of_the_decision_is_shown_and_told() -> None:
     row = request_exception()
     post(someone("sam"), f"/requests/{row.pk}", answer="refuse", reason="Merge tomorrow.")
     assert "Merge tomorrow." in read(someone("dev"), row)
-    told = Message.objects.get(person__slug="dev")
-    assert (told.link, "Merge tomorrow." in told.text) == (f"/requests/{row.pk}", True)
+    answer = Message.objects.get(person__slug="dev")
+    assert (answer.link, "Merge tomorrow." in answer.text) == (f"/requests/{row.pk}", True)
 
 
 def test_messages_lead_to_the_page_of_the_request() -> None:

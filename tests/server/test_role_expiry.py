@@ -69,8 +69,8 @@ def test_expired_role_is_recorded_and_notified_once_and_can_be_granted_again() -
         record_expired_roles()
         record_expired_roles()
     assert Record.objects.count() == before + 1
-    told = set(Message.objects.values_list("person__slug", flat=True))
-    assert told == {"ann", "amy"}
+    message = set(Message.objects.values_list("person__slug", flat=True))
+    assert message == {"ann", "amy"}
     assert "Done" in grant_role("")
     assert [grant.in_force for grant in RoleGrant.objects.filter(person__slug="ann").order_by("pk")] == [False, True]
     with as_role("worker"):

@@ -39,8 +39,8 @@ def create_one_of_each_kind(found: Product, number: int = 0) -> None:
     PolicyException.objects.create(
         slug=f"{found.slug}-{number}", repository=repository, clause="x", branch="b", **who, **times
     )
-    told = {"kind": "bypass", "summary": f"a quagga got out of {found.slug}", "subject": f"commit:{number}"}
-    Incident.objects.create(product=found, due_at=now, record=entry(), **told)
+    content = {"kind": "bypass", "summary": f"a quagga got out of {found.slug}", "subject": f"commit:{number}"}
+    Incident.objects.create(product=found, due_at=now, record=entry(), **content)
     place = Environment.objects.create(product=found, name=f"quagga-{number}")
     pipeline = PipelineIdentity.objects.create(environment=place, name="p", kind="runner")
     what = {"artifact": f"sha256:beef{number}", "commit": "c0ffee" + found.slug, "identity": {}, "idempotency_key": "k"}

@@ -133,9 +133,9 @@ def test_multi_line_value_is_stored_unchanged_and_its_size_and_masked_parts_are_
     assert "masked separately: keys[0]." in answer
     assert VALUE not in answer
     status, text = _api(olga, "PUT", "/products/shop/environments/production/secrets/JSON", {"value": value})
-    told = json.loads(text)
-    assert (status, told["done"], told["lines"], told["bytes"]) == (200, True, 2, len(value))
-    assert (told["ends_with_line_break"], told["masked"]) == (True, ["keys[0]"])
+    content = json.loads(text)
+    assert (status, content["done"], content["lines"], content["bytes"]) == (200, True, 2, len(value))
+    assert (content["ends_with_line_break"], content["masked"]) == (True, ["keys[0]"])
     assert written == [stored, value]
 
 

@@ -16,17 +16,17 @@ from muniment.server.records.models import Record
 from muniment.store.files_log import FilesLog
 from muniment.store.files_store import PRIVATE, PUBLIC, FilesStore
 from muniment.workflows.repository_facts import HookProtection
-from tests.support.gated import APPROVALS, Gated
+from tests.support.hooked_remote import APPROVALS, HookedRemote
 from tests.support.service import as_role, browser, by_an_act, person, post, product
 
 pytestmark = pytest.mark.usefixtures("service")
 
 
 @pytest.fixture
-def gated(tmp_path: Path, keys: dict[str, Path]) -> Gated:
+def remote(tmp_path: Path, keys: dict[str, Path]) -> HookedRemote:
     """A denied push, then two approvals and an allowed push."""
-    found = Gated(tmp_path, keys)
-    head = found.change()
+    found = HookedRemote(tmp_path, keys)
+    head = found.commit()
     found.push("ada", "topic:main")
     for name in ("bob", "carol"):
         found.approve(name, head)
@@ -34,20 +34,20 @@ def gated(tmp_path: Path, keys: dict[str, Path]) -> Gated:
     return found
 
 
-def connect(gated: Gated, path: Path | None = None) -> ServerHookLog:
+def connect(remote: HookedRemote, path: Path | None = None) -> ServerHookLog:
     if not Repository.objects.exists():
-        product("shop", str(gated.server.path))
+        product("shop", str(remote.server.path))
     ada = browser(person("ada", Role.ADMIN))
-    public = (gated.home / PUBLIC).read_text()
-    said = post(
+    public = (remote.home / PUBLIC).read_text()
+    answer = post(
         ada,
         "/products/shop/change",
         act="add-server-hook-log",
         repository="shop",
-        path=str(path or gated.home),
+        path=str(path or remote.home),
         key=public,
     )
-    assert "Done." in said
+    assert "Done." in answer
     return read()
 
 
@@ -57,12 +57,12 @@ def read() -> ServerHookLog:
     return ServerHookLog.objects.get()
 
 
-def test_server_hook_decisions_are_shown_as_binding(gated: Gated) -> None:
-    log = connect(gated)
-    assert (log.problem, log.verified_size) == ("", len(gated.entries()))
+def test_server_hook_decisions_are_shown_as_binding(remote: HookedRemote) -> None:
+    log = connect(remote)
+    assert (log.problem, log.verified_size) == ("", len(remote.read_records()))
     assert ServerHookRecord.objects.count() == log.verified_size
     assert list(Decision.objects.order_by("id").values_list("allowed", flat=True)) == [False, True]
-    change = Change.objects.get(head=gated.tip())
+    change = Change.objects.get(head=remote.tip())
     page = browser(person("ada", Role.ADMIN)).get(f"/changes/{change.pk}").content.decode()
     assert "decided at the server hook" in page
     assert "carol" in page
@@ -75,51 +75,51 @@ def test_server_hook_decisions_are_shown_as_binding(gated: Gated) -> None:
     assert change.decision.hook_record is not None
 
 
-def test_new_log_entries_are_read_once(gated: Gated) -> None:
-    connect(gated)
+def test_new_log_entries_are_read_once(remote: HookedRemote) -> None:
+    connect(remote)
     before = ServerHookRecord.objects.count()
     assert read().verified_size == before
-    gated.change("other", text="x = 9\n")
-    gated.push("ada", "+other:main")
+    remote.commit("other", text="x = 9\n")
+    remote.push("ada", "+other:main")
     log = read()
-    assert log.verified_size == len(gated.entries())
+    assert log.verified_size == len(remote.read_records())
     assert ServerHookRecord.objects.count() == log.verified_size > before
 
 
-def test_log_needs_only_copy_of_ledger(gated: Gated, tmp_path: Path) -> None:
-    shutil.copytree(gated.home / "ledger", tmp_path / "copy")
-    log = connect(gated, tmp_path / "copy")
+def test_log_needs_only_copy_of_ledger(remote: HookedRemote, tmp_path: Path) -> None:
+    shutil.copytree(remote.home / "ledger", tmp_path / "copy")
+    log = connect(remote, tmp_path / "copy")
     assert log.problem == ""
-    change = Change.objects.get(head=gated.tip())
+    change = Change.objects.get(head=remote.tip())
     assert browser(person("ada", Role.ADMIN)).get(f"/changes/{change.pk}").status_code == 200
 
 
 @pytest.mark.parametrize("spoilt", ["older", "forked", "other-key", "entry", "gone"])
-def test_rewritten_log_is_not_read(gated: Gated, tmp_path: Path, spoilt: str) -> None:
-    shutil.copytree(gated.home, tmp_path / "old")
-    gated.change("other", text="x = 9\n")
-    gated.push("ada", "+other:main")
-    log = connect(gated)
-    ledger = gated.home / "ledger"
+def test_rewritten_log_is_not_read(remote: HookedRemote, tmp_path: Path, spoilt: str) -> None:
+    shutil.copytree(remote.home, tmp_path / "old")
+    remote.commit("other", text="x = 9\n")
+    remote.push("ada", "+other:main")
+    log = connect(remote)
+    ledger = remote.home / "ledger"
     if spoilt == "older":
         shutil.rmtree(ledger)
         shutil.copytree(tmp_path / "old" / "ledger", ledger)
     elif spoilt == "forked":
         shutil.rmtree(ledger)
         shutil.copytree(tmp_path / "old" / "ledger", ledger)
-        private = FilesStore(str(gated.home)).signing_key()
-        with FilesLog(ledger, private, (gated.home / PUBLIC).read_text(), None).lock_and_verify() as held:
+        private = FilesStore(str(remote.home)).signing_key()
+        with FilesLog(ledger, private, (remote.home / PUBLIC).read_text(), None).lock_and_verify() as held:
             held.append_entries([b"another"] * 9)
     elif spoilt == "other-key":
         private, public = ledger_keys.generate_key("muniment/shop")
-        (gated.home / PRIVATE).write_text(private)
-        (gated.home / PUBLIC).write_text(public)
+        (remote.home / PRIVATE).write_text(private)
+        (remote.home / PUBLIC).write_text(public)
         shutil.rmtree(ledger)
         ledger.mkdir()
         with FilesLog(ledger, private, public, None).lock_and_verify() as held:
             held.append_entries([b"another"] * 99)
     elif spoilt == "entry":
-        gated.push("ada", "other:refs/heads/more")
+        remote.push("ada", "other:refs/heads/more")
         file = max((ledger / "tile/entries").rglob("*.p/*"), key=lambda found: int(found.name))
         file.write_bytes(file.read_bytes()[:-1] + b"!")
     else:
@@ -135,26 +135,26 @@ def test_rewritten_log_is_not_read(gated: Gated, tmp_path: Path, spoilt: str) ->
     ("field", "value"),
     [("key", "nonsense"), ("key", ""), ("path", "relative"), ("repository", "other"), ("repository", "")],
 )
-def test_refuses_invalid_server_hook_log(gated: Gated, field: str, value: str) -> None:
-    product("shop", str(gated.server.path))
+def test_refuses_invalid_server_hook_log(remote: HookedRemote, field: str, value: str) -> None:
+    product("shop", str(remote.server.path))
     fields = {
         "act": "add-server-hook-log",
         "repository": "shop",
-        "path": str(gated.home),
-        "key": (gated.home / PUBLIC).read_text(),
+        "path": str(remote.home),
+        "key": (remote.home / PUBLIC).read_text(),
     }
     post(browser(person("ada", Role.ADMIN)), "/products/shop/change", **{**fields, field: value})
     assert ServerHookLog.objects.count() == 0
 
 
-def test_log_shows_whether_branch_is_enforced(gated: Gated) -> None:
-    connect(gated)
+def test_log_shows_whether_branch_is_enforced(remote: HookedRemote) -> None:
+    connect(remote)
     repository = Repository.objects.get()
     with as_role("worker"):
         assert find_hook_guard(repository, "refs/heads/main") == Known(HookProtection(enforced=True))
         assert isinstance(find_hook_guard(repository, "refs/heads/other"), Unknown)
-    gated.server.git("update-ref", "refs/heads/main", gated.base)
-    gated.push("ada", "topic:refs/heads/else")
+    remote.server.git("update-ref", "refs/heads/main", remote.base)
+    remote.push("ada", "topic:refs/heads/else")
     read()
     with as_role("worker"):
         guard = find_hook_guard(repository, "refs/heads/main")
@@ -163,23 +163,25 @@ def test_log_shows_whether_branch_is_enforced(gated: Gated) -> None:
     assert "without the server hook" in guard.value.around.value[0].description
 
 
-def test_branch_enforcement_is_unknown_without_readable_log(gated: Gated) -> None:
-    product("shop", str(gated.server.path))
+def test_branch_enforcement_is_unknown_without_readable_log(remote: HookedRemote) -> None:
+    product("shop", str(remote.server.path))
     repository = Repository.objects.get()
     with as_role("worker"):
         assert isinstance(find_hook_guard(repository, "refs/heads/main"), Unknown)
-    log = connect(gated)
+    log = connect(remote)
     with as_role("worker"):
         ServerHookLog.objects.filter(pk=log.pk).update(problem="it is older than it was")
         assert isinstance(find_hook_guard(repository, "refs/heads/main"), Unknown)
 
 
-def test_unrecorded_log_is_not_read_and_proves_no_enforcement(gated: Gated, compared_rows: None) -> None:
+def test_unrecorded_log_is_not_read_and_proves_no_enforcement(remote: HookedRemote, compared_rows: None) -> None:
     with by_an_act():
-        row = product("shop", str(gated.server.path))
-    public = (gated.home / PUBLIC).read_text()
+        row = product("shop", str(remote.server.path))
+    public = (remote.home / PUBLIC).read_text()
     repository = Repository.objects.get(product=row)
-    ServerHookLog.objects.create(repository=repository, path=str(gated.home), public_key=public)  # with the web's login
+    ServerHookLog.objects.create(
+        repository=repository, path=str(remote.home), public_key=public
+    )  # with the web's login
     log = read()
     assert "not what the ledger says" in log.problem
     assert not ServerHookRecord.objects.exists()

@@ -15,7 +15,7 @@ from muniment.server.connections import bypass_reviews, credentials, tasks, webh
 from muniment.server.connections.models import Connection, ForgeChange
 from muniment.server.records.installation import open_store
 from muniment.server.records.postgres_store import POLICY
-from tests.support.connected import Town
+from tests.support.forge_setup import ForgeSetup
 from tests.support.forges.acting_fakes import GitHubActing, GitLabActing
 from tests.support.forges.fake_github import FakeGitHub
 from tests.support.forges.fake_gitlab import TOKEN, FakeGitLab
@@ -25,10 +25,10 @@ from tests.support.service import as_role
 pytestmark = pytest.mark.usefixtures("service")
 
 
-@pytest.fixture(name="town", params=[Vendor.GITHUB, Vendor.GITLAB])
-def _town(
+@pytest.fixture(name="setup", params=[Vendor.GITHUB, Vendor.GITLAB])
+def _setup(
     request: pytest.FixtureRequest, service: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Town]:
+) -> Iterator[ForgeSetup]:
     github = request.param is Vendor.GITHUB
     fake: Any
     with (FakeGitHub if github else FakeGitLab)(tmp_path / "forge") as fake:
@@ -36,23 +36,23 @@ def _town(
         monkeypatch.setattr(credentials, "read_credential", lambda _: key)
         monkeypatch.setattr(bypass_reviews, "_DAYS", 36_500)
         acting: Any = GitHubActing(fake) if github else GitLabActing(fake)
-        found = Town(fake, acting, tmp_path, request.param)
+        found = ForgeSetup(fake, acting, tmp_path, request.param)
         found.connect()
         yield found
 
 
-def approved(town: Town) -> int:
-    number = town.open({"app.py": "x = 1\n"})
+def approved(setup: ForgeSetup) -> int:
+    number = setup.open_change({"app.py": "x = 1\n"})
     for name in ("bob", "carol"):
-        town.acting.approve(name, number)
-    town.fake.written()
-    town.look(number)
+        setup.acting.approve(name, number)
+    setup.fake.written()
+    setup.evaluate(number)
     return number
 
 
-def world(town: Town) -> Any:
+def world(setup: ForgeSetup) -> Any:
     """State of the fake forge."""
-    fake: Any = town.fake
+    fake: Any = setup.fake
     return fake.world
 
 
@@ -62,69 +62,71 @@ def posted_state(number: int) -> str:
     return str(status["saying"]) if status else ""
 
 
-def deliver_webhook(town: Town, happened: ForgeEventKind, **about: Any) -> list[str]:
+def deliver_webhook(setup: ForgeSetup, happened: ForgeEventKind, **about: Any) -> list[str]:
     with as_role("web"):
         webhook_deliveries.enqueue_event_jobs(
-            town.connection, Event("d", happened, repository=town.acting.path, **about)
+            setup.connection, Event("d", happened, repository=setup.acting.path, **about)
         )
-    return town.run(put_off=False)
+    return setup.run_queue(put_off=False)
 
 
-def probe_inputs_once(town: Town) -> list[str]:
+def probe_inputs_once(setup: ForgeSetup) -> list[str]:
     with as_role("owner"):
         Connection.objects.update(probed_at=None)
     with as_role("worker"):
-        tasks.probe_connection(connection=town.connection.pk)
-    return town.run(put_off=False)
+        tasks.probe_connection(connection=setup.connection.pk)
+    return setup.run_queue(put_off=False)
 
 
-def test_outsider_with_a_hundred_reviews_causes_one_evaluation_in_ten_minutes(town: Town) -> None:
-    if town.vendor is not Vendor.GITHUB:
+def test_outsider_with_a_hundred_reviews_causes_one_evaluation_in_ten_minutes(setup: ForgeSetup) -> None:
+    if setup.vendor is not Vendor.GITHUB:
         pytest.skip("GitLab tells of each review by an event")
-    number = approved(town)
+    number = approved(setup)
     for outsider in range(101):
-        world(town).user(f"outsider-{outsider}", "read")
-        world(town).review(f"outsider-{outsider}", number, "approved")
-    town.look(number)
+        world(setup).user(f"outsider-{outsider}", "read")
+        world(setup).review(f"outsider-{outsider}", number, "approved")
+    setup.evaluate(number)
     assert posted_state(number) == "allowed"
-    town.run(put_off=False)
-    assert "read-change" in probe_inputs_once(town), "what a probe cannot tell is read"
-    assert [name for _ in range(3) for name in probe_inputs_once(town) if name == "read-change"] == []
+    setup.run_queue(put_off=False)
+    assert "read-change" in probe_inputs_once(setup), "what a probe cannot tell is read"
+    assert [name for _ in range(3) for name in probe_inputs_once(setup) if name == "read-change"] == []
     assert posted_state(number) == "allowed"
-    town.acting.dismiss("muniment", number, "carol")
+    setup.acting.dismiss("muniment", number, "carol")
     with as_role("owner"):
         ForgeChange.objects.update(probed_at=timezone.now() - timedelta(minutes=11))
-    assert "read-change" in probe_inputs_once(town)
+    assert "read-change" in probe_inputs_once(setup)
     assert posted_state(number) == "denied"
 
 
-def deliver_by_event(town: Town) -> list[str]:
-    return deliver_webhook(town, ForgeEventKind.RULES)
+def deliver_by_event(setup: ForgeSetup) -> list[str]:
+    return deliver_webhook(setup, ForgeEventKind.RULES)
 
 
 @pytest.mark.parametrize("notice", [probe_inputs_once, deliver_by_event])
-def test_approver_who_lost_write_access_turns_status_red(town: Town, notice: Callable[[Town], list[str]]) -> None:
-    number = approved(town)
+def test_approver_who_lost_write_access_turns_status_red(
+    setup: ForgeSetup, notice: Callable[[ForgeSetup], list[str]]
+) -> None:
+    number = approved(setup)
     assert posted_state(number) == "allowed"
-    assert "read-change" not in notice(town), "nothing changed"
-    world(town).levels["carol"] = "read"
-    town.fake.written()
-    assert "read-change" in notice(town)
+    assert "read-change" not in notice(setup), "nothing changed"
+    world(setup).levels["carol"] = "read"
+    setup.fake.written()
+    assert "read-change" in notice(setup)
     assert posted_state(number) == "denied"
 
 
-def test_dismissed_approval_turns_status_red(town: Town) -> None:
-    number = approved(town)
-    town.acting.dismiss("dave", number, "bob")
-    town.fake.written()
-    if town.connection.vendor == "github":
-        assert "read-change" in probe_inputs_once(town), "although the event got lost"
+def test_dismissed_approval_turns_status_red(setup: ForgeSetup) -> None:
+    number = approved(setup)
+    setup.acting.dismiss("dave", number, "bob")
+    setup.fake.written()
+    if setup.connection.vendor == "github":
+        assert "read-change" in probe_inputs_once(setup), "although the event got lost"
     else:
-        deliver_webhook(town, ForgeEventKind.CHANGE, number=number)
+        deliver_webhook(setup, ForgeEventKind.CHANGE, number=number)
     assert posted_state(number) == "denied"
 
 
-def test_status_turns_red_when_a_check_fails_and_green_when_it_succeeds(town: Town) -> None:
+def test_status_turns_red_when_a_check_fails_and_green_when_it_succeeds(setup: ForgeSetup) -> None:
     wanted = 'pipelines = ["tests"], runners = ["login:forge/carol"], without_counts = ["tests"]'
     before = 'enforce = []\nwith = { pipelines = ["tests"], runners = ["machine:ci"] }'
     text = format_built_in_policy("sec@example.test", "shop").replace(
@@ -132,20 +134,20 @@ def test_status_turns_red_when_a_check_fails_and_green_when_it_succeeds(town: To
     )
     with as_role("owner"):
         open_store().write_document(POLICY, text.encode())
-    number = approved(town)
-    head = town.change(number).head
-    good, bad = ("success", "failure") if town.connection.vendor == "github" else ("success", "failed")
+    number = approved(setup)
+    head = setup.load_change(number).head
+    good, bad = ("success", "failure") if setup.connection.vendor == "github" else ("success", "failed")
     assert posted_state(number) == "denied"
     for state, verdict in ((good, "allowed"), (bad, "denied"), (good, "allowed")):
-        world(town).status("carol", head, "tests", state)
-        town.fake.written()
-        deliver_webhook(town, ForgeEventKind.STATUS, head=head, context="tests")
+        world(setup).status("carol", head, "tests", state)
+        setup.fake.written()
+        deliver_webhook(setup, ForgeEventKind.STATUS, head=head, context="tests")
         assert posted_state(number) == verdict
 
 
-def test_probe_makes_few_requests_and_posts_nothing(town: Town) -> None:
-    approved(town)
-    before = len(town.fake.calls)
-    probe_inputs_once(town)
-    asked = [name for name in town.fake.calls[before:] if name != "token"]
-    assert asked == (["graphql"] if town.connection.vendor == "github" else ["member", "member"])
+def test_probe_makes_few_requests_and_posts_nothing(setup: ForgeSetup) -> None:
+    approved(setup)
+    before = len(setup.fake.calls)
+    probe_inputs_once(setup)
+    asked = [name for name in setup.fake.calls[before:] if name != "token"]
+    assert asked == (["graphql"] if setup.connection.vendor == "github" else ["member", "member"])

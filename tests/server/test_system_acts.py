@@ -35,18 +35,18 @@ def recorded() -> list[tuple[str, str, str]]:
     """Acts of the record as (actor, act, object), oldest first, without the first policy."""
     rows = Record.objects.filter(kind__in=ACTION_KINDS).order_by("pk")
     acts = [read_details(row.details_digest, record_objects.PersonAction) for row in rows]
-    said = [
+    found = [
         (one.person, one.details["act"], one.resource) for one in acts if isinstance(one, record_objects.PersonAction)
     ]
-    assert len(said) == len(acts)
-    return [one for one in said if one[1] != "adopt-built-in-policy"]
+    assert len(found) == len(acts)
+    return [one for one in found if one[1] != "adopt-built-in-policy"]
 
 
 def test_operator_adopts_the_first_policy_only_once() -> None:
     (row,) = Record.objects.filter(kind__in=ACTION_KINDS)
-    said = read_details(row.details_digest, record_objects.PersonAction)
-    assert isinstance(said, record_objects.PersonAction)
-    assert (said.person, said.details["act"]) == (OPERATOR, "adopt-built-in-policy")
+    details = read_details(row.details_digest, record_objects.PersonAction)
+    assert isinstance(details, record_objects.PersonAction)
+    assert (details.person, details.details["act"]) == (OPERATOR, "adopt-built-in-policy")
     with as_role("operator"):
         preparation.apply_first_policy()
     assert Record.objects.count() == 1

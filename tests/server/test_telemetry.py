@@ -30,8 +30,8 @@ class Collector:
                 for resource in sent.resource_spans:
                     for scope in resource.scope_spans:
                         for span in scope.spans:
-                            told = {one.key: str(one.value).strip() for one in span.attributes}
-                            collector.spans.append((span.name, told))
+                            lines = {one.key: str(one.value).strip() for one in span.attributes}
+                            collector.spans.append((span.name, lines))
                 self.send_response(200)
                 self.end_headers()
 

@@ -39,13 +39,13 @@ def test_templates_contain_no_text_without_a_translation_mark(template: Path) ->
     if template.name in _PLAIN:
         return
     text = _GONE.sub("", template.read_text(encoding="utf-8"))
-    said = [
+    match = [
         part
         for part in re.split(r"\0", _TAGS.sub("\0", _TEMPLATE_TAGS.sub("\0", text)))
         if re.search("[A-Za-z]{2}", part)
     ]
-    said += _SPOKEN.findall(text)
-    words = {part.strip().strip("·,:;. ").strip() for part in said}
+    match += _SPOKEN.findall(text)
+    words = {part.strip().strip("·,:;. ").strip() for part in match}
     assert words <= _NAMES, words - _NAMES
 
 

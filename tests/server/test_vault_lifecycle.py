@@ -95,14 +95,14 @@ def test_up_creates_the_vault_once_keeps_it_alive_and_restores_it_from_a_backup(
         vault = Vault(EmbeddedVault(home).address)
         identity = process_tokens.create_identity_token(home, layout.WEB, int(time.time()))
         vault.sign_in(layout.WEB, layout.WEB, identity).patch_secrets("shop", "production", {"A": _VALUE})
-        code, said = muniment("doctor", "--home", home)
-        assert "it lets Muniment in" in said
-        assert "holds the seal key" in said
+        code, output = muniment("doctor", "--home", home)
+        assert "it lets Muniment in" in output
+        assert "holds the seal key" in output
         assert muniment("vault", "status", "--home", home)[0] == 0
         os.kill(up.bao, signal.SIGKILL)
         until(lambda: _check_vault_works(home))
-        code, said = _with_token(home, password, "vault", "plan")
-        assert (code, "as it should be" in said) == (0, True), said
+        code, output = _with_token(home, password, "vault", "plan")
+        assert (code, "as it should be" in output) == (0, True), output
         password = _replace_password(home, password)
         assert muniment("backup", file, "--home", home)[0] == 0
         seal = (home / SEAL_FILE).read_bytes()
@@ -113,21 +113,21 @@ def test_up_creates_the_vault_once_keeps_it_alive_and_restores_it_from_a_backup(
         assert _VALUE.encode() not in data
     finally:
         up.end()
-    code, said = muniment("restore", file, "--home", new, "--no-erasures-since", "2020-01-01")
-    assert code == 0, said
-    assert f"bring its seal key to {new}/{SEAL_FILE}" in said
+    code, output = muniment("restore", file, "--home", new, "--no-erasures-since", "2020-01-01")
+    assert code == 0, output
+    assert f"bring its seal key to {new}/{SEAL_FILE}" in output
     up = UpWithVault(new, repository)
     try:  # without its key: everything else works
         assert "password" not in up.said
-        code, said = muniment("doctor", "--home", new)
-        assert "the vault cannot be reached" in said
+        code, output = muniment("doctor", "--home", new)
+        assert "the vault cannot be reached" in output
         (new / SEAL_FILE).write_bytes(seal)
         until(lambda: _alive(new), 40)  # it is tried again without a restart
         assert not _check_vault_works(new)
-        code, said = _with_token(new, password, "vault", "plan")
-        assert (code, said.count("change auth/muniment-")) == (1, 2), said
-        code, said = _with_token(new, password, "vault", "apply", "--yes")
-        assert code == 0, said
+        code, output = _with_token(new, password, "vault", "plan")
+        assert (code, output.count("change auth/muniment-")) == (1, 2), output
+        code, output = _with_token(new, password, "vault", "apply", "--yes")
+        assert code == 0, output
         assert _check_vault_works(new)
     finally:
         up.end()
@@ -135,9 +135,9 @@ def test_up_creates_the_vault_once_keeps_it_alive_and_restores_it_from_a_backup(
 
 def _replace_password(home: Path, password: str) -> str:
     """Set a new password of the vault's administrator, after which the old one fails; the new one."""
-    code, said = _with_token(home, password, "vault", "password")
-    found = re.search(r"name admin, password (\S+)", said)
-    assert (code, found is not None) == (0, True), said
+    code, output = _with_token(home, password, "vault", "password")
+    found = re.search(r"name admin, password (\S+)", output)
+    assert (code, found is not None) == (0, True), output
     assert found is not None
     vault = Vault(EmbeddedVault(home).address)
     with pytest.raises(VaultError):
@@ -155,8 +155,8 @@ def _alive(home: Path) -> bool:
 
 def test_init_shows_the_vault_credential_and_up_does_not_repeat_it(repository: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
-    code, said = muniment("vault", "init", "--home", home)
-    assert (code, "password" in said) == (0, True), said
+    code, output = muniment("vault", "init", "--home", home)
+    assert (code, "password" in output) == (0, True), output
     up = UpWithVault(home, repository)
     try:
         assert "password" not in up.said
@@ -213,37 +213,37 @@ def test_command_line_writes_secrets_without_values_as_arguments(tmp_path: Path)
 
     try:
         with passing(HOME) as vault:
-            code, said = secret("set", "TYPED", typed=f"{_VALUE}\r\n")
-            assert (code, f"lines: 1, bytes: {len(_VALUE) + 2}; it ends with a line break" in said) == (0, True)
-            code, said = secret("set", "TYPED", typed=f'{{"user": "ada", "token": "{_VALUE}"}}')
-            assert (code, said.splitlines()[-1]) == (0, "masked on its own, too: token")
-            assert _VALUE not in said
-            code, said = secret("set", "BASH_ENV", typed=_VALUE)
-            assert (code, "programs obey the variable BASH_ENV" in said) == (2, True)
+            code, output = secret("set", "TYPED", typed=f"{_VALUE}\r\n")
+            assert (code, f"lines: 1, bytes: {len(_VALUE) + 2}; it ends with a line break" in output) == (0, True)
+            code, output = secret("set", "TYPED", typed=f'{{"user": "ada", "token": "{_VALUE}"}}')
+            assert (code, output.splitlines()[-1]) == (0, "masked on its own, too: token")
+            assert _VALUE not in output
+            code, output = secret("set", "BASH_ENV", typed=_VALUE)
+            assert (code, "programs obey the variable BASH_ENV" in output) == (2, True)
             assert secret("generate", "MADE")[0] == 0
             assert secret("generate", "MADE")[0] == 2
             assert secret("rotate", "MADE")[0] == 0
             assert secret("rotate", "NEVER")[0] == 2
             assert {"MADE", "TYPED"} <= set(vault.web.list_secret_names("shop", "production"))
-            code, said = secret("list")
-            assert (code, [line.partition("  (")[0].split()[-1] for line in said.splitlines()]) == (
+            code, output = secret("list")
+            assert (code, [line.partition("  (")[0].split()[-1] for line in output.splitlines()]) == (
                 0,
                 ["MADE", "TYPED"],
             )
             file = tmp_path / ".env"
             file.write_text(f"TYPED={_VALUE}\nexport FROM_FILE='{_VALUE} # 2'\n")
-            code, said = secret("import", str(file))
-            assert (code, "TYPED in the vault already; nothing was set" in said) == (2, True)
-            code, said = secret("import", str(file), "--replace")
-            assert (code, _VALUE in said) == (0, False)
+            code, output = secret("import", str(file))
+            assert (code, "TYPED in the vault already; nothing was set" in output) == (2, True)
+            code, output = secret("import", str(file), "--replace")
+            assert (code, _VALUE in output) == (0, False)
             assert "FROM_FILE" in vault.web.list_secret_names("shop", "production")
             file.write_text(f"LATER={_VALUE}\nLD_PRELOAD={_VALUE}\n")
             assert secret("import", str(file))[0] == 2
             assert "LATER" not in vault.web.list_secret_names("shop", "production")
-            code, said = secret("remove", "MADE")
-            assert (code, "second person" in said or "removed" in said) == (0, True)
-            code, said = secret("set", "TYPED", typed=_VALUE, who="wrong")
-            assert (code, _VALUE in said) == (1, False)
+            code, output = secret("remove", "MADE")
+            assert (code, "second person" in output or "removed" in output) == (0, True)
+            code, output = secret("set", "TYPED", typed=_VALUE, who="wrong")
+            assert (code, _VALUE in output) == (1, False)
     finally:
         server.shutdown()
         thread.join()

@@ -97,12 +97,12 @@ LATER, END = "2026-01-03T03:04:05Z", "2026-01-04T03:04:05Z"
 
 def frozen(name: str, person: str = "Carol") -> tuple[record_kinds.FreezeRecord, tuple[record_objects.PersonStatement]]:
     """Record with details, among them a text by a person."""
-    said = record_objects.PersonStatement(person, f"{person} stopped it", "", record_objects.draw_salt())
-    digest = canonical.digest_value(said)
+    statement = record_objects.PersonStatement(person, f"{person} stopped it", "", record_objects.draw_salt())
+    digest = canonical.digest_value(statement)
     record = record_kinds.FreezeRecord(
         time=TIME, object=digest, freeze=name, drill=False, since=TIME, until="", scope="", person="sha256:"
     )
-    return record, (said,)
+    return record, (statement,)
 
 
 class StoreContract:

@@ -48,8 +48,8 @@ class Passkey:
         cross_origin: bool = False,
     ) -> str:
         """What the browser hands to the page at `origin`, as JSON."""
-        said = {"type": kind, "challenge": websafe_encode(challenge), "origin": origin, "crossOrigin": cross_origin}
-        client_data = json.dumps(said).encode()
+        content = {"type": kind, "challenge": websafe_encode(challenge), "origin": origin, "crossOrigin": cross_origin}
+        client_data = json.dumps(content).encode()
         data = hashlib.sha256(rp_id.encode()).digest() + struct.pack(">BI", flags, 1)
         signature = self._key.sign(data + hashlib.sha256(client_data).digest(), ec.ECDSA(hashes.SHA256()))
         response = {"clientDataJSON": client_data, "authenticatorData": data, "signature": signature}

@@ -172,7 +172,7 @@ class Shop:
 
     def provenance(self, artifact: str = ARTIFACT, commit: str = "", key: str = "", builder: str = BUILDER) -> Any:
         """What the builder says of an artifact, signed."""
-        said = {
+        content = {
             "_type": dsse.STATEMENT_TYPE,
             "subject": [{"name": "shop", "digest": {"sha256": artifact.removeprefix("sha256:")}}],
             "predicateType": "https://slsa.dev/provenance/v1",
@@ -185,7 +185,7 @@ class Shop:
                 "runDetails": {"builder": {"id": builder}},
             },
         }
-        return json.loads(dsse.sign_envelope(canonical.encode(said), key or self.builder))
+        return json.loads(dsse.sign_envelope(canonical.encode(content), key or self.builder))
 
     def send(self, method: str, path: str, body: Any, token: str, key: str = "") -> tuple[int, Any]:
         """One request of a pipeline."""
@@ -210,10 +210,10 @@ class Shop:
 
     def asked(self, place: str = "production", **changed: Any) -> int:
         """Ask, have the worker judge, and the number."""
-        status, told = self.ask(place, **changed)
-        assert status == 202, told
-        self.work(told["id"])
-        return int(told["id"])
+        status, answer = self.ask(place, **changed)
+        assert status == 202, answer
+        self.work(answer["id"])
+        return int(answer["id"])
 
     def work(self, number: int) -> None:
         """What worker and sequencer do with a deployment that waits."""

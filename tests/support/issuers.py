@@ -29,8 +29,12 @@ class Published(Faulty):
         return jwt.encode(said, private, "RS256", headers={"kid": name})
 
     def about(self, _: Request) -> Reply:
-        told = {"issuer": self.url, "jwks_uri": f"{self.url}/keys", "id_token_signing_alg_values_supported": ["RS256"]}
-        return Reply(200, told)
+        content = {
+            "issuer": self.url,
+            "jwks_uri": f"{self.url}/keys",
+            "id_token_signing_alg_values_supported": ["RS256"],
+        }
+        return Reply(200, content)
 
     def published(self, _: Request) -> Reply:
         return Reply(200, {"keys": self.keys})

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.support.gated import Gated
+from tests.support.hooked_remote import HookedRemote
 
 _REMOTE = re.compile(r"^remote: ?", re.MULTILINE)
 _TAIL = re.compile(r"\x1b\[K *$|[ \t]+$")
@@ -20,7 +20,7 @@ class Ran(NamedTuple):
     text: str
 
     @property
-    def said(self) -> str:
+    def line(self) -> str:
         """The text as one line."""
         return " ".join(_REMOTE.sub(" ", self.text).split())
 
@@ -34,8 +34,8 @@ class Ran(NamedTuple):
 class Laptop:
     """One person's. `clone` is a work tree."""
 
-    def __init__(self, gated: Gated, person: str, folder: Path) -> None:
-        self.gated = gated
+    def __init__(self, remote: HookedRemote, person: str, folder: Path) -> None:
+        self.remote = remote
         self.person = person
         self.clone = folder / f"laptop-{person}"
         self._binaries = folder / "bin"
@@ -44,11 +44,11 @@ class Laptop:
         if not program.exists():
             program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m muniment "$@"\n')
             program.chmod(0o755)
-        self.run(f"git clone -q '{gated.url}' '{self.clone}'", folder)
+        self.run(f"git clone -q '{remote.url}' '{self.clone}'", folder)
         for name, value in (
             ("user.name", person.title()),
             ("user.email", f"{person}@example.test"),
-            ("user.signingKey", str(gated.keys[person])),
+            ("user.signingKey", str(remote.keys[person])),
         ):
             self.run(f"git config {name} '{value}'")
 
@@ -67,7 +67,7 @@ class Laptop:
             check=False,
             timeout=120,
         )
-        self.gated.settled()
+        self.remote.wait_for_hooks()
         return Ran(done.returncode, done.stdout.decode("utf-8", "replace"))
 
     def follow(self, *commands: str, typed: str = "") -> Ran:

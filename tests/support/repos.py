@@ -233,11 +233,11 @@ class Repo:
 
 def _environment() -> dict[str, str]:
     own = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "LC_ALL": "C"}
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    content = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     who = {
         "GIT_AUTHOR_NAME": "Ada",
         "GIT_AUTHOR_EMAIL": "ada@example.test",
         "GIT_COMMITTER_NAME": "Ada",
         "GIT_COMMITTER_EMAIL": "ada@example.test",
     }
-    return kept | own | who
+    return content | own | who

@@ -35,8 +35,8 @@ def refusals(after: Lock, before: Lock = BEFORE) -> list[tuple[str, str]]:
 
 
 def replace(name: str, dependency: Dependency | None) -> Lock:
-    kept = [each if each.name != name else dependency for each in AFTER.dependencies]
-    return msgspec.structs.replace(AFTER, dependencies=tuple(each for each in kept if each is not None))
+    found = [each if each.name != name else dependency for each in AFTER.dependencies]
+    return msgspec.structs.replace(AFTER, dependencies=tuple(each for each in found if each is not None))
 
 
 def test_an_update_changes_its_package_and_what_the_new_version_requires() -> None:

@@ -211,8 +211,8 @@ class TestTerminal:
 
     def test_output_with_many_colours_is_unchanged(self) -> None:
         script = "import sys\nfor n in range(5000): sys.stdout.write(f'\\033[38;5;{n % 256}m{n}\\033[0m \\033[K\\n')"
-        shown = []
+        found = []
         for command in ([sys.executable, "-c", script], masked_command(sys.executable, "-c", script)):
             with Seated(command, os.environ) as seated:
-                shown.append(seated.until(b"4999\x1b[0m \x1b[K\r\n"))
-        assert shown[0] == shown[1]
+                found.append(seated.until(b"4999\x1b[0m \x1b[K\r\n"))
+        assert found[0] == found[1]

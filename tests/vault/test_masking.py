@@ -248,21 +248,21 @@ def mask_pieces(values: list[str], parts: list[bytes], engine: SecretsEngine) ->
 def mask_naively(values: list[str], data: bytes) -> bytes:
     """Reference implementation: search for every form at every position."""
     dropped = {at for fold in re.finditer(rb"[\r\n]\s*", data) for at in range(fold.start(), fold.end())}
-    kept = [at for at in range(len(data)) if at not in dropped]
-    unfolded = bytes(data[at] for at in kept)
+    found = [at for at in range(len(data)) if at not in dropped]
+    unfolded = bytes(data[at] for at in found)
     spans: list[tuple[int, int]] = []
     for form in {form for value in values for form in forms(value)}:
         at = unfolded.find(form)
         while at >= 0:
-            spans.append((at + count_bytes_before_break(kept[at : at + 3]), at + len(form)))
+            spans.append((at + count_bytes_before_break(found[at : at + 3]), at + len(form)))
             at = unfolded.find(form, at + 1)
-    spans += find_cut_off_form(unfolded, kept, {form for value in values for form in forms(value)})
+    spans += find_cut_off_form(unfolded, found, {form for value in values for form in forms(value)})
     shown, done, reach = b"", 0, 0
     for start, end in sorted(spans):
         if start >= reach:
-            shown += data[done : kept[start]] + MASK
+            shown += data[done : found[start]] + MASK
         reach = max(reach, end)
-        done = kept[reach - 1] + 1
+        done = found[reach - 1] + 1
     return shown + data[done:]
 
 

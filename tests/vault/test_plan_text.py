@@ -39,14 +39,14 @@ def test_each_key_is_shown_by_its_fingerprint_and_owner() -> None:
 def test_control_characters_cannot_overwrite_the_line() -> None:
     piece = VaultResource("auth/github/config", {"bound_issuer": "https://issuer.example.test"})
     there = {"bound_issuer": "https://evil\u202e.example.test\r\x1b[2K"}
-    shown = "\n".join(describe_difference(ResourceDifference(PlannedAction.CHANGE, piece, ("bound_issuer",), there)))
-    assert "\\u202e" in shown
-    assert shown.replace("\n", "").isprintable()
+    text = "\n".join(describe_difference(ResourceDifference(PlannedAction.CHANGE, piece, ("bound_issuer",), there)))
+    assert "\\u202e" in text
+    assert text.replace("\n", "").isprintable()
 
 
 def test_a_password_is_not_shown() -> None:
     word = "-".join(["made", "at", "run", "time"])
     piece = VaultResource("auth/muniment-people/users/admin", {"password": word, "token_ttl": 900})
-    shown = "\n".join(describe_difference(ResourceDifference(PlannedAction.MAKE, piece)))
-    assert word not in shown
-    assert "token_ttl: 900" in shown
+    text = "\n".join(describe_difference(ResourceDifference(PlannedAction.MAKE, piece)))
+    assert word not in text
+    assert "token_ttl: 900" in text

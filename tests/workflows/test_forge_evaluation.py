@@ -24,8 +24,8 @@ from tests.support.forges.memory import (
     OURS,
     REPO,
     UNPROTECTED,
-    MemoryKeeper,
-    World,
+    MemoryChangeStore,
+    MemoryForge,
     change,
 )
 
@@ -65,23 +65,23 @@ class WorkerKilled(BaseException):
 class DyingStore:
     """A store whose worker dies once `left` calls are used up."""
 
-    def __init__(self, keeper: MemoryKeeper) -> None:
-        self._keeper, self.left = keeper, 0
+    def __init__(self, change_store: MemoryChangeStore) -> None:
+        self._change_store, self.left = change_store, 0
 
     def __getattr__(self, name: str) -> Any:
         if self.left == 1:
             raise WorkerKilled
         self.left = max(0, self.left - 1)
-        return getattr(self._keeper, name)
+        return getattr(self._change_store, name)
 
 
-class Scene:
+class ChangeSetup:
     """A forge, our store of its changes, and pending events."""
 
     def __init__(self) -> None:
-        self.world, self.keeper, self.court = World(), MemoryKeeper(), RecordingEvaluator()
-        self.forge = self.world.forge()
-        self.mortal: Any = DyingStore(self.keeper)
+        self.memory, self.change_store, self.court = MemoryForge(), MemoryChangeStore(), RecordingEvaluator()
+        self.forge = self.memory.forge()
+        self.mortal: Any = DyingStore(self.change_store)
         self.judging = StatusPublisher(self.forge, REPO, self.mortal, self.court)
         self.now = NOW
 
@@ -95,177 +95,177 @@ class Scene:
     def reconcile(self) -> None:
         """Re-evaluate missed and unknown changes and repost missing statuses, as the service does."""
         for number in {
-            *find_missed_changes(self.forge.reader, REPO, self.keeper.kept(), self.keeper.is_evaluated),
+            *find_missed_changes(self.forge.reader, REPO, self.change_store.kept(), self.change_store.is_evaluated),
             *self.court.unknown,
         }:
             self.judging.evaluate_and_publish(number, self.now)
-        for head, context in {(row.head, row.context) for row in self.keeper.rows.values() if row.open}:
+        for head, context in {(row.head, row.context) for row in self.change_store.rows.values() if row.open}:
             lost, _ = compare_posted_statuses(
-                self.forge.reader.list_statuses(REPO, head), head, [context], self.keeper, OURS
+                self.forge.reader.list_statuses(REPO, head), head, [context], self.change_store, OURS
             )
             for place in lost:
-                self.keeper.surely[place] = None
+                self.change_store.surely[place] = None
             self.judging.publish_standing(head, context)
 
     def right(self) -> Iterator[tuple[str, str, StatusState]]:
         """The expected status at every place."""
         places: dict[tuple[str, str], list[bool]] = {}
-        for each in self.world.changes.values():
+        for each in self.memory.changes.values():
             if each.state is ChangeState.OPEN:
-                enough = len(self.world.reviews(each)) >= 2
+                enough = len(self.memory.reviews(each)) >= 2
                 places.setdefault((each.head, make_context(each.target)), []).append(enough)
         for (head, context), each_allowed in places.items():
             yield head, context, StatusState.ALLOWED if all(each_allowed) else StatusState.DENIED
 
 
-def open_changes(*heads: str) -> Scene:
-    scene = Scene()
+def open_changes(*heads: str) -> ChangeSetup:
+    setup = ChangeSetup()
     for number, head in enumerate(heads, 1):
-        scene.world.put(change(number, head))
-    return scene
+        setup.memory.put(change(number, head))
+    return setup
 
 
-def shown(scene: Scene, head: str, ref: str = MAIN) -> StatusState | None:
-    return scene.world.shown(head, make_context(ref))
+def shown(setup: ChangeSetup, head: str, ref: str = MAIN) -> StatusState | None:
+    return setup.memory.shown(head, make_context(ref))
 
 
 def test_status_is_pending_before_first_evaluation_and_before_reevaluation() -> None:
-    scene = open_changes(HEADS[0])
-    scene.look(1)
-    assert [status.saying for _, status, _ in scene.world.posted] == [StatusState.PENDING, StatusState.DENIED]
-    scene.world.approve(1, "carol")
-    scene.world.approve(1, "dave")
-    scene.look(1)
-    assert [status.saying for _, status, _ in scene.world.posted][2:] == [StatusState.ALLOWED], (
+    setup = open_changes(HEADS[0])
+    setup.look(1)
+    assert [status.saying for _, status, _ in setup.memory.posted] == [StatusState.PENDING, StatusState.DENIED]
+    setup.memory.approve(1, "carol")
+    setup.memory.approve(1, "dave")
+    setup.look(1)
+    assert [status.saying for _, status, _ in setup.memory.posted][2:] == [StatusState.ALLOWED], (
         "red stayed red until then"
     )
-    scene.look(1)
-    assert [status.saying for _, status, _ in scene.world.posted][3:] == [StatusState.PENDING, StatusState.ALLOWED]
+    setup.look(1)
+    assert [status.saying for _, status, _ in setup.memory.posted][3:] == [StatusState.PENDING, StatusState.ALLOWED]
 
 
 def test_status_stays_on_its_head() -> None:
-    scene = open_changes(HEADS[0])
-    scene.world.approve(1, "carol")
-    scene.world.approve(1, "dave")
-    scene.look(1)
-    scene.world.put(structs.replace(scene.world.changes[1], head=HEADS[1]))
-    scene.look(1)
-    assert shown(scene, HEADS[1]) is StatusState.DENIED
+    setup = open_changes(HEADS[0])
+    setup.memory.approve(1, "carol")
+    setup.memory.approve(1, "dave")
+    setup.look(1)
+    setup.memory.put(structs.replace(setup.memory.changes[1], head=HEADS[1]))
+    setup.look(1)
+    assert shown(setup, HEADS[1]) is StatusState.DENIED
 
 
 def test_decision_overtaken_by_push_allows_nothing_on_new_head() -> None:
-    scene = open_changes(HEADS[0])
+    setup = open_changes(HEADS[0])
     for who in ("carol", "dave"):
-        scene.world.approve(1, who)
+        setup.memory.approve(1, who)
 
     def another() -> None:
-        scene.world.put(structs.replace(scene.world.changes[1], head=HEADS[1]))
-        assert scene.look(1)
+        setup.memory.put(structs.replace(setup.memory.changes[1], head=HEADS[1]))
+        assert setup.look(1)
 
-    scene.court.meanwhile = [another]
-    assert not scene.look(1)
-    scene.judging.publish_standing(HEADS[1], make_context(MAIN))
-    assert shown(scene, HEADS[1]) is not StatusState.ALLOWED
-    scene.reconcile()
-    assert shown(scene, HEADS[1]) is StatusState.DENIED
+    setup.court.meanwhile = [another]
+    assert not setup.look(1)
+    setup.judging.publish_standing(HEADS[1], make_context(MAIN))
+    assert shown(setup, HEADS[1]) is not StatusState.ALLOWED
+    setup.reconcile()
+    assert shown(setup, HEADS[1]) is StatusState.DENIED
 
 
 def test_decision_on_older_reading_does_not_replace_newer_one() -> None:
-    scene = open_changes(HEADS[0])
+    setup = open_changes(HEADS[0])
     for who in ("carol", "dave"):
-        scene.world.approve(1, who)
+        setup.memory.approve(1, who)
 
     def another() -> None:
-        scene.world.approve(1, "dave", yes=False)
-        assert scene.look(1)
+        setup.memory.approve(1, "dave", yes=False)
+        assert setup.look(1)
 
-    scene.court.meanwhile = [another]
-    assert not scene.look(1)
-    assert shown(scene, HEADS[0]) is StatusState.DENIED
-    scene.reconcile()
-    assert shown(scene, HEADS[0]) is StatusState.DENIED
+    setup.court.meanwhile = [another]
+    assert not setup.look(1)
+    assert shown(setup, HEADS[0]) is StatusState.DENIED
+    setup.reconcile()
+    assert shown(setup, HEADS[0]) is StatusState.DENIED
 
 
 def test_second_change_with_same_head_needs_own_approvals() -> None:
-    scene = open_changes(HEADS[0])
-    scene.world.approve(1, "carol")
-    scene.world.approve(1, "dave")
-    scene.look(1)
-    assert shown(scene, HEADS[0]) is StatusState.ALLOWED
-    scene.world.put(change(2, HEADS[0], OTHER))
-    scene.look(2)
-    assert shown(scene, HEADS[0]) is StatusState.ALLOWED
-    assert shown(scene, HEADS[0], OTHER) is StatusState.DENIED
+    setup = open_changes(HEADS[0])
+    setup.memory.approve(1, "carol")
+    setup.memory.approve(1, "dave")
+    setup.look(1)
+    assert shown(setup, HEADS[0]) is StatusState.ALLOWED
+    setup.memory.put(change(2, HEADS[0], OTHER))
+    setup.look(2)
+    assert shown(setup, HEADS[0]) is StatusState.ALLOWED
+    assert shown(setup, HEADS[0], OTHER) is StatusState.DENIED
 
 
 def test_shared_context_is_success_only_if_all_its_changes_are_allowed() -> None:
-    scene = open_changes(HEADS[0], HEADS[0])
-    scene.world.approve(1, "carol")
-    scene.world.approve(1, "dave")
-    scene.court.allowed.add((HEADS[0], make_context(MAIN)))
-    scene.look(1)
-    assert shown(scene, HEADS[0]) is StatusState.ALLOWED
-    judged = scene.keeper.rows[1]
+    setup = open_changes(HEADS[0], HEADS[0])
+    setup.memory.approve(1, "carol")
+    setup.memory.approve(1, "dave")
+    setup.court.allowed.add((HEADS[0], make_context(MAIN)))
+    setup.look(1)
+    assert shown(setup, HEADS[0]) is StatusState.ALLOWED
+    judged = setup.change_store.rows[1]
     assert judged.status is not None
-    scene.keeper.rows[1].status = structs.replace(judged.status, saying=StatusState.DENIED)
-    scene.look(2)
-    assert shown(scene, HEADS[0]) is StatusState.DENIED
-    scene.world.put(structs.replace(scene.world.changes[1], state=ChangeState.CLOSED))
-    scene.look(1)
-    assert shown(scene, HEADS[0]) is StatusState.ALLOWED
+    setup.change_store.rows[1].status = structs.replace(judged.status, saying=StatusState.DENIED)
+    setup.look(2)
+    assert shown(setup, HEADS[0]) is StatusState.DENIED
+    setup.memory.put(structs.replace(setup.memory.changes[1], state=ChangeState.CLOSED))
+    setup.look(1)
+    assert shown(setup, HEADS[0]) is StatusState.ALLOWED
 
 
 @pytest.mark.parametrize("left", [{"head": HEADS[1]}, {"target": UNPROTECTED}, {"state": ChangeState.CLOSED}])
 def test_head_without_open_change_is_not_success(left: dict[str, Any]) -> None:
-    scene = open_changes(HEADS[0])
+    setup = open_changes(HEADS[0])
     for who in ("carol", "dave"):
-        scene.world.approve(1, who)
-    scene.look(1)
-    before = scene.world.changes[1]
-    scene.world.put(structs.replace(before, **left))
-    scene.look(1)
-    assert shown(scene, HEADS[0]) is StatusState.PENDING
-    scene.world.put(before)
-    scene.look(1)
-    assert shown(scene, HEADS[0]) is StatusState.ALLOWED
+        setup.memory.approve(1, who)
+    setup.look(1)
+    before = setup.memory.changes[1]
+    setup.memory.put(structs.replace(before, **left))
+    setup.look(1)
+    assert shown(setup, HEADS[0]) is StatusState.PENDING
+    setup.memory.put(before)
+    setup.look(1)
+    assert shown(setup, HEADS[0]) is StatusState.ALLOWED
 
 
 def test_deleted_change_does_not_block_others_with_same_head() -> None:
-    scene = open_changes(HEADS[0], HEADS[0])
+    setup = open_changes(HEADS[0], HEADS[0])
     for who in ("carol", "dave"):
-        scene.world.approve(2, who)
-    scene.world.failing = {"reviews": [BEFORE]}
-    scene.look(1)
-    scene.look(2)
-    assert shown(scene, HEADS[0]) is StatusState.DENIED
-    del scene.world.changes[1]
-    scene.world.failing = {"read": [NOT_THERE], "changes": [BEFORE]}
-    assert not scene.look(1)
-    assert shown(scene, HEADS[0]) is StatusState.DENIED
-    assert scene.look(1)
-    assert shown(scene, HEADS[0]) is StatusState.ALLOWED
-    del scene.world.changes[2]
-    assert scene.look(2)
-    assert shown(scene, HEADS[0]) is StatusState.PENDING
+        setup.memory.approve(2, who)
+    setup.memory.failing = {"reviews": [BEFORE]}
+    setup.look(1)
+    setup.look(2)
+    assert shown(setup, HEADS[0]) is StatusState.DENIED
+    del setup.memory.changes[1]
+    setup.memory.failing = {"read": [NOT_THERE], "changes": [BEFORE]}
+    assert not setup.look(1)
+    assert shown(setup, HEADS[0]) is StatusState.DENIED
+    assert setup.look(1)
+    assert shown(setup, HEADS[0]) is StatusState.ALLOWED
+    del setup.memory.changes[2]
+    assert setup.look(2)
+    assert shown(setup, HEADS[0]) is StatusState.PENDING
 
 
 def test_hidden_open_change_is_read_again_and_not_success() -> None:
-    scene = open_changes(HEADS[0])
-    scene.world.failing = {"read": [NOT_THERE]}
-    assert not scene.look(1)
-    assert scene.look(1)
-    scene.world.failing = {"read": [NOT_THERE]}
-    scene.now = MUCH_LATER
-    assert not scene.look(1)
-    assert shown(scene, HEADS[0]) is not StatusState.ALLOWED
+    setup = open_changes(HEADS[0])
+    setup.memory.failing = {"read": [NOT_THERE]}
+    assert not setup.look(1)
+    assert setup.look(1)
+    setup.memory.failing = {"read": [NOT_THERE]}
+    setup.now = MUCH_LATER
+    assert not setup.look(1)
+    assert shown(setup, HEADS[0]) is not StatusState.ALLOWED
 
 
 def test_head_missing_at_forge_does_not_block_new_head() -> None:
-    scene = open_changes(HEADS[0])
+    setup = open_changes(HEADS[0])
     for who in ("carol", "dave"):
-        scene.world.approve(1, who)
-    scene.look(1)
-    publish = scene.forge.publisher.publish_status
+        setup.memory.approve(1, who)
+    setup.look(1)
+    publish = setup.forge.publisher.publish_status
 
     class Publisher:
         def publish_status(self, repository: ForgeRepository, head: str, status: Status) -> None:
@@ -274,56 +274,56 @@ def test_head_missing_at_forge_does_not_block_new_head() -> None:
             publish(repository, head, status)
 
     publisher: Any = Publisher()
-    scene.judging = StatusPublisher(scene.forge._replace(publisher=publisher), REPO, scene.keeper, scene.court)
-    scene.world.put(structs.replace(scene.world.changes[1], head=HEADS[1]))
-    assert not scene.look(1)
-    assert shown(scene, HEADS[1]) is None  # the head that was green may still be there
-    scene.now = MUCH_LATER
-    assert not scene.look(1)
-    assert shown(scene, HEADS[1]) is StatusState.DENIED
-    before = len(scene.world.posted)
-    publisher.update_comment = scene.forge.publisher.update_comment
-    assert scene.look(1)
-    assert scene.world.posted[before:][-1][1].summary == "Two others have to approve."
+    setup.judging = StatusPublisher(setup.forge._replace(publisher=publisher), REPO, setup.change_store, setup.court)
+    setup.memory.put(structs.replace(setup.memory.changes[1], head=HEADS[1]))
+    assert not setup.look(1)
+    assert shown(setup, HEADS[1]) is None  # the head that was green may still be there
+    setup.now = MUCH_LATER
+    assert not setup.look(1)
+    assert shown(setup, HEADS[1]) is StatusState.DENIED
+    before = len(setup.memory.posted)
+    publisher.update_comment = setup.forge.publisher.update_comment
+    assert setup.look(1)
+    assert setup.memory.posted[before:][-1][1].summary == "Two others have to approve."
 
 
 def test_merged_change_keeps_its_status() -> None:
-    scene = open_changes(HEADS[0], HEADS[1])
+    setup = open_changes(HEADS[0], HEADS[1])
     for who in ("carol", "dave"):
-        scene.world.approve(1, who)
+        setup.memory.approve(1, who)
     for number in (1, 2):
-        scene.look(number)
-        scene.world.put(structs.replace(scene.world.changes[number], state=ChangeState.MERGED))
-        scene.look(number)
-    assert [shown(scene, head) for head in HEADS[:2]] == [StatusState.ALLOWED, StatusState.DENIED]
+        setup.look(number)
+        setup.memory.put(structs.replace(setup.memory.changes[number], state=ChangeState.MERGED))
+        setup.look(number)
+    assert [shown(setup, head) for head in HEADS[:2]] == [StatusState.ALLOWED, StatusState.DENIED]
 
 
-def allowed(*heads: str) -> Scene:
+def allowed(*heads: str) -> ChangeSetup:
     """Open changes with two approvals each, each evaluated once."""
-    scene = open_changes(*heads)
+    setup = open_changes(*heads)
     for number in range(1, len(heads) + 1):
         for who in ("carol", "dave"):
-            scene.world.approve(number, who)
-        scene.look(number)
-    return scene
+            setup.memory.approve(number, who)
+        setup.look(number)
+    return setup
 
 
 def test_bypass_is_posted_on_merged_head_in_every_context_of_branch() -> None:
-    scene, shared = allowed(HEADS[0]), "muniment/release*"
-    scene.world.put(structs.replace(scene.world.changes[1], state=ChangeState.MERGED))
-    scene.look(1)
-    scene.keeper.demanded[make_context(MAIN)] = (shared,)
-    scene.judging.publish_last(HEADS[0], Status(make_context(MAIN), StatusState.DENIED, "It was a bypass.", ""))
-    assert shown(scene, HEADS[0]) is StatusState.DENIED
-    assert scene.world.shown(HEADS[0], shared) is StatusState.DENIED
+    setup, shared = allowed(HEADS[0]), "muniment/release*"
+    setup.memory.put(structs.replace(setup.memory.changes[1], state=ChangeState.MERGED))
+    setup.look(1)
+    setup.change_store.demanded[make_context(MAIN)] = (shared,)
+    setup.judging.publish_last(HEADS[0], Status(make_context(MAIN), StatusState.DENIED, "It was a bypass.", ""))
+    assert shown(setup, HEADS[0]) is StatusState.DENIED
+    assert setup.memory.shown(HEADS[0], shared) is StatusState.DENIED
 
 
 def test_bypass_is_not_posted_on_head_of_open_change() -> None:
-    scene = allowed(HEADS[0], HEADS[0])
-    scene.world.put(structs.replace(scene.world.changes[1], state=ChangeState.MERGED))
-    scene.look(1)
-    scene.judging.publish_last(HEADS[0], Status(make_context(MAIN), StatusState.DENIED, "It was a bypass.", ""))
-    assert shown(scene, HEADS[0]) is StatusState.ALLOWED
+    setup = allowed(HEADS[0], HEADS[0])
+    setup.memory.put(structs.replace(setup.memory.changes[1], state=ChangeState.MERGED))
+    setup.look(1)
+    setup.judging.publish_last(HEADS[0], Status(make_context(MAIN), StatusState.DENIED, "It was a bypass.", ""))
+    assert shown(setup, HEADS[0]) is StatusState.ALLOWED
 
 
 @pytest.mark.parametrize(
@@ -331,131 +331,133 @@ def test_bypass_is_not_posted_on_head_of_open_change() -> None:
     [("2026-11-24T09:04:59.999999Z", StatusState.PENDING), ("2026-11-24T09:05:00.000000Z", StatusState.DENIED)],
 )
 def test_unreadable_change_is_denied_from_deadline_on(now: str, saying: StatusState) -> None:
-    scene = allowed(HEADS[0])
-    scene.world.failing = {"read": [BEFORE, BEFORE]}
-    assert not scene.look(1)
-    scene.now = now
-    assert not scene.look(1)
-    assert shown(scene, HEADS[0]) is saying
+    setup = allowed(HEADS[0])
+    setup.memory.failing = {"read": [BEFORE, BEFORE]}
+    assert not setup.look(1)
+    setup.now = now
+    assert not setup.look(1)
+    assert shown(setup, HEADS[0]) is saying
 
 
 def test_denied_change_stays_denied_when_closed() -> None:
-    scene = open_changes(HEADS[0])
-    scene.look(1)
-    scene.world.put(structs.replace(scene.world.changes[1], state=ChangeState.CLOSED))
-    before = len(scene.world.posted)
-    scene.look(1)
-    assert len(scene.world.posted) == before
+    setup = open_changes(HEADS[0])
+    setup.look(1)
+    setup.memory.put(structs.replace(setup.memory.changes[1], state=ChangeState.CLOSED))
+    before = len(setup.memory.posted)
+    setup.look(1)
+    assert len(setup.memory.posted) == before
 
 
 def test_head_of_closed_change_is_pending_if_posted_status_is_unknown() -> None:
-    scene = allowed(HEADS[0])
-    scene.world.put(structs.replace(scene.world.changes[1], state=ChangeState.CLOSED))
-    for scene.now, done in ((NOW, False), (MUCH_LATER, True)):
-        scene.world.failing = {"publish": [BEFORE]}
-        assert scene.look(1) is done
-    assert shown(scene, HEADS[0]) is StatusState.PENDING
+    setup = allowed(HEADS[0])
+    setup.memory.put(structs.replace(setup.memory.changes[1], state=ChangeState.CLOSED))
+    for setup.now, done in ((NOW, False), (MUCH_LATER, True)):
+        setup.memory.failing = {"publish": [BEFORE]}
+        assert setup.look(1) is done
+    assert shown(setup, HEADS[0]) is StatusState.PENDING
 
 
 def test_nonexistent_change_has_no_status() -> None:
-    scene = Scene()
-    assert scene.look(7)
-    assert scene.world.posted == []
+    setup = ChangeSetup()
+    assert setup.look(7)
+    assert setup.memory.posted == []
 
 
 def test_change_merged_before_first_reading_has_no_status() -> None:
-    scene = Scene()
-    scene.world.put(change(1, HEADS[0], state=ChangeState.MERGED))
-    assert scene.look(1)
-    assert scene.world.posted == []
+    setup = ChangeSetup()
+    setup.memory.put(change(1, HEADS[0], state=ChangeState.MERGED))
+    assert setup.look(1)
+    assert setup.memory.posted == []
 
 
 def test_head_replaced_before_merge_is_not_success() -> None:
-    scene = allowed(HEADS[0])
-    scene.world.put(structs.replace(scene.world.changes[1], state=ChangeState.MERGED, head=HEADS[1]))
-    scene.look(1)
-    assert shown(scene, HEADS[0]) is StatusState.PENDING
-    assert shown(scene, HEADS[1]) is None
+    setup = allowed(HEADS[0])
+    setup.memory.put(structs.replace(setup.memory.changes[1], state=ChangeState.MERGED, head=HEADS[1]))
+    setup.look(1)
+    assert shown(setup, HEADS[0]) is StatusState.PENDING
+    assert shown(setup, HEADS[1]) is None
 
 
 def test_change_for_formerly_protected_branch_becomes_pending(monkeypatch: pytest.MonkeyPatch) -> None:
-    scene = allowed(HEADS[0])
-    monkeypatch.setattr(scene.keeper, "is_evaluated", lambda ref: False)
-    scene.look(1)
-    assert shown(scene, HEADS[0]) is StatusState.PENDING
+    setup = allowed(HEADS[0])
+    monkeypatch.setattr(setup.change_store, "is_evaluated", lambda ref: False)
+    setup.look(1)
+    assert shown(setup, HEADS[0]) is StatusState.PENDING
 
 
 def test_unreadable_closed_change_is_retried_and_not_treated_as_deleted() -> None:
-    scene = allowed(HEADS[0])
-    scene.world.put(structs.replace(scene.world.changes[1], state=ChangeState.CLOSED))
-    scene.world.failing = {"read": [BEFORE]}
-    assert not scene.look(1)
-    assert scene.keeper.rows[1].since is not None
+    setup = allowed(HEADS[0])
+    setup.memory.put(structs.replace(setup.memory.changes[1], state=ChangeState.CLOSED))
+    setup.memory.failing = {"read": [BEFORE]}
+    assert not setup.look(1)
+    assert setup.change_store.rows[1].since is not None
 
 
 def test_successful_head_of_closed_change_becomes_pending_with_link_to_page() -> None:
-    scene, place = allowed(HEADS[0]), (HEADS[0], make_context(MAIN))
-    scene.keeper.surely[place] = Status(make_context(MAIN), StatusState.ALLOWED, "Two others approved.", "/changes/1")
-    scene.keeper.rows[1].open = False  # and then the worker died
-    scene.world.put(structs.replace(scene.world.changes[1], state=ChangeState.CLOSED))
-    scene.look(1)
-    assert shown(scene, HEADS[0]) is StatusState.PENDING
-    assert scene.world.posted[-1][1].url == "/changes/1"
+    setup, place = allowed(HEADS[0]), (HEADS[0], make_context(MAIN))
+    setup.change_store.surely[place] = Status(
+        make_context(MAIN), StatusState.ALLOWED, "Two others approved.", "/changes/1"
+    )
+    setup.change_store.rows[1].open = False  # and then the worker died
+    setup.memory.put(structs.replace(setup.memory.changes[1], state=ChangeState.CLOSED))
+    setup.look(1)
+    assert shown(setup, HEADS[0]) is StatusState.PENDING
+    assert setup.memory.posted[-1][1].url == "/changes/1"
 
 
 def test_no_status_is_posted_without_head() -> None:
-    scene = Scene()
-    scene.judging.publish_standing("", make_context(MAIN))
-    assert scene.world.posted == []
+    setup = ChangeSetup()
+    setup.judging.publish_standing("", make_context(MAIN))
+    assert setup.memory.posted == []
 
 
 def test_head_shared_with_merged_change_has_status_of_open_change() -> None:
-    scene = open_changes(HEADS[0], HEADS[0])
-    scene.look(1)
-    scene.look(2)
-    assert shown(scene, HEADS[0]) is StatusState.DENIED
+    setup = open_changes(HEADS[0], HEADS[0])
+    setup.look(1)
+    setup.look(2)
+    assert shown(setup, HEADS[0]) is StatusState.DENIED
     for who in ("carol", "dave"):
-        scene.world.approve(1, who)
-    scene.world.put(structs.replace(scene.world.changes[2], state=ChangeState.MERGED))
-    scene.look(1)
-    scene.look(2)
-    assert shown(scene, HEADS[0]) is StatusState.ALLOWED
+        setup.memory.approve(1, who)
+    setup.memory.put(structs.replace(setup.memory.changes[2], state=ChangeState.MERGED))
+    setup.look(1)
+    setup.look(2)
+    assert shown(setup, HEADS[0]) is StatusState.ALLOWED
 
 
 def test_context_required_by_several_branches_needs_all_changes_with_head_allowed() -> None:
-    scene, shared = open_changes(HEADS[0]), "muniment/release*"
+    setup, shared = open_changes(HEADS[0]), "muniment/release*"
     first, second = "refs/heads/release1", "refs/heads/release2"
     for ref in (first, second):
-        scene.keeper.demanded[make_context(ref)] = (shared,)
-    scene.world.put(change(1, HEADS[0], first))
+        setup.change_store.demanded[make_context(ref)] = (shared,)
+    setup.memory.put(change(1, HEADS[0], first))
     for who in ("carol", "dave"):
-        scene.world.approve(1, who)
-    scene.look(1)
-    assert scene.world.shown(HEADS[0], shared) is StatusState.ALLOWED
-    scene.world.put(change(2, HEADS[0], second))
-    scene.look(2)
-    assert [shown(scene, HEADS[0], ref) for ref in (first, second)] == [StatusState.ALLOWED, StatusState.DENIED]
-    assert scene.world.shown(HEADS[0], shared) is StatusState.DENIED
-    scene.look(1)
-    assert scene.world.shown(HEADS[0], shared) is StatusState.DENIED
+        setup.memory.approve(1, who)
+    setup.look(1)
+    assert setup.memory.shown(HEADS[0], shared) is StatusState.ALLOWED
+    setup.memory.put(change(2, HEADS[0], second))
+    setup.look(2)
+    assert [shown(setup, HEADS[0], ref) for ref in (first, second)] == [StatusState.ALLOWED, StatusState.DENIED]
+    assert setup.memory.shown(HEADS[0], shared) is StatusState.DENIED
+    setup.look(1)
+    assert setup.memory.shown(HEADS[0], shared) is StatusState.DENIED
     for who in ("carol", "dave"):
-        scene.world.approve(2, who)
-    scene.look(2)
-    assert scene.world.shown(HEADS[0], shared) is StatusState.ALLOWED
-    scene.world.put(structs.replace(scene.world.changes[2], head=HEADS[1]))
-    scene.look(2)
-    assert scene.world.shown(HEADS[1], shared) is StatusState.DENIED
-    assert scene.world.shown(HEADS[0], shared) is StatusState.ALLOWED
+        setup.memory.approve(2, who)
+    setup.look(2)
+    assert setup.memory.shown(HEADS[0], shared) is StatusState.ALLOWED
+    setup.memory.put(structs.replace(setup.memory.changes[2], head=HEADS[1]))
+    setup.look(2)
+    assert setup.memory.shown(HEADS[1], shared) is StatusState.DENIED
+    assert setup.memory.shown(HEADS[0], shared) is StatusState.ALLOWED
 
 
 def test_no_status_is_posted_for_unprotected_branches() -> None:
-    scene = Scene()
-    scene.world.put(change(1, HEADS[0], UNPROTECTED))
-    scene.look(1)
-    assert scene.world.posted == []
-    scene.world.put(change(1, HEADS[0]))
-    scene.look(1)
-    assert shown(scene, HEADS[0]) is StatusState.DENIED
+    setup = ChangeSetup()
+    setup.memory.put(change(1, HEADS[0], UNPROTECTED))
+    setup.look(1)
+    assert setup.memory.posted == []
+    setup.memory.put(change(1, HEADS[0]))
+    setup.look(1)
+    assert shown(setup, HEADS[0]) is StatusState.DENIED
 
 
 @pytest.mark.parametrize(
@@ -464,183 +466,183 @@ def test_no_status_is_posted_for_unprotected_branches() -> None:
 def test_unreadable_change_is_not_success_and_denied_after_deadline(
     approvers: tuple[str, ...], until_then: StatusState
 ) -> None:
-    scene = open_changes(HEADS[0])
+    setup = open_changes(HEADS[0])
     for who in approvers:
-        scene.world.approve(1, who)
-    scene.look(1)
-    scene.world.failing = {"read": [BEFORE, BEFORE]}
-    assert not scene.look(1)
-    assert shown(scene, HEADS[0]) is until_then
-    scene.now = MUCH_LATER
-    assert not scene.look(1)
-    assert shown(scene, HEADS[0]) is StatusState.DENIED
-    assert scene.world.posted[-1][1].summary == "read failed"
+        setup.memory.approve(1, who)
+    setup.look(1)
+    setup.memory.failing = {"read": [BEFORE, BEFORE]}
+    assert not setup.look(1)
+    assert shown(setup, HEADS[0]) is until_then
+    setup.now = MUCH_LATER
+    assert not setup.look(1)
+    assert shown(setup, HEADS[0]) is StatusState.DENIED
+    assert setup.memory.posted[-1][1].summary == "read failed"
 
 
 def test_change_denied_as_unreadable_is_not_reset_to_pending() -> None:
-    scene = open_changes(HEADS[0])
-    scene.look(1)
-    scene.world.failing = {"read": [BEFORE] * 4}
-    scene.look(1)
-    scene.now = MUCH_LATER
-    before = len(scene.world.posted)
+    setup = open_changes(HEADS[0])
+    setup.look(1)
+    setup.memory.failing = {"read": [BEFORE] * 4}
+    setup.look(1)
+    setup.now = MUCH_LATER
+    before = len(setup.memory.posted)
     for _ in range(3):
-        scene.look(1)
-    assert len(scene.world.posted) == before + 1
+        setup.look(1)
+    assert len(setup.memory.posted) == before + 1
 
 
 def test_change_that_cannot_be_evaluated_is_denied_after_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    scene = open_changes(HEADS[0])
+    setup = open_changes(HEADS[0])
 
     def broken(reading: Reading, now: str) -> ReadingResult:
         raise MunimentError("the policy cannot be read", "Mend it.")
 
-    judging = StatusPublisher(scene.forge, REPO, scene.keeper, broken)
+    judging = StatusPublisher(setup.forge, REPO, setup.change_store, broken)
     for now, saying in ((NOW, StatusState.PENDING), (MUCH_LATER, StatusState.DENIED)):
         with pytest.raises(MunimentError, match="policy"):
             judging.evaluate_and_publish(1, now)
-        assert shown(scene, HEADS[0]) is saying
+        assert shown(setup, HEADS[0]) is saying
 
 
 def test_reading_with_missing_part_is_not_allowed() -> None:
-    scene = open_changes(HEADS[0])
-    scene.world.approve(1, "carol")
-    scene.world.approve(1, "dave")
-    scene.world.failing = {"reviews": [BEFORE]}
-    scene.look(1)
-    assert shown(scene, HEADS[0]) is StatusState.DENIED
+    setup = open_changes(HEADS[0])
+    setup.memory.approve(1, "carol")
+    setup.memory.approve(1, "dave")
+    setup.memory.failing = {"reviews": [BEFORE]}
+    setup.look(1)
+    assert shown(setup, HEADS[0]) is StatusState.DENIED
 
 
 def test_single_comment_exists_only_while_change_is_blocked() -> None:
-    scene = open_changes(HEADS[0])
-    scene.look(1)
-    scene.look(1)
-    assert scene.world.comments == {1: "Two others have to approve."}
-    assert scene.world.calls.count("comment") == 1
-    scene.world.approve(1, "carol")
-    scene.world.approve(1, "dave")
-    scene.look(1)
-    assert scene.world.comments == {1: ""}
+    setup = open_changes(HEADS[0])
+    setup.look(1)
+    setup.look(1)
+    assert setup.memory.comments == {1: "Two others have to approve."}
+    assert setup.memory.calls.count("comment") == 1
+    setup.memory.approve(1, "carol")
+    setup.memory.approve(1, "dave")
+    setup.look(1)
+    assert setup.memory.comments == {1: ""}
 
 
 def test_forged_status_is_detected_and_ours_reposted() -> None:
-    scene = open_changes(HEADS[0])
-    scene.look(1)
+    setup = open_changes(HEADS[0])
+    setup.look(1)
     context = make_context(MAIN)
     mallory = structs.replace(OURS, id="66", login="mallory")
-    scene.world.posted.append((HEADS[0], Status(context, StatusState.ALLOWED, "fine", ""), mallory))
+    setup.memory.posted.append((HEADS[0], Status(context, StatusState.ALLOWED, "fine", ""), mallory))
     _, forged = compare_posted_statuses(
-        scene.forge.reader.list_statuses(REPO, HEADS[0]), HEADS[0], [context], scene.keeper, OURS
+        setup.forge.reader.list_statuses(REPO, HEADS[0]), HEADS[0], [context], setup.change_store, OURS
     )
     assert [each.by.login for each in forged] == ["mallory"]
-    scene.reconcile()
-    assert shown(scene, HEADS[0]) is StatusState.DENIED
+    setup.reconcile()
+    assert shown(setup, HEADS[0]) is StatusState.DENIED
 
 
 def test_merge_queue_group_is_allowed_if_machine_made_and_members_are_allowed() -> None:
-    scene = open_changes(HEADS[0], HEADS[1])
+    setup = open_changes(HEADS[0], HEADS[1])
     group = "9" * 40
-    scene.world.groups[group] = MergeGroup(MAIN, "b" * 40, group, (GroupMember(1, HEADS[0]), GroupMember(2, HEADS[1])))
+    setup.memory.groups[group] = MergeGroup(MAIN, "b" * 40, group, (GroupMember(1, HEADS[0]), GroupMember(2, HEADS[1])))
     for number in (1, 2):
         for who in ("carol", "dave"):
-            scene.world.approve(number, who)
+            setup.memory.approve(number, who)
 
     def look(*, machine: bool) -> tuple[StatusState | None, str]:
         two = frozenset(HEADS[:2])
-        scene.judging.evaluate_group(MAIN, group, scene.now, lambda _, heads: machine and heads == two, "", again=True)
-        return shown(scene, group), scene.world.posted[-1][1].summary
+        setup.judging.evaluate_group(MAIN, group, setup.now, lambda _, heads: machine and heads == two, "", again=True)
+        return shown(setup, group), setup.memory.posted[-1][1].summary
 
     assert look(machine=True) == (StatusState.ALLOWED, "All of its 2 changes are allowed.")
     assert look(machine=False)[0] is StatusState.DENIED
-    scene.world.approve(2, "dave", yes=False)
+    setup.memory.approve(2, "dave", yes=False)
     assert look(machine=True) == (StatusState.DENIED, "Not allowed: #2.")
-    scene.world.put(structs.replace(scene.world.changes[1], head=HEADS[2]))
+    setup.memory.put(structs.replace(setup.memory.changes[1], head=HEADS[2]))
     assert look(machine=True) == (StatusState.DENIED, "Not allowed: #1, #2.")
-    scene.world.failing = {"group": [BEFORE]}
+    setup.memory.failing = {"group": [BEFORE]}
     with pytest.raises(ForgeError):
         look(machine=True)
-    assert shown(scene, group) is StatusState.PENDING
+    assert shown(setup, group) is StatusState.PENDING
 
 
 def test_deleted_merge_queue_group_is_denied_at_reevaluation() -> None:
-    scene, group = open_changes(HEADS[0]), "9" * 40
+    setup, group = open_changes(HEADS[0]), "9" * 40
 
     def gone() -> MergeGroup:
         raise ForgeError(ForgeCode.CHANGED_MEANWHILE, "no such group", "")
 
-    scene.world.call = lambda name, do: gone() if name == "group" else do()  # type: ignore[method-assign]
+    setup.memory.call = lambda name, do: gone() if name == "group" else do()  # type: ignore[method-assign]
     with pytest.raises(ForgeError):
-        scene.judging.evaluate_group(MAIN, group, scene.now, lambda *_: True, "")
-    assert shown(scene, group) is StatusState.PENDING
-    scene.judging.evaluate_group(MAIN, group, scene.now, lambda *_: True, "", again=True)
-    assert shown(scene, group) is StatusState.DENIED
-    assert scene.keeper.groups == {(group, make_context(MAIN)): ""}
+        setup.judging.evaluate_group(MAIN, group, setup.now, lambda *_: True, "")
+    assert shown(setup, group) is StatusState.PENDING
+    setup.judging.evaluate_group(MAIN, group, setup.now, lambda *_: True, "", again=True)
+    assert shown(setup, group) is StatusState.DENIED
+    assert setup.change_store.groups == {(group, make_context(MAIN)): ""}
 
 
 def test_unreadable_group_is_denied_after_deadline_and_reevaluated_when_readable() -> None:
-    scene, group = open_changes(HEADS[0]), "9" * 40
-    scene.world.groups[group] = MergeGroup(MAIN, "b" * 40, group, (GroupMember(1, HEADS[0]),))
+    setup, group = open_changes(HEADS[0]), "9" * 40
+    setup.memory.groups[group] = MergeGroup(MAIN, "b" * 40, group, (GroupMember(1, HEADS[0]),))
     for who in ("carol", "dave"):
-        scene.world.approve(1, who)
+        setup.memory.approve(1, who)
 
     def look(now: str) -> tuple[StatusState | None, int]:
-        scene.world.failing = {"group": [BEFORE]} if now else {}
+        setup.memory.failing = {"group": [BEFORE]} if now else {}
         with contextlib.suppress(ForgeError):
-            scene.judging.evaluate_group(MAIN, group, now or MUCH_LATER, lambda *_: True, "")
-        return shown(scene, group), len(scene.world.posted)
+            setup.judging.evaluate_group(MAIN, group, now or MUCH_LATER, lambda *_: True, "")
+        return shown(setup, group), len(setup.memory.posted)
 
     assert look(NOW) == (StatusState.PENDING, 1)
     assert look(NOW) == (StatusState.PENDING, 1)
     assert look(MUCH_LATER) == (StatusState.DENIED, 2)
-    assert "group failed" in scene.world.posted[-1][1].summary
+    assert "group failed" in setup.memory.posted[-1][1].summary
     assert look(MUCH_LATER) == (StatusState.DENIED, 2)
     assert look("")[0] is StatusState.ALLOWED
-    assert scene.keeper.groups == {(group, make_context(MAIN)): ""}
+    assert setup.change_store.groups == {(group, make_context(MAIN)): ""}
 
 
 def test_evaluated_group_is_not_reevaluated_for_events_of_own_statuses() -> None:
-    scene, group = open_changes(HEADS[0]), "9" * 40
-    scene.world.groups[group] = MergeGroup(MAIN, "b" * 40, group, (GroupMember(1, HEADS[0]),))
-    scene.judging.evaluate_group(MAIN, group, NOW, lambda *_: True, "")
-    before = len(scene.world.calls)
-    scene.judging.evaluate_group(MAIN, group, NOW, lambda *_: True, "")
-    assert len(scene.world.calls) == before
-    scene.judging.evaluate_group(MAIN, group, NOW, lambda *_: True, "", again=True)
-    assert len(scene.world.calls) > before
+    setup, group = open_changes(HEADS[0]), "9" * 40
+    setup.memory.groups[group] = MergeGroup(MAIN, "b" * 40, group, (GroupMember(1, HEADS[0]),))
+    setup.judging.evaluate_group(MAIN, group, NOW, lambda *_: True, "")
+    before = len(setup.memory.calls)
+    setup.judging.evaluate_group(MAIN, group, NOW, lambda *_: True, "")
+    assert len(setup.memory.calls) == before
+    setup.judging.evaluate_group(MAIN, group, NOW, lambda *_: True, "", again=True)
+    assert len(setup.memory.calls) > before
 
 
 def test_group_that_left_queue_unread_is_denied_once() -> None:
-    scene, group = open_changes(HEADS[0]), "9" * 40
+    setup, group = open_changes(HEADS[0]), "9" * 40
 
     def gone() -> MergeGroup:
         raise ForgeError(ForgeCode.CHANGED_MEANWHILE, "no such group", "")
 
-    scene.world.call = lambda name, do: gone() if name == "group" else do()  # type: ignore[method-assign]
+    setup.memory.call = lambda name, do: gone() if name == "group" else do()  # type: ignore[method-assign]
     with pytest.raises(ForgeError):
-        scene.judging.evaluate_group(MAIN, group, NOW, lambda *_: True, "")
-    scene.judging.evaluate_group(MAIN, group, MUCH_LATER, lambda *_: True, "")
-    assert shown(scene, group) is StatusState.DENIED
-    assert scene.keeper.groups == {(group, make_context(MAIN)): ""}
+        setup.judging.evaluate_group(MAIN, group, NOW, lambda *_: True, "")
+    setup.judging.evaluate_group(MAIN, group, MUCH_LATER, lambda *_: True, "")
+    assert shown(setup, group) is StatusState.DENIED
+    assert setup.change_store.groups == {(group, make_context(MAIN)): ""}
 
 
 def test_group_for_unprotected_branch_gets_no_status() -> None:
-    scene = open_changes(HEADS[0])
-    scene.judging.evaluate_group(UNPROTECTED, "9" * 40, scene.now, lambda *_: True, "")
-    assert (scene.world.posted, scene.world.calls) == ([], [])
+    setup = open_changes(HEADS[0])
+    setup.judging.evaluate_group(UNPROTECTED, "9" * 40, setup.now, lambda *_: True, "")
+    assert (setup.memory.posted, setup.memory.calls) == ([], [])
 
 
 @pytest.mark.parametrize("call", ["group", "read", "reviews", "publish"])
 def test_group_with_failing_call_is_not_success(call: str) -> None:
-    scene, group = open_changes(HEADS[0]), "9" * 40
-    scene.world.groups[group] = MergeGroup(MAIN, "b" * 40, group, (GroupMember(1, HEADS[0]),))
+    setup, group = open_changes(HEADS[0]), "9" * 40
+    setup.memory.groups[group] = MergeGroup(MAIN, "b" * 40, group, (GroupMember(1, HEADS[0]),))
     for who in ("carol", "dave"):
-        scene.world.approve(1, who)
-    scene.world.failing = {call: [BEFORE]}
+        setup.memory.approve(1, who)
+    setup.memory.failing = {call: [BEFORE]}
     with contextlib.suppress(ForgeError):
-        scene.judging.evaluate_group(MAIN, group, scene.now, lambda *_: True, "")
-    assert shown(scene, group) is not StatusState.ALLOWED
-    scene.judging.evaluate_group(MAIN, group, scene.now, lambda *_: True, "", again=True)
-    assert shown(scene, group) is StatusState.ALLOWED
+        setup.judging.evaluate_group(MAIN, group, setup.now, lambda *_: True, "")
+    assert shown(setup, group) is not StatusState.ALLOWED
+    setup.judging.evaluate_group(MAIN, group, setup.now, lambda *_: True, "", again=True)
+    assert shown(setup, group) is StatusState.ALLOWED
 
 
 steps = st.one_of(
@@ -663,40 +665,40 @@ meanwhiles = st.tuples(
 )  # others do this while the next reading is judged
 
 
-def apply_event(scene: Scene, what: str, about: Any, detail: Any) -> None:
-    world = scene.world
+def apply_event(setup: ChangeSetup, what: str, about: Any, detail: Any) -> None:
+    memory = setup.memory
     if what == "meanwhile":
-        scene.court.meanwhile.append(partial(apply_events, scene, about))
+        setup.court.meanwhile.append(partial(apply_events, setup, about))
     if what in ("push", "approve", "take back", "retarget", "close", "forge") and isinstance(about, int):
-        found = world.changes[about]
+        found = memory.changes[about]
         if what == "push":
-            world.put(structs.replace(found, head=detail))
+            memory.put(structs.replace(found, head=detail))
         elif what == "retarget":
-            world.put(structs.replace(found, target=detail))
+            memory.put(structs.replace(found, target=detail))
         elif what == "close":
-            world.put(structs.replace(found, state=ChangeState(detail)))
+            memory.put(structs.replace(found, state=ChangeState(detail)))
         elif what != "forge":
-            world.approve(about, detail, yes=what == "approve")
+            memory.approve(about, detail, yes=what == "approve")
     elif what == "event" and isinstance(about, int):
-        scene.look(about)
+        setup.look(about)
     elif what == "kill":
-        scene.mortal.left = detail
-        scene.look(about)
-        scene.mortal.left = 0
+        setup.mortal.left = detail
+        setup.look(about)
+        setup.mortal.left = 0
     elif what == "fail" and isinstance(about, str):
-        world.failing.setdefault(about, []).append(detail)
-    elif what == "late" and world.late:
-        world.late.pop(0)()
+        memory.failing.setdefault(about, []).append(detail)
+    elif what == "late" and memory.late:
+        memory.late.pop(0)()
     elif what == "wait":
-        scene.now = MUCH_LATER
+        setup.now = MUCH_LATER
     elif what == "reconcile":
         with contextlib.suppress(ForgeError):
-            scene.reconcile()
+            setup.reconcile()
 
 
-def apply_events(scene: Scene, taken: list[tuple[str, Any, str]]) -> None:
+def apply_events(setup: ChangeSetup, taken: list[tuple[str, Any, str]]) -> None:
     for each in taken:
-        apply_event(scene, *each)
+        apply_event(setup, *each)
 
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
@@ -704,16 +706,16 @@ def apply_events(scene: Scene, taken: list[tuple[str, Any, str]]) -> None:
 def test_reordered_lost_or_repeated_events_and_failures_never_post_unfounded_success(
     taken: list[tuple[str, Any, str]],
 ) -> None:
-    scene = open_changes(*HEADS)
+    setup = open_changes(*HEADS)
     for each in taken:
-        apply_event(scene, *each)
-        for head, status, _ in scene.world.posted:
+        apply_event(setup, *each)
+        for head, status, _ in setup.memory.posted:
             if status.saying is StatusState.ALLOWED:
-                assert (head, status.context) in scene.court.allowed
-    scene.world.failing, scene.court.meanwhile = {}, []
-    while scene.world.late:
-        scene.world.late.pop()()
-    scene.reconcile()
-    scene.reconcile()
-    for head, context, saying in scene.right():
-        assert scene.world.shown(head, context) is saying
+                assert (head, status.context) in setup.court.allowed
+    setup.memory.failing, setup.court.meanwhile = {}, []
+    while setup.memory.late:
+        setup.memory.late.pop()()
+    setup.reconcile()
+    setup.reconcile()
+    for head, context, saying in setup.right():
+        assert setup.memory.shown(head, context) is saying

@@ -19,7 +19,7 @@ from muniment.git.git_collector import GitCollector
 from muniment.git.repository import Repository
 from muniment.policy.built_in_policy import format_built_in_policy
 from muniment.workflows.forge_facts import read_forge_facts, read_forge_merge_facts, read_test_runs
-from tests.support.forges.memory import BEFORE, OURS, REPO, World
+from tests.support.forges.memory import BEFORE, OURS, REPO, MemoryForge
 from tests.support.repos import Repo
 
 NOW, MAIN = "2026-11-24T09:00:00.000000Z", "refs/heads/main"
@@ -60,25 +60,25 @@ def _git(repo: Repo) -> Iterator[Repository]:
 
 
 def test_forge_is_queried_only_for_facts_that_clauses_need(repo: Repo, git: Repository) -> None:
-    world = World()
+    memory = MemoryForge()
     assert (
-        read_forge_merge_facts(world.forge(), REPO, git, read_bound_policy(PACK, "p"), MAIN, repo.tip("main"), NOW)
+        read_forge_merge_facts(memory.forge(), REPO, git, read_bound_policy(PACK, "p"), MAIN, repo.tip("main"), NOW)
         == {}
     )
-    assert world.calls == []
+    assert memory.calls == []
     policy = read_bound_policy(biting("pipeline-required"), "p")
-    found = read_forge_merge_facts(world.forge(), REPO, git, policy, MAIN, repo.tip("main"), NOW)
-    assert (list(found), world.calls) == (["branch_rules"], ["rules"])
+    found = read_forge_merge_facts(memory.forge(), REPO, git, policy, MAIN, repo.tip("main"), NOW)
+    assert (list(found), memory.calls) == (["branch_rules"], ["rules"])
 
 
 def test_rules_settings_and_files_name_their_sources(repo: Repo, git: Repository) -> None:
-    world = World()
-    world.rules = CLOSED
+    memory = MemoryForge()
+    memory.rules = CLOSED
     policy = read_bound_policy(biting("tests-passed"), "p")
     names = (*ASKED, "pipeline_files")
-    found = read_forge_facts(world.forge(), REPO, git, MAIN, repo.tip("main"), policy, names, NOW)
+    found = read_forge_facts(memory.forge(), REPO, git, MAIN, repo.tip("main"), policy, names, NOW)
     assert found["branch_rules"].value == Known(Guards(MAIN, "gitea", ("tests",), Known(())))
-    assert found["forge_settings"].value == Known(world.settings)
+    assert found["forge_settings"].value == Known(memory.settings)
     assert {name: fact.source for name, fact in found.items()} == {
         "branch_rules": "gitea",
         "forge_settings": "gitea",
@@ -86,16 +86,18 @@ def test_rules_settings_and_files_name_their_sources(repo: Repo, git: Repository
     }
     (file,) = found["pipeline_files"].value.value
     assert isinstance(file, PipelineFile)
-    world.rules = structs.replace(CLOSED, bypass=("administrators",))
-    (rules,) = read_forge_facts(world.forge(), REPO, git, MAIN, repo.tip("main"), policy, ASKED[:1], NOW).values()
+    memory.rules = structs.replace(CLOSED, bypass=("administrators",))
+    (rules,) = read_forge_facts(memory.forge(), REPO, git, MAIN, repo.tip("main"), policy, ASKED[:1], NOW).values()
     assert rules.value.value.bypass_paths == Known((BypassPath("administrators", "the rules do not bind them"),))
 
 
 @pytest.mark.parametrize(("call", "name"), [("rules", "branch_rules"), ("settings", "forge_settings")])
 def test_failing_forge_call_makes_only_its_fact_unknown(call: str, name: str, repo: Repo, git: Repository) -> None:
-    world = World()
-    world.failing = {call: [BEFORE]}
-    found = read_forge_facts(world.forge(), REPO, git, MAIN, repo.tip("main"), read_bound_policy(PACK, "p"), ASKED, NOW)
+    memory = MemoryForge()
+    memory.failing = {call: [BEFORE]}
+    found = read_forge_facts(
+        memory.forge(), REPO, git, MAIN, repo.tip("main"), read_bound_policy(PACK, "p"), ASKED, NOW
+    )
     assert {each: isinstance(fact.value, Unknown) for each, fact in found.items()} == {
         each: each == name for each in ASKED
     }
@@ -103,21 +105,21 @@ def test_failing_forge_call_makes_only_its_fact_unknown(call: str, name: str, re
 
 def test_forge_checks_become_test_runs_of_landed_commit(repo: Repo, git: Repository) -> None:
     head = repo.commit({"a.py": "x = 1\n"})
-    world = World()
-    world.posted.append((head, Status("tests", StatusState.ALLOWED, "", ""), OURS))
+    memory = MemoryForge()
+    memory.posted.append((head, Status("tests", StatusState.ALLOWED, "", ""), OURS))
     collector = GitCollector(git, Known(People((), ())), NOW)
     revision = collector.make_landed_revision("shop", MAIN, head)
 
     def read() -> object:
-        return read_test_runs(world.forge(), REPO, collector, revision, NOW)[kinds.TEST_RUNS.name].value
+        return read_test_runs(memory.forge(), REPO, collector, revision, NOW)[kinds.TEST_RUNS.name].value
 
     runs = read()
     assert isinstance(runs, Known)
     assert [(run.pipeline, run.runner, run.passed) for run in runs.value.head] == [
         ("tests", "app:gitea/muniment", Known(True))
     ]
-    world.failing = {"statuses": [BEFORE]}
+    memory.failing = {"statuses": [BEFORE]}
     assert isinstance(read(), Unknown)
-    assert Check("tests", "success", OURS, "", "", "t") in world.forge().reader.list_statuses(REPO, head)
+    assert Check("tests", "success", OURS, "", "", "t") in memory.forge().reader.list_statuses(REPO, head)
     nobody = GitCollector(git, Unknown("no people are written"), NOW)
-    assert isinstance(read_test_runs(world.forge(), REPO, nobody, revision, NOW)["test_runs"].value, Unknown)
+    assert isinstance(read_test_runs(memory.forge(), REPO, nobody, revision, NOW)["test_runs"].value, Unknown)

@@ -54,8 +54,8 @@ def test_changed_change_is_reported_missed(other: dict[str, str]) -> None:
 
 
 def test_pending_new_and_deleted_changes_are_reported_missed() -> None:
-    kept = {1: structs.replace(AS_READ, owed=True), 2: AS_READ, 4: AS_READ}
-    assert found(kept, change(1), change(2), change(3)) == (1, 3, 4)
+    content = {1: structs.replace(AS_READ, owed=True), 2: AS_READ, 4: AS_READ}
+    assert found(content, change(1), change(2), change(3)) == (1, 3, 4)
 
 
 def test_change_for_unprotected_branch_is_missed_only_while_it_has_status() -> None:

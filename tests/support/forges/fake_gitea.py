@@ -321,8 +321,8 @@ class FakeGitea(Pulls):
         else:
             hook = {"id": len(hooks) + 1, **request.body}
             hooks.append(hook)
-        shown = {**hook, "config": {key: value for key, value in hook["config"].items() if key != "secret"}}
-        return Reply(201, shown)
+        content = {**hook, "config": {key: value for key, value in hook["config"].items() if key != "secret"}}
+        return Reply(201, content)
 
     def listed(self, request: Request, items: list[Any]) -> Reply:
         """One page of a list, with the total in a header."""

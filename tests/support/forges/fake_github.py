@@ -326,17 +326,17 @@ class FakeGitHub(GitHubChanges, GitHubGraphQL):
         """Whether the rulesets let somebody merge it who may set none aside but as our App in a pull request."""
         newest = {run["name"]: run for run in self.runs_of(change.head)}
         for rule in (rule for one in self._binding(change.target) for rule in one["rules"]):
-            told = rule.get("parameters", {})
+            answer = rule.get("parameters", {})
             if rule["type"] == "update" and login != "muniment[bot]":
                 return False
-            for check in told.get("required_status_checks", ()):
+            for check in answer.get("required_status_checks", ()):
                 run = newest.get(check["context"], {"app": {}, "conclusion": ""})
                 if run["conclusion"] != "success" or run["app"]["id"] != check.get("integration_id", shown.APP):
                     return False
             given = {one.by.login for one in change.reviews if one.said == "approved" and one.commit == change.head}
-            needed = told.get("required_approving_review_count", 0)
+            needed = answer.get("required_approving_review_count", 0)
             unattributed = any(self.world.author(one) not in self.world.users for one in self.world.commits(change))
-            needed += bool(needed and unattributed and told.get(UNATTRIBUTED))
+            needed += bool(needed and unattributed and answer.get(UNATTRIBUTED))
             if sum(map(self.world.writes, given)) < needed:
                 return False
         return True

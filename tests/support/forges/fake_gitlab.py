@@ -243,9 +243,9 @@ class FakeGitLab(GitLabRequests, GitLabGraphQL):
         for kind in ("merge", "push"):
             given = request.body[f"allowed_to_{kind}"]
             gone = {row["id"] for row in given if row.get("_destroy")}
-            kept = [row for row in rule[f"{kind}_access_levels"] if row["id"] not in gone]
+            found = [row for row in rule[f"{kind}_access_levels"] if row["id"] not in gone]
             new = self._levels([row for row in given if not row.get("_destroy")])
-            rule[f"{kind}_access_levels"] = kept + new
+            rule[f"{kind}_access_levels"] = found + new
         return Reply(200, rule)
 
     def approval_settings(self, request: Request) -> Reply:
@@ -264,8 +264,8 @@ class FakeGitLab(GitLabRequests, GitLabGraphQL):
         return self.may(request, 40, "premium") or self._written(self.needed, request, dict(request.body))
 
     def hooks(self, request: Request) -> Reply:
-        shown = [{key: value for key, value in one.items() if key != "token"} for one in self.hooked]
-        return self.may(request, 40) or self.listed(request, shown)
+        found = [{key: value for key, value in one.items() if key != "token"} for one in self.hooked]
+        return self.may(request, 40) or self.listed(request, found)
 
     def write_hook(self, request: Request) -> Reply:
         return self.may(request, 40) or self._written(self.hooked, request, dict(request.body))

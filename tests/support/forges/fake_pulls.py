@@ -88,9 +88,9 @@ class Pulls(Faulty):
         git: Repo = self.repos[pull["path"]]["git"]
         repo = self.repo_json(pull["path"], login)
         head = git.tip(f"refs/pull/{pull['number']}/head")
-        shown = {key: value for key, value in pull.items() if key not in ("reviews", "events", "comments", "path")}
+        content = {key: value for key, value in pull.items() if key not in ("reviews", "events", "comments", "path")}
         return {
-            **shown,
+            **content,
             "user": self.users[pull["by"]],
             "labels": [{"name": name} for name in pull["labels"]],
             "merge_base": pull["merge_base"] or git.git("merge-base", pull["target"], head, check=False),
@@ -181,9 +181,9 @@ class Pulls(Faulty):
     def _commit(self, git: Repo, name: str) -> dict[str, Any]:
         author, committer = git.git("show", "-s", "--format=%ae%n%ce", name).split("\n")
         by_address = {user.get("email"): user for user in self.users.values()}
-        said = {"author": {"email": author}, "committer": {"email": committer}, "verification": None}
+        content = {"author": {"email": author}, "committer": {"email": committer}, "verification": None}
         owners = {"author": by_address.get(author), "committer": by_address.get(committer)}
-        return {"sha": name, "commit": said, **owners}
+        return {"sha": name, "commit": content, **owners}
 
     # reviews
 

@@ -152,9 +152,9 @@ class GitHubChanges(Faulty):
             names = self.world.repo.git("show", "-s", "--format=%ae%n%ce", commit).split("\n")
             people = [self.world.users.get(name.partition("@")[0]) for name in names]
             signed = {"verified": commit in self.world.signed}
-            told = {"author": {"email": names[0]}, "committer": {"email": names[1]}, "verification": signed}
-            accounts = {role: shown.user(one) if one else None for role, one in zip(told, people, strict=False)}
-            rows.append({"sha": commit, "commit": told, **accounts})
+            content = {"author": {"email": names[0]}, "committer": {"email": names[1]}, "verification": signed}
+            accounts = {role: shown.user(one) if one else None for role, one in zip(content, people, strict=False)}
+            rows.append({"sha": commit, "commit": content, **accounts})
         return self.may(request, "pull_requests") or self.listed(request, rows)
 
     def events(self, request: Request) -> Reply:

@@ -115,7 +115,7 @@ class GitLabGraphQL(Faulty):
         if change is None:
             return None
         told, notes = self.request_json(change), self.all_notes(change)
-        shown = [_note(row) for row in notes if row["id"] not in self.hidden]
+        found = [_note(row) for row in notes if row["id"] not in self.hidden]
         return {
             "iid": str(change.number),
             "title": change.title,
@@ -137,7 +137,7 @@ class GitLabGraphQL(Faulty):
             "mergeUser": _who(change.merged_by or change.automatic),
             "squash": told["squash"],
             "labels": self._connection([{"title": name} for name in change.labels]),
-            "notes": self._connection(shown, len(notes) - len(shown)),
+            "notes": self._connection(found, len(notes) - len(found)),
             "approvedBy": self._connection([_who(one.by) or {} for one in self.approved(change)]),
             "reviewers": self._connection([_reviewer(row) for row in self.reviewer_rows(change)]),
         }

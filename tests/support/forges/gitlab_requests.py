@@ -176,13 +176,13 @@ class GitLabRequests(Faulty):
                 rows.append((review.dismissed_at, review.by, back, action, review.id + 500_000))
         for place, event in enumerate(change.events):
             old, new = (ref.removeprefix("refs/heads/") for ref in (event.old, event.new))
-            told = {
+            content = {
                 "retargeted": f"changed target branch from `{old}` to `{new}`",
                 "asked": f"requested review from @{event.whom.login if event.whom else ''}",
                 "assigned": f"assigned to @{event.whom.login if event.whom else ''}",
             }
             action = {"retargeted": "branch", "asked": "reviewer", "assigned": "assignee"}.get(event.what, "branch")
-            rows.append((event.at, event.by, told.get(event.what, event.what), action, 900_000 + place))
+            rows.append((event.at, event.by, content.get(event.what, event.what), action, 900_000 + place))
         rows += [(one.at, one.by, one.text, "", one.id) for one in change.comments]
         return [
             {"id": number, "body": body, "author": user_json(by), "created_at": at, "system": bool(action)}
@@ -200,8 +200,8 @@ class GitLabRequests(Faulty):
             for row in self.all_notes(change)
         ]
         reply = self.may(request) or self.listed(request, rows)
-        shown = [row for row in reply.body if row["id"] not in self.hidden] if reply.status == 200 else reply.body
-        return Reply(reply.status, shown, reply.headers)
+        found = [row for row in reply.body if row["id"] not in self.hidden] if reply.status == 200 else reply.body
+        return Reply(reply.status, found, reply.headers)
 
     def make_note(self, request: Request) -> Reply:
         if refused := self.may(request):
@@ -254,9 +254,9 @@ class GitLabRequests(Faulty):
         rows = []
         for user in self._reviewers(change):
             login = user.login
-            said = newest.get(login)
-            state = {"approved": "approved", "changes": "requested_changes"}[said.said] if said else "unreviewed"
-            if said and asked.get(login, "") > said.at:
+            answer = newest.get(login)
+            state = {"approved": "approved", "changes": "requested_changes"}[answer.said] if answer else "unreviewed"
+            if answer and asked.get(login, "") > answer.at:
                 state = "unreviewed"
             rows.append({"user": user_json(user), "state": state, "created_at": exact(change.opened)})
         return rows

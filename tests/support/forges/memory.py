@@ -1,4 +1,4 @@
-"""A forge in memory, behind the one interface, with a failure switch for each call; and a keeper in memory.
+"""A forge in memory, behind the one interface, with a failure switch for each call; and a change_store in memory.
 
 A call can fail before it does anything, after it did it (the answer got lost), or with what it does coming late.
 """
@@ -70,7 +70,7 @@ def change(number: int, head: str, target: str = "refs/heads/main", **more: Any)
     return Change(**{**values, **more})
 
 
-class World:
+class MemoryForge:
     """What the forge holds. `approved` are (head, target, account); `posted` are all statuses, oldest first."""
 
     def __init__(self) -> None:
@@ -141,8 +141,8 @@ def _gone(name: str) -> ForgeError:
 
 
 class Reader:
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, memory: MemoryForge) -> None:
+        self._memory = memory
 
     def describe_forge(self) -> ForgeDescription:
         return ForgeDescription(Vendor.GITEA, "1.22", "", OURS)
@@ -151,87 +151,87 @@ class Reader:
         return {}
 
     def count_requests(self) -> dict[str, int]:
-        return {"rest": len(self._world.calls)}
+        return {"rest": len(self._memory.calls)}
 
     def list_repositories(self) -> tuple[ListedRepository, ...]:
-        return self._world.call("repositories", lambda: (ListedRepository(REPO, ()),))  # type: ignore[no-any-return]
+        return self._memory.call("repositories", lambda: (ListedRepository(REPO, ()),))  # type: ignore[no-any-return]
 
     def read_repository(self, path: str) -> ListedRepository:
-        return self._world.call("repository", lambda: ListedRepository(REPO, ()))  # type: ignore[no-any-return]
+        return self._memory.call("repository", lambda: ListedRepository(REPO, ()))  # type: ignore[no-any-return]
 
     def find_refused_requests(self, repository: ForgeRepository | None) -> tuple[RefusedRequest, ...]:
         return ()
 
     def list_changes(self, repository: ForgeRepository, state: ChangeState, since: str = "") -> tuple[Change, ...]:
         def listed() -> tuple[Change, ...]:
-            found = [each for each in self._world.changes.values() if each.state is state and each.updated >= since]
+            found = [each for each in self._memory.changes.values() if each.state is state and each.updated >= since]
             return tuple(sorted(found, key=lambda each: each.updated, reverse=True))
 
-        return self._world.call("changes", listed)  # type: ignore[no-any-return]
+        return self._memory.call("changes", listed)  # type: ignore[no-any-return]
 
     def read_change(self, repository: ForgeRepository, number: int) -> Change:
-        return self._world.call("change", lambda: self._world.changes[number])  # type: ignore[no-any-return]
+        return self._memory.call("change", lambda: self._memory.changes[number])  # type: ignore[no-any-return]
 
     def read_full_change(self, repository: ForgeRepository, number: int, since: str = "") -> Reading:
         """A part fails by itself: its switch is `reviews`."""
 
         def read() -> Reading:
-            if number not in self._world.changes:
+            if number not in self._memory.changes:
                 raise _gone("read")
-            found = self._world.changes[number]
+            found = self._memory.changes[number]
             reviews: Maybe[tuple[Review, ...]]
             try:
-                reviews = Known(self._world.call("reviews", lambda: self._world.reviews(found)))
+                reviews = Known(self._memory.call("reviews", lambda: self._memory.reviews(found)))
             except ForgeError as error:
                 reviews = Unknown(error.message)
             nothing: Any = Known(())
             merging = Known(PendingMerge(False, Unknown("nobody"), "merge"))
             return Reading(found, "t", nothing, nothing, reviews, nothing, nothing, Known({}), nothing, merging)
 
-        return self._world.call("read", read)  # type: ignore[no-any-return]
+        return self._memory.call("read", read)  # type: ignore[no-any-return]
 
     def list_branches(self, repository: ForgeRepository) -> tuple[BranchTip, ...]:
-        return self._world.call(  # type: ignore[no-any-return]
-            "tips", lambda: tuple(BranchTip(ref, at, True) for ref, at in self._world.tips.items())
+        return self._memory.call(  # type: ignore[no-any-return]
+            "tips", lambda: tuple(BranchTip(ref, at, True) for ref, at in self._memory.tips.items())
         )
 
     def read_branch_tip(self, repository: ForgeRepository, ref: str) -> str:
-        return self._world.call("tip", lambda: self._world.tips[ref])  # type: ignore[no-any-return]
+        return self._memory.call("tip", lambda: self._memory.tips[ref])  # type: ignore[no-any-return]
 
     def list_pushes(self, repository: ForgeRepository, ref: str, base: str, since: str) -> tuple[Move, ...]:
-        return self._world.call("pushes", lambda: tuple(self._world.moves))  # type: ignore[no-any-return]
+        return self._memory.call("pushes", lambda: tuple(self._memory.moves))  # type: ignore[no-any-return]
 
     def list_all_pushes(self, repository: ForgeRepository | str, since: str) -> tuple[Move, ...]:
-        return self._world.call("all_pushes", lambda: tuple(self._world.moves))  # type: ignore[no-any-return]
+        return self._memory.call("all_pushes", lambda: tuple(self._memory.moves))  # type: ignore[no-any-return]
 
     def read_branch_rules(self, repository: ForgeRepository, ref: str) -> BranchRules:
-        return self._world.call("rules", lambda: self._world.rules or BranchRules(ref))  # type: ignore[no-any-return]
+        return self._memory.call("rules", lambda: self._memory.rules or BranchRules(ref))  # type: ignore[no-any-return]
 
     def read_job_settings(self, repository: ForgeRepository) -> ForgeSettings:
-        return self._world.call("settings", lambda: self._world.settings)  # type: ignore[no-any-return]
+        return self._memory.call("settings", lambda: self._memory.settings)  # type: ignore[no-any-return]
 
     def list_statuses(self, repository: ForgeRepository, head: str, until: str = "") -> tuple[Check, ...]:
         def listed() -> tuple[Check, ...]:
-            newest = {(s.context, by.id): (s, by) for at, s, by in self._world.posted if at == head}
+            newest = {(s.context, by.id): (s, by) for at, s, by in self._memory.posted if at == head}
             return tuple(
-                Check(s.context, _STATES[s.saying], by, s.summary, s.url, self._world.at) for s, by in newest.values()
+                Check(s.context, _STATES[s.saying], by, s.summary, s.url, self._memory.at) for s, by in newest.values()
             )
 
-        return self._world.call("statuses", listed)  # type: ignore[no-any-return]
+        return self._memory.call("statuses", listed)  # type: ignore[no-any-return]
 
     def list_standing_reviews(
         self, repository: ForgeRepository, numbers: Collection[int]
     ) -> dict[int, StandingReviews]:
         def listed() -> dict[int, StandingReviews]:
-            there = {number: self._world.changes[number] for number in numbers if number in self._world.changes}
+            there = {number: self._memory.changes[number] for number in numbers if number in self._memory.changes}
             return {
-                number: StandingReviews(summarize_standing(self._world.reviews(one))) for number, one in there.items()
+                number: StandingReviews(summarize_standing(self._memory.reviews(one))) for number, one in there.items()
             }
 
-        return self._world.call("standing_reviews", listed)  # type: ignore[no-any-return]
+        return self._memory.call("standing_reviews", listed)  # type: ignore[no-any-return]
 
     def read_merge_group(self, repository: ForgeRepository, target: str, head: str) -> MergeGroup:
-        return self._world.call("group", lambda: self._world.groups[head])  # type: ignore[no-any-return]
+        return self._memory.call("group", lambda: self._memory.groups[head])  # type: ignore[no-any-return]
 
     def list_writers(self, repository: ForgeRepository) -> frozenset[str]:
         raise ForgeError(ForgeCode.UNSUPPORTED, "not listed", "")
@@ -240,7 +240,7 @@ class Reader:
         raise ForgeError(ForgeCode.UNSUPPORTED, "not listed", "")
 
     def can_write(self, repository: ForgeRepository, account: Account) -> bool:
-        return self._world.call("may_write", lambda: True)  # type: ignore[no-any-return]
+        return self._memory.call("may_write", lambda: True)  # type: ignore[no-any-return]
 
     def fetch_header(self) -> Mapping[str, str]:
         return {}
@@ -250,42 +250,42 @@ class Reader:
 
 
 class Publisher:
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, memory: MemoryForge) -> None:
+        self._memory = memory
 
     def publish_status(self, repository: ForgeRepository, head: str, status: Status) -> None:
-        self._world.call("publish", lambda: self._world.posted.append((head, status, OURS)))
+        self._memory.call("publish", lambda: self._memory.posted.append((head, status, OURS)))
 
     def update_comment(self, repository: ForgeRepository, number: int, marker: str, text: str) -> None:
-        self._world.call("comment", lambda: self._world.comments.update({number: text}))
+        self._memory.call("comment", lambda: self._memory.comments.update({number: text}))
 
     def request_reviews(self, repository: ForgeRepository, number: int, accounts: tuple[str, ...]) -> None:
-        self._world.call("ask", lambda: None)
+        self._memory.call("ask", lambda: None)
 
     def open_change(self, repository: ForgeRepository, source: str, target: str, title: str, text: str) -> Change:
-        return self._world.call("propose", lambda: change(99, "9" * 40, target))  # type: ignore[no-any-return]
+        return self._memory.call("propose", lambda: change(99, "9" * 40, target))  # type: ignore[no-any-return]
 
     def merge_change(self, repository: ForgeRepository, number: int, head: str, method: str) -> None:
-        self._world.call("merge", lambda: None)
+        self._memory.call("merge", lambda: None)
 
 
 class Protector:
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, memory: MemoryForge) -> None:
+        self._memory = memory
 
     def plan_protection(self, repository: ForgeRepository, wanted: WantedProtection) -> ProtectionPlan:
-        return self._world.call(  # type: ignore[no-any-return]
+        return self._memory.call(  # type: ignore[no-any-return]
             "plan", lambda: ProtectionPlan(repository.path, wanted, BranchRules(wanted.ref), (), ())
         )
 
     def apply_protection(self, repository: ForgeRepository, plan: ProtectionPlan) -> BranchRules:
-        return self._world.call("apply", lambda: plan.before)  # type: ignore[no-any-return]
+        return self._memory.call("apply", lambda: plan.before)  # type: ignore[no-any-return]
 
     def delete_secret(self, repository: ForgeRepository, name: str) -> None:
         raise NotImplementedError
 
     def register_webhook(self, repository: ForgeRepository, url: str, secret: str) -> None:
-        self._world.call("hook", lambda: None)
+        self._memory.call("hook", lambda: None)
 
 
 class Listener:
@@ -314,8 +314,8 @@ class Row:
                 self.status = pending(self.context)
 
 
-class MemoryKeeper:
-    """A keeper that keeps nothing for longer than a test."""
+class MemoryChangeStore:
+    """A change_store that keeps nothing for longer than a test."""
 
     def __init__(self) -> None:
         self.rows: dict[int, Row] = {}

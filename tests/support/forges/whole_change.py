@@ -17,8 +17,8 @@ def story(fake: FakeGitHub | FakeGitLab, *, objection_last: bool = False) -> int
     world.push("bob", "topic", {"b.py": "2\n"})
     world.review("carol", number, "approved")
     world.push("dave", "topic", {"c.py": "3\n"}, over=first)
-    said = [("bob", "changes"), ("carol", "approved")]
-    for who, what in reversed(said) if objection_last else said:
+    found = [("bob", "changes"), ("carol", "approved")]
+    for who, what in reversed(found) if objection_last else found:
         world.review(who, number, what)
     world.status("eve", world.changes[number].head, "build", "success")
     fake.written()

@@ -10,9 +10,9 @@ import pytest
 
 from muniment.forges.shapes import Vendor
 from muniment.server.connections import credentials
-from tests.support.connected import Town
+from tests.support.forge_setup import ForgeSetup
 from tests.support.forges.acting import GiteaActing, Refused
-from tests.support.forges.story import eventually
+from tests.support.forges.scenario_steps import eventually
 
 SETTLING = 2.0  # seconds after which a forge has worked off what it does behind a push or a review
 
@@ -41,24 +41,24 @@ class LiveActing(GiteaActing):
         time.sleep(SETTLING)
 
 
-class LiveTown(Town):
-    """A `Town` with its repository at a real forge."""
+class LiveSetup(ForgeSetup):
+    """A `ForgeSetup` with its repository at a real forge."""
 
     def set_level(self, name: str, level: str) -> None:
         self.acting._at("PUT", f"collaborators/{self.acting.login(name)}", self.acting._admin, {"permission": level})
 
-    def shown(self, head: str, context: str = "muniment/main") -> str:
+    def get_status(self, head: str, context: str = "muniment/main") -> str:
         rows = self.acting._at("GET", f"commits/{head}/statuses?sort=recentupdate", self.acting.token("ada"))
         found = [row for row in rows if row["context"] == context]
         return str(max(found, key=lambda row: row["id"])["status"]) if found else ""
 
-    def look(self, number: int) -> None:
+    def evaluate(self, number: int) -> None:
         time.sleep(SETTLING)
-        super().look(number)
+        super().evaluate(number)
 
-    def watch(self) -> None:
+    def read_updates(self) -> None:
         time.sleep(SETTLING)
-        super().watch()
+        super().read_updates()
 
 
 class _Address:
@@ -69,9 +69,11 @@ class _Address:
 
 
 @contextmanager
-def live_town(folder: Path, monkeypatch: pytest.MonkeyPatch, vendor: Vendor, url: str, token: str) -> Iterator[Town]:
+def live_forge_setup(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, vendor: Vendor, url: str, token: str
+) -> Iterator[ForgeSetup]:
     """An organisation at the real forge, with the credential where the vault would have it."""
     acting = LiveActing(url, token)
     monkeypatch.setattr(credentials, "read_credential", lambda connection: {"token": acting.token("muniment")})
     fake: Any = _Address(url)
-    yield LiveTown(fake, acting, folder, vendor)
+    yield LiveSetup(fake, acting, folder, vendor)

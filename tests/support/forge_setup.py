@@ -32,7 +32,7 @@ MAIN = "refs/heads/main"
 _NOT_JUDGED_YET = {"send-messages", "evaluate-history"}
 
 
-class Town:
+class ForgeSetup:
     """The fake, its people as people of the service too, and one connected repository of the product `shop`."""
 
     def __init__(self, fake: FakeGitea, acting: GiteaActing, folder: Path, vendor: Vendor = Vendor.GITEA) -> None:
@@ -73,25 +73,25 @@ class Town:
         act = ConnectRepository(product=self.product.slug, repository=visible.pk, name="shop")
         with as_role("owner"):
             act.carry_out(ActContext("root", moments.current_moment()))
-        self.run()
+        self.run_queue()
         return RepositoryLink.objects.select_related("repository__product", "connection").get()
 
     @property
     def repository(self) -> Repository:
         return Repository.objects.get(name="shop")
 
-    def open(self, files: dict[str, str], branch: str = "topic", target: str = "main") -> int:
+    def open_change(self, files: dict[str, str], branch: str = "topic", target: str = "main") -> int:
         """A change by ada."""
         made = self.work.commit("ada", files, self.work.tip(target))
         self.work.push("ada", made, branch)
         return self.acting.open("ada", branch, target, f"Change {branch}")
 
-    def look(self, number: int) -> None:
+    def evaluate(self, number: int) -> None:
         """What an event of this change leads to."""
         with as_role("worker"):
             tasks.evaluate_forge_change(repository=self.repository.pk, number=number)
 
-    def watch(self) -> None:
+    def read_updates(self) -> None:
         """What a push to a branch leads to."""
         self.place_records()
         with as_role("worker"):
@@ -101,10 +101,10 @@ class Town:
         """What the sequencer does all the time."""
         place_records()
 
-    def change(self, number: int) -> Change:
+    def load_change(self, number: int) -> Change:
         return ForgeChange.objects.select_related("change__decision").get(number=number).change  # type: ignore[return-value]
 
-    def shown(self, head: str, context: str = "muniment/main") -> str:
+    def get_status(self, head: str, context: str = "muniment/main") -> str:
         """What the forge shows there."""
         if self.vendor is Vendor.GITHUB:
             runs = [run for run in self._any_fake.runs_of(head) if run["name"] == context]
@@ -127,7 +127,7 @@ class Town:
         teams = self.fake.repos[self.acting.path].setdefault("teams", {}) if at_gitea else self.world.teams
         teams[name] = (level, {self.acting.login(member) for member in members})
 
-    def run(self, *, put_off: bool = True) -> list[str]:
+    def run_queue(self, *, put_off: bool = True) -> list[str]:
         """Do what waits in the queue, also what was `put_off`, and what comes of that; the names of what was done."""
         done: list[str] = []
         while True:
@@ -151,7 +151,7 @@ def _end(job: Any) -> None:
 
 
 @contextmanager
-def town(folder: Path, monkeypatch: pytest.MonkeyPatch, vendor: Vendor = Vendor.GITEA) -> Iterator[Town]:
+def start_setup(folder: Path, monkeypatch: pytest.MonkeyPatch, vendor: Vendor = Vendor.GITEA) -> Iterator[ForgeSetup]:
     """Everything, with the credential where the vault would have it."""
     with _FAKES[vendor](folder / "forge") as fake:
         credential: dict[str, str] = {}
@@ -165,7 +165,7 @@ def town(folder: Path, monkeypatch: pytest.MonkeyPatch, vendor: Vendor = Vendor.
         else:
             acting = GiteaActing(fake.url, fake.administrator)
             credential["token"] = acting.token("muniment")
-        yield Town(fake, acting, folder, vendor)
+        yield ForgeSetup(fake, acting, folder, vendor)
 
 
 _FAKES: dict[Vendor, Any] = {Vendor.GITEA: FakeGitea, Vendor.GITHUB: FakeGitHub, Vendor.GITLAB: FakeGitLab}

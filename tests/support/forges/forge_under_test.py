@@ -65,7 +65,7 @@ def everybody(acting: Acting) -> str:
     return "\n".join(entries)
 
 
-class Stage:
+class ForgeUnderTest:
     """The connection and what it takes to judge. `ours` is whose token is used."""
 
     def __init__(
@@ -75,7 +75,7 @@ class Stage:
         self.folder = folder
         self.connection = Connection(vendor, acting.url, FORGE)
         self.ours = ours
-        self.forge = forge or self.connected()
+        self.forge = forge or self.connect()
         self.texts = Texts(format_built_in_policy("security@example.test", "shop"), everybody(acting))
         self.listed = self.forge.reader.read_repository(acting.path)
         self.repository = self.listed.repository
@@ -84,7 +84,7 @@ class Stage:
         self.work = Work(folder / "work", acting)
         self.real = False  # a forge that counts in seconds
 
-    def connected(self) -> Forge:
+    def connect(self) -> Forge:
         """Our side of the forge, which knows nothing yet."""
         return connect_forge(self.connection, lambda: self.acting.token(self.ours), now)
 
@@ -98,33 +98,33 @@ class Stage:
         """Where its changes are."""
         return self.connection, self.forge, self.mirror, self.repository
 
-    def read(self, number: int) -> Reading:
+    def read_change(self, number: int) -> Reading:
         """A reading of a change, with what it needs brought here."""
         reading = self.forge.reader.read_full_change(self.repository, number)
         forge_changes.fetch_change(self.forge, self.mirror, reading)
         return reading
 
-    def judge(self, number: int) -> ChangeEvaluation:
+    def evaluate(self, number: int) -> ChangeEvaluation:
         """What the policy says of a change as it is now."""
-        evaluation, _ = forge_changes.evaluate_open_change(*self.at, self.read(number), self.rules_at, now())
+        evaluation, _ = forge_changes.evaluate_open_change(*self.at, self.read_change(number), self.rules_at, now())
         return evaluation
 
-    def verdict(self, number: int) -> Outcome:
+    def evaluate_and_publish(self, number: int) -> Outcome:
         """The outcome, published on exactly the head that was judged."""
         try:
-            decision = self.judge(number).decision
+            decision = self.evaluate(number).decision
         except ForgeError:
             return Outcome.DENY
         saying = StatusState.ALLOWED if decision.outcome is Outcome.ALLOW else StatusState.DENIED
-        self.say(decision.head, decision.target, saying)
+        self.publish(decision.head, decision.target, saying)
         return decision.outcome
 
-    def say(self, head: str, ref: str, saying: StatusState) -> None:
+    def publish(self, head: str, ref: str, saying: StatusState) -> None:
         """Publish a verdict."""
         status = Status(make_context(ref), saying, f"{saying.value} by policy", "https://muniment.example/changes/1")
         self.forge.publisher.publish_status(self.repository, head, status)
 
-    def codes(self, evaluation: ChangeEvaluation, clause: str = "review.two-reviewers") -> list[str]:
+    def list_codes(self, evaluation: ChangeEvaluation, clause: str = "review.two-reviewers") -> list[str]:
         """The codes of one clause's reasons."""
         found = next(result for result in evaluation.decision.results if result.clause == clause)
         return [

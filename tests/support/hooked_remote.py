@@ -21,19 +21,19 @@ from tests.support.shop import people_toml
 APPROVALS = approvals.PREFIX
 
 
-class Pushed(NamedTuple):
+class PushOutcome(NamedTuple):
     """What the pusher got: git's exit code, and what they read."""
 
     code: int
     text: str
 
     @property
-    def said(self) -> str:
+    def line(self) -> str:
         """The text as one line."""
         return " ".join(self.text.replace("remote:", " ").split())
 
 
-class Gated:
+class HookedRemote:
     """`server` is the bare repository, `repo` everybody's clone of it, `home` the home with the ledger."""
 
     def __init__(
@@ -64,17 +64,17 @@ class Gated:
             (self.home / "home.toml").write_text(f'[server_hook]\npusher_variable = "{served.variable}"\n')
             hooks = served.hooks("shop")
             install = (*install, *(("--hooks", str(hooks)) if hooks is not None else ()))
-        self.install(*install)
+        self.install_hook(*install)
         if served is not None:
             served.refresh()
 
-    def install(self, *more: str) -> None:
+    def install_hook(self, *more: str) -> None:
         """`muniment hook install`."""
         assert (
             run_command_line(["hook", "install", "--home", str(self.home), "--repo", str(self.server.path), *more]) == 0
         )
 
-    def push(self, person: str, *refspecs: str, **variables: str) -> Pushed:
+    def push(self, person: str, *refspecs: str, **variables: str) -> PushOutcome:
         """`git push` to the server, which says that it is by `person` ("" for nobody)."""
         own = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "MUNIMENT_"))}
         own |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"} | variables
@@ -86,15 +86,15 @@ class Gated:
             own["MUNIMENT_PUSHER"] = person
         command = ["git", "-C", str(self.repo.path), "push", url, *refspecs]
         done = subprocess.run(command, env=own, capture_output=True, check=False, timeout=120)
-        self.settled()
-        return Pushed(done.returncode, done.stderr.decode("utf-8", "replace"))
+        self.wait_for_hooks()
+        return PushOutcome(done.returncode, done.stderr.decode("utf-8", "replace"))
 
-    def settled(self) -> None:
+    def wait_for_hooks(self) -> None:
         """Waits for the hooks that nobody else waits for."""
-        while any(b"post-receive" in command for command in self.running().values()):
+        while any(b"post-receive" in command for command in self.find_processes().values()):
             time.sleep(0.02)
 
-    def running(self) -> dict[int, bytes]:
+    def find_processes(self) -> dict[int, bytes]:
         """Command lines of the processes that work for this home, by their ids; also of hooks that just begin."""
         found: dict[int, bytes] = {}
         home = bytes(self.home)
@@ -107,7 +107,7 @@ class Gated:
                     found[int(name)] = line
         return found
 
-    def change(self, name: str = "topic", author: str = "ada", text: str = "x = 2\n") -> str:
+    def commit(self, name: str = "topic", author: str = "ada", text: str = "x = 2\n") -> str:
         """A commit on a branch of its own, not pushed yet."""
         self.repo.branch(name, self.repo.tip(name) or "main")
         who = f"{author.title()} <{author}@example.test>"
@@ -122,7 +122,7 @@ class Gated:
         """Where a ref of the server is."""
         return self.server.git("rev-parse", "-q", "--verify", ref if "/" in ref else f"refs/heads/{ref}", check=False)
 
-    def entries(self) -> list[record_kinds.AnyEntry]:
+    def read_records(self) -> list[record_kinds.AnyEntry]:
         """The whole ledger."""
         log = FilesStore(str(self.home)).open_log()
         return [
