@@ -74,7 +74,7 @@ def _decision() -> Row:
 
 
 def _copy(facts: Facts) -> Facts:
-    """The same values as facts of their own, with their digest, so that nothing derived from them is kept.
+    """Copy facts with the same values and digest, without values that were derived from the former ones.
 
     The values themselves keep nothing but for People, of which a process has one for many decisions.
     """

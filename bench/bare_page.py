@@ -13,7 +13,7 @@ _TEMPLATE = Engine().from_string(
 
 
 def show_bare_page(request: HttpRequest) -> HttpResponse:
-    """Show 50 products."""
+    """Show a page with 50 products, without our middleware and templates."""
     request.session.get("nobody")
     return HttpResponse(_TEMPLATE.render(Context({"rows": Product.objects.order_by("pk")[:50]})))
 

@@ -92,11 +92,11 @@ class Place(ABC):
 
     @abstractmethod
     def told(self, number: int) -> dict[str, Any]:
-        """What a delivery tells of a change."""
+        """Body of a delivery about a change."""
 
     @abstractmethod
     def credential(self) -> Credential:
-        """What the vault would hold."""
+        """Credential of the connection, as the vault would store it."""
 
     @abstractmethod
     def verdict_said(self, request: Any, reply: Any) -> tuple[str, str]:
@@ -255,7 +255,7 @@ def rows(kind: type[Place], folder: Path, changes: int, seconds: int) -> list[Ro
 
 
 class _Events(NamedTuple):
-    """Those that were `heard` and changed a result, in how many seconds they were told, and how many there were."""
+    """Results at the forge: `heard` are those that a delivery changed, `told` the seconds until they were posted."""
 
     heard: Said
     told: float
@@ -263,7 +263,7 @@ class _Events(NamedTuple):
 
 
 class _Burst(NamedTuple):
-    """What came of it: as `_Events`, how long each that changed a result waited, and what was shown by which calls."""
+    """Outcome of a burst: as `_Events`, the seconds that each changed result waited, and the posted results."""
 
     heard: Said
     told: float

@@ -142,7 +142,7 @@ def _sizes(folder: Path, history: int) -> list[Row]:
 
 
 def _vendors(folder: Path) -> list[Row]:
-    """What a reading that a delivery asked for, its pending and its verdict ask of GitHub and GitLab, warm."""
+    """Requests to GitHub and GitLab for one evaluation after a delivery, with warm caches."""
     from muniment.forges.statuses import Status, StatusState
     from tests.support.forges import ours
     from tests.support.forges.fake_github import FakeGitHub

@@ -64,7 +64,7 @@ def rows() -> list[Row]:
 
 
 def _log(file: Path, size: int) -> Path:
-    """What builds print: words, numbers, some of it indented."""
+    """Write a file like the log of a build: words, numbers, some of them indented."""
     chance = random.Random(1)
     words = [
         "building",
@@ -269,7 +269,7 @@ class PyAhoCorasick:
         self._held = ""
 
     def feed(self, data: bytes) -> bytes:
-        """What may be shown now."""
+        """Mask a piece of output, and return the part that may be shown now."""
         text = self._held + data.decode("latin-1")
         pieces, done = [], 0
         for end, length in self._automaton.iter_long(text):

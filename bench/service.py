@@ -192,7 +192,7 @@ def _measure(client: Any, page: str) -> PageCost:
 
 @contextmanager
 def _counting_database() -> Iterator[Callable[[], float]]:
-    """What gives the CPU seconds of the database's process for this connection, since the beginning."""
+    """Provide a function that returns the CPU seconds of the database's process since the beginning."""
     from django.db import connection
 
     with connection.cursor() as cursor:

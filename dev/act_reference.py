@@ -64,7 +64,7 @@ def _describe(act: type[Act], of_persons: bool, system: list[SystemActor]) -> st
 
 
 def main() -> None:
-    """Write it."""
+    """Write the reference of acts."""
     os.environ["DJANGO_SETTINGS_MODULE"] = _SETTINGS
     django.setup()
     from muniment.server.requests.registry import ACTS_OF_PERSONS, ACTS_OF_SYSTEM

@@ -29,7 +29,7 @@ the page of its person for some actions until a day. Pipelines send their own id
 
 
 def describe_api() -> str:
-    """The whole document."""
+    """Build the whole reference of the API."""
     import muniment.server.urls  # noqa: F401 -- adds the operations
     from muniment.access.actions import Action
     from muniment.server.api_serving import api
@@ -56,7 +56,7 @@ def _group(address: str) -> str:
 
 
 def main() -> None:
-    """Write it."""
+    """Write the reference of the API."""
     os.environ["DJANGO_SETTINGS_MODULE"] = _SETTINGS
     django.setup()
     DOCUMENT.write_text(describe_api(), encoding="utf-8")

@@ -78,7 +78,7 @@ def draw(before: str) -> str:
 
 
 def _rounded(size: int) -> int:
-    """Two significant digits."""
+    """Round a size to two significant digits."""
     step: int = 10 ** max(1, len(str(size)) - 2)
     return max(10, round(size / step) * step)
 
@@ -106,7 +106,7 @@ def replace_picture(text: str) -> str:
 
 
 def main() -> None:
-    """Write it."""
+    """Write the picture of the layers into CONTRIBUTING.md."""
     DOCUMENT.write_text(replace_picture(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")
 
 

@@ -4,5 +4,5 @@ from muniment.design.model import build_design_schema
 
 
 def describe_design() -> str:
-    """Text of `docs/reference/design.schema.json`."""
+    """Build the text of `docs/reference/design.schema.json`."""
     return build_design_schema().decode() + "\n"

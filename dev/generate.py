@@ -145,7 +145,7 @@ def _shown(value: object) -> object:
 
 
 def main() -> None:
-    """Write every document."""
+    """Write all generated documents."""
     for name, text in documents().items():
         (REFERENCE / name).write_text(text, encoding="utf-8")
     for module in ("dev.act_reference", "dev.api_reference", "dev.table_reference", "dev.architecture"):

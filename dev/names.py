@@ -140,7 +140,7 @@ def list_names(definitions: list[Definition], figure: str) -> None:
 
 
 def main() -> None:
-    """Measure or list."""
+    """Print the figures, or list the names behind one."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="*", default=["src/muniment"])
     parser.add_argument("--list", dest="figure", choices=["one-word", "pronoun", "short", "twice"])

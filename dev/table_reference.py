@@ -365,7 +365,7 @@ def find_unrecorded_rights(table: str, rights: Mapping[str, tuple[str, ...]]) ->
 
 
 def _written(rights: tuple[str, ...], columns: tuple[str, ...]) -> str:
-    """What a process may write in a table; `columns` are those that it may alter where it may not alter all."""
+    """Writes of a process to a table; `columns` are those that it may alter where it may not alter all."""
     names = {"INSERT": "adds", "UPDATE": "alters", "DELETE": "deletes"}
     found = [name for right, name in names.items() if right in rights and not (right == "UPDATE" and columns)]
     found += [f"alters {', '.join(f'`{name}`' for name in columns)}"] if columns else []
@@ -373,7 +373,7 @@ def _written(rights: tuple[str, ...], columns: tuple[str, ...]) -> str:
 
 
 def main() -> None:
-    """Write it."""
+    """Write the reference of tables."""
     os.environ["DJANGO_SETTINGS_MODULE"] = _SETTINGS
     django.setup()
     DOCUMENT.write_text(describe_tables(), encoding="utf-8")

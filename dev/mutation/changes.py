@@ -53,7 +53,7 @@ def _modules(packed: bytes, folders: Sequence[str]) -> Iterator[bytes]:
 
 
 def _answer(root: Path, *question: str) -> str:
-    """What git prints, "" if it fails: there is no such commit or branch, or no repository."""
+    """Output of a git command, "" if it fails: there is no such commit or branch, or no repository."""
     done = subprocess.run(
         ["git", "-C", str(root), *question], capture_output=True, text=True, check=False, timeout=_SECONDS
     )

@@ -183,7 +183,7 @@ def _quantifies(child: ast.expr) -> bool:
 
 
 def _wrong(node: ast.expr) -> Iterator[ast.expr]:
-    """What takes the place of a condition. It still names what the condition names, so that closures stay the same."""
+    """Wrong conditions in place of a condition. They name the same variables, so that closures stay the same."""
     yield ast.BoolOp(ast.Or(), [ast.Constant(True), node])
     yield ast.BoolOp(ast.And(), [ast.Constant(False), node])
     if isinstance(node, ast.Compare):

@@ -57,5 +57,5 @@ def load_tried(path: Path = TRIED) -> frozenset[str]:
 
 
 def save_tried(digests: Iterable[str], path: Path = TRIED) -> None:
-    """Replace them."""
+    """Replace the stored digests of the mutants that were tried."""
     path.write_text("".join(f"{one}\n" for one in sorted(digests)), encoding="ascii")

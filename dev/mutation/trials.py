@@ -29,7 +29,7 @@ ENOUGH = 15.0  # seconds that the tests of a mutant's first trial may have taken
 
 
 class Outcome(Enum):
-    """What became of a mutant."""
+    """Outcome of the tests of one mutant."""
 
     KILLED = "killed"
     SURVIVED = "survived"

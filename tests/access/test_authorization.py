@@ -157,7 +157,7 @@ def test_pipeline_does_only_pipeline_actions_where_it_is_trusted() -> None:
 
 @pytest.mark.parametrize("action", list(Action), ids=lambda action: action.name)
 def test_recovered_account_does_not_count_for_two_person_acts(action: Action) -> None:
-    """It neither requests nor approves acts for two people, nor counts as another person's decision."""
+    """A recovered account neither requests nor approves acts for two people, nor counts as the second person."""
     suspended = create_actor(*Role, suspended=True)
     before, after = (authorize(one, action, Resource(owner="ada")) for one in (create_actor(*Role), suspended))
     counts = bool(action.rule.second) or action in COUNTED_AS_SECOND_PERSON

@@ -28,7 +28,7 @@ PEOPLE = {f"{role}{at}": Participant(REGIONS[at % 5]) for role in ("lead", "dpo"
 
 
 class Organisation:
-    """What an installation remembers, and what happened in the world, which no backup takes back."""
+    """State of an installation, and events of the world that no backup undoes."""
 
     def __init__(self, products: int) -> None:
         self.load: dict[datetime.date, int] = {}

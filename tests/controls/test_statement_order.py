@@ -27,7 +27,7 @@ def review(statements: tuple[Approval, ...]) -> code_review.CodeReview:
 
 
 def permute_statements(statements: tuple[Approval, ...]) -> list[tuple[Approval, ...]]:
-    """The same statements in every order in which they could be recorded and read."""
+    """Put statements in every order in which they could be recorded and read."""
     return [
         tuple(structs.replace(one, order=order) for one, order in zip(read, recorded, strict=True))
         for read in permutations(statements)

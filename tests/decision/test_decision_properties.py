@@ -141,7 +141,7 @@ def test_missing_information_never_turns_deny_into_allow(world: dict[str, Maybe[
 
 
 def erase_person(people: People, erased: Person | Machine) -> People:
-    """The same people, read again after the object of one person was erased."""
+    """People read again after the object of one person was erased."""
     persons = tuple(one for one in people.persons if one is not erased)
     return People(persons, tuple(one for one in people.machines if one is not erased), ("sha256:" + "e" * 64,))
 

@@ -82,7 +82,7 @@ class Shell:
         raise EOFError("".join(lines))
 
     def end(self) -> None:
-        """End the shell."""
+        """Leave the shell, and wait for its end."""
         self.process.communicate("exit\n", timeout=60)
 
 

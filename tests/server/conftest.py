@@ -127,7 +127,7 @@ def _setup(service: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
 def _any_setup(
     service: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> Iterator[ForgeSetup]:
-    """The same at the fake of each kind of forge."""
+    """A product whose one repository is connected, at the fake of each kind of forge."""
     with start_setup(tmp_path, monkeypatch, request.param) as found:
         found.connect()
         yield found

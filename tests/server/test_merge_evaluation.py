@@ -42,7 +42,7 @@ def open_approved_change(setup: ForgeSetup) -> tuple[int, str]:
 
 
 def deactivate_person(name: str) -> None:
-    """Deactivate a person."""
+    """Deactivate a person on the page of people."""
     amy = browser(Person.objects.filter(slug="amy").first() or person("amy", Role.ADMIN))
     post(amy, f"/people/{name}/change", act="deactivate-person")
     assert not Person.objects.get(slug=name).active

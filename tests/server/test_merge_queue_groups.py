@@ -107,7 +107,7 @@ class Queue:
         return base
 
     def look(self, head: str) -> str:
-        """What the forge shows on a group's head in the end."""
+        """Evaluate a group, and return the status that the forge then shows on its head."""
         repository = self.forge.reader.read_repository("shop/api").repository
         judging = StatusPublisher(self.forge, repository, MemoryChangeStore(), self.judge)
         with as_role("worker"):

@@ -86,7 +86,7 @@ def everything() -> str:
 
 
 def recorded() -> list[bytes]:
-    """Records about secrets."""
+    """List the records of acts that set a secret."""
     found = (bytes(one.data) for one in Record.objects.all())
     return [one for one in found if b'"set-secret"' in one]
 

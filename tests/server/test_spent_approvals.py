@@ -172,7 +172,7 @@ class Signing:
             there.branch(f"{PREFIX}{head}/{name}", there.tip("main"))
 
     def read(self, repository: Repository, wanted: Iterable[ApprovalRef], people: People) -> tuple[Approval, ...]:
-        """Signed statements."""
+        """Read signed statements that count for every wanted approval."""
         return tuple(
             Approval(
                 ref_head=one.head,

@@ -203,7 +203,7 @@ class OnePersonAttack(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def perform(self, data: st.DataObject) -> None:
-        """Perform any act."""
+        """Perform any act as any person."""
         cls = data.draw(st.sampled_from(ACTS_OF_PERSONS), label="act")
         values = {name: self.draw(data, name, cls.act_tag()) for name in find_typed_inputs(cls)}
         self.perform_as(self.identity(data), cls, values)

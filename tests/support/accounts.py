@@ -18,12 +18,12 @@ def other() -> pwd.struct_passwd:
 
 
 def as_process_account(account: pwd.struct_passwd) -> ProcessAccount:
-    """The same account in the form in which the service knows those of its processes."""
+    """Convert an account into the form in which the service knows those of its processes."""
     return ProcessAccount(account.pw_name, account.pw_uid, account.pw_gid)
 
 
 def run_as(account: ProcessAccount, command: list[str | Path]) -> subprocess.CompletedProcess[str]:
-    """What a command says when a process of that account runs it."""
+    """Run a command in a process of that account."""
     groups = f"--groups={','.join(map(str, account.groups))}" if account.groups else "--clear-groups"
     options = [f"--reuid={account.user}", f"--regid={account.group}", groups, "--inh-caps=-all"]
     return subprocess.run(["setpriv", *options, *command], capture_output=True, text=True, check=False, cwd="/")

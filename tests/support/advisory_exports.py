@@ -30,12 +30,12 @@ def write_advisory(
 
 
 def read_advisory(name: str, package: str = "django", **more: Any) -> Advisory:
-    """The same, as it is read."""
+    """Parse an advisory that `write_advisory` makes."""
     return parse_advisory(json.dumps(write_advisory(name, package, **more)).encode())
 
 
 def pack_export(*documents: dict[str, Any]) -> bytes:
-    """Zip of advisories."""
+    """Pack advisories into a zip file."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for each in documents:

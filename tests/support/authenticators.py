@@ -47,7 +47,7 @@ class Passkey:
         kind: str = "webauthn.get",
         cross_origin: bool = False,
     ) -> str:
-        """What the browser hands to the page at `origin`, as JSON."""
+        """Sign a challenge as the browser would, as JSON for the page at `origin`."""
         content = {"type": kind, "challenge": websafe_encode(challenge), "origin": origin, "crossOrigin": cross_origin}
         client_data = json.dumps(content).encode()
         data = hashlib.sha256(rp_id.encode()).digest() + struct.pack(">BI", flags, 1)

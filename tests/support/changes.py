@@ -95,7 +95,7 @@ def approval(name: str, on: Commit = HEAD, **more: Any) -> Approval:
 
 
 def file(path: str, lines: int = 1) -> File:
-    """A changed file."""
+    """A changed text file at `path`."""
     return File(path, path, "100644", "100644", False, Known(lines))
 
 

@@ -45,7 +45,7 @@ def pem(key: Any) -> str:
 
 
 def judge(number: int) -> None:
-    """What worker and sequencer do with a deployment that waits."""
+    """Decide a waiting deployment, as worker and sequencer do."""
     with as_role("worker"):
         tasks.evaluate_deployment_task(number)
     if Deployment.objects.select_related("permission").get(pk=number).state == "pending":
@@ -171,7 +171,7 @@ class Shop:
     # what is said
 
     def provenance(self, artifact: str = ARTIFACT, commit: str = "", key: str = "", builder: str = BUILDER) -> Any:
-        """What the builder says of an artifact, signed."""
+        """Provenance of an artifact, signed by the builder."""
         content = {
             "_type": dsse.STATEMENT_TYPE,
             "subject": [{"name": "shop", "digest": {"sha256": artifact.removeprefix("sha256:")}}],
@@ -196,7 +196,7 @@ class Shop:
         return answer.status_code, json.loads(answer.content or b"null")
 
     def ask(self, place: str = "production", token: str = "", key: str = "", **changed: Any) -> tuple[int, Any]:
-        """Ask to deploy."""
+        """Request a deployment through the API. Returns the HTTP status and the answer."""
         self.sent += 1
         body = {
             "product": "shop",
@@ -216,7 +216,7 @@ class Shop:
         return int(answer["id"])
 
     def work(self, number: int) -> None:
-        """What worker and sequencer do with a deployment that waits."""
+        """Decide a waiting deployment, as worker and sequencer do."""
         judge(number)
 
     def get(self, number: int, environment: str = "production", token: str = "") -> tuple[int, Any]:
@@ -232,7 +232,7 @@ class Shop:
         return answer
 
     def deployed(self, environment: str, state: str = "succeeded") -> int:
-        """A whole delivery."""
+        """Request a deployment and report its outcome. Returns its number."""
         number = self.asked(environment)
         self.report(number, state, environment)
         return number
@@ -250,5 +250,5 @@ class Shop:
 
 
 def payload(envelope: Any) -> Any:
-    """What an envelope says."""
+    """Decode the payload of an envelope."""
     return json.loads(base64.b64decode(envelope["payload"]))

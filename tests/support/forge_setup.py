@@ -87,25 +87,25 @@ class ForgeSetup:
         return self.acting.open("ada", branch, target, f"Change {branch}")
 
     def evaluate(self, number: int) -> None:
-        """What an event of this change leads to."""
+        """Evaluate a change, as the worker does after an event."""
         with as_role("worker"):
             tasks.evaluate_forge_change(repository=self.repository.pk, number=number)
 
     def read_updates(self) -> None:
-        """What a push to a branch leads to."""
+        """Read the updates of branches, as the worker does after a push."""
         self.place_records()
         with as_role("worker"):
             tasks.read_branch_updates(repository=self.repository.pk)
 
     def place_records(self) -> None:
-        """What the sequencer does all the time."""
+        """Assign positions to all waiting records, as the sequencer does."""
         place_records()
 
     def load_change(self, number: int) -> Change:
         return ForgeChange.objects.select_related("change__decision").get(number=number).change  # type: ignore[return-value]
 
     def get_status(self, head: str, context: str = "muniment/main") -> str:
-        """What the forge shows there."""
+        """Status that the forge shows on a head; "" for none."""
         if self.vendor is Vendor.GITHUB:
             runs = [run for run in self._any_fake.runs_of(head) if run["name"] == context]
             return str(runs[-1]["conclusion"] or "pending") if runs else ""

@@ -22,7 +22,7 @@ APPROVALS = approvals.PREFIX
 
 
 class PushOutcome(NamedTuple):
-    """What the pusher got: git's exit code, and what they read."""
+    """Outcome of a push for the pusher: git's exit code, and its output."""
 
     code: int
     text: str
@@ -69,7 +69,7 @@ class HookedRemote:
             served.refresh()
 
     def install_hook(self, *more: str) -> None:
-        """`muniment hook install`."""
+        """Run `muniment hook install` on the repository."""
         assert (
             run_command_line(["hook", "install", "--home", str(self.home), "--repo", str(self.server.path), *more]) == 0
         )
@@ -123,7 +123,7 @@ class HookedRemote:
         return self.server.git("rev-parse", "-q", "--verify", ref if "/" in ref else f"refs/heads/{ref}", check=False)
 
     def read_records(self) -> list[record_kinds.AnyEntry]:
-        """The whole ledger."""
+        """Read all records of the ledger."""
         log = FilesStore(str(self.home)).open_log()
         return [
             record_kinds.decode_record(data, at) for at, data in enumerate(log.read_entries(0, log.read_head().size))

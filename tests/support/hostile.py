@@ -13,7 +13,7 @@ class Canary:
         self.script.chmod(0o755)
 
     def arguments(self) -> list[str]:
-        """Those of `values` that can be an argument of a program."""
+        """Values that can be an argument of a program."""
         return [value for value in self.values() if "\0" not in value and "\ud800" not in value]
 
     def values(self) -> list[str]:

@@ -24,7 +24,7 @@ class Published(Faulty):
         return private
 
     def sign(self, private: rsa.RSAPrivateKey, name: str, **claims: Any) -> str:
-        """What it says of a job."""
+        """Sign a token about a job with the given claims."""
         said = github_claims(**{"iss": self.url, **claims})
         return jwt.encode(said, private, "RS256", headers={"kid": name})
 

@@ -14,7 +14,7 @@ _TAIL = re.compile(r"\x1b\[K *$|[ \t]+$")
 
 
 class Ran(NamedTuple):
-    """What a command gave: its exit code, and all that it wrote."""
+    """Outcome of a command: its exit code, and its whole output."""
 
     code: int
     text: str

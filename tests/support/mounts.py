@@ -22,5 +22,5 @@ def mounted(folder: Path, options: str) -> Iterator[None]:
 
 
 def remount(folder: Path, options: str) -> None:
-    """The same disk with other options, such as `size=1m` or `ro`."""
+    """Mount a disk again with other options, such as `size=1m` or `ro`."""
     subprocess.run(["mount", "-o", f"remount,{options}", folder], check=True)

@@ -92,7 +92,7 @@ def actor_of(someone: str) -> Actor:
 
 
 def request(someone: str, cls: type[Act], /, **values: Any) -> Any:
-    """What performing the act gave, or its request."""
+    """Perform an act. Returns its request, or its result if it needs no second person."""
     actor = actor_of(someone)
     secret = values.pop("secret", None)
     outcome = perform_act(actor, parse_act(cls, values, actor), secret=secret)

@@ -49,7 +49,7 @@ class Repo:
     def git(
         self, *args: str, input: str | bytes = b"", check: bool = True, env: Mapping[str, str] | None = None
     ) -> str:
-        """What plain git prints, without the last line end. Raises AssertionError if it fails and `check`."""
+        """Output of plain git, without the last line end. Raises AssertionError if it fails and `check`."""
         data = input.encode() if isinstance(input, str) else input
         command = ["git", "-C", str(self.path), *args]
         done = subprocess.run(
@@ -72,7 +72,7 @@ class Repo:
         return object_id
 
     def blob(self, data: str | bytes) -> str:
-        """A blob's id."""
+        """Write a blob, and return its id."""
         return self.write("blob", data.encode() if isinstance(data, str) else data)
 
     def tree(self, files: Mapping[Any, Content]) -> str:
@@ -138,7 +138,7 @@ class Repo:
         committer: str = "",
         message: str = "Merge\n",
     ) -> str:
-        """What `git merge --no-ff` of `others` gives; `files` are smuggled in, or resolve conflicts."""
+        """Merge `others` as `git merge --no-ff` does; `files` are added or resolve conflicts."""
         tree = self.merged_tree(self.tip(on), others[0]) if len(others) == 1 else self.tree_of(self.tip(on))
         changed = self._changed(self._listed(tree), files or {})
         parents = [self.tip(on), *others]

@@ -18,7 +18,7 @@ def clean() -> dict[str, str]:
 
 
 def muniment(*arguments: object) -> tuple[int, str]:
-    """What a command ends with, and all that it says."""
+    """Run a command. Returns its exit code, and its whole output."""
     command = [sys.executable, "-m", "muniment", *map(str, arguments)]
     done = subprocess.run(command, env=clean(), capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
@@ -61,7 +61,7 @@ class Up:
         self.url, self.link = self._told()
 
     def end(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """End it."""
+        """Send a signal to the service, and wait for its end."""
         self.process.send_signal(how)
         self.process.wait(60)
         if self.process.stdout is not None:

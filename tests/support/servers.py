@@ -24,7 +24,7 @@ _SSHD = "/usr/sbin/sshd"
 
 
 class Server(Protocol):
-    """One git server."""
+    """Interface of a git server."""
 
     variable: str  # in which it says who pushes
 
@@ -35,13 +35,13 @@ class Server(Protocol):
         """Where that person finds it."""
 
     def environment(self, user: str) -> dict[str, str]:
-        """What that person's git needs."""
+        """Environment variables for that person's git."""
 
     def hooks(self, name: str) -> Path | None:
         """Where hooks for it have to lie, None for where git itself looks."""
 
     def refresh(self) -> None:
-        """What has to be run after hooks were put there."""
+        """Make the server use hooks that were just installed."""
 
 
 class _Plain:
@@ -65,7 +65,7 @@ class _Plain:
         return None
 
     def refresh(self) -> None:
-        """Nothing."""
+        """Do nothing: git looks for hooks at each push."""
 
 
 class Daemon(_Plain):

@@ -36,7 +36,7 @@ _FIRST = ("procrastinate_events", "procrastinate_periodic_defers", "procrastinat
 
 @contextmanager
 def as_role(name: str) -> Iterator[None]:
-    """This process is `owner`, `web` or `worker` to the database while it lasts."""
+    """Connect to the database as `owner`, `web`, `worker` or another process, within a block."""
     before = connection.settings_dict["USER"]
     if before == ROLE_NAMES[name]:  # it may be within a transaction
         yield
@@ -49,7 +49,7 @@ def as_role(name: str) -> Iterator[None]:
 
 
 def connect_as(role: str) -> None:
-    """This process is that role of the database from now on."""
+    """Connect to the database as that role from now on."""
     leave_connection()
     connection.settings_dict["USER"] = role
     connection.settings_dict["OPTIONS"]["passfile"] = str(find_password_file(Path(settings.HOME), role))
@@ -93,7 +93,7 @@ def compare_rows(patch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def by_an_act() -> Iterator[None]:
-    """What is written meanwhile, by the owner, is on the record of one act, as if a person had done all of it."""
+    """Attach all rows written within the block to the record of one act, as if a person had written them."""
     actor = SystemActor.OPERATOR.make_actor()
     with as_role("owner"), transaction.atomic():
         with recording_act(actor, Action.ADD_PRODUCT, "product:fixture", {}):
@@ -102,14 +102,14 @@ def by_an_act() -> Iterator[None]:
 
 
 def place_records() -> None:
-    """What the sequencer does with all records that wait."""
+    """Assign positions to all waiting records, as the sequencer does."""
     with as_role("sequencer"):
         while assign_positions():
             pass
 
 
 def sign_permissions() -> None:
-    """What the sequencer does with permissions to deploy that wait."""
+    """Sign all waiting permissions to deploy, as the sequencer does."""
     place_records()
     with as_role("sequencer"):
         permission_signing.sign_permissions()

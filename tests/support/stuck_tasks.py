@@ -31,7 +31,7 @@ def wait(number: int) -> None:
 
 @register_task("quick")
 def quick(number: int) -> None:
-    """Takes no time."""
+    """Task that ends at once."""
 
 
 @register_task("ask-long", 60)

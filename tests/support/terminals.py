@@ -46,11 +46,11 @@ class Seated:
         return termios.tcgetattr(self._slave)
 
     def resize(self, rows: int, columns: int) -> None:
-        """What a window does when somebody pulls at it."""
+        """Change the size of the terminal, as a window does."""
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("4H", rows, columns, 0, 0))
 
     def types(self, text: bytes) -> None:
-        """Press keys."""
+        """Write keys to the terminal."""
         os.write(self.master, text)
 
     def until(self, wanted: bytes, seconds: float = 20) -> bytes:
@@ -63,7 +63,7 @@ class Seated:
         return self.seen
 
     def ends(self) -> tuple[int, bytes]:
-        """Its exit code, and all that was seen."""
+        """Wait for the end of the process. Returns its exit code, and its whole output."""
         code = self.process.wait(30)
         while select.select([self.master], [], [], 0)[0]:
             self.seen += os.read(self.master, 65536)

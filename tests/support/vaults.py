@@ -73,7 +73,7 @@ class Running:
         return DesiredState(web, worker, issuers, entrances)
 
     def make(self, issuers: tuple[VaultIssuer, ...], entrances: tuple[PipelineRole, ...]) -> None:
-        """What a person does with `muniment vault apply`."""
+        """Apply the wanted configuration, as `muniment vault apply` does."""
         person = self.person
         apply_differences(
             person, find_resource_differences(person, list_all_resources(self.wanted(issuers, entrances)))
@@ -82,7 +82,7 @@ class Running:
 
 @contextmanager
 def running(home: Path) -> Iterator[Running]:
-    """A new one."""
+    """Start a new vault."""
     with EmbeddedVault(home) as server:
         yield Running(home, server)
 
@@ -124,7 +124,7 @@ def now(**claims: Any) -> dict[str, Any]:
 
 
 def github_claims(**others: Any) -> dict[str, Any]:
-    """What GitHub says of a job."""
+    """Claims of a token that GitHub gives a job."""
     usual = {
         "iss": GITHUB_URL,
         "sub": SUBJECT,
@@ -139,5 +139,5 @@ def github_claims(**others: Any) -> dict[str, Any]:
 
 
 def runner_claims(entrance: PipelineRole, **others: Any) -> dict[str, Any]:
-    """What a plain runner says of itself."""
+    """Claims of a token that a plain runner signs for itself."""
     return now(**({"iss": layout.RUNNER, "sub": entrance.role, "commit": COMMIT, "job": "1"} | others))

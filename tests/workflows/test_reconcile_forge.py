@@ -65,7 +65,7 @@ def test_change_for_unprotected_branch_is_missed_only_while_it_has_status() -> N
 
 
 class ExpectedStatus:
-    """The same expected status for every head and context, or none."""
+    """Expected status for every head and context, or none."""
 
     def __init__(self, saying: StatusState | None) -> None:
         self._saying = saying

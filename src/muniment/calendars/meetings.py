@@ -66,7 +66,7 @@ class Meeting(Struct, frozen=True):
         return self.date > self.due
 
     def find_person(self, role: str) -> str:
-        """Who is invited for a role, or ""."""
+        """Person who is invited for a role, or ""."""
         return next((each.person for each in self.attendees if each.role == role), "")
 
 

@@ -103,7 +103,7 @@ class Diary:
             self.add(meeting)
 
     def add(self, meeting: Meeting) -> None:
-        """Add a meeting."""
+        """Add a meeting to the plan."""
         self._weeks[week_of(meeting.date)] += 1
         for person in {each.person for each in meeting.attendees}:
             self._days[person, meeting.date] += 1

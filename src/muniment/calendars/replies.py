@@ -19,7 +19,7 @@ _COMMENT_LENGTH = 1_000
 
 
 class Answer(StrEnum):
-    """What an attendee answers."""
+    """Answer of an attendee to an invitation."""
 
     ACCEPTED = "accepted"
     DECLINED = "declined"

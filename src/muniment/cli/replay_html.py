@@ -295,7 +295,7 @@ def _format_steps(report: ReplayReport) -> Iterator[str]:
 
 
 def _format_limits(report: ReplayReport) -> Iterator[str]:
-    """What these figures cannot show."""
+    """List the limits of these figures."""
     sentences = ["Past changes were evaluated as if they were proposed today. Nothing was recorded or changed."]
     if not report.origin.forge:
         sentences.append("Git does not record who pushed: pushers are assumed from the commits.")

@@ -45,7 +45,7 @@ class Acting(Protocol):
         """Approve the newest head."""
 
     def reject(self, name: str, number: int) -> None:
-        """Request changes."""
+        """Request changes as `name`."""
 
     def dismiss(self, name: str, number: int, of: str) -> None:
         """Dismiss somebody's newest review."""

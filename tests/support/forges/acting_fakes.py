@@ -10,7 +10,7 @@ from tests.support.forges.world import World
 
 
 class _Acting:
-    """See `tests.support.forges.acting.Acting`."""
+    """Implements `tests.support.forges.acting.Acting` for the fakes."""
 
     ours = ""
 
@@ -87,7 +87,7 @@ class GitLabActing(_Acting):
         self._fake = fake
 
     def dismiss(self, name: str, number: int, of: str) -> None:
-        """Nobody dismisses another's review there; asking for it again takes away what stood."""
+        """Ask for a review again, which takes back the former one: GitHub and GitLab have no other way."""
         self.world.ask(self.login(name), number, self.login(of))
 
     def _may_merge(self, login: str, number: int) -> bool:

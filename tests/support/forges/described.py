@@ -68,7 +68,7 @@ def _pattern(path: str) -> str:
 
 
 def unfit(request: Request, root: str = "/api/v3", name: str = "ghes-3.17") -> str:
-    """What the description says against a request; "" for nothing."""
+    """Deviation of a request from the API's description; "" for none."""
     path, method = request.path.removeprefix(root), request.method.lower()
     paths = _description(name)["paths"]
     fitting = [one for pattern, one in _patterns(name) if method in paths[one] and pattern.fullmatch(path)]
@@ -117,7 +117,7 @@ def _schema(parameter: dict[str, Any]) -> dict[str, Any]:
 
 
 def _as_newer(name: str, operation: dict[str, Any]) -> dict[str, Any] | None:
-    """What Swagger 2 says of a body, as OpenAPI 3 does; a form takes the same fields as JSON."""
+    """Convert a body of Swagger 2 to OpenAPI 3; a form takes the same fields as JSON."""
     given = [_deep(name, parameter) for parameter in operation.get("parameters", ())]
     schemas = [one["schema"] for one in given if one["in"] == "body"]
     form = {one["name"]: _schema(one) for one in given if one["in"] == "formData"}

@@ -52,7 +52,7 @@ class FakeGitea(Pulls):
     # who asks
 
     def login(self, request: Request) -> str:
-        """Whoever asks, "" for nobody."""
+        """Login that sent a request; "" without credentials."""
         kind, _, given = request.headers.get("authorization", "").partition(" ")
         if kind.lower() == "basic":
             name, _, word = base64.b64decode(given).decode().partition(":")
@@ -60,7 +60,7 @@ class FakeGitea(Pulls):
         return self.tokens.get(given, "")
 
     def level(self, path: str, login: str) -> int:
-        """What a login may in a repository, as a place in `_LEVELS`."""
+        """Access level of a login to a repository, as a place in `_LEVELS`."""
         if self.users.get(login, {}).get("is_admin"):
             return 4
         repo = self.repos[path]

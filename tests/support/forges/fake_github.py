@@ -163,7 +163,7 @@ class FakeGitHub(GitHubChanges, GitHubGraphQL):
     # the repository
 
     def repo_json(self) -> dict[str, Any]:
-        """The repository."""
+        """The repository as JSON of the API."""
         path = self.world.path
         return {
             "id": 5,
@@ -244,7 +244,7 @@ class FakeGitHub(GitHubChanges, GitHubGraphQL):
         return self.may(request, "metadata") or self.listed(request, rows)
 
     def _shown(self, ruleset: dict[str, Any]) -> dict[str, Any]:
-        """Who may bypass it is shown to those who may change it."""
+        """Remove the bypass actors of a ruleset unless the App may change it, as GitHub does."""
         hidden = self.permissions.get("administration") != "write"
         return {key: value for key, value in ruleset.items() if not hidden or key != "bypass_actors"}
 

@@ -56,7 +56,7 @@ class FakeGitLab(GitLabRequests, GitLabGraphQL):
     # who asks
 
     def asker(self, request: Request) -> User | None:
-        """Whoever asks."""
+        """User that sent a request; None without a valid token."""
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         return self.world.users.get(self.tokens.get(token, ""))
 
@@ -149,7 +149,7 @@ class FakeGitLab(GitLabRequests, GitLabGraphQL):
         return [one for one in self.protected if re.fullmatch(one["name"].replace("*", ".*"), name)]
 
     def member_rows(self) -> list[dict[str, Any]]:
-        """Everybody with access."""
+        """Members of the project, as JSON of the API."""
         return [
             {**user_json(user), "access_level": _LEVELS[self.world.level_of(user.login)], "state": "active"}
             for user in self.world.users.values()

@@ -16,7 +16,7 @@ ASKED = 900
 
 
 class Pulls(Faulty):
-    """What there is of pull requests, by the path of their repository."""
+    """Pull requests, by the path of their repository."""
 
     slow = 3.0
 
@@ -219,7 +219,7 @@ class Pulls(Faulty):
         return 1 + max(given, default=0)
 
     def drop_review(self, request: Request) -> Reply:
-        """Nothing is left of it, and nothing else is touched."""
+        """Delete a review with all its events, as Gitea does."""
         pull = self._pull(request)
         review = next(one for one in pull["reviews"] if str(one["id"]) == request.found[2])
         if review["user"]["login"] != self.login(request):

@@ -23,7 +23,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 
 class Fault(Enum):
-    """What goes wrong with a call."""
+    """Failure of a call."""
 
     NOT_FOUND = "404"
     FORBIDDEN = "403"
@@ -58,7 +58,7 @@ class Request(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """What a route answers."""
+    """Reply of a route."""
 
     status: int = 200
     body: Any = None
@@ -126,7 +126,7 @@ class Faulty:
         self.close()
 
     def close(self) -> None:
-        """Ends the server."""
+        """Stop the fake's HTTP server."""
         self._ending.set()
         self._server.shutdown()
         self._server.server_close()
@@ -138,7 +138,7 @@ class Faulty:
             self._faults.append((name, fault, times))
 
     def mend(self) -> None:
-        """Nothing goes wrong any more."""
+        """Remove all faults: every call works again."""
         with self.lock:
             self._faults.clear()
 
@@ -188,7 +188,7 @@ class Faulty:
             handler.close_connection = True
 
     def _tagged(self, request: Request, reply: Reply) -> Reply:
-        """The same with its validator; only that, if it is what whoever asks has. `unchanged` counts those."""
+        """Add an ETag to a reply, or reply 304 if the request has it already. `unchanged` counts those."""
         if request.method != "GET" or reply.status != 200:
             return reply
         tag = f'"{hashlib.sha256(json.dumps(reply.body, default=repr).encode()).hexdigest()}"'

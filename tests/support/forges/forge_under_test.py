@@ -29,7 +29,7 @@ FORGE = "forge"
 
 
 def now() -> str:
-    """This moment."""
+    """Current moment, as text."""
     return moments.format_moment(datetime.datetime.now(datetime.UTC))
 
 
@@ -105,12 +105,12 @@ class ForgeUnderTest:
         return reading
 
     def evaluate(self, number: int) -> ChangeEvaluation:
-        """What the policy says of a change as it is now."""
+        """Evaluate a change as it is now."""
         evaluation, _ = forge_changes.evaluate_open_change(*self.at, self.read_change(number), self.rules_at, now())
         return evaluation
 
     def evaluate_and_publish(self, number: int) -> Outcome:
-        """The outcome, published on exactly the head that was judged."""
+        """Evaluate a change, and publish the outcome on exactly the evaluated head."""
         try:
             decision = self.evaluate(number).decision
         except ForgeError:
@@ -120,7 +120,7 @@ class ForgeUnderTest:
         return decision.outcome
 
     def publish(self, head: str, ref: str, saying: StatusState) -> None:
-        """Publish a verdict."""
+        """Publish a status as our account."""
         status = Status(make_context(ref), saying, f"{saying.value} by policy", "https://muniment.example/changes/1")
         self.forge.publisher.publish_status(self.repository, head, status)
 

@@ -45,7 +45,7 @@ def made(path: Path) -> Repo:
 
 
 def served(root: Path, request: Request, user: str) -> tuple[Reply, list[Moved]]:
-    """What git answers one request below `root`, and what it moved."""
+    """Answer one request below `root` by git. Returns the reply, and the refs that it moved."""
     repo = root / request.found[0]
     pushing = request.path.endswith("/git-receive-pack")
     before = refs(repo) if pushing else {}

@@ -21,7 +21,7 @@ class GitHubChanges(Faulty):
     # changes
 
     def pull_json(self, change: Change) -> dict[str, Any]:
-        """A pull request."""
+        """A pull request as JSON of the REST API."""
         branch = change.target.removeprefix("refs/heads/")
         automatic = change.automatic
         return {

@@ -76,7 +76,7 @@ class GitHubGraphQL(Faulty):
         return {"number": change.number, "reviews": self._part(there, None)}
 
     def _itself(self, change: Change) -> dict[str, Any]:
-        """What REST tells too."""
+        """Fields of a change that REST returns too."""
         told = self.pull_json(change)
         automatic = {"mergeMethod": "SQUASH", "enabledBy": shown.who(change.automatic)} if change.automatic else None
         return {

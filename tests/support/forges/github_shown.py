@@ -61,7 +61,7 @@ def error(kind: str, *path: str) -> dict[str, Any]:
 
 
 def shorter(body: Any) -> Any:
-    """What a page is without the last item of each of its lists."""
+    """Remove the last item of each list of a page."""
     if isinstance(body, list):
         return body[:-1]
     if isinstance(body, dict) and "nodes" in body and "totalCount" in body:

@@ -46,7 +46,7 @@ class GitLabRequests(Faulty):
     # merge requests
 
     def request_json(self, change: Change) -> dict[str, Any]:
-        """A merge request."""
+        """A merge request as JSON of the REST API."""
         target = change.target.removeprefix("refs/heads/")
         return {
             "iid": change.number,
@@ -191,7 +191,7 @@ class GitLabRequests(Faulty):
         ]
 
     def notes(self, request: Request) -> Reply:
-        """Those that are hidden from whoever asks are left out, and counted."""
+        """Page of notes; notes that are hidden from the user are left out, and counted."""
         change = self._change(request)
         if change is None:
             return NOT_FOUND
@@ -242,7 +242,7 @@ class GitLabRequests(Faulty):
         return self.may(request) or Reply(200, {"approved": bool(rows), "approved_by": rows})
 
     def _reviewers(self, change: Change) -> list[User]:
-        """Who was asked, and whoever reviewed, each once."""
+        """Users who were asked to review, and those who did, each once."""
         newest = {one.by.login: one for one in change.reviews if not one.dismissed_by}
         people = {user.login: user for user in [*change.reviewers, *(one.by for one in newest.values())]}
         return list(people.values())

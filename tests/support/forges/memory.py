@@ -49,7 +49,7 @@ BEFORE, AFTER, LATE, NOT_THERE = "before", "after", "late", "not there"
 
 
 def change(number: int, head: str, target: str = "refs/heads/main", **more: Any) -> Change:
-    """An open change."""
+    """An open change by bob, with the fields in `more` replaced."""
     values: dict[str, Any] = {
         "number": number,
         "title": f"change {number}",
@@ -71,7 +71,7 @@ def change(number: int, head: str, target: str = "refs/heads/main", **more: Any)
 
 
 class MemoryForge:
-    """What the forge holds. `approved` are (head, target, account); `posted` are all statuses, oldest first."""
+    """State of a forge. `approved` are (head, target, account); `posted` are all statuses, oldest first."""
 
     def __init__(self) -> None:
         self.changes: dict[int, Change] = {}
@@ -108,12 +108,12 @@ class MemoryForge:
                 self.put(each)
 
     def reviews(self, of: Change) -> tuple[Review, ...]:
-        """Those on a change's head."""
+        """Approvals of a change's head."""
         who = sorted(name for head, target, name in self.approved if (head, target) == (of.head, of.target))
         return tuple(Review(name, Account(name, name), ReviewState.APPROVED, of.head, "t") for name in who)
 
     def shown(self, head: str, context: str) -> StatusState | None:
-        """What the forge shows: the newest."""
+        """Newest status on a head; None without one."""
         found = [status.saying for at, status, _ in self.posted if (at, status.context) == (head, context)]
         return found[-1] if found else None
 
@@ -132,7 +132,7 @@ class MemoryForge:
         return do()
 
     def forge(self) -> Forge:
-        """Behind the interface."""
+        """Give access to the state by the interface `Forge`."""
         return Forge("gitea", Reader(self), Publisher(self), Protector(self), Listener())
 
 
@@ -297,7 +297,7 @@ class Listener:
 
 
 class Row:
-    """What is kept of one change."""
+    """Stored state of one change."""
 
     def __init__(self, since: str) -> None:
         self.head = self.context = self.target = self.updated = ""
@@ -409,5 +409,5 @@ class MemoryChangeStore:
 
 
 def pending(context: str) -> Status:
-    """What stands while nothing else does."""
+    """Status of a change whose evaluation is due."""
     return Status(context, StatusState.PENDING, "It is being evaluated.", "")

@@ -21,7 +21,7 @@ def github(
     now: Callable[[], str] = lambda: NOW,
     transport: Transport = UNSHARED_TRANSPORT,
 ) -> Forge:
-    """As the App."""
+    """Connect to the fake as an installation of our App."""
     credential = {"app_id": str(APP), "pem": fake.pem}
     return connect.connect_app("github", fake.url, credential, now, seconds=seconds, transport=transport)
 

@@ -106,7 +106,7 @@ def stale(tested: ForgeUnderTest, number: int) -> None:
 
 
 def force_push(tested: ForgeUnderTest, number: int) -> None:
-    """What was pushed away still makes contributors: carol's commit is gone, her approval does not count."""
+    """Commits removed by a force push still count for contributors: carol's is gone, her approval does not count."""
     base = tested.work.tip("main")
     third = tested.work.commit("ada", {"app.py": "x = 3\n"}, base)
     tested.work.push("ada", third, "topic", force=True)
@@ -123,7 +123,7 @@ def force_push(tested: ForgeUnderTest, number: int) -> None:
 
 
 def changes_requested(tested: ForgeUnderTest, number: int) -> None:
-    """They block, and no other's dismissal lifts them."""
+    """Requested changes block, and no other person's dismissal ends that."""
     tested.acting.reject("bob", number)
     assert tested.list_codes(tested.evaluate(number)) == ["too-few-approvals", "changes-requested"]
     tested.acting.dismiss("muniment", number, "bob")
@@ -321,7 +321,7 @@ def open_another(tested: ForgeUnderTest) -> int:
 
 
 def first_pusher_elsewhere(tested: ForgeUnderTest) -> None:
-    """Whoever pushed a commit first, in another's name and to another branch, is a contributor: they cannot approve."""
+    """The first pusher of a commit, to another branch and in another's name, is a contributor and cannot approve."""
     base = tested.work.tip("main")
     head = tested.work.commit("ada", {"disguised.py": "z = 1\n"}, base)
     tested.work.push("bob", head, "bobs")

@@ -26,6 +26,6 @@ def story(fake: FakeGitHub | FakeGitLab, *, objection_last: bool = False) -> int
 
 
 def value(part: Any) -> Any:
-    """What is known. Fails otherwise."""
+    """Value of a known part. Fails for an unknown one."""
     assert isinstance(part, Known), part
     return part.value

@@ -21,7 +21,7 @@ ZERO = "0" * 40
 
 @dataclass
 class User:
-    """An account."""
+    """An account at the forge."""
 
     id: int
     login: str
@@ -42,7 +42,7 @@ class Moved:
 
 @dataclass
 class Reviewed:
-    """A review."""
+    """A review of a change."""
 
     id: int
     by: User
@@ -68,7 +68,7 @@ class Happened:
 
 @dataclass
 class Comment:
-    """A comment."""
+    """A comment on a change."""
 
     id: int
     by: User
@@ -266,7 +266,7 @@ class World:
         return self.level_of(login) in ("write", "admin")
 
     def level_of(self, login: str) -> str:
-        """What somebody may, of their own or through a team: a forge tells no more than the most of it."""
+        """Highest access level of a login, of its own or through a team."""
         through = (level for level, members in self.teams.values() if login in members)
         return max((self.levels.get(login, "none"), *through), key=("none", "read", "write", "admin").index)
 
@@ -284,7 +284,7 @@ class World:
         return self.repo.git("show", "-s", "--format=%ae", commit).partition("@")[0]
 
     def committer(self, commit: str) -> str:
-        """The committer's address."""
+        """Address of a commit's committer."""
         if commit not in self._told:
             self._told[commit] = self.repo.git("show", "-s", "--format=%ce", commit)
         return self._told[commit]

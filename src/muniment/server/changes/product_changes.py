@@ -37,7 +37,7 @@ class ChangeFilter(NamedTuple):
     period: str = ""
 
     def filter_rows(self, rows: "QuerySet[Change]") -> "QuerySet[Change]":
-        """Rows that match."""
+        """Select the changes that match the filter."""
         if self.text:
             rows = rows.filter(Q(title__icontains=self.text) | Q(head__startswith=self.text.lower()))
         if self.result:

@@ -396,7 +396,7 @@ class _Publisher:
         """Comments are not kept."""
 
     def request_reviews(self, repository: ForgeRepository, number: int, logins: tuple[str, ...]) -> None:
-        """Nobody is asked."""
+        """Do nothing: the demonstration notifies nobody."""
 
     def open_change(self, repository: ForgeRepository, source: str, target: str, title: str, text: str) -> Change:
         raise _make_unsupported_error()

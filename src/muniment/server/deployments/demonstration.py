@@ -181,7 +181,7 @@ def name_artifact(commit: str) -> str:
 
 
 def list_events(company: Demonstration) -> Iterator[DemonstrationEvent]:
-    """Events about deployments."""
+    """List the demonstration's events about deployments."""
     pipelines, find = _Pipelines(company), company.find_moment
     deployed = [product for product in PRODUCTS if product.environments and product.forge]
     yield DemonstrationEvent(find(FIRST_DAY - 5, 9), "web", pipelines.trust_builder)

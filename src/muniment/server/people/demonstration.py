@@ -37,7 +37,7 @@ _MACHINES = (("update-bot", "update-bot"), ("ci", "ci"), ("muniment", "muniment"
 
 
 def list_events(company: Demonstration) -> Iterator[DemonstrationEvent]:
-    """Events about people."""
+    """List the demonstration's events about people."""
     first = company.find_moment(FIRST_DAY, 8)
     yield DemonstrationEvent(first, "operator", _add_first_administrator)
     yield DemonstrationEvent(company.find_moment(FIRST_DAY, 8, 20), "web", partial(_add_first_people, company))

@@ -37,7 +37,7 @@ class TrialEffect(Struct, frozen=True):
 
 
 class VersionEffect(Struct, frozen=True):
-    """What a version changes. `whole` are differences outside the clauses; `changed` the clauses that differ."""
+    """Effect of a version. `whole` are differences outside the clauses; `changed` the clauses that differ."""
 
     whole: tuple[PolicyDifference, ...]
     changed: tuple[ClauseComparison, ...]

@@ -18,7 +18,7 @@ _ANSWERS = {True: "yes", False: "no", None: ""}
 
 
 def list_events(company: Demonstration) -> Iterator[DemonstrationEvent]:
-    """Events about products."""
+    """List the demonstration's events about products."""
     yield DemonstrationEvent(company.find_moment(FIRST_DAY - 2, 8), "web", partial(_add_products, company))
 
 
