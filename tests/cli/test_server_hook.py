@@ -546,7 +546,7 @@ class TestPrePush:
         return remote
 
     def test_preview_shows_the_decision_of_the_server(self, clone: HookedRemote) -> None:
-        head = clone.change()
+        head = clone.commit()
         assert clone.push("ada", "topic").code == 0
         held = clone.push("ada", "topic:main")
         assert held.code == 1
@@ -563,7 +563,7 @@ class TestPrePush:
     def test_preview_without_evaluation_denies_with_the_cause(self, clone: HookedRemote) -> None:
         clone.repo.git("update-ref", "-d", "refs/remotes/origin/main")
         (clone.home / "policy.toml").write_text("schema = ")
-        clone.change()
+        clone.commit()
         held = clone.push("ada", "topic:main")
         assert held.code == 1
         assert "policy.toml" in held.line
