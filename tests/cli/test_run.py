@@ -15,8 +15,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from muniment.cli import secret_environment
 from muniment.errors import RunCode, RunError, UsageError, VaultCode
-from muniment.vault import child_environment, identity, layout, secret_fetching
+from muniment.vault import child_environment, engines, identity, layout, secret_fetching
 from muniment.vault.failures import vault_error
 from muniment.vault.identity import JobIdentity
 from muniment.vault.role_access import open_role
@@ -471,3 +472,15 @@ class GitHub:
     def __exit__(self, *_: object) -> None:
         self.server.shutdown()
         self.server.server_close()
+
+
+def test_nothing_is_requested_where_nothing_masks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that cannot start is not recorded as one that was permitted."""
+
+    def fail(_keys: object) -> None:
+        raise ImportError
+
+    monkeypatch.setattr(engines, "create_hyperscan_finder", fail)
+    monkeypatch.setattr(engines, "create_ahocorasick_finder", fail)
+    with pytest.raises(RunError, match="nothing that masks"):
+        secret_environment.require_program("true")

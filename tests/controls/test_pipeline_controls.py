@@ -347,7 +347,7 @@ def decision(**more: Any) -> Known[CommitDecision]:
     [
         ({}, ["permitted"]),
         ({"deployment_request": delivery(pipeline=GONE)}, ["pipeline-unknown"]),
-        ({"deployment_request": delivery(protected_ref=GONE)}, ["pipeline-unknown"]),
+        ({"deployment_request": delivery(protected_ref=GONE)}, ["ref-unknown"]),
         ({"deployment_request": delivery(protected_ref=Known(False))}, ["ref-not-protected"]),
         (
             {"deployment_request": delivery(commit=oid(9))},

@@ -13,7 +13,7 @@ import click
 from muniment.cli import printing
 from muniment.errors import RunCode, RunError, UsageError
 from muniment.pipelines.service_client import ServiceReason
-from muniment.vault import child_environment, identity, layout, masked_command, secret_fetching, secret_files
+from muniment.vault import child_environment, engines, identity, layout, masked_command, secret_fetching, secret_files
 from muniment.vault.masking import Masker
 from muniment.vault.variable_names import file_variable_name, is_obeyed
 
@@ -183,7 +183,10 @@ def print_reason(reason: ServiceReason) -> None:
 
 
 def require_program(program: str) -> None:
-    """Raise RunError for a program that is not installed, before anything is fetched."""
+    """Raise RunError for a program that is not installed, or where nothing masks its output: before anything is
+    requested and recorded.
+    """
+    engines.find_engine()
     if shutil.which(program) is None:
         raise RunError(
             RunCode.COMMAND_NOT_FOUND,

@@ -27,6 +27,10 @@ class Reasons(ReasonCodes):
         "The pipeline that requests the deployment is unknown: {why}.",
         "Request it from the pipeline, with the identity that its forge issues: muniment deploy --env ENVIRONMENT",
     )
+    REF_UNKNOWN = unknown(
+        "It is unknown whether the pipeline {by} runs for a protected branch or tag: {why}.",
+        "Have the commit allowed there: merge it at the connected forge, or push it through the server hook.",
+    )
     REF_NOT_PROTECTED = violated(
         "The pipeline {by} does not run for a protected branch or tag.",
         "Deploy from the protected branch that contains {commit}.",
@@ -59,7 +63,7 @@ class Reasons(ReasonCodes):
     )
     COMMIT_DECISION_UNKNOWN = unknown(
         "It is unknown whether {commit} was allowed on {branch}: {why}.",
-        "Have it evaluated, then try again.",
+        "Connect the forge, or import the server hook's log; have the commit allowed there, then try again.",
     )
     NOT_ON_BRANCH = violated(
         "{branch} no longer contains {commit}.",
@@ -114,7 +118,8 @@ def _check_pipeline(case: Case) -> Iterator[Reason]:
     if isinstance(delivery.pipeline, Unknown):
         yield Reasons.PIPELINE_UNKNOWN("fact:delivery", why=delivery.pipeline.reason)
     elif isinstance(delivery.protected_ref, Unknown):
-        yield Reasons.PIPELINE_UNKNOWN(f"account:{delivery.pipeline.value}", why=delivery.protected_ref.reason)
+        by, why = delivery.pipeline.value, delivery.protected_ref.reason
+        yield Reasons.REF_UNKNOWN(f"account:{by}", by=by, why=why)
     elif not delivery.protected_ref.value:
         yield Reasons.REF_NOT_PROTECTED(
             f"account:{delivery.pipeline.value}", by=delivery.pipeline.value, commit=delivery.commit
@@ -180,7 +185,7 @@ def _check_deadlines(case: Case) -> Iterator[Reason]:
 
 CONTROL = Control(
     name="deployment-permitted",
-    version=1,
+    version=2,
     summary="A trusted builder built each deployed artifact from an allowed commit; environments keep their order.",
     scope=Scope.ARTIFACT,
     needs=(
