@@ -32,6 +32,7 @@ from muniment.server.connections.models import BranchUpdate, ForgeChange
 from muniment.server.deployments.builder_acts import TrustBuilder
 from muniment.server.guarding.mediation import allow_writes
 from muniment.server.incidents.models import Incident
+from muniment.server.meetings.models import MeetingAttendee, ProductMeeting
 from muniment.server.people.models import Account, Person
 from muniment.server.policies.models import MonitoringPeriod, PolicyException, PolicyVersion
 from muniment.server.policies.version_acts import DraftPolicy
@@ -69,6 +70,8 @@ OWN_FORMS = {  # by the name of a field, where no sample fits
     "since": ("2099-01-31T10:00",),
     "until": ("2099-02-28T10:00",),
     "value": ("ada@example.test",),
+    "region": ("NL",),
+    "zone": ("Europe/Amsterdam",),
 }
 SAMPLES = ("x", "1", "2099-01-31", "yes", "ada@example.test", "https://forge.example.test", "/srv/x.git", "a" * 40)
 
@@ -308,3 +311,6 @@ def create_each_resource() -> None:
         PolicyException.objects.create(repository=repository, approved_at=now, expires_at=now, **granted)
         MonitoringPeriod.objects.create(product=shop, last_day=now.date(), **granted)
         Environment.objects.create(name=NAME, product=shop)
+        days = {"due_on": now.date(), "date": now.date(), "time": now.time(), "dated_on": now.date()}
+        meeting = ProductMeeting.objects.create(pk=NUMBER, product=shop, kind="review", number=1, sequence=0, **days)
+        MeetingAttendee.objects.create(pk=NUMBER, meeting=meeting, role="chair", person=someone)

@@ -341,7 +341,10 @@ def test_product_import_is_atomic_and_retirement_takes_two_people(programs: dict
         == 422
     )
     assert programs["olga"].send("POST", "/products/a/retire", {"reason": ""})[0] == 422
-    assert programs["olga"].send("POST", "/products/a/retire", {"reason": "sold"})[1]["done"] is False
+    assert (
+        programs["olga"].send("POST", "/products/a/retire", {"reason": "sold", "data": "Handed over."})[1]["done"]
+        is False
+    )
 
 
 def test_ledger_record_is_read_proven_and_corrected(programs: dict[str, Program]) -> None:

@@ -62,7 +62,7 @@ def sign_in(value: str, home: Path) -> object:
 def mails() -> Any:
     """OSError is what a job of the worker is told, and repeats later."""
     with suppress(OSError):
-        return messages._open_mail_backend()
+        return messages.open_mail_backend()
     return None
 
 

@@ -47,7 +47,9 @@ def test_token_acts_alone_in_bootstrap_like_its_person() -> None:
 def test_other_roles_need_second_person_in_bootstrap() -> None:
     shop = product("shop", "/nowhere")
     owner = browser(person("own", Role.OWNER, product=shop))
-    assert "waits for a second person" in post(owner, "/products/shop/retire", reason="It is sold.")
+    assert "waits for a second person" in post(
+        owner, "/products/shop/retire", reason="It is sold.", data="Handed over."
+    )
     near = browser(person("sid", Role.SECURITY, product=shop))  # of one product
     day = str((timezone.now() + timedelta(days=30)).date())
     fields = {"clause": "review.two-reviewers", "until": day, "reason": "slowly"}
@@ -98,7 +100,7 @@ def test_bootstrap_never_restarts_when_people_are_removed(removal: str) -> None:
 def test_request_made_in_bootstrap_takes_two_people_afterwards() -> None:
     shop = product("shop", "/nowhere")
     owner = browser(person("own", Role.OWNER, product=shop))
-    post(owner, "/products/shop/retire", reason="It is sold.")
+    post(owner, "/products/shop/retire", reason="It is sold.", data="Handed over.")
     enough()
     number = Request.objects.get(state="waiting").pk
     assert owner.post(f"/requests/{number}", {"answer": "agree"}).status_code == 403

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("service")
 ADMIN = Actor(person="ada", active=True, grants=(Grant(Role.ADMIN, EVERYWHERE),))
 TITLES = (
     *("Secure your account", "Choose a policy", "Connect a forge or a repository", "Add people"),
-    *("See your first decision", "Protect the first branch", "Make a backup"),
+    *("See your first decision", "Protect the first branch", "Make a backup", "Set the calendar"),
 )
 
 

@@ -236,7 +236,7 @@ def test_retiring_a_product_requires_signatures(signers: Signers) -> None:
     assert list_unproven() == {"products_product"}
     with forge_record():
         Product.objects.update(retired_at=None)
-    carry_out(signers, RetireProduct, product="shop", reason="It is sold no more.")
+    carry_out(signers, RetireProduct, product="shop", reason="It is sold no more.", data="Deleted.")
 
 
 def test_test_runner_or_machine_added_by_the_web_alone_is_not_trusted(signers: Signers) -> None:

@@ -148,7 +148,7 @@ def decide_everything() -> None:
         *("own", "sam", StartMonitoring), **shop, clause=one_person.CLAUSES[1], until=one_person.day(9), reason="Soon."
     )
     decide_together("own", "sam", BreakGlass, **here, artifact=one_person.ARTIFACTS[0], reason="Down.")
-    decide_together("own", "sam", RetireProduct, product="retired", reason="It is over.")
+    decide_together("own", "sam", RetireProduct, product="retired", reason="It is over.", data="Deleted.")
     request("ada", AddPerson, handle="eva", name="Eva")
     decide_together("ada", "abe", GrantRole, person="eva", role="owner", until=one_person.day(5))
     request("sam", StartFreeze, reason="A key leaked.")

@@ -55,6 +55,7 @@ class Action(Enum):
         frozenset({Role.DEVELOPER, Role.SECURITY, Role.OWNER, Role.AUDITOR}),
     )
     SEE_INCIDENTS = _define_reading("see incidents")
+    SEE_MEETINGS = _define_reading("see security reviews, retros and who takes part")
     SEE_PEOPLE = _define_reading("see people and their roles", Reach.ANYWHERE)
     SEE_PERSONAL_DATA = _define_reading(
         "see the e-mail addresses and accounts of people", Reach.ORGANISATION, frozenset({Role.ADMIN, Role.DPO})
@@ -174,6 +175,13 @@ class Action(Enum):
     )
     REMOVE_SECRET = _define_change(
         "remove a secret", Reach.PRODUCT, Role.OWNER, Role.SECURITY, second=_SECURITY | {Role.OWNER}
+    )
+    PLAN_MEETING = _define_change(
+        "name who takes part in reviews and retros of a product, and move them",
+        *(Reach.PRODUCT, Role.OWNER, Role.SECURITY, Role.ADMIN),
+    )
+    TAKE_PART_IN_MEETING = AccessRule(
+        "answer the invitation to a meeting, and send a deputy", Reach.OWN, _EVERYBODY, False, frozenset()
     )
     CHANGE_PERSON = _define_change("add people, change their entries, deactivate them", Reach.ORGANISATION, Role.ADMIN)
     RECOVER_ACCOUNT = _define_change(

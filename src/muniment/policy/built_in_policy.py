@@ -29,6 +29,7 @@ machine_proposal_days = 90         # accounts that a forge calls machines
 posted_status_days = 90
 review_answer_days = 400
 bypass_review_days = 1100
+invitation_answer_days = 800       # answers to invitations, and mails about meetings
 
 [[section]]
 id = "secure-design"

@@ -85,6 +85,7 @@ class Retention(Struct, frozen=True):
     posted_status_days: int = 90
     review_answer_days: int = 400
     bypass_review_days: int = 1100
+    invitation_answer_days: int = 800
 
 
 class Policy(Struct, frozen=True, dict=True):

@@ -14,6 +14,7 @@ APPS = (
     "connections",
     "secrets",
     "deployments",
+    "meetings",
     "requests",
     "pages",
 )

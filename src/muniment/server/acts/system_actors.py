@@ -16,6 +16,7 @@ class SystemActor(StrEnum):
     COMPANY_SIGN_IN = "(company sign-in)"
     EXPIRY = "(expiry)"
     POLICY_BRANCH = "(policy branch)"
+    PLANNING = "(planning of meetings)"
 
     @property
     def label(self) -> Label:
@@ -33,5 +34,6 @@ _LABELS: dict[SystemActor, Label] = {
     SystemActor.COMPANY_SIGN_IN: _("Company sign-in"),
     SystemActor.EXPIRY: _("Expiry"),
     SystemActor.POLICY_BRANCH: _("Policy branch"),
+    SystemActor.PLANNING: _("Planning of meetings"),
 }
 SYSTEM_IDS = frozenset(one.value for one in SystemActor)

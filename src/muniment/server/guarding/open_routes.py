@@ -77,6 +77,7 @@ OPEN = {
     "change-status": OpenRoute(
         "what is missing of one open change, at an address that only its status at the forge has"
     ),
+    "calendar-feed": OpenRoute("the calendar of the person who has its address, which nobody can guess"),
     "hear": OpenRoute("a forge tells of an event; it is signed", writes=frozenset({"connections_webhookdelivery"})),
     "health": OpenRoute("for a supervisor: whether this process answers", early=True),
     "ready": OpenRoute("for a supervisor: whether the service works"),

@@ -17,6 +17,7 @@ from muniment.server.people.account_values import make_account_taken
 from muniment.server.people.act_fields import PersonId, label_person
 from muniment.server.people.models import Account, Person, RoleGrant, build_in_force_condition
 from muniment.server.people.role_acts import RoleName, is_changing_role
+from muniment.server.people.role_conflicts import refuse_role_conflict
 from muniment.server.people.verifications import link_account
 
 LONGEST_GROUP = 200  # characters
@@ -61,12 +62,13 @@ class GrantGroupRole(CompanyAct, frozen=True):
         return _("grant %(person)s the role %(role)s of the group %(group)s") % details
 
     def check_preconditions(self, context: ActContext) -> None:
-        """Refuse a role that the person holds."""
+        """Refuse a role that the person holds, or that conflicts with another."""
         if _find_unended_grants(self.person, self.role).filter(build_in_force_condition()).exists():
             name = Person.objects.get(pk=self.person).name
             raise RefusedError(
                 "role-held", _("%(name)s has that role already.") % {"name": name}, _("Nothing is left to do.")
             )
+        refuse_role_conflict(Person.objects.get(pk=self.person), self.role)
 
     def carry_out(self, context: ActContext) -> None:
         """Add the grant, in place of one that has lapsed."""

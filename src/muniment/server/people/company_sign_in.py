@@ -6,6 +6,7 @@ MUNIMENT_OIDC_ROLES   such as "audit-team=auditor, board=management": only roles
 MUNIMENT_OIDC_MFA     "yes": a sign-in of which the provider says `amr: mfa` counts as one with a second factor
 """
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,11 +14,12 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from muniment.access.roles import Role
-from muniment.errors import ParseError
+from muniment.errors import ParseError, RefusedError
 from muniment.server.setting_addresses import split_address
 from muniment.server.text_marks import gettext_noop
 
 PROVIDER = "company"
+_log = logging.getLogger("muniment.people")
 _STRONG = frozenset({"mfa", "hwk", "swk", "otp", "fido", "phr", "phrh"})  # RFC 8176 and what providers add
 
 
@@ -87,4 +89,7 @@ def update_group_roles(person: Any, claims: Mapping[str, Any], wanted: Mapping[s
             execute_system_act(SystemActor.COMPANY_SIGN_IN, RevokeGroupRole, values)
         for role, group in new.items():
             values = {"person": person.slug, "role": role, "group": group}
-            execute_system_act(SystemActor.COMPANY_SIGN_IN, GrantGroupRole, values)
+            try:
+                execute_system_act(SystemActor.COMPANY_SIGN_IN, GrantGroupRole, values)
+            except RefusedError as error:  # it conflicts with another role: they sign in without this one
+                _log.warning("the role %s of a group was not granted (%s)", role, error.code)

@@ -60,7 +60,7 @@ def send_due_mails(now: datetime) -> int:
 
     An address that the mail server refuses does not stop the others: the error is raised after all were tried.
     """
-    mails = _open_mail_backend()
+    mails = open_mail_backend()
     refused: OSError | None = None
     due = _find_due_messages(now)
     sent = 0
@@ -111,10 +111,10 @@ def _find_due_messages(now: datetime) -> QuerySet[Message]:
 
 def send_mail_to(address: str, subject: str, text: str) -> bool:
     """Send one mail to an address; False if no mail server is configured. Raises OSError."""
-    mails = _open_mail_backend()
+    mails = open_mail_backend()
     if mails is None:
         return False
-    EmailMessage(subject, f"{text}\n", _read_sender_address(), [address], connection=mails).send()
+    EmailMessage(subject, f"{text}\n", read_sender_address(), [address], connection=mails).send()
     return True
 
 
@@ -122,7 +122,7 @@ def _mail_messages(mails: BaseEmailBackend, person: Person, rows: list[Message])
     lines = [f"{row.text}\n{settings.URL}{row.link}" for row in rows]
     subject = f"Muniment: {_format_subject(rows)}"
     text = "\n\n".join(lines) + f"\n\nMail settings: {settings.URL}/inbox\n"
-    EmailMessage(subject, text, _read_sender_address(), [str(person.email)], connection=mails).send()
+    EmailMessage(subject, text, read_sender_address(), [str(person.email)], connection=mails).send()
 
 
 def _format_subject(rows: list[Message]) -> str:
@@ -131,11 +131,12 @@ def _format_subject(rows: list[Message]) -> str:
     return first if len(rows) == 1 else f"{len(rows)} messages. {first}"
 
 
-def _read_sender_address() -> str:
+def read_sender_address() -> str:
+    """Address that mails come from."""
     return os.environ.get("MUNIMENT_MAIL_FROM", f"muniment@{urlsplit(settings.URL).hostname}")
 
 
-def _open_mail_backend() -> BaseEmailBackend | None:
+def open_mail_backend() -> BaseEmailBackend | None:
     """Connection to the mail server; None if none is configured. Raises OSError for a malformed address."""
     given = os.environ.get("MUNIMENT_SMTP_URL", "")
     if not given:

@@ -20,6 +20,7 @@ from muniment.server.job_queue import enqueue
 from muniment.server.people.act_fields import PersonId, label_person
 from muniment.server.people.messages import find_role_holders, notify_people
 from muniment.server.people.models import GrantExpiry, Person, RoleGrant, build_in_force_condition, current_day
+from muniment.server.people.role_conflicts import refuse_role_conflict
 from muniment.server.products.act_fields import find_product, make_product_input
 
 RoleName = Annotated[
@@ -98,7 +99,7 @@ class GrantRole(RoleAct, frozen=True):
         return f"{sentence} {until}".strip()
 
     def check_preconditions(self, context: ActContext) -> None:
-        """Refuse an inactive person, a role that is held, and a last day that is over."""
+        """Refuse an inactive person, a role that is held or conflicts with another, and a last day that is over."""
         person = Person.objects.get(pk=self.person)
         if self._is_held():
             raise RefusedError(
@@ -110,6 +111,7 @@ class GrantRole(RoleAct, frozen=True):
             raise RefusedError(
                 "person-inactive", _("%(name)s has left.") % {"name": person.name}, _("Reactivate the person first.")
             )
+        refuse_role_conflict(person, self.role)
         if self.until is not None and self.until < current_day():
             raise RefusedError(
                 "day-over", _("That last day is over already."), _("Choose a day from today on, or none.")

@@ -31,8 +31,10 @@ class Product(RecordedModel):
         "supported",
         "sensitive_patterns",
         "retired_at",
+        "retired_since",
     )
     privileges = Privileges((READ, ADD, CHANGE), (READ,), operator=(ADD,))
+    free_texts = ("data_after_retirement",)
     written_by = frozenset(
         {Action.ADD_PRODUCT, Action.CHANGE_PRODUCT, Action.REMOVE_SENSITIVE_PATHS, Action.RETIRE_PRODUCT}
     )
@@ -46,6 +48,10 @@ class Product(RecordedModel):
     sensitive_patterns = models.TextField("sensitive paths", blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     retired_at = models.DateTimeField(null=True, blank=True)
+    retired_since = models.DateField(
+        null=True, blank=True
+    )  # as its owner states; the day of the approval at the latest
+    data_after_retirement = models.TextField(blank=True)  # what happened to the data
 
     class Meta:
         """In the order of pages."""

@@ -1,5 +1,6 @@
 """Acts on a product itself: add it, describe it, retire it."""
 
+from datetime import date
 from typing import Annotated, ClassVar, Self
 
 from django.db import IntegrityError, transaction
@@ -14,7 +15,7 @@ from muniment.policy.patterns import MOST_PATTERNS
 from muniment.policy.toml_reading import find_pattern_problem
 from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.guarded_state import GuardedFacts
-from muniment.server.acts.inputs import Flag, InputCode, Label, Text
+from muniment.server.acts.inputs import Day, Flag, InputCode, Label, Text
 from muniment.server.job_queue import enqueue
 from muniment.server.products.act_fields import SLUG_FORM, GivenReason, ProductAct, ProductId
 from muniment.server.products.models import SIGNALS, SLUG_PATTERN, Product
@@ -131,12 +132,24 @@ class ChangeProduct(SignalsAct, frozen=True, kw_only=True):
 
 
 class RetireProduct(ProductAct, frozen=True):
-    """Retire a product: it is no longer active; nothing of it is deleted."""
+    """Retire a product: nobody uses, sells or supports it, and it holds no personal data. Its records stay."""
 
     actions: ClassVar[tuple[Action, ...]] = (Action.RETIRE_PRODUCT,)
     title: ClassVar[Label] = gettext_lazy("Retire product")
 
     reason: GivenReason
+    data: Annotated[
+        str,
+        Text(
+            label=gettext_lazy("What happened to the data?"),
+            hint=gettext_lazy("Deleted, handed over or archived: by whom, and when. If there was none, say so."),
+            most=2000,
+            multiline=True,
+        ),
+    ]
+    since: Annotated[
+        date | None, Day(label=gettext_lazy("Not in use since"), hint=gettext_lazy("Empty for today."), recorded=True)
+    ] = None
 
     @classmethod
     def guarded_state(cls) -> GuardedFacts:
@@ -147,13 +160,29 @@ class RetireProduct(ProductAct, frozen=True):
     def describe_act(self) -> str:
         return _("retire the product %(product)s") % {"product": self.product}
 
+    def shown_details(self) -> tuple[str, ...]:
+        """Statements that the owner makes by it."""
+        since = (self.since or timezone.localdate()).isoformat()
+        return (
+            _("Since %(day)s nobody uses, sells or supports it, and it holds no personal data.") % {"day": since},
+            _("Its data: %(data)s") % {"data": self.data},
+        )
+
     def check_preconditions(self, context: ActContext) -> None:
-        """Require that it is not retired yet."""
+        """Require that it is not retired yet, and that its last day is over."""
+        if self.since is not None and self.since > timezone.localdate():
+            raise RefusedError("day-ahead", _("This day has not come yet."), _("Choose today or an earlier day."))
         if self.find_product_row().retired_at is not None:
             raise RefusedError("product-retired", _("It was retired already."), _("Nothing is left to do."))
 
     def carry_out(self, context: ActContext) -> None:
-        Product.objects.filter(slug=self.product).update(retired_at=timezone.now())
+        """Note since when, and that no signal of life is left: a later one makes meetings due again."""
+        Product.objects.filter(slug=self.product).update(
+            retired_at=timezone.now(),
+            retired_since=self.since or timezone.localdate(),
+            data_after_retirement=self.data,
+            **dict.fromkeys(SIGNALS, False),
+        )
 
 
 def _make_id_error() -> RefusedError:

@@ -35,6 +35,8 @@ class Migration(migrations.Migration):
                 ("sensitive_patterns", models.TextField(blank=True, verbose_name="sensitive paths")),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
                 ("retired_at", models.DateTimeField(blank=True, null=True)),
+                ("retired_since", models.DateField(blank=True, null=True)),
+                ("data_after_retirement", models.TextField(blank=True)),
             ],
             options={
                 "ordering": ("name", "slug"),

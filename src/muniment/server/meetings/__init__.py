@@ -1,0 +1,1 @@
+"""Security reviews and retros as meetings: who takes part, when they are due, invitations and reminders."""

@@ -1,0 +1,166 @@
+"""Reads what the pages of a meeting and of a product's meetings show."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from muniment.access.actions import Action
+from muniment.calendars.activity import Activity, Signal
+from muniment.calendars.meetings import MeetingKind
+from muniment.calendars.planning import find_next_number
+from muniment.server.guarding.mediation import current_actor
+from muniment.server.meetings.meeting_state import find_all_seats, find_missing_roles, read_meetings
+from muniment.server.meetings.models import (
+    KIND_TITLES,
+    AnswerChoice,
+    MeetingAttendee,
+    MeetingRhythm,
+    MeetingRole,
+    ProductMeeting,
+    RoleHolder,
+    find_calendar,
+)
+from muniment.server.meetings.product_activity import find_activities
+from muniment.server.people.models import Person
+from muniment.server.products.models import Product
+from muniment.server.products.views import could_with_second_factor
+
+_HELD_SHOWN = 20
+_SIGNALS = {
+    Signal.DEPLOYED: _("it was deployed in the last three months"),
+    Signal.USED: _("it has users"),
+    Signal.SOLD: _("it is sold"),
+    Signal.SUPPORTED: _("it is supported"),
+    Signal.PERSONAL_DATA: _("it holds personal data"),
+}
+
+
+class InvitedPerson(NamedTuple):
+    """Person who is invited, their role, and their answer, "" for none. `replaces` is the person of the seat."""
+
+    seat: int
+    person: Person
+    role: str
+    answer: str
+    answer_text: str
+    replaces: str
+
+
+class RoleLine(NamedTuple):
+    """Role in the meetings of a product, with the person who has it, and deputies."""
+
+    role: str
+    label: str
+    people: tuple[Person, ...]
+    deputies: tuple[Person, ...]
+    is_named: bool
+
+
+class NextMeeting(NamedTuple):
+    """Next meeting of a kind, or why there is none: roles for which nobody is there, people who have no free day."""
+
+    title: str
+    row: ProductMeeting | None
+    missing: tuple[str, ...]
+    lacking: tuple[Person, ...]
+
+
+def read_meeting_page(request: HttpRequest, row: ProductMeeting) -> dict[str, Any]:
+    """Values of the page of a meeting."""
+    own = current_actor(request).person
+    people = list_invited_people(row)
+    own_seats = [each for each in people if each.person.pk == own]
+    return {
+        "meeting": row,
+        "people": people,
+        "own_seats": [(each, _find_deputies(row, each)) for each in own_seats] if row.is_open else [],
+        "answers": AnswerChoice.choices,
+        "moves": row.moves.select_related("moved_by").order_by("-pk"),
+        "calendar": find_calendar(),
+        "may_plan": row.is_open and could_with_second_factor(request, Action.PLAN_MEETING, row.product.slug),
+    }
+
+
+def list_invited_people(row: ProductMeeting) -> list[InvitedPerson]:
+    """People who are invited to a meeting, in the order of their roles."""
+    answers = dict(row.answers.values_list("person", "answer"))
+    found = []
+    for each in row.attendees.select_related("person", "deputises_for"):
+        answer = answers.get(each.person_id, "")
+        text = str(AnswerChoice(answer).label) if answer else ""
+        replaces = each.deputises_for.name if each.deputises_for is not None else ""
+        found.append(InvitedPerson(each.pk, each.person, str(MeetingRole(each.role).label), answer, text, replaces))
+    return found
+
+
+def _find_deputies(row: ProductMeeting, seat: InvitedPerson) -> list[Person]:
+    role = MeetingAttendee.objects.values_list("role", flat=True).get(pk=seat.seat)
+    taken = {each.person_id for each in row.attendees.all()}
+    named = RoleHolder.objects.filter(product=row.product, role=role, person__active=True).select_related("person")
+    return [each.person for each in named if each.person_id not in taken]
+
+
+def read_product_page(request: HttpRequest, product: Product) -> dict[str, Any]:
+    """Values of the page of a product's meetings."""
+    rows = (
+        ProductMeeting.objects.filter(product=product).select_related("product").prefetch_related("attendees", "moves")
+    )
+    found = list(rows)
+    values = read_meetings(found)
+    numbers = {(product.slug, kind): find_next_number(values, product.slug, kind) for kind in MeetingKind}
+    seats = find_all_seats(numbers)
+    people = {each.pk: each for each in Person.objects.filter(active=True)}
+    lacking = dict(MeetingRhythm.objects.filter(product=product).values_list("kind", "lacking"))
+    nexts = []
+    for kind in MeetingKind:
+        coming = [row for row in found if row.kind == kind and row.is_open]
+        missing = tuple(str(role.label) for role in find_missing_roles(kind, seats[product.slug, kind]))
+        without_day = _pick_people(people, lacking.get(kind.value, []))
+        nexts.append(NextMeeting(str(KIND_TITLES[kind]), coming[0] if coming else None, missing, without_day))
+    return {
+        "product": product,
+        "nexts": nexts,
+        "roles": _list_roles(product, {seat for each in seats.values() for seat in each}, people),
+        "held": [row for row in reversed(found) if row.held_on is not None][:_HELD_SHOWN],
+        "calendar": find_calendar(),
+        "may_plan": could_with_second_factor(request, Action.PLAN_MEETING, product.slug),
+        "may_set_calendar": could_with_second_factor(request, Action.CHANGE_SETTINGS),
+        "people": people.values(),
+        "role_choices": MeetingRole.choices,
+        **_describe_activity(find_activities(timezone.localdate())[product.slug]),
+    }
+
+
+def _describe_activity(activity: Activity) -> dict[str, Any]:
+    return {
+        "is_active": activity.is_active,
+        "signals": [str(_SIGNALS[each]) for each in activity.signals],
+        "unknown_signals": [str(_SIGNALS[each]) for each in activity.unknown],
+    }
+
+
+def _list_roles(product: Product, seats: Iterable[Any], people: dict[str, Person]) -> list[RoleLine]:
+    named: dict[str, list[RoleHolder]] = {}
+    for row in RoleHolder.objects.filter(product=product, person__active=True).select_related("person"):
+        named.setdefault(row.role, []).append(row)
+    lines = []
+    for role in MeetingRole:
+        if rows := named.get(role.value):
+            many = role == MeetingRole.MEMBER
+            first = tuple(row.person for row in (rows if many else rows[:1]))
+            lines.append(
+                RoleLine(role.value, str(role.label), first, tuple(r.person for r in rows[len(first) :]), True)
+            )
+            continue
+        of_role = sorted((seat for seat in seats if seat.role == role.value), key=lambda seat: seat.person)
+        first = _pick_people(people, [seat.person for seat in of_role])
+        deputies = _pick_people(people, [one for seat in of_role for one in seat.deputies])
+        lines.append(RoleLine(role.value, str(role.label), first, deputies, False))
+    return lines
+
+
+def _pick_people(people: dict[str, Person], keys: Iterable[str]) -> tuple[Person, ...]:
+    return tuple(people[key] for key in dict.fromkeys(keys) if key in people)

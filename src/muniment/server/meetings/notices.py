@@ -1,0 +1,53 @@
+"""Sends reminders before meetings, and escalations after their day, once each."""
+
+from django.db import transaction
+
+from muniment.calendars.notices import Notice, NoticeKind, find_notices_to_send, list_notices
+from muniment.server.meetings.meeting_state import read_meeting
+from muniment.server.meetings.models import (
+    MeetingRole,
+    ProductMeeting,
+    SentNotice,
+    find_calendar,
+    find_open_meetings,
+    find_today,
+)
+from muniment.server.people.messages import notify_people
+from muniment.server.people.models import Person
+
+
+def send_notices() -> int:
+    """Send what is due today; how many. A row with the key of each is written with its messages."""
+    calendar = find_calendar()
+    if calendar is None:
+        return 0
+    today = find_today(calendar.zone)
+    rows = {row.lasting_key: row for row in find_open_meetings().prefetch_related("attendees", "moves")}
+    notices = [notice for row in rows.values() for notice in list_notices(read_meeting(row), _find_escalation(row))]
+    sent = set(SentNotice.objects.filter(meeting__in=rows.values()).values_list("key", flat=True))
+    due = find_notices_to_send(notices, today, sent)
+    for notice in due:
+        _send_one(notice, rows[notice.meeting])
+    return len(due)
+
+
+def _find_escalation(row: ProductMeeting) -> tuple[str, str]:
+    """People who can act after a day, and after a week: the chair or facilitator, and the owner of the product."""
+    people = {each.role: each.person_id for each in row.attendees.all()}
+    chair = people.get(MeetingRole.CHAIR) or people.get(MeetingRole.FACILITATOR) or ""
+    return chair, people.get(MeetingRole.OWNER) or chair
+
+
+@transaction.atomic
+def _send_one(notice: Notice, row: ProductMeeting) -> None:
+    SentNotice.objects.create(meeting=row, key=notice.key)
+    people = Person.objects.filter(pk__in=notice.recipients, active=True)
+    notify_people(people, _format_text(notice, row), f"/meetings/{row.pk}")
+
+
+def _format_text(notice: Notice, row: ProductMeeting) -> str:
+    what = f"{row.kind_title}: {row.product.name}"
+    if notice.kind is NoticeKind.REMINDER:
+        days = "tomorrow" if notice.days == 1 else f"in {notice.days} days"
+        return f"{what}, {days}. It is on {row.date.isoformat()} at {row.time:%H:%M}."
+    return f"{what} was not held. It was due on {min(row.date, row.due_on).isoformat()}. Hold it, or move it."
