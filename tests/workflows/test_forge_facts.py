@@ -18,7 +18,7 @@ from muniment.forges.statuses import Status, StatusState
 from muniment.git.git_collector import GitCollector
 from muniment.git.repository import Repository
 from muniment.policy.built_in_policy import format_built_in_policy
-from muniment.workflows.forge_facts import read_forge_facts, read_forge_merge_facts, read_test_runs
+from muniment.workflows.forge_facts import read_forge_facts, read_test_runs
 from tests.support.forges.memory import BEFORE, OURS, REPO, MemoryForge
 from tests.support.repos import Repo
 
@@ -59,15 +59,13 @@ def _git(repo: Repo) -> Iterator[Repository]:
         yield git
 
 
-def test_forge_is_queried_only_for_facts_that_clauses_need(repo: Repo, git: Repository) -> None:
+def test_forge_is_queried_only_for_facts_that_are_needed(repo: Repo, git: Repository) -> None:
     memory = MemoryForge()
-    assert (
-        read_forge_merge_facts(memory.forge(), REPO, git, read_bound_policy(PACK, "p"), MAIN, repo.tip("main"), NOW)
-        == {}
-    )
+    where = (memory.forge(), REPO, git, MAIN, repo.tip("main"))
+    assert read_forge_facts(*where, read_bound_policy(PACK, "p"), (), NOW) == {}
     assert memory.calls == []
     policy = read_bound_policy(biting("pipeline-required"), "p")
-    found = read_forge_merge_facts(memory.forge(), REPO, git, policy, MAIN, repo.tip("main"), NOW)
+    found = read_forge_facts(*where, policy, ("branch_rules",), NOW)
     assert (list(found), memory.calls) == (["branch_rules"], ["rules"])
 
 

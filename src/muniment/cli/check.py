@@ -20,7 +20,7 @@ from muniment.workflows.approval_commands import REMOTE, find_head_source
 from muniment.workflows.change_evaluation import NOTHING_FROZEN, evaluate_change
 from muniment.workflows.landed_heads import create_landed_reader
 from muniment.workflows.publish_rules import find_signed_statements
-from muniment.workflows.repository_facts import read_repository_merge_facts
+from muniment.workflows.repository_facts import read_repository_facts
 
 
 @click.command()
@@ -49,11 +49,19 @@ def command(repo: str, onto: str | None, base: str | None, head: str, home: str 
             repository.resolve_commit(base) if base else found.branch.tip,
             repository.resolve_commit(head),
         )
-        given = read_repository_merge_facts(repository, rules.policy, found.branch.ref, found.branch.tip, now)
+        where = (repository, found.branch.ref, found.branch.tip, rules.policy)
         freezes = NOTHING_FROZEN
         if store is not None:
             freezes = Known(select_freezes(store.list_freezes(), now, rules.policy.policy.repository))
-        evaluation = evaluate_change(collector, rules, revision, EnforcementPoint.MERGE, now, freezes, given)
+        evaluation = evaluate_change(
+            collector,
+            rules,
+            revision,
+            EnforcementPoint.MERGE,
+            now,
+            lambda names: read_repository_facts(*where, names, now),
+            freezes,
+        )
         source = find_head_source(
             repository,
             revision.head,

@@ -2,8 +2,7 @@
 enforced.
 """
 
-from collections.abc import Collection, Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -34,6 +33,13 @@ class Collector(Protocol):
         """
 
 
+class ProposalCollector(Collector, Protocol):
+    """Collector that knows the commits of a proposal."""
+
+    def make_revision(self, repository: str, target: str, base: str, head: str) -> Revision:
+        """Revision that proposes `head` for `target`. Its update is Unknown if the commits cannot be read."""
+
+
 class ChangeEvaluation(Struct, frozen=True):
     """Decision with its policy and facts."""
 
@@ -42,22 +48,51 @@ class ChangeEvaluation(Struct, frozen=True):
     facts: Facts
 
 
+class Proposal(Struct, frozen=True):
+    """Subject of an evaluation at a merge: `head` for the branch `target` (a full ref), whose tip is `base`.
+
+    `repository` is its name in the policy.
+    """
+
+    repository: str
+    target: str
+    base: str
+    head: str
+
+
+ReadFacts = Callable[[Collection[str]], Mapping[str, Fact]]  # those with these names that no collector of changes has
+
+
+def evaluate_proposal(
+    collector: ProposalCollector,
+    rules: Rules,
+    proposal: Proposal,
+    now: str,
+    read_facts: ReadFacts,
+    freezes: Maybe[tuple[Freeze, ...]] = NOTHING_FROZEN,
+) -> ChangeEvaluation:
+    """Evaluate a merge that is proposed; else like `evaluate_change`."""
+    revision = collector.make_revision(proposal.repository, proposal.target, proposal.base, proposal.head)
+    return evaluate_change(collector, rules, revision, EnforcementPoint.MERGE, now, read_facts, freezes)
+
+
 def evaluate_change(
     collector: Collector,
     rules: Rules,
     revision: Revision,
     point: EnforcementPoint,
     now: str,
+    read_facts: ReadFacts,
     freezes: Maybe[tuple[Freeze, ...]] = NOTHING_FROZEN,
-    given: Mapping[str, Fact] = MappingProxyType({}),
 ) -> ChangeEvaluation:
     """Evaluate `revision` at `point` for the moment `now`. `freezes` are those of the home, if there is one.
 
-    `given` are facts from elsewhere (`workflows.fact_suppliers`): of the product, and at `deploy` of the delivery.
+    `read_facts` gives facts from elsewhere (`workflows.fact_suppliers`): of the product, and at `deploy` of the
+    delivery. It is called once, with the names that the clauses need.
     """
     names = list_needed_facts(select_clauses(rules.policy, point, revision.target))
     known: dict[str, Maybe[Any] | Fact] = {
-        **{name: read for name, read in given.items() if name in names},
+        **{name: fact for name, fact in read_facts(names).items() if name in names},
         kinds.PEOPLE.name: create_fact(rules.known_people, "given", now, rules.people_reference),
         kinds.EXCEPTIONS.name: Known(rules.exceptions),
         kinds.FREEZES.name: freezes,

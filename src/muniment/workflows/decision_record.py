@@ -1,13 +1,36 @@
 """Record of an evaluation: an entry of codes and digests, and the objects from which it can be evaluated again."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from muniment.controls.control import ResultStatus
 from muniment.controls.included_heads import list_included_heads
 from muniment.decision.decision import Decision
+from muniment.decision.report import build_decision_report
 from muniment.facts import canonical
 from muniment.ledger import record_kinds, record_objects
 from muniment.policy.model import EnforcementPoint
 from muniment.store.store import LedgerRecord
 from muniment.workflows.change_evaluation import ChangeEvaluation
+
+Appended = TypeVar("Appended")
+
+
+def record_evaluation(
+    append: Callable[[record_kinds.AnyEntry, tuple[object, ...]], Appended],
+    place: str,
+    evaluation: ChangeEvaluation,
+    push: str,
+    *,
+    enforced: bool,
+) -> tuple[Appended, str]:
+    """Append the record of an evaluation by `append`, with the explanation that people read.
+
+    Gives what `append` gave, and the digest of the explanation.
+    """
+    entry, objects = build_decision_record(place, evaluation, push, enforced=enforced)
+    explanation = build_decision_report(evaluation.decision, evaluation.policy, evaluation.facts)
+    return append(entry, (*objects, explanation)), canonical.digest_value(explanation)
 
 
 def build_decision_record(place: str, evaluation: ChangeEvaluation, push: str, *, enforced: bool) -> LedgerRecord:

@@ -1,12 +1,13 @@
 """Evaluate a change at a forge: read it, fetch its commits, collect its facts, evaluate. Callers act on the result."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from pathlib import Path
 
 from muniment.errors import ForgeError, GitError, HttpError, UsageError
 from muniment.facts import moments
 from muniment.facts.change import Contributor, ContributorRole
+from muniment.facts.facts import Fact
 from muniment.facts.maybe import Maybe, Unknown
 from muniment.facts.people import email_identity
 from muniment.facts.statements import Approval, Freeze
@@ -22,9 +23,8 @@ from muniment.git.mirror import Mirror
 from muniment.git.repository import Repository
 from muniment.http.addresses import parse_server_address
 from muniment.http.proxies import select_proxy
-from muniment.policy.model import EnforcementPoint
-from muniment.workflows.change_evaluation import NOTHING_FROZEN, ChangeEvaluation, evaluate_change
-from muniment.workflows.forge_facts import read_forge_merge_facts
+from muniment.workflows.change_evaluation import NOTHING_FROZEN, ChangeEvaluation, Proposal, evaluate_proposal
+from muniment.workflows.forge_facts import read_forge_facts
 from muniment.workflows.rule_sources import Rules
 
 PUSHES_DAYS = 30  # before a change was opened, for which pushes to other branches are looked through
@@ -93,7 +93,7 @@ def evaluate_open_change(
         collector = create_collector(
             connection, forge, repository, reading, git, rules, now, statements, first_pushes=first_pushes
         )
-        return _evaluate_revision(
+        return _evaluate_at_forge(
             forge, repository, git, collector, rules, change.target, tip, change.head, now, freezes
         ), rules
 
@@ -119,12 +119,12 @@ def evaluate_merged_change(
         collector = create_collector(
             connection, forge, repository, reading, git, rules, now, statements, first_pushes=first_pushes
         )
-        return _evaluate_revision(
+        return _evaluate_at_forge(
             forge, repository, git, collector, rules, change.target, base, change.merged, now
         ), rules
 
 
-def _evaluate_revision(
+def _evaluate_at_forge(
     forge: Forge,
     repository: ForgeRepository,
     git: Repository,
@@ -136,9 +136,12 @@ def _evaluate_revision(
     now: str,
     freezes: Maybe[tuple[Freeze, ...]] = NOTHING_FROZEN,
 ) -> ChangeEvaluation:
-    revision = collector.make_revision(rules.policy.policy.repository, target, base, head)
-    given = read_forge_merge_facts(forge, repository, git, rules.policy, target, base, now)
-    return evaluate_change(collector, rules, revision, EnforcementPoint.MERGE, now, freezes, given)
+    proposal = Proposal(rules.policy.policy.repository, target, base, head)
+
+    def read_facts(names: Collection[str]) -> dict[str, Fact]:
+        return read_forge_facts(forge, repository, git, target, base, rules.policy, names, now)
+
+    return evaluate_proposal(collector, rules, proposal, now, read_facts, freezes)
 
 
 def open_revert(

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection
 
 from muniment.decision.binding import BoundPolicy
-from muniment.decision.evaluation import list_needed_facts, select_clauses
 from muniment.facts import kinds
 from muniment.facts.change import Revision
 from muniment.facts.facts import Fact
@@ -15,17 +14,8 @@ from muniment.forges.shapes import ForgeRepository
 from muniment.forges.unknowns import read_or_unknown
 from muniment.git.git_collector import GitCollector
 from muniment.git.repository import Repository
-from muniment.policy.model import EnforcementPoint
 from muniment.workflows.fact_suppliers import create_fact
 from muniment.workflows.repository_facts import list_required_pipelines, read_repository_facts
-
-
-def read_forge_merge_facts(
-    forge: Forge, repository: ForgeRepository, git: Repository, policy: BoundPolicy, target: str, tip: str, now: str
-) -> dict[str, Fact]:
-    """Read the facts for the clauses that are enforced when a change is merged into `target`, whose tip is `tip`."""
-    names = list_needed_facts(select_clauses(policy, EnforcementPoint.MERGE, target))
-    return read_forge_facts(forge, repository, git, target, tip, policy, names, now)
 
 
 def read_forge_facts(

@@ -1,6 +1,6 @@
 """Evaluate the updates of one push: protected branches and tags by their rules, approvals by their signatures."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property
 
 from msgspec import Struct, structs
@@ -12,6 +12,7 @@ from muniment.errors import ConfigurationError, GitError, MunimentError, Signatu
 from muniment.facts import canonical
 from muniment.facts.change import Revision
 from muniment.facts.change import UpdateKind as Becomes
+from muniment.facts.facts import Fact
 from muniment.facts.maybe import Known
 from muniment.facts.people import People
 from muniment.facts.statements import Approval, Freeze, LandedHeads, SignatureResult
@@ -29,7 +30,7 @@ from muniment.workflows.landed_heads import build_landed_heads
 from muniment.workflows.pushed_statements import find_permanent_problem, find_signature_problem
 from muniment.workflows.pushed_statements import repeat_command as _again
 from muniment.workflows.refusals import Refusals
-from muniment.workflows.repository_facts import HookProtection, read_repository_merge_facts
+from muniment.workflows.repository_facts import HookProtection, read_repository_facts
 from muniment.workflows.repository_rules import HEADS, TAGS, RepositoryRules
 from muniment.workflows.rule_sources import Rules
 
@@ -145,10 +146,13 @@ class PushEvaluator:
                 return _refuse_update(update, Refusals.BREAKS_RULES(subject, why=error.message, next=error.remedy))
         collector = self._get_collector(rules, standing)
         revision = build_revision(self._repository, collector, rules, PushedRef(update.ref, old, new), standing)
-        where = (rules.policy, update.ref, revision.base)
-        given = read_repository_merge_facts(self._repository, *where, self._now, self._guard)
+        where = (self._repository, update.ref, revision.base, rules.policy)
+
+        def read_facts(names: Collection[str]) -> dict[str, Fact]:
+            return read_repository_facts(*where, names, self._now, self._guard)
+
         freezes = Known(select_freezes(self._freezes, self._now, rules.policy.policy.repository))
-        evaluation = evaluate_change(collector, rules, revision, EnforcementPoint.MERGE, self._now, freezes, given)
+        evaluation = evaluate_change(collector, rules, revision, EnforcementPoint.MERGE, self._now, read_facts, freezes)
         if evaluation.decision.outcome is Outcome.ALLOW:
             return UpdateResult(update, evaluation)
         return UpdateResult(update, evaluation, source=find_head_source(self._repository, new, standing.is_protected))

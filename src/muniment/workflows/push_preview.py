@@ -15,7 +15,7 @@ from muniment.workflows.change_evaluation import evaluate_change
 from muniment.workflows.publish_rules import PEOPLE_UNKNOWN, PublishedRuleSource, read_known_rules
 from muniment.workflows.push_evaluator import UpdateResult, build_revision
 from muniment.workflows.refusals import Refusals
-from muniment.workflows.repository_facts import read_repository_merge_facts
+from muniment.workflows.repository_facts import read_repository_facts
 from muniment.workflows.repository_rules import HEADS, RepositoryRules, has_no_own_rules
 from muniment.workflows.rule_sources import RuleSource
 
@@ -51,8 +51,15 @@ def _preview_update(
         rules = structs.replace(standing.rules_for(update.ref), people_unknown=people_unknown)
         collector = GitCollector(repository, rules.known_people, now)
         revision = build_revision(repository, collector, rules, update, standing)
-        given = read_repository_merge_facts(repository, rules.policy, update.ref, revision.base, now)
-        evaluation = evaluate_change(collector, rules, revision, EnforcementPoint.MERGE, now, given=given)
+        where = (repository, update.ref, revision.base, rules.policy)
+        evaluation = evaluate_change(
+            collector,
+            rules,
+            revision,
+            EnforcementPoint.MERGE,
+            now,
+            lambda names: read_repository_facts(*where, names, now),
+        )
         source = find_head_source(repository, revision.head, standing.is_protected, remote)
         return UpdateResult(update, evaluation, entry=0, source=source, undecided=bool(people_unknown))
     except (ConfigurationError, GitError, SignatureError) as error:

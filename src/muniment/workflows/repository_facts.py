@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from muniment.controls import tests_passed
 from muniment.decision.binding import BoundPolicy
-from muniment.decision.evaluation import list_needed_facts, select_clauses
+from muniment.decision.evaluation import select_clauses
 from muniment.facts import kinds, moments
 from muniment.facts.facts import Fact
 from muniment.facts.maybe import Known, Maybe, Unknown
@@ -27,19 +27,6 @@ class HookProtection(Struct, frozen=True):
 _OF_FILES = (kinds.PIPELINE_FILES.name, kinds.HARDENING.name, kinds.FORGE_SETTINGS.name)
 _OF_LOCKS = (kinds.DEPENDENCY_LOCKS.name, kinds.FRAMEWORKS.name)
 PROTECTION_UNKNOWN: Maybe[HookProtection] = Unknown("connect the forge, or import the server hook's log")
-
-
-def read_repository_merge_facts(
-    repository: Repository,
-    policy: BoundPolicy,
-    target: str,
-    tip: str,
-    now: str,
-    guard: Maybe[HookProtection] = PROTECTION_UNKNOWN,
-) -> dict[str, Fact]:
-    """Read the facts for the clauses that are enforced when a change is merged into `target`."""
-    names = list_needed_facts(select_clauses(policy, EnforcementPoint.MERGE, target))
-    return read_repository_facts(repository, target, tip, policy, names, now, guard)
 
 
 def read_repository_facts(

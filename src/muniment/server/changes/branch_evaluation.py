@@ -8,13 +8,10 @@ before, of the same things, adds nothing.
 from django.db import transaction
 
 from muniment.decision.decision import Outcome
-from muniment.decision.evaluation import list_needed_facts, select_clauses
-from muniment.decision.report import build_decision_report
 from muniment.errors import ConfigurationError, GitError, RefusedError, StoreError, UsageError
 from muniment.facts import canonical
 from muniment.facts.maybe import Known
 from muniment.git.git_collector import GitCollector
-from muniment.policy.model import EnforcementPoint
 from muniment.server import moments
 from muniment.server.changes.models import Change, Decision
 from muniment.server.changes.product_rules import read_product_freezes
@@ -25,8 +22,8 @@ from muniment.server.changes.repository_context import (
 )
 from muniment.server.products.models import Repository
 from muniment.server.records.record_writing import append_record
-from muniment.workflows.change_evaluation import ChangeEvaluation, evaluate_change
-from muniment.workflows.decision_record import build_decision_record
+from muniment.workflows.change_evaluation import ChangeEvaluation, Proposal, evaluate_proposal
+from muniment.workflows.decision_record import record_evaluation
 
 
 def evaluate_open_branch(repository: Repository, ref: str) -> bool:
@@ -52,11 +49,11 @@ def _evaluate_newest_state(repository: Repository, ref: str) -> bool:
             return False
         collector = GitCollector(found.git, Known(found.rules.people), now)
         target = found.main_branch
-        revision = collector.make_revision(repository.name, target, found.branches[target], head)
-        names = list_needed_facts(select_clauses(found.rules.policy, EnforcementPoint.MERGE, target))
-        given = collect_product_facts(found, names, now)
+        proposal = Proposal(repository.name, target, found.branches[target], head)
         freezes = Known(read_product_freezes(repository.product.slug, now))
-        evaluation = evaluate_change(collector, found.rules, revision, EnforcementPoint.MERGE, now, freezes, given)
+        evaluation = evaluate_proposal(
+            collector, found.rules, proposal, now, lambda names: collect_product_facts(found, names, now), freezes
+        )
         title = (
             found.git.run_git("log", "--max-count=1", "--format=%s", values=(head,)).decode("utf-8", "replace").strip()
         )
@@ -90,18 +87,17 @@ def store_decision(change: Change, evaluation: ChangeEvaluation, *, enforced: bo
             change.decision = known
             change.save(update_fields=["decision"])
         return None
-    entry, details = build_decision_record(change.repository.place, evaluation, "", enforced=enforced)
-    explanation = build_decision_report(decision, evaluation.policy, evaluation.facts)
+    record, explanation = record_evaluation(append_record, change.repository.place, evaluation, "", enforced=enforced)
     row = Decision.objects.create(
         change=change,
-        record=append_record(entry, (*details, explanation)),
+        record=record,
         head=decision.head,
         base=decision.base,
         allowed=decision.outcome is Outcome.ALLOW,
         decided_at=moments.parse_moment(decision.time),
         policy_digest=decision.policy,
         inputs_digest=inputs,
-        explanation_digest=canonical.digest_value(explanation),
+        explanation_digest=explanation,
     )
     change.decision = row
     change.save(update_fields=["decision"])

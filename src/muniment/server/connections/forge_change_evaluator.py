@@ -8,7 +8,6 @@ from django.db import transaction
 from msgspec import Struct, structs
 
 from muniment.decision.decision import Outcome
-from muniment.decision.evaluation import list_needed_facts, select_clauses
 from muniment.decision.expiry import find_expiry
 from muniment.decision.report import build_decision_report
 from muniment.facts import canonical, kinds
@@ -25,7 +24,6 @@ from muniment.git.history import read_commits as read_commits
 from muniment.git.mirror import Mirror
 from muniment.git.repository import Repository as Git
 from muniment.ledger import record_objects
-from muniment.policy.model import EnforcementPoint
 from muniment.server import moments
 from muniment.server.changes.branch_evaluation import store_decision
 from muniment.server.changes.models import Change
@@ -44,7 +42,7 @@ from muniment.server.records.models import Record
 from muniment.server.records.record_details import read_details
 from muniment.workflows import forge_changes, forge_status_text
 from muniment.workflows.branch_steps import find_branch_steps
-from muniment.workflows.change_evaluation import ChangeEvaluation, evaluate_change
+from muniment.workflows.change_evaluation import ChangeEvaluation, Proposal, evaluate_proposal
 from muniment.workflows.forge_changes import create_collector, fetch_change
 from muniment.workflows.rule_sources import Rules
 from muniment.workflows.status_publisher import ReadingResult
@@ -66,7 +64,7 @@ class ForgeChangeEvaluator:
     def __call__(self, reading: Reading, now: str) -> ReadingResult:
         """Evaluate the reading and record the decision. Raises MunimentError if it could not be evaluated."""
         mirror, tip, pushers = self._fetch_inputs(reading)
-        proposal = MergeProposal(reading.change.target, tip, reading.change.head)
+        proposal = Proposal(self._connected.repository.name, reading.change.target, tip, reading.change.head)
         with mirror.open_copy() as git:
             evaluated = self._evaluate_reading(git, reading, proposal, pushers, now)
             lines = security_attention.find_attention_lines(git, evaluated.evaluation)
@@ -77,7 +75,7 @@ class ForgeChangeEvaluator:
                 raise RuntimeError("a change cannot be evaluated before it is opened")
             return self._record_decision(row, reading, evaluated, lines)
 
-    def evaluate_merged(self, reading: Reading, merged: "MergeProposal", now: str, merged_at: str) -> ChangeEvaluation:
+    def evaluate_merged(self, reading: Reading, merged: Proposal, now: str, merged_at: str) -> ChangeEvaluation:
         """Evaluate a merged change for the moment `now`, without recording it.
 
         `reading` is as the change was when it was merged (`merged_at`, "" if the forge does not say that it was).
@@ -103,13 +101,13 @@ class ForgeChangeEvaluator:
         self,
         git: Git,
         reading: Reading,
-        proposal: "MergeProposal",
+        proposal: Proposal,
         pushers: ReadFirstPushes,
         now: str,
         merged_at: str = "",
     ) -> "EvaluatedReading":
         """Evaluate without recording. For a change that was `merged_at` a moment, nothing later counts."""
-        repository, number, target = self._connected.repository, reading.change.number, proposal.target
+        repository, number = self._connected.repository, reading.change.number
         rules = load_repository_rules(repository, git, proposal.base, moments.parse_moment(now) if merged_at else None)
         connection, repo = locate_forge(self._connected.connection), self.repo
         change = _change_of(repository, number)
@@ -119,11 +117,11 @@ class ForgeChangeEvaluator:
         collector = create_collector(
             connection, self._forge, repo, reading, git, rules, now, statements, landed, merged_at, pushers, there
         )
-        revision = collector.make_revision(repository.name, target, proposal.base, proposal.head)
-        names = list_needed_facts(select_clauses(rules.policy, EnforcementPoint.MERGE, target))
-        given = read_product_facts(repository, git, target, proposal.base, rules.policy, names, now)
         freezes = read_product_freezes(repository.product.slug, now)
-        evaluation = evaluate_change(collector, rules, revision, EnforcementPoint.MERGE, now, Known(freezes), given)
+        where = (repository, git, proposal.target, proposal.base, rules.policy)
+        evaluation = evaluate_proposal(
+            collector, rules, proposal, now, lambda names: read_product_facts(*where, names, now), Known(freezes)
+        )
         if not merged_at:
             evaluation = name_reviewers(evaluation, collector, self._forge, repo)
         return EvaluatedReading(evaluation, rules, freezes, collector.find_writers())
@@ -196,14 +194,6 @@ def _change_of(repository: Repository, number: int) -> Change:
         raise RuntimeError("a change cannot be evaluated before it is opened")
     change.repository = repository
     return change
-
-
-class MergeProposal(Struct, frozen=True):
-    """Subject of an evaluation: `head` for the branch `target`, whose tip is `base`."""
-
-    target: str
-    base: str
-    head: str
 
 
 class EvaluatedReading(Struct, frozen=True):

@@ -17,9 +17,9 @@ from muniment.forges.shapes import ChangeState
 from muniment.server import moments
 from muniment.server.changes.models import Decision
 from muniment.server.connections.forge_access import require_linked_repository
-from muniment.server.connections.forge_change_evaluator import ForgeChangeEvaluator, MergeProposal
+from muniment.server.connections.forge_change_evaluator import ForgeChangeEvaluator
 from muniment.server.connections.models import BypassReason, ForgeChange, RepositoryLink
-from muniment.workflows.change_evaluation import ChangeEvaluation
+from muniment.workflows.change_evaluation import ChangeEvaluation, Proposal
 
 
 class MergeEvaluation(Struct, frozen=True):
@@ -41,7 +41,7 @@ class MergeEvaluation(Struct, frozen=True):
 def evaluate_merge(connected: RepositoryLink, forge: Forge, decision: Decision, base: str, ref: str) -> MergeEvaluation:
     """Evaluate the head that `decision` allowed, on the tip `base` that the branch `ref` had before it took it."""
     row = ForgeChange.objects.get(change=decision.change_id)
-    proposal = MergeProposal(ref, base or decision.base, decision.head)
+    proposal = Proposal(connected.repository.name, ref, base or decision.base, decision.head)
     try:
         reading = forge.reader.read_full_change(require_linked_repository(connected), row.number)
         merged_at = reading.change.merged_at if reading.change.state is ChangeState.MERGED else ""

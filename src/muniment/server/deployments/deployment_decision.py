@@ -5,7 +5,6 @@ The sequencer signs. The commit, the freezes and the pipeline's permission are c
 requested to, and before the signed permission is taken over.
 """
 
-from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -15,18 +14,14 @@ from django.utils import timezone
 
 from muniment.access.roles import EVERYWHERE
 from muniment.decision.decision import Outcome
-from muniment.decision.evaluation import list_needed_facts, select_clauses
-from muniment.decision.report import build_decision_report
 from muniment.errors import IdentityError, MunimentError, VaultCode, VaultError
 from muniment.facts import canonical, kinds
 from muniment.facts.change import Revision
 from muniment.facts.facts import Fact
-from muniment.facts.maybe import Known, Maybe, Unknown
-from muniment.facts.pipeline import CommitDecision, DeploymentApproval, DeploymentRequest, PipelineFile
+from muniment.facts.maybe import Known, Unknown
+from muniment.facts.pipeline import CommitDecision, DeploymentApproval
 from muniment.git.git_collector import GitCollector
 from muniment.pipelines import provenance
-from muniment.pipelines.identities import VerifiedIdentity
-from muniment.policy.model import EnforcementPoint
 from muniment.server import moments
 from muniment.server.changes.product_rules import read_product_freezes
 from muniment.server.changes.product_standing import read_product_facts
@@ -51,11 +46,11 @@ from muniment.server.deployments.secret_reads import require_watched_reads
 from muniment.server.people.models import Person
 from muniment.server.products.models import Repository
 from muniment.server.records import row_checks
-from muniment.server.records.installation import open_store
 from muniment.server.records.models import RowState, SignedPermission, SigningRequest
 from muniment.server.records.record_writing import append_record
-from muniment.workflows.change_evaluation import ChangeEvaluation, evaluate_change
-from muniment.workflows.decision_record import build_decision_record
+from muniment.workflows.change_evaluation import ChangeEvaluation
+from muniment.workflows.decision_record import record_evaluation
+from muniment.workflows.deployment_evaluation import Delivery, evaluate_deployment
 from muniment.workflows.fact_suppliers import create_fact
 from muniment.workflows.forge_facts import read_test_runs
 
@@ -104,64 +99,63 @@ def _evaluate_deployment(row: Deployment, located: CommitStanding) -> None:
     decided, merged = find_commit_decision(located)
     collector = GitCollector(located.scene.git, Known(rules.people), now)
     revision = collector.make_landed_revision(repository.name, located.target, row.commit)
-    names = list_needed_facts(select_clauses(rules.policy, EnforcementPoint.DEPLOY, located.target))
-    files = kinds.PIPELINE_FILES.name
-    where = (located.scene.git, located.target, row.commit, rules.policy)
-    gathered = read_product_facts(repository, *where, {*names, files}, now)
-    given = {
-        **gathered,
-        **_collect_delivery_facts(row, decided, now),
-        **_collect_test_runs(repository, collector, revision, names, now),
-    }
-    freezes = Known(read_product_freezes(repository.product.slug, now, row.environment.name))
-    evaluation = evaluate_change(collector, rules, revision, EnforcementPoint.DEPLOY, now, freezes, given)
-    entry, details = build_decision_record(repository.place, evaluation, row.record.details_digest, enforced=True)
-    report = canonical.encode(build_decision_report(evaluation.decision, evaluation.policy, evaluation.facts))
+    where = (repository, located.scene.git, located.target, row.commit, rules.policy)
+    found = evaluate_deployment(
+        collector,
+        rules,
+        revision,
+        _describe_delivery(row, decided),
+        now,
+        lambda names: read_product_facts(*where, names, now),
+        lambda revision: _read_forge_test_runs(repository, collector, revision, now),
+        Known(read_product_freezes(repository.product.slug, now, row.environment.name)),
+    )
+    steps = None if found.manual_steps is None else list(found.manual_steps)
     with transaction.atomic():
-        recorded = append_record(entry, details)
+        record, explanation = record_evaluation(
+            append_record, repository.place, found.evaluation, row.record.details_digest, enforced=True
+        )
         _store_permission(
             row,
-            evaluation,
+            found.evaluation,
             merged,
-            record_id=recorded.pk,
-            explanation_digest=open_store().put_object(report),
-            manual_steps=_find_manual_steps(gathered, files),
+            record_id=record.pk,
+            explanation_digest=explanation,
+            manual_steps=steps,
         )
 
 
-def _collect_test_runs(
-    repository: Repository, collector: GitCollector, revision: Revision, names: Collection[str], now: str
+def _read_forge_test_runs(
+    repository: Repository, collector: GitCollector, revision: Revision, now: str
 ) -> dict[str, Fact]:
-    """Facts of the forge's own checks of the commit, where there is a forge and a clause that needs them."""
-    name, connected = kinds.TEST_RUNS.name, find_repository_link(repository)
-    if name not in names or connected is None:
+    """Facts of the forge's own checks of the commit; none where there is no forge."""
+    connected = find_repository_link(repository)
+    if connected is None:
         return {}
     try:
         forge = open_connected_forge(connected.connection)
     except MunimentError as error:
-        return {name: create_fact(Unknown(error.message), "nobody", now)}
+        return {kinds.TEST_RUNS.name: create_fact(Unknown(error.message), "nobody", now)}
     return read_test_runs(forge, require_linked_repository(connected), collector, revision, now)
 
 
-def _collect_delivery_facts(row: Deployment, decided: CommitDecision, now: str) -> dict[str, Fact]:
-    """Facts of the request and its pipeline, of the artifact's materials, and of the decision on its commit."""
-    identity = pipeline_identification.load_identity(row.identity)
-    where = row.environment.product.slug, row.environment.name
-    by = Known(f"{identity.issuer.value}:{identity.subject}")
-    protected = _is_ref_protected(identity, decided)
-    delivery = DeploymentRequest(
-        *where, row.artifact, row.commit, by, protected, Known(find_reached_environments(where[0], row.artifact))
-    )
+def _describe_delivery(row: Deployment, decided: CommitDecision) -> Delivery:
+    """Delivery of a row, with what the tables say of it. Raises for rows that differ from their record."""
+    product = row.environment.product.slug
     rows = TrustedBuilder.objects.filter(ended_at=None)
     trusted = row_checks.read_recorded(lambda: list(rows.all()), TrustedBuilder)
-    builders = [provenance.Builder(one.builder_id, one.public_key) for one in trusted]
-    made = tuple(provenance.read_provenance(canonical.encode(one), row.artifact, builders) for one in row.provenance)
-    return {
-        kinds.DEPLOYMENT_REQUEST.name: create_fact(Known(delivery), "pipeline", now),
-        kinds.PROVENANCE.name: create_fact(Known(made), "pipeline", now),
-        kinds.DEPLOYMENT_APPROVALS.name: create_fact(Known(_find_approvals(row)), "record", now),
-        kinds.COMMIT_DECISION.name: create_fact(Known(decided), "record", now),
-    }
+    return Delivery(
+        product=product,
+        environment=row.environment.name,
+        artifact=row.artifact,
+        commit=row.commit,
+        pipeline=pipeline_identification.load_identity(row.identity),
+        commit_decision=decided,
+        provenance=tuple(canonical.encode(one) for one in row.provenance),
+        builders=tuple(provenance.Builder(one.builder_id, one.public_key) for one in trusted),
+        reached=find_reached_environments(product, row.artifact),
+        approvals=_find_approvals(row),
+    )
 
 
 def _find_approvals(row: Deployment) -> tuple[DeploymentApproval, ...]:
@@ -181,29 +175,6 @@ def _find_approvals(row: Deployment) -> tuple[DeploymentApproval, ...]:
 
 def _list_roles(person: Person, product: str) -> tuple[str, ...]:
     return tuple(sorted({one.role.value for one in person.load_roles() if one.product in (product, EVERYWHERE)}))
-
-
-def _is_ref_protected(identity: VerifiedIdentity, decided: CommitDecision) -> Maybe[bool]:
-    """Whether the ref is protected, as its issuer says; where that knows no branches, whether a decision allowed
-    its commit there.
-    """
-    if isinstance(identity.protected, Known):
-        return identity.protected
-    if decided.allowed == Known(True) and decided.on_branch == Known(True):
-        return Known(True)
-    return Unknown(f"{identity.issuer.value} does not say so, and the record has no decision that let its commit in")
-
-
-def _find_manual_steps(gathered: Mapping[str, Fact], name: str) -> list[str] | None:
-    """Manual steps on the way, from the pipeline files that deploy; None if one was not read."""
-    found = gathered[name].value if name in gathered else None
-    if not isinstance(found, Known):
-        return None
-    files: tuple[PipelineFile, ...] = found.value
-    read = [file.content.value for file in files if isinstance(file.content, Known)]
-    if len(read) < len(files):
-        return None
-    return [spot.name for content in read if content.deploys for spot in content.manual_steps]
 
 
 def _store_permission(
