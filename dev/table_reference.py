@@ -268,7 +268,6 @@ and has none, does nothing and is an incident.
 """
 _AGAIN = "nothing: it reads the world again, and what it decides is a record"
 _ROW = "the row, which is compared with its record"
-_WORKERS = "the worker's own row"
 _TRIAL = "nothing: what a version of the policy would have decided, which pages alone show"
 _RECORD = "the record of the act that it carries"
 _TASKS: dict[str, str] = {
@@ -290,7 +289,7 @@ _TASKS: dict[str, str] = {
     "plan-meetings": "the rows of meetings, which are compared with their records; what it plans is an act on record",
     "poll-connection": _ROW,
     "poll-connections": _AGAIN,
-    "post-bypass-status": _WORKERS,
+    "post-bypass-status": "the worker's own row, if it is of a bypass",
     "prepare-revert": _RECORD,
     "probe-connection": _ROW,
     "probe-connections": _AGAIN,

@@ -7,7 +7,7 @@ import pytest
 from muniment.access.roles import Role
 from muniment.errors import GitError
 from muniment.git.repository import Repository
-from muniment.server.connections import watched_branches
+from muniment.server.connections import tasks, watched_branches
 from muniment.server.connections.models import BranchUpdate, ProtectedBranch
 from muniment.server.incidents.models import Incident
 from muniment.server.people.models import Person
@@ -184,3 +184,18 @@ def test_status_turns_red_after_the_base_was_rewound(setup: ForgeSetup) -> None:
     setup.read_updates()
     assert "read-change" in setup.run_queue()
     assert setup.get_status(head) == "failure"
+
+
+def test_status_of_an_allowed_update_does_not_call_it_a_bypass(setup: ForgeSetup) -> None:
+    """The web can enqueue the task that says so, for any update."""
+    number = setup.open_change({"app.py": "x = 1\n"})
+    for name in ("bob", "carol"):
+        setup.acting.approve(name, number)
+    setup.evaluate(number)
+    head = setup.load_change(number).head
+    setup.acting.merge("bob", number, "merge")
+    setup.read_updates()
+    update = BranchUpdate.objects.filter(outcome="allowed").latest("pk")
+    with as_role("worker"):
+        tasks.post_bypass_status(update.pk)
+    assert setup.get_status(head) == "success"

@@ -141,7 +141,7 @@ def post_bypass_status(update: int) -> None:
     """Publish on the head of a change that its merge was a bypass, in place of the earlier status."""
     row = BranchUpdate.objects.select_related("decision__change__forge_change").filter(pk=update).first()
     connected = _load_link(row.repository_id) if row is not None else None
-    if row is None or connected is None or row.decision is None:
+    if row is None or connected is None or row.decision is None or row.outcome != BranchUpdate.Outcome.BYPASS:
         return
     forge, url = open_connected_forge(connected.connection), f"{settings.URL.rstrip('/')}/branch-updates/{row.pk}"
     status = forge_status_text.bypass_status(make_context(row.ref), url, str(BypassReason(row.bypass_reason).label))
