@@ -19,10 +19,12 @@ from muniment.server.acts.act import Act
 from muniment.server.deployments.environment_acts import ChangeEnvironment
 from muniment.server.deployments.models import PipelineIdentity
 from muniment.server.deployments.pipeline_acts import TrustPipeline
+from muniment.server.incidents.incident_acts import CloseIncident
+from muniment.server.incidents.kinds import MENDED
 from muniment.server.incidents.models import Incident
 from muniment.server.people.account_acts import VouchForAccount
 from muniment.server.people.machine_acts import DeclareMachine
-from muniment.server.people.models import Account, Invitation, Machine
+from muniment.server.people.models import Account, Invitation, Machine, Person
 from muniment.server.people.own_account_acts import ConfirmOwnAccount
 from muniment.server.people.person_acts import InvitePerson
 from muniment.server.people.test_runner_acts import TrustTestRunner
@@ -39,7 +41,7 @@ from muniment.server.records.models import Record
 from muniment.server.records.record_writing import recording_act
 from muniment.server.records.row_checks import RowCode
 from muniment.server.requests import lifted_freezes
-from muniment.server.requests.models import AcceptedRow, Request, RequestExecution
+from muniment.server.requests.models import AcceptedRow, ProofVerification, Request, RequestExecution
 from muniment.server.requests.proven_rows import COMPARED
 from muniment.server.requests.registry import GUARDING_ACTS
 from muniment.server.requests.signature_verification import verify_waiting_requests
@@ -320,6 +322,30 @@ def test_recovery_that_nobody_signed_opens_an_incident(signers: Signers) -> None
             person_id="sue", recovers=True, token_hash="f" * 64, expires_at=timezone.now() + timedelta(days=1)
         )
     assert report_unsigned() == [f"link:{forged.pk}"]
+
+
+def test_person_recovered_without_signatures_is_no_second_person_until_the_incident_is_closed(signers: Signers) -> None:
+    with forge_record(Action.RECOVER_ACCOUNT):
+        Invitation.objects.create(
+            person_id="sue", recovers=True, token_hash="f" * 64, expires_at=timezone.now() + timedelta(days=1)
+        )
+    report_unsigned()
+    with transaction.atomic():
+        waiting = request("ada", RetireProduct, product="shop", reason="Over.", data="Deleted.")
+    for name in ("ada", "sue"):
+        signers.sign(waiting, name)
+    verify()
+    assert not ProofVerification.objects.filter(request=waiting).exists()
+    assert Person.objects.get(pk="sue").approvals_suspended
+    Incident.objects.update(closed_at=timezone.now(), resolution=MENDED)  # as the web alone can
+    verify()
+    assert not ProofVerification.objects.filter(request=waiting).exists()
+    Incident.objects.update(closed_at=None, resolution="")
+    number = Incident.objects.get().pk
+    request("sam", CloseIncident, incident=number, resolution=MENDED, cause="The link was ended.")
+    assert not Person.objects.get(pk="sue").approvals_suspended
+    verify()
+    assert ProofVerification.objects.filter(request=waiting).exists()
 
 
 @pytest.mark.parametrize(("signed", "count"), [(True, 0), (False, 1)])

@@ -37,6 +37,7 @@ from muniment.server.connections.forge_access import locate_forge, require_linke
 from muniment.server.connections.forge_change_store import build_status_url, hold_lock, lock_change
 from muniment.server.connections.landed_heads import read_landed_heads, record_statements, was_stated
 from muniment.server.connections.models import ForgeChange, RepositoryLink, ReviewStatement
+from muniment.server.incidents.closings import find_suspended_people
 from muniment.server.products.models import Repository
 from muniment.server.records.models import Record
 from muniment.server.records.record_details import read_details
@@ -288,6 +289,8 @@ def _is_recorded(row: ReviewStatement) -> bool:
     details = read_details(row.act_digest, record_objects.PersonAction)
     if not isinstance(details, record_objects.PersonAction) or details.person != row.person_id:
         return False
+    if row.kind in (Word.APPROVE, Word.ATTEST) and row.person_id in find_suspended_people():
+        return False  # perhaps by whoever recovered that account; what blocks is not taken away
     return (details.details.get("step"), details.details.get("act_digest")) == ("performed", act.digest_act())
 
 

@@ -5,10 +5,11 @@ has a record that the worker alone can write.
 """
 
 from django.db import transaction
+from django.db.models import Q
 
 from muniment.errors import LedgerError
 from muniment.ledger import record_kinds
-from muniment.server.incidents.kinds import INCIDENT_KINDS, RESOLUTIONS
+from muniment.server.incidents.kinds import ACT_UNSIGNED, INCIDENT_KINDS, RESOLUTIONS
 from muniment.server.incidents.models import Incident
 
 _known: dict[int, tuple[int | None, str]] = {}  # of each whose closing agrees, its record and its resolution
@@ -25,6 +26,15 @@ def find_unrecorded_closings() -> frozenset[int]:
         else:
             found.add(row.pk)
     return frozenset(found)
+
+
+def find_suspended_people() -> frozenset[str]:
+    """Ids of persons whose account was recovered by no signed act, until a recorded act closes the incident."""
+    rows = Incident.objects.filter(kind=ACT_UNSIGNED)
+    open_ones = rows.filter(closed_at=None)
+    if rows.count() > open_ones.count():
+        open_ones = rows.filter(Q(closed_at=None) | Q(pk__in=find_unrecorded_closings()))
+    return frozenset(person for people in open_ones.values_list("involved_people", flat=True) for person in people)
 
 
 def reopen_unrecorded() -> list[Incident]:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import secrets
+from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any, ClassVar
 
@@ -36,6 +37,14 @@ _UNREAD = "SELECT count(*) FROM people_message WHERE person_id = %s AND read_at 
 def new_person_id() -> str:
     """A random id: 26 letters and digits (base32 of 16 bytes), which nobody chooses and nothing changes."""
     return base64.b32encode(secrets.token_bytes(16)).decode().rstrip("=").lower()
+
+
+_suspended_people: list[Callable[[], frozenset[str]]] = []  # of higher apps
+
+
+def register_suspension(find_people: Callable[[], frozenset[str]]) -> None:
+    """Suspend approvals by the persons that `find_people` gives, by their ids. Called once, at the start."""
+    _suspended_people[:] = [find_people]
 
 
 class People(BaseUserManager["Person"]):
@@ -108,9 +117,11 @@ class Person(AbstractBaseUser):
 
     @property
     def approvals_suspended(self) -> bool:
-        """Whether approvals by this person do not count, since the account was recovered recently."""
+        """Whether approvals by this person do not count, since the account was recovered recently, or by no signed
+        act.
+        """
         until = self.approvals_suspended_until
-        return until is not None and until > timezone.now()
+        return (until is not None and until > timezone.now()) or any(self.pk in find() for find in _suspended_people)
 
     def __str__(self) -> str:
         """The name that pages show."""

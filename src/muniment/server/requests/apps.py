@@ -1,5 +1,5 @@
-"""Registers the executor of acts, and the checks of rows and lifts of freezes against the signatures of two
-persons.
+"""Registers the executor of acts, the checks of rows and lifts of freezes against the signatures of two persons, and
+whose approvals are suspended.
 """
 
 from django.apps import AppConfig
@@ -13,6 +13,8 @@ class RequestsConfig(AppConfig):
     def ready(self) -> None:
         """Provide the execution of acts, and the checks of signatures."""
         from muniment.server.acts.execution import register_executor
+        from muniment.server.incidents.closings import find_suspended_people
+        from muniment.server.people.models import register_suspension
         from muniment.server.people.waiting_requests import register_waiting_requests
         from muniment.server.records.postgres_store import register_lift_check
         from muniment.server.records.row_checks import register_proof_check
@@ -25,3 +27,4 @@ class RequestsConfig(AppConfig):
         register_waiting_requests(StoredRequests())
         register_proof_check(find_unproven_rows)
         register_lift_check(is_lift_proven)
+        register_suspension(find_suspended_people)

@@ -1,7 +1,8 @@
 """Reports recoveries and removals of secrets that lack the signatures which the policy demanded.
 
 No other process uses what these acts write: sign-in data and the vault's values are the web's. So the worker compares
-the rows that they leave, and opens an incident for each that no signed act explains.
+the rows that they leave, and opens an incident for each that no signed act explains. Until a recorded act closes it,
+neither a signature nor an approval by the person whose account was recovered counts.
 """
 
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from muniment.access.actions import Action
 from muniment.server.incidents.kinds import ACT_UNSIGNED
 from muniment.server.incidents.lifecycle import open_incident
 from muniment.server.incidents.models import Incident
+from muniment.server.job_queue import enqueue
 from muniment.server.people.models import Invitation
 from muniment.server.people.person_acts import InvitePerson
 from muniment.server.records.demanded_proofs import is_proof_in_list
@@ -45,6 +47,7 @@ def report_unsigned_acts() -> None:
     for one in find_unsigned_acts():
         if one.subject not in known:
             open_incident(ACT_UNSIGNED, None, one.subject, one.summary, link=one.link, involved=one.involved)
+            enqueue("reevaluate-all")  # approvals by the persons involved do not count until it is closed
 
 
 def find_unsigned_acts() -> Iterator[UnsignedAct]:
