@@ -452,6 +452,29 @@ with = { roles = ["owner"] }
     assert shop.state(shop.asked()) == "allowed"
 
 
+def test_role_that_one_administrator_grants_alone_approves_no_deployment(shop: Shop) -> None:
+    """An administrator would give it to themselves, and approve."""
+    clause = """
+[[clause]]
+id = "deployment.approved"
+name = "Approved deployments"
+section = "continuous-integration"
+text = "Management approves what goes to production."
+control = "approved-for-deployment"
+enforce = ["deploy"]
+with = { roles = ["management", "developer"] }
+"""
+    with as_role("owner"):
+        open_store().write_document(POLICY, (shop_policy() + clause.replace(', "developer"', "")).encode())
+    both = person("mal", Role.DEVELOPER, Role.MANAGEMENT)
+    shop.deployed("staging")
+    approve(both.slug)
+    assert shop.codes(shop.asked()) == ["deployment.approved:not-approved"]
+    with as_role("owner"):
+        open_store().write_document(POLICY, (shop_policy() + clause).encode())
+    assert shop.state(shop.asked()) == "allowed"
+
+
 def test_a_commit_of_another_branch_is_denied(shop: Shop) -> None:
     shop.commit = shop.repo.commit({"app.py": "x = 9\n"}, on="topic", parents=[shop.base])
     shop.let_in(shop.commit)

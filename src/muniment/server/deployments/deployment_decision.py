@@ -44,6 +44,7 @@ from muniment.server.deployments.models import (
 )
 from muniment.server.deployments.secret_reads import require_watched_reads
 from muniment.server.people.models import Person
+from muniment.server.people.role_acts import is_changing_role
 from muniment.server.products.models import Repository
 from muniment.server.records import row_checks
 from muniment.server.records.models import RowState, SignedPermission, SigningRequest
@@ -174,7 +175,9 @@ def _find_approvals(row: Deployment) -> tuple[DeploymentApproval, ...]:
 
 
 def _list_roles(person: Person, product: str) -> tuple[str, ...]:
-    return tuple(sorted({one.role.value for one in person.load_roles() if one.product in (product, EVERYWHERE)}))
+    """Roles by which an approval counts: none that an administrator gives alone, to themselves too."""
+    held = (one.role for one in person.load_roles() if one.product in (product, EVERYWHERE))
+    return tuple(sorted({role.value for role in held if is_changing_role(role)}))
 
 
 def _store_permission(
