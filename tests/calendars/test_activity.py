@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 
 from muniment.calendars.activity import (
-    Activity,
+    ProductActivity,
     ProductSignals,
     Retirement,
     Signal,
@@ -28,22 +28,22 @@ FIELDS = {
 
 
 def test_a_product_without_signals_stays_active_until_it_is_retired() -> None:
-    assert determine_activity(SILENT, TODAY) == Activity(True, (), ())
-    assert determine_activity(SILENT, TODAY, RETIRED) == Activity(False, (), ())
+    assert determine_activity(SILENT, TODAY) == ProductActivity(True, (), ())
+    assert determine_activity(SILENT, TODAY, RETIRED) == ProductActivity(False, (), ())
     assert determine_activity(SILENT, datetime.date(2026, 5, 31), RETIRED).is_active
 
 
 @pytest.mark.parametrize("signal", FIELDS)
 def test_any_signal_contradicts_a_retirement(signal: Signal) -> None:
     signals = structs.replace(SILENT, **{FIELDS[signal]: Known(True)})
-    assert determine_activity(signals, TODAY, RETIRED) == Activity(True, (signal,), ())
+    assert determine_activity(signals, TODAY, RETIRED) == ProductActivity(True, (signal,), ())
 
 
 @pytest.mark.parametrize("signal", Signal)
 def test_an_unknown_signal_counts_as_active(signal: Signal) -> None:
     field = FIELDS.get(signal, "last_deployed")
     signals = structs.replace(SILENT, **{field: Unknown("the forge did not answer")})
-    assert determine_activity(signals, TODAY, RETIRED) == Activity(True, (), (signal,))
+    assert determine_activity(signals, TODAY, RETIRED) == ProductActivity(True, (), (signal,))
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ from msgspec import structs
 from muniment.calendars.invitations import (
     FeedEntry,
     Invitation,
+    InvitationMethod,
     Invitee,
     Mailbox,
-    Method,
     find_local_time,
     format_feed,
     format_invitation,
@@ -54,8 +54,8 @@ def read_event(text: str) -> tuple[icalendar.Calendar, Any, Any]:
     return calendar, event, other
 
 
-@pytest.mark.parametrize("method", Method)
-def test_both_parsers_read_one_event_without_recurrence(method: Method) -> None:
+@pytest.mark.parametrize("method", InvitationMethod)
+def test_both_parsers_read_one_event_without_recurrence(method: InvitationMethod) -> None:
     calendar, event, other = read_event(format_invitation(INVITATION, method, HOST))
     assert calendar["method"] == method
     assert event["uid"] == other.uid == make_uid("review/shop/4", HOST)
@@ -67,14 +67,14 @@ def test_both_parsers_read_one_event_without_recurrence(method: Method) -> None:
     assert event["organizer"] == "mailto:reviews@example.test"
     assert [each.params["RSVP"] for each in event["attendee"]] == ["TRUE", "TRUE"]
     assert [str(each.uri) for each in other.attendees] == ["mailto:dora@example.test", "mailto:carl@example.test"]
-    assert event["status"] == ("CONFIRMED" if method is Method.REQUEST else "CANCELLED")
+    assert event["status"] == ("CONFIRMED" if method is InvitationMethod.REQUEST else "CANCELLED")
     assert [str(zone["tzid"]) for zone in calendar.walk("VTIMEZONE")] == ["Europe/Amsterdam"]
     assert len(format_invitation(INVITATION, method, HOST)) < 4_000
 
 
 def test_a_mailbox_that_nobody_reads_asks_for_no_reply() -> None:
     silent = structs.replace(INVITATION, organizer=structs.replace(MAILBOX, reads_replies=False))
-    _, event, _ = read_event(format_invitation(silent, Method.REQUEST, HOST))
+    _, event, _ = read_event(format_invitation(silent, InvitationMethod.REQUEST, HOST))
     assert [each.params["RSVP"] for each in event["attendee"]] == ["FALSE", "FALSE"]
     assert event["url"] == event["description"] == INVITATION.link
 
@@ -82,7 +82,9 @@ def test_a_mailbox_that_nobody_reads_asks_for_no_reply() -> None:
 @pytest.mark.parametrize("day", ["2026-03-28", "2026-03-30", "2026-10-24", "2026-10-26", "2028-02-29", "2026-12-31"])
 def test_local_time_stays_across_daylight_saving_leap_day_and_years_end(day: str) -> None:
     start = datetime.datetime.fromisoformat(f"{day}T10:00")
-    _, event, other = read_event(format_invitation(structs.replace(INVITATION, start=start), Method.REQUEST, HOST))
+    _, event, other = read_event(
+        format_invitation(structs.replace(INVITATION, start=start), InvitationMethod.REQUEST, HOST)
+    )
     expected = find_local_time(start, "Europe/Amsterdam").astimezone(datetime.UTC)
     assert event.start.astimezone(datetime.UTC) == other.dtstart.astimezone(datetime.UTC) == expected
 
@@ -120,8 +122,8 @@ def test_the_calendar_part_stands_beside_text_and_html() -> None:
     mail = EmailMessage()
     mail.set_content("text")
     mail.add_alternative("<p>html</p>", subtype="html")
-    text = format_invitation(INVITATION, Method.REQUEST, HOST)
-    mail.attach(make_calendar_part(text, Method.REQUEST))
+    text = format_invitation(INVITATION, InvitationMethod.REQUEST, HOST)
+    mail.attach(make_calendar_part(text, InvitationMethod.REQUEST))
     parts = message_from_bytes(mail.as_bytes()).get_payload()
     assert isinstance(parts, list)
     part: Any = parts[2]
@@ -157,7 +159,7 @@ def test_a_feed_holds_title_time_and_link_alone() -> None:
 @example("", "\\")
 def test_no_text_of_a_person_begins_a_line_or_a_parameter(title: str, name: str) -> None:
     hostile = structs.replace(INVITATION, title=title, invitees=(Invitee(name, "dora@example.test"),))
-    calendar, event, _ = read_event(format_invitation(hostile, Method.REQUEST, HOST))
+    calendar, event, _ = read_event(format_invitation(hostile, InvitationMethod.REQUEST, HOST))
     assert len(calendar.subcomponents) == 2
     assert set(event["attendee"].params) == {"CN", "CUTYPE", "ROLE", "PARTSTAT", "RSVP"} or name == ""
     assert event["attendee"] == "mailto:dora@example.test"

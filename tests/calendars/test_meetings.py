@@ -5,7 +5,7 @@ import datetime
 import pytest
 from msgspec import structs
 
-from muniment.calendars.meetings import Attendee, Meeting, MeetingKind, Move, move_meeting, replace_attendee
+from muniment.calendars.meetings import Attendee, Meeting, MeetingKind, MeetingMove, move_meeting, replace_attendee
 from muniment.errors import RefusedError
 
 TODAY = datetime.date(2026, 3, 2)
@@ -19,7 +19,7 @@ MEETING = Meeting(
 def test_a_move_keeps_key_and_due_date_and_is_listed() -> None:
     moved = move_meeting(MEETING, DUE, datetime.time(14), today=TODAY, by="carl")
     assert (moved.key, moved.due, moved.date, moved.is_past_due) == ("review/shop/4", DUE, DUE, False)
-    assert moved.moves == (Move(MEETING.date, DUE, TODAY, "carl"),)
+    assert moved.moves == (MeetingMove(MEETING.date, DUE, TODAY, "carl"),)
 
 
 def test_a_move_past_the_due_date_needs_a_reason_and_shows_it() -> None:

@@ -11,9 +11,9 @@ from msgspec import structs
 from muniment.calendars.meetings import Attendee, Meeting, MeetingKind, Seat
 from muniment.calendars.planning import (
     Absence,
-    Conflict,
     ConflictReason,
     Diary,
+    MeetingConflict,
     Need,
     Participant,
     PlanningRules,
@@ -133,7 +133,10 @@ def test_a_move_onto_a_holiday_is_refused_and_one_onto_its_own_time_is_not() -> 
     meeting = plan_one(PEOPLE)
     refuse_conflicts(find_conflicts(meeting, DUE, TEN, [meeting], PEOPLE))
     conflicts = find_conflicts(meeting, datetime.date(2026, 4, 6), TEN, [meeting], {**PEOPLE, "dora": Participant(BY)})
-    assert conflicts == (Conflict("carl", ConflictReason.DAY_OFF), Conflict("dora", ConflictReason.DAY_OFF))
+    assert conflicts == (
+        MeetingConflict("carl", ConflictReason.DAY_OFF),
+        MeetingConflict("dora", ConflictReason.DAY_OFF),
+    )
     with pytest.raises(RefusedError, match=r"carl \(day-off\), dora \(day-off\)"):
         refuse_conflicts(conflicts)
 

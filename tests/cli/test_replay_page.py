@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from muniment.cli import replay_html
-from muniment.cli.replay_report import CurrentReason, CurrentState, ReplayOrigin, ReplayReport
+from muniment.cli.replay_report import CurrentReason, ReplayOrigin, ReplayReport, ReplayState
 from muniment.workflows.branch_replay import ClauseSummary, Summary
 from muniment.workflows.history_figures import (
     ApprovalFigures,
@@ -80,7 +80,7 @@ def make_report(**changed: object) -> ReplayReport:
             ApprovalFigures(2, {"0": 1, "1": 1, "2": 1}, 1),
             (PeriodFigures("2026 Q1", 2, 1, 1), PeriodFigures("2026 Q2", 0, 0, 0), PeriodFigures("2026 Q3", 1, 0, 0)),
         ),
-        "states": (CurrentState("pipeline.hardened", "pipeline-hardened", "violated", reasons),),
+        "states": (ReplayState("pipeline.hardened", "pipeline-hardened", "violated", reasons),),
         "deployment_clauses": (),
         "planned_clauses": (),
         "evaluated_at": "2026-11-30T12:00:00Z",

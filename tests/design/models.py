@@ -8,7 +8,6 @@ from typing import NamedTuple
 from muniment.design.model import (
     ActingAs,
     Component,
-    Conflict,
     DesignAction,
     DesignActor,
     DesignGrant,
@@ -20,6 +19,7 @@ from muniment.design.model import (
     Guard,
     Interface,
     Limit,
+    ModelConflict,
     SecondPerson,
     Task,
     Undo,
@@ -110,7 +110,7 @@ def generate_model(seed: int) -> DesignModel:
         acting_as=tuple(
             ActingAs(who=chance.choice(holders), rights_of=chance.choice(holders)) for _ in range(chance.randint(0, 2))
         ),
-        conflicts=tuple(Conflict(id=f"k{n}", actions=tuple(chance.sample(action_names, 2))) for n in range(2)),
+        conflicts=tuple(ModelConflict(id=f"k{n}", actions=tuple(chance.sample(action_names, 2))) for n in range(2)),
         second_persons=(SecondPerson(action=chance.choice(action_names), by=(chance.choice(role_names),)),),
         limits=tuple(Limit(resource=resource.id, most=chance.randint(0, 3)) for resource in resources[:2]),
     )

@@ -9,7 +9,6 @@ from muniment.design.findings import DesignStatus, FindingCode
 from muniment.design.model import (
     ActingAs,
     Component,
-    Conflict,
     DesignAction,
     DesignActor,
     DesignGrant,
@@ -20,6 +19,7 @@ from muniment.design.model import (
     Flow,
     Guard,
     Limit,
+    ModelConflict,
     PublicRoute,
     SecondPerson,
     Verb,
@@ -107,7 +107,7 @@ MODEL = DesignModel(
     grants=(DesignGrant(to="staff", actions=("show",)), DesignGrant(to="chief", actions=("edit",))),
     second_persons=(SecondPerson(action="edit", by=("chief",)),),
     limits=(Limit(resource="orders", most=1),),
-    conflicts=(Conflict(id="both", actions=("edit", "show")),),
+    conflicts=(ModelConflict(id="both", actions=("edit", "show")),),
 )
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from muniment.errors import ForgeError
 from muniment.forges.forge import Forge, Reader
-from muniment.forges.forge_client import Transport, convert_moment
+from muniment.forges.forge_client import Transport, convert_forge_moment
 from muniment.forges.shapes import ForgeRepository, Reading
 from tests.support.forges import ours
 from tests.support.forges.allowing import allows
@@ -110,7 +110,7 @@ def test_failing_or_stale_answers_never_allow_more_than_complete_reading(vendor:
             fault = data.draw(st.sampled_from(QUICK))
             if not (fault is Fault.STALE and call in STANDS_ALONE):
                 fake.fail(call, fault, times=data.draw(st.sampled_from((1, 2, 1000))))
-        heard = convert_moment(world.changes[1].updated, "a delivery") if data.draw(st.booleans()) else ""
+        heard = convert_forge_moment(world.changes[1].updated, "a delivery") if data.draw(st.booleans()) else ""
         found = _read(reader, repository, heard)
         fake.mend()
         whole = _read(forge_of(fake).reader, repository)

@@ -16,7 +16,7 @@ from muniment.decision.report import (
 )
 from muniment.policy.model import EnforcementPoint
 from muniment.server.changes import decision_page
-from muniment.server.changes.decision_page import DecisionView, list_contributors, make_headline, view_decision
+from muniment.server.changes.decision_page import DecisionView, list_contributor_rows, make_headline, view_decision
 from muniment.server.changes.models import Change, Decision
 
 HEAD = "9f3c2a1" + "0" * 33
@@ -109,7 +109,7 @@ def test_contributors_are_people_with_their_roles_in_words() -> None:
         ContributorReport("", "machine:update-bot", (part("author", "a" * 40), part("author", "b" * 40))),
         ContributorReport("", f"commit:{HEAD}", (part("pusher", HEAD),)),
     )
-    lines = list_contributors(_report(contributors=contributors))
+    lines = list_contributor_rows(_report(contributors=contributors))
     assert lines[0] == ("Samuel Osei", "wrote, committed 9f3c2a1, opened the pull request", False, False)
     assert lines[1] == ("update-bot", "wrote 2 commits", True, False)
     assert lines[2] == ("Unknown contributor to 9f3c2a1", "pushed 9f3c2a1", False, True)

@@ -9,7 +9,7 @@ from django.utils import timezone
 from muniment.errors import UsageError
 from muniment.server.changes.models import Change
 from muniment.server.connections.models import BranchUpdate, Connection
-from muniment.server.demonstration_story import PEOPLE, PRODUCTS
+from muniment.server.demonstration_story import DEMONSTRATION_PEOPLE, PRODUCTS
 from muniment.server.incidents.models import Incident
 from muniment.server.people.models import Person
 from muniment.server.products.models import Product
@@ -33,7 +33,7 @@ def test_demonstration_matches_its_ledger(service: None, monkeypatch: pytest.Mon
         assert not RefusedRecord.objects.exists()
         assert open_store().open_log().read_head().size == Record.objects.count()
     assert Product.objects.count() == len(PRODUCTS)
-    assert Person.objects.count() == len(PEOPLE)
+    assert Person.objects.count() == len(DEMONSTRATION_PEOPLE)
     assert set(Change.objects.filter(state="open").values_list("decision__allowed", flat=True)) == {True, False}
     assert BranchUpdate.objects.filter(outcome="bypass", incident__closed_at=None).count() == 1
     assert Connection.objects.exclude(problem="").count() == 1
@@ -68,7 +68,7 @@ def test_demonstration_is_removed_with_its_home(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "[]", '{"company": "real"}', "\xff"])
 def test_unreadable_mark_counts_as_none(tmp_path: Path, text: str) -> None:
-    (tmp_path / demonstration_mark.MARK).write_bytes(text.encode("latin-1"))
+    (tmp_path / demonstration_mark.MARK_FILE).write_bytes(text.encode("latin-1"))
     assert not demonstration_mark.is_demonstration(tmp_path)
     with pytest.raises(UsageError):
         demonstration_mark.require_demonstration(tmp_path)

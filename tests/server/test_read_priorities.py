@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from muniment.forges.events import Event, ForgeEventKind
+from muniment.forges.events import ForgeEvent, ForgeEventKind
 from muniment.server.changes.reevaluation_requests import request_reevaluation
 from muniment.server.changes.tasks import reevaluate_all
 from muniment.server.connections import webhook_deliveries
@@ -31,7 +31,7 @@ def test_allowed_change_is_read_again_first(setup: ForgeSetup) -> None:
     with as_role("web"):
         for number in (red, green):
             webhook_deliveries.enqueue_event_jobs(
-                setup.connection, Event("d", ForgeEventKind.CHANGE, repository=setup.acting.path, number=number)
+                setup.connection, ForgeEvent("d", ForgeEventKind.CHANGE, repository=setup.acting.path, number=number)
             )
     assert find_waiting_changes() == [green, red]
     with as_role("web"):
@@ -55,7 +55,7 @@ def test_new_and_requested_changes_are_read_before_bulk_reevaluation(setup: Forg
     with as_role("web"):
         for number in (second, new):
             webhook_deliveries.enqueue_event_jobs(
-                setup.connection, Event("d", ForgeEventKind.CHANGE, repository=setup.acting.path, number=number)
+                setup.connection, ForgeEvent("d", ForgeEventKind.CHANGE, repository=setup.acting.path, number=number)
             )
     assert find_waiting_changes() == [new, green, second, first]
 
@@ -79,6 +79,6 @@ def test_longest_waiting_change_is_not_starved_by_urgent_changes(setup: ForgeSet
     with as_role("web"):
         new = setup.open_change({"three.py": "x = 1\n"}, "three")
         webhook_deliveries.enqueue_event_jobs(
-            setup.connection, Event("d", ForgeEventKind.CHANGE, repository=setup.acting.path, number=new)
+            setup.connection, ForgeEvent("d", ForgeEventKind.CHANGE, repository=setup.acting.path, number=new)
         )
     assert find_waiting_changes()[-1] == new, "both of before go first"

@@ -13,7 +13,7 @@ from muniment.controls import independent_review
 from muniment.decision import bound_policies
 from muniment.decision.catalogue import CONTROLS
 from muniment.errors import ForgeError, StoreError
-from muniment.forges.events import Event, ForgeEventKind
+from muniment.forges.events import ForgeEvent, ForgeEventKind
 from muniment.http.rate_limits import RateLimit
 from muniment.policy.built_in_policy import format_built_in_policy
 from muniment.server.changes.tasks import reevaluate_outdated
@@ -36,7 +36,7 @@ def deliver_webhook(setup: ForgeSetup, happened: ForgeEventKind, **about: object
     with as_role("web"):
         webhook_deliveries.enqueue_event_jobs(
             setup.connection,
-            Event("d", happened, repository=setup.acting.path, **about),  # type: ignore[arg-type]
+            ForgeEvent("d", happened, repository=setup.acting.path, **about),  # type: ignore[arg-type]
         )
     return setup.run_queue(put_off=False)
 
@@ -120,7 +120,7 @@ def test_check_event_is_verified_at_once_and_again_later(setup: ForgeSetup) -> N
     require_tests(setup)
     head = setup.load_change(approve_change(setup)).head
     with as_role("web"):
-        event = Event("d", ForgeEventKind.STATUS, repository=setup.acting.path, head=head, context="tests")
+        event = ForgeEvent("d", ForgeEventKind.STATUS, repository=setup.acting.path, head=head, context="tests")
         webhook_deliveries.enqueue_event_jobs(setup.connection, event)
     jobs = ProcrastinateJob.objects.filter(task_name="verify-statuses", status="todo")
     assert sorted(job.scheduled_at is not None for job in jobs) == [False, True]
@@ -369,7 +369,7 @@ def test_access_is_read_at_once_when_a_member_is_removed(setup: ForgeSetup, abou
     head = setup.load_change(approve_change(setup)).head
     setup.fake.repos[setup.acting.path]["people"][setup.acting.login("carol")] = "read"
     with as_role("web"):  # one of an organisation names no repository
-        webhook_deliveries.enqueue_event_jobs(setup.connection, Event("d", ForgeEventKind.RULES, **about))  # type: ignore[arg-type]
+        webhook_deliveries.enqueue_event_jobs(setup.connection, ForgeEvent("d", ForgeEventKind.RULES, **about))  # type: ignore[arg-type]
     done = setup.run_queue(put_off=False)
     assert setup.get_status(head) == ("failure" if not about else "success")
     assert "read-branch-rules" not in done, "it concerns no rule of a branch"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from muniment.forges.events import Event, ForgeEventKind
+from muniment.forges.events import ForgeEvent, ForgeEventKind
 from muniment.forges.shapes import Vendor
 from muniment.policy.built_in_policy import format_built_in_policy
 from muniment.server.connections import bypass_reviews, credentials, tasks, webhook_deliveries
@@ -65,7 +65,7 @@ def posted_state(number: int) -> str:
 def deliver_webhook(setup: ForgeSetup, happened: ForgeEventKind, **about: Any) -> list[str]:
     with as_role("web"):
         webhook_deliveries.enqueue_event_jobs(
-            setup.connection, Event("d", happened, repository=setup.acting.path, **about)
+            setup.connection, ForgeEvent("d", happened, repository=setup.acting.path, **about)
         )
     return setup.run_queue(put_off=False)
 

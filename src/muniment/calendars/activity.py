@@ -43,7 +43,7 @@ class Retirement(Struct, frozen=True):
     approved_by: str
 
 
-class Activity(Struct, frozen=True):
+class ProductActivity(Struct, frozen=True):
     """Whether a product is active, with the signals for it and those that are unknown."""
 
     is_active: bool
@@ -60,7 +60,9 @@ def retire_product(since: datetime.date, data: str, *, stated_by: str, approved_
     return Retirement(since, data.strip(), stated_by, approved_by)
 
 
-def determine_activity(signals: ProductSignals, today: datetime.date, retirement: Retirement | None = None) -> Activity:
+def determine_activity(
+    signals: ProductSignals, today: datetime.date, retirement: Retirement | None = None
+) -> ProductActivity:
     """Activity on a day. Deployments before a retirement do not contradict it; each later signal does."""
     retired_since = retirement.since if retirement and retirement.since <= today else None
     facts: dict[Signal, Maybe[bool]] = {
@@ -72,7 +74,7 @@ def determine_activity(signals: ProductSignals, today: datetime.date, retirement
     }
     found = tuple(signal for signal, fact in facts.items() if isinstance(fact, Known) and fact.value)
     unknown = tuple(signal for signal, fact in facts.items() if isinstance(fact, Unknown))
-    return Activity(bool(found or unknown or retired_since is None), found, unknown)
+    return ProductActivity(bool(found or unknown or retired_since is None), found, unknown)
 
 
 def _deployed_lately(

@@ -21,7 +21,7 @@ _PRODUCT = "-//Muniment//Reviews and retros//EN"
 _SEQUENCE_START = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
 
-class Method(StrEnum):
+class InvitationMethod(StrEnum):
     """Method of a calendar part."""
 
     REQUEST = "REQUEST"
@@ -92,11 +92,11 @@ def find_local_time(start: datetime.datetime, zone: str) -> datetime.datetime:
     return local
 
 
-def format_invitation(invitation: Invitation, method: Method, host: str) -> str:
+def format_invitation(invitation: Invitation, method: InvitationMethod, host: str) -> str:
     """Format an invitation or its cancellation. Raises ParseError for a wrong zone or time."""
     event = _make_event(invitation, host)
     event.add("sequence", invitation.sequence)
-    event.add("status", "CONFIRMED" if method is Method.REQUEST else "CANCELLED")
+    event.add("status", "CONFIRMED" if method is InvitationMethod.REQUEST else "CANCELLED")
     event.add("location", clean_text(invitation.place))
     event.add("description", clean_text(invitation.link))
     event["organizer"] = _make_address(invitation.organizer.name, invitation.organizer.address)
@@ -112,7 +112,7 @@ def format_invitation(invitation: Invitation, method: Method, host: str) -> str:
     return _format_calendar(method, [event], {(invitation.zone, invitation.start.year)})
 
 
-def make_calendar_part(text: str, method: Method) -> EmailMessage:
+def make_calendar_part(text: str, method: InvitationMethod) -> EmailMessage:
     """Make the part `text/calendar` of a mail, to stand as an alternative to its text and HTML."""
     part = EmailMessage()
     part.set_content(text, subtype="calendar", cte="base64", params={"method": method.value})

@@ -31,7 +31,7 @@ class Attendee(Struct, frozen=True):
     deputises_for: str = ""
 
 
-class Move(Struct, frozen=True):
+class MeetingMove(Struct, frozen=True):
     """Change of a meeting's date: when it was made, by whom, and why. Past the due date the reason is shown."""
 
     before: datetime.date
@@ -52,7 +52,7 @@ class Meeting(Struct, frozen=True):
     time: datetime.time  # in the organisation's time zone
     attendees: tuple[Attendee, ...]
     dated_on: datetime.date  # when this date was set
-    moves: tuple[Move, ...] = ()
+    moves: tuple[MeetingMove, ...] = ()
     held: datetime.date | None = None
 
     @property
@@ -89,7 +89,7 @@ def move_meeting(
             f"The meeting is due on {meeting.due}; {to} is later.",
             "Choose a day up to the due date, or give the reason. Participants see it.",
         )
-    move = Move(meeting.date, to, today, by, reason.strip())
+    move = MeetingMove(meeting.date, to, today, by, reason.strip())
     return structs.replace(meeting, date=to, time=time, dated_on=today, moves=(*meeting.moves, move))
 
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from muniment.calendars.meetings import Attendee, Meeting, MeetingKind, Move, Seat
+from muniment.calendars.meetings import Attendee, Meeting, MeetingKind, MeetingMove, Seat
 from muniment.calendars.rhythm import Rhythm, list_due_dates, week_of
 from muniment.calendars.working_days import Region, is_working_day
 from muniment.errors import RefusedError
@@ -69,7 +69,7 @@ class ConflictReason(StrEnum):
     SAME_TIME = "same-time"
 
 
-class Conflict(Struct, frozen=True):
+class MeetingConflict(Struct, frozen=True):
     """Person who cannot take part, and why."""
 
     person: str
@@ -186,15 +186,15 @@ def find_conflicts(
     others: Iterable[Meeting],
     people: Mapping[str, Participant],
     rules: PlanningRules | None = None,
-) -> tuple[Conflict, ...]:
+) -> tuple[MeetingConflict, ...]:
     """Find who of a meeting cannot take part at another time."""
     diary = Diary((each for each in others if each.key != meeting.key), people, rules or PlanningRules())
     persons = dict.fromkeys(each.person for each in meeting.attendees)
     found = ((person, diary.find_conflict(person, day, time)) for person in persons)
-    return tuple(Conflict(person, reason) for person, reason in found if reason)
+    return tuple(MeetingConflict(person, reason) for person, reason in found if reason)
 
 
-def refuse_conflicts(conflicts: Sequence[Conflict]) -> None:
+def refuse_conflicts(conflicts: Sequence[MeetingConflict]) -> None:
     """Raise RefusedError if somebody cannot take part."""
     if conflicts:
         names = ", ".join(f"{conflict.person} ({conflict.reason})" for conflict in conflicts)
@@ -223,7 +223,7 @@ def _plan_one(need: Need, diary: Diary, today: datetime.date, missing: Counter[s
 def _make_meeting(
     need: Need, day: datetime.date, time: datetime.time, attendees: tuple[Attendee, ...], today: datetime.date
 ) -> Meeting:
-    late = (Move(need.due, day, today, "", "No day up to the due date was free."),) if day > need.due else ()
+    late = (MeetingMove(need.due, day, today, "", "No day up to the due date was free."),) if day > need.due else ()
     return Meeting(need.product, need.kind, need.number, need.due, day, time, attendees, today, late)
 
 

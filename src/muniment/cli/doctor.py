@@ -32,7 +32,7 @@ from muniment.workflows.publish_rules import find_outdated_repositories
 _FEWEST_PEOPLE = 3
 
 
-class CheckResult(Struct, frozen=True):
+class DoctorResult(Struct, frozen=True):
     """Result of checking one subject. `result` is `met`, `violated` (it must be corrected) or `unknown` (a warning)."""
 
     subject: str
@@ -55,7 +55,7 @@ def command(repo: str, onto: str | None, home: str | None, output: str) -> int:
     usual = service_setup.default_home() if home is None and repo == "." else ""
     service = home if home is not None else "" if _is_repository(repo) else usual
     if service and home_access.is_service(service):
-        found = CheckResult("home", "met", f"the service in {service}")
+        found = DoctorResult("home", "met", f"the service in {service}")
         findings = [*_check_programs(), *_check_pipeline_engine(), found, *_check_service(service)]
     else:
         findings = [
@@ -88,47 +88,47 @@ def _is_repository(path: str) -> bool:
     return True
 
 
-def _mention_other_service(home: str) -> Iterator[CheckResult]:
+def _mention_other_service(home: str) -> Iterator[DoctorResult]:
     """Mention the account's own service, if there is one: it was not checked."""
     if home and home_access.is_service(home):
-        yield CheckResult(
+        yield DoctorResult(
             "service", "unknown", f"the one in {home} was not looked at", f"Run: muniment doctor --home {home}"
         )
 
 
-def _check_programs() -> Iterator[CheckResult]:
+def _check_programs() -> Iterator[DoctorResult]:
     git = build_git_command("version", (), (), (), ProgramError)
     ssh = build_command(Program.SSH, ["-V"], ProgramError)
     for name, command in (("git", git), ("ssh-keygen", ssh)):
         try:
             done = run_program(command, minimal_environment(), ProgramError)
         except ProgramError as error:
-            yield CheckResult(name, "violated", error.message, error.remedy)
+            yield DoctorResult(name, "violated", error.message, error.remedy)
             continue
         if done.code:
-            yield CheckResult(name, "violated", f"it does not run: {find_last_line(done.err)}", "Install it again.")
+            yield DoctorResult(name, "violated", f"it does not run: {find_last_line(done.err)}", "Install it again.")
         else:
-            yield CheckResult(name, "met", find_last_line(done.out or done.err))
+            yield DoctorResult(name, "met", find_last_line(done.out or done.err))
 
 
-def _check_pipeline_engine() -> Iterator[CheckResult]:
+def _check_pipeline_engine() -> Iterator[DoctorResult]:
     """Check the engine for pipeline files: without it, only the clauses about them are unknown."""
     from muniment.pipelines import hardening
 
     why = hardening.find_engine_problem()
     if why:
-        yield CheckResult(
+        yield DoctorResult(
             "pipelines", "unknown", why, "It takes pip install 'muniment[pipeline]', on Linux for x86-64 or ARM."
         )
     else:
-        yield CheckResult("pipelines", "met", f"{hardening.HARDENING_ENGINE} looks at pipeline files, without network")
+        yield DoctorResult("pipelines", "met", f"{hardening.HARDENING_ENGINE} looks at pipeline files, without network")
 
 
-def _check_service(home: str) -> Iterator[CheckResult]:
+def _check_service(home: str) -> Iterator[DoctorResult]:
     folder = Path(home).absolute()
     if find_spec("django") is None:
         why = "it cannot be looked at: Muniment was installed here without its service"
-        yield CheckResult("service", "violated", why, "Run: pip install 'muniment[service]'")
+        yield DoctorResult("service", "violated", why, "Run: pip install 'muniment[service]'")
         return
     service_setup.set_up_process(
         folder, "operator", os.environ.get("MUNIMENT_URL", service_setup.read_service_url(folder))
@@ -136,46 +136,46 @@ def _check_service(home: str) -> Iterator[CheckResult]:
     from muniment.server.running.health_report import check_service
 
     try:
-        yield from (CheckResult(*found) for found in check_service(folder))
+        yield from (DoctorResult(*found) for found in check_service(folder))
     except MunimentError as error:
-        yield CheckResult("service", "violated", error.message, error.remedy)
+        yield DoctorResult("service", "violated", error.message, error.remedy)
 
 
-def _check_rules(repo: str, onto: str | None, home: str | None) -> Iterator[CheckResult]:
+def _check_rules(repo: str, onto: str | None, home: str | None) -> Iterator[DoctorResult]:
     try:
         with context.open_context(repo, onto, home) as found:
             yield from _check_context(found, repo)
     except MunimentError as error:
-        yield CheckResult("rules", "violated", error.message, error.remedy)
+        yield DoctorResult("rules", "violated", error.message, error.remedy)
 
 
-def _check_context(found: context.CommandContext, repo: str) -> Iterator[CheckResult]:
+def _check_context(found: context.CommandContext, repo: str) -> Iterator[DoctorResult]:
     rules = found.rules
     if found.repository.shallow:
-        yield CheckResult(
+        yield DoctorResult(
             "repository",
             "violated",
             "the clone is shallow, so no change can be evaluated",
             "Run: git fetch --unshallow",
         )
     else:
-        yield CheckResult("repository", "met", f"{found.branch.name} is at {found.branch.tip[:12]}")
+        yield DoctorResult("repository", "met", f"{found.branch.name} is at {found.branch.tip[:12]}")
     for lock in find_locks(found.repository):
         why = f"git cannot change what {lock} locks"
-        yield CheckResult("repository", "violated", why, f"Wait for the git that runs here; if none does: rm {lock}")
-    yield CheckResult("policy", "met", f"{len(rules.policy.clauses)} clauses, {rules.policy.policy.digest}")
+        yield DoctorResult("repository", "violated", why, f"Wait for the git that runs here; if none does: rm {lock}")
+    yield DoctorResult("policy", "met", f"{len(rules.policy.clauses)} clauses, {rules.policy.policy.digest}")
     if not is_history_protected(rules.policy):
-        yield CheckResult("policy", "unknown", HISTORY_UNPROTECTED, ADD_CLAUSE)
+        yield DoctorResult("policy", "unknown", HISTORY_UNPROTECTED, ADD_CLAUSE)
     repository = rules.policy.policy.repository
     able = [p for p in rules.people.persons if p.active and p.keys and matches_any(repository, p.write_access)]
     count = f"{len(able)} people could approve"
     if len(able) < _FEWEST_PEOPLE:
-        yield CheckResult("people", "unknown", count, f"Name at least {_FEWEST_PEOPLE}: an author and two others.")
+        yield DoctorResult("people", "unknown", count, f"Name at least {_FEWEST_PEOPLE}: an author and two others.")
     else:
-        yield CheckResult("people", "met", count)
+        yield DoctorResult("people", "met", count)
     holders = [person for person in able if SECURITY in person.roles]
     if len(holders) < PEOPLE_TO_LIFT:
-        yield CheckResult(
+        yield DoctorResult(
             "security role",
             "unknown",
             f"{len(holders)} people who could approve have it; it takes {PEOPLE_TO_LIFT} to lift a freeze",
@@ -183,34 +183,34 @@ def _check_context(found: context.CommandContext, repo: str) -> Iterator[CheckRe
         )
     yield from _check_server_hook(found)
     for spoilt in rules.spoilt:
-        yield CheckResult("exception", "unknown", spoilt, "It has no effect; correct or delete it.")
+        yield DoctorResult("exception", "unknown", spoilt, "It has no effect; correct or delete it.")
     try:
         person, _ = keys.find_signer(rules.people, None, repo)
-        yield CheckResult("your key", "met", f"you sign as {person.id}")
+        yield DoctorResult("your key", "met", f"you sign as {person.id}")
     except MunimentError as error:
-        yield CheckResult("your key", "unknown", error.message, error.remedy)
+        yield DoctorResult("your key", "unknown", error.message, error.remedy)
 
 
-def _check_server_hook(found: context.CommandContext) -> Iterator[CheckResult]:
+def _check_server_hook(found: context.CommandContext) -> Iterator[DoctorResult]:
     """Check the server hook of a repository that others push to."""
     if not found.repository.bare:
         return
     absent = hooks.find_missing_hooks(found.repository, ("pre-receive", "post-receive"))
     if absent:
         remedy = "Run: muniment hook install --home DIR"
-        yield CheckResult("server hook", "violated", f"git runs none of Muniment's hooks: {', '.join(absent)}", remedy)
+        yield DoctorResult("server hook", "violated", f"git runs none of Muniment's hooks: {', '.join(absent)}", remedy)
     else:
-        yield CheckResult("server hook", "met", "git runs its hooks here")
+        yield DoctorResult("server hook", "met", "git runs its hooks here")
 
 
-def _check_ledger(home: FilesStore, directory: str) -> Iterator[CheckResult]:
+def _check_ledger(home: FilesStore, directory: str) -> Iterator[DoctorResult]:
     settings = home.load_settings()
     if home.open_log().load_checkpoint() is None:
         remedy = f"Install the server hook: muniment hook install --home {shlex.quote(directory)}"
-        yield CheckResult("ledger", "unknown", "nothing was recorded yet", remedy)
+        yield DoctorResult("ledger", "unknown", "nothing was recorded yet", remedy)
         return
     with home, home.lock_ledger():
-        yield CheckResult(
+        yield DoctorResult(
             "ledger",
             "met",
             f"{count_entries(home.open_log().read_head().size)}, and its newest are what was signed",
@@ -222,16 +222,16 @@ def _check_ledger(home: FilesStore, directory: str) -> Iterator[CheckResult]:
             if not is_freeze_over(freeze, now)
         )
     if not settings.external_copy:
-        yield CheckResult(
+        yield DoctorResult(
             "copy outside",
             "unknown",
             "no checkpoint is copied to a place outside the home, so a restored old copy would not be noticed",
             "Set one in home.toml: [ledger] external_copy",
         )
-    yield CheckResult("who pushes", "met", f"the server says it in {settings.pusher_variable}")
+    yield DoctorResult("who pushes", "met", f"the server says it in {settings.pusher_variable}")
 
 
-def _check_published_rules(home: FilesStore, directory: str) -> Iterator[CheckResult]:
+def _check_published_rules(home: FilesStore, directory: str) -> Iterator[DoctorResult]:
     """Check the rules that clones fetch from each repository of the home: a file edited by hand leaves them out of
     date.
     """
@@ -240,18 +240,18 @@ def _check_published_rules(home: FilesStore, directory: str) -> Iterator[CheckRe
         if path in outdated:
             why = f"those in {path} are out of date: its clones check by other ones"
             remedy = f"Run: muniment hook install --repo {shlex.quote(path)} --home {shlex.quote(directory)}"
-            yield CheckResult("published rules", "violated", why, remedy)
+            yield DoctorResult("published rules", "violated", why, remedy)
         else:
-            yield CheckResult("published rules", "met", f"those in {path} are what holds")
+            yield DoctorResult("published rules", "met", f"those in {path} are what holds")
 
 
-def _describe_freeze(freeze: Freeze, now: str, directory: str) -> CheckResult:
+def _describe_freeze(freeze: Freeze, now: str, directory: str) -> DoctorResult:
     """Describe a freeze, a drill or an announced freeze."""
     begun = is_freeze_in_force(freeze, now)
     stopped = f"all {format_frozen_actions(freeze)} {'are' if begun else 'will be'} stopped"
     drill = "a freeze drill is running" if begun else "a freeze drill is announced"
     until = f" until {freeze.until[:16]}" if freeze.until else ""
-    return CheckResult(
+    return DoctorResult(
         "freeze",
         "unknown" if freeze.drill or not begun else "violated",
         f"{drill if freeze.drill else stopped} {'since' if begun else 'from'} {freeze.since[:16]}{until}"
@@ -260,19 +260,19 @@ def _describe_freeze(freeze: Freeze, now: str, directory: str) -> CheckResult:
     )
 
 
-def _check_home(home: str | None) -> Iterator[CheckResult]:
+def _check_home(home: str | None) -> Iterator[DoctorResult]:
     if home is None:
         return
     read_only = describe_read_only_disk(Path(home))
     if read_only is not None:
-        yield CheckResult("disk", "violated", *read_only)
+        yield DoctorResult("disk", "violated", *read_only)
     try:
         place = FilesStore(home)
         if place.signing_key() is None or place.public_key() is None:
-            yield CheckResult("ledger key", "violated", "there is none", f"Make one with: muniment init --home {home}")
+            yield DoctorResult("ledger key", "violated", "there is none", f"Make one with: muniment init --home {home}")
             return
-        yield CheckResult("ledger key", "met", "it exists, and only its owner may read it")
+        yield DoctorResult("ledger key", "met", "it exists, and only its owner may read it")
         yield from _check_ledger(place, home)
         yield from _check_published_rules(place, home)
     except MunimentError as error:
-        yield CheckResult("home", "violated", error.message, error.remedy)
+        yield DoctorResult("home", "violated", error.message, error.remedy)

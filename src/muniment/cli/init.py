@@ -15,7 +15,7 @@ from muniment.policy.people_document import parse_people
 from muniment.policy.people_draft import Author, DraftAccount, PeopleDraft, draft_people, format_people
 from muniment.store.new_home import make_home
 from muniment.store.settings import make_home_text
-from muniment.workflows.forge_accounts import list_accounts
+from muniment.workflows.forge_accounts import list_forge_accounts
 
 _ACTIVE_DAYS = 365
 _VENDORS = {"github.com": Vendor.GITHUB, "gitlab.com": Vendor.GITLAB, "codeberg.org": Vendor.FORGEJO}
@@ -116,7 +116,7 @@ def _read_forge(url: str | None) -> tuple[tuple[DraftAccount, ...], str]:
         return (), ""
     there = forge_access.open_forge_repository(url, asks=False)
     since = _find_active_day()
-    found = list_accounts(there.forge, there.listed.repository, f"{since}T00:00:00Z")
+    found = list_forge_accounts(there.forge, there.listed.repository, f"{since}T00:00:00Z")
     if found.unread:
         click.echo(f"Who may write is unknown: {printing.make_printable(found.unread)}", err=True)
         if not forge_access.has_token():

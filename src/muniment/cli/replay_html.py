@@ -11,20 +11,20 @@ from importlib import metadata, resources
 
 from muniment.cli import printing
 from muniment.cli.replay_report import (
-    CurrentState,
     Highlight,
     ReplayReport,
+    ReplayState,
     format_count,
     format_share,
     list_highlights,
-    list_next_steps,
+    list_replay_steps,
 )
 from muniment.cli.replay_text import current_sort_key, describe_past, format_day, format_days
 from muniment.decision.catalogue import CONTROLS
 from muniment.workflows.history_figures import ApprovalFigures, PeriodFigures
 
 _POLICY = "default-src 'none'; style-src 'sha256-{}'"
-MARK = "<!-- muniment replay report -->"
+LOGO = "<!-- muniment replay report -->"
 _SHOWN_DETAILS = 3
 _STATUSES = {
     "violated": ("failing", "Failing", "x"),
@@ -58,7 +58,7 @@ def format_page(report: ReplayReport) -> str:
     return "\n".join(
         (
             "<!doctype html>",
-            MARK,
+            LOGO,
             '<html lang="en"><head><meta charset="utf-8">',
             f'<meta http-equiv="Content-Security-Policy" content="{_POLICY.format(digest)}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
@@ -266,7 +266,7 @@ def _format_clauses(report: ReplayReport) -> Iterator[str]:
     yield "</div>"
 
 
-def _format_state(state: CurrentState, texts: dict[str, str]) -> str:
+def _format_state(state: ReplayState, texts: dict[str, str]) -> str:
     lines = [reason.message for reason in state.reasons[:1]]
     if len(state.reasons) > 1:
         lines[0] += f" And {len(state.reasons) - 1:,} more."
@@ -284,7 +284,7 @@ def _begin_sentence(line: str) -> str:
 
 
 def _format_steps(report: ReplayReport) -> Iterator[str]:
-    steps = [step for step in list_next_steps(report) if not step.makes_page]
+    steps = [step for step in list_replay_steps(report) if not step.makes_page]
     if not steps:
         return
     yield '<h2>Next steps</h2><div class="card"><ul class="rows">'

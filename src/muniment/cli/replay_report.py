@@ -38,7 +38,7 @@ _SAME_AS_RULES = {  # rules of the engine
     pipeline_hardened.Reasons.NOT_PINNED.code: "unpinned-uses",
     pipeline_hardened.Reasons.BROAD_TOKEN.code: "excessive-permissions",
 }
-TOPICS = {
+REPLAY_TOPICS = {
     "access-control": "sign-in",
     "pipeline": "pipeline",
     "dependencies": "dependency",
@@ -72,7 +72,7 @@ class CurrentReason(Struct, frozen=True):
     fact: str = ""
 
 
-class CurrentState(Struct, frozen=True):
+class ReplayState(Struct, frozen=True):
     """State of a clause that evaluates no change; `reasons` are those of its status. `status` may be `excepted`."""
 
     clause: str
@@ -111,7 +111,7 @@ class ReplayReport(Struct, frozen=True):
     origin: ReplayOrigin
     summary: Summary
     figures: HistoryFigures
-    states: tuple[CurrentState, ...]
+    states: tuple[ReplayState, ...]
     deployment_clauses: tuple[str, ...]
     planned_clauses: tuple[str, ...]
     evaluated_at: str
@@ -135,7 +135,7 @@ class Highlight(Struct, frozen=True):
     total: int = 0
 
 
-class NextStep(NamedTuple):
+class ReplayStep(NamedTuple):
     """Command, and the reason to run it. `makes_page`: it makes the page itself."""
 
     command: str
@@ -187,7 +187,7 @@ def list_highlights(report: ReplayReport) -> tuple[Highlight, ...]:
     )
 
 
-def _build_state(bound: BoundClause, result: Result) -> CurrentState:
+def _build_state(bound: BoundClause, result: Result) -> ReplayState:
     codes: type[ReasonCodes] = bound.control.codes if bound.control is not None else Reasons
     noted = {_find_place(reason) for reason in result.reasons if reason.code in _SAME_AS_RULES}
     reasons = tuple(
@@ -200,7 +200,7 @@ def _build_state(bound: BoundClause, result: Result) -> CurrentState:
         if reason.status is result.status and not (reason.code == _FINDING and _find_place(reason) in noted)
     )
     status = "excepted" if result.exception else result.status.value
-    return CurrentState(bound.clause.id, bound.clause.control, status, reasons)
+    return ReplayState(bound.clause.id, bound.clause.control, status, reasons)
 
 
 def _find_unknown_fact(reason: Reason) -> str:
@@ -282,9 +282,9 @@ def _describe_sensitive(report: ReplayReport) -> Iterator[Highlight]:
     found, total = report.figures.sensitive, report.summary.change_count
     if found is None:
         return
-    names = [TOPICS.get(topic, topic) for topic in found.topics]
+    names = [REPLAY_TOPICS.get(topic, topic) for topic in found.topics]
     named = f"{', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else "".join(names) or "security-sensitive"
-    details = [" · ".join(f"{TOPICS.get(topic, topic)} {count:,}" for topic, count in found.topics.items())]
+    details = [" · ".join(f"{REPLAY_TOPICS.get(topic, topic)} {count:,}" for topic, count in found.topics.items())]
     if found.unknown:
         details.append(f"The files of {format_count(found.unknown, report.noun)} are unknown.")
     yield Highlight(
@@ -345,21 +345,23 @@ def _describe_reviewers(report: ReplayReport) -> Iterator[Highlight]:
     )
 
 
-def list_next_steps(report: ReplayReport) -> tuple[NextStep, ...]:
+def list_replay_steps(report: ReplayReport) -> tuple[ReplayStep, ...]:
     """Next steps, the most useful first."""
     origin, summary = report.origin, report.summary
     home = options.home_option(origin.home or None)
     steps = []
     if not origin.reviews_known:
-        steps.append(NextStep(f"muniment replay --forge {origin.found_forge or 'URL'}", "see who reviewed each change"))
+        steps.append(
+            ReplayStep(f"muniment replay --forge {origin.found_forge or 'URL'}", "see who reviewed each change")
+        )
     if not origin.people_known:
-        steps.append(NextStep("muniment init", "draft your policy and list of people, then check your next change"))
+        steps.append(ReplayStep("muniment init", "draft your policy and list of people, then check your next change"))
     worst = max(summary.clauses, key=lambda row: row.result_counts["violated"], default=None)
     if origin.reviews_known and worst is not None and worst.result_counts["violated"]:
-        steps.append(NextStep(f"muniment explain {worst.clause}{home}", "read what this clause requires"))
+        steps.append(ReplayStep(f"muniment explain {worst.clause}{home}", "read what this clause requires"))
     elif origin.people_known and not origin.forge:
         branch = summary.target.removeprefix("refs/heads/")
-        steps.append(NextStep(f"muniment check --onto {shlex.quote(branch)}{home}", "check your next change too"))
+        steps.append(ReplayStep(f"muniment check --onto {shlex.quote(branch)}{home}", "check your next change too"))
     again = f" --forge {origin.forge}" if origin.forge else home
-    steps.append(NextStep(f"muniment replay{again} --html report.html", "get this report as a page to send", True))
+    steps.append(ReplayStep(f"muniment replay{again} --html report.html", "get this report as a page to send", True))
     return tuple(steps)

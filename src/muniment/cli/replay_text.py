@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 
 from muniment.cli import printing
 from muniment.cli.replay_report import (
-    CurrentState,
     Highlight,
     ReplayReport,
+    ReplayState,
     format_count,
     list_highlights,
-    list_next_steps,
+    list_replay_steps,
 )
 from muniment.controls import independent_review, protected_history, security_attention, small_changes
 from muniment.decision.catalogue import CONTROLS
@@ -189,12 +189,12 @@ def _format_label(status: str) -> str:
 
 
 def _format_steps(report: ReplayReport) -> Iterator[str]:
-    steps = list_next_steps(report)
+    steps = list_replay_steps(report)
     width = max((len(step.command) for step in steps), default=0)
     for step in steps:
         yield f"  {printing.make_printable(step.command):{width}}  {printing.dim_text(step.reason)}"
 
 
-def current_sort_key(state: CurrentState) -> int:
+def current_sort_key(state: ReplayState) -> int:
     """Sort key: failing states first."""
     return list(LABELS).index(state.status)

@@ -16,7 +16,7 @@ def require_writable(name: str) -> None:
     file = Path(name)
     try:
         if os.path.lexists(file):
-            if not file.is_file() or replay_html.MARK.encode() not in _read_head(file):
+            if not file.is_file() or replay_html.LOGO.encode() not in _read_head(file):
                 raise UsageError(f"{name} is there already, and is no report", _REMEDY)
         elif "\0" in name or not file.parent.is_dir():
             raise UsageError(f"there is no folder {file.parent}", _REMEDY)

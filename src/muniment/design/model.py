@@ -15,7 +15,7 @@ Identifier = Annotated[
     str,
     Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$", max_length=100, description="Name that other entries refer to."),
 ]
-Sentence = Annotated[str, Meta(min_length=1, max_length=400)]
+DesignSentence = Annotated[str, Meta(min_length=1, max_length=400)]
 Mechanism = Annotated[
     str,
     Meta(
@@ -250,7 +250,7 @@ class ActingAs(_Entry, frozen=True):
     reason: str = ""
 
 
-class Conflict(_Entry, frozen=True):
+class ModelConflict(_Entry, frozen=True):
     """Set of actions of which no holder may have two, such as author, approve and deploy."""
 
     id: Identifier
@@ -284,9 +284,9 @@ class Measurement(_Entry, frozen=True):
 class PublicRoute(_Entry, frozen=True):
     """Route that needs no guard on purpose. `method` is one HTTP method, or * for all."""
 
-    route: Sentence
-    reason: Sentence
-    by: Sentence
+    route: DesignSentence
+    reason: DesignSentence
+    by: DesignSentence
     method: Annotated[str, Meta(pattern=r"^([A-Z]+|\*)$")] = "GET"
 
 
@@ -294,8 +294,8 @@ class SampleObject(_Entry, frozen=True):
     """Object of one owner, on which tests act as another owner."""
 
     resource: Identifier
-    owner: Sentence
-    other: Sentence
+    owner: DesignSentence
+    other: DesignSentence
     create: CallName
 
 
@@ -313,7 +313,7 @@ class DesignModel(_Entry, frozen=True):
 
     schema: Annotated[int, Meta(ge=1, le=1, description="Form of the file: 1.")]
     product: Identifier
-    owner: Sentence
+    owner: DesignSentence
     window_days: Annotated[int, Meta(ge=1, le=3650, description="Age from which grants and use are unknown.")] = 90
     applications: tuple[Application, ...] = field(name="application", default=())
     actors: tuple[DesignActor, ...] = field(name="actor", default=())
@@ -331,7 +331,7 @@ class DesignModel(_Entry, frozen=True):
     guards: tuple[Guard, ...] = field(name="guard", default=())
     second_persons: tuple[SecondPerson, ...] = field(name="second_person", default=())
     acting_as: tuple[ActingAs, ...] = ()
-    conflicts: tuple[Conflict, ...] = field(name="conflict", default=())
+    conflicts: tuple[ModelConflict, ...] = field(name="conflict", default=())
     limits: tuple[Limit, ...] = field(name="limit", default=())
     budgets: tuple[Budget, ...] = field(name="budget", default=())
     measurements: tuple[Measurement, ...] = field(name="measurement", default=())

@@ -20,7 +20,7 @@ class ForgeEventKind(StrEnum):
     NOTHING = "nothing"  # that concerns us
 
 
-class Event(Struct, frozen=True):
+class ForgeEvent(Struct, frozen=True):
     """Webhook delivery. `delivery` is the forge's id of it, to detect duplicates; `repository` is the path.
 
     `updated`: moment of the change's last update when this was sent; "" if unsure. `context`: name of the status or

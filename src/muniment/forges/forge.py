@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from muniment.facts.pipeline import ForgeSettings
 from muniment.forges.branch_rules import BranchRules, BranchTip, ProtectionPlan, WantedProtection
-from muniment.forges.events import Event
+from muniment.forges.events import ForgeEvent
 from muniment.forges.shapes import (
     Account,
     Change,
@@ -191,7 +191,7 @@ class Listener(Protocol):
         `headers` by lower-case name. False for an empty secret.
         """
 
-    def parse_event(self, headers: Mapping[str, str], body: bytes) -> Event:
+    def parse_event(self, headers: Mapping[str, str], body: bytes) -> ForgeEvent:
         """Event of a genuine delivery. Raises MALFORMED for one that cannot be parsed."""
 
 

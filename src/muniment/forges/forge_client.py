@@ -321,7 +321,7 @@ def moved_repository_error(path: str) -> ForgeError:
     )
 
 
-def convert_moment(text: Any, where: str) -> str:
+def convert_forge_moment(text: Any, where: str) -> str:
     """A moment as forges write it (RFC 3339), in our form. Raises MALFORMED."""
     try:
         return moments.format_moment(datetime.datetime.fromisoformat(text))

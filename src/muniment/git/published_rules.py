@@ -19,7 +19,7 @@ from muniment.policy.model import Policy
 from muniment.programs.environment import ANONYMOUS
 
 RULES_REF = "refs/muniment/rules"
-FILE = "rules.json"
+RULES_FILE = "rules.json"
 
 _SEEN = "muniment-rules-seen.json"
 _FETCH = f"Fetch it again: git fetch origin '+{RULES_REF}:{RULES_REF}'"
@@ -59,7 +59,7 @@ def write_rules(repository: Repository, rules: PublishedRules) -> bool:
     if before and _read_content(repository, before) == data:
         return False
     blob = _decode_id(repository.run_in_place("hash-object", "-w", "--stdin", input=data))
-    tree = _decode_id(repository.run_in_place("mktree", input=f"100644 blob {blob}\t{FILE}\n".encode()))
+    tree = _decode_id(repository.run_in_place("mktree", input=f"100644 blob {blob}\t{RULES_FILE}\n".encode()))
     made = _decode_id(repository.run_in_place("commit-tree", ("-m", "rules"), values=(tree,), more=ANONYMOUS))
     repository.run_in_place("update-ref", values=(RULES_REF, made, before or "0" * len(made)))
     return True
@@ -126,7 +126,7 @@ def _check_not_older(file: Path, ledger_key: str, ledger_size: int) -> None:
 
 def _read_content(repository: Repository, commit: str) -> bytes | None:
     """Content of the file at a commit; None if there is no such plain file."""
-    found = repository.run_git("ls-tree", "-z", values=(commit,), paths=(FILE,)).split(b"\0")[0]
+    found = repository.run_git("ls-tree", "-z", values=(commit,), paths=(RULES_FILE,)).split(b"\0")[0]
     mode, _, rest = found.partition(b" ")
     if mode != b"100644":
         return None

@@ -16,7 +16,7 @@ ROLE_VALUES = (
 # Ids are parts of ref names, so what git forbids there is forbidden here (git-check-ref-format).
 PERSON_ID = r"(?!.*\.\.)(?!.*\.lock$)[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9_-])?"
 
-FORGE = r"[a-z0-9][a-z0-9.-]*"
+FORGE_PATTERN = r"[a-z0-9][a-z0-9.-]*"
 LOGIN = r"[^\s/]+"
 EMAIL = r"[^\s@<>,;\"]+@[^\s@<>,;\"]+"
 _KEY_BY_KIND = {"email": "emails", "key": "keys", "login": "accounts"}
@@ -110,7 +110,7 @@ def _read_accounts(table: TomlTable) -> tuple[str, ...]:
     """Read logins by forge, one or a list of them: `github = "ada-gh"` becomes `github/ada-gh`."""
     found: list[str] = []
     for forge, value in table.read_all():
-        if not re.fullmatch(FORGE, forge):
+        if not re.fullmatch(FORGE_PATTERN, forge):
             raise table.create_error(
                 forge, "the name of a forge in lower case", f'"{forge}"', 'Write such as github = "ada".'
             )

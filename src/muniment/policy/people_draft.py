@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from muniment.policy.built_in_policy import escape_toml
-from muniment.policy.people_document import EMAIL, FORGE, LOGIN, PERSON_ID
+from muniment.policy.people_document import EMAIL, FORGE_PATTERN, LOGIN, PERSON_ID
 
 MOST_PERSONS = 200
 _NOREPLY = re.compile(r"(?:(?P<id>\d{1,20})[+-])?(?P<login>[^@+]{1,100})@users\.noreply\.[a-z0-9.-]+|"
@@ -185,7 +185,7 @@ def _build_entry(group: _Group, forge: str, active_since: str, taken: dict[str, 
 
 def _list_accounts(account: DraftAccount | None, login: str, forge: str) -> tuple[str, ...]:
     """The login, and the lasting id where the forge gave it; nothing that people.toml does not take."""
-    if not forge or not re.fullmatch(FORGE, forge) or not login or not re.fullmatch(LOGIN, login):
+    if not forge or not re.fullmatch(FORGE_PATTERN, forge) or not login or not re.fullmatch(LOGIN, login):
         return ()
     return (login, f"#{account.id}") if account is not None and account.id else (login,)
 

@@ -183,7 +183,7 @@ _NAMES = (
     ("jun-park", "Jun Park", "jpark"),
 )
 
-PEOPLE = tuple(
+DEMONSTRATION_PEOPLE = tuple(
     StoryPerson(
         handle,
         name,
@@ -192,7 +192,7 @@ PEOPLE = tuple(
     )
     for handle, name, login in _NAMES
 )
-BY_HANDLE = {person.handle: person for person in PEOPLE}
+BY_HANDLE = {person.handle: person for person in DEMONSTRATION_PEOPLE}
 FIRST_FOUR = ("jonas-weber", "chloe-martin", "maya-okafor", "ravi-shah")  # who set the service up
 SIGN_IN_ROLES = (
     ("priya-nair", "developer"),

@@ -1,4 +1,4 @@
 """Addresses that several modules use."""
 
 SIGN_IN = "/account/login/"
-SECOND_FACTOR = "/account/2fa/"
+SECOND_FACTOR_ROUTE = "/account/2fa/"

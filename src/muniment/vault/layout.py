@@ -24,7 +24,7 @@ CLOSED_CLAIM = "muniment_closed"  # a claim that must be what nobody knows, so t
 TOKEN_SECONDS = 300  # that a token lives, at most
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,98}[a-z0-9])?")
-LONGEST_NAME = 128  # characters of a secret's name
+LONGEST_SECRET_NAME = 128  # characters of a secret's name
 NAME_PATTERN = r"[A-Za-z_][A-Za-z0-9_]{0,127}"  # a secret's name is that of an environment variable
 
 

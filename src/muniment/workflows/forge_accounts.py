@@ -18,7 +18,7 @@ class FoundAccounts(NamedTuple):
     unread: str = ""
 
 
-def list_accounts(forge: Forge, repository: ForgeRepository, since: str) -> FoundAccounts:
+def list_forge_accounts(forge: Forge, repository: ForgeRepository, since: str) -> FoundAccounts:
     """Accounts that may write, and those that opened or merged a change at or after the moment `since`.
 
     Raises ForgeError if the changes cannot be read.

@@ -13,7 +13,7 @@ from muniment.errors import ForgeCode, ForgeError, MunimentError
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.pipeline import ForgeSettings
 from muniment.forges.branch_rules import BranchRules, BranchTip, ProtectionPlan, WantedProtection
-from muniment.forges.events import Event
+from muniment.forges.events import ForgeEvent
 from muniment.forges.forge import Forge
 from muniment.forges.reviews import summarize_standing
 from muniment.forges.shapes import (
@@ -292,7 +292,7 @@ class Listener:
     def is_genuine(self, secret: str, headers: Mapping[str, str], body: bytes) -> bool:
         return False
 
-    def parse_event(self, headers: Mapping[str, str], body: bytes) -> Event:
+    def parse_event(self, headers: Mapping[str, str], body: bytes) -> ForgeEvent:
         raise ForgeError(ForgeCode.MALFORMED, "nothing is sent here", "")
 
 

@@ -8,7 +8,13 @@ from urllib.parse import quote, urlsplit
 from muniment.errors import ForgeCode, ForgeError
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.forges.answer_cache import AnswerCache
-from muniment.forges.forge_client import UNSHARED_TRANSPORT, ForgeClient, Transport, convert_moment, malformed_error
+from muniment.forges.forge_client import (
+    UNSHARED_TRANSPORT,
+    ForgeClient,
+    Transport,
+    convert_forge_moment,
+    malformed_error,
+)
 from muniment.forges.shapes import Account, Change, ChangeState, Check, ForgeRepository, Vendor
 
 DELETED_ACCOUNT = Account("-1", "Ghost")  # an account that was deleted
@@ -127,12 +133,12 @@ def convert_change(answer: Any, where: str) -> Change:
         source_repository=there.get("full_name", "") if isinstance(there, dict) else "",
         head=require_field(head, "sha", str, where),
         labels=tuple(sorted(label["name"] for label in answer.get("labels") or () if isinstance(label, dict))),
-        opened=convert_moment(answer.get("created_at"), where),
-        updated=convert_moment(answer.get("updated_at"), where),
+        opened=convert_forge_moment(answer.get("created_at"), where),
+        updated=convert_forge_moment(answer.get("updated_at"), where),
         url=answer.get("html_url") or "",
         merged=(answer.get("merge_commit_sha") or "") if merged else "",
         merged_by=_read_merger(answer, where) if merged else Unknown("it was not merged"),
-        merged_at=convert_moment(answer.get("merged_at"), where) if merged else "",
+        merged_at=convert_forge_moment(answer.get("merged_at"), where) if merged else "",
         writable_by_target=bool(answer.get("allow_maintainer_edit")),
     )
 
@@ -145,7 +151,7 @@ def convert_status(answer: Any, where: str) -> Check:
         by=convert_account(answer.get("creator"), where),
         description=answer.get("description") or "",
         url=answer.get("target_url") or "",
-        at=convert_moment(answer.get("updated_at") or answer.get("created_at"), where),
+        at=convert_forge_moment(answer.get("updated_at") or answer.get("created_at"), where),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from muniment.forges.events import Event, ForgeEventKind
+from muniment.forges.events import ForgeEvent, ForgeEventKind
 from muniment.forges.forge_client import malformed_error
 from muniment.forges.shapes import UNKNOWN_ACCOUNT, Account
 
@@ -28,7 +28,7 @@ class GiteaListener:
         right = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
         return hmac.compare_digest(right, given)
 
-    def parse_event(self, headers: Mapping[str, str], body: bytes) -> Event:
+    def parse_event(self, headers: Mapping[str, str], body: bytes) -> ForgeEvent:
         name = _find_header(headers, _NAMES)
         try:
             found = msgspec.json.decode(body)
@@ -37,7 +37,7 @@ class GiteaListener:
         if not isinstance(found, dict):
             raise malformed_error("the delivery")
         repository = _get_table(found, "repository")
-        return Event(
+        return ForgeEvent(
             delivery=_find_header(headers, _DELIVERIES),
             kind=_find_kind(name, found),
             repository=str(repository.get("full_name", "")),

@@ -14,7 +14,7 @@ from msgspec import Struct, structs
 from muniment.facts import moments
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.forges import push_history
-from muniment.forges.forge_client import convert_moment, malformed_error
+from muniment.forges.forge_client import convert_forge_moment, malformed_error
 from muniment.forges.gitea.client import convert_account, require_field
 from muniment.forges.shapes import Account, Move
 
@@ -49,7 +49,7 @@ class FeedEnd:
         self._made = ""
 
     def __call__(self, row: Any) -> bool:
-        at = convert_moment(row.get("created") if isinstance(row, dict) else None, self._where)
+        at = convert_forge_moment(row.get("created") if isinstance(row, dict) else None, self._where)
         if not self._made and at < self._opened and _is_push_to(row, self._ref) and not row.get("content"):
             self._made = at
         return at < max(self._made, self._oldest)
@@ -83,7 +83,7 @@ def _is_branch(ref: Any) -> TypeGuard[str]:
 
 def is_before(row: Any, since: str, where: str) -> bool:
     """Whether a feed's row is from before a moment. Raises MALFORMED."""
-    return convert_moment(row.get("created") if isinstance(row, dict) else None, where) < since
+    return convert_forge_moment(row.get("created") if isinstance(row, dict) else None, where) < since
 
 
 def is_feed_past_end(row: Any, ref: str, base: str, since: str, where: str) -> bool:
@@ -123,7 +123,7 @@ def _convert_move(row: Any, where: str) -> Move | None:
         known,
         False,
         _find_pusher(row, where),
-        convert_moment(row.get("created"), where),
+        convert_forge_moment(row.get("created"), where),
     )
 
 

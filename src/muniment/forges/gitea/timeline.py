@@ -8,7 +8,7 @@ from msgspec import Struct, structs
 
 from muniment.facts.change import ContributorRole
 from muniment.facts.maybe import Known, Maybe, Unknown
-from muniment.forges.forge_client import convert_moment, malformed_error
+from muniment.forges.forge_client import convert_forge_moment, malformed_error
 from muniment.forges.gitea.client import convert_account, full_branch_ref, require_field
 from muniment.forges.shapes import Account, ForgeContributor, PendingMerge, Retarget, Review, ReviewState
 
@@ -48,7 +48,7 @@ def parse_retargets(rows: Iterable[Any], where: str) -> tuple[Retarget, ...]:
             full_branch_ref(require_field(row, "old_ref", str, where)),
             full_branch_ref(require_field(row, "new_ref", str, where)),
             Known(convert_account(row.get("user"), where)),
-            convert_moment(row.get("created_at"), where),
+            convert_forge_moment(row.get("created_at"), where),
         )
         for row in rows
         if row.get("type") == "change_target_branch"
@@ -84,7 +84,7 @@ def _convert_review(row: Any, where: str) -> Review | None:
         by=convert_account(row.get("user"), where),
         state=_REVIEW_STATES[state],
         commit=require_field(row, "commit_id", str, where),
-        at=convert_moment(row.get("submitted_at"), where),
+        at=convert_forge_moment(row.get("submitted_at"), where),
         dismissed=bool(row.get("dismissed")),
     )
 
@@ -108,7 +108,7 @@ def parse_work_requests(rows: Iterable[Any], where: str) -> tuple[ForgeContribut
         if row.get("type") == "assignees" and row.get("assignee") and not row.get("removed_assignee"):
             found.append(ForgeContributor("", by, ContributorRole.REQUESTER, convert_account(row["assignee"], where)))
         if row.get("type") == "comment":
-            at = convert_moment(row.get("created_at"), where)
+            at = convert_forge_moment(row.get("created_at"), where)
             names = dict.fromkeys(_MENTIONED.findall(str(row.get("body") or ""))[:_MOST_NAMES])
             found += [ForgeContributor("", by, ContributorRole.REQUESTER, Account("", name), at) for name in names]
     return tuple(one for one in found if one.asked is not None and one.by.login != one.asked.login)
@@ -121,7 +121,7 @@ _MOST_NAMES = 50  # in one comment
 def _parse_dismissals(rows: Iterable[Any], where: str) -> dict[str, Dismissal]:
     return {
         str(row.get("review_id")): Dismissal(
-            Known(convert_account(row.get("user"), where)), convert_moment(row["created_at"], where)
+            Known(convert_account(row.get("user"), where)), convert_forge_moment(row["created_at"], where)
         )
         for row in rows
         if row.get("type") == "dismiss_review"
@@ -130,7 +130,7 @@ def _parse_dismissals(rows: Iterable[Any], where: str) -> dict[str, Dismissal]:
 
 def _parse_review_requests(rows: Iterable[Any], where: str) -> list[tuple[str, str]]:
     return [
-        (convert_account(row["assignee"], where).id, convert_moment(row.get("created_at"), where))
+        (convert_account(row["assignee"], where).id, convert_forge_moment(row.get("created_at"), where))
         for row in rows
         if row.get("type") == "review_request" and row.get("assignee") and not row.get("removed_assignee")
     ]

@@ -22,7 +22,7 @@ from muniment.forges.shapes import UNKNOWN_ACCOUNT, Account, Change, ChangeState
 
 _NO_COMMIT = "0" * 40
 
-convert_moment = partial(forge_client.convert_moment, where="GitHub's answer")
+convert_moment = partial(forge_client.convert_forge_moment, where="GitHub's answer")
 NO_OWNER = "the account no longer exists at GitHub"
 OWN_ADDRESS = "noreply@github.com"  # the committer of what is done in GitHub's pages
 

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from muniment.forges.events import Event, ForgeEventKind
+from muniment.forges.events import ForgeEvent, ForgeEventKind
 from muniment.forges.forge_client import malformed_error
 from muniment.forges.github import conversion
 from muniment.forges.github.publisher import EVALUATE_AGAIN
@@ -27,18 +27,18 @@ class GitHubListener:
         given = headers.get("x-hub-signature-256", "")
         return bool(secret) and hmac.compare_digest(wanted.encode(), given.encode("utf-8", "surrogateescape"))
 
-    def parse_event(self, headers: Mapping[str, str], body: bytes) -> Event:
+    def parse_event(self, headers: Mapping[str, str], body: bytes) -> ForgeEvent:
         kind, delivery = headers.get("x-github-event", ""), headers.get("x-github-delivery", "")
         if not kind or not delivery:
             raise malformed_error("delivery")
         if kind not in _MEANINGS:
-            return Event(delivery, ForgeEventKind.NOTHING)
+            return ForgeEvent(delivery, ForgeEventKind.NOTHING)
         try:
             payload = msgspec.json.decode(body, type=_Payload)
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise malformed_error("delivery") from None
         found = _MEANINGS[kind](payload)
-        return Event(
+        return ForgeEvent(
             delivery=delivery,
             kind=found.get("kind", ForgeEventKind.NOTHING),
             repository=payload.repository.full_name if payload.repository else "",

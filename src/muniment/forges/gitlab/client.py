@@ -24,7 +24,7 @@ _NO_COMMIT = "0" * 40
 
 _SECOND = len("2026-11-24T09:30:00")
 
-convert_moment = partial(forge_client.convert_moment, where="GitLab's answer")
+convert_moment = partial(forge_client.convert_forge_moment, where="GitLab's answer")
 # Names that GitLab gives to the accounts of tokens and services, and to nobody else.
 _MACHINE = re.compile(r"(?:project|group)_[0-9]+_bot(?:[0-9]+|_[0-9a-f]+)?|service_account_[a-z0-9_]+|ghost[0-9]*")
 _PERMISSION_ERRORS = (

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from muniment.errors import ForgeError
-from muniment.forges.events import Event, ForgeEventKind
+from muniment.forges.events import ForgeEvent, ForgeEventKind
 from muniment.forges.forge_client import malformed_error
 from muniment.forges.gitlab.client import convert_commit_id, convert_moment, second_start
 from muniment.forges.shapes import UNKNOWN_ACCOUNT, Account
@@ -32,7 +32,7 @@ class GitLabListener:
         signature = hmac.compare_digest(signed.encode(), _encode_header(headers.get("x-gitlab-signature", "")))
         return bool(secret) and (token or signature)
 
-    def parse_event(self, headers: Mapping[str, str], body: bytes) -> Event:
+    def parse_event(self, headers: Mapping[str, str], body: bytes) -> ForgeEvent:
         try:
             payload = msgspec.json.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -41,7 +41,7 @@ class GitLabListener:
             raise malformed_error("delivery")
         project = _get_table(payload, "project")
         found = _MEANINGS.get(str(payload.get("object_kind") or payload.get("event_name")), _ignore_delivery)(payload)
-        return Event(
+        return ForgeEvent(
             delivery=next((headers[name] for name in _IDS if headers.get(name)), _digest_body(body)),
             kind=found.get("kind", ForgeEventKind.NOTHING),
             repository=str(project.get("path_with_namespace", "")),

@@ -166,7 +166,7 @@ def _make_denied_headline(change: Change, view: DecisionView) -> Headline:
     return Headline("denied", text, _("Missing: %(names)s.") % {"names": names} if names else "")
 
 
-def list_contributors(report: DecisionReport) -> tuple[ContributorLine, ...]:
+def list_contributor_rows(report: DecisionReport) -> tuple[ContributorLine, ...]:
     """Contributors with their roles in words, such as "wrote 6 commits, opened the pull request"."""
     return tuple(_show_contributor(one, report.names) for one in report.contributors)
 

@@ -26,7 +26,7 @@ RESULTS = {
     "passing": _("Followed the current policy"),
     "failing": _("Did not follow the current policy"),
 }
-PERIODS = {"": _("Any time"), "30": _("Last 30 days"), "90": _("Last 90 days"), "365": _("Last 12 months")}
+CHANGE_PERIODS = {"": _("Any time"), "30": _("Last 30 days"), "90": _("Last 90 days"), "365": _("Last 12 months")}
 
 
 class ChangeFilter(NamedTuple):
@@ -58,7 +58,7 @@ def read_change_filter(request: HttpRequest) -> ChangeFilter:
     return ChangeFilter(
         request.GET.get("text", "").strip()[:100],
         result if result in RESULTS else "",
-        period if period in PERIODS else "",
+        period if period in CHANGE_PERIODS else "",
     )
 
 
@@ -99,7 +99,7 @@ def list_product_changes(request: HttpRequest, slug: str) -> HttpResponse:
         "asked": asked,
         "more": asked.query_text,
         "results": RESULTS.items(),
-        "periods": PERIODS.items(),
+        "periods": CHANGE_PERIODS.items(),
         "chart": make_weekly_chart([found]),
     }
     return render(request, "changes/product_changes.html", context)

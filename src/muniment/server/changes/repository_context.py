@@ -18,9 +18,8 @@ from muniment.server.changes.product_standing import read_product_facts
 from muniment.server.changes.repository_locations import open_repository
 from muniment.server.products.models import Repository
 from muniment.workflows.fact_suppliers import create_fact
+from muniment.workflows.repository_rules import HEADS
 from muniment.workflows.rule_sources import Rules
-
-HEADS = "refs/heads/"
 
 
 class RepositoryContext(Struct, frozen=True):

@@ -23,7 +23,6 @@ from muniment.server.changes.branch_evaluation import clean_title, store_decisio
 from muniment.server.changes.models import Change, Decision
 from muniment.server.changes.reevaluation_requests import request_reevaluation
 from muniment.server.connections import bypass_reviews
-from muniment.server.connections.forge_change_store import HEADS
 from muniment.server.connections.landed_heads import read_included_heads, record_statements, record_taken_heads
 from muniment.server.connections.merge_evaluation import MergeEvaluation, evaluate_merge
 from muniment.server.connections.models import (
@@ -40,6 +39,7 @@ from muniment.server.products.models import Repository
 from muniment.server.records.models import Record
 from muniment.server.records.record_writing import append_record
 from muniment.workflows.branch_steps import BranchStep, find_bypass_step_heads, is_revert_of
+from muniment.workflows.repository_rules import HEADS
 from muniment.workflows.rule_sources import Rules
 
 LONGEST_EVALUATION_WAIT = timedelta(minutes=10)  # for facts of a merge that the forge does not return yet

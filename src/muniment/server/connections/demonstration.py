@@ -29,12 +29,12 @@ from muniment.server.connections.repository_acts import ConnectRepository
 from muniment.server.demonstration_story import (
     ADMINISTRATOR,
     BY_HANDLE,
+    DEMONSTRATION_PEOPLE,
     FIRST_DAY,
     FORGEJO,
     GITEA,
     GITHUB,
     GITLAB,
-    PEOPLE,
     PRODUCTS,
     Demonstration,
     DemonstrationEvent,
@@ -95,7 +95,9 @@ class _Company:
 
     def __init__(self, demonstration: Demonstration) -> None:
         self.demonstration = demonstration
-        accounts = {person.login: str(1000 + place) for place, person in enumerate(PEOPLE) if person.login}
+        accounts = {
+            person.login: str(1000 + place) for place, person in enumerate(DEMONSTRATION_PEOPLE) if person.login
+        }
         accounts |= {OURS: "1", "update-bot": "2", "ci": "3"}
         self.forges = StoredForges(accounts=accounts)
         self.files: dict[str, dict[str, str]] = {}
@@ -206,7 +208,7 @@ class _Company:
         """Squash a pull request onto its branch, and let the branch be read."""
         stored, git = self.find_repository(product), self.open_git(product)
         change = stored.changes[number]
-        opener = next((one for one in PEOPLE if one.login == change.opener), None)
+        opener = next((one for one in DEMONSTRATION_PEOPLE if one.login == change.opener), None)
         author = f"{opener.name} <{opener.email}>" if opener is not None else "update-bot <update-bot@bots.example>"
         self.files[product.slug] |= files
         details = CommitDetails(author, at, f"{change.title} (#{number})")

@@ -32,9 +32,9 @@ from muniment.server.policies.policy_in_force import protected_patterns
 from muniment.server.products.models import Repository
 from muniment.workflows import forge_status_text
 from muniment.workflows.forge_reconciliation import KnownChange
+from muniment.workflows.repository_rules import HEADS
 from muniment.workflows.status_publisher import DueReading, ReadingResult
 
-HEADS = "refs/heads/"
 _OPENED = (
     *("change", "status", "head", "status_context", "forge_updated_at", "url"),
     *("opened_at", "merge_commit", "merged_at"),

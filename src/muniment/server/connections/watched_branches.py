@@ -27,7 +27,7 @@ from muniment.server.connections import bypass_reviews
 from muniment.server.connections.branch_updates import BranchRecorder, ObservedBranch, list_open_bypasses
 from muniment.server.connections.forge_access import require_linked_repository, require_unmoved
 from muniment.server.connections.forge_change_evaluator import open_repository_mirror
-from muniment.server.connections.forge_change_store import HEADS, ForgeChangeStore, hold_lock
+from muniment.server.connections.forge_change_store import ForgeChangeStore, hold_lock
 from muniment.server.connections.landed_heads import list_used_decisions
 from muniment.server.connections.models import BranchUpdate, ForgeChange, ProtectedBranch, RepositoryLink
 from muniment.server.incidents import kinds as incidents
@@ -35,6 +35,7 @@ from muniment.server.incidents.lifecycle import close_incident
 from muniment.server.products.models import Repository
 from muniment.server.records.record_details import read_all_details
 from muniment.workflows.branch_steps import BranchStep, find_branch_steps
+from muniment.workflows.repository_rules import HEADS
 
 _LONGEST = 300  # letters of a ref
 _CANDIDATES = 200  # allowed heads of one branch, and changes that tell of states, the newest

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST
 
 from muniment.errors import ForgeError, UsageError
 from muniment.facts import canonical
-from muniment.forges.events import Event, ForgeEventKind
+from muniment.forges.events import ForgeEvent, ForgeEventKind
 from muniment.forges.statuses import CONTEXT_PREFIX
 from muniment.server.changes.reevaluation_requests import request_reading, request_status_check
 from muniment.server.connections.forge_access import find_listener
@@ -61,7 +61,7 @@ def receive_delivery(request: HttpRequest, slug: str) -> HttpResponse:
     try:
         event = find_listener(connection.vendor).parse_event(headers, body)
     except ForgeError:
-        event = Event(
+        event = ForgeEvent(
             _name_delivery(headers, body), ForgeEventKind.REPOSITORY
         )  # signed, and not understood: everything is read again
     return _store_delivery(connection, event, body)
@@ -78,7 +78,7 @@ def _name_delivery(headers: Mapping[str, str], body: bytes) -> str:
     return headers.get("x-request-id", "") or canonical.digest_bytes(body)
 
 
-def _store_delivery(connection: Connection, event: Event, body: bytes) -> HttpResponse:
+def _store_delivery(connection: Connection, event: ForgeEvent, body: bytes) -> HttpResponse:
     try:
         with transaction.atomic():
             WebhookDelivery.objects.create(
@@ -97,7 +97,7 @@ def _store_delivery(connection: Connection, event: Event, body: bytes) -> HttpRe
     return HttpResponse("It is looked at.", status=202)
 
 
-def enqueue_event_jobs(connection: Connection, event: Event) -> None:
+def enqueue_event_jobs(connection: Connection, event: ForgeEvent) -> None:
     """Enqueue the jobs that an event requires, once for each object."""
     if event.kind is ForgeEventKind.REPOSITORY:
         enqueue("list-repositories", connection=connection.pk)

@@ -44,7 +44,7 @@ class Phase(NamedTuple):
     is_current: bool
 
 
-class Event(NamedTuple):
+class CourseEvent(NamedTuple):
     """Event in the course of a deployment: the class and the icon of its pin, its words, and its moment."""
 
     style: str
@@ -75,19 +75,19 @@ def list_phases(deployment: Deployment) -> list[Phase]:
 
 def list_course(
     deployment: Deployment, permission: DeploymentPermission | None, report: DeploymentReport | None
-) -> list[Event]:
+) -> list[CourseEvent]:
     """Events of a deployment, the newest first."""
-    found = [Event("accent", "send", _("Requested by the pipeline"), deployment.requested_at)]
+    found = [CourseEvent("accent", "send", _("Requested by the pipeline"), deployment.requested_at)]
     if permission is not None and permission.state != DeploymentState.PENDING:
         if permission.state == DeploymentState.DENIED:
-            found.append(Event("failing", "x", _("Denied"), permission.decided_at))
+            found.append(CourseEvent("failing", "x", _("Denied"), permission.decided_at))
         else:
-            found.append(Event("passing", "shield-check", _("Allowed"), permission.decided_at))
+            found.append(CourseEvent("passing", "shield-check", _("Allowed"), permission.decided_at))
             found += _list_ends(permission, report)
     return sorted(found, key=lambda one: one.moment, reverse=True)
 
 
-def _list_ends(permission: DeploymentPermission, report: DeploymentReport | None) -> list[Event]:
+def _list_ends(permission: DeploymentPermission, report: DeploymentReport | None) -> list[CourseEvent]:
     state = DeploymentState(permission.state)
     if report is not None:
         state = DeploymentState(report.state)
@@ -95,4 +95,4 @@ def _list_ends(permission: DeploymentPermission, report: DeploymentReport | None
     if moment is None or state == DeploymentState.ALLOWED:
         return []
     bad = state in (*BROKEN, *_DENYING)
-    return [Event("failing" if bad else "passing", "x" if bad else "check", describe_state(state).text, moment)]
+    return [CourseEvent("failing" if bad else "passing", "x" if bad else "check", describe_state(state).text, moment)]

@@ -34,7 +34,7 @@ from muniment.access.authorization import (
 )
 from muniment.server.guarding.open_routes import ACCOUNT_TABLES, API, OPEN
 from muniment.server.guarding.sql_statements import find_written_tables
-from muniment.server.routes import SECOND_FACTOR, SIGN_IN
+from muniment.server.routes import SECOND_FACTOR_ROUTE, SIGN_IN
 
 View = Callable[..., HttpResponseBase]
 Find = Callable[..., Resource | None]
@@ -171,7 +171,7 @@ def _find_refusal(request: HttpRequest, action: Action, resource: Resource | Non
         messages.info(
             request, _("This changes something, so it takes a second factor: a passkey or a code from an app.")
         )
-        return redirect(f"{SECOND_FACTOR}?{urlencode({'next': request.get_full_path()})}")
+        return redirect(f"{SECOND_FACTOR_ROUTE}?{urlencode({'next': request.get_full_path()})}")
     if (
         resource is not None
         and resource.product

@@ -57,7 +57,7 @@ from muniment.server.people.personal_data_acts import (
 )
 from muniment.server.people.privacy import drop_rows, sessions_of
 from muniment.server.people.role_acts import ExpireRole, GrantRole, RevokeRole
-from muniment.server.people.setup_steps import OWN_ACCOUNT, PEOPLE
+from muniment.server.people.setup_steps import OWN_ACCOUNT, PEOPLE_STEP
 from muniment.server.people.test_runner_acts import RevokeTestRunner, TrustTestRunner
 from muniment.server.people.unlinked_accounts import find_unlinked_forge_accounts
 from muniment.server.registration import (
@@ -92,7 +92,7 @@ def delete_answers(known: KnownPerson, words: re.Pattern[str]) -> int:
 CONTRIBUTIONS = AppContributions(
     setup=(
         OWN_ACCOUNT,
-        PEOPLE,
+        PEOPLE_STEP,
     ),
     urls="muniment.server.people.urls",
     product_tabs=(ProductTab(90, "product-people", _("People"), Action.SEE_PRODUCT),),

@@ -14,12 +14,12 @@ from muniment.server.acts.system_actors import SystemActor
 from muniment.server.demonstration_story import (
     ADMINISTRATOR,
     BY_HANDLE,
+    DEMONSTRATION_PEOPLE,
     FIRST_DAY,
     FIRST_FOUR,
     GITEA,
     GITHUB,
     GITLAB,
-    PEOPLE,
     SECOND_ADMINISTRATOR,
     SECOND_SECURITY_OFFICER,
     SECURITY_OFFICER,
@@ -72,7 +72,7 @@ def _add_first_people(company: Demonstration) -> None:
 
 
 def _add_others(company: Demonstration) -> None:
-    for person in PEOPLE:
+    for person in DEMONSTRATION_PEOPLE:
         if person.handle in FIRST_FOUR:
             continue
         _add_person(company, person)
@@ -86,7 +86,7 @@ def _add_others(company: Demonstration) -> None:
 
 
 def _grant_product_roles(company: Demonstration) -> None:
-    for person in PEOPLE:
+    for person in DEMONSTRATION_PEOPLE:
         for role, product in person.roles:
             if product != EVERYWHERE:
                 _grant_by_two(company, person, role, product)
@@ -111,10 +111,10 @@ def _add_factor(handle: str) -> None:
 
 def _link_accounts(company: Demonstration) -> None:
     """Link addresses and logins: one administrator vouches for them, a security officer confirms them."""
-    lines = [f"{person.handle} email {person.email}" for person in PEOPLE if person.login]
+    lines = [f"{person.handle} email {person.email}" for person in DEMONSTRATION_PEOPLE if person.login]
     lines += [
         f"{person.handle} login {forge}/{person.login}"
-        for person in PEOPLE
+        for person in DEMONSTRATION_PEOPLE
         if person.login
         for forge in (GITHUB, GITLAB, GITEA)
     ]

@@ -62,6 +62,6 @@ OWN_ACCOUNT = SetupStep(
     "mfa_index",
     gettext_lazy("Add second factor"),
 )
-PEOPLE = SetupStep(
+PEOPLE_STEP = SetupStep(
     40, gettext_lazy("Add people"), check_people, Action.CHANGE_PERSON, 5, "people", gettext_lazy("Add people")
 )

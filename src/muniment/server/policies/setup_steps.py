@@ -9,7 +9,7 @@ from muniment.server.policies.policy_in_force import current_policy
 from muniment.server.registration import SetupProgress, SetupStep
 
 
-def check_policy(actor: Actor) -> SetupProgress:
+def check_policy_step(actor: Actor) -> SetupProgress:
     """Whether a policy is in force."""
     policy = current_policy()
     if policy is None:
@@ -20,5 +20,5 @@ def check_policy(actor: Actor) -> SetupProgress:
 
 
 POLICY = SetupStep(
-    20, gettext_lazy("Choose a policy"), check_policy, Action.SEE_POLICY, 2, "policy", gettext_lazy("Open policy")
+    20, gettext_lazy("Choose a policy"), check_policy_step, Action.SEE_POLICY, 2, "policy", gettext_lazy("Open policy")
 )

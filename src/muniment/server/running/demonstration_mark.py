@@ -6,7 +6,7 @@ from pathlib import Path
 from muniment.errors import StoreError, UsageError
 from muniment.store import durable_files
 
-MARK = "demonstration.json"
+MARK_FILE = "demonstration.json"
 
 
 def is_demonstration(folder: Path) -> bool:
@@ -23,7 +23,7 @@ def write_mark(folder: Path, *, filled: bool) -> None:
     """Mark a home as a demonstration. Raises StoreError."""
     try:
         durable_files.write_file(
-            folder / MARK, json.dumps({"company": "demonstration", "filled": filled}).encode(), 0o644
+            folder / MARK_FILE, json.dumps({"company": "demonstration", "filled": filled}).encode(), 0o644
         )
     except OSError as error:
         raise StoreError(f"{folder} cannot be written ({error.strerror})", "Name another with --home DIR.") from error
@@ -51,7 +51,7 @@ def require_new_home(folder: Path) -> None:
 
 def _read_mark(folder: Path) -> dict[str, object]:
     try:
-        found = json.loads((folder / MARK).read_text(encoding="utf-8"))
+        found = json.loads((folder / MARK_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) and found.get("company") == "demonstration" else {}

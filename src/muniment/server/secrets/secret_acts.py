@@ -41,7 +41,7 @@ class SecretAct(Act, frozen=True):
         str,
         Text(
             label=gettext_lazy("Name, as the program reads it"),
-            most=layout.LONGEST_NAME,
+            most=layout.LONGEST_SECRET_NAME,
             pattern=layout.NAME_PATTERN,
             form=gettext_lazy("Write letters, digits and underscores, such as DATABASE_URL."),
             monospace=True,
