@@ -76,6 +76,8 @@ class _Child:
         # held back until there is somebody to pass them to
         masked = signal.pthread_sigmask(signal.SIG_BLOCK, (*_PASSED_SIGNALS, signal.SIGWINCH))
         stack.callback(signal.pthread_sigmask, signal.SIG_SETMASK, masked)
+        # Both ends close at exec (PEP 446): end of file means that the command started, an error number that it did
+        # not.
         failures, failures_end = os.pipe()
         self._pid = os.fork()
         if self._pid == 0:

@@ -58,6 +58,7 @@ def create_app(request: HttpRequest, slug: str) -> HttpResponse:
 @require_action(Action.CHANGE_CONNECTION)
 def finish_app(request: HttpRequest) -> HttpResponse:
     """Exchange the returned code for the App, and store its secrets in the vault."""
+    # Removed from the session at the first use: the code belongs to the browser that began, and is exchanged once.
     asked = request.session.pop(_STATE, None) or {}
     code, state = request.GET.get("code", ""), request.GET.get("state", "")
     is_ours = asked and hmac.compare_digest(str(asked.get("state")).encode(), state.encode("utf-8", "surrogatepass"))

@@ -242,6 +242,8 @@ def _record_step(repository: Repository, found: ObservedBranch, at: str | None, 
     """Record a step and the branch's new tip in one transaction. False if another process recorded it meanwhile."""
     step = details.step
     with transaction.atomic():
+        # Only the process that still finds the tip `at` may record the step: two workers read the same push, and a
+        # bypass recorded twice would be two incidents.
         row = ProtectedBranch.objects.select_for_update().filter(repository=repository, ref=found.ref).first()
         if (row.tip if row is not None else None) != at:
             return False

@@ -43,6 +43,7 @@ def _store_batch(connection: Connection, found: Mapping[str, KnownFirstPush]) ->
     # What is stored meanwhile is waited for by the insert, and so among the rows that are read after it.
     new = [FirstPush(connection=connection, commit=commit, **_column_values(push)) for commit, push in found.items()]
     FirstPush.objects.bulk_create(new, ignore_conflicts=True)
+    # Locked in the order of their ids: two processes that store the same commits would else wait for each other.
     rows = (
         FirstPush.objects.select_for_update().filter(connection=connection, commit__in=list(found)).order_by("commit")
     )

@@ -110,15 +110,15 @@ def _store_and_reevaluate(connected: RepositoryLink, found: Mapping[str, FirstPu
 def _find_fetched_pushes(connected: RepositoryLink, mirror: Mirror, pushes: Sequence[Move]) -> dict[str, FirstPush]:
     mirror.fetch_refs((), (), [push.new for push in pushes])
     with mirror.open_copy() as git:
-        keeper, refs = ForgeChangeStore(connected.repository), git.read_refs(HEADS)
-        return map_first_pushes(git, pushes, [tip for ref, tip in refs.items() if keeper.is_evaluated(ref)])
+        change_store, refs = ForgeChangeStore(connected.repository), git.read_refs(HEADS)
+        return map_first_pushes(git, pushes, [tip for ref, tip in refs.items() if change_store.is_evaluated(ref)])
 
 
 def _find_unwatched_commits(connected: RepositoryLink, mirror: Mirror, pushes: Sequence[Move]) -> dict[str, FirstPush]:
     """Commits of unprotected branches when a repository is connected, or shortly before: their pusher is unknown."""
-    keeper, refs = ForgeChangeStore(connected.repository), mirror.list_remote_refs([f"{HEADS}*"])
+    change_store, refs = ForgeChangeStore(connected.repository), mirror.list_remote_refs([f"{HEADS}*"])
     gone = mirror.fetch_refs((), (), [*refs.values(), *(push.new for push in pushes)])
-    bases = [tip for ref, tip in refs.items() if keeper.is_evaluated(ref) and tip not in gone]
+    bases = [tip for ref, tip in refs.items() if change_store.is_evaluated(ref) and tip not in gone]
     heads = {*refs.values(), *(push.new for push in pushes if push.new)} - gone
     with mirror.open_copy() as git:
         listed = {commit for push in pushes for commit in push.commits}

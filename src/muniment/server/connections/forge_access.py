@@ -168,6 +168,8 @@ def store_problem(connection: Connection, error: MunimentError | None) -> None:
 def _notify_of_refused_credential(connection: Connection, now: datetime) -> None:
     """Notify the administrators, once until the credential is accepted again or replaced."""
     with transaction.atomic():
+        # The update decides who notifies: of two processes that were refused, only one changes the row. A credential
+        # that was replaced meanwhile has another moment, and its refusal is not known yet.
         rows = Connection.objects.filter(pk=connection.pk, credential_refused_at=None)
         if rows.filter(credential_set_at=connection.credential_set_at).update(credential_refused_at=now):
             notify_people(

@@ -145,6 +145,8 @@ class ForgeChangeStore:
         with transaction.atomic():
             row = self._lock_row(change.number)
             as_read = (row.head, row.status_context) == (change.head, result.status.context)
+            # A delivery that arrived during the reading moved one of these. The result may be of the state before
+            # it, so it is dropped, and a reading stays due.
             if not as_read or row.read_due_at != moments.parse_moment(since):
                 _mark_due(row, timezone.now())
                 return False
@@ -234,6 +236,8 @@ class ForgeChangeStore:
 
     def record_shown(self, head: str, status: Status, *, sure: bool) -> None:
         """Record that a status is about to be shown, or, `sure`, that the forge confirmed it."""
+        # Before the request, the stored status is removed: if its answer is lost, nobody relies on what the forge may
+        # show.
         values = {"status": _encode_status(status) if sure else None, "posted_at": timezone.now()}
         place: dict[str, Any] = {"repository": self._repository, "head": head, "context": status.context}
         stored = msgspec.json.encode(values["status"]).decode() if sure else None
@@ -248,6 +252,8 @@ class ForgeChangeStore:
         `again`.
         """
         with transaction.atomic():
+            # A lock needs a row: the first delivery about a group creates it, and a second one at the same moment waits
+            # for it.
             PostedStatus.objects.get_or_create(repository=self._repository, head=head, context=context)
             row = PostedStatus.objects.select_for_update().get(repository=self._repository, head=head, context=context)
             if row.merge_group and row.read_due_at is None and row.status is not None and not again:
@@ -315,6 +321,7 @@ class ForgeChangeStore:
         found = lock_change(self._repository, number, with_change=with_change)
         if found is not None:
             return found
+        # Created first, then locked: another worker may create the row at the same moment, and one of the two waits.
         ForgeChange.objects.get_or_create(repository=self._repository, number=number)
         return ForgeChange.objects.select_for_update().get(repository=self._repository, number=number)
 
@@ -411,6 +418,8 @@ def hold_lock(name: str) -> Iterator[None]:
     """Exclusive lock across all processes and machines."""
     key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
     with connection.cursor() as cursor:
+        # A lock of the session, not of a transaction: it is held while the forge is asked, and PostgreSQL releases it
+        # when the process dies. Two names with the same 64 bits would only wait for each other.
         cursor.execute("SELECT pg_advisory_lock(%s)", [key])
     try:
         yield

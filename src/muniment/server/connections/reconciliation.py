@@ -115,10 +115,10 @@ def reconcile_repository(connected: RepositoryLink, forge: Forge) -> MunimentErr
 
 def reread_missed_changes(connected: RepositoryLink, forge: Forge) -> None:
     """Have changes read again that differ from their last reading, and verify our statuses. Raises ForgeError."""
-    keeper, number = ForgeChangeStore(connected.repository), connected.repository_id
-    known = keeper.load_known_changes()
+    change_store, number = ForgeChangeStore(connected.repository), connected.repository_id
+    known = change_store.load_known_changes()
     for missed in forge_reconciliation.find_missed_changes(
-        forge.reader, require_linked_repository(connected), known, keeper.is_evaluated
+        forge.reader, require_linked_repository(connected), known, change_store.is_evaluated
     ):
         request_reading(number, missed)
     if known:
@@ -130,15 +130,15 @@ def reread_missed_changes(connected: RepositoryLink, forge: Forge) -> None:
 
 def verify_head_statuses(connected: RepositoryLink, forge: Forge, head: str) -> None:
     """Verify that the statuses on a head are ours, and evaluated with the present checks. Raises ForgeError."""
-    keeper = ForgeChangeStore(connected.repository)
-    contexts = keeper.list_contexts(head)
+    change_store = ForgeChangeStore(connected.repository)
+    contexts = change_store.list_contexts(head)
     ours = Account(connected.connection.account_id, connected.connection.account)
     if not contexts or not ours.id:
         return
     posted = forge.reader.list_statuses(require_linked_repository(connected), head)
     others = [one for one in posted if not (one.context.startswith(CONTEXT_PREFIX) and one.by.id == ours.id)]
     reevaluate_if_checks_changed(connected.repository, head, digest_checks(others))
-    lost, forged = forge_reconciliation.compare_posted_statuses(posted, head, contexts, keeper, ours)
+    lost, forged = forge_reconciliation.compare_posted_statuses(posted, head, contexts, change_store, ours)
     for one in forged:
         open_incident(
             incidents.STATUS_FORGED,
@@ -148,10 +148,10 @@ def verify_head_statuses(connected: RepositoryLink, forge: Forge, head: str) -> 
             link=f"/connections/{connected.connection.slug}",
         )
     publisher = StatusPublisher(
-        forge, require_linked_repository(connected), keeper, ForgeChangeEvaluator(connected, forge)
+        forge, require_linked_repository(connected), change_store, ForgeChangeEvaluator(connected, forge)
     )
     for place in lost:
-        keeper.forget_shown(*place)
+        change_store.forget_shown(*place)
     for context in contexts:
         publisher.publish_standing(
             head, context
@@ -179,6 +179,7 @@ def reevaluate_if_statements_changed(connected: RepositoryLink, forge: Forge, nu
         sorted(open_repository_mirror(connected, forge).list_remote_refs((f"{approvals.PREFIX}*",)).items())
     )
     with transaction.atomic():
+        # Compared under a lock: of two processes that see the same push, one requests the readings.
         row = RepositoryLink.objects.select_for_update(of=("self",)).get(pk=connected.pk)
         if row.statements_digest == digest:
             return

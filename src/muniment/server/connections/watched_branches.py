@@ -59,6 +59,8 @@ def observe_branches(connected: RepositoryLink, forge: Forge) -> None:
     merged = _read_merged_changes(connected, forge)
     mirror = open_repository_mirror(connected, forge)
     watched = {ref: tip for ref, tip in tips.items() if _is_nameable(ref)}
+    # Two fetches into one mirror would fail at its refs. Copies are read without the lock, so that evaluations of other
+    # changes fetch while the rules are read.
     with hold_lock(f"mirror:{connected.pk}"):
         followed = [
             ref
@@ -71,6 +73,7 @@ def observe_branches(connected: RepositoryLink, forge: Forge) -> None:
         rules = load_repository_rules(repository, git, tips.get(connected.default_branch, ""))
     protected = [ref for ref in tips if matches_any(ref.removeprefix(HEADS), rules.policy.policy.protected_branches)]
     with hold_lock(f"mirror:{connected.pk}"):
+        # A branch that the policy at the new tips protects may not have been followed before.
         gone = mirror.fetch_refs((), (), [tips[ref] for ref in protected])
     failed = [_make_unnameable_error(ref) for ref in protected if ref not in watched]
     new = sorted(ref for ref in protected if ref in watched and ref not in known and tips[ref] not in gone)
@@ -156,7 +159,7 @@ def _read_merged_changes(connected: RepositoryLink, forge: Forge) -> dict[str, s
     )
     if last is None:
         return {}
-    keeper = ForgeChangeStore(connected.repository)
+    change_store = ForgeChangeStore(connected.repository)
     found = forge.reader.list_changes(
         require_linked_repository(connected), ChangeState.MERGED, moments.format_moment(last - _BACK)
     )
@@ -164,7 +167,7 @@ def _read_merged_changes(connected: RepositoryLink, forge: Forge) -> dict[str, s
     numbers = set(open_.values_list("number", flat=True))
     for change in found:
         if change.number in numbers:
-            keeper.record_closed(change)
+            change_store.record_closed(change)
     return {change.merged: change for change in found if change.merged}
 
 

@@ -128,6 +128,8 @@ def end_permission(row: Deployment, reason: str, state: DeploymentState = Deploy
         permission.save(update_fields=["state", "reason", "ended_at"])
         SigningRequest.objects.filter(request=row.record.pk, signed=None).delete()
         _record_outcome(row, state, record_objects.DeploymentOutcome("", None, reason, record_objects.draw_salt()))
+    # After the commit: the vault is slow and may fail. The permission is over already, and a failed closing is tried
+    # again by the row that still has `vault_access`.
     close_deployment_access(row)
     _make_next_ready(row)
 
@@ -250,6 +252,7 @@ def end_unreported() -> None:
 
 def _end_unreported_deployment(row: Deployment) -> None:
     with transaction.atomic():
+        # Read again under a lock: the report of the pipeline may arrive while its deployment counts as lost.
         permission = DeploymentPermission.objects.select_for_update().get(deployment=row)
         if permission.state != DeploymentState.ALLOWED:
             return

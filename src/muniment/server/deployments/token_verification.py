@@ -49,6 +49,8 @@ def verify_deployment_request(row: Deployment) -> None:
     """
     if VerifiedRequest.objects.filter(deployment=row).exists():
         return
+    # One transaction: the token is deleted with the record that it proves. Neither is there without the other, so a
+    # token proves one request.
     with transaction.atomic():
         identity = _verify_token(row, ReceivedToken.Purpose.REQUEST)
         _require_stored_identity(row, identity)

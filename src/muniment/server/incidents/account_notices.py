@@ -76,6 +76,7 @@ def _notify_of_authenticator(row: EnrolledAuthenticator, *, removal: bool) -> No
 @transaction.atomic
 def _mail_of_authenticator(number: int) -> None:
     rows = AuthenticatorNotice.objects.filter(pk=number, mailed_at=None)
+    # A worker that mails it holds the row as long as the mail server takes: another one skips it, and does not wait.
     notice = rows.select_for_update(of=("self",), skip_locked=True).select_related("authenticator__person").first()
     if notice is None:
         return

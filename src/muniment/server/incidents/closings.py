@@ -42,6 +42,7 @@ def reopen_unrecorded() -> list[Incident]:
     reopened: list[Incident] = []
     for number in sorted(find_unrecorded_closings()):
         with transaction.atomic():
+            # Read again under a lock: a person may have closed it by an act since it was found.
             row = Incident.objects.select_for_update(of=("self",)).get(pk=number)
             same = Incident.objects.filter(kind=row.kind, product=row.product_id, subject=row.subject, closed_at=None)
             if row.closed_at is None or same.exists():

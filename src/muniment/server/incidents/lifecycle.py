@@ -80,6 +80,7 @@ def close_incident(incident: Incident, resolution: str, cause: str, closed_by: P
     if resolution not in RESOLUTIONS:
         raise KeyError(resolution)
     with transaction.atomic():
+        # Locked and read again: two that close it at the same moment would append two records.
         row = Incident.objects.select_for_update(of=("self",)).get(pk=incident.pk)
         if row.closed_at is not None:
             return

@@ -66,6 +66,8 @@ def send_due_mails(now: datetime) -> int:
     sent = 0
     for person in Person.objects.filter(pk__in=due.values("person"), active=True)[:_MOST]:
         with transaction.atomic():
+            # The rows stay locked until they are marked as sent: another worker skips them, so nobody gets a mail
+            # twice.
             rows = list(due.filter(person=person).select_for_update(skip_locked=True, of=("self",)))
             if not rows:
                 continue

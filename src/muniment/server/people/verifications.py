@@ -88,6 +88,7 @@ def link_account(person: Person, kind: str, value: str, proof: Account.Verificat
         same.save()
         return same
     try:
+        # A savepoint: two people may prove one account at the same moment, and the constraint of the table decides.
         with transaction.atomic():
             return Account.objects.create(person=person, kind=kind, value=value, verification=proof)
     except IntegrityError:
@@ -97,6 +98,7 @@ def link_account(person: Person, kind: str, value: str, proof: Account.Verificat
 def send_verification_code(begun: AccountVerification) -> None:
     """Mail a new code to the address; only its hash is stored. For the worker. Raises OSError."""
     code = f"{secrets.randbelow(10**8):08}"
+    # Stored before it is mailed: a code that arrives must be valid, also if the process ends after the mail.
     AccountVerification.objects.filter(pk=begun.pk).update(code_hash=_hash_code(begun, code))
     body = f"{begun.person.name} wants to add this address to their account in Muniment.\n\n"
     body += f"If that is you, type this code there: {code}\nIt is valid for one hour. If it is not you, do nothing.\n\n"

@@ -93,6 +93,7 @@ def _sign_permission(row: SigningRequest) -> None:
         basis=basis,
         expires=moments.format_moment(expires_at),
     )
+    # Together: a signed permission that no record names would be a deployment outside the ledger.
     with transaction.atomic():
         open_store().append_records([(entry, ())])
         SignedPermission.objects.create(signing_request=row, envelope=envelope.decode(), expires_at=expires_at)

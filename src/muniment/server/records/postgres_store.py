@@ -177,6 +177,7 @@ class PostgresStore:
         for digest in digests:
             split_digest(digest)
         with transaction.atomic():
+            # The reason is stored in the same transaction: a missing object without a reason is reported as damage.
             ErasedObject.objects.bulk_create(
                 [ErasedObject(digest=d, reason=why) for d in digests], ignore_conflicts=True
             )
@@ -269,6 +270,9 @@ class PostgresStore:
                 position = log.exchange_key(private, record_kinds.encode_record(entry), lost=lost)
                 (number,) = self._insert_records([entry])
                 RecordPosition.objects.filter(pk=number).update(position=position)
+        # After the commit: a process that ends in between leaves the next key in the folder, and the ledger names it.
+        # The next call then only installs it. In the other order, a rollback would leave a key that the ledger does not
+        # know.
         key_files.install_next_key(self._folder)
         return self.open_log().read_head().size - 1
 

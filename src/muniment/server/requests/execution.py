@@ -252,6 +252,8 @@ def _add_request(actor: Actor, act: Act, resource: Resource, context: ActContext
         display = make_shown_request(act, summary, requester, context.requested_at)
     record = _record_step(actor, act, "requested", resource, context)
     try:
+        # A savepoint: the database refuses a second waiting request with the same digest, and the transaction of the
+        # act goes on to say so.
         with transaction.atomic():
             request = Request.objects.create(
                 action=action_code(act.required_action()),

@@ -66,6 +66,7 @@ class SecretAct(Act, frozen=True):
 
     def any_row(self) -> Secret | None:
         """The secret's row, locked, also after its removal; None if there is none."""
+        # Locked: whether the act sets or replaces a value is decided by the row as it is when the act is carried out.
         return (
             Secret.objects.select_for_update().filter(environment=self.find_act_environment(), name=self.name).first()
         )

@@ -49,6 +49,7 @@ def report_foreign_read(environment: Environment, reader: str, moment: datetime)
     """Open the incident of a read by no pipeline, unless the watch or an earlier run opened it before."""
     values = {"first_read_at": moment, "last_read_at": moment}
     with transaction.atomic():
+        # The watch of the vault and a periodic run may find the same read: the row decides which of them reports it.
         rows = SecretRead.objects.select_for_update()
         row, _new = rows.get_or_create(
             environment=environment, reader=reader[:_LONGEST], by_pipeline=False, defaults=values
