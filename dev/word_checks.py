@@ -41,6 +41,7 @@ _FIXED = frozenset(
     {"CONTRIBUTIONS", "urlpatterns", "router", "register", "application", "handler500", "T"}  # Django, ninja, typing
     | {"CONTROL", "Parameters", "Reasons", "evaluate_case"}  # a control: docs/guides/add-a-control.md
     | {"command", "main"}  # a module of the command line
+    | {"list_events"}  # of each app's demonstration
 )
 _VENDOR = re.compile(r"forges/(?:gitea|github|gitlab)/")  # each implements the same functions for its own forge
 _HANDLER = re.compile(r"server/(?:api/\w+|\w+/\w*views|pages/\w+)\.py$")  # an operation and a page of one act

@@ -16,7 +16,7 @@ from muniment.facts.counting import count_entries
 def command(file: str, home: str) -> int:
     """Back up a running service to FILE (database, ledger, keys), readable by you alone.
 
-    Keep it where this machine's failure does not reach. It holds the ledger's key, and what the vault stored, but
+    Keep it on another machine. It holds the ledger's key, and what the vault stored, but
     never the vault's seal key: keep a copy of keys/vault.seal somewhere else.
     """
     target = Path(file)

@@ -27,7 +27,7 @@ from muniment.workflows.repository_facts import read_repository_facts
 @options.repo
 @options.onto
 @click.option("--base", metavar="REV", help="Where the change begins. Default: the tip of the branch.")
-@click.option("--head", default="HEAD", show_default=True, metavar="REV", help="What is proposed.")
+@click.option("--head", default="HEAD", show_default=True, metavar="REV", help="The commit that is proposed.")
 @options.home
 @options.output
 def command(repo: str, onto: str | None, base: str | None, head: str, home: str | None, output: str) -> int:

@@ -15,8 +15,8 @@ from muniment.cli import service_setup
 def command(home: str, log: str, port: int) -> int:
     """Show requests that wait for a signature, and take signatures, on this machine alone.
 
-    Put a proxy with TLS before it. MUNIMENT_CONFIRMATION_URL says which address people type: another port than that of
-    MUNIMENT_URL, or a host below it. Nobody signs in here, no cookie is read, and no other page can frame it.
+    Use a proxy with TLS in front of it. MUNIMENT_CONFIRMATION_URL is the address that people type: another port than
+    that of MUNIMENT_URL, or a host below it. Nobody signs in here, no cookie is read, and no other page can frame it.
     """
     os.environ["MUNIMENT_LOG"] = log
     url = os.environ.get("MUNIMENT_URL", "http://localhost:8000")

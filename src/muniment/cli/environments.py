@@ -28,7 +28,7 @@ _COMPARED = (
 
 @click.group()
 def command() -> None:
-    """Set up the environments of a product and their pipelines, as a file says: docs/templates/environments.toml.
+    """Set up the environments of a product and their pipelines from a file: docs/templates/environments.toml.
 
     It takes a token of your own from MUNIMENT_TOKEN, or asks for one: make it on your page, with the scopes
     change-product, change-environment and see-deployments.
@@ -39,7 +39,7 @@ def command() -> None:
 @click.argument("file")
 @_OPTION
 def plan(file: str, url: str | None) -> int:
-    """Print what the service lacks of what FILE says; `-` is standard input. Nothing is changed.
+    """Print the environments and pipelines of FILE that the service lacks; `-` is standard input. Nothing is changed.
 
     Exit code 1 if it lacks anything.
     """
@@ -51,14 +51,14 @@ def plan(file: str, url: str | None) -> int:
 @command.command()
 @click.argument("file")
 @click.option("--yes", is_flag=True, help="Do not ask again.")
-@click.option("--vault", is_flag=True, help="Then make their roles in the vault, as muniment vault apply does.")
+@click.option("--vault", is_flag=True, help="Then create their roles in the vault, as muniment vault apply does.")
 @service_setup.home
 @_OPTION
 def apply(file: str, url: str | None, home: str, *, yes: bool, vault: bool) -> int:
-    """Add the environments and pipelines that FILE says and the service lacks, after a question.
+    """Add the environments and pipelines of FILE that the service lacks, after a question.
 
-    A second person approves each pipeline. The key of a plain runner is made if its file is not there. What the file
-    does not name stays as it is. --vault takes the service's machine and a credential of your own at the vault.
+    A second person approves each pipeline. The key of a plain runner is made if its file is not there. All others stay
+    as they are. --vault takes the service's machine and a credential of your own at the vault.
     """
     found = _read(file)
     steps = _plan(url, found)

@@ -13,8 +13,8 @@ from muniment.cli import service_setup
 def command(home: str) -> int:
     """Print the list of erasures: a salt and a commitment for each, and no name.
 
-    Keep it outside this machine, anew after each erasure: muniment restore needs it. Where home.toml names a place for
-    the copy of the checkpoint, the list is kept there by itself.
+    Keep it outside this machine, anew after each erasure: muniment restore needs it. If home.toml names a place for the
+    copy of the checkpoint, the list is stored there too.
     """
     service_setup.set_up_process(
         Path(home).absolute(), "operator", os.environ.get("MUNIMENT_URL", "http://localhost:8000")

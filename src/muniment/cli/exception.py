@@ -33,8 +33,8 @@ def command() -> None:
 
 @command.command("ask")
 @click.argument("name")
-@click.option("--clause", required=True, help="The clause that it is from.")
-@click.option("--reason", required=True, help="Why, in a sentence that an auditor will read.")
+@click.option("--clause", required=True, help="The clause that need not be met.")
+@click.option("--reason", required=True, help="The reason, in a sentence that an auditor will read.")
 @click.option("--days", default=14, show_default=True, type=click.IntRange(1, LONGEST_DAYS), help="How long it lasts.")
 @click.option("--head", default="", metavar="REV", help="Only for this commit.")
 @options.repo
@@ -91,7 +91,7 @@ def write_exception_request(
 @options.home
 @options.key
 def sign_exception(name: str, repo: str, onto: str | None, home: str | None, key: str | None) -> None:
-    """Sign exceptions/NAME.json, as the other person that it needs."""
+    """Sign exceptions/NAME.json as the second person."""
     now = context.current_moment()
     file = _exceptions_folder(repo, home) / f"{name}.json"
     try:
@@ -124,7 +124,7 @@ def sign_exception(name: str, repo: str, onto: str | None, home: str | None, key
 @options.home
 @options.output
 def print_exceptions(repo: str, onto: str | None, home: str | None, output: str) -> None:
-    """List the exceptions that are in force here, and those that are nothing, with why."""
+    """List the exceptions that are in force here, and the invalid ones with the reason."""
     now = context.current_moment()
     with context.open_context(repo, onto, home) as found:
         rules = found.rules

@@ -33,16 +33,16 @@ def _protection_options(command: Callable[..., Any]) -> Callable[..., Any]:
             default=1,
             show_default=True,
             type=click.IntRange(0, 20),
-            help="How many approvals the forge itself is to demand, as a second layer.",
+            help="Approvals that the forge itself requires, as a second layer.",
         ),
         click.option(
             "--merge",
             type=click.Choice([mode.value for mode in MergeMode]),
             help="Who merges: our account alone, the forge's merge queue, or whoever may once our status is success. "
-            "Without it, what suits the forge; the plan says why.",
+            "Default: the best for the forge; the plan gives the reason.",
         ),
         click.option(
-            "--break-glass", multiple=True, metavar="LOGIN", help="Who may merge all the same. For emergencies."
+            "--break-glass", multiple=True, metavar="LOGIN", help="Account that may always merge. For emergencies."
         ),
         options.output,
     ):
@@ -117,7 +117,7 @@ def show_protection(url: str, onto: str | None, output: str, **wanted: Any) -> i
 @_protection_options
 @click.option("--yes", is_flag=True, help="Do it without asking.")
 def protect_branch(url: str, onto: str | None, output: str, yes: bool, **wanted: Any) -> int:
-    """Make the forge insist on Muniment's status on a branch of the repository at URL. The plan is shown first."""
+    """Make the forge require Muniment's status on a branch of the repository at URL. The plan is shown first."""
     there = forge_access.open_forge_repository(url)
     repository = there.listed.repository
     wish, mode = _read_wanted_protection(there, onto, wanted)

@@ -53,8 +53,7 @@ def erase_person_in_home(home: str, name: str, reason: str, emails: tuple[str, .
 def move_home_database(target: str, home: str) -> int:
     """Move the database of a service: to the one that DATABASE_URL names, or from there into the home.
 
-    The service stands still meanwhile. The home uses the copy only once that says the same as the original, which stays
-    where it is.
+    The service is stopped meanwhile. The home uses the copy once it equals the original, which stays where it is.
     """
     from muniment.cli.up import lock_home
     from muniment.server.running.database_move import move_database
@@ -80,13 +79,13 @@ def move_home_database(target: str, home: str) -> int:
 @command.command("accept-row")
 @click.argument("table", metavar="TABLE")
 @click.argument("key", metavar="KEY")
-@click.option("--reason", required=True, metavar="TEXT", help="What was found out about it: it stays on record.")
+@click.option("--reason", required=True, metavar="TEXT", help="The cause that was found, for the record.")
 @service_setup.home
 def accept_row(table: str, key: str, reason: str, home: str) -> int:
     """Accept a row of the database as it is now, although the ledger says otherwise.
 
-    Look at the row first, and find out who wrote it: from now on it counts as if an act had written it. End its effect
-    on its page where it should have none.
+    Look at the row first, and find out who wrote it: from now on it counts as if an act had written it. If it should
+    have no effect, end that on its page.
     """
     if not home_access.is_service(home):
         raise UsageError(f"{home} is no home of a service", "Name the home of a service: --home FOLDER")

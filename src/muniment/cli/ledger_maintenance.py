@@ -54,12 +54,13 @@ def export_ledger(directory: str, home: str, objects: bool, output: str) -> int:
 
 @click.command("reconcile")
 @options.required_home
-@click.option("--reason", required=True, metavar="TEXT", help="What you found out, for the record.")
+@click.option("--reason", required=True, metavar="TEXT", help="The cause that you found, for the record.")
 @options.output
 def reconcile_ledger(home: str, reason: str, output: str) -> int:
-    """Go on with this ledger although its copy outside, or what this home had before, says otherwise.
+    """Accept this ledger although its copy outside, or a newer state of this home, contradicts it.
 
-    Only after you know why, and the newest copy is lost. It is recorded, and others' older checkpoints will show it.
+    Do so only if you know the cause and the newest copy is lost. It is recorded, and checkpoints of others will show
+    it.
     """
     number = reconcile_all(home_access.open_store(home, "sequencer"), reason, context.current_moment())
     if output == "json":
@@ -75,14 +76,14 @@ def reconcile_ledger(home: str, reason: str, output: str) -> int:
 
 @click.command("exchange-key")
 @options.required_home
-@click.option("--reason", required=True, metavar="TEXT", help="Why, for the record.")
+@click.option("--reason", required=True, metavar="TEXT", help="The reason, for the record.")
 @click.option("--lost", is_flag=True, help="The private key is lost, so that it cannot vouch for the new one.")
 @options.output
 def replace_ledger_key(home: str, reason: str, lost: bool, output: str) -> int:
-    """Sign this ledger with a new key from now on: it stays the same ledger, and what was signed before stays valid.
+    """Sign this ledger with a new key from now on. It stays the same ledger, and earlier signatures stay valid.
 
-    The old key vouches for the new one, so that whoever verifies with the old public key goes on doing so. One that is
-    lost vouches for nothing: give the new public key to everybody who verifies. Stopped half-way, run it again.
+    The old key vouches for the new one, so the old public key still verifies the ledger. A lost key cannot vouch: give
+    the new public key to everybody who verifies. If the command was interrupted, run it again.
     """
     place = home_access.open_store(home, "sequencer")
     if lost != (place.signing_key() is None):

@@ -14,9 +14,9 @@ from muniment.cli import service_setup
 def command(person: str, home: str) -> int:
     """Create a sign-in link for one person, valid once and for a day. It is recorded.
 
-    For an administrator who lost password and passkey. All others get theirs from an administrator's page.
-    For somebody who has a second factor or a role it is an incident: everybody with a role is notified, and for a day
-    nothing counts that the person approves.
+    For an administrator who lost password and passkey. All others get theirs from an administrator's page. For somebody
+    who has a second factor or a role it is an incident: everybody with a role is notified, and for a day no approval of
+    the person counts.
     """
     folder = Path(home).absolute()
     address = os.environ.get("MUNIMENT_URL") or service_setup.read_service_url(folder)

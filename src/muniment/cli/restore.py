@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 @service_setup.home
 @click.option("--erasures", "listed", metavar="FILE", help="The list that `muniment erasures` printed last.")
 @click.option(
-    "--no-erasures-since", "since", metavar="DATE", help="No person was erased since that day: you know this."
+    "--no-erasures-since", "since", metavar="DATE", help="You confirm that no person was erased since that day."
 )
 def command(file: str, home: str, listed: str | None, since: str | None) -> int:
     """Restore a backup into a new home, and verify its whole ledger.
 
-    What its vault had stored comes back, but not the key that opens it: you bring that yourself.
-    People who were erased since the backup are erased again. Their list is stored next to the copy of
-    the checkpoint, or given by --erasures. Without a list, state that nobody was erased: --no-erasures-since.
-    If the ledger is older than its copy outside, it stays unsigned until a person
-    looks at it: muniment ledger reconcile. If it does not verify, the home is not used: exit code 3.
+    The content of its vault is restored, but not the key that opens it: copy your keys/vault.seal there. People who
+    were erased since the backup are erased again. Their list is stored next to the copy of the checkpoint, or given by
+    --erasures. Without a list, state that nobody was erased: --no-erasures-since. If the ledger is older than its copy
+    outside, it stays unsigned until a person accepts it: muniment ledger reconcile. If it does not verify, the home is
+    not used: exit code 3.
     """
     folder = Path(home).absolute()
     if folder.exists() and any(folder.iterdir()):

@@ -22,7 +22,9 @@ _NOTE = "Scanned without the isolated child process: this is your own working co
 
 @click.command()
 @click.argument("path", default=".", metavar="[PATH]")
-@click.option("--diff", "base", metavar="BASE", help="Report only what is new since the merge base with BASE.")
+@click.option(
+    "--diff", "base", metavar="BASE", help="Report only findings that are new since the merge base with BASE."
+)
 @click.option(
     "--format",
     "output",
@@ -34,9 +36,9 @@ _NOTE = "Scanned without the isolated child process: this is your own working co
 def command(path: str, base: str | None, output: str) -> int:
     """Find weaknesses in the Python code of a working copy.
 
-    Input of users is followed through functions and files to the places where it does harm. Nothing of the code is
-    imported or executed. Each finding has the requirement, the path of the data and a remedy. Exit code 1 if there is a
-    finding, or a file whose state is unknown.
+    Input of users is followed through functions and files to the places where it is dangerous. The code is neither
+    imported nor executed. Each finding has the requirement, the path of the data and a remedy. Exit code 1 if there is
+    a finding, or a file whose state is unknown.
     """
     from muniment.scanners.engine import run_engine
     from muniment.scanners.findings import CoverageState, ScanResult

@@ -41,7 +41,7 @@ def command() -> None:
 
 @command.command("set")
 @click.argument("name")
-@click.option("--public", is_flag=True, help="It hides nothing: it may be short, and need not be masked.")
+@click.option("--public", is_flag=True, help="The value is not secret: it may be short, and need not be masked.")
 @_environment_options
 def set_secret_value(name: str, product: str, environment: str, url: str | None, *, public: bool) -> int:
     """Set NAME to what you type, or to all bytes of standard input; it is in no argument and no history.
@@ -58,7 +58,7 @@ def set_secret_value(name: str, product: str, environment: str, url: str | None,
 @click.argument("name")
 @_environment_options
 def generate_secret(name: str, product: str, environment: str, url: str | None) -> int:
-    """Set NAME, which is new, to a random value that nobody ever sees."""
+    """Set a new NAME to a random value that nobody ever sees."""
     _refuse_obeyed(name)
     _put_secret(url, product, environment, name, {"replace": False})
     return 0
@@ -66,10 +66,10 @@ def generate_secret(name: str, product: str, environment: str, url: str | None) 
 
 @command.command("rotate")
 @click.argument("name")
-@click.option("--typed", is_flag=True, help="By a value that you type, for what another side has to know too.")
+@click.option("--typed", is_flag=True, help="Type the new value, if another system has to know it too.")
 @_environment_options
 def rotate_secret(name: str, product: str, environment: str, url: str | None, *, typed: bool) -> int:
-    """Replace NAME, which is there, by a new random value."""
+    """Replace the existing NAME by a new random value."""
     _put_secret(url, product, environment, name, {"replace": True, **({"value": _read_value(name)} if typed else {})})
     return 0
 
@@ -91,7 +91,7 @@ def request_secret_removal(name: str, product: str, environment: str, url: str |
 )
 @_environment_options
 def rollback(name: str, product: str, environment: str, url: str | None, *, version: int | None) -> int:
-    """Let an earlier version of NAME count again. Nobody sees its value."""
+    """Use an earlier version of NAME again. Nobody sees its value."""
     body = {} if version is None else {"version": version}
     ask_service(url, "POST", f"{_secret_path(product, environment, name)}/rollback", body)
     click.echo(f"{name} is rolled back, for {environment} of {product}. Pipelines get the earlier value from now on.")
@@ -149,16 +149,16 @@ def import_secrets(file: str, product: str, environment: str, url: str | None, *
 
 @command.command(name="from-forge")
 @click.argument("repository", metavar="URL")
-@click.option("--delete", "deletes", is_flag=True, help="Then delete at the forge what is in the vault.")
+@click.option("--delete", "deletes", is_flag=True, help="Then delete the secrets at the forge that are in the vault.")
 @click.option("--yes", is_flag=True, help="Do not ask again before deleting.")
 @_environment_options
 def from_forge(repository: str, product: str, environment: str, url: str | None, *, deletes: bool, yes: bool) -> int:
     """Show the steps that bring the secrets of the repository at URL from its forge to the vault.
 
-    A forge tells the names and no value: each value is typed, or made new. With --delete, the names that are in the
-    vault are deleted at the forge, after a question. MUNIMENT_FORGE_TOKEN is a token that may read the names, and with
-    --delete delete them. What an organisation, a group or an environment keeps is left there: the plan has the command.
-    Exit code 1 while the forge keeps any.
+    A forge shows names and no values: type each value, or have a new one generated. With --delete, the names that are
+    in the vault are deleted at the forge, after a question. MUNIMENT_FORGE_TOKEN is a token that may read the names,
+    and with --delete delete them. Secrets of an organisation, a group or an environment stay at the forge: the plan
+    shows the command. Exit code 1 while the forge stores any.
     """
     from muniment.cli import forge_access, forge_secrets
 

@@ -14,7 +14,7 @@ from muniment.cli import service_setup
 def command(home: str, log: str) -> int:
     """Run the sequencer: append records to the ledger, and sign it.
 
-    One is enough; a second one takes over where the first ends. It needs keys/ledger.key, and nothing else does.
+    One process is enough; a second one takes over when the first ends. It alone needs keys/ledger.key.
     """
     os.environ["MUNIMENT_LOG"] = log
     url = os.environ.get("MUNIMENT_URL", "http://localhost:8000")

@@ -21,7 +21,7 @@ def command() -> None:
     "--junit", "files", multiple=True, required=True, metavar="FILE", help="A JUnit XML report; may be given again."
 )
 @click.option("--pipeline", required=True, metavar="NAME", help="The pipeline's name, as the policy has it.")
-@click.option("--failed", is_flag=True, help="Say that the pipeline did not end well, whatever the reports say.")
+@click.option("--failed", is_flag=True, help="The pipeline failed, whatever the reports say.")
 @click.option("--url", default="", metavar="URL", help="Where a person sees more of this run.")
 @options.repo
 @options.onto

@@ -34,9 +34,9 @@ def command(
 ) -> int:
     """Start the whole service for REPOSITORIES (default: this one).
 
-    It prints the address, and at first a link with which the first administrator signs in. It runs until Ctrl-C, and
-    leaves nothing broken whatever ends it. DATABASE_URL names another PostgreSQL (15 or newer),
-    MUNIMENT_VAULT_URL the company's own vault.
+    It prints the address, and at the first start a link with which the first administrator signs in. It runs until
+    Ctrl-C; it may be stopped at any time. DATABASE_URL names another PostgreSQL (15 or newer), MUNIMENT_VAULT_URL the
+    company's own vault.
     """
     os.environ["MUNIMENT_LOG"] = log
     folder = Path(home).absolute()

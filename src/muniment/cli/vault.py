@@ -35,7 +35,7 @@ def create_vault(home: str) -> int:
 @command.command("status")
 @service_setup.home
 def check_vault(home: str) -> int:
-    """Say whether the vault answers, to a question that takes a right and not to whether it is well."""
+    """Check whether the vault answers a request that needs a permission, not only whether it runs."""
     vault_changes.set_up_vault_command(home)
     from muniment.server.running.health_report import PROMISE
     from muniment.server.vault_access import company_vault_url, open_vault_session
@@ -50,7 +50,7 @@ def check_vault(home: str) -> int:
 @command.command("plan")
 @service_setup.home
 def show_plan(home: str) -> int:
-    """Show what is missing in the vault, or other than it should be, and change nothing. Exit code 1 if anything is.
+    """Show what is missing or different in the vault, and change nothing. Exit code 1 if anything is.
 
     It asks for a credential of your own, or takes a token from MUNIMENT_VAULT_TOKEN, and keeps neither.
     """
@@ -95,7 +95,7 @@ def replace_password(home: str) -> int:
 @click.argument("worker")
 @service_setup.home
 def end_watch(home: str, worker: str) -> int:
-    """Say that WORKER, which followed the vault's audit log, is gone for good, so that no deployment waits for it."""
+    """Declare that WORKER, which followed the vault's audit log, has ended for good: no deployment waits for it."""
     vault_changes.set_up_vault_command(home)
     from muniment.server.acts.system_actors import SystemActor
     from muniment.server.requests.execution import perform_system_act

@@ -16,7 +16,7 @@ from muniment.cli import service_setup
 def command(home: str, log: str, port: int, threads: int) -> int:
     """Run the web server, on this machine only; use a proxy with TLS in front of it.
 
-    MUNIMENT_URL says which address people type.
+    MUNIMENT_URL is the address that people type.
     """
     os.environ["MUNIMENT_LOG"] = log
     url = os.environ.get("MUNIMENT_URL", f"http://localhost:{port}")
