@@ -160,11 +160,11 @@ def _vendors(folder: Path) -> list[Row]:
             for reviewers in ((), ("bob", "carol")):
                 for reviewer in reviewers:
                     fake.memory.review(reviewer, number, "approved")
-                heard = forge.reader.read_change(repository, number).updated
+                delivered_at = forge.reader.read_change(repository, number).updated
                 before = 0
                 for _ in range(2):
                     before = len(fake.calls)
-                    head = forge.reader.read_full_change(repository, number, heard).change.head
+                    head = forge.reader.read_full_change(repository, number, delivered_at).change.head
                     for saying in (StatusState.PENDING, StatusState.DENIED):
                         status = Status("muniment/main", saying, "x", "https://m.test")
                         forge.publisher.publish_status(repository, head, status)

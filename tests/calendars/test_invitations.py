@@ -118,7 +118,7 @@ def test_sequences_rise_even_from_a_state_that_was_restored(seconds: list[int], 
         assert next_sequence(at + datetime.timedelta(days=7), week_old) > sequences[-1]
 
 
-def test_the_calendar_part_stands_beside_text_and_html() -> None:
+def test_mail_has_text_html_and_calendar_parts() -> None:
     mail = EmailMessage()
     mail.set_content("text")
     mail.add_alternative("<p>html</p>", subtype="html")

@@ -83,7 +83,7 @@ def test_existing_key_is_reused(service: FakeService, file: Path) -> None:
     assert service.sent[1][1]["public_key"] == service.sent[6][1]["public_key"]
 
 
-def test_existing_environments_are_kept_and_differing_ones_are_refused(service: FakeService, file: Path) -> None:
+def test_existing_environments_stay_and_differing_ones_are_refused(service: FakeService, file: Path) -> None:
     there = {
         "kind": "runner",
         "purpose": "run",

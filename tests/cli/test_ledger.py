@@ -286,7 +286,7 @@ class TestExternalCopy:
 
 
 class TestWitness:
-    def test_signature_of_a_witness_is_stored_beside_the_ledger(
+    def test_signature_of_a_witness_is_stored_with_the_ledger(
         self, remote: HookedRemote, muniment: Command, tmp_path: Path
     ) -> None:
         public = (remote.home / "keys" / "ledger.pub").read_text()

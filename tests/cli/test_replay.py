@@ -118,7 +118,7 @@ def test_share_is_never_rounded_to_none_or_all(count: int, total: int, share: st
     assert format_share(count, total) == share
 
 
-def test_json_has_figures_and_states_beside_the_summary(shop: Shop, plain: Repo) -> None:
+def test_json_has_summary_figures_and_states(shop: Shop, plain: Repo) -> None:
     import json
 
     content = json.loads(_replay(shop, plain, "--format", "json"))

@@ -102,7 +102,7 @@ def test_reviews_that_a_forge_hides_are_unknown_and_not_missing(place: _Place) -
     assert (approval["counts"], approval["unknown"]) == ({}, 1)
 
 
-def test_assumed_write_access_is_said_and_never_shown_as_passing(place: _Place) -> None:
+def test_assumed_write_access_is_stated_and_never_shown_as_passing(place: _Place) -> None:
     place.merge("bob", "carol")
     result = _run(place)
     assert result.exception is None, result.exception

@@ -366,8 +366,8 @@ def test_report_only_hook_accepts_and_reports_the_denial(tmp_path: Path, keys: d
     assert (pushed.code, remote.tip()) == (0, head)
     assert "0 of 2 required approvals" in pushed.line
     assert "accepted" in pushed.line
-    (judged,) = (entry for entry in remote.read_records() if isinstance(entry, record_kinds.DecisionRecord))
-    assert (judged.outcome, judged.enforced) == ("deny", False)
+    (decision,) = (entry for entry in remote.read_records() if isinstance(entry, record_kinds.DecisionRecord))
+    assert (decision.outcome, decision.enforced) == ("deny", False)
     assert not any(isinstance(entry, record_kinds.HookBypassRecord) for entry in remote.read_records())
     (remote.home / "policy.toml").write_text("schema = ")
     assert remote.push("ada", "main:refs/heads/else").code == 1
@@ -609,9 +609,9 @@ def test_exception_permits_a_push_and_is_recorded_without_its_name(remote: Hooke
     pushed = remote.push("ada", "topic:main")
     assert pushed.code == 0
     assert "(exception disk-on-fire)" in pushed.line
-    judged = [entry for entry in remote.read_records() if isinstance(entry, record_kinds.DecisionRecord)]
-    assert [len(entry.exceptions) for entry in judged] == [0, 1]
-    assert "disk-on-fire" not in str(judged)
+    decisions = [entry for entry in remote.read_records() if isinstance(entry, record_kinds.DecisionRecord)]
+    assert [len(entry.exceptions) for entry in decisions] == [0, 1]
+    assert "disk-on-fire" not in str(decisions)
 
 
 def test_doctor_reports_a_hook_that_git_does_not_run(remote: HookedRemote, capsys: pytest.CaptureFixture[str]) -> None:

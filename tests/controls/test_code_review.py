@@ -424,7 +424,7 @@ def test_attestation_resolves_unconfirmed_account() -> None:
 def test_change_by_unconfirmed_account_is_denied_and_names_unconfirmed_person() -> None:
     own = commit(1, hands=(hand("new"),))
     both = Known((approval("carol", own), approval("sue", own)))
-    reasons = judged(people=waits("bob", "email:new@example.test"), commits=Known((own,)), approvals=both)
+    reasons = list_reasons(people=waits("bob", "email:new@example.test"), commits=Known((own,)), approvals=both)
     assert [one.code for one in reasons] == ["reviewed", "unconfirmed-contributor"]
     assert reasons[1].status is ResultStatus.UNKNOWN
     assert reasons[1].details["person"] == "bob"
@@ -432,11 +432,11 @@ def test_change_by_unconfirmed_account_is_denied_and_names_unconfirmed_person() 
 
 def test_approval_by_unconfirmed_account_does_not_count_with_reason() -> None:
     words = Known((approval("bob", signature=SignatureResult.UNCONFIRMED), approval("carol")))
-    reasons = judged(approvals=words)
+    reasons = list_reasons(approvals=words)
     assert [one.code for one in reasons] == ["too-few-approvals", "unconfirmed-reviewer"]
     assert (reasons[0].details["count"], reasons[1].details["person"]) == (1, "bob")
     enough = Known((*words.value, approval("sue")))
-    assert [one.code for one in judged(approvals=enough)] == ["reviewed"]
+    assert [one.code for one in list_reasons(approvals=enough)] == ["reviewed"]
 
 
 @pytest.mark.parametrize(
@@ -448,9 +448,9 @@ def test_approval_by_unconfirmed_account_does_not_count_with_reason() -> None:
 )
 def test_incomplete_access_list_leaves_other_reviewers_possible(names: tuple[str, ...], ask: str) -> None:
     asked = structs.replace(REVISION, possible_reviewers=names, asked_about_all=False)
-    (reason,) = judged(revision=Known(asked), approvals=Known(()))
+    (reason,) = list_reasons(revision=Known(asked), approvals=Known(()))
     assert (reason.code, reason.details["ask"]) == ("too-few-approvals", ask)
 
 
-def judged(**changed: Any) -> tuple[Reason, ...]:
+def list_reasons(**changed: Any) -> tuple[Reason, ...]:
     return independent_review.evaluate_case(Case(values(**changed), independent_review.Parameters(), NOW, {}))

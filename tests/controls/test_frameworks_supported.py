@@ -45,7 +45,7 @@ def use(name: str, version: str) -> Known[tuple[FrameworkUse, ...]]:
         (Unknown("it is not TOML"), "The frameworks of uv.lock are unknown: it is not TOML."),
     ],
 )
-def test_each_framework_is_judged_by_its_line(uses: Maybe[tuple[FrameworkUse, ...]], sentence: str) -> None:
+def test_each_framework_is_evaluated_by_its_line(uses: Maybe[tuple[FrameworkUse, ...]], sentence: str) -> None:
     assert answered(uses) == [sentence]
 
 

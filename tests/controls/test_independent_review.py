@@ -146,7 +146,7 @@ class TestMachines:
 )
 def test_approval_with_any_flaw_does_not_count(changed: dict[str, Any], why: str) -> None:
     found = review(approvals=known(approval("bob", **changed)))
-    assert [judged.reasons_not_counted for judged in found.statements] == [(why,)]
+    assert [statement.reasons_not_counted for statement in found.statements] == [(why,)]
 
 
 @pytest.mark.parametrize("proof", [SignatureResult.FORGE, SignatureResult.RECORDED])
@@ -204,7 +204,7 @@ def test_undetermined_contributor_denies_and_can_be_attested() -> None:
 
 def test_only_last_statement_of_person_counts() -> None:
     words = known(approval("bob"), approval("bob", order=1, time=NOW, action=ReviewAction.WITHDRAW))
-    assert [judged.counted for judged in review(approvals=words).statements] == [False, False]
+    assert [statement.counted for statement in review(approvals=words).statements] == [False, False]
 
 
 def test_changes_requested_by_a_contributor_block() -> None:

@@ -67,7 +67,7 @@ def test_approval_of_removal_approves_no_change(action: ReviewAction) -> None:
     found = code_review.read_code_review(
         Case(values(approvals=Known((approval("bob", action=action),))), None, NOW, {})
     )
-    assert [judged.reasons_not_counted for judged in found.statements] == [("other-action",)]
+    assert [statement.reasons_not_counted for statement in found.statements] == [("other-action",)]
 
 
 @BOTH

@@ -84,7 +84,9 @@ def policy(*clauses: str, more: str = "") -> BoundPolicy:
     return read_bound_policy(HEADER + more + "".join(clauses), "policy.toml")
 
 
-def judged(rules: BoundPolicy, point: EnforcementPoint = EnforcementPoint.MERGE, **changed: Maybe[Any]) -> Decision:
+def evaluate_facts(
+    rules: BoundPolicy, point: EnforcementPoint = EnforcementPoint.MERGE, **changed: Maybe[Any]
+) -> Decision:
     return evaluate_policy(rules, facts(values(**changed)), point, NOW)
 
 
@@ -102,7 +104,7 @@ class TestExceptions:
     )
     def test_exception_of_other_scope_or_expired_covers_nothing(self, changed: dict[str, Any]) -> None:
         leave = Known((structs.replace(LEAVE, **changed),))
-        decision = judged(policy(TWO), approvals=ALONE, exceptions=leave)
+        decision = evaluate_facts(policy(TWO), approvals=ALONE, exceptions=leave)
         assert (decision.outcome, decision.results[0].exception) == (Outcome.DENY, "")
 
     @pytest.mark.parametrize(
@@ -124,7 +126,7 @@ class TestExceptions:
         assert find_exception_problems(longest, PEOPLE, NOW) == ()
 
     def test_met_clause_uses_no_exception(self) -> None:
-        assert judged(policy(TWO), exceptions=Known((LEAVE,))).results[0].exception == ""
+        assert evaluate_facts(policy(TWO), exceptions=Known((LEAVE,))).results[0].exception == ""
 
     def test_violated_result_with_exception_counts_as_fine(self) -> None:
         covered = Result("two", "independent-review", 1, ResultStatus.VIOLATED, (), enforced=False, exception="hot")
@@ -163,13 +165,13 @@ class TestFreezes:
     )
     def test_announced_freeze_is_described(self, drill: bool, until: str, told: str) -> None:
         freeze = structs.replace(FREEZE, since=moments.add_time(NOW, minutes=1), until=until, drill=drill)
-        (reason,) = judged(policy(TWO), freezes=Known((freeze,))).reasons
+        (reason,) = evaluate_facts(policy(TWO), freezes=Known((freeze,))).reasons
         message = format_sentences(Reasons, reason)[0]
         assert told in message
         assert ("until" in message) is bool(until)
 
     def test_freeze_denies_if_people_are_unknown(self) -> None:
-        decision = judged(policy(TWO), freezes=Known((FREEZE,)), people=Unknown("gone"))
+        decision = evaluate_facts(policy(TWO), freezes=Known((FREEZE,)), people=Unknown("gone"))
         message, remedy = format_sentences(Reasons, decision.reasons[0])
         assert "by sue: " in message
         assert "Nobody can lift it yet" not in remedy
@@ -177,7 +179,7 @@ class TestFreezes:
         assert "until" not in message
 
     def test_denial_has_no_expiry_from_used_exception(self) -> None:
-        covered = judged(policy(TWO), approvals=ALONE, exceptions=Known((LEAVE,)), freezes=Known((FREEZE,)))
+        covered = evaluate_facts(policy(TWO), approvals=ALONE, exceptions=Known((LEAVE,)), freezes=Known((FREEZE,)))
         assert (covered.outcome, covered.results[0].exception) == (Outcome.DENY, "hot")
         assert find_expiry(covered, policy(TWO), (LEAVE,), (FREEZE,)) == ""
 
@@ -186,30 +188,32 @@ class TestPreviews:
     NOTHING = LandedHeads(True, (), (), -1)
 
     def test_decision_on_recorded_facts_is_no_preview(self) -> None:
-        assert not judged(policy(TWO), pushes=PUSHED).preview
+        assert not evaluate_facts(policy(TWO), pushes=PUSHED).preview
 
     def test_approvals_with_unknown_use_make_preview(self) -> None:
-        assert judged(policy(TWO), pushes=PUSHED, landed_heads=Known(self.NOTHING)).preview
-        assert not judged(policy(TWO), pushes=PUSHED, landed_heads=Unknown("gone")).preview
+        assert evaluate_facts(policy(TWO), pushes=PUSHED, landed_heads=Known(self.NOTHING)).preview
+        assert not evaluate_facts(policy(TWO), pushes=PUSHED, landed_heads=Unknown("gone")).preview
 
     def test_deployment_with_clause_reading_pushers_is_preview(self) -> None:
         reads = TWO.replace('"merge"', '"deploy"')
         other = reads.replace('"two"', '"history"').replace("independent-review", "protected-history")
-        assert judged(policy(reads, other), EnforcementPoint.DEPLOY).preview
-        assert not judged(policy(other), EnforcementPoint.DEPLOY).preview
+        assert evaluate_facts(policy(reads, other), EnforcementPoint.DEPLOY).preview
+        assert not evaluate_facts(policy(other), EnforcementPoint.DEPLOY).preview
 
 
 class TestClauses:
     def test_a_clause_for_a_branch_applies_where_the_branch_is_unknown(self) -> None:
         words = '[unenforced]\nmerge = "this is a sandbox"\n'
         rules = policy(TWO + 'branches = ["release/*"]\n', more=words)
-        decision = judged(rules, revision=Unknown("gone"))
+        decision = evaluate_facts(rules, revision=Unknown("gone"))
         assert (decision.outcome, [one.clause for one in decision.results]) == (Outcome.DENY, ["two"])
 
     def test_clause_with_paths_applies_if_one_file_matches(self) -> None:
         many = Known((file("src/a.py"), file("docs/a.md"), structs.replace(file("b"), old_path="docs/b")))
         for at in (slice(0, 2), slice(2, 3)):
-            decision = judged(policy(TWO + 'paths = ["docs/**"]\n'), approvals=ALONE, files=Known(many.value[at]))
+            decision = evaluate_facts(
+                policy(TWO + 'paths = ["docs/**"]\n'), approvals=ALONE, files=Known(many.value[at])
+            )
             assert decision.outcome is Outcome.DENY
 
     def test_facts_of_control_are_needed_and_its_version_recorded(self) -> None:
@@ -217,24 +221,24 @@ class TestClauses:
         assert {"approvals", "landed_heads"} <= list_needed_facts(select_clauses(rules, EnforcementPoint.MERGE, MAIN))
         control = rules.clauses[0].control
         assert control is not None
-        assert judged(rules).results[0].control_version == control.version > 0
+        assert evaluate_facts(rules).results[0].control_version == control.version > 0
 
 
 class TestEndings:
     def test_clause_without_monitoring_end_never_expires(self) -> None:
         rules = policy(TWO.replace('"merge"', ""))
-        reported = judged(rules, EnforcementPoint.STATE, approvals=ALONE)
+        reported = evaluate_facts(rules, EnforcementPoint.STATE, approvals=ALONE)
         assert reported.outcome is Outcome.ALLOW
         assert find_expiry(reported, rules, ()) == ""
 
     def test_fact_of_unknown_kind_never_expires(self) -> None:
         strange = Facts({"strange": Fact(Known(()), "test", EARLIER, "00")})
-        assert find_expiry(judged(policy(TWO)), policy(TWO), (), (), strange) == ""
+        assert find_expiry(evaluate_facts(policy(TWO)), policy(TWO), (), (), strange) == ""
 
     def test_fact_is_expired_at_its_end_time(self) -> None:
         old = Fact(Known(()), "test", moments.add_time(NOW, minutes=-60), "00")
         named = Facts({kinds.DEADLINES.name: old})
-        assert find_expiry(judged(policy(TWO)), policy(TWO), (), (), named) == ""
+        assert find_expiry(evaluate_facts(policy(TWO)), policy(TWO), (), (), named) == ""
         assert isinstance(named.get_at(kinds.DEADLINES, NOW), Unknown)
 
 
@@ -309,4 +313,4 @@ class TestDecisionReports:
 
 
 def test_decision_names_evaluated_head() -> None:
-    assert judged(policy(TWO)).head == REVISION.head
+    assert evaluate_facts(policy(TWO)).head == REVISION.head

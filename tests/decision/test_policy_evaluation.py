@@ -41,7 +41,7 @@ def policy(*clauses: str, more: str = "") -> BoundPolicy:
     return read_bound_policy(HEADER + more + "".join(clauses), "policy.toml")
 
 
-def judged(
+def evaluate_facts(
     rules: BoundPolicy, point: EnforcementPoint = EnforcementPoint.MERGE, now: str = NOW, **changed: Maybe[Any]
 ) -> Decision:
     return evaluate_policy(rules, facts(values(**changed)), point, now)
@@ -53,22 +53,22 @@ def codes(decision: Decision) -> list[str]:
 
 def test_no_enforced_clause_denies_unless_policy_declares_it() -> None:
     report = TWO.replace('"merge"', "")
-    assert judged(policy(report)).outcome is Outcome.DENY
-    assert [reason.code for reason in judged(policy(report)).reasons] == ["no-clause-enforced"]
+    assert evaluate_facts(policy(report)).outcome is Outcome.DENY
+    assert [reason.code for reason in evaluate_facts(policy(report)).reasons] == ["no-clause-enforced"]
     words = '[unenforced]\nmerge = "this is a sandbox"\n'
-    assert judged(policy(report, more=words)).outcome is Outcome.ALLOW
-    assert [reason.code for reason in judged(policy(report, more=words)).reasons] == ["explicitly-unenforced"]
+    assert evaluate_facts(policy(report, more=words)).outcome is Outcome.ALLOW
+    assert [reason.code for reason in evaluate_facts(policy(report, more=words)).reasons] == ["explicitly-unenforced"]
 
 
 def test_clause_for_other_branches_is_not_enforced() -> None:
     elsewhere = policy(TWO + 'branches = ["release/*"]\n')
-    assert judged(elsewhere).reasons[0].code == "no-clause-enforced"
+    assert evaluate_facts(elsewhere).reasons[0].code == "no-clause-enforced"
     release = Known(structs.replace(REVISION, target="refs/heads/release/1"))
-    assert codes(judged(elsewhere, revision=release)) == ["too-few-approvals"]
+    assert codes(evaluate_facts(elsewhere, revision=release)) == ["too-few-approvals"]
 
 
 def test_unknown_revision_matches_every_branch_and_denies() -> None:
-    decision = judged(policy(TWO + 'branches = ["release/*"]\n'), revision=Unknown("gone"))
+    decision = evaluate_facts(policy(TWO + 'branches = ["release/*"]\n'), revision=Unknown("gone"))
     assert decision.outcome is Outcome.DENY
     assert (decision.head, decision.target) == ("", "")
     assert build_decision_report(decision, policy(TWO), facts({})).revision.update == "unknown"
@@ -76,15 +76,15 @@ def test_unknown_revision_matches_every_branch_and_denies() -> None:
 
 def test_a_clause_for_other_paths_is_not_applicable() -> None:
     rules = policy(TWO + 'paths = ["docs/**"]\n')
-    assert codes(judged(rules, approvals=ALONE)) == ["paths-not-touched"]
-    assert codes(judged(rules, approvals=ALONE, files=Known((file("docs/a.md"),)))) == ["too-few-approvals"]
-    assert codes(judged(rules, approvals=ALONE, files=Unknown("gone"))) == ["too-few-approvals"]
+    assert codes(evaluate_facts(rules, approvals=ALONE)) == ["paths-not-touched"]
+    assert codes(evaluate_facts(rules, approvals=ALONE, files=Known((file("docs/a.md"),)))) == ["too-few-approvals"]
+    assert codes(evaluate_facts(rules, approvals=ALONE, files=Unknown("gone"))) == ["too-few-approvals"]
     assert kinds.FILES.name in list_needed_facts(select_clauses(rules, EnforcementPoint.MERGE, MAIN))
 
 
 @pytest.mark.parametrize(("day", "outcome"), [("2026-11-23", Outcome.DENY), ("2026-11-24", Outcome.ALLOW)])
 def test_clause_is_monitored_through_end_of_its_last_day(day: str, outcome: Outcome) -> None:
-    decision = judged(policy(TWO + f"monitoring_until = {day}\n"), approvals=ALONE)
+    decision = evaluate_facts(policy(TWO + f"monitoring_until = {day}\n"), approvals=ALONE)
     assert decision.outcome is outcome
     assert decision.results[0].status is ResultStatus.VIOLATED
 
@@ -93,7 +93,7 @@ def test_clause_without_available_control_denies() -> None:
     uncovered = TWO.replace('control = "independent-review"\n', "")
     later = TWO.replace("independent-review", "no-overdue-findings")
     for clause, code in ((uncovered, "no-control"), (later, "control-not-available")):
-        decision = judged(policy(clause))
+        decision = evaluate_facts(policy(clause))
         assert (decision.outcome, codes(decision)) == (Outcome.DENY, [code])
         assert decision.results[0].status is ResultStatus.UNKNOWN
         assert list_needed_facts(select_clauses(policy(clause), EnforcementPoint.MERGE, MAIN)) == {
@@ -102,7 +102,7 @@ def test_clause_without_available_control_denies() -> None:
 
 
 def test_unenforced_violation_does_not_deny() -> None:
-    decision = judged(policy(TWO.replace('"merge"', "")), EnforcementPoint.STATE, approvals=ALONE)
+    decision = evaluate_facts(policy(TWO.replace('"merge"', "")), EnforcementPoint.STATE, approvals=ALONE)
     assert (decision.outcome, decision.results[0].enforced) == (Outcome.ALLOW, False)
 
 
@@ -111,7 +111,7 @@ def test_control_without_result_denies() -> None:
     assert rules.clauses[0].control is not None
     silent = structs.replace(rules.clauses[0].control, evaluate=lambda case: ())
     broken = structs.replace(rules, clauses=(structs.replace(rules.clauses[0], control=silent),))
-    decision = judged(broken)
+    decision = evaluate_facts(broken)
     assert (decision.outcome, codes(decision)) == (Outcome.DENY, ["control-without-result"])
 
 
@@ -130,26 +130,26 @@ LEAVE = PolicyException(
 
 
 def test_exception_covers_only_its_clause() -> None:
-    covered = judged(policy(TWO), approvals=ALONE, exceptions=Known((LEAVE,)))
+    covered = evaluate_facts(policy(TWO), approvals=ALONE, exceptions=Known((LEAVE,)))
     assert (covered.outcome, covered.results[0].exception) == (Outcome.ALLOW, "hot")
     other = structs.replace(LEAVE, clause="else")
-    assert judged(policy(TWO), approvals=ALONE, exceptions=Known((other,))).outcome is Outcome.DENY
+    assert evaluate_facts(policy(TWO), approvals=ALONE, exceptions=Known((other,))).outcome is Outcome.DENY
     this = structs.replace(LEAVE, head=HEAD.id)
-    assert judged(policy(TWO), approvals=ALONE, exceptions=Known((this,))).outcome is Outcome.ALLOW
+    assert evaluate_facts(policy(TWO), approvals=ALONE, exceptions=Known((this,))).outcome is Outcome.ALLOW
 
 
 def test_decision_by_exception_expires_with_exception() -> None:
     older = structs.replace(LEAVE, expires=moments.add_time(NOW, minutes=-1))
     known = (LEAVE, older, structs.replace(LEAVE, id="other", expires=moments.add_time(NOW, minutes=1)))
-    covered = judged(policy(TWO), approvals=ALONE, exceptions=Known((LEAVE,)))
+    covered = evaluate_facts(policy(TWO), approvals=ALONE, exceptions=Known((LEAVE,)))
     assert find_expiry(covered, policy(TWO), known) == LEAVE.expires
-    assert find_expiry(judged(policy(TWO), approvals=ALONE), policy(TWO), known) == ""
+    assert find_expiry(evaluate_facts(policy(TWO), approvals=ALONE), policy(TWO), known) == ""
 
 
 def test_decision_expires_when_monitoring_ends() -> None:
     rules = policy(TWO + "monitoring_until = 2026-11-24\n")
-    assert find_expiry(judged(rules, approvals=ALONE), rules, ()) == "2026-11-25T00:00:00.000000Z"
-    fine = judged(rules)
+    assert find_expiry(evaluate_facts(rules, approvals=ALONE), rules, ()) == "2026-11-25T00:00:00.000000Z"
+    fine = evaluate_facts(rules)
     assert fine.outcome is Outcome.ALLOW
     assert find_expiry(fine, rules, ()) == ""
 
@@ -157,7 +157,7 @@ def test_decision_expires_when_monitoring_ends() -> None:
 @pytest.mark.parametrize("missing", ["exceptions", "people"])
 def test_unverifiable_exception_covers_nothing(missing: str) -> None:
     changed: dict[str, Any] = {"exceptions": Known((LEAVE,)), "approvals": ALONE, missing: Unknown("gone")}
-    assert judged(policy(TWO), **changed).outcome is Outcome.DENY
+    assert evaluate_facts(policy(TWO), **changed).outcome is Outcome.DENY
 
 
 @pytest.mark.parametrize(
@@ -226,11 +226,11 @@ FREEZE = Freeze("f1", "sue", "the registry leaks", "2026-11-24T08:00:00.000000Z"
 
 
 def test_freeze_denies_all_merges_regardless_of_clauses() -> None:
-    frozen = judged(policy(TWO), freezes=Known((FREEZE,)))
+    frozen = evaluate_facts(policy(TWO), freezes=Known((FREEZE,)))
     assert frozen.outcome is Outcome.DENY
     assert frozen.results[0].status is ResultStatus.MET
     assert [reason.code for reason in frozen.reasons] == ["frozen"]
-    covered = judged(policy(TWO), approvals=ALONE, exceptions=Known((LEAVE,)), freezes=Known((FREEZE,)))
+    covered = evaluate_facts(policy(TWO), approvals=ALONE, exceptions=Known((LEAVE,)), freezes=Known((FREEZE,)))
     assert covered.outcome is Outcome.DENY
 
 
@@ -255,7 +255,7 @@ def test_a_freeze_denies_nothing_outside_of_its_scope(
 
 def test_a_freeze_names_its_scope_and_its_end() -> None:
     freeze = structs.replace(FREEZE, product="shop", until=moments.add_time(NOW, days=1))
-    (reason,) = judged(policy(TWO), freezes=Known((freeze,))).reasons
+    (reason,) = evaluate_facts(policy(TWO), freezes=Known((freeze,))).reasons
     message, remedy = format_sentences(Reasons, reason)
     assert message.startswith("All merges of shop are stopped since 2026-11-24T08:00 until ")
     assert "can lift it earlier" in remedy
@@ -264,7 +264,7 @@ def test_a_freeze_names_its_scope_and_its_end() -> None:
 @pytest.mark.parametrize(("since", "until", "denied"), [(-2, 2, True), (-2, 0, False), (0, 2, True), (1, 2, False)])
 def test_a_freeze_denies_nothing_before_its_start_and_from_its_end(since: int, until: int, denied: bool) -> None:
     freeze = structs.replace(FREEZE, since=moments.add_time(NOW, days=since), until=moments.add_time(NOW, days=until))
-    decision = judged(policy(TWO), freezes=Known((freeze,)))
+    decision = evaluate_facts(policy(TWO), freezes=Known((freeze,)))
     assert (decision.outcome is Outcome.DENY) == denied
     assert [reason.code for reason in decision.reasons] == (
         ["frozen"] if denied else [] if until == 0 else ["freeze-announced"]
@@ -275,37 +275,37 @@ def test_a_decision_is_stale_where_a_freeze_begins_and_where_it_ends() -> None:
     start, end = moments.add_time(NOW, days=1), moments.add_time(NOW, days=2)
     freeze = structs.replace(FREEZE, since=start, until=end)
     rules = policy(TWO)
-    allowed = judged(rules, freezes=Known((freeze,)))
+    allowed = evaluate_facts(rules, freezes=Known((freeze,)))
     assert (allowed.outcome, find_expiry(allowed, rules, (), (freeze,))) == (Outcome.ALLOW, start)
     begun = structs.replace(freeze, since=EARLIER)
-    denied = judged(rules, freezes=Known((begun,)))
+    denied = evaluate_facts(rules, freezes=Known((begun,)))
     assert (denied.outcome, find_expiry(denied, rules, (), (begun,))) == (Outcome.DENY, end)
     assert find_expiry(denied, rules, (), (structs.replace(begun, drill=True),)) == ""
 
 
 def test_freeze_denies_deployments() -> None:
     rules = policy(TWO.replace('"merge"', '"deploy"'))
-    frozen = judged(rules, EnforcementPoint.DEPLOY, freezes=Known((FREEZE,)))
+    frozen = evaluate_facts(rules, EnforcementPoint.DEPLOY, freezes=Known((FREEZE,)))
     assert frozen.outcome is Outcome.DENY
     assert format_sentences(Reasons, frozen.reasons[0])[0].startswith("All deployments are stopped")
-    assert judged(rules, EnforcementPoint.DEPLOY, freezes=Unknown("gone")).outcome is Outcome.DENY
+    assert evaluate_facts(rules, EnforcementPoint.DEPLOY, freezes=Unknown("gone")).outcome is Outcome.DENY
 
 
 def test_decision_with_assumed_pushers_is_preview() -> None:
     history = TWO.replace("independent-review", "protected-history")
-    assert judged(policy(history)).preview
-    assert not judged(policy(history.replace('"merge"', '"deploy"')), EnforcementPoint.DEPLOY).preview
-    assert judged(policy(TWO.replace('"merge"', '"deploy"')), EnforcementPoint.DEPLOY).preview
+    assert evaluate_facts(policy(history)).preview
+    assert not evaluate_facts(policy(history.replace('"merge"', '"deploy"')), EnforcementPoint.DEPLOY).preview
+    assert evaluate_facts(policy(TWO.replace('"merge"', '"deploy"')), EnforcementPoint.DEPLOY).preview
 
 
 def test_freeze_drill_denies_nothing_and_is_shown() -> None:
-    drill = judged(policy(TWO), freezes=Known((structs.replace(FREEZE, drill=True),)))
+    drill = evaluate_facts(policy(TWO), freezes=Known((structs.replace(FREEZE, drill=True),)))
     assert (drill.outcome, drill.reasons[0].code) == (Outcome.ALLOW, "freeze-drill")
 
 
 def test_unknown_freezes_deny_merges_but_not_state_reports() -> None:
-    assert judged(policy(TWO), freezes=Unknown("the ledger is gone")).outcome is Outcome.DENY
-    reported = judged(policy(TWO.replace('"merge"', "")), EnforcementPoint.STATE, freezes=Known((FREEZE,)))
+    assert evaluate_facts(policy(TWO), freezes=Unknown("the ledger is gone")).outcome is Outcome.DENY
+    reported = evaluate_facts(policy(TWO.replace('"merge"', "")), EnforcementPoint.STATE, freezes=Known((FREEZE,)))
     assert (reported.outcome, reported.reasons) == (Outcome.ALLOW, ())
 
 
@@ -334,7 +334,9 @@ def test_freeze_without_authorised_person_names_role_to_appoint(officers: int, m
     roles = [("security",) if number < officers else ("developer",) for number in range(3)]
     persons = tuple(person(name, roles=held) for name, held in zip(("ada", "bob", "carol"), roles, strict=True))
     gone = person("dan", roles=("security",), active=False)
-    (reason,) = judged(policy(TWO), people=Known(People((*persons, gone), ())), freezes=Known((FREEZE,))).reasons
+    (reason,) = evaluate_facts(
+        policy(TWO), people=Known(People((*persons, gone), ())), freezes=Known((FREEZE,))
+    ).reasons
     remedy = format_sentences(Reasons, reason)[1]
     assert ("Nobody can lift it yet" in remedy) == bool(missing)
     assert not missing or f"give {missing} more people that role" in remedy
@@ -342,7 +344,7 @@ def test_freeze_without_authorised_person_names_role_to_appoint(officers: int, m
 
 def test_allow_decision_expires_with_its_facts() -> None:
     rules = policy(TWO)
-    allowed = judged(rules)
+    allowed = evaluate_facts(rules)
     assert allowed.outcome is Outcome.ALLOW
     read_at = moments.add_time(allowed.time, minutes=-10)
     old = Fact(Known(()), "the forge", read_at, "0" * 32)

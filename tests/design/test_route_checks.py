@@ -67,7 +67,7 @@ def test_a_public_entry_without_a_route_fails() -> None:
     assert found(listed(route("/a", SIGN_IN)), public("/b")) == [(FindingCode.UNUSED_PUBLIC, "GET /b")]
 
 
-def test_what_parsing_cannot_tell_is_unknown() -> None:
+def test_guard_that_parsing_cannot_determine_is_unknown() -> None:
     lists = listed(route("/a", HALF), unread=(UnreadSource("b.py:3", "the parser refuses this file"),))
     result = check_routes([lists], ())
     assert result.status is DesignStatus.UNKNOWN

@@ -94,8 +94,8 @@ def test_modules_and_packages_are_examined_to_any_depth(tmp_path: Path) -> None:
     for name in names:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    judged = {path.relative_to(tmp_path).as_posix() for path in purity.pure_files(tmp_path)}
-    assert judged == names - {"git/log.py"}
+    examined = {path.relative_to(tmp_path).as_posix() for path in purity.pure_files(tmp_path)}
+    assert examined == names - {"git/log.py"}
 
 
 def test_pure_part_has_no_breach(capsys: pytest.CaptureFixture[str]) -> None:

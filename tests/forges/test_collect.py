@@ -399,7 +399,7 @@ NO_ROLES = People(tuple(person(name, accounts=(f"hub/{name}",), write_access=())
 def test_approval_counts_by_write_access_at_forge_without_local_role(world: World) -> None:
     review = world.review(world.reading(), people=NO_ROLES)
     assert set(review.counted) == {"bob", "carol"}
-    assert all("may-not-write" not in judged.reasons_not_counted for judged in review.statements)
+    assert all("may-not-write" not in one.reasons_not_counted for one in review.statements)
 
 
 def test_approval_without_write_access_at_forge_does_not_count(world: World) -> None:

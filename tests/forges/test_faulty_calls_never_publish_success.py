@@ -30,7 +30,7 @@ class ChangeSetup:
         self.acting = GiteaActing(fake.url, fake.administrator)
         self.tested = ForgeUnderTest(self.acting, Vendor.GITEA, folder)
         self.change_store = MemoryChangeStore()
-        self.judging = StatusPublisher(self.tested.forge, self.tested.repository, self.change_store, self.judge)
+        self.publisher = StatusPublisher(self.tested.forge, self.tested.repository, self.change_store, self.judge)
         made = self.tested.work.commit("ada", {"app.py": "x = 1\n"}, self.tested.work.tip("main"))
         self.tested.work.push("ada", made, "topic")
         self.number = self.acting.open("ada", "topic", "main", "a topic")
@@ -45,7 +45,7 @@ class ChangeSetup:
 
     def look(self) -> None:
         try:
-            self.judging.evaluate_and_publish(self.number, now())
+            self.publisher.evaluate_and_publish(self.number, now())
         except MunimentError:
             return
 

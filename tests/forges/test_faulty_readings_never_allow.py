@@ -110,8 +110,8 @@ def test_failing_or_stale_answers_never_allow_more_than_complete_reading(vendor:
             fault = data.draw(st.sampled_from(QUICK))
             if not (fault is Fault.STALE and call in STANDS_ALONE):
                 fake.fail(call, fault, times=data.draw(st.sampled_from((1, 2, 1000))))
-        heard = convert_forge_moment(world.changes[1].updated, "a delivery") if data.draw(st.booleans()) else ""
-        found = _read(reader, repository, heard)
+        delivered_at = convert_forge_moment(world.changes[1].updated, "a delivery") if data.draw(st.booleans()) else ""
+        found = _read(reader, repository, delivered_at)
         fake.mend()
         whole = _read(forge_of(fake).reader, repository)
         assert whole is not None

@@ -470,10 +470,10 @@ def test_reading_older_than_delivery_is_unknown(github: FakeGitHub, hub: Forge, 
     hub.reader.read_full_change(repository, number)
     github.written()
     github.world.dismiss("bob", number, "carol")
-    heard = hub.reader.read_change(repository, number).updated
+    delivered_at = hub.reader.read_change(repository, number).updated
     github.fail("graphql", Fault.STALE)
     for reader in (hub.reader, ours.github(github).reader):
-        reading = reader.read_full_change(repository, number, heard)
+        reading = reader.read_full_change(repository, number, delivered_at)
         assert {part for part in PARTS if isinstance(getattr(reading, part), Unknown)} == set(PARTS)
     github.mend()
-    assert value(hub.reader.read_full_change(repository, number, heard).reviews)[1].dismissed
+    assert value(hub.reader.read_full_change(repository, number, delivered_at).reviews)[1].dismissed

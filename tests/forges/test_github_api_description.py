@@ -150,10 +150,10 @@ EXPECTED = {
 
 
 def test_published_example_deliveries_are_parsed(hub: Forge) -> None:
-    heard: dict[str, set[ForgeEventKind]] = {}
+    parsed: dict[str, set[ForgeEventKind]] = {}
     for kind, payload in described.delivered():
         event = _parse_signed_delivery(hub, kind, payload)
-        heard.setdefault(kind, set()).add(event.kind)
+        parsed.setdefault(kind, set()).add(event.kind)
         if event.kind is ForgeEventKind.CHANGE:
             assert event.number == (payload.get("pull_request") or payload["issue"])["number"]
         if event.kind in (
@@ -165,11 +165,11 @@ def test_published_example_deliveries_are_parsed(hub: Forge) -> None:
         ):
             assert event.repository == payload["repository"]["full_name"]
             assert event.repository_id == str(payload["repository"]["id"])
-    for kind, found in heard.items():
+    for kind, found in parsed.items():
         assert found <= EXPECTED.get(kind, {ForgeEventKind.NOTHING}), kind
     unpublished = {"branch_protection_configuration", "repository_ruleset"}
     assert set(listener.HANDLED_EVENTS) == set(EXPECTED) | unpublished
-    assert set(EXPECTED) <= heard.keys()
+    assert set(EXPECTED) <= parsed.keys()
     assert set(manifest.EVENTS) <= set(listener.HANDLED_EVENTS)
 
 

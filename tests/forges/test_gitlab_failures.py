@@ -147,9 +147,9 @@ def test_stale_answer_is_detected_by_delivery_or_rest(gitlab: FakeGitLab, reposi
     knowing.read_full_change(repository, number)
     gitlab.written()
     gitlab.world.dismiss("carol", number, "carol")
-    heard = knowing.read_change(repository, number).updated
+    delivered_at = knowing.read_change(repository, number).updated
     gitlab.fail("graphql", Fault.STALE)
-    for since in (heard, ""):
+    for since in (delivered_at, ""):
         reading = ours.gitlab(gitlab).reader.read_full_change(repository, number, since)
         assert all(isinstance(getattr(reading, part), Unknown) for part in PARTS)
 

@@ -70,7 +70,7 @@ DISMISSED: dict[str, Any] = {"dismissed": True, "dismissed_at": at(20)}
 
 
 @pytest.mark.parametrize(
-    ("given", "signature", "verdict"),
+    ("given", "signature", "action"),
     [
         (review(), SignatureResult.FORGE, ReviewAction.APPROVE),
         (review(BOBS_OTHER), SignatureResult.FORGE, ReviewAction.APPROVE),
@@ -106,9 +106,9 @@ DISMISSED: dict[str, Any] = {"dismissed": True, "dismissed_at": at(20)}
         ),
     ],
 )
-def test_review_is_mapped_to_statement(given: Review, signature: SignatureResult, verdict: ReviewAction) -> None:
+def test_review_is_mapped_to_statement(given: Review, signature: SignatureResult, action: ReviewAction) -> None:
     (found,) = said(given)
-    assert (found.signature, found.action) == (signature, verdict)
+    assert (found.signature, found.action) == (signature, action)
     assert (found.ref_head, found.head, found.tree) == (HEAD, HEAD, "tree-a")
 
 

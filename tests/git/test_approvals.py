@@ -38,11 +38,11 @@ def bob(key: Path) -> People:
 
 
 def signed(
-    repo: Repo, key: Path, previous: str = "", verdict: ReviewAction = ReviewAction.APPROVE, time: str = NOW
+    repo: Repo, key: Path, previous: str = "", action: ReviewAction = ReviewAction.APPROVE, time: str = NOW
 ) -> tuple[bytes, str]:
     head = repo.tip("main")
     approval = approvals.ApprovalPredicate(
-        "shop", "refs/heads/main", head, head, repo.tree_of(head), verdict, {"q": "a"}, {}, previous, time
+        "shop", "refs/heads/main", head, head, repo.tree_of(head), action, {"q": "a"}, {}, previous, time
     )
     data = approvals.encode_approval(approval)
     return data, make_signature(data, approvals.APPROVAL_NAMESPACE, str(key))
@@ -67,10 +67,8 @@ def store_statement_commit(repo: Repo, files: dict[str, str | bytes], *parents: 
 def test_written_statement_is_read_back(repo: Repo, key: Path) -> None:
     head, previous = repo.tip("main"), ""
     with Repository.open(str(repo.path)) as repository:
-        for verdict in (ReviewAction.APPROVE, ReviewAction.REQUEST_CHANGES, ReviewAction.WITHDRAW):
-            previous = approvals.write_approval(
-                repository, head, "bob", previous, *signed(repo, key, previous, verdict)
-            )
+        for action in (ReviewAction.APPROVE, ReviewAction.REQUEST_CHANGES, ReviewAction.WITHDRAW):
+            previous = approvals.write_approval(repository, head, "bob", previous, *signed(repo, key, previous, action))
     found = read(repo, bob(key))
     assert [(a.order, a.action, a.signature) for a in found] == [
         (0, ReviewAction.APPROVE, SignatureResult.VALID),
@@ -290,7 +288,7 @@ def test_key_with_unconfirmed_link_can_only_block(
     public = parse_ssh_key(key.with_suffix(".pub").read_text().strip())
     name = "bob" if ref == "handle" else approvals.make_key_name(public)
     with Repository.open(str(repo.path)) as repository:
-        approvals.write_approval(repository, repo.tip("main"), name, "", *signed(repo, key, verdict=action))
+        approvals.write_approval(repository, repo.tip("main"), name, "", *signed(repo, key, action=action))
     waiting = People((Person("bob", "Bob", (), (), (), (), True, ("*",), unconfirmed=(f"key:{public}",)),), ())
     (found,) = read(repo, waiting)
     assert (found.ref_person, found.signature) == ("bob", signature)

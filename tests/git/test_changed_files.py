@@ -86,7 +86,7 @@ def test_a_binary_file_that_becomes_a_submodule_counts(repo: Repo) -> None:
     "name",
     [b"caf\xe9", b"new\nline", b"tab\there", b'quo"te', b"100%", "naïve".encode(), b":1 2 3 4 M", b"=x", b"1\t1\tx"],
 )
-def test_unusual_file_names_are_kept(repo: Repo, name: bytes) -> None:
+def test_unusual_file_names_are_unchanged(repo: Repo, name: bytes) -> None:
     repo.commit({name: "1\n"})
     (found,) = changed(repo, "main~1").values()
     assert (paths.encode_path(found.path), found.lines) == (name, Known(1))

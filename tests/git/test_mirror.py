@@ -65,7 +65,7 @@ def test_fetch_uses_given_proxy_and_stores_no_password(place: MirroredRepository
     assert word not in (place.folder / "mirror" / "config").read_text()
 
 
-def test_refs_are_updated_and_pruned_and_unreferenced_commits_kept(place: MirroredRepository) -> None:
+def test_fetch_updates_and_prunes_refs_and_keeps_unreferenced_commits(place: MirroredRepository) -> None:
     topic = place.there.commit({"a": "1\n"}, on="topic", parents=["main"])
     lost = place.there.commit({"a": "2\n"}, on="", parents=["main"])
     gone = place.mirror.fetch_refs(["refs/heads/*"], commits=[lost, topic, "f" * 40, "nonsense"])
@@ -89,7 +89,7 @@ def test_deleted_branch_does_not_block_nested_branch_name(place: MirroredReposit
 
 
 @pytest.mark.parametrize("lock", ["packed-refs.lock", "refs/heads/main.lock"])
-def test_lock_of_dead_process_is_removed_and_live_lock_kept(place: MirroredRepository, lock: str) -> None:
+def test_lock_of_dead_process_is_removed_and_live_lock_stays(place: MirroredRepository, lock: str) -> None:
     place.there.branch("refs/heads/topic", place.there.commit({"a": "1\n"}, on="main"))
     place.mirror.fetch_refs(["refs/heads/*"])
     place.there.git("update-ref", "-d", "refs/heads/topic")

@@ -107,7 +107,7 @@ def test_charts_have_their_table() -> None:
     assert '<th scope="row">W 1</th>' in page
 
 
-def test_due_day_is_said_with_its_distance() -> None:
+def test_due_day_is_shown_with_the_days_until_it() -> None:
     today = timezone.now().date()
     assert "today" in render("{{ day|due }}", day=today)
     assert "tomorrow" in render("{{ day|due }}", day=today + timedelta(days=1))

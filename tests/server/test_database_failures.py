@@ -52,7 +52,7 @@ def wrap_error(cause: Exception) -> OperationalError:
         (ZeroDivisionError(), ""),
     ],
 )
-def test_failure_is_told_apart_from_a_defect(cause: Exception, message: str) -> None:
+def test_failure_is_distinguished_from_a_defect(cause: Exception, message: str) -> None:
     for error in (cause, wrap_error(cause)):
         failure = describe_database_failure(error)
         assert (failure.message if failure else "") == message

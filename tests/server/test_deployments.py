@@ -119,9 +119,9 @@ def test_each_step_is_recorded_first_without_personal_data(shop: Shop, immediate
         record_kinds.decode_record(bytes(one.data), 0)
         for one in Record.objects.filter(pk__gte=row.record.pk).order_by("pk")
     ]
-    asked, judged, vouched, delivered = read
-    assert isinstance(judged, record_kinds.DecisionRecord)
-    assert (judged.point, judged.trigger, judged.enforced) == ("deploy", asked.object, True)
+    asked, evaluated, vouched, delivered = read
+    assert isinstance(evaluated, record_kinds.DecisionRecord)
+    assert (evaluated.point, evaluated.trigger, evaluated.enforced) == ("deploy", asked.object, True)
     assert isinstance(vouched, record_kinds.DeploymentPermissionRecord)
     assert (vouched.request, vouched.basis) == (asked.object, "policy")
     assert isinstance(delivered, record_kinds.DeploymentOutcomeRecord)

@@ -109,9 +109,9 @@ class Queue:
     def look(self, head: str) -> str:
         """Evaluate a group, and return the status that the forge then shows on its head."""
         repository = self.forge.reader.read_repository("shop/api").repository
-        judging = StatusPublisher(self.forge, repository, MemoryChangeStore(), self.judge)
+        publisher = StatusPublisher(self.forge, repository, MemoryChangeStore(), self.judge)
         with as_role("worker"):
-            judging.evaluate_group(
+            publisher.evaluate_group(
                 MAIN, head, ours.NOW, lambda *found: is_machine_merge(self.row, self.forge, *found), "https://m.test/"
             )
         runs = [run for run in self.github.runs if run["head_sha"] == head]

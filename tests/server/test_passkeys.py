@@ -88,7 +88,7 @@ def test_removed_passkey_confirms_no_acts(passkey: Passkey) -> None:
         assert find_row_problems(list_recorded_models()) == ()
 
 
-def test_passkey_is_kept_if_ending_its_enrolment_fails(passkey: Passkey, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_passkey_remains_if_ending_its_enrolment_fails(passkey: Passkey, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: object) -> None:
         raise RuntimeError
 

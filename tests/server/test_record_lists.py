@@ -84,7 +84,7 @@ def test_every_record_has_a_sentence() -> None:
 
 
 @pytest.mark.parametrize("kind", record_kinds.AnyEntry.__args__, ids=lambda kind: kind.__name__)
-def test_sentence_of_each_kind(kind: type[record_kinds.AnyEntry]) -> None:
+def test_record_of_each_kind_has_a_sentence(kind: type[record_kinds.AnyEntry]) -> None:
     values: dict[str, object] = {"kind": kind.__struct_config__.tag} | {
         field.name: {str: "abc", int: 2, bool: True}.get(field.type, ()) for field in msgspec.structs.fields(kind)
     }

@@ -99,7 +99,7 @@ def test_requester_may_withdraw_and_not_decide() -> None:
     assert "Withdrawn" in read(someone("dev"), row)
 
 
-def test_person_without_a_part_in_it_is_told_of_no_request() -> None:
+def test_uninvolved_person_is_not_notified_of_a_request() -> None:
     row = request_exception()
     other = browser(person("eve", Role.DEVELOPER))
     assert other.get(f"/requests/{row.pk}").status_code == 404
@@ -125,7 +125,7 @@ def test_reason_that_is_too_long_is_refused() -> None:
     assert waiting() == row
 
 
-def test_reason_of_the_decision_is_shown_and_told() -> None:
+def test_reason_of_the_decision_is_shown_and_sent() -> None:
     row = request_exception()
     post(someone("sam"), f"/requests/{row.pk}", answer="refuse", reason="Merge tomorrow.")
     assert "Merge tomorrow." in read(someone("dev"), row)

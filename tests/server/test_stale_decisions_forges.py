@@ -138,11 +138,11 @@ def test_status_turns_red_when_a_check_fails_and_green_when_it_succeeds(setup: F
     head = setup.load_change(number).head
     good, bad = ("success", "failure") if setup.connection.vendor == "github" else ("success", "failed")
     assert posted_state(number) == "denied"
-    for state, verdict in ((good, "allowed"), (bad, "denied"), (good, "allowed")):
+    for state, state_after in ((good, "allowed"), (bad, "denied"), (good, "allowed")):
         world(setup).status("carol", head, "tests", state)
         setup.fake.written()
         deliver_webhook(setup, ForgeEventKind.STATUS, head=head, context="tests")
-        assert posted_state(number) == verdict
+        assert posted_state(number) == state_after
 
 
 def test_probe_makes_few_requests_and_posts_nothing(setup: ForgeSetup) -> None:

@@ -36,7 +36,7 @@ def test_truncated_or_foreign_list_is_refused() -> None:
 
 
 @pytest.mark.parametrize("kind", ["file", "git"])
-def test_list_is_stored_beside_the_external_copy_of_the_checkpoint(kind: str, tmp_path: Path) -> None:
+def test_list_is_stored_with_the_external_copy_of_the_checkpoint(kind: str, tmp_path: Path) -> None:
     where = str(tmp_path / "copy")
     if kind == "git":
         Repo(tmp_path / "copy").commit({"x": "y"})

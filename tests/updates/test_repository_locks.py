@@ -51,14 +51,14 @@ def test_a_lock_that_is_not_read_is_named_once_and_not_its_manifests() -> None:
     }
 
 
-def test_requirements_beside_a_manifest_are_its_lock() -> None:
+def test_requirements_in_the_folder_of_a_manifest_are_its_lock() -> None:
     files = {"pyproject.toml": PYPROJECT, "requirements.txt": b"django==4.2\n", "requirements.in": b"django"}
     found = read_locks(files)
     assert not found.unread
     assert [each.format for each in found.locks] == [LockFormat.REQUIREMENTS]
 
 
-def test_an_sbom_beside_a_pom_has_what_the_pom_does_not_record() -> None:
+def test_an_sbom_completes_the_pom_of_its_folder() -> None:
     pom = b"<project><artifactId>shop</artifactId></project>"
     dependency = Dependency(Ecosystem.MAVEN, "org.slf4j:slf4j", "1.7.0")
     sbom = write_sbom("shop", Lock("", LockFormat.MAVEN, (dependency,)))

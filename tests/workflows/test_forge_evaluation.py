@@ -79,15 +79,15 @@ class ChangeSetup:
     """A forge, our store of its changes, and pending events."""
 
     def __init__(self) -> None:
-        self.memory, self.change_store, self.court = MemoryForge(), MemoryChangeStore(), RecordingEvaluator()
+        self.memory, self.change_store, self.evaluator = MemoryForge(), MemoryChangeStore(), RecordingEvaluator()
         self.forge = self.memory.forge()
         self.mortal: Any = DyingStore(self.change_store)
-        self.judging = StatusPublisher(self.forge, REPO, self.mortal, self.court)
+        self.publisher = StatusPublisher(self.forge, REPO, self.mortal, self.evaluator)
         self.now = NOW
 
     def look(self, number: int) -> bool:
         try:
-            self.judging.evaluate_and_publish(number, self.now)
+            self.publisher.evaluate_and_publish(number, self.now)
         except (ForgeError, WorkerKilled):
             return False
         return True
@@ -96,16 +96,16 @@ class ChangeSetup:
         """Re-evaluate missed and unknown changes and repost missing statuses, as the service does."""
         for number in {
             *find_missed_changes(self.forge.reader, REPO, self.change_store.kept(), self.change_store.is_evaluated),
-            *self.court.unknown,
+            *self.evaluator.unknown,
         }:
-            self.judging.evaluate_and_publish(number, self.now)
+            self.publisher.evaluate_and_publish(number, self.now)
         for head, context in {(row.head, row.context) for row in self.change_store.rows.values() if row.open}:
             lost, _ = compare_posted_statuses(
                 self.forge.reader.list_statuses(REPO, head), head, [context], self.change_store, OURS
             )
             for place in lost:
                 self.change_store.surely[place] = None
-            self.judging.publish_standing(head, context)
+            self.publisher.publish_standing(head, context)
 
     def right(self) -> Iterator[tuple[str, str, StatusState]]:
         """The expected status at every place."""
@@ -162,9 +162,9 @@ def test_decision_overtaken_by_push_allows_nothing_on_new_head() -> None:
         setup.memory.put(structs.replace(setup.memory.changes[1], head=HEADS[1]))
         assert setup.look(1)
 
-    setup.court.meanwhile = [another]
+    setup.evaluator.meanwhile = [another]
     assert not setup.look(1)
-    setup.judging.publish_standing(HEADS[1], make_context(MAIN))
+    setup.publisher.publish_standing(HEADS[1], make_context(MAIN))
     assert shown(setup, HEADS[1]) is not StatusState.ALLOWED
     setup.reconcile()
     assert shown(setup, HEADS[1]) is StatusState.DENIED
@@ -179,7 +179,7 @@ def test_decision_on_older_reading_does_not_replace_newer_one() -> None:
         setup.memory.approve(1, "dave", yes=False)
         assert setup.look(1)
 
-    setup.court.meanwhile = [another]
+    setup.evaluator.meanwhile = [another]
     assert not setup.look(1)
     assert shown(setup, HEADS[0]) is StatusState.DENIED
     setup.reconcile()
@@ -202,12 +202,12 @@ def test_shared_context_is_success_only_if_all_its_changes_are_allowed() -> None
     setup = open_changes(HEADS[0], HEADS[0])
     setup.memory.approve(1, "carol")
     setup.memory.approve(1, "dave")
-    setup.court.allowed.add((HEADS[0], make_context(MAIN)))
+    setup.evaluator.allowed.add((HEADS[0], make_context(MAIN)))
     setup.look(1)
     assert shown(setup, HEADS[0]) is StatusState.ALLOWED
-    judged = setup.change_store.rows[1]
-    assert judged.status is not None
-    setup.change_store.rows[1].status = structs.replace(judged.status, saying=StatusState.DENIED)
+    row = setup.change_store.rows[1]
+    assert row.status is not None
+    setup.change_store.rows[1].status = structs.replace(row.status, saying=StatusState.DENIED)
     setup.look(2)
     assert shown(setup, HEADS[0]) is StatusState.DENIED
     setup.memory.put(structs.replace(setup.memory.changes[1], state=ChangeState.CLOSED))
@@ -274,7 +274,9 @@ def test_head_missing_at_forge_does_not_block_new_head() -> None:
             publish(repository, head, status)
 
     publisher: Any = Publisher()
-    setup.judging = StatusPublisher(setup.forge._replace(publisher=publisher), REPO, setup.change_store, setup.court)
+    setup.publisher = StatusPublisher(
+        setup.forge._replace(publisher=publisher), REPO, setup.change_store, setup.evaluator
+    )
     setup.memory.put(structs.replace(setup.memory.changes[1], head=HEADS[1]))
     assert not setup.look(1)
     assert shown(setup, HEADS[1]) is None  # the head that was green may still be there
@@ -313,7 +315,7 @@ def test_bypass_is_posted_on_merged_head_in_every_context_of_branch() -> None:
     setup.memory.put(structs.replace(setup.memory.changes[1], state=ChangeState.MERGED))
     setup.look(1)
     setup.change_store.demanded[make_context(MAIN)] = (shared,)
-    setup.judging.publish_last(HEADS[0], Status(make_context(MAIN), StatusState.DENIED, "It was a bypass.", ""))
+    setup.publisher.publish_last(HEADS[0], Status(make_context(MAIN), StatusState.DENIED, "It was a bypass.", ""))
     assert shown(setup, HEADS[0]) is StatusState.DENIED
     assert setup.memory.shown(HEADS[0], shared) is StatusState.DENIED
 
@@ -322,7 +324,7 @@ def test_bypass_is_not_posted_on_head_of_open_change() -> None:
     setup = allowed(HEADS[0], HEADS[0])
     setup.memory.put(structs.replace(setup.memory.changes[1], state=ChangeState.MERGED))
     setup.look(1)
-    setup.judging.publish_last(HEADS[0], Status(make_context(MAIN), StatusState.DENIED, "It was a bypass.", ""))
+    setup.publisher.publish_last(HEADS[0], Status(make_context(MAIN), StatusState.DENIED, "It was a bypass.", ""))
     assert shown(setup, HEADS[0]) is StatusState.ALLOWED
 
 
@@ -407,7 +409,7 @@ def test_successful_head_of_closed_change_becomes_pending_with_link_to_page() ->
 
 def test_no_status_is_posted_without_head() -> None:
     setup = ChangeSetup()
-    setup.judging.publish_standing("", make_context(MAIN))
+    setup.publisher.publish_standing("", make_context(MAIN))
     assert setup.memory.posted == []
 
 
@@ -497,10 +499,10 @@ def test_change_that_cannot_be_evaluated_is_denied_after_deadline(monkeypatch: p
     def broken(reading: Reading, now: str) -> ReadingResult:
         raise MunimentError("the policy cannot be read", "Mend it.")
 
-    judging = StatusPublisher(setup.forge, REPO, setup.change_store, broken)
+    publisher = StatusPublisher(setup.forge, REPO, setup.change_store, broken)
     for now, saying in ((NOW, StatusState.PENDING), (MUCH_LATER, StatusState.DENIED)):
         with pytest.raises(MunimentError, match="policy"):
-            judging.evaluate_and_publish(1, now)
+            publisher.evaluate_and_publish(1, now)
         assert shown(setup, HEADS[0]) is saying
 
 
@@ -549,7 +551,9 @@ def test_merge_queue_group_is_allowed_if_machine_made_and_members_are_allowed() 
 
     def look(*, machine: bool) -> tuple[StatusState | None, str]:
         two = frozenset(HEADS[:2])
-        setup.judging.evaluate_group(MAIN, group, setup.now, lambda _, heads: machine and heads == two, "", again=True)
+        setup.publisher.evaluate_group(
+            MAIN, group, setup.now, lambda _, heads: machine and heads == two, "", again=True
+        )
         return shown(setup, group), setup.memory.posted[-1][1].summary
 
     assert look(machine=True) == (StatusState.ALLOWED, "All of its 2 changes are allowed.")
@@ -572,9 +576,9 @@ def test_deleted_merge_queue_group_is_denied_at_reevaluation() -> None:
 
     setup.memory.call = lambda name, do: gone() if name == "group" else do()  # type: ignore[method-assign]
     with pytest.raises(ForgeError):
-        setup.judging.evaluate_group(MAIN, group, setup.now, lambda *_: True, "")
+        setup.publisher.evaluate_group(MAIN, group, setup.now, lambda *_: True, "")
     assert shown(setup, group) is StatusState.PENDING
-    setup.judging.evaluate_group(MAIN, group, setup.now, lambda *_: True, "", again=True)
+    setup.publisher.evaluate_group(MAIN, group, setup.now, lambda *_: True, "", again=True)
     assert shown(setup, group) is StatusState.DENIED
     assert setup.change_store.groups == {(group, make_context(MAIN)): ""}
 
@@ -588,7 +592,7 @@ def test_unreadable_group_is_denied_after_deadline_and_reevaluated_when_readable
     def look(now: str) -> tuple[StatusState | None, int]:
         setup.memory.failing = {"group": [BEFORE]} if now else {}
         with contextlib.suppress(ForgeError):
-            setup.judging.evaluate_group(MAIN, group, now or MUCH_LATER, lambda *_: True, "")
+            setup.publisher.evaluate_group(MAIN, group, now or MUCH_LATER, lambda *_: True, "")
         return shown(setup, group), len(setup.memory.posted)
 
     assert look(NOW) == (StatusState.PENDING, 1)
@@ -603,11 +607,11 @@ def test_unreadable_group_is_denied_after_deadline_and_reevaluated_when_readable
 def test_evaluated_group_is_not_reevaluated_for_events_of_own_statuses() -> None:
     setup, group = open_changes(HEADS[0]), "9" * 40
     setup.memory.groups[group] = MergeGroup(MAIN, "b" * 40, group, (GroupMember(1, HEADS[0]),))
-    setup.judging.evaluate_group(MAIN, group, NOW, lambda *_: True, "")
+    setup.publisher.evaluate_group(MAIN, group, NOW, lambda *_: True, "")
     before = len(setup.memory.calls)
-    setup.judging.evaluate_group(MAIN, group, NOW, lambda *_: True, "")
+    setup.publisher.evaluate_group(MAIN, group, NOW, lambda *_: True, "")
     assert len(setup.memory.calls) == before
-    setup.judging.evaluate_group(MAIN, group, NOW, lambda *_: True, "", again=True)
+    setup.publisher.evaluate_group(MAIN, group, NOW, lambda *_: True, "", again=True)
     assert len(setup.memory.calls) > before
 
 
@@ -619,15 +623,15 @@ def test_group_that_left_queue_unread_is_denied_once() -> None:
 
     setup.memory.call = lambda name, do: gone() if name == "group" else do()  # type: ignore[method-assign]
     with pytest.raises(ForgeError):
-        setup.judging.evaluate_group(MAIN, group, NOW, lambda *_: True, "")
-    setup.judging.evaluate_group(MAIN, group, MUCH_LATER, lambda *_: True, "")
+        setup.publisher.evaluate_group(MAIN, group, NOW, lambda *_: True, "")
+    setup.publisher.evaluate_group(MAIN, group, MUCH_LATER, lambda *_: True, "")
     assert shown(setup, group) is StatusState.DENIED
     assert setup.change_store.groups == {(group, make_context(MAIN)): ""}
 
 
 def test_group_for_unprotected_branch_gets_no_status() -> None:
     setup = open_changes(HEADS[0])
-    setup.judging.evaluate_group(UNPROTECTED, "9" * 40, setup.now, lambda *_: True, "")
+    setup.publisher.evaluate_group(UNPROTECTED, "9" * 40, setup.now, lambda *_: True, "")
     assert (setup.memory.posted, setup.memory.calls) == ([], [])
 
 
@@ -639,9 +643,9 @@ def test_group_with_failing_call_is_not_success(call: str) -> None:
         setup.memory.approve(1, who)
     setup.memory.failing = {call: [BEFORE]}
     with contextlib.suppress(ForgeError):
-        setup.judging.evaluate_group(MAIN, group, setup.now, lambda *_: True, "")
+        setup.publisher.evaluate_group(MAIN, group, setup.now, lambda *_: True, "")
     assert shown(setup, group) is not StatusState.ALLOWED
-    setup.judging.evaluate_group(MAIN, group, setup.now, lambda *_: True, "", again=True)
+    setup.publisher.evaluate_group(MAIN, group, setup.now, lambda *_: True, "", again=True)
     assert shown(setup, group) is StatusState.ALLOWED
 
 
@@ -668,7 +672,7 @@ meanwhiles = st.tuples(
 def apply_event(setup: ChangeSetup, what: str, about: Any, detail: Any) -> None:
     memory = setup.memory
     if what == "meanwhile":
-        setup.court.meanwhile.append(partial(apply_events, setup, about))
+        setup.evaluator.meanwhile.append(partial(apply_events, setup, about))
     if what in ("push", "approve", "take back", "retarget", "close", "forge") and isinstance(about, int):
         found = memory.changes[about]
         if what == "push":
@@ -711,8 +715,8 @@ def test_reordered_lost_or_repeated_events_and_failures_never_post_unfounded_suc
         apply_event(setup, *each)
         for head, status, _ in setup.memory.posted:
             if status.saying is StatusState.ALLOWED:
-                assert (head, status.context) in setup.court.allowed
-    setup.memory.failing, setup.court.meanwhile = {}, []
+                assert (head, status.context) in setup.evaluator.allowed
+    setup.memory.failing, setup.evaluator.meanwhile = {}, []
     while setup.memory.late:
         setup.memory.late.pop()()
     setup.reconcile()

@@ -339,12 +339,12 @@ class MemoryChangeStore:
         row.head, row.context, row.target, row.updated = change.head, context, change.target, change.updated
         row.open, row.status = True, row.status or pending(context)
 
-    def record_result(self, change: Change, verdict: ReadingResult, since: str) -> bool:
+    def record_result(self, change: Change, result: ReadingResult, since: str) -> bool:
         row = self.rows[change.number]
-        if (row.head, row.context, row.since) != (change.head, verdict.status.context, since):
+        if (row.head, row.context, row.since) != (change.head, result.status.context, since):
             row.owe(since)
             return False
-        row.status, row.since = verdict.status, None
+        row.status, row.since = result.status, None
         return True
 
     def record_unreadable(self, number: int, error: MunimentError) -> DueReading:
