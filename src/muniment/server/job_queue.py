@@ -134,7 +134,6 @@ def _hold_slot(about: dict[str, Any]) -> Iterator[None]:
         yield
         return
     with connection.cursor() as cursor:
-        # One slot fewer than there are: a repository with many jobs leaves one to all others.
         key = next((key for key in range(slots - 1) if _try_lock(cursor, repository, key)), None)
     if key is None:
         raise NoSlotError

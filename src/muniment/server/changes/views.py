@@ -15,7 +15,7 @@ from muniment.decision.report import ContributorReport, DecisionReport
 from muniment.facts.change import ContributorRole
 from muniment.server.changes.decision_page import (
     DecisionView,
-    list_contributors,
+    list_contributor_rows,
     list_history,
     make_headline,
     view_decision,
@@ -70,7 +70,7 @@ def show_change(request: HttpRequest, number: int) -> HttpResponse:
         "erased": details if isinstance(details, str) else "",
         "headline": make_headline(found, decision, view),
         "view": view,
-        "contributors": list_contributors(report) if report is not None else (),
+        "contributors": list_contributor_rows(report) if report is not None else (),
         "history": list_history(found, decisions),
         **_find_offers(request, found, report),
     }

@@ -81,21 +81,21 @@ def evaluate_forge_change(repository: int, number: int) -> None:
     if row is None:
         return
     forge = open_connected_forge(row.connection)
-    change_store = ForgeChangeStore(row.repository)
+    keeper = ForgeChangeStore(row.repository)
     evaluator = ForgeChangeEvaluator(row, forge)
     try:
         with report_problems(row.connection):
-            StatusPublisher(forge, evaluator.repo, change_store, evaluator).evaluate_and_publish(
+            StatusPublisher(forge, evaluator.repo, keeper, evaluator).evaluate_and_publish(
                 number, moments.current_moment()
             )
     finally:
-        found = _reread_green_groups(repository, number, change_store)
+        found = _reread_green_groups(repository, number, keeper)
     if found is None:
         return
     if found.state == Change.State.MERGED:
         enqueue("read-branch-updates", repository=repository)
     elif seconds := (evaluator.lacks_facts and _find_retry_seconds(found)) or (
-        change_store.has_crowded_deliveries(number) and _SETTLED
+        keeper.has_crowded_deliveries(number) and _SETTLED
     ):
         enqueue_in("read-change", seconds, repository=repository, number=number)
 
@@ -352,14 +352,14 @@ def _read_standing(repository: int, number: int) -> _Standing | None:
     return _Standing(*columns) if columns is not None else None
 
 
-def _reread_green_groups(repository: int, number: int, change_store: ForgeChangeStore) -> _Standing | None:
+def _reread_green_groups(repository: int, number: int, keeper: ForgeChangeStore) -> _Standing | None:
     """Have the green groups read again that a change which is not allowed may belong to.
 
     Returns the change as it stands now, None if it is unknown.
     """
     found = _read_standing(repository, number)
     if found is not None and found.saying not in (None, StatusState.ALLOWED.value):
-        for head in change_store.list_green_groups(found.context):
+        for head in keeper.list_green_groups(found.context):
             enqueue_first("read-merge-group", repository=repository, target=found.target, head=head, again=True)
     return found
 

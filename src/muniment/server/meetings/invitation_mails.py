@@ -15,7 +15,7 @@ from django.utils import timezone
 from msgspec import Struct
 
 from muniment.calendars import invitations
-from muniment.calendars.invitations import Invitation, Invitee, Mailbox, Method
+from muniment.calendars.invitations import Invitation, InvitationMethod, Invitee, Mailbox
 from muniment.server.meetings.models import InvitationMail, ProductMeeting, find_calendar, find_open_meetings
 from muniment.server.people.messages import open_mail_backend, read_sender_address
 from muniment.server.people.models import MailFrequency, Person
@@ -29,7 +29,7 @@ class DueInvitation(Struct, frozen=True):
 
     meeting: ProductMeeting
     person: Person
-    method: Method
+    method: InvitationMethod
 
 
 def send_invitations() -> int:
@@ -62,10 +62,10 @@ def find_due_invitations() -> list[DueInvitation]:
         for key, person in people.items():
             row = sent.get(key)
             if (row is None or row.sequence < meeting.sequence or row.cancels) and _takes_mail(person):
-                found.append(DueInvitation(meeting, person, Method.REQUEST))
+                found.append(DueInvitation(meeting, person, InvitationMethod.REQUEST))
         for key, row in sent.items():
             if key not in people and not row.cancels and _takes_mail(row.person):
-                found.append(DueInvitation(meeting, row.person, Method.CANCEL))
+                found.append(DueInvitation(meeting, row.person, InvitationMethod.CANCEL))
     return found
 
 
@@ -106,12 +106,16 @@ def _send_one(due: DueInvitation, zone: str, mails: BaseEmailBackend) -> None:
     mail = build_mail(due, zone, mails)
     rows = InvitationMail.objects.filter(meeting=due.meeting, person=due.person)
     before = rows.values("sequence", "cancels", "sent_at").first()
-    values = {"sequence": due.meeting.sequence, "cancels": due.method is Method.CANCEL, "sent_at": timezone.now()}
+    values = {
+        "sequence": due.meeting.sequence,
+        "cancels": due.method is InvitationMethod.CANCEL,
+        "sent_at": timezone.now(),
+    }
     InvitationMail.objects.update_or_create(meeting=due.meeting, person=due.person, defaults=values)
     try:
         mail.send()
     except OSError:
-        rows.update(**(before or {"sequence": 0, "cancels": due.method is Method.REQUEST}))
+        rows.update(**(before or {"sequence": 0, "cancels": due.method is InvitationMethod.REQUEST}))
         raise
 
 
@@ -119,7 +123,7 @@ def build_mail(due: DueInvitation, zone: str, mails: BaseEmailBackend) -> EmailM
     """Mail with text, HTML and calendar."""
     invitation = build_invitation(due.meeting, zone)
     day = f"{invitation.start:%A} {invitation.start.day} {invitation.start:%B %Y, %H:%M}"
-    cancels = due.method is Method.CANCEL
+    cancels = due.method is InvitationMethod.CANCEL
     first = f"{invitation.title} is cancelled." if cancels else f"You are invited: {invitation.title}."
     lines = [first, f"{day} ({zone}), {invitation.minutes} minutes."]
     if invitation.place:

@@ -109,7 +109,7 @@ _CONFLICTS = {
 }
 
 
-def _make_conflict_error(conflicts: tuple[planning.Conflict, ...]) -> RefusedError:
+def _make_conflict_error(conflicts: tuple[planning.MeetingConflict, ...]) -> RefusedError:
     names = dict(Person.objects.filter(pk__in=[one.person for one in conflicts]).values_list("pk", "name"))
     found = ", ".join(f"{names.get(one.person, '?')} {_CONFLICTS[one.reason]}" for one in conflicts)
     return RefusedError(

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from muniment.access.actions import Action
-from muniment.calendars.activity import Activity, Signal
+from muniment.calendars.activity import ProductActivity, Signal
 from muniment.calendars.meetings import MeetingKind
 from muniment.calendars.planning import find_next_number
 from muniment.server.guarding.mediation import current_actor
@@ -134,7 +134,7 @@ def read_product_page(request: HttpRequest, product: Product) -> dict[str, Any]:
     }
 
 
-def _describe_activity(activity: Activity) -> dict[str, Any]:
+def _describe_activity(activity: ProductActivity) -> dict[str, Any]:
     return {
         "is_active": activity.is_active,
         "signals": [str(_SIGNALS[each]) for each in activity.signals],

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from muniment.access.roles import Role
-from muniment.calendars.meetings import Attendee, Meeting, MeetingKind, Move, Seat
+from muniment.calendars.meetings import Attendee, Meeting, MeetingKind, MeetingMove, Seat
 from muniment.calendars.planning import Participant
 from muniment.calendars.working_days import parse_region
 from muniment.server.meetings import models
@@ -43,7 +43,7 @@ def read_meeting(row: models.ProductMeeting) -> Meeting:
         ),
         dated_on=row.dated_on,
         moves=tuple(
-            Move(each.before, each.after, each.moved_on, each.moved_by_id or "", each.reason)
+            MeetingMove(each.before, each.after, each.moved_on, each.moved_by_id or "", each.reason)
             for each in row.moves.all()
         ),
         held=row.held_on,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from django.db.models import Max
 from django.utils import timezone
 
-from muniment.calendars.activity import Activity, ProductSignals, Retirement, determine_activity
+from muniment.calendars.activity import ProductActivity, ProductSignals, Retirement, determine_activity
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.server.deployments.models import Deployment
 from muniment.server.products.models import Product
@@ -14,7 +14,7 @@ from muniment.server.products.models import Product
 _NOT_STATED = Unknown("nobody stated it")
 
 
-def find_activities(today: datetime.date) -> dict[str, Activity]:
+def find_activities(today: datetime.date) -> dict[str, ProductActivity]:
     """Activity of every product on a day, by its handle."""
     rows = Deployment.objects.values("environment__product").annotate(last=Max("requested_at"))
     deployed: dict[int, datetime.datetime] = dict(rows.values_list("environment__product", "last"))
@@ -23,7 +23,7 @@ def find_activities(today: datetime.date) -> dict[str, Activity]:
 
 def determine_product_activity(
     product: Product, deployed: Mapping[int, datetime.datetime], today: datetime.date
-) -> Activity:
+) -> ProductActivity:
     """Activity of a product; `deployed` has the moment of the last deployment of each."""
     is_retired = product.retired_at is not None
     signals = ProductSignals(
