@@ -773,7 +773,7 @@ def test_refuses_revert_request_by_person_without_linked_address(
     assert "prepare-revert" not in setup.run_queue()
     monkeypatch.setattr(tasks, "require_act", lambda *given: None)  # as if she had had an address when she asked
     with as_role("worker"):
-        tasks.prepare_revert(arrival=row.pk, person=erin.pk, record="")
+        tasks.prepare_revert(update=row.pk, person=erin.pk, record="")
     assert not setup.fake.pulls
     assert erin.messages.filter(text__contains="The change has to name you").exists()
 

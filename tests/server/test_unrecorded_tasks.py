@@ -30,7 +30,7 @@ ACT = MergeChange(change=7, head="a" * 40)
     [
         ("merge-change", {"change": 7, "head": "a" * 40, "person": "eve", "record": ""}),
         ("request-review", {"change": 7, "record": "sha256:" + "0" * 64}),
-        ("prepare-revert", {"arrival": 7, "person": "eve", "record": ""}),
+        ("prepare-revert", {"update": 7, "person": "eve", "record": ""}),
         ("read-issuer-keys", {"url": "https://attacker.example.test"}),
     ],
 )

@@ -66,7 +66,7 @@ def show_change(request: HttpRequest, number: int) -> HttpResponse:
         "change": found,
         "decision": decision,
         "is_current": decision is None or decision.pk == found.decision_id,
-        "told": report,
+        "explanation": report,
         "erased": details if isinstance(details, str) else "",
         "headline": make_headline(found, decision, view),
         "view": view,

@@ -27,7 +27,7 @@ _NEAR_DAYS = 14  # a day further away is shown without "in 20 days"
 @register.simple_tag
 @lru_cache(maxsize=256)  # a page has a hundred of them
 def icon(name: str, size: str = "") -> SafeString:
-    """Icon from the vendored outlines, hidden from screen readers: a word beside it says the same. `size` may be lg."""
+    """Icon from the vendored outlines, hidden from screen readers, which read the word next to it. `size` may be lg."""
     return format_html(
         '<svg class="icon{}" aria-hidden="true"><use href="{}#i-{}"/></svg>',
         f" icon-{size}" if size else "",

@@ -71,7 +71,7 @@ def show_branch_update(request: HttpRequest, number: int) -> HttpResponse:
     reviews = found.bypass_reviews.select_related("reviewer").order_by("reviewed_at")
     why = authorize(current_actor(request), Action.REVIEW_BYPASS, resource)
     context: dict[str, Any] = {
-        "arrival": found,
+        "update": found,
         "branch": found.ref.removeprefix("refs/heads/"),
         "contributors": sorted(find_names(found.contributors).values()),
         "open": open_,
@@ -85,7 +85,7 @@ def show_branch_update(request: HttpRequest, number: int) -> HttpResponse:
         "involved": current_actor(request).person in found.contributors,
         "diff": _find_diff_url(found),
     }
-    return render(request, "connections/arrival.html", context)
+    return render(request, "connections/branch_update.html", context)
 
 
 def _find_diff_url(row: BranchUpdate) -> str:
@@ -100,7 +100,7 @@ def _find_diff_url(row: BranchUpdate) -> str:
 @require_action(Action.REVIEW_BYPASS, find_update_product)
 def review_bypass(request: HttpRequest, number: int) -> HttpResponse:
     """Review a bypass afterwards, and accept it."""
-    return submit_act(request, ReviewBypass, {"bypass": number}, _("Recorded."), "arrival", number)
+    return submit_act(request, ReviewBypass, {"bypass": number}, _("Recorded."), "branch-update", number)
 
 
 @require_POST
@@ -108,7 +108,7 @@ def review_bypass(request: HttpRequest, number: int) -> HttpResponse:
 def revert_bypass(request: HttpRequest, number: int) -> HttpResponse:
     """Have a change prepared that reverts a bypass."""
     done = _("The revert is being prepared. A message will tell you where it is.")
-    return submit_act(request, RevertBypass, {"bypass": number}, done, "arrival", number)
+    return submit_act(request, RevertBypass, {"bypass": number}, done, "branch-update", number)
 
 
 @require_GET

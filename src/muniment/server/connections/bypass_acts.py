@@ -111,4 +111,4 @@ class RevertBypass(BypassAct, frozen=True):
 
     def carry_out(self, context: ActContext) -> None:
         """Enqueue the revert for the worker."""
-        enqueue("prepare-revert", arrival=self.bypass, person=context.requester, record=context.record)
+        enqueue("prepare-revert", update=self.bypass, person=context.requester, record=context.record)

@@ -167,7 +167,7 @@ def show_deployment(request: HttpRequest, number: int) -> HttpResponse:
         "product": found.environment.product,
         "permission": permission,
         "report": report,
-        "told": decision,
+        "explanation": decision,
         "conditions": sort_conditions(decision) if decision is not None else None,
         "erased": details if isinstance(details, str) else "",
         "change": changes.select_related("decision").order_by("-pk").first(),

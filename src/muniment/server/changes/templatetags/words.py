@@ -11,8 +11,8 @@ register = template.Library()
 
 
 @register.filter
-def said(reason: ReasonReport, control: str = "") -> str:
-    """Statement of a reason: the present state."""
+def finding(reason: ReasonReport, control: str = "") -> str:
+    """Finding of a reason: the present state."""
     return reason_text.translate_reason(reason, control)[0]
 
 
@@ -23,7 +23,7 @@ def remedy(reason: ReasonReport, control: str = "") -> str:
 
 
 @register.filter
-def verdict(code: str) -> str:
+def review_label(code: str) -> str:
     """Label of a review's result."""
     return str(reason_text.REVIEW_RESULTS.get(code, code))
 
