@@ -24,6 +24,7 @@ def test_default_settings_apply_without_text() -> None:
 def test_commented_settings_of_a_new_home_are_valid_keys() -> None:
     lines = [line.removeprefix("# ") for line in make_home_text().splitlines() if " = " in line and "  " not in line]
     assert {line.split(" = ")[0] for line in lines} >= {
+        "organisation",
         "pusher_variable",
         "timeout_seconds",
         "external_copy",
@@ -33,11 +34,12 @@ def test_commented_settings_of_a_new_home_are_valid_keys() -> None:
 
 
 def test_every_setting_can_be_set() -> None:
-    text = (
-        '[server_hook]\npusher_variable = "GL_USER"\ntimeout_seconds = 5\n[ledger]\nexternal_copy = "git:ssh://a/b"\n'
-    )
+    text = 'organisation = "Alder Health"\n[server_hook]\npusher_variable = "GL_USER"\ntimeout_seconds = 5\n'
+    text += '[ledger]\nexternal_copy = "git:ssh://a/b"\n'
     text += f'[[witness]]\nkey = "{WITNESS}"\nurl = "https://witness.example.test"\n'
-    expected = Settings("GL_USER", 5, "git:ssh://a/b", (WitnessKey(WITNESS, "https://witness.example.test"),))
+    expected = Settings(
+        "GL_USER", 5, "git:ssh://a/b", (WitnessKey(WITNESS, "https://witness.example.test"),), "Alder Health"
+    )
     assert read_settings(text, "home.toml", HOME) == expected
 
 

@@ -71,6 +71,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "muniment.server.guarding.early_answers.EarlyAnswers",  # before what reads the database
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",  # the reader's language: of a cookie, or of the browser
     "django.middleware.common.CommonMiddleware",
     "muniment.server.guarding.direction_marks.DirectionMarks",  # within what tells the length of an answer
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -159,7 +160,7 @@ MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not _SECURE
 
 # --- headers and cookies ----------------------------------------------------------------------------------
 
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _SECURE
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = _SECURE
 SESSION_ENGINE = "muniment.server.people.session_store"
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
@@ -174,6 +175,11 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1 << 20
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English")]  # those that the pages are translated to
+LANGUAGE_COOKIE_NAME = "muniment_language"
+LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
 USE_I18N = True
 LOCALE_PATHS = [Path(__file__).parent / "locale"]
 USE_TZ = True

@@ -13,6 +13,7 @@ from muniment.store.external_copy import explain_invalid_copy
 PUSHER_VARIABLES = ("MUNIMENT_PUSHER", "GL_USER", "REMOTE_USER")
 
 _SECONDS = (1, 600)
+_NAME = r"\S(?:[^\r\n]{0,58}\S)?"
 _URL = r"https?://[^\s?#]+"
 
 
@@ -27,13 +28,14 @@ class Settings(Struct, frozen=True):
     """`pusher_variable`: the one environment variable that names the pusher, which only the server can set.
 
     `timeout_seconds`: how long the evaluation of a push may take. `external_copy`: a second place for the newest
-    checkpoint, a path or `git:URL`, "" for none.
+    checkpoint, a path or `git:URL`, "" for none. `organisation`: the name that pages show, "" for none.
     """
 
     pusher_variable: str = PUSHER_VARIABLES[0]
     timeout_seconds: int = 30
     external_copy: str = ""
     witnesses: tuple[WitnessKey, ...] = ()
+    organisation: str = ""
 
 
 def read_settings(text: str | None, where: str, home: Path) -> Settings:
@@ -44,6 +46,9 @@ def read_settings(text: str | None, where: str, home: Path) -> Settings:
     server_hook, ledger = top.get_table("server_hook"), top.get_table("ledger")
     usual = Settings()
     settings = Settings(
+        organisation=top.get_text("organisation", "the name of the organisation, at most 60 characters", _NAME)
+        if top.has_key("organisation")
+        else usual.organisation,
         pusher_variable=_read_pusher_variable(server_hook)
         if server_hook.has_key("pusher_variable")
         else usual.pusher_variable,
@@ -59,6 +64,9 @@ def read_settings(text: str | None, where: str, home: Path) -> Settings:
 def make_home_text() -> str:
     """The first home.toml: the defaults, and the alternatives as comments."""
     return f"""# What this installation decides for itself. A line that begins with # shows the default.
+
+# The name of your organisation, as pages show it.
+# organisation = "Example Company"
 
 [server_hook]
 # The one environment variable that says who pushes. Only the server may be able to set it:

@@ -129,7 +129,7 @@ def _build_widget(field: Input, actor: Actor, *, required: bool) -> forms.Widget
         case Integer():
             return widgets.DrawnNumberInput(attributes | {"min": field.least, "max": field.most})
         case Text(multiline=True) | TextLines():
-            rows = 24 if field.most > _LONG else 4
+            rows = 12 if field.most > _LONG else 4
             return widgets.DrawnTextarea(attributes | {"maxlength": field.most, "rows": rows})
         case Text():
             return widgets.DrawnTextInput(attributes | {"maxlength": field.most, "autocomplete": "off"})

@@ -1,5 +1,6 @@
 """Page of one's own account, with one's own requests."""
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -43,6 +44,7 @@ def show_own_account(request: HttpRequest) -> HttpResponse:
             "authenticators": list_authenticators(who),
             "asked": _find_own_requests(who),
             "appearances": APPEARANCES.items(),
+            "languages": settings.LANGUAGES if len(settings.LANGUAGES) > 1 else (),
         },
     )
 
@@ -57,6 +59,25 @@ def change_appearance(request: HttpRequest) -> HttpResponse:
     answer = redirect("me")
     answer.set_cookie(
         APPEARANCE_COOKIE, chosen, max_age=_YEAR_SECONDS, secure=request.is_secure(), httponly=True, samesite="Lax"
+    )
+    return answer
+
+
+@require_POST
+@require_action(Action.MANAGE_OWN_ACCOUNT, find_own_resource)
+def change_language(request: HttpRequest) -> HttpResponse:
+    """Remember in a cookie of this browser in which language pages are; one that they are not in is refused."""
+    chosen = request.POST.get("language", "")
+    if chosen not in dict(settings.LANGUAGES):
+        return HttpResponse(status=400)
+    answer = redirect("me")
+    answer.set_cookie(
+        settings.LANGUAGE_COOKIE_NAME,
+        chosen,
+        max_age=settings.LANGUAGE_COOKIE_AGE,
+        secure=settings.LANGUAGE_COOKIE_SECURE,
+        httponly=settings.LANGUAGE_COOKIE_HTTPONLY,
+        samesite="Lax",
     )
     return answer
 

@@ -4,8 +4,10 @@ The parts of the frame are the same on most pages of a person, so a process reme
 """
 
 import functools
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.middleware.csrf import get_token
 from django.template.loader import render_to_string
@@ -16,13 +18,17 @@ from django.utils.translation import get_language
 
 from muniment.access.actions import Action
 from muniment.access.authorization import AccessResult, Actor, authorize_anywhere
+from muniment.errors import HomeFileError
 from muniment.server.guarding.mediation import current_actor
 from muniment.server.pages.own_account import APPEARANCE_COOKIE, APPEARANCES
 from muniment.server.people.actors import signed_in_person
 from muniment.server.people.models import Person, count_unread_messages
+from muniment.server.records.installation import open_store
+from muniment.server.records.postgres_store import SETTINGS
 from muniment.server.records.record_writing import action_code
 from muniment.server.registration import MenuGroup, read_contributions
 from muniment.server.requests.models import Request
+from muniment.store.settings import read_settings
 
 _FORM_FIELD = "<!--field-->"  # no name contains it: names are escaped
 
@@ -47,6 +53,7 @@ def frame_context(request: HttpRequest) -> dict[str, Any]:
     appearance = request.COOKIES.get(APPEARANCE_COOKIE, "")
     look = {
         "appearance": appearance if appearance in APPEARANCES else "",
+        "LANGUAGE_CODE": get_language(),
         "footer": functools.partial(_render_footer, get_language()),
     }
     if not hasattr(request, "actor") or not current_actor(request).person:
@@ -58,7 +65,7 @@ def frame_context(request: HttpRequest) -> dict[str, Any]:
         "menu": menu,
         "waits_for_role": functools.partial(_waits_for_role, person),  # for pages that refuse alone
         "unread": unread,
-        "sidebar": functools.partial(_render_sidebar, get_language(), menu, request.path, unread),
+        "sidebar": functools.partial(_render_sidebar, menu, request.path, unread),
         "top_bar": functools.partial(_render_top_bar, request, person.name, unread, bool(menu)),
     }
 
@@ -78,14 +85,27 @@ def _build_menu(actor: Actor) -> tuple[ShownGroup, ...]:
     return tuple(group for group in groups if group.entries)
 
 
-def _render_sidebar(language: str | None, menu: tuple[ShownGroup, ...], path: str, unread: int) -> SafeString:
+def _render_sidebar(menu: tuple[ShownGroup, ...], path: str, unread: int) -> SafeString:
     addresses = {entry.address for group in menu for entry in group.entries} | {"/", reverse("inbox")}
-    return _render_sidebar_once(language, menu, path if path in addresses else "", unread)
+    current = path if path in addresses else ""
+    return _render_sidebar_once(get_language(), menu, current, unread, _find_organisation(open_store().settings_text()))
 
 
 @functools.lru_cache(maxsize=512)
-def _render_sidebar_once(language: str | None, menu: tuple[ShownGroup, ...], current: str, unread: int) -> SafeString:
-    return render_to_string("components/sidebar.html", {"menu": menu, "current": current, "unread": unread})
+def _render_sidebar_once(
+    language: str | None, menu: tuple[ShownGroup, ...], current: str, unread: int, organisation: str
+) -> SafeString:
+    context = {"menu": menu, "current": current, "unread": unread, "organisation": organisation}
+    return render_to_string("components/sidebar.html", context)
+
+
+@functools.lru_cache(maxsize=8)
+def _find_organisation(settings_text: str | None) -> str:
+    """Name of the organisation in home.toml; "" where there is none, also in settings that cannot be read."""
+    try:
+        return read_settings(settings_text, SETTINGS, Path(settings.HOME)).organisation
+    except HomeFileError:
+        return ""
 
 
 def _render_top_bar(request: HttpRequest, name: str, unread: int, menu: bool) -> SafeString:

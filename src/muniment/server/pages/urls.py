@@ -33,6 +33,7 @@ urlpatterns = [
     path("settings", ledger_pages.edit_settings, name="settings"),
     path("me", own_account.show_own_account, name="me"),
     path("me/appearance", own_account.change_appearance, name="appearance"),
+    path("me/language", own_account.change_language, name="language"),
     path("activity", ledger_pages.list_activity, name="activity"),
     path("ledger", ledger_pages.list_records, name="ledger"),
     path("ledger/<int:number>", ledger_pages.show_record, name="entry"),

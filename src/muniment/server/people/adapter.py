@@ -12,8 +12,10 @@ from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from django.db import transaction
 from django.http import HttpRequest
 from django.shortcuts import render
+from django.urls import reverse
 
 from muniment.access.actions import Action
+from muniment.access.roles import Role
 from muniment.errors import MunimentError
 from muniment.server.acts.system_actors import SystemActor
 from muniment.server.error_text import format_error_text
@@ -21,6 +23,10 @@ from muniment.server.people.actors import SECOND_FACTOR
 from muniment.server.people.company_sign_in import has_strong_method, parse_group_roles, update_group_roles
 from muniment.server.people.models import Account, Person
 
+_FIRST_PAGES = {  # of those who have this role alone; all others begin with the overview
+    frozenset({Role.DEVELOPER}): "changes",
+    frozenset({Role.AUDITOR}): "ledger",
+}
 _log = logging.getLogger("muniment.people")
 
 
@@ -29,6 +35,12 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
+
+    def get_login_redirect_url(self, request: HttpRequest) -> str:
+        """First page after a sign-in that asked for no other: that of the person's work."""
+        person = request.user
+        roles = frozenset(grant.role for grant in person.load_roles()) if isinstance(person, Person) else frozenset()
+        return reverse(_FIRST_PAGES[roles]) if roles in _FIRST_PAGES else str(super().get_login_redirect_url(request))
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
         """Whether the person has to authenticate again first. Nobody can who has neither password nor second factor:

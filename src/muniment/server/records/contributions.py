@@ -68,6 +68,7 @@ CONTRIBUTIONS = AppContributions(
     ),
     search=(SearchKind(90, "records/found.html", find_records),),
     metrics=(measure_jobs, measure_ledger),
+    demonstration="muniment.server.records.demonstration",
     glossary=(
         GlossaryEntry(
             80, _("ledger, entry"), _("The record of all that was decided and done. Lines are only ever added.")
