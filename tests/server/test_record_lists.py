@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from muniment.access.roles import Role
 from muniment.ledger import record_kinds
-from muniment.server.pages import record_filters, record_sentences
+from muniment.server.pages import record_filters, record_sentences, record_subjects
+from muniment.server.people.models import Person
 from muniment.server.records.models import Record
 from tests.support.service import browser, person
 
@@ -36,6 +37,55 @@ def test_filter_by_kind_shows_only_that_kind(tmp_path: Path) -> None:
     assert "CHANGE" not in ada.get("/ledger?kind=freeze").content.decode()
     assert "No record matches the filter." in ada.get("/ledger?kind=freeze").content.decode()
     assert "Act of a person" in ada.get("/ledger?kind=person-action&days=1").content.decode()
+
+
+def test_filter_by_person_shows_acts_by_and_on_that_person() -> None:
+    ada = browser(person("ada", Role.AUDITOR, Role.ADMIN))
+    for name in ("bea", "cyd"):
+        ada.post("/people/add", {"act": "add-person", "handle": name, "name": name.title(), "email": f"{name}@b.test"})
+    by_ada = json.loads(read(ada.get("/activity?format=json&person=ada")))
+    on_bea = json.loads(read(ada.get("/activity?format=json&person=Bea")))
+    assert [act["person"] for act in by_ada] == ["Ada", "Ada"]
+    assert [act["resource"] for act in on_bea] == ["person:Bea"]
+    assert len(json.loads(read(ada.get("/ledger?format=json&person=bea")))) == len(on_bea)
+    page = ada.get("/activity?person=nobody").content.decode()
+    assert "Nobody has the name or handle nobody." in page
+
+
+def test_who_may_not_see_acts_filters_by_no_person() -> None:
+    ada = browser(person("ada", Role.AUDITOR, Role.ADMIN))
+    ada.post("/people/add", {"act": "add-person", "handle": "bea", "name": "Bea", "email": "bea@example.test"})
+    dev = browser(person("dev", Role.DEVELOPER))
+    everything = json.loads(read(dev.get("/ledger?format=json")))
+    assert json.loads(read(dev.get("/ledger?format=json&person=bea"))) == everything
+    assert 'name="person"' not in dev.get("/ledger").content.decode()
+
+
+def test_filter_by_product_shows_acts_on_it() -> None:
+    ada = browser(person("ada", Role.SECURITY, Role.AUDITOR, Role.ADMIN))
+    for name in ("shop", "lab"):
+        ada.post("/products/add", {"act": "add-product", "id": name, "name": name.title()})
+    acts = json.loads(read(ada.get("/activity?format=json&product=Shop")))
+    assert [act["resource"] for act in acts] == ["product:shop"]
+    assert "No product has the name or id none." in ada.get("/ledger?product=none").content.decode()
+
+
+def test_rare_records_are_found_over_several_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record_subjects, "_CHUNK", 2)
+    ada = browser(person("ada", Role.AUDITOR, Role.ADMIN))
+    for name in ("bea", "cyd", "dan", "eva", "fay"):
+        ada.post("/people/add", {"act": "add-person", "handle": name, "name": name.title(), "email": f"{name}@b.test"})
+    subject = record_subjects.RecordSubject(person=Person.objects.get(slug="bea").pk)
+    rows, found = Record.objects.select_related("place"), []
+    part = record_subjects.find_records_about(rows, subject, 50, 2)
+    found += part.rows
+    while part.last:
+        part = record_subjects.find_records_about(rows.filter(pk__lt=part.last), subject, 50, 2)
+        found += part.rows
+    assert [row.pk for row in found] == [
+        row.pk for row in record_subjects.find_records_about(rows, subject, 50, 999).rows
+    ]
+    assert len(found) == 1
 
 
 def test_unknown_filter_filters_nothing() -> None:

@@ -1,9 +1,11 @@
 """Pages of the ledger: the acts, every record with its proof, and the commands to verify it oneself."""
 
 import base64
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
@@ -13,11 +15,13 @@ from msgspec import structs
 from muniment.access.actions import Action
 from muniment.access.authorization import ORGANISATION, AccessResult, authorize
 from muniment.errors import LedgerError, StoreError
-from muniment.ledger import merkle_tree, proof_text, proofs, record_kinds, record_objects, record_text
+from muniment.ledger import merkle_tree, proof_text, proofs, record_kinds, record_objects
 from muniment.server.acts.submission import submit_act
 from muniment.server.guarding.mediation import current_actor, is_action_allowed, require_action
-from muniment.server.page_lists import page_by_id
+from muniment.server.page_lists import RowPage, page_by_id
 from muniment.server.pages import record_filters
+from muniment.server.pages.record_sentences import make_sentence
+from muniment.server.pages.record_subjects import RecordSubject, find_records_about, find_subject, page_by_subject
 from muniment.server.people.names import find_names, parse_person_subject, replace_subject_id
 from muniment.server.records.installation import open_store
 from muniment.server.records.models import Addendum, Record, RecordPosition
@@ -37,13 +41,12 @@ def list_records(request: HttpRequest) -> HttpResponseBase:
     A record that waits for its position says so.
     """
     chosen = record_filters.read_filter(request)
-    rows = chosen.apply(Record.objects.select_related("place"))
+    rows, subject = chosen.apply(Record.objects.select_related("place")), find_subject(request)
     if request.GET.get("format") in record_filters.EXPORT_FORMATS:
-        newest = rows.order_by("-pk")[: record_filters.EXPORT_ROWS]
         return record_filters.export_rows(
-            map(_export_record, newest.iterator(chunk_size=500)), _RECORD_COLUMNS, request.GET["format"], "records"
+            map(_export_record, _read_exported(rows, subject)), _RECORD_COLUMNS, request.GET["format"], "records"
         )
-    found = page_by_id(request, rows)
+    found = _read_page(request, rows, subject)
     for row in found.rows:
         row.description = _describe(row)
         row.look = record_filters.find_kind_look(row.kind)
@@ -61,9 +64,22 @@ def list_records(request: HttpRequest) -> HttpResponseBase:
         "problem": problem,
         "public": open_store().public_key() or "",
         "waiting": RecordPosition.objects.filter(position=None).count(),
-        **_make_filter_context(chosen),
+        **_make_filter_context(request, chosen, subject),
     }
     return render(request, "records/ledger.html", context)
+
+
+def _read_page(request: HttpRequest, rows: "QuerySet[Record, Record]", subject: RecordSubject) -> RowPage:
+    return page_by_id(request, rows) if subject.is_everything else page_by_subject(request, rows, subject)
+
+
+def _read_exported(rows: "QuerySet[Record, Record]", subject: RecordSubject) -> Iterable[Record]:
+    """Newest records for a file, at most as many as it may have."""
+    if subject.problem:
+        return ()
+    if subject.is_everything:
+        return rows.order_by("-pk")[: record_filters.EXPORT_ROWS].iterator(chunk_size=500)
+    return find_records_about(rows, subject, record_filters.EXPORT_ROWS, record_filters.EXPORT_ROWS).rows
 
 
 _RECORD_COLUMNS = ("number", "position", "recorded_at", "kind", "text", "leaf_hash")
@@ -76,13 +92,17 @@ def _export_record(row: Record) -> dict[str, object]:
 
 
 def _describe(row: Record) -> str:
-    return record_text.describe_record(record_kinds.decode_record(bytes(row.data), row.position or 0))
+    return make_sentence(record_kinds.decode_record(bytes(row.data), row.position or 0))
 
 
-def _make_filter_context(chosen: record_filters.RecordFilter) -> dict[str, Any]:
+def _make_filter_context(
+    request: HttpRequest, chosen: record_filters.RecordFilter, subject: RecordSubject
+) -> dict[str, Any]:
     return {
         "chosen": chosen,
         "more": chosen.query,
+        "subject": subject,
+        "may_filter_person": is_action_allowed(request, Action.SEE_ACTIVITY),
         "kinds": [(kind, look.text) for kind, look in record_filters.KINDS.items()],
         "periods": record_filters.PERIODS.items(),
     }
@@ -98,7 +118,7 @@ def show_record(request: HttpRequest, number: int) -> HttpResponse:
     context: dict[str, Any] = {
         "entry": row,
         "look": record_filters.find_kind_look(row.kind),
-        "said": record_text.describe_record(read),
+        "said": make_sentence(read),
         "addenda": _read_addenda(list(addenda)) if is_action_allowed(request, Action.SEE_ACTIVITY) else (),
         "addenda_hidden": () if is_action_allowed(request, Action.SEE_ACTIVITY) else addenda,
         "may_correct": authorize(current_actor(request), Action.CORRECT_RECORD, ORGANISATION)
@@ -167,13 +187,15 @@ def list_activity(request: HttpRequest) -> HttpResponseBase:
     """List the acts of people, newest first, by day. Erased ones say so. `?format=` exports them."""
     chosen = record_filters.read_filter(request)._replace(kind="")
     rows = chosen.apply(Record.objects.filter(kind__in=ACTION_KINDS).select_related("place"))
+    subject = find_subject(request)
     if request.GET.get("format") in record_filters.EXPORT_FORMATS:
-        newest = list(rows.order_by("-pk")[: record_filters.EXPORT_ROWS])
+        newest = list(_read_exported(rows, subject))
         _add_acts(newest)
         return record_filters.export_rows(map(_export_act, newest), _ACT_COLUMNS, request.GET["format"], "activity")
-    found = page_by_id(request, rows)
+    found = _read_page(request, rows, subject)
     _add_acts(found.rows)
-    context = {"page": found, "days": record_filters.group_by_day(found.rows), **_make_filter_context(chosen)}
+    context = {"page": found, "days": record_filters.group_by_day(found.rows)}
+    context |= _make_filter_context(request, chosen, subject)
     return render(request, "records/activity.html", context)
 
 

@@ -59,15 +59,19 @@ EXPORT_FORMATS = ("csv", "json")
 
 
 class RecordFilter(NamedTuple):
-    """Filter that an address names: a kind, and a number of days; "" for all."""
+    """Filter that an address names: a kind, a number of days, and the person and product as they were typed; "" for
+    all.
+    """
 
     kind: str
     days: str
+    person: str = ""
+    product: str = ""
 
     @property
     def query(self) -> str:
         """The filter as a part of an address."""
-        return urlencode({name: value for name, value in (("kind", self.kind), ("days", self.days)) if value})
+        return urlencode({name: value for name, value in self._asdict().items() if value})
 
     def apply(self, rows: "QuerySet[Record, Record]") -> "QuerySet[Record, Record]":
         """The rows that the filter leaves."""
@@ -82,7 +86,8 @@ class RecordFilter(NamedTuple):
 def read_filter(request: HttpRequest) -> RecordFilter:
     """Filter of an address. Unknown values filter nothing, and the form shows that."""
     kind, days = request.GET.get("kind", ""), request.GET.get("days", "")
-    return RecordFilter(kind if kind in KINDS else "", days if days in PERIODS else "")
+    person, product = (request.GET.get(name, "").strip()[:200] for name in ("person", "product"))
+    return RecordFilter(kind if kind in KINDS else "", days if days in PERIODS else "", person, product)
 
 
 def find_kind_look(kind: str) -> KindLook:
