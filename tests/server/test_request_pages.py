@@ -3,11 +3,19 @@
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from muniment.access.roles import Role
+from muniment.decision.decision import Outcome
+from muniment.decision.report import DecisionReport, PolicyReference, ReasonReport, ResultReport, RevisionReport
+from muniment.facts import canonical
 from muniment.policy.built_in_policy import format_built_in_policy
+from muniment.policy.model import EnforcementPoint
+from muniment.server.changes.models import Change, Decision
 from muniment.server.people.models import Message, Person
 from muniment.server.policies.models import PolicyVersion
+from muniment.server.products.models import Repository
+from muniment.server.records.installation import open_store
 from muniment.server.requests.models import Request
 from tests.server.test_separation_of_duties import enough
 from tests.support.service import as_role, browser, person, post, product
@@ -67,6 +75,74 @@ def test_exception_is_shown_with_its_terms() -> None:
     assert "ab" * 10 not in page
     assert "Do you approve this?" in page
     assert "checked" not in page.partition("<fieldset")[2].partition("</fieldset>")[0]
+
+
+def test_summary_of_an_exception_names_no_ref_and_no_id() -> None:
+    row = request_exception()
+    assert row.summary == (
+        "permit commit abababa on branch main of shop to proceed for 3 days, although the clause “Two reviewers” fails"
+    )
+    assert "ab" * 20 in row.shown, "who signs reads the whole commit"
+
+
+def store_change(repository: Repository, head: str, state: Change.State, status: str) -> None:
+    """Change with a decision in which the clause of two reviewers has a status; "" for a decision without text."""
+    change = Change.objects.create(
+        repository=repository,
+        name=head[:4],
+        target="refs/heads/main",
+        state=state,
+        title=f"Change {head[:4]}",
+        head=head,
+        updated_at=timezone.now(),
+    )
+    digest = store_report(head, status) if status else ""
+    change.decision = Decision.objects.create(
+        change=change,
+        head=head,
+        allowed=status == "met",
+        decided_at=timezone.now(),
+        policy_digest="sha256:00",
+        inputs_digest=f"sha256:{head}",
+        explanation_digest=digest,
+    )
+    change.save()
+
+
+def store_report(head: str, status: str) -> str:
+    reason = ReasonReport("too-few-approvals", "1 of 2 approvals.", "Ask Hana Kim.", "commit:x", {}, "approve")
+    text = "At least two people review each change."
+    result = ResultReport("review.two-reviewers", text, "independent-review", 1, status, True, "", (reason,))
+    report = DecisionReport(
+        decision=Outcome.DENY,
+        point=EnforcementPoint.MERGE,
+        preview=False,
+        time="2026-11-24T09:12:00Z",
+        policy=PolicyReference("sha256:00"),
+        facts="sha256:01",
+        revision=RevisionReport("shop", "refs/heads/main", "", head, "forward"),
+        results=(result,),
+        reasons=(),
+        contributors=(),
+        merger="",
+        approvals=(),
+        eligible_reviewers=(),
+        missing_facts=(),
+    )
+    return open_store().put_object(canonical.encode(report))
+
+
+def test_exception_shows_its_commit_with_reasons_and_the_last_90_days() -> None:
+    with as_role("owner"):
+        repository = Repository.objects.get(name="shop")
+        store_change(repository, "ab" * 20, Change.State.OPEN, "violated")
+        for head, status in (("1" * 40, "violated"), ("2" * 40, "met"), ("3" * 40, "")):
+            store_change(repository, head, Change.State.MERGED, status)
+    page = " ".join(read(someone("sam"), request_exception()).split())
+    assert "Change abab" in page
+    assert "1 of 2 approvals." in page
+    assert "The clause failed for 1 of 3 changes that the branch took." in page
+    assert "Of 1 change that is not known." in page
 
 
 def test_policy_is_shown_clause_by_clause_with_its_contradiction() -> None:

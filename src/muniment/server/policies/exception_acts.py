@@ -20,7 +20,7 @@ from muniment.server.acts.fields import commit_input, reason_input
 from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import Integer, Label, Reference, Text
 from muniment.server.job_queue import enqueue
-from muniment.server.policies.act_fields import ClauseId
+from muniment.server.policies.act_fields import ClauseId, find_clause_name
 from muniment.server.policies.exception_proofs import ACT
 from muniment.server.policies.models import PolicyException
 from muniment.server.products.act_fields import find_repository_name, make_permitted_repository_input
@@ -29,6 +29,7 @@ from muniment.server.records.installation import open_store
 from muniment.server.records.models import ExceptionFile as ExceptionRow
 
 _HEADS = "refs/heads/"
+_SHORT = 7  # digits of a commit in a sentence
 _ID_DIGITS = slice(7, 15)  # of "sha256:" and 64 digits
 
 
@@ -85,17 +86,28 @@ class RequestException(Act, frozen=True, kw_only=True):
 
     def describe_act(self) -> str:
         """The repository, the branch and commit, the clause and the time."""
-        details = {"repository": find_repository_name(self.repository), "clause": self.clause, "days": self.days}
-        details |= {"branch": self.branch, "commit": self.head}
+        details = {"repository": find_repository_name(self.repository), "days": self.days}
+        details |= {"clause": find_clause_name(self.clause), "branch": self.branch.removeprefix(_HEADS)}
+        details |= {"commit": self.head[:_SHORT]}
         if self.head:
             return (
                 _(
-                    "permit the commit %(commit)s on %(branch)s of %(repository)s to proceed for %(days)d days "
-                    "although %(clause)s fails"
+                    "permit commit %(commit)s on branch %(branch)s of %(repository)s to proceed for %(days)d days, "
+                    "although the clause “%(clause)s” fails"
                 )
                 % details
             )
-        return _("permit %(branch)s of %(repository)s to proceed for %(days)d days although %(clause)s fails") % details
+        return (
+            _(
+                "permit branch %(branch)s of %(repository)s to proceed for %(days)d days, "
+                "although the clause “%(clause)s” fails"
+            )
+            % details
+        )
+
+    def shown_details(self) -> tuple[str, ...]:
+        """The whole commit, of which the summary has the beginning."""
+        return (_("Commit: %(commit)s") % {"commit": self.head},) if self.head else ()
 
     def recorded_details(self, context: ActContext) -> dict[str, str]:
         """The exception's id, and the digest of its terms: these records are its proof."""
@@ -184,7 +196,9 @@ class EndException(Act, frozen=True):
         return f"exception:{self.exception}"
 
     def describe_act(self) -> str:
-        return _("end the exception %(id)s") % {"id": self.exception}
+        row = PolicyException.objects.select_related("repository").get(slug=self.exception)
+        details = {"clause": find_clause_name(row.clause), "repository": row.repository.name}
+        return _("end the exception from the clause “%(clause)s” for %(repository)s") % details
 
     def check_preconditions(self, context: ActContext) -> None:
         """Require that it is not ended."""

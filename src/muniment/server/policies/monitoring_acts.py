@@ -15,9 +15,9 @@ from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import Day, Label, Reference
 from muniment.server.job_queue import enqueue
-from muniment.server.policies.act_fields import ClauseId
+from muniment.server.policies.act_fields import ClauseId, find_clause_name
 from muniment.server.policies.models import MonitoringPeriod
-from muniment.server.products.act_fields import GivenReason, ProductId
+from muniment.server.products.act_fields import GivenReason, ProductId, find_product_name
 from muniment.server.products.models import Product
 
 LONGEST_MONITORING = 366  # days
@@ -49,8 +49,9 @@ class StartMonitoring(Act, frozen=True):
 
     def describe_act(self) -> str:
         """The clause, the product and the day."""
-        details = {"clause": self.clause, "product": self.product, "day": self.until.isoformat()}
-        return _("put %(clause)s into monitoring for %(product)s, until the end of %(day)s") % details
+        details = {"clause": find_clause_name(self.clause), "product": find_product_name(self.product)}
+        details |= {"day": self.until.isoformat()}
+        return _("put the clause “%(clause)s” into monitoring for %(product)s, until the end of %(day)s") % details
 
     def check_preconditions(self, context: ActContext) -> None:
         """The product is active, the day within a year, and the clause not in monitoring there."""
@@ -114,7 +115,9 @@ class EndMonitoring(Act, frozen=True):
         return f"monitoring:{self.period}"
 
     def describe_act(self) -> str:
-        return _("end the monitoring period %(id)s") % {"id": self.period}
+        row = MonitoringPeriod.objects.select_related("product").get(slug=self.period)
+        details = {"clause": find_clause_name(row.clause), "product": row.product.name}
+        return _("end the monitoring of the clause “%(clause)s” for %(product)s") % details
 
     def check_preconditions(self, context: ActContext) -> None:
         """Require that it is not over."""

@@ -15,7 +15,6 @@ from muniment.errors import MunimentError
 from muniment.server import moments
 from muniment.server.acts.act import Act
 from muniment.server.acts.parser import find_inputs
-from muniment.server.changes.models import Change
 from muniment.server.people.models import Person
 from muniment.server.people.person_acts import InvitePerson
 from muniment.server.people.recovery import SUSPENDED
@@ -26,6 +25,7 @@ from muniment.server.policies.policy_in_force import current_policy
 from muniment.server.policies.version_acts import ApplyPolicy
 from muniment.server.policies.version_effect import read_version_effect
 from muniment.server.products.models import Repository
+from muniment.server.requests.exception_effect import read_clause_history, read_excepted_commit
 from muniment.server.requests.execution import make_context
 from muniment.server.requests.models import Request
 from muniment.server.requests.registry import decode_stored_act
@@ -120,7 +120,8 @@ def _describe_exception(act: RequestException, row: Request) -> RequestDetails:
         "repository": repository,
         "branch": act.branch.removeprefix(_HEADS),
         "head": act.head,
-        "change": Change.objects.filter(repository=repository, head=act.head).first() if act.head else None,
+        "commit": read_excepted_commit(repository, act.head, act.clause) if act.head else None,
+        "history": read_clause_history(repository, act.branch, act.clause),
         "days": act.days,
         "expires": moments.parse_moment(terms.expires),
         "earlier": earlier.select_related("requester", "approver")[:5],

@@ -1,0 +1,70 @@
+"""What an exception is about, for who decides on it: the commit with its reasons, and how often the clause failed."""
+
+from datetime import timedelta
+from typing import NamedTuple
+
+from django.utils import timezone
+
+from muniment.decision.report import DecisionReport, ResultReport
+from muniment.server.changes.decision_page import ContributorLine, list_contributors
+from muniment.server.changes.models import Change
+from muniment.server.changes.reason_text import translate_reason
+from muniment.server.products.models import Repository
+from muniment.server.records.record_details import read_all_details, read_details
+
+HISTORY = timedelta(days=90)
+_MOST = 200  # changes whose decisions are read
+_FAILING = frozenset({"violated", "unknown"})
+
+
+class ExceptedCommit(NamedTuple):
+    """Change whose commit an exception is for: who made it, why the clause fails, and its diff at the forge, "" where
+    there is none.
+    """
+
+    change: Change
+    contributors: tuple[ContributorLine, ...]
+    reasons: tuple[tuple[str, str], ...]  # statement and next step
+    diff_address: str
+
+
+class ClauseHistory(NamedTuple):
+    """Changes that a branch took lately: how many, by how many the clause failed, and of how many that is unknown."""
+
+    merged: int
+    failed: int
+    unknown: int
+
+
+def read_excepted_commit(repository: Repository, head: str, clause: str) -> ExceptedCommit | None:
+    """Change of a commit, None for one that no change has."""
+    rows = Change.objects.filter(repository=repository, head=head).select_related("decision", "forge_change")
+    change = rows.order_by("-updated_at").first()
+    if change is None:
+        return None
+    forge = getattr(change, "forge_change", None)
+    digest = change.decision.explanation_digest if change.decision is not None else ""
+    report = read_details(digest, DecisionReport) if digest else ""
+    if not isinstance(report, DecisionReport):
+        return ExceptedCommit(change, (), (), forge.url if forge is not None else "")
+    found = [one for one in report.results if one.clause == clause and one.status in _FAILING]
+    reasons = tuple(translate_reason(reason, one.control) for one in found for reason in one.reasons)
+    return ExceptedCommit(change, list_contributors(report), reasons, forge.url if forge is not None else "")
+
+
+def read_clause_history(repository: Repository, branch: str, clause: str) -> ClauseHistory:
+    """How often a clause failed for what a branch took in the last 90 days, of its newest changes."""
+    rows = Change.objects.filter(repository=repository, target=branch, state=Change.State.MERGED)
+    recent = rows.filter(updated_at__gte=timezone.now() - HISTORY).order_by("-updated_at")
+    found = list(recent.values_list("decision__explanation_digest", flat=True)[:_MOST])
+    reports = read_all_details([digest for digest in found if digest], DecisionReport)
+    results = [_find_result(reports.get(digest or ""), clause) for digest in found]
+    failed = sum(one is not None and one.status in _FAILING for one in results)
+    return ClauseHistory(len(found), failed, sum(one is None for one in results))
+
+
+def _find_result(report: DecisionReport | str | None, clause: str) -> ResultReport | None:
+    """Result of a clause, None where there is none: the decision was erased, or made by a policy without the clause."""
+    if not isinstance(report, DecisionReport):
+        return None
+    return next((one for one in report.results if one.clause == clause), None)
