@@ -85,11 +85,12 @@ _UNKNOWN_PUSHER = gettext_lazy("An unknown person pushed %(refs)s and %(commits)
 
 
 def _describe_decision(entry: record_kinds.DecisionRecord | record_kinds.DecisionPreviewRecord) -> str:
+    count = len(entry.reason_codes) + entry.omitted_reason_codes
     facts = {
         "repository": entry.repository,
         "head": entry.head[:_COMMIT] or _("a deletion"),
         "branch": _shorten_ref(entry.target),
-        "count": len(entry.reason_codes) + entry.omitted_reason_codes,
+        "count": count,
     }
     preview = isinstance(entry, record_kinds.DecisionPreviewRecord)
     if entry.outcome == "allow":
@@ -100,11 +101,19 @@ def _describe_decision(entry: record_kinds.DecisionRecord | record_kinds.Decisio
         )
         return text % facts
     if preview:
-        text = _("%(repository)s: %(head)s would be blocked on %(branch)s, for %(count)d reasons.")
+        text = ngettext(
+            "%(repository)s: %(head)s would be blocked on %(branch)s, for %(count)d reason.",
+            "%(repository)s: %(head)s would be blocked on %(branch)s, for %(count)d reasons.",
+            count,
+        )
     elif not entry.enforced:
         text = _("%(repository)s: %(head)s was not allowed on %(branch)s, but only monitored.")
     else:
-        text = _("%(repository)s: %(head)s was blocked on %(branch)s, for %(count)d reasons.")
+        text = ngettext(
+            "%(repository)s: %(head)s was blocked on %(branch)s, for %(count)d reason.",
+            "%(repository)s: %(head)s was blocked on %(branch)s, for %(count)d reasons.",
+            count,
+        )
     return text % facts
 
 
