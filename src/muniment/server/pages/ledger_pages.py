@@ -28,6 +28,7 @@ from muniment.server.records.models import Addendum, Record, RecordPosition
 from muniment.server.records.record_acts import ChangeSettings, CorrectRecord
 from muniment.server.records.record_details import read_all_details
 from muniment.server.records.record_writing import ACTION_KINDS, action_code
+from muniment.server.remembered_sql import remember_sql
 from muniment.store.settings import make_home_text
 
 _TEXTS = {action_code(action): action.rule.text for action in Action}
@@ -63,10 +64,15 @@ def list_records(request: HttpRequest) -> HttpResponseBase:
         "root": base64.b64encode(head.root).decode() if head else "",
         "problem": problem,
         "public": open_store().public_key() or "",
-        "waiting": RecordPosition.objects.filter(position=None).count(),
+        "waiting": len(_find_waiting()),
         **_make_filter_context(request, chosen, subject),
     }
     return render(request, "records/ledger.html", context)
+
+
+@remember_sql
+def _find_waiting() -> "QuerySet[Any, tuple[int]]":
+    return RecordPosition.objects.filter(position=None).values_list("record")
 
 
 def _read_page(request: HttpRequest, rows: "QuerySet[Record, Record]", subject: RecordSubject) -> RowPage:
@@ -224,3 +230,5 @@ def _add_acts(rows: list[Any]) -> None:
             replace_subject_id(detail.resource, names) if isinstance(detail, record_objects.PersonAction) else ""
         )
         row.erased = detail if isinstance(detail, str) else ""
+        texts = (row.who.details.get(name, "") for name in ("step", "act_description")) if row.who else ()
+        row.step_text = ": ".join(filter(None, texts))

@@ -2,11 +2,14 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from muniment.ledger import tiles
 from muniment.server.records.models import LedgerHead, Tile
+from muniment.server.remembered_sql import remember_sql
 from muniment.store.ledger_log import CHECKPOINT, Log
 
 
@@ -22,14 +25,14 @@ class PostgresLog(Log):
     def read_file(self, path: str) -> bytes | None:
         """File of the ledger, None if there is none."""
         if path == CHECKPOINT:
-            found = LedgerHead.objects.values_list("checkpoint", flat=True).first()
+            found = next((checkpoint for (checkpoint,) in _read_checkpoint()), None)
         else:
             found = Tile.objects.filter(path=path).values_list("data", flat=True).first()
         return None if found is None else bytes(found)
 
     def has_tiles(self) -> bool:
         """Whether the ledger has any tiles."""
-        return Tile.objects.exists()
+        return bool(_find_tile())
 
     @contextlib.contextmanager
     def lock_for_writing(self) -> Iterator[None]:
@@ -56,3 +59,13 @@ class PostgresLog(Log):
         """Remove partial files that neither size needs."""
         needed = tiles.list_partial_paths(new) | tiles.list_partial_paths(old)
         Tile.objects.filter(path__contains=".p/").exclude(path__in=needed).delete()
+
+
+@remember_sql
+def _read_checkpoint() -> "QuerySet[Any, tuple[Any]]":
+    return LedgerHead.objects.order_by("id").values_list("checkpoint")[:1]
+
+
+@remember_sql
+def _find_tile() -> "QuerySet[Any, tuple[str]]":
+    return Tile.objects.order_by().values_list("path")[:1]

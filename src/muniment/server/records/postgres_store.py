@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
@@ -53,6 +54,8 @@ _FIND = """
     UNION ALL SELECT digest, data, NULL FROM records_storedobject WHERE digest = ANY (%s)
 """
 
+_OBJECTS = "SELECT digest, data FROM records_storedobject WHERE digest = ANY (%s)"
+_REASONS = "SELECT digest, reason FROM records_erasedobject WHERE digest = ANY (%s)"
 _DOCUMENT = "SELECT data FROM records_document WHERE name = %s"
 
 
@@ -161,12 +164,11 @@ class PostgresStore:
 
     def get_objects(self, digests: Sequence[str]) -> dict[str, bytes]:
         """Stored ones of these objects, in one query. StoreError for one that does not match its digest."""
-        rows = StoredObject.objects.filter(digest__in=digests).values_list("digest", "data")
-        return {digest: _decompress_checked(digest, bytes(data)) for digest, data in rows}
+        return {digest: _decompress_checked(digest, bytes(data)) for digest, data in _read_pairs(_OBJECTS, digests)}
 
     def read_erasure_reasons(self, digests: Sequence[str]) -> dict[str, str]:
         """Reasons of those of these objects that were erased, in one query."""
-        return dict(ErasedObject.objects.filter(digest__in=digests).values_list("digest", "reason"))
+        return dict(_read_pairs(_REASONS, digests))
 
     def list_object_digests(self) -> Iterator[str]:
         """Digests of all stored objects, in order."""
@@ -312,6 +314,14 @@ class PostgresStore:
         gone = ErasedObject.objects.filter(digest__in=digests).first()
         if gone is not None:
             raise _make_erased_error(gone.digest, gone.reason)
+
+
+def _read_pairs(statement: str, digests: Sequence[str]) -> list[tuple[str, Any]]:
+    """Rows of two columns for some digests. Lists of records need them for each page, so without models."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [list(digests)])
+        found: list[tuple[str, Any]] = cursor.fetchall()
+    return found
 
 
 class _ReferenceCache:
