@@ -19,6 +19,7 @@ from muniment.server.policies.exception_acts import EndException, RequestExcepti
 from muniment.server.policies.freeze_acts import LiftFreeze, StartFreeze
 from muniment.server.policies.models import Freeze, PolicyException, PolicyVersion
 from muniment.server.policies.monitoring_acts import StartMonitoring
+from muniment.server.policies.state_snapshots import store_snapshots
 from muniment.server.policies.version_acts import ApplyPolicy, DraftPolicy
 
 
@@ -89,6 +90,13 @@ def list_events(company: Demonstration) -> Iterator[DemonstrationEvent]:
     yield DemonstrationEvent(find(33, 9), "web", partial(_end_exception, company))
     yield DemonstrationEvent(find(20, 11), "web", partial(_start_monitoring, company))
     yield from _list_freezes(company)
+    for week in range(1, FIRST_DAY // 7):
+        yield DemonstrationEvent(find(7 * week, 23), "worker", _store_snapshots)
+
+
+def _store_snapshots() -> None:
+    """Store the counts of the week, as a round of the worker does every day."""
+    store_snapshots()
 
 
 def _make_policy() -> str:
