@@ -105,8 +105,9 @@ def _fill(products: int, changes: int, entries: int) -> None:
 
     clauses = ", ".join(f"'{clause.id}'" for clause in current_clauses())
     statements = f"""
-        INSERT INTO products_product (slug, name, sensitive_patterns, created_at)
-            SELECT 'p' || n, 'Product ' || n, '', now() FROM generate_series(1, {products}) n ON CONFLICT DO NOTHING;
+        INSERT INTO products_product (slug, name, sensitive_patterns, data_after_retirement, created_at)
+            SELECT 'p' || n, 'Product ' || n, '', '', now() FROM generate_series(1, {products}) n
+            ON CONFLICT DO NOTHING;
         INSERT INTO products_repository (product_id, name, path, worker)
             SELECT id, slug, '/nowhere/' || slug, '' FROM products_product ON CONFLICT DO NOTHING;
         INSERT INTO products_clausestate (repository_id, clause, state, changed_at, reason, met_count, evaluated_count)
