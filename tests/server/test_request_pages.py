@@ -141,8 +141,8 @@ def test_exception_shows_its_commit_with_reasons_and_the_last_90_days() -> None:
     page = " ".join(read(someone("sam"), request_exception()).split())
     assert "Change abab" in page
     assert "1 of 2 approvals." in page
-    assert "The clause failed for 1 of 3 changes that the branch took." in page
-    assert "Of 1 change that is not known." in page
+    assert "The clause failed for 1 of 2 changes that the branch took." in page
+    assert "For 1 more change its result is unknown." in page
 
 
 def test_policy_is_shown_clause_by_clause_with_its_contradiction() -> None:

@@ -29,9 +29,11 @@ class ExceptedCommit(NamedTuple):
 
 
 class ClauseHistory(NamedTuple):
-    """Changes that a branch took lately: how many, by how many the clause failed, and of how many that is unknown."""
+    """Changes that a branch took lately: of how many the clause's result is known, of how many it failed, and of how
+    many more it is unknown.
+    """
 
-    merged: int
+    known: int
     failed: int
     unknown: int
 
@@ -60,7 +62,8 @@ def read_clause_history(repository: Repository, branch: str, clause: str) -> Cla
     reports = read_all_details([digest for digest in found if digest], DecisionReport)
     results = [_find_result(reports.get(digest or ""), clause) for digest in found]
     failed = sum(one is not None and one.status in _FAILING for one in results)
-    return ClauseHistory(len(found), failed, sum(one is None for one in results))
+    unknown = sum(one is None for one in results)
+    return ClauseHistory(len(results) - unknown, failed, unknown)
 
 
 def _find_result(report: DecisionReport | str | None, clause: str) -> ResultReport | None:
