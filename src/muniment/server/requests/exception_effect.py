@@ -6,7 +6,6 @@ from typing import NamedTuple
 from django.utils import timezone
 
 from muniment.decision.report import DecisionReport, ResultReport
-from muniment.server.changes.decision_page import ContributorLine, list_contributors
 from muniment.server.changes.models import Change
 from muniment.server.changes.reason_text import translate_reason
 from muniment.server.products.models import Repository
@@ -18,12 +17,12 @@ _FAILING = frozenset({"violated", "unknown"})
 
 
 class ExceptedCommit(NamedTuple):
-    """Change whose commit an exception is for: who made it, why the clause fails, and its diff at the forge, "" where
-    there is none.
+    """Change whose commit an exception is for: names of who made it, as far as they are known, why the clause fails,
+    and its diff at the forge, "" where there is none.
     """
 
     change: Change
-    contributors: tuple[ContributorLine, ...]
+    contributors: tuple[str, ...]
     reasons: tuple[tuple[str, str], ...]  # statement and next step
     diff_address: str
 
@@ -51,7 +50,8 @@ def read_excepted_commit(repository: Repository, head: str, clause: str) -> Exce
         return ExceptedCommit(change, (), (), forge.url if forge is not None else "")
     found = [one for one in report.results if one.clause == clause and one.status in _FAILING]
     reasons = tuple(translate_reason(reason, one.control) for one in found for reason in one.reasons)
-    return ExceptedCommit(change, list_contributors(report), reasons, forge.url if forge is not None else "")
+    people = tuple(report.names.get(one.person, one.person) for one in report.contributors if one.person)
+    return ExceptedCommit(change, people, reasons, forge.url if forge is not None else "")
 
 
 def read_clause_history(repository: Repository, branch: str, clause: str) -> ClauseHistory:
