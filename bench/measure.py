@@ -1,5 +1,6 @@
 """Times things side by side: each round runs every contender once, so that other load hits all alike."""
 
+import resource
 import statistics
 import subprocess
 import time
@@ -30,6 +31,31 @@ def medians(contenders: Mapping[str, Callable[[], object]], rounds: int) -> dict
             contender()
             taken[name].append(time.perf_counter() - start)
     return {name: statistics.median(times) for name, times in taken.items()}
+
+
+class Cost(Struct, frozen=True):
+    """Seconds of one run of a program and its children: by the clock, and of the processors."""
+
+    wall: float
+    cpu: float
+
+
+def median_costs(contenders: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, Cost]:
+    """The median cost of each contender, which starts programs and waits for them, over so many rounds."""
+    walls: dict[str, list[float]] = {name: [] for name in contenders}
+    processors: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, contender in contenders.items():
+            start, before = time.perf_counter(), _children_cpu()
+            contender()
+            walls[name].append(time.perf_counter() - start)
+            processors[name].append(_children_cpu() - before)
+    return {name: Cost(statistics.median(walls[name]), statistics.median(processors[name])) for name in contenders}
+
+
+def _children_cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def least_cpu(

@@ -14,6 +14,8 @@ from muniment.decision.bound_policies import (
     read_bound_policy,
     tighten_policy,
 )
+from muniment.decision.catalogue import CONTROLS, PLANNED
+from muniment.decision.tightening import tighten_clauses
 from muniment.errors import ConfigurationError, PolicyError
 from muniment.policy.built_in_policy import format_built_in_policy
 from muniment.policy.document import parse_policy
@@ -103,3 +105,9 @@ def test_combination_of_two_policies_is_cached() -> None:
     assert tighten_policy(floor, own) is tighten_policy(floor, own)
     other = structs.replace(own, policy=structs.replace(own.policy, repository="other"))
     assert tighten_policy(floor, other) is not tighten_policy(floor, own)
+
+
+def test_policy_laid_over_itself_is_as_if_it_were_tightened() -> None:
+    home, branch = read_bound_policy(PACK, "home"), read_bound_policy(f"{PACK}\n", "branch")
+    assert home is not branch
+    assert tighten_policy(home, branch) == tighten_clauses(home, branch, CONTROLS, PLANNED) == (home, ())

@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from muniment.errors import ParseError
-from muniment.programs.repository_addresses import Scheme, hide_credentials, parse_repository_address
+from muniment.programs.credential_hiding import hide_credentials
+from muniment.programs.repository_addresses import Scheme, parse_repository_address
 
 ALL = tuple(Scheme)
 

@@ -285,6 +285,34 @@ def test_files_are_synced_even_if_no_thread_can_be_started(
     assert len(synced) == 21  # and their folder
 
 
+def test_checkpoint_gets_its_name_after_details_and_tiles_are_on_the_disk(
+    subject: FilesSubject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def record_sync(handle: int) -> None:
+        done.append(("sync", os.readlink(f"/proc/self/fd/{handle}")))
+        sync(handle)
+
+    def record_name(new: str, file: Path) -> None:
+        done.append(("name", str(file)))
+        rename(new, file)
+
+    subject.write_keys(*(f"{key}\n" for key in ledger_keys.generate_key("muniment/test")))
+    done: list[tuple[str, str]] = []
+    sync, rename = os.fsync, os.rename
+    monkeypatch.setattr(os, "fsync", record_sync)
+    monkeypatch.setattr(os, "rename", record_name)
+    subject.home.append_records([frozen("cold")])
+    names = [path for step, path in done if step == "name"]
+    checkpoint = str(subject.root / "ledger/checkpoint")
+    assert names[-1] == checkpoint
+    before = done[: done.index(("name", checkpoint))]
+    for file in map(Path, names[:-1]):
+        named = before.index(("name", str(file)))
+        assert ("sync", str(file.parent)) in before[named:], f"the name {file} may be lost"
+    assert any("/objects/" in name for name in names)
+    assert done[-1] == ("sync", str(subject.root / "ledger"))
+
+
 def test_object_that_cannot_be_written_is_an_error(subject: FilesSubject) -> None:
     (subject.root / "objects").write_text("not a folder")
     with pytest.raises(StoreError):

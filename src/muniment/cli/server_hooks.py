@@ -51,10 +51,9 @@ def pre_receive(home: str, *, report_only: bool) -> int:
     given = sys.stdin.buffer.read()
 
     def evaluate_push() -> tuple[bool, list[str]]:
-        with (
-            Repository.open(".", received_push.find_quarantine(surroundings)) as repository,
-            PushReceiver(repository, place) as receiver,
-        ):
+        with Repository.open(".", received_push.find_quarantine(surroundings)) as repository:
+            # Not closed: SQLite would then sync twice, and the pusher would wait. `post_receive` does it afterwards.
+            receiver = PushReceiver(repository, place)
             updates = received_push.parse_received_refs(given)
             who = create_pusher_finder(place.load_settings().pusher_variable, surroundings)
             received = receiver.receive_push(updates, who, _current_moment(), enforced=not report_only)

@@ -8,7 +8,6 @@ from msgspec import Struct, structs
 from muniment.decision.binding import BoundPolicy, bind_clauses
 from muniment.decision.catalogue import CONTROLS, PLANNED
 from muniment.decision.comparison import PolicyDifference
-from muniment.decision.tightening import tighten_clauses
 from muniment.errors import PolicyError
 from muniment.policy.document import parse_policy
 from muniment.policy.model import Clause, EnforcementPoint, Policy, Section
@@ -71,6 +70,10 @@ def complete_policy(
 @lru_cache(maxsize=_POLICIES)
 def tighten_policy(floor: BoundPolicy, own: BoundPolicy) -> tuple[BoundPolicy, tuple[PolicyDifference, ...]]:
     """Lay a branch's own policy over the organisation's (`decision.tightening`), once for each two."""
+    if floor == own:  # as where a home has a copy of a branch's policy
+        return floor, ()
+    from muniment.decision.tightening import tighten_clauses  # few have two policies, and pushers wait for imports
+
     return tighten_clauses(floor, own, CONTROLS, PLANNED)
 
 

@@ -1,6 +1,6 @@
 """Facts of a change from plain git: each is read whole, or is Unknown with the reason, independently of the others."""
 
-import secrets
+import os
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from types import MappingProxyType
@@ -103,7 +103,7 @@ class GitCollector:
             self._read = {**references, ("history", revision.base, revision.head): history}
 
     def _make_fact(self, value: Maybe[Any], source: str) -> Fact:
-        return Fact(value=value, source=source, read_at=self._now, salt=secrets.token_hex(16))
+        return Fact(value=value, source=source, read_at=self._now, salt=os.urandom(16).hex())
 
     def _read_or_unknown(self, read: Callable[[], Any]) -> Maybe[Any]:
         try:

@@ -26,9 +26,10 @@ from muniment.git import cached_answers, remote_refs
 from muniment.git.git_process import git_error, run_git
 from muniment.git.repository import Repository
 from muniment.programs.command import ProgramOption, join_lines
+from muniment.programs.credential_hiding import hide_credentials
 from muniment.programs.environment import git_environment, git_proxy_configuration
 from muniment.programs.process import ProcessLimits
-from muniment.programs.repository_addresses import Scheme, hide_credentials, parse_repository_address
+from muniment.programs.repository_addresses import Scheme, parse_repository_address
 
 RETAINED_PREFIX = "refs/muniment/retained-commits/"
 PART = 1_000  # commits of each branch, in the first part of a first copy; each one after it brings twice as many

@@ -5,7 +5,6 @@ An object may be erased; the record that names it stays, and proves by the diges
 
 import hashlib
 import os
-import secrets
 from typing import Any
 
 from msgspec import Struct
@@ -184,7 +183,7 @@ def digest_location(git_dir: str) -> str:
 
 def draw_salt() -> str:
     """A fresh salt: 32 hexadecimal digits."""
-    return secrets.token_hex(16)
+    return os.urandom(16).hex()
 
 
 def make_commitment(person: str, salt: str) -> str:

@@ -1,6 +1,7 @@
 """Parameters of a control: each is declared with its unit and with the direction that is stricter."""
 
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, get_args, get_type_hints
 
 from msgspec import Struct
@@ -30,6 +31,7 @@ class ParameterDeclaration(Struct, frozen=True):
     default: Any
 
 
+@lru_cache(maxsize=128)  # of controls
 def list_declarations(shape: type[Struct]) -> tuple[ParameterDeclaration, ...]:
     """List the parameters of a control's `Parameters` struct, every one `Annotated[..., Unit, Stricter]`.
 

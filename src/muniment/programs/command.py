@@ -14,7 +14,7 @@ from msgspec import Struct
 from muniment.errors import MunimentError
 from muniment.facts import paths as fact_paths
 from muniment.programs.catalogue import GIT_GRAMMARS, OTHER_GRAMMARS, CommandGrammar, Program
-from muniment.programs.repository_addresses import hide_credentials
+from muniment.programs.credential_hiding import hide_credentials
 
 LONGEST_VALUE = 131_071  # bytes of one argument: Linux takes no longer one
 

@@ -26,7 +26,6 @@ _SHORT = re.compile(rf"\A(?!https?:|ssh:|file:)(?:{_USER}@)?{_HOST}:([A-Za-z0-9_
 _HTTP = rf"://(?:[^/@?#]+@)?{_HOST}(?::[0-9]{{1,5}})?(/[^?#]+)"
 _FILE = re.compile(r"(?:file://)?(/.*)")
 _UNUSUAL = re.compile(r"[\s\"\\]")
-_CREDENTIALS = re.compile(r"//[^/\s]*@")
 
 
 class Scheme(StrEnum):
@@ -78,11 +77,6 @@ def parse_repository_address(text: str, allowed: Container[Scheme]) -> Repositor
 
 def _wrong_address_error(problem: str) -> ParseError:
     return ParseError("repository-address", problem, "Write it like https://forge.example.com/shop.git.")
-
-
-def hide_credentials(text: str) -> str:
-    """The text, without the names and passwords in addresses."""
-    return _CREDENTIALS.sub("//", text)
 
 
 def _check_path(path: str) -> str:

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from msgspec import Struct
+
 from muniment.errors import StoreError
 
 _AT_ONCE = 8  # threads that wait for the disk
@@ -22,25 +24,46 @@ def write_file(file: Path, data: bytes, mode: int) -> None:
     write_files({file: data}, mode)
 
 
-def write_files(
-    files: Mapping[Path, bytes], mode: int, begin_in: Path | None = None, *, folder_mode: int = _PRIVATE
-) -> None:
-    """Write files; all of them and their names are on the disk when this returns. Raises StoreError.
+class NewFile(Struct, frozen=True):
+    """A file to write. `begin_in`: the folder, of the same file system, where it lies until it is whole.
 
-    If it raises, any of them may be there, each of them whole. `begin_in` is the folder, of the same file system, where
-    files lie until they are whole; each one's own without it. `remove_unfinished` has to look there alone.
     `folder_mode` is that of the folders that have to be made.
     """
-    folders = list({file.parent: None for file in files})
-    at = next(iter(files), None)
+
+    file: Path
+    data: bytes
+    mode: int
+    begin_in: Path
+    folder_mode: int = _PRIVATE
+
+
+def write_files(files: Mapping[Path, bytes], mode: int, begin_in: Path | None = None) -> None:
+    """Write files; all of them and their names are on the disk when this returns. Raises StoreError.
+
+    If it raises, any of them may be there, each of them whole. Without `begin_in` each begins in its own folder;
+    `remove_unfinished` has to look there alone.
+    """
+    write_in_steps([NewFile(file, data, mode, begin_in or file.parent) for file, data in files.items()])
+
+
+def write_in_steps(*steps: Sequence[NewFile]) -> None:
+    """Write files as by `write_files`. Those of a step get their names when all of the steps before are on the disk.
+
+    The content of files of several steps is synced together: everybody who pushes waits for each sync.
+    """
+    left = [(new, number > 0 and at == 0) for number, step in enumerate(steps) for at, new in enumerate(step)]
+    at = left[0][0].file if left else None
+    unsynced: dict[Path, None] = {}  # folders with names that may not be on the disk
     try:
-        _make_folders(folders, folder_mode)
-        left = list(files.items())
-        while left:
-            some, left = left[:_MOST_OPEN], left[_MOST_OPEN:]
-            at = some[0][0]
-            _write_batch(dict(some), mode, begin_in)
-        _sync_folders(folders)
+        try:
+            for folder, mode in {new.file.parent: new.folder_mode for new, _ in left}.items():
+                _add_folder(folder, mode, unsynced)
+            while left:
+                some, left = left[:_MOST_OPEN], left[_MOST_OPEN:]
+                at = some[0][0].file
+                _write_batch(some, unsynced)
+        finally:  # who tries again finds the folders that were made, and would sync none of their names
+            _sync_folders(unsynced)
     except OSError as error:
         raise StoreError(
             f"{error.filename2 or at} cannot be written ({error.strerror})",
@@ -48,25 +71,21 @@ def write_files(
         ) from error
 
 
-def _make_folders(folders: Iterable[Path], mode: int) -> None:
-    """Make folders, and sync each folder that got names once, however many. Raises OSError."""
-    grown: dict[Path, None] = {}
-    try:
-        for folder in folders:
-            if not folder.is_dir():
-                make_folder(folder.parent, mode)
-                folder.mkdir(mode=mode, exist_ok=True)
-                grown[folder.parent] = None
-    finally:  # who tries again finds the folders that were made, and would sync none of their names
-        _sync_folders(grown)
+def _add_folder(folder: Path, mode: int, unsynced: dict[Path, None]) -> None:
+    """Make a folder, and note the folder that got its name. Raises OSError."""
+    if not folder.is_dir():
+        _add_folder(folder.parent, mode, unsynced)
+        folder.mkdir(mode=mode, exist_ok=True)
+        unsynced[folder.parent] = None
 
 
 def make_folder(folder: Path, mode: int = _PRIVATE) -> None:
     """Make a folder durably: with its name in the folder above. Raises OSError."""
-    if not folder.is_dir():
-        make_folder(folder.parent, mode)
-        folder.mkdir(mode=mode, exist_ok=True)
-        sync_folder(folder.parent)
+    unsynced: dict[Path, None] = {}
+    try:
+        _add_folder(folder, mode, unsynced)
+    finally:
+        _sync_folders(unsynced)
 
 
 def sync_folder(folder: Path) -> None:
@@ -161,19 +180,26 @@ def create_unfinished(folder: Path) -> tuple[int, str]:
             return os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), name
 
 
-def _write_batch(files: Mapping[Path, bytes], mode: int, begin_in: Path | None) -> None:
-    """Write files, each of which gets its name once all are on the disk. Raises OSError, and leaves none unfinished."""
+def _write_batch(files: Sequence[tuple[NewFile, bool]], unsynced: dict[Path, None]) -> None:
+    """Write files, each of which gets its name once all are on the disk. Raises OSError, and leaves none unfinished.
+
+    True beside a file: all names before it have to be on the disk first. `unsynced` gets the folders that took names.
+    """
     begun: list[tuple[int, str]] = []
     try:
-        for file, data in files.items():
-            handle, name = _begin_file(begin_in or file.parent)
+        for new, _ in files:
+            handle, name = _begin_file(new.begin_in)
             begun.append((handle, name))
             with open(handle, "wb", closefd=False) as stream:
-                stream.write(data)
-            os.fchmod(handle, mode)
+                stream.write(new.data)
+            os.fchmod(handle, new.mode)
         _sync_handles([handle for handle, _ in begun])
-        for file, (_, name) in zip(files, begun, strict=True):
-            os.rename(name, file)  # while the lock is held
+        for (new, is_later), (_, name) in zip(files, begun, strict=True):
+            if is_later:
+                _sync_folders(unsynced)
+                unsynced.clear()
+            os.rename(name, new.file)  # while the lock is held
+            unsynced[new.file.parent] = None
     except OSError:
         for _, name in begun:
             with contextlib.suppress(FileNotFoundError):

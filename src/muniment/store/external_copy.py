@@ -11,6 +11,7 @@ from typing import Protocol
 
 from muniment.errors import ParseError, StoreError
 from muniment.programs.command import ProgramOption, build_git_command
+from muniment.programs.credential_hiding import hide_credentials
 from muniment.programs.environment import (
     ANONYMOUS,
     account_environment,
@@ -18,7 +19,7 @@ from muniment.programs.environment import (
     git_environment_in_place,
 )
 from muniment.programs.process import ProcessLimits, ProcessResult, find_last_line, run_program
-from muniment.programs.repository_addresses import RepositoryAddress, Scheme, hide_credentials, parse_repository_address
+from muniment.programs.repository_addresses import RepositoryAddress, Scheme, parse_repository_address
 from muniment.programs.temporary_files import TemporaryFolder
 from muniment.store import durable_files
 

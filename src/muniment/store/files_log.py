@@ -3,28 +3,40 @@
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from muniment.errors import StoreError
 from muniment.ledger import tiles
 from muniment.store import durable_files
-from muniment.store.external_copy import ExternalCopy
+from muniment.store.durable_files import NewFile
 from muniment.store.ledger_log import CHECKPOINT, Log
+
+if TYPE_CHECKING:
+    from muniment.store.external_copy import ExternalCopy
 
 
 class FilesLog(Log):
     """The ledger in a directory. `private` and `public` are its key, as text, None if there is none."""
 
-    def __init__(self, directory: Path, private: str | None, public: str | None, outside: ExternalCopy | None) -> None:
+    def __init__(
+        self, directory: Path, private: str | None, public: str | None, outside: "ExternalCopy | None"
+    ) -> None:
         super().__init__(private, public, outside)
         self._root = directory
+        self._details: Sequence[NewFile] = ()
+
+    def add_details(self, files: Sequence[NewFile]) -> None:
+        """Files that the next records name: they are on the disk before the checkpoint that covers these records."""
+        self._details = files
 
     def read_file(self, path: str) -> bytes | None:
         """A file of the ledger, None if there is none. Raises StoreError if it cannot be read."""
-        file = self._root / path
+        file = f"{self._root}/{path}"  # no Path: a push reads a hundred tiles
         try:
-            return file.read_bytes()
+            with open(file, "rb", buffering=0) as stream:
+                return stream.readall()
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -57,11 +69,13 @@ class FilesLog(Log):
             os.close(handle)
 
     def write_tiles(self, files: Mapping[str, bytes], checkpoint: bytes) -> None:
-        """Write all tiles to the disk, the checkpoint last."""
-        found = {self._root / path: data for path, data in files.items()}
+        """Write all tiles to the disk, with the details of their records, and the checkpoint last."""
         # It names nobody, and the service's worker may be another account: the home's own mode says who reads it.
-        durable_files.write_files(found, 0o644, begin_in=self._root, folder_mode=0o755)
-        durable_files.write_file(self._root / CHECKPOINT, checkpoint, 0o644)
+        found = [NewFile(self._root / path, data, 0o644, self._root, 0o755) for path, data in files.items()]
+        details, self._details = self._details, ()
+        durable_files.write_in_steps(
+            [*details, *found], [NewFile(self._root / CHECKPOINT, checkpoint, 0o644, self._root, 0o755)]
+        )
 
     def remove_partial_tiles(self, old: int, new: int) -> None:
         """Delete files that are not full and that neither the last checkpoint nor this one needs."""

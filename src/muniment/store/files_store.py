@@ -6,7 +6,7 @@ import os
 import re
 import stat
 import zlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,6 @@ from muniment.facts.people import People
 from muniment.facts.statements import Freeze
 from muniment.policy.people_document import parse_people
 from muniment.store import durable_files
-from muniment.store.external_copy import open_external_copy
 from muniment.store.files_log import FilesLog
 from muniment.store.people_objects import make_people_objects
 from muniment.store.settings import Settings, read_settings
@@ -27,6 +26,7 @@ from muniment.store.store import LedgerRecord
 
 if TYPE_CHECKING:
     from muniment.ledger.record_kinds import AnyEntry
+    from muniment.store.external_copy import ExternalCopy
     from muniment.store.ledger_log import LockedLog
     from muniment.store.push_index import PushIndex
 
@@ -50,7 +50,7 @@ class FilesStore:
     def __init__(self, directory: str) -> None:
         self._root = Path(directory)
         self._index: PushIndex | None = None
-        self._held: LockedLog | None = None  # the ledger while this store has its lock
+        self._held: tuple[FilesLog, LockedLog] | None = None  # the ledger while this store has its lock
         try:
             there = stat.S_ISDIR(self._root.stat().st_mode)
         except (FileNotFoundError, NotADirectoryError):
@@ -126,14 +126,18 @@ class FilesStore:
     def put_objects(self, datas: Sequence[bytes]) -> tuple[str, ...]:
         """Store objects; all are on the disk when this returns. StoreError for one that was erased."""
         digests = tuple(canonical.digest_bytes(data) for data in datas)
-        new = {
-            self._root / _object_path(digest): zlib.compress(data, 6)
-            for digest, data in zip(digests, datas, strict=True)
-            if self.get_object(digest) is None
-        }
-        if new:
-            durable_files.write_files(new, 0o600, begin_in=self._root / "objects")
+        durable_files.write_in_steps(self._list_new_objects(dict(zip(digests, datas, strict=True))))
         return digests
+
+    def _list_new_objects(self, objects: Mapping[str, bytes]) -> list[durable_files.NewFile]:
+        """Files of those objects that are not there yet."""
+        return [
+            durable_files.NewFile(
+                self._root / _object_path(digest), zlib.compress(data, 6), 0o600, self._root / "objects"
+            )
+            for digest, data in objects.items()
+            if self.get_object(digest) is None
+        ]
 
     def put_people(self, people: People) -> str:
         """Store one object a person and the list of them; the digest of the list. The cache maps people to objects."""
@@ -261,10 +265,11 @@ class FilesStore:
     @contextlib.contextmanager
     def lock_ledger(self) -> Iterator[None]:
         """The ledger for this process alone, and the cache as new as it. Raises StoreError or LedgerError."""
-        with self.open_log().lock_and_verify() as held:
+        log = self.open_log()
+        with log.lock_and_verify() as held:
             self._remove_unfinished()
             self.push_index.catch_up(held)
-            self._held = held
+            self._held = (log, held)
             try:
                 yield
             finally:
@@ -284,9 +289,11 @@ class FilesStore:
                 return self.append_records(records)
         from muniment.ledger import record_kinds
 
-        self.put_objects([canonical.encode(detail) for _, details in records for detail in details])
-        first = self._held.append_entries([record_kinds.encode_record(entry) for entry, _ in records])
-        self.push_index.catch_up(self._held)
+        details = (canonical.encode(detail) for _, listed in records for detail in listed)
+        log, held = self._held
+        log.add_details(self._list_new_objects({canonical.digest_bytes(data): data for data in details}))
+        first = held.append_entries([record_kinds.encode_record(entry) for entry, _ in records])
+        self.push_index.catch_up(held)
         return tuple(range(first, first + len(records)))
 
     def read_records(self, kinds: Collection[str]) -> "Iterator[AnyEntry]":
@@ -350,12 +357,12 @@ class FilesStore:
     def open_log(self) -> FilesLog:
         """The ledger of this home."""
         where = self.load_settings().external_copy
-        return FilesLog(
-            self._root / "ledger",
-            self.signing_key(),
-            self.public_key(),
-            open_external_copy(where, self._root) if where else None,
-        )
+        outside: ExternalCopy | None = None
+        if where:
+            from muniment.store.external_copy import open_external_copy  # few have one, and pushers wait for imports
+
+            outside = open_external_copy(where, self._root)
+        return FilesLog(self._root / "ledger", self.signing_key(), self.public_key(), outside)
 
     def cache_file(self, name: str) -> Path:
         """File for data that can be made again from the rest; its folder exists."""
@@ -394,15 +401,16 @@ class FilesStore:
         return None if data is None else _decode_text(self._root / name, data)
 
     def _read_file(self, name: str) -> bytes | None:
-        file = self._root / name
+        file = f"{self._root}/{name}"  # no Path: a push reads a hundred files
         try:
-            return file.read_bytes()
+            with open(file, "rb", buffering=0) as stream:
+                return stream.readall()
         except FileNotFoundError:
-            if file.is_symlink():
+            if os.path.islink(file):
                 raise StoreError(f"{file} is a link to nothing", "Put the file itself there.") from None
             return None
         except OSError as error:
-            raise _unreadable_error(file, error) from error
+            raise _unreadable_error(Path(file), error) from error
 
 
 def split_digest(digest: str) -> re.Match[str]:

@@ -8,13 +8,16 @@ import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from muniment.errors import LedgerError, ParseError, StoreError
 from muniment.ledger import merkle_tree, signed_notes, tiles
 from muniment.ledger.checkpoints import Checkpoint, read_checkpoint, sign_checkpoint
 from muniment.ledger.key_exchanges import exchange_path, find_older_keys, list_exchange_paths
 from muniment.ledger.ledger_keys import derive_public_key
-from muniment.store.external_copy import ExternalCopy
+
+if TYPE_CHECKING:
+    from muniment.store.external_copy import ExternalCopy
 
 LARGEST_OBJECT = 4096  # bytes of an entry
 CHECKPOINT = "checkpoint"
@@ -57,7 +60,7 @@ class LockedLog:
 class Log(ABC):
     """A ledger. `private` and `public` are its key, as text, None if there is none."""
 
-    def __init__(self, private: str | None, public: str | None, outside: ExternalCopy | None) -> None:
+    def __init__(self, private: str | None, public: str | None, outside: "ExternalCopy | None") -> None:
         self._private = private
         self._public = public
         self._outside = outside

@@ -5,7 +5,7 @@ content, so that an equal person has an equal object, and the list of them one d
 an evaluation adds for people who are known is nothing.
 """
 
-import secrets
+import os
 from collections.abc import Mapping
 
 from msgspec import Struct
@@ -34,7 +34,7 @@ def make_people_objects(people: People, known_objects: Mapping[str, str]) -> Peo
     for holder, content in zip(people.holders, people.content_digests, strict=True):
         digest = known_objects.get(content)
         if digest is None:
-            new[content] = canonical.encode(SaltedHolder(holder, secrets.token_hex(16)))
+            new[content] = canonical.encode(SaltedHolder(holder, os.urandom(16).hex()))
             digest = canonical.digest_bytes(new[content])
         contents[content] = digest
         order.append(digest)

@@ -7,8 +7,7 @@ from msgspec import Struct
 from muniment.errors import HomeFileError, ParseError
 from muniment.ledger import ledger_keys
 from muniment.policy.toml_reading import TomlDocument, TomlTable, quote_value
-from muniment.programs.repository_addresses import hide_credentials
-from muniment.store.external_copy import explain_invalid_copy
+from muniment.programs.credential_hiding import hide_credentials
 
 PUSHER_VARIABLES = ("MUNIMENT_PUSHER", "GL_USER", "REMOTE_USER")
 
@@ -104,6 +103,8 @@ def _read_timeout(table: TomlTable) -> int:
 
 
 def _read_external_copy(table: TomlTable, home: Path) -> str:
+    from muniment.store.external_copy import explain_invalid_copy  # few have one, and pushers wait for imports
+
     found = table.get_text("external_copy", 'a full path, or "git:URL"')
     problem = explain_invalid_copy(found, home)
     if problem:

@@ -1,6 +1,6 @@
 """Facts of a product by name, from their suppliers: a failed one gives Unknowns, and delays no other."""
 
-import secrets
+import os
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Protocol
 
@@ -28,7 +28,7 @@ def create_fact(value: Maybe[Any], source: str, now: str, reference: str = "") -
 
     `reference` is the digest by which a value is committed to that is stored as objects of its own.
     """
-    return Fact(value=value, source=source, read_at=now, salt=secrets.token_hex(16), reference=reference)
+    return Fact(value=value, source=source, read_at=now, salt=os.urandom(16).hex(), reference=reference)
 
 
 def gather_facts(suppliers: Iterable[Supplier], product: str, names: Collection[str], now: str) -> dict[str, Fact]:
