@@ -51,7 +51,7 @@ def test_one_developer_cannot_delete_a_protected_branch_or_tag(remote: HookedRem
     tip = remote.tip(ref)
     assert remote.push("dan", f":{ref}").code == 1
     approve(remote, "--delete", ref, people=("bob",))
-    assert "1 of 2 required approvals" in push_deletion(remote, ref).line
+    assert "needs approvals of its own: 1 of 2 required (bob)" in push_deletion(remote, ref).line
     assert remote.tip(ref) == tip
 
 
@@ -176,3 +176,12 @@ def test_installation_doctor_and_check_report_that_no_clause_protects_history(
         capsys.readouterr()
         run_command_line(command)
         assert "no clause protects history" in " ".join(capsys.readouterr().out.split())
+
+
+def test_denied_deletion_names_no_command_that_would_show_something_else(remote: HookedRemote) -> None:
+    """`muniment check` evaluates what is checked out, never a deletion."""
+    for branch in ("main", "release/7", "release/8"):
+        approve(remote, remote.base, "--onto", f"refs/heads/{branch}", people=("bob", "sue", "carol"))
+    pushed = push_deletion(remote)
+    assert "more lines" in pushed.line
+    assert "muniment check" not in pushed.line

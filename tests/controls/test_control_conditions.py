@@ -154,10 +154,10 @@ class TestHistory:
         assert subject == f"commit:{named}"
 
     @pytest.mark.parametrize("update", [UpdateKind.CREATED, UpdateKind.REWOUND])
-    def test_only_deleted_tag_is_reported_as_deleted_tag(self, update: UpdateKind) -> None:
+    def test_tag_that_is_made_or_moved_is_not_reported_as_deleted(self, update: UpdateKind) -> None:
         revision = structs.replace(REVISION, target="refs/tags/v1", update=Known(update))
         assert codes("protected-history", revision=Known(revision)) == [
-            "history-preserved" if update is UpdateKind.CREATED else "rewound"
+            "history-preserved" if update is UpdateKind.CREATED else "tag-moved"
         ]
 
 

@@ -334,6 +334,12 @@ def test_refused_tag_deletion_names_protected_tags() -> None:
     assert evaluate_codes("protected-history", revision=Known(deleted)) == ["tag-deleted"]
 
 
+def test_moved_tag_is_not_said_to_lose_commits() -> None:
+    """The new commit may contain the old one; and nobody can merge onto a tag."""
+    moved = structs.replace(REVISION, target="refs/tags/v1", update=Known(UpdateKind.REWOUND))
+    assert evaluate_codes("protected-history", revision=Known(moved)) == ["tag-moved"]
+
+
 def test_long_list_of_names_is_shortened() -> None:
     assert code_review.join_names(("a", "b", "c"), 2) == "a, b or 1 others"
 

@@ -38,6 +38,16 @@ def test_statement_replaced_by_later_one_is_not_reported() -> None:
     assert explain_uncounted(told[0]) == "it is for another repository; it was withdrawn"
 
 
+def test_replaced_attestation_is_not_reported_beside_the_one_that_replaced_it() -> None:
+    shown = report_of().approvals[0]
+    attested, replaced = Objection.ATTESTED.value, Objection.REPLACED.value
+    older, newer = (
+        structs.replace(shown, counted=False, reasons_not_counted=codes)
+        for codes in ((attested, replaced), (attested,))
+    )
+    assert list(select_notable((older, newer))) == [newer]
+
+
 def test_reason_code_without_sentence_is_shown_as_code() -> None:
     report = report_of().approvals[0]
     assert explain_uncounted(structs.replace(report, reasons_not_counted=("new-code", Objection.INACTIVE.value))) == (

@@ -30,7 +30,7 @@ def parse_answers(given: tuple[str, ...]) -> dict[str, str]:
 def parse_attestations(given: tuple[str, ...], repository: Repository, people: People | None) -> dict[str, str]:
     """Parse persons by subject, from SUBJECT=PERSON; commits by their full ids. Raises UsageError."""
     found = {
-        _parse_subject(subject, repository): _prompt_line(f"--attest {subject}=ID", f"Who was {subject}? A person's id")
+        _parse_subject(subject, repository): _prompt_line(f"--attest {subject}=ID", _make_question(subject))
         if person == PERSON
         else person
         for subject, person in _parse_pairs(given, "--attest").items()
@@ -39,6 +39,10 @@ def parse_attestations(given: tuple[str, ...], repository: Repository, people: P
     if unknown:
         raise UsageError(f"people.toml has no person with the id {unknown[0]}", "Name a person's id after the =.")
     return found
+
+
+def _make_question(subject: str) -> str:
+    return "Who pushed them? A person's id" if subject == ALL_PUSHERS else f"Who was {subject}? A person's id"
 
 
 def _parse_subject(text: str, repository: Repository) -> str:

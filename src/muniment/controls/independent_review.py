@@ -51,7 +51,7 @@ class Reasons(ReasonCodes):
         ReviewAction.APPROVE,
     )
     TOO_FEW_APPROVALS_TO_REMOVE = violated(
-        "{branch} would lose commits: {count} of {needed} required approvals{who}.",
+        "Deleting or moving {branch} back needs approvals of its own: {count} of {needed} required{who}.",
         "Ask {ask} to review what {branch} would lose and to approve it.",
         ReviewAction.APPROVE,
     )

@@ -34,6 +34,10 @@ class Reasons(ReasonCodes):
         "{branch} would be deleted.",
         "Keep it. If it must be deleted, remove it from the policy's protected tags first.",
     )
+    TAG_MOVED = violated(
+        "{branch} would move from {base} to {head}.",
+        "Keep it where it is, and give the other commit a tag of another name.",
+    )
     UPDATE_UNKNOWN = unknown(
         "It is unknown whether {branch} keeps its commits: {why}.",
         "Make both commits readable here (a full clone has them), then check again.",
@@ -49,6 +53,7 @@ _ANSWERS = {
     UpdateKind.REWOUND: Reasons.REWOUND,
     UpdateKind.DELETED: Reasons.DELETED,
 }
+_TAG_ANSWERS = {Reasons.DELETED: Reasons.TAG_DELETED, Reasons.REWOUND: Reasons.TAG_MOVED}
 
 
 def evaluate_case(case: Case) -> tuple[Reason, ...]:
@@ -59,14 +64,14 @@ def evaluate_case(case: Case) -> tuple[Reason, ...]:
     if isinstance(revision.update, Unknown):
         return (Reasons.UPDATE_UNKNOWN(subject, why=revision.update.reason, **details),)
     answer = _ANSWERS[revision.update.value]
-    if answer is Reasons.DELETED and revision.target.startswith(_TAGS):
-        answer = Reasons.TAG_DELETED
+    if revision.target.startswith(_TAGS):
+        answer = _TAG_ANSWERS.get(answer, answer)
     return (answer(subject, **details),)
 
 
 CONTROL = Control(
     name="protected-history",
-    version=2,
+    version=3,
     summary="A protected branch is neither deleted nor rewound.",
     scope=Scope.REVISION,
     needs=(kinds.REVISION,),

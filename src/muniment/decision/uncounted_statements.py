@@ -43,7 +43,7 @@ def explain_uncounted(approval: ApprovalReport) -> str:
 
 
 def select_notable(approvals: Iterable[ApprovalReport]) -> Iterator[ApprovalReport]:
-    """Statements that do not count, except those that a later one of the same person only replaced."""
+    """Statements that do not count, except those that a later one of the same person replaced."""
     for approval in approvals:
-        if not approval.counted and approval.reasons_not_counted != (Objection.REPLACED.value,):
+        if not approval.counted and Objection.REPLACED.value not in approval.reasons_not_counted:
             yield approval
