@@ -454,3 +454,28 @@ def test_incomplete_access_list_leaves_other_reviewers_possible(names: tuple[str
 
 def list_reasons(**changed: Any) -> tuple[Reason, ...]:
     return independent_review.evaluate_case(Case(values(**changed), independent_review.Parameters(), NOW, {}))
+
+
+def test_reviewer_whose_approval_the_forge_refused_is_not_asked_again() -> None:
+    asked = structs.replace(REVISION, possible_reviewers=("bob", "carol"))
+    refused = approval("bob", signature=SignatureResult.MAY_NOT_WRITE)
+    found = review(revision=Known(asked), approvals=Known((refused,)))
+    assert found.eligible_reviewers == ("carol",)
+
+
+def test_contributor_whom_the_forge_lists_as_writer_is_not_asked() -> None:
+    asked = structs.replace(REVISION, possible_reviewers=("ada", "carol"))
+    assert review(revision=Known(asked), approvals=Known(())).eligible_reviewers == ("carol",)
+
+
+def test_requested_changes_of_a_person_whom_the_forge_refuses_block_nothing() -> None:
+    requested = approval("bob", action=ReviewAction.REQUEST_CHANGES)
+    refused = approval("bob", signature=SignatureResult.MAY_NOT_WRITE, order=1)
+    assert review(approvals=Known((requested,))).blocking_reviewers == ("bob",)
+    assert review(approvals=Known((requested, refused))).blocking_reviewers == ()
+
+
+def test_unconfirmed_account_is_not_said_to_belong_to_an_erased_person() -> None:
+    erased = Known(structs.replace(waits("bob", "email:new@example.test").value, erased=("f" * 64,)))
+    (stranger,) = review(people=erased, commits=Known((commit(1, hands=(hand("new"),)),))).unknown_contributors
+    assert (stranger.unconfirmed, stranger.why) == ("bob", "")

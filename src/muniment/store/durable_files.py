@@ -183,7 +183,7 @@ def create_unfinished(folder: Path) -> tuple[int, str]:
 def _write_batch(files: Sequence[tuple[NewFile, bool]], unsynced: dict[Path, None]) -> None:
     """Write files, each of which gets its name once all are on the disk. Raises OSError, and leaves none unfinished.
 
-    True beside a file: all names before it have to be on the disk first. `unsynced` gets the folders that took names.
+    True with a file: all names before it have to be on the disk first. `unsynced` gets the folders that took names.
     """
     begun: list[tuple[int, str]] = []
     try:
