@@ -23,6 +23,8 @@ the page of its person for some actions until a day. Pipelines send their own id
 - A product's `PATCH` takes `If-Match` with the ETag that was read.
 - Errors are RFC 9457 problems with a code, such as `urn:muniment:malformed`.
 - What needs a second person answers with a request, which that person approves on its page.
+- No operation approves a change or attests a contributor, whatever the token: only a person does, signed in on the
+  page of the change, or by a signature on a plain git server ([approvals](../guides/approvals.md)).
 
 [Access](access.md) says which roles may do what, [acts](acts.md) what each field means.
 """

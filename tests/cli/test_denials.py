@@ -293,6 +293,10 @@ class TestStatementsThatCanNeverCount:
         shown = bob.run("ssh-keygen -l -f stranger").text.split()[1]
         assert shown in ran.text.replace("\n", "")
 
+    def test_refuses_statement_by_a_machine(self, laptop: Open, remote: HookedRemote, approve: str) -> None:
+        signed = f"{approve} --attest pushers=ada --key '{remote.keys['ci']}'"
+        self.refused(laptop("bob"), signed, "signed by the machine ci. Only people approve and attest.")
+
     def test_refuses_statement_by_a_person_without_write_access(
         self, laptop: Open, remote: HookedRemote, approve: str
     ) -> None:

@@ -212,7 +212,8 @@ class PushEvaluator:
             return _refuse_update(update, Refusals.APPROVAL_REWOUND(subject, **where))
         fresh = statements[ids.index(update.old) + 1 if update.old else 0 :]
         why = next(
-            filter(None, (find_signature_problem(statement, found[0].person, subject) for statement in fresh)), None
+            filter(None, (find_signature_problem(statement, found[0].person, people, subject) for statement in fresh)),
+            None,
         )
         if why is None and fresh:  # what came before the last one is replaced by it
             why = find_permanent_problem(fresh[-1], standing, subject, self._read_tree(fresh[-1].head))

@@ -1,9 +1,9 @@
 """Find statements on revisions that could never count, so that a push says so instead of recording them."""
 
 from muniment.controls.control import Reason
-from muniment.facts.people import SECURITY, Person
+from muniment.facts.people import SECURITY, Machine, People, Person
 from muniment.facts.statements import Approval, ReviewAction, SignatureResult
-from muniment.git import approvals
+from muniment.git import approvals, signatures
 from muniment.policy.patterns import matches_any
 from muniment.workflows.approval_commands import format_statement_command
 from muniment.workflows.refusals import Refusals
@@ -25,9 +25,13 @@ def repeat_command(statement: Approval, *options: str, repository: str = "") -> 
     return format_statement_command(repository or statement.repository, statement.target, statement.ref_head, *given)
 
 
-def find_signature_problem(statement: Approval, signer: str, subject: str) -> Reason | None:
+def find_signature_problem(statement: Approval, signer: str, people: People, subject: str) -> Reason | None:
     """Reason why a statement is not one of the signer whom its ref names; None if it is."""
     if statement.signature is SignatureResult.UNKNOWN_PERSON:
+        machine = _find_machine(signer, people)
+        if machine is not None:
+            command = repeat_command(statement) if statement.head else ""
+            return Refusals.APPROVAL_BY_MACHINE(subject, statement=statement.id, machine=machine.id, command=command)
         label = approvals.key_fingerprint(signer) or signer
         return Refusals.APPROVAL_BY_NOBODY(subject, statement=statement.id, signer=label)
     if statement.signature is not SignatureResult.VALID:
@@ -46,6 +50,15 @@ def find_signature_problem(statement: Approval, signer: str, subject: str) -> Re
             about=statement.head,
             command=repeat_command(statement),
         )
+    return None
+
+
+def _find_machine(signer: str, people: People) -> Machine | None:
+    """The machine that a ref names as its signer, by id or key."""
+    fingerprint = approvals.key_fingerprint(signer)
+    for machine in people.machines:
+        if signer == machine.id or fingerprint in map(signatures.make_fingerprint, machine.keys):
+            return machine
     return None
 
 

@@ -51,6 +51,10 @@ class Refusals(ReasonCodes):
         "The signer of the statement {statement} is not known: {signer}.",
         "Ask the operator of this server to add your SSH public key to people.toml, then push the statement again.",
     )
+    APPROVAL_BY_MACHINE = violated(
+        "The statement {statement} is signed by the machine {machine}. Only people approve and attest.",
+        "Sign it with the key of a person: --key FILE.\n{command}",
+    )
     APPROVAL_ELSEWHERE = violated(
         "The statement {statement} is about {about}, and lies at {head}.",
         "Make it again, for the commit itself.\n{command}",
