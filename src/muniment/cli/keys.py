@@ -1,6 +1,8 @@
-"""Which key a person signs with: the one they name, git's user.signingKey, or a known one of the agent's."""
+"""Key that a person signs with: the one they name, git's user.signingKey, one of the agent, or the usual file."""
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -39,31 +41,38 @@ def find_own_key(key: str | None, repo: str) -> tuple[str, str]:
 
     The named one, git's, the agent's first, or the usual file. Raises UsageError if there is none.
     """
-    chosen = key or read_git_setting("user.signingKey", repo)
-    listed = "" if chosen else _run_program(build_command(Program.SSH_ADD, ["-L"], ProgramError))
-    usual = [str(file) for name in _DEFAULT_FILES if (file := Path("~/.ssh", name).expanduser()).is_file()]
-    for candidate in (chosen,) if chosen else (*listed.splitlines(), *usual):
-        try:
-            return _read_public_key(candidate), candidate
-        except UsageError:
-            if chosen:
-                raise
+    for candidate, public in _find_candidates(key, repo):
+        return public, candidate
     raise UsageError("there is no SSH key to sign with", _REMEDY)
 
 
-def _find_holder(people: People, key: str | None, repo: str, holder_type: type[T], none: str) -> tuple[T, str]:
+def _find_candidates(key: str | None, repo: str) -> Iterator[tuple[str, str]]:
+    """Find keys as `git.signatures.make_signature` takes them, each with its public key.
+
+    The named one or git's alone, and UsageError if it cannot be used; else those of the agent and the usual files.
+    """
     chosen = key or read_git_setting("user.signingKey", repo)
-    listed = "" if chosen else _run_program(build_command(Program.SSH_ADD, ["-L"], ProgramError))
-    for candidate in (chosen,) if chosen else tuple(listed.splitlines()):
-        public = _read_public_key(candidate)
+    if chosen:
+        yield chosen, _read_public_key(chosen)
+        return
+    listed = _run_program(build_command(Program.SSH_ADD, ["-L"], ProgramError))
+    usual = [str(file) for name in _DEFAULT_FILES if (file := Path("~/.ssh", name).expanduser()).is_file()]
+    for candidate in (*listed.splitlines(), *usual):
+        with contextlib.suppress(UsageError):
+            yield candidate, _read_public_key(candidate)
+
+
+def _find_holder(people: People, key: str | None, repo: str, holder_type: type[T], none: str) -> tuple[T, str]:
+    for candidate, public in _find_candidates(key, repo):
         holder = people.by_identity.get(f"key:{public}")
         if isinstance(holder, holder_type):
             return holder, candidate
-        if chosen:
-            raise UsageError(
-                f"the key {chosen} belongs to {none} in people.toml",
-                "Have it added to the entry of whoever signs with it, on the branch.",
-            )
+    chosen = key or read_git_setting("user.signingKey", repo)
+    if chosen:
+        raise UsageError(
+            f"the key {chosen} belongs to {none} in people.toml",
+            "Have it added to the entry of whoever signs with it, on the branch.",
+        )
     raise UsageError("there is no key to sign with that people.toml knows", _REMEDY)
 
 
