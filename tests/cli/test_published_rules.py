@@ -10,7 +10,7 @@ from muniment.cli.command_line import run_command_line
 from muniment.facts import canonical
 from muniment.git.published_rules import RULES_REF
 from muniment.ledger import record_kinds
-from muniment.policy.built_in_policy import format_built_in_policy
+from muniment.policy.built_in_policy import empty_people_text, format_built_in_policy
 from tests.support.hooked_remote import HookedRemote
 from tests.support.laptops import Laptop
 
@@ -33,6 +33,15 @@ def test_published_rules_contain_no_address_login_or_name(remote: HookedRemote) 
     assert "Bob" not in text
     assert "SHA256:" in text
     assert "ssh-ed25519" not in text
+
+
+def test_installation_says_if_nobody_is_known_yet(remote: HookedRemote, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    remote.install_hook()
+    assert "name your people" not in capsys.readouterr().out
+    (remote.home / "people.toml").write_text(empty_people_text())
+    remote.install_hook()
+    assert f"until you name your people in {remote.home}/people.toml" in " ".join(capsys.readouterr().out.split())
 
 
 def test_repeated_installation_publishes_changes_and_reports_no_bypass(remote: HookedRemote) -> None:

@@ -76,6 +76,9 @@ def install_hook(home: str, repo: str, folder: str | None, report_only: bool, ou
     click.echo(f"recorded the refs of this repository; the ledger has {size} entries now")
     if not is_protected:
         click.echo(f"Attention: {HISTORY_UNPROTECTED}. {ADD_CLAUSE}")
+    if not standing.people.persons:
+        people = os.path.join(where, "people.toml")
+        click.echo(printing.make_printable(f"Attention: every change is denied until you name your people in {people}"))
     variable = place.load_settings().pusher_variable
     click.echo(
         f"Next: make sure that the server, and nobody else, says in {variable} who pushes: docs/guides/server-hook.md"
