@@ -13,9 +13,16 @@ from muniment.decision.report import (
     ResultReport,
     RevisionReport,
 )
-from muniment.forges.statuses import shorten_summary
+from muniment.forges.statuses import StatusState, shorten_summary
 from muniment.policy.model import EnforcementPoint
-from muniment.workflows.forge_status_text import decision_status, remedy_at_forge
+from muniment.workflows.forge_status_text import (
+    decision_status,
+    escape_markdown,
+    find_blocking_results,
+    format_comment,
+    remedy_at_forge,
+    sort_blocking_reasons,
+)
 from tests.support.changes import BASE, HEAD, MAIN, NOW
 
 FIELDS: dict[str, str | int] = {"ask": "bob or sue", "name": "sue"}
@@ -114,3 +121,102 @@ def test_one_line_status_shows_most_severe_reason(most: int) -> None:
     assert line.startswith("Bea requested changes. (and 1 more) Next: Talk to Bea")
     assert len(line) <= most
     assert "\n" not in line
+
+
+def result(status: str, *reasons: ReasonReport, enforced: bool = True, exception: str = "") -> ResultReport:
+    """Result of one more clause."""
+    first = DENIED.results[0]
+    return structs.replace(first, status=status, reasons=reasons, enforced=enforced, exception=exception)
+
+
+def make_allowed_report(*results: ResultReport) -> DecisionReport:
+    return structs.replace(DENIED, decision=Outcome.ALLOW, results=results)
+
+
+def test_only_an_allowed_change_gets_an_allowing_status() -> None:
+    allowed = decision_status(make_allowed_report(result("met", FEW)), "muniment/main", "")
+    denied = decision_status(make_denial_report(FEW), "muniment/main", "")
+    assert (allowed.saying, denied.saying) == (StatusState.ALLOWED, StatusState.DENIED)
+    assert (allowed.summary, allowed.details, allowed.annotations) == ("All 1 clauses allow it.", "", ())
+    assert denied.summary == f"{FEW.message}\n{FEW.remedy}"
+    assert denied.details == f"- {FEW.message}\n  Next: {FEW.remedy}"
+
+
+def test_allowed_status_counts_clauses_covered_by_an_exception() -> None:
+    covered = result("violated", FEW, exception="hot")
+    status = decision_status(make_allowed_report(result("met"), covered, covered), "muniment/main", "")
+    assert status.summary == "All 3 clauses allow it.\n2 of them by an exception."
+
+
+def test_allowed_status_has_no_annotation_of_a_covered_clause() -> None:
+    place = structs.replace(FEW, subject="path:app.py")
+    monitored = result("violated", place, enforced=False)
+    assert decision_status(make_allowed_report(monitored), "muniment/main", "").annotations == ()
+    still = structs.replace(make_denial_report(place), decision=Outcome.ALLOW)
+    assert (decision_status(still, "", "").details, decision_status(still, "", "").annotations) == ("", ())
+
+
+@pytest.mark.parametrize(
+    ("one", "blocks"),
+    [
+        (result("violated"), True),
+        (result("unknown"), True),
+        (result("met"), False),
+        (result("not_applicable"), False),
+        (result("violated", enforced=False), False),
+        (result("violated", exception="hot"), False),
+    ],
+)
+def test_only_an_enforced_clause_that_is_not_met_or_covered_blocks(one: ResultReport, blocks: bool) -> None:
+    report = structs.replace(DENIED, results=(one,))
+    assert find_blocking_results(report) == ((one,) if blocks else ())
+
+
+def test_denial_without_a_reason_is_a_denial() -> None:
+    assert decision_status(structs.replace(DENIED, results=()), "", "").summary == "It is not allowed."
+
+
+def test_reason_without_next_step_is_shown_only_if_it_is_alone() -> None:
+    silent = structs.replace(FEW, message="It is so.", remedy="")
+    assert sort_blocking_reasons(make_denial_report(silent)) == [silent]
+    assert sort_blocking_reasons(make_denial_report(silent, FEW)) == [FEW]
+    assert sort_blocking_reasons(make_denial_report(FEW, general=(silent,))) == [FEW]
+    assert decision_status(make_denial_report(silent), "", "").details == "- It is so."
+
+
+@pytest.mark.parametrize(("count", "last"), [(30, "- 29\n  Next: Do it."), (31, "- and 1 more")])
+def test_long_list_of_reasons_ends_with_their_number(count: int, last: str) -> None:
+    reasons = [ReasonReport("code", str(number), "Do it.", "") for number in range(count)]
+    assert decision_status(make_denial_report(*reasons), "", "").details.endswith(last)
+
+
+def test_annotations_are_of_paths_alone() -> None:
+    at_path = structs.replace(FEW, subject="path:a%25b.py")
+    at_commit = structs.replace(FEW, subject=f"commit:{HEAD.id}")
+    (found,) = decision_status(make_denial_report(at_path, at_commit), "", "").annotations
+    assert (found.path, found.message) == ("a%b.py", FEW.message)
+
+
+def test_comment_names_who_could_approve_a_denied_change() -> None:
+    report = structs.replace(make_denial_report(FEW), eligible_reviewers=("p1", "p2"), names={"p1": "bob_b"})
+    comment = format_comment(report, "https://muniment.test/1")
+    assert comment.startswith("**Muniment does not allow this yet.** [Details](https://muniment.test/1)\n")
+    assert comment.endswith("\n\nWho could approve: bob\\_b, p2.")
+    assert "Who could" not in format_comment(make_denial_report(FEW), "")
+    assert format_comment(make_allowed_report(), "") == ""
+
+
+@pytest.mark.parametrize(("count", "end"), [(5, ", p4."), (6, ", p4 and 1 others.")])
+def test_comment_names_five_people_at_most(count: int, end: str) -> None:
+    people = tuple(f"p{number}" for number in range(count))
+    assert format_comment(structs.replace(make_denial_report(FEW), eligible_reviewers=people), "").endswith(end)
+
+
+@pytest.mark.parametrize(("length", "said"), [(140, "x" * 140), (141, "x" * 139 + "…")])
+def test_line_is_cut_only_if_it_is_too_long(length: int, said: str) -> None:
+    report = make_denial_report(structs.replace(FEW, message="x" * length))
+    assert decision_status(report, "", "").summary.split("\n")[0] == said
+
+
+def test_character_that_cannot_be_seen_is_no_part_of_a_text() -> None:
+    assert escape_markdown("a\u202eb\nc") == "a b c"
