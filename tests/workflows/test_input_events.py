@@ -45,3 +45,17 @@ def test_every_listed_event_is_subscribed_and_parsed(row: input_events.InputRow)
             {"x-gitea-event": name}, b'{"sha": "aa", "repository": {"id": 1}, "pull_request": {"number": 1}}'
         )
         assert happened.kind is not ForgeEventKind.NOTHING, name
+
+
+@pytest.mark.parametrize(
+    ("input", "surely"),
+    [
+        (DecisionInput.HEAD, {Vendor.GITHUB, Vendor.GITLAB, Vendor.GITEA, Vendor.FORGEJO}),
+        (DecisionInput.REVIEWS, {Vendor.GITLAB}),
+        (DecisionInput.CHECKS, {Vendor.GITHUB}),
+        (DecisionInput.DELIVERY, set()),
+    ],
+)
+def test_probe_reads_each_input_that_a_forge_may_not_report(input: DecisionInput, surely: set[Vendor]) -> None:
+    """A wrong yes here keeps a lost approval green until somebody looks."""
+    assert {vendor for vendor in Vendor if has_event(input, vendor)} == surely
