@@ -76,14 +76,20 @@ def command(file: str, home: str, listed: str | None, since: str | None) -> int:
     (folder / service_setup.STATE_FILE).write_text('{"port": 0}\n')
     click.echo(f"{home}: a ledger of {size} entries, each of them what was signed; {erased} objects erased again")
     click.echo(f"{people} people erased again, of {len(lines)} on the list of erasures")
-    if VAULT_ENTRY in parts:
-        click.echo(f"The vault cannot be opened yet: bring its seal key to {home}/{SEAL_FILE}, from where you keep it.")
+    _print_next_steps(home, waits, seal_file=SEAL_FILE if VAULT_ENTRY in parts else "")
+    return 0
+
+
+def _print_next_steps(home: str, waits: str, *, seal_file: str) -> None:
+    """Print what a person does now: `waits` is why the ledger signs nothing, `seal_file` the key that a vault needs."""
+    if seal_file:
+        click.echo(f"The vault cannot be opened yet: bring its seal key to {home}/{seal_file}, from where you keep it.")
     if waits:
         click.echo(f"It waits for a person: {waits}")
     click.echo(f"Next: muniment up --home {home}")
     if waits:
         click.echo(f"While it runs, find out why, then: muniment ledger reconcile --home {home} --reason TEXT")
-    if VAULT_ENTRY in parts:
+    if seal_file:
         click.echo(
             "While it runs, have the vault know this home's new keys, with your own vault credential: "
             f"muniment vault apply --home {home}"
@@ -93,7 +99,6 @@ def command(file: str, home: str, listed: str | None, since: str | None) -> int:
     )
     click.echo(f"runs, make a link for each person who has no passkey: muniment link PERSON --home {home}")
     click.echo("Each such link opens an incident, and what that person approves does not count for a day.")
-    return 0
 
 
 def _read_erasures(manifest: bytes, folder: Path, listed: str | None, since: str | None) -> "frozenset[ErasureLine]":

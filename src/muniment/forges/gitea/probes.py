@@ -5,6 +5,7 @@ returns a token's scopes, and the API returns the permissions of the account: on
 """
 
 from collections.abc import Iterator
+from functools import partial
 
 from muniment.forges.gitea.client import GiteaClient, api_path, quote_segment
 from muniment.forges.permission_checks import Probe, make_unused_name
@@ -23,10 +24,20 @@ def list_probes(gitea: GiteaClient, repository: ForgeRepository | None) -> Itera
     yield Probe("read our own account", "the token's scope read:user", read, lambda: client.get_json("user"))
     if repository is None:
         return
+    yield from _list_reading_probes(gitea, repository)
+    yield from _list_writing_probes(gitea, repository)
+    owner = quote_segment(repository.path.partition("/")[0])
+    yield Probe(
+        "read the organisation",
+        "the token's scope read:organization",
+        _SECRETS,
+        lambda: client.get_json(f"orgs/{owner}"),
+    )
 
-    def resource_path(*more: str | int) -> str:
-        return api_path(repository.path, *more)
 
+def _list_reading_probes(gitea: GiteaClient, repository: ForgeRepository) -> Iterator[Probe]:
+    client, resource_path = gitea.client, partial(api_path, repository.path)
+    read = MISSING_ABILITY_EFFECTS[Ability.READ]
     pulls = "the history of a pull request is not read, so each is denied"
     yield Probe("read branches", _READ, read, lambda: client.get_json(resource_path("branches"), limit=1))
     yield Probe("read pull requests", _READ, read, lambda: client.get_json(resource_path("pulls"), limit=1))
@@ -45,6 +56,10 @@ def list_probes(gitea: GiteaClient, repository: ForgeRepository | None) -> Itera
         MISSING_ABILITY_EFFECTS[Ability.RULES],
         lambda: client.get_json(resource_path("branch_protections", make_unused_name())),
     )
+
+
+def _list_writing_probes(gitea: GiteaClient, repository: ForgeRepository) -> Iterator[Probe]:
+    client, resource_path = gitea.client, partial(api_path, repository.path)
     yield Probe(
         "post a status",
         _WRITE,
@@ -68,11 +83,4 @@ def list_probes(gitea: GiteaClient, repository: ForgeRepository | None) -> Itera
         _WRITE + _ADMIN,
         MISSING_ABILITY_EFFECTS[Ability.HOOKS],
         lambda: client.send_json("DELETE", resource_path("hooks", 0)),
-    )
-    owner = quote_segment(repository.path.partition("/")[0])
-    yield Probe(
-        "read the organisation",
-        "the token's scope read:organization",
-        _SECRETS,
-        lambda: client.get_json(f"orgs/{owner}"),
     )
