@@ -2,12 +2,11 @@
 
 import shlex
 from collections.abc import Collection, Iterator
-from urllib.parse import quote
 
 from muniment.cli import forge_access, printing
 from muniment.errors import ForgeCode, ForgeError
 from muniment.facts.maybe import Unknown
-from muniment.forges.shapes import Vendor
+from muniment.forges.registry import FORGE_KINDS
 
 
 def read_secret_names(there: forge_access.RepositoryAccess) -> tuple[str, ...]:
@@ -59,13 +58,6 @@ def delete_secrets(there: forge_access.RepositoryAccess, names: Collection[str])
 
 def delete_command(there: forge_access.RepositoryAccess, name: str) -> str:
     """The command by which a person deletes a secret at the forge, with a credential of their own."""
-    repository, secret = shlex.quote(there.listed.repository.path), shlex.quote(name)
-    root = there.connection.url.rstrip("/")
-    match there.connection.vendor:
-        case Vendor.GITHUB:
-            return f"gh secret delete {secret} --repo {repository}    (or: --env ENVIRONMENT; --org ORGANISATION)"
-        case Vendor.GITLAB:
-            return f"glab variable delete {secret} --repo {repository}    (or: --group GROUP)"
-        case Vendor.GITEA | Vendor.FORGEJO:
-            path = f"{root}/api/v1/repos/{there.listed.repository.path}/actions/secrets/{quote(name, safe='')}"
-            return f'curl -X DELETE -H "Authorization: token $TOKEN" {shlex.quote(path)}'
+    connection = there.connection
+    format_deletion = FORGE_KINDS[connection.vendor].format_secret_deletion
+    return format_deletion(connection.url.rstrip("/"), there.listed.repository.path, name)

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from muniment.facts.maybe import Maybe
+from muniment.facts.maybe import Known, Maybe
 from muniment.facts.statements import SignatureResult
 
 
@@ -133,6 +133,12 @@ class ForgeSettings(Struct, frozen=True):
     job_token_writes: Maybe[bool]
     unpinned_allowed: Maybe[bool]
     forks_trusted: Maybe[bool]
+
+    @classmethod
+    def make_without_jobs(cls, forge: str, secrets: Maybe[tuple[str, ...]]) -> "ForgeSettings":
+        """Settings of a repository whose jobs are turned off: no job may do anything."""
+        no: Maybe[bool] = Known(False)
+        return cls(forge, secrets, no, no, no)
 
 
 class Environment(Struct, frozen=True):

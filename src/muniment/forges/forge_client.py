@@ -9,7 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
@@ -20,6 +20,7 @@ from muniment.http import client as http
 from muniment.http.connections import Response
 from muniment.http.rate_limits import MemoryRateLimitStore, RateLimit, RateLimiter, RateLimitStore
 
+Decoded = TypeVar("Decoded")
 _LARGEST = 16 << 20  # bytes of an answer
 _MOST_PAGES = 200
 _MOST_READS = 2  # of a list that is not proven complete
@@ -300,6 +301,14 @@ def decode_json(answer: Response, where: str) -> Any:
     try:
         return msgspec.json.decode(answer.body)
     except (msgspec.DecodeError, UnicodeDecodeError):
+        raise malformed_error(where) from None
+
+
+def decode_answer(kind: type[Decoded], answer: object, where: str) -> Decoded:
+    """Convert a decoded answer at `where` to a typed form. Raises MALFORMED for another form."""
+    try:
+        return msgspec.convert(answer, kind)
+    except (msgspec.ValidationError, TypeError):
         raise malformed_error(where) from None
 
 

@@ -1,22 +1,17 @@
-"""Makes the `Forge` of an address: the only module that knows every vendor by name."""
+"""Opens the forge at an address, with or without a credential, by its kind."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from muniment.errors import ForgeCode, ForgeError, UsageError
+from muniment.errors import UsageError
 from muniment.forges.forge import Forge, Listener
 from muniment.forges.forge_client import UNSHARED_TRANSPORT, ForgeClient, Transport
-from muniment.forges.gitea.client import GiteaClient
-from muniment.forges.gitea.listener import GiteaListener
-from muniment.forges.gitea.protector import GiteaProtector
-from muniment.forges.gitea.publisher import GiteaPublisher
-from muniment.forges.gitea.reader import GiteaReader
-from muniment.forges.github import connect as github
-from muniment.forges.github.listener import GitHubListener
-from muniment.forges.gitlab import connect as gitlab
-from muniment.forges.gitlab.listener import GitLabListener
+from muniment.forges.forge_kind import ForgeKind, ForgeSession, MakeClient, SaveCredential
+from muniment.forges.registry import FORGE_KINDS
 from muniment.forges.shapes import Account, Vendor
+
+_LONGEST_ADDRESS = 200  # characters of it in a message
 
 
 class Connection(NamedTuple):
@@ -31,27 +26,28 @@ class Connection(NamedTuple):
     noreply: tuple[str, ...] = ()
 
     @property
+    def _forge_kind(self) -> ForgeKind:
+        return FORGE_KINDS[self.vendor]
+
+    @property
     def noreply_domains(self) -> tuple[str, ...]:
         """The domains whose addresses belong to accounts of this forge."""
-        host = urlsplit(self.url).hostname or ""
-        return (*_NOREPLY[self.vendor](host), *self.noreply)
+        return (self._forge_kind.make_noreply_domain(urlsplit(self.url).hostname or ""), *self.noreply)
 
     def format_address(self, account: Account) -> str:
         """Address at this forge that belongs to an account, as git writes it."""
-        if not self.has_numbered_addresses:
-            return f"{account.login} <{account.login}@{self.noreply_domains[0]}>"
-        between = "-" if self.vendor is Vendor.GITLAB else "+"
-        return f"{account.login} <{account.id}{between}{account.login}@{self.noreply_domains[0]}>"
+        number = f"{account.id}{self._forge_kind.id_separator}" if self.has_numbered_addresses else ""
+        return f"{account.login} <{number}{account.login}@{self.noreply_domains[0]}>"
 
     def diff_url(self, repository_url: str, base: str, head: str) -> str:
         """URL of the forge's page with the diff between two commits, of `head` alone if `base` is ""."""
-        place = f"{repository_url.rstrip('/')}{'/-' if self.vendor is Vendor.GITLAB else ''}"
+        place = f"{repository_url.rstrip('/')}{self._forge_kind.page_prefix}"
         return f"{place}/compare/{base}...{head}" if base else f"{place}/commit/{head}"
 
     @property
     def has_numbered_addresses(self) -> bool:
         """Whether noreply addresses carry the account's lasting id."""
-        return self.vendor in (Vendor.GITHUB, Vendor.GITLAB)
+        return bool(self._forge_kind.id_separator)
 
 
 def connect_forge(
@@ -61,13 +57,8 @@ def connect_forge(
 
     `token` is called for each request, so that it can be renewed; it may return "" where none is needed.
     """
-    if connection.vendor is Vendor.GITHUB:
-        return github.connect_read_only(connection.name, connection.url, token, now, transport=transport)
-    if connection.vendor is Vendor.GITLAB:
-        return gitlab.connect_gitlab(connection.name, connection.url, token, now, transport=transport)
-    gitea = GiteaClient(connection.url, token, transport=transport)
-    reader, publisher = GiteaReader(gitea, now), GiteaPublisher(gitea)
-    return Forge(connection.name, reader, publisher, GiteaProtector(gitea), make_listener(connection.vendor))
+    session = ForgeSession(connection.name, connection.url, now, transport)
+    return FORGE_KINDS[connection.vendor].connect(session, token)
 
 
 def open_forge(
@@ -75,36 +66,25 @@ def open_forge(
     credential: Mapping[str, str],
     now: Callable[[], str],
     transport: Transport = UNSHARED_TRANSPORT,
-    store_credential: Callable[[Mapping[str, str]], None] | None = None,
+    store_credential: SaveCredential | None = None,
 ) -> Forge:
     """The forge with its credential from the vault; no part of it reaches an error or a log.
 
-    The credential is `{"token": ...}`, for GitHub's App `{"app_id": ..., "pem": ..., "installation": ...}`, and for
-    GitLab's OAuth application the fields of `gitlab.connect.OAuthToken`, which `store_credential` stores in the vault
-    after each renewal.
+    The credential is `{"token": ...}`, or has the fields that the forge's kind takes in its place. `store_credential`
+    stores it in the vault after each renewal.
     """
-    if connection.vendor is Vendor.GITHUB and "token" not in credential:
-        return github.connect_app(connection.name, connection.url, credential, now, transport=transport)
-    if connection.vendor is Vendor.GITLAB and "refresh_token" in credential and store_credential is not None:
-        return connect_forge(
-            connection,
-            gitlab.OAuthToken(connection.url, credential, store_credential, transport=transport),
-            now,
-            transport,
-        )
-    return connect_forge(connection, lambda: credential.get("token", ""), now, transport)
+    kind = FORGE_KINDS[connection.vendor]
+    session = ForgeSession(connection.name, connection.url, now, transport)
+    found = kind.connect_with_credential(session, credential, store_credential)
+    return found if found is not None else kind.connect(session, lambda: credential.get("token", ""))
 
 
 def make_listener(vendor: Vendor) -> Listener:
     """Parser of a vendor's webhook deliveries. No credential is needed."""
-    if vendor is Vendor.GITHUB:
-        return GitHubListener()
-    return GitLabListener() if vendor is Vendor.GITLAB else GiteaListener()
+    return FORGE_KINDS[vendor].make_listener()
 
 
-def find_forge(
-    url: str, make_client: Callable[[str], ForgeClient] = lambda base: ForgeClient(base, dict)
-) -> tuple[Vendor, str, str]:
+def find_forge(url: str, make_client: MakeClient = lambda base: ForgeClient(base, dict)) -> tuple[Vendor, str, str]:
     """Vendor, root address of the forge and path of the repository, from the address of the repository's page.
 
     Raises UsageError if it is no such address, or no known forge answers there.
@@ -122,62 +102,21 @@ def find_forge(
     if not usable or not owner or not name:
         raise wrong
     root = f"{parts.scheme}://{parts.netloc}"
-    vendor = _detect_vendor(root, make_client)
-    return vendor, root, _strip_subpage(vendor, f"{owner}/{name}")
+    vendor = _find_vendor(root, make_client)
+    if vendor is None:
+        raise wrong
+    return vendor, root, _strip_subpage(FORGE_KINDS[vendor], f"{owner}/{name}")
 
 
-def _strip_subpage(vendor: Vendor, path: str) -> str:
-    """Path of the repository, from the path of one of its pages: only GitLab nests groups."""
-    if vendor is Vendor.GITLAB:
-        return path.split("/-/")[0]
-    return "/".join(path.split("/")[:2])
-
-
-def _detect_vendor(root_url: str, make_client: Callable[[str], ForgeClient]) -> Vendor:
+def _find_vendor(root_url: str, make_client: MakeClient) -> Vendor | None:
     host = (urlsplit(root_url).hostname or "").lower()
-    if host in ("github.com", "www.github.com") or host.endswith(".ghe.com"):
-        return Vendor.GITHUB
-    answer = _probe_path(make_client(f"{root_url}/api/v1"), "version")
-    if answer is not None:
-        version = answer.get("version") if isinstance(answer, dict) else ""
-        return Vendor.FORGEJO if "+gitea-" in str(version) else Vendor.GITEA
-    # GitLab has no such address, and tells nobody its version
-    return Vendor.GITLAB if _probe_path(make_client(f"{root_url}/api/v3"), "meta") is None else Vendor.GITHUB
+    for kind in FORGE_KINDS.values():
+        if kind.is_own_host(host):
+            return kind.vendor
+    recognised = (kind.recognise(root_url, make_client) for kind in FORGE_KINDS.values())
+    return next((vendor for vendor in recognised if vendor is not None), None)
 
 
-_LONGEST_ADDRESS = 200  # characters of it in a message
-_ASKS_FOR_A_TOKEN = (ForgeCode.NOT_SIGNED_IN, ForgeCode.FORBIDDEN)
-
-
-def _probe_path(client: ForgeClient, path: str) -> object:
-    """The answer at `path`, "" if only a token may read it, None if there is none.
-
-    Raises if the host does not answer.
-    """
-    try:
-        found: object = client.get_json(path)
-    except ForgeError as error:
-        if error.code in (ForgeCode.UNREACHABLE, ForgeCode.TIMED_OUT):
-            raise
-        return "" if error.code in _ASKS_FOR_A_TOKEN and path == "meta" else None
-    return found
-
-
-def _gitea_domains(host: str) -> tuple[str, ...]:
-    return (f"noreply.{host}",)
-
-
-def _github_domains(host: str) -> tuple[str, ...]:
-    return (f"users.noreply.{host.removeprefix('api.')}",)
-
-
-def _gitlab_domains(host: str) -> tuple[str, ...]:
-    return (f"users.noreply.{host}",)
-
-
-_NOREPLY: dict[Vendor, Callable[[str], tuple[str, ...]]] = {
-    Vendor.GITHUB: _github_domains,
-    Vendor.GITLAB: _gitlab_domains,
-    Vendor.GITEA: _gitea_domains,
-    Vendor.FORGEJO: _gitea_domains,
-}
+def _strip_subpage(kind: ForgeKind, path: str) -> str:
+    """Path of the repository, from the path of one of its pages."""
+    return path.split("/-/")[0] if kind.has_nested_groups else "/".join(path.split("/")[:2])

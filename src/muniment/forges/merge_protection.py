@@ -9,6 +9,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from muniment.forges.branch_rules import BranchRules
+from muniment.forges.registry import FORGE_KINDS
 from muniment.forges.shapes import Vendor
 
 
@@ -35,28 +36,23 @@ MODE_REASONS = {
         "The page of the connection shows N, by its rate limit: 10 or more."
     ),
 }
-_EVENTS_MISSING = {
-    Vendor.GITEA: "Gitea sends no event when a review is dismissed or somebody loses write access.",
-    Vendor.FORGEJO: "Forgejo sends no event when a review is dismissed or somebody loses write access.",
-    Vendor.GITLAB: "GitLab lets every developer post a status, and sends a project no event when a member leaves.",
-}
-_GITHUB_EVENTS = "GitHub sends an event for each review, check and member, and takes the check from our App alone."
 _NO_QUEUE = "the branch has no merge queue, so waiting for one would protect nothing"
 
 
 def choose_default_protection(vendor: Vendor, rules: BranchRules) -> MergeProtection:
     """Mode to use where no other was requested."""
-    if vendor is Vendor.GITHUB and rules.queue:
+    kind = FORGE_KINDS[vendor]
+    if kind.binds_checks and rules.queue:
         return MergeProtection(MergeMode.QUEUE, MODE_REASONS[MergeMode.QUEUE])
-    if vendor is Vendor.GITHUB:
-        return MergeProtection(MergeMode.STATUS, f"{_GITHUB_EVENTS} {MODE_REASONS[MergeMode.STATUS]}")
-    return MergeProtection(MergeMode.MUNIMENT, f"{_EVENTS_MISSING[vendor]} {MODE_REASONS[MergeMode.MUNIMENT]}")
+    mode = MergeMode.STATUS if kind.binds_checks else MergeMode.MUNIMENT
+    return MergeProtection(mode, f"{kind.protection_reason} {MODE_REASONS[mode]}")
 
 
 def explain_unsupported_mode(vendor: Vendor, rules: BranchRules, mode: MergeMode) -> str:
     """Reason why a mode cannot be enforced on a branch; "" if it can."""
-    if mode is MergeMode.QUEUE and (vendor is not Vendor.GITHUB or not rules.queue):
-        return _NO_QUEUE if vendor is Vendor.GITHUB else "a merge queue binds at GitHub alone"
-    if mode is MergeMode.MUNIMENT and vendor is Vendor.GITHUB and rules.queue:
+    binds = FORGE_KINDS[vendor].binds_checks
+    if mode is MergeMode.QUEUE and not (binds and rules.queue):
+        return _NO_QUEUE if binds else "a merge queue of this kind of forge cannot be bound"
+    if mode is MergeMode.MUNIMENT and binds and rules.queue:
         return "the branch has a merge queue, which could not merge any more once our App alone may"
     return ""

@@ -8,12 +8,11 @@ from collections.abc import Iterable, Iterator
 
 from muniment.facts import pipeline
 from muniment.facts.maybe import Known, Maybe, Unknown
-from muniment.facts.pipeline import BypassPath, ForgeSettings
+from muniment.facts.pipeline import BypassPath
 from muniment.forges.branch_rules import BranchRules, RequiredStatus
-from muniment.forges.shapes import ForgeDescription, Vendor
+from muniment.forges.registry import FORGE_KINDS
+from muniment.forges.shapes import ForgeDescription
 from muniment.forges.statuses import CONTEXT_PREFIX
-
-_NO_JOBS: Maybe[bool] = Known(False)
 
 
 def describe_branch_rules(
@@ -31,24 +30,17 @@ def describe_branch_rules(
     return pipeline.BranchPipelineRules(rules.ref, by, required, _find_bypasses(rules, about, loose))
 
 
-def settings_without_jobs(vendor: Vendor, secrets: Maybe[tuple[str, ...]]) -> ForgeSettings:
-    """Settings of a repository whose jobs are turned off: no job may do anything."""
-    return ForgeSettings(vendor.value, secrets, _NO_JOBS, _NO_JOBS, _NO_JOBS)
-
-
 def _is_enforced(rules: BranchRules, about: ForgeDescription) -> bool:
     """Whether nothing is merged that our status does not allow, except by a bypass."""
     us = _name_our_account(about)
-    if about.vendor is Vendor.GITHUB:
+    if FORGE_KINDS[about.vendor].binds_checks:
         return any(one.by == us and one.context.startswith(CONTEXT_PREFIX) for one in rules.required_statuses)
     return rules.protected and rules.mergers == (us,)
 
 
 def _name_our_account(about: ForgeDescription) -> str:
     """Our account as the rules of its forge name it."""
-    if about.vendor is Vendor.GITLAB:
-        return f"user:{about.ours.id}"
-    return about.ours.id if about.vendor is Vendor.GITHUB else about.ours.login
+    return FORGE_KINDS[about.vendor].name_account(about.ours)
 
 
 def _find_bypasses(
@@ -69,7 +61,7 @@ def _iterate_bypasses(
         if name != us:
             yield BypassPath(_name_actor(name), "the rules do not bind them")
     for name in rules.pushers:
-        if name != us and about.vendor is not Vendor.GITHUB:  # whose checks bind what is pushed as well
+        if name != us and not FORGE_KINDS[about.vendor].binds_checks:  # where they bind, they bind what is pushed too
             yield BypassPath(_name_actor(name), "they may push without a change")
     if rules.deletable:
         yield BypassPath("Everybody with write access", "the branch may be deleted, and made anew")

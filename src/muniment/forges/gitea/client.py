@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 from muniment.errors import ForgeCode, ForgeError
@@ -17,6 +17,7 @@ from muniment.forges.forge_client import (
 )
 from muniment.forges.shapes import Account, Change, ChangeState, Check, ForgeRepository, Vendor
 
+T = TypeVar("T")
 DELETED_ACCOUNT = Account("-1", "Ghost")  # an account that was deleted
 OLDEST_VERSION = (1, 21)  # of Gitea; Forgejo says which one it is like
 _STATES = {"success": "success", "pending": "pending", "failure": "failure", "error": "error", "warning": "failure"}
@@ -165,7 +166,7 @@ def branch_name(ref: str) -> str:
     return ref.removeprefix("refs/heads/")
 
 
-def require_field(answer: Any, key: str, field_type: type[Any], where: str) -> Any:
+def require_field(answer: object, key: str, field_type: type[T], where: str) -> T:
     """Value of a field that must be present. Raises MALFORMED."""
     value = answer.get(key) if isinstance(answer, dict) else None
     if not isinstance(value, field_type):

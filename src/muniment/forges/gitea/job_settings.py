@@ -6,7 +6,6 @@ from typing import Any
 from muniment.errors import ForgeCode, ForgeError
 from muniment.facts.maybe import Known, Unknown
 from muniment.facts.pipeline import ForgeSettings
-from muniment.forges import pipeline_rules
 from muniment.forges.forge_client import CompletenessProof
 from muniment.forges.gitea.client import GiteaClient, api_path, quote_segment, require_field
 from muniment.forges.shapes import ForgeRepository
@@ -24,7 +23,7 @@ def collect_job_settings(gitea: GiteaClient, repository: ForgeRepository) -> For
     )
     found = gitea.client.get_json(api_path(repository.path))
     if isinstance(found, dict) and found.get("has_actions") is False:
-        return pipeline_rules.settings_without_jobs(gitea.vendor, secrets)
+        return ForgeSettings.make_without_jobs(gitea.vendor.value, secrets)
     return ForgeSettings(gitea.vendor.value, secrets, _WRITES, _UNPINNED, Known(False))
 
 

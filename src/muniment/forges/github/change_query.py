@@ -9,7 +9,7 @@ from msgspec import Struct
 from muniment.errors import ForgeCode, ForgeError
 from muniment.facts.change import ContributorRole
 from muniment.facts.maybe import Known, Maybe, Unknown
-from muniment.forges.forge_client import truncated_error
+from muniment.forges.forge_client import decode_answer, truncated_error
 from muniment.forges.github import conversion, queries
 from muniment.forges.github.client import GitHubClient, GraphQLAnswer
 from muniment.forges.github.wire import (
@@ -21,7 +21,6 @@ from muniment.forges.github.wire import (
     QueuePosition,
     ReviewNode,
     TimelineEvent,
-    decode_answer,
 )
 from muniment.forges.shapes import (
     Account,

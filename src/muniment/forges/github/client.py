@@ -16,12 +16,12 @@ from muniment.forges.forge_client import (
     UNSHARED_TRANSPORT,
     ForgeClient,
     Transport,
+    decode_answer,
     decode_json,
     find_next_page,
     malformed_error,
     truncated_error,
 )
-from muniment.forges.github.wire import decode_answer
 from muniment.forges.shapes import ForgeRepository
 
 T = TypeVar("T")

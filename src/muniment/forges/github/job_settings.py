@@ -11,7 +11,6 @@ from msgspec import Struct
 from muniment.errors import ForgeCode, ForgeError
 from muniment.facts.maybe import Known, Unknown
 from muniment.facts.pipeline import ForgeSettings
-from muniment.forges import pipeline_rules
 from muniment.forges.github.client import GitHubClient, repository_path
 from muniment.forges.github.wire import RepositoryAnswer
 from muniment.forges.shapes import ForgeRepository, Vendor
@@ -46,7 +45,7 @@ def collect_job_settings(hub: GitHubClient, repository: ForgeRepository) -> Forg
     secrets = read_or_unknown(lambda: tuple(sorted(set(_list_secrets(hub, base)))), "which secrets it stores", _NAMES)
     jobs = read_or_unknown(lambda: hub.read_one(_Jobs, f"{base}/actions/permissions"), "what jobs may run", _RULES)
     if isinstance(jobs, Known) and not jobs.value.enabled:
-        return pipeline_rules.settings_without_jobs(Vendor.GITHUB, secrets)
+        return ForgeSettings.make_without_jobs(Vendor.GITHUB.value, secrets)
     return ForgeSettings(
         forge=Vendor.GITHUB.value,
         secrets=secrets,

@@ -8,8 +8,7 @@ from urllib.parse import quote, urlencode
 
 from msgspec import Struct
 
-from muniment.forges.forge_client import UNSHARED_TRANSPORT, ForgeClient, Transport
-from muniment.forges.github import wire
+from muniment.forges.forge_client import UNSHARED_TRANSPORT, ForgeClient, Transport, decode_answer
 from muniment.forges.github.client import api_addresses
 from muniment.forges.shapes import Ability
 
@@ -130,4 +129,4 @@ def exchange_code(url: str, code: str, transport: Transport = UNSHARED_TRANSPORT
     """The App for the code, which GitHub accepts once and for an hour."""
     client = ForgeClient(api_addresses(url)[0], lambda: {"Accept": "application/vnd.github+json"}, transport=transport)
     path = f"app-manifests/{quote(code, safe='')}/conversions"
-    return wire.decode_answer(CreatedApp, client.send_json("POST", path), "app-manifests")
+    return decode_answer(CreatedApp, client.send_json("POST", path), "app-manifests")

@@ -1,10 +1,10 @@
 """A group of a merge queue: each entry stands on the one before it, the first on the branch."""
 
 from muniment.errors import ForgeCode, ForgeError
-from muniment.forges.forge_client import truncated_error
+from muniment.forges.forge_client import decode_answer, truncated_error
 from muniment.forges.github import queries
 from muniment.forges.github.client import GitHubClient
-from muniment.forges.github.wire import ListPage, QueueEntry, decode_answer
+from muniment.forges.github.wire import ListPage, QueueEntry
 from muniment.forges.shapes import ForgeRepository, GroupMember, MergeGroup
 
 _MOST_PAGES = 20

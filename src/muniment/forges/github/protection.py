@@ -10,9 +10,9 @@ from urllib.parse import quote
 from msgspec import Struct
 
 from muniment.forges.branch_rules import BranchRules, RequiredStatus
-from muniment.forges.forge_client import malformed_error
+from muniment.forges.forge_client import decode_answer, malformed_error
 from muniment.forges.github.client import GitHubClient, quote_branch, repository_path
-from muniment.forges.github.wire import BypassActor, RepositoryAnswer, Ruleset, RulesetRule, decode_answer
+from muniment.forges.github.wire import BypassActor, RepositoryAnswer, Ruleset, RulesetRule
 from muniment.forges.shapes import ForgeRepository
 
 ANY_ACTOR = "*"

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from typing import Any
 
 from muniment.errors import ForgeCode, ForgeError
+from muniment.forges.forge_client import decode_answer
 from muniment.forges.github import conversion, wire
 from muniment.forges.github.app import GitHubIdentity
 from muniment.forges.github.client import repository_path
@@ -41,7 +42,7 @@ class GitHubPublisher:
             made = self._hub.rest.send_json("POST", path, {"name": status.context, "head_sha": head, **body})
         else:
             made = self._hub.rest.send_json("PATCH", f"{path}/{waiting}", body)
-        run = wire.decode_answer(wire.CheckRun, made, path)
+        run = decode_answer(wire.CheckRun, made, path)
         if run.head_sha != head:
             raise ForgeError(ForgeCode.MALFORMED, "GitHub put the status on another head", "It is published again.")
         for piece in rest:
@@ -83,7 +84,7 @@ class GitHubPublisher:
         if there:
             return conversion.convert_change(there[0])
         made = self._hub.rest.send_json("POST", path, {"title": title, "body": text, "head": head, "base": base})
-        return conversion.convert_change(wire.decode_answer(wire.Pull, made, path))
+        return conversion.convert_change(decode_answer(wire.Pull, made, path))
 
     def merge_change(self, repository: ForgeRepository, number: int, head: str, method: str) -> None:
         """Merge a change if its head is still `head`: GitHub compares."""

@@ -6,20 +6,9 @@ writes them; `conversion` converts them to our form.
 
 from typing import Any, Generic, TypeVar
 
-import msgspec
 from msgspec import Struct, field
 
-from muniment.forges.forge_client import malformed_error
-
 T = TypeVar("T")
-
-
-def decode_answer(kind: type[T], answer: Any, where: str) -> T:
-    """`answer` as `kind`. Raises MALFORMED."""
-    try:
-        return msgspec.convert(answer, kind)
-    except (msgspec.ValidationError, TypeError):
-        raise malformed_error(where) from None
 
 
 class User(Struct, frozen=True):

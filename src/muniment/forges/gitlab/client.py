@@ -6,13 +6,18 @@ from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
-import msgspec
-
 from muniment.errors import ForgeCode, ForgeError
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.forges import checks, forge_client
 from muniment.forges.answer_cache import AnswerCache
-from muniment.forges.forge_client import UNSHARED_TRANSPORT, CompletenessProof, ForgeClient, Transport, malformed_error
+from muniment.forges.forge_client import (
+    UNSHARED_TRANSPORT,
+    CompletenessProof,
+    ForgeClient,
+    Transport,
+    decode_answer,
+    malformed_error,
+)
 from muniment.forges.gitlab import wire
 from muniment.forges.shapes import UNKNOWN_ACCOUNT, Account, Change, ChangeState, Check, ForgeRepository
 
@@ -93,14 +98,6 @@ class GitLabClient:
             if error.code in _PERMISSION_ERRORS:
                 return default
             raise
-
-
-def decode_answer(kind: type[T], answer: Any, where: str) -> T:
-    """`answer` as `kind`. Raises MALFORMED."""
-    try:
-        return msgspec.convert(answer, kind)
-    except (msgspec.ValidationError, TypeError):
-        raise malformed_error(where) from None
 
 
 def project_path(repository: ForgeRepository | str) -> str:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from msgspec import Struct
 
 from muniment.forges.forge import Forge
-from muniment.forges.forge_client import UNSHARED_TRANSPORT, ForgeClient, Transport
-from muniment.forges.gitlab.client import GitLabClient, decode_answer
+from muniment.forges.forge_client import UNSHARED_TRANSPORT, ForgeClient, Transport, decode_answer
+from muniment.forges.gitlab.client import GitLabClient
 from muniment.forges.gitlab.listener import GitLabListener
 from muniment.forges.gitlab.protector import GitLabProtector
 from muniment.forges.gitlab.publisher import GitLabPublisher

@@ -9,7 +9,6 @@ from typing import Any
 from muniment.errors import ForgeCode, ForgeError
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.pipeline import ForgeSettings
-from muniment.forges import pipeline_rules
 from muniment.forges.forge_client import malformed_error
 from muniment.forges.gitlab import wire
 from muniment.forges.gitlab.client import GitLabClient, project_path
@@ -27,7 +26,7 @@ def collect_job_settings(lab: GitLabClient, repository: ForgeRepository) -> Forg
     secrets = read_or_unknown(lambda: tuple(sorted(_list_keys(lab, repository.path))), "which variables it stores")
     project = lab.read_one(wire.Project, project_path(repository))
     if project.builds_access_level == "disabled":
-        return pipeline_rules.settings_without_jobs(Vendor.GITLAB, secrets)
+        return ForgeSettings.make_without_jobs(Vendor.GITLAB.value, secrets)
     return ForgeSettings(
         forge=Vendor.GITLAB.value,
         secrets=secrets,

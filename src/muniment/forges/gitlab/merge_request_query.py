@@ -14,9 +14,9 @@ from typing import Any, Generic, TypeVar
 from msgspec import Struct
 
 from muniment.errors import ForgeCode, ForgeError
-from muniment.forges.forge_client import malformed_error, moved_repository_error, truncated_error
+from muniment.forges.forge_client import decode_answer, malformed_error, moved_repository_error, truncated_error
 from muniment.forges.gitlab import queries, wire
-from muniment.forges.gitlab.client import GitLabClient, decode_answer
+from muniment.forges.gitlab.client import GitLabClient
 from muniment.forges.shapes import ForgeRepository
 
 T = TypeVar("T")

@@ -9,8 +9,9 @@ from typing import Any
 from urllib.parse import quote
 
 from muniment.errors import ForgeCode, ForgeError
+from muniment.forges.forge_client import decode_answer
 from muniment.forges.gitlab import wire
-from muniment.forges.gitlab.client import GitLabClient, branch_name, convert_change, decode_answer, project_path
+from muniment.forges.gitlab.client import GitLabClient, branch_name, convert_change, project_path
 from muniment.forges.shapes import Change, ForgeRepository
 from muniment.forges.statuses import Status, StatusState, hide_marker, make_context, shorten_summary
 

@@ -16,10 +16,12 @@ from muniment.access.actions import Action
 from muniment.errors import ForgeError
 from muniment.forges.forge_client import Transport
 from muniment.forges.github import manifest as app
+from muniment.forges.registry import FORGE_KINDS
+from muniment.forges.shapes import Vendor
 from muniment.server.acts.submission import submit_act
 from muniment.server.connections import credentials, webhook_deliveries
 from muniment.server.connections.connection_acts import StoreCredential
-from muniment.server.connections.models import Connection, Vendor
+from muniment.server.connections.models import Connection
 from muniment.server.error_text import format_error_text
 from muniment.server.guarding.mediation import require_action
 
@@ -94,6 +96,6 @@ def finish_app(request: HttpRequest) -> HttpResponse:
 
 def _load_github_connection(slug: str) -> Connection:
     found = get_object_or_404(Connection, slug=slug, ended_at=None)
-    if found.vendor != Vendor.GITHUB:
+    if not FORGE_KINDS[Vendor(found.vendor)].has_app:
         raise Http404
     return found

@@ -6,7 +6,9 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from muniment.errors import RefusedError
-from muniment.server.connections.models import Connection, Vendor
+from muniment.forges.registry import FORGE_KINDS
+from muniment.forges.shapes import Vendor
+from muniment.server.connections.models import Connection
 from muniment.server.vault_access import open_vault_session
 from muniment.vault import layout
 
@@ -17,7 +19,7 @@ _LONGEST = 20_000
 
 def require_complete(vendor: str, given: Mapping[str, str]) -> dict[str, str | None]:
     """Values to store: those that the vendor requires, None for the others. Raises RefusedError for missing ones."""
-    wanted = (APP_ID, PRIVATE_KEY) if vendor == Vendor.GITHUB and not given.get(TOKEN) else (TOKEN,)
+    wanted = (APP_ID, PRIVATE_KEY) if FORGE_KINDS[Vendor(vendor)].has_app and not given.get(TOKEN) else (TOKEN,)
     values = {name: given.get(name, "").strip() for name in wanted}
     if not all(values.values()) or any(len(value) > _LONGEST for value in values.values()):
         raise RefusedError(

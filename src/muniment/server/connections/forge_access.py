@@ -18,6 +18,7 @@ from muniment.forges import forge_connection
 from muniment.forges import shapes as forges
 from muniment.forges.forge import Forge, Listener
 from muniment.forges.forge_client import CONNECTION_ERRORS, Transport, moved_repository_error
+from muniment.forges.registry import FORGE_KINDS
 from muniment.forges.shapes import ForgeRepository, Vendor
 from muniment.server import moments
 from muniment.server.connections import credentials
@@ -124,9 +125,9 @@ def format_person_address(person: Person, connection: Connection) -> str:
 def require_unmoved(connected: RepositoryLink, forge: Forge) -> None:
     """Check that the path of a repository still leads to it. Raises ForgeError: a renamed one is found anew.
 
-    GitLab is read by the permanent id. The others are read by a path, which another repository can take.
+    Where a repository is read by its path, another one can take the path.
     """
-    if connected.connection.vendor == Vendor.GITLAB:
+    if FORGE_KINDS[Vendor(connected.connection.vendor)].reads_repository_by_id:
         return
     if forge.reader.read_repository(connected.path).repository.id != connected.forge_id:
         raise moved_repository_error(connected.path)

@@ -23,6 +23,7 @@ from django.utils import timezone
 from muniment.errors import ForgeError, MunimentError
 from muniment.facts import canonical, moments
 from muniment.forges.forge import Forge
+from muniment.forges.registry import FORGE_KINDS
 from muniment.forges.shapes import Account, ChangeState, StandingReviews, Vendor
 from muniment.forges.statuses import StatusState
 from muniment.http.rate_limits import RateLimit
@@ -43,11 +44,9 @@ LEAST_SECONDS = 10  # from one probe to the next
 SHARE = 5  # one part in five of a rate limit is ours for this
 ASSUMED_LIMIT = 36_000  # requests an hour, where a forge tells of no limit: ten a second
 _HOUR = 3600
-_ONE_BY_ONE = (Vendor.GITEA, Vendor.FORGEJO)  # which tell of the reviews of one change at a time
 _UNREAD = timedelta(minutes=10)  # from one reading to the next of a change whose reviews no probe can tell
 _IN_TURN = 15  # changes whose reviews one probe reads there although nothing touched them
 _OVERLAP_MINUTES = 10  # how much later another change may have been touched that was read before this one
-_WINDOWS = {Vendor.GITLAB: 60}  # seconds in which a forge counts requests, where it is not an hour
 
 
 def is_probe_due(connection: Connection) -> bool:
@@ -77,7 +76,9 @@ def run_probe(connection: Connection) -> bool:
                     raise
                 failed = failed or error  # one repository that cannot be read keeps no other from being probed
         spent = {name: count - before.get(name, 0) for name, count in forge.reader.count_requests().items()}
-        seconds = compute_pause(spent, forge.reader.get_rate_limits(), _WINDOWS.get(Vendor(connection.vendor), _HOUR))
+        seconds = compute_pause(
+            spent, forge.reader.get_rate_limits(), FORGE_KINDS[Vendor(connection.vendor)].limit_window_seconds
+        )
         Connection.objects.filter(pk=connection.pk).update(probe_seconds=seconds, probe_requests=sum(spent.values()))
         if failed is not None:
             raise failed
@@ -89,7 +90,7 @@ def probe_green_changes(connected: RepositoryLink, forge: Forge) -> None:
     vendor = Vendor(connected.connection.vendor)
     green = _list_green_changes(connected)
     reviewed = [row for row in green if row.reviews_digest and not has_event(DecisionInput.REVIEWS, vendor)]
-    if vendor in _ONE_BY_ONE:
+    if FORGE_KINDS[vendor].reads_reviews_singly:
         reviewed = _select_in_turn(connected, forge, reviewed)
     by_reviews = [row.number for row in reviewed]
     stand = forge.reader.list_standing_reviews(require_linked_repository(connected), by_reviews) if by_reviews else {}

@@ -17,6 +17,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from muniment.access.actions import Action
 from muniment.access.authorization import ORGANISATION, AccessResult, authorize
+from muniment.forges.registry import FORGE_KINDS
+from muniment.forges.shapes import Vendor
 from muniment.server.acts.forms import TAG
 from muniment.server.acts.submission import submit_act
 from muniment.server.connections import credentials, webhook_deliveries
@@ -34,7 +36,7 @@ from muniment.server.connections.connection_health import (
     find_last_event,
     find_setup_step,
 )
-from muniment.server.connections.models import Connection, ProtectedBranch, Vendor, VisibleRepository
+from muniment.server.connections.models import Connection, ProtectedBranch, VisibleRepository
 from muniment.server.connections.proxy_acts import SetConnectionProxy
 from muniment.server.connections.rate_limits import list_limit_states
 from muniment.server.connections.repository_acts import ConnectRepository
@@ -104,7 +106,7 @@ def show_connection(request: HttpRequest, slug: str) -> HttpResponse:
         "hook": webhook_deliveries.build_webhook_url(found),
         "products": _list_changeable_products(request),
         "may_change": may_change,
-        "app": found.vendor == Vendor.GITHUB,
+        "app": FORGE_KINDS[Vendor(found.vendor)].has_app,
     }
     return render(request, "connections/connection.html", context)
 
