@@ -5,7 +5,6 @@ others are labels, which are no input. An event of the first kind waits until a 
 it; one that was overtaken before such a verdict waits on for the next, so what is never shown counts against us.
 """
 
-import asyncio
 import contextlib
 import hashlib
 import hmac
@@ -13,225 +12,18 @@ import json
 import multiprocessing
 import os
 import time
-from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from bench.connected_forges import Credential, Place, Said, at
 from bench.measure import Row
-from muniment.forges.shapes import Vendor
-from tests.support.forges.acting import GiteaActing
-from tests.support.forges.acting_fakes import GitHubActing
-from tests.support.forges.fake_gitea import FakeGitea
-from tests.support.forges.fake_github import FakeGitHub
-from tests.support.forges.faulty import Route
-from tests.support.forges.github_shown import APP
+from bench.processor_time import find_postmaster, measure_trees
 
-SLOTS = "MUNIMENT_SLOTS"  # `muniment.server.job_queue.SLOTS`, which cannot be imported before Django is set up
+SLOTS = "MUNIMENT_SLOTS"  # `muniment.server.worker_slot_locks.SLOTS`, which cannot be imported before Django is set up
 A_SECOND, AT_ONCE = 50, 3
 _LONGEST = 900.0
-
-Credential = Mapping[str, str]
-Said = list[tuple[str, str, float]]  # a head, a result, and when it was shown, or became the right one
-
-
-class Place(ABC):
-    """A connected repository at a fake forge. `said`: head, result and moment of each verdict but pending."""
-
-    name = ""
-    vendor = Vendor.GITEA
-    event = ""  # the header that names the kind of a delivery
-    says: tuple[str, ...] = ()  # the calls that show a verdict
-    setup: Any  # of the service, once it is connected
-
-    def __init__(self, fake: Any, acting: Any) -> None:
-        self.fake, self.acting = fake, acting
-        self.said: Said = []
-        self.allowed: dict[int, bool] = {}  # what the last review of each change leads to
-        self._note()
-
-    @classmethod
-    @abstractmethod
-    def there(cls, folder: Path) -> contextlib.AbstractContextManager["Place"]:
-        """A new forge with one repository, which nothing is connected to yet."""
-
-    def open(self, branch: str) -> int:
-        """A change by ada, pushed without git's own ceremony, and approved by two: each event is then shown."""
-        login = self.acting.login("ada")
-        base, who = self.git.tip("main"), f"{login} <{login}@example.test>"
-        made = self.git.commit({f"{branch}.txt": "1\n"}, on=branch, parents=[base], author=who)
-        self.pushed(login, f"refs/heads/{branch}", made)
-        number: int = self.acting.open("ada", branch, "main", branch)
-        for name in ("bob", "carol"):
-            self.acting.approve(name, number)
-        return number
-
-    def head(self, number: int) -> str:
-        """Where a change stands."""
-        found: str = self.git.tip(f"refs/pull/{number}/head")
-        return found
-
-    @property
-    @abstractmethod
-    def git(self) -> Any:
-        """The repository at the forge."""
-
-    @abstractmethod
-    def pushed(self, login: str, ref: str, commit: str) -> None:
-        """Somebody pushed a branch."""
-
-    @abstractmethod
-    def label(self, number: int, label: str) -> dict[str, Any]:
-        """Somebody puts a label there; what a delivery tells of the change then."""
-
-    def review(self, number: int, *, approve: bool) -> dict[str, Any]:
-        """A reviewer approves, or asks for changes, as the last word; what a delivery tells of the change then."""
-        (self.acting.approve if approve else self.acting.reject)("bob", number)
-        return self.told(number)
-
-    @abstractmethod
-    def told(self, number: int) -> dict[str, Any]:
-        """Body of a delivery about a change."""
-
-    @abstractmethod
-    def credential(self) -> Credential:
-        """Credential of the connection, as the vault would store it."""
-
-    @abstractmethod
-    def verdict_said(self, request: Any, reply: Any) -> tuple[str, str]:
-        """The head on which a call showed a verdict, and the result, "" for pending."""
-
-    @abstractmethod
-    def signature(self, mac: str) -> dict[str, str]:
-        """The header of a delivery's signature."""
-
-    def _note(self) -> None:
-        def noted(answer: Any) -> Any:
-            def answered(fake: Any, request: Any) -> Any:
-                reply = answer(fake, request)
-                head, result = self.verdict_said(request, reply)
-                if result:
-                    self.said.append((head, result, time.perf_counter()))
-                return reply
-
-            return answered
-
-        self.fake.routes = tuple(
-            Route(r.method, r.pattern, r.name, noted(r.answer)) if r.name in self.says else r for r in self.fake.routes
-        )
-
-
-class AtGitea(Place):
-    """Gitea, with a token."""
-
-    name = "Gitea"
-    vendor = Vendor.GITEA
-    event = "HTTP_X_GITEA_EVENT"
-    says = ("publish",)
-
-    @classmethod
-    @contextlib.contextmanager
-    def there(cls, folder: Path) -> Iterator["Place"]:
-        with FakeGitea(folder) as fake:
-            yield cls(fake, GiteaActing(fake.url, fake.administrator))
-
-    @property
-    def git(self) -> Any:
-        return self.fake.repos[self.acting.path]["git"]
-
-    def pushed(self, login: str, ref: str, commit: str) -> None:
-        self.fake.pushed(self.acting.path, login, ref, "", commit)
-
-    def label(self, number: int, label: str) -> dict[str, Any]:
-        pull = self.fake.pulls[self.acting.path, number]
-        pull["labels"].append(label)
-        self.fake.happened(pull, self.acting.login("carol"), type="label")
-        return self.told(number)
-
-    def told(self, number: int) -> dict[str, Any]:
-        return {"number": number}
-
-    def credential(self) -> Credential:
-        return {"token": self.acting.token("muniment")}
-
-    def verdict_said(self, request: Any, reply: Any) -> tuple[str, str]:  # noqa: ARG002 -- one shape for all
-        state = request.body["state"]
-        return request.found[1], "" if state == "pending" else state
-
-    def signature(self, mac: str) -> dict[str, str]:
-        return {"HTTP_X_GITEA_SIGNATURE": mac}
-
-
-class AtGitHub(Place):
-    """GitHub, as an App."""
-
-    name = "GitHub"
-    vendor = Vendor.GITHUB
-    event = "HTTP_X_GITHUB_EVENT"
-    says = ("make run", "change run")
-
-    @classmethod
-    @contextlib.contextmanager
-    def there(cls, folder: Path) -> Iterator["Place"]:
-        with FakeGitHub(folder) as fake:
-            yield cls(fake, GitHubActing(fake))
-
-    @property
-    def git(self) -> Any:
-        return self.fake.world.repo
-
-    def pushed(self, login: str, ref: str, commit: str) -> None:
-        self.fake.world.pushed(login, ref, "", commit)
-
-    def label(self, number: int, label: str) -> dict[str, Any]:
-        self.fake.world.label(number, label)
-        return self.told(number)
-
-    def told(self, number: int) -> dict[str, Any]:
-        return {"number": number, "updated_at": self.fake.world.changes[number].updated}
-
-    def credential(self) -> Credential:
-        return {"app_id": str(APP), "pem": self.fake.pem}
-
-    def verdict_said(self, request: Any, reply: Any) -> tuple[str, str]:
-        done = request.body["status"] == "completed"
-        return reply.body["head_sha"], request.body["conclusion"] if done else ""
-
-    def signature(self, mac: str) -> dict[str, str]:
-        return {"HTTP_X_HUB_SIGNATURE_256": f"sha256={mac}"}
-
-
-PLACES: tuple[type[Place], ...] = (AtGitHub, AtGitea)
-
-
-@contextlib.contextmanager
-def at(kind: type[Place], folder: Path, commits: int) -> Iterator[Place]:
-    """A new organisation whose one repository is connected there, with so many commits on its main branch."""
-    import pytest
-
-    from muniment.server.connections import credentials
-    from muniment.server.records import row_checks
-    from muniment.server.records.recorded_rows import list_recorded_models, note_rows
-    from muniment.server.running import preparation
-    from tests.support.forge_setup import ForgeSetup
-    from tests.support.service import by_an_act, empty, trust_rows
-
-    empty()
-    row_checks.forget_comparisons()
-    preparation.apply_first_policy()
-    with kind.there(folder / "forge") as place:
-        vars(credentials)["of"] = lambda _: place.credential()
-        for number in range(commits):
-            place.git.commit({"log.txt": f"{number}\n"}, on="main")
-        with pytest.MonkeyPatch.context() as patch:
-            trust_rows(patch)
-            place.setup = ForgeSetup(place.fake, place.acting, folder, kind.vendor)
-            place.setup.connect()
-        with by_an_act():  # from here on its rows are compared with the ledger, as in the service
-            for model in list_recorded_models():
-                note_rows(model, model._base_manager.values_list("pk", flat=True))
-        yield place
 
 
 def rows(kind: type[Place], folder: Path, changes: int, seconds: int) -> list[Row]:
@@ -243,15 +35,22 @@ def rows(kind: type[Place], folder: Path, changes: int, seconds: int) -> list[Ro
         for number in numbers:
             place.setup.evaluate(number)
         first = time.perf_counter() - begun
-        with _worker(place.credential()):
+        with _worker(place.credential()) as slots:
             place.said.clear()
             _waits(_events(place, numbers, 2).heard, place.said)  # the worker is warm
             place.said.clear()
-            calls = len(place.fake.calls)
+            calls, before = len(place.fake.calls), _measure_processor_time(slots)
             heard, told, events = _events(place, numbers, seconds)
             waits = sorted(_waits(heard, place.said))
+            taken = tuple(now - then for now, then in zip(_measure_processor_time(slots), before, strict=True))
         api = Counter(name for name in place.fake.calls[calls:] if name != "git")
-        return _table(kind.name, changes, first, _Burst(heard, told, events, waits, list(place.said), api))
+        return _table(kind.name, changes, first, _Burst(heard, told, events, waits, list(place.said), api, taken))
+
+
+def _measure_processor_time(slots: list[int]) -> tuple[float, ...]:
+    """Seconds of the worker's slots, of PostgreSQL, and of this process: the web, the forge and who acts there."""
+    database, here = measure_trees([find_postmaster(Path(os.environ["MUNIMENT_HOME"]))]), os.times()
+    return measure_trees(slots), database, here.user + here.system + here.children_user + here.children_system
 
 
 class _Events(NamedTuple):
@@ -263,7 +62,10 @@ class _Events(NamedTuple):
 
 
 class _Burst(NamedTuple):
-    """Outcome of a burst: as `_Events`, the seconds that each changed result waited, and the posted results."""
+    """Outcome of a burst: as `_Events`, the seconds that each changed result waited, and the posted results.
+
+    `taken`: seconds of processors, as `_measure_processor_time` gives them.
+    """
 
     heard: Said
     told: float
@@ -271,11 +73,13 @@ class _Burst(NamedTuple):
     waits: list[float]
     said: Said
     api: Counter[str]
+    taken: tuple[float, ...]
 
 
 def _table(name: str, changes: int, first: float, burst: _Burst) -> list[Row]:
     verdicts, waits = len(burst.said), burst.waits
     calls = ", ".join(f"{call} {count}" for call, count in sorted(burst.api.items()))
+    readings, (slots, database, others) = max(burst.api["pull"], 1), burst.taken
     return [
         Row(
             f"{name}: first verdicts on {changes} changes, one after the other",
@@ -291,6 +95,13 @@ def _table(name: str, changes: int, first: float, burst: _Burst) -> list[Row]:
             f"{verdicts} verdicts for them",
             f"{verdicts / (burst.said[-1][2] - burst.heard[0][2]):.1f} verdicts a second",
             "p95 2 s",
+        ),
+        Row(
+            f"{name}: processor time of the worker and of PostgreSQL for one of {readings} readings of a change",
+            f"{slots / readings * 1e3:.0f} ms and {database / readings * 1e3:.0f} ms",
+            f"the web, the forge and who acts there: {others / burst.events * 1e3:.0f} ms an event",
+            f"{slots + database + others:.0f} s in all, while {os.getloadavg()[0]:.1f} processes were running",
+            "",
         ),
         Row(
             f"{name}: calls to the forge for a verdict, two reviewers",
@@ -312,12 +123,12 @@ def _events(place: Place, numbers: list[int], seconds: int) -> _Events:
     heads = {number: place.head(number) for number in numbers}
     heard: Said = []
     begun = time.perf_counter()
-    for at in range(A_SECOND * seconds):
-        turn, place_in = divmod(at, len(numbers))
+    for turned in range(A_SECOND * seconds):
+        turn, place_in = divmod(turned, len(numbers))
         number = numbers[(place_in * 7) % len(numbers)]
-        time.sleep(max(0.0, begun + at / A_SECOND - time.perf_counter()))
+        time.sleep(max(0.0, begun + turned / A_SECOND - time.perf_counter()))
         if (turn + place_in) % 2:
-            told = place.label(number, f"label-{at}")
+            told = place.label(number, f"label-{turned}")
         else:  # each change is reviewed at every other of its events: no, yes, no, yes
             yes = place.allowed[number] = not place.allowed.get(number, True)
             told = place.review(number, approve=yes)
@@ -360,7 +171,7 @@ def _waits(heard: Said, said: Said) -> list[float]:
 
 
 @contextlib.contextmanager
-def _worker(credential: Credential) -> Iterator[None]:
+def _worker(credential: Credential) -> Iterator[list[int]]:
     """The slots of a worker, processes of their own as `muniment worker` has them, with what the vault would hold."""
     os.environ[SLOTS] = str(AT_ONCE)
     context = multiprocessing.get_context("spawn")
@@ -368,7 +179,7 @@ def _worker(credential: Credential) -> Iterator[None]:
     for process in slots:
         process.start()
     try:
-        yield
+        yield [process.pid for process in slots if process.pid is not None]
     finally:
         for process in slots:
             process.terminate()
@@ -380,18 +191,9 @@ def _work(credential: Credential) -> None:
     import django
 
     django.setup()
-    from procrastinate import PsycopgConnector
-    from procrastinate.contrib.django import app
-    from procrastinate.contrib.django.utils import connector_params
-
     from muniment.server.connections import credentials
-    from muniment.server.job_queue import QUEUE
+    from muniment.server.running.worker_slots import run_slot
+    from muniment.server.running.worker_supervisor import SupervisorChannel
 
-    vars(credentials)["of"] = lambda _: credential
-
-    async def work() -> None:
-        other = app.with_connector(PsycopgConnector(kwargs=connector_params()))
-        async with other.open_async():
-            await other.run_worker_async(queues=[QUEUE], concurrency=1)
-
-    asyncio.run(work())
+    vars(credentials)["read_credential"] = lambda _: credential
+    run_slot(SupervisorChannel(os.open(os.devnull, os.O_WRONLY)), ())

@@ -14,7 +14,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from bench import burst, probe
+from bench import burst, connected_forges, probe
 from bench.measure import Row, table
 
 CHANGES, SECONDS, GREEN = 50, 10, 500
@@ -53,7 +53,7 @@ def _rows(folder: Path, given: argparse.Namespace) -> Any:
         yield [_going_through()]
         yield _sizes(folder, given.history)
         yield _vendors(folder)
-        for place in burst.PLACES:
+        for place in connected_forges.PLACES:
             yield burst.rows(place, folder / f"burst-{place.name}", given.changes, given.seconds)
         yield probe.rows(folder, given.green)
 
@@ -120,7 +120,7 @@ def _going_through() -> Row:
 def _sizes(folder: Path, history: int) -> list[Row]:
     found = {}
     for size in (10, history):
-        with burst.at(burst.AtGitea, folder / f"size-{size}", size) as place:
+        with connected_forges.at(connected_forges.AtGitea, folder / f"size-{size}", size) as place:
             number = place.open("topic")
             place.setup.evaluate(number)  # the copy is made
             taken, before = [], 0

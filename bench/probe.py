@@ -33,7 +33,7 @@ def _row(vendor: Vendor, folder: Path, count: int) -> Row:
     fake, acting, key = _forge(vendor, folder)
     with fake:
         made = acting(fake)
-        vars(credentials)["of"] = lambda _: key(fake, made)
+        vars(credentials)["read_credential"] = lambda _: key(fake, made)
         setup = ForgeSetup(fake, made, folder, vendor)
         setup.connect()
         _open(setup, count)

@@ -10,11 +10,11 @@ from datetime import timedelta
 from pathlib import Path
 
 from bench.measure import Row, table
+from bench.processor_time import measure_tree
 from tests.support.repos import Repo
 from tests.support.running import Up, until
 
 TASKS = 200
-_TICKS = os.sysconf("SC_CLK_TCK")
 _BEGUN = """
     SELECT extract(epoch FROM started.at - deferred.at)
     FROM procrastinate_events started JOIN procrastinate_events deferred USING (job_id)
@@ -63,26 +63,10 @@ def _one(query: str) -> int:
 
 def _idle(pid: int, seconds: int) -> Row:
     """The time of processors that the whole tree takes, PostgreSQL with it."""
-    before = _taken(pid)
+    before = measure_tree(pid)
     time.sleep(seconds)
-    share = (_taken(pid) - before) / seconds
+    share = (measure_tree(pid) - before) / seconds
     return Row(f"{seconds} s of an idle `muniment up`", f"{share * 100:.1f} % of one core", "none", "", "")
-
-
-def _taken(pid: int) -> float:
-    return sum(_own(one) for one in _tree(pid))
-
-
-def _tree(pid: int) -> list[int]:
-    """A process and all below it."""
-    below = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return [pid, *(each for child in below for each in _tree(child))]
-
-
-def _own(pid: int) -> float:
-    """Seconds of its own, and of children that it waited for."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return sum(map(int, fields[11:15])) / _TICKS
 
 
 def _latency() -> Row:
