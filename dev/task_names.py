@@ -8,16 +8,15 @@ from pathlib import Path
 from dev.rules import PACKAGE, Breach, Node, find_in_nodes, report_breaches
 
 SERVER = PACKAGE / "server"
+MARKS = ("register_task", "register_repository_task")
 CALLS = ("enqueue", "enqueue_first", "enqueue_in")
 MESSAGE = 'no function is marked @register_task("{}"): name a task that there is'
 
 
 def find_tasks(paths: list[Path]) -> frozenset[str]:
-    """The names that `@register_task(...)` gives to functions of these modules."""
+    """The names that one of `MARKS` gives to functions of these modules."""
     nodes = (node for path in paths for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
-    return frozenset(
-        name for node in nodes if isinstance(node, ast.expr) for name in _find_name(node, ("register_task",))
-    )
+    return frozenset(name for node in nodes if isinstance(node, ast.expr) for name in _find_name(node, MARKS))
 
 
 def find_breaches(source: str, tasks: frozenset[str]) -> list[Breach]:

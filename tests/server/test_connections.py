@@ -274,7 +274,7 @@ def test_failed_reading_is_pending_and_denied_after_deadline(setup: ForgeSetup) 
 
 def test_unread_part_is_read_again_with_growing_delay(setup: ForgeSetup) -> None:
     from muniment.server.changes.models import Decision
-    from muniment.server.connections import tasks
+    from muniment.server.connections import change_readings
 
     number = setup.open_change({"app.py": "x = 1\n"})
     approved(setup, number)
@@ -284,9 +284,9 @@ def test_unread_part_is_read_again_with_growing_delay(setup: ForgeSetup) -> None
     change = setup.load_change(number)
 
     def again_in(**changed: Any) -> int:
-        found = tasks._read_standing(change.repository_id, number)
+        found = change_readings._read_standing(change.repository_id, number)
         assert found is not None
-        return tasks._find_retry_seconds(found._replace(**changed))
+        return change_readings._find_retry_seconds(found._replace(**changed))
 
     assert setup.get_status(change.head) == "failure"
     assert 0 < again_in() < 60

@@ -11,7 +11,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateW
 from muniment.access.roles import Role
 from muniment.errors import ForgeCode, ForgeError
 from muniment.facts import moments
-from muniment.server import job_queue
+from muniment.server import job_queue, worker_slot_locks
 from muniment.server import moments as server_moments
 from muniment.server.job_queue import (
     TASKS,
@@ -245,11 +245,11 @@ occupied: list[int] = []
 
 
 def test_one_repository_never_uses_all_slots_of_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(job_queue.SLOTS, "2")
+    monkeypatch.setenv(worker_slot_locks.SLOTS, "2")
     occupied.clear()
     other = connections.create_connection("default")  # another slot, at work on the same repository
     with other.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s, %s)", [job_queue._SLOT_LOCKS, 7])
+        cursor.execute("SELECT pg_advisory_lock(%s, %s)", [worker_slot_locks._SLOT_LOCKS, 7])
     try:
         with as_role("worker"):
             TASKS["occupy"].func(repository=7, number=1)

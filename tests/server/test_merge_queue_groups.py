@@ -15,14 +15,14 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from muniment.forges.forge import Forge
 from muniment.forges.shapes import Reading
 from muniment.forges.statuses import Status, StatusState, make_context
-from muniment.server.connections import tasks, webhook_deliveries
+from muniment.server.connections import change_readings, tasks, webhook_deliveries
 from muniment.server.connections.forge_access import require_linked_repository
 from muniment.server.connections.forge_change_evaluator import is_machine_merge
 from muniment.server.connections.forge_change_store import ForgeChangeStore
 from muniment.server.connections.models import BranchUpdate, Connection, RepositoryLink
 from muniment.server.products.models import Product
 from muniment.server.records.models import Record
-from muniment.workflows.status_publisher import ReadingResult, StatusPublisher
+from muniment.workflows.status_publisher import ReadChange, ReadingResult, StatusPublisher
 from tests.support.forges import ours
 from tests.support.forges.fake_github import FakeGitHub
 from tests.support.forges.memory import MemoryChangeStore
@@ -153,9 +153,11 @@ def test_allowed_group_is_reevaluated_when_change_of_branch_is_denied(
         change_store.record_open(
             ours.github(github).reader.read_change(require_linked_repository(row), number), green.context
         )
-        monkeypatch.setattr(tasks, "open_connected_forge", lambda connection: ours.github(github))
-        monkeypatch.setattr(StatusPublisher, "evaluate_and_publish", lambda *_: None)
-        tasks.evaluate_forge_change(repository=row.repository_id, number=number)
+        for module in (tasks, change_readings):
+            monkeypatch.setattr(module, "open_connected_forge", lambda connection: ours.github(github))
+        monkeypatch.setattr(StatusPublisher, "read_change", lambda *_: ReadChange(number, ours.NOW, ours.NOW, None))
+        monkeypatch.setattr(StatusPublisher, "publish_result", lambda *_: None)
+        change_readings.evaluate_forge_change(repository=row.repository_id, number=number)
     put_off = [job.args for job in ProcrastinateJob.objects.filter(task_name="read-merge-group").order_by("pk")]
     about = {"repository": row.repository_id, "target": MAIN, "again": True}
     assert sorted(put_off, key=lambda args: args["head"]) == [about | {"head": "a" * 40}, about | {"head": being_read}]

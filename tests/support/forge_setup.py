@@ -14,7 +14,7 @@ from muniment.forges.shapes import Vendor
 from muniment.server import moments
 from muniment.server.acts.act import ActContext
 from muniment.server.changes.models import Change
-from muniment.server.connections import bypass_reviews, credentials, tasks
+from muniment.server.connections import bypass_reviews, change_readings, credentials, tasks
 from muniment.server.connections.models import Connection, ForgeChange, RepositoryLink, VisibleRepository
 from muniment.server.connections.repository_acts import ConnectRepository
 from muniment.server.job_queue import TASKS
@@ -89,7 +89,7 @@ class ForgeSetup:
     def evaluate(self, number: int) -> None:
         """Evaluate a change, as the worker does after an event."""
         with as_role("worker"):
-            tasks.evaluate_forge_change(repository=self.repository.pk, number=number)
+            change_readings.evaluate_forge_change(repository=self.repository.pk, number=number)
 
     def read_updates(self) -> None:
         """Read the updates of branches, as the worker does after a push."""

@@ -28,6 +28,7 @@ _MOST_REDIRECTS = 3
 _REUSED_CONNECTIONS = 4  # connections
 REST_RESOURCE = "rest"  # the resource of most requests, as rate limits name it
 _MOST_CACHED = 512  # answers that a cache in memory holds
+_MOST_PLAIN = 10_000  # addresses
 
 
 class ResponseCache(Protocol):
@@ -125,6 +126,7 @@ class ForgeClient:
         self.base = base.rstrip("/")
         self.resource = resource
         self._cache = transport.cache or MemoryResponseCache()
+        self._plain: set[str] = set()  # addresses whose last answer had no validator: nothing is looked up for them
         self.asked = 0  # requests sent, for measuring
 
     def __repr__(self) -> str:
@@ -145,7 +147,7 @@ class ForgeClient:
     def fetch_response(self, path: str, query: Mapping[str, Any] | None = None) -> Response:
         """Answer at `path` with its headers, from the cache if the forge confirms that it is unchanged."""
         url = self._build_url(path, query or {})
-        cached = self._cache.get_response(url)
+        cached = self._cache.get_response(url) if url not in self._plain else None
         answer = self._send_request("GET", url, None, {"If-None-Match": cached[0]} if cached else {})
         if answer.status == 304 and cached:
             return cached[1]
@@ -153,6 +155,9 @@ class ForgeClient:
         validator = answer.headers.get("etag", "")
         if validator:
             self._cache.put_response(url, validator, answer)
+            self._plain.discard(url)
+        elif len(self._plain) < _MOST_PLAIN:
+            self._plain.add(url)
         return answer
 
     def send_json(self, method: str, path: str, body: Any = None, **query: Any) -> Any:

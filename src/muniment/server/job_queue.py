@@ -9,11 +9,9 @@ meanwhile; one that fails to the end stays visible. Jobs of a dead worker move t
 (`requeue_from_dead_workers`).
 """
 
-import contextlib
 import functools
 import logging
-import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -27,13 +25,16 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.exceptions import AlreadyEnqueued, UniqueViolation
 
-from muniment.errors import UnrecordedTaskError, UsageError
+from muniment.errors import MunimentError, UnrecordedTaskError, UsageError
 from muniment.http.rate_limits import seconds_until
 from muniment.server import telemetry
 from muniment.server.database_failures import describe_database_failure
 from muniment.server.records.models import TaskFailure
+from muniment.server.running_jobs import finish_job, list_unfinished_jobs, take_next_jobs
+from muniment.server.worker_slot_locks import NoSlotError, hold_slot
 
 TASKS: dict[str, Any] = {}
+RunTogether = Callable[[int, Mapping[Any, int]], Iterator[tuple[Any, Exception | None]]]
 LIMITS: dict[str, int] = {}  # seconds, by task
 UNRECORDED: list[
     Callable[[str, dict[str, Any]], None]
@@ -48,9 +49,6 @@ _ATTEMPT, _MOVED = "attempt", "moved"
 _STALLED_SECONDS = 30.0
 # Of tasks with the same lock the queue takes the more urgent one, or else the one that was asked for first.
 _PUT_OFF, _BULK, _NEWS, _FIRST, _NEW, _OLDEST = range(6)
-SLOTS = "MUNIMENT_SLOTS"  # in the environment of a worker: how many tasks it does at a time
-_FEWEST_SHARED = 2  # slots of a worker, below which there is nothing to share
-_SLOT_LOCKS = 0x6D756E00  # the first of the advisory locks of slots
 _NO_SLOT_SECONDS = 1
 _OLD_SECONDS = 30  # after which what waits counts as waiting for long
 
@@ -85,29 +83,10 @@ def register_task(
             about.pop("timestamp", None)  # of a periodic task
             moved: list[str] = about.pop(_MOVED, [])
             try:
-                with telemetry.start_span(f"task {name}", attempt=attempt), _hold_slot(about if share_slots else {}):
+                with telemetry.start_span(f"task {name}", attempt=attempt), hold_slot(about if share_slots else {}):
                     function(**about)
-            except NoSlotError:
-                place, retried = f"{_make_key(name, about)}:again", {_ATTEMPT: attempt} if attempt > 1 else {}
-                _enqueue_at(name, {**about, **retried}, place, _FIRST, timedelta(seconds=_NO_SLOT_SECONDS))
-            except OtherWorkerError as other:
-                if other.worker in moved:
-                    raise UsageError(
-                        _("It takes repositories that lie at several workers."),
-                        _("Let one worker reach them all, or connect their forge."),
-                    ) from None
-                _move_job(name, about, [*moved, settings.WORKER_NAME], other.worker)
-            except UnrecordedTaskError as error:  # it is not tried again: no record comes to be later
-                _log.error("%s was not done: %s", name, error.message)
-                for report in UNRECORDED:
-                    report(name, about)
-            except Exception as error:
-                connection.close()
-                if attempt >= _ATTEMPTS:
-                    raise
-                _log.warning("%s failed (%s), and is tried again", name, _describe_failure(error))
-                wait = seconds_until(getattr(error, "again_at", ""))  # when a rate limit ends
-                _enqueue_retry(name, about, attempt + 1, max(2.0 ** (attempt + 1), wait))
+            except Exception as error:  # noqa: BLE001 -- any failure is tried again, and raised in the end
+                _handle_failure(name, about, error, attempt, moved)
 
         LIMITS[name] = seconds
         TASKS[name] = app.task(name=name, queue=QUEUE)(run_task)
@@ -116,37 +95,96 @@ def register_task(
     return register_function
 
 
+def register_repository_task(name: str, seconds: int, *, each: str, most: int) -> Callable[[RunTogether], RunTogether]:
+    """Register a function as the task of that name, which does up to `most` jobs of one repository together.
+
+    They are its next ones in the order of the queue, so none of another object waits for one that comes after it. A
+    job's other argument is `each`; the function is given the repository, and for each of these arguments the job to
+    report when it begins with it. It yields each with its failure, if it had one, as soon as it is done, and may take
+    `seconds` for it. Slots are shared.
+    """
+
+    def register_function(function: RunTogether) -> RunTogether:
+        @functools.wraps(function)
+        def run_task(**about: Any) -> None:
+            attempt, moved = int(about.pop(_ATTEMPT, 1)), about.pop(_MOVED, [])
+            left: dict[Any, int] = {about[each]: 0}  # numbers of their jobs, 0 for the one that the queue ends itself
+            try:
+                with telemetry.start_span(f"task {name}", attempt=attempt), hold_slot(about):
+                    if attempt == 1:
+                        left |= _take_next_jobs(name, about["repository"], each, most - 1)
+                    for value, error in function(about["repository"], dict(left)):
+                        job = left[value]
+                        if not job:  # the queue ends it, also if its failure is raised
+                            del left[value]
+                        _end_job(name, {**about, each: value}, job, error, attempt, moved)
+                        left.pop(value, None)
+            except Exception as error:
+                if not left:
+                    raise
+                for value, job in sorted(left.items(), key=lambda item: -item[1]):  # the queue's own may raise
+                    _end_job(name, {**about, each: value}, job, error, attempt, moved)
+
+        LIMITS[name] = seconds
+        TASKS[name] = app.task(name=name, queue=QUEUE)(run_task)
+        return function
+
+    return register_function
+
+
+def _take_next_jobs(name: str, repository: int, each: str, most: int) -> dict[Any, int]:
+    """Take over the next jobs, by the argument `each`. Those that this worker could not end before wait again."""
+    for number in list_unfinished_jobs():
+        _requeue_job(number)
+    return take_next_jobs(name, repository, each, most)
+
+
+def _close_broken_connection(error: Exception) -> None:
+    """Close the database connection, which may be in any state after `error`, unless it is one that we raised."""
+    if isinstance(error, MunimentError):
+        connection.close_if_unusable_or_obsolete()  # the other jobs of this task go on
+    else:
+        connection.close()
+
+
+def _end_job(
+    name: str, about: dict[str, Any], job: int, error: Exception | None, attempt: int, moved: list[str]
+) -> None:
+    if error is not None:
+        _handle_failure(name, about, error, attempt, moved)
+    if job:
+        finish_job(job)
+
+
+def _handle_failure(name: str, about: dict[str, Any], error: Exception, attempt: int, moved: list[str]) -> None:
+    """Have a failed job tried again as its error requires. Raises the error of the last attempt."""
+    if isinstance(error, NoSlotError):
+        place, retried = f"{_make_key(name, about)}:again", {_ATTEMPT: attempt} if attempt > 1 else {}
+        _enqueue_at(name, {**about, **retried}, place, _FIRST, timedelta(seconds=_NO_SLOT_SECONDS))
+    elif isinstance(error, OtherWorkerError):
+        if error.worker in moved:
+            raise UsageError(
+                _("It takes repositories that lie at several workers."),
+                _("Let one worker reach them all, or connect their forge."),
+            ) from None
+        _move_job(name, about, [*moved, settings.WORKER_NAME], error.worker)
+    elif isinstance(error, UnrecordedTaskError):  # it is not tried again: no record comes to be later
+        _log.error("%s was not done: %s", name, error.message)
+        for report in UNRECORDED:
+            report(name, about)
+    else:
+        _close_broken_connection(error)
+        if attempt >= _ATTEMPTS:
+            raise error
+        _log.warning("%s failed (%s), and is tried again", name, _describe_failure(error))
+        wait = seconds_until(getattr(error, "again_at", ""))  # when a rate limit ends
+        _enqueue_retry(name, about, attempt + 1, max(2.0 ** (attempt + 1), wait))
+
+
 def _describe_failure(error: Exception) -> str:
     """Describe why a task failed, for the log: of an error that is no failure of the database, its kind alone."""
     failure = describe_database_failure(error)
     return type(error).__name__ if failure is None else failure.message
-
-
-class NoSlotError(Exception):
-    """Raised if one repository would occupy all slots of a worker."""
-
-
-@contextlib.contextmanager
-def _hold_slot(about: dict[str, Any]) -> Iterator[None]:
-    """Hold one of the slots that a repository may have on this database, by a lock that ends with this connection."""
-    repository, slots = about.get("repository"), int(os.environ.get(SLOTS, 0))
-    if repository is None or slots < _FEWEST_SHARED:
-        yield
-        return
-    with connection.cursor() as cursor:
-        key = next((key for key in range(slots - 1) if _try_lock(cursor, repository, key)), None)
-    if key is None:
-        raise NoSlotError
-    try:
-        yield
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [_SLOT_LOCKS + key, repository])
-
-
-def _try_lock(cursor: Any, repository: int, key: int) -> bool:
-    cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [_SLOT_LOCKS + key, repository])
-    return bool(cursor.fetchone()[0])
 
 
 def register_periodic_task(name: str, *, every: int) -> Callable[[Callable[[], None]], Callable[[], None]]:
@@ -188,12 +226,27 @@ def enqueue_new(name: str, **about: Any) -> None:
 
 def _enqueue_ahead(name: str, about: dict[str, Any], priority: int) -> None:
     place = _make_key(name, about)
+    with connection.cursor() as cursor:  # most events are about a change that waits already: without a savepoint
+        cursor.execute(_IS_AHEAD, [place, priority])
+        if cursor.fetchone() is not None:
+            return
     if not _enqueue_at(name, about, place, priority):
         with connection.cursor() as cursor:
             cursor.execute(_MOVE_UP, [priority, place, priority])
 
 
+_IS_AHEAD = "SELECT 1 FROM procrastinate_jobs WHERE queueing_lock = %s AND status = 'todo' AND priority >= %s"
 _MOVE_UP = "UPDATE procrastinate_jobs SET priority = %s WHERE queueing_lock = %s AND status = 'todo' AND priority < %s"
+
+
+def is_job_waiting(name: str, **about: Any) -> bool:
+    """Whether a job of the task waits, which begins at once."""
+    with connection.cursor() as cursor:
+        cursor.execute(_IS_WAITING, [_make_key(name, about)])
+        return cursor.fetchone() is not None
+
+
+_IS_WAITING = "SELECT 1 FROM procrastinate_jobs WHERE queueing_lock = %s AND status = 'todo'"
 
 
 def raise_oldest() -> None:

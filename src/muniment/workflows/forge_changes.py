@@ -1,6 +1,6 @@
 """Evaluate a change at a forge: read it, fetch its commits, collect its facts, evaluate. Callers act on the result."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -59,6 +59,24 @@ def fetch_change(forge: Forge, mirror: Mirror, reading: Reading) -> str:
     tip = require_tip(mirror, change.target)
     mirror.fetch_large_files((tip, commit) for commit in wanted if commit not in gone)
     return tip
+
+
+def fetch_changes(forge: Forge, mirror: Mirror, readings: Sequence[Reading]) -> dict[int, str]:
+    """Fetch the commits that evaluations of these changes read, at once. Returns the tips of their branches.
+
+    A change whose tip or head cannot be fetched is missing, for `fetch_change` to say why. Raises GitError.
+    """
+    wanted = {reading.change.number: list_commits_to_keep(reading) for reading in readings}
+    targets = dict.fromkeys(reading.change.target for reading in readings)
+    refs = (*targets, *map(forge.reader.change_ref, wanted))
+    gone = mirror.fetch_refs(refs, (f"{PREFIX}*",), [commit for commits in wanted.values() for commit in commits])
+    tips = {ref: mirror.find_ref_value(ref) for ref in targets}
+    changes = [reading.change for reading in readings if reading.change.head not in gone]
+    found = {change.number: tips[change.target] for change in changes if tips[change.target]}
+    mirror.fetch_large_files(
+        (tip, commit) for number, tip in found.items() for commit in wanted[number] if commit not in gone
+    )
+    return found
 
 
 def require_tip(mirror: Mirror, ref: str) -> str:

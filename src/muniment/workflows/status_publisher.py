@@ -39,6 +39,18 @@ class DueReading(Struct, frozen=True):
     delivered_at: str = ""
 
 
+class ReadChange(Struct, frozen=True):
+    """Change that was read at the moment `now`, because a reading was due `since` then.
+
+    `reading` is None for a change that needs no evaluation.
+    """
+
+    number: int
+    since: str
+    now: str
+    reading: Reading | None
+
+
 class ReadingResult(Struct, frozen=True):
     """Result of one reading, which is recorded by now. `comment` is "" for an allowed change.
 
@@ -147,6 +159,10 @@ class StatusPublisher:
         """Read the change, evaluate it, and publish the result. Raises MunimentError for a failure that has to be tried
         again.
         """
+        self.update_comment(number, self.publish_result(self.read_change(number, now)))
+
+    def read_change(self, number: int, now: str) -> ReadChange:
+        """Read the change, with pending shown on its head, for `publish_result`. Raises MunimentError like that."""
         due = self._store.begin_reading(number, now)
         before = self._store.shown_status(due.head, due.context) if due.head else None
         try:
@@ -155,16 +171,28 @@ class StatusPublisher:
             if not _is_late(due.since, now):
                 raise  # past the deadline it is read all the same: the forge may not have that head any more
         try:
-            reading = self._read_change(number, due, before)
-            result = self._evaluator(reading, now) if reading is not None else None
+            return ReadChange(number, due.since, now, self._read_change(number, due, before))
         except MunimentError as error:
             self._deny_unreadable(number, due.since, now, error)
             raise
-        if reading is not None and result is not None:
-            if not self._store.record_result(reading.change, result, due.since):
-                raise ForgeError(ForgeCode.CHANGED_MEANWHILE, "it was evaluated meanwhile", "It is read again.")
-            self.publish_standing(reading.change.head, make_context(reading.change.target))
-            self._update_comment(number, result.comment)
+
+    def publish_result(self, read: ReadChange) -> str | None:
+        """Evaluate the reading, and publish the result. Raises MunimentError for a failure that has to be tried again.
+
+        Returns the text that our comment has to have, "" for none; None for a change that needs no evaluation.
+        """
+        reading = read.reading
+        if reading is None:
+            return None
+        try:
+            result = self._evaluator(reading, read.now)
+        except MunimentError as error:
+            self._deny_unreadable(read.number, read.since, read.now, error)
+            raise
+        if not self._store.record_result(reading.change, result, read.since):
+            raise ForgeError(ForgeCode.CHANGED_MEANWHILE, "it was evaluated meanwhile", "It is read again.")
+        self.publish_standing(reading.change.head, make_context(reading.change.target))
+        return result.comment
 
     def publish_standing(self, head: str, context: str) -> None:
         """Publish the status of a head ("" for none), unless it surely is shown already. Without one, nothing is
@@ -241,13 +269,24 @@ class StatusPublisher:
         return found is not None and found.saying is StatusState.ALLOWED
 
     def _publish_worst(self, head: str, context: str, more: tuple[Status, ...] = ()) -> None:
-        """Publish the worst status of a head, and of `more`, in each context that the branch's rule requires."""
-        with self._store.lock_head(head):
-            for place, (standing, posted) in self._store.compare_statuses(head, context).items():
-                here = tuple(structs.replace(status, context=place) for status in more)
-                status = find_worst_status((*here, *standing))
-                if status is not None and status != posted:
+        """Publish the worst status of a head, and of `more`, in each context that the branch's rule requires.
+
+        Mostly nothing is to be done, which needs no lock: who changes a status meanwhile publishes it afterwards.
+        """
+        if self._list_unpublished(head, context, more):
+            with self._store.lock_head(head):
+                for status in self._list_unpublished(head, context, more):
                     self._publish_status(head, status)
+
+    def _list_unpublished(self, head: str, context: str, more: tuple[Status, ...]) -> list[Status]:
+        """Statuses that the forge may not show yet."""
+        found = []
+        for place, (standing, posted) in self._store.compare_statuses(head, context).items():
+            here = tuple(structs.replace(status, context=place) for status in more)
+            status = find_worst_status((*here, *standing))
+            if status is not None and status != posted:
+                found.append(status)
+        return found
 
     def _publish_status(self, head: str, status: Status) -> None:
         """Publish one status. The caller holds the lock on that head."""
@@ -315,8 +354,9 @@ class StatusPublisher:
             known = self._store.record_unreadable(number, error)
             self.publish_standing(known.head, known.context)
 
-    def _update_comment(self, number: int, text: str) -> None:
-        if text == self._store.posted_comment(number):
+    def update_comment(self, number: int, text: str | None) -> None:
+        """Publish the text of our comment, "" to delete it; None leaves it. Raises ForgeError."""
+        if text is None or text == self._store.posted_comment(number):
             return
         self._store.record_comment(number, None)
         self._forge.publisher.update_comment(self._repository, number, COMMENT_MARKER, text)

@@ -52,6 +52,7 @@ from muniment.forges.shapes import (
     Review,
     StandingReviews,
 )
+from muniment.forges.shared_answers import read_shared
 from muniment.forges.unknowns import read_or_unknown, require_known
 from muniment.git.signatures import read_embedded_key
 from muniment.http.rate_limits import RateLimit
@@ -196,7 +197,7 @@ class GiteaReader:
         if account.id.startswith("-") or account.id == "0":  # deleted, or no user at all
             return False
         where = api_path(repository.path, "collaborators", account.login, "permission")
-        found = self._client.get_json(where)
+        found = read_shared((self._client, where), lambda: self._client.get_json(where))
         who = require_field(found, "user", dict, where)
         if account.id and str(who.get("id")) != account.id:
             raise malformed_error(where)  # the login has another owner meanwhile

@@ -13,6 +13,7 @@ from muniment.forges.gitlab import wire
 from muniment.forges.gitlab.client import DEVELOPER, GitLabClient, merge_request_path, project_path
 from muniment.forges.gitlab.merge_request_query import QueriedMergeRequest
 from muniment.forges.shapes import ForgeRepository
+from muniment.forges.shared_answers import read_shared
 
 
 class MergeRequestSource(Protocol):
@@ -123,8 +124,9 @@ class QuerySource:
 
 def read_member(lab: GitLabClient, repository: ForgeRepository, id: str) -> wire.ProjectMember | None:
     """Read one member of a project that exists; None if that account is no member."""
+    path = f"{project_path(repository)}/members/all/{id}"
     try:
-        return lab.read_one(wire.ProjectMember, f"{project_path(repository)}/members/all/{id}")
+        return read_shared((lab, path), lambda: lab.read_one(wire.ProjectMember, path))
     except ForgeError as error:
         if error.code is ForgeCode.NOT_FOUND:
             return None

@@ -10,7 +10,7 @@ from muniment.errors import MunimentError
 from muniment.forges.shapes import MISSING_ABILITY_EFFECTS, Ability, ChangeState, RefusedRequest, ReviewState
 from muniment.server import moments
 from muniment.server.changes.demonstration_git import CommitDetails, DemonstrationRepository
-from muniment.server.connections import tasks
+from muniment.server.connections import change_readings, tasks
 from muniment.server.connections.bypass_acts import ReviewBypass
 from muniment.server.connections.connection_acts import AddConnection, StoreCredential
 from muniment.server.connections.demonstration_forge import (
@@ -202,7 +202,7 @@ class _Company:
         self.save()
 
     def evaluate_change(self, product: StoryProduct, number: int) -> None:
-        tasks.evaluate_forge_change(repository=self.find_row(product).pk, number=number)
+        change_readings.evaluate_forge_change(repository=self.find_row(product).pk, number=number)
 
     def merge_change(self, product: StoryProduct, number: int, files: dict[str, str], at: datetime) -> None:
         """Squash a pull request onto its branch, and let the branch be read."""

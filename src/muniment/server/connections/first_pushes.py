@@ -45,21 +45,29 @@ def create_push_reader(
 ) -> ReadFirstPushes:
     """Reader of the first pushes of a change's commits over its branch's `tip`.
 
-    The forge is read if a commit has no stored push. The caller holds the mirror's lock.
+    The forge is read if a commit has no stored push.
     """
     connection = connected.connection
     with mirror.open_copy() as git:
         commits = find_commits_beyond(git, [change.head], [tip])
     why, known = "", load_first_pushes(connection, commits)
     if not commits <= known.keys():
-        try:
-            _record_pushes(connected, forge, mirror)
-        except (ForgeError, GitError) as error:
-            why = f"who pushed to the branches of the repository could not be read: {error.message}"
-        for fork in find_forks(require_linked_repository(connected), change):
-            why = _record_fork(connected, forge, mirror, fork, change) or why
+        with hold_lock(f"mirror:{connected.pk}"):
+            why = _record_all_pushes(connected, forge, mirror, change)
         known = load_first_pushes(connection, commits)
     return partial(_merge_known_pushes, connection, why, known)
+
+
+def _record_all_pushes(connected: RepositoryLink, forge: Forge, mirror: Mirror, change: Change) -> str:
+    """Store the first pushes in the repository and the change's fork. Reason why some are unknown, "" for none."""
+    why = ""
+    try:
+        _record_pushes(connected, forge, mirror)
+    except (ForgeError, GitError) as error:
+        why = f"who pushed to the branches of the repository could not be read: {error.message}"
+    for fork in find_forks(require_linked_repository(connected), change):
+        why = _record_fork(connected, forge, mirror, fork, change) or why
+    return why
 
 
 def _merge_known_pushes(

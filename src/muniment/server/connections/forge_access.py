@@ -76,6 +76,13 @@ def find_repository_link(repository: Repository) -> RepositoryLink | None:
     return rows.filter(repository=repository, connection__ended_at=None).first()
 
 
+def load_active_link(repository: int) -> RepositoryLink | None:
+    """Link of a repository of an active product, with its connection, which did not end; None if there is none."""
+    rows = RepositoryLink.objects.select_related("repository__product", "connection")
+    found = rows.filter(repository=repository, connection__ended_at=None, repository__product__retired_at=None)
+    return found.first()
+
+
 def locate_forge(connection: Connection) -> forge_connection.Connection:
     """Address and vendor of a forge, without a credential."""
     return forge_connection.Connection(Vendor(connection.vendor), connection.url, connection.slug)

@@ -1,6 +1,7 @@
 """Evaluates a change at a forge: git comes from a mirror, and the decision is recorded before it is published."""
 
-from collections.abc import Iterable, Iterator
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, partial
 
 from django.conf import settings
@@ -10,6 +11,7 @@ from msgspec import Struct, structs
 from muniment.decision.decision import Outcome
 from muniment.decision.expiry import find_expiry
 from muniment.decision.report import build_decision_report
+from muniment.errors import ForgeError, GitError
 from muniment.facts import canonical, kinds
 from muniment.facts.maybe import Known, Unknown
 from muniment.facts.statements import Approval, Freeze, SignatureResult
@@ -44,7 +46,7 @@ from muniment.server.records.record_details import read_details
 from muniment.workflows import forge_changes, forge_status_text
 from muniment.workflows.branch_steps import find_branch_steps
 from muniment.workflows.change_evaluation import ChangeEvaluation, Proposal, evaluate_proposal
-from muniment.workflows.forge_changes import create_collector, fetch_change
+from muniment.workflows.forge_changes import create_collector, fetch_change, fetch_changes
 from muniment.workflows.rule_sources import Rules
 from muniment.workflows.status_publisher import ReadingResult
 
@@ -56,6 +58,7 @@ class ForgeChangeEvaluator:
         self._connected = connected
         self._forge = forge
         self.lacks_facts = False  # whether the newest evaluation had results that are unknown
+        self._fetched: dict[tuple[int, str], str] = {}  # tip of its branch for each change and head fetched already
 
     @cached_property
     def repo(self) -> ForgeRepository:
@@ -76,6 +79,14 @@ class ForgeChangeEvaluator:
                 raise RuntimeError("a change cannot be evaluated before it is opened")
             return self._record_decision(row, reading, evaluated, lines)
 
+    def fetch_together(self, readings: Sequence[Reading]) -> None:
+        """Fetch at once what the evaluations of these readings read. Those for which it fails are fetched alone."""
+        mirror = open_repository_mirror(self._connected, self._forge, self.repo)
+        with hold_lock(f"mirror:{self._connected.pk}"), contextlib.suppress(GitError, ForgeError):
+            tips = fetch_changes(self._forge, mirror, readings)
+            changes = [reading.change for reading in readings if reading.change.number in tips]
+            self._fetched = {(change.number, change.head): tips[change.number] for change in changes}
+
     def evaluate_merged(self, reading: Reading, merged: Proposal, now: str, merged_at: str) -> ChangeEvaluation:
         """Evaluate a merged change for the moment `now`, without recording it.
 
@@ -93,10 +104,12 @@ class ForgeChangeEvaluator:
         """
         account_ids.store_account_ids(self._connected.connection, list_named_accounts(reading))
         mirror = open_repository_mirror(self._connected, self._forge, self.repo)
-        with hold_lock(f"mirror:{self._connected.pk}"):
-            tip = fetch_change(self._forge, mirror, reading)
-            pushers = first_pushes.create_push_reader(self._connected, self._forge, mirror, reading.change, base or tip)
-            return mirror, tip, pushers
+        tip = self._fetched.pop((reading.change.number, reading.change.head), "")
+        if not tip:
+            with hold_lock(f"mirror:{self._connected.pk}"):
+                tip = fetch_change(self._forge, mirror, reading)
+        pushers = first_pushes.create_push_reader(self._connected, self._forge, mirror, reading.change, base or tip)
+        return mirror, tip, pushers
 
     def _evaluate_reading(
         self,

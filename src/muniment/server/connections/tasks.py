@@ -1,20 +1,17 @@
 """Background jobs for connected forges."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
-from typing import NamedTuple
 
 from django.conf import settings
-from django.db import connection as database
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from muniment.errors import MunimentError
-from muniment.forges.statuses import StatusState, make_context, parse_context
+from muniment.forges.statuses import make_context, parse_context
 from muniment.server import moments
-from muniment.server.changes.models import Change, Decision
 from muniment.server.changes.reevaluation_requests import request_reading, request_reading_of
 from muniment.server.changes.tasks import reevaluate_outdated
 from muniment.server.connections import (
@@ -28,20 +25,25 @@ from muniment.server.connections import (
 )
 from muniment.server.connections.bypass_acts import RevertBypass
 from muniment.server.connections.change_acts import MergeChange, RequestReview
-from muniment.server.connections.forge_access import open_connected_forge, report_problems, require_linked_repository
+from muniment.server.connections.change_readings import evaluate_forge_change
+from muniment.server.connections.forge_access import (
+    load_active_link,
+    open_connected_forge,
+    report_problems,
+    require_linked_repository,
+)
 from muniment.server.connections.forge_change_evaluator import (
     ForgeChangeEvaluator,
     is_machine_merge,
     open_repository_mirror,
 )
 from muniment.server.connections.forge_change_store import ForgeChangeStore, hold_lock, list_due_groups
-from muniment.server.connections.models import BranchUpdate, BypassReason, Connection, ForgeChange, RepositoryLink
+from muniment.server.connections.models import BranchUpdate, BypassReason, Connection, ForgeChange
 from muniment.server.error_text import format_error_text
 from muniment.server.job_queue import (
     LONG_SECONDS,
     enqueue,
     enqueue_first,
-    enqueue_in,
     register_periodic_task,
     register_task,
 )
@@ -52,9 +54,6 @@ from muniment.server.records.recorded_acts import require_act
 from muniment.workflows import forge_status_text
 from muniment.workflows.status_publisher import StatusPublisher
 
-_AGAIN, _LONGEST = 5, 86_400  # seconds until what was not known is read again: at first, and at most
-_SETTLED = 61  # seconds until what was touched twice within one is read once more
-_HOUR = timedelta(hours=1)
 _OWED, _LISTED = timedelta(seconds=60), timedelta(hours=1)
 
 
@@ -74,36 +73,10 @@ def check_connection_permissions(connection: int) -> None:
         permission_checks.check_permissions(row)
 
 
-@register_task("read-change", LONG_SECONDS, share_slots=True)
-def evaluate_forge_change(repository: int, number: int) -> None:
-    """Evaluate the newest state of a change at a forge, and publish the result there."""
-    row = _load_link(repository)
-    if row is None:
-        return
-    forge = open_connected_forge(row.connection)
-    keeper = ForgeChangeStore(row.repository)
-    evaluator = ForgeChangeEvaluator(row, forge)
-    try:
-        with report_problems(row.connection):
-            StatusPublisher(forge, evaluator.repo, keeper, evaluator).evaluate_and_publish(
-                number, moments.current_moment()
-            )
-    finally:
-        found = _reread_green_groups(repository, number, keeper)
-    if found is None:
-        return
-    if found.state == Change.State.MERGED:
-        enqueue("read-branch-updates", repository=repository)
-    elif seconds := (evaluator.lacks_facts and _find_retry_seconds(found)) or (
-        keeper.has_crowded_deliveries(number) and _SETTLED
-    ):
-        enqueue_in("read-change", seconds, repository=repository, number=number)
-
-
 @register_task("read-merge-group", LONG_SECONDS, share_slots=True)
 def evaluate_merge_group(repository: int, target: str, head: str, again: bool = False) -> None:
     """Evaluate the group that a merge queue or train is about to merge, and publish the result on its head."""
-    row = _load_link(repository)
+    row = load_active_link(repository)
     if row is None:
         return
     forge = open_connected_forge(row.connection)
@@ -122,7 +95,7 @@ def evaluate_merge_group(repository: int, target: str, head: str, again: bool = 
 @register_task("read-branch-updates", LONG_SECONDS, share_slots=True)
 def read_branch_updates(repository: int) -> None:
     """Read and record the updates of a repository's protected branches."""
-    row = _load_link(repository)
+    row = load_active_link(repository)
     if row is not None:
         forge = open_connected_forge(row.connection)
         try:
@@ -140,7 +113,7 @@ def read_branch_updates(repository: int) -> None:
 def post_bypass_status(update: int) -> None:
     """Publish on the head of a change that its merge was a bypass, in place of the earlier status."""
     row = BranchUpdate.objects.select_related("decision__change__forge_change").filter(pk=update).first()
-    connected = _load_link(row.repository_id) if row is not None else None
+    connected = load_active_link(row.repository_id) if row is not None else None
     if row is None or connected is None or row.decision is None or row.outcome != BranchUpdate.Outcome.BYPASS:
         return
     forge, url = open_connected_forge(connected.connection), f"{settings.URL.rstrip('/')}/branch-updates/{row.pk}"
@@ -157,7 +130,7 @@ def post_bypass_status(update: int) -> None:
 @register_task("close-reviewed-bypasses")
 def close_bypasses(repository: int) -> None:
     """Close the bypasses that enough others reviewed."""
-    row = _load_link(repository)
+    row = load_active_link(repository)
     if row is not None:
         watched_branches.close_reviewed_bypasses(row.repository)
 
@@ -165,7 +138,7 @@ def close_bypasses(repository: int) -> None:
 @register_task("read-branch-rules")
 def verify_branch_protection(repository: int) -> None:
     """Verify that a repository's branches are protected as they were."""
-    row = _load_link(repository)
+    row = load_active_link(repository)
     if row is not None:
         reconciliation.verify_branch_rules(row, open_connected_forge(row.connection))
 
@@ -173,7 +146,7 @@ def verify_branch_protection(repository: int) -> None:
 @register_task("verify-statuses")
 def verify_statuses_at_forge(repository: int, head: str) -> None:
     """Verify that the statuses on a head are ours."""
-    row = _load_link(repository)
+    row = load_active_link(repository)
     if row is not None:
         forge = open_connected_forge(row.connection)
         with report_problems(row.connection):
@@ -183,7 +156,7 @@ def verify_statuses_at_forge(repository: int, head: str) -> None:
 @register_task("reconcile-repository", LONG_SECONDS, share_slots=True)
 def reconcile_now(repository: int, hook: bool = False) -> None:
     """Reconcile one repository, due or not. `hook`: its webhook is registered again in any case."""
-    row = _load_link(repository)
+    row = load_active_link(repository)
     if row is not None:
         if hook:
             row.webhook_secret_mark = ""  # kept first: if this pass fails before it came to that, the next one does it
@@ -220,7 +193,7 @@ def request_review(change: int, record: str) -> None:
     """
     require_act(record, RequestReview(change=change).digest_act())
     row = ForgeChange.objects.select_related("change__decision").filter(change=change).first()
-    connected = _load_link(row.repository_id) if row is not None else None
+    connected = load_active_link(row.repository_id) if row is not None else None
     if row is not None and connected is not None:
         forge_requests.request_eligible_reviews(row, connected, open_connected_forge(connected.connection))
 
@@ -234,7 +207,7 @@ def merge_change(change: int, head: str, person: str, record: str) -> None:
     """
     require_act(record, MergeChange(change=change, head=head).digest_act(), person)
     row = ForgeChange.objects.select_related("change").filter(change=change).first()
-    connected = _load_link(row.repository_id) if row is not None else None
+    connected = load_active_link(row.repository_id) if row is not None else None
     if row is None or connected is None:
         return
     try:
@@ -256,7 +229,7 @@ def prepare_revert(update: int, person: str, record: str) -> None:
     """
     require_act(record, RevertBypass(bypass=update).digest_act(), person)
     row = BranchUpdate.objects.select_related("repository", "incident").filter(pk=update).first()
-    connected = _load_link(row.repository_id) if row is not None else None
+    connected = load_active_link(row.repository_id) if row is not None else None
     if row is not None and connected is not None:
         forge_requests.open_requested_revert(row, connected, open_connected_forge(connected.connection), person)
 
@@ -272,7 +245,7 @@ def probe_connection(connection: int) -> None:
 @register_task("probe-repository")
 def probe_repository(repository: int) -> None:
     """Re-read these inputs for one repository at once: the forge reported that somebody's access changed."""
-    row = _load_link(repository)
+    row = load_active_link(repository)
     if row is not None:
         with report_problems(row.connection):
             input_probes.probe_green_changes(row, open_connected_forge(row.connection))
@@ -306,68 +279,6 @@ def poll_connections() -> None:
             request_reading_of(repository, number, saying)
         for row in list_due_groups(timezone.now() - _OWED):
             enqueue("read-merge-group", repository=row.repository_id, target=parse_context(row.context), head=row.head)
-
-
-class _Standing(NamedTuple):
-    """Standing of a change: its state, branch and head (None before it is opened), the posted status, its decision."""
-
-    change: int | None
-    state: str | None
-    target: str | None
-    head: str | None
-    saying: str | None
-    context: str
-    allowed: bool | None
-    decided_at: datetime | None
-
-
-_STANDING = """
-    SELECT change.id, change.state, change.target, change.head, row.status ->> 'saying', row.status_context,
-        decision.allowed, decision.decided_at
-    FROM connections_forgechange AS row LEFT JOIN changes_change AS change ON change.id = row.change_id
-        LEFT JOIN changes_decision AS decision ON decision.id = change.decision_id
-    WHERE row.repository_id = %s AND row.number = %s
-"""
-
-
-def _find_retry_seconds(found: _Standing) -> int:
-    """Seconds until a change that was denied for unknown facts is read again; 0 for other changes.
-
-    A forge reports a pusher a little after the push, and a call may have failed: no event says when it is available. So
-    it is read again soon, and then at growing intervals.
-    """
-    if found.decided_at is None or found.allowed or found.state != Change.State.OPEN:
-        return 0
-    now = timezone.now()
-    lately = Decision.objects.filter(change=found.change, head=found.head, decided_at__gt=now - _HOUR).count()
-    since = int((now - found.decided_at).total_seconds())
-    growing: int = _AGAIN << min(max(lately - 1, 0), 15)
-    return min(_LONGEST, max(since, growing))
-
-
-def _read_standing(repository: int, number: int) -> _Standing | None:
-    with database.cursor() as cursor:  # after each evaluation: without the time that models take
-        cursor.execute(_STANDING, [repository, number])
-        columns = cursor.fetchone()
-    return _Standing(*columns) if columns is not None else None
-
-
-def _reread_green_groups(repository: int, number: int, keeper: ForgeChangeStore) -> _Standing | None:
-    """Have the green groups read again that a change which is not allowed may belong to.
-
-    Returns the change as it stands now, None if it is unknown.
-    """
-    found = _read_standing(repository, number)
-    if found is not None and found.saying not in (None, StatusState.ALLOWED.value):
-        for head in keeper.list_green_groups(found.context):
-            enqueue_first("read-merge-group", repository=repository, target=found.target, head=head, again=True)
-    return found
-
-
-def _load_link(repository: int) -> RepositoryLink | None:
-    rows = RepositoryLink.objects.select_related("repository__product", "connection")
-    found = rows.filter(repository=repository, connection__ended_at=None, repository__product__retired_at=None)
-    return found.first()
 
 
 @register_task("read-policy-source", LONG_SECONDS)

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from django.db import connections
 
-from muniment.server.job_queue import SLOTS, enqueue_first, requeue_all, requeue_from_ended_slot
+from muniment.server.job_queue import enqueue_first, requeue_all, requeue_from_ended_slot
 from muniment.server.running.rounds import run_rounds
 from muniment.server.running.vault_watch_process import run_vault_watch
 from muniment.server.running.worker_slots import run_slot
 from muniment.server.running.worker_supervisor import Body, Supervisor
+from muniment.server.worker_slot_locks import SLOTS
 
 _LOCK = "workers.lock"
 _LOCK_SECONDS = 2.0  # in which what is left of a worker that was killed ends

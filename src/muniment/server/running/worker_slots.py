@@ -17,6 +17,7 @@ from procrastinate.manager import JobManager, get_channel_for_queues
 from muniment.server import telemetry
 from muniment.server.job_queue import LIMITS, QUEUE, name_worker_queue, requeue_from_ended_slot
 from muniment.server.running.worker_supervisor import GRACE_SECONDS, LostTask, SupervisorChannel
+from muniment.server.running_jobs import RUNNING_JOB, RunningJob
 
 
 def run_slot(channel: SupervisorChannel, losses: tuple[LostTask, ...]) -> None:
@@ -50,9 +51,16 @@ class _WaitingJobs(JobManager):
 
 
 async def _run(waiting: App, channel: SupervisorChannel) -> None:
+    queues = (QUEUE, name_worker_queue(settings.WORKER_NAME))
+
     async def announce(call: Callable[[], Awaitable[Any]], context: Any, worker: Any) -> Any:
         name = context.job.task_name
-        channel.report_begin(worker.worker_id, context.job.id, name, LIMITS.get(name, 1))
+
+        def report_begin(job: int) -> None:
+            channel.report_begin(worker.worker_id, job, name, LIMITS.get(name, 1))
+
+        report_begin(context.job.id)
+        RUNNING_JOB.set(RunningJob(context.job.id, worker.worker_id, queues, report_begin))  # of this asyncio task
         try:
             return await call()
         finally:
@@ -62,7 +70,7 @@ async def _run(waiting: App, channel: SupervisorChannel) -> None:
     async with waiting.open_async():
         work = asyncio.create_task(
             waiting.run_worker_async(
-                queues=[QUEUE, name_worker_queue(settings.WORKER_NAME)],
+                queues=queues,
                 concurrency=1,
                 delete_jobs="never",
                 shutdown_graceful_timeout=GRACE_SECONDS,

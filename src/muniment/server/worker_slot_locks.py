@@ -1,0 +1,39 @@
+"""Slots of a worker that one repository may occupy: all but one, so that it never delays the others alone."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from django.db import connection
+
+SLOTS = "MUNIMENT_SLOTS"  # in the environment of a worker: how many tasks it does at a time
+_FEWEST_SHARED = 2  # slots of a worker, below which there is nothing to share
+_SLOT_LOCKS = 0x6D756E00  # the first of the advisory locks of slots
+
+
+class NoSlotError(Exception):
+    """Raised if one repository would occupy all slots of a worker."""
+
+
+@contextlib.contextmanager
+def hold_slot(about: dict[str, Any]) -> Iterator[None]:
+    """Hold one of the slots that a repository may have on this database, by a lock that ends with this connection."""
+    repository, slots = about.get("repository"), int(os.environ.get(SLOTS, 0))
+    if repository is None or slots < _FEWEST_SHARED:
+        yield
+        return
+    with connection.cursor() as cursor:
+        key = next((key for key in range(slots - 1) if _try_lock(cursor, repository, key)), None)
+    if key is None:
+        raise NoSlotError
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [_SLOT_LOCKS + key, repository])
+
+
+def _try_lock(cursor: Any, repository: int, key: int) -> bool:
+    cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [_SLOT_LOCKS + key, repository])
+    return bool(cursor.fetchone()[0])
