@@ -8,6 +8,7 @@ import pytest
 from django.db import connection, connections, transaction
 from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateWorker
 
+from dev.task_names import SERVER, find_tasks
 from muniment.access.roles import Role
 from muniment.errors import ForgeCode, ForgeError
 from muniment.facts import moments
@@ -22,7 +23,7 @@ from muniment.server.job_queue import (
     requeue_from_dead_workers,
     requeue_from_ended_slot,
 )
-from muniment.server.pages import metrics
+from muniment.server.pages import job_sentences, metrics
 from tests.support.service import as_role, browser, person, post
 
 pytestmark = pytest.mark.usefixtures("service")
@@ -187,7 +188,7 @@ def test_jobs_of_other_dead_workers_are_all_requeued() -> None:
     assert ProcrastinateWorker.objects.count() == 0, "the dead are not counted again"
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(7, "ran longer than 7 s"), (0, "its process ended")])
+@pytest.mark.parametrize(("seconds", "told"), [(7, "ran longer than 7 s"), (0, "the process ended")])
 def test_job_of_a_killed_slot_fails_with_its_cause_and_is_retried(seconds: int, told: str) -> None:
     job = begun(repository=1)
     with as_role("worker"):
@@ -196,6 +197,7 @@ def test_job_of_a_killed_slot_fails_with_its_cause_and_is_retried(seconds: int, 
     assert (fetch_next_job() is None) == bool(seconds), "what was killed once costs no time"
     page = browser(person("ada", Role.ADMIN)).get("/jobs").content.decode()
     assert told in page
+    assert "repository&#x27;: 1" not in page
     cause = "limit" if seconds else "crash"
     assert f'muniment_ended_task_processes{{cause="{cause}"}} 1.0' in metrics.format_metrics().decode()
 
@@ -263,3 +265,7 @@ def test_one_repository_never_uses_all_slots_of_a_worker(monkeypatch: pytest.Mon
         TASKS["occupy"].func(repository=7, number=1)
         TASKS["occupy"].func(repository=7, number=3)
     assert occupied == [2, 1, 3], "a slot is left when its task is done"
+
+
+def test_each_task_has_a_sentence_for_people() -> None:
+    assert frozenset(job_sentences.TASKS) == find_tasks(sorted(SERVER.rglob("*.py")))
