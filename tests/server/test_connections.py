@@ -687,7 +687,7 @@ def test_direct_push_is_bypass_that_two_others_close(setup: ForgeSetup) -> None:
     assert (row.contributors, row.unlinked_contributor_count) == (["ada"], 0)
     assert "no decision allowed" in row.incident.summary
     number, who = (2, ".") if row.pusher_known else (3, ", one of them by a security officer.")
-    assert f"It needs {number} reviews by others{who}" in row.incident.summary
+    assert f"It needs {number} reviews by other people{who}" in row.incident.summary
     page = signed_in("bob").get(f"/branch-updates/{row.pk}").content.decode()
     assert f"until {number} others" in page
     assert Person.objects.get(slug="dave").messages.filter(text__contains="no decision allowed").exists()

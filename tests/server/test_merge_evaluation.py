@@ -237,7 +237,7 @@ def test_bypass_page_shows_its_reason(setup: ForgeSetup) -> None:
     setup.acting.dismiss("muniment", number, "carol")
     row = merge(setup, number)
     shown: Any = browser(Person.objects.get(slug="bob")).get(f"/branch-updates/{row.pk}")
-    assert "would have been denied when it was merged" in shown.content.decode()
+    assert "would have been denied at the merge" in shown.content.decode()
 
 
 def test_rebase_merge_after_main_moved_is_no_bypass(setup: ForgeSetup) -> None:

@@ -266,7 +266,7 @@ def test_retention_periods_come_from_the_policy_in_force(days: int, expected: li
         privacy.apply_retention_rules()
     assert left() == expected
     page = browser(Person.objects.get(pk="ada")).get("/privacy").content.decode()
-    assert f"{days} more days" in page
+    assert f'<td data-label="Stored for">{days} days</td>' in page
 
 
 def test_no_data_is_deleted_without_a_policy_in_force() -> None:

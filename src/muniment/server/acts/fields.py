@@ -17,7 +17,7 @@ _NUMBER = re.compile(rf"[0-9]{{1,{_MOST_DIGITS}}}")
 
 _COMMIT_ID = r"[0-9a-f]{40}|[0-9a-f]{64}"
 
-_HINT = _("Who looks at it later was not there.")
+_HINT = _("Write for a reader who was not there.")
 
 
 def reason_input(*, label: Label = "", hint: Label = _HINT) -> Text:

@@ -80,10 +80,14 @@ CONTRIBUTIONS = AppContributions(
     metrics=(measure_changes,),
     glossary=(
         GlossaryEntry(
-            20, _("change"), _("A proposed alteration of a product's program, before it becomes part of it.")
+            20, _("pull request"), _("A proposed change to the code of a product. On a plain git server: a change.")
         ),
-        GlossaryEntry(40, _("approval"), _("One person's yes to one state of a change.")),
-        GlossaryEntry(50, _("decision"), _("What the policy says of a change: allowed, or denied and why.")),
+        GlossaryEntry(40, _("approval"), _("One person's consent to one exact version of a pull request.")),
+        GlossaryEntry(
+            50,
+            _("decision"),
+            _("The policy's answer to a pull request or a deployment: allowed, or blocked for reasons."),
+        ),
     ),
     text_erasures=(erase_ended_changes,),
     policies_in_use=(find_policies_of_decisions,),

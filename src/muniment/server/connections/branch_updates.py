@@ -46,9 +46,9 @@ LONGEST_EVALUATION_WAIT = timedelta(minutes=10)  # for facts of a merge that the
 _CANDIDATES = 200  # heads of changes that a bypass may be made of, the newest
 
 _WHY = {
-    BypassReason.NO_DECISION: "which no decision allowed",
-    BypassReason.DENIED_AT_MERGE: "which was allowed before, and would have been denied when it was merged",
-    BypassReason.UNCONFIRMED: "which was allowed before; that it still was at the merge could not be confirmed",
+    BypassReason.NO_DECISION: "no decision allowed this",
+    BypassReason.DENIED_AT_MERGE: "a decision allowed this before, and would have been denied at the merge",
+    BypassReason.UNCONFIRMED: "a decision allowed this before, and could not be confirmed at the merge",
 }
 
 
@@ -254,7 +254,7 @@ def _record_step(repository: Repository, found: ObservedBranch, at: str | None, 
             enqueue("post-bypass-status", update=update.pk)
         for bypass in BranchUpdate.objects.filter(pk__in=details.reverted).select_related("incident"):
             if bypass.incident is not None:
-                close_incident(bypass.incident, incidents.REVERTED, f"{step.commit[:12]} took it back.")
+                close_incident(bypass.incident, incidents.REVERTED, f"{step.commit[:7]} reverted it.")
         if at is None or step.rewound:
             _reevaluate_open_changes(repository, found.ref)
         if step.commit:
@@ -321,8 +321,9 @@ def _create_update(
 
 def _open_incident(row: BranchUpdate, details: StepDetails) -> None:
     step, branch = details.step, row.ref.removeprefix(HEADS)
-    what = f"{branch} took {step.commit[:12]}" if step.commit else f"{branch} was deleted"
-    more = ", and lost commits" if step.rewound and step.commit else ""
+    name = row.repository.name
+    what = f"Commit {step.commit[:7]} reached {branch} of {name}" if step.commit else f"{branch} of {name} was deleted"
+    more = " The branch lost commits." if step.rewound and step.commit else ""
     row.contributors, row.unlinked_contributor_count, row.pusher_known = (
         list(details.contributors.people),
         details.contributors.strangers,
@@ -332,8 +333,7 @@ def _open_incident(row: BranchUpdate, details: StepDetails) -> None:
         incidents.ESCAPE,
         row.repository.product,
         f"commit:{step.commit or step.before} {row.ref}",
-        f"{row.repository.name}: {what}, {_WHY[BypassReason(row.bypass_reason)]}{more}."
-        f" {bypass_reviews.describe_required_reviews(row)}",
+        f"{what}, and {_WHY[BypassReason(row.bypass_reason)]}.{more} {bypass_reviews.describe_required_reviews(row)}",
         link=f"/branch-updates/{row.pk}",
         involved=row.contributors,
     )

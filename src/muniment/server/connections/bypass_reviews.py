@@ -98,7 +98,7 @@ def count_required_reviews(row: BranchUpdate) -> int:
 def describe_required_reviews(row: BranchUpdate) -> str:
     """Sentence that says which reviews close a bypass."""
     more = "" if row.pusher_known else ", one of them by a security officer"
-    return f"It needs {count_required_reviews(row)} reviews by others{more}."
+    return f"It needs {count_required_reviews(row)} reviews by other people{more}."
 
 
 def list_counting_reviewers(row: BranchUpdate) -> list[str]:

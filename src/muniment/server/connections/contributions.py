@@ -95,40 +95,40 @@ CONTRIBUTIONS = AppContributions(
     overview=(OverviewCard(110, "connections/overview.html", read_troubled),),
     retention=(
         RetentionRule(
-            _("events that forges reported, by ids"),
-            _("to process each event once"),
+            _("Events that forges reported, by number"),
+            _("To process each event once"),
             "webhook_delivery_days",
             lambda moment: drop_rows(WebhookDelivery.objects.filter(received_at__lt=moment)),
         ),
         RetentionRule(
-            _("stored responses of forges"),
-            _("to repeat requests at low cost"),
+            _("Answers of forges"),
+            _("To ask the forge less often"),
             "forge_response_days",
             lambda moment: drop_rows(CachedResponse.objects.filter(cached_at__lt=moment)),
         ),
         RetentionRule(
-            _("first pushers of commits"),
-            _("to know who contributed to a change"),
+            _("Who pushed each commit first"),
+            _("To know who contributed to a pull request"),
             "first_push_days",
             lambda moment: erase_pusher_accounts(FirstPush.objects.filter(recorded_at__lt=moment)),
         ),
         RetentionRule(
-            _("statuses posted at forges"),
-            _("to detect statuses that others post in our name"),
+            _("Decisions shown at forges"),
+            _("To detect decisions that others post in Muniment's name"),
             "posted_status_days",
             lambda moment: drop_rows(PostedStatus.objects.filter(posted_at__lt=moment)),
         ),
         RetentionRule(
-            _("answers of reviewers on our page"),
-            _("to read again how a change was approved"),
+            _("Answers to review questions"),
+            _("To show how a pull request was approved"),
             "review_answer_days",
             lambda moment: drop_rows(
                 ReviewStatement.objects.filter(stated_at__lt=moment).exclude(change__state=Change.State.OPEN)
             ),
         ),
         RetentionRule(
-            _("reviewers of bypasses, and their reasons"),
-            _("for auditors"),
+            _("Reviewers of bypasses, and their reasons"),
+            _("To show auditors who accepted a bypass"),
             "bypass_review_days",
             lambda moment: drop_recorded_rows(
                 BypassReview.objects.filter(reviewed_at__lt=moment, branch_update__incident__closed_at__isnull=False)

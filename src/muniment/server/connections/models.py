@@ -384,8 +384,8 @@ class BypassReason(models.TextChoices):
     """Why a branch update is a bypass."""
 
     NO_DECISION = "no-decision", _("no decision allowed it")
-    DENIED_AT_MERGE = "denied-at-merge", _("it was allowed before, and would have been denied when it was merged")
-    UNCONFIRMED = "unconfirmed", _("it was allowed before; that it still was when it was merged could not be confirmed")
+    DENIED_AT_MERGE = "denied-at-merge", _("an earlier decision allowed it, and would have been denied at the merge")
+    UNCONFIRMED = "unconfirmed", _("an earlier decision allowed it, and could not be confirmed at the merge")
 
 
 class BranchUpdate(models.Model):
@@ -402,7 +402,7 @@ class BranchUpdate(models.Model):
     class Outcome(models.TextChoices):
         """Outcomes of a branch update."""
 
-        BASELINE = "baseline", _("it was there when we began to watch")
+        BASELINE = "baseline", _("already there when monitoring began")
         ALLOWED = "allowed", _("a decision allowed it")
         BYPASS = "bypass", _("it is a bypass")
 

@@ -79,8 +79,8 @@ CONTRIBUTIONS = AppContributions(
     metrics=(measure_deployments,),
     retention=(
         RetentionRule(
-            _("what environments reported to run"),
-            _("to find artifacts that were deployed without permission"),
+            _("Artifacts that environments reported"),
+            _("To find artifacts that were deployed without permission"),
             "running_artifact_days",
             lambda moment: drop_rows(RunningArtifact.objects.filter(last_seen_at__lt=moment)),
         ),

@@ -65,13 +65,13 @@ CONTRIBUTIONS = AppContributions(
         GlossaryEntry(
             70,
             _("incident"),
-            _("A rule was broken, or somebody went past one with leave. It has an end, and a day for that."),
+            _("A violation of the policy that a person has to resolve by a due date."),
         ),
     ),
     retention=(
         RetentionRule(
-            _("incidents that were closed"),
-            _("to see whether they come again"),
+            _("Closed incidents"),
+            _("To notice incidents that recur"),
             "incident_days",
             lambda moment: drop_rows(Incident.objects.filter(closed_at__lt=moment)),
         ),

@@ -27,85 +27,85 @@ ROW_DIFFERS, ACT_UNSIGNED = "row-differs", "act-unsigned"
 
 INCIDENT_KINDS = {
     ESCAPE: IncidentKind(
-        _("a commit on a protected branch that no decision allowed"),
+        _("bypass: code reached a protected branch although nothing allowed it"),
         7,
-        _("Have it reviewed by as many others as it needs, or revert it: it closes by itself then."),
+        _("Let other people review the commit, or revert it. The incident then closes by itself."),
         by_hand=False,
     ),
     DEPLOYMENT: IncidentKind(
-        _("something runs that no allowed deployment brought"),
+        _("an artifact runs that no allowed deployment installed"),
         3,
-        _("Find out how it came there, and deploy what was allowed."),
+        _("Find out who installed it, and deploy an allowed artifact in its place."),
     ),
     BREAK_GLASS: IncidentKind(
-        _("a deployment that two people let through although it was denied"),
+        _("break-glass deployment: two people permitted a denied deployment"),
         3,
-        _("Review what was deployed and why it could not wait; then mend what denied it."),
+        _("Review the deployed artifact and the reason for the hurry. Then correct the cause of the denial."),
     ),
     VAULT_DRIFT: IncidentKind(
-        _("the vault is set up otherwise than it should be"),
+        _("the configuration of the vault differs from its plan"),
         2,
-        _("See what differs with: muniment vault plan. Then put it right with: muniment vault apply"),
+        _("Show the difference with: muniment vault plan. Then correct it with: muniment vault apply"),
     ),
     VAULT_READ: IncidentKind(
-        _("somebody read secrets who should not"),
+        _("somebody read secrets without permission"),
         1,
-        _("Rotate what was read, then take away the right to read it."),
+        _("Rotate these secrets. Then remove the permission to read them."),
     ),
     VAULT_CHANGE: IncidentKind(
         _("somebody changed the vault's configuration outside a plan"),
         1,
-        _("Find out who it was. See what differs with: muniment vault plan. Rotate what could be read meanwhile."),
+        _("Find out who did this. Show the difference with: muniment vault plan. Rotate the secrets concerned."),
     ),
     VAULT_AUDIT_GAP: IncidentKind(
         _("the vault's audit log has a gap, so reads may have gone unseen"),
         1,
-        _("Find out what happened to the log. Rotate the secrets that could be read meanwhile, then close this."),
+        _("Find out why the log has a gap. Rotate the secrets that could be read meanwhile, then close the incident."),
     ),
     RECORD_REFUSED: IncidentKind(
-        _("a process wrote a record that it may not write"),
+        _("a process of Muniment wrote a record without permission"),
         1,
-        _("Its credentials may be stolen: stop that process, replace them, then look at what else it wrote."),
+        _("Its credentials may be stolen. Stop that process, replace them, and check its other records."),
     ),
     PERMISSION_REFUSED: IncidentKind(
-        _("a permission to deploy was to be signed that no record allows"),
+        _("a signature was requested for a deployment that no record allows"),
         1,
-        _("The worker's credentials may be stolen: stop it, replace them, then look at what else it wrote."),
+        _("The worker's credentials may be stolen. Stop the worker, replace them, and check its other records."),
     ),
     REQUEST_FORGED: IncidentKind(
-        _("a request or a report was stored that no trusted pipeline sent"),
+        _("a request or report was stored, and no trusted pipeline sent it"),
         1,
-        _("The web's credentials may be stolen: stop it, replace them, then look at what else it wrote."),
+        _("The credentials of the web process may be stolen. Stop it, replace them, and check its other records."),
     ),
     TASK_UNRECORDED: IncidentKind(
-        _("a background task was in the queue that no recorded act asked for"),
+        _("a background job was queued, and no recorded act requested it"),
         1,
-        _("The web's credentials may be stolen: stop it, replace them, then look at what else it wrote."),
+        _("The credentials of the web process may be stolen. Stop it, replace them, and check its other records."),
     ),
     ACCOUNT_RECOVERED: IncidentKind(
-        _("the operator made a sign-in link for somebody at the machine"),
+        _("the operator created a sign-in link for a person on the command line"),
         1,
-        _("Ask that person whether they wanted it, and look at what was done with the account since."),
+        _("Ask that person whether they requested it, and check the activity of the account since then."),
     ),
     RULE_WEAKENED: IncidentKind(
         _("a rule of a protected branch was weakened at the forge"),
         2,
-        _("Put it back with: muniment forge protect URL. Look at what was merged meanwhile."),
+        _("Restore it with: muniment forge protect URL. Check which pull requests were merged meanwhile."),
     ),
     STATUS_FORGED: IncidentKind(
-        _("our status was posted by another account"),
+        _("another account posted a decision in Muniment's name at the forge"),
         1,
-        _("Take away that account's right to post it. Look at what was merged meanwhile."),
+        _("Remove that account's permission to post statuses. Check which pull requests were merged meanwhile."),
     ),
     ACT_UNSIGNED: IncidentKind(
-        _("an act was carried out without the signatures that the policy demands"),
+        _("an act was performed without the signatures that the policy requires"),
         1,
-        _("The web's credentials may be stolen: stop it, replace them. End the link, or restore the secret."),
+        _("The web's credentials may be stolen. Stop it, and replace them. End the link, or restore the secret."),
     ),
     ROW_DIFFERS: IncidentKind(
-        _("a row of the database does not match the ledger"),
+        _("the database was changed past Muniment: a row differs from the ledger"),
         1,
-        _("Find out which database login wrote it, and replace its password. Then repeat the change on its page."),
+        _("Find out which database login changed it, and replace its password. Then repeat the change on its page."),
     ),
 }
 
@@ -121,10 +121,10 @@ MENDED, ACCEPTED, FALSE_ALARM = "fixed", "accepted", "false-alarm"
 REVIEWED, REVERTED, GONE = "bypass-reviewed", "reverted", "no-longer-present"
 
 RESOLUTIONS = {
-    MENDED: IncidentResolution(_("it was mended")),
-    ACCEPTED: IncidentResolution(_("it was reviewed, and stays as it is")),
-    FALSE_ALARM: IncidentResolution(_("it was none")),
-    REVIEWED: IncidentResolution(_("enough others reviewed it afterwards"), by_hand=False),
-    REVERTED: IncidentResolution(_("it was reverted"), by_hand=False),
-    GONE: IncidentResolution(_("it is no longer so"), by_hand=False),
+    MENDED: IncidentResolution(_("the cause was corrected")),
+    ACCEPTED: IncidentResolution(_("reviewed and accepted")),
+    FALSE_ALARM: IncidentResolution(_("false alarm")),
+    REVIEWED: IncidentResolution(_("reviewed afterwards by enough other people"), by_hand=False),
+    REVERTED: IncidentResolution(_("reverted"), by_hand=False),
+    GONE: IncidentResolution(_("no longer present"), by_hand=False),
 }

@@ -13,11 +13,15 @@ CONTRIBUTIONS = AppContributions(
     ),
     glossary=(
         GlossaryEntry(
-            110, _("commit"), _("One saved state of a program, with who made it. Its name is a long number.")
+            110, _("commit"), _("A saved version of the code, with its author. A long number identifies it.")
         ),
-        GlossaryEntry(120, _("branch"), _("A line of commits. A protected one is what the company ships.")),
         GlossaryEntry(
-            130, _("unknown"), _("It could not be learnt. Muniment then says no, and tells who can settle it.")
+            120, _("branch"), _("A series of commits. The company delivers its products from protected branches.")
+        ),
+        GlossaryEntry(
+            130,
+            _("unknown"),
+            _("A required fact is missing. Muniment then blocks, and names who can provide the fact."),
         ),
     ),
 )

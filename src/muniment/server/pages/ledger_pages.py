@@ -20,7 +20,7 @@ from muniment.server.acts.submission import submit_act
 from muniment.server.guarding.mediation import current_actor, is_action_allowed, require_action
 from muniment.server.page_lists import RowPage, page_by_id
 from muniment.server.pages import record_filters
-from muniment.server.pages.record_sentences import make_sentence
+from muniment.server.pages.record_sentences import describe_role, make_sentence
 from muniment.server.pages.record_subjects import RecordSubject, find_records_about, find_subject, page_by_subject
 from muniment.server.people.names import find_names, parse_person_subject, replace_subject_id
 from muniment.server.records.installation import open_store
@@ -222,6 +222,7 @@ def _add_acts(rows: list[Any]) -> None:
         row.act = record_kinds.decode_record(bytes(row.data), row.position or 0)
         row.alone = row.act.without_second_person
         row.text = _(_TEXTS.get(row.act.action, row.act.action))
+        row.role = describe_role(row.act.role)
         row.look = record_filters.find_kind_look(row.kind)
         detail = details[row.details_digest]
         row.who = detail if isinstance(detail, record_objects.PersonAction) else None

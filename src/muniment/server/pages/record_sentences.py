@@ -81,6 +81,12 @@ def make_sentence(entry: record_kinds.AnyEntry) -> str:
             return f"{text[:1].upper()}{text[1:]}."
 
 
+def describe_role(code: str) -> str:
+    """Name of the role with which a recorded act was done."""
+    return _(_ROLES[code].label) if code in _ROLES else str(_OTHER_ROLES.get(code, code))
+
+
+_OTHER_ROLES = {"self": gettext_lazy("for oneself"), "installation": gettext_lazy("Muniment itself")}
 _UNKNOWN_PUSHER = gettext_lazy("An unknown person pushed %(refs)s and %(commits)s.")
 
 

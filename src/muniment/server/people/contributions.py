@@ -141,25 +141,25 @@ CONTRIBUTIONS = AppContributions(
     search=(SearchKind(80, "people/found.html", find_people),),
     glossary=(
         GlossaryEntry(
-            100, _("second factor"), _("Something besides a password: a passkey, or a code from an app on your phone.")
+            100, _("second factor"), _("A proof besides the password: a passkey, or a code from an app on your phone.")
         ),
     ),
     retention=(
         RetentionRule(
-            _("answers of the API"),
-            _("so that nothing is done twice"),
+            _("Answers to programs (API)"),
+            _("To do nothing twice if a program repeats a request"),
             "api_response_days",
             lambda moment: drop_rows(IdempotentResponse.objects.filter(created_at__lt=moment)),
         ),
         RetentionRule(
-            _("sessions"),
-            _("to stay signed in"),
+            _("Sessions"),
+            _("To keep you signed in"),
             "",
             lambda moment: drop_rows(Session.objects.filter(expire_date__lt=moment)),
         ),
         RetentionRule(
-            _("links and tokens that are over"),
-            _("to tell who was let in"),
+            _("Used or expired sign-in links and tokens"),
+            _("To know who was admitted, and by whom"),
             "invitation_and_token_days",
             lambda moment: (
                 drop_rows(Invitation.objects.filter(expires_at__lt=moment))
@@ -167,20 +167,20 @@ CONTRIBUTIONS = AppContributions(
             ),
         ),
         RetentionRule(
-            _("messages"),
-            _("to read again"),
+            _("Messages in the inbox"),
+            _("To let you read them again"),
             "message_days",
             lambda moment: drop_rows(Message.objects.filter(created_at__lt=moment)),
         ),
         RetentionRule(
-            _("ids at forges of accounts that were unlinked"),
-            _("to tell whose a login was, until nobody has it here"),
+            _("Forge accounts that were unlinked, by number"),
+            _("To know whose account it was, until no person has it here"),
             "",
             lambda _moment: drop_rows(find_unlinked_forge_accounts()),
         ),
         RetentionRule(
-            _("accounts that forges call machines"),
-            _("to propose that they are declared"),
+            _("Accounts of programs, as forges report them"),
+            _("To propose them as machine accounts"),
             "machine_proposal_days",
             lambda moment: drop_rows(ForgeMachine.objects.filter(first_seen_at__lt=moment)),
         ),

@@ -104,7 +104,7 @@ CONTRIBUTIONS = AppContributions(
         GlossaryEntry(
             30,
             _("policy, clause"),
-            _("What the company wrote about how it develops securely; one statement of it."),
+            _("The policy is the company's text about secure development. A clause is one statement of it."),
         ),
         GlossaryEntry(
             60,

@@ -71,12 +71,14 @@ CONTRIBUTIONS = AppContributions(
     demonstration="muniment.server.records.demonstration",
     glossary=(
         GlossaryEntry(
-            80, _("ledger, entry"), _("The record of all that was decided and done. Lines are only ever added.")
+            80,
+            _("ledger, record"),
+            _("The ledger is the list of all decisions and acts. Records are added, never changed or removed."),
         ),
         GlossaryEntry(
             90,
             _("checkpoint"),
-            _("A signed summary of the whole ledger. If one line were altered, it would no longer fit."),
+            _("A signed summary of the whole ledger. If one record is changed, the summary no longer matches."),
         ),
     ),
 )

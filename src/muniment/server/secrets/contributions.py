@@ -33,8 +33,8 @@ CONTRIBUTIONS = AppContributions(
     system_acts={SystemActor.OPERATOR: (ChangeVault, EndVaultWatch)},
     retention=(
         RetentionRule(
-            _("who read secrets, by the vault's audit log"),
-            _("to see that only pipelines do"),
+            _("Who read secrets, from the vault's audit log"),
+            _("To check that only pipelines read them"),
             "secret_read_days",
             lambda moment: drop_rows(SecretRead.objects.filter(last_read_at__lt=moment)),
         ),

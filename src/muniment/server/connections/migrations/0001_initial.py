@@ -84,7 +84,7 @@ class Migration(migrations.Migration):
                     "outcome",
                     models.CharField(
                         choices=[
-                            ("baseline", "it was there when we began to watch"),
+                            ("baseline", "already there when monitoring began"),
                             ("allowed", "a decision allowed it"),
                             ("bypass", "it is a bypass"),
                         ],
@@ -97,11 +97,11 @@ class Migration(migrations.Migration):
                         blank=True,
                         choices=[
                             ("no-decision", "no decision allowed it"),
-                            ("denied-at-merge", "it was allowed before, and would have been denied when it was merged"),
                             (
-                                "unconfirmed",
-                                "it was allowed before; that it still was when it was merged could not be confirmed",
+                                "denied-at-merge",
+                                "an earlier decision allowed it, and would have been denied at the merge",
                             ),
+                            ("unconfirmed", "an earlier decision allowed it, and could not be confirmed at the merge"),
                         ],
                         max_length=16,
                     ),
