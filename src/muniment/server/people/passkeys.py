@@ -24,7 +24,7 @@ class AddPasskeyForm(AddWebAuthnForm):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         name, box = self.fields["name"], self.fields["passwordless"]
-        name.initial, name.help_text = "", gettext_lazy("Such as: work laptop.")
+        self.initial["name"], name.help_text = "", gettext_lazy("Such as: work laptop.")
         box.label = gettext_lazy("Sign in with this passkey alone")
         box.help_text = gettext_lazy("The device keeps it, and asks for a PIN, a fingerprint or your face.")
         box.initial = box.disabled = has_no_password(self.user)  # a disabled box keeps its initial value
