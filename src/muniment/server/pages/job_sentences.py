@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from muniment.server.connections.models import Connection
 from muniment.server.products.models import Repository
 
-TASKS: Mapping[str, Any] = {
+TASK_SENTENCES: Mapping[str, Any] = {
     "apply-freeze": _("Apply a freeze, or its end, to everything"),
     "begin-passes": _("Compare everything with the forges after a start"),
     "check-connection-permissions": _("Check the permissions of a connection"),
@@ -54,7 +54,7 @@ TASKS: Mapping[str, Any] = {
 
 def describe_job(task: str) -> str:
     """Sentence about the jobs of a task, by its name; the name itself for one of a later version."""
-    return str(TASKS.get(task, task))
+    return str(TASK_SENTENCES.get(task, task))
 
 
 def find_job_subjects(jobs: Iterable[Mapping[str, Any]]) -> dict[tuple[str, int], str]:
