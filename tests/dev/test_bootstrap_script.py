@@ -211,6 +211,7 @@ def test_development_tools_are_installed_by_the_scripts_that_need_them(tmp_path:
     assert (machine.state / "scopes").read_text().split()[2:] == ["everything"]
 
 
-def test_up_installs_only_what_the_service_needs() -> None:
-    before, _, _ = (ROOT / "bin" / "up").read_text().partition('_bootstrap"')
+@pytest.mark.parametrize("script", ["install", "up"])
+def test_scripts_for_users_install_only_what_the_service_needs(script: str) -> None:
+    before, _, _ = (ROOT / "bin" / script).read_text().partition('_bootstrap"')
     assert "scope=service" in before.splitlines()[2]
