@@ -77,7 +77,7 @@ def test_import_products_from_file(name: str, text: str) -> None:
         ("p.csv", "id,name\nshop,Shop\n../x,X\n", "Line 3: Id: It is not of the form"),
         ("p.csv", "id,nam\nshop,Shop\n", "Line 1"),
         ("p.csv", "id,name\nshop\n", "Line 2"),
-        ("p.csv", "id,name,deployed\nshop,Shop,perhaps\n", "Line 2: is deployed: It is not one of"),
+        ("p.csv", "id,name,deployed\nshop,Shop,perhaps\n", "Line 2: Is deployed: It is not one of"),
         ("p.csv", 'id,name\n"shop,Shop\n', "Line"),
         ("p.csv", "", "Line 1"),
         ("p.csv", "id,name\n", "no product"),

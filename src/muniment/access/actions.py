@@ -74,24 +74,26 @@ class Action(Enum):
     SEE_JOBS = _define_reading("see background jobs", Reach.ORGANISATION, frozenset({Role.SECURITY, Role.ADMIN}))
 
     MANAGE_OWN_ACCOUNT = AccessRule(
-        "manage one's own account, tokens and inbox", Reach.OWN, _EVERYBODY, False, frozenset()
+        "use the own account: sign-in, tokens, inbox", Reach.OWN, _EVERYBODY, False, frozenset()
     )
-    LINK_ACCOUNT = AccessRule("link a login or key to oneself, and verify it", Reach.OWN, _EVERYBODY, True, frozenset())
+    LINK_ACCOUNT = AccessRule(
+        "link a login or key to the own account, and verify it", Reach.OWN, _EVERYBODY, True, frozenset()
+    )
     ENROL_AUTHENTICATOR = AccessRule(
-        "enrol a passkey or key with which one confirms dangerous acts",
+        "enrol a passkey or key that signs dangerous acts",
         *(Reach.OWN, _EVERYBODY, True, frozenset({Role.ADMIN, Role.SECURITY})),
     )
 
     DRAFT_POLICY = _define_change("draft a policy", Reach.ORGANISATION, Role.SECURITY)
-    APPLY_POLICY = _define_change("apply a policy that is nowhere weaker", Reach.ORGANISATION, Role.SECURITY)
+    APPLY_POLICY = _define_change("put a policy in force that weakens no clause", Reach.ORGANISATION, Role.SECURITY)
     WEAKEN_POLICY = _define_change(
-        "apply a policy that is weaker anywhere", Reach.ORGANISATION, Role.SECURITY, second=_SECURITY
+        "put a policy in force that weakens a clause", Reach.ORGANISATION, Role.SECURITY, second=_SECURITY
     )
     REQUEST_EXCEPTION = _define_change(
         "request an exception", Reach.PRODUCT, Role.DEVELOPER, Role.OWNER, Role.SECURITY, second=_SECURITY
     )
     START_MONITORING = _define_change(
-        "put a clause into monitoring for a product until a date",
+        "set a clause of a product to monitoring, until a date",
         Reach.PRODUCT,
         Role.OWNER,
         Role.SECURITY,
@@ -101,14 +103,14 @@ class Action(Enum):
         "end an exception or a monitoring period early", Reach.PRODUCT, Role.OWNER, Role.SECURITY
     )
     HANDLE_INCIDENT = _define_change(
-        "own an incident, or close it with its cause", Reach.PRODUCT, Role.OWNER, Role.SECURITY
+        "take over an incident, or close it with its cause", Reach.PRODUCT, Role.OWNER, Role.SECURITY
     )
     REVIEW_CHANGE = _define_change(
         "review a change: approve it or request changes",
         Reach.PRODUCT,
         *(Role.DEVELOPER, Role.OWNER, Role.SECURITY),
     )
-    ATTEST_CONTRIBUTOR = _define_change("attest who an unknown contributor is", Reach.PRODUCT, Role.SECURITY)
+    ATTEST_CONTRIBUTOR = _define_change("state who an unknown contributor is", Reach.PRODUCT, Role.SECURITY)
     REQUEST_REVIEW = _define_change(
         "request a review, merge an allowed change, prepare a revert",
         Reach.PRODUCT,
@@ -123,7 +125,7 @@ class Action(Enum):
     LIFT_FREEZE = _define_change("lift a freeze", Reach.ORGANISATION, Role.SECURITY, second=_SECURITY)
 
     CHANGE_ENVIRONMENT = _define_change(
-        "change an environment: its order, whether it is production, its pipelines; remove one that others come after",
+        "change an environment: its order, its pipelines, whether it is production",
         *(Reach.PRODUCT, Role.OWNER, Role.ADMIN),
         second=_SECURITY,
     )
@@ -131,7 +133,7 @@ class Action(Enum):
         "revoke a pipeline's permission to deploy", Reach.PRODUCT, Role.OWNER, Role.ADMIN, Role.SECURITY
     )
     TRUST_BUILDER = _define_change(
-        "trust another builder's provenance",
+        "trust the provenance of another builder",
         *(Reach.ORGANISATION, Role.SECURITY),
         second=_SECURITY,
     )
@@ -143,7 +145,7 @@ class Action(Enum):
     )
     REVOKE_TEST_RUNNER = _define_change("stop trusting a test runner", Reach.ORGANISATION, Role.SECURITY)
     DECLARE_MACHINE = _define_change(
-        "declare an address or login the account of a machine",
+        "declare that an address or login belongs to a machine",
         *(Reach.ORGANISATION, Role.ADMIN, Role.SECURITY),
         second=_SECURITY,
     )
@@ -153,7 +155,7 @@ class Action(Enum):
         second=_SECURITY | {Role.OWNER},
     )
     APPROVE_DEPLOYMENT = _define_change(
-        "approve an artifact for an environment; the policy says whose approval counts",
+        "approve an artifact for an environment",
         *(Reach.PRODUCT, Role.DEVELOPER, Role.OWNER, Role.SECURITY),  # roles that change things anyway
     )
     DEPLOY = AccessRule(
@@ -161,7 +163,7 @@ class Action(Enum):
     )
 
     CHANGE_PRODUCT = _define_change(
-        "describe a product: repositories, paths, signals", Reach.PRODUCT, Role.OWNER, Role.ADMIN
+        "change a product: repositories, sensitive paths, facts", Reach.PRODUCT, Role.OWNER, Role.ADMIN
     )
     REMOVE_SENSITIVE_PATHS = _define_change(
         "remove sensitive paths from a product", Reach.PRODUCT, Role.OWNER, Role.ADMIN, second=_SECURITY
@@ -185,18 +187,18 @@ class Action(Enum):
     )
     CHANGE_PERSON = _define_change("add people, change their entries, deactivate them", Reach.ORGANISATION, Role.ADMIN)
     RECOVER_ACCOUNT = _define_change(
-        "let somebody in anew who has a second factor, a role that changes things, or an account that counts",
+        "create a new sign-in link for a person whose account can change or approve something",
         *(Reach.ORGANISATION, Role.ADMIN),
         second=_ADMIN | _SECURITY,
     )
     CONFIRM_ACCOUNT = _define_change(
-        "confirm that accounts which an administrator linked are their persons'",
+        "confirm that a linked account belongs to its person",
         *(Reach.ORGANISATION, Role.ADMIN),
         second=_ADMIN | _SECURITY,
     )
     GRANT_ROLE = _define_change("grant a read-only role, or revoke any role", Reach.ORGANISATION, Role.ADMIN)
     GRANT_CHANGING_ROLE = _define_change(
-        "grant a role that may change things", Reach.ORGANISATION, Role.ADMIN, second=_ADMIN | _SECURITY
+        "grant a role with permission to change something", Reach.ORGANISATION, Role.ADMIN, second=_ADMIN | _SECURITY
     )
     CHANGE_CONNECTION = _define_change(
         "connect a forge, renew its credential, disconnect it", Reach.ORGANISATION, Role.ADMIN

@@ -59,6 +59,7 @@ class Act(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag=for
     actions: ClassVar[tuple[Action, ...]]
     title: ClassVar[Label]  # verb and object, as a button has it
     carries_secret: ClassVar[bool] = False  # such an act cannot wait for a second person
+    leading_fields: ClassVar[tuple[str, ...]] = ()  # which its form asks first; else those of its base come first
 
     def required_action(self) -> Action:
         """The row of the access table that this act needs."""

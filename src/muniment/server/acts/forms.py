@@ -49,6 +49,7 @@ class ActForm(forms.Form):
                 if isinstance(field, Flag) and field.ask and name in self.initial:
                     self.initial[name] = field.format_for_form(self.initial[name])  # as its choices are
                 self.fields[name] = _build_form_field(cls, name, field, actor, hidden=name in hidden)
+        self.order_fields(cls.leading_fields)
 
     def clean(self) -> dict[str, Any]:
         """Have the parser read every field, those too that the form does not have."""

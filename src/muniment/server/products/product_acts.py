@@ -24,16 +24,16 @@ ProductName = Annotated[str, Text(label=gettext_lazy("Name"), most=200)]
 
 
 def _make_signal_input(label: Label) -> Flag:
-    return Flag(label=label, ask=True, blank=gettext_lazy("not known (counts as yes)"))
+    return Flag(label=label, ask=True, blank=gettext_lazy("Unknown (treated as yes)"))
 
 
 class SignalsAct(Act, frozen=True, kw_only=True):
     """Base of acts on what is known of a product: each signal is yes, no, or not known, which counts as yes."""
 
-    deployed: Annotated[bool | None, _make_signal_input(gettext_lazy("is deployed"))] = None
-    has_users: Annotated[bool | None, _make_signal_input(gettext_lazy("has users"))] = None
-    holds_personal_data: Annotated[bool | None, _make_signal_input(gettext_lazy("holds personal data"))] = None
-    supported: Annotated[bool | None, _make_signal_input(gettext_lazy("is supported"))] = None
+    deployed: Annotated[bool | None, _make_signal_input(gettext_lazy("Is deployed"))] = None
+    has_users: Annotated[bool | None, _make_signal_input(gettext_lazy("Has users"))] = None
+    holds_personal_data: Annotated[bool | None, _make_signal_input(gettext_lazy("Holds personal data"))] = None
+    supported: Annotated[bool | None, _make_signal_input(gettext_lazy("Is supported"))] = None
 
     def signal_values(self) -> dict[str, bool | None]:
         """Value of each signal by the name of its column."""
@@ -45,6 +45,7 @@ class AddProduct(SignalsAct, frozen=True, kw_only=True):
 
     actions: ClassVar[tuple[Action, ...]] = (Action.ADD_PRODUCT,)
     title: ClassVar[Label] = gettext_lazy("Add product")
+    leading_fields: ClassVar[tuple[str, ...]] = ("name", "id")
 
     id: Annotated[str, Text(label=gettext_lazy("Id"), most=64, pattern=SLUG_PATTERN, form=SLUG_FORM, recorded=True)]
     name: ProductName
@@ -76,6 +77,7 @@ class ChangeProduct(SignalsAct, frozen=True, kw_only=True):
 
     actions: ClassVar[tuple[Action, ...]] = (Action.CHANGE_PRODUCT, Action.REMOVE_SENSITIVE_PATHS)
     title: ClassVar[Label] = gettext_lazy("Describe product")
+    leading_fields: ClassVar[tuple[str, ...]] = ("name",)
 
     product: ProductId
     name: ProductName
