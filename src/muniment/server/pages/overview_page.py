@@ -19,6 +19,7 @@ from muniment.server.connections.setup_steps import is_branch_protected
 from muniment.server.guarding.mediation import current_actor, find_own_resource, is_action_allowed, require_action
 from muniment.server.pages.overview_figures import OverviewFigures, ProductFigures, read_overview_figures
 from muniment.server.pages.setup_checklist import read_checklist
+from muniment.server.policies.policy_sections import find_owner_names
 from muniment.server.policies.state_counts import StateCounts
 from muniment.server.policies.state_snapshots import TrendPoint
 from muniment.server.products.views import could_with_second_factor
@@ -46,7 +47,9 @@ class MatrixRow(NamedTuple):
 @require_GET
 @require_action(Action.MANAGE_OWN_ACCOUNT, find_own_resource)
 def show_overview(request: HttpRequest) -> HttpResponse:
-    """Show the checklist of the set-up to those who set up, until it is finished; else the overview."""
+    """Show the checklist of the set-up to those who set up, until it is finished; else, and in a demonstration, the
+    overview.
+    """
     actor = current_actor(request)
     context = {
         "inbox": _read_inbox(actor),
@@ -59,8 +62,10 @@ def show_overview(request: HttpRequest) -> HttpResponse:
         context |= {"checklist": checklist, "protected": is_branch_protected()}
         return render(request, "overview/setup.html", context)
     figures = read_overview_figures(actor)
+    owners = find_owner_names({one.section.owner for one in figures.sections})
     context |= {
         "figures": figures,
+        "sections": [(one, owners.get(one.section.owner, one.section.owner)) for one in figures.sections],
         **describe_trend(figures),
         "matrix": make_matrix(figures.attention),
         "matrix_sections": list_evaluated_sections(figures),

@@ -89,6 +89,9 @@ def list_events(company: Demonstration) -> Iterator[DemonstrationEvent]:
         yield DemonstrationEvent(find(one.days_ago, 10), "web", partial(_request_exception, company, one))
     yield DemonstrationEvent(find(33, 9), "web", partial(_end_exception, company))
     yield DemonstrationEvent(find(20, 11), "web", partial(_start_monitoring, company))
+    for week in range(FIRST_DAY // 7, 0, -1):
+        moment = find(7 * week, 23)
+        yield DemonstrationEvent(moment, "worker", partial(store_snapshots, moment))
     yield from _list_freezes(company)
     for week in range(1, FIRST_DAY // 7):
         yield DemonstrationEvent(find(7 * week, 23), "worker", _store_snapshots)

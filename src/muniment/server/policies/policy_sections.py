@@ -58,7 +58,7 @@ def list_policy_sections(policy: Policy | None, actor: Actor) -> tuple[SectionRo
     scope = find_scope(actor)
     counts = count_by_clause(policy, scope, find_excepted_checks(scope))
     owners = {section.owner for section in policy.sections} | {clause.owner for clause in policy.clauses}
-    names = _find_owner_names(owners - {""})
+    names = find_owner_names(owners - {""})
     current = PolicyVersion.objects.filter(in_force=True).values_list("text", flat=True).first()
     contradictions = find_all_contradictions(current or "")
     return tuple(
@@ -80,7 +80,7 @@ def list_policy_sections(policy: Policy | None, actor: Actor) -> tuple[SectionRo
     )
 
 
-def _find_owner_names(owners: Iterable[str]) -> dict[str, str]:
+def find_owner_names(owners: Iterable[str]) -> dict[str, str]:
     """Names of the owners that a policy gives by an address with which a person signs in."""
     people = Person.objects.filter(email__in=list(owners), erased_at=None)
     return {str(email): name for email, name in people.values_list("email", "name")}
