@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
 
 from muniment.access.authorization import Actor
 from muniment.errors import ActInputError
@@ -14,7 +15,7 @@ from muniment.server.acts.inputs import Answers, Day, Flag, Input, Integer, Mome
 from muniment.server.acts.parser import find_typed_inputs, make_defaults, merge_fields, parse_act, refuse_repeated
 
 TAG = "act"  # the hidden field that names the act which a form is for
-_LONG = 10_000  # characters: a document, and no note
+_LONG = 10_000  # characters: a list, and no note
 _ALWAYS = frozenset({"csrfmiddlewaretoken", TAG})
 
 
@@ -119,7 +120,8 @@ def _build_widget(field: Input, actor: Actor, *, required: bool) -> forms.Widget
     if isinstance(field, MultipleChoice):
         return forms.CheckboxSelectMultiple({}, options or ())
     if options is not None:
-        return widgets.DrawnSelect(attributes, options if required else (("", field.blank), *options))
+        blank = _("Choose") if required else field.blank  # nothing that has to be given is chosen already
+        return widgets.DrawnSelect(attributes, options if required and len(options) == 1 else (("", blank), *options))
     match field:
         case Flag():
             return widgets.DrawnCheckbox({}, check_test=lambda value: value in (True, "yes", "on"))

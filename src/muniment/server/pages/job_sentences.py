@@ -53,8 +53,8 @@ TASK_SENTENCES: Mapping[str, Any] = {
 
 
 def describe_job(task: str) -> str:
-    """Sentence about the jobs of a task, by its name; the name itself for one of a later version."""
-    return str(TASK_SENTENCES.get(task, task))
+    """Sentence about the jobs of a task; its name in words for one that has none here, as of a new app."""
+    return str(TASK_SENTENCES.get(task, task.replace("-", " ").capitalize()))
 
 
 def find_job_subjects(jobs: Iterable[Mapping[str, Any]]) -> dict[tuple[str, int], str]:

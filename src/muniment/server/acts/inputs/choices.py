@@ -142,7 +142,7 @@ class Flag(Input):
 
     def list_choices(self, actor: Actor) -> Choices | None:
         """Choices "yes" and "no", with `ask`."""
-        return (("yes", _("yes")), ("no", _("no"))) if self.ask else None
+        return (("yes", _("Yes")), ("no", _("No"))) if self.ask else None
 
     def format_for_form(self, value: object) -> str:
         """Format as "yes" or "no"."""
