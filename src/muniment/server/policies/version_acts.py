@@ -74,8 +74,8 @@ class DraftPolicy(PolicyAct, frozen=True):
         return f"policy:{digest_policy(self.text)}"
 
     def describe_act(self) -> str:
-        """The digest of the draft."""
-        return _("draft the policy %(digest)s") % {"digest": digest_policy(self.text)}
+        """The draft, by the first digits of its digest."""
+        return _("draft the policy %(digest)s") % {"digest": digest_policy(self.text).partition(":")[2][:7]}
 
     def given_reason(self) -> str:
         """Note of the draft, as the reason."""
