@@ -15,7 +15,7 @@ from muniment.server.acts.inputs import Answers, Day, Flag, Input, Integer, Mome
 from muniment.server.acts.parser import find_typed_inputs, make_defaults, merge_fields, parse_act, refuse_repeated
 
 TAG = "act"  # the hidden field that names the act which a form is for
-_LONG = 10_000  # characters: a list, and no note
+_LONG = 10_000  # characters: a document, and no note
 _ALWAYS = frozenset({"csrfmiddlewaretoken", TAG})
 
 
