@@ -65,7 +65,7 @@ def test_sentence_contradicts_parameter(sentence: str, control: str, parameter: 
         ("Every per", "secret-rotation", "max_age_days", 90),
         ("One place decides, in 400 ways and for all files.", "small-changes", "files", 40),
         ("Two people review.", "", "", 0),
-        ("Two people review.", "quarterly-security-review", "", 0),
+        ("Two people review.", "least-privilege", "", 0),
     ],
 )
 def test_sentence_agrees_with_parameter(sentence: str, control: str, parameter: str, value: int) -> None:

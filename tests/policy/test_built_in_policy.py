@@ -29,8 +29,9 @@ PROMISED = {
     "pipeline.required": "pipeline-required",
     "deployment.automated": "automated-deployment",
     "updates.security": "security-updates",
-    "reviews.quarterly-review": "quarterly-security-review",
-    "reviews.quarterly-retro": "quarterly-security-retro",
+    "reviews.scheduled": "security-review-scheduled",
+    "reviews.quarterly-review": "security-review-held",
+    "reviews.quarterly-retro": "security-retro-held",
 }
 
 

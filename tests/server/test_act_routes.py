@@ -33,6 +33,7 @@ from muniment.server.deployments.builder_acts import TrustBuilder
 from muniment.server.guarding.mediation import allow_writes
 from muniment.server.incidents.models import Incident
 from muniment.server.meetings.models import MeetingAttendee, ProductMeeting
+from muniment.server.minutes.models import MinutesEntry
 from muniment.server.people.models import Account, Person
 from muniment.server.policies.models import MonitoringPeriod, PolicyException, PolicyVersion
 from muniment.server.policies.version_acts import DraftPolicy
@@ -41,6 +42,7 @@ from muniment.server.records.installation import open_store
 from muniment.server.records.models import Record
 from muniment.server.records.record_writing import record_act
 from muniment.server.requests.registry import ACTS_OF_PERSONS
+from muniment.server.reviews.models import MarketRequirement
 from tests.support.act_recipe import find_doors
 from tests.support.act_routes import ActRoute, fill_address, find_act_routes
 from tests.support.service import as_role, browser, person, product, token_of
@@ -70,6 +72,7 @@ OWN_FORMS = {  # by the name of a field, where no sample fits
     "since": ("2099-01-31T10:00",),
     "until": ("2099-02-28T10:00",),
     "value": ("ada@example.test",),
+    "digest": ("sha256:" + "a" * 64,),
     "region": ("NL",),
     "zone": ("Europe/Amsterdam",),
 }
@@ -314,3 +317,6 @@ def create_each_resource() -> None:
         days = {"due_on": now.date(), "date": now.date(), "time": now.time(), "dated_on": now.date()}
         meeting = ProductMeeting.objects.create(pk=NUMBER, product=shop, kind="review", number=1, sequence=0, **days)
         MeetingAttendee.objects.create(pk=NUMBER, meeting=meeting, role="chair", person=someone)
+        written = {"meeting": meeting, "item": "x", "kind": "action", "text": "x"}
+        MinutesEntry.objects.create(pk=NUMBER, author=someone, owner=someone, **written)
+        MarketRequirement.objects.create(pk=NUMBER, product=shop, text="x", source="law", added_by=someone)

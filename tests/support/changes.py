@@ -6,6 +6,7 @@ from muniment.facts.change import Commit, Contributor, ContributorRole, File, Pu
 from muniment.facts.dependency_facts import FrameworkFile, FrameworkUse, LockContent, LockFile
 from muniment.facts.facts import Fact, Facts
 from muniment.facts.maybe import Known, Maybe
+from muniment.facts.meeting_facts import MeetingState, SecurityMeetings
 from muniment.facts.people import Machine, People, Person
 from muniment.facts.pipeline import (
     BranchPipelineRules,
@@ -113,6 +114,14 @@ def ran(**more: Any) -> PipelineRun:
     return PipelineRun(**(fields | more))
 
 
+MEETINGS = SecurityMeetings(
+    active=True,
+    connected="2026-01-01",
+    states=tuple(
+        MeetingState(kind, "2026-12-03", "2026-12-04", "2026-09-03", "", "", lead=True, missing_roles=())
+        for kind in ("review", "retro")
+    ),
+)
 ARTIFACT = "sha256:" + "a" * 64
 BUILDER = "https://ci.example.test/builder"
 PIPELINE = "account:forge/shop:deploy"
@@ -178,6 +187,7 @@ def product_values() -> dict[str, Maybe[Any]]:
                 ),
             )
         ),
+        "security_meetings": Known(MEETINGS),
         "vault_secrets": Known((SecretAge("production", "DB_PASSWORD", Known(EARLIER)),)),
         "retrievals": Known(
             (

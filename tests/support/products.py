@@ -7,6 +7,7 @@ from msgspec import structs
 
 from muniment.facts.dependency_facts import FrameworkFile, FrameworkUse, LockContent, LockFile
 from muniment.facts.maybe import Known, Maybe, Unknown
+from muniment.facts.meeting_facts import MeetingState, SecurityMeetings
 from muniment.facts.pipeline import (
     BranchPipelineRules,
     BypassPath,
@@ -193,6 +194,21 @@ ODD: dict[str, st.SearchStrategy[Any]] = {
     "vault_access": few(st.builds(EnvironmentAccess, names, readers, readers, st.just(OLD), maybe(NOW, NOW, OLD))),
     "vault_secrets": few(
         st.builds(SecretAge, names, st.just("NAME"), maybe(EARLIER, OLD), st.sampled_from((False, False, True)))
+    ),
+    "security_meetings": st.builds(
+        SecurityMeetings,
+        st.sampled_from((True, True, False)),
+        st.sampled_from(("2026-01-01", "2026-11-20")),
+        few(
+            st.builds(
+                MeetingState,
+                st.sampled_from(("review", "retro")),
+                *[st.sampled_from(("", "2026-12-03"))] * 2,
+                *[st.sampled_from(("", "2026-11-01", "2026-11-23"))] * 3,
+                st.booleans(),
+                st.sampled_from(((), ("dpo",))),
+            )
+        ),
     ),
     "retrievals": few(st.builds(SecretRetrieval, st.just("d"), names, maybe(*RetrievalMethod))),
 }

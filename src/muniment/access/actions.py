@@ -185,6 +185,20 @@ class Action(Enum):
     TAKE_PART_IN_MEETING = AccessRule(
         "answer the invitation to a meeting, and send a deputy", Reach.OWN, _EVERYBODY, False, frozenset()
     )
+    CHAIR_MEETING = AccessRule(
+        "open a meeting that one leads, record decisions and end it", Reach.OWN, _EVERYBODY, True, frozenset()
+    )
+    SIGN_MINUTES = AccessRule(
+        "confirm the minutes of a meeting in which one took part", Reach.OWN, _EVERYBODY, True, frozenset()
+    )
+    ANSWER_ADVICE = _define_change(
+        "answer advice of the Data Protection Officer, with a reason if it is not followed", Reach.PRODUCT, Role.OWNER
+    )
+    KEEP_REQUIREMENTS = _define_change(
+        "write down what the market requires of a product", Reach.PRODUCT, Role.ANALYST, Role.OWNER
+    )
+    ANSWER_REQUIREMENT = _define_change("answer a requirement of the market", Reach.PRODUCT, Role.ANALYST, Role.OWNER)
+    DESCRIBE_PERSONAL_DATA = _define_change("describe the personal data of a product", Reach.PRODUCT, Role.OWNER)
     CHANGE_PERSON = _define_change("add people, change their entries, deactivate them", Reach.ORGANISATION, Role.ADMIN)
     RECOVER_ACCOUNT = _define_change(
         "create a new sign-in link for a person whose account can change or approve something",

@@ -30,6 +30,7 @@ _SERVICE_FACTS = frozenset(
         *(kinds.DEPLOYMENT_REQUEST, kinds.DEPLOYMENT_APPROVALS, kinds.PROVENANCE, kinds.COMMIT_DECISION),
         *(kinds.ENVIRONMENTS, kinds.DEADLINES, kinds.DEPLOYMENTS),
         *(kinds.VAULT_ACCESS, kinds.VAULT_SECRETS, kinds.RETRIEVALS),
+        kinds.SECURITY_MEETINGS,
     )
 )
 _PIPELINE_CONTROLS = (pipeline_hardened.CONTROL.name, secrets_in_vault.CONTROL.name)

@@ -15,6 +15,9 @@ from muniment.controls import (
     secrets_hidden_from_developers,
     secrets_in_vault,
     security_attention,
+    security_retro_held,
+    security_review_held,
+    security_review_scheduled,
     small_changes,
     tests_passed,
 )
@@ -38,6 +41,9 @@ CONTROLS = {
         automatic_secret_retrieval.CONTROL,
         secrets_hidden_from_developers.CONTROL,
         secret_rotation.CONTROL,
+        security_review_scheduled.CONTROL,
+        security_review_held.CONTROL,
+        security_retro_held.CONTROL,
     )
 }
 
@@ -46,8 +52,6 @@ PLANNED = frozenset(
         "no-overdue-findings",
         "requirements-met",
         "security-updates",
-        "quarterly-security-review",
-        "quarterly-security-retro",
         "least-privilege",
         "privilege-separation",
         "complete-mediation",

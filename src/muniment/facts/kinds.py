@@ -4,6 +4,7 @@ from muniment.facts.change import ApprovedHead, Commit, File, Pushes, Revision
 from muniment.facts.dependency_facts import FrameworkFile, LockFile
 from muniment.facts.facts import FactKind
 from muniment.facts.maybe import Known, Unknown
+from muniment.facts.meeting_facts import SecurityMeetings
 from muniment.facts.people import People
 from muniment.facts.pipeline import (
     BranchPipelineRules,
@@ -71,6 +72,7 @@ VAULT_SECRETS: FactKind[tuple[SecretAge, ...]] = FactKind("vault_secrets", Known
 RETRIEVALS: FactKind[tuple[SecretRetrieval, ...]] = FactKind(
     "retrievals", Known[tuple[SecretRetrieval, ...]] | Unknown, _DAY
 )
+SECURITY_MEETINGS: FactKind[SecurityMeetings] = FactKind("security_meetings", Known[SecurityMeetings] | Unknown, _HOUR)
 
 KINDS = {
     kind.name: kind
@@ -90,5 +92,6 @@ KINDS = {
             DEPLOYMENTS,
         ),
         *(VAULT_ACCESS, VAULT_SECRETS, RETRIEVALS),
+        SECURITY_MEETINGS,
     )
 }

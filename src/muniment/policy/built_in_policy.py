@@ -29,6 +29,8 @@ machine_proposal_days = 90         # accounts that a forge calls machines
 posted_status_days = 90
 review_answer_days = 400
 bypass_review_days = 1100
+minutes_days = 3650                # who was there and what was decided in reviews and retros
+opinion_days = 1100
 invitation_answer_days = 800       # answers to invitations, and mails about meetings
 
 [[section]]
@@ -258,20 +260,30 @@ name = "Security reviews and retros"
 owner = "@OWNER@"
 
 [[clause]]
+id = "reviews.scheduled"
+name = "Scheduled review"
+section = "reviews-and-retros"
+text = "Each active product has a date, a chair and everybody who is needed for its next security review."
+control = "security-review-scheduled"
+enforce = []
+
+[[clause]]
 id = "reviews.quarterly-review"
 name = "Security review"
 section = "reviews-and-retros"
 text = "Every three months analysts, the Data Protection Officer and other stakeholders review each product's security."
-control = "quarterly-security-review"
+control = "security-review-held"
 enforce = []
+with = { months = 3 }
 
 [[clause]]
 id = "reviews.quarterly-retro"
 name = "Security retro"
 section = "reviews-and-retros"
 text = "Every three months each team looks back on security and plans what to improve."
-control = "quarterly-security-retro"
+control = "security-retro-held"
 enforce = []
+with = { months = 3 }
 """
 
 _PEOPLE = """# People and machines. A change by an address, key or account that is not listed here is denied.

@@ -86,6 +86,8 @@ class Retention(Struct, frozen=True):
     review_answer_days: int = 400
     bypass_review_days: int = 1100
     invitation_answer_days: int = 800
+    minutes_days: int = 3650
+    opinion_days: int = 1100
 
 
 class Policy(Struct, frozen=True, dict=True):

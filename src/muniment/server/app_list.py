@@ -15,6 +15,8 @@ APPS = (
     "secrets",
     "deployments",
     "meetings",
+    "minutes",
+    "reviews",
     "requests",
     "pages",
 )

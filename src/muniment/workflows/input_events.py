@@ -35,6 +35,7 @@ class DecisionInput(StrEnum):
     FORGE_SETTINGS = "settings of the forge"
     REPOSITORY_FILES = "pipeline files, hardening and lock files"
     DELIVERY_FACTS = "environments, deadlines and deployments"
+    MEETINGS = "security reviews and retros"
     VAULT_STATE = "state of the vault"
     DELIVERY = "delivery that is asked for"
 
@@ -148,6 +149,7 @@ ROWS = (
         (kinds.ENVIRONMENTS.name, kinds.DEADLINES.name, kinds.DEPLOYMENTS.name),
         Fallback.EXPIRY,
     ),
+    InputRow(DecisionInput.MEETINGS, (kinds.SECURITY_MEETINGS.name,), Fallback.EXPIRY),
     InputRow(
         DecisionInput.VAULT_STATE,
         (kinds.VAULT_ACCESS.name, kinds.VAULT_SECRETS.name, kinds.RETRIEVALS.name),

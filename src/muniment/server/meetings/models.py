@@ -140,7 +140,7 @@ class ProductMeeting(RecordedModel):
         (READ, ADD, CHANGE),
         web_changes=("date", "time", "dated_on", "place", "sequence", "changed_at", "held_on"),
     )
-    written_by = _PLANNED | {Action.TAKE_PART_IN_MEETING}
+    written_by = _PLANNED | {Action.TAKE_PART_IN_MEETING, Action.CHAIR_MEETING}
     free_texts = ("place",)
 
     product = models.ForeignKey("products.Product", models.PROTECT, related_name="meetings")

@@ -3,7 +3,7 @@
 from muniment.server.policies.policy_in_force import current_clauses
 
 MONTHS = 3
-_CONTROLS = frozenset({"security-review-held", "security-retro-held", "quarterly-security-review"})
+_CONTROLS = frozenset({"security-review-held", "security-retro-held"})
 
 
 def read_rhythm_months() -> int:

@@ -174,7 +174,9 @@ def refuse_conflicting_roles(role: MeetingRole, person: Person, product: Product
 
     The DPO advises, and so decides nothing of what is reviewed. A stakeholder is nobody of the team.
     """
-    barred = {MeetingRole.DPO: DPO_CONFLICTS, MeetingRole.STAKEHOLDER: _TEAM}.get(role, frozenset())
+    barred = {MeetingRole.DPO: DPO_CONFLICTS, MeetingRole.STAKEHOLDER: _TEAM, MeetingRole.CHAIR: {Role.DPO}}.get(
+        role, frozenset()
+    )
     here = Q(product=product) if role == MeetingRole.STAKEHOLDER else Q()
     rows = RoleGrant.objects.filter(
         build_in_force_condition(), here, person=person, role__in=[one.value for one in barred]

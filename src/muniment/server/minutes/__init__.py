@@ -1,0 +1,1 @@
+"""Minutes of meetings: what was decided, who was there, who signed, and what became of the actions."""

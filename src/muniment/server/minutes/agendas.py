@@ -1,0 +1,113 @@
+"""Agendas of meetings: each app registers the sections of its kind of meeting, with the data since the last one.
+
+An agenda is read anew until the meeting is opened; then it is frozen, and its digest enters the minutes.
+"""
+
+import datetime
+from collections.abc import Callable
+from enum import StrEnum
+
+import msgspec
+from django.utils import timezone
+from msgspec import Struct
+
+from muniment.calendars.meetings import MeetingKind
+from muniment.facts import canonical
+from muniment.ledger import record_objects
+from muniment.server.meetings.models import MeetingRole, ProductMeeting
+
+
+class LineTone(StrEnum):
+    """Tone of a line of an agenda: what it asks for."""
+
+    GOOD = "good"
+    OPEN = "open"
+    LATE = "late"
+    NEW = "new"
+    UNKNOWN = "unknown"
+    FACT = "fact"
+
+
+class AgendaLine(Struct, frozen=True):
+    """Line of a section: a word for its state, a sentence, and a quiet second one. `link` is a path, "" for none.
+
+    `person` is the internal id of somebody whom a page names before the second sentence.
+    """
+
+    tone: LineTone
+    word: str
+    text: str
+    note: str = ""
+    link: str = ""
+    person: str = ""
+
+
+class AgendaSection(Struct, frozen=True):
+    """Section of an agenda. Without lines it says so by `empty`."""
+
+    code: str
+    title: str
+    lines: tuple[AgendaLine, ...] = ()
+    empty: str = ""
+    minutes: int = 3
+
+
+class FrozenAgenda(Struct, frozen=True):
+    """Agenda as it was at the opening. The salt keeps its digest from being guessed."""
+
+    frozen_at: str
+    sections: tuple[AgendaSection, ...]
+    salt: str
+
+
+class MeetingRules(Struct, frozen=True):
+    """Rules of a kind of meeting: who leads it, which roles have to take part, and which sign."""
+
+    lead: MeetingRole
+    quorum: tuple[MeetingRole, ...]
+    signers: tuple[MeetingRole, ...]
+
+
+SectionReader = Callable[[ProductMeeting, datetime.date], AgendaSection]  # with the day since which data counts
+_readers: dict[MeetingKind, list[tuple[int, SectionReader]]] = {kind: [] for kind in MeetingKind}
+
+RULES = {
+    MeetingKind.REVIEW: MeetingRules(
+        lead=MeetingRole.CHAIR,
+        quorum=(MeetingRole.ANALYST, MeetingRole.DPO, MeetingRole.STAKEHOLDER),
+        signers=(MeetingRole.CHAIR, MeetingRole.ANALYST, MeetingRole.DPO, MeetingRole.STAKEHOLDER),
+    ),
+    MeetingKind.RETRO: MeetingRules(
+        lead=MeetingRole.FACILITATOR, quorum=(MeetingRole.MEMBER,), signers=(MeetingRole.FACILITATOR,)
+    ),
+}
+
+
+def register_section(kind: MeetingKind, position: int, read: SectionReader) -> None:
+    """Add a section to the agenda of a kind of meeting. Sections stand by rising `position`. Called at the start."""
+    _readers[kind].append((position, read))
+
+
+def read_agenda(meeting: ProductMeeting) -> tuple[AgendaSection, ...]:
+    """Agenda of a meeting by the data of now."""
+    since = find_since(meeting)
+    ordered = sorted(_readers[MeetingKind(meeting.kind)], key=lambda each: each[0])
+    return tuple(read(meeting, since) for _position, read in ordered)
+
+
+def freeze_agenda(meeting: ProductMeeting) -> tuple[str, str]:
+    """Agenda as text, and its digest."""
+    frozen = FrozenAgenda(timezone.now().isoformat(), read_agenda(meeting), record_objects.draw_salt())
+    return canonical.encode(frozen).decode(), canonical.digest_value(frozen)
+
+
+def decode_agenda(text: str) -> FrozenAgenda:
+    """Agenda as it was frozen. Raises msgspec.ValidationError for a text that is none."""
+    return msgspec.json.decode(text, type=FrozenAgenda)
+
+
+def find_since(meeting: ProductMeeting) -> datetime.date:
+    """Day of the last meeting of this kind that was held, else the day on which the product was added."""
+    rows = ProductMeeting.objects.filter(product=meeting.product, kind=meeting.kind, held_on__isnull=False)
+    last = rows.exclude(pk=meeting.pk).order_by("-held_on").values_list("held_on", flat=True).first()
+    return last or timezone.localtime(meeting.product.created_at).date()

@@ -1,0 +1,153 @@
+"""Reads what the pages of a meeting in progress and of its minutes show."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+from muniment.access.actions import Action
+from muniment.access.authorization import AccessResult, Resource, authorize
+from muniment.facts import canonical
+from muniment.server.guarding.mediation import current_actor
+from muniment.server.meetings.models import MeetingAttendee, MeetingRole, ProductMeeting
+from muniment.server.minutes.agendas import AgendaSection, decode_agenda, read_agenda
+from muniment.server.minutes.minutes_text import FrozenEntry, decode_minutes
+from muniment.server.minutes.models import (
+    AgendaItem,
+    Attendance,
+    ItemState,
+    Minutes,
+    MinutesEntry,
+    Statement,
+)
+from muniment.server.minutes.taking_part import check_quorum, find_lead, find_objection_end, list_signers
+from muniment.server.people.models import Person
+from muniment.server.products.views import could_with_second_factor
+
+
+class ShownItem(NamedTuple):
+    """Item of an agenda: its section, its state ("" before the opening), the reason of a deferred one."""
+
+    section: AgendaSection
+    position: int
+    state: str
+    reason: str
+
+
+class ShownAttendee(NamedTuple):
+    """Person who is invited, with roles, and whether they are present: None as long as nobody said."""
+
+    person: Person
+    roles: str
+    is_present: bool | None
+
+
+class FrozenEntryLine(NamedTuple):
+    """Entry of frozen minutes with the present state of its action or advice, None if that was deleted."""
+
+    entry: FrozenEntry
+    author: str
+    owner: str
+    now: MinutesEntry | None
+
+
+def read_held_page(request: HttpRequest, meeting: ProductMeeting, minutes: Minutes | None) -> dict[str, Any]:
+    """Values of the page of a meeting before and while it is held."""
+    items = _list_items(meeting, minutes)
+    wanted = request.GET.get("item", "")
+    current = next((each for each in items if each.section.code == wanted), None)
+    if current is None:
+        current = next((each for each in items if each.state == ItemState.OPEN), items[0] if items else None)
+    entries = list(meeting.entries.select_related("author", "owner"))
+    seats = list(meeting.attendees.filter(person=current_actor(request).person).select_related("person"))
+    return {
+        "meeting": meeting,
+        "minutes": minutes,
+        "items": items,
+        "current": current,
+        "done": sum(each.state in (ItemState.DONE, ItemState.DEFERRED) for each in items),
+        "entries": entries,
+        "item_entries": [each for each in entries if current is not None and each.item == current.section.code],
+        "attendees": _list_attendees(meeting),
+        "quorum": check_quorum(meeting),
+        "is_lead": _is_lead(request, meeting),
+        "own_seat": seats[0] if seats else None,
+        "dpo_seat": next((seat for seat in seats if seat.role == MeetingRole.DPO), None),
+        "people": Person.objects.filter(active=True),
+        "names": find_agenda_names(items),
+        "may_answer_advice": could_with_second_factor(request, Action.ANSWER_ADVICE, meeting.product.slug),
+    }
+
+
+def read_minutes_page(request: HttpRequest, minutes: Minutes) -> dict[str, Any]:
+    """Values of the page of minutes."""
+    meeting, frozen = minutes.meeting, decode_minutes(minutes.text)
+    own = current_actor(request).person
+    signers = list_signers(minutes)
+    rows = {each.pk: each for each in meeting.entries.select_related("author", "owner")}
+    names = dict(Person.objects.values_list("pk", "name"))
+    signed = {(each.seat.person_id, each.seat.role) for each in signers}
+    others = [seat for seat in meeting.attendees.select_related("person") if (seat.person_id, seat.role) not in signed]
+    last = find_objection_end(minutes)
+    return {
+        "meeting": meeting,
+        "minutes": minutes,
+        "frozen": frozen,
+        "agenda": decode_agenda(minutes.agenda),
+        "is_unchanged": canonical.digest_value(frozen) == minutes.digest,
+        "seats": [(names.get(each.person, ""), MeetingRole(each.role).label, each) for each in frozen.seats],
+        "entries": [_show_entry(each, names, rows) for each in frozen.entries],
+        "signers": signers,
+        "signed": sum(each.signature is not None for each in signers),
+        "own_signature": next((each for each in signers if each.seat.person_id == own and not each.signature), None),
+        "statements": [(one.value, one.label) for one in Statement],
+        "others": others,
+        "own_seat": next((seat for seat in others if seat.person_id == own), None),
+        "comments": minutes.comments.select_related("person"),
+        "objection_end": last,
+        "may_object": last is not None and timezone.localdate() <= last,
+        "is_lead": _is_lead(request, meeting),
+        "may_answer_advice": could_with_second_factor(request, Action.ANSWER_ADVICE, meeting.product.slug),
+        "next": ProductMeeting.objects.filter(
+            product=meeting.product, kind=meeting.kind, held_on=None, cancelled_at=None
+        ).first(),
+    }
+
+
+def find_agenda_names(items: list[ShownItem]) -> Mapping[str, str]:
+    """Names of the people in an agenda, by internal id."""
+    wanted = {line.person for each in items for line in each.section.lines if line.person}
+    return dict(Person.objects.filter(pk__in=wanted).values_list("pk", "name"))
+
+
+def _is_lead(request: HttpRequest, meeting: ProductMeeting) -> bool:
+    why = authorize(current_actor(request), Action.CHAIR_MEETING, Resource(owner=find_lead(meeting)))
+    return why in (AccessResult.YES, AccessResult.NO_SECOND_FACTOR)
+
+
+def _list_items(meeting: ProductMeeting, minutes: Minutes | None) -> list[ShownItem]:
+    if minutes is None:
+        return [ShownItem(each, at, "", "") for at, each in enumerate(read_agenda(meeting), start=1)]
+    rows = {each.code: each for each in AgendaItem.objects.filter(minutes=minutes)}
+    sections = decode_agenda(minutes.agenda).sections
+    return [
+        ShownItem(each, at, rows[each.code].state, rows[each.code].reason) for at, each in enumerate(sections, start=1)
+    ]
+
+
+def _list_attendees(meeting: ProductMeeting) -> list[ShownAttendee]:
+    present = dict(Attendance.objects.filter(meeting=meeting).values_list("person", "is_present"))
+    seats: dict[str, list[MeetingAttendee]] = {}
+    for seat in meeting.attendees.select_related("person"):
+        seats.setdefault(seat.person_id, []).append(seat)
+    return [
+        ShownAttendee(
+            of_person[0].person, ", ".join(str(each.get_role_display()) for each in of_person), present.get(key)
+        )
+        for key, of_person in seats.items()
+    ]
+
+
+def _show_entry(entry: FrozenEntry, names: Mapping[str, str], rows: Mapping[int, MinutesEntry]) -> FrozenEntryLine:
+    return FrozenEntryLine(entry, names.get(entry.author, ""), names.get(entry.owner, ""), rows.get(entry.number))

@@ -1,0 +1,117 @@
+"""Who has to take part in a meeting and to sign, and who did."""
+
+import datetime
+from collections.abc import Iterable
+
+from django.utils.translation import gettext as _
+from msgspec import Struct
+
+from muniment.calendars.meetings import MeetingKind
+from muniment.server.meetings.models import MeetingAttendee, MeetingRole, ProductMeeting, SentNotice
+from muniment.server.minutes.agendas import RULES
+from muniment.server.minutes.models import (
+    Attendance,
+    EntryKind,
+    Minutes,
+    MinutesEntry,
+    MinutesSignature,
+    count_working_days,
+)
+
+_DPO_NOTICE_DAYS = 10  # working days
+_DPO_REMINDERS = 2
+
+
+class QuorumRole(Struct, frozen=True):
+    """Role that has to take part. `excuse` is the sentence by which the meeting closes without it, "" for none."""
+
+    role: MeetingRole
+    is_present: bool
+    excuse: str = ""
+
+    @property
+    def is_met(self) -> bool:
+        """Whether the role does not stop the closing."""
+        return self.is_present or bool(self.excuse)
+
+
+class Signer(Struct, frozen=True):
+    """Seat whose person has to sign, and the signature, None while it is missing."""
+
+    seat: MeetingAttendee
+    signature: MinutesSignature | None
+
+
+def find_lead(meeting: ProductMeeting) -> str:
+    """Internal id of the chair or facilitator of a meeting, "" for none."""
+    role = RULES[MeetingKind(meeting.kind)].lead
+    return meeting.attendees.filter(role=role).values_list("person", flat=True).first() or ""
+
+
+def find_present_people(meeting: ProductMeeting) -> frozenset[str]:
+    """Internal ids of people whose attendance was confirmed."""
+    return frozenset(Attendance.objects.filter(meeting=meeting, is_present=True).values_list("person", flat=True))
+
+
+def check_quorum(meeting: ProductMeeting) -> tuple[QuorumRole, ...]:
+    """Roles that have to take part, by confirmed attendance."""
+    present = find_present_people(meeting)
+    seats = list(meeting.attendees.all())
+    found = []
+    for role in RULES[MeetingKind(meeting.kind)].quorum:
+        is_present = any(seat.role == role and seat.person_id in present for seat in seats)
+        excuse = _excuse_dpo(meeting) if role == MeetingRole.DPO and not is_present else ""
+        found.append(QuorumRole(role, is_present, excuse))
+    return tuple(found)
+
+
+def list_signers(minutes: Minutes) -> tuple[Signer, ...]:
+    """Seats that have to sign: lead and quorum, as far as they were present."""
+    meeting = minutes.meeting
+    present = find_present_people(meeting)
+    return _match_signers(minutes, present, meeting.attendees.select_related("person"))
+
+
+def _match_signers(minutes: Minutes, present: frozenset[str], seats: Iterable[MeetingAttendee]) -> tuple[Signer, ...]:
+    rules = RULES[MeetingKind(minutes.meeting.kind)]
+    signed = {(each.person_id, each.role): each for each in minutes.signatures.all() if each.digest == minutes.digest}
+    return tuple(
+        Signer(seat, signed.get((seat.person_id, seat.role)))
+        for seat in seats
+        if seat.role in rules.signers and (seat.person_id in present or seat.role == rules.lead)
+    )
+
+
+def is_signed(minutes: Minutes) -> bool:
+    """Whether the meeting has ended, and everybody who has to sign did."""
+    signers = list_signers(minutes) if minutes.is_closed else ()
+    return bool(signers) and all(signer.signature is not None for signer in signers)
+
+
+def _excuse_dpo(meeting: ProductMeeting) -> str:
+    """Sentence by which a review closes without the Data Protection Officer, "" if it does not.
+
+    She was invited ten working days before, reminded twice, and gave neither advice nor deputy.
+    """
+    seat = meeting.attendees.filter(role=MeetingRole.DPO).first()
+    if seat is None or count_working_days(meeting.dated_on, meeting.date) < _DPO_NOTICE_DAYS:
+        return ""
+    if SentNotice.objects.filter(meeting=meeting, key__contains="/reminder-").count() < _DPO_REMINDERS:
+        return ""
+    if MinutesEntry.objects.filter(meeting=meeting, kind=EntryKind.ADVICE, author=seat.person).exists():
+        return _("The Data Protection Officer gave advice before the meeting.")
+    return _(
+        "The Data Protection Officer was invited ten working days before and reminded twice. "
+        "There was neither advice nor a deputy."
+    )
+
+
+def find_objection_end(minutes: Minutes) -> datetime.date | None:
+    """Last day for objections; None while the meeting is open."""
+    if minutes.closed_at is None:
+        return None
+    day, left = minutes.closed_at.date(), 5
+    while left:
+        day += datetime.timedelta(1)
+        left -= day.weekday() < 5
+    return day

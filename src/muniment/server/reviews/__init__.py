@@ -1,0 +1,1 @@
+"""Security reviews: their agenda, and the requirements that the market has."""
