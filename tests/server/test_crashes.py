@@ -100,7 +100,7 @@ def shop(tmp_path: Path, service: None, monkeypatch: pytest.MonkeyPatch) -> Shop
     [
         (token_verification, "append_record"),  # the token is verified, and nothing is recorded
         (VerifiedRequest.objects, "create"),  # the request is recorded, and not committed
-        (deployment_decision, "evaluate_change"),  # the request is recorded; nothing was evaluated
+        (deployment_decision, "evaluate_deployment"),  # the request is recorded; nothing was evaluated
         (deployment_decision, "_store_permission"),  # the decision is recorded, and not committed
         (deployment_decision, "make_ready"),  # the decision is committed; nothing was made ready
         (SigningRequest.objects, "get_or_create"),  # the vault's role is open; nothing is to be signed
