@@ -16,7 +16,7 @@ from muniment.access.roles import Grant, Role
 from muniment.errors import ActInputError, FieldProblem, ParseError
 from muniment.server.acts.act import Act
 from muniment.server.acts.forms import ActForm
-from muniment.server.acts.inputs import Answers, Generated, InputCode, MultipleChoice, Reference
+from muniment.server.acts.inputs import Answers, Choice, Generated, InputCode, MultipleChoice, Reference
 from muniment.server.acts.parser import find_inputs, find_typed_inputs, parse_act
 from muniment.server.api_operations import read_body_fields
 from muniment.server.error_text import format_error_text
@@ -34,8 +34,32 @@ DOORS = {act: find_doors(act) for act in ACTS_OF_PERSONS}
 SEVERAL_DOORS = [act for act in ACTS_OF_PERSONS if len(DOORS[act]) > 1]
 
 TEXTS = (  # some field takes each of the first ones
-    *("x", "shop", "Shop 1", "ada", "1", "0", "60", "yes", "no", "on", "true", "2099-01-31", "main", "policy.toml"),
-    *("ada@example.test", "https://forge.example.test", "/srv/git/x.git", "a" * 40, "sha256:" + "a" * 64, "github"),
+    *(
+        "x",
+        "shop",
+        "Shop 1",
+        "ada",
+        "1",
+        "0",
+        "60",
+        "yes",
+        "no",
+        "on",
+        "true",
+        "2099-01-31",
+        "09:00",
+        "main",
+        "policy.toml",
+    ),
+    *(
+        "09:00",
+        "ada@example.test",
+        "https://forge.example.test",
+        "/srv/git/x.git",
+        "a" * 40,
+        "sha256:" + "a" * 64,
+        "github",
+    ),
     *("auditor", "email", "daily", "fixed", "a\nb", "a\r\nb", "e\u0301", "\u00e9", "see-product", "SECRET_NAME"),
     *("", " ", "\n", "\t", "x\n", "\nx", " x ", "x\t", "x\r", "a\rb", "a\n\nb", "\u00a0x", "\u3000"),
     *("-", "--", "-x", "--help", "-1", "+1", "1.0", "1e5", "0x10", "00", "\u0661", "9" * 19, "9" * 5000, "\u00b2"),
@@ -170,8 +194,10 @@ NEEDS_MORE = frozenset(  # their value is looked up in what is there, or has a f
 def test_each_free_field_accepts_some_value(act: type[Act]) -> None:
     """Ensures that the tests above do not compare refusals alone."""
     others = Reference, Generated, Answers, MultipleChoice
-    wanted = {name for name, field in find_inputs(act).items() if not isinstance(field, others)} - NEEDS_MORE
-    for text in filter(str.strip, TEXTS):
+    fields = find_inputs(act)
+    wanted = {name for name, field in fields.items() if not isinstance(field, others)} - NEEDS_MORE
+    members = [str(option.value) for field in fields.values() if isinstance(field, Choice) for option in field.options]
+    for text in filter(str.strip, (*members, *TEXTS)):
         wanted &= {field for field, _code in by_document(act, "\n".join(toml(name, text) for name in wanted))}
     assert wanted == set()
 
