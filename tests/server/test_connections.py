@@ -689,7 +689,7 @@ def test_direct_push_is_bypass_that_two_others_close(setup: ForgeSetup) -> None:
     number, who = (2, ".") if row.pusher_known else (3, ", one of them by a security officer.")
     assert f"It needs {number} reviews by other people{who}" in row.incident.summary
     page = signed_in("bob").get(f"/branch-updates/{row.pk}").content.decode()
-    assert f"until {number} others" in page
+    assert f"closes when {number} other people reviewed" in page
     assert Person.objects.get(slug="dave").messages.filter(text__contains="no decision allowed").exists()
     assert "You contributed to it" in post(signed_in("ada"), f"/branch-updates/{row.pk}/review", reason="It is mine.")
     assert "Recorded." in post(signed_in("bob"), f"/branch-updates/{row.pk}/review", reason="I read it.")
