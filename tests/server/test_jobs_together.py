@@ -1,14 +1,19 @@
 """Jobs of one repository that follow one another are done together, and each of them ends, fails and waits alone."""
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 from django.db import connection
+from procrastinate import PsycopgConnector
+from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
+from procrastinate.contrib.django.utils import connector_params
 
 from muniment.server import job_queue
 from muniment.server.job_queue import TASKS, enqueue, enqueue_first, requeue_from_ended_slot
+from muniment.server.running import worker_slots
 from muniment.server.running_jobs import RUNNING_JOB, RunningJob, report_job
 from tests.support.service import as_role
 
@@ -171,3 +176,19 @@ def test_last_attempt_raises_its_error() -> None:
     with as_role("worker"), pytest.raises(OSError, match="out of reach"):
         TASKS["visit"].func(repository=7, number=1, attempt=8)
     assert list_jobs() == []
+
+
+def test_slot_is_given_jobs_of_its_queues() -> None:
+    enqueue("visit", repository=7, number=1)
+    with as_role("owner"), connection.cursor() as cursor:
+        cursor.execute("INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id")
+        worker = cursor.fetchone()[0]
+
+    async def fetch_job() -> Any:
+        waiting = app.with_connector(PsycopgConnector(kwargs=connector_params(), min_size=1))
+        async with waiting.open_async():
+            return await waiting.job_manager.fetch_job(queues=worker_slots.list_queues(), worker_id=worker)
+
+    with as_role("worker"):
+        job = asyncio.run(fetch_job())
+    assert job.task_kwargs == {"repository": 7, "number": 1}

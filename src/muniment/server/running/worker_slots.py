@@ -36,6 +36,11 @@ def run_slot(channel: SupervisorChannel, losses: tuple[LostTask, ...]) -> None:
     telemetry.flush_spans()
 
 
+def list_queues() -> list[str]:
+    """Queues of this worker: a list, since the driver takes a tuple for a row and not for an array."""
+    return [QUEUE, name_worker_queue(settings.WORKER_NAME)]
+
+
 class _WaitingJobs(JobManager):
     """Jobs of the queue, which a notification is only a reason to read: each login of the database can send one."""
 
@@ -51,7 +56,7 @@ class _WaitingJobs(JobManager):
 
 
 async def _run(waiting: App, channel: SupervisorChannel) -> None:
-    queues = (QUEUE, name_worker_queue(settings.WORKER_NAME))
+    queues = list_queues()
 
     async def announce(call: Callable[[], Awaitable[Any]], context: Any, worker: Any) -> Any:
         name = context.job.task_name
