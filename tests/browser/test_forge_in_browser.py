@@ -85,7 +85,7 @@ def test_forge_is_connected_and_its_changes_evaluated(
 
 def test_bypass_is_found_and_branch_history_is_shown(ada: Visitor, acting: GiteaActing, tmp_path: Path) -> None:
     work = Work(tmp_path / "work", acting)
-    until(lambda: ada.go("/products/shop/branches") == 200 and "it was there when we began" in ada.text())
+    until(lambda: ada.go("/products/shop/branches") == 200 and "already there when monitoring began" in ada.text())
     work.push("ada", work.commit("ada", {"app.py": "x = 666\n"}, work.tip("main"), message="Quick fix\n"), "main")
     ada.go("/connections/forge")
     ada.page.click("text=Refresh connection")
