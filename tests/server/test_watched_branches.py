@@ -139,7 +139,7 @@ def test_unknown_pusher_requires_one_more_reviewer_and_the_security_role(setup: 
     row = push_bypass(setup)
     assert (row.contributors, row.pusher_known) == (["ada"], False)
     bob = browser(Person.objects.get(slug="bob"))
-    assert "does not name who pushed it" in bob.get(f"/branch-updates/{row.pk}").content.decode()
+    assert "does not name the pusher" in bob.get(f"/branch-updates/{row.pk}").content.decode()
     person("erin", Role.DEVELOPER, product=setup.product)
     assert review(setup, row, "bob", "carol") == ""
     assert review(setup, row, "erin") == ""

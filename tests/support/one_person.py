@@ -20,6 +20,7 @@ from muniment.server.acts.parser import parse_act
 from muniment.server.connections.models import BranchUpdate, Connection, VisibleRepository
 from muniment.server.deployments.models import PipelineIdentity, TrustedBuilder
 from muniment.server.incidents.models import Incident
+from muniment.server.meetings.models import ProductMeeting
 from muniment.server.people.models import (
     Account,
     ApiToken,
@@ -226,6 +227,28 @@ _VALUES: dict[str, _Values] = {
     "slug": _people,
     "job": lambda: [1],
     "change": lambda: [1],
+    "zone": lambda: ["Europe/Amsterdam"],
+    "region": lambda: ["NL", "DE-BY"],
+    "origin": lambda: ["A law."],
+    "place": lambda: ["Room 1"],
+    "recipients": lambda: ["Our team"],
+    "data": lambda: [1],
+    "meeting": _column(lambda: ProductMeeting.objects.all(), "pk"),
+    "seat": lambda: [1, 2],
+    "deputy": lambda: [*_people(), ""],
+    "answer": lambda: ["accepted", "declined"],
+    "date": lambda: [day(20), day(60)],
+    "time": lambda: ["09:00", "14:30"],
+    "due": lambda: [day(20)],
+    "item": lambda: [1, 2],
+    "action": lambda: [1],
+    "advice": lambda: [1],
+    "digest": lambda: ["sha256:" + "a" * 64],
+    "statement": lambda: ["confirmed", "advice"],
+    "requirement": lambda: [1],
+    "source": lambda: ["law", "customer"],
+    "state": lambda: ["met", "refused"],
+    "table": lambda: ["Do you encrypt backups?\nWho reads the logs?\n"],
 }
 _OF_ACT: dict[tuple[str, str], _Values] = {
     ("draft-policy", "text"): lambda: list(POLICIES),
@@ -233,6 +256,8 @@ _OF_ACT: dict[tuple[str, str], _Values] = {
     ("connect-repository", "repository"): _column(lambda: VisibleRepository.objects.all(), "pk"),
     ("change-person", "name"): lambda: ["Mallory"],
     ("add-person", "name"): lambda: ["Newcomer"],
+    ("name-for-meetings", "role"): lambda: ["chair", "analyst", "stakeholder"],
+    ("remove-from-meetings", "role"): lambda: ["chair", "analyst", "stakeholder"],
 }
 _OF_PATH: dict[str, _Values] = {  # the first that the path begins with
     "/api/products": _products,
