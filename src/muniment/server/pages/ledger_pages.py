@@ -42,7 +42,7 @@ def list_records(request: HttpRequest) -> HttpResponseBase:
     A record that waits for its position says so.
     """
     chosen = record_filters.read_filter(request)
-    rows, subject = chosen.apply(Record.objects.select_related("place")), find_subject(request)
+    rows, subject = chosen.apply(Record.objects.select_related("place")), find_subject(request, chosen)
     if request.GET.get("format") in record_filters.EXPORT_FORMATS:
         return record_filters.export_rows(
             map(_export_record, _read_exported(rows, subject)), _RECORD_COLUMNS, request.GET["format"], "records"
@@ -193,7 +193,7 @@ def list_activity(request: HttpRequest) -> HttpResponseBase:
     """List the acts of people, newest first, by day. Erased ones say so. `?format=` exports them."""
     chosen = record_filters.read_filter(request)._replace(kind="")
     rows = chosen.apply(Record.objects.filter(kind__in=ACTION_KINDS).select_related("place"))
-    subject = find_subject(request)
+    subject = find_subject(request, chosen)
     if request.GET.get("format") in record_filters.EXPORT_FORMATS:
         newest = list(_read_exported(rows, subject))
         _add_acts(newest)
@@ -226,10 +226,6 @@ def _add_acts(rows: list[Any]) -> None:
         row.look = record_filters.find_kind_look(row.kind)
         detail = details[row.details_digest]
         row.who = detail if isinstance(detail, record_objects.PersonAction) else None
-        row.name = names.get(detail.person, detail.person) if isinstance(detail, record_objects.PersonAction) else ""
-        row.resource = (
-            replace_subject_id(detail.resource, names) if isinstance(detail, record_objects.PersonAction) else ""
-        )
+        row.name = names.get(row.who.person, row.who.person) if row.who else ""
+        row.resource = replace_subject_id(row.who.resource, names) if row.who else ""
         row.erased = detail if isinstance(detail, str) else ""
-        texts = (row.who.details.get(name, "") for name in ("step", "act_description")) if row.who else ()
-        row.step_text = ": ".join(filter(None, texts))

@@ -16,6 +16,7 @@ from muniment.access.actions import Action
 from muniment.server.changes.models import Change
 from muniment.server.guarding.mediation import current_actor, is_action_allowed
 from muniment.server.page_lists import PAGE, RowPage, read_row_number
+from muniment.server.pages.record_filters import RecordFilter
 from muniment.server.people.models import Person
 from muniment.server.products.models import Product
 from muniment.server.products.visible_products import visible_product_filter
@@ -50,9 +51,9 @@ class FoundRecords(NamedTuple):
     last: int
 
 
-def find_subject(request: HttpRequest) -> RecordSubject:
-    """Person and product that an address names, by name or handle. Who may not see acts filters by no person."""
-    person_text, product_text = (request.GET.get(name, "").strip()[:200] for name in ("person", "product"))
+def find_subject(request: HttpRequest, chosen: RecordFilter) -> RecordSubject:
+    """Person and product that a filter names, by name or handle. Who may not see acts filters by no person."""
+    person_text, product_text = chosen.person, chosen.product
     person, product, repositories = "", "", frozenset[str]()
     if person_text and is_action_allowed(request, Action.SEE_ACTIVITY):
         people = Person.objects.filter(Q(slug=person_text) | Q(name__iexact=person_text)).order_by("slug")
