@@ -8,16 +8,14 @@ import click
 from muniment.cli import context, decision_text, options, printing
 from muniment.decision.decision import Outcome
 from muniment.decision.freezes import select_freezes
-from muniment.decision.report import build_decision_report
 from muniment.facts.maybe import Known
 from muniment.facts.statements import Approval
-from muniment.git.git_collector import GitCollector
 from muniment.ledger import record_objects
-from muniment.policy.model import EnforcementPoint
 from muniment.policy.patterns import matches_any
 from muniment.store.files_store import FilesStore
 from muniment.workflows.approval_commands import REMOTE, find_head_source
-from muniment.workflows.change_evaluation import NOTHING_FROZEN, evaluate_change
+from muniment.workflows.change_evaluation import NOTHING_FROZEN, Proposal
+from muniment.workflows.git_evaluation import evaluate_git_proposal
 from muniment.workflows.landed_heads import create_landed_reader
 from muniment.workflows.publish_rules import find_signed_statements
 from muniment.workflows.repository_facts import read_repository_facts
@@ -42,8 +40,7 @@ def command(repo: str, onto: str | None, base: str | None, head: str, home: str 
         repository, rules = found.repository, found.rules
         place = record_objects.digest_location(repository.git_dir)
         landed = create_landed_reader(store.push_index, place) if store is not None else None
-        collector = GitCollector(repository, rules.known_people, now, read_landed_heads=landed)
-        revision = collector.make_revision(
+        proposal = Proposal(
             rules.policy.policy.repository,
             found.branch.ref,
             repository.resolve_commit(base) if base else found.branch.tip,
@@ -53,23 +50,23 @@ def command(repo: str, onto: str | None, base: str | None, head: str, home: str 
         freezes = NOTHING_FROZEN
         if store is not None:
             freezes = Known(select_freezes(store.list_freezes(), now, rules.policy.policy.repository))
-        evaluation = evaluate_change(
-            collector,
+        evaluation = evaluate_git_proposal(
+            repository,
             rules,
-            revision,
-            EnforcementPoint.MERGE,
+            proposal,
             now,
             lambda names: read_repository_facts(*where, names, now),
             freezes,
+            landed,
         )
         source = find_head_source(
             repository,
-            revision.head,
+            proposal.head,
             lambda ref: matches_any(ref.removeprefix("refs/heads/"), rules.policy.policy.protected_branches),
             "" if repository.bare else REMOTE,
         )
-        signed = find_signed_statements(repository, revision)
-    report = build_decision_report(evaluation.decision, evaluation.policy, evaluation.facts)
+        signed = find_signed_statements(repository, proposal)
+    report = evaluation.build_report()
     if output == "json":
         printing.print_json(report)
     else:

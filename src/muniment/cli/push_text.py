@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from muniment.cli import decision_text, printing
 from muniment.decision.decision import format_sentences
-from muniment.decision.report import DecisionReport, build_decision_report
+from muniment.decision.report import DecisionReport
 from muniment.facts.change import UpdateKind
 from muniment.workflows.approval_commands import NextStep, list_next_steps
 from muniment.workflows.change_evaluation import ChangeEvaluation
@@ -67,7 +67,7 @@ def _find_full_text(refused: Iterable[UpdateResult]) -> str:
 
 
 def _build_report(evaluation: ChangeEvaluation) -> DecisionReport:
-    return build_decision_report(evaluation.decision, evaluation.policy, evaluation.facts)
+    return evaluation.build_report()
 
 
 def _fit_steps(steps: Sequence[Sequence[str]]) -> list[str]:

@@ -22,14 +22,13 @@ from muniment.facts.maybe import Known, Maybe
 from muniment.git import branch_documents
 from muniment.git.approvals import PREFIX as APPROVALS
 from muniment.git.branch_history import BranchHistory
-from muniment.git.git_collector import GitCollector
 from muniment.git.repository import Repository
 from muniment.ledger import record_kinds
 from muniment.store.files_store import FilesStore
 from muniment.workflows.branch_replay import Replay, state_fact_names
 from muniment.workflows.history_figures import HistoryCounter
 from muniment.workflows.reevaluation import Agreement, reevaluate_record
-from muniment.workflows.replay_repository import collect_current_facts, evaluate_past
+from muniment.workflows.replay_repository import HistoryEvaluator
 from muniment.workflows.repository_facts import read_repository_facts
 from muniment.workflows.repository_rules import has_no_own_rules
 
@@ -130,16 +129,15 @@ def _replay_branch(
             kinds.EXCEPTIONS.name: exceptions,
             kinds.FREEZES.name: Known(()),
         }
-        collector = GitCollector(repository, people, now)
         names = state_fact_names(policy, branch.ref)
         given = read_repository_facts(repository, branch.ref, branch.tip, policy, names, now)
+        evaluator = HistoryEvaluator(repository, people, given, known, now)
         with replay_inputs.show_progress(len(past), output) as advance:
-            for change in evaluate_past(collector, past, [replay], given, known, now):
+            for change in evaluator.evaluate_changes(past, [replay]):
                 counter.add_change(change.step.date[:10], change.step.files, change.decisions[0])
                 advance()
-        newest = collector.make_landed_revision(policy.policy.repository, branch.ref, branch.tip)
         has_approvals = bool(repository.read_refs(APPROVALS))
-        today = collect_current_facts(collector, newest, names, given, known)
+        today = evaluator.collect_current_facts(policy.policy.repository, branch.ref, branch.tip, names)
     origin = ReplayOrigin(
         name=os.path.basename(os.path.realpath(repo)),
         home=home or "",

@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
+from muniment.facts.maybe import Known
 from muniment.facts.people import Machine, People, Person, email_identity
-from muniment.forges.shapes import Account
+from muniment.forges.shapes import Account, Reading
 
 _NUMBERED = re.compile(r"email:(?P<id>[0-9]+)(?:\+|-)(?P<login>[^@]+)@(?P<domain>[^@]+)")
 _NAMED = re.compile(r"email:(?P<login>[^@+]+)@(?P<domain>[^@]+)")
@@ -121,3 +122,17 @@ class Accounts:
 
     def _find_holder(self, identity: str) -> Person | Machine | None:
         return self._people.by_identity.get(identity)
+
+
+def list_named_accounts(reading: Reading) -> list[Account]:
+    """Every account that a reading names: the forge itself returned their ids and logins."""
+    found = [reading.change.opener]
+    found += reading.addresses.value.values() if isinstance(reading.addresses, Known) else ()
+    if isinstance(reading.change.merged_by, Known):
+        found.append(reading.change.merged_by.value)
+    for review in reading.reviews.value if isinstance(reading.reviews, Known) else ():
+        found.append(review.by)
+    for move in reading.moves.value if isinstance(reading.moves, Known) else ():
+        if isinstance(move.who, Known):
+            found.append(move.who.value)
+    return found

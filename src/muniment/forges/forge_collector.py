@@ -20,7 +20,7 @@ from muniment.facts.people import People, Person
 from muniment.facts.pipeline import PipelineRuns
 from muniment.facts.statements import Approval, LandedHeads, ReviewAction, SignatureResult
 from muniment.forges import checks, contributors, reviews
-from muniment.forges.accounts import Accounts
+from muniment.forges.accounts import Accounts, list_named_accounts
 from muniment.forges.contributors import list_earlier_heads
 from muniment.forges.first_pushes import FirstPush, ReadFirstPushes
 from muniment.forges.shapes import NOT_READ, Account, Check, Move, Reading
@@ -363,20 +363,6 @@ class ForgeCollector:
                 f"more than {history.MOST_COMMITS} commits belong to this change", "Bring it in smaller pieces."
             )
         return frozenset(found)
-
-
-def list_named_accounts(reading: Reading) -> list[Account]:
-    """Every account that a reading names: the forge itself returned their ids and logins."""
-    found = [reading.change.opener]
-    found += reading.addresses.value.values() if isinstance(reading.addresses, Known) else ()
-    if isinstance(reading.change.merged_by, Known):
-        found.append(reading.change.merged_by.value)
-    for review in reading.reviews.value if isinstance(reading.reviews, Known) else ():
-        found.append(review.by)
-    for move in reading.moves.value if isinstance(reading.moves, Known) else ():
-        if isinstance(move.who, Known):
-            found.append(move.who.value)
-    return found
 
 
 def _require_known(part: Maybe[Any]) -> Any:

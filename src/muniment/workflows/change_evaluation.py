@@ -10,6 +10,7 @@ from msgspec import Struct
 from muniment.decision.binding import BoundPolicy
 from muniment.decision.decision import Decision
 from muniment.decision.evaluation import evaluate_policy, list_needed_facts, select_clauses
+from muniment.decision.report import DecisionReport, build_decision_report
 from muniment.facts import kinds
 from muniment.facts.change import Revision
 from muniment.facts.facts import Fact, Facts
@@ -46,6 +47,10 @@ class ChangeEvaluation(Struct, frozen=True):
     decision: Decision
     policy: BoundPolicy
     facts: Facts
+
+    def build_report(self) -> DecisionReport:
+        """Explanation for people: each clause's result, with its reasons and next steps."""
+        return build_decision_report(self.decision, self.policy, self.facts)
 
 
 class Proposal(Struct, frozen=True):

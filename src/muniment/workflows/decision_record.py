@@ -6,7 +6,6 @@ from typing import TypeVar
 from muniment.controls.control import ResultStatus
 from muniment.controls.included_heads import list_included_heads
 from muniment.decision.decision import Decision
-from muniment.decision.report import build_decision_report
 from muniment.facts import canonical
 from muniment.ledger import record_kinds, record_objects
 from muniment.policy.model import EnforcementPoint
@@ -29,7 +28,7 @@ def record_evaluation(
     Gives what `append` gave, and the digest of the explanation.
     """
     entry, objects = build_decision_record(place, evaluation, push, enforced=enforced)
-    explanation = build_decision_report(evaluation.decision, evaluation.policy, evaluation.facts)
+    explanation = evaluation.build_report()
     return append(entry, (*objects, explanation)), canonical.digest_value(explanation)
 
 

@@ -1,6 +1,6 @@
 """Evaluate a deployment that a pipeline requested: collect the facts about its commit, artifact and pipeline first."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 
 from msgspec import Struct
 
@@ -10,15 +10,26 @@ from muniment.facts.facts import Fact
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.pipeline import CommitDecision, DeploymentApproval, DeploymentRequest, PipelineFile
 from muniment.facts.statements import Freeze
+from muniment.forges.forge import Forge
+from muniment.forges.shapes import ForgeRepository
 from muniment.git.git_collector import GitCollector
+from muniment.git.repository import Repository
 from muniment.pipelines.identities import VerifiedIdentity
 from muniment.pipelines.provenance import Builder, read_provenance
 from muniment.policy.model import EnforcementPoint
 from muniment.workflows.change_evaluation import ChangeEvaluation, ReadFacts, evaluate_change
 from muniment.workflows.fact_suppliers import create_fact
+from muniment.workflows.forge_facts import read_test_runs
 from muniment.workflows.rule_sources import Rules
 
-ReadTestRuns = Callable[[Revision], Mapping[str, Fact]]  # what a forge says of the tests of a commit, if there is one
+OpenForge = Callable[[], "Maybe[LinkedForge] | None"]  # forge of the repository, None where it has none
+
+
+class LandedCommit(Struct, frozen=True):
+    """Place of a delivered commit: `repository` by its name in the policy, and the branch `target` (a full ref)."""
+
+    repository: str
+    target: str
 
 
 class Delivery(Struct, frozen=True):
@@ -39,6 +50,13 @@ class Delivery(Struct, frozen=True):
     approvals: tuple[DeploymentApproval, ...]
 
 
+class LinkedForge(Struct, frozen=True):
+    """Forge that hosts a repository, and the repository there."""
+
+    forge: Forge
+    repository: ForgeRepository
+
+
 class DeploymentEvaluation(Struct, frozen=True):
     """Evaluation of a deployment, and the manual steps in the pipeline files that deploy; None if one is unread."""
 
@@ -47,26 +65,42 @@ class DeploymentEvaluation(Struct, frozen=True):
 
 
 def evaluate_deployment(
-    collector: GitCollector,
+    git: Repository,
     rules: Rules,
-    revision: Revision,
+    landed: LandedCommit,
     delivery: Delivery,
     now: str,
     read_product_facts: ReadFacts,
-    read_test_runs: ReadTestRuns,
+    open_forge: OpenForge,
     freezes: Maybe[tuple[Freeze, ...]],
 ) -> DeploymentEvaluation:
-    """Evaluate a delivery of the commit that `revision` brought onto its branch, for the moment `now`."""
+    """Evaluate a delivery of a commit that is on its branch, for the moment `now`.
+
+    `open_forge` is called only where a clause needs the tests of the commit.
+    """
+    collector = GitCollector(git, rules.known_people, now)
+    revision = collector.make_landed_revision(landed.repository, landed.target, delivery.commit)
     files = kinds.PIPELINE_FILES.name
     found: dict[str, Fact] = {}
 
     def read_facts(names: Collection[str]) -> dict[str, Fact]:
         found.update(read_product_facts({*names, files}))  # the record names manual steps, whatever the clauses need
-        runs = read_test_runs(revision) if kinds.TEST_RUNS.name in names else {}
+        runs = _read_forge_runs(open_forge(), collector, revision, now) if kinds.TEST_RUNS.name in names else {}
         return {**found, **describe_delivery(delivery, now), **runs}
 
     evaluation = evaluate_change(collector, rules, revision, EnforcementPoint.DEPLOY, now, read_facts, freezes)
     return DeploymentEvaluation(evaluation, _find_manual_steps(found.get(files)))
+
+
+def _read_forge_runs(
+    linked: Maybe[LinkedForge] | None, collector: GitCollector, revision: Revision, now: str
+) -> dict[str, Fact]:
+    """Facts of the forge's own checks of the commit; none where there is no forge."""
+    if linked is None:
+        return {}
+    if isinstance(linked, Unknown):
+        return {kinds.TEST_RUNS.name: create_fact(linked, "nobody", now)}
+    return read_test_runs(linked.value.forge, linked.value.repository, collector, revision, now)
 
 
 def describe_delivery(delivery: Delivery, now: str) -> dict[str, Fact]:

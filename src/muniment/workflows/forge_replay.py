@@ -12,8 +12,9 @@ from muniment.facts.change import Revision
 from muniment.facts.facts import Fact, Facts
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.people import Machine, People, Person
+from muniment.forges.accounts import list_named_accounts
 from muniment.forges.forge import Forge, NewestChangesReader
-from muniment.forges.forge_collector import ForgeCollector, list_named_accounts
+from muniment.forges.forge_collector import ForgeCollector
 from muniment.forges.forge_connection import Connection
 from muniment.forges.shapes import Account, Change, ChangeState, ForgeContributor, ForgeRepository, Reading
 from muniment.git import landed_base

@@ -7,7 +7,6 @@ from msgspec import Struct, structs
 from muniment.decision.binding import BoundPolicy
 from muniment.decision.bound_policies import bind_policy
 from muniment.errors import LedgerError, MunimentError
-from muniment.facts.change import Revision
 from muniment.facts.people import People, Person
 from muniment.facts.statements import Approval, SignatureResult
 from muniment.git import approvals, published_rules, received_push, signatures
@@ -15,6 +14,7 @@ from muniment.git.published_rules import PublishedRules
 from muniment.git.repository import Repository
 from muniment.policy.model import Policy
 from muniment.store.files_store import FilesStore
+from muniment.workflows.change_evaluation import Proposal
 from muniment.workflows.repository_rules import HEADS, RepositoryRules
 from muniment.workflows.rule_sources import Rules
 
@@ -140,15 +140,15 @@ def publish_everywhere(home: FilesStore) -> tuple[str, ...]:
     return tuple(failed)
 
 
-def find_signed_statements(repository: Repository, revision: Revision) -> tuple[Approval, ...]:
-    """The valid statements on a revision by keys that the published rules name, as a clone knows them.
+def find_signed_statements(repository: Repository, proposal: Proposal) -> tuple[Approval, ...]:
+    """The valid statements on a proposal by keys that the published rules name, as a clone knows them.
 
     Whether they count is for the server: roles, addresses and access are known there alone. Raises GitError.
     """
     known = read_known_rules(repository)
     if known is None:
         return ()
-    found = approvals.find_approval_refs(repository.read_refs(f"{approvals.PREFIX}{revision.head}/"))
+    found = approvals.find_approval_refs(repository.read_refs(f"{approvals.PREFIX}{proposal.head}/"))
     used: dict[str, set[str]] = {}
     for key in (key for ref in found for key in approvals.list_embedded_keys(repository, ref)):
         person = known.signers.get(signatures.make_fingerprint(key))
@@ -160,7 +160,7 @@ def find_signed_statements(repository: Repository, revision: Revision) -> tuple[
         for statement in approvals.read_approvals(repository, found, People(persons, ()))
         if statement.signature is SignatureResult.VALID
         and (statement.repository, statement.target, statement.head)
-        == (revision.repository, revision.target, revision.head)
+        == (proposal.repository, proposal.target, proposal.head)
     )
 
 

@@ -3,21 +3,24 @@
 The command line, the service's scan of a repository and its trial of another policy replay by this.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
 from muniment.decision.decision import Decision
-from muniment.facts import kinds
-from muniment.facts.change import Revision
+from muniment.facts import canonical, kinds
 from muniment.facts.facts import Fact, Facts
 from muniment.facts.maybe import Known, Maybe
+from muniment.facts.people import People
 from muniment.git.branch_history import HistoryStep
 from muniment.git.git_collector import GitCollector
-from muniment.workflows.branch_replay import Replay
+from muniment.git.repository import Repository
+from muniment.ledger import record_kinds, record_objects
+from muniment.workflows.branch_replay import Replay, Summary
 
-Extra = Mapping[str, Maybe[Any] | Fact]
+Appended = TypeVar("Appended")
+FactsByName = Mapping[str, Maybe[Any] | Fact]
 
 
 class ReplayedChange(Struct, frozen=True):
@@ -28,26 +31,55 @@ class ReplayedChange(Struct, frozen=True):
     decisions: tuple[Decision, ...]
 
 
-def evaluate_past(
-    collector: GitCollector,
-    past: Iterable[HistoryStep],
-    replays: Sequence[Replay],
-    given: Extra,
-    known: Extra,
-    now: str,
-) -> Iterator[ReplayedChange]:
-    """Evaluate each past change for every replay, for the moment `now`.
+class HistoryEvaluator:
+    """Evaluates past changes of one open repository by the people and product of today, for the moment `now`.
 
     `given` are facts of the product, of which those are used that a replay needs; `known` belong to every change.
     """
-    names = frozenset().union(*(replay.names for replay in replays))
-    always = {**{name: read for name, read in given.items() if name in names}, **known}
-    for step in past:
-        read = {kinds.COMMITS.name: Known(step.commits), kinds.FILES.name: step.files}
-        facts = collector.collect_facts(step.revision, names, {**always, **read})
-        yield ReplayedChange(step, facts, tuple(replay.replay_change(facts, now) for replay in replays))
+
+    def __init__(
+        self, repository: Repository, people: Maybe[People], given: FactsByName, known: FactsByName, now: str
+    ) -> None:
+        self._collector = GitCollector(repository, people, now)
+        self._given = given
+        self._known = known
+        self._now = now
+
+    def evaluate_changes(self, past: Iterable[HistoryStep], replays: Sequence[Replay]) -> Iterator[ReplayedChange]:
+        """Evaluate each past change once for every replay; its facts are collected once."""
+        names = frozenset().union(*(replay.names for replay in replays))
+        always = {**{name: read for name, read in self._given.items() if name in names}, **self._known}
+        for step in past:
+            read = {kinds.COMMITS.name: Known(step.commits), kinds.FILES.name: step.files}
+            facts = self._collector.collect_facts(step.revision, names, {**always, **read})
+            yield ReplayedChange(step, facts, tuple(replay.replay_change(facts, self._now) for replay in replays))
+
+    def collect_current_facts(self, name: str, target: str, tip: str, names: Collection[str]) -> Facts:
+        """Facts `names` of the clauses that evaluate no change: of the product, and of the newest commit of a branch.
+
+        `name` is the repository's in the policy, `target` a full ref, `tip` its commit.
+        """
+        newest = self._collector.make_landed_revision(name, target, tip)
+        return self._collector.collect_facts(newest, names, {**self._given, **self._known})
 
 
-def collect_current_facts(collector: GitCollector, landed: Revision, names: Collection[str], *extra: Extra) -> Facts:
-    """The facts by which clauses that evaluate no change have their state: of the product, and its newest commit."""
-    return collector.collect_facts(landed, names, {name: read for facts in extra for name, read in facts.items()})
+def record_replay(
+    append: Callable[[record_kinds.AnyEntry, tuple[object, ...]], Appended],
+    place: str,
+    summary: Summary,
+    tip: str,
+    now: str,
+) -> Appended:
+    """Append the record of a replay of a branch up to `tip` by `append`. Gives what `append` gave."""
+    details = record_objects.ReplaySummary(summary, record_objects.draw_salt())
+    entry = record_kinds.ReplayRecord(
+        time=now,
+        object=canonical.digest_value(details),
+        repository_location=place,
+        target=summary.target,
+        policy=summary.policy,
+        head=tip,
+        change_count=summary.change_count,
+        allowed_count=summary.allowed_count,
+    )
+    return append(entry, (details,))

@@ -11,7 +11,6 @@ from muniment.decision.decision import Outcome
 from muniment.errors import ConfigurationError, GitError, RefusedError, StoreError, UsageError
 from muniment.facts import canonical
 from muniment.facts.maybe import Known
-from muniment.git.git_collector import GitCollector
 from muniment.server import moments
 from muniment.server.changes.models import Change, Decision
 from muniment.server.changes.product_rules import read_product_freezes
@@ -22,8 +21,9 @@ from muniment.server.changes.repository_context import (
 )
 from muniment.server.products.models import Repository
 from muniment.server.records.record_writing import append_record
-from muniment.workflows.change_evaluation import ChangeEvaluation, Proposal, evaluate_proposal
+from muniment.workflows.change_evaluation import ChangeEvaluation, Proposal
 from muniment.workflows.decision_record import record_evaluation
+from muniment.workflows.git_evaluation import evaluate_git_proposal
 
 
 def evaluate_open_branch(repository: Repository, ref: str) -> bool:
@@ -47,12 +47,11 @@ def _evaluate_newest_state(repository: Repository, ref: str) -> bool:
                 state=Change.State.CLOSED
             )
             return False
-        collector = GitCollector(found.git, Known(found.rules.people), now)
         target = found.main_branch
         proposal = Proposal(repository.name, target, found.branches[target], head)
         freezes = Known(read_product_freezes(repository.product.slug, now))
-        evaluation = evaluate_proposal(
-            collector, found.rules, proposal, now, lambda names: collect_product_facts(found, names, now), freezes
+        evaluation = evaluate_git_proposal(
+            found.git, found.rules, proposal, now, lambda names: collect_product_facts(found, names, now), freezes
         )
         title = (
             found.git.run_git("log", "--max-count=1", "--format=%s", values=(head,)).decode("utf-8", "replace").strip()

@@ -4,21 +4,15 @@ A second evaluation of the same things adds nothing; the decision of a server ho
 later.
 """
 
-from collections.abc import Collection, Mapping
-
 from django.db import transaction
 from msgspec import Struct
 
 from muniment.decision.decision import Outcome
-from muniment.decision.report import build_decision_report
 from muniment.errors import ConfigurationError, GitError, RefusedError, UsageError
 from muniment.facts import canonical
-from muniment.facts.facts import Fact, Facts
-from muniment.facts.maybe import Known, Unknown
+from muniment.facts.maybe import Unknown
 from muniment.git.branch_history import BranchHistory, HistoryStep
-from muniment.git.git_collector import GitCollector
 from muniment.git.repository import Repository as Git
-from muniment.ledger import record_kinds, record_objects
 from muniment.server import moments
 from muniment.server.changes.branch_evaluation import clean_title, digest_inputs
 from muniment.server.changes.clause_states import store_all_unknown, store_current_states, store_summary_states
@@ -34,9 +28,9 @@ from muniment.server.error_text import format_error_text
 from muniment.server.products.models import Repository, RepositoryScan
 from muniment.server.records.installation import open_store
 from muniment.server.records.record_writing import append_record
-from muniment.workflows.branch_replay import Replay, Summary, state_fact_names
+from muniment.workflows.branch_replay import Replay, state_fact_names
 from muniment.workflows.change_evaluation import ChangeEvaluation
-from muniment.workflows.replay_repository import collect_current_facts, evaluate_past
+from muniment.workflows.replay_repository import HistoryEvaluator, record_replay
 
 SHOWN = 500  # past changes of a repository that get a page; the states count all
 
@@ -86,7 +80,8 @@ def _evaluate_branch(context: RepositoryContext, reading: RepositoryScan) -> Non
     if any(isinstance(fact.value, Unknown) for fact in given.values()):
         states = ""  # a supplier failed, such as a vault that is still starting: nothing says when it answers again
     replay = Replay(rules.policy, target)
-    today = _collect_current_facts(context, names, given, now)
+    evaluator = HistoryEvaluator(context.git, rules.known_people, given, collect_known_facts(rules, now), now)
+    today = evaluator.collect_current_facts(repository.name, target, tip, names)
     if reading.inputs_digest == inputs and not reading.problem:
         with transaction.atomic():
             finished = moments.parse_moment(now)
@@ -96,52 +91,23 @@ def _evaluate_branch(context: RepositoryContext, reading: RepositoryScan) -> Non
     past = BranchHistory(context.git, repository.name, target, tip)
     reading.branch, reading.evaluated_count, reading.change_count, reading.problem = target, 0, len(past), ""
     reading.save()
-    collector = GitCollector(context.git, Known(rules.people), now)
     newest: list[_PastChange] = []
-    changes = evaluate_past(collector, past, [replay], given, collect_known_facts(rules, now), now)
-    for number, change in enumerate(changes, 1):
+    for number, change in enumerate(evaluator.evaluate_changes(past, [replay]), 1):
         if number > len(past) - SHOWN:
             evaluation = ChangeEvaluation(change.decisions[0], rules.policy, change.facts)
-            report = canonical.encode(build_decision_report(evaluation.decision, rules.policy, change.facts))
-            newest.append(_PastChange(change.step, evaluation, report))
+            newest.append(_PastChange(change.step, evaluation, canonical.encode(evaluation.build_report())))
         if number % _PROGRESS == 0:
             RepositoryScan.objects.filter(pk=reading.pk).update(evaluated_count=number)
     summary = replay.build_summary(now, today)
     titles = _read_titles(context.git, tip, len(newest))
     with transaction.atomic():
         _store_past_changes(repository, target, newest, titles)
-        _record_evaluation(repository, summary, tip, now)
+        record_replay(append_record, repository.place, summary, tip, now)
         reading.tip, reading.policy_digest, reading.evaluated_count = tip, summary.policy, reading.change_count
         reading.inputs_digest, reading.facts_digest = inputs, states
         reading.finished_at = moments.parse_moment(now)
         reading.save()
         store_summary_states(repository, summary)
-
-
-def _collect_current_facts(
-    context: RepositoryContext, names: Collection[str], given: Mapping[str, Fact], now: str
-) -> Facts:
-    """Facts of the clauses that evaluate no change: of the product, and of the newest commit of the branch."""
-    collector = GitCollector(context.git, Known(context.rules.people), now)
-    newest = collector.make_landed_revision(
-        context.repository.name, context.main_branch, context.branches[context.main_branch]
-    )
-    return collect_current_facts(collector, newest, names, given, collect_known_facts(context.rules, now))
-
-
-def _record_evaluation(repository: Repository, summary: Summary, tip: str, now: str) -> None:
-    details = record_objects.ReplaySummary(summary, record_objects.draw_salt())
-    entry = record_kinds.ReplayRecord(
-        time=now,
-        object=canonical.digest_value(details),
-        repository_location=repository.place,
-        target=summary.target,
-        policy=summary.policy,
-        head=tip,
-        change_count=summary.change_count,
-        allowed_count=summary.allowed_count,
-    )
-    append_record(entry, (details,))
 
 
 def _read_titles(git: Git, tip: str, most: int) -> dict[str, str]:

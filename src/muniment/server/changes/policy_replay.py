@@ -7,9 +7,7 @@ from msgspec import Struct
 
 from muniment.controls.control import ResultStatus
 from muniment.decision.bound_policies import read_bound_policy
-from muniment.facts.maybe import Known
 from muniment.git.branch_history import BranchHistory
-from muniment.git.git_collector import GitCollector
 from muniment.server import moments
 from muniment.server.changes.product_rules import ProductRules
 from muniment.server.changes.repository_context import (
@@ -20,7 +18,7 @@ from muniment.server.changes.repository_context import (
 from muniment.server.products.models import Repository
 from muniment.server.records.postgres_store import POLICY
 from muniment.workflows.branch_replay import Replay, Summary
-from muniment.workflows.replay_repository import evaluate_past
+from muniment.workflows.replay_repository import HistoryEvaluator
 from muniment.workflows.rule_sources import combine_policies
 
 _MOST_CHANGES = 50  # that a trial names
@@ -51,13 +49,13 @@ def replay_other_policy(repository: Repository, text: str, days: int) -> PolicyR
         since = moments.format_moment(timezone.now() - timedelta(days=days))
         target = found.main_branch
         past = BranchHistory(found.git, repository.name, target, found.branches[target], since=since)
-        collector = GitCollector(found.git, Known(found.rules.people), now)
         before, after = Replay(found.rules.policy, target), Replay(other, target)
         given = collect_product_facts(found, before.names | after.names, now)
+        evaluator = HistoryEvaluator(
+            found.git, found.rules.known_people, given, collect_known_facts(found.rules, now), now
+        )
         differ: list[list[str]] = []
-        for change in evaluate_past(
-            collector, past, [before, after], given, collect_known_facts(found.rules, now), now
-        ):
+        for change in evaluator.evaluate_changes(past, [before, after]):
             one, two = (decision.outcome for decision in change.decisions)
             if one is not two and len(differ) < _MOST_CHANGES:
                 differ.append([change.step.revision.head, one.value, two.value])

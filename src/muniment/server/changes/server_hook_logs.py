@@ -7,7 +7,6 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from muniment.decision.report import build_decision_report
 from muniment.errors import ErasedError, LedgerError, MunimentError, StoreError
 from muniment.facts import canonical
 from muniment.ledger import record_kinds, record_objects, record_text, tiles
@@ -146,4 +145,4 @@ def _read_decision_object(entry: record_kinds.DecisionRecord, home_store: Store 
         found = load_evaluation(home_store, entry)
     except (ErasedError, StoreError, LedgerError, NotComparable):
         return ""
-    return open_store().put_object(canonical.encode(build_decision_report(found.decision, found.policy, found.facts)))
+    return open_store().put_object(canonical.encode(found.build_report()))

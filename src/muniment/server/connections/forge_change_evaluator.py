@@ -10,15 +10,14 @@ from msgspec import Struct, structs
 
 from muniment.decision.decision import Outcome
 from muniment.decision.expiry import find_expiry
-from muniment.decision.report import build_decision_report
 from muniment.errors import ForgeError, GitError
 from muniment.facts import canonical, kinds
 from muniment.facts.maybe import Known, Unknown
 from muniment.facts.statements import Approval, Freeze, SignatureResult
 from muniment.facts.statements import ReviewAction as Word
+from muniment.forges.accounts import list_named_accounts
 from muniment.forges.first_pushes import ReadFirstPushes
 from muniment.forges.forge import Forge
-from muniment.forges.forge_collector import list_named_accounts
 from muniment.forges.reviews import summarize_standing
 from muniment.forges.shapes import Account, ForgeRepository, MergeGroup, Reading, ReviewState
 from muniment.forges.statuses import make_context
@@ -34,7 +33,6 @@ from muniment.server.changes.product_standing import read_product_facts
 from muniment.server.connections import account_ids, first_pushes, security_attention
 from muniment.server.connections.change_acts import rebuild_statement_act
 from muniment.server.connections.demonstration_forge import DemonstrationMirror
-from muniment.server.connections.eligible_reviewers import name_reviewers
 from muniment.server.connections.forge_access import locate_forge, require_linked_repository
 from muniment.server.connections.forge_change_store import build_status_url, hold_lock, lock_change
 from muniment.server.connections.landed_heads import read_landed_heads, record_statements, was_stated
@@ -46,6 +44,7 @@ from muniment.server.records.record_details import read_details
 from muniment.workflows import forge_changes, forge_status_text
 from muniment.workflows.branch_steps import find_branch_steps
 from muniment.workflows.change_evaluation import ChangeEvaluation, Proposal, evaluate_proposal
+from muniment.workflows.eligible_reviewers import name_reviewers
 from muniment.workflows.forge_changes import create_collector, fetch_change, fetch_changes
 from muniment.workflows.rule_sources import Rules
 from muniment.workflows.status_publisher import ReadingResult
@@ -149,9 +148,7 @@ class ForgeChangeEvaluator:
     ) -> ReadingResult:
         change = _require_change(row)
         change.repository = self._connected.repository
-        report = build_decision_report(
-            evaluated.evaluation.decision, evaluated.evaluation.policy, evaluated.evaluation.facts
-        )
+        report = evaluated.evaluation.build_report()
         self.lacks_facts = any(one.status == "unknown" for one in report.results)
         new = store_decision(change, evaluated.evaluation, enforced=True)
         if new is not None:

@@ -15,12 +15,9 @@ from django.utils import timezone
 from muniment.access.roles import EVERYWHERE
 from muniment.decision.decision import Outcome
 from muniment.errors import IdentityError, MunimentError, VaultCode, VaultError
-from muniment.facts import canonical, kinds
-from muniment.facts.change import Revision
-from muniment.facts.facts import Fact
-from muniment.facts.maybe import Known, Unknown
+from muniment.facts import canonical
+from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.pipeline import CommitDecision, DeploymentApproval
-from muniment.git.git_collector import GitCollector
 from muniment.pipelines import provenance
 from muniment.server import moments
 from muniment.server.changes.product_rules import read_product_freezes
@@ -51,9 +48,7 @@ from muniment.server.records.models import RowState, SignedPermission, SigningRe
 from muniment.server.records.record_writing import append_record
 from muniment.workflows.change_evaluation import ChangeEvaluation
 from muniment.workflows.decision_record import record_evaluation
-from muniment.workflows.deployment_evaluation import Delivery, evaluate_deployment
-from muniment.workflows.fact_suppliers import create_fact
-from muniment.workflows.forge_facts import read_test_runs
+from muniment.workflows.deployment_evaluation import Delivery, LandedCommit, LinkedForge, evaluate_deployment
 
 
 def decide_deployment(row: Deployment) -> None:
@@ -98,17 +93,15 @@ def _evaluate_deployment(row: Deployment, located: CommitStanding) -> None:
     now = moments.current_moment()
     rules, repository = located.scene.rules, located.scene.repository
     decided, merged = find_commit_decision(located)
-    collector = GitCollector(located.scene.git, Known(rules.people), now)
-    revision = collector.make_landed_revision(repository.name, located.target, row.commit)
     where = (repository, located.scene.git, located.target, row.commit, rules.policy)
     found = evaluate_deployment(
-        collector,
+        located.scene.git,
         rules,
-        revision,
+        LandedCommit(repository.name, located.target),
         _describe_delivery(row, decided),
         now,
         lambda names: read_product_facts(*where, names, now),
-        lambda revision: _read_forge_test_runs(repository, collector, revision, now),
+        lambda: _open_linked_forge(repository),
         Known(read_product_freezes(repository.product.slug, now, row.environment.name)),
     )
     steps = None if found.manual_steps is None else list(found.manual_steps)
@@ -126,18 +119,16 @@ def _evaluate_deployment(row: Deployment, located: CommitStanding) -> None:
         )
 
 
-def _read_forge_test_runs(
-    repository: Repository, collector: GitCollector, revision: Revision, now: str
-) -> dict[str, Fact]:
-    """Facts of the forge's own checks of the commit; none where there is no forge."""
+def _open_linked_forge(repository: Repository) -> Maybe[LinkedForge] | None:
+    """Forge that hosts a repository, Unknown if it cannot be opened, None where there is none."""
     connected = find_repository_link(repository)
     if connected is None:
-        return {}
+        return None
     try:
         forge = open_connected_forge(connected.connection)
     except MunimentError as error:
-        return {kinds.TEST_RUNS.name: create_fact(Unknown(error.message), "nobody", now)}
-    return read_test_runs(forge, require_linked_repository(connected), collector, revision, now)
+        return Unknown(error.message)
+    return Known(LinkedForge(forge, require_linked_repository(connected)))
 
 
 def _describe_delivery(row: Deployment, decided: CommitDecision) -> Delivery:

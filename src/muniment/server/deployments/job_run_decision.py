@@ -11,9 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from muniment.errors import GitError, IdentityError, MunimentError, RefusedError, VaultError
-from muniment.facts import canonical
 from muniment.facts.maybe import Known, Unknown
-from muniment.ledger import record_kinds, record_objects
 from muniment.pipelines.identities import VerifiedIdentity
 from muniment.pipelines.service_client import ANSWER_SECONDS
 from muniment.policy.patterns import matches_any
@@ -33,6 +31,7 @@ from muniment.server.job_queue import enqueue
 from muniment.server.policies.policy_in_force import current_clauses
 from muniment.server.products.models import Environment
 from muniment.server.records.record_writing import append_record
+from muniment.workflows.job_run_record import RequestedJobRun, record_job_run
 
 RUN_VALIDITY = timedelta(minutes=5)  # within which a run fetches its secrets
 _ROWS = ("environment__product", "pipeline")
@@ -117,27 +116,15 @@ def _decide_and_record(row: JobRun) -> None:
         problem = _find_problem(row, identity)
     except IdentityError as error:
         problem = forged = error
-    by = f"{identity.issuer.value}:{identity.subject}"
-    where = row.environment.product.slug, row.environment.name
-    why = "" if problem is None else problem.message
-    details = record_objects.JobRun(
-        *where, row.commit, by, identity.run, identity.workflow, why, record_objects.draw_salt()
-    )
-    entry = record_kinds.JobRunRecord(
-        time=moments.current_moment(),
-        object=canonical.digest_value(details),
-        commit=row.commit,
-        pipeline=record_objects.make_commitment(by, details.salt),
-        allowed=problem is None,
-    )
+    run = RequestedJobRun(row.environment.product.slug, row.environment.name, row.commit, identity)
     with transaction.atomic():
         if forged is not None:
             token_verification.report_forged_run(row, forged)
         JobRunPermission.objects.create(
             run=row,
             state=DeploymentState.PENDING if problem is None else DeploymentState.DENIED,
-            record_id=append_record(entry, (details,)).pk,
-            reason=why,
+            record_id=record_job_run(append_record, run, problem, moments.current_moment()).pk,
+            reason="" if problem is None else problem.message,
             remedy="" if problem is None else problem.remedy,
             decided_at=timezone.now(),
         )

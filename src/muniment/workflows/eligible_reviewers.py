@@ -11,7 +11,6 @@ from msgspec import structs
 
 from muniment.decision.decision import Outcome
 from muniment.decision.evaluation import evaluate_policy
-from muniment.decision.report import build_decision_report as report_of
 from muniment.errors import ForgeCode, ForgeError
 from muniment.facts import kinds
 from muniment.facts.change import Revision
@@ -38,8 +37,7 @@ def name_reviewers(
     decision, revision = evaluation.decision, evaluation.facts.get(kinds.REVISION)
     if decision.outcome is not Outcome.DENY or not isinstance(revision, Known):
         return evaluation
-    report = report_of(decision, evaluation.policy, evaluation.facts)
-    if report.missing_facts:
+    if evaluation.build_report().missing_facts:
         return evaluation
     access = _CachedWriteAccess(forge, repository)
     found = collector.find_possible_reviewers(access)
