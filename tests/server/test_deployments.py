@@ -373,7 +373,7 @@ def test_only_sigstore_bundle_of_trusted_identity_is_provenance(shop: Shop) -> N
     post(sid, "/builders/trust", builder_id=BUILDER, public_key=json.dumps(trust))
     waiting = Request.objects.get()
     assert IDENTITY in waiting.summary
-    assert provenance.fingerprint(json.dumps(trust)) in waiting.summary
+    assert provenance.fingerprint(json.dumps(trust)) in sam.get(f"/requests/{waiting.pk}").content.decode()
     statement = base64.b64decode(shop.provenance()["payload"])
     assert shop.state(shop.asked("staging", provenance=[ours.bundle(statement)])) == "denied"  # until two people agreed
     post(sam, f"/requests/{waiting.pk}", answer="agree")

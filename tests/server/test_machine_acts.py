@@ -46,7 +46,10 @@ def test_approver_sees_account_and_whether_machine_acts_on_request(service: None
     enough()
     post(signed_in("amy"), "/machines/declare", **{**BOT, "acts_on_request": "yes"})
     page = signed_in("sam").get("/").content.decode()
-    assert "declare forge/renovate[bot] the account of the machine renovate, which people ask to write code" in page
+    assert (
+        "add the account forge/renovate[bot] of the machine renovate, which writes code at the request of people"
+        in page
+    )
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,14 @@ from muniment.access.roles import Role
 from muniment.server.changes.clause_states import CurrentState, _save_states
 from muniment.server.pages.overview_page import make_cell
 from muniment.server.pages.setup_checklist import forget_finished
+from muniment.server.people.models import Person
 from muniment.server.policies.models import StateSnapshot
 from muniment.server.policies.state_counts import StateCounts
 from muniment.server.policies.state_snapshots import begin_week
 from muniment.server.products.models import ClauseResult, Repository
 from muniment.server.registration import read_contributions
-from tests.support.service import as_role, browser, person, product
+from tests.server.test_separation_of_duties import enough
+from tests.support.service import as_role, browser, person, post, product
 
 pytestmark = pytest.mark.usefixtures("service")
 
@@ -59,6 +61,25 @@ def test_overview_names_change_since_last_week() -> None:
     assert "+6 points" in page
     assert "Trend by week" in page
     assert f"since {week.day} {week:%b}" in page
+
+
+def test_overview_says_that_nothing_changed() -> None:
+    product("shop", "/nowhere/shop")
+    save("shop", {"review.two-reviewers": ClauseResult.MET})
+    with as_role("worker"):
+        week = begin_week(timezone.now().date()) - timedelta(weeks=1)
+        StateSnapshot.objects.create(product=None, week=week, passing=1, unknown=15)
+    page = read(browser(person("max", Role.MANAGEMENT)))
+    assert "No change" in page
+    assert "0 point" not in page
+
+
+def test_overview_shows_only_some_of_all_that_waits() -> None:
+    enough()
+    for number in range(8):
+        handle = person(f"eve{number}").slug
+        post(browser(Person.objects.get(slug="amy")), f"/people/{handle}/role", act="grant-role", role="security")
+    assert read(browser(Person.objects.get(slug="abe"))).count("Review request") == 6
 
 
 def test_empty_overview_offers_next_step_to_those_who_may_take_it() -> None:

@@ -173,7 +173,10 @@ def test_freeze_decision_relies_on_the_record_and_not_on_the_row() -> None:
         Freeze.objects.update(lifted_at=timezone.now())
     assert freezes() == (frozen,), "who can write the table lifts nothing"
     post(sam, f"/policy/freezes/{frozen.id}/lift")
-    post(sid, f"/requests/{Request.objects.get(state='waiting').pk}", answer="agree")
+    waiting = Request.objects.get(state="waiting")
+    assert waiting.summary.startswith("lift the freeze of all products, started by Sam on ")
+    assert frozen.id in waiting.shown, "one person can start two freezes on a day"
+    post(sid, f"/requests/{waiting.pk}", answer="agree")
     assert freezes() == ()
     lifts: list[Any] = [
         read_details(one.details_digest, record_objects.PersonStatement)

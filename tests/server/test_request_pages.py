@@ -12,6 +12,7 @@ from muniment.facts import canonical
 from muniment.policy.built_in_policy import format_built_in_policy
 from muniment.policy.model import EnforcementPoint
 from muniment.server.changes.models import Change, Decision
+from muniment.server.connections.models import SecurityAttention
 from muniment.server.people.models import Message, Person
 from muniment.server.policies.models import PolicyVersion
 from muniment.server.products.models import Repository
@@ -143,6 +144,21 @@ def test_exception_shows_its_commit_with_reasons_and_the_last_90_days() -> None:
     assert "1 of 2 approvals." in page
     assert "The clause failed for 1 of 2 changes that the branch took." in page
     assert "For 1 more change its result is unknown." in page
+
+
+def test_exception_shows_the_diff_of_its_commit_or_how_to_read_it() -> None:
+    with as_role("owner"):
+        repository = Repository.objects.get(name="shop")
+        store_change(repository, "ab" * 20, Change.State.OPEN, "violated")
+        change = Change.objects.get(head="ab" * 20)
+        SecurityAttention.objects.create(change=change, head="ab" * 20, topics=["sign-in"], lines="+ check(token)\n")
+    row = request_exception()
+    page = read(someone("sam"), row)
+    assert '<div class="added">+ check(token)</div>' in page
+    assert f"git show {'ab' * 20}" in page
+    with as_role("owner"):
+        SecurityAttention.objects.update(head="cd" * 20)
+    assert "check(token)" not in read(someone("sam"), row), "these are lines of another commit"
 
 
 def test_policy_is_shown_clause_by_clause_with_its_contradiction() -> None:

@@ -10,7 +10,7 @@ from muniment.cli import context, options, printing, push_text, server_hooks
 from muniment.controls.review_statements import ALL_PUSHERS
 from muniment.decision.history_protection import ADD_CLAUSE, HISTORY_UNPROTECTED, is_history_protected
 from muniment.errors import UsageError
-from muniment.facts.counting import count_text
+from muniment.facts.counting import count_entries, count_text
 from muniment.git import hooks, published_rules, received_push
 from muniment.git.repository import Repository
 from muniment.store.files_store import FilesStore
@@ -73,7 +73,7 @@ def install_hook(home: str, repo: str, folder: str | None, report_only: bool, ou
         return 0
     for file in made:
         click.echo(printing.make_printable(f"made {file}"))
-    click.echo(f"recorded the refs of this repository; the ledger has {size} entries now")
+    click.echo(f"recorded the refs of this repository; the ledger has {count_entries(size)} now")
     if not is_protected:
         click.echo(f"Attention: {HISTORY_UNPROTECTED}. {ADD_CLAUSE}")
     if not standing.people.persons:

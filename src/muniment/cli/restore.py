@@ -10,6 +10,7 @@ import click
 
 from muniment.cli import service_setup
 from muniment.errors import LedgerError, StoreError, UsageError
+from muniment.facts.counting import count_entries
 from muniment.store import durable_files
 
 if TYPE_CHECKING:
@@ -74,7 +75,9 @@ def command(file: str, home: str, listed: str | None, since: str | None) -> int:
         preparation.close_start_connections()
     (folder / service_setup.UNFINISHED_FILE).unlink()
     (folder / service_setup.STATE_FILE).write_text('{"port": 0}\n')
-    click.echo(f"{home}: a ledger of {size} entries, each of them what was signed; {erased} objects erased again")
+    click.echo(
+        f"{home}: a ledger of {count_entries(size)}, each of them what was signed; {erased} objects erased again"
+    )
     click.echo(f"{people} people erased again, of {len(lines)} on the list of erasures")
     _print_next_steps(home, waits, seal_file=SEAL_FILE if VAULT_ENTRY in parts else "")
     return 0

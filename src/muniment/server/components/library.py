@@ -232,6 +232,13 @@ def initials(name: str) -> str:
 
 
 @register.filter
+def diff_lines(text: str) -> list[tuple[str, str]]:
+    """Each line of a diff with its class for the stylesheet: added, removed, a position, or none."""
+    classes = {"+": "added", "-": "removed", "@": "place"}
+    return [(classes.get(line[:1], ""), line) for line in text.split("\n")]
+
+
+@register.filter
 def when(moment: datetime | date | None) -> SafeString | str:
     """Moment as "Thu 26 Nov, 16:40", with the year where it is another one, in UTC; a dash for none."""
     if moment is None:

@@ -17,6 +17,9 @@ from muniment.server.connections.models import BranchUpdate, BypassReview
 from muniment.server.job_queue import enqueue
 from muniment.server.people.models import Person
 
+_HEADS = "refs/heads/"
+_SHORT = 7  # digits of a commit in a sentence
+
 
 def _visible_bypasses(actor: Actor) -> "QuerySet[BranchUpdate]":
     rows = BranchUpdate.objects.filter(outcome=BranchUpdate.Outcome.BYPASS)
@@ -49,6 +52,18 @@ class BypassAct(Act, frozen=True):
         """The row of the bypass."""
         return BranchUpdate.objects.select_related("incident", "repository__product").get(pk=self.bypass)
 
+    def label_bypass(self) -> str:
+        """Its commit, if one reached the branch, its branch and its product."""
+        row = self.load_bypass()
+        details = {
+            "commit": row.commit[:_SHORT],
+            "branch": row.ref.removeprefix(_HEADS),
+            "product": row.repository.product.name,
+        }
+        if not row.commit:
+            return _("of branch %(branch)s of %(product)s") % details
+        return _("of commit %(commit)s on branch %(branch)s of %(product)s") % details
+
     def check_preconditions(self, context: ActContext) -> None:
         """Refuse a bypass whose incident is closed."""
         incident = self.load_bypass().incident
@@ -65,7 +80,7 @@ class ReviewBypass(BypassAct, frozen=True):
     reason: Annotated[str, reason_input(hint=gettext_lazy("Say what you reviewed, and why it may stay."))]
 
     def describe_act(self) -> str:
-        return _("accept the bypass %(number)d") % {"number": self.bypass}
+        return _("accept the bypass %(bypass)s") % {"bypass": self.label_bypass()}
 
     def check_preconditions(self, context: ActContext) -> None:
         """Refuse a closed bypass, a contributor to it, and a second review by the same person."""
@@ -90,7 +105,7 @@ class RevertBypass(BypassAct, frozen=True):
     title: ClassVar[Label] = gettext_lazy("Prepare revert")
 
     def describe_act(self) -> str:
-        return _("prepare a revert of the bypass %(number)d") % {"number": self.bypass}
+        return _("prepare a revert of the bypass %(bypass)s") % {"bypass": self.label_bypass()}
 
     def check_preconditions(self, context: ActContext) -> None:
         """Refuse a closed bypass, one that cannot be reverted, and a requester whom the change could not name."""

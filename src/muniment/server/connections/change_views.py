@@ -39,7 +39,6 @@ def show_review_page(request: HttpRequest, number: int) -> HttpResponse:
     context: dict[str, Any] = {
         "change": found,
         "attention": attention if topics else None,
-        "lines": _classify_lines(attention.lines) if topics and attention is not None else (),
         "questions": _find_questions(found),
         "statements": statements,
         "may_review": is_action_allowed(request, Action.REVIEW_CHANGE, Resource(product=found.repository.product.slug)),
@@ -97,9 +96,3 @@ def _find_questions(change: Change) -> dict[str, str]:
 def _load_change(number: int) -> Change:
     rows = Change.objects.select_related("repository__product", "forge_change", "security_attention")
     return get_object_or_404(rows, pk=number, forge_change__isnull=False)
-
-
-def _classify_lines(text: str) -> list[tuple[str, str]]:
-    """Each line with its class for the style sheet: added, removed, a position, or none."""
-    kinds = {"+": "added", "-": "removed", "@": "place"}
-    return [(kinds.get(line[:1], ""), line) for line in text.split("\n")]

@@ -75,14 +75,17 @@ class TrustBuilder(BuilderAct, frozen=True):
         return f"builder:{self.builder_id}"
 
     def describe_act(self) -> str:
-        """The builder, and its key's fingerprint, which the second person compares."""
-        details = {"id": self.builder_id, "fingerprint": provenance.fingerprint(self.public_key)}
+        """The builder, and its identity at Sigstore if it has one."""
+        details = {"id": self.builder_id}
         if sigstore_bundles.is_trust(self.public_key):
             trust = sigstore_bundles.read_trust(self.public_key)
             details |= {"identity": trust.identity, "issuer": trust.issuer}
-            text = _("trust the builder %(id)s by Sigstore, as %(identity)s of %(issuer)s: %(fingerprint)s")
-            return text % details
-        return _("trust the builder %(id)s with the key %(fingerprint)s") % details
+            return _("trust the builder %(id)s by Sigstore, as %(identity)s of %(issuer)s") % details
+        return _("trust the builder %(id)s, which signs with its own key") % details
+
+    def shown_details(self) -> tuple[str, ...]:
+        """The fingerprint of its key, which the second person compares."""
+        return (_("SHA-256 of the key: %(fingerprint)s") % {"fingerprint": provenance.fingerprint(self.public_key)},)
 
     def check_preconditions(self, context: ActContext) -> None:
         """No other builder has the key."""

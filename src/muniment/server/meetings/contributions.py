@@ -91,7 +91,7 @@ CONTRIBUTIONS = AppContributions(
     ),
     system_acts={SystemActor.PLANNING: (StartRhythm, PlanMeeting, ChangeSeats, CancelMeeting)},
     menu=(MenuEntry(MenuGroup.IMPROVE, 5, "meetings", _("Meetings"), "calendar-event", Action.SEE_MEETINGS),),
-    inbox=(InboxKind(20, "meetings/inbox.html", find_unanswered, _("Invitations")),),
+    inbox=(InboxKind(23, "meetings/inbox.html", find_unanswered, _("Invitations")),),
     product_tabs=(ProductTab(80, "product-meetings", _("Meetings"), Action.SEE_MEETINGS),),
     setup=(
         SetupStep(

@@ -1,6 +1,9 @@
 """Sends reminders before meetings, and escalations after their day, once each."""
 
+from datetime import date
+
 from django.db import transaction
+from django.utils.dateformat import format as format_date
 
 from muniment.calendars.notices import Notice, NoticeKind, find_notices_to_send, list_notices
 from muniment.server.meetings.meeting_state import read_meeting
@@ -49,5 +52,9 @@ def _format_text(notice: Notice, row: ProductMeeting) -> str:
     what = f"{row.kind_title}: {row.product.name}"
     if notice.kind is NoticeKind.REMINDER:
         days = "tomorrow" if notice.days == 1 else f"in {notice.days} days"
-        return f"{what}, {days}. It is on {row.date.isoformat()} at {row.time:%H:%M}."
-    return f"{what} was not held. It was due on {min(row.date, row.due_on).isoformat()}. Hold it, or move it."
+        return f"{what}, {days}. It is on {_format_day(row.date)} at {row.time:%H:%M}."
+    return f"{what} was not held. It was due on {_format_day(min(row.date, row.due_on))}. Hold it, or move it."
+
+
+def _format_day(day: date) -> str:
+    return format_date(day, "l j F Y")

@@ -25,7 +25,7 @@ from muniment.server.policies.state_snapshots import TrendPoint
 from muniment.server.products.views import could_with_second_factor
 from muniment.server.registration import read_contributions
 
-_WAITING = 8  # things of each kind that wait for the person
+_WAITING = 6  # things that wait for the person; the inbox has them all
 
 
 class MatrixCell(NamedTuple):
@@ -87,9 +87,15 @@ def describe_trend(figures: OverviewFigures) -> dict[str, Any]:
         "trend_name": _("Share of checks passing: %(before)d%% in %(first)s, %(now)d%% in %(last)s.") % details,
         "by_quarter": trend[-1].is_quarter,
         "change": points,
-        "change_text": ngettext("%(points)+d point", "%(points)+d points", abs(points)) % {"points": points},
+        "change_text": _format_change(points),
         "since": trend[-2].label if figures.change_in_points is not None else "",
     }
+
+
+def _format_change(points: int) -> str:
+    if not points:
+        return _("No change")
+    return ngettext("%(points)+d point", "%(points)+d points", abs(points)) % {"points": points}
 
 
 def _share(point: TrendPoint) -> int:
@@ -141,10 +147,15 @@ def _name_counts(counts: StateCounts) -> dict[str, int]:
 
 
 def _read_inbox(actor: Actor) -> list[tuple[str, list[Any]]]:
-    """Template and rows of each kind of thing that waits for a person."""
+    """Template and rows of each kind of thing that waits for a person, the most urgent kinds first."""
     kinds = sorted((kind for app in read_contributions() for kind in app.inbox), key=lambda kind: kind.position)
-    found = [(kind.template, list(kind.find(actor))[:_WAITING]) for kind in kinds]
-    return [one for one in found if one[1]]
+    found: list[tuple[str, list[Any]]] = []
+    left = _WAITING
+    for kind in kinds:
+        if left and (rows := list(kind.find(actor))[:left]):
+            found.append((kind.template, rows))
+            left -= len(rows)
+    return found
 
 
 def _read_cards(request: HttpRequest, positions: range) -> list[tuple[str, Mapping[str, Any]]]:

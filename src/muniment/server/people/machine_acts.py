@@ -93,8 +93,11 @@ class DeclareMachine(Act, frozen=True):
         """Sentence with the account, the machine, and whether its commits must name the requester."""
         details = {"value": self.value, "id": self.id}
         if self.acts_on_request:
-            return _("declare %(value)s the account of the machine %(id)s, which people ask to write code") % details
-        return _("declare %(value)s the account of the machine %(id)s, which nobody asks to write code") % details
+            return (
+                _("add the account %(value)s of the machine %(id)s, which writes code at the request of people")
+                % details
+            )
+        return _("add the account %(value)s of the machine %(id)s, which writes code only by itself") % details
 
     def check_preconditions(self, context: ActContext) -> None:
         """Refuse an id or account of a person, and a machine that differs from its earlier declaration."""

@@ -21,7 +21,7 @@ from muniment.server.people.act_fields import PersonId, label_person
 from muniment.server.people.messages import find_role_holders, notify_people
 from muniment.server.people.models import GrantExpiry, Person, RoleGrant, build_in_force_condition, current_day
 from muniment.server.people.role_conflicts import refuse_role_conflict
-from muniment.server.products.act_fields import find_product, make_product_input
+from muniment.server.products.act_fields import find_product, find_product_name, make_product_input
 
 RoleName = Annotated[
     Role, Choice(label=gettext_lazy("Role"), options=Role, labels=lambda role: _(role.label), recorded=True)
@@ -90,7 +90,8 @@ class GrantRole(RoleAct, frozen=True):
 
     def describe_act(self) -> str:
         """The person, the role, and where and until when it holds."""
-        details = {"person": label_person(self.person), "role": _(self.role.label), "product": self.product}
+        product = find_product_name(self.product)
+        details = {"person": label_person(self.person), "role": _(self.role.label), "product": product}
         if self.product:
             sentence = _("grant %(person)s the role %(role)s for %(product)s") % details
         else:
@@ -150,7 +151,8 @@ class RevokeRole(RoleAct, frozen=True):
 
     def describe_act(self) -> str:
         """The person, the role, and where it held."""
-        details = {"person": label_person(self.person), "role": _(self.role.label), "product": self.product}
+        product = find_product_name(self.product)
+        details = {"person": label_person(self.person), "role": _(self.role.label), "product": product}
         if self.product:
             return _("revoke the role %(role)s of %(person)s for %(product)s") % details
         return _("revoke the role %(role)s of %(person)s") % details

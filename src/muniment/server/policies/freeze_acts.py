@@ -4,6 +4,7 @@ import math
 from typing import Annotated, ClassVar, Self
 
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from msgspec import structs
@@ -21,7 +22,7 @@ from muniment.server.acts.inputs import Flag, Generated, InputCode, Label, Momen
 from muniment.server.job_queue import enqueue, enqueue_in
 from muniment.server.policies.exception_proofs import ACT
 from muniment.server.policies.models import Freeze
-from muniment.server.products.act_fields import find_active_environment, make_product_input
+from muniment.server.products.act_fields import find_active_environment, find_product_name, make_product_input
 from muniment.server.products.models import Product
 from muniment.server.records.installation import open_store
 from muniment.workflows import freezing
@@ -80,7 +81,7 @@ class StartFreeze(FreezeAct, frozen=True):
 
     def describe_act(self) -> str:
         """Everything that it stops, and whether it is a drill."""
-        details = {"product": self.product, "environment": self.environment}
+        details = {"product": find_product_name(self.product), "environment": self.environment}
         if self.drill:
             return _("drill a freeze")
         if self.environment:
@@ -130,6 +131,18 @@ def _find_freeze(slug: str, actor: Actor) -> str | None:
     return slug if Freeze.objects.filter(slug=slug).exists() else None
 
 
+def _label_freeze(slug: str) -> str:
+    """What a freeze stops, who started it and when; "" for an unknown one."""
+    row = Freeze.objects.select_related("product", "environment", "started_by").filter(slug=slug).first()
+    if row is None:
+        return ""
+    scope = row.product.name if row.product is not None else _("all products")
+    if row.environment is not None:
+        scope = _("%(environment)s of %(product)s") % {"environment": row.environment.name, "product": scope}
+    details = {"scope": scope, "person": row.started_by.name, "day": date_format(row.since, "j M Y")}
+    return _("%(scope)s, started by %(person)s on %(day)s") % details
+
+
 class LiftFreeze(FreezeAct, frozen=True):
     """Lift a freeze: merges and deployments go on."""
 
@@ -142,6 +155,7 @@ class LiftFreeze(FreezeAct, frozen=True):
             label=gettext_lazy("Freeze"),
             find=_find_freeze,
             name=str,
+            show=_label_freeze,
             missing=gettext_lazy("There is no such freeze."),
             remedy=gettext_lazy("Choose a freeze that the page Policy shows."),
             recorded=True,
@@ -162,7 +176,11 @@ class LiftFreeze(FreezeAct, frozen=True):
         return f"freeze:{self.freeze}"
 
     def describe_act(self) -> str:
-        return _("lift the freeze %(id)s") % {"id": self.freeze}
+        return _("lift the freeze of %(freeze)s") % {"freeze": _label_freeze(self.freeze)}
+
+    def shown_details(self) -> tuple[str, ...]:
+        """The id of the freeze: one person can start two on a day."""
+        return (_("Freeze: %(id)s") % {"id": self.freeze},)
 
     def check_preconditions(self, context: ActContext) -> None:
         """Require that it is neither lifted nor over."""

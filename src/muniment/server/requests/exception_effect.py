@@ -18,13 +18,14 @@ _FAILING = frozenset({"violated", "unknown"})
 
 class ExceptedCommit(NamedTuple):
     """Change whose commit an exception is for: names of who made it, as far as they are known, why the clause fails,
-    and its diff at the forge, "" where there is none.
+    its diff at the forge, and the security-sensitive lines of it; "" for each where there is none.
     """
 
     change: Change
     contributors: tuple[str, ...]
     reasons: tuple[tuple[str, str], ...]  # statement and next step
     diff_address: str
+    sensitive_lines: str
 
 
 class ClauseHistory(NamedTuple):
@@ -39,19 +40,23 @@ class ClauseHistory(NamedTuple):
 
 def read_excepted_commit(repository: Repository, head: str, clause: str) -> ExceptedCommit | None:
     """Change of a commit, None for one that no change has."""
-    rows = Change.objects.filter(repository=repository, head=head).select_related("decision", "forge_change")
+    rows = Change.objects.filter(repository=repository, head=head).select_related(
+        "decision", "forge_change", "security_attention"
+    )
     change = rows.order_by("-updated_at").first()
     if change is None:
         return None
-    forge = getattr(change, "forge_change", None)
+    forge, attention = getattr(change, "forge_change", None), getattr(change, "security_attention", None)
+    address = forge.url if forge is not None else ""
+    lines = attention.lines if attention is not None and attention.head == head else ""
     digest = change.decision.explanation_digest if change.decision is not None else ""
     report = read_details(digest, DecisionReport) if digest else ""
     if not isinstance(report, DecisionReport):
-        return ExceptedCommit(change, (), (), forge.url if forge is not None else "")
+        return ExceptedCommit(change, (), (), address, lines)
     found = [one for one in report.results if one.clause == clause and one.status in _FAILING]
     reasons = tuple(translate_reason(reason, one.control) for one in found for reason in one.reasons)
     people = tuple(report.names.get(one.person, one.person) for one in report.contributors if one.person)
-    return ExceptedCommit(change, people, reasons, forge.url if forge is not None else "")
+    return ExceptedCommit(change, people, reasons, address, lines)
 
 
 def read_clause_history(repository: Repository, branch: str, clause: str) -> ClauseHistory:
