@@ -10,6 +10,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from muniment.facts.maybe import Known, Unknown
 from muniment.forges.first_pushes import FirstPush as KnownFirstPush
 from muniment.forges.shapes import Account as ForgeAccount
+from muniment.forges.shapes import Vendor
 from muniment.server.connections import first_push_store, first_pushes
 from muniment.server.connections.change_acts import rebuild_statement_act
 from muniment.server.connections.forge_change_evaluator import _is_recorded
@@ -60,6 +61,35 @@ def test_refuses_approval_by_first_pusher_after_branch_deletion(setup: ForgeSetu
     setup.work.push("ada", made, "adas")
     number = setup.acting.open("ada", "adas", "main", "disguised")
     assert approved(setup, number, "bob", "carol") == "failure"
+
+
+@pytest.fixture(name="tag_setup", params=[Vendor.GITEA, Vendor.GITLAB])
+def _tag_setup(
+    service: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[ForgeSetup]:
+    """A connected repository at a forge that reports pushes of tags."""
+    with forge_setup.start_setup(tmp_path, monkeypatch, request.param) as found:
+        found.connect()
+        yield found
+
+
+@pytest.mark.parametrize("annotated", [False, True], ids=["plain", "annotated"])
+def test_refuses_approval_by_first_pusher_to_tag(tag_setup: ForgeSetup, annotated: bool) -> None:
+    setup = tag_setup
+    made = setup.work.commit("ada", {"app.py": "x = 1\n"}, setup.work.tip("main"))
+    tag = make_annotated_tag(setup, made) if annotated else made
+    setup.work.push_ref("bob", tag, "refs/tags/v0")
+    setup.work.push("ada", made, "adas")
+    number = setup.acting.open("ada", "adas", "main", "disguised")
+    assert approved(setup, number, "bob", "carol") == "failure"
+    assert approved(setup, number, "dave") == "success"
+
+
+def make_annotated_tag(setup: ForgeSetup, commit: str) -> str:
+    """Id of a tag object for a commit."""
+    work = setup.work.repo
+    work.git("-c", "user.name=bob", "-c", "user.email=bob@example.test", "tag", "-a", "-m", "v0", "v0", commit)
+    return work.git("rev-parse", "refs/tags/v0")
 
 
 def test_branch_copied_by_api_keeps_first_pusher_of_source(setup: ForgeSetup) -> None:

@@ -1,4 +1,4 @@
-"""First pushes of commits, over all branches of a repository: a later push of the same commit changes no pusher.
+"""First pushes of commits, over all branches and tags of a repository: a later push of a commit changes no pusher.
 
 - The order of two pushes in one second is unknown: if they are by two accounts, so is the pusher.
 - A push with commits that can no longer be read may have brought any commit that was pushed later: the pusher of such a
@@ -8,7 +8,7 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from muniment.errors import GitError
 from muniment.facts.maybe import Maybe, Unknown
@@ -47,11 +47,10 @@ def map_first_pushes(repository: Repository, pushes: Iterable[Move], bases: Coll
 
     Commits that none of them brought are left out. Raises GitError if git fails.
     """
-    ordered = sorted((push for push in pushes if push.new or not push.ref), key=lambda push: push.at)
-    heads = sorted({push.new for push in ordered if push.new})
-    there = {
-        head for head, kind in zip(heads, repository.objects.read_kinds(heads) if heads else (), strict=True) if kind
-    }
+    moved = [push for push in pushes if push.new or not push.ref]
+    commits = _find_commits(repository, {push.new for push in moved if push.new})
+    there = {commit for commit in commits.values() if commit}
+    ordered = sorted(_select_commit_pushes(moved, commits), key=lambda push: push.at)
     parents = _read_parents(repository, sorted(there), bases)
     found: dict[str, FirstPush] = {}
     unread: Move | None = None
@@ -61,6 +60,28 @@ def map_first_pushes(repository: Repository, pushes: Iterable[Move], bases: Coll
             found[commit] = FirstPush(push if unread is None else _explain_unread_push(unread), at)
         unread = unread or next((push for push in together if push.new not in there), None)
     return found
+
+
+def _find_commits(repository: Repository, heads: Collection[str]) -> dict[str, str]:
+    """The commit that each head is, or that it names as a tag; "" for a head that is another object.
+
+    Heads that cannot be read are left out.
+    """
+    listed = sorted(heads)
+    kinds = repository.objects.read_kinds(listed) if listed else ()
+    found = {head: head if kind == "commit" else "" for head, kind in zip(listed, kinds, strict=True) if kind}
+    for tag in [head for head, kind in zip(listed, kinds, strict=True) if kind == "tag"]:
+        commit = repository.objects.read_git_object(f"{tag}^{{commit}}")
+        found[tag] = commit.id if commit is not None else ""
+    return found
+
+
+def _select_commit_pushes(pushes: Iterable[Move], commits: Mapping[str, str]) -> Iterator[Move]:
+    """Pushes of commits, each with the commit in place of a tag, and pushes with heads that cannot be read."""
+    for push in pushes:
+        commit = commits.get(push.new, push.new)
+        if commit or not push.new:
+            yield structs.replace(push, new=commit)
 
 
 def _iterate_new_commits(
@@ -117,6 +138,6 @@ def _list_beyond(
 
 
 def _explain_unread_push(push: Move) -> Maybe[Account]:
-    branch = push.ref.removeprefix("refs/heads/")
+    branch = push.ref.removeprefix("refs/heads/").removeprefix("refs/")
     what = f"what was pushed to {branch}" if branch else "what was pushed to several branches at once"
     return Unknown(f"{what} at {push.at}, before it, cannot be read any more")

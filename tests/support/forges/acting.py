@@ -94,10 +94,14 @@ class Work:
         return self.repo.tip(f"refs/remotes/origin/{branch}")
 
     def push(self, name: str, commit: str, branch: str, *, force: bool = False) -> None:
-        """Push as somebody. Raises Refused."""
+        """Push a branch as somebody. Raises Refused."""
+        self.push_ref(name, commit, f"refs/heads/{branch}", force=force)
+
+    def push_ref(self, name: str, commit: str, ref: str, *, force: bool = False) -> None:
+        """Push any ref as somebody. Raises Refused."""
         url = self.acting.clone_url()
         setting = f"http.{url}.extraHeader={self.acting.header(name)}"
-        spec = f"{'+' if force else ''}{commit}:refs/heads/{branch}"
+        spec = f"{'+' if force else ''}{commit}:{ref}"
         command = ["git", "-C", str(self.repo.path), "-c", setting, "push", "-q", url, spec]
         environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "GIT_CONFIG_GLOBAL": os.devnull}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

@@ -212,7 +212,8 @@ class FakeGitHub(GitHubChanges, GitHubGraphQL):
         )
 
     def activity(self, request: Request) -> Reply:
-        rows = [shown.activity(move) for move in self.world.moves if move.ref == request.query.get("ref", move.ref)]
+        branches = [move for move in self.world.moves if move.ref.startswith("refs/heads/")]  # tags are not listed
+        rows = [shown.activity(move) for move in branches if move.ref == request.query.get("ref", move.ref)]
         return self.may(request, "contents") or self.listed(request, rows[::-1])
 
     def permission(self, request: Request) -> Reply:

@@ -170,8 +170,8 @@ class FakeGitLab(GitLabRequests, GitLabGraphQL):
                 "author": user_json(move.by),
                 "push_data": {
                     "action": "created" if not move.old else "pushed" if move.new else "removed",
-                    "ref_type": "branch",
-                    "ref": move.ref.removeprefix("refs/heads/"),
+                    "ref_type": "branch" if move.ref.startswith("refs/heads/") else "tag",
+                    "ref": move.ref.split("/", 2)[2],
                     "commit_from": move.old or None,
                     "commit_to": move.new or None,
                 },

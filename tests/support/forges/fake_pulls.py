@@ -44,10 +44,15 @@ class Pulls(Faulty):
     # pushes
 
     def pushed(self, path: str, login: str, ref: str, old: str, new: str) -> None:
-        """Somebody moved a branch: the feed has it, and open pull requests follow."""
+        """Somebody moved a branch or tag: the feed has it, and open pull requests follow."""
         feed, at = self.feeds.setdefault(path, []), self.moment()
         row = {"op_type": "commit_repo", "act_user": self.users[login], "ref_name": ref, "created": at}
         git: Repo = self.repos[path]["git"]
+        if ref.startswith("refs/tags/"):
+            feed.append({**row, "id": len(feed) + 1, **self._tag_push(path, git, new)})
+            return
+        if not ref.startswith("refs/heads/"):  # nothing tells of it
+            return
         if not old:
             feed.append({**row, "id": len(feed) + 1, "content": ""})
             old = git.tip("main")
@@ -62,6 +67,14 @@ class Pulls(Faulty):
         for pull in self.pulls.values():
             if (pull["path"], pull["source"]) == (path, ref) and pull["state"] == "open" and new:
                 self._follow(pull, login, new)
+
+    def _tag_push(self, path: str, git: Repo, new: str) -> dict[str, Any]:
+        """What a row of the feed says of a tag: the commit, and the tag's own id only in the address."""
+        if not new:
+            return {"op_type": "delete_tag", "content": json.dumps({"Commits": [], "HeadCommit": None})}
+        commit = {"Sha1": git.git("rev-parse", f"{new}^{{commit}}")}
+        content = {"Commits": [], "HeadCommit": commit, "CompareURL": f"{path}/compare/{_ZERO}...{new}"}
+        return {"op_type": "push_tag", "content": json.dumps(content)}
 
     def _follow(self, pull: dict[str, Any], login: str, new: str) -> None:
         self.happened(pull, login, type="pull_push", body=json.dumps({"commit_ids": [new]}))

@@ -165,7 +165,7 @@ class World:
         self.pushed(login, f"refs/heads/{branch}", old, new)
 
     def pushed(self, login: str, ref: str, old: str, new: str) -> None:
-        """A branch has moved: changes follow."""
+        """A branch or tag has moved: changes follow."""
         at = self.moment()
         forced = bool(old and new) and self.repo.git("merge-base", old, new, check=False) != old
         self.moves.append(Moved(ref, old, new, self.users[login], at, forced))
@@ -257,7 +257,7 @@ class World:
         (self.repo.path / "protected").write_text("".join(f"{ref}\n" for ref in protected))
         reply, moved = git_http.served(self.folder, request, login)
         for one in moved:
-            if one.ref.startswith("refs/heads/"):
+            if one.ref.startswith(("refs/heads/", "refs/tags/")):
                 self.pushed(login, one.ref, one.old, one.new)
         return reply
 

@@ -6,7 +6,7 @@ ends. Where two pushes do not meet, an unknown push lies between them, and its p
 
 import re
 from collections.abc import Iterable
-from typing import Any, TypeGuard
+from typing import Any
 
 import msgspec
 from msgspec import Struct, structs
@@ -19,7 +19,7 @@ from muniment.forges.gitea.client import convert_account, require_field
 from muniment.forges.shapes import Account, Move
 
 _ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_PUSHED = "commit_repo"
+_PUSHED = {"commit_repo": "refs/heads/", "push_tag": "refs/tags/"}  # prefix of the refs of each kind of row
 _BEFORE = 90  # days
 _FORGOTTEN = Unknown("the forge does not remember who pushed it")
 _GHOST = Unknown("the account that pushed it was deleted")
@@ -68,17 +68,16 @@ def parse_moves(rows: Iterable[Any], ref: str, where: str) -> list[Move]:
 
 
 def collect_moves_of_all_branches(rows: Iterable[Any], since: str, where: str) -> tuple[Move, ...]:
-    """The pushes to any branch at or after `since` among a feed's rows, oldest first. Raises MALFORMED."""
+    """The pushes to any branch or tag at or after `since` among a feed's rows, oldest first. Raises MALFORMED."""
     listed = list(rows)
-    refs = {row.get("ref_name") for row in listed if row.get("op_type") == _PUSHED}
-    found = [
-        structs.replace(move, ref=ref) for ref in refs if _is_branch(ref) for move in parse_moves(listed, ref, where)
-    ]
+    refs = {row["ref_name"] for row in listed if _is_push(row)}
+    found = [structs.replace(move, ref=ref) for ref in refs for move in parse_moves(listed, ref, where)]
     return tuple(sorted((move for move in found if move.at >= since), key=lambda move: move.at))
 
 
-def _is_branch(ref: Any) -> TypeGuard[str]:
-    return isinstance(ref, str) and ref.startswith("refs/heads/")
+def _is_push(row: Any) -> bool:
+    prefix, ref = _PUSHED.get(str(row.get("op_type"))), row.get("ref_name")
+    return prefix is not None and isinstance(ref, str) and ref.startswith(prefix)
 
 
 def is_before(row: Any, since: str, where: str) -> bool:
@@ -94,7 +93,7 @@ def is_feed_past_end(row: Any, ref: str, base: str, since: str, where: str) -> b
 
 
 def _is_push_to(row: Any, ref: str) -> bool:
-    return bool(row.get("op_type") == _PUSHED and row.get("ref_name") == ref)
+    return _is_push(row) and bool(row["ref_name"] == ref)
 
 
 def _read_id(row: Any, where: str) -> int:
@@ -118,7 +117,7 @@ def _convert_move(row: Any, where: str) -> Move | None:
     commits = [one.get("Sha1", "") for one in pushed.Commits or ()]
     known = tuple(one for one in reversed(commits) if isinstance(one, str) and _ID.fullmatch(one))
     return Move(
-        old if _ID.fullmatch(old) else "",
+        old if _ID.fullmatch(old) and old.strip("0") else "",
         new,
         known,
         False,

@@ -12,9 +12,11 @@ from muniment.forges.gitlab.client import (
     convert_moment,
     second_end,
 )
-from muniment.forges.gitlab.wire import MergeRequestVersion, ProjectEvent, User
+from muniment.forges.gitlab.wire import MergeRequestVersion, ProjectEvent, PushData, User
 from muniment.forges.push_history import fill_gaps, select_since_creation
 from muniment.forges.shapes import Change, Move
+
+_PREFIXES = {"branch": "refs/heads/", "tag": "refs/tags/"}  # of refs, by the type that events name
 
 
 def collect_moves(
@@ -43,26 +45,28 @@ def is_creation(event: ProjectEvent, change: Change) -> bool:
 
 
 def convert_event(event: ProjectEvent) -> Iterable[Move]:
-    """Move of the branch that an event names; a move without a branch where it moved many."""
+    """Move of the branch or tag that an event names; a move without a ref where it moved many."""
     data = event.push_data
-    if data is None or data.ref_type != "branch":
+    if data is None or data.ref_type not in _PREFIXES:
         return
+    move = _convert_push(event, data)
     if data.ref is None:
-        yield Move(
-            "", "", (), forced=False, who=convert_known_account(event.author), at=convert_moment(event.created_at)
-        )
-        return
-    for move in convert_event_of(event, data.ref):
-        yield structs.replace(move, ref=f"refs/heads/{data.ref}")
+        yield structs.replace(move, old="", new="")
+    else:
+        yield structs.replace(move, ref=f"{_PREFIXES[data.ref_type]}{data.ref}")
 
 
 def convert_event_of(event: ProjectEvent, ref: str) -> Iterable[Move]:
     """Move of the branch `ref`, if the event is about it."""
     data = event.push_data
-    if data is None or data.ref_type != "branch" or data.ref != branch_name(ref):
-        return
+    if data is not None and data.ref_type == "branch" and data.ref == branch_name(ref):
+        yield _convert_push(event, data)
+
+
+def _convert_push(event: ProjectEvent, data: PushData) -> Move:
     old, new = convert_commit_id(data.commit_from), convert_commit_id(data.commit_to)
-    yield Move(old, new, (), forced=False, who=convert_known_account(event.author), at=convert_moment(event.created_at))
+    who, at = convert_known_account(event.author), convert_moment(event.created_at)
+    return Move(old, new, (), forced=False, who=who, at=at)
 
 
 def _convert_versions(versions: Iterable[MergeRequestVersion], pushers: Mapping[int, User | None]) -> Iterable[Move]:
