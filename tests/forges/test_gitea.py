@@ -18,8 +18,9 @@ from muniment.forges.branch_rules import WantedProtection
 from muniment.forges.events import ForgeEventKind
 from muniment.forges.gitea import moves, rules, timeline
 from muniment.forges.gitea.client import GiteaClient, api_path, convert_account
+from muniment.forges.gitea.commits import _find_own_commit
 from muniment.forges.gitea.listener import GiteaListener
-from muniment.forges.gitea.reader import GiteaReader, _find_own_commit
+from muniment.forges.gitea.reader import GiteaReader
 from muniment.forges.shapes import Ability, Account, ForgeCommit, Vendor
 from muniment.forges.statuses import StatusState, make_context
 from muniment.git import signatures

@@ -11,7 +11,7 @@ import pytest
 from msgspec import structs
 
 from muniment.facts.maybe import Known, Unknown
-from muniment.forges.gitea import timeline
+from muniment.forges.gitea import reader, timeline
 from muniment.forges.shapes import NOT_READ, Reading, Vendor
 from tests.support.forges.acting import GiteaActing
 from tests.support.forges.fake_gitea import FakeGitea
@@ -77,6 +77,10 @@ class ChangeSetup:
         self.acting._call("POST", where, self.acting.token("muniment"), _RELEASE)
         self.acting.retarget("ada", self.number, "release")
 
+    def rename_target(self) -> None:
+        """The branch that the change is for gets the name of a protected one."""
+        self.acting.rename_branch("muniment", "main", "release/1")
+
     def remove(self) -> None:
         self.fake.repos[self.acting.path]["people"][self.acting.login("bob")] = "read"
 
@@ -105,6 +109,7 @@ HAPPENS: dict[str, Callable[[ChangeSetup], None]] = {
     "away and back": ChangeSetup.away_and_back,
     "away while closed": ChangeSetup.away_while_closed,
     "retargeted": ChangeSetup.retarget,
+    "target renamed": ChangeSetup.rename_target,
     "member removed": ChangeSetup.remove,
     "relabelled": lambda setup: setup.fake.pulls[setup.acting.path, setup.number]["labels"].append("late"),
 }
@@ -120,6 +125,18 @@ def test_cached_reader_sees_every_later_event(setup: ChangeSetup, what: str) -> 
     assert after != before
 
 
+def test_new_name_of_target_is_seen_although_feed_tells_of_it_late(setup: ChangeSetup) -> None:
+    setup.read()
+    feed = setup.fake.feeds[setup.acting.path]
+    setup.rename_target()
+    late = [feed.pop(), feed.pop()]
+    assert setup.read().retargets == Known(())
+    feed += reversed(late)
+    retargets = setup.read().retargets
+    assert isinstance(retargets, Known)
+    assert [(one.old, one.new) for one in retargets.value] == [("", "refs/heads/release/1")]
+
+
 def test_reverted_dismissal_is_seen_without_timeline_entry(setup: ChangeSetup) -> None:
     setup.acting.reject("bob", setup.number)
     setup.read()
@@ -129,7 +146,10 @@ def test_reverted_dismissal_is_seen_without_timeline_entry(setup: ChangeSetup) -
     assert setup.read() == setup.anew() != dismissed
 
 
-def test_cached_reading_requests_change_timeline_reviews_and_access(setup: ChangeSetup) -> None:
+def test_cached_reading_requests_change_timeline_reviews_and_access(
+    setup: ChangeSetup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "_FEED_MINUTES", 0)
     setup.read()
     warm = ["permission", "permission", "pull", "reviews", "timeline"]
     assert setup.asked() == warm

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from muniment.decision.decision import Outcome
 from muniment.forges.shapes import Vendor
 from tests.support.forges import scenario_steps
 from tests.support.forges.acting import GiteaActing
@@ -19,3 +20,20 @@ from tests.support.forges.forge_under_test import ForgeUnderTest
 def test_live_scenario_passes_on_fake_gitea(tmp_path: Path, vendor: Vendor, version: str) -> None:
     with FakeGitea(tmp_path / "forge", version) as fake:
         scenario_steps.tell(ForgeUnderTest(GiteaActing(fake.url, fake.administrator), vendor, tmp_path))
+
+
+def test_approval_given_before_target_was_renamed_does_not_count(tmp_path: Path) -> None:
+    with FakeGitea(tmp_path / "gitea") as fake:
+        acting = GiteaActing(fake.url, fake.administrator)
+        tested = ForgeUnderTest(acting, Vendor.GITEA, tmp_path)
+        acting.branch("dev")
+        head = tested.work.commit("ada", {"app.py": "x = 1\n"}, tested.work.tip("dev"))
+        tested.work.push("ada", head, "topic")
+        number = acting.open("ada", "topic", "dev", "a topic")
+        for name in ("bob", "carol"):
+            acting.approve(name, number)
+        acting.rename_branch("ada", "dev", "release/1")
+        assert tested.evaluate(number).decision.outcome is Outcome.DENY
+        for name in ("bob", "carol"):
+            acting.approve(name, number)
+        assert tested.evaluate(number).decision.outcome is Outcome.ALLOW

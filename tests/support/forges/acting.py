@@ -199,6 +199,10 @@ class GiteaActing:
         body = {"rule_name": rule, "enable_status_check": True, "status_check_contexts": [context]}
         self._at("POST", "branch_protections", self._admin, {**body, "enable_push": False})
 
+    def rename_branch(self, name: str, old: str, new: str) -> None:
+        """Give a branch another name as `name`."""
+        self._at("PATCH", f"branches/{old}", self.token(name), {"name": new})
+
     def branch(self, name: str, old: str = "main", who: str = "") -> None:
         """A new branch at another's tip, made by the API."""
         token = self.token(who) if who else self._admin

@@ -207,6 +207,22 @@ class FakeGitea(Pulls):
         self.pushed(request.found[0], self.login(request), f"refs/heads/{request.body['new_branch_name']}", "", "")
         return Reply(201, self._branch(request.found[0], f"refs/heads/{request.body['new_branch_name']}"))
 
+    def rename_branch(self, request: Request) -> Reply:
+        """A branch gets another name, and with it every pull request from or to it: only the feed tells of it."""
+        if refused := self.may(request, "write"):
+            return refused
+        path, old, new = request.found[0], unquote(request.found[1]), request.body["name"]
+        self.repos[path]["git"].git("branch", "-m", old, new)
+        feed = self.feeds.setdefault(path, [])
+        for kind, name in (("delete_branch", old), ("commit_repo", new)):
+            row = {"op_type": kind, "act_user": self.users[self.login(request)], "ref_name": f"refs/heads/{name}"}
+            feed.append({**row, "created": self.moment(), "content": "", "id": len(feed) + 1})
+        for pull in self.pulls.values():
+            if pull["path"] == path:
+                pull["target"] = new if pull["target"] == old else pull["target"]
+                pull["source"] = f"refs/heads/{new}" if pull["source"] == f"refs/heads/{old}" else pull["source"]
+        return Reply(204)
+
     def _branch(self, path: str, ref: str) -> dict[str, Any]:
         name = ref.removeprefix("refs/heads/")
         rule = self.effective(path, name)
@@ -351,6 +367,7 @@ class FakeGitea(Pulls):
         Route("GET", _R + "/branches", "branches", branches),
         Route("POST", _R + "/branches", "make branch", make_branch),
         Route("GET", _R + "/branches/(.+)", "branch", branch),
+        Route("PATCH", _R + "/branches/(.+)", "rename branch", rename_branch),
         Route("GET", _R + "/branch_protections/(.+)", "rule", rule),
         Route("POST", _R + "/branch_protections()", "make rule", set_rule),
         Route("PATCH", _R + "/branch_protections/(.+)", "change rule", set_rule),

@@ -16,7 +16,7 @@ from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.forges import push_history
 from muniment.forges.forge_client import convert_forge_moment, malformed_error
 from muniment.forges.gitea.client import convert_account, require_field
-from muniment.forges.shapes import Account, Move
+from muniment.forges.shapes import Account, Move, Retarget
 
 _ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _PUSHED = {"commit_repo": "refs/heads/", "push_tag": "refs/tags/"}  # prefix of the refs of each kind of row
@@ -78,6 +78,19 @@ def collect_moves_of_all_branches(rows: Iterable[Any], since: str, where: str) -
 def _is_push(row: Any) -> bool:
     prefix, ref = _PUSHED.get(str(row.get("op_type"))), row.get("ref_name")
     return prefix is not None and isinstance(ref, str) and ref.startswith(prefix)
+
+
+def find_creations(rows: Iterable[Any], ref: str, where: str) -> tuple[Retarget, ...]:
+    """Creations of the branch `ref` among a feed's rows, oldest first, as changes of target to it.
+
+    Gitea gives a branch another name with all changes for it, and only the feed tells of that. Raises MALFORMED.
+    """
+    created = [
+        Retarget("", ref, _find_pusher(row, where), convert_forge_moment(row.get("created"), where))
+        for row in rows
+        if _is_push_to(row, ref) and not row.get("content")
+    ]
+    return tuple(sorted(created, key=lambda one: one.at))
 
 
 def is_before(row: Any, since: str, where: str) -> bool:

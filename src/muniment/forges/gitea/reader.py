@@ -3,12 +3,11 @@
 The change, its timeline and write access are read each time; parts that these show to be unchanged are not read again.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
-from msgspec import Struct
-
 from muniment.errors import ForgeCode, ForgeError
+from muniment.facts import moments
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.pipeline import ForgeSettings
 from muniment.forges import push_history
@@ -19,18 +18,18 @@ from muniment.forges.gitea.client import (
     GiteaClient,
     api_path,
     branch_name,
-    convert_account,
     convert_change,
     convert_repository,
     convert_status,
     full_branch_ref,
     require_field,
 )
+from muniment.forges.gitea.commits import ChangeCommits, collect_commits
 from muniment.forges.gitea.job_settings import collect_job_settings
 from muniment.forges.gitea.probes import list_probes
 from muniment.forges.gitea.rules import read_effective_rule
 from muniment.forges.permission_checks import try_probes
-from muniment.forges.reviews import summarize_standing
+from muniment.forges.reviews import is_approving, summarize_standing
 from muniment.forges.shapes import (
     NOT_READ,
     Ability,
@@ -38,7 +37,6 @@ from muniment.forges.shapes import (
     Change,
     ChangeState,
     Check,
-    ForgeCommit,
     ForgeContributor,
     ForgeDescription,
     ForgeRepository,
@@ -54,12 +52,12 @@ from muniment.forges.shapes import (
 )
 from muniment.forges.shared_answers import read_shared
 from muniment.forges.unknowns import read_or_unknown, require_known
-from muniment.git.signatures import read_embedded_key
 from muniment.http.rate_limits import RateLimit
 
 T = TypeVar("T")
 AnswerRows = tuple[Any, ...]
 
+_FEED_MINUTES = 1  # after which the feed surely has what happened
 _WRITES = ("write", "admin", "owner")
 _NEEDS = {  # what each takes: the permission on the repository
     Ability.READ: "pull",
@@ -142,7 +140,7 @@ class GiteaReader:
             change=found,
             read_at=now,
             moves=read_or_unknown(lambda: self._read_moves(repository, found, events)),
-            retargets=read_or_unknown(lambda: self._read_retargets(repository, number, events)),
+            retargets=read_or_unknown(lambda: self._read_retargets(repository, found, events, given, now)),
             reviews=given,
             contributors=read_or_unknown(lambda: self._read_requests(repository, number, events)),
             own_commits=read_or_unknown(lambda: require_known(made).own),
@@ -251,10 +249,44 @@ class GiteaReader:
         return timeline.parse_reviews(rows, events, where)
 
     def _read_retargets(
-        self, repository: ForgeRepository, number: int, events: Maybe[AnswerRows]
+        self,
+        repository: ForgeRepository,
+        found: Change,
+        events: Maybe[AnswerRows],
+        given: Maybe[tuple[Review, ...]],
+        now: str,
     ) -> tuple[Retarget, ...]:
+        """Changes of target: those that the timeline names, and new names of the branch. Only approvals need them."""
         rows: AnswerRows = require_known(events)
-        return timeline.parse_retargets(rows, api_path(repository.path, "issues", number, "timeline"))
+        listed = timeline.parse_retargets(rows, api_path(repository.path, "issues", found.number, "timeline"))
+        if isinstance(given, Known) and not any(map(is_approving, given.value)):
+            return listed
+        creations = self._read_target_creations(repository, found, now)
+        return tuple(sorted((*listed, *creations), key=lambda retarget: retarget.at))
+
+    def _read_target_creations(self, repository: ForgeRepository, found: Change, now: str) -> tuple[Retarget, ...]:
+        """Creations of the target branch since the change was opened: by another name, it was another target.
+
+        Cached for a target once it was read a minute before: the feed tells of a new name a moment after it is there.
+        """
+        place = ("target", repository.id, str(found.number))
+        target, cache = (found.target, found.opened), self._gitea.answer_cache
+        first = cache.read_once(str, (*place, "first reading"), target, lambda: now, bool)
+        settled = moments.add_time(first, minutes=_FEED_MINUTES)
+        return cache.read_once(
+            tuple[Retarget, ...],
+            place,
+            target,
+            lambda: self._find_target_creations(repository, found),
+            lambda _: now >= settled,
+        )
+
+    def _find_target_creations(self, repository: ForgeRepository, found: Change) -> tuple[Retarget, ...]:
+        where = api_path(repository.path, "activities", "feeds")
+        rows = self._client.list_all_items(
+            where, CompletenessProof.TOTAL, until=lambda row: moves.is_before(row, found.opened, where)
+        )
+        return tuple(one for one in moves.find_creations(rows, found.target, where) if one.at >= found.opened)
 
     def _read_requests(
         self, repository: ForgeRepository, number: int, events: Maybe[AnswerRows]
@@ -297,7 +329,7 @@ class GiteaReader:
         rows = self._client.list_all_items(where, CompletenessProof.TOTAL, until=older)
         return moves.collect_moves(rows, found.source, found.head, where)
 
-    def _read_commits_once(self, repository: ForgeRepository, found: Change, base: Any) -> "ChangeCommits":
+    def _read_commits_once(self, repository: ForgeRepository, found: Change, base: Any) -> ChangeCommits:
         """Commits since `base`, cached once every address has an owner."""
         return self._gitea.answer_cache.read_once(
             ChangeCommits,
@@ -307,62 +339,15 @@ class GiteaReader:
             lambda made: bool(base) and made.settled,
         )
 
-    def _read_commits(self, repository: ForgeRepository, found: Change) -> "ChangeCommits":
+    def _read_commits(self, repository: ForgeRepository, found: Change) -> ChangeCommits:
         where = api_path(repository.path, "pulls", found.number, "commits")
         keys = self._gitea.signing_keys
         rows = self._client.list_all_items(where, CompletenessProof.TOTAL, verification=any(keys), files=False)
-        own = tuple(one for row in rows if any(keys) and (one := _find_own_commit(row, keys, where)) is not None)
-        addresses = {address: owner for row in rows for address, owner in _iterate_owners(row, where)}
-        owned = {*addresses, *(one.committer.casefold() for one in own)}
-        whole = any(row.get("sha") == found.head for row in rows)  # a list of before the push comes for a moment after
-        settled = whole and owned.issuperset(one for row in rows for one in _iterate_addresses(row, where))
-        return ChangeCommits(own, addresses, settled)
+        return collect_commits(rows, found.head, keys, where)
 
     def _read_writers(self, repository: ForgeRepository, given: tuple[Review, ...]) -> dict[str, bool]:
         accounts = {review.by.id: review.by for review in given}
         return {one.id: self.can_write(repository, one) for one in accounts.values()}
-
-
-class ChangeCommits(Struct, frozen=True):
-    """The forge's answer about a change's commits: those of its own, and the owners of the addresses in them.
-
-    The forge names a user who has verified the address. `settled`: every address has an owner or is the forge's, and
-    the head is among the commits.
-    """
-
-    own: tuple[ForgeCommit, ...]
-    addresses: dict[str, Account]
-    settled: bool
-
-
-def _find_own_commit(row: Any, keys: tuple[str, str], where: str) -> ForgeCommit | None:
-    """Commit that the forge made: it verified the signature, by its own key, of an address that is no user's."""
-    commit = require_field(row, "commit", dict, where)
-    verification = commit.get("verification") or {}
-    committer = (commit.get("committer") or {}).get("email", "")
-    by_forge = verification.get("verified") is True and (verification.get("signer") or {}).get("email") == committer
-    if not by_forge or not committer or row.get("committer") is not None:
-        return None
-    pgp, ssh = keys
-    used = read_embedded_key(str(verification.get("signature", "")))
-    ours = used == ssh if used is not None else bool(pgp)
-    return ForgeCommit(require_field(row, "sha", str, where), committer) if ours else None
-
-
-def _iterate_addresses(row: Any, where: str) -> Iterator[str]:
-    """Addresses of author and committer of a commit."""
-    commit = require_field(row, "commit", dict, where)
-    yield from (str((commit.get(role) or {}).get("email", "")).casefold() for role in ("author", "committer"))
-
-
-def _iterate_owners(row: Any, where: str) -> Iterator[tuple[str, Account]]:
-    commit = require_field(row, "commit", dict, where)
-    for role in ("author", "committer"):
-        address = (commit.get(role) or {}).get("email")
-        if isinstance(address, str) and address and isinstance(row.get(role), dict):
-            owner = convert_account(row[role], where)
-            if int(owner.id) > 0:
-                yield address.casefold(), owner
 
 
 def _convert_visible(row: Any, where: str) -> ListedRepository:
