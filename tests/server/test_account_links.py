@@ -4,11 +4,18 @@ import re
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.test import Client
 
+from muniment.access.actions import Action
+from muniment.access.authorization import Actor
 from muniment.access.roles import Role
+from muniment.errors import RefusedError
 from muniment.facts.people import Person as KnownPerson
+from muniment.server.acts.execution import execute_act
+from muniment.server.acts.parser import parse_act
 from muniment.server.people.models import Account, Person
+from muniment.server.people.own_account_acts import ConfirmOwnAccount
 from muniment.server.people.people_facts import build_people
 from muniment.server.requests.models import Request
 from tests.server.test_separation_of_duties import enough
@@ -111,6 +118,15 @@ def test_refuses_confirmation_by_owner_whom_voucher_invited(eve: Person) -> None
     with as_role("owner"):
         Account.objects.update(vouched_by="abe")
     assert "counts as yours" in post(of("bob"), f"/me/accounts/{number}/confirm")
+
+
+def test_token_does_not_confirm_an_account(eve: Person) -> None:
+    post(of("amy"), "/people/eve/change", **VOUCH)
+    program = Actor(eve.pk, active=True, second_factor=True, scopes=frozenset({Action.LINK_ACCOUNT}))
+    act = parse_act(ConfirmOwnAccount, {"person": "eve", "account": Account.objects.get().pk}, program)
+    with as_role("web"), pytest.raises(RefusedError, match="token confirms nothing"), transaction.atomic():
+        execute_act(program, act)
+    assert known("eve").accounts == ()
 
 
 def test_refuses_approval_of_link_that_was_unlinked_meanwhile(eve: Person) -> None:

@@ -237,6 +237,7 @@ def test_dpo_who_gave_advice_in_time_need_not_come(review: ProductMeeting) -> No
     assert "Nobody was there as" in lead(review, "close-meeting"), "she was not invited ten working days before"
     with as_role("owner"):
         ProductMeeting.objects.update(dated_on=timezone.localdate() - datetime.timedelta(15))
+        review.attendees.update(invited_at=timezone.now() - datetime.timedelta(15))
         for days in (7, 1):
             review.sent_notices.create(key=f"review/shop/1/reminder-{days}/x")
     assert "Saved" in lead(review, "close-meeting")

@@ -7,11 +7,13 @@ it out. Each act is listed in its app's `ACTS`; docs/guides/add-an-act.md is the
 import re
 from typing import Any, ClassVar, Self
 
+from django.utils.translation import gettext as _
 from msgspec import Struct
 
 from muniment.access.actions import Action
 from muniment.access.authorization import Resource
 from muniment.access.roles import Role
+from muniment.errors import RefusedError
 from muniment.facts import canonical
 from muniment.server.acts.guarded_state import GuardedState
 from muniment.server.acts.inputs import Label
@@ -30,8 +32,8 @@ class ActContext(Struct, frozen=True):
     `approver` is None where no second person is due. `alone` marks an act that was due for a second person and had
     none, since there were too few people yet. `requested_at` is the moment of the request (RFC 3339), or of now
     where nobody else is due. `record` is the digest of the record of the execution, `request_record` that of the
-    request; each is "" until it is written. `second_factor`: the requester proved one. `secret` is a value that
-    accompanies the act and is stored nowhere.
+    request; each is "" until it is written. `second_factor`: the requester proved one. `by_token`: a program
+    requested it with a person's API token. `secret` is a value that accompanies the act and is stored nowhere.
     """
 
     requester: str
@@ -41,12 +43,22 @@ class ActContext(Struct, frozen=True):
     request_record: str = ""
     record: str = ""
     second_factor: bool = False
+    by_token: bool = False
     secret: Any = None
 
     @property
     def requesting_person(self) -> str | None:
         """Internal id of the person who requested it, None where no person did."""
         return None if self.requester in SYSTEM_IDS else self.requester
+
+    def refuse_token(self) -> None:
+        """Raise RefusedError for a program: what a person has to confirm, no token of theirs confirms."""
+        if self.by_token:
+            raise RefusedError(
+                "token-confirms-nothing",
+                _("An API token confirms nothing for its person."),
+                _("Sign in, and confirm it on the page that shows it."),
+            )
 
 
 class Act(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag=format_act_tag, tag_field="act"):

@@ -112,12 +112,18 @@ def _make_seats(
     named: dict[tuple[str, str], list[str]],
     granted: dict[tuple[str, Role], list[str]],
 ) -> tuple[Seat, ...]:
-    people = named.get((product, role), [])
+    people, access = named.get((product, role), []), _GRANTS[role]
+    own = granted.get((product, access), [])
+    everywhere = [] if access in _OF_PRODUCT_ALONE else granted.get(("", access), [])
+    having = list(dict.fromkeys((*own, *everywhere)))
+    if role == MeetingRole.DPO:  # whoever plans meetings names her deputies at most: two people granted her role
+        officers = [person for person in people if person in having] or having
+        people = [*officers, *(person for person in people if person not in officers)] if officers else []
+    elif role == MeetingRole.STAKEHOLDER:
+        team = {person for own_role in _OF_PRODUCT_ALONE for person in granted.get((product, own_role), [])}
+        people, having = ([one for one in people if one not in team] for people in (people, having))
     if not people:
-        access = _GRANTS[role]
-        own = granted.get((product, access), [])
-        everywhere = [] if access in _OF_PRODUCT_ALONE else granted.get(("", access), [])
-        people = list(dict.fromkeys((*own, *everywhere)))
+        people = having
         if role == MeetingRole.FACILITATOR and people:  # it rotates
             first = number % len(people)
             people = [*people[first:], *people[:first]]

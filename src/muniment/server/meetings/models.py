@@ -208,9 +208,11 @@ KIND_TITLES = {MeetingKind.REVIEW: _("Security review"), MeetingKind.RETRO: _("S
 
 
 class MeetingAttendee(RecordedModel):
-    """Person who is invited to a meeting for a role. `deputises_for` has the seat, if this is a deputy."""
+    """Person who is invited to a meeting for a role, since `invited_at`. `deputises_for` has the seat, if this is a
+    deputy.
+    """
 
-    recorded_columns = ("meeting", "role", "person", "deputises_for")
+    recorded_columns = ("meeting", "role", "person", "deputises_for", "invited_at")
     privileges = Privileges((READ,), (READ, ADD, CHANGE, DROP), web_changes=("person_id", "deputises_for_id"))
     written_by = _PLANNED | {Action.TAKE_PART_IN_MEETING}
 
@@ -218,6 +220,7 @@ class MeetingAttendee(RecordedModel):
     role = models.CharField(max_length=16, choices=MeetingRole)
     person = models.ForeignKey("people.Person", models.PROTECT, related_name="meeting_seats")
     deputises_for = models.ForeignKey("people.Person", models.PROTECT, null=True, related_name="+")
+    invited_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         """Constraint: a person has a role of a meeting once."""

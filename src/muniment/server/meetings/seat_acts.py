@@ -55,6 +55,8 @@ class NameForMeetings(ProductAct, frozen=True):
                 _("Ask an administrator to grant a role first, such as stakeholder."),
             )
         refuse_conflicting_roles(self.role, person, self.find_product_row())
+        if not self.deputy:
+            refuse_other_officer(self.role, person, self.find_product_row())
 
     def carry_out(self, context: ActContext) -> None:
         """Give the seat to the person, whose former holder becomes the first deputy; or add a deputy."""
@@ -166,6 +168,21 @@ def refuse_ended_meeting(seat: MeetingAttendee) -> None:
     if not seat.meeting.is_open:
         raise RefusedError(
             "meeting-ended", _("The meeting was held or cancelled."), _("Its page shows what became of it.")
+        )
+
+
+def refuse_other_officer(role: MeetingRole, person: Person, product: Product) -> None:
+    """Raise RefusedError for the seat of the Data Protection Officer if a person has not that role: two people grant
+    it, and whoever plans meetings is one. Her deputies are others, whom she sends herself.
+    """
+    if role != MeetingRole.DPO:
+        return
+    here = Q(product=product) | Q(product=None)
+    if not RoleGrant.objects.filter(build_in_force_condition(), here, person=person, role=Role.DPO.value).exists():
+        raise RefusedError(
+            "not-dpo",
+            _("%(name)s is not the Data Protection Officer.") % {"name": person.name},
+            _("Name them as a deputy, or ask an administrator to grant the role first."),
         )
 
 

@@ -24,7 +24,7 @@ from muniment.server.minutes.models import (
     MinutesComment,
     MinutesEntry,
 )
-from muniment.server.minutes.taking_part import check_quorum
+from muniment.server.minutes.taking_part import check_quorum, refuse_unfit_seats
 from muniment.server.people.act_fields import PersonId, label_person
 from muniment.server.people.messages import notify_people
 from muniment.server.people.models import Person, RoleGrant, build_in_force_condition
@@ -226,9 +226,10 @@ class CloseMeeting(ChairAct, frozen=True):
         if missing:
             raise RefusedError(
                 "no-quorum",
-                _("Nobody was there as %(roles)s.") % {"roles": ", ".join(missing)},
+                _("Nobody was there as %(roles)s. Each person counts for one role.") % {"roles": ", ".join(missing)},
                 _("Confirm their attendance, have a deputy come, or move the meeting."),
             )
+        refuse_unfit_seats(self.load_meeting())
 
     def carry_out(self, context: ActContext) -> None:
         """Freeze the minutes, and tell everybody who was invited."""

@@ -120,6 +120,7 @@ class SignMinutes(SeatAct, frozen=True):
 
     def check_preconditions(self, context: ActContext) -> None:
         """Refuse minutes that are open or others than were read, a wrong statement, and people who do not sign."""
+        context.refuse_token()
         seat, minutes = self.load_seat(), self.find_minutes()
         if minutes is None or not minutes.is_closed:
             raise RefusedError("not-closed", _("The meeting has not ended."), _("Come back when it has."))

@@ -3,11 +3,13 @@
 import datetime
 from collections.abc import Iterable
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from msgspec import Struct
 
 from muniment.calendars.meetings import MeetingKind
 from muniment.server.meetings.models import MeetingAttendee, MeetingRole, ProductMeeting, SentNotice
+from muniment.server.meetings.seat_acts import refuse_conflicting_roles, refuse_other_officer
 from muniment.server.minutes.agendas import RULES
 from muniment.server.minutes.models import (
     Attendance,
@@ -54,15 +56,29 @@ def find_present_people(meeting: ProductMeeting) -> frozenset[str]:
 
 
 def check_quorum(meeting: ProductMeeting) -> tuple[QuorumRole, ...]:
-    """Roles that have to take part, by confirmed attendance."""
-    present = find_present_people(meeting)
+    """Roles that have to take part, by confirmed attendance. Each person counts for one role: a review of one person
+    in several seats would have no second pair of eyes.
+    """
+    left = set(find_present_people(meeting))
     seats = list(meeting.attendees.all())
     found = []
     for role in RULES[MeetingKind(meeting.kind)].quorum:
-        is_present = any(seat.role == role and seat.person_id in present for seat in seats)
+        counted = next((seat.person_id for seat in seats if seat.role == role and seat.person_id in left), None)
+        left.discard(counted or "")
+        is_present = counted is not None
         excuse = _excuse_dpo(meeting) if role == MeetingRole.DPO and not is_present else ""
         found.append(QuorumRole(role, is_present, excuse))
     return tuple(found)
+
+
+def refuse_unfit_seats(meeting: ProductMeeting) -> None:
+    """Raise RefusedError for a seat that counts whose person has other roles by now than when they were named."""
+    rules, present = RULES[MeetingKind(meeting.kind)], find_present_people(meeting)
+    for seat in meeting.attendees.select_related("person", "deputises_for"):
+        role = MeetingRole(seat.role)
+        if role == rules.lead or (role in rules.quorum and seat.person_id in present):
+            refuse_conflicting_roles(role, seat.person, meeting.product)
+            refuse_other_officer(role, seat.deputises_for or seat.person, meeting.product)
 
 
 def list_signers(minutes: Minutes) -> tuple[Signer, ...]:
@@ -91,12 +107,17 @@ def is_signed(minutes: Minutes) -> bool:
 def _excuse_dpo(meeting: ProductMeeting) -> str:
     """Sentence by which a review closes without the Data Protection Officer, "" if it does not.
 
-    She was invited ten working days before, reminded twice, and gave neither advice nor deputy.
+    She was invited ten working days before, reminded twice, and gave neither advice nor deputy. What was sent before
+    she had the seat went to somebody else.
     """
     seat = meeting.attendees.filter(role=MeetingRole.DPO).first()
-    if seat is None or count_working_days(meeting.dated_on, meeting.date) < _DPO_NOTICE_DAYS:
+    if seat is None:
         return ""
-    if SentNotice.objects.filter(meeting=meeting, key__contains="/reminder-").count() < _DPO_REMINDERS:
+    invited = max(meeting.dated_on, timezone.localtime(seat.invited_at).date())
+    if count_working_days(invited, meeting.date) < _DPO_NOTICE_DAYS:
+        return ""
+    reminders = SentNotice.objects.filter(meeting=meeting, key__contains="/reminder-", sent_at__gte=seat.invited_at)
+    if reminders.count() < _DPO_REMINDERS:
         return ""
     if MinutesEntry.objects.filter(meeting=meeting, kind=EntryKind.ADVICE, author=seat.person).exists():
         return _("The Data Protection Officer gave advice before the meeting.")

@@ -307,6 +307,7 @@ class ConfirmOwnAccount(OwnAct, frozen=True):
 
     def check_preconditions(self, context: ActContext) -> None:
         """Refuse unless another person vouched for the account: two people are required."""
+        context.refuse_token()
         row = Account.objects.filter(pk=self.account, person=self.person).first()
         if row is None or row.counts:
             raise RefusedError(

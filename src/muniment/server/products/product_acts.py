@@ -73,9 +73,15 @@ class AddProduct(SignalsAct, frozen=True, kw_only=True):
 
 
 class ChangeProduct(SignalsAct, frozen=True, kw_only=True):
-    """Describe a product: its name, its sensitive paths, its signals. Two people remove a sensitive path."""
+    """Describe a product: its name, its sensitive paths, its signals. Two people remove a sensitive path, and a sign
+    of life of a product that was retired: without it the product has no meetings.
+    """
 
-    actions: ClassVar[tuple[Action, ...]] = (Action.CHANGE_PRODUCT, Action.REMOVE_SENSITIVE_PATHS)
+    actions: ClassVar[tuple[Action, ...]] = (
+        Action.CHANGE_PRODUCT,
+        Action.REMOVE_SENSITIVE_PATHS,
+        Action.RETIRE_PRODUCT,
+    )
     title: ClassVar[Label] = gettext_lazy("Describe product")
     leading_fields: ClassVar[tuple[str, ...]] = ("name",)
 
@@ -105,19 +111,32 @@ class ChangeProduct(SignalsAct, frozen=True, kw_only=True):
 
     @classmethod
     def guarded_state(cls) -> GuardedFacts:
-        """The sensitive paths of every product."""
-        rows = Product.objects.all()
-        return GuardedFacts(protected=frozenset((row.slug, path) for row in rows for path in row.sensitive_paths))
+        """The sensitive paths of every product, and whether it shows a sign of life."""
+        rows = list(Product.objects.all())
+        paths = {(row.slug, path) for row in rows for path in row.sensitive_paths}
+        return GuardedFacts(protected=frozenset(paths | {(row.slug, "in use") for row in rows if _is_in_use(row)}))
 
     def required_action(self) -> Action:
-        """Another action, with a second person, where a sensitive path would be missing."""
+        """Another action, with a second person, where a sensitive path or the last sign of life would be missing."""
+        if self._ends_use():
+            return Action.RETIRE_PRODUCT
         return Action.REMOVE_SENSITIVE_PATHS if self._removed_paths() else Action.CHANGE_PRODUCT
 
     def describe_act(self) -> str:
         """The product, and the sensitive paths that it loses."""
         if removed := self._removed_paths():
             details = {"product": self.product, "paths": ", ".join(removed)}
+            if self._ends_use():
+                return (
+                    _(
+                        "state that %(product)s, which was retired, is not in use again, and remove the sensitive paths "
+                        "%(paths)s"
+                    )
+                    % details
+                )
             return _("change the description of %(product)s, and remove the sensitive paths %(paths)s") % details
+        if self._ends_use():
+            return _("state that %(product)s, which was retired, is not in use again") % {"product": self.product}
         return _("change the description of %(product)s") % {"product": self.product}
 
     def carry_out(self, context: ActContext) -> None:
@@ -125,6 +144,15 @@ class ChangeProduct(SignalsAct, frozen=True, kw_only=True):
         rows = Product.objects.filter(slug=self.product)
         rows.update(name=self.name, sensitive_patterns=self.sensitive, **self.signal_values())
         enqueue("reevaluate-all")
+
+    def _ends_use(self) -> bool:
+        product = Product.objects.filter(slug=self.product).first()
+        return (
+            product is not None
+            and product.retired_at is not None
+            and _is_in_use(product)
+            and all(value is False for value in self.signal_values().values())
+        )
 
     def _removed_paths(self) -> tuple[str, ...]:
         """Current sensitive paths that the new description does not have."""
@@ -185,6 +213,11 @@ class RetireProduct(ProductAct, frozen=True):
             data_after_retirement=self.data,
             **dict.fromkeys(SIGNALS, False),
         )
+
+
+def _is_in_use(product: Product) -> bool:
+    """Whether a product is in use, as far as its signals say: what nobody stated counts as a sign of life."""
+    return product.retired_at is None or any(getattr(product, name) is not False for name in SIGNALS)
 
 
 def _make_id_error() -> RefusedError:

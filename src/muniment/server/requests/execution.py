@@ -63,7 +63,12 @@ def perform_act(actor: Actor, act: Act, *, secret: object = None) -> ActResult:
         bootstrap.finish_bootstrap_if_ready()
     alone = needs_second and bootstrap.may_act_alone(actor, action) and not is_proof_demanded(action)
     context = ActContext(
-        actor.person, moments.current_moment(), alone=alone, second_factor=actor.second_factor, secret=secret
+        actor.person,
+        moments.current_moment(),
+        alone=alone,
+        second_factor=actor.second_factor,
+        by_token=actor.scopes is not None,
+        secret=secret,
     )
     if needs_second and not alone:
         act.check_preconditions(context)

@@ -17,7 +17,7 @@ from muniment.server.deployments.environment_acts import ChangeEnvironment
 from muniment.server.guarding.database_roles import WORKER
 from muniment.server.people.models import Machine
 from muniment.server.products.environment_acts import RemoveEnvironment
-from muniment.server.products.models import Environment, Product
+from muniment.server.products.models import SIGNALS, Environment, Product
 from muniment.server.products.product_acts import ChangeProduct, RetireProduct
 from muniment.server.records.models import RowState
 from muniment.server.requests.models import AcceptedRow
@@ -147,16 +147,18 @@ def _make_environment_loss(key: str, facts: dict[str, Any]) -> _Loss:
 
 def _read_product(fields: WeakerFields) -> dict[str, Any]:
     paths = Product(sensitive_patterns=fields["sensitive_patterns"]).sensitive_paths
-    return {"id": fields["slug"], "paths": list(paths), "retired": fields["retired_at"] is not None}
+    retired = fields["retired_at"] is not None
+    unused = retired and all(fields[name] is False for name in SIGNALS)
+    return {"id": fields["slug"], "paths": list(paths), "retired": retired, "unused": unused}
 
 
 def _find_lost_paths(before: RowFacts, now: RowFacts) -> Iterator[_Loss]:
-    """Products that lost sensitive paths, or were retired."""
+    """Products that lost sensitive paths, were retired, or lost the sign of life that they showed after that."""
     for key, one in now.items():
-        was = before.get(key, {"paths": [], "retired": False})
+        was = {"paths": [], "retired": False, "unused": False} | before.get(key, {})
         if lost := set(was["paths"]) - set(one["paths"]):
             yield _Loss(key, Action.REMOVE_SENSITIVE_PATHS, _make_path_check(one["id"], lost))
-        if one["retired"] and not was["retired"]:
+        if (one["retired"], one["unused"]) > (was["retired"], was["unused"]):
             yield _Loss(key, Action.RETIRE_PRODUCT, _make_retirement_check(one["id"]))
 
 
@@ -171,7 +173,12 @@ def _make_path_check(product: str, lost: Collection[str]) -> Callable[[SignedAct
 
 
 def _make_retirement_check(product: str) -> Callable[[SignedAct], bool]:
-    return lambda signed: isinstance(signed.act, RetireProduct) and signed.act.product == product
+    def permits_end(signed: SignedAct) -> bool:
+        act = signed.act
+        ends_use = isinstance(act, ChangeProduct) and all(value is False for value in act.signal_values().values())
+        return (isinstance(act, RetireProduct) or ends_use) and act.product == product
+
+    return permits_end
 
 
 def _read_machine(fields: WeakerFields) -> dict[str, Any]:

@@ -130,6 +130,7 @@ class Migration(migrations.Migration):
                         max_length=16,
                     ),
                 ),
+                ("invited_at", models.DateTimeField(default=django.utils.timezone.now)),
                 (
                     "deputises_for",
                     models.ForeignKey(
