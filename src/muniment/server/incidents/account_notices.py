@@ -81,7 +81,7 @@ def _mail_of_authenticator(number: int) -> None:
     if notice is None:
         return
     text = _describe_authenticator(notice.authenticator, removal=notice.removal)
-    _mail_all_addresses(notice.authenticator.person, [], text)
+    mail_all_addresses(notice.authenticator.person, [], text)
     messages.post_to_chat(_("Security notice about an account. Sign in to read it:"))
     AuthenticatorNotice.objects.filter(pk=number).update(mailed_at=timezone.now())
 
@@ -100,12 +100,12 @@ def _send_delivery(number: int) -> None:
     if delivery is None:
         return
     notice = delivery.notice
-    _mail_all_addresses(notice.person, notice.addresses.splitlines(), _describe_notice(notice))
+    mail_all_addresses(notice.person, notice.addresses.splitlines(), _describe_notice(notice))
     messages.post_to_chat(_("Security notice about an account. Sign in to read it:"))
     NoticeDelivery.objects.filter(pk=number).update(mailed_at=timezone.now())
 
 
-def _mail_all_addresses(person: Person, addresses: Sequence[str], text: str) -> None:
+def mail_all_addresses(person: Person, addresses: Sequence[str], text: str) -> None:
     """Mail to each current and former address (`addresses`). One that the mail server refuses does not stop the
     others.
     """

@@ -583,6 +583,26 @@ class AuthenticatorNotice(models.Model):
         constraints = [models.UniqueConstraint(fields=["authenticator", "removal"], name="unique_authenticator_notice")]
 
 
+class SignInState(models.Model):
+    """How a person signs in, as the worker saw it last: a digest of their password, factors, company accounts and
+    address. The worker alone writes it: a change that no act did leaves a row too, and the person is notified.
+
+    `addresses` are those to which a change is mailed, one a line. `recovery_count` is the number of the person's
+    notices of a recovery or another address: a change that one of them reported is not reported twice.
+    """
+
+    privileges = Privileges((READ,), (READ, ADD, CHANGE), eraser=(DROP,))
+    written_by: frozenset[Action] = frozenset()
+    free_texts = ("addresses",)
+
+    person = models.OneToOneField(Person, models.CASCADE, related_name="sign_in_state")
+    digest = models.CharField(max_length=71)
+    recovery_count = models.PositiveIntegerField(default=0)
+    addresses = models.TextField(blank=True)
+    changed_at = models.DateTimeField(null=True)
+    mailed_at = models.DateTimeField(null=True)
+
+
 class ApiToken(_HashedToken):
     """Token of a program for the API, for some actions, until a day."""
 

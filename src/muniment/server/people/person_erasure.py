@@ -45,6 +45,7 @@ from muniment.server.people.models import (
     PendingErasure,
     Person,
     RoleGrant,
+    SignInState,
     new_person_id,
 )
 from muniment.server.people.personal_traces import PersonalTrace, find_traces
@@ -253,6 +254,7 @@ def _erase_rows(person: Person) -> None:
         EnrolledAuthenticator.objects.filter(pk=number).update(**nothing)
     FormerHandle.objects.filter(person=person).delete()
     AccountNotice.objects.filter(person=person).delete()
+    SignInState.objects.filter(person=person).delete()
     AccountVerification.objects.filter(person=person).delete()
     EmailAddress.objects.filter(user=person).delete()
     SocialAccount.objects.filter(user=person).delete()

@@ -26,6 +26,7 @@ from muniment.server.deployments.vault_drift import check_vault_drift
 from muniment.server.incidents.account_notices import send_account_notices
 from muniment.server.incidents.refused_records import report_refused_records
 from muniment.server.incidents.row_incidents import compare_all_rows, report_row_problems
+from muniment.server.incidents.sign_in_changes import notify_of_sign_in_changes
 from muniment.server.job_queue import enqueue, raise_oldest, requeue_from_dead_workers
 from muniment.server.people.messages import send_messages_now
 from muniment.server.people.role_expiry import record_expired_roles
@@ -133,6 +134,7 @@ _ROUNDS: dict[Callable[[], object], float] = {
     record_expired_roles: 60,
     send_messages_now: 300,
     send_account_notices: 60,
+    notify_of_sign_in_changes: 60,
     check_vault_drift: 300,
     store_reads: 120,
     report_unrecorded_reads: 60,

@@ -478,6 +478,25 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="SignInState",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("digest", models.CharField(max_length=71)),
+                ("recovery_count", models.PositiveIntegerField(default=0)),
+                ("addresses", models.TextField(blank=True)),
+                ("changed_at", models.DateTimeField(null=True)),
+                ("mailed_at", models.DateTimeField(null=True)),
+                (
+                    "person",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="sign_in_state",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
             name="AuthenticatorNotice",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
