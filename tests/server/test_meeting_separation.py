@@ -150,4 +150,4 @@ def test_one_person_does_not_end_the_use_of_a_product_that_was_retired(review: P
     describe("olga", **none)
     assert find_activities(timezone.localdate())["shop"].is_active, "a second person has to approve it"
     waiting = Request.objects.get(action="retire-product", state="waiting")
-    assert "is not in use again" in waiting.summary
+    assert "which was retired, is not in use" in waiting.summary

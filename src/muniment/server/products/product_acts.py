@@ -127,16 +127,11 @@ class ChangeProduct(SignalsAct, frozen=True, kw_only=True):
         if removed := self._removed_paths():
             details = {"product": self.product, "paths": ", ".join(removed)}
             if self._ends_use():
-                return (
-                    _(
-                        "state that %(product)s, which was retired, is not in use again, and remove the sensitive paths "
-                        "%(paths)s"
-                    )
-                    % details
-                )
+                sentence = _("state that %(product)s, which was retired, is not in use, and has no sensitive %(paths)s")
+                return sentence % details
             return _("change the description of %(product)s, and remove the sensitive paths %(paths)s") % details
         if self._ends_use():
-            return _("state that %(product)s, which was retired, is not in use again") % {"product": self.product}
+            return _("state that %(product)s, which was retired, is not in use") % {"product": self.product}
         return _("change the description of %(product)s") % {"product": self.product}
 
     def carry_out(self, context: ActContext) -> None:
