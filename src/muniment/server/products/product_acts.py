@@ -127,7 +127,9 @@ class ChangeProduct(SignalsAct, frozen=True, kw_only=True):
         if removed := self._removed_paths():
             details = {"product": self.product, "paths": ", ".join(removed)}
             if self._ends_use():
-                sentence = _("state that %(product)s, which was retired, is not in use, and has no sensitive %(paths)s")
+                sentence = _(
+                    "state that %(product)s, which was retired, is not in use, without the sensitive paths %(paths)s"
+                )
                 return sentence % details
             return _("change the description of %(product)s, and remove the sensitive paths %(paths)s") % details
         if self._ends_use():
