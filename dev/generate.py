@@ -14,6 +14,7 @@ import msgspec
 from dev.design_reference import describe_design
 from dev.record_reference import describe_records
 from dev.setting_reference import describe_settings
+from dev.threat_reference import describe_threats
 from muniment.access.actions import Action
 from muniment.access.roles import Role
 from muniment.cli.commands import muniment
@@ -49,6 +50,7 @@ def documents() -> dict[str, str]:
         "reevaluation.md": _reevaluation(),
         "settings.md": describe_settings(_NOTE),
         "record-kinds.md": describe_records(_NOTE),
+        "threat-model.md": describe_threats(),
     }
 
 
