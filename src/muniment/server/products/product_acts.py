@@ -118,9 +118,9 @@ class ChangeProduct(SignalsAct, frozen=True, kw_only=True):
 
     def required_action(self) -> Action:
         """Another action, with a second person, where a sensitive path or the last sign of life would be missing."""
-        if self._ends_use():
-            return Action.RETIRE_PRODUCT
-        return Action.REMOVE_SENSITIVE_PATHS if self._removed_paths() else Action.CHANGE_PRODUCT
+        if self._removed_paths():  # of both, the one that fewer people may approve
+            return Action.REMOVE_SENSITIVE_PATHS
+        return Action.RETIRE_PRODUCT if self._ends_use() else Action.CHANGE_PRODUCT
 
     def describe_act(self) -> str:
         """The product, and the sensitive paths that it loses."""

@@ -155,7 +155,7 @@ def _read_product(fields: WeakerFields) -> dict[str, Any]:
 def _find_lost_paths(before: RowFacts, now: RowFacts) -> Iterator[_Loss]:
     """Products that lost sensitive paths, were retired, or lost the sign of life that they showed after that."""
     for key, one in now.items():
-        was = {"paths": [], "retired": False, "unused": False} | before.get(key, {})
+        was: dict[str, Any] = {"paths": [], "retired": False, "unused": False} | before.get(key, {})
         if lost := set(was["paths"]) - set(one["paths"]):
             yield _Loss(key, Action.REMOVE_SENSITIVE_PATHS, _make_path_check(one["id"], lost))
         if (one["retired"], one["unused"]) > (was["retired"], was["unused"]):
@@ -175,8 +175,9 @@ def _make_path_check(product: str, lost: Collection[str]) -> Callable[[SignedAct
 def _make_retirement_check(product: str) -> Callable[[SignedAct], bool]:
     def permits_end(signed: SignedAct) -> bool:
         act = signed.act
-        ends_use = isinstance(act, ChangeProduct) and all(value is False for value in act.signal_values().values())
-        return (isinstance(act, RetireProduct) or ends_use) and act.product == product
+        if isinstance(act, ChangeProduct):
+            return act.product == product and all(value is False for value in act.signal_values().values())
+        return isinstance(act, RetireProduct) and act.product == product
 
     return permits_end
 
