@@ -1,6 +1,6 @@
 """Stores how a repository meets each clause, from the evaluation of its history, with the moment since when."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -65,6 +65,13 @@ def store_all_unknown(repository: Repository, reason: str) -> None:
     with suppress(ConfigurationError):  # where the policy itself is what cannot be read
         known |= {clause.id for clause in current_clauses()}
     _save_states(repository, {clause: CurrentState(ClauseResult.UNKNOWN, reason) for clause in known})
+
+
+def store_unknown_states(repository: Repository, clauses: Iterable[str], reason: str) -> None:
+    """Make some clauses unknown: what they need cannot be read; the others stay as they are."""
+    _save_states(
+        repository, {clause: CurrentState(ClauseResult.UNKNOWN, reason) for clause in clauses}, is_complete=False
+    )
 
 
 def _save_states(repository: Repository, new_states: dict[str, CurrentState], *, is_complete: bool = True) -> None:

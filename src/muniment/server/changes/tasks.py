@@ -96,6 +96,7 @@ def reevaluate_all() -> None:
     here = Repository.objects.filter(product__retired_at=None).exclude(path__startswith=FORGE)
     for repository in here.values_list("pk", flat=True):
         enqueue_in_bulk("evaluate-history", repository=repository)
+    RepositoryScan.objects.filter(repository__path__startswith=FORGE).update(finished_at=None)  # due in the next round
     open_ = Change.objects.filter(repository__product__retired_at=None, state=Change.State.OPEN)
     for repository, ref in open_.filter(forge_change=None).values_list("repository", "name"):
         enqueue_in_bulk("evaluate-change", repository=repository, ref=ref)

@@ -20,6 +20,7 @@ from muniment.server.connections import (
     input_probes,
     permission_checks,
     policy_source,
+    product_clauses,
     reconciliation,
     watched_branches,
 )
@@ -107,6 +108,21 @@ def read_branch_updates(repository: int) -> None:
             watched_branches.store_merged_states(row.repository)
         if row.repository.protected_branches.filter(rules__isnull=True, rule_gaps="").exists():
             enqueue("read-branch-rules", repository=repository)
+
+
+@register_task("evaluate-product-clauses", LONG_SECONDS, share_slots=True)
+def evaluate_product_clauses(repository: int) -> None:
+    """Evaluate the clauses about a product, such as those of its secrets, for a repository at a forge."""
+    row = load_active_link(repository)
+    if row is not None:
+        product_clauses.evaluate_product_clauses(row, open_connected_forge(row.connection))
+
+
+@register_periodic_task("evaluate-due-product-clauses", every=60)
+def evaluate_due_product_clauses() -> None:
+    """Enqueue the evaluation of the clauses about products whose facts may have changed."""
+    for row in product_clauses.list_due_links():
+        enqueue("evaluate-product-clauses", repository=row.repository_id)
 
 
 @register_task("post-bypass-status")
