@@ -75,6 +75,7 @@ def test_plan_is_applied_after_confirmation_and_the_private_key_stays_local(serv
     assert "PRIVATE" not in str(service.sent) + done.output
     assert "3 of 5 wait for a second person" in done.output
     assert "muniment vault apply" in done.output
+    assert f"key    of tests for staging: MUNIMENT_RUNNER_KEY={key}" in done.output
 
 
 def test_existing_key_is_reused(service: FakeService, file: Path) -> None:

@@ -684,3 +684,13 @@ class TestUnusualPushes:
         assert remote.push("ada", ":refs/heads/a").code == 0
         assert remote.push("ada", "topic:refs/heads/a/b").code == 0
         self.assert_pushes_work(remote)
+
+
+def test_installation_prints_what_the_service_needs_to_read_the_log(
+    remote: HookedRemote, capsys: pytest.CaptureFixture[str]
+) -> None:
+    remote.install_hook()
+    out = capsys.readouterr().out
+    assert "Read server hook's log" in out
+    assert f"home  {remote.home}" in out
+    assert (remote.home / "keys" / "ledger.pub").read_text().strip() in out

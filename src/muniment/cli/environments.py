@@ -65,23 +65,26 @@ def apply(file: str, url: str | None, home: str, *, yes: bool, vault: bool) -> i
     _print_steps(steps)
     if steps and not yes:
         click.confirm("Make it so?", abort=True, err=True)
-    waits = _request_steps(url, found, steps, file)
+    folder = Path() if file == "-" else Path(file).parent
+    waits = _request_steps(url, found, steps, folder)
+    _print_keys(steps, folder)
     if waits:
         click.echo(f"{waits} of {len(steps)} wait for a second person, on the page Requests.")
         click.echo("Then somebody with a vault credential: muniment vault apply")
     elif vault:
         vault_changes.set_up_vault_command(home)
         vault_changes.apply_vault_plan(yes=yes)
+        first = found.environment[0].name
+        click.echo(f"Next: muniment secret set NAME --product {found.product} --env {first}")
     elif steps:
         click.echo("Done. Next, with the credential of the vault's administrator: muniment vault apply")
     return 0
 
 
 def _request_steps(
-    url: str | None, found: ProductFile, steps: list[tuple[str, PipelineEntry | None]], file: str
+    url: str | None, found: ProductFile, steps: list[tuple[str, PipelineEntry | None]], folder: Path
 ) -> int:
     """Request each step; the number of those that wait for a second person."""
-    folder = Path() if file == "-" else Path(file).parent
     requests = [_request(found.product, environment, pipeline, folder) for environment, pipeline in steps]
     return sum(not ask_service(url, "POST", path, body).get("done") for path, body in requests)
 
@@ -167,6 +170,16 @@ def _print_steps(steps: list[tuple[str, PipelineEntry | None]]) -> None:
         )
     if not steps:
         click.echo("The service has everything that the file says.")
+
+
+def _print_keys(steps: list[tuple[str, PipelineEntry | None]], folder: Path) -> None:
+    """Print where the private key of each new plain runner is."""
+    for environment, pipeline in steps:
+        if pipeline is not None and pipeline.key:
+            where = (folder / pipeline.key).absolute()
+            click.echo(
+                printing.make_printable(f"key    of {pipeline.name} for {environment}: MUNIMENT_RUNNER_KEY={where}")
+            )
 
 
 def _path(product: str) -> str:

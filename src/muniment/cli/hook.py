@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import click
 
@@ -85,7 +86,18 @@ def install_hook(home: str, repo: str, folder: str | None, report_only: bool, ou
     )
     for line in _describe_unattested(unattested, standing):
         click.echo(line)
+    for line in _describe_import(where):
+        click.echo(printing.make_printable(line))
     return 0
+
+
+def _describe_import(home: str) -> Iterator[str]:
+    """Lines that say what the service needs to permit deployments of what the hook allowed."""
+    key = Path(home, "keys", "ledger.pub").read_text(encoding="ascii").strip()
+    yield "To deploy what it allows (docs/guides/deployments.md): on the product's page Settings in the service, press"
+    yield "Read server hook's log. MUNIMENT_REPOSITORY_FOLDERS of the service names a folder above the home."
+    yield f"    home  {home}"
+    yield f"    key   {key}"
 
 
 def _require_protection(repository: Repository, standing: RepositoryRules) -> None:

@@ -19,7 +19,8 @@ VARIABLE = "MUNIMENT_REPOSITORY_FOLDERS"
 GIVEN = "repository-folders"  # in the home: one path a line, as `muniment up` was given them
 UNNAMED = gettext_noop("This path is not inside a folder that the operator allows.")
 REMEDY = gettext_noop(
-    "Move the repository into such a folder, or ask the operator to add its folder to MUNIMENT_REPOSITORY_FOLDERS."
+    "Move it into such a folder. Or ask the operator to add its folder to MUNIMENT_REPOSITORY_FOLDERS, "
+    "and to start the service again."
 )
 
 _URL = "file://"
