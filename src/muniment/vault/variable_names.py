@@ -42,6 +42,8 @@ _FAMILIES = (
         "ANSIBLE_",
         "TF_CLI_",
         "HELM_",
+        "TERRAGRUNT_",
+        "PUPPETEER_",
         "BUILDKITE_",
         "NIX_",
         "GOPROXY",
@@ -246,6 +248,19 @@ _NAMES = frozenset(
         *("PSQL_PAGER", "MYSQL_HOME", "LIBMYSQL_PLUGINS", "LIBMYSQL_PLUGIN_DIR"),
         *("BORG_PASSCOMMAND", "BORG_RSH", "BORG_REMOTE_PATH"),
         *("RESTIC_PASSWORD_COMMAND", "RCLONE_PASSWORD_COMMAND", "RCLONE_CONFIG", "TF_DATA_DIR", "TF_PLUGIN_CACHE_DIR"),
+        *("BOTO_CONFIG", "SASL_PATH", "LDAPCONF", "LDAPRC", "ODBCINI", "ODBCINSTINI", "ODBCSYSINI", "K9S_EDITOR"),
+        *("KUSTOMIZE_PLUGIN_HOME", "PULUMI_HOME", "SKAFFOLD_CONFIG", "CONTAINERS_CONF", "CONTAINERS_CONF_OVERRIDE"),
+        # tests, servers and sanitizers: modules that they import, and files that they write
+        *(
+            "COVERAGE_PROCESS_START",
+            "COVERAGE_RCFILE",
+            "MYPYPATH",
+            "PRE_COMMIT_HOME",
+            "GCOV_PREFIX",
+            "LLVM_PROFILE_FILE",
+        ),
+        *("GUNICORN_CMD_ARGS", "CELERY_CONFIG_MODULE", "UVICORN_APP", "LIBVA_DRIVERS_PATH", "CYPRESS_RUN_BINARY"),
+        *("ASAN_OPTIONS", "LSAN_OPTIONS", "MSAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS", "ASDF_DIR", "ASDF_DATA_DIR"),
         # where a pipeline's systems read what to do next
         *("DOCKER_CONTEXT", "DOCKER_CERT_PATH", "CONTAINER_HOST", "BUILDKIT_HOST"),
         *("GNUMAKEFLAGS", "CONDARC", "M4PATH", "AUTOCONF", "PUB_HOSTED_URL", "HG"),
