@@ -136,6 +136,14 @@ def test_command_gets_a_signal_when_its_reader_is_gone(tmp_path: Path) -> None:
     assert shell.stdout == b"y\n141\n"  # 128 and SIGPIPE, as without us
 
 
+def test_full_disk_is_named_before_the_command_is_stopped() -> None:
+    shell = subprocess.run(
+        ["bash", "-c", '"$@" > /dev/full', "-", *masked_command("yes")], capture_output=True, check=False, timeout=60
+    )
+    assert shell.returncode == 128 + signal.SIGPIPE
+    assert shell.stderr == b"muniment: the output of the command cannot be written: No space left on device\n"
+
+
 def test_closed_standard_streams_are_supported() -> None:
     done = subprocess.run(
         ["bash", "-c", 'exec <&- >&-; "$@"', "-", *masked_command("sh", "-c", 'echo "$VALUE"; echo "err $VALUE" >&2')],

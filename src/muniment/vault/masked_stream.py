@@ -1,5 +1,6 @@
 """Output of a command on its way to our own output: masked, in order and at once."""
 
+import errno
 import os
 import select
 from contextlib import suppress
@@ -7,6 +8,7 @@ from contextlib import suppress
 from muniment.vault.masking import Masker, Piece
 
 _PIECE_BYTES = 1 << 16
+_STANDARD_ERROR = 2
 _MOST_SHOWN = 2  # letters of a secret that may show before a pause at a terminal: somebody waits for what they typed
 
 
@@ -18,6 +20,7 @@ class MaskedStream:
         self._masker = masker
         os.set_blocking(source, False)
         self._waited = waited
+        self._has_failed = False
 
     @property
     def is_awaited(self) -> bool:
@@ -65,6 +68,16 @@ class MaskedStream:
             except BlockingIOError:
                 with suppress(InterruptedError):
                     select.select([], [self._sink], [])
-            except OSError:
+            except OSError as error:
+                self._name_write_failure(error)
                 return False
         return True
+
+    def _name_write_failure(self, error: OSError) -> None:
+        """Say once why the command loses its output. A reader that is gone needs no message, as without us."""
+        if error.errno in (errno.EPIPE, errno.EBADF) or self._has_failed:
+            return
+        self._has_failed = True
+        text = f"muniment: the output of the command cannot be written: {os.strerror(error.errno or errno.EIO)}\n"
+        with suppress(OSError):
+            os.write(_STANDARD_ERROR, text.encode())
