@@ -415,6 +415,7 @@ def test_check_of_the_branch_itself_says_that_there_is_nothing_to_merge(
     code, out, err = shop.muniment("check", "--onto", "main", "--head", "main")
     assert code == 0, err
     assert out.startswith("nothing to merge  main is at ")
+    assert "Next: commit on a branch of its own" in out
 
 
 def test_replay_names_the_repository_and_counts_one_change(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

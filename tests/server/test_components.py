@@ -147,3 +147,14 @@ def test_address_of_a_static_file_changes_with_its_content() -> None:
     assert "/static/theme.css?v=" in render("{% load static %}{% static 'theme.css' %}")
     with pytest.raises(LookupError, match="missing"):
         render("{% load static %}{% static 'missing.css' %}")
+
+
+def test_question_of_the_review_guide_is_shown_by_its_text() -> None:
+    text = "{% load words %}{{ code|review_question }}"
+    assert "hostile input" in render(text, code="sensitive-abuse")
+    assert render(text, code="of-another-version") == "of-another-version"
+
+
+def test_lines_of_a_diff_have_a_class_each() -> None:
+    text = "{% for kind, line in lines|diff_lines %}{{ kind }}:{{ line }};{% endfor %}"
+    assert render(text, lines="@@ 1\n+a\n-b\n c") == "place:@@ 1;added:+a;removed:-b;: c;"

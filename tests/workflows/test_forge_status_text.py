@@ -43,11 +43,11 @@ FORM = " The page behind Details has the form."
         ),
         (
             security_attention.Reasons.NO_SECURITY_APPROVAL,
-            "Ask bob or sue to review and approve it, with answers to the review questions: why." + FORM,
+            "Ask bob or sue to review and approve it, with answers to the review questions." + FORM,
         ),
         (
             security_attention.Reasons.GUIDE_UNANSWERED,
-            "Ask sue to approve it again, with answers to the review questions: why." + FORM,
+            "Ask sue to approve it again, with answers to the review questions." + FORM,
         ),
         (
             small_changes.Reasons.TOO_LARGE,

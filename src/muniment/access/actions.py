@@ -74,10 +74,10 @@ class Action(Enum):
     SEE_JOBS = _define_reading("see background jobs", Reach.ORGANISATION, frozenset({Role.SECURITY, Role.ADMIN}))
 
     MANAGE_OWN_ACCOUNT = AccessRule(
-        "use the own account: sign-in, tokens, inbox", Reach.OWN, _EVERYBODY, False, frozenset()
+        "use one's own account: sign-in, tokens, inbox", Reach.OWN, _EVERYBODY, False, frozenset()
     )
     LINK_ACCOUNT = AccessRule(
-        "link a login or key to the own account, and verify it", Reach.OWN, _EVERYBODY, True, frozenset()
+        "link a login or key to one's own account, and verify it", Reach.OWN, _EVERYBODY, True, frozenset()
     )
     ENROL_AUTHENTICATOR = AccessRule(
         "enrol a passkey or key that signs dangerous acts",

@@ -25,6 +25,8 @@ def print_decision(report: DecisionReport, rules: Rules, source: HeadSource | No
         click.echo(
             f"nothing to merge  {short_ref(report.revision.target)} is at {shorten_ids(report.revision.head)} already"
         )
+        click.echo("Next: commit on a branch of its own, then run muniment check again")
+        click.echo("      muniment replay   evaluates what the branch has already")
         return
     first = format_undecided(report) if rules.people_unknown and not _has_violation(report) else format_outcome(report)
     for line in (first, *_format_results(report), *_format_people(report), *_format_ignored(rules)):

@@ -31,6 +31,7 @@ def command(home: str, *, remove: bool, large: bool) -> int:
         _remove_demonstration(folder)
         click.echo(f"The demonstration was removed: {folder}")
         return 0
+    click.echo("Making two quarters of an invented company, which takes a few minutes ...")
     count = _fill_home(folder, large=large)
     click.echo(f"The demonstration is ready in {folder}: {count} events of the company Alder Health, all invented.")
     click.echo(f"Next, for sign-in links of its people: muniment up --home {folder}")

@@ -26,12 +26,12 @@ class Reasons(ReasonCodes):
     NOTHING_SENSITIVE = not_applicable("No sensitive path is changed.")
     NO_SECURITY_APPROVAL = violated(
         "A sensitive path is changed ({topics}: {path}), and nobody with the security role has approved this revision.",
-        "Ask {ask} to review and approve it, with answers to the review questions: {questions}.",
+        "Ask {ask} to review and approve it, with answers to the review questions.",
         ReviewAction.APPROVE,
     )
     GUIDE_UNANSWERED = violated(
         "{name} approved without answers to the review questions on {topics}: {missing}.",
-        "Ask {name} to approve it again, with answers to the review questions: {questions}.",
+        "Ask {name} to approve it again, with answers to the review questions.",
         ReviewAction.APPROVE,
     )
 

@@ -5,6 +5,7 @@ from django.utils.translation import gettext
 
 from muniment.decision import uncounted_statements
 from muniment.decision.report import ReasonReport
+from muniment.policy import guide
 from muniment.server.changes import reason_text
 
 register = template.Library()
@@ -26,6 +27,12 @@ def remedy(reason: ReasonReport, control: str = "") -> str:
 def review_label(code: str) -> str:
     """Label of a review's result."""
     return str(reason_text.REVIEW_RESULTS.get(code, code))
+
+
+@register.filter
+def review_question(code: str) -> str:
+    """Text of a question of the review guide; the code itself for one that this version does not ask."""
+    return next((gettext(question.text) for question in guide.QUESTIONS if question.id == code), code)
 
 
 @register.filter
