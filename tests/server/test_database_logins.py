@@ -23,6 +23,7 @@ from muniment.server.running.embedded_postgres import EmbeddedPostgres
 from muniment.server.running.installation_folder import make_installation_folder
 from muniment.server.running.login_trials import try_logins
 from tests.server.conftest import HOME
+from tests.server.test_login_attacks import OF_EVERYBODY, OF_ONE
 from tests.support.running import clean, muniment
 from tests.support.service import as_role, person
 
@@ -252,6 +253,41 @@ def test_refuses_second_home_without_passwords_and_replaces_them_on_request(
     assert find_password_file(home, WEB).read_text() != before
     with psycopg.connect(address(server, home, WEB)):
         pass
+
+
+@pytest.mark.parametrize("role", PROCESSES)
+@pytest.mark.slow
+def test_external_server_refuses_statements_of_an_attacker(
+    external_server: tuple[EmbeddedPostgres, Path], role: str
+) -> None:
+    """The same statements as at the embedded one, but for large objects: there only its superuser can forbid them."""
+    server, home = external_server
+    permitted = []
+    with psycopg.connect(address(server, home, role), autocommit=True) as session:
+        for statement in (*OF_EVERYBODY, *OF_ONE[role]):
+            try:
+                with session.transaction(force_rollback=True):
+                    session.execute(statement.encode())
+            except psycopg.errors.InsufficientPrivilege:
+                continue
+            except psycopg.Error as error:  # it was permitted, or is no attack any more
+                permitted.append(str(error))
+            permitted.append(statement)
+    assert [one for one in permitted if not one.startswith("SELECT lo_")] == []
+
+
+@pytest.mark.slow
+def test_settings_that_a_login_gave_itself_end_at_the_next_start_of_external_server(
+    external_server: tuple[EmbeddedPostgres, Path],
+) -> None:
+    server, home = external_server
+    with psycopg.connect(address(server, home, WEB), autocommit=True) as session:
+        session.execute("ALTER ROLE CURRENT_USER SET statement_timeout = 1")
+        session.execute("ALTER ROLE CURRENT_USER IN DATABASE muniment SET search_path = nowhere")
+    assert prepare(server, home)[0] == 0
+    with psycopg.connect(address(server, home, WEB), autocommit=True) as session:
+        assert session.execute("SHOW statement_timeout").fetchone() == ("0",)
+        assert session.execute("SHOW search_path").fetchone() != ("nowhere",)
 
 
 def test_process_settings_contain_no_owner_credentials(tmp_path: Path) -> None:

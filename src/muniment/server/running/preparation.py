@@ -46,6 +46,10 @@ from muniment.server.running.schema_version import (
 )
 
 _FIRST = "admin"
+_ROLE_SETTINGS = """
+    SELECT d.datname FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole
+        LEFT JOIN pg_database d ON d.oid = s.setdatabase WHERE r.rolname = %s
+"""  # of a login: the databases for which it has settings of its own, NULL for all of them
 _START = "Start the service first: muniment up"
 
 
@@ -142,6 +146,7 @@ def _make_logins(*, renew: bool) -> None:
                 if password is None or not known.get(role):
                     _make_login(cursor, role, password or database_passwords.generate_password(), exists=role in known)
                 _limit_connections(cursor, role)
+                _reset_settings(cursor, role)
         except Error as error:
             if not isinstance(error.__cause__, errors.InsufficientPrivilege):
                 raise
@@ -167,6 +172,14 @@ def _limit_connections(cursor: CursorWrapper, role: str) -> None:
     if cursor.fetchone() == (-1,):
         limit = sql.SQL("ALTER ROLE {} CONNECTION LIMIT {}")
         cursor.execute(limit.format(sql.Identifier(role), sql.Literal(CONNECTION_LIMITS[role])))
+
+
+def _reset_settings(cursor: CursorWrapper, role: str) -> None:
+    """Reset the settings of a login: each may change its own, which would outlast an attacker."""
+    cursor.execute(_ROLE_SETTINGS, [role])
+    for (database,) in cursor.fetchall():
+        where = sql.SQL(" IN DATABASE {}").format(sql.Identifier(database)) if database else sql.SQL("")
+        cursor.execute(sql.SQL("ALTER ROLE {}{} RESET ALL").format(sql.Identifier(role), where))
 
 
 @transaction.atomic
