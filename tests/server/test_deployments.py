@@ -856,6 +856,21 @@ def test_break_glass_allows_one_deployment_once_and_notifies_others(shop: Shop, 
     assert vouched.basis == "break-glass-deployment"
 
 
+def test_used_break_glass_permission_is_an_incident_though_the_web_enqueued_no_review(
+    shop: Shop, immediate_worker: None
+) -> None:
+    person("sam", Role.SECURITY)
+    break_glass(shop)
+    post(browser(Person.objects.get(slug="sam")), f"/requests/{Request.objects.get().pk}", answer="agree")
+    Incident.objects.all().delete()
+    assert shop.state(shop.asked("production", provenance=[])) == "allowed"
+    assert Incident.objects.get().kind == "break-glass-deployment"
+    agreed = BreakGlassPermission.objects.get()
+    with as_role("worker"):
+        tasks.review_break_glass_task(agreed.pk)
+    assert Incident.objects.count() == 1
+
+
 @pytest.mark.parametrize(
     "changed",
     [

@@ -29,7 +29,7 @@ from muniment.server.connections.forge_access import (
 )
 from muniment.server.deployments import models, pipeline_identification, token_verification, vault_role_access
 from muniment.server.deployments.commit_standing import CommitStanding, find_commit_decision, open_commit_standing
-from muniment.server.deployments.deployment_end import end_permission, find_valid_permission
+from muniment.server.deployments.deployment_end import end_permission, find_valid_permission, open_break_glass_review
 from muniment.server.deployments.deployment_facts import find_reached_environments
 from muniment.server.deployments.models import (
     BreakGlassPermission,
@@ -187,12 +187,14 @@ def _use_break_glass(row: Deployment) -> BreakGlassPermission | None:
     """Break-glass permission of two people for exactly this, used up now; None for one that the ledger does not
     have.
     """
-    leaves = BreakGlassPermission.objects.filter(environment=row.environment, artifact=row.artifact, deployment=None)
+    rows = BreakGlassPermission.objects.select_related("environment__product")
+    leaves = rows.filter(environment=row.environment, artifact=row.artifact, deployment=None)
     found = leaves.filter(expires_at__gt=timezone.now()).order_by("pk").first()
     if found is None or row_checks.find_instance_problems([found]):
         return None
     if not BreakGlassPermission.objects.filter(pk=found.pk, deployment=None).update(deployment=row):
         return None
+    open_break_glass_review(found)  # the web enqueued that too, unless it was taken over
     return found
 
 
