@@ -16,7 +16,7 @@ from muniment.server.products.models import Product
 from muniment.server.products.product_acts import ChangeProduct
 from muniment.server.requests.models import Request
 from tests.server.test_api import Program
-from tests.server.test_minutes import attend, finish_items, hold, lead, review, seat_of, who
+from tests.server.test_minutes import attend, finish_items, hold, lead, review, seat_of, sign, who
 from tests.support.one_person import request
 from tests.support.service import as_role, person, post
 
@@ -121,6 +121,23 @@ def test_person_of_the_team_is_not_seated_as_stakeholder(review: ProductMeeting)
             product=Product.objects.get(slug="shop"), role="stakeholder", person=Person.objects.get(slug="stan")
         )
     assert find_seat("stakeholder") == ""
+
+
+@pytest.mark.parametrize("role", ["chair", "analyst", "stakeholder", "owner", "facilitator", "member"])
+def test_data_protection_officer_has_no_other_seat(review: ProductMeeting, role: str) -> None:
+    person("dina", Role.DPO, Role.ANALYST, Role.STAKEHOLDER)
+    assert "conflicts with the role" in name("olga", role, "dina")
+    with as_role("owner"):
+        RoleGrant.objects.filter(person__slug__in=("ann", "stan")).update(ended_at=timezone.now())
+    assert find_seat(role) != "dina"
+
+
+def test_data_protection_officer_confirms_no_minutes_from_another_seat(review: ProductMeeting) -> None:
+    minutes = hold(review)
+    with as_role("owner"):
+        RoleGrant.objects.create(person=Person.objects.get(slug="ann"), role=Role.DPO.value)
+    assert "conflicts with the role" in sign(minutes, "ann")
+    assert not MinutesSignature.objects.exists()
 
 
 def test_token_confirms_no_minutes(review: ProductMeeting) -> None:

@@ -119,9 +119,11 @@ def _make_seats(
     if role == MeetingRole.DPO:  # whoever plans meetings names her deputies at most: two people granted her role
         officers = [person for person in people if person in having] or having
         people = [*officers, *(person for person in people if person not in officers)] if officers else []
-    elif role == MeetingRole.STAKEHOLDER:
-        team = {person for own_role in _OF_PRODUCT_ALONE for person in granted.get((product, own_role), [])}
-        people, having = ([one for one in people if one not in team] for people in (people, having))
+    else:
+        barred = {*granted.get((product, Role.DPO), []), *granted.get(("", Role.DPO), [])}
+        if role == MeetingRole.STAKEHOLDER:
+            barred |= {person for access in _OF_PRODUCT_ALONE for person in granted.get((product, access), [])}
+        people, having = ([one for one in found if one not in barred] for found in (people, having))
     if not people:
         people = having
         if role == MeetingRole.FACILITATOR and people:  # it rotates

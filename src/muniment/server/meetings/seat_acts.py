@@ -189,15 +189,13 @@ def refuse_other_officer(role: MeetingRole, person: Person, product: Product) ->
 def refuse_conflicting_roles(role: MeetingRole, person: Person, product: Product) -> None:
     """Raise RefusedError if a person's roles conflict with a role in meetings.
 
-    The DPO advises, and so decides nothing of what is reviewed. A stakeholder is nobody of the team.
+    The DPO advises, and so decides nothing of what is reviewed, and confirms no minutes from another seat. A
+    stakeholder is nobody of the team.
     """
-    barred = {MeetingRole.DPO: DPO_CONFLICTS, MeetingRole.STAKEHOLDER: _TEAM, MeetingRole.CHAIR: {Role.DPO}}.get(
-        role, frozenset()
-    )
-    here = Q(product=product) if role == MeetingRole.STAKEHOLDER else Q()
-    rows = RoleGrant.objects.filter(
-        build_in_force_condition(), here, person=person, role__in=[one.value for one in barred]
-    )
+    barred = Q(role__in=DPO_CONFLICTS) if role == MeetingRole.DPO else Q(role=Role.DPO.value)
+    if role == MeetingRole.STAKEHOLDER:
+        barred |= Q(role__in=_TEAM, product=product)
+    rows = RoleGrant.objects.filter(build_in_force_condition(), barred, person=person)
     found = rows.values_list("role", flat=True).first()
     if found is not None:
         details = {"name": person.name, "other": Role(found).label, "role": role.label}

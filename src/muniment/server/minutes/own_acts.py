@@ -14,6 +14,7 @@ from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.inputs import Choice, Day, Flag, Label, Text
 from muniment.server.meetings.act_fields import SeatAct
 from muniment.server.meetings.models import MeetingRole
+from muniment.server.meetings.seat_acts import refuse_conflicting_roles
 from muniment.server.minutes.act_fields import ENTRY_LENGTH, ActionAct, AdviceNumber, EntryText, ItemCode
 from muniment.server.minutes.models import (
     EntryKind,
@@ -136,6 +137,7 @@ class SignMinutes(SeatAct, frozen=True):
                 _("This statement is not the one of your role."),
                 _("Choose one that the page of the minutes offers."),
             )
+        refuse_conflicting_roles(MeetingRole(seat.role), seat.person, seat.meeting.product)
         signer = next((each for each in list_signers(minutes) if each.seat.pk == seat.pk), None)
         if signer is None:
             raise RefusedError(
