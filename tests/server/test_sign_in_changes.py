@@ -77,6 +77,13 @@ def test_removed_or_replaced_factor_notifies_its_person(mails: list[str]) -> Non
     assert look() == [CHANGED, CHANGED]
 
 
+def test_change_of_somebody_who_left_is_seen_once_they_are_back(mails: list[str]) -> None:
+    write_as_web(active=False, password=make_password(None))
+    assert look() == []
+    write_as_web(active=True)
+    assert look() == [CHANGED]
+
+
 def test_used_recovery_code_is_no_change(mails: list[str]) -> None:
     with as_role("web"):
         row = Authenticator.objects.create(

@@ -25,7 +25,10 @@ _CHANGES_BY_ITSELF = {"used_mask", "name"}  # of a factor: codes that were used,
 
 
 def find_changed_people() -> Iterator[tuple[Person, SignInState | None, str]]:
-    """People who sign in otherwise than the worker saw last, with the state of then and the digest of now."""
+    """Active people who sign in otherwise than the worker saw last, with the state of then and the digest of now.
+
+    Of somebody who left, a change is seen once they are active again.
+    """
     factors: dict[str, list[object]] = {}
     for row in Authenticator.objects.order_by("pk"):
         data = {name: value for name, value in row.data.items() if name not in _CHANGES_BY_ITSELF}
@@ -33,7 +36,7 @@ def find_changed_people() -> Iterator[tuple[Person, SignInState | None, str]]:
     for account in SocialAccount.objects.order_by("pk"):
         factors.setdefault(account.user_id, []).append([account.provider, account.uid])
     states = {state.person_id: state for state in SignInState.objects.all()}
-    for person in Person.objects.filter(erased_at=None).order_by("pk"):
+    for person in Person.objects.filter(active=True, erased_at=None).order_by("pk"):
         content = json.dumps([person.password, person.email, factors.get(person.pk, [])], sort_keys=True)
         digest = f"sha256:{hashlib.sha256(content.encode()).hexdigest()}"
         state = states.get(person.pk)
