@@ -11,7 +11,7 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.contrib.django.utils import connector_params
 
-from muniment.server import job_queue
+from muniment.server import job_queue, worker_slot_locks
 from muniment.server.job_queue import TASKS, enqueue, enqueue_first, requeue_from_ended_slot
 from muniment.server.running import worker_slots
 from muniment.server.running_jobs import RUNNING_JOB, RunningJob, report_job
@@ -178,17 +178,65 @@ def test_last_attempt_raises_its_error() -> None:
     assert list_jobs() == []
 
 
-def test_slot_is_given_jobs_of_its_queues() -> None:
-    enqueue("visit", repository=7, number=1)
+def register_slot() -> int:
     with as_role("owner"), connection.cursor() as cursor:
         cursor.execute("INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id")
-        worker = cursor.fetchone()[0]
+        return int(cursor.fetchone()[0])
 
-    async def fetch_job() -> Any:
+
+def fetch_job(slot: int) -> Any:
+    """The job that a worker's slot begins next, None for none."""
+
+    async def fetch() -> Any:
         waiting = app.with_connector(PsycopgConnector(kwargs=connector_params(), min_size=1))
         async with waiting.open_async():
-            return await waiting.job_manager.fetch_job(queues=worker_slots.list_queues(), worker_id=worker)
+            manager = worker_slots._WaitingJobs(waiting.connector)
+            return await manager.fetch_job(queues=worker_slots.list_queues(), worker_id=slot)
 
     with as_role("worker"):
-        job = asyncio.run(fetch_job())
-    assert job.task_kwargs == {"repository": 7, "number": 1}
+        return asyncio.run(fetch())
+
+
+@pytest.mark.parametrize("slots", ["1", "3"])
+def test_slot_is_given_jobs_of_its_queues(monkeypatch: pytest.MonkeyPatch, slots: str) -> None:
+    monkeypatch.setenv(worker_slot_locks.SLOTS, slots)
+    slot = register_slot()
+    assert fetch_job(slot) is None
+    enqueue("visit", repository=7, number=1)
+    assert fetch_job(slot).task_kwargs == {"repository": 7, "number": 1}
+    job = ProcrastinateJob.objects.get()
+    assert (job.status, job.worker_id) == ("doing", slot)
+
+
+def test_jobs_of_a_repository_with_its_share_of_slots_wait_in_their_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(worker_slot_locks.SLOTS, "2")
+    first, second = register_slot(), register_slot()
+    for number in (1, 2, 3):
+        enqueue("visit", repository=7, number=number)
+    enqueue("visit", repository=8, number=1)
+    assert fetch_job(first).task_kwargs == {"repository": 7, "number": 1}
+    assert fetch_job(second).task_kwargs == {"repository": 8, "number": 1}, "another repository is not delayed"
+    assert fetch_job(register_slot()) is None
+    assert [(status, args.get("number")) for status, args in list_jobs()][1:3] == [("todo", 2), ("todo", 3)]
+    with as_role("owner"):
+        ProcrastinateJob.objects.filter(worker_id=first).update(status="succeeded")
+    assert fetch_job(first).task_kwargs == {"repository": 7, "number": 2}
+
+
+def test_dead_worker_occupies_no_slot(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(worker_slot_locks.SLOTS, "2")
+    for number in (1, 2):
+        enqueue("visit", repository=7, number=number)
+    dead = register_slot()
+    assert fetch_job(dead).task_kwargs == {"repository": 7, "number": 1}
+    with as_role("owner"), connection.cursor() as cursor:
+        cursor.execute("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 day'")
+    assert fetch_job(register_slot()).task_kwargs == {"repository": 7, "number": 2}
+
+
+def test_short_task_is_begun_however_many_slots_its_repository_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(worker_slot_locks.SLOTS, "2")
+    enqueue("visit", repository=7, number=1)
+    assert fetch_job(register_slot()).task_name == "visit"
+    enqueue("read-branch-rules", repository=7)
+    assert fetch_job(register_slot()).task_name == "read-branch-rules"

@@ -36,6 +36,7 @@ from muniment.server.worker_slot_locks import NoSlotError, hold_slot
 TASKS: dict[str, Any] = {}
 RunTogether = Callable[[int, Mapping[Any, int]], Iterator[tuple[Any, Exception | None]]]
 LIMITS: dict[str, int] = {}  # seconds, by task
+SHARING_TASKS: list[str] = []  # tasks about a repository, which may occupy all slots of a worker but one
 UNRECORDED: list[
     Callable[[str, dict[str, Any]], None]
 ] = []  # each is called with a task that no recorded act requested
@@ -46,7 +47,7 @@ _LIMIT_SECONDS = 600
 _ATTEMPTS = 8
 _MINUTE = 60
 _ATTEMPT, _MOVED = "attempt", "moved"
-_STALLED_SECONDS = 30.0
+STALLED_SECONDS = 30.0
 # Of tasks with the same lock the queue takes the more urgent one, or else the one that was asked for first.
 _PUT_OFF, _BULK, _NEWS, _FIRST, _NEW, _OLDEST = range(6)
 _NO_SLOT_SECONDS = 1
@@ -89,6 +90,7 @@ def register_task(
                 _handle_failure(name, about, error, attempt, moved)
 
         LIMITS[name] = seconds
+        SHARING_TASKS.extend([name] if share_slots else [])
         TASKS[name] = app.task(name=name, queue=QUEUE)(run_task)
         return function
 
@@ -126,6 +128,7 @@ def register_repository_task(name: str, seconds: int, *, each: str, most: int) -
                     _end_job(name, {**about, each: value}, job, error, attempt, moved)
 
         LIMITS[name] = seconds
+        SHARING_TASKS.append(name)
         TASKS[name] = app.task(name=name, queue=QUEUE)(run_task)
         return function
 
@@ -309,7 +312,7 @@ def _fail_job(row: Any, seconds: int) -> None:
         _enqueue_retry(row.task_name, about, attempt + 1, 0.0 if killed_once else 2.0 ** (attempt + 1))
 
 
-def requeue_from_dead_workers(seconds: float = _STALLED_SECONDS) -> None:
+def requeue_from_dead_workers(seconds: float = STALLED_SECONDS) -> None:
     """Requeue jobs of workers that show no sign of life, unless the same job waits again already."""
     stalled = async_to_sync(app.job_manager.get_stalled_jobs)(seconds_since_heartbeat=seconds)
     for job in stalled:

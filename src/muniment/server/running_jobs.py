@@ -19,9 +19,8 @@ class RunningJob(NamedTuple):
 
 RUNNING_JOB: ContextVar[RunningJob | None] = ContextVar("running_job", default=None)  # None outside of a worker
 
-# The next jobs in the order of the queue, as `procrastinate_fetch_job_v2` finds one, and of these the wanted ones.
-_TAKE = """
-    WITH next AS (
+# Jobs that can begin, in the order of the queue, as `procrastinate_fetch_job_v2` finds one.
+_READY = """
         SELECT job.* FROM procrastinate_jobs AS job
         WHERE job.status = 'todo' AND job.queue_name = ANY(%(queues)s)
             AND (job.scheduled_at IS NULL OR job.scheduled_at <= now())
@@ -32,8 +31,32 @@ _TAKE = """
                     )
                 )
             )
-        ORDER BY job.priority DESC, job.id LIMIT %(most)s FOR UPDATE OF job SKIP LOCKED
-    ), taken AS (
+"""
+_ORDER = "ORDER BY job.priority DESC, job.id LIMIT %(most)s FOR UPDATE OF job SKIP LOCKED"
+
+# The next job, as the query `fetch_job` of procrastinate gives it, but none of a repository that has all the slots that
+# it may have: it would be put off, and could not be done together with the others. A dead worker occupies no slot.
+FETCH_JOB = f"""
+    WITH busy AS (
+        SELECT doing.args ->> 'repository' AS repository FROM procrastinate_jobs AS doing
+            JOIN procrastinate_workers AS worker ON worker.id = doing.worker_id
+        WHERE doing.status = 'doing' AND doing.task_name = ANY(%(sharing)s)
+            AND worker.last_heartbeat > now() - make_interval(secs => %(alive)s)
+        GROUP BY 1 HAVING count(DISTINCT doing.worker_id) >= %(slots)s
+    ), next AS (
+        {_READY} AND NOT (
+            job.task_name = ANY(%(sharing)s) AND job.args ->> 'repository' IN (SELECT repository FROM busy)
+        ) {_ORDER}
+    ), begun AS (
+        UPDATE procrastinate_jobs AS job SET status = 'doing', worker_id = %(worker_id)s
+        FROM next WHERE job.id = next.id RETURNING job.*
+    )
+    SELECT id, status, task_name, priority, lock, queueing_lock, args, scheduled_at, queue_name, attempts, worker_id
+    FROM (SELECT) AS always LEFT JOIN begun ON true
+"""  # noqa: S608 -- of constants
+
+_TAKE = f"""
+    WITH next AS ({_READY} {_ORDER}), taken AS (
         UPDATE procrastinate_jobs AS job SET status = 'doing', worker_id = %(worker)s
         FROM next WHERE job.id = next.id AND next.task_name = %(name)s
             AND next.args ->> 'repository' = %(repository)s
@@ -41,7 +64,7 @@ _TAKE = """
         RETURNING job.id, (job.args -> %(each)s)::text AS value, next.priority
     )
     SELECT value, id FROM taken ORDER BY priority DESC, id
-"""
+"""  # noqa: S608 -- of constants
 
 _UNFINISHED = "SELECT id FROM procrastinate_jobs WHERE worker_id = %s AND status = 'doing' AND id <> %s"
 

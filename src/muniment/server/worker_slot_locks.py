@@ -16,15 +16,21 @@ class NoSlotError(Exception):
     """Raised if one repository would occupy all slots of a worker."""
 
 
+def count_shared_slots() -> int:
+    """Number of slots that one repository may occupy; 0 for any number."""
+    slots = int(os.environ.get(SLOTS, 0))
+    return slots - 1 if slots >= _FEWEST_SHARED else 0
+
+
 @contextlib.contextmanager
 def hold_slot(about: dict[str, Any]) -> Iterator[None]:
     """Hold one of the slots that a repository may have on this database, by a lock that ends with this connection."""
-    repository, slots = about.get("repository"), int(os.environ.get(SLOTS, 0))
-    if repository is None or slots < _FEWEST_SHARED:
+    repository, slots = about.get("repository"), count_shared_slots()
+    if repository is None or not slots:
         yield
         return
     with connection.cursor() as cursor:
-        key = next((key for key in range(slots - 1) if _try_lock(cursor, repository, key)), None)
+        key = next((key for key in range(slots) if _try_lock(cursor, repository, key)), None)
     if key is None:
         raise NoSlotError
     try:

@@ -9,15 +9,23 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from procrastinate import App, PsycopgConnector
+from procrastinate import App, PsycopgConnector, jobs
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.utils import connector_params
 from procrastinate.manager import JobManager, get_channel_for_queues
 
 from muniment.server import telemetry
-from muniment.server.job_queue import LIMITS, QUEUE, name_worker_queue, requeue_from_ended_slot
+from muniment.server.job_queue import (
+    LIMITS,
+    QUEUE,
+    SHARING_TASKS,
+    STALLED_SECONDS,
+    name_worker_queue,
+    requeue_from_ended_slot,
+)
 from muniment.server.running.worker_supervisor import GRACE_SECONDS, LostTask, SupervisorChannel
-from muniment.server.running_jobs import RUNNING_JOB, RunningJob
+from muniment.server.running_jobs import FETCH_JOB, RUNNING_JOB, RunningJob
+from muniment.server.worker_slot_locks import count_shared_slots
 
 
 def run_slot(channel: SupervisorChannel, losses: tuple[LostTask, ...]) -> None:
@@ -42,7 +50,18 @@ def list_queues() -> list[str]:
 
 
 class _WaitingJobs(JobManager):
-    """Jobs of the queue, which a notification is only a reason to read: each login of the database can send one."""
+    """Jobs of the queue, which a notification is only a reason to read: each login of the database can send one.
+
+    A job of a repository that occupies all slots that it may have waits, and keeps its place.
+    """
+
+    async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> jobs.Job | None:
+        """Begin the next job; None if there is none."""
+        limits = {"most": 1, "slots": count_shared_slots(), "sharing": SHARING_TASKS, "alive": STALLED_SECONDS}
+        if not limits["slots"]:
+            return await super().fetch_job(queues, worker_id)
+        row = await self.connector.execute_query_one_async(FETCH_JOB, queues=queues, worker_id=worker_id, **limits)
+        return jobs.Job.from_row(row) if row["id"] is not None else None
 
     async def listen_for_jobs(
         self, *, on_notification: Callable[..., Any], queues: Iterable[str] | None = None
