@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.db import connection as database
 from django.db import transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from muniment.access.roles import Role
@@ -16,6 +17,7 @@ from muniment.errors import ForgeCode, ForgeError
 from muniment.facts.moments import format_moment
 from muniment.forges.forge_client import ForgeClient, Transport
 from muniment.http.rate_limits import RateLimit, RefusalReason
+from muniment.server.connections import rate_limits
 from muniment.server.connections.models import Connection, ConnectionRateLimit
 from muniment.server.connections.rate_limits import SharedRateLimits, list_limit_states
 from tests.support.forges.faulty import Fault, Faulty, Reply, Route
@@ -124,6 +126,18 @@ def test_remaining_quota_is_current_in_process_and_saved_occasionally(row: Conne
             store.save_limit("rest", RateLimit(60, left))
         assert store.load_limits()["rest"].left == 57
         assert SharedRateLimits(row).load_limits()["rest"].left == 59
+
+
+def test_refusal_to_another_process_is_loaded_after_a_moment(row: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = RateLimit(again_at=_at(60), pause=60, reason=RefusalReason.NO_MOMENT_GIVEN)
+    with as_role("worker"):
+        store = SharedRateLimits(row)
+        with CaptureQueriesContext(database) as queries:
+            assert [store.load_limits() for _ in range(9)] == [{}] * 9
+        assert len(queries) == 1, "not before each request"
+        SharedRateLimits(row).save_limit("", refused)
+        monkeypatch.setattr(rate_limits, "_CACHE_SECONDS", 0.0)  # as after that time
+        assert store.load_limits() == {"": refused}
 
 
 def _limits(row: Connection) -> None:

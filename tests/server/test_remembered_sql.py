@@ -11,9 +11,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from muniment.access.roles import Role
+from muniment.server.changes.models import Change
 from muniment.server.people.models import RoleGrant, _read_grants_in_force, build_in_force_condition
 from muniment.server.products.models import Product, Repository
-from muniment.server.remembered_sql import remember_instances, remember_sql
+from muniment.server.remembered_sql import remember_instances, remember_sql, save_columns
 from tests.support.service import as_role, person, product
 
 pytestmark = pytest.mark.usefixtures("service")
@@ -121,3 +122,32 @@ def test_the_roles_of_a_request_are_the_grants_in_force() -> None:
     expected = ada.role_grants.filter(build_in_force_condition()).values_list("pk", "role", "product__slug")
     assert sorted(_read_grants_in_force(ada.pk)) == sorted(expected)
     assert len(expected) == 3
+
+
+def _make_change() -> Change:
+    with as_role("owner"):
+        where = {"repository": Repository.objects.all()[0], "target": "refs/heads/main"}
+        return Change.objects.create(name="#1", updated_at=timezone.now(), **where)
+
+
+def test_saved_columns_are_written_and_no_others() -> None:
+    change = _make_change()
+    change.title, change.head, change.name = "Add a till", "a" * 40, "not saved"
+    with as_role("worker"), CaptureQueriesContext(connection) as queries:
+        save_columns(change, "title", "head")
+    assert len(queries) == 1
+    stored = Change.objects.get(pk=change.pk)
+    assert (stored.title, stored.head, stored.name) == ("Add a till", "a" * 40, "#1")
+
+
+def test_saving_a_row_that_is_gone_fails() -> None:
+    change = _make_change()
+    with as_role("owner"):
+        Change.objects.filter(pk=change.pk).delete()
+    with as_role("worker"), pytest.raises(RuntimeError, match="there is no row"):
+        save_columns(change, "title")
+
+
+def test_columns_of_recorded_rows_are_written_by_acts_alone() -> None:
+    with as_role("owner"), pytest.raises(TypeError, match="written by acts"):
+        save_columns(Product.objects.all()[0], "name")

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 from django.core.exceptions import EmptyResultSet
 from django.db import connection, connections
 from django.db.models import Model, QuerySet
+from psycopg import sql
 
 P = ParamSpec("P")
 QueryRow = TypeVar("QueryRow")
@@ -75,6 +76,31 @@ def remember_sql(build: Callable[P, "QuerySet[Any, QueryRow]"]) -> Callable[P, l
 def remember_instances(build: Callable[P, "QuerySet[Instance]"]) -> "Callable[P, list[Instance]]":
     """Instances of the query that `build` gives for some arguments, as `remember_sql`. With `select_related`."""
     return _remember_query(build, _Statement.read_instances)
+
+
+def save_columns(row: Model, *names: str) -> None:
+    """Write these fields of a row, as its `save` does, without signals. Raises TypeError for recorded rows."""
+    sql, fields = _build_update(type(row), names)
+    values = [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*values, row.pk])
+        if cursor.rowcount != 1:
+            raise RuntimeError(f"there is no row {row.pk} of {row._meta.db_table} any more")
+
+
+@functools.lru_cache(maxsize=_MOST)
+def _build_update(model: type[Model], names: tuple[str, ...]) -> tuple[str, tuple[Any, ...]]:
+    """Statement that writes these fields of one row, whose id is its last parameter, and the fields."""
+    if hasattr(model, "recorded_columns"):
+        raise TypeError(f"{model._meta.db_table} is written by acts, which note its rows by signals")
+    fields: tuple[Any, ...] = tuple(model._meta.get_field(name) for name in names)
+    columns: list[sql.Composable] = [sql.SQL("{} = %s").format(sql.Identifier(field.column)) for field in fields]
+    query = sql.SQL("UPDATE {table} SET {columns} WHERE {key} = %s").format(
+        table=sql.Identifier(model._meta.db_table),
+        columns=sql.SQL(", ").join(columns),
+        key=sql.Identifier(str(model._meta.pk.column)),
+    )
+    return query.as_string(), fields
 
 
 def _remember_query(

@@ -71,8 +71,8 @@ class ChangeStore(Protocol):
     def begin_reading(self, number: int, now: str) -> DueReading:
         """Note that a reading is due: an allowed status becomes pending; a denied one stays so until the reading."""
 
-    def record_open(self, change: Change, context: str) -> None:
-        """Record that the change is open with this head, in this context: pending."""
+    def record_open(self, change: Change, context: str) -> bool:
+        """Record that the change is open with this head, in this context. Whether it was not: it is pending then."""
 
     def record_result(self, change: Change, result: ReadingResult, since: str) -> bool:
         """Record the result of the reading that was due `since`, which is done then.
@@ -310,13 +310,14 @@ class StatusPublisher:
                 self._withdraw_status(due.head, due.context)
             return None
         change, context = reading.change, make_context(reading.change.target)
-        counts = self._is_relevant(change)
+        counts, moved = self._is_relevant(change), True
         if counts:
-            self._store.record_open(change, context)
+            moved = self._store.record_open(change, context)
         else:
             self._store.record_closed(change)
         here, before = (change.head, context), (due.head, due.context)
-        self.publish_standing(*here)
+        if moved:  # else it was published before the change was read
+            self.publish_standing(*here)
         if due.head and (before != here or change.state is ChangeState.CLOSED):
             self.publish_standing(*before)
             self._withdraw_status(*before)

@@ -332,12 +332,14 @@ class MemoryChangeStore:
         row.owe(now)
         return DueReading(row.since or now, row.head, row.context)
 
-    def record_open(self, change: Change, context: str) -> None:
+    def record_open(self, change: Change, context: str) -> bool:
         row = self.rows[change.number]
-        if (row.head, row.context) != (change.head, context):
+        moved = row.status is None or (row.head, row.context) != (change.head, context)
+        if moved:
             row.status = pending(context)
         row.head, row.context, row.target, row.updated = change.head, context, change.target, change.updated
-        row.open, row.status = True, row.status or pending(context)
+        row.open = True
+        return moved
 
     def record_result(self, change: Change, result: ReadingResult, since: str) -> bool:
         row = self.rows[change.number]

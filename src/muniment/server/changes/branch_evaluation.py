@@ -6,6 +6,7 @@ before, of the same things, adds nothing.
 """
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from muniment.decision.decision import Outcome
 from muniment.errors import ConfigurationError, GitError, RefusedError, StoreError, UsageError
@@ -21,6 +22,7 @@ from muniment.server.changes.repository_context import (
 )
 from muniment.server.products.models import Repository
 from muniment.server.records.record_writing import append_record
+from muniment.server.remembered_sql import remember_instances, save_columns
 from muniment.workflows.change_evaluation import ChangeEvaluation, Proposal
 from muniment.workflows.decision_record import record_evaluation
 from muniment.workflows.git_evaluation import evaluate_git_proposal
@@ -80,11 +82,11 @@ def store_decision(change: Change, evaluation: ChangeEvaluation, *, enforced: bo
     """Store the decision with its record as the newest; None if the same was there."""
     decision = evaluation.decision
     inputs = digest_inputs(evaluation)
-    known = change.decisions.filter(inputs_digest=inputs).first()
+    known = next(iter(_find_decisions(change.pk, inputs)), None)
     if known is not None:
         if change.decision_id != known.pk:
             change.decision = known
-            change.save(update_fields=["decision"])
+            save_columns(change, "decision")
         return None
     record, explanation = record_evaluation(append_record, change.repository.place, evaluation, "", enforced=enforced)
     row = Decision.objects.create(
@@ -99,8 +101,13 @@ def store_decision(change: Change, evaluation: ChangeEvaluation, *, enforced: bo
         explanation_digest=explanation,
     )
     change.decision = row
-    change.save(update_fields=["decision"])
+    save_columns(change, "decision")
     return row
+
+
+@remember_instances
+def _find_decisions(change: int, inputs: str) -> QuerySet[Decision]:
+    return Decision.objects.filter(change=change, inputs_digest=inputs)
 
 
 def digest_inputs(evaluation: ChangeEvaluation) -> str:

@@ -9,6 +9,7 @@ from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.forges.first_pushes import FirstPush as KnownFirstPush
 from muniment.forges.shapes import Account
 from muniment.server.connections.models import Connection, FirstPush
+from muniment.server.remembered_sql import remember_instances
 
 _AT_ONCE = 1000
 FORGOTTEN = "who pushed it is not kept any more"
@@ -16,8 +17,13 @@ FORGOTTEN = "who pushed it is not kept any more"
 
 def load_first_pushes(connection: Connection, commits: Collection[str]) -> dict[str, KnownFirstPush]:
     """The stored first push of each commit that has one."""
-    rows = FirstPush.objects.filter(connection=connection, commit__in=list(commits))
+    rows = _find_pushes(connection.pk, tuple(commits))
     return {row.commit: KnownFirstPush(_read_account(row), row.pushed_at) for row in rows}
+
+
+@remember_instances
+def _find_pushes(connection: int, commits: tuple[str, ...]) -> "QuerySet[FirstPush]":
+    return FirstPush.objects.filter(connection=connection, commit__in=commits)
 
 
 def store_first_pushes(connection: Connection, found: Mapping[str, KnownFirstPush]) -> bool:

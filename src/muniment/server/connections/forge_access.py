@@ -9,6 +9,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection as database
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -31,6 +32,7 @@ from muniment.server.people.messages import find_role_holders, notify_people
 from muniment.server.people.models import Account, Person
 from muniment.server.products.models import Repository
 from muniment.server.records import row_checks
+from muniment.server.remembered_sql import remember_instances
 
 _here = threading.local()
 _LISTED = """
@@ -72,8 +74,13 @@ def _open_forge(connection: Connection) -> Forge:
 
 def find_repository_link(repository: Repository) -> RepositoryLink | None:
     """Link of a product's repository to its forge; None if it has none, or its connection ended."""
+    return next(iter(_find_links(repository.pk)), None)
+
+
+@remember_instances
+def _find_links(repository: int) -> QuerySet[RepositoryLink]:
     rows = RepositoryLink.objects.select_related("connection")
-    return rows.filter(repository=repository, connection__ended_at=None).first()
+    return rows.filter(repository=repository, connection__ended_at=None)
 
 
 def load_active_link(repository: int) -> RepositoryLink | None:

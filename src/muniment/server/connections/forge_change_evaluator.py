@@ -6,6 +6,7 @@ from functools import cached_property, partial
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from msgspec import Struct, structs
 
 from muniment.decision.decision import Outcome
@@ -41,6 +42,7 @@ from muniment.server.incidents.closings import find_suspended_people
 from muniment.server.products.models import Repository
 from muniment.server.records.models import Record
 from muniment.server.records.record_details import read_details
+from muniment.server.remembered_sql import remember_instances, save_columns
 from muniment.workflows import forge_changes, forge_status_text
 from muniment.workflows.branch_steps import find_branch_steps
 from muniment.workflows.change_evaluation import ChangeEvaluation, Proposal, evaluate_proposal
@@ -155,12 +157,8 @@ class ForgeChangeEvaluator:
             record_statements(change, evaluated.evaluation, new)
         security_attention.store_attention(change, reading.change.head, lines)
         denied = new is not None and report.decision is Outcome.DENY
-        row.save(
-            update_fields=[
-                *_note_inputs(row, reading, evaluated),
-                *_note_measures(row, reading, denied=denied, excepted=_has_exception(report)),
-            ]
-        )
+        noted = _note_inputs(row, reading, evaluated)
+        save_columns(row, *noted, *_note_measures(row, reading, denied=denied, excepted=_has_exception(report)))
         address = build_status_url(row)
         return ReadingResult(
             forge_status_text.decision_status(report, make_context(reading.change.target), address),
@@ -238,9 +236,8 @@ def open_repository_mirror(connected: RepositoryLink, forge: Forge, repo: ForgeR
 
 def load_statements(change: Change, git: Git, until: str = "") -> tuple[Approval, ...]:
     """Statements on the change made in our sessions until a moment ("" for now), for heads that git has."""
-    rows = ReviewStatement.objects.filter(change=change)
-    rows = rows.filter(stated_at__lte=moments.parse_moment(until)) if until else rows
-    found = list(rows.order_by("stated_at", "pk"))
+    last = moments.parse_moment(until) if until else None
+    found = [row for row in _find_statements(change.pk) if last is None or row.stated_at <= last]
     for row in found:
         row.change = change
     name = change.repository.name
@@ -251,6 +248,11 @@ def load_statements(change: Change, git: Git, until: str = "") -> tuple[Approval
         if kind == "commit"
     )
     return tuple(_merge_statements(made))
+
+
+@remember_instances
+def _find_statements(change: int) -> QuerySet[ReviewStatement]:
+    return ReviewStatement.objects.filter(change=change).order_by("stated_at", "pk")
 
 
 def _merge_statements(statements: Iterable[Approval]) -> Iterator[Approval]:

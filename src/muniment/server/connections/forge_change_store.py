@@ -30,6 +30,7 @@ from muniment.server.connections.models import (
 )
 from muniment.server.policies.policy_in_force import protected_patterns
 from muniment.server.products.models import Repository
+from muniment.server.remembered_sql import remember_sql, save_columns
 from muniment.workflows import forge_status_text
 from muniment.workflows.forge_reconciliation import KnownChange
 from muniment.workflows.repository_rules import HEADS
@@ -119,13 +120,13 @@ class ForgeChangeStore:
             since = _mark_due(row, moments.parse_moment(now))
             return DueReading(moments.format_moment(since), row.head, row.status_context, self._find_newest_update(row))
 
-    def record_open(self, change: shapes.Change, context: str) -> None:
-        """Record that the change is open with this head, in this context: pending."""
+    def record_open(self, change: shapes.Change, context: str) -> bool:
+        """Record that the change is open with this head, in this context. Whether it was not: it is pending then."""
         with transaction.atomic():
             row = self._lock_row(change.number, with_change=True)
-            moved = (row.head, row.status_context) != (change.head, context)
+            moved = row.status is None or (row.head, row.status_context) != (change.head, context)
             row.change = self._open_change(row, change)
-            if moved or row.status is None:
+            if moved:
                 row.status = _encode_status(forge_status_text.pending_status(context, build_status_url(row)))
             row.head, row.status_context, row.forge_updated_at, row.url = (
                 change.head,
@@ -135,7 +136,8 @@ class ForgeChangeStore:
             )
             row.opened_at = row.opened_at or _parse_moment(change.opened)
             row.merge_commit, row.merged_at = "", None
-            row.save(update_fields=_OPENED)
+            save_columns(row, *_OPENED)
+            return moved
 
     def record_result(self, change: shapes.Change, result: ReadingResult, since: str) -> bool:
         """Record the result of the reading that was due `since`, which is done then.
@@ -153,7 +155,7 @@ class ForgeChangeStore:
             row.status, row.read_due_at = _encode_status(result.status), None
             row.reevaluate_at = moments.parse_moment(result.until) if result.until else None
             row.first_decided_at = row.first_decided_at or timezone.now()
-            row.save(update_fields=["status", "read_due_at", "reevaluate_at", "first_decided_at"])
+            save_columns(row, "status", "read_due_at", "reevaluate_at", "first_decided_at")
         return True
 
     def record_unreadable(self, number: int, error: MunimentError) -> DueReading:
@@ -268,11 +270,8 @@ class ForgeChangeStore:
 
     def list_green_groups(self, context: str) -> list[str]:
         """Heads of groups that may be merged any moment: shown green recently, or about to be, and not landed."""
-        rows = _exclude_landed(
-            PostedStatus.objects.filter(repository=self._repository, context=context, merge_group=True)
-        )
-        green = rows.filter(Q(status__saying=StatusState.ALLOWED.value) | Q(read_due_at__isnull=False))
-        return list(green.filter(posted_at__gte=timezone.now() - _QUEUED).values_list("head", flat=True))
+        found = _find_green_groups(self._repository.pk, context, timezone.now() - _QUEUED)
+        return [head for (head,) in found]
 
     def forget_shown(self, head: str, context: str) -> None:
         """Forget which status is shown there."""
@@ -384,7 +383,7 @@ def _mark_due(row: ForgeChange, since: datetime) -> datetime:
         row.read_due_at = since
         if row.status_context and not _is_denied(row):
             row.status = _encode_status(forge_status_text.pending_status(row.status_context, build_status_url(row)))
-        row.save(update_fields=["read_due_at", "status"])
+        save_columns(row, "read_due_at", "status")
     return row.read_due_at
 
 
@@ -397,6 +396,13 @@ def list_green_repositories(connection: Connection) -> QuerySet[RepositoryLink]:
     green = ForgeChange.objects.filter(status__saying=StatusState.ALLOWED.value).values("repository")
     rows = RepositoryLink.objects.filter(connection=connection, repository__product__retired_at=None)
     return rows.filter(repository__in=green).select_related("repository__product", "connection").order_by("pk")
+
+
+@remember_sql
+def _find_green_groups(repository: int, context: str, since: datetime) -> QuerySet[Any, tuple[str]]:
+    rows = PostedStatus.objects.filter(repository=repository, context=context, merge_group=True, posted_at__gte=since)
+    green = Q(status__saying=StatusState.ALLOWED.value) | Q(read_due_at__isnull=False)
+    return _exclude_landed(rows.filter(green)).values_list("head")
 
 
 def list_due_groups(before: datetime) -> list[PostedStatus]:

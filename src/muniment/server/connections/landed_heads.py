@@ -4,9 +4,10 @@ The rows are projections of records: of branch updates, and of the decisions tha
 """
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from django.db import connection
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.utils.translation import gettext as _
 
 from muniment.errors import GitError
@@ -30,6 +31,7 @@ from muniment.server.job_queue import enqueue
 from muniment.server.products.models import Repository
 from muniment.server.records.models import Record
 from muniment.server.records.record_details import read_details
+from muniment.server.remembered_sql import remember_sql
 from muniment.workflows.change_evaluation import ChangeEvaluation
 
 _RECORD_STATEMENTS = """
@@ -43,14 +45,12 @@ def read_landed_heads(change: Change, opened: str, revision: Revision, statement
 
     Raises GitError while an update of the branch is not recorded yet, StoreError if a row differs from the ledger.
     """
-    watched = ProtectedBranch.objects.filter(repository=change.repository, ref=revision.target)
-    tip = watched.values_list("tip", flat=True).first()
-    if tip is not None and tip != revision.base:
+    tips = _find_tips(change.repository_id, revision.target)
+    if any(tip != revision.base for (tip,) in tips):
         enqueue("read-branch-updates", repository=change.repository_id)
         raise GitError(_("what the branch took last is not recorded yet"), _("It is read again in a moment."))
-    rows = TakenHead.objects.filter(repository=change.repository, ref=revision.target)
     wanted = {UNKNOWN_HEADS, *(statement.head for statement in statements)}
-    found = dict(rows.filter(head__in=wanted).values_list("head", "record"))
+    found = dict(_find_taken_heads(change.repository_id, revision.target, tuple(wanted)))
     compare_heads(found, read_recorded_heads(change.repository, revision.target), wanted)
     all_before = found.pop(UNKNOWN_HEADS, -1)
     concerned = [one for one in statements if one.head in found or all_before >= 0]
@@ -61,6 +61,17 @@ def read_landed_heads(change: Change, opened: str, revision: Revision, statement
         statements=_find_positions(change, opened, concerned, landings),
         all_before=all_before,
     )
+
+
+@remember_sql
+def _find_tips(repository: int, ref: str) -> QuerySet[Any, tuple[str]]:
+    return ProtectedBranch.objects.filter(repository=repository, ref=ref).values_list("tip")
+
+
+@remember_sql
+def _find_taken_heads(repository: int, ref: str, heads: tuple[str, ...]) -> QuerySet[Any, tuple[str, int]]:
+    rows = TakenHead.objects.filter(repository=repository, ref=ref, head__in=heads)
+    return rows.values_list("head", "record")
 
 
 def _find_positions(

@@ -14,6 +14,7 @@ from muniment.server import moments
 from muniment.server.connections.models import Connection, ConnectionRateLimit
 
 _INTERVAL_SECONDS = 5.0  # between two writings of what is left, which changes with each answer
+_CACHE_SECONDS = 1.0  # in which a refusal to another process may be unknown here: requests under way do not know it too
 
 _LOAD = """
     SELECT resource, request_limit, remaining, reset_at, retry_at, pause_seconds, reason
@@ -44,12 +45,12 @@ class SharedRateLimits:
         self._reported: dict[str, RateLimit] = {}  # in answers to this process
         self._reported_at: dict[str, float] = {}
         self._written_at: dict[str, float] = {}
+        self._stored: dict[str, RateLimit] = {}
+        self._loaded_at = -_CACHE_SECONDS
 
     def load_limits(self) -> dict[str, RateLimit]:
         """Load all limits by resource: every process's refusals, and the remaining counts as reported last."""
-        with database.cursor() as cursor:  # before each request: without the time that a model takes
-            cursor.execute(_LOAD, [self._connection])
-            stored = {resource: _make_rate_limit(*columns) for resource, *columns in cursor.fetchall()}
+        stored = dict(self._load_stored())
         for resource, limit in self._reported.items():
             before = stored.get(resource, RateLimit())
             if limit.again_at > before.again_at:
@@ -57,6 +58,16 @@ class SharedRateLimits:
             counts = limit if time.monotonic() < self._reported_at[resource] + _INTERVAL_SECONDS else before
             stored[resource] = merge_refusal(merge_refusal(counts, limit), before)
         return stored
+
+    def _load_stored(self) -> dict[str, RateLimit]:
+        """Limits in the database, as they are or were a moment ago."""
+        now = time.monotonic()
+        if now >= self._loaded_at + _CACHE_SECONDS:
+            with database.cursor() as cursor:  # without the time that a model takes
+                cursor.execute(_LOAD, [self._connection])
+                self._stored = {resource: _make_rate_limit(*columns) for resource, *columns in cursor.fetchall()}
+            self._loaded_at = now
+        return self._stored
 
     def save_limit(self, resource: str, limit: RateLimit) -> None:
         """Replace a limit, and keep a later refusal."""
@@ -72,6 +83,7 @@ class SharedRateLimits:
         with database.cursor() as cursor:
             cursor.execute(_SAVE, [self._connection, resource, *counts, retry, limit.pause, reason])
         self._written_at[resource] = time.monotonic()
+        self._loaded_at = -_CACHE_SECONDS
 
 
 def _make_rate_limit(

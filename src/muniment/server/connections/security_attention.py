@@ -1,5 +1,8 @@
 """Lines of a change that touch files which protect the product, for reviewers to read first."""
 
+from typing import Any
+
+from django.db.models import QuerySet
 from msgspec import Struct
 
 from muniment.controls.security_attention import Parameters
@@ -10,6 +13,7 @@ from muniment.git.repository import Repository as Git
 from muniment.policy import guide
 from muniment.server.changes.models import Change
 from muniment.server.connections.models import SecurityAttention
+from muniment.server.remembered_sql import remember_sql
 from muniment.workflows.change_evaluation import ChangeEvaluation
 
 _MOST_FILES = 50
@@ -50,8 +54,13 @@ def find_attention_lines(git: Git, evaluation: ChangeEvaluation) -> AttentionLin
 def store_attention(change: Change, head: str, found: AttentionLines) -> None:
     """Store the lines for the change's page, while it is open."""
     values = {"head": head, "topics": list(found.topics), "lines": found.text}
-    if not SecurityAttention.objects.filter(change=change, **values).exists():
+    if _find_stored(change.pk) != [tuple(values.values())]:
         SecurityAttention.objects.update_or_create(change=change, defaults=values)
+
+
+@remember_sql
+def _find_stored(change: int) -> QuerySet[Any, tuple[str, Any, str]]:
+    return SecurityAttention.objects.filter(change=change).values_list("head", "topics", "lines")
 
 
 def find_sensitive_paths(evaluation: ChangeEvaluation) -> tuple[str, ...]:
