@@ -62,6 +62,10 @@ class ReadingResult(Struct, frozen=True):
     until: str = ""
 
 
+# For each context, the statuses in it, and the one that the forge surely shows there; None if that is unknown.
+ComparedStatuses = Mapping[str, tuple[tuple[Status, ...], Status | None]]
+
+
 class ChangeStore(Protocol):
     """Stores the statuses of the changes of one repository. Each method is done wholly, or raises."""
 
@@ -101,7 +105,7 @@ class ChangeStore(Protocol):
         A rule for several branches has only one.
         """
 
-    def compare_statuses(self, head: str, context: str) -> Mapping[str, tuple[tuple[Status, ...], Status | None]]:
+    def compare_statuses(self, head: str, context: str) -> ComparedStatuses:
         """Statuses in each of these contexts, and the one that the forge surely shows there; None if that is
         unknown.
         """
@@ -164,9 +168,12 @@ class StatusPublisher:
     def read_change(self, number: int, now: str) -> ReadChange:
         """Read the change, with pending shown on its head, for `publish_result`. Raises MunimentError like that."""
         due = self._store.begin_reading(number, now)
-        before = self._store.shown_status(due.head, due.context) if due.head else None
+        before: Status | None = None
         try:
-            self.publish_standing(due.head, due.context)
+            if due.head:
+                statuses = self._store.compare_statuses(due.head, due.context)
+                before = statuses[due.context][1]
+                self._publish_worst(due.head, due.context, known=statuses)
         except ForgeError:
             if not _is_late(due.since, now):
                 raise  # past the deadline it is read all the same: the forge may not have that head any more
@@ -268,25 +275,19 @@ class StatusPublisher:
         found = find_worst_status(self._store.standing_statuses(head, context))
         return found is not None and found.saying is StatusState.ALLOWED
 
-    def _publish_worst(self, head: str, context: str, more: tuple[Status, ...] = ()) -> None:
+    def _publish_worst(
+        self, head: str, context: str, more: tuple[Status, ...] = (), known: ComparedStatuses | None = None
+    ) -> None:
         """Publish the worst status of a head, and of `more`, in each context that the branch's rule requires.
 
-        Mostly nothing is to be done, which needs no lock: who changes a status meanwhile publishes it afterwards.
+        `known` are its statuses if they were just read. Mostly nothing is to be done, which needs no lock: who changes
+        a status meanwhile publishes it afterwards.
         """
-        if self._list_unpublished(head, context, more):
+        statuses = known if known is not None else self._store.compare_statuses(head, context)
+        if _list_unpublished(statuses, more):
             with self._store.lock_head(head):
-                for status in self._list_unpublished(head, context, more):
+                for status in _list_unpublished(self._store.compare_statuses(head, context), more):
                     self._publish_status(head, status)
-
-    def _list_unpublished(self, head: str, context: str, more: tuple[Status, ...]) -> list[Status]:
-        """Statuses that the forge may not show yet."""
-        found = []
-        for place, (standing, posted) in self._store.compare_statuses(head, context).items():
-            here = tuple(structs.replace(status, context=place) for status in more)
-            status = find_worst_status((*here, *standing))
-            if status is not None and status != posted:
-                found.append(status)
-        return found
 
     def _publish_status(self, head: str, status: Status) -> None:
         """Publish one status. The caller holds the lock on that head."""
@@ -369,6 +370,17 @@ COMMENT_MARKER = "muniment-decision"
 
 def _is_late(since: str, now: str) -> bool:
     return now >= moments.add_time(since, minutes=UNREADABLE_MINUTES)
+
+
+def _list_unpublished(statuses: ComparedStatuses, more: tuple[Status, ...]) -> list[Status]:
+    """Statuses that the forge may not show yet."""
+    found = []
+    for place, (standing, posted) in statuses.items():
+        here = tuple(structs.replace(status, context=place) for status in more)
+        status = find_worst_status((*here, *standing))
+        if status is not None and status != posted:
+            found.append(status)
+    return found
 
 
 def find_worst_status(found: tuple[Status, ...]) -> Status | None:

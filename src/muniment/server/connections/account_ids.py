@@ -6,6 +6,7 @@ from django.db import IntegrityError, transaction
 from django.db import connection as database
 
 from muniment.forges.shapes import Account as AtForge
+from muniment.forges.shared_answers import read_shared
 from muniment.server.connections.models import Connection
 from muniment.server.people.models import Account, ForgeAccount, ForgeMachine
 from muniment.server.people.unlinked_accounts import find_unlinked_forge_accounts
@@ -28,9 +29,8 @@ def store_account_ids(connection: Connection, accounts: Iterable[AtForge]) -> No
     accounts = list(accounts)
     _propose_machines(connection, [one for one in accounts if one.machine and one.id and one.login])
     found = {_hash_login(connection, account.login): account for account in accounts if account.id and account.login}
-    with database.cursor() as cursor:  # for each evaluation, and there is hardly ever one: without models
-        cursor.execute(_WITHOUT_NUMBER, [list(found)])
-        new = [key for (key,) in cursor.fetchall()]
+    identities = tuple(sorted(found))
+    new = read_shared(("accounts without number", identities), lambda: _find_accounts_without_number(identities))
     for row in Account.objects.filter(pk__in=new) if new else ():
         number = found[row.identity_hash].id
         if Account.objects.filter(identity_hash=_hash_login(connection, f"#{number}")).exists():
@@ -41,6 +41,12 @@ def store_account_ids(connection: Connection, accounts: Iterable[AtForge]) -> No
                 ForgeAccount.objects.create(account=row, forge=connection.slug, number=number)
         except IntegrityError:
             continue
+
+
+def _find_accounts_without_number(identities: tuple[str, ...]) -> list[int]:
+    with database.cursor() as cursor:  # for each evaluation, and there is hardly ever one: without models
+        cursor.execute(_WITHOUT_NUMBER, [list(identities)])
+        return [key for (key,) in cursor.fetchall()]
 
 
 def _propose_machines(connection: Connection, accounts: Sequence[AtForge]) -> None:

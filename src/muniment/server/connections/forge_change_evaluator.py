@@ -157,8 +157,11 @@ class ForgeChangeEvaluator:
             record_statements(change, evaluated.evaluation, new)
         security_attention.store_attention(change, reading.change.head, lines)
         denied = new is not None and report.decision is Outcome.DENY
+        stored = dict(row.__dict__)
         noted = _note_inputs(row, reading, evaluated)
-        save_columns(row, *noted, *_note_measures(row, reading, denied=denied, excepted=_has_exception(report)))
+        noted += _note_measures(row, reading, denied=denied, excepted=_has_exception(report))
+        if changed := [name for name in noted if getattr(row, name) != stored[name]]:
+            save_columns(row, *changed)
         address = build_status_url(row)
         return ReadingResult(
             forge_status_text.decision_status(report, make_context(reading.change.target), address),

@@ -16,6 +16,7 @@ from msgspec import structs
 from muniment.errors import MunimentError
 from muniment.forges import shapes
 from muniment.forges.shapes import ChangeState
+from muniment.forges.shared_answers import read_shared
 from muniment.forges.statuses import Status, StatusState, parse_context
 from muniment.policy.patterns import matches_any
 from muniment.server import moments
@@ -108,6 +109,9 @@ class ForgeChangeStore:
 
     def is_evaluated(self, ref: str) -> bool:
         """Whether the policy protects that branch, or it was found protected before."""
+        return read_shared(("protected", self._repository.pk, ref), lambda: self._is_protected(ref))
+
+    def _is_protected(self, ref: str) -> bool:
         with connection.cursor() as cursor:
             cursor.execute(_IS_PROTECTED, [self._repository.pk, ref])
             (known,) = cursor.fetchone() or (False,)
