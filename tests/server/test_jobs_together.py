@@ -21,6 +21,7 @@ pytestmark = pytest.mark.usefixtures("service")
 
 calls: list[tuple[int, tuple[int, ...]]] = []
 failing: set[int] = set()
+breaking: set[int] = set()
 meanwhile: list[dict[str, int]] = []  # enqueued while the first of a call is at work
 reported: list[int] = []
 
@@ -32,12 +33,14 @@ def visit(repository: int, numbers: Mapping[int, int]) -> Iterator[tuple[int, Ex
         enqueue("visit", **meanwhile.pop())
     for number, job in numbers.items():
         report_job(job)
+        if number in breaking:
+            raise OSError("out of reach")
         yield number, OSError("out of reach") if number in failing else None
 
 
 @pytest.fixture(autouse=True)
 def _nothing_called() -> None:
-    for kept in (calls, failing, meanwhile, reported):
+    for kept in (calls, failing, breaking, meanwhile, reported):
         kept.clear()
 
 
@@ -120,6 +123,18 @@ def test_failed_one_is_retried_alone_and_the_others_are_done() -> None:
     run_next_job()
     run_next_job()
     assert calls[1:] == [(7, (4,)), (7, (2,))], "nobody waits for a retry"
+
+
+def test_those_done_before_an_error_are_ended_and_the_others_are_retried() -> None:
+    breaking.add(3)
+    for number in (1, 2, 3, 4):
+        enqueue("visit", repository=7, number=number)
+    run_next_job()
+    assert list_jobs() == [
+        *(("succeeded", {"repository": 7, "number": number}) for number in (1, 2, 3, 4)),
+        ("todo", {"repository": 7, "number": 4, "attempt": 2}),
+        ("todo", {"repository": 7, "number": 3, "attempt": 2}),
+    ]
 
 
 def test_news_about_an_object_at_work_are_done_afterwards() -> None:

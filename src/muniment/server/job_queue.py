@@ -30,7 +30,7 @@ from muniment.http.rate_limits import seconds_until
 from muniment.server import telemetry
 from muniment.server.database_failures import describe_database_failure
 from muniment.server.records.models import TaskFailure
-from muniment.server.running_jobs import finish_job, list_unfinished_jobs, take_next_jobs
+from muniment.server.running_jobs import finish_jobs, list_unfinished_jobs, take_next_jobs
 from muniment.server.worker_slot_locks import NoSlotError, hold_slot
 
 TASKS: dict[str, Any] = {}
@@ -111,17 +111,25 @@ def register_repository_task(name: str, seconds: int, *, each: str, most: int) -
         def run_task(**about: Any) -> None:
             attempt, moved = int(about.pop(_ATTEMPT, 1)), about.pop(_MOVED, [])
             left: dict[Any, int] = {about[each]: 0}  # numbers of their jobs, 0 for the one that the queue ends itself
+            done: list[int] = []  # that have no failure: they are ended together
             try:
                 with telemetry.start_span(f"task {name}", attempt=attempt), hold_slot(about):
                     if attempt == 1:
                         left |= _take_next_jobs(name, about["repository"], each, most - 1)
                     for value, error in function(about["repository"], dict(left)):
                         job = left[value]
-                        if not job:  # the queue ends it, also if its failure is raised
+                        if not job or error is None:  # the queue ends its own, also if its failure is raised
                             del left[value]
-                        _end_job(name, {**about, each: value}, job, error, attempt, moved)
+                        if error is not None:
+                            _end_job(name, {**about, each: value}, job, error, attempt, moved)
+                        elif job:
+                            done.append(job)
                         left.pop(value, None)
+                    finish_jobs(done)
             except Exception as error:
+                if done:
+                    _close_broken_connection(error)
+                    finish_jobs(done)
                 if not left:
                     raise
                 for value, job in sorted(left.items(), key=lambda item: -item[1]):  # the queue's own may raise
@@ -155,8 +163,7 @@ def _end_job(
 ) -> None:
     if error is not None:
         _handle_failure(name, about, error, attempt, moved)
-    if job:
-        finish_job(job)
+    finish_jobs([job] if job else [])
 
 
 def _handle_failure(name: str, about: dict[str, Any], error: Exception, attempt: int, moved: list[str]) -> None:

@@ -66,6 +66,10 @@ _TAKE = f"""
     SELECT value, id FROM taken ORDER BY priority DESC, id
 """  # noqa: S608 -- of constants
 
+_FINISH = """
+    SELECT procrastinate_finish_job_v1(id, 'succeeded', false) FROM procrastinate_jobs
+    WHERE id = ANY(%s) AND status = 'doing'
+"""
 _UNFINISHED = "SELECT id FROM procrastinate_jobs WHERE worker_id = %s AND status = 'doing' AND id <> %s"
 
 
@@ -105,7 +109,11 @@ def report_job(number: int) -> None:
         running.report_begin(number or running.job)
 
 
-def finish_job(number: int) -> None:
-    """End a job that was taken over; news about the same object can be processed from now on."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT procrastinate_finish_job_v1(%s, 'succeeded', false)", [number])
+def finish_jobs(numbers: Sequence[int]) -> None:
+    """End jobs that were taken over; news about the same objects can be processed from now on.
+
+    Those that are not at work any more stay: another worker took them for lost.
+    """
+    if numbers:
+        with connection.cursor() as cursor:
+            cursor.execute(_FINISH, [list(numbers)])

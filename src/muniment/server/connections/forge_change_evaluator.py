@@ -194,14 +194,13 @@ def _require_change(row: ForgeChange) -> Change:
     return row.change
 
 
-_CHANGE = """
-    SELECT change.* FROM changes_change AS change JOIN connections_forgechange AS row ON row.change_id = change.id
-    WHERE row.repository_id = %s AND row.number = %s
-"""
+@remember_instances
+def _find_changes(repository: int, number: int) -> QuerySet[Change]:
+    return Change.objects.filter(forge_change__repository=repository, forge_change__number=number)
 
 
 def _change_of(repository: Repository, number: int) -> Change:
-    change = next(iter(Change.objects.raw(_CHANGE, [repository.pk, number])), None)
+    change = next(iter(_find_changes(repository.pk, number)), None)
     if change is None:
         raise RuntimeError("a change cannot be evaluated before it is opened")
     change.repository = repository

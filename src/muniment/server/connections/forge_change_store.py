@@ -31,7 +31,7 @@ from muniment.server.connections.models import (
 )
 from muniment.server.policies.policy_in_force import protected_patterns
 from muniment.server.products.models import Repository
-from muniment.server.remembered_sql import remember_sql, save_columns
+from muniment.server.remembered_sql import remember_instances, remember_sql, save_columns
 from muniment.workflows import forge_status_text
 from muniment.workflows.forge_reconciliation import KnownChange
 from muniment.workflows.repository_rules import HEADS
@@ -62,8 +62,6 @@ _HEAD = """
 
 
 # For each evaluation, several times, it takes Django longer to write these queries than the database to answer them.
-_LOCKED = "SELECT * FROM connections_forgechange WHERE repository_id = %s AND number = %s FOR UPDATE"
-_CHANGE = "SELECT * FROM changes_change WHERE id = %s"
 _IS_PROTECTED = "SELECT EXISTS (SELECT FROM connections_protectedbranch WHERE repository_id = %s AND ref = %s)"
 _SHOWN = "SELECT status FROM connections_postedstatus WHERE repository_id = %s AND head = %s AND context = %s"
 _COMMENT = "SELECT comment FROM connections_forgechange WHERE repository_id = %s AND number = %s"
@@ -375,10 +373,21 @@ class ForgeChangeStore:
 
 def lock_change(repository: Repository, number: int, *, with_change: bool = True) -> ForgeChange | None:
     """The row of a change at a forge, locked; None if there is none. Within a transaction."""
-    row = next(iter(ForgeChange.objects.raw(_LOCKED, [repository.pk, number])), None)
+    row = next(iter(_lock_rows(repository.pk, number)), None)
     if row is not None and with_change and row.change_id is not None:
-        row.change = next(iter(Change.objects.raw(_CHANGE, [row.change_id])), None)
+        # Read after the row is locked: one that is joined to it would be as it was before the wait for the lock.
+        row.change = next(iter(_find_changes(row.change_id)), None)
     return row
+
+
+@remember_instances
+def _lock_rows(repository: int, number: int) -> QuerySet[ForgeChange]:
+    return ForgeChange.objects.select_for_update().filter(repository=repository, number=number)
+
+
+@remember_instances
+def _find_changes(key: int) -> QuerySet[Change]:
+    return Change.objects.filter(pk=key)
 
 
 def _mark_due(row: ForgeChange, since: datetime) -> datetime:

@@ -6,6 +6,7 @@ from muniment.decision.binding import BoundPolicy
 from muniment.errors import MunimentError
 from muniment.facts.facts import Fact
 from muniment.facts.maybe import Unknown
+from muniment.forges.shared_answers import read_shared
 from muniment.git.repository import Repository as Git
 from muniment.server.changes.product_standing import GUARDED
 from muniment.server.connections.forge_access import (
@@ -25,12 +26,13 @@ def read_linked_forge_facts(
 
     A forge that is not reached tells nothing of its rules and settings; its repository is read all the same.
     """
+    where = (git, target, tip, policy, names, now)
+    if not GUARDED & set(names):
+        is_linked = read_shared(("linked", repository.pk), lambda: find_repository_link(repository) is not None)
+        return read_repository_facts(*where) if is_linked else None
     connected = find_repository_link(repository)
     if connected is None:
         return None
-    where = (git, target, tip, policy, names, now)
-    if not GUARDED & set(names):
-        return read_repository_facts(*where)
     try:
         forge = open_connected_forge(connected.connection)
     except MunimentError as error:
