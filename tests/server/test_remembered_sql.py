@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from muniment.access.roles import Role
 from muniment.server.changes.models import Change
+from muniment.server.connections.models import ForgeChange
 from muniment.server.people.models import RoleGrant, _read_grants_in_force, build_in_force_condition
 from muniment.server.products.models import Product, Repository
 from muniment.server.remembered_sql import remember_instances, remember_sql, save_columns
@@ -56,6 +57,27 @@ def test_instances_are_those_of_a_usual_query() -> None:
             assert not hasattr(found, "scan")
         assert len(queries) == 1
     assert _read_repositories(0) == []
+
+
+@remember_instances
+def _read_forge_changes(number: int) -> "QuerySet[ForgeChange]":
+    return ForgeChange.objects.filter(number=number)
+
+
+def test_number_of_a_small_column_is_found() -> None:
+    with as_role("owner"):
+        made = [ForgeChange.objects.create(repository=Repository.objects.all()[0], number=n) for n in (1, 2)]
+    assert [_read_forge_changes(one.number) for one in made] == [[one] for one in made]
+
+
+@remember_sql
+def _read_nothing(slug: str) -> "QuerySet[Any, tuple[str]]":
+    return Product.objects.filter(slug=slug, pk__in=()).values_list("name")
+
+
+def test_query_that_never_finds_anything_is_refused() -> None:
+    with pytest.raises(TypeError, match="finds nothing"):
+        _read_nothing("shop")
 
 
 def test_each_thread_reads_by_its_own_connection() -> None:

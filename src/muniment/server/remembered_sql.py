@@ -9,7 +9,7 @@ for any other argument, and each length of a tuple, the SQL is built anew.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from copy import copy
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
@@ -26,7 +26,8 @@ Instance = TypeVar("Instance", bound=Model)
 
 _MOST = 64  # statements of one query
 _FILLED = (str, int, datetime, date)
-_FIRST_NUMBER, _FIRST_DAY = 7_000_000_000, datetime(1901, 1, 1, tzinfo=UTC)
+# Of the values that stand for arguments. A number fits each column: Django finds nothing for one that is too large.
+_FIRST_NUMBER, _FIRST_DAY = 2_000_000_000, datetime(1901, 1, 1, tzinfo=UTC)
 
 
 class _Constant(NamedTuple):
@@ -153,11 +154,18 @@ def _build_statement(build: Callable[..., "QuerySet[Any, Any]"], arguments: tupl
     try:
         sql, parameters = compiler.as_sql()
     except EmptyResultSet:
+        if not _has_empty_collection(arguments):
+            raise TypeError("a remembered query finds nothing, whatever its arguments are") from None
         return None
     found = tuple(_find_place(one, markers) for one in parameters)
     if missing := set(markers.values()).difference(one for one in found if isinstance(one, int)):
         raise TypeError(f"arguments of a remembered query are no parameters of its SQL: {sorted(missing)}")
     return _Statement(sql, found, rows, compiler)
+
+
+def _has_empty_collection(values: Collection[Any]) -> bool:
+    inner = [one for one in values if isinstance(one, Collection) and not isinstance(one, str)]
+    return any(not one or _has_empty_collection(one) for one in inner)
 
 
 def _make_marker(argument: Any, markers: dict[object, int]) -> Any:
