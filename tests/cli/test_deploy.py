@@ -125,7 +125,7 @@ def secrets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
     with vaults.running(folder / "home") as vault:
         runner = vaults.by_runner(RUNNER)
         vault.make((), (runner,))
-        vault.web.patch_secrets("shop", "plain", {"TOKEN": VALUE})
+        vault.web.patch_secrets("shop", "plain", {"TOKEN": VALUE, "PIN": "1234"})
         open_role(vault.worker, runner, COMMIT)
         yield {
             **clean(),
@@ -260,6 +260,13 @@ def test_deployment_without_secrets_does_not_use_the_vault(pipeline: Pipeline) -
     assert done.returncode == 0, done.stderr
     assert "TOKEN" not in done.stdout
     assert VALUE not in done.stdout
+
+
+def test_short_secret_stops_only_deployments_that_name_it_without_marking_it_public(pipeline: Pipeline) -> None:
+    assert pipeline.deploy("--secret", "TOKEN", "--", "true").returncode == 0
+    assert pipeline.deploy("--secret", "PIN", "--", "true").returncode == RunCode.SECRET_TOO_SHORT
+    done = pipeline.deploy("--secret", "PIN", "--public", "PIN", "--", "sh", "-c", 'test "$PIN" = 1234')
+    assert done.returncode == 0, done.stderr
 
 
 def test_forbidden_variable_name_requests_no_deployment(pipeline: Pipeline) -> None:
