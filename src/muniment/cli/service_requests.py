@@ -2,6 +2,7 @@
 
 import json
 import os
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +19,21 @@ _NOT_PERMITTED = (401, 403, 404)
 _MISTAKES = (400, 409, 422)
 
 
-def _read_token() -> str:
+def _read_token(account: str) -> str:
+    """Token of a person, who makes it on the page `account`. Raises UsageError if there is none."""
     found = os.environ.get(TOKEN, "")
     if not found and os.isatty(0):
         found = str(click.prompt("Your token", hide_input=True, err=True))
     if not found:
-        raise UsageError("nobody says who asks", f"Set {TOKEN} to a token of yours: make it on your page.")
+        raise UsageError("no token is given", _make_token_remedy(account))
     return found.strip()
 
 
 def ask_service(url: str | None, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
     """Send a request to the service with a person's token. Raises MunimentError with the service's refusal."""
     client = _connect_service(url)
-    headers = {"Authorization": f"Bearer {_read_token()}", "Content-Type": "application/json"}
+    account = f"{client.address.origin}/me"
+    headers = {"Authorization": f"Bearer {_read_token(account)}", "Content-Type": "application/json"}
     try:
         answer = client.request(method, path, None if body is None else json.dumps(body).encode(), headers)
     except HttpError as error:
@@ -44,11 +47,26 @@ def ask_service(url: str | None, method: str, path: str, body: dict[str, Any] | 
     if answer.status == 200 and isinstance(content, dict):
         return content
     detail = content.get("detail") if isinstance(content, dict) else None
-    problem, remedy = str(detail or f"the service refuses ({answer.status})"), "Nothing was changed."
+    problem, remedy = _describe_refusal(answer.status, detail, account)
     if answer.status in _NOT_PERMITTED:
         code = str(content.get("type", "")).rpartition(":")[2] if isinstance(content, dict) else ""
         raise RefusedError(code or "refused", problem, remedy)
     raise (UsageError if answer.status in _MISTAKES else MunimentError)(problem, remedy)
+
+
+def _describe_refusal(status: int, detail: object, account: str) -> tuple[str, str]:
+    """Problem and remedy of a refused request."""
+    if status == HTTPStatus.UNAUTHORIZED:
+        problem = "the service does not accept your token: it ended, or is of another service"
+        return problem, _make_token_remedy(account)
+    problem, remedy = str(detail or f"the service refuses ({status})"), "Nothing was changed."
+    if status == HTTPStatus.FORBIDDEN:
+        remedy = f"{account} shows your roles. A token may do only what was chosen when it was made. {remedy}"
+    return problem, remedy
+
+
+def _make_token_remedy(account: str) -> str:
+    return f"Make one at {account} (Create token), then: export {TOKEN}=..."
 
 
 def _connect_service(url: str | None) -> HttpClient:
