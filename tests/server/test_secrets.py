@@ -210,6 +210,16 @@ def test_write_that_the_vault_refused_is_not_recorded(vault: Running, shop: Prod
     assert found.result == "violated"
 
 
+def test_api_names_the_vault_failure_and_the_next_step_in_sentences(
+    vault: Running, shop: Product, settings_to: Any
+) -> None:
+    settings_to("VAULT_URL", "unix:/nonexistent/vault")
+    place = "/products/shop/environments/production/secrets/TOKEN"
+    status, text = _api(person("olga", Role.OWNER, product=shop), "PUT", place, {"value": VALUE})
+    assert status == 409
+    assert json.loads(text)["detail"].startswith("The vault cannot be reached. Start it")
+
+
 @pytest.fixture
 def settings_to(monkeypatch: pytest.MonkeyPatch) -> Any:
     from django.conf import settings

@@ -31,7 +31,7 @@ def request_job_secrets(
         remedy = " ".join(printing.make_printable(reason.remedy) for reason in standing.reasons)
         raise RunError(
             RunCode.REFUSED,
-            f"Muniment's service denies this run: {why}; nothing was started",
+            f"Muniment's service denies this run: {why.removesuffix('.')}; nothing was started",
             remedy or "See the page Environments of the product.",
         )
     return lambda: service.close_access(number)

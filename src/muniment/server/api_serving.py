@@ -14,6 +14,7 @@ from ninja.parser import Parser
 from ninja.security import HttpBearer
 
 from muniment.errors import ActInputError, ConfigurationError, NotCanonicalError, ParseError, RefusedError
+from muniment.server.error_text import format_error_text
 from muniment.server.people.models import ApiToken
 from muniment.server.people.tokens import load_token_actor
 
@@ -117,7 +118,7 @@ def _answer_denied(request: HttpRequest, error: PermissionDenied) -> HttpRespons
 
 @api.exception_handler(ConfigurationError)
 def _answer_configuration_error(request: HttpRequest, error: ConfigurationError) -> HttpResponse:
-    return _make_problem_response(request, 422, "malformed", f"{error.message}. {error.remedy}")
+    return _make_problem_response(request, 422, "malformed", format_error_text(error))
 
 
 @api.exception_handler(ActInputError)
@@ -126,24 +127,22 @@ def _answer_input_error(request: HttpRequest, error: ActInputError) -> HttpRespo
     fields = [
         {"field": one.field, "code": one.code, "detail": one.message, "remedy": one.remedy} for one in error.problems
     ]
-    return _make_problem_response(request, 422, "malformed", f"{error.message} {error.remedy}", errors=fields)
+    return _make_problem_response(request, 422, "malformed", format_error_text(error), errors=fields)
 
 
 @api.exception_handler(ParseError)
 def _answer_parse_error(request: HttpRequest, error: ParseError) -> HttpResponse:
-    return _make_problem_response(request, 422, error.code, f"{error.message}. {error.remedy}", remedy=error.remedy)
+    return _make_problem_response(request, 422, error.code, format_error_text(error), remedy=error.remedy)
 
 
 @api.exception_handler(NotCanonicalError)
 def _answer_not_canonical(request: HttpRequest, error: NotCanonicalError) -> HttpResponse:
-    return _make_problem_response(
-        request, 422, "not-canonical", f"{error.message}. {error.remedy}", remedy=error.remedy
-    )
+    return _make_problem_response(request, 422, "not-canonical", format_error_text(error), remedy=error.remedy)
 
 
 @api.exception_handler(RefusedError)
 def _answer_refused(request: HttpRequest, error: RefusedError) -> HttpResponse:
-    return _make_problem_response(request, 409, error.code, f"{error.message} {error.remedy}", remedy=error.remedy)
+    return _make_problem_response(request, 409, error.code, format_error_text(error), remedy=error.remedy)
 
 
 @api.exception_handler(DataError)
