@@ -27,7 +27,7 @@ def test_a_finding_is_printed_with_requirement_place_and_remedy(tmp_path: Path) 
     assert code == 1
     assert "weak-hash  app.py:2" in out
     assert "hashlib.sha256(content)" in out
-    assert "1 findings. 1 of 1 Python files scanned whole." in out
+    assert "Findings: 1. Files scanned: 1 of 1." in out
     assert "counts as no evidence" in out
 
 
@@ -49,9 +49,9 @@ def test_links_and_devices_are_not_read(tmp_path: Path) -> None:
     (folder / "loop").symlink_to(folder)
     os.mkfifo(folder / "pipe.py")
     code, out = run(str(folder), "--format", "json")
-    lines = {one["path"]: one for one in json.loads(out)["result"]["coverage"]}
+    lines = list_coverage(json.loads(out))
     assert code == 1
-    assert {path: one["state"] for path, one in lines.items()} == {"link.py": "failed", "pipe.py": "failed"}
+    assert lines == {"link.py": "skipped", "pipe.py": "failed"}
 
 
 def test_sarif_is_printed_whole(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_sarif_is_printed_whole(tmp_path: Path) -> None:
     code, out = run(str(tmp_path), "--format", "sarif")
     document: Any = json.loads(out)
     assert code == 1
-    assert [one["ruleId"] for one in document["runs"][0]["results"]] == ["weak-hash"]
+    assert [one["ruleId"] for run in document["runs"] for one in run["results"]] == ["weak-hash"]
 
 
 def test_only_what_a_change_introduces_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,7 +71,32 @@ def test_only_what_a_change_introduces_is_reported(tmp_path: Path, monkeypatch: 
     )
     repo.git("checkout", "-q", "topic")
     code, out = run(str(repo.path), "--diff", "main", "--format", "json")
-    result = json.loads(out)["result"]
+    document = json.loads(out)
     assert code == 1
-    assert [one["location"]["path"] for one in result["findings"]] == ["new.py"]
-    assert [one["path"] for one in result["coverage"]] == ["new.py", "old.py"]
+    assert [one["location"]["path"] for one in document["results"][0]["findings"]] == ["new.py"]
+    assert list_coverage(document) == {"new.py": "scanned", "old.py": "scanned"}
+
+
+def test_secrets_infrastructure_workflows_and_languages_are_named(tmp_path: Path) -> None:
+    (tmp_path / ".github/workflows").mkdir(parents=True)
+    (tmp_path / ".github/workflows/ci.yml").write_text(
+        "on: pull_request_target\njobs:\n  a:\n    runs-on: x\n    steps:\n      - run: echo ${{ github.head_ref }}\n"
+    )
+    (tmp_path / "Dockerfile").write_text("FROM a\nRUN curl https://x | sh\n")
+    (tmp_path / "app.ts").write_text("const token = '" + "gh" + "p_" + "q7Rk2Zt9Xw4Lm8Bv3Nc6Hd1Jf5Gs0PyTaUeK" + "';\n")
+    code, out = run(str(tmp_path))
+    assert code == 1
+    assert "token-in-code  app.ts:1" in out
+    assert "unverified-download  Dockerfile:2" in out
+    assert "zizmor/" in out
+    assert "TypeScript, 100 % of the code: only secrets were looked for." in out
+    assert "q7Rk2Zt9" not in out
+
+
+def list_coverage(document: Any) -> dict[str, str]:
+    """The state of each file in the first run that lists it."""
+    found: dict[str, str] = {}
+    for result in document["results"]:
+        for line in result["coverage"]:
+            found.setdefault(line["path"], line["state"])
+    return found

@@ -1,23 +1,25 @@
-"""muniment scan: weaknesses in the source code of one's own working copy."""
+"""muniment scan: weaknesses and secrets in the files of one's own working copy."""
 
 import hashlib
 import os
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import structs
 
 from muniment.cli import printing
 from muniment.errors import UsageError
 
 if TYPE_CHECKING:
     from muniment.git.repository import Repository
-    from muniment.scanners.findings import Finding, ScanResult, SourceFile
+    from muniment.scanners.child import ScanRequest
+    from muniment.scanners.findings import FileCoverage, Finding, ScanResult
 
 _COLOURS = {"critical": "red", "high": "red", "medium": "yellow", "low": None}
-_NOTE = "Scanned without the isolated child process: this is your own working copy, and counts as no evidence."
+_NOTE = "This is your own working copy: the scan counts as no evidence."
 
 
 @click.command()
@@ -34,64 +36,57 @@ _NOTE = "Scanned without the isolated child process: this is your own working co
     help="text for people, json and sarif for programs.",
 )
 def command(path: str, base: str | None, output: str) -> int:
-    """Find weaknesses in the Python code of a working copy.
+    """Find weaknesses and secrets in the files of a working copy.
 
-    Input of users is followed through functions and files to the places where it is dangerous. The code is neither
-    imported nor executed. Each finding has the requirement, the path of the data and a remedy. Exit code 1 if there is
-    a finding, or a file whose state is unknown.
+    In Python, input of users is followed through functions and files to the places where it is dangerous. Secrets are
+    looked for in every file. Dockerfiles, Compose files, Kubernetes manifests, Terraform and workflows have rules of
+    their own. Nothing is imported or executed. Exit code 1 if there is a finding, or a file whose state is unknown.
     """
-    from muniment.scanners.engine import run_engine
-    from muniment.scanners.findings import CoverageState, ScanResult
-    from muniment.scanners.python.engine import PythonEngine
+    from muniment.scanners.child import ScanRequest
+    from muniment.scanners.findings import ScanResult
+    from muniment.scanners.isolation import scan_isolated
     from muniment.scanners.sarif import build_sarif
     from muniment.scanners.tree import read_working_copy
+    from muniment.workflows.change_scan import scan_new_workflows
 
     if not os.path.exists(path):
         raise UsageError(f"{printing.make_printable(path)} does not exist", "Name a folder or a file.")
     copy = read_working_copy(path)
-    engine = PythonEngine()
-    if base is None:
-        found = run_engine(engine, copy.files)
-        result = ScanResult(found.engine, found.findings, (*found.coverage, *copy.unread))
-    else:
-        before, changed = _read_base(path, base, copy.files)
-        found = run_engine(engine, copy.files, changed)
-        known = run_engine(engine, before, changed & {file.path for file in before})
-        moved = {finding.fingerprint for finding in known.findings}
-        findings = tuple(finding for finding in found.findings if finding.fingerprint not in moved)
-        result = ScanResult(found.engine, findings, (*found.coverage, *copy.unread))
+    request = ScanRequest(copy.files, tuple(file.path for file in copy.files), key=os.urandom(32))
+    if base is not None:
+        request = _compare_with_base(request, path, base)
+    targets = set(request.targets)
+    results = scan_isolated(request) if targets else ()
+    chosen = [file for file in copy.files if file.path in targets]
+    results = (*results, scan_new_workflows(chosen, request.before), ScanResult("files", (), copy.unread))
     if output == "sarif":
-        printing.print_json(build_sarif([result], version("muniment")))
+        printing.print_json(build_sarif(results, version("muniment")))
     elif output == "json":
-        printing.print_json({"note": _NOTE, "result": result})
+        printing.print_json({"note": _NOTE, "results": results})
     else:
-        _print_result(result)
-    unknown = [line for line in result.coverage if line.state in (CoverageState.FAILED, CoverageState.PARTIAL)]
-    return 1 if result.findings or unknown else 0
+        _print_results(results, {file.path: len(file.content) for file in chosen})
+    return 1 if _list_unknown(results) or any(result.findings for result in results) else 0
 
 
-def _read_base(path: str, base: str, files: Sequence["SourceFile"]) -> tuple[list["SourceFile"], set[str]]:
-    """Read the Python files at the merge base, and the paths of those that differ from the working copy."""
+def _compare_with_base(request: "ScanRequest", path: str, base: str) -> "ScanRequest":
+    """Limit a request to the files that differ from the merge base, and add those as they were there."""
     from muniment.git.repository import Repository
-    from muniment.scanners.findings import SourceFile
+    from muniment.workflows.code_files import list_code_files, read_code_files
 
     with Repository.open(path) as repository:
         head, other = repository.resolve_commit("HEAD"), repository.resolve_commit(base)
         merge_base = repository.run_git("merge-base", values=(head, other)).decode().strip()
         prefix = _find_prefix(path)
-        old: dict[str, str] = {}
-        for entry in repository.run_git("ls-tree", "-r", "-z", "--full-tree", values=(merge_base,)).split(b"\0"):
-            description, _, name = entry.partition(b"\t")
-            text = os.fsdecode(name)
-            if text.startswith(prefix) and text.endswith(".py") and description.startswith(b"100"):
-                old[text.removeprefix(prefix)] = description.split()[2].decode()
-        current = {file.path: file for file in files}
-        changed = {file.path for file in files if old.get(file.path) != _hash_blob(file.content, repository)}
-        names = [name for name in old if name in changed or name not in current]
-        contents = repository.objects.read_git_objects([old[name] for name in names])
-        before = [current[name] for name in old if name in current and name not in changed]
-        before += [SourceFile(n, found.data) for n, found in zip(names, contents, strict=True) if found is not None]
-    return before, changed | {name for name in old if name not in current and name in changed}
+        listed = list_code_files(repository, merge_base)
+        old = {name.removeprefix(prefix): blob for name, blob in listed.items() if name.startswith(prefix)}
+        current = {file.path: _hash_blob(file.content, repository) for file in request.files}
+        vanished = {name: blob for name, blob in old.items() if current.get(name) != blob}
+        return structs.replace(
+            request,
+            targets=tuple(name for name, blob in current.items() if old.get(name) != blob),
+            before=read_code_files(repository, vanished).files,
+            added=tuple(name for name in current if name not in old),
+        )
 
 
 def _find_prefix(path: str) -> str:
@@ -115,26 +110,44 @@ def _hash_blob(content: bytes, repository: "Repository") -> str:
     return hashlib.sha1(framed, usedforsecurity=False).hexdigest()
 
 
-def _print_result(result: "ScanResult") -> None:
+def _list_unknown(results: Iterable["ScanResult"]) -> list["FileCoverage"]:
+    """List the files whose state is unknown to an engine, each once."""
     from muniment.scanners.findings import CoverageState
 
-    for finding in result.findings:
+    found: dict[str, FileCoverage] = {}
+    for line in (line for result in results for line in result.coverage):
+        if line.state in (CoverageState.FAILED, CoverageState.PARTIAL):
+            found.setdefault(line.path, line)
+    return [found[path] for path in sorted(found)]
+
+
+def _print_results(results: Sequence["ScanResult"], sizes: dict[str, int]) -> None:
+    from muniment.scanners.languages import measure_languages
+
+    count = 0
+    for finding in sorted((one for result in results for one in result.findings), key=lambda one: one.location):
         _print_finding(finding)
-    unknown = [line for line in result.coverage if line.state in (CoverageState.FAILED, CoverageState.PARTIAL)]
+        count += 1
+    unknown = _list_unknown(results)
     for line in unknown:
         click.echo(
             f"{printing.style_text('UNKNOWN', colour='yellow', bold=True)}  {printing.make_printable(line.path)}: "
             f"{line.state.value}, because {printing.make_printable(line.because)}."
         )
-    scanned = sum(line.state is CoverageState.SCANNED for line in result.coverage)
-    click.echo(f"{len(result.findings)} findings. {scanned} of {len(result.coverage)} Python files scanned whole.")
+    languages = measure_languages(sizes)
+    total = sum(languages.values())
+    for name, size in sorted(languages.items(), key=lambda one: -one[1]):
+        if name != "Python":
+            click.echo(f"{name}, {size * 100 // total} % of the code: only secrets were looked for.")
+    click.echo(f"Findings: {count}. Files scanned: {len(sizes) - len(unknown)} of {len(sizes)}.")
     click.echo(printing.dim_text(_NOTE))
 
 
 def _print_finding(finding: "Finding") -> None:
     place = f"{printing.make_printable(finding.location.path)}:{finding.location.line}"
     label = printing.style_text(finding.severity.value.upper(), colour=_COLOURS[finding.severity.value], bold=True)
-    categories = " ".join(filter(None, (f"CWE-{finding.cwe}", finding.owasp_2021, finding.owasp_2025)))
+    weakness = f"CWE-{finding.cwe}" if finding.cwe else ""
+    categories = " ".join(filter(None, (weakness, finding.owasp_2021, finding.owasp_2025)))
     click.echo(f"{label}  {finding.rule}  {place}  {printing.dim_text(categories)}")
     for line in textwrap.wrap(printing.make_printable(finding.message), 100):
         click.echo(f"  {line}")

@@ -1,6 +1,7 @@
 """Every kind of fact there is, by name."""
 
 from muniment.facts.change import ApprovedHead, Commit, File, Pushes, Revision
+from muniment.facts.code_facts import ChangeScan
 from muniment.facts.dependency_facts import FrameworkFile, LockFile
 from muniment.facts.facts import FactKind
 from muniment.facts.maybe import Known, Unknown
@@ -38,6 +39,7 @@ PEOPLE: FactKind[People] = FactKind("people", Known[People] | Unknown)
 EXCEPTIONS: FactKind[tuple[PolicyException, ...]] = FactKind("exceptions", Known[tuple[PolicyException, ...]] | Unknown)
 FREEZES: FactKind[tuple[Freeze, ...]] = FactKind("freezes", Known[tuple[Freeze, ...]] | Unknown)
 TEST_RUNS: FactKind[PipelineRuns] = FactKind("test_runs", Known[PipelineRuns] | Unknown)
+CHANGE_SCAN: FactKind[ChangeScan] = FactKind("change_scan", Known[ChangeScan] | Unknown)
 
 # What is delivered, where, and what is known of it when it is asked for.
 DEPLOYMENT_REQUEST: FactKind[DeploymentRequest] = FactKind("deployment_request", Known[DeploymentRequest] | Unknown)
@@ -78,7 +80,7 @@ KINDS = {
     kind.name: kind
     for kind in (
         *(REVISION, COMMITS, FILES, PUSHES, APPROVED_HEADS, APPROVALS, LANDED_HEADS, PEOPLE, EXCEPTIONS, FREEZES),
-        *(TEST_RUNS,),
+        *(TEST_RUNS, CHANGE_SCAN),
         *(DEPLOYMENT_REQUEST, DEPLOYMENT_APPROVALS, PROVENANCE, COMMIT_DECISION),
         *(
             BRANCH_RULES,

@@ -94,6 +94,11 @@ class ForgeCollector:
             known_kinds.TEST_RUNS.name: self._read_test_runs,
         }
 
+    @property
+    def git_repository(self) -> Repository:
+        """Copy of the repository in which the commits are."""
+        return self._repository
+
     def make_revision(self, name: str, target: str, base: str, head: str) -> Revision:
         """The revision proposing `head` for `target` (a full ref) with tip `base`."""
         return self._git.make_revision(name, target, base, head)

@@ -71,6 +71,11 @@ class GitCollector:
             known_kinds.TEST_RUNS.name: self._read_test_runs,
         }
 
+    @property
+    def git_repository(self) -> Repository:
+        """Repository whose revisions are read."""
+        return self._repository
+
     def make_revision(self, name: str, target: str, base: str, head: str) -> Revision:
         """Revision that proposes `head` for `target` (a full ref) with tip `base`; full ids, "" for none."""
         update = self._read_or_unknown(lambda: self.read_history(base, head).update)

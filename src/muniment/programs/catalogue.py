@@ -23,6 +23,7 @@ class Program(StrEnum):
     PG_RESTORE = "pg_restore"
     ZIZMOR = "zizmor"
     MUNIMENT = "muniment"
+    SCANNER = "muniment-scanner"  # our own engines, in a child
     GROUPADD = "groupadd"
     USERADD = "useradd"
 
@@ -116,6 +117,7 @@ OTHER_GRAMMARS: Mapping[Program, CommandGrammar] = {
         "--strict-collection ."
     ),
     Program.MUNIMENT: _make_grammar("confirmation eraser sequencer web worker --home= --port="),
+    Program.SCANNER: _make_grammar(""),
     Program.GROUPADD: _make_grammar("--force --system --:"),
     Program.USERADD: _make_grammar(
         "--comment= --gid= --groups= --home-dir= --no-create-home --no-user-group --shell= --system --:"
@@ -134,6 +136,7 @@ REMEDIES: Mapping[Program, str] = {
     Program.PG_RESTORE: "Install Muniment with its service: muniment[service].",
     Program.ZIZMOR: "Install it: pip install 'muniment[pipeline]'",
     Program.MUNIMENT: "Install Muniment again.",
+    Program.SCANNER: "Install Muniment again.",
     Program.GROUPADD: "Install the Debian package passwd.",
     Program.USERADD: "Install the Debian package passwd.",
 }

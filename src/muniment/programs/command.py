@@ -18,6 +18,11 @@ from muniment.programs.credential_hiding import hide_credentials
 
 LONGEST_VALUE = 131_071  # bytes of one argument: Linux takes no longer one
 
+_OWN_PROGRAMS = {
+    Program.MUNIMENT: (sys.executable, "-m", "muniment"),
+    Program.SCANNER: (sys.executable, "-I", "-m", "muniment.scanners.child"),
+}
+
 MakeError = Callable[[str, str], MunimentError]  # makes the error to raise, of a message and a remedy
 ProgramOption = str | tuple[str, str]  # `--quiet`, `--depth=1`, ("--depth", value), ("-p", value)
 
@@ -57,7 +62,7 @@ def build_command(
     if location is not None and not location.is_absolute():
         raise ValueError("a program is named by its whole path, or found on PATH")
     arguments = _build_arguments(program, OTHER_GRAMMARS[program], options, (), (), fail)
-    start = (sys.executable, "-m", "muniment") if program is Program.MUNIMENT else (str(location or program),)
+    start = _OWN_PROGRAMS.get(program) or (str(location or program),)
     return Command(program, program, (*start, *arguments))
 
 

@@ -1,7 +1,8 @@
 """Confines a program that reads untrusted input: no network, little memory and little time (Linux: seccomp).
 
 `python -I -m muniment.programs.confinement PROGRAM ARGUMENTS` sets the limits and becomes the program. Where they
-cannot be set it ends with `NO_CHILD`, and the program does not run.
+cannot be set it ends with `NO_CHILD`, and the program does not run. A program of ours that has loaded all it needs
+calls `refuse_files` as well: from then on it opens no file and starts no program.
 """
 
 import ctypes
@@ -25,15 +26,28 @@ _MACHINES = {  # the machine's number for the kernel; socket, connect, bind, ptr
     "x86_64": (0xC000003E, (41, 42, 49, 101, 425)),
     "aarch64": (0xC00000B7, (198, 203, 200, 117, 425)),
 }
+# open, openat, openat2, creat, execve, execveat; rename, mkdir, rmdir, link, unlink, symlink, chmod, chown, truncate
+# and their newer forms; kill, tgkill, process_vm_readv, process_vm_writev, pidfd_open
+_FILE_CALLS = {
+    "x86_64": (
+        *(2, 257, 437, 85, 59, 322, 82, 264, 316, 83, 258, 84, 86, 265, 87, 263, 88, 266, 90, 268, 92, 94, 260, 76),
+        *(62, 234, 310, 311, 434),
+    ),
+    "aarch64": (56, 437, 221, 281, 38, 276, 34, 37, 35, 36, 53, 54, 45, 129, 131, 270, 271, 434),
+}
 
 
 class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
 
 
-def make_filter(machine: str) -> bytes:
-    """The kernel's filter for a machine: calls that open a connection are refused. KeyError for an unknown machine."""
-    number, refused = _MACHINES[machine]
+def make_filter(machine: str, *, files: bool = False) -> bytes:
+    """Build the kernel's filter for a machine. It refuses calls that open a connection, or those for files.
+
+    Raises KeyError for an unknown machine.
+    """
+    number, connecting = _MACHINES[machine]
+    refused = _FILE_CALLS[machine] if files else connecting
     steps = [(_LOAD, 0, 0, 4), (_EQUAL, 1, 0, number), (_RETURN, 0, 0, _KILL), (_LOAD, 0, 0, 0)]
     steps += [(_AT_LEAST, 0, 1, _FOREIGN), (_RETURN, 0, 0, _REFUSE)]
     for call in refused:
@@ -51,7 +65,15 @@ def confine_process() -> None:
         (resource.RLIMIT_CORE, 0),
     ):
         resource.setrlimit(what, (most, most))
-    code = make_filter(platform.machine())
+    _set_filter(make_filter(platform.machine()))
+
+
+def refuse_files() -> None:
+    """Refuse this process every file, program and signal from now on, beside what it has open. Raises as above."""
+    _set_filter(make_filter(platform.machine(), files=True))
+
+
+def _set_filter(code: bytes) -> None:
     library = ctypes.CDLL(None, use_errno=True)
     program = _Program(len(code) // 8, code)
     for call in ((_NO_NEW_PRIVS, 1, 0, 0, 0), (_SET_SECCOMP, _FILTER, ctypes.byref(program), 0, 0)):

@@ -3,7 +3,10 @@
 from collections.abc import Iterable
 
 from muniment.scanners.findings import CoverageState, Finding, Location, ScanResult, Severity
+from muniment.scanners.infrastructure.findings import load_infrastructure_rules
+from muniment.scanners.rule_texts import RuleText
 from muniment.scanners.rules import ScanRule, load_scan_rules
+from muniment.scanners.secrets.engine import load_secret_rules
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 FINGERPRINT = "muniment/v1"
@@ -19,7 +22,7 @@ def build_sarif(results: Iterable[ScanResult], version: str) -> SarifDocument:
 
 
 def _build_run(result: ScanResult, version: str) -> SarifDocument:
-    rules = load_scan_rules()
+    rules = _list_rules(result)
     order = {name: number for number, name in enumerate(rules)}
     failed = [line for line in result.coverage if line.state in (CoverageState.FAILED, CoverageState.PARTIAL)]
     return {
@@ -27,7 +30,7 @@ def _build_run(result: ScanResult, version: str) -> SarifDocument:
             "driver": {
                 "name": "Muniment",
                 "version": version,
-                "rules": [_build_rule(rule) for rule in rules.values()],
+                "rules": [_build_rule(name, rule) for name, rule in rules.items()],
             }
         },
         "automationDetails": {"id": result.engine},
@@ -53,11 +56,21 @@ def _build_run(result: ScanResult, version: str) -> SarifDocument:
     }
 
 
-def _build_rule(rule: ScanRule) -> SarifDocument:
-    tags = ["security", f"external/cwe/cwe-{rule.cwe:03d}"]
+def _list_rules(result: ScanResult) -> dict[str, ScanRule | RuleText]:
+    """Rules of our own engines by id, and those that another engine's findings name."""
+    rules: dict[str, ScanRule | RuleText] = {**load_scan_rules(), **load_secret_rules(), **load_infrastructure_rules()}
+    for one in result.findings:
+        text = RuleText(one.requirement, one.cwe, one.severity, one.impact, one.message, one.remedy)
+        rules.setdefault(one.rule, text)
+    return rules
+
+
+def _build_rule(name: str, rule: ScanRule | RuleText) -> SarifDocument:
+    tags = ["security"]
+    tags += [f"external/cwe/cwe-{rule.cwe:03d}"] if rule.cwe else []
     tags += [f"external/owasp/{category}" for year in (2021, 2025) if (category := rule.find_category(year))]
     return {
-        "id": rule.id,
+        "id": name,
         "shortDescription": {"text": rule.requirement},
         "fullDescription": {"text": f"{rule.requirement} {rule.impact}"},
         "help": {"text": rule.remedy},

@@ -13,9 +13,11 @@ from muniment.decision.evaluation import evaluate_policy, list_needed_facts, sel
 from muniment.decision.report import DecisionReport, build_decision_report
 from muniment.facts import kinds
 from muniment.facts.change import Revision
+from muniment.facts.code_facts import ChangeScan
 from muniment.facts.facts import Fact, Facts
-from muniment.facts.maybe import Known, Maybe
+from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.statements import Freeze
+from muniment.git.repository import Repository
 from muniment.policy.model import EnforcementPoint
 from muniment.workflows.fact_suppliers import create_fact
 from muniment.workflows.rule_sources import Rules
@@ -25,6 +27,10 @@ NOTHING_FROZEN: Maybe[tuple[Freeze, ...]] = Known(())
 
 class Collector(Protocol):
     """Reads facts from wherever changes live."""
+
+    @property
+    def git_repository(self) -> Repository:
+        """Repository that has the commits of the changes."""
 
     def collect_facts(
         self, revision: Revision, kinds: Collection[str], extra: Mapping[str, Maybe[Any] | Fact]
@@ -102,5 +108,16 @@ def evaluate_change(
         kinds.EXCEPTIONS.name: Known(rules.exceptions),
         kinds.FREEZES.name: freezes,
     }
+    if kinds.CHANGE_SCAN.name in names and kinds.CHANGE_SCAN.name not in known:
+        known[kinds.CHANGE_SCAN.name] = create_fact(_scan_change(collector, revision), "scanners", now)
     facts = collector.collect_facts(revision, names, known)
     return ChangeEvaluation(evaluate_policy(rules.policy, facts, point, now), rules.policy, facts)
+
+
+def _scan_change(collector: Collector, revision: Revision) -> Maybe[ChangeScan]:
+    """Scan the code of a change. A server hook loads the engines only if its policy needs them."""
+    try:
+        from muniment.workflows import change_scan
+    except ImportError:
+        return Unknown("what reads infrastructure and pipeline files is not installed: pip install muniment[pipeline]")
+    return change_scan.scan_revision(collector.git_repository, revision)

@@ -75,7 +75,14 @@ _EVERYTHING = "the act, which has every open change evaluated again"
 ROWS = (
     InputRow(
         DecisionInput.HEAD,
-        (kinds.REVISION.name, kinds.COMMITS.name, kinds.FILES.name, kinds.PUSHES.name, kinds.APPROVED_HEADS.name),
+        (
+            kinds.REVISION.name,
+            kinds.COMMITS.name,
+            kinds.FILES.name,
+            kinds.PUSHES.name,
+            kinds.APPROVED_HEADS.name,
+            kinds.CHANGE_SCAN.name,
+        ),
         Fallback.POLLING,
         {_GITHUB: ("pull_request",), _GITLAB: ("merge_request",), _GITEA: ("pull_request_sync",)},
     ),

@@ -1,0 +1,37 @@
+"""Facts about the code of a change: the weaknesses that it introduces, and the files that could not be scanned."""
+
+from msgspec import Struct
+
+
+class CodeFinding(Struct, frozen=True):
+    """Weakness that a change introduces. `cwe` is 0 where the engine names none. A secret's value is never in it."""
+
+    rule: str
+    requirement: str
+    cwe: int
+    severity: str
+    path: str
+    line: int
+    fingerprint: str
+    is_secret: bool = False
+
+
+class UnscannedFile(Struct, frozen=True):
+    """File that an engine should have scanned, by its path (`facts.paths`), and the reason why it did not."""
+
+    path: str
+    why: str
+
+
+class ChangeScan(Struct, frozen=True):
+    """Scan of the files that a change adds or alters.
+
+    `findings` are those that the code before the change did not have. `languages` are those of changed files in which
+    only secrets are looked for. An `unscanned` file may have any weakness.
+    """
+
+    engines: tuple[str, ...]
+    scanned: int
+    findings: tuple[CodeFinding, ...]
+    unscanned: tuple[UnscannedFile, ...]
+    languages: tuple[str, ...]

@@ -1,0 +1,104 @@
+"""Scanner child: it reads a request from its input, scans in this process, and writes the answer.
+
+Started confined (`programs.confinement`): no network, little memory and time. Before it reads a byte of the request, it
+scans the canaries, which loads every module and text that the engines need, and then refuses itself every further
+file, program and signal. What it is given is hostile; none of it is executed.
+"""
+
+import codecs
+import os
+import sys
+
+import msgspec
+from msgspec import structs
+
+from muniment.programs.confinement import NO_CHILD, refuse_files
+from muniment.scanners.engine import Engine, run_engine
+from muniment.scanners.findings import Finding, ScanResult, SourceFile
+from muniment.scanners.infrastructure.engine import InfrastructureEngine
+from muniment.scanners.python.engine import PythonEngine
+from muniment.scanners.secrets.engine import SecretsEngine
+
+# Encodings that source files declare. Another one cannot be loaded later: such a file is `failed`.
+_ENCODINGS = ("latin-1", "cp1252", "iso8859-15", "utf-16", "utf-8-sig", "ascii", "cp1251", "euc-jp", "shift-jis", "gbk")
+_REMOVED = "An earlier commit of the change has it. The history keeps it, though the line is removed."
+
+
+class ScanRequest(msgspec.Struct, frozen=True):
+    """Files to scan.
+
+    `files` are those that the analysis may follow imports into, `targets` the paths to report on. `before` are the
+    files that a change alters or deletes, as they were; `added` the paths that it adds: findings of the code before the
+    change are not new. `removed` were written by a commit of the change and are gone: only secrets are looked for.
+    `key` is the key of the digests of secrets.
+    """
+
+    files: tuple[SourceFile, ...]
+    targets: tuple[str, ...]
+    before: tuple[SourceFile, ...] = ()
+    added: tuple[str, ...] = ()
+    removed: tuple[SourceFile, ...] = ()
+    key: bytes = b""
+
+
+def scan_request(request: ScanRequest) -> tuple[ScanResult, ...]:
+    """Scan a request with every engine. Findings that the files before the change have are left out."""
+    secrets = SecretsEngine(request.key)
+    engines: tuple[Engine, ...] = (PythonEngine(), secrets, InfrastructureEngine())
+    results = []
+    for engine in engines:
+        result = run_engine(engine, request.files, request.targets)
+        findings = list(result.findings)
+        if engine is secrets and request.removed:
+            present = {one.fingerprint for one in findings}
+            earlier = _find_removed_secrets(secrets, request.removed)
+            findings += [one for one in earlier if one.fingerprint not in present]
+        if request.before:
+            known = _list_known_fingerprints(engine, request)
+            findings = [one for one in findings if one.fingerprint not in known]
+        unique = {(one.fingerprint, one.location.path): one for one in findings}
+        results.append(ScanResult(result.engine, tuple(unique.values()), result.coverage))
+    return tuple(results)
+
+
+def _list_known_fingerprints(engine: Engine, request: ScanRequest) -> set[str]:
+    """Fingerprints of the findings before the change, in the files that it alters."""
+    previous = {file.path: file for file in request.files if file.path not in request.added}
+    previous |= {file.path: file for file in request.before}
+    changed = [file.path for file in request.before]
+    return {one.fingerprint for one in run_engine(engine, tuple(previous.values()), changed).findings}
+
+
+def _find_removed_secrets(engine: SecretsEngine, removed: tuple[SourceFile, ...]) -> list[Finding]:
+    """Find secrets in earlier contents of files. Contents of one path are scanned one by one."""
+    found = []
+    for file in removed:
+        for one in engine.scan_files([file], {file.path}).findings:
+            found.append(structs.replace(one, message=f"{one.message} {_REMOVED}"))
+    return found
+
+
+def warm_up() -> None:
+    """Load all that the engines need, by scanning their canaries."""
+    for name in _ENCODINGS:
+        codecs.lookup(name)
+    scan_request(ScanRequest((SourceFile("warm.py", b"x = 1\n"),), ("warm.py",), key=b"warm"))
+
+
+def answer_request() -> int:
+    """Answer one request."""
+    warm_up()
+    try:
+        refuse_files()
+    except (OSError, KeyError, AttributeError):
+        return NO_CHILD
+    request = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=ScanRequest)
+    answer = msgspec.msgpack.encode(scan_request(request))
+    sys.stdout.buffer.write(answer)
+    sys.stdout.buffer.flush()
+    # Interpreters of some versions open files as they end, which is refused by now.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    raise SystemExit(answer_request())

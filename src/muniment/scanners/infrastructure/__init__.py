@@ -1,0 +1,1 @@
+"""Engine for infrastructure: Dockerfiles, Compose files, Kubernetes manifests and Terraform."""

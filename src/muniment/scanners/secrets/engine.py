@@ -1,0 +1,203 @@
+"""Engine for secrets: it reads every file as bytes, so neither a name, an encoding nor a comment hides one.
+
+A value leaves the engine only as a keyed digest inside the fingerprint. Messages name the kind of credential, the
+variable and the length.
+"""
+
+import codecs
+import hashlib
+import hmac
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from muniment.scanners.engine import CANARY_FOLDER, Canary
+from muniment.scanners.findings import (
+    Confidence,
+    CoverageState,
+    FileCoverage,
+    Finding,
+    Location,
+    ScanResult,
+    SourceFile,
+)
+from muniment.scanners.fingerprints import compute_fingerprint
+from muniment.scanners.rule_texts import RuleText, load_rule_texts
+from muniment.scanners.secrets import formats
+from muniment.scanners.secrets.archives import ArchiveError, list_contents
+from muniment.scanners.secrets.values import is_placeholder, is_random, is_url_password
+
+SECRETS_ENGINE = "muniment-secrets"
+MOST_SECRET_BYTES = 50_000_000
+MOST_SECRETS = 200  # of one file: more says nothing new
+_UNQUOTED_SUFFIXES = (".ini", ".env", ".cfg", ".conf", ".properties", ".toml", ".yaml", ".yml", ".txt", ".tfvars")
+_LONGEST_NAME = 60
+_MARKS = ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+
+
+class _Match(Struct, frozen=True):
+    format: formats.SecretFormat
+    value: bytes
+    start: int
+    name: str = ""
+
+
+def load_secret_rules() -> dict[str, RuleText]:
+    """Load the rules of the engine by id."""
+    return load_rule_texts(Path(__file__).with_name("rules.toml"))
+
+
+class SecretsEngine:
+    """Engine that finds credentials. `key` is the key of the digests that stand in fingerprints."""
+
+    name = SECRETS_ENGINE
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        self._rules = load_secret_rules()
+
+    def list_canaries(self) -> tuple[Canary, ...]:
+        """List a canary for a token with a prefix, a private key, and a generic credential."""
+        token = "ghp" + "_" + "".join(chr(ord("A") + number * 7 % 26) + str(number % 10) for number in range(18))
+        pem = "-----BEGIN " + "PRIVATE KEY-----\n" + "MIIEvQIBADANBgkqhkiG9w0BAQEF" * 4
+        generic = "pass" + 'word = "kT7#' + 'vQ9x!mZ2"'
+        return tuple(
+            Canary("secrets", rule, SourceFile(f"{CANARY_FOLDER}/{rule}", text.encode()))
+            for rule, text in (("token-in-code", token), ("private-key-in-code", pem), ("credential-in-code", generic))
+        )
+
+    def scan_files(self, files: Sequence[SourceFile], targets: Collection[str]) -> ScanResult:
+        """Scan the targets."""
+        findings: list[Finding] = []
+        coverage = []
+        for file in files:
+            if file.path not in targets:
+                continue
+            if len(file.content) > MOST_SECRET_BYTES:
+                because = f"it is larger than {MOST_SECRET_BYTES} bytes"
+                coverage.append(FileCoverage(file.path, CoverageState.FAILED, because))
+                continue
+            findings += self._scan_content(file.path, "", file.content)
+            coverage.append(self._scan_archive(file, findings))
+        return ScanResult(self.name, tuple(findings), tuple(coverage))
+
+    def _scan_archive(self, file: SourceFile, findings: list[Finding]) -> FileCoverage:
+        try:
+            for name, content in list_contents(file.content):
+                findings += self._scan_content(file.path, name, content)
+        except ArchiveError as error:
+            return FileCoverage(file.path, CoverageState.FAILED, str(error))
+        return FileCoverage(file.path, CoverageState.SCANNED)
+
+    def _scan_content(self, path: str, inside: str, content: bytes) -> list[Finding]:
+        text = _decode_wide_text(content)
+        counts: dict[str, int] = {}
+        found = []
+        for match in sorted(_find_matches(inside or path, text), key=lambda one: one.start)[:MOST_SECRETS]:
+            digest = hmac.new(self._key, match.value, hashlib.sha256).hexdigest()
+            counts[digest] = counts.get(digest, -1) + 1
+            found.append(self._build_finding(match, path, inside, text, digest, counts[digest]))
+        return found
+
+    def _build_finding(
+        self, match: _Match, path: str, inside: str, text: bytes, digest: str, occurrence: int
+    ) -> Finding:
+        kind = _choose_rule(match.format)
+        rule = self._rules[kind]
+        line = text.count(b"\n", 0, match.start) + 1
+        column = match.start - (text.rfind(b"\n", 0, match.start) + 1) + 1
+        what = f"{match.format.title} `{match.name}`" if match.name else match.format.title
+        where = f" in `{inside}` of this archive" if inside else ""
+        message = f"Requirement not met: {rule.requirement} The {what} of {len(match.value)} characters is here{where}."
+        end = column + len(match.value.split(b"\n")[0])
+        return Finding(
+            rule=kind,
+            requirement=rule.requirement,
+            cwe=rule.cwe,
+            owasp_2021=rule.find_category(2021),
+            owasp_2025=rule.find_category(2025),
+            severity=rule.severity,
+            impact=rule.impact,
+            message=message,
+            remedy=rule.remedy,
+            location=Location(path, line, column, line, end),
+            steps=(),
+            confidence=Confidence.MEDIUM if kind == "credential-in-code" else Confidence.HIGH,
+            symbol=match.name,
+            snippet=f"{match.format.name} {match.name}".strip(),
+            fingerprint=compute_fingerprint(kind, digest, "", occurrence),
+        )
+
+
+def _choose_rule(found: formats.SecretFormat) -> str:
+    if found is formats.PRIVATE_KEY:
+        return "private-key-in-code"
+    if found in (formats.QUOTED, formats.UNQUOTED, formats.TAGGED, formats.URL_PASSWORD):
+        return "credential-in-code"
+    return "token-in-code"
+
+
+def _decode_wide_text(content: bytes) -> bytes:
+    """Decode text of 16 bits a character, which has a null byte between its letters."""
+    for mark, name in _MARKS:
+        if content.startswith(mark):
+            return content.decode(name, "replace").encode("utf-8", "replace")
+    return content
+
+
+def _find_matches(path: str, text: bytes) -> list[_Match]:
+    """Find the credentials of a text; where two overlap, the first kind counts."""
+    found: list[_Match] = []
+    taken: list[tuple[int, int]] = []
+    for match in _list_candidates(path, text):
+        end = match.start + len(match.value)
+        if not any(start < end and match.start < stop for start, stop in taken):
+            found.append(match)
+            taken.append((match.start, end))
+            if len(found) > MOST_SECRETS:
+                break
+    return found
+
+
+def _list_candidates(path: str, text: bytes) -> Iterator[_Match]:
+    if b"PRIVATE KEY" in text:
+        for one in formats.PRIVATE_KEY.pattern.finditer(text):
+            if not is_placeholder(one[1]):
+                yield _Match(formats.PRIVATE_KEY, one[1], one.start())
+    for kind in (*formats.FORMATS, formats.SLACK_WEBHOOK):
+        if any(word in text for word in kind.keywords):
+            for one in kind.pattern.finditer(text):
+                if not is_placeholder(one[1]) and not _is_inside_word(text, one.start()):
+                    yield _Match(kind, one[1], one.start(1))
+    if b"\0" not in text:  # words for credentials are everywhere in programs and images
+        yield from _list_generic_candidates(path, text)
+
+
+def _list_generic_candidates(path: str, text: bytes) -> Iterator[_Match]:
+    if b"://" in text:
+        for one in formats.URL_PASSWORD.pattern.finditer(text):
+            if is_url_password(one[1], one[2]):
+                yield _Match(formats.URL_PASSWORD, one[1], one.start(1))
+    kinds = [formats.QUOTED, formats.TAGGED]
+    name = path.rpartition("/")[2].lower()
+    if name.endswith(_UNQUOTED_SUFFIXES) or name.startswith((".env", "dockerfile", ".npmrc", ".pypirc", ".netrc")):
+        kinds.append(formats.UNQUOTED)
+    for kind in kinds:
+        for one in kind.pattern.finditer(text):
+            if is_random(one[2]):
+                yield _Match(kind, one[2], one.start(2), _read_name(text, one.start(1), one.end(1)))
+
+
+def _is_inside_word(text: bytes, start: int) -> bool:
+    """Whether a match begins inside a longer word, and so is no value of its own."""
+    before = text[start - 1 : start] if start else b""
+    return before.isalnum() or before == b"_"
+
+
+def _read_name(text: bytes, start: int, end: int) -> str:
+    """Read the whole name of a variable, of which the match has the last part."""
+    begin = start
+    while begin > max(start - _LONGEST_NAME, 0) and (text[begin - 1 : begin].isalnum() or text[begin - 1] in b"_.-"):
+        begin -= 1
+    return text[begin:end].decode("ascii", "replace")

@@ -1,0 +1,45 @@
+"""Values that look like credentials, told apart from examples, placeholders and references by their form."""
+
+import math
+import re
+from collections import Counter
+
+_PLACEHOLDER = re.compile(
+    rb"(?i)example|placeholder|change.?me|your[_.-]|dummy|sample|redacted|fake|xxxx|\*\*\*|0000000|1234567|abcdef|"
+    rb"foobar|insert|replace|todo|not.?a.?real|test.?test|\.\.\.|lorem"
+)
+_REFERENCE = re.compile(rb"[${}<>()\[\]]|%\w|^(?:env|vault|op|ref|secret|arn|https?|file|ssm|sm)[:.]|^/|^\./|^~")
+_IDENTIFIER = re.compile(rb"[A-Za-z]+(?:[._/:-][A-Za-z]+)*[0-9]{0,2}")
+_LOCAL = re.compile(
+    rb"(?i)localhost|127\.|0\.0\.0\.0|host\.docker|example|(?:[a-z0-9-]+\.)*(?:test|invalid|local)$|db$|postgres$"
+)
+# The token that every page about JSON Web Tokens shows names John Doe in its claims.
+_DOCUMENTED_TOKEN = b"IkpvaG4gRG9l"
+
+
+def compute_entropy(value: bytes) -> float:
+    """Compute the entropy of a value in bits for each byte."""
+    counts = Counter(value)
+    return -sum(n / len(value) * math.log2(n / len(value)) for n in counts.values()) if value else 0.0
+
+
+def is_placeholder(value: bytes) -> bool:
+    """Whether a value is an example that documentation shows, or stands for a value."""
+    return bool(_PLACEHOLDER.search(value)) or len(set(value)) < 6 or _DOCUMENTED_TOKEN in value
+
+
+def is_random(value: bytes) -> bool:
+    """Whether a value of a credential's variable is a value, not a word, a name, a path or a reference."""
+    if is_placeholder(value) or _REFERENCE.search(value) or _IDENTIFIER.fullmatch(value):
+        return False
+    classes = sum(bool(re.search(kind, value)) for kind in (rb"[a-z]", rb"[A-Z]", rb"[0-9]", rb"[^A-Za-z0-9]"))
+    if len(value) >= 20:
+        return compute_entropy(value) >= 3.0 and classes >= 2 and bool(re.search(rb"[0-9]", value))
+    return compute_entropy(value) >= 2.75 and classes >= 3
+
+
+def is_url_password(value: bytes, host: bytes) -> bool:
+    """Whether a password in an address is one, and not the example of a development machine."""
+    if _LOCAL.match(host) or is_placeholder(value) or _REFERENCE.search(value):
+        return False
+    return not _IDENTIFIER.fullmatch(value) and compute_entropy(value) >= 2.5
