@@ -8,6 +8,7 @@ from msgspec import structs
 from muniment.controls.control import Case
 from muniment.decision.catalogue import CONTROLS
 from muniment.decision.decision import format_sentences
+from muniment.facts.code_facts import CodeSecret, CodeSecrets, UnscannedFile
 from muniment.facts.maybe import Known, Unknown
 from muniment.facts.pipeline import (
     BranchPipelineRules,
@@ -183,6 +184,20 @@ PLAIN = ForgeSettings("", Known(()), Known(False), Known(False), Known(False))
 
 
 @pytest.mark.parametrize(
+    ("code", "codes"),
+    [
+        (Known(CodeSecrets(9, (), ())), ["in-vault", "code-free"]),
+        (Known(CodeSecrets(9, (CodeSecret("a.py", 3, "token-in-code"),), ())), ["in-vault", "secret-in-code"]),
+        (Known(CodeSecrets(8, (), (UnscannedFile("b.zip", "it is damaged"),))), ["in-vault", "file-not-scanned"]),
+        (GONE, ["in-vault", "fact-unknown"]),
+    ],
+)
+def test_secrets_in_code_are_read_where_the_policy_wants(code: Any, codes: list[str]) -> None:
+    assert evaluate_codes("secrets-in-vault", {}, code_secrets=code) == codes
+    assert evaluate_codes("secrets-in-vault", {"check_code": False}, code_secrets=code) == ["in-vault"]
+
+
+@pytest.mark.parametrize(
     ("parameters", "changed", "codes"),
     [
         ({}, {}, ["in-vault"]),
@@ -209,7 +224,7 @@ PLAIN = ForgeSettings("", Known(()), Known(False), Known(False), Known(False))
 )
 def test_secrets_in_vault_control_codes(parameters: Any, changed: Any, codes: list[str]) -> None:
     assert evaluate_codes("secrets-in-vault", {"check_code": False, **parameters}, **changed) == codes
-    assert evaluate_codes("secrets-in-vault", parameters, **changed) == [*codes, "code-not-evaluated"]
+    assert evaluate_codes("secrets-in-vault", parameters, **changed) == [*codes, "code-free"]
 
 
 @pytest.mark.parametrize(

@@ -32,10 +32,7 @@ GONE = Unknown("it was not learnt")
 
 def single(control: str) -> Any:
     """A policy with one clause, enforced everywhere."""
-    more = {
-        "deployment-permitted": f'with = {{ builders = ["{BUILDER}"] }}',
-        "secrets-in-vault": "with.check_code = false",
-    }
+    more = {"deployment-permitted": f'with = {{ builders = ["{BUILDER}"] }}'}
     named = 'id = "one"\nname = "One"\nsection = "secure-design"\ntext = "t"'
     clause = f'{named}\ncontrol = "{control}"\nenforce = ["merge", "deploy"]\n{more.get(control, "")}'
     return read_bound_policy(f"{PACK.split('[[clause]]')[0]}\n[[clause]]\n{clause}\n", "one")

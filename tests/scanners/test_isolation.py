@@ -10,9 +10,9 @@ from muniment.errors import ProgramError
 from muniment.programs import confinement
 from muniment.programs.process import ProcessResult
 from muniment.scanners import isolation
-from muniment.scanners.child import ScanRequest, scan_request
+from muniment.scanners.child import ENGINES, ScanRequest, scan_request
 from muniment.scanners.findings import CoverageState, ScanResult, SourceFile
-from muniment.scanners.isolation import ENGINES, scan_isolated
+from muniment.scanners.isolation import scan_isolated
 
 BAD = b"import hashlib\ndigest = hashlib.md5(b'')\n"
 

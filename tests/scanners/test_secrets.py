@@ -108,6 +108,7 @@ LOOK_ALIKES = [
     'keys = "primary_key"',
     'access_key_id_header = "X-Access-Key-Id"',
     "https://example.com/?token=abc",
+    '"change_password": "5/m/user"',
 ]
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from muniment.facts.change import Commit, Contributor, ContributorRole, File, Pushes, Revision, UpdateKind
-from muniment.facts.code_facts import ChangeScan
+from muniment.facts.code_facts import ChangeScan, CodeSecrets
 from muniment.facts.dependency_facts import FrameworkFile, FrameworkUse, LockContent, LockFile
 from muniment.facts.facts import Fact, Facts
 from muniment.facts.maybe import Known, Maybe
@@ -173,6 +173,7 @@ def product_values() -> dict[str, Maybe[Any]]:
         "hardening": Known(Hardening("zizmor", (CI_FILE,), Known(()))),
         "dependency_locks": Known((LockFile("uv.lock", Known(LockContent(3, (), ()))),)),
         "change_scan": Known(ChangeScan(("muniment-python",), 3, (), (), ())),
+        "code_secrets": Known(CodeSecrets(9, (), ())),
         "frameworks": Known((FrameworkFile("uv.lock", Known((FrameworkUse("Django", "5.2.1"),))),)),
         "forge_settings": Known(FORGE),
         "environments": Known((Environment("staging", 1, False), Environment("production", 2, True))),

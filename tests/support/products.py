@@ -5,6 +5,7 @@ from typing import Any
 from hypothesis import strategies as st
 from msgspec import structs
 
+from muniment.facts.code_facts import CodeSecret, CodeSecrets, UnscannedFile
 from muniment.facts.dependency_facts import FrameworkFile, FrameworkUse, LockContent, LockFile
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.meeting_facts import MeetingState, SecurityMeetings
@@ -170,6 +171,12 @@ ODD: dict[str, st.SearchStrategy[Any]] = {
             st.just("uv.lock"),
             maybe(LockContent(3, (), ()), LockContent(3, ("a@1",), ()), LockContent(3, (), ("b@1", "c@2"))),
         )
+    ),
+    "code_secrets": st.builds(
+        CodeSecrets,
+        st.just(3),
+        few(st.just(CodeSecret("a.py", 1, "token-in-code"))),
+        few(st.just(UnscannedFile("b.zip", "it is damaged"))),
     ),
     "frameworks": few(
         st.builds(

@@ -1,4 +1,4 @@
-"""Control: no secret is stored in pipeline files, or in the forge's settings."""
+"""Control: no secret is stored in the code, in pipeline files, or in the forge's settings."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -45,9 +45,15 @@ class Reasons(ReasonCodes):
         "The settings of {forge} are unknown: {why}.",
         "Let Muniment list the names of the forge's secrets; it never reads their values.",
     )
-    CODE_NOT_EVALUATED = unknown(
-        "Secrets in code are not evaluated by this version.",
-        "If the clause is about pipelines alone, set with = {{ check_code = false }} in policy.toml.",
+    CODE_FREE = met("No secret was found in {count} files of the code.")
+    SECRET_IN_CODE = violated(
+        "{path}, line {line}: a secret is written in the code. Rule {rule}.",
+        "Revoke it where it was issued, since the history keeps it. Store the new one in the vault: "
+        "muniment secret set NAME --product PRODUCT --env ENVIRONMENT",
+    )
+    FILE_NOT_SCANNED = unknown(
+        "{path} could not be scanned for secrets: {why}.",
+        "Correct the file, or keep it elsewhere; an unread file can have a secret.",
     )
 
 
@@ -60,7 +66,19 @@ def evaluate_case(case: Case) -> tuple[Reason, ...]:
         forge = case.get_fact(kinds.FORGE_SETTINGS).forge
         answer = Reasons.IN_VAULT if files or forge else Reasons.NOTHING_TO_CHECK
         found = (answer("fact:pipeline_files", count=len(files), forge=forge or "no forge"),)
-    return (*found, *([Reasons.CODE_NOT_EVALUATED("fact:files")] if case.parameters.check_code else ()))
+    return (*found, *(_check_code(case) if case.parameters.check_code else ()))
+
+
+def _check_code(case: Case) -> tuple[Reason, ...]:
+    """Reasons for secrets in the files of the repository, and for files whose state is unknown."""
+    if unread := case.explain_unknown((kinds.CODE_SECRETS,)):
+        return unread
+    code = case.get_fact(kinds.CODE_SECRETS)
+    found = [
+        Reasons.SECRET_IN_CODE(f"path:{one.path}", path=one.path, line=one.line, rule=one.rule) for one in code.secrets
+    ]
+    found += [Reasons.FILE_NOT_SCANNED(f"path:{one.path}", path=one.path, why=one.why) for one in code.unscanned]
+    return tuple(found) or (Reasons.CODE_FREE("fact:code_secrets", count=code.scanned),)
 
 
 def _check_settings(case: Case, allowed: tuple[str, ...]) -> tuple[Reason, ...]:
@@ -90,11 +108,11 @@ def _check_file(file: PipelineFile, allowed: tuple[str, ...]) -> Iterator[Reason
 
 CONTROL = Control(
     name="secrets-in-vault",
-    version=1,
-    summary="Secrets are in the vault, not in pipeline files or the forge's settings.",
+    version=2,
+    summary="Secrets are in the vault, not in code, pipeline files or the forge's settings.",
     scope=Scope.PRODUCT,
     needs=(kinds.PIPELINE_FILES,),
-    consults=(kinds.FORGE_SETTINGS,),
+    consults=(kinds.FORGE_SETTINGS, kinds.CODE_SECRETS),
     parameters=Parameters,
     codes=Reasons,
     evaluate=evaluate_case,

@@ -1,4 +1,4 @@
-"""Facts about the code of a change: the weaknesses that it introduces, and the files that could not be scanned."""
+"""Facts about code: weaknesses that a change introduces, secrets at a commit, and files that were not scanned."""
 
 from msgspec import Struct
 
@@ -35,3 +35,19 @@ class ChangeScan(Struct, frozen=True):
     findings: tuple[CodeFinding, ...]
     unscanned: tuple[UnscannedFile, ...]
     languages: tuple[str, ...]
+
+
+class CodeSecret(Struct, frozen=True):
+    """Secret in a file, by its place and kind. Its value is never in it."""
+
+    path: str
+    line: int
+    rule: str
+
+
+class CodeSecrets(Struct, frozen=True):
+    """Secrets in the files at the branch's tip. An `unscanned` file may have some."""
+
+    scanned: int
+    secrets: tuple[CodeSecret, ...]
+    unscanned: tuple[UnscannedFile, ...]

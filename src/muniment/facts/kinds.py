@@ -1,7 +1,7 @@
 """Every kind of fact there is, by name."""
 
 from muniment.facts.change import ApprovedHead, Commit, File, Pushes, Revision
-from muniment.facts.code_facts import ChangeScan
+from muniment.facts.code_facts import ChangeScan, CodeSecrets
 from muniment.facts.dependency_facts import FrameworkFile, LockFile
 from muniment.facts.facts import FactKind
 from muniment.facts.maybe import Known, Unknown
@@ -60,6 +60,7 @@ DEPENDENCY_LOCKS: FactKind[tuple[LockFile, ...]] = FactKind(
 FRAMEWORKS: FactKind[tuple[FrameworkFile, ...]] = FactKind(
     "frameworks", Known[tuple[FrameworkFile, ...]] | Unknown, _DAY
 )
+CODE_SECRETS: FactKind[CodeSecrets] = FactKind("code_secrets", Known[CodeSecrets] | Unknown, _DAY)
 HARDENING: FactKind[Hardening] = FactKind("hardening", Known[Hardening] | Unknown, _DAY)
 FORGE_SETTINGS: FactKind[ForgeSettings] = FactKind("forge_settings", Known[ForgeSettings] | Unknown, _DAY)
 ENVIRONMENTS: FactKind[tuple[Environment, ...]] = FactKind(
@@ -87,6 +88,7 @@ KINDS = {
             PIPELINE_FILES,
             DEPENDENCY_LOCKS,
             FRAMEWORKS,
+            CODE_SECRETS,
             HARDENING,
             FORGE_SETTINGS,
             ENVIRONMENTS,

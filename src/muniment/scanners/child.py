@@ -15,10 +15,12 @@ from msgspec import structs
 from muniment.programs.confinement import NO_CHILD, refuse_files
 from muniment.scanners.engine import Engine, run_engine
 from muniment.scanners.findings import Finding, ScanResult, SourceFile
-from muniment.scanners.infrastructure.engine import InfrastructureEngine
+from muniment.scanners.infrastructure.engine import INFRASTRUCTURE_ENGINE, InfrastructureEngine
+from muniment.scanners.python.analysis import PYTHON_ENGINE
 from muniment.scanners.python.engine import PythonEngine
-from muniment.scanners.secrets.engine import SecretsEngine
+from muniment.scanners.secrets.engine import SECRETS_ENGINE, SecretsEngine
 
+ENGINES = (PYTHON_ENGINE, SECRETS_ENGINE, INFRASTRUCTURE_ENGINE)
 # Encodings that source files declare. Another one cannot be loaded later: such a file is `failed`.
 _ENCODINGS = ("latin-1", "cp1252", "iso8859-15", "utf-16", "utf-8-sig", "ascii", "cp1251", "euc-jp", "shift-jis", "gbk")
 _REMOVED = "An earlier commit of the change has it. The history keeps it, though the line is removed."
@@ -30,7 +32,7 @@ class ScanRequest(msgspec.Struct, frozen=True):
     `files` are those that the analysis may follow imports into, `targets` the paths to report on. `before` are the
     files that a change alters or deletes, as they were; `added` the paths that it adds: findings of the code before the
     change are not new. `removed` were written by a commit of the change and are gone: only secrets are looked for.
-    `key` is the key of the digests of secrets.
+    `key` is the key of the digests of secrets. `engines` are the names of those that scan.
     """
 
     files: tuple[SourceFile, ...]
@@ -39,14 +41,17 @@ class ScanRequest(msgspec.Struct, frozen=True):
     added: tuple[str, ...] = ()
     removed: tuple[SourceFile, ...] = ()
     key: bytes = b""
+    engines: tuple[str, ...] = ENGINES
 
 
 def scan_request(request: ScanRequest) -> tuple[ScanResult, ...]:
-    """Scan a request with every engine. Findings that the files before the change have are left out."""
+    """Scan a request with its engines. Findings that the files before the change have are left out."""
     secrets = SecretsEngine(request.key)
     engines: tuple[Engine, ...] = (PythonEngine(), secrets, InfrastructureEngine())
     results = []
     for engine in engines:
+        if engine.name not in request.engines:
+            continue
         result = run_engine(engine, request.files, request.targets)
         findings = list(result.findings)
         if engine is secrets and request.removed:

@@ -17,11 +17,8 @@ from muniment.programs.environment import minimal_environment
 from muniment.programs.process import ProcessLimits, run_program
 from muniment.scanners.child import ScanRequest
 from muniment.scanners.findings import CoverageState, FileCoverage, Finding, ScanResult, SourceFile
-from muniment.scanners.infrastructure.engine import INFRASTRUCTURE_ENGINE
 from muniment.scanners.python.analysis import PYTHON_ENGINE
-from muniment.scanners.secrets.engine import SECRETS_ENGINE
 
-ENGINES = (PYTHON_ENGINE, SECRETS_ENGINE, INFRASTRUCTURE_ENGINE)
 SCAN_SECONDS = 60  # of one child
 MOST_TARGETS = 400  # files of one child: its analysis keeps what it has read
 _MOST_FAILURES = 24  # children that may fail before what is left is given up
@@ -48,12 +45,13 @@ def scan_isolated(request: ScanRequest, workers: int | None = None) -> tuple[Sca
     attempts = _Attempts()
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
         answers = list(pool.map(lambda part: list(_scan_part(part, attempts)), parts))
-    return _join_results(result for answer in answers for result in answer)
+    return _join_results(request.engines, (result for answer in answers for result in answer))
 
 
 def _take_part(request: ScanRequest, targets: tuple[str, ...], removed: tuple[SourceFile, ...]) -> ScanRequest:
     """Part of a request, with the files that it needs: its targets, and for Python all that imports may lead to."""
-    python = any(path.endswith(".py") for path in (*targets, *(file.path for file in request.before)))
+    named = (*targets, *(file.path for file in request.before))
+    python = PYTHON_ENGINE in request.engines and any(path.endswith(".py") for path in named)
     chosen = set(targets)
     files = tuple(file for file in request.files if file.path in chosen or (python and file.path.endswith(".py")))
     return structs.replace(request, files=files, targets=targets, removed=removed)
@@ -76,7 +74,7 @@ def _scan_part(request: ScanRequest, attempts: _Attempts) -> Iterator[ScanResult
 
 def _fail_targets(request: ScanRequest, because: str) -> Iterator[ScanResult]:
     paths = dict.fromkeys((*request.targets, *(file.path for file in request.removed)))
-    for engine in ENGINES:
+    for engine in request.engines:
         yield ScanResult(engine, (), tuple(FileCoverage(path, CoverageState.FAILED, because) for path in paths))
 
 
@@ -101,14 +99,14 @@ def _run_child(request: ScanRequest) -> tuple[ScanResult, ...]:
     except msgspec.MsgspecError:
         raise _Failure("the scanner's answer cannot be understood") from None
     listed = {line.path for result in results for line in result.coverage}
-    if tuple(result.engine for result in results) != ENGINES or listed != set(request.targets):
+    if tuple(result.engine for result in results) != request.engines or listed != set(request.targets):
         raise _Failure("the scanner's answer does not name every file")
     return results
 
 
-def _join_results(results: Iterator[ScanResult]) -> tuple[ScanResult, ...]:
-    findings: dict[str, list[Finding]] = {engine: [] for engine in ENGINES}
-    coverage: dict[str, list[FileCoverage]] = {engine: [] for engine in ENGINES}
+def _join_results(engines: tuple[str, ...], results: Iterator[ScanResult]) -> tuple[ScanResult, ...]:
+    findings: dict[str, list[Finding]] = {engine: [] for engine in engines}
+    coverage: dict[str, list[FileCoverage]] = {engine: [] for engine in engines}
     for result in results:
         findings[result.engine] += result.findings
         coverage[result.engine] += result.coverage
@@ -118,5 +116,5 @@ def _join_results(results: Iterator[ScanResult]) -> tuple[ScanResult, ...]:
             tuple(sorted(findings[engine], key=lambda one: (one.location, one.rule))),
             tuple(sorted(coverage[engine], key=lambda one: one.path)),
         )
-        for engine in ENGINES
+        for engine in engines
     )

@@ -11,12 +11,13 @@ from muniment.facts.code_facts import ChangeScan, CodeFinding, UnscannedFile
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.git.received_push import find_merge_base
 from muniment.git.repository import Repository
-from muniment.scanners.child import ScanRequest
+from muniment.scanners.child import ENGINES, ScanRequest
 from muniment.scanners.findings import CoverageState, Finding, ScanResult, SourceFile
-from muniment.scanners.isolation import ENGINES, scan_isolated
+from muniment.scanners.isolation import scan_isolated
 from muniment.scanners.languages import list_unread_languages
 from muniment.scanners.secrets.engine import SECRETS_ENGINE
 from muniment.workflows.code_files import list_code_files, list_written_files, read_code_files
+from muniment.workflows.remembered_scans import RememberedScans
 from muniment.workflows.workflow_scan import WORKFLOW_ENGINE, scan_workflows
 
 MOST_LISTED = 200  # findings and unscanned files of one fact: one blocks as well as a thousand
@@ -39,23 +40,7 @@ def scan_revision(repository: Repository, revision: Revision) -> Maybe[ChangeSca
     return Known(found)
 
 
-class _RememberedScans:
-    """Scans by the names of their commits, which name all content. The oldest are forgotten."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._scans: dict[tuple[str, str, str], ChangeScan] = {}
-
-    def find_scan(self, key: tuple[str, str, str]) -> ChangeScan | None:
-        return self._scans.get(key)
-
-    def store_scan(self, key: tuple[str, str, str], scan: ChangeScan) -> None:
-        self._scans[key] = scan
-        for old in list(self._scans)[: -self._most]:
-            self._scans.pop(old, None)
-
-
-_REMEMBERED = _RememberedScans(256)
+_REMEMBERED: RememberedScans[ChangeScan] = RememberedScans(256)
 
 
 def scan_change(repository: Repository, base: str, head: str) -> ChangeScan:

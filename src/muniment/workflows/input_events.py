@@ -33,7 +33,7 @@ class DecisionInput(StrEnum):
     LANDED_HEADS = "heads that a branch took"
     BRANCH_RULES = "branch rules of the forge"
     FORGE_SETTINGS = "settings of the forge"
-    REPOSITORY_FILES = "pipeline files, hardening and lock files"
+    REPOSITORY_FILES = "pipeline files, hardening, lock files and secrets in code"
     DELIVERY_FACTS = "environments, deadlines and deployments"
     MEETINGS = "security reviews and retros"
     VAULT_STATE = "state of the vault"
@@ -148,7 +148,13 @@ ROWS = (
     InputRow(DecisionInput.FORGE_SETTINGS, (kinds.FORGE_SETTINGS.name,), Fallback.EXPIRY),
     InputRow(
         DecisionInput.REPOSITORY_FILES,
-        (kinds.PIPELINE_FILES.name, kinds.HARDENING.name, kinds.DEPENDENCY_LOCKS.name, kinds.FRAMEWORKS.name),
+        (
+            kinds.PIPELINE_FILES.name,
+            kinds.HARDENING.name,
+            kinds.DEPENDENCY_LOCKS.name,
+            kinds.FRAMEWORKS.name,
+            kinds.CODE_SECRETS.name,
+        ),
         Fallback.EXPIRY,
     ),
     InputRow(

@@ -46,6 +46,7 @@ def read_repository_facts(
     found = _read_file_facts(repository, tip, [name for name in _OF_FILES if name in names])
     if kinds.FORGE_SETTINGS.name in found and isinstance(guard, Unknown):
         found[kinds.FORGE_SETTINGS.name] = Unknown("no forge is connected")
+    found |= _read_code_facts(repository, tip, [name for name in (kinds.CODE_SECRETS.name,) if name in names])
     found |= _read_lock_facts(repository, tip, [name for name in _OF_LOCKS if name in names])
     if kinds.BRANCH_RULES.name in names:
         found[kinds.BRANCH_RULES.name] = _build_branch_rules(target, policy, now, guard)
@@ -75,6 +76,18 @@ def _read_lock_facts(repository: Repository, tip: str, names: Collection[str]) -
         reason = "the reader of lock files is not installed: pip install muniment[updates]"
         return dict.fromkeys(names, Unknown(reason))
     return lock_facts.read_lock_facts(repository, tip, names)
+
+
+def _read_code_facts(repository: Repository, tip: str, names: Collection[str]) -> dict[str, Maybe[Any]]:
+    """Read the secrets in the code. A server hook loads the engines only if its policy needs them."""
+    if not names:
+        return {}
+    try:
+        from muniment.workflows import secret_scan
+    except ImportError:
+        reason = "what reads infrastructure and pipeline files is not installed: pip install muniment[pipeline]"
+        return dict.fromkeys(names, Unknown(reason))
+    return dict.fromkeys(names, secret_scan.scan_commit_for_secrets(repository, tip))
 
 
 def _build_branch_rules(

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from msgspec import Struct
 
@@ -14,13 +15,16 @@ _WORDS = frozenset(
         *("onbuild", "run", "shell", "stopsignal", "user", "volume", "workdir"),
     }
 )
-_PIPED = re.compile(r"\b(?:curl|wget)\b[^|;&]{0,2000}\|[ \t]*(?:sudo[ \t]+)?(?:env[ \t]+)?(?:ba|z|da)?sh\b")
-_INSECURE = re.compile(
-    r"(?:\bcurl\b[^|;&\n]{0,500} (?:-k|--insecure)\b|--no-check-certificate\b|--allow-unauthenticated\b|"
-    r"--trusted-host\b|--force-yes\b|NODE_TLS_REJECT_UNAUTHORIZED[= ]\"?0|strict-ssl[ =]false|sslverify[ =]false)",
-    re.IGNORECASE,
+_SHELLS = frozenset({"sh", "bash", "zsh", "dash", "ash"})
+_LOADERS = frozenset({"curl", "wget"})
+_PREFIXES = frozenset({"sudo", "env", "-E"})
+_INSECURE_OPTIONS = frozenset({"--no-check-certificate", "--allow-unauthenticated", "--trusted-host", "--force-yes"})
+_INSECURE_SETTINGS = (
+    *("strict-ssl false", "strict-ssl=false", "sslverify=false", "sslverify false"),
+    *("node_tls_reject_unauthorized=0", 'node_tls_reject_unauthorized="0"'),
 )
-_WRITABLE = re.compile(r"\bchmod\b[ \t]+(?:-[A-Za-z]+[ \t]+)*(?:0?777|a\+rwx|o\+w|a\+w)\b")
+_OPEN_MODES = frozenset({"777", "0777", "a+rwx", "a+w", "o+w"})
+_COMMAND_ENDS = re.compile(r"[;&\n]")
 
 
 class _Instruction(Struct, frozen=True):
@@ -54,12 +58,48 @@ def check_dockerfile(text: str) -> Iterator[Violation]:
 
 
 def _check_command(one: _Instruction, stage: str) -> Iterator[Violation]:
-    if _PIPED.search(one.rest):
+    if _runs_download(one.rest):
         yield Violation(one.line, "unverified-download", stage)
-    if _INSECURE.search(one.rest):
+    if _verifies_nothing(one.rest):
         yield Violation(one.line, "verification-disabled", stage)
-    if _WRITABLE.search(one.rest):
+    if _opens_files(one.rest.split()):
         yield Violation(one.line, "writable-by-all", stage)
+
+
+def _runs_download(text: str) -> bool:
+    """Whether a download is given to a shell: `curl ... | sudo sh`."""
+    for left, right in pairwise(text.split("|")):
+        words = right.split(maxsplit=4)
+        while words and words[0] in _PREFIXES:
+            words = words[1:]
+        loader = _COMMAND_ENDS.split(left)[-1].split()
+        if words and _name_program(words[0]) in _SHELLS and _LOADERS & {_name_program(word) for word in loader}:
+            return True
+    return False
+
+
+def _verifies_nothing(text: str) -> bool:
+    if any(setting in text.lower() for setting in _INSECURE_SETTINGS):
+        return True
+    for command in _COMMAND_ENDS.split(text.replace("|", ";")):
+        words = {word.partition("=")[0] for word in command.split()}
+        if words & _INSECURE_OPTIONS or ("curl" in words and words & {"-k", "--insecure"}):
+            return True
+    return False
+
+
+def _opens_files(words: list[str]) -> bool:
+    """Whether everybody gets the right to write."""
+    for number, word in enumerate(words):
+        if _name_program(word) == "chmod":
+            modes = [one for one in words[number + 1 : number + 6] if not one.startswith("-")]
+            if modes and modes[0] in _OPEN_MODES:
+                return True
+    return False
+
+
+def _name_program(word: str) -> str:
+    return word.rpartition("/")[2]
 
 
 def _read_stage(rest: str) -> str:

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 
 from muniment.scanners.infrastructure.findings import UnreadableFileError, Violation
 
-_BLOCK = re.compile(r"[ \t]*([a-z_][\w-]*)((?:[ \t]+\"[^\"\n]*\"){0,3})[ \t]*=?[ \t]*\{[ \t]*(?:#.*|//.*)?")
-_ATTRIBUTE = re.compile(r"[ \t]*\"?([A-Za-z_]\w*)\"?[ \t]*[=:][ \t]*(.*)")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _OPEN_TO_ALL = ('"0.0.0.0/0"', '"::/0"')
 _SENSITIVE_PORTS = frozenset({22, 1433, 1521, 2375, 3306, 3389, 5432, 5984, 6379, 9200, 11211, 27017})
 _PUBLIC = {
@@ -45,30 +44,30 @@ def check_terraform(text: str) -> Iterator[Violation]:
         if bare.startswith("/*"):
             comment = "*/" not in bare
             continue
-        document = re.search(r"<<-?([A-Za-z_]\w*)$", bare)
-        end = document[1] if document else ""
+        _, mark, name = bare.rpartition("<<")
+        name = name.removeprefix("-")
+        end = name if mark and _NAME.fullmatch(name) else ""
         yield from _read_line(line, number, blocks)
     if blocks or end or comment:
         raise UnreadableFileError("its braces do not match")
 
 
 def _read_line(line: str, number: int, blocks: list[_Block]) -> Iterator[Violation]:
-    block = _BLOCK.fullmatch(line)
-    if block is not None:
+    bare = _cut_comment(_cut_strings(line)).strip()
+    head = bare.removesuffix("{").rstrip(" \t=")
+    words = head.split()
+    if bare.endswith("{") and words and _NAME.fullmatch(words[0]) and not set(head) & set("(),[]{}=:"):
         outer = blocks[-1].symbol if blocks else ""
-        name = ".".join(re.findall(r"\"([^\"]*)\"", block[2]))
-        blocks.append(_Block(block[1], outer or name, number))
+        blocks.append(_Block(words[0], outer or ".".join(line.split('"')[1::2]), number))
         return
-    found = _ATTRIBUTE.fullmatch(line)
-    if found is not None and blocks:
-        name, value = found[1], re.sub(r"[ \t]+(?:#|//).*", "", found[2]).strip().rstrip(",")
+    name, value = _read_attribute(line)
+    if name and blocks:
         blocks[-1].attributes[name] = value
         symbol = blocks[-1].symbol
         if value in _PUBLIC.get(name, ()):
             yield Violation(number, "public-storage", symbol)
         elif name in _UNENCRYPTED and value == "false":
             yield Violation(number, "storage-not-encrypted", symbol)
-    bare = re.sub(r"\"(?:[^\"\\]|\\.)*\"", "", line)
     for sign in bare:
         if sign == "{":
             blocks.append(_Block("", blocks[-1].symbol if blocks else "", number))
@@ -76,6 +75,33 @@ def _read_line(line: str, number: int, blocks: list[_Block]) -> Iterator[Violati
             if not blocks:
                 raise UnreadableFileError("its braces do not match")
             yield from _check_block(blocks.pop())
+
+
+def _read_attribute(line: str) -> tuple[str, str]:
+    """Read the name and value of an attribute; the name is "" for a line that is none."""
+    sign = min((line.find(sign) for sign in "=:" if sign in line), default=-1)
+    name = line[:sign].strip().strip('"') if sign > 0 else ""
+    if not _NAME.fullmatch(name):
+        return "", ""
+    return name, _cut_comment(line[sign + 1 :]).strip().rstrip(",")
+
+
+def _cut_comment(text: str) -> str:
+    ends = [text.find(mark) for mark in (" #", "\t#", " //", "\t//") if mark in text]
+    return text[: min(ends)] if ends else text
+
+
+def _cut_strings(line: str) -> str:
+    """Line without what stands in quotes; a quote behind a backslash ends none."""
+    left = []
+    inside = escaped = False
+    for sign in line:
+        if sign == '"' and not escaped:
+            inside = not inside
+        elif not inside:
+            left.append(sign)
+        escaped = sign == "\\" and not escaped
+    return "".join(left)
 
 
 def _check_block(block: _Block) -> Iterator[Violation]:

@@ -10,7 +10,6 @@ from muniment.scanners.infrastructure.findings import UnreadableFileError, Viola
 _POWERFUL = frozenset({"ALL", "SYS_ADMIN", "SYS_PTRACE", "SYS_MODULE", "NET_ADMIN"})
 _WORKLOADS = frozenset({"Pod", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "CronJob"})
 _ROLES = frozenset({"Role", "ClusterRole"})
-_TEMPLATE = re.compile(r"\{\{")
 Node = yaml.Node
 
 
@@ -22,10 +21,10 @@ def is_compose_name(name: str) -> bool:
 def check_yaml(name: str, text: str) -> Iterator[Violation] | None:
     """Check a YAML file; None if it is neither a Compose file nor a manifest. Raises UnreadableFileError."""
     compose = is_compose_name(name)
-    manifest = re.search(r"^kind:", text, re.MULTILINE) and re.search(r"^apiVersion:", text, re.MULTILINE)
+    manifest = all(text.startswith(key) or f"\n{key}" in text for key in ("kind:", "apiVersion:"))
     if not compose and not manifest:
         return None
-    if not compose and _TEMPLATE.search(text):
+    if not compose and "{{" in text:
         raise UnreadableFileError("it is a template, which is rendered only at deployment")
     try:
         documents = list(yaml.compose_all(text, Loader=yaml.CSafeLoader))

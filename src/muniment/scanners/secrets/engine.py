@@ -26,13 +26,14 @@ from muniment.scanners.fingerprints import compute_fingerprint
 from muniment.scanners.rule_texts import RuleText, load_rule_texts
 from muniment.scanners.secrets import formats
 from muniment.scanners.secrets.archives import ArchiveError, list_contents
-from muniment.scanners.secrets.values import is_placeholder, is_random, is_url_password
+from muniment.scanners.secrets.values import is_key_body, is_placeholder, is_random, is_url_password
 
 SECRETS_ENGINE = "muniment-secrets"
 MOST_SECRET_BYTES = 50_000_000
 MOST_SECRETS = 200  # of one file: more says nothing new
 _UNQUOTED_SUFFIXES = (".ini", ".env", ".cfg", ".conf", ".properties", ".toml", ".yaml", ".yml", ".txt", ".tfvars")
 _LONGEST_NAME = 60
+_LONGEST_KEY_PART = 400  # of a private key: its beginning tells keys apart
 _MARKS = ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
@@ -161,10 +162,11 @@ def _find_matches(path: str, text: bytes) -> list[_Match]:
 
 
 def _list_candidates(path: str, text: bytes) -> Iterator[_Match]:
-    if b"PRIVATE KEY" in text:
+    if any(word in text for word in formats.PRIVATE_KEY.keywords):
         for one in formats.PRIVATE_KEY.pattern.finditer(text):
-            if not is_placeholder(one[1]):
-                yield _Match(formats.PRIVATE_KEY, one[1], one.start())
+            body = text[one.end() : one.end() + _LONGEST_KEY_PART].partition(b"-----")[0]
+            if is_key_body(body):
+                yield _Match(formats.PRIVATE_KEY, body, one.start())
     for kind in (*formats.FORMATS, formats.SLACK_WEBHOOK):
         if any(word in text for word in kind.keywords):
             for one in kind.pattern.finditer(text):

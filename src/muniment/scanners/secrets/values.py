@@ -9,7 +9,10 @@ _PLACEHOLDER = re.compile(
     rb"foobar|insert|replace|todo|not.?a.?real|test.?test|\.\.\.|lorem"
 )
 _REFERENCE = re.compile(rb"[${}<>()\[\]]|%\w|^(?:env|vault|op|ref|secret|arn|https?|file|ssm|sm)[:.]|^/|^\./|^~")
+_RATE = re.compile(rb"[0-9]+/[a-z0-9/,]+")  # 5/m/user
 _IDENTIFIER = re.compile(rb"[A-Za-z]+(?:[._/:-][A-Za-z]+)*[0-9]{0,2}")
+_SHORTEST_KEY = 60
+_KEY_SIGNS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=:,.-()"
 _LOCAL = re.compile(
     rb"(?i)localhost|127\.|0\.0\.0\.0|host\.docker|example|(?:[a-z0-9-]+\.)*(?:test|invalid|local)$|db$|postgres$"
 )
@@ -28,9 +31,15 @@ def is_placeholder(value: bytes) -> bool:
     return bool(_PLACEHOLDER.search(value)) or len(set(value)) < 6 or _DOCUMENTED_TOKEN in value
 
 
+def is_key_body(body: bytes) -> bool:
+    """Whether the text below the first line of a private key is one; its line ends may be written as `\\n`."""
+    compact = b"".join(body.replace(b"\\n", b" ").replace(b"\\r", b" ").split())
+    return len(compact) >= _SHORTEST_KEY and not compact.translate(None, _KEY_SIGNS) and len(set(compact)) >= 12
+
+
 def is_random(value: bytes) -> bool:
     """Whether a value of a credential's variable is a value, not a word, a name, a path or a reference."""
-    if is_placeholder(value) or _REFERENCE.search(value) or _IDENTIFIER.fullmatch(value):
+    if is_placeholder(value) or _REFERENCE.search(value) or _IDENTIFIER.fullmatch(value) or _RATE.fullmatch(value):
         return False
     classes = sum(bool(re.search(kind, value)) for kind in (rb"[a-z]", rb"[A-Z]", rb"[0-9]", rb"[^A-Za-z0-9]"))
     if len(value) >= 20:
