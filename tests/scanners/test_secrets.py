@@ -11,7 +11,7 @@ import pytest
 
 from muniment.scanners.engine import run_engine
 from muniment.scanners.findings import CoverageState, ScanResult, SourceFile
-from muniment.scanners.secrets.engine import SecretsEngine
+from muniment.scanners.secrets.engine import CredentialEngine
 from muniment.scanners.secrets.formats import FORMATS
 from tests.support.regex_attacks import find_superlinear
 
@@ -113,7 +113,7 @@ LOOK_ALIKES = [
 
 
 def scan(content: bytes, path: str = "notes.txt", key: bytes = b"k") -> ScanResult:
-    return run_engine(SecretsEngine(key), [SourceFile(path, content)])
+    return run_engine(CredentialEngine(key), [SourceFile(path, content)])
 
 
 @pytest.mark.parametrize("name", make_secrets())

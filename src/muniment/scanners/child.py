@@ -18,7 +18,7 @@ from muniment.scanners.findings import Finding, ScanResult, SourceFile
 from muniment.scanners.infrastructure.engine import INFRASTRUCTURE_ENGINE, InfrastructureEngine
 from muniment.scanners.python.analysis import PYTHON_ENGINE
 from muniment.scanners.python.engine import PythonEngine
-from muniment.scanners.secrets.engine import SECRETS_ENGINE, SecretsEngine
+from muniment.scanners.secrets.engine import SECRETS_ENGINE, CredentialEngine
 
 ENGINES = (PYTHON_ENGINE, SECRETS_ENGINE, INFRASTRUCTURE_ENGINE)
 # Encodings that source files declare. Another one cannot be loaded later: such a file is `failed`.
@@ -46,7 +46,7 @@ class ScanRequest(msgspec.Struct, frozen=True):
 
 def scan_request(request: ScanRequest) -> tuple[ScanResult, ...]:
     """Scan a request with its engines. Findings that the files before the change have are left out."""
-    secrets = SecretsEngine(request.key)
+    secrets = CredentialEngine(request.key)
     engines: tuple[Engine, ...] = (PythonEngine(), secrets, InfrastructureEngine())
     results = []
     for engine in engines:
@@ -58,7 +58,7 @@ def scan_request(request: ScanRequest) -> tuple[ScanResult, ...]:
             present = {one.fingerprint for one in findings}
             earlier = _find_removed_secrets(secrets, request.removed)
             findings += [one for one in earlier if one.fingerprint not in present]
-        if request.before:
+        if request.before and findings:
             known = _list_known_fingerprints(engine, request)
             findings = [one for one in findings if one.fingerprint not in known]
         unique = {(one.fingerprint, one.location.path): one for one in findings}
@@ -74,7 +74,7 @@ def _list_known_fingerprints(engine: Engine, request: ScanRequest) -> set[str]:
     return {one.fingerprint for one in run_engine(engine, tuple(previous.values()), changed).findings}
 
 
-def _find_removed_secrets(engine: SecretsEngine, removed: tuple[SourceFile, ...]) -> list[Finding]:
+def _find_removed_secrets(engine: CredentialEngine, removed: tuple[SourceFile, ...]) -> list[Finding]:
     """Find secrets in earlier contents of files. Contents of one path are scanned one by one."""
     found = []
     for file in removed:

@@ -49,7 +49,7 @@ def load_secret_rules() -> dict[str, RuleText]:
     return load_rule_texts(Path(__file__).with_name("rules.toml"))
 
 
-class SecretsEngine:
+class CredentialEngine:
     """Engine that finds credentials. `key` is the key of the digests that stand in fingerprints."""
 
     name = SECRETS_ENGINE
