@@ -11,6 +11,7 @@ _PLACEHOLDER = re.compile(
 _REFERENCE = re.compile(rb"[${}<>()\[\]]|%\w|^(?:env|vault|op|ref|secret|arn|https?|file|ssm|sm)[:.]|^/|^\./|^~")
 _RATE = re.compile(rb"[0-9]+/[a-z0-9/,]+")  # 5/m/user
 _IDENTIFIER = re.compile(rb"[A-Za-z]+(?:[._/:-][A-Za-z]+)*[0-9]{0,2}")
+_KINDS = (re.compile(rb"[a-z]"), re.compile(rb"[A-Z]"), re.compile(rb"[0-9]"), re.compile(rb"[^A-Za-z0-9]"))
 _SHORTEST_KEY = 60
 _KEY_SIGNS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=:,.-()"
 _LOCAL = re.compile(
@@ -41,7 +42,7 @@ def is_random(value: bytes) -> bool:
     """Whether a value of a credential's variable is a value, not a word, a name, a path or a reference."""
     if is_placeholder(value) or _REFERENCE.search(value) or _IDENTIFIER.fullmatch(value) or _RATE.fullmatch(value):
         return False
-    classes = sum(bool(re.search(kind, value)) for kind in (rb"[a-z]", rb"[A-Z]", rb"[0-9]", rb"[^A-Za-z0-9]"))
+    classes = sum(bool(kind.search(value)) for kind in _KINDS)
     if len(value) >= 20:
         return compute_entropy(value) >= 3.0 and classes >= 2 and bool(re.search(rb"[0-9]", value))
     return compute_entropy(value) >= 2.75 and classes >= 3
