@@ -307,10 +307,11 @@ def row(number: int, old: str, new: str, who: Any = 1, **more: Any) -> dict[str,
     }
 
 
-def told(*rows: dict[str, Any], head: str) -> list[tuple[str, str, bool]]:
-    return [
-        (one.old[:1], one.new[:1], isinstance(one.who, Known)) for one in moves.collect_moves(rows, REF, head, "feed")
-    ]
+def told(*rows: dict[str, Any], head: str, creator: int | None = 1) -> list[tuple[str, str, bool]]:
+    """Moves of a branch that account `creator` created (None: the feed does not show it)."""
+    made = [row(0, "", "", creator, content="")] if creator is not None else []
+    found = moves.collect_moves([*rows, *made], REF, head, "feed")
+    return [(one.old[:1], one.new[:1], isinstance(one.who, Known)) for one in found]
 
 
 def test_pushes_are_listed_in_order() -> None:
@@ -321,6 +322,16 @@ def test_push_missing_from_feed_has_unknown_pusher() -> None:
     assert told(row(1, A, B), row(3, C, D), head=D) == [("a", "b", True), ("b", "c", False), ("c", "d", True)]
     assert told(row(1, A, B), head=C) == [("a", "b", True), ("b", "c", False)]
     assert told(head=C) == [("", "c", False)]
+
+
+@pytest.mark.parametrize(
+    "created",
+    [None, row(0, "", "", 2, content=""), row(0, "", "", content="", created="2026-11-24T07:00:00Z")],
+    ids=["not shown", "by another account", "long before"],
+)
+def test_push_before_first_shown_one_has_unknown_pusher(created: dict[str, Any] | None) -> None:
+    rows = [row(1, A, B), *([created] if created else ())]
+    assert told(*rows, head=B, creator=None) == [("", "a", False), ("a", "b", True)]
 
 
 def test_feed_rows_of_one_second_in_any_order_are_all_read() -> None:
@@ -350,7 +361,7 @@ def test_feed_rows_of_other_branches_and_actions_are_skipped() -> None:
 
 
 def test_a_pusher_whose_account_was_deleted_is_unknown() -> None:
-    assert told(row(1, A, B, who=None), head=B) == [("a", "b", False)]
+    assert told(row(1, A, B, who=None), head=B, creator=0) == [("a", "b", False)]
 
 
 @pytest.mark.parametrize(

@@ -37,3 +37,22 @@ def test_approval_given_before_target_was_renamed_does_not_count(tmp_path: Path)
         for name in ("bob", "carol"):
             acting.approve(name, number)
         assert tested.evaluate(number).decision.outcome is Outcome.ALLOW
+
+
+def test_first_commits_of_account_that_hides_its_activity_have_unknown_pusher(tmp_path: Path) -> None:
+    with FakeGitea(tmp_path / "gitea") as fake:
+        acting = GiteaActing(fake.url, fake.administrator)
+        tested = ForgeUnderTest(acting, Vendor.GITEA, tmp_path)
+        acting.hide_activity("bob")
+        disguised = tested.work.commit("ada", {"app.py": "x = 1\n"}, tested.work.tip("main"))
+        tested.work.push("bob", disguised, "topic")
+        tested.work.push("ada", tested.work.commit("ada", {"b.py": "x = 1\n"}, disguised), "topic")
+        number = acting.open("ada", "topic", "main", "a topic")
+        for name in ("bob", "carol"):
+            acting.approve(name, number)
+        evaluation = tested.evaluate(number)
+        assert evaluation.decision.outcome is Outcome.DENY
+        assert any("hides its activity" in reason for reason in tested.list_codes(evaluation))
+        acting.hide_activity("bob", hidden=False)
+        acting.approve("dave", number)
+        assert tested.evaluate(number).decision.outcome is Outcome.ALLOW, "by carol and dave: bob is a contributor"

@@ -199,6 +199,10 @@ class GiteaActing:
         body = {"rule_name": rule, "enable_status_check": True, "status_check_contexts": [context]}
         self._at("POST", "branch_protections", self._admin, {**body, "enable_push": False})
 
+    def hide_activity(self, name: str, *, hidden: bool = True) -> None:
+        """Hide the activity of `name` from other accounts, or show it."""
+        self._call("PATCH", "user/settings", self.token(name), {"hide_activity": hidden})
+
     def rename_branch(self, name: str, old: str, new: str) -> None:
         """Give a branch another name as `name`."""
         self._at("PATCH", f"branches/{old}", self.token(name), {"name": new})

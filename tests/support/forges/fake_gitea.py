@@ -37,6 +37,7 @@ class FakeGitea(Pulls):
         self.actions = True
         self.scopes = {"user", "repository", "issue", "organization"}  # of every token, to write
         self.moved: dict[str, str] = {}
+        self.shows_teams = False  # whether our account owns the organisation
         self.administrator = self._user("root1", admin=True)
 
     def _user(self, login: str, *, admin: bool = False) -> str:
@@ -97,6 +98,13 @@ class FakeGitea(Pulls):
         if refused := self.scoped(request, "user"):
             return refused
         return Reply(200, self.users[login]) if (login := self.login(request)) else Reply(401, {"message": "token"})
+
+    def settings(self, request: Request) -> Reply:
+        login = self.login(request)
+        if login not in self.users:
+            return Reply(401, {"message": "token"})
+        self.users[login] |= request.body
+        return Reply(200, request.body)
 
     def make_user(self, request: Request) -> Reply:
         if not self.users.get(self.login(request), {}).get("is_admin"):
@@ -178,12 +186,43 @@ class FakeGitea(Pulls):
         return Reply(204)
 
     def permission(self, request: Request) -> Reply:
+        """What an account may by itself: of teams, only those of administrators count."""
         if refused := self.may(request, "admin"):
             return refused
-        if request.found[1] not in self.users:
+        path, login = request.found
+        if login not in self.users:
             return NOT_FOUND
-        level = _LEVELS[self.level(request.found[0], request.found[1])]
-        return Reply(200, {"permission": level, "user": self.users[request.found[1]]})
+        own = self.repos[path]["people"].get(login, "none")
+        level = _LEVELS[self.level(path, login)]
+        return Reply(200, {"permission": level if level in ("admin", "owner") else own, "user": self.users[login]})
+
+    def _teams(self, path: str) -> list[dict[str, Any]]:
+        units = ("repo.code", "repo.issues", "repo.pulls")
+        rows = self.repos[path].get("teams", {}).items()
+        return [
+            {"id": number, "name": name, "permission": "none", "units_map": dict.fromkeys(units, level)}
+            for number, (name, (level, _)) in enumerate(rows, 1)
+        ]
+
+    def teams(self, request: Request) -> Reply:
+        return self.may(request, "read") or Reply(200, self._teams(request.found[0]))
+
+    def assignees(self, request: Request) -> Reply:
+        """Who may write, and the members of all teams."""
+        path = request.found[0]
+        members = {login for _, logins in self.repos[path].get("teams", {}).values() for login in logins}
+        found = [user for login, user in self.users.items() if login in members or self.level(path, login) >= 2]
+        return self.may(request, "read") or Reply(200, found)
+
+    def team(self, request: Request) -> Reply:
+        """A team, or one of its members: only for an account that owns the organisation."""
+        if not self.shows_teams:
+            return NOT_FOUND
+        number, login = int(request.found[0]), request.found[1] if len(request.found) > 1 else ""
+        members = [logins for repo in self.repos.values() for _, logins in repo.get("teams", {}).values()][number - 1]
+        if not login:
+            return Reply(200, {"id": number})
+        return Reply(200, self.users[login]) if login in members else NOT_FOUND
 
     # branches and rules
 
@@ -354,6 +393,7 @@ class FakeGitea(Pulls):
     routes: tuple[Route, ...] = (
         Route("GET", "/api/v1/version", "version", about),
         Route("GET", "/api/v1/user", "user", me),
+        Route("PATCH", "/api/v1/user/settings", "settings", settings),
         Route("GET", "/api/v1/user/repos", "repositories", my_repos),
         Route("GET", "/api/v1/signing-key.gpg", "key", no_key),
         Route("POST", "/api/v1/admin/users", "make user", make_user),
@@ -364,6 +404,10 @@ class FakeGitea(Pulls):
         Route("DELETE", _R, "drop repository", drop_repo),
         Route("PUT", _R + "/collaborators/([^/]+)", "collaborate", collaborate),
         Route("GET", _R + "/collaborators/([^/]+)/permission", "permission", permission),
+        Route("GET", _R + "/teams", "teams", teams),
+        Route("GET", _R + "/assignees", "assignees", assignees),
+        Route("GET", "/api/v1/teams/([0-9]+)", "team", team),
+        Route("GET", "/api/v1/teams/([0-9]+)/members/([^/]+)", "team member", team),
         Route("GET", _R + "/branches", "branches", branches),
         Route("POST", _R + "/branches", "make branch", make_branch),
         Route("GET", _R + "/branches/(.+)", "branch", branch),

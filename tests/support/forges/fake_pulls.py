@@ -89,7 +89,9 @@ class Pulls(Faulty):
                     review["dismissed"] = True
 
     def feed(self, request: Request) -> Reply:
-        return self.may(request, "read") or self.listed(request, self.feeds.get(request.found[0], [])[::-1])
+        """The feed, without accounts that hide their activity: administrators of the forge see those too."""
+        rows = [row for row in self.feeds.get(request.found[0], []) if not row["act_user"].get("hide_activity")]
+        return self.may(request, "read") or self.listed(request, rows[::-1])
 
     # pull requests
 

@@ -1,7 +1,8 @@
 """Every push to a change's branch, from the activity feed of the repository that the change comes from.
 
 Gitea's timeline of a pull request drops pushes after a force push; its feed has each push with its pusher and both
-ends. Where two pushes do not meet, an unknown push lies between them, and its pusher is unknown.
+ends, except those of accounts that hide their activity in their settings. Where two pushes do not meet, or the creation
+of the branch is missing, an unknown push lies there, and its pusher is unknown.
 """
 
 import re
@@ -21,7 +22,7 @@ from muniment.forges.shapes import Account, Move, Retarget
 _ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _PUSHED = {"commit_repo": "refs/heads/", "push_tag": "refs/tags/"}  # prefix of the refs of each kind of row
 _BEFORE = 90  # days
-_FORGOTTEN = Unknown("the forge does not remember who pushed it")
+_FORGOTTEN = Unknown("the forge does not show who pushed it: it was long ago, or the account hides its activity")
 _GHOST = Unknown("the account that pushed it was deleted")
 
 
@@ -57,7 +58,20 @@ class FeedEnd:
 
 def collect_moves(rows: Iterable[Any], ref: str, head: str, where: str) -> tuple[Move, ...]:
     """Pushes to `ref` among a feed's rows (newest first), oldest first, ending at `head`. Raises MALFORMED."""
-    return tuple(_fill_gaps(parse_moves(rows, ref, where), head))
+    listed = list(rows)
+    found = parse_moves(listed, ref, where)
+    if found and found[0].old and not _is_creation(found[0], find_creations(listed, ref, where)):
+        # Else the first push that is shown would seem to have brought what was pushed before it.
+        found.insert(0, Move("", found[0].old, (), False, _FORGOTTEN, found[0].at))
+    return tuple(_fill_gaps(found, head))
+
+
+def _is_creation(move: Move, creations: Iterable[Retarget]) -> bool:
+    """Whether a push created its branch: the feed then has a second row about it, of that moment and account."""
+    return any(
+        one.who == move.who and max(one.at, move.at) <= moments.add_time(min(one.at, move.at), minutes=1)
+        for one in creations
+    )
 
 
 def parse_moves(rows: Iterable[Any], ref: str, where: str) -> list[Move]:

@@ -28,6 +28,7 @@ from muniment.forges.gitea.commits import ChangeCommits, collect_commits
 from muniment.forges.gitea.job_settings import collect_job_settings
 from muniment.forges.gitea.probes import list_probes
 from muniment.forges.gitea.rules import read_effective_rule
+from muniment.forges.gitea.teams import can_write_by_team
 from muniment.forges.permission_checks import try_probes
 from muniment.forges.reviews import is_approving, summarize_standing
 from muniment.forges.shapes import (
@@ -199,7 +200,9 @@ class GiteaReader:
         who = require_field(found, "user", dict, where)
         if account.id and str(who.get("id")) != account.id:
             raise malformed_error(where)  # the login has another owner meanwhile
-        return require_field(found, "permission", str, where) in _WRITES
+        if require_field(found, "permission", str, where) in _WRITES:
+            return True
+        return can_write_by_team(self._client, repository, account)
 
     def list_writers(self, repository: ForgeRepository) -> frozenset[str]:
         """Raises UNSUPPORTED: Gitea lists direct collaborators only, not the members of teams."""
