@@ -7,6 +7,7 @@ import pytest
 
 from muniment.errors import ForgeCode, ForgeError
 from muniment.forges.forge import Forge
+from muniment.forges.gitea import reader
 from muniment.forges.shapes import Account, ForgeRepository, Vendor
 from tests.support.forges.acting import GiteaActing
 from tests.support.forges.fake_gitea import FakeGitea
@@ -58,6 +59,17 @@ def test_members_of_different_teams_are_told_apart_by_owner_of_organisation(setu
     setup.fake.shows_teams = True
     assert setup.can_write("bob")
     assert not setup.can_write("carol")
+
+
+def test_accounts_that_write_are_listed_by_any_way_of_access(setup: TeamSetup, monkeypatch: pytest.MonkeyPatch) -> None:
+    setup.set_teams(backend=("write", "bob"), readers=("read", "carol"))
+    setup.fake.shows_teams = True
+    listed = {one.login for one in setup.forge.reader.list_writer_accounts(setup.repository)}
+    assert listed == {"root1", *(setup.acting.login(name) for name in ("ada", "bob", "dave", "muniment"))}
+    monkeypatch.setattr(reader, "_MOST_ASSIGNEES", 4)
+    with pytest.raises(ForgeError) as caught:
+        setup.forge.reader.list_writer_accounts(setup.repository)
+    assert caught.value.code is ForgeCode.UNSUPPORTED
 
 
 def test_hidden_members_of_different_teams_are_unknown(setup: TeamSetup) -> None:

@@ -28,7 +28,7 @@ from muniment.forges.gitea.commits import ChangeCommits, collect_commits
 from muniment.forges.gitea.job_settings import collect_job_settings
 from muniment.forges.gitea.probes import list_probes
 from muniment.forges.gitea.rules import read_effective_rule
-from muniment.forges.gitea.teams import can_write_by_team
+from muniment.forges.gitea.teams import can_write_by_team, list_assignees
 from muniment.forges.permission_checks import try_probes
 from muniment.forges.reviews import is_approving, summarize_standing
 from muniment.forges.shapes import (
@@ -59,6 +59,7 @@ T = TypeVar("T")
 AnswerRows = tuple[Any, ...]
 
 _FEED_MINUTES = 1  # after which the feed surely has what happened
+_MOST_ASSIGNEES = 200
 _WRITES = ("write", "admin", "owner")
 _NEEDS = {  # what each takes: the permission on the repository
     Ability.READ: "pull",
@@ -210,9 +211,12 @@ class GiteaReader:
         raise ForgeError(ForgeCode.UNSUPPORTED, problem, "Each account is asked about.")
 
     def list_writer_accounts(self, repository: ForgeRepository) -> tuple[Account, ...]:
-        """Raises UNSUPPORTED, like `list_writers`."""
-        self.list_writers(repository)
-        return ()
+        """Asks about each account that may be assigned; raises UNSUPPORTED if there are many."""
+        listed = list_assignees(self._client, repository)
+        if len(listed) > _MOST_ASSIGNEES:
+            problem = f"{len(listed)} accounts may be assigned in {repository.path}: too many to ask about each"
+            raise ForgeError(ForgeCode.UNSUPPORTED, problem, "Each account is asked about when it takes part.")
+        return tuple(one for one in listed if self.can_write(repository, one))
 
     def list_standing_reviews(
         self, repository: ForgeRepository, numbers: Collection[int]

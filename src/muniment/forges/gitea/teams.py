@@ -50,13 +50,17 @@ def _gives_write_access(team: Any) -> bool:
     return units.get("repo.code") in _WRITES or team.get("permission") in _ADMINISTERS
 
 
-def _is_assignee(client: ForgeClient, repository: ForgeRepository, account: Account) -> bool:
-    """Whether an account may be assigned: each account with write access may, and some that only read pull requests."""
+def list_assignees(client: ForgeClient, repository: ForgeRepository) -> tuple[Account, ...]:
+    """Accounts that may be assigned: each account with write access may, and some that only read pull requests."""
     where = api_path(repository.path, "assignees")
-    listed = [convert_account(row, where) for row in _read_list(client, where)]
-    return any(
-        one.id == account.id if account.id else one.login.casefold() == account.login.casefold() for one in listed
-    )
+    return tuple(convert_account(row, where) for row in _read_list(client, where))
+
+
+def _is_assignee(client: ForgeClient, repository: ForgeRepository, account: Account) -> bool:
+    listed = list_assignees(client, repository)
+    if account.id:
+        return account.id in {one.id for one in listed}
+    return account.login.casefold() in {one.login.casefold() for one in listed}
 
 
 def _is_member(client: ForgeClient, team: Any, account: Account) -> bool:
