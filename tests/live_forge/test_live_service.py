@@ -20,6 +20,7 @@ from tests.server.test_first_pushers import (  # noqa: E402, F401
     test_commit_older_than_connection_has_unknown_pusher,
     test_refuses_approval_by_first_pusher_after_branch_deletion,
     test_refuses_approval_by_first_pusher_to_another_branch,
+    test_refuses_approval_by_first_pusher_to_tag,
 )
 from tests.server.test_merge_evaluation import (  # noqa: E402, F401
     test_a_merge_after_an_approval_was_dismissed_is_a_bypass,
@@ -62,6 +63,11 @@ def _fresh_setup(service: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def _setup(fresh_setup: ForgeSetup) -> ForgeSetup:
     fresh_setup.connect()
     return fresh_setup
+
+
+@pytest.fixture(name="tag_setup")
+def _tag_setup(setup: ForgeSetup) -> ForgeSetup:
+    return setup
 
 
 @pytest.fixture(name="any_setup")

@@ -120,7 +120,8 @@ class Pulls(Faulty):
         wanted = request.query.get("state", "open")
         found = [p for p in found if wanted in ("all", p["state"])]
         found.sort(key=lambda p: p["updated_at"], reverse=True)
-        return self.listed(request, [self.pull_json(p, self.login(request)) for p in found])
+        unnamed = {"merged_by": None}  # only the answer about one names who merged it
+        return self.listed(request, [self.pull_json(p, self.login(request)) | unnamed for p in found])
 
     def one(self, request: Request) -> Reply:
         return self.may(request, "read") or Reply(200, self.pull_json(self._pull(request), self.login(request)))
