@@ -89,6 +89,17 @@ def test_a_merge_after_an_approver_lost_write_access_is_a_bypass(any_setup: Forg
     assert merge(any_setup, number).bypass_reason == "denied-at-merge"
 
 
+@pytest.mark.parametrize(("co_author", "outcome"), [("carol", "bypass"), ("ada", "allowed"), ("", "allowed")])
+def test_squash_that_names_an_approver_as_co_author_is_a_bypass(
+    setup: ForgeSetup, co_author: str, outcome: str
+) -> None:
+    number, _ = open_approved_change(setup)
+    who = setup.work.who(co_author) if co_author else "Somebody <somebody@elsewhere.test>"
+    setup.acting.squash_naming("bob", number, who)
+    setup.read_updates()
+    assert BranchUpdate.objects.latest("pk").outcome == outcome
+
+
 def test_dismissal_after_merge_is_no_bypass(any_setup: ForgeSetup) -> None:
     number, _ = open_approved_change(any_setup)
     any_setup.acting.merge("bob", number, "squash")

@@ -191,6 +191,11 @@ class GiteaActing:
         body = {"Do": method, "force_merge": force}
         self._at("POST", f"pulls/{number}/merge", self.token(name), body)
 
+    def squash_naming(self, name: str, number: int, co_author: str) -> None:
+        """Merge a change as one commit whose message names `co_author` (`Name <address>`)."""
+        body = {"Do": "squash", "MergeMessageField": f"Co-authored-by: {co_author}"}
+        self._at("POST", f"pulls/{number}/merge", self.token(name), body)
+
     def weaken(self, ref: str) -> None:
         self._at("DELETE", f"branch_protections/{ref.removeprefix('refs/heads/')}", self._admin)
 

@@ -328,7 +328,8 @@ class Pulls(Faulty):
         style, tree = request.body["Do"], git.merged_tree(target, head)
         if style == "squash":
             author = f"{pull['by']} <{pull['by']}@example.test>"
-            merged = git.raw_commit(tree, [base], author=author, committer=who, message="squash\n")
+            message = f"squash\n\n{request.body.get('MergeMessageField', '')}\n"
+            merged = git.raw_commit(tree, [base], author=author, committer=who, message=message)
         else:
             if style == "rebase-merge":  # of a change of one commit
                 head = git.raw_commit(tree, [base], author=who, committer=who, message="replay\n")

@@ -38,7 +38,7 @@ def _list_teams(client: ForgeClient, repository: ForgeRepository) -> tuple[Any, 
 
 
 def _read_list(client: ForgeClient, where: str) -> tuple[Any, ...]:
-    """All items of a list that the forge returns in one answer, without a total."""
+    """Read a list that the forge returns in one answer, without a total."""
     found = read_shared((client, where), lambda: client.get_json(where))
     if not isinstance(found, list):
         raise malformed_error(where)

@@ -24,7 +24,7 @@ from muniment.server.changes.models import Change, Decision
 from muniment.server.changes.reevaluation_requests import request_reevaluation
 from muniment.server.connections import bypass_reviews
 from muniment.server.connections.landed_heads import read_included_heads, record_statements, record_taken_heads
-from muniment.server.connections.merge_evaluation import MergeEvaluation, evaluate_merge
+from muniment.server.connections.merge_evaluation import MergeEvaluation, evaluate_merge, names_more_contributors
 from muniment.server.connections.models import (
     BranchUpdate,
     BypassReason,
@@ -135,7 +135,8 @@ class BranchRecorder:
         """Evaluate an allowed step. Raises its error while a retry is in time."""
         if decision is None:
             return None
-        found = evaluate_merge(self._connected, self._forge, decision, step.before, ref)
+        landed = step.commit if names_more_contributors(self._git, step) else ""
+        found = evaluate_merge(self._connected, self._forge, decision, step.before, ref, landed)
         if not found.is_certain and found.error is not None and _is_in_time(self._repository, ref):
             raise found.error
         return found

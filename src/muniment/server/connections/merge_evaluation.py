@@ -11,15 +11,22 @@ from muniment.controls.control import ResultStatus
 from muniment.decision.decision import Decision as Evaluated
 from muniment.decision.decision import Outcome
 from muniment.errors import ForgeCode, ForgeError, MunimentError
+from muniment.facts.change import ContributorRole
+from muniment.forges.first_pushes import find_commits_beyond
 from muniment.forges.forge import Forge
 from muniment.forges.past_reading import rewind_reading
 from muniment.forges.shapes import ChangeState
+from muniment.git.history import read_commits
+from muniment.git.repository import Repository
 from muniment.server import moments
 from muniment.server.changes.models import Decision
 from muniment.server.connections.forge_access import require_linked_repository
 from muniment.server.connections.forge_change_evaluator import ForgeChangeEvaluator
 from muniment.server.connections.models import BypassReason, ForgeChange, RepositoryLink
+from muniment.workflows.branch_steps import BranchStep
 from muniment.workflows.change_evaluation import ChangeEvaluation, Proposal
+
+_NAMED_BY_TRAILERS = (ContributorRole.CO_AUTHOR, ContributorRole.REQUESTER)
 
 
 class MergeEvaluation(Struct, frozen=True):
@@ -38,10 +45,26 @@ class MergeEvaluation(Struct, frozen=True):
         return self.reason != BypassReason.UNCONFIRMED
 
 
-def evaluate_merge(connected: RepositoryLink, forge: Forge, decision: Decision, base: str, ref: str) -> MergeEvaluation:
-    """Evaluate the head that `decision` allowed, on the tip `base` that the branch `ref` had before it took it."""
+def evaluate_merge(
+    connected: RepositoryLink, forge: Forge, decision: Decision, base: str, ref: str, landed: str = ""
+) -> MergeEvaluation:
+    """Evaluate the head that `decision` allowed, on the tip `base` that the branch `ref` had before it took it.
+
+    `landed`: commit that the branch took, where its message names contributors that the head does not; else "". It has
+    to be allowed too. Who of them is linked to no person takes away no approval.
+    """
+    found = _evaluate_head(connected, forge, decision, base, ref, decision.head)
+    if not landed or found.reason:
+        return found
+    of_landed = _evaluate_head(connected, forge, decision, base, ref, landed)
+    return of_landed if of_landed.reason == BypassReason.DENIED_AT_MERGE else found
+
+
+def _evaluate_head(
+    connected: RepositoryLink, forge: Forge, decision: Decision, base: str, ref: str, head: str
+) -> MergeEvaluation:
     row = ForgeChange.objects.get(change=decision.change_id)
-    proposal = Proposal(connected.repository.name, ref, base or decision.base, decision.head)
+    proposal = Proposal(connected.repository.name, ref, base or decision.base, head)
     try:
         reading = forge.reader.read_full_change(require_linked_repository(connected), row.number)
         merged_at = reading.change.merged_at if reading.change.state is ChangeState.MERGED else ""
@@ -55,6 +78,18 @@ def evaluate_merge(connected: RepositoryLink, forge: Forge, decision: Decision, 
         return MergeEvaluation(None, BypassReason.UNCONFIRMED, error)
     return MergeEvaluation(
         change_evaluation, _find_bypass_reason(change_evaluation.decision), _make_unknown_error(row.number)
+    )
+
+
+def names_more_contributors(git: Repository, step: BranchStep) -> bool:
+    """Whether trailers of the commits of an allowed step name contributors that the allowed head does not."""
+    own = find_commits_beyond(git, [step.allowed], [step.before]) if step.allowed != step.commit else frozenset()
+    made = [commit for commit in step.brought if commit not in own] if own else []
+    known = {one.identity for commit in read_commits(git, sorted(own)) for one in commit.contributors}
+    return any(
+        one.role in _NAMED_BY_TRAILERS and one.identity not in known
+        for commit in read_commits(git, made)
+        for one in commit.contributors
     )
 
 
