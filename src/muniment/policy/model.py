@@ -88,6 +88,7 @@ class Retention(Struct, frozen=True):
     invitation_answer_days: int = 800
     minutes_days: int = 3650
     opinion_days: int = 1100
+    retro_days: int = 1100
 
 
 class Policy(Struct, frozen=True, dict=True):

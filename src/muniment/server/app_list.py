@@ -17,6 +17,7 @@ APPS = (
     "meetings",
     "minutes",
     "reviews",
+    "retros",
     "requests",
     "pages",
 )

@@ -70,6 +70,7 @@ MIDDLEWARE = [
     "muniment.server.guarding.response_headers.SecurityHeaders",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "muniment.server.guarding.early_answers.EarlyAnswers",  # before what reads the database
+    "muniment.server.guarding.anonymous_requests.AnonymousRequests",  # before what reads a cookie
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",  # the reader's language: of a cookie, or of the browser
     "django.middleware.common.CommonMiddleware",

@@ -52,6 +52,28 @@ def make_hook_key(home: Path) -> None:
     _make_key_file(home / HOOKS)
 
 
+FEEDBACK = "feedback"  # folder of the keys of anonymous feedback, the web's alone
+
+
+def make_feedback_key(home: Path, meeting: int, key: bytes) -> None:
+    """Create the key of the anonymous feedback of a meeting. One of an interrupted attempt is replaced."""
+    from muniment.store import durable_files
+
+    durable_files.make_folder(home / FEEDBACK)
+    durable_files.write_file(home / FEEDBACK / f"{meeting}.key", key, 0o600)
+
+
+def read_feedback_key(home: Path, meeting: int) -> bytes | None:
+    """Key of the anonymous feedback of a meeting, None if there is none. No backup has it."""
+    file = home / FEEDBACK / f"{meeting}.key"
+    return file.read_bytes() if file.exists() else None
+
+
+def delete_feedback_key(home: Path, meeting: int) -> None:
+    """Delete it: what older copies of the database hold of the feedback can never be read again."""
+    (home / FEEDBACK / f"{meeting}.key").unlink(missing_ok=True)
+
+
 DEPLOY, DEPLOY_PUBLIC = "keys/deploy.key", "keys/deploy.pub"  # signs permissions to deploy, and nothing else
 _DEPLOY_NAME = "muniment-deploy"
 

@@ -78,6 +78,10 @@ OPEN = {
         "what is missing of one open change, at an address that only its status at the forge has"
     ),
     "calendar-feed": OpenRoute("the calendar of the person who has its address, which nobody can guess"),
+    "feedback": OpenRoute(
+        "the answer to a team's retro: it knows a code, and nothing of who has it",
+        writes=frozenset({"retros_feedbackround"}),
+    ),
     "hear": OpenRoute("a forge tells of an event; it is signed", writes=frozenset({"connections_webhookdelivery"})),
     "health": OpenRoute("for a supervisor: whether this process answers", early=True),
     "ready": OpenRoute("for a supervisor: whether the service works"),

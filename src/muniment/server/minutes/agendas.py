@@ -66,10 +66,13 @@ class MeetingRules(Struct, frozen=True):
     lead: MeetingRole
     quorum: tuple[MeetingRole, ...]
     signers: tuple[MeetingRole, ...]
+    is_made_in_meeting: bool = False  # its sections are filled in the meeting, so its minutes hold them as at the end
 
 
 SectionReader = Callable[[ProductMeeting, datetime.date], AgendaSection]  # with the day since which data counts
+ContentCheck = Callable[[ProductMeeting, str], str]  # with the code of a section: the sentence that says what it lacks
 _readers: dict[MeetingKind, list[tuple[int, SectionReader]]] = {kind: [] for kind in MeetingKind}
+_content_checks: dict[MeetingKind, ContentCheck] = {}
 
 RULES = {
     MeetingKind.REVIEW: MeetingRules(
@@ -78,7 +81,10 @@ RULES = {
         signers=(MeetingRole.CHAIR, MeetingRole.ANALYST, MeetingRole.DPO, MeetingRole.STAKEHOLDER),
     ),
     MeetingKind.RETRO: MeetingRules(
-        lead=MeetingRole.FACILITATOR, quorum=(MeetingRole.MEMBER,), signers=(MeetingRole.FACILITATOR,)
+        lead=MeetingRole.FACILITATOR,
+        quorum=(MeetingRole.MEMBER,),
+        signers=(MeetingRole.FACILITATOR,),
+        is_made_in_meeting=True,
     ),
 }
 
@@ -86,6 +92,17 @@ RULES = {
 def register_section(kind: MeetingKind, position: int, read: SectionReader) -> None:
     """Add a section to the agenda of a kind of meeting. Sections stand by rising `position`. Called at the start."""
     _readers[kind].append((position, read))
+
+
+def register_content_check(kind: MeetingKind, check: ContentCheck) -> None:
+    """Have items of a kind of meeting be done only once their section lacks nothing. Called at the start."""
+    _content_checks[kind] = check
+
+
+def find_missing_content(meeting: ProductMeeting, code: str) -> str:
+    """Sentence that says what a section lacks before its item is done, "" for nothing."""
+    check = _content_checks.get(MeetingKind(meeting.kind))
+    return check(meeting, code) if check is not None else ""
 
 
 def read_agenda(meeting: ProductMeeting) -> tuple[AgendaSection, ...]:

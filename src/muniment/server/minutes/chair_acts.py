@@ -13,7 +13,7 @@ from muniment.server.acts.act import ActContext
 from muniment.server.acts.inputs import Day, Flag, Label, Text
 from muniment.server.meetings.models import ProductMeeting, find_calendar, find_today
 from muniment.server.minutes.act_fields import ChairAct, EntryText, ItemCode
-from muniment.server.minutes.agendas import decode_agenda, freeze_agenda
+from muniment.server.minutes.agendas import decode_agenda, find_missing_content, freeze_agenda
 from muniment.server.minutes.minutes_text import freeze_minutes
 from muniment.server.minutes.models import (
     AgendaItem,
@@ -82,6 +82,12 @@ class FinishItem(ItemAct, frozen=True):
     def describe_act(self) -> str:
         """Sentence about the item."""
         return _("note that the item %(item)s is done") % {"item": self.item}
+
+    def check_preconditions(self, context: ActContext) -> None:
+        """Refuse an item whose section lacks something."""
+        super().check_preconditions(context)
+        if missing := find_missing_content(self.load_meeting(), self.item):
+            raise RefusedError("no-content", missing, _("Add it, or record “none” with a reason."))
 
     def carry_out(self, context: ActContext) -> None:
         """Store the state of the item."""

@@ -8,10 +8,11 @@ from django.utils import timezone
 
 from muniment.access.actions import Action
 from muniment.access.authorization import AccessResult, Resource, authorize
+from muniment.calendars.meetings import MeetingKind
 from muniment.facts import canonical
 from muniment.server.guarding.mediation import current_actor
 from muniment.server.meetings.models import MeetingAttendee, MeetingRole, ProductMeeting
-from muniment.server.minutes.agendas import AgendaSection, decode_agenda, read_agenda
+from muniment.server.minutes.agendas import RULES, AgendaSection, decode_agenda, read_agenda
 from muniment.server.minutes.minutes_text import FrozenEntry, decode_minutes
 from muniment.server.minutes.models import (
     AgendaItem,
@@ -86,7 +87,7 @@ def read_minutes_page(request: HttpRequest, minutes: Minutes) -> dict[str, Any]:
     own = current_actor(request).person
     signers = list_signers(minutes)
     rows = {each.pk: each for each in meeting.entries.select_related("author", "owner")}
-    names = dict(Person.objects.values_list("pk", "name"))
+    names: Mapping[str, str] = dict(Person.objects.values_list("pk", "name"))
     signed = {(each.seat.person_id, each.seat.role) for each in signers}
     others = [seat for seat in meeting.attendees.select_related("person") if (seat.person_id, seat.role) not in signed]
     last = find_objection_end(minutes)
@@ -94,7 +95,8 @@ def read_minutes_page(request: HttpRequest, minutes: Minutes) -> dict[str, Any]:
         "meeting": meeting,
         "minutes": minutes,
         "frozen": frozen,
-        "agenda": decode_agenda(minutes.agenda),
+        "outcomes": frozen.outcomes,
+        "names": names,
         "is_unchanged": canonical.digest_value(frozen) == minutes.digest,
         "seats": [(names.get(each.person, ""), MeetingRole(each.role).label, each) for each in frozen.seats],
         "entries": [_show_entry(each, names, rows) for each in frozen.entries],
@@ -130,7 +132,8 @@ def _list_items(meeting: ProductMeeting, minutes: Minutes | None) -> list[ShownI
     if minutes is None:
         return [ShownItem(each, at, "", "") for at, each in enumerate(read_agenda(meeting), start=1)]
     rows = {each.code: each for each in AgendaItem.objects.filter(minutes=minutes)}
-    sections = decode_agenda(minutes.agenda).sections
+    is_live = RULES[MeetingKind(meeting.kind)].is_made_in_meeting
+    sections = read_agenda(meeting) if is_live else decode_agenda(minutes.agenda).sections
     return [
         ShownItem(each, at, rows[each.code].state, rows[each.code].reason) for at, each in enumerate(sections, start=1)
     ]

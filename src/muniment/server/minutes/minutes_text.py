@@ -5,8 +5,10 @@ import datetime
 import msgspec
 from msgspec import Struct
 
+from muniment.calendars.meetings import MeetingKind
 from muniment.facts import canonical
 from muniment.ledger import record_objects
+from muniment.server.minutes.agendas import RULES, AgendaSection, read_agenda
 from muniment.server.minutes.models import Minutes, MinutesEntry
 from muniment.server.minutes.taking_part import check_quorum, find_present_people
 
@@ -42,7 +44,10 @@ class FrozenEntry(Struct, frozen=True):
 
 
 class FrozenMinutes(Struct, frozen=True):
-    """Minutes of a meeting. `excuses` say why it ended without a role of the quorum."""
+    """Minutes of a meeting. `excuses` say why it ended without a role of the quorum.
+
+    `outcomes` are the sections of a meeting in which they are filled, such as a retro, as they were at its end.
+    """
 
     meeting: str
     opened_at: str
@@ -53,6 +58,7 @@ class FrozenMinutes(Struct, frozen=True):
     entries: tuple[FrozenEntry, ...]
     excuses: tuple[str, ...]
     salt: str
+    outcomes: tuple[AgendaSection, ...] = ()
 
 
 def freeze_minutes(minutes: Minutes, now: datetime.datetime) -> tuple[str, str]:
@@ -72,6 +78,7 @@ def freeze_minutes(minutes: Minutes, now: datetime.datetime) -> tuple[str, str]:
         entries=tuple(_freeze_entry(each) for each in meeting.entries.all()),
         excuses=tuple(each.excuse for each in check_quorum(meeting) if each.excuse),
         salt=record_objects.draw_salt(),
+        outcomes=read_agenda(meeting) if RULES[MeetingKind(meeting.kind)].is_made_in_meeting else (),
     )
     return canonical.encode(frozen).decode(), canonical.digest_value(frozen)
 

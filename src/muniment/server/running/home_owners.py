@@ -50,6 +50,7 @@ OWNED_FOLDERS: Mapping[str, FileOwner] = {
     "keys": _PASSED,
     LOGIN_FOLDER: _PASSED,
     MIRRORS: FileOwner(WORKER, WORKER, 0o700),
+    home_keys.FEEDBACK: FileOwner(WEB, WEB, 0o700),
 }
 OWNED_FILES: Mapping[str, FileOwner] = {
     PRIVATE: _own_file(SEQUENCER),
@@ -90,6 +91,7 @@ def assign_files(home: Path, accounts: Mapping[str, ProcessAccount]) -> None:
 
 def _assign_all(home: Path, accounts: Mapping[str, ProcessAccount]) -> None:
     (home / MIRRORS).mkdir(mode=0o700, exist_ok=True)
+    (home / home_keys.FEEDBACK).mkdir(mode=0o700, exist_ok=True)
     (home / WORKERS_LOCK).touch(mode=0o600)
     shared = accounts[WEB].groups[0]
     _open_home(home, shared)
@@ -99,7 +101,7 @@ def _assign_all(home: Path, accounts: Mapping[str, ProcessAccount]) -> None:
         if (home / name).exists():
             _assign_file(home / name, owner, accounts, shared)
     for file in _list_files(home):
-        if str(file.relative_to(home)) not in OWNED_FILES:
+        if str(file.relative_to(home)) not in OWNED_FILES and file.parent != home / home_keys.FEEDBACK:
             file.chmod(0o600)
 
 

@@ -8,6 +8,9 @@ addEventListener("click", (event) => {
   const closer = event.target.closest("dialog [data-close]");
   if (closer) { event.preventDefault(); closer.closest("dialog").close(); }
 });
+for (const field of document.querySelectorAll("[data-from-hash]")) {
+  if (!field.value) field.value = decodeURIComponent(location.hash.slice(1)); // never sent: only the form sends it
+}
 addEventListener("keydown", (event) => {
   const menu = event.key === "Escape" && document.querySelector("details.menu[open]");
   if (menu) { menu.open = false; menu.querySelector("summary").focus(); }

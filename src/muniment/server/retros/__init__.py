@@ -1,0 +1,1 @@
+"""Security retros: six subjects, from anonymous feedback to a schedule of improvements."""

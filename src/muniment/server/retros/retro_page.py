@@ -1,0 +1,210 @@
+"""Reads what the pages of a retro show: its board, and what is decided."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from django.db.models import Count
+from django.http import HttpRequest
+from django.utils import timezone
+
+from muniment.access.actions import Action
+from muniment.access.authorization import AccessResult, Resource, authorize
+from muniment.server.guarding.mediation import current_actor
+from muniment.server.meetings.models import MeetingAttendee, MeetingRole, ProductMeeting
+from muniment.server.minutes.models import Minutes
+from muniment.server.minutes.taking_part import find_lead, find_present_people
+from muniment.server.people.models import Person
+from muniment.server.products.views import could_with_second_factor
+from muniment.server.retros.card_acts import find_phase
+from muniment.server.retros.feedback_rounds import (
+    TEAM,
+    count_team,
+    find_closing,
+    is_feedback_closed,
+    read_least_answers,
+)
+from muniment.server.retros.models import (
+    VOTES_EACH,
+    FeedbackMood,
+    FeedbackRound,
+    FinishedPhase,
+    Grade,
+    ImprovementKind,
+    ImprovementResult,
+    Phase,
+    RetroBoard,
+    RetroCard,
+    RetroVote,
+    Stride,
+    Subject,
+    Threat,
+    Treatment,
+    Trend,
+    Worth,
+    WorthAnswer,
+    WorthRespondent,
+)
+from muniment.server.retros.schedule import find_schedule_problems, list_improvements, measure_loads
+from muniment.server.retros.sections import find_earlier_improvements
+
+_COLUMNS = (Subject.FEEDBACK, Subject.DPO, Subject.THREATS, Subject.PROCESS, Subject.SECURITY)
+
+
+class ShownCard(NamedTuple):
+    """Card with the cards that are put together with it. `votes` is None as long as totals are hidden."""
+
+    card: RetroCard
+    members: tuple[RetroCard, ...]
+    is_own_vote: bool
+    votes: int | None
+
+
+class BoardColumn(NamedTuple):
+    """Subject with its cards, and whether the team adds cards to it."""
+
+    subject: Subject
+    cards: tuple[ShownCard, ...]
+    takes_cards: bool
+
+
+class VotingState(NamedTuple):
+    """State of the vote: who has to be done, how many are, how many votes are left, and whether totals show."""
+
+    total: int
+    done: int
+    left: int
+    is_complete: bool
+
+
+def read_retro_page(request: HttpRequest, meeting: ProductMeeting) -> dict[str, Any]:
+    """Values of the board of a retro."""
+    own = current_actor(request).person
+    board = RetroBoard.objects.filter(meeting=meeting).first()
+    phase = find_phase(meeting)
+    voting = read_voting(meeting, own)
+    columns = _read_columns(meeting, own, voting.is_complete)
+    rows = [each for column in columns for each in column.cards]
+    return {
+        **_read_frame(request, meeting),
+        **_read_feedback(meeting, own),
+        "phase": phase,
+        "phases": [(each, _find_step_state(each, phase)) for each in Phase],
+        "next_phase": _find_next_phase(phase),
+        "timer_ends_at": board.timer_ends_at if board is not None and _is_running(board) else None,
+        "columns": columns,
+        "targets": [each.card for each in rows],
+        "discussion": sorted(rows, key=lambda each: -(each.votes or 0)) if voting.is_complete else [],
+        "removed": RetroCard.objects.filter(meeting=meeting, removed_at__isnull=False).count(),
+        "voting": voting,
+        "votes_each": VOTES_EACH,
+        "is_done": FinishedPhase.objects.filter(meeting=meeting, person=own, phase=phase).exists(),
+        "done_names": list(
+            FinishedPhase.objects.filter(meeting=meeting, phase=phase).values_list("person__name", flat=True)
+        ),
+        "earlier": find_earlier_improvements(meeting),
+        "worths": Worth.choices,
+        "answered_worth": WorthRespondent.objects.filter(meeting=meeting, person=own).exists(),
+        "worth_answers": WorthAnswer.objects.filter(meeting=meeting) if meeting.held_on is not None else (),
+        "may_advise": could_with_second_factor(request, Action.WRITE_DPO_FEEDBACK, meeting.product.slug),
+    }
+
+
+def read_decisions_page(request: HttpRequest, meeting: ProductMeeting) -> dict[str, Any]:
+    """Values of the page on which threats, improvements and the schedule are decided."""
+    improvements = list_improvements(meeting)
+    return {
+        **_read_frame(request, meeting),
+        "threats": Threat.objects.filter(meeting=meeting).select_related("owner", "accepted_by"),
+        "may_accept": could_with_second_factor(request, Action.ACCEPT_THREAT, meeting.product.slug),
+        "improvements": improvements,
+        "kinds": [(kind, [each for each in improvements if each.kind == kind]) for kind in ImprovementKind],
+        "earlier": [row for row in find_earlier_improvements(meeting) if not row.result],
+        "loads": measure_loads(meeting),
+        "problems": find_schedule_problems(meeting),
+        "people": Person.objects.filter(active=True),
+        "strides": Stride.choices,
+        "grades": Grade.choices,
+        "trends": Trend.choices,
+        "treatments": Treatment.choices,
+        "results": ImprovementResult.choices,
+    }
+
+
+def read_voting(meeting: ProductMeeting, person: str) -> VotingState:
+    """State of the vote. Totals show once everybody of the team who is present is done."""
+    team = set(meeting.attendees.filter(role__in=TEAM).values_list("person", flat=True))
+    voters = team & find_present_people(meeting)
+    finished = FinishedPhase.objects.filter(meeting=meeting, phase=Phase.VOTE, person__in=voters).count()
+    given = RetroVote.objects.filter(card__meeting=meeting, person=person).count()
+    return VotingState(len(voters), finished, VOTES_EACH - given, bool(voters) and finished == len(voters))
+
+
+def _read_feedback(meeting: ProductMeeting, person: str) -> dict[str, Any]:
+    """Values about anonymous feedback: never a count before it is shown."""
+    row = FeedbackRound.objects.filter(meeting=meeting).first()
+    moods = row.moods if row is not None else {}
+    return {
+        "feedback": row,
+        "feedback_closed": is_feedback_closed(meeting),
+        "closing": find_closing(meeting),
+        "least": read_least_answers(),
+        "team_size": count_team(meeting),
+        "is_in_team": meeting.attendees.filter(person=person, role__in=TEAM).exists(),
+        "has_code": row is not None and row.taken.filter(person=person).exists(),
+        "moods": [(mood.label, moods[mood.value]) for mood in FeedbackMood if mood.value in moods],
+    }
+
+
+def _read_frame(request: HttpRequest, meeting: ProductMeeting) -> dict[str, Any]:
+    actor = current_actor(request)
+    may_lead = authorize(actor, Action.CHAIR_MEETING, Resource(owner=find_lead(meeting)))
+    minutes = Minutes.objects.filter(meeting=meeting).first()
+    seats: list[MeetingAttendee] = list(meeting.attendees.select_related("person"))
+    return {
+        "meeting": meeting,
+        "minutes": minutes,
+        "is_open": meeting.is_open and not (minutes is not None and minutes.is_closed),
+        "is_lead": may_lead in (AccessResult.YES, AccessResult.NO_SECOND_FACTOR),
+        "lead": next((seat.person for seat in seats if seat.role == MeetingRole.FACILITATOR), None),
+        "own_seat": next((seat for seat in seats if seat.person_id == actor.person), None),
+    }
+
+
+def _read_columns(meeting: ProductMeeting, person: str, shows_totals: bool) -> list[BoardColumn]:
+    rows = list(RetroCard.objects.filter(meeting=meeting, removed_at=None).select_related("author"))
+    own = set(RetroVote.objects.filter(card__meeting=meeting, person=person).values_list("card", flat=True))
+    totals: Mapping[int, int] = {}
+    if shows_totals:
+        totals = dict(RetroVote.objects.filter(card__meeting=meeting).values_list("card").annotate(Count("pk")))
+    members: dict[int, list[RetroCard]] = {}
+    for row in rows:
+        members.setdefault(row.group_id or 0, []).append(row)
+    lead_cards = [_show_card(row, members.get(row.pk, []), own, totals, shows_totals) for row in members.get(0, [])]
+    return [
+        BoardColumn(subject, tuple(each for each in lead_cards if each.card.subject == subject), subject != Subject.DPO)
+        for subject in _COLUMNS
+    ]
+
+
+def _show_card(
+    card: RetroCard, members: list[RetroCard], own: set[int], totals: Mapping[int, int], shows_totals: bool
+) -> ShownCard:
+    votes = sum(totals.get(each.pk, 0) for each in (card, *members)) if shows_totals else None
+    return ShownCard(card, tuple(members), card.pk in own, votes)
+
+
+def _find_step_state(phase: Phase, current: Phase) -> str:
+    order = list(Phase)
+    if phase is current:
+        return "current"
+    return "done" if order.index(phase) < order.index(current) else ""
+
+
+def _find_next_phase(phase: Phase) -> Phase | None:
+    order = list(Phase)
+    at = order.index(phase) + 1
+    return order[at] if at < len(order) else None
+
+
+def _is_running(board: RetroBoard) -> bool:
+    return board.timer_ends_at is not None and board.timer_ends_at > timezone.now()
