@@ -74,6 +74,9 @@ OWN_FORMS = {  # by the name of a field, where no sample fits
     "until": ("2099-02-28T10:00",),
     "value": ("ada@example.test",),
     "digest": ("sha256:" + "a" * 64,),
+    "start": ("2099-01-31",),
+    "end": ("2099-02-28",),
+    "look": ("2099-02-28",),
     "region": ("NL",),
     "zone": ("Europe/Amsterdam",),
 }

@@ -3,6 +3,7 @@
 import datetime
 from typing import Any
 
+import icalendar
 import pytest
 from django.utils import timezone
 
@@ -17,6 +18,7 @@ from muniment.server.people.privacy import collect_personal_data
 from muniment.server.products.models import Product
 from muniment.server.retros.models import Improvement, RetroCard, RetroVote, Threat, WorthAnswer
 from muniment.server.retros.schedule import find_schedule_problems, measure_loads
+from muniment.server.retros.timeline import draw_timeline
 from tests.support.service import as_role, browser, compare_rows, person, post, product, record_rows
 
 pytestmark = pytest.mark.usefixtures("service")
@@ -283,8 +285,34 @@ def test_schedule_is_checked_for_order_dates_and_hours(retro: ProductMeeting) ->
     act(retro, "mel", "plan-improvement", improvement=second.pk, **plan)
     assert find_schedule_problems(retro) == []
     (load,) = measure_loads(retro)
-    assert load.fits
-    assert "The schedule is feasible" in decisions("mel", retro)
+    assert load.fits_hours
+    page = decisions("mel", retro)
+    assert "The schedule is feasible" in page
+    assert page.count('class="f-accent" x=') == 2
+    assert 'class="flow-line"' in page
+    export = who("mel").get(f"/meetings/{retro.pk}/retro/schedule.ics").content.decode()
+    assert [str(each["summary"]) for each in icalendar.Calendar.from_ical(export).walk("VEVENT")] == [
+        *("First (Mel)", "Second (Mel)")
+    ]
+
+
+def test_timeline_begins_on_a_monday_and_bars_follow_their_days() -> None:
+    owner = Person(name="Mel")
+    monday = datetime.date(2026, 12, 14)
+    rows = [
+        Improvement(pk=1, text="a", owner=owner, hours=4, starts_on=monday, ends_on=monday + datetime.timedelta(6)),
+        Improvement(pk=2, text="b", owner=owner, hours=4, starts_on=monday + datetime.timedelta(7), follows_id=1),
+        Improvement(pk=3, text="c", owner=owner, hours=4, starts_on=monday + datetime.timedelta(7), follows_id=1),
+    ]
+    rows[2].ends_on = monday + datetime.timedelta(13)
+    drawn = draw_timeline(rows)
+    assert drawn is not None
+    assert [bar.text for bar in drawn.bars] == ["a", "c"]  # b is not planned
+    first, second = drawn.bars
+    assert first.x + first.width == pytest.approx(second.x)
+    assert [week.text for week in drawn.weeks] == ["14 Dec", "21 Dec"]
+    assert len(drawn.links) == 1
+    assert draw_timeline(rows[1:2]) is None
 
 
 def test_unfinished_improvement_returns_and_the_third_time_asks_why(retro: ProductMeeting) -> None:

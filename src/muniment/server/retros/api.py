@@ -97,7 +97,7 @@ def vote_for_card(request: HttpRequest, number: int, body: VoteForCardBody) -> d
 @router.post("/retros/seats/{number}/votes/withdraw")
 @for_action(Action.TAKE_PART_IN_MEETING, find_seat_resource)
 def withdraw_vote(request: HttpRequest, number: int, body: WithdrawVoteBody) -> dict[str, Any]:  # type: ignore[valid-type]
-    """Withdraw a vote."""
+    """Withdraw a vote for a card."""
     return run_act(request, WithdrawVote, {"seat": number})
 
 
@@ -125,7 +125,7 @@ def assess_threat(request: HttpRequest, number: int, body: AssessThreatBody) -> 
 @router.post("/retros/seats/{number}/improvements")
 @for_action(Action.TAKE_PART_IN_MEETING, find_seat_resource)
 def decide_improvement(request: HttpRequest, number: int, body: DecideImprovementBody) -> dict[str, Any]:  # type: ignore[valid-type]
-    """Decide an improvement."""
+    """Decide an improvement with its metric."""
     return run_act(request, DecideImprovement, {"seat": number})
 
 
@@ -146,7 +146,7 @@ def state_hours(request: HttpRequest, number: int, body: StateHoursBody) -> dict
 @router.post("/retros/seats/{number}/improvements/plan")
 @for_action(Action.TAKE_PART_IN_MEETING, find_seat_resource)
 def plan_improvement(request: HttpRequest, number: int, body: PlanImprovementBody) -> dict[str, Any]:  # type: ignore[valid-type]
-    """Plan an improvement."""
+    """Plan the days of an improvement."""
     return run_act(request, PlanImprovement, {"seat": number})
 
 

@@ -144,7 +144,7 @@ class UngroupCard(CardAct, frozen=True):
         return _("take the card %(card)d out of its group") % {"card": self.card}
 
     def carry_out(self, context: ActContext) -> None:
-        """End its membership."""
+        """End its membership in the group."""
         RetroCard.objects.filter(pk=self.card).update(group=None)
 
 

@@ -157,4 +157,5 @@ CONTRIBUTIONS = AppContributions(
             ),
         ),
     ),
+    demonstration="muniment.server.retros.demonstration",
 )

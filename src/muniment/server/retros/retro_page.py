@@ -46,6 +46,7 @@ from muniment.server.retros.models import (
 )
 from muniment.server.retros.schedule import find_schedule_problems, list_improvements, measure_loads
 from muniment.server.retros.sections import find_earlier_improvements
+from muniment.server.retros.timeline import draw_timeline
 
 _COLUMNS = (Subject.FEEDBACK, Subject.DPO, Subject.THREATS, Subject.PROCESS, Subject.SECURITY)
 
@@ -120,6 +121,7 @@ def read_decisions_page(request: HttpRequest, meeting: ProductMeeting) -> dict[s
         "kinds": [(kind, [each for each in improvements if each.kind == kind]) for kind in ImprovementKind],
         "earlier": [row for row in find_earlier_improvements(meeting) if not row.result],
         "loads": measure_loads(meeting),
+        "timeline": draw_timeline(improvements),
         "problems": find_schedule_problems(meeting),
         "people": Person.objects.filter(active=True),
         "strides": Stride.choices,

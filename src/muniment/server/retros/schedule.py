@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from django.utils.translation import gettext as _
 from msgspec import Struct
 
+from muniment.calendars.schedules import ScheduledWork, format_schedule
+from muniment.server.meetings.invitation_mails import build_meeting_link, find_host
 from muniment.server.meetings.models import ProductMeeting
 from muniment.server.retros.models import Improvement, OwnerHours
 
@@ -20,7 +22,7 @@ class OwnerLoad(Struct, frozen=True):
     fullest: int
 
     @property
-    def fits(self) -> bool:
+    def fits_hours(self) -> bool:
         """Whether the hours suffice. Unknown hours do not."""
         return self.hours is not None and self.fullest <= self.hours
 
@@ -43,6 +45,24 @@ def measure_loads(meeting: ProductMeeting) -> list[OwnerLoad]:
     return sorted(loads, key=lambda load: load.name)
 
 
+def export_calendar(meeting: ProductMeeting) -> str:
+    """Schedule of a retro as iCalendar: an event of whole days for each improvement that is planned."""
+    works = [
+        ScheduledWork(
+            key=f"improvement/{meeting.lasting_key}/{row.pk}",
+            title=row.text,
+            owner=row.owner.name,
+            first=row.starts_on,
+            last=row.ends_on,
+            link=f"{build_meeting_link(meeting)}/retro/decisions",
+            changed=meeting.changed_at,
+        )
+        for row in list_improvements(meeting)
+        if row.ends_on is not None
+    ]
+    return format_schedule(works, find_host())
+
+
 def find_schedule_problems(meeting: ProductMeeting) -> list[str]:
     """Sentences that say why the schedule is not feasible; empty for one that is."""
     found = []
@@ -59,7 +79,7 @@ def find_schedule_problems(meeting: ProductMeeting) -> list[str]:
     for load in measure_loads(meeting):
         if load.hours is None:
             found.append(_("%(name)s did not state the hours a week.") % {"name": load.name})
-        elif not load.fits:
+        elif not load.fits_hours:
             needs: dict[str, object] = {"name": load.name, "hours": load.hours, "fullest": load.fullest}
             found.append(_("%(name)s has %(hours)d hours a week, and needs %(fullest)d.") % needs)
     return found

@@ -8,6 +8,7 @@ urlpatterns = [
     path("retros", views.show_retro_list, name="retros"),
     path("meetings/<int:number>/retro", views.show_board, name="retro"),
     path("meetings/<int:number>/retro/decisions", views.show_decisions, name="retro-decisions"),
+    path("meetings/<int:number>/retro/schedule.ics", views.export_schedule, name="retro-schedule"),
     path("meetings/<int:number>/retro/lead", views.lead_retro, name="lead-retro"),
     path("meetings/<int:number>/retro/dpo", views.write_dpo_feedback, name="write-dpo-feedback"),
     path("meetings/<int:number>/retro/answers", feedback_views.show_feedback, name="show-feedback"),

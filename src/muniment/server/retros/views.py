@@ -40,6 +40,7 @@ from muniment.server.retros.improvement_acts import (
 )
 from muniment.server.retros.models import Improvement, ImprovementResult, Threat
 from muniment.server.retros.retro_page import read_decisions_page, read_retro_page
+from muniment.server.retros.schedule import export_calendar
 from muniment.server.retros.threat_acts import AcceptThreat, AssessThreat
 
 _CARD_ACTS = (AddCard, GroupCards, UngroupCard, VoteForCard, WithdrawVote, FinishPhase, AnswerWorth)
@@ -85,6 +86,15 @@ def show_board(request: HttpRequest, number: int) -> HttpResponse:
 def show_decisions(request: HttpRequest, number: int) -> HttpResponse:
     """Show threats, improvements and the schedule of a retro, with their forms."""
     return render(request, "retros/decisions.html", read_decisions_page(request, _find_retro(number)))
+
+
+@require_GET
+@require_action(Action.SEE_MEETINGS, find_meeting_resource)
+def export_schedule(request: HttpRequest, number: int) -> HttpResponse:
+    """Export the schedule of a retro as iCalendar."""
+    answer = HttpResponse(export_calendar(_find_retro(number)), content_type="text/calendar; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="schedule-{number}.ics"'
+    return answer
 
 
 @require_POST
