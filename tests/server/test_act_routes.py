@@ -42,7 +42,7 @@ from muniment.server.records.installation import open_store
 from muniment.server.records.models import Record
 from muniment.server.records.record_writing import record_act
 from muniment.server.requests.registry import ACTS_OF_PERSONS
-from muniment.server.retros.models import Improvement, Threat
+from muniment.server.retros.models import Improvement, RetroThreat
 from muniment.server.reviews.models import MarketRequirement
 from tests.support.act_recipe import find_doors
 from tests.support.act_routes import ActRoute, fill_address, find_act_routes
@@ -324,6 +324,6 @@ def create_each_resource() -> None:
         written = {"meeting": meeting, "item": "x", "kind": "action", "text": "x"}
         MinutesEntry.objects.create(pk=NUMBER, author=someone, owner=someone, **written)
         decided = {"meeting": meeting, "text": "x", "owner": someone}
-        Threat.objects.create(pk=NUMBER, treatment="accept", **decided)
+        RetroThreat.objects.create(pk=NUMBER, treatment="accept", **decided)
         Improvement.objects.create(pk=NUMBER, kind="process", starts_on=now.date(), look_on=now.date(), **decided)
         MarketRequirement.objects.create(pk=NUMBER, product=shop, text="x", source="law", added_by=someone)

@@ -16,7 +16,7 @@ from muniment.server.minutes.models import Minutes
 from muniment.server.people.models import Person
 from muniment.server.people.privacy import collect_personal_data
 from muniment.server.products.models import Product
-from muniment.server.retros.models import Improvement, RetroCard, RetroVote, Threat, WorthAnswer
+from muniment.server.retros.models import Improvement, RetroCard, RetroThreat, RetroVote, WorthAnswer
 from muniment.server.retros.schedule import find_schedule_problems, measure_loads
 from muniment.server.retros.timeline import draw_timeline
 from tests.support.service import as_role, browser, compare_rows, person, post, product, record_rows
@@ -236,7 +236,7 @@ def test_accepted_threat_waits_for_the_product_owner(retro: ProductMeeting) -> N
     assert "needs a day of review" in act(retro, "mel", "assess-threat", **accept)
     assert "owns no risk" in act(retro, "mel", "assess-threat", **{**THREAT, "person": "dora"})
     assert "Saved" in act(retro, "mel", "assess-threat", **accept, review=day(90))
-    threat = Threat.objects.get()
+    threat = RetroThreat.objects.get()
     assert "Waits for the product owner" in decisions("mel", retro)
     assert who("dora").post(f"/threats/{threat.pk}/accept").status_code == 403
     assert who("mel").post(f"/threats/{threat.pk}/accept").status_code == 403

@@ -18,7 +18,7 @@ from muniment.server.acts.inputs import Choice, Day, Label, Reference, Text
 from muniment.server.meetings.act_fields import SeatAct, visible_meetings
 from muniment.server.minutes.models import Minutes
 from muniment.server.people.models import Person, RoleGrant, build_in_force_condition
-from muniment.server.retros.models import Improvement, RetroCard, Threat
+from muniment.server.retros.models import Improvement, RetroCard, RetroThreat
 
 MOST_CARD = 1000
 
@@ -37,8 +37,8 @@ def _visible_cards(actor: Actor) -> "QuerySet[RetroCard]":
     return RetroCard.objects.filter(meeting__in=visible_meetings(actor), removed_at=None)
 
 
-def _visible_threats(actor: Actor) -> "QuerySet[Threat]":
-    return Threat.objects.filter(meeting__in=visible_meetings(actor))
+def _visible_threats(actor: Actor) -> "QuerySet[RetroThreat]":
+    return RetroThreat.objects.filter(meeting__in=visible_meetings(actor))
 
 
 def _make_number_input(label: Label, rows: Any, missing: Label) -> Reference:

@@ -45,8 +45,8 @@ from muniment.server.retros.models import (
     OwnerHours,
     RetroBoard,
     RetroCard,
+    RetroThreat,
     RetroVote,
-    Threat,
     Treatment,
     WorthAnswer,
     WorthRespondent,
@@ -63,9 +63,9 @@ def find_improvements_to_look_at(actor: Actor) -> Iterable[Improvement]:
     return rows.filter(carried_to=None).select_related("meeting__product").order_by("look_on", "pk")[:_SHOWN]
 
 
-def find_threats_to_accept(actor: Actor) -> list[Threat]:
+def find_threats_to_accept(actor: Actor) -> list[RetroThreat]:
     """Threats that wait for the acceptance of a person, as the owner of the product."""
-    rows = Threat.objects.filter(treatment=Treatment.ACCEPT, accepted_on=None).select_related("meeting__product")
+    rows = RetroThreat.objects.filter(treatment=Treatment.ACCEPT, accepted_on=None).select_related("meeting__product")
     allowed = (AccessResult.YES, AccessResult.NO_SECOND_FACTOR)
     found = [each for each in rows if authorize(actor, Action.ACCEPT_THREAT, each.meeting.product_resource) in allowed]
     return found[:_SHOWN]
@@ -124,7 +124,7 @@ CONTRIBUTIONS = AppContributions(
         PersonalData(
             "threats",
             lambda person: list(
-                Threat.objects.filter(owner=person).values("text", "treatment", "review_on", "accepted_on")
+                RetroThreat.objects.filter(owner=person).values("text", "treatment", "review_on", "accepted_on")
             ),
         ),
         PersonalData(

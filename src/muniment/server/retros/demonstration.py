@@ -34,10 +34,10 @@ def _prepare_retro(company: Demonstration) -> None:
         seat = seats[at % len(seats)]
         company.perform(seat.person.slug, AddCard, seat=seat.pk, subject=subject, text=text)
     company.perform(_DPO, WriteDpoFeedback, meeting=retro.pk, text="Exported reports are kept without an end.")
-    _decide(company, seats[0])
+    _decide_improvement(company, seats[0])
 
 
-def _decide(company: Demonstration, seat: MeetingAttendee) -> None:
+def _decide_improvement(company: Demonstration, seat: MeetingAttendee) -> None:
     today, who = timezone.localdate(), seat.person.slug
     company.perform(
         who,

@@ -88,7 +88,7 @@ def issue_code(meeting: ProductMeeting, person: str) -> str:
     return code
 
 
-def store_answer(meeting: ProductMeeting, code: str, sheet: AnswerSheet) -> None:
+def store_feedback_answer(meeting: ProductMeeting, code: str, sheet: AnswerSheet) -> None:
     """Store answers by a code. Raises RefusedError for a wrong code, and after the closing."""
     with transaction.atomic():
         _refuse_closed(meeting)

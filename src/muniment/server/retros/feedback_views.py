@@ -26,7 +26,7 @@ from muniment.server.retros.feedback_rounds import (
     is_feedback_closed,
     issue_code,
     read_least_answers,
-    store_answer,
+    store_feedback_answer,
 )
 from muniment.server.retros.models import ConfidentialAnswer, FeedbackMood, FeedbackQuestion
 
@@ -68,7 +68,7 @@ def answer_feedback(request: HttpRequest, number: int) -> HttpResponse:
     problem = ""
     if request.method == "POST":
         try:
-            store_answer(meeting, _read_code(request), _read_sheet(request))
+            store_feedback_answer(meeting, _read_code(request), _read_sheet(request))
             return render(request, "retros/feedback_sent.html", {"meeting": meeting})
         except (ParseError, RefusedError) as error:
             problem = format_error_text(error)

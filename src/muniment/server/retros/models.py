@@ -187,7 +187,7 @@ class Treatment(models.TextChoices):
     ACCEPT = "accept", _("Accept")
 
 
-class Threat(RecordedModel):
+class RetroThreat(RecordedModel):
     """Threat to a product, as a retro assessed it. An accepted one counts once its owner signed it."""
 
     recorded_columns = ("meeting", "treatment", "owner", "review_on", "accepted_on", "accepted_by")

@@ -34,10 +34,10 @@ from muniment.server.retros.models import (
     Phase,
     RetroBoard,
     RetroCard,
+    RetroThreat,
     RetroVote,
     Stride,
     Subject,
-    Threat,
     Treatment,
     Trend,
     Worth,
@@ -115,7 +115,7 @@ def read_decisions_page(request: HttpRequest, meeting: ProductMeeting) -> dict[s
     improvements = list_improvements(meeting)
     return {
         **_read_frame(request, meeting),
-        "threats": Threat.objects.filter(meeting=meeting).select_related("owner", "accepted_by"),
+        "threats": RetroThreat.objects.filter(meeting=meeting).select_related("owner", "accepted_by"),
         "may_accept": could_with_second_factor(request, Action.ACCEPT_THREAT, meeting.product.slug),
         "improvements": improvements,
         "kinds": [(kind, [each for each in improvements if each.kind == kind]) for kind in ImprovementKind],

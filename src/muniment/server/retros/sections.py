@@ -24,8 +24,8 @@ from muniment.server.retros.models import (
     ImprovementKind,
     ImprovementResult,
     RetroCard,
+    RetroThreat,
     Subject,
-    Threat,
 )
 from muniment.server.retros.schedule import find_schedule_problems, list_improvements
 
@@ -73,7 +73,7 @@ def find_missing_subject_content(meeting: ProductMeeting, code: str) -> str:
     has_content = {
         Subject.FEEDBACK.value: _list_cards(meeting, Subject.FEEDBACK).exists(),
         Subject.DPO.value: _list_cards(meeting, Subject.DPO).exists(),
-        Subject.THREATS.value: Threat.objects.filter(meeting=meeting).exists(),
+        Subject.THREATS.value: RetroThreat.objects.filter(meeting=meeting).exists(),
         Subject.PROCESS.value: _has_improvement(meeting, ImprovementKind.PROCESS),
         Subject.SECURITY.value: _has_improvement(meeting, ImprovementKind.SECURITY),
     }
@@ -90,8 +90,10 @@ def read_follow_up(meeting: ProductMeeting, since: datetime.date) -> AgendaSecti
 
 def read_threats(meeting: ProductMeeting, since: datetime.date) -> AgendaSection:
     """Threats as they were assessed in this retro, and earlier ones whose day of review has come."""
-    lines = [_show_threat(row) for row in Threat.objects.filter(meeting=meeting)[:_MOST_LINES]]
-    due = Threat.objects.filter(meeting__product=meeting.product, review_on__lte=meeting.date).exclude(meeting=meeting)
+    lines = [_show_threat(row) for row in RetroThreat.objects.filter(meeting=meeting)[:_MOST_LINES]]
+    due = RetroThreat.objects.filter(meeting__product=meeting.product, review_on__lte=meeting.date).exclude(
+        meeting=meeting
+    )
     for row in due[:_MOST_LINES]:
         note = _("Accepted until %(day)s.") % {"day": _format_day(row.review_on)}
         lines.append(AgendaLine(LineTone.LATE, _("Review"), row.text, note, person=row.owner_id))
@@ -148,7 +150,7 @@ def _show_result(row: Improvement) -> AgendaLine:
     return AgendaLine(_RESULTS[row.result], word, row.text, f"{note} {row.note}".strip(), person=row.owner_id)
 
 
-def _show_threat(row: Threat) -> AgendaLine:
+def _show_threat(row: RetroThreat) -> AgendaLine:
     details = {
         "likelihood": row.get_likelihood_display(),
         "impact": row.get_impact_display(),

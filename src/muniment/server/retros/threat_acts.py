@@ -14,7 +14,7 @@ from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.inputs import Day, InputCode, Label, Text
 from muniment.server.people.act_fields import PersonId
 from muniment.server.retros.act_fields import RetroSeatAct, ThreatNumber, choice_of, refuse_owner
-from muniment.server.retros.models import Grade, Stride, Threat, Treatment, Trend
+from muniment.server.retros.models import Grade, RetroThreat, Stride, Treatment, Trend
 
 
 class AssessThreat(RetroSeatAct, frozen=True, kw_only=True):
@@ -55,7 +55,7 @@ class AssessThreat(RetroSeatAct, frozen=True, kw_only=True):
 
     def carry_out(self, context: ActContext) -> None:
         """Add the row. An accepted threat waits for the signature of the product's owner."""
-        Threat.objects.create(
+        RetroThreat.objects.create(
             meeting=self.load_seat().meeting,
             text=self.text,
             stride=self.stride,
@@ -78,9 +78,9 @@ class AcceptThreat(Act, frozen=True):
 
     threat: ThreatNumber
 
-    def load_threat(self) -> Threat:
+    def load_threat(self) -> RetroThreat:
         """Row of the threat, with its product."""
-        return Threat.objects.select_related("meeting__product").get(pk=self.threat)
+        return RetroThreat.objects.select_related("meeting__product").get(pk=self.threat)
 
     def find_resource(self) -> Resource:
         return self.load_threat().meeting.product_resource
@@ -103,7 +103,9 @@ class AcceptThreat(Act, frozen=True):
 
     def carry_out(self, context: ActContext) -> None:
         """Store who accepted it, and when."""
-        Threat.objects.filter(pk=self.threat).update(accepted_on=timezone.localdate(), accepted_by=context.requester)
+        RetroThreat.objects.filter(pk=self.threat).update(
+            accepted_on=timezone.localdate(), accepted_by=context.requester
+        )
 
 
 def _make_missing_error(field: str, sentence: str) -> ParseError:

@@ -38,7 +38,7 @@ from muniment.server.retros.improvement_acts import (
     PlanImprovement,
     StateHours,
 )
-from muniment.server.retros.models import Improvement, ImprovementResult, Threat
+from muniment.server.retros.models import Improvement, ImprovementResult, RetroThreat
 from muniment.server.retros.retro_page import read_decisions_page, read_retro_page
 from muniment.server.retros.schedule import export_calendar
 from muniment.server.retros.threat_acts import AcceptThreat, AssessThreat
@@ -50,7 +50,7 @@ _SHOWN = 200
 
 def find_threat_resource(request: HttpRequest, number: int, **_: Any) -> Resource:
     """Product of a threat. Raises Http404, for everybody alike, if there is no such threat."""
-    found = Threat.objects.select_related("meeting__product").filter(pk=number).first()
+    found = RetroThreat.objects.select_related("meeting__product").filter(pk=number).first()
     if found is None:
         raise Http404
     return found.meeting.product_resource
@@ -129,7 +129,7 @@ def write_dpo_feedback(request: HttpRequest, number: int) -> HttpResponse:
 @require_action(Action.ACCEPT_THREAT, find_threat_resource)
 def accept_threat(request: HttpRequest, number: int) -> HttpResponse:
     """Accept a threat as the owner of the product."""
-    meeting = get_object_or_404(Threat, pk=number).meeting_id
+    meeting = get_object_or_404(RetroThreat, pk=number).meeting_id
     return submit_act(request, AcceptThreat, {"threat": number}, _("Accepted."), "retro-decisions", meeting)
 
 
