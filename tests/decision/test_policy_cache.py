@@ -36,7 +36,7 @@ owner = "sec@example.test"
 id = "{SENSITIVE_PATHS_CLAUSE}"
 name = "Sensitive paths of the product"
 section = "{PRODUCT_SECTION}"
-text = "What protects this product gets a reviewer who looks at security."
+text = "Changes of the product's sensitive paths are approved by somebody with the security role."
 control = "security-attention"
 enforce = ["merge"]
 with = {{ sensitive = ["app.py", "auth/**"] }}

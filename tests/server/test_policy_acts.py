@@ -180,7 +180,7 @@ def test_freeze_decision_relies_on_the_record_and_not_on_the_row() -> None:
     assert freezes() == ()
     lifts: list[Any] = [
         read_details(one.details_digest, record_objects.PersonStatement)
-        for one in Record.objects.filter(kind="freeze-lift")
+        for one in Record.objects.filter(kind="freeze-lift").order_by("pk")
     ]
     assert [one.person for one in lifts] == ["sam", "sid"]
     assert "lifted already" in post(sam, f"/policy/freezes/{frozen.id}/lift")

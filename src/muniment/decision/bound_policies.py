@@ -105,7 +105,7 @@ def _create_sensitive_clause(paths: tuple[str, ...]) -> Clause:
         id=SENSITIVE_PATHS_CLAUSE,
         name="Sensitive paths of the product",
         section=PRODUCT_SECTION,
-        text="What protects this product gets a reviewer who looks at security.",
+        text="Changes of the product's sensitive paths are approved by somebody with the security role.",
         control="security-attention",
         enforce=(EnforcementPoint.MERGE,),
         parameters={"sensitive": list(paths)},

@@ -180,6 +180,12 @@ class _Company:
         tasks.read_branch_updates(repository=number)
         tasks.verify_branch_protection(repository=number)
 
+    def evaluate_clauses(self) -> None:
+        """Evaluate the clauses about pipelines, secrets and meetings, of each product at a forge."""
+        for product in PRODUCTS:
+            if product.forge:
+                tasks.evaluate_product_clauses(repository=self.find_row(product).pk)
+
     def open_change(self, product: StoryProduct, number: int, proposal: _Proposal, at: datetime) -> None:
         """Push a commit, open a pull request with it, and have it reviewed, all within the next hours."""
         stored, git = self.find_repository(product), self.open_git(product)
@@ -273,6 +279,8 @@ def list_events(demonstration: Demonstration) -> Iterator[DemonstrationEvent]:
             yield from _list_merged(company, product, place)
     yield from _list_bypasses(company)
     yield from _list_open(company)
+    for days in (FIRST_DAY - 4, 90, 10):
+        yield DemonstrationEvent(find(days, 14), "worker", company.evaluate_clauses)
     yield DemonstrationEvent(find(9, 7), "worker", company.refuse_credential)
 
 

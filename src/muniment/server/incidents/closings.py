@@ -4,13 +4,17 @@ The web may close an incident, as an act of a person. What only the worker obser
 has a record that the worker alone can write.
 """
 
+from datetime import datetime
+from typing import Any
+
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import QuerySet
 
 from muniment.errors import LedgerError
 from muniment.ledger import record_kinds
 from muniment.server.incidents.kinds import ACT_UNSIGNED, INCIDENT_KINDS, RESOLUTIONS
 from muniment.server.incidents.models import Incident
+from muniment.server.remembered_sql import remember_sql
 
 _known: dict[int, tuple[int | None, str]] = {}  # of each whose closing agrees, its record and its resolution
 
@@ -30,11 +34,17 @@ def find_unrecorded_closings() -> frozenset[int]:
 
 def find_suspended_people() -> frozenset[str]:
     """Ids of persons whose account was recovered by no signed act, until a recorded act closes the incident."""
-    rows = Incident.objects.filter(kind=ACT_UNSIGNED)
-    open_ones = rows.filter(closed_at=None)
-    if rows.count() > open_ones.count():
-        open_ones = rows.filter(Q(closed_at=None) | Q(pk__in=find_unrecorded_closings()))
-    return frozenset(person for people in open_ones.values_list("involved_people", flat=True) for person in people)
+    rows = list(_list_unsigned_acts())
+    unrecorded = find_unrecorded_closings() if any(closed for _number, closed, _people in rows) else frozenset()
+    return frozenset(
+        person for number, closed, people in rows if closed is None or number in unrecorded for person in people
+    )
+
+
+@remember_sql
+def _list_unsigned_acts() -> "QuerySet[Any, tuple[int, datetime | None, list[str]]]":
+    """Incidents of accounts that were recovered by no signed act: each page asks twice for them."""
+    return Incident.objects.filter(kind=ACT_UNSIGNED).values_list("pk", "closed_at", "involved_people")
 
 
 def reopen_unrecorded() -> list[Incident]:

@@ -49,13 +49,14 @@ LARGEST_FILE = 4 * LARGEST + 4  # bytes: one character more than is allowed take
 @require_action(Action.SEE_POLICY)
 def show_policy_in_force(request: HttpRequest) -> HttpResponse:
     """Show the policy in force by section: each clause with its control, and its status over the products."""
+    freezes = list(Freeze.find_current_freezes())
     context = {
         "current": PolicyVersion.objects.filter(in_force=True).select_related("proposed_by", "approver").first(),
         "sections": list_policy_sections(current_policy(), current_actor(request)),
         "may_propose": could_with_second_factor(request, Action.DRAFT_POLICY),
         "source": PolicySource.objects.select_related("repository").first(),
-        "freezes": Freeze.find_current_freezes(),
-        "missing_lifters": _count_missing_lifters(),
+        "freezes": freezes,
+        "missing_lifters": _count_missing_lifters() if freezes else 0,
         "may_freeze": could_with_second_factor(request, Action.FREEZE),
     }
     return render(request, "policies/policy.html", context)
