@@ -106,13 +106,13 @@ def test_unmodified_answer_comes_from_cache(things: FakeItemServer, client: Forg
 
 
 def test_pages_are_joined_into_one_list(client: ForgeClient) -> None:
-    assert client.list_all_items("list", CompletenessProof.LINK) == tuple(range(12))
-    assert client.list_all_items("list", CompletenessProof.TOTAL, size=5) == tuple(range(12))
-    assert client.list_all_items("whole", CompletenessProof.WHOLE) == tuple(range(12))
+    assert client.list_all_items(int, "list", CompletenessProof.LINK) == tuple(range(12))
+    assert client.list_all_items(int, "list", CompletenessProof.TOTAL, size=5) == tuple(range(12))
+    assert client.list_all_items(int, "whole", CompletenessProof.WHOLE) == tuple(range(12))
 
 
 def test_smaller_pages_than_requested_are_read_to_end(client: ForgeClient) -> None:
-    assert client.list_all_items("list", CompletenessProof.TOTAL, size=50) == tuple(range(12))
+    assert client.list_all_items(int, "list", CompletenessProof.TOTAL, size=50) == tuple(range(12))
 
 
 @pytest.mark.parametrize(("path", "proof"), [("list", CompletenessProof.TOTAL), ("whole", CompletenessProof.WHOLE)])
@@ -121,13 +121,13 @@ def test_refuses_list_with_missing_item(
 ) -> None:
     things.fail(path, Fault.TRUNCATED)
     with pytest.raises(ForgeError) as caught:
-        client.list_all_items(path, proof, size=5)
+        client.list_all_items(int, path, proof, size=5)
     assert caught.value.code is ForgeCode.TRUNCATED
 
 
 def test_incomplete_list_is_read_again(things: FakeItemServer, client: ForgeClient) -> None:
     things.fail("list", Fault.TRUNCATED, times=1)
-    assert client.list_all_items("list", CompletenessProof.TOTAL, size=5) == tuple(range(12))
+    assert client.list_all_items(int, "list", CompletenessProof.TOTAL, size=5) == tuple(range(12))
 
 
 @pytest.mark.parametrize("total", ["11", "13", "many"])
@@ -135,7 +135,7 @@ def test_refuses_list_with_wrong_total(things: FakeItemServer, client: ForgeClie
     things.total = total
     for path, proof in (("list", CompletenessProof.TOTAL), ("whole", CompletenessProof.WHOLE)):
         with pytest.raises(ForgeError, match="complete"):
-            client.list_all_items(path, proof, size=5)
+            client.list_all_items(int, path, proof, size=5)
 
 
 def test_writing_request_follows_no_redirect(client: ForgeClient) -> None:

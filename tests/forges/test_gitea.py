@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec import structs
 
@@ -16,9 +17,9 @@ from muniment.errors import ForgeCode, ForgeError, GitError
 from muniment.facts.maybe import Known, Unknown
 from muniment.forges.branch_rules import WantedProtection
 from muniment.forges.events import ForgeEventKind
-from muniment.forges.gitea import moves, rules, timeline
+from muniment.forges.gitea import moves, rules, timeline, wire
 from muniment.forges.gitea.client import GiteaClient, api_path, convert_account
-from muniment.forges.gitea.commits import _find_own_commit
+from muniment.forges.gitea.commits import find_own_commit
 from muniment.forges.gitea.listener import GiteaListener
 from muniment.forges.gitea.reader import GiteaReader
 from muniment.forges.shapes import Ability, Account, ForgeCommit, Vendor
@@ -127,7 +128,8 @@ def test_deleted_fork_leaves_unknown_pusher(setup: ChangeSetup) -> None:
     reader = setup.tested.forge.reader
     assert isinstance(reader, GiteaReader)
     found = structs.replace(reader.read_change(setup.tested.repository, setup.number), source_repository="")
-    for events in (Known(()), Unknown("no timeline")):
+    no_events: tuple[wire.TimelineEvent, ...] = ()
+    for events in (Known(no_events), Unknown("no timeline")):
         with pytest.raises(ForgeError, match="is gone"):
             reader._read_moves(setup.tested.repository, found, events)
 
@@ -153,14 +155,14 @@ def test_branch_rule_not_accepted_by_forge_is_error(vendor: Vendor) -> None:
 
 
 def test_machine_requesters_are_read_from_assignments_and_comments() -> None:
-    bob, agent, at = {"id": 2, "login": "bob"}, {"id": 9, "login": "agent"}, "2026-11-24T08:00:00Z"
-    rows: list[dict[str, Any]] = [
-        {"type": "assignees", "user": bob, "assignee": agent, "removed_assignee": False, "created_at": at},
-        {"type": "assignees", "user": bob, "assignee": agent, "removed_assignee": True, "created_at": at},
-        {"type": "comment", "user": bob, "body": "@agent make it faster, mail a@b.example", "created_at": at},
-        {"type": "comment", "user": agent, "body": "@agent is me", "created_at": at},
-        {"type": "comment", "user": bob, "body": None, "created_at": at},
-        {"type": "review", "user": bob, "body": "@agent", "created_at": at},
+    bob, agent, at = wire.User(2, "bob"), wire.User(9, "agent"), "2026-11-24T08:00:00Z"
+    rows = [
+        wire.TimelineEvent(1, "assignees", bob, at, assignee=agent),
+        wire.TimelineEvent(2, "assignees", bob, at, assignee=agent, removed_assignee=True),
+        wire.TimelineEvent(3, "comment", bob, at, body="@agent make it faster, mail a@b.example"),
+        wire.TimelineEvent(4, "comment", agent, at, body="@agent is me"),
+        wire.TimelineEvent(5, "comment", bob, at, body=None),
+        wire.TimelineEvent(6, "review", bob, at, body="@agent"),
     ]
     found = timeline.parse_work_requests(rows, "where")
     assert [(one.by.login, one.asked, one.at) for one in found] == [
@@ -168,7 +170,7 @@ def test_machine_requesters_are_read_from_assignments_and_comments() -> None:
         ("bob", Account("", "agent"), "2026-11-24T08:00:00.000000Z"),
     ]
     with pytest.raises(ForgeError):
-        timeline.parse_work_requests([{"type": "comment", "user": bob, "body": "@agent"}], "where")
+        timeline.parse_work_requests([wire.TimelineEvent(1, "comment", bob, body="@agent")], "where")
 
 
 def test_protection_keeps_existing_stricter_settings() -> None:
@@ -281,10 +283,10 @@ def test_commit_is_made_by_forge_only_with_its_key_and_address(
     if content["signature"] == "of another key":
         content["signature"] = other
     email = changed.get("email", OURS)
-    found: dict[str, Any] = {"sha": A, "commit": {"committer": {"email": email}, "verification": content}}
-    found["committer"] = changed.get("committer")
-    assert (_find_own_commit(found, ("", key), "commits") == ForgeCommit(A, OURS)) is own
-    assert _find_own_commit(found, ("", ""), "commits") is None
+    commit = {"committer": {"email": email}, "verification": content}
+    found = msgspec.convert({"sha": A, "commit": commit, "committer": changed.get("committer")}, wire.ListedCommit)
+    assert (find_own_commit(found, ("", key)) == ForgeCommit(A, OURS)) is own
+    assert find_own_commit(found, ("", "")) is None
 
 
 # the feed
@@ -293,21 +295,21 @@ A, B, C, D = ("a" * 40, "b" * 40, "c" * 40, "d" * 40)
 REF = "refs/heads/topic"
 
 
-def row(number: int, old: str, new: str, who: Any = 1, **more: Any) -> dict[str, Any]:
+def row(number: int, old: str, new: str, who: int | None = 1, **more: str) -> wire.FeedRow:
     content = {"CompareURL": f"shop/api/compare/{old}...{new}", "Commits": [{"Sha1": new}], "HeadCommit": {"Sha1": new}}
     user = {"id": who, "login": f"user{who}"} if who else None
-    return {
+    found = {
         "id": number,
         "op_type": "commit_repo",
         "ref_name": REF,
         "act_user": user,
         "created": "2026-11-24T08:00:00Z",
         "content": json.dumps(content),
-        **more,
     }
+    return msgspec.convert({**found, **more}, wire.FeedRow)
 
 
-def told(*rows: dict[str, Any], head: str, creator: int | None = 1) -> list[tuple[str, str, bool]]:
+def list_moves(*rows: wire.FeedRow, head: str, creator: int | None = 1) -> list[tuple[str, str, bool]]:
     """Moves of a branch that account `creator` created (None: the feed does not show it)."""
     made = [row(0, "", "", creator, content="")] if creator is not None else []
     found = moves.collect_moves([*rows, *made], REF, head, "feed")
@@ -315,13 +317,13 @@ def told(*rows: dict[str, Any], head: str, creator: int | None = 1) -> list[tupl
 
 
 def test_pushes_are_listed_in_order() -> None:
-    assert told(row(2, B, C), row(1, A, B), head=C) == [("a", "b", True), ("b", "c", True)]
+    assert list_moves(row(2, B, C), row(1, A, B), head=C) == [("a", "b", True), ("b", "c", True)]
 
 
 def test_push_missing_from_feed_has_unknown_pusher() -> None:
-    assert told(row(1, A, B), row(3, C, D), head=D) == [("a", "b", True), ("b", "c", False), ("c", "d", True)]
-    assert told(row(1, A, B), head=C) == [("a", "b", True), ("b", "c", False)]
-    assert told(head=C) == [("", "c", False)]
+    assert list_moves(row(1, A, B), row(3, C, D), head=D) == [("a", "b", True), ("b", "c", False), ("c", "d", True)]
+    assert list_moves(row(1, A, B), head=C) == [("a", "b", True), ("b", "c", False)]
+    assert list_moves(head=C) == [("", "c", False)]
 
 
 @pytest.mark.parametrize(
@@ -329,9 +331,9 @@ def test_push_missing_from_feed_has_unknown_pusher() -> None:
     [None, row(0, "", "", 2, content=""), row(0, "", "", content="", created="2026-11-24T07:00:00Z")],
     ids=["not shown", "by another account", "long before"],
 )
-def test_push_before_first_shown_one_has_unknown_pusher(created: dict[str, Any] | None) -> None:
+def test_push_before_first_shown_one_has_unknown_pusher(created: wire.FeedRow | None) -> None:
     rows = [row(1, A, B), *([created] if created else ())]
-    assert told(*rows, head=B, creator=None) == [("", "a", False), ("a", "b", True)]
+    assert list_moves(*rows, head=B, creator=None) == [("", "a", False), ("a", "b", True)]
 
 
 def test_feed_rows_of_one_second_in_any_order_are_all_read() -> None:
@@ -351,17 +353,17 @@ def test_feed_rows_of_one_second_in_any_order_are_all_read() -> None:
 
 
 def test_created_branch_has_no_previous_head() -> None:
-    assert told(row(1, "main", B), head=B) == [("", "b", True)]
+    assert list_moves(row(1, "main", B), head=B) == [("", "b", True)]
 
 
 def test_feed_rows_of_other_branches_and_actions_are_skipped() -> None:
     other = row(2, B, C, ref_name="refs/heads/other")
     starred = row(3, B, C, op_type="star_repo")
-    assert told(row(1, A, B), other, starred, head=B) == [("a", "b", True)]
+    assert list_moves(row(1, A, B), other, starred, head=B) == [("a", "b", True)]
 
 
 def test_a_pusher_whose_account_was_deleted_is_unknown() -> None:
-    assert told(row(1, A, B, who=None), head=B, creator=0) == [("a", "b", False)]
+    assert list_moves(row(1, A, B, who=None), head=B, creator=0) == [("a", "b", False)]
 
 
 @pytest.mark.parametrize(
@@ -369,7 +371,7 @@ def test_a_pusher_whose_account_was_deleted_is_unknown() -> None:
 )
 def test_unparsable_push_row_makes_list_unknown(content: str) -> None:
     with pytest.raises(ForgeError) as caught:
-        told(row(1, A, B, content=content), head=B)
+        list_moves(row(1, A, B, content=content), head=B)
     assert caught.value.code is ForgeCode.MALFORMED
 
 
@@ -448,8 +450,8 @@ def test_slash_in_path_segment_is_escaped() -> None:
 
 
 def test_deleted_and_system_accounts_are_not_persons() -> None:
-    assert convert_account(None, "x").machine is False
-    assert convert_account({"id": -2, "login": "gitea-actions"}, "x").machine is True
+    assert convert_account(None).machine is False
+    assert convert_account(wire.User(-2, "gitea-actions")).machine is True
 
 
 def test_pushers_since_given_commit_are_listed_oldest_first(setup: ChangeSetup) -> None:
@@ -459,10 +461,10 @@ def test_pushers_since_given_commit_are_listed_oldest_first(setup: ChangeSetup) 
         made.append(work.commit(name, {"aside.py": f"{name}\n"}, made[-1]))
         work.push(name, made[-1], "aside")
         work.push("ada", made[-1], "elsewhere")
-    told = reader.list_pushes(where, "refs/heads/aside", made[1], "2000-01-02T00:00:00.000000Z")
-    logins = [move.who.value.login for move in told if isinstance(move.who, Known)]
+    pushes = reader.list_pushes(where, "refs/heads/aside", made[1], "2000-01-02T00:00:00.000000Z")
+    logins = [move.who.value.login for move in pushes if isinstance(move.who, Known)]
     assert logins == [setup.acting.login("bob"), setup.acting.login("dave")]
-    assert [(move.old, move.new) for move in told] == [(made[1], made[2]), (made[2], made[3])]
+    assert [(move.old, move.new) for move in pushes] == [(made[1], made[2]), (made[2], made[3])]
     assert reader.list_pushes(where, "refs/heads/aside", "", "2999-01-02T00:00:00.000000Z") == ()
 
 

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec import structs
 
 from muniment.facts.maybe import Known, Unknown
-from muniment.forges.gitea import reader, timeline
+from muniment.forges.gitea import reader, timeline, wire
 from muniment.forges.shapes import NOT_READ, Reading, Vendor
 from tests.support.forges.acting import GiteaActing
 from tests.support.forges.fake_gitea import FakeGitea
@@ -210,15 +211,18 @@ def _moves(reading: Reading) -> tuple[Any, ...]:
 
 
 def test_timeline_comparison_ignores_account_details_except_identity() -> None:
-    row = {"type": "pull_push", "id": 1, "user": {"id": 5, "login": "ada", "last_login": "today"}}
-    later = {**row, "user": {"id": 5, "login": "ada", "last_login": "tomorrow"}}
-    renamed = {**row, "user": {"id": 5, "login": "eve"}}
+    ada, later, renamed = (
+        msgspec.convert({"type": "pull_push", "id": 1, "user": {"id": 5, **user}}, wire.TimelineEvent)
+        for user in (
+            {"login": "ada", "last_login": "today"},
+            {"login": "ada", "last_login": "tomorrow"},
+            {"login": "eve"},
+        )
+    )
     assert (
-        timeline.select_branch_events([row])
+        timeline.select_branch_events([ada])
         == timeline.select_branch_events([later])
         != timeline.select_branch_events([renamed])
     )
-    row = {"type": "review", "id": 1}
-    assert timeline.select_branch_events([row, {"type": "something new", "id": 2}]) == [
-        {"type": "something new", "id": 2}
-    ]
+    unknown = wire.TimelineEvent(2, "something new")
+    assert timeline.select_branch_events([wire.TimelineEvent(1, "review"), unknown]) == [unknown]

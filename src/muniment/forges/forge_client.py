@@ -9,7 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
@@ -27,6 +27,7 @@ _MOST_READS = 2  # of a list that is not proven complete
 _MOST_REDIRECTS = 3
 _REUSED_CONNECTIONS = 4  # connections
 REST_RESOURCE = "rest"  # the resource of most requests, as rate limits name it
+QueryValue = str | int | bool | None  # "" and None leave a parameter out
 _MOST_CACHED = 512  # answers that a cache in memory holds
 _MOST_PLAIN = 10_000  # addresses
 
@@ -132,9 +133,13 @@ class ForgeClient:
     def __repr__(self) -> str:
         return f"Client({self.base!r})"
 
-    def get_json(self, path: str, **query: Any) -> Any:
+    def get_json(self, path: str, **query: QueryValue) -> object:
         """JSON at `path`, from the cache if the forge confirms that it is unchanged."""
-        return decode_json(self.fetch_response(path, query), path)
+        return decode_body(object, self.fetch_response(path, query), path)
+
+    def read_one(self, kind: type[Decoded], path: str, **query: QueryValue) -> Decoded:
+        """Answer at `path`, decoded as `kind`; cached like `get_json`. Raises MALFORMED for one of another form."""
+        return decode_body(kind, self.fetch_response(path, query), path)
 
     def get_rate_limits(self) -> Mapping[str, RateLimit]:
         """Rate limits of our account as last returned, by resource. Sends no request."""
@@ -144,7 +149,7 @@ class ForgeClient:
         """Record that an answer was a refusal by the rate limit although its status is not; the error for it."""
         return _convert_error(self._limiter.record_refusal(self._http.address.origin, headers), request)
 
-    def fetch_response(self, path: str, query: Mapping[str, Any] | None = None) -> Response:
+    def fetch_response(self, path: str, query: Mapping[str, QueryValue] | None = None) -> Response:
         """Answer at `path` with its headers, from the cache if the forge confirms that it is unchanged."""
         url = self._build_url(path, query or {})
         cached = self._cache.get_response(url) if url not in self._plain else None
@@ -160,51 +165,63 @@ class ForgeClient:
             self._plain.add(url)
         return answer
 
-    def send_json(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
+    def send_json(self, method: str, path: str, body: object = None) -> object:
         """Send a change; the JSON of the answer, None if it has no body. Never repeated automatically."""
-        answer = self.send_for_response(method, path, body, **query)
-        return decode_json(answer, path) if answer.body.strip() else None
+        answer = self.send_for_response(method, path, body)
+        return decode_body(object, answer, path) if answer.body.strip() else None
 
-    def send_for_response(self, method: str, path: str, body: Any = None, **query: Any) -> Response:
+    def send_and_read(self, kind: type[Decoded], method: str, path: str, body: object = None) -> Decoded:
+        """Send a change; the answer, decoded as `kind`. Raises MALFORMED for one of another form."""
+        return decode_body(kind, self.send_for_response(method, path, body), path)
+
+    def send_for_response(self, method: str, path: str, body: object = None) -> Response:
         """Send a change; the answer with its headers. Never repeated automatically."""
-        answer = self._send_request(method, self._build_url(path, query), body, {})
+        answer = self._send_request(method, self._build_url(path, {}), body, {})
         self._require_success(method, path, answer)
         return answer
 
     def list_all_items(
         self,
+        kind: type[Decoded],
         path: str,
         proof: CompletenessProof,
         *,
         size: int = 50,
         sized: str = "limit",
-        until: Callable[[Any], bool] | None = None,
-        **query: Any,
-    ) -> tuple[Any, ...]:
-        """Read all items of a list, page by page. Raises TRUNCATED unless `proof` shows that none is missing.
+        until: Callable[[Decoded], bool] | None = None,
+        **query: QueryValue,
+    ) -> tuple[Decoded, ...]:
+        """Read all items of a list, each decoded as `kind`, page by page.
+
+        Raises TRUNCATED unless `proof` shows that none is missing, MALFORMED for an item of another form.
 
         The first item for which `until` is true is the last one wanted: the list ends with it, and needs no further
         proof. A list that grew while it was read is read once more.
         """
-        found: tuple[Any, ...] = ()
+        found: tuple[Decoded, ...] = ()
         for _ in range(_MOST_READS):
-            sizes = {} if proof is CompletenessProof.WHOLE else {sized: size}
-            found, complete = self._read_pages(path, proof, {**query, **sizes}, until)
+            sizes: dict[str, QueryValue] = {} if proof is CompletenessProof.WHOLE else {sized: size}
+            found, complete = self._read_pages(kind, path, proof, {**query, **sizes}, until)
             if complete:
                 return found
         raise truncated_error(path, len(found))
 
     def _read_pages(
-        self, path: str, proof: CompletenessProof, query: Mapping[str, Any], until: Callable[[Any], bool] | None
-    ) -> tuple[tuple[Any, ...], bool]:
+        self,
+        kind: type[Decoded],
+        path: str,
+        proof: CompletenessProof,
+        query: Mapping[str, QueryValue],
+        until: Callable[[Decoded], bool] | None,
+    ) -> tuple[tuple[Decoded, ...], bool]:
         """Items that were read, and whether they are proven complete."""
-        found: list[Any] = []
+        found: list[Decoded] = []
         totals: set[str] = set()
         whole = proof is CompletenessProof.WHOLE
         url = self._build_url(path, query if whole else {**query, "page": 1})
         for number in range(2, _MOST_PAGES + 2):
             answer = self.fetch_response(url)
-            items = _decode_items(answer, path)
+            items = decode_items(kind, answer, path)
             last = next((at for at, item in enumerate(items) if until is not None and until(item)), None)
             if last is not None:
                 return (*found, *items[: last + 1]), True
@@ -223,12 +240,12 @@ class ForgeClient:
                 url = self._build_url(path, {**query, "page": number})
         return tuple(found), False
 
-    def _build_url(self, path: str, query: Mapping[str, Any]) -> str:
+    def _build_url(self, path: str, query: Mapping[str, QueryValue]) -> str:
         given = {key: _format_query_value(value) for key, value in query.items() if value not in ("", None)}
         url = path if path.startswith(("https://", "http://")) else f"{self.base}/{path.lstrip('/')}"
         return f"{url}?{urlencode(given)}" if given else url
 
-    def _send_request(self, method: str, url: str, body: Any, more: Mapping[str, str]) -> Response:
+    def _send_request(self, method: str, url: str, body: object, more: Mapping[str, str]) -> Response:
         self.asked += 1
         data = None if body is None else msgspec.json.encode(body)
         headers = {"Accept": "application/json", **more}
@@ -301,10 +318,10 @@ def _convert_error(error: HttpError, request: str) -> ForgeError:
     return ForgeError(code, message, error.remedy if error.code is HttpCode.PROXY else remedy)
 
 
-def decode_json(answer: Response, where: str) -> Any:
-    """Decoded body of an answer. Raises MALFORMED."""
+def decode_body(kind: type[Decoded], answer: Response, where: str) -> Decoded:
+    """Body of an answer at `where`, decoded as `kind`. Raises MALFORMED for another form."""
     try:
-        return msgspec.json.decode(answer.body)
+        return msgspec.json.decode(answer.body, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise malformed_error(where) from None
 
@@ -335,11 +352,11 @@ def moved_repository_error(path: str) -> ForgeError:
     )
 
 
-def convert_forge_moment(text: Any, where: str) -> str:
+def convert_forge_moment(text: str | None, where: str) -> str:
     """A moment as forges write it (RFC 3339), in our form. Raises MALFORMED."""
     try:
-        return moments.format_moment(datetime.datetime.fromisoformat(text))
-    except (TypeError, ValueError):
+        return moments.format_moment(datetime.datetime.fromisoformat(text or ""))
+    except ValueError:
         raise malformed_error(where) from None
 
 
@@ -357,7 +374,7 @@ def _strip_query(url: str) -> str:
     return urlsplit(url).path or "/"
 
 
-def _format_query_value(value: Any) -> str:
+def _format_query_value(value: QueryValue) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -370,10 +387,11 @@ def find_next_page(link: str) -> str:
     return ""
 
 
-def _decode_items(answer: Response, path: str) -> list[Any]:
-    items = decode_json(answer, path)
-    if items is None:  # how some forges write an empty list
-        return []
-    if not isinstance(items, list):
-        raise malformed_error(path)
-    return items
+def decode_items(kind: type[Decoded], answer: Response, where: str) -> list[Decoded]:
+    """Items of a list at `where`, each decoded as `kind`. Raises MALFORMED for another form."""
+    try:
+        # Some forges write an empty list as null.
+        items = msgspec.json.decode(answer.body, type=list[msgspec.Raw] | None) or ()
+        return [msgspec.json.decode(item, type=kind) for item in items]
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise malformed_error(where) from None

@@ -1,8 +1,7 @@
-"""Converts the answers of Gitea's API to our types; an answer without a required field is malformed, not empty."""
+"""Converts the answers of Gitea's API to our types."""
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 from muniment.errors import ForgeCode, ForgeError
@@ -13,11 +12,10 @@ from muniment.forges.forge_client import (
     ForgeClient,
     Transport,
     convert_forge_moment,
-    malformed_error,
 )
+from muniment.forges.gitea import wire
 from muniment.forges.shapes import Account, Change, ChangeState, Check, ForgeRepository, Vendor
 
-T = TypeVar("T")
 DELETED_ACCOUNT = Account("-1", "Ghost")  # an account that was deleted
 OLDEST_VERSION = (1, 21)  # of Gitea; Forgejo says which one it is like
 _STATES = {"success": "success", "pending": "pending", "failure": "failure", "error": "error", "warning": "failure"}
@@ -43,10 +41,7 @@ class GiteaClient:
     @cached_property
     def version(self) -> str:
         """Version of the installation. Raises ForgeError, UNSUPPORTED for one too old for an evaluation."""
-        found = self.client.get_json("version")
-        version = found.get("version") if isinstance(found, dict) else None
-        if not isinstance(version, str):
-            raise malformed_error("version")
+        version = self.client.read_one(wire.InstalledVersion, "version").version
         if _parse_version(_gitea_version(version)) < OLDEST_VERSION:
             raise ForgeError(
                 ForgeCode.UNSUPPORTED,
@@ -63,7 +58,7 @@ class GiteaClient:
     @cached_property
     def our_account(self) -> Account:
         """Our own account, read once."""
-        return convert_account(self.client.get_json("user"), "user")
+        return convert_account(self.client.read_one(wire.User, "user"))
 
     @cached_property
     def signing_keys(self) -> tuple[str, str]:
@@ -92,67 +87,60 @@ def quote_segment(part: str) -> str:
     return quote(part, safe="")
 
 
-def convert_account(user: Any, where: str) -> Account:
+def convert_account(user: wire.User | None) -> Account:
     """Account of a user; a deleted user is a ghost, who is no person."""
     if user is None:
         return DELETED_ACCOUNT
-    number, login = require_field(user, "id", int, where), require_field(user, "login", str, where)
-    return Account(str(number), login, machine=number < 0)  # a ghost, or the forge's own actions
+    return Account(str(user.id), user.login, machine=user.id < 0)  # a ghost, or the forge's own actions
 
 
-def convert_repository(answer: Any, where: str) -> ForgeRepository:
+def convert_repository(found: wire.Repository) -> ForgeRepository:
     """Repository as our own type."""
     return ForgeRepository(
-        id=str(require_field(answer, "id", int, where)),
-        path=require_field(answer, "full_name", str, where),
-        default=full_branch_ref(require_field(answer, "default_branch", str, where)),
-        clone=require_field(answer, "clone_url", str, where),
-        url=require_field(answer, "html_url", str, where),
-        private=bool(answer.get("private", True)),
+        id=str(found.id),
+        path=found.full_name,
+        default=full_branch_ref(found.default_branch),
+        clone=found.clone_url,
+        url=found.html_url,
+        private=found.private,
     )
 
 
-def convert_change(answer: Any, where: str) -> Change:
+def convert_change(pull: wire.PullRequest, where: str) -> Change:
     """Change of a pull request. The base of a merged one is where it had forked off."""
-    head, base = require_field(answer, "head", dict, where), require_field(answer, "base", dict, where)
-    merged = bool(answer.get("merged"))
-    there = head.get("repo")
+    state = ChangeState.OPEN if pull.state == "open" else ChangeState.CLOSED
     return Change(
-        number=require_field(answer, "number", int, where),
-        title=require_field(answer, "title", str, where),
-        text=answer.get("body") or "",
-        state=ChangeState.MERGED
-        if merged
-        else ChangeState.OPEN
-        if answer.get("state") == "open"
-        else ChangeState.CLOSED,
-        draft=bool(answer.get("draft", False)),
-        opener=convert_account(answer.get("user"), where),
-        target=full_branch_ref(require_field(base, "ref", str, where)),
-        base=(answer.get("merge_base") if merged else base.get("sha")) or "",
-        source=full_branch_ref(require_field(head, "ref", str, where)),
-        source_repository=there.get("full_name", "") if isinstance(there, dict) else "",
-        head=require_field(head, "sha", str, where),
-        labels=tuple(sorted(label["name"] for label in answer.get("labels") or () if isinstance(label, dict))),
-        opened=convert_forge_moment(answer.get("created_at"), where),
-        updated=convert_forge_moment(answer.get("updated_at"), where),
-        url=answer.get("html_url") or "",
-        merged=(answer.get("merge_commit_sha") or "") if merged else "",
-        merged_by=_read_merger(answer, where) if merged else Unknown("it was not merged"),
-        merged_at=convert_forge_moment(answer.get("merged_at"), where) if merged else "",
-        writable_by_target=bool(answer.get("allow_maintainer_edit")),
+        number=pull.number,
+        title=pull.title,
+        text=pull.body or "",
+        state=ChangeState.MERGED if pull.merged else state,
+        draft=pull.draft,
+        opener=convert_account(pull.user),
+        target=full_branch_ref(pull.base.ref),
+        base=(pull.merge_base if pull.merged else pull.base.sha) or "",
+        source=full_branch_ref(pull.head.ref),
+        source_repository=pull.head.repo.full_name if pull.head.repo else "",
+        head=pull.head.sha,
+        labels=tuple(sorted(label.name for label in pull.labels or ())),
+        opened=convert_forge_moment(pull.created_at, where),
+        updated=convert_forge_moment(pull.updated_at, where),
+        url=pull.html_url or "",
+        merged=(pull.merge_commit_sha or "") if pull.merged else "",
+        merged_by=_read_merger(pull) if pull.merged else Unknown("it was not merged"),
+        merged_at=convert_forge_moment(pull.merged_at, where) if pull.merged else "",
+        writable_by_target=pull.allow_maintainer_edit is True,
     )
 
 
-def convert_status(answer: Any, where: str) -> Check:
+def convert_status(status: wire.CommitStatus, where: str) -> Check:
     """Check of a commit status."""
     return Check(
-        context=require_field(answer, "context", str, where),
-        state=_STATES.get(answer.get("status", ""), "error"),
-        by=convert_account(answer.get("creator"), where),
-        description=answer.get("description") or "",
-        url=answer.get("target_url") or "",
-        at=convert_forge_moment(answer.get("updated_at") or answer.get("created_at"), where),
+        context=status.context,
+        state=_STATES.get(status.status, "error"),
+        by=convert_account(status.creator),
+        description=status.description or "",
+        url=status.target_url or "",
+        at=convert_forge_moment(status.updated_at or status.created_at, where),
     )
 
 
@@ -166,18 +154,10 @@ def branch_name(ref: str) -> str:
     return ref.removeprefix("refs/heads/")
 
 
-def require_field(answer: object, key: str, field_type: type[T], where: str) -> T:
-    """Value of a field that must be present. Raises MALFORMED."""
-    value = answer.get(key) if isinstance(answer, dict) else None
-    if not isinstance(value, field_type):
-        raise malformed_error(where)
-    return value
-
-
-def _read_merger(found: Any, where: str) -> Maybe[Account]:
-    if found.get("merged_by") is None:
+def _read_merger(pull: wire.PullRequest) -> Maybe[Account]:
+    if pull.merged_by is None:
         return Unknown("the forge does not name who merged it")
-    return Known(convert_account(found["merged_by"], where))
+    return Known(convert_account(pull.merged_by))
 
 
 def _gitea_version(version: str) -> str:

@@ -1,13 +1,13 @@
 """Job settings of Gitea and Forgejo: names of secrets. Permissions of a job's token, and pinning, are not returned."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from muniment.errors import ForgeCode, ForgeError
 from muniment.facts.maybe import Known, Unknown
 from muniment.facts.pipeline import ForgeSettings
 from muniment.forges.forge_client import CompletenessProof
-from muniment.forges.gitea.client import GiteaClient, api_path, quote_segment, require_field
+from muniment.forges.gitea import wire
+from muniment.forges.gitea.client import GiteaClient, api_path, quote_segment
 from muniment.forges.shapes import ForgeRepository
 from muniment.forges.unknowns import read_or_unknown
 
@@ -21,8 +21,7 @@ def collect_job_settings(gitea: GiteaClient, repository: ForgeRepository) -> For
     secrets = read_or_unknown(
         lambda: tuple(sorted(set(_list_secrets(gitea, repository)))), "which secrets it stores", _NAMES
     )
-    found = gitea.client.get_json(api_path(repository.path))
-    if isinstance(found, dict) and found.get("has_actions") is False:
+    if gitea.client.read_one(wire.Repository, api_path(repository.path)).has_actions is False:
         return ForgeSettings.make_without_jobs(gitea.vendor.value, secrets)
     return ForgeSettings(gitea.vendor.value, secrets, _WRITES, _UNPINNED, Known(False))
 
@@ -41,5 +40,4 @@ def _list_secrets(gitea: GiteaClient, repository: ForgeRepository) -> Iterator[s
 
 
 def _list_names(gitea: GiteaClient, where: str) -> Iterator[str]:
-    rows: tuple[Any, ...] = gitea.client.list_all_items(where, CompletenessProof.TOTAL)
-    yield from (require_field(row, "name", str, where) for row in rows)
+    yield from (row.name for row in gitea.client.list_all_items(wire.SecretName, where, CompletenessProof.TOTAL))

@@ -38,8 +38,8 @@ def _recognise_vendor(root_url: str, make_client: MakeClient) -> Vendor | None:
     answer = probe_path(make_client(f"{root_url}/api/v1"), "version")
     if answer is None:
         return None
-    version = answer.get("version") if isinstance(answer, dict) else ""
-    return Vendor.FORGEJO if "+gitea-" in str(version) else Vendor.GITEA
+    version = str(answer.get("version")) if isinstance(answer, dict) else ""
+    return Vendor.FORGEJO if "+gitea-" in version else Vendor.GITEA
 
 
 def _make_noreply_domain(host: str) -> str:

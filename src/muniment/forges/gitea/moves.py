@@ -7,16 +7,16 @@ of the branch is missing, an unknown push lies there, and its pusher is unknown.
 
 import re
 from collections.abc import Iterable
-from typing import Any
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import structs
 
 from muniment.facts import moments
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.forges import push_history
 from muniment.forges.forge_client import convert_forge_moment, malformed_error
-from muniment.forges.gitea.client import convert_account, require_field
+from muniment.forges.gitea import wire
+from muniment.forges.gitea.client import convert_account
 from muniment.forges.shapes import Account, Move, Retarget
 
 _ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -24,14 +24,6 @@ _PUSHED = {"commit_repo": "refs/heads/", "push_tag": "refs/tags/"}  # prefix of 
 _BEFORE = 90  # days
 _FORGOTTEN = Unknown("the forge does not show who pushed it: it was long ago, or the account hides its activity")
 _GHOST = Unknown("the account that pushed it was deleted")
-
-
-class _Pushed(Struct):
-    """The content of a feed's row about a push."""
-
-    CompareURL: str = ""
-    HeadCommit: dict[str, Any] | None = None
-    Commits: list[dict[str, Any]] | None = None
 
 
 class FeedEnd:
@@ -49,14 +41,14 @@ class FeedEnd:
         self._where = where
         self._made = ""
 
-    def __call__(self, row: Any) -> bool:
-        at = convert_forge_moment(row.get("created") if isinstance(row, dict) else None, self._where)
-        if not self._made and at < self._opened and _is_push_to(row, self._ref) and not row.get("content"):
+    def __call__(self, row: wire.FeedRow) -> bool:
+        at = convert_forge_moment(row.created, self._where)
+        if not self._made and at < self._opened and _is_push_to(row, self._ref) and not row.content:
             self._made = at
         return at < max(self._made, self._oldest)
 
 
-def collect_moves(rows: Iterable[Any], ref: str, head: str, where: str) -> tuple[Move, ...]:
+def collect_moves(rows: Iterable[wire.FeedRow], ref: str, head: str, where: str) -> tuple[Move, ...]:
     """Pushes to `ref` among a feed's rows (newest first), oldest first, ending at `head`. Raises MALFORMED."""
     listed = list(rows)
     found = parse_moves(listed, ref, where)
@@ -74,87 +66,80 @@ def _is_creation(move: Move, creations: Iterable[Retarget]) -> bool:
     )
 
 
-def parse_moves(rows: Iterable[Any], ref: str, where: str) -> list[Move]:
+def parse_moves(rows: Iterable[wire.FeedRow], ref: str, where: str) -> list[Move]:
     """Pushes to `ref` that a feed's rows contain, oldest first, with gaps. Raises MALFORMED."""
-    once = {_read_id(row, where): row for row in rows}  # rows come twice if the feed grew while it was read
+    once = {row.id: row for row in rows}  # rows come twice if the feed grew while it was read
     found = [_convert_move(row, where) for _, row in sorted(once.items()) if _is_push_to(row, ref)]
     return [move for move in found if move is not None]
 
 
-def collect_moves_of_all_branches(rows: Iterable[Any], since: str, where: str) -> tuple[Move, ...]:
+def collect_moves_of_all_branches(rows: Iterable[wire.FeedRow], since: str, where: str) -> tuple[Move, ...]:
     """The pushes to any branch or tag at or after `since` among a feed's rows, oldest first. Raises MALFORMED."""
     listed = list(rows)
-    refs = {row["ref_name"] for row in listed if _is_push(row)}
+    refs = {row.ref_name for row in listed if _is_push(row)}
     found = [structs.replace(move, ref=ref) for ref in refs for move in parse_moves(listed, ref, where)]
     return tuple(sorted((move for move in found if move.at >= since), key=lambda move: move.at))
 
 
-def _is_push(row: Any) -> bool:
-    prefix, ref = _PUSHED.get(str(row.get("op_type"))), row.get("ref_name")
-    return prefix is not None and isinstance(ref, str) and ref.startswith(prefix)
+def _is_push(row: wire.FeedRow) -> bool:
+    prefix = _PUSHED.get(row.op_type)
+    return prefix is not None and row.ref_name.startswith(prefix)
 
 
-def find_creations(rows: Iterable[Any], ref: str, where: str) -> tuple[Retarget, ...]:
+def find_creations(rows: Iterable[wire.FeedRow], ref: str, where: str) -> tuple[Retarget, ...]:
     """Creations of the branch `ref` among a feed's rows, oldest first, as changes of target to it.
 
     Gitea gives a branch another name with all changes for it, and only the feed tells of that. Raises MALFORMED.
     """
     created = [
-        Retarget("", ref, _find_pusher(row, where), convert_forge_moment(row.get("created"), where))
+        Retarget("", ref, _find_pusher(row), convert_forge_moment(row.created, where))
         for row in rows
-        if _is_push_to(row, ref) and not row.get("content")
+        if _is_push_to(row, ref) and not row.content
     ]
     return tuple(sorted(created, key=lambda one: one.at))
 
 
-def is_before(row: Any, since: str, where: str) -> bool:
+def is_before(row: wire.FeedRow, since: str, where: str) -> bool:
     """Whether a feed's row is from before a moment. Raises MALFORMED."""
-    return convert_forge_moment(row.get("created") if isinstance(row, dict) else None, where) < since
+    return convert_forge_moment(row.created, where) < since
 
 
-def is_feed_past_end(row: Any, ref: str, base: str, since: str, where: str) -> bool:
+def is_feed_past_end(row: wire.FeedRow, ref: str, base: str, since: str, where: str) -> bool:
     """Whether a feed has come to moves that are not wanted (`push_history.is_past_end`). Raises MALFORMED."""
     return is_before(row, since, where) or any(
         push_history.is_past_end(move, base, since) for move in parse_moves([row], ref, where)
     )
 
 
-def _is_push_to(row: Any, ref: str) -> bool:
-    return _is_push(row) and bool(row["ref_name"] == ref)
+def _is_push_to(row: wire.FeedRow, ref: str) -> bool:
+    return _is_push(row) and row.ref_name == ref
 
 
-def _read_id(row: Any, where: str) -> int:
-    number: int = require_field(row, "id", int, where)
-    return number
-
-
-def _convert_move(row: Any, where: str) -> Move | None:
-    content = row.get("content")
-    if not content:
+def _convert_move(row: wire.FeedRow, where: str) -> Move | None:
+    if not row.content:
         return None
     try:
-        pushed = msgspec.json.decode(content, type=_Pushed)
+        pushed = msgspec.json.decode(row.content, type=wire.PushContent)
     except msgspec.MsgspecError:
         raise malformed_error(where) from None
     old, _, new = pushed.CompareURL.rpartition("/compare/")[2].partition("...")
     if not _ID.fullmatch(new):
-        old, new = "", (pushed.HeadCommit or {}).get("Sha1", "")
+        old, new = "", pushed.HeadCommit.sha1 if pushed.HeadCommit else ""
     if not _ID.fullmatch(new):
         raise malformed_error(where)
-    commits = [one.get("Sha1", "") for one in pushed.Commits or ()]
-    known = tuple(one for one in reversed(commits) if isinstance(one, str) and _ID.fullmatch(one))
+    known = tuple(one.sha1 for one in reversed(pushed.Commits or []) if _ID.fullmatch(one.sha1))
     return Move(
         old if _ID.fullmatch(old) and old.strip("0") else "",
         new,
         known,
         False,
-        _find_pusher(row, where),
-        convert_forge_moment(row.get("created"), where),
+        _find_pusher(row),
+        convert_forge_moment(row.created, where),
     )
 
 
-def _find_pusher(row: Any, where: str) -> Maybe[Account]:
-    who = convert_account(row.get("act_user"), where)
+def _find_pusher(row: wire.FeedRow) -> Maybe[Account]:
+    who = convert_account(row.act_user)
     return Known(who) if int(who.id) > 0 else _GHOST
 
 

@@ -3,6 +3,7 @@
 from muniment.errors import ForgeCode, ForgeError
 from muniment.forges.branch_rules import BranchRules, ProtectionPlan, WantedProtection
 from muniment.forges.forge_client import CompletenessProof
+from muniment.forges.gitea import wire
 from muniment.forges.gitea.client import GiteaClient, api_path, branch_name, quote_segment
 from muniment.forges.gitea.rules import compare_fields, make_fields, read_effective_rule, require_applied
 from muniment.forges.shapes import ForgeRepository
@@ -59,10 +60,10 @@ class GiteaProtector:
         where = api_path(repository.path, "hooks")
         config = {"url": url, "content_type": "json", "secret": secret}
         body = {"type": "gitea", "config": config, "events": _EVENTS, "active": True}
-        for found in self._client.list_all_items(where, CompletenessProof.TOTAL):
-            if (found.get("config") or {}).get("url") == url:
+        for found in self._client.list_all_items(wire.Hook, where, CompletenessProof.TOTAL):
+            if found.config is not None and found.config.url == url:
                 del body["type"]
-                self._client.send_json("PATCH", f"{where}/{int(found['id'])}", body)
+                self._client.send_json("PATCH", f"{where}/{found.id}", body)
                 return
         self._client.send_json("POST", where, body)
 

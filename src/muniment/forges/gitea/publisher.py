@@ -1,10 +1,9 @@
 """Publishes decisions in Gitea: a status on one head, one comment, a request for reviews, a new change, a merge."""
 
-from typing import Any
-
 from muniment.errors import ForgeCode, ForgeError
 from muniment.forges.forge_client import CompletenessProof, malformed_error
-from muniment.forges.gitea.client import GiteaClient, api_path, branch_name, convert_change, require_field
+from muniment.forges.gitea import wire
+from muniment.forges.gitea.client import GiteaClient, api_path, branch_name, convert_account, convert_change
 from muniment.forges.shapes import Change, ChangeState, ForgeRepository
 from muniment.forges.statuses import Status, StatusState, hide_marker, shorten_summary
 
@@ -28,24 +27,23 @@ class GiteaPublisher:
             "description": shorten_summary(status.summary, _LONGEST),
             "target_url": status.url,
         }
-        answer = self._client.send_json("POST", where, body)
-        if require_field(answer, "status", str, where) != body["state"] or answer.get("context") != status.context:
+        answer = self._client.send_and_read(wire.CommitStatus, "POST", where, body)
+        if (answer.status, answer.context) != (body["state"], status.context):
             raise malformed_error(where)
 
     def update_comment(self, repository: ForgeRepository, number: int, marker: str, text: str) -> None:
         where = api_path(repository.path, "issues", number, "comments")
-        ours = [
-            row for row in self._client.list_all_items(where, CompletenessProof.WHOLE) if self._is_ours(row, marker)
-        ]
+        rows = self._client.list_all_items(wire.Comment, where, CompletenessProof.WHOLE)
+        ours = [row for row in rows if self._is_ours(row, marker)]
         for row in ours[1:] if text else ours:
-            self._client.send_json("DELETE", api_path(repository.path, "issues", "comments", int(row["id"])))
+            self._client.send_json("DELETE", api_path(repository.path, "issues", "comments", row.id))
         if not text:
             return
         body = {"body": f"{hide_marker(marker)}\n{text}"}
         if not ours:
             self._client.send_json("POST", where, body)
-        elif ours[0]["body"] != body["body"]:
-            self._client.send_json("PATCH", api_path(repository.path, "issues", "comments", int(ours[0]["id"])), body)
+        elif ours[0].body != body["body"]:
+            self._client.send_json("PATCH", api_path(repository.path, "issues", "comments", ours[0].id), body)
 
     def request_reviews(self, repository: ForgeRepository, number: int, accounts: tuple[str, ...]) -> None:
         if accounts:
@@ -54,22 +52,21 @@ class GiteaPublisher:
 
     def open_change(self, repository: ForgeRepository, source: str, target: str, title: str, text: str) -> Change:
         where = api_path(repository.path, "pulls")
-        for row in self._client.list_all_items(where, CompletenessProof.TOTAL, state="open"):
+        for row in self._client.list_all_items(wire.PullRequest, where, CompletenessProof.TOTAL, state="open"):
             found = convert_change(row, where)
             same = (found.source, found.target, found.source_repository) == (source, target, repository.path)
             if same and found.state is ChangeState.OPEN:
                 return found
         body = {"head": branch_name(source), "base": branch_name(target), "title": title, "body": text}
-        return convert_change(self._client.send_json("POST", where, body), where)
+        return convert_change(self._client.send_and_read(wire.PullRequest, "POST", where, body), where)
 
     def merge_change(self, repository: ForgeRepository, number: int, head: str, method: str) -> None:
         if method not in MERGE_METHODS:
             raise ForgeError(
                 ForgeCode.UNSUPPORTED, f"{method} is no way to merge here", f"Use one of {', '.join(MERGE_METHODS)}."
             )
-        body: dict[str, Any] = {"Do": method, "head_commit_id": head, "force_merge": False}
+        body = {"Do": method, "head_commit_id": head, "force_merge": False}
         self._client.send_json("POST", api_path(repository.path, "pulls", number, "merge"), body)
 
-    def _is_ours(self, row: Any, marker: str) -> bool:
-        who = row.get("user") or {}
-        return str(who.get("id")) == self._gitea.our_account.id and marker in str(row.get("body", ""))
+    def _is_ours(self, row: wire.Comment, marker: str) -> bool:
+        return convert_account(row.user).id == self._gitea.our_account.id and marker in row.body

@@ -4,7 +4,6 @@ The change, its timeline and write access are read each time; parts that these s
 """
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, TypeVar
 
 from muniment.errors import ForgeCode, ForgeError
 from muniment.facts import moments
@@ -13,7 +12,7 @@ from muniment.facts.pipeline import ForgeSettings
 from muniment.forges import push_history
 from muniment.forges.branch_rules import BranchRules, BranchTip
 from muniment.forges.forge_client import CONNECTION_ERRORS, CompletenessProof, malformed_error, moved_repository_error
-from muniment.forges.gitea import moves, timeline
+from muniment.forges.gitea import moves, timeline, wire
 from muniment.forges.gitea.client import (
     GiteaClient,
     api_path,
@@ -22,7 +21,6 @@ from muniment.forges.gitea.client import (
     convert_repository,
     convert_status,
     full_branch_ref,
-    require_field,
 )
 from muniment.forges.gitea.commits import ChangeCommits, collect_commits
 from muniment.forges.gitea.job_settings import collect_job_settings
@@ -55,21 +53,20 @@ from muniment.forges.shared_answers import read_shared
 from muniment.forges.unknowns import read_or_unknown, require_known
 from muniment.http.rate_limits import RateLimit
 
-T = TypeVar("T")
-AnswerRows = tuple[Any, ...]
+Timeline = tuple[wire.TimelineEvent, ...]
 
 _FEED_MINUTES = 1  # after which the feed surely has what happened
 _MOST_ASSIGNEES = 200
 _WRITES = ("write", "admin", "owner")
-_NEEDS = {  # what each takes: the permission on the repository
-    Ability.READ: "pull",
-    Ability.PERMISSIONS: "admin",
-    Ability.RULES: "admin",
-    Ability.STATUS: "push",
-    Ability.COMMENT: "pull",
-    Ability.PROTECT: "admin",
-    Ability.HOOKS: "admin",
-    Ability.PROPOSE: "push",
+_NEEDS: Mapping[Ability, Callable[[wire.Permissions], bool]] = {  # what each takes on the repository
+    Ability.READ: lambda may: may.pull,
+    Ability.PERMISSIONS: lambda may: may.admin,
+    Ability.RULES: lambda may: may.admin,
+    Ability.STATUS: lambda may: may.push,
+    Ability.COMMENT: lambda may: may.pull,
+    Ability.PROTECT: lambda may: may.admin,
+    Ability.HOOKS: lambda may: may.admin,
+    Ability.PROPOSE: lambda may: may.push,
 }
 
 
@@ -92,13 +89,12 @@ class GiteaReader:
 
     def list_repositories(self) -> tuple[ListedRepository, ...]:
         return tuple(
-            _convert_visible(row, "user/repos")
-            for row in self._client.list_all_items("user/repos", CompletenessProof.TOTAL)
+            _convert_visible(row)
+            for row in self._client.list_all_items(wire.Repository, "user/repos", CompletenessProof.TOTAL)
         )
 
     def read_repository(self, path: str) -> ListedRepository:
-        where = api_path(path)
-        return _convert_visible(self._client.get_json(where), where)
+        return _convert_visible(self._client.read_one(wire.Repository, api_path(path)))
 
     def find_refused_requests(self, repository: ForgeRepository | None) -> tuple[RefusedRequest, ...]:
         return try_probes(list_probes(self._gitea, repository))
@@ -106,6 +102,7 @@ class GiteaReader:
     def list_changes(self, repository: ForgeRepository, state: ChangeState, since: str = "") -> tuple[Change, ...]:
         where = api_path(repository.path, "pulls")
         rows = self._client.list_all_items(
+            wire.PullRequest,
             where,
             CompletenessProof.TOTAL,
             state="open" if state is ChangeState.OPEN else "closed",
@@ -119,12 +116,13 @@ class GiteaReader:
         where, row = self._read_pull(repository, number)
         return convert_change(row, where)
 
-    def _read_pull(self, repository: ForgeRepository, number: int) -> tuple[str, Any]:
+    def _read_pull(self, repository: ForgeRepository, number: int) -> tuple[str, wire.PullRequest]:
         """The API's answer about a change, and its path. Raises REDIRECTED if it is a change of another repository."""
         where = api_path(repository.path, "pulls", number)
-        row = self._client.get_json(where)
-        there = require_field(require_field(row, "base", dict, where), "repo", dict, where)
-        if str(there.get("id")) != repository.id:
+        row = self._client.read_one(wire.PullRequest, where)
+        if row.base.repo is None:
+            raise malformed_error(where)
+        if str(row.base.repo.id) != repository.id:
             raise moved_repository_error(repository.path)
         return where, row
 
@@ -137,7 +135,7 @@ class GiteaReader:
             raise ForgeError(ForgeCode.CHANGED_MEANWHILE, problem, "It is read again.")
         events = read_or_unknown(lambda: self._read_timeline(repository, number))
         given = read_or_unknown(lambda: self._read_reviews(repository, found, require_known(events)))
-        made = read_or_unknown(lambda: self._read_commits_once(repository, found, row.get("merge_base")))
+        made = read_or_unknown(lambda: self._read_commits_once(repository, found, row.merge_base))
         return Reading(
             change=found,
             read_at=now,
@@ -148,18 +146,21 @@ class GiteaReader:
             own_commits=read_or_unknown(lambda: require_known(made).own),
             writers=read_or_unknown(lambda: self._read_writers(repository, require_known(given))),
             checks=NOT_READ,
-            merging=read_or_unknown(lambda: self._read_pending_merge(repository, number, events)),
+            merging=read_or_unknown(lambda: self._read_pending_merge(events)),
             addresses=read_or_unknown(lambda: require_known(made).addresses),
         )
 
     def list_branches(self, repository: ForgeRepository) -> tuple[BranchTip, ...]:
         where = api_path(repository.path, "branches")
-        return tuple(_convert_branch(row, where) for row in self._client.list_all_items(where, CompletenessProof.TOTAL))
+        return tuple(map(_convert_branch, self._client.list_all_items(wire.Branch, where, CompletenessProof.TOTAL)))
 
     def list_pushes(self, repository: ForgeRepository, ref: str, base: str, since: str) -> tuple[Move, ...]:
         where = api_path(repository.path, "activities", "feeds")
         rows = self._client.list_all_items(
-            where, CompletenessProof.TOTAL, until=lambda row: moves.is_feed_past_end(row, ref, base, since, where)
+            wire.FeedRow,
+            where,
+            CompletenessProof.TOTAL,
+            until=lambda row: moves.is_feed_past_end(row, ref, base, since, where),
         )
         return tuple(
             move for move in moves.parse_moves(rows, ref, where) if not push_history.is_past_end(move, base, since)
@@ -169,13 +170,13 @@ class GiteaReader:
         path = repository if isinstance(repository, str) else repository.path
         where = api_path(path, "activities", "feeds")
         rows = self._client.list_all_items(
-            where, CompletenessProof.TOTAL, until=lambda row: moves.is_before(row, since, where)
+            wire.FeedRow, where, CompletenessProof.TOTAL, until=lambda row: moves.is_before(row, since, where)
         )
         return moves.collect_moves_of_all_branches(rows, since, where)
 
     def read_branch_tip(self, repository: ForgeRepository, ref: str) -> str:
         where = api_path(repository.path, "branches", branch_name(ref))
-        return _convert_branch(self._client.get_json(where), where).commit
+        return self._client.read_one(wire.Branch, where).commit.id
 
     def read_branch_rules(self, repository: ForgeRepository, ref: str) -> BranchRules:
         return read_effective_rule(self._gitea, repository, ref)[1]
@@ -185,9 +186,9 @@ class GiteaReader:
 
     def list_statuses(self, repository: ForgeRepository, head: str, until: str = "") -> tuple[Check, ...]:
         where = api_path(repository.path, "commits", head, "statuses")
-        rows = self._client.list_all_items(where, CompletenessProof.TOTAL, sort="recentupdate")
+        rows = self._client.list_all_items(wire.CommitStatus, where, CompletenessProof.TOTAL, sort="recentupdate")
         newest: dict[tuple[str, str], Check] = {}
-        for row in sorted(rows, key=lambda row: -int(require_field(row, "id", int, where))):
+        for row in sorted(rows, key=lambda row: -row.id):
             found = convert_status(row, where)
             if not until or found.at <= until:
                 newest.setdefault((found.context, found.by.id), found)
@@ -197,11 +198,10 @@ class GiteaReader:
         if account.id.startswith("-") or account.id == "0":  # deleted, or no user at all
             return False
         where = api_path(repository.path, "collaborators", account.login, "permission")
-        found = read_shared((self._client, where), lambda: self._client.get_json(where))
-        who = require_field(found, "user", dict, where)
-        if account.id and str(who.get("id")) != account.id:
+        found = read_shared((self._client, where), lambda: self._client.read_one(wire.AccountPermission, where))
+        if account.id and str(found.user.id) != account.id:
             raise malformed_error(where)  # the login has another owner meanwhile
-        if require_field(found, "permission", str, where) in _WRITES:
+        if found.permission in _WRITES:
             return True
         return can_write_by_team(self._client, repository, account)
 
@@ -225,7 +225,7 @@ class GiteaReader:
         for number in numbers:
             where = api_path(repository.path, "pulls", number, "reviews")
             try:
-                rows = self._client.list_all_items(where, CompletenessProof.TOTAL)
+                rows = self._client.list_all_items(wire.Review, where, CompletenessProof.TOTAL)
                 found[number] = StandingReviews(summarize_standing(timeline.parse_reviews(rows, (), where)))
             except ForgeError as error:
                 if error.code in CONNECTION_ERRORS:
@@ -242,29 +242,26 @@ class GiteaReader:
     def change_ref(self, number: int) -> str:
         return f"refs/pull/{number}/head"
 
-    def _read_timeline(self, repository: ForgeRepository, number: int) -> AnswerRows:
+    def _read_timeline(self, repository: ForgeRepository, number: int) -> Timeline:
         where = api_path(repository.path, "issues", number, "timeline")
-        rows = self._client.list_all_items(where, CompletenessProof.WHOLE)
-        if not all(isinstance(row, dict) for row in rows):
-            raise malformed_error(where)
-        return rows
+        return self._client.list_all_items(wire.TimelineEvent, where, CompletenessProof.WHOLE)
 
-    def _read_reviews(self, repository: ForgeRepository, found: Change, events: AnswerRows) -> tuple[Review, ...]:
+    def _read_reviews(self, repository: ForgeRepository, found: Change, events: Timeline) -> tuple[Review, ...]:
         """Reviews, read each time: not every change of a review leaves an entry in the timeline."""
         where = api_path(repository.path, "pulls", found.number, "reviews")
-        rows = self._client.list_all_items(where, CompletenessProof.TOTAL)
+        rows = self._client.list_all_items(wire.Review, where, CompletenessProof.TOTAL)
         return timeline.parse_reviews(rows, events, where)
 
     def _read_retargets(
         self,
         repository: ForgeRepository,
         found: Change,
-        events: Maybe[AnswerRows],
+        events: Maybe[Timeline],
         given: Maybe[tuple[Review, ...]],
         now: str,
     ) -> tuple[Retarget, ...]:
         """Changes of target: those that the timeline names, and new names of the branch. Only approvals need them."""
-        rows: AnswerRows = require_known(events)
+        rows = require_known(events)
         listed = timeline.parse_retargets(rows, api_path(repository.path, "issues", found.number, "timeline"))
         if isinstance(given, Known) and not any(map(is_approving, given.value)):
             return listed
@@ -291,21 +288,21 @@ class GiteaReader:
     def _find_target_creations(self, repository: ForgeRepository, found: Change) -> tuple[Retarget, ...]:
         where = api_path(repository.path, "activities", "feeds")
         rows = self._client.list_all_items(
-            where, CompletenessProof.TOTAL, until=lambda row: moves.is_before(row, found.opened, where)
+            wire.FeedRow, where, CompletenessProof.TOTAL, until=lambda row: moves.is_before(row, found.opened, where)
         )
         return tuple(one for one in moves.find_creations(rows, found.target, where) if one.at >= found.opened)
 
     def _read_requests(
-        self, repository: ForgeRepository, number: int, events: Maybe[AnswerRows]
+        self, repository: ForgeRepository, number: int, events: Maybe[Timeline]
     ) -> tuple[ForgeContributor, ...]:
-        rows: AnswerRows = require_known(events)
+        rows = require_known(events)
         return timeline.parse_work_requests(rows, api_path(repository.path, "issues", number, "timeline"))
 
-    def _read_pending_merge(self, repository: ForgeRepository, number: int, events: Maybe[AnswerRows]) -> PendingMerge:
-        rows: AnswerRows = require_known(events)
-        return timeline.parse_pending_merge(rows, api_path(repository.path, "issues", number, "timeline"))
+    def _read_pending_merge(self, events: Maybe[Timeline]) -> PendingMerge:
+        rows = require_known(events)
+        return timeline.parse_pending_merge(rows)
 
-    def _read_moves(self, repository: ForgeRepository, found: Change, events: Maybe[AnswerRows]) -> tuple[Move, ...]:
+    def _read_moves(self, repository: ForgeRepository, found: Change, events: Maybe[Timeline]) -> tuple[Move, ...]:
         """Read all pushes. A whole chain is cached while the head and the branch's timeline entries are unchanged."""
         if isinstance(events, Unknown):
             return self._read_pushes(found)
@@ -333,10 +330,10 @@ class GiteaReader:
             )
         where = api_path(source, "activities", "feeds")
         older = moves.FeedEnd(found.source, found.opened, where)
-        rows = self._client.list_all_items(where, CompletenessProof.TOTAL, until=older)
+        rows = self._client.list_all_items(wire.FeedRow, where, CompletenessProof.TOTAL, until=older)
         return moves.collect_moves(rows, found.source, found.head, where)
 
-    def _read_commits_once(self, repository: ForgeRepository, found: Change, base: Any) -> ChangeCommits:
+    def _read_commits_once(self, repository: ForgeRepository, found: Change, base: str | None) -> ChangeCommits:
         """Commits since `base`, cached once every address has an owner."""
         return self._gitea.answer_cache.read_once(
             ChangeCommits,
@@ -349,24 +346,21 @@ class GiteaReader:
     def _read_commits(self, repository: ForgeRepository, found: Change) -> ChangeCommits:
         where = api_path(repository.path, "pulls", found.number, "commits")
         keys = self._gitea.signing_keys
-        rows = self._client.list_all_items(where, CompletenessProof.TOTAL, verification=any(keys), files=False)
-        return collect_commits(rows, found.head, keys, where)
+        rows = self._client.list_all_items(
+            wire.ListedCommit, where, CompletenessProof.TOTAL, verification=any(keys), files=False
+        )
+        return collect_commits(rows, found.head, keys)
 
     def _read_writers(self, repository: ForgeRepository, given: tuple[Review, ...]) -> dict[str, bool]:
         accounts = {review.by.id: review.by for review in given}
         return {one.id: self.can_write(repository, one) for one in accounts.values()}
 
 
-def _convert_visible(row: Any, where: str) -> ListedRepository:
-    may = row.get("permissions") or {} if isinstance(row, dict) else {}
-    missing = tuple(ability for ability, needs in _NEEDS.items() if may.get(needs) is not True)
-    return ListedRepository(convert_repository(row, where), missing)
+def _convert_visible(found: wire.Repository) -> ListedRepository:
+    may = found.permissions or wire.Permissions()
+    missing = tuple(ability for ability, needs in _NEEDS.items() if not needs(may))
+    return ListedRepository(convert_repository(found), missing)
 
 
-def _convert_branch(row: Any, where: str) -> BranchTip:
-    commit = require_field(row, "commit", dict, where)
-    return BranchTip(
-        full_branch_ref(require_field(row, "name", str, where)),
-        require_field(commit, "id", str, where),
-        bool(row.get("protected")),
-    )
+def _convert_branch(found: wire.Branch) -> BranchTip:
+    return BranchTip(full_branch_ref(found.name), found.commit.id, found.protected)

@@ -4,11 +4,10 @@ A team gives access to each unit of a repository by itself. Its members are show
 or belong to the team. To others the repository's list of assignees shows the members of all its teams together.
 """
 
-from typing import Any
-
 from muniment.errors import ForgeCode, ForgeError
 from muniment.forges.forge_client import ForgeClient, malformed_error
-from muniment.forges.gitea.client import api_path, convert_account, quote_segment, require_field
+from muniment.forges.gitea import wire
+from muniment.forges.gitea.client import api_path, convert_account, quote_segment
 from muniment.forges.shapes import Account, ForgeRepository
 from muniment.forges.shared_answers import read_shared
 
@@ -24,36 +23,29 @@ def can_write_by_team(client: ForgeClient, repository: ForgeRepository, account:
         return False
     if len(writing) == len(teams):
         return True
-    return any(_is_member(client, team, account) for team in writing if team.get("permission") not in _ADMINISTERS)
+    return any(_is_member(client, team, account) for team in writing if team.permission not in _ADMINISTERS)
 
 
-def _list_teams(client: ForgeClient, repository: ForgeRepository) -> tuple[Any, ...]:
+def _list_teams(client: ForgeClient, repository: ForgeRepository) -> list[wire.Team]:
     """Teams with access to a repository; none for a repository of a user."""
     try:
-        return _read_list(client, api_path(repository.path, "teams"))
+        where = api_path(repository.path, "teams")
+        return read_shared((client, where), lambda: client.read_one(list[wire.Team], where))
     except ForgeError as error:
         if error.code is ForgeCode.REFUSED:  # the repository belongs to no organisation
-            return ()
+            return []
         raise
 
 
-def _read_list(client: ForgeClient, where: str) -> tuple[Any, ...]:
-    """Read a list that the forge returns in one answer, without a total."""
-    found = read_shared((client, where), lambda: client.get_json(where))
-    if not isinstance(found, list):
-        raise malformed_error(where)
-    return tuple(found)
-
-
-def _gives_write_access(team: Any) -> bool:
-    units = require_field(team, "units_map", dict, "teams")
-    return units.get("repo.code") in _WRITES or team.get("permission") in _ADMINISTERS
+def _gives_write_access(team: wire.Team) -> bool:
+    return team.units_map.get("repo.code") in _WRITES or team.permission in _ADMINISTERS
 
 
 def list_assignees(client: ForgeClient, repository: ForgeRepository) -> tuple[Account, ...]:
     """Accounts that may be assigned: each account with write access may, and some that only read pull requests."""
     where = api_path(repository.path, "assignees")
-    return tuple(convert_account(row, where) for row in _read_list(client, where))
+    rows = read_shared((client, where), lambda: client.read_one(list[wire.User], where))  # whole, in one answer
+    return tuple(map(convert_account, rows))
 
 
 def _is_assignee(client: ForgeClient, repository: ForgeRepository, account: Account) -> bool:
@@ -63,8 +55,8 @@ def _is_assignee(client: ForgeClient, repository: ForgeRepository, account: Acco
     return account.login.casefold() in {one.login.casefold() for one in listed}
 
 
-def _is_member(client: ForgeClient, team: Any, account: Account) -> bool:
-    where = f"teams/{require_field(team, 'id', int, 'teams')}"
+def _is_member(client: ForgeClient, team: wire.Team, account: Account) -> bool:
+    where = f"teams/{team.id}"
     try:
         client.get_json(where)
     except ForgeError as error:
@@ -72,13 +64,13 @@ def _is_member(client: ForgeClient, team: Any, account: Account) -> bool:
             raise
         problem = (
             f"whether {account.login} may write is unknown, because our account may not see the members of the team "
-            f"{require_field(team, 'name', str, 'teams')}: make it an owner of the organisation, or {account.login} a "
+            f"{team.name}: make it an owner of the organisation, or {account.login} a "
             "collaborator of the repository"
         )
         raise ForgeError(ForgeCode.FORBIDDEN, problem, "Give our account the permission that is missing.") from None
     where = f"{where}/members/{quote_segment(account.login)}"
     try:
-        found = convert_account(client.get_json(where), where)
+        found = convert_account(client.read_one(wire.User, where))
     except ForgeError as error:
         if error.code is ForgeCode.NOT_FOUND:
             return False

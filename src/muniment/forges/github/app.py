@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from msgspec import Struct
 
 from muniment.errors import ForgeCode, ForgeError
-from muniment.forges.forge_client import UNSHARED_TRANSPORT, Transport, decode_answer, malformed_error
+from muniment.forges.forge_client import UNSHARED_TRANSPORT, Transport, malformed_error
 from muniment.forges.github import conversion, wire
 from muniment.forges.github.client import GitHubClient
 from muniment.forges.shapes import Account
@@ -154,7 +154,7 @@ class AppIdentity:
 
     def _request_token(self) -> tuple[InstallationToken, float]:
         path = f"app/installations/{self._find_installation()}/access_tokens"
-        issued = decode_answer(InstallationToken, self.account_client.rest.send_json("POST", path), path)
+        issued = self.account_client.rest.send_and_read(InstallationToken, "POST", path)
         return issued, _parse_expiry(issued.expires_at)
 
     def _find_installation(self) -> str:

@@ -15,9 +15,11 @@ from muniment.forges.forge_client import (
     REST_RESOURCE,
     UNSHARED_TRANSPORT,
     ForgeClient,
+    QueryValue,
     Transport,
     decode_answer,
-    decode_json,
+    decode_body,
+    decode_items,
     find_next_page,
     malformed_error,
     truncated_error,
@@ -99,12 +101,12 @@ class GitHubClient:
         """Number of requests sent so far, by resource."""
         return {client.resource: client.asked for client in (self.rest, self._questions)}
 
-    def read_one(self, kind: type[T], path: str, **query: Any) -> T:
+    def read_one(self, kind: type[T], path: str, **query: QueryValue) -> T:
         """Answer at `path`, decoded as `kind`."""
-        return decode_answer(kind, self.rest.get_json(path, **query), path)
+        return self.rest.read_one(kind, path, **query)
 
     def read_list(
-        self, kind: type[T], path: str, *, until: Callable[[T], bool] | None = None, **query: Any
+        self, kind: type[T], path: str, *, until: Callable[[T], bool] | None = None, **query: QueryValue
     ) -> tuple[T, ...]:
         """List at `path` to its last page, which has no link to a next.
 
@@ -113,8 +115,8 @@ class GitHubClient:
         found: list[T] = []
         for number in range(_MOST_PAGES):
             answer = self.rest.fetch_response(path, {} if number else {**query, "per_page": _SIZE})
-            for item in decode_answer(list[Any], decode_json(answer, path), path):
-                found.append(decode_answer(kind, item, path))
+            for item in decode_items(kind, answer, path):
+                found.append(item)
                 if until is not None and until(found[-1]):
                     return tuple(found[:-1])
             path = find_next_page(answer.headers.get("link", ""))
@@ -122,7 +124,7 @@ class GitHubClient:
                 return tuple(found)
         raise truncated_error(path, len(found))
 
-    def read_counted_list(self, kind: type[T], path: str, key: str, **query: Any) -> tuple[T, ...]:
+    def read_counted_list(self, kind: type[T], path: str, key: str, **query: QueryValue) -> tuple[T, ...]:
         """List under `key` in the answers of `path`, which also contain its length. Raises TRUNCATED."""
         found: list[T] = []
         for page in range(1, _MOST_PAGES + 1):
@@ -141,7 +143,7 @@ class GitHubClient:
     def run_query(self, document: str, **variables: Any) -> GraphQLAnswer:
         """Answer of GraphQL to a query. Raises if there is no data."""
         response = self._questions.send_for_response("POST", self._graphql, {"query": document, "variables": variables})
-        answer = decode_json(response, self._graphql)
+        answer = decode_body(object, response, self._graphql)
         if not isinstance(answer, dict):
             raise malformed_error(self._graphql)
         errors = answer.get("errors") or []

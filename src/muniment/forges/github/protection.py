@@ -10,7 +10,6 @@ from urllib.parse import quote
 from msgspec import Struct
 
 from muniment.forges.branch_rules import BranchRules, RequiredStatus
-from muniment.forges.forge_client import decode_answer, malformed_error
 from muniment.forges.github.client import GitHubClient, quote_branch, repository_path
 from muniment.forges.github.wire import BypassActor, RepositoryAnswer, Ruleset, RulesetRule
 from muniment.forges.shapes import ForgeRepository
@@ -199,10 +198,7 @@ class _Protection(Struct, frozen=True):
 
 def _read_branch_protection(hub: GitHubClient, repository: ForgeRepository, ref: str) -> list[ProtectionSource]:
     path = f"{repository_path(repository)}/branches/{quote(ref.removeprefix('refs/heads/'), safe='')}"
-    answer = hub.rest.get_json(path)
-    if not isinstance(answer, dict):
-        raise malformed_error(path)
-    if not decode_answer(_Branch, answer, path).protection.enabled:
+    if not hub.read_one(_Branch, path).protection.enabled:
         return []
     found = hub.read_one(_Protection, f"{path}/protection")
     bound = [RulesetRule(kind) for kind, allowed in _list_switches(found) if not allowed]

@@ -12,6 +12,7 @@ from msgspec import Struct
 from muniment.errors import ForgeCode, ForgeError
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.pipeline import ForgeSettings
+from muniment.forges.forge_client import QueryValue
 from muniment.forges.github import app, conversion, wire
 from muniment.forges.github.client import repository_path
 from muniment.forges.github.reader import GitHubReader
@@ -89,7 +90,7 @@ class PublicGitHubReader(GitHubReader):
         """Changes in a state among the newest hundred by their last update: one request."""
         asked = "open" if state is ChangeState.OPEN else "closed"
         path = f"{repository_path(repository)}/pulls"
-        query = {"state": asked, "sort": "updated", "direction": "desc", "per_page": _NEWEST}
+        query: dict[str, QueryValue] = {"state": asked, "sort": "updated", "direction": "desc", "per_page": _NEWEST}
         found = tuple(map(conversion.convert_change, self._hub.read_one(list[wire.Pull], path, **query)))
         self._listed.update({(repository.id, change.number): change for change in found})
         return tuple(change for change in found if change.state is state)

@@ -8,7 +8,6 @@ from collections import OrderedDict
 from typing import Any
 
 from muniment.errors import ForgeCode, ForgeError
-from muniment.forges.forge_client import decode_answer
 from muniment.forges.github import conversion, wire
 from muniment.forges.github.app import GitHubIdentity
 from muniment.forges.github.client import repository_path
@@ -39,10 +38,10 @@ class GitHubPublisher:
         waiting = self._open.pop(key, None)
         body = _make_run(status, first)
         if waiting is None:
-            made = self._hub.rest.send_json("POST", path, {"name": status.context, "head_sha": head, **body})
+            named = {"name": status.context, "head_sha": head, **body}
+            run = self._hub.rest.send_and_read(wire.CheckRun, "POST", path, named)
         else:
-            made = self._hub.rest.send_json("PATCH", f"{path}/{waiting}", body)
-        run = decode_answer(wire.CheckRun, made, path)
+            run = self._hub.rest.send_and_read(wire.CheckRun, "PATCH", f"{path}/{waiting}", body)
         if run.head_sha != head:
             raise ForgeError(ForgeCode.MALFORMED, "GitHub put the status on another head", "It is published again.")
         for piece in rest:
@@ -83,8 +82,8 @@ class GitHubPublisher:
         there = self._hub.read_list(wire.Pull, path, state="open", head=f"{owner}:{head}", base=base)
         if there:
             return conversion.convert_change(there[0])
-        made = self._hub.rest.send_json("POST", path, {"title": title, "body": text, "head": head, "base": base})
-        return conversion.convert_change(decode_answer(wire.Pull, made, path))
+        wanted = {"title": title, "body": text, "head": head, "base": base}
+        return conversion.convert_change(self._hub.rest.send_and_read(wire.Pull, "POST", path, wanted))
 
     def merge_change(self, repository: ForgeRepository, number: int, head: str, method: str) -> None:
         """Merge a change if its head is still `head`: GitHub compares."""

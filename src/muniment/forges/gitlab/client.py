@@ -14,8 +14,8 @@ from muniment.forges.forge_client import (
     UNSHARED_TRANSPORT,
     CompletenessProof,
     ForgeClient,
+    QueryValue,
     Transport,
-    decode_answer,
     malformed_error,
 )
 from muniment.forges.gitlab import wire
@@ -56,22 +56,17 @@ class GitLabClient:
         token = self.token()
         return {"Authorization": f"Bearer {token}"} if token else {}
 
-    def read_one(self, kind: type[T], path: str, **query: Any) -> T:
+    def read_one(self, kind: type[T], path: str, **query: QueryValue) -> T:
         """Answer at `path`, decoded as `kind`."""
-        return decode_answer(kind, self.rest.get_json(path, **query), path)
+        return self.rest.read_one(kind, path, **query)
 
     def read_list(
-        self, kind: type[T], path: str, *, until: Callable[[T], bool] | None = None, **query: Any
+        self, kind: type[T], path: str, *, until: Callable[[T], bool] | None = None, **query: QueryValue
     ) -> tuple[T, ...]:
         """List at `path`, whole or up to the first item for which `until` is true, which is the last."""
-
-        def is_last(item: Any) -> bool:
-            return until is not None and until(decode_answer(kind, item, path))
-
-        found = self.rest.list_all_items(
-            path, CompletenessProof.TOTAL, size=_SIZE, sized="per_page", until=is_last, **query
+        return self.rest.list_all_items(
+            kind, path, CompletenessProof.TOTAL, size=_SIZE, sized="per_page", until=until, **query
         )
-        return tuple(decode_answer(kind, item, path) for item in found)
 
     def run_query(self, document: str, **variables: str) -> dict[str, Any]:
         """Answer of GraphQL to a query, without errors. UNSUPPORTED if this installation refuses the query itself.

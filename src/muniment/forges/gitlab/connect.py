@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from msgspec import Struct
 
 from muniment.forges.forge import Forge
-from muniment.forges.forge_client import UNSHARED_TRANSPORT, ForgeClient, Transport, decode_answer
+from muniment.forges.forge_client import UNSHARED_TRANSPORT, ForgeClient, Transport
 from muniment.forges.gitlab.client import GitLabClient
 from muniment.forges.gitlab.listener import GitLabListener
 from muniment.forges.gitlab.protector import GitLabProtector
@@ -87,8 +87,9 @@ class OAuthToken:
     def _renew_token(self) -> None:
         given = self._credential
         body = {name: given.get(name, "") for name in ("client_id", "client_secret", "refresh_token")}
-        answer = self._client.send_json("POST", "oauth/token", {**body, "grant_type": "refresh_token"})
-        renewed = decode_answer(_RenewedToken, answer, "oauth/token")
+        renewed = self._client.send_and_read(
+            _RenewedToken, "POST", "oauth/token", {**body, "grant_type": "refresh_token"}
+        )
         fresh = {
             **given,
             "access_token": renewed.access_token,

@@ -9,7 +9,6 @@ from typing import Any
 from urllib.parse import quote
 
 from muniment.errors import ForgeCode, ForgeError
-from muniment.forges.forge_client import decode_answer
 from muniment.forges.gitlab import wire
 from muniment.forges.gitlab.client import GitLabClient, branch_name, convert_change, project_path
 from muniment.forges.shapes import Change, ForgeRepository
@@ -129,7 +128,7 @@ class GitLabPublisher:
         if there:
             return convert_change(there[0])
         body = {"source_branch": ours, "target_branch": theirs, "title": title, "description": text}
-        return convert_change(decode_answer(wire.MergeRequest, self._lab.rest.send_json("POST", path, body), path))
+        return convert_change(self._lab.rest.send_and_read(wire.MergeRequest, "POST", path, body))
 
     def merge_change(self, repository: ForgeRepository, number: int, head: str, method: str) -> None:
         """Merge a change if its head is still `head`: GitLab compares.
