@@ -29,10 +29,6 @@ class AttackPath(NamedTuple):
     nodes: tuple[str, ...]
     guards: tuple[str, ...] = ()
 
-    def describe_path(self) -> str:
-        """Describe a path in one line for people: `visitor -> web -> orders`."""
-        return " -> ".join(self.nodes)
-
 
 class LayerCount(NamedTuple):
     """Least number of distinct mechanisms on any path to a node. Not exact: it is a lower bound, with no path."""

@@ -19,10 +19,6 @@ from muniment.forges.accounts import Accounts
 from muniment.forges.first_pushes import FirstPush
 from muniment.forges.shapes import Account, Change, ForgeCommit, ForgeContributor, Move
 
-FindCommitsBeyond = Callable[
-    [Sequence[str], Sequence[str]], frozenset[str]
-]  # commits that the first reach and the second do not
-
 
 class ContributorMapper:
     """Maps contributors of commits to accounts, and adds those that only the forge knows."""

@@ -31,11 +31,6 @@ def make_tls_context(ca: str = "") -> ssl.SSLContext:
         ) from None
 
 
-def find_trusted_file() -> str:
-    """File of the authorities trusted by default, for programs that need one; "" if there is none."""
-    return os.environ.get(FILE) or ssl.get_default_verify_paths().cafile or ""
-
-
 @functools.lru_cache(maxsize=16)
 def _load_context(file: str, folder: str, changed: int) -> ssl.SSLContext:  # noqa: ARG001 -- a file that changed is read again
     """Raises OSError (ssl.SSLError is one) for a file without certificates."""

@@ -43,10 +43,6 @@ CREATE TABLE evaluated (push TEXT, ref TEXT, included TEXT, PRIMARY KEY (push, r
 CREATE TABLE meant (place TEXT, ref TEXT, value TEXT, push INTEGER, PRIMARY KEY (place, ref, push)) WITHOUT ROWID;
 CREATE TABLE landed (place TEXT, ref TEXT, head TEXT, entry INTEGER, PRIMARY KEY (place, ref, head)) WITHOUT ROWID;
 PRAGMA user_version = 5"""
-_TABLES = (
-    *("pushes", "commits", "parents", "held", "now", "baselines", "freezes", "lifts"),
-    *("statements", "evaluated", "meant", "landed"),
-)
 _CHANGED = ("refs/heads/", "refs/tags/")  # what approvals can be for
 _EVERYTHING = ""  # in the place of a head: it is not known what the ref took; in that of a ref: nor which
 _AT_ONCE = 500  # parameters of one query
@@ -96,13 +92,6 @@ class PushIndex:
                 "DIR --reason TEXT",
             )
         return int(at)
-
-    def clear_index(self) -> None:
-        """Delete everything: a person looked at the ledger and continues with it."""
-        with _convert_errors(), self._db:
-            for table in _TABLES:
-                self._db.execute(f"DELETE FROM {table}")  # noqa: S608 -- our own names
-            self._db.execute("UPDATE meta SET entries = 0, root = x''")
 
     def has_baseline(self, place: str) -> bool:
         """Whether the server hook was ever installed at this place."""

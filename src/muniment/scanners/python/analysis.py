@@ -66,7 +66,6 @@ class PythonAnalysis:
 
     def __init__(self, contents: dict[str, bytes], models: LibraryModels) -> None:
         self._contents = contents
-        self._models = models
         self._program = AnalysedProgram(contents)
         self._interpreter = Interpreter(self._program, models)
         self._interpreter.entries = {}

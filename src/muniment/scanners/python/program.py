@@ -7,8 +7,6 @@ from collections.abc import Mapping
 
 from muniment.scanners.python.values import HeapObject
 
-MOST_NESTING = 150  # parentheses and operators: a deeper file ends the parser of some Python versions
-
 
 class UnreadableError(Exception):
     """A file cannot be parsed; the text says why."""

@@ -6,7 +6,6 @@ import string
 from muniment.scanners.python.values import OPENING, Derived, UndecidedError, has_placeholder
 
 MOST_TEXT_CHARACTERS = 10_000
-MOST_WIDTH = 200
 _WIDTH = re.compile(r"\d{3,}|\*")
 
 

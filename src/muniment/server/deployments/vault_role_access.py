@@ -24,7 +24,6 @@ from muniment.vault.role_access import close_role, end_tokens, open_role
 from muniment.vault.vault_client import Session
 
 Row = Deployment | JobRun
-RolePermission = DeploymentPermission | JobRunPermission
 
 _LATELY = timedelta(hours=1)  # far longer than any token of a pipeline lives
 _LOCK = 0x6D756476  # the first number of the advisory locks of environments

@@ -9,7 +9,6 @@ from muniment.calendars.working_days import parse_region
 from muniment.server.meetings import models
 from muniment.server.meetings.models import MeetingRole, PersonRegion, RoleHolder
 from muniment.server.people.models import Person, RoleGrant, build_in_force_condition
-from muniment.server.products.models import Product
 
 SEATS = {
     MeetingKind.REVIEW: (
@@ -134,8 +133,3 @@ def _make_seats(
     if role == MeetingRole.MEMBER:
         return tuple(Seat(role.value, person) for person in people)
     return (Seat(role.value, people[0], tuple(people[1:])),)
-
-
-def list_product_slugs() -> list[str]:
-    """Handles of all products."""
-    return list(Product.objects.order_by("slug").values_list("slug", flat=True))

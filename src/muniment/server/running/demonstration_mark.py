@@ -14,11 +14,6 @@ def is_demonstration(folder: Path) -> bool:
     return bool(_read_mark(folder))
 
 
-def is_filled(folder: Path) -> bool:
-    """Whether the home was filled to the end."""
-    return _read_mark(folder).get("filled") is True
-
-
 def write_mark(folder: Path, *, filled: bool) -> None:
     """Mark a home as a demonstration. Raises StoreError."""
     try:
