@@ -27,7 +27,7 @@ def read(answer: object) -> str:
 
 def test_every_kind_of_record_has_a_name_in_the_filter() -> None:
     source = Path(record_kinds.__file__).read_text()
-    assert set(re.findall(r'tag="([a-z-]+)"', source)) == set(record_filters.KINDS)
+    assert set(re.findall(r'tag="([a-z-]+)"', source)) == set(record_filters.RECORD_KINDS)
 
 
 def test_filter_by_kind_shows_only_that_kind(tmp_path: Path) -> None:
@@ -127,10 +127,10 @@ def test_every_record_has_a_sentence() -> None:
     ada = browser(person("ada", Role.AUDITOR, Role.ADMIN))
     ada.post("/people/add", {"act": "add-person", "handle": "bea", "name": "Bea", "email": "bea@example.test"})
     for row in Record.objects.all():
-        said = record_sentences.make_sentence(record_kinds.decode_record(bytes(row.data), 0))
-        assert said[0].isupper(), said
-        assert said.endswith("."), said
-        assert not re.search(r"[0-9a-f]{12}|refs/", said), said
+        text = record_sentences.make_sentence(record_kinds.decode_record(bytes(row.data), 0))
+        assert text[0].isupper(), text
+        assert text.endswith("."), text
+        assert not re.search(r"[0-9a-f]{12}|refs/", text), text
 
 
 @pytest.mark.parametrize("kind", record_kinds.AnyEntry.__args__, ids=lambda kind: kind.__name__)
@@ -138,7 +138,7 @@ def test_record_of_each_kind_has_a_sentence(kind: type[record_kinds.AnyEntry]) -
     values: dict[str, object] = {"kind": kind.__struct_config__.tag} | {
         field.name: {str: "abc", int: 2, bool: True}.get(field.type, ()) for field in msgspec.structs.fields(kind)
     }
-    said = record_sentences.make_sentence(msgspec.convert(values, kind))
-    assert said[0].isupper() or said[0].isdigit() or said.startswith("abc: "), said
-    assert said.endswith("."), said
-    assert "%(" not in said, said
+    text = record_sentences.make_sentence(msgspec.convert(values, kind))
+    assert text[0].isupper() or text[0].isdigit() or text.startswith("abc: "), text
+    assert text.endswith("."), text
+    assert "%(" not in text, text

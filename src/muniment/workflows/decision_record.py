@@ -12,17 +12,17 @@ from muniment.policy.model import EnforcementPoint
 from muniment.store.store import LedgerRecord
 from muniment.workflows.change_evaluation import ChangeEvaluation
 
-Appended = TypeVar("Appended")
+_Appended = TypeVar("_Appended")
 
 
 def record_evaluation(
-    append: Callable[[record_kinds.AnyEntry, tuple[object, ...]], Appended],
+    append: Callable[[record_kinds.AnyEntry, tuple[object, ...]], _Appended],
     place: str,
     evaluation: ChangeEvaluation,
     push: str,
     *,
     enforced: bool,
-) -> tuple[Appended, str]:
+) -> tuple[_Appended, str]:
     """Append the record of an evaluation by `append`, with the explanation that people read.
 
     Gives what `append` gave, and the digest of the explanation.

@@ -10,7 +10,7 @@ from muniment.facts import canonical
 from muniment.ledger import record_kinds, record_objects
 from muniment.pipelines.identities import VerifiedIdentity
 
-Appended = TypeVar("Appended")
+_Appended = TypeVar("_Appended")
 
 
 class RequestedJobRun(Struct, frozen=True):
@@ -23,11 +23,11 @@ class RequestedJobRun(Struct, frozen=True):
 
 
 def record_job_run(
-    append: Callable[[record_kinds.AnyEntry, tuple[object, ...]], Appended],
+    append: Callable[[record_kinds.AnyEntry, tuple[object, ...]], _Appended],
     run: RequestedJobRun,
     problem: MunimentError | None,
     now: str,
-) -> Appended:
+) -> _Appended:
     """Append the record of the decision by `append`: allowed if there is no `problem`. Gives what it gave."""
     by = f"{run.identity.issuer.value}:{run.identity.subject}"
     details = record_objects.JobRun(

@@ -19,7 +19,7 @@ from muniment.git.repository import Repository
 from muniment.ledger import record_kinds, record_objects
 from muniment.workflows.branch_replay import Replay, Summary
 
-Appended = TypeVar("Appended")
+_Appended = TypeVar("_Appended")
 FactsByName = Mapping[str, Maybe[Any] | Fact]
 
 
@@ -64,12 +64,12 @@ class HistoryEvaluator:
 
 
 def record_replay(
-    append: Callable[[record_kinds.AnyEntry, tuple[object, ...]], Appended],
+    append: Callable[[record_kinds.AnyEntry, tuple[object, ...]], _Appended],
     place: str,
     summary: Summary,
     tip: str,
     now: str,
-) -> Appended:
+) -> _Appended:
     """Append the record of a replay of a branch up to `tip` by `append`. Gives what `append` gave."""
     details = record_objects.ReplaySummary(summary, record_objects.draw_salt())
     entry = record_kinds.ReplayRecord(

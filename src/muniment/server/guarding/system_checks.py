@@ -25,10 +25,12 @@ def check_mediation(app_configs: Sequence[AppConfig] | None = None, **_: Any) ->
         if name.startswith(f"{API}:"):
             continue
         if not hasattr(view, "action") and name not in OPEN:
-            found.append(Error(f"the address {name or view} names no action", hint="Mark its view with @requires."))
+            found.append(
+                Error(f"the address {name or view} names no action", hint="Mark its view with @require_action.")
+            )
     for operation in list_operations():
         if not hasattr(operation, "action"):
-            found.append(Error(f"the operation {operation.__name__} names no action", hint="Mark it with @does."))
+            found.append(Error(f"the operation {operation.__name__} names no action", hint="Mark it with @for_action."))
     for name, route in OPEN.items():
         if route.early and (route.action is not None or route.writes):
             found.append(Error(f"the address {name} is answered early", hint="One with an action or writes is not."))

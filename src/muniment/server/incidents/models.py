@@ -26,7 +26,7 @@ class Incident(models.Model):
     written_by = frozenset({Action.HANDLE_INCIDENT})
     free_texts = ("summary", "cause", "involved_people", "link")
 
-    kind = models.CharField(max_length=32)  # of KINDS
+    kind = models.CharField(max_length=32)  # of INCIDENT_KINDS
     product = models.ForeignKey("products.Product", models.PROTECT, null=True, related_name="incidents")
     subject = models.CharField(max_length=300)
     summary = models.TextField()

@@ -109,8 +109,8 @@ def _make_filter_context(
         "more": chosen.query,
         "subject": subject,
         "may_filter_person": is_action_allowed(request, Action.SEE_ACTIVITY),
-        "kinds": [(kind, look.text) for kind, look in record_filters.KINDS.items()],
-        "periods": record_filters.PERIODS.items(),
+        "kinds": [(kind, look.text) for kind, look in record_filters.RECORD_KINDS.items()],
+        "periods": record_filters.RECORD_PERIODS.items(),
     }
 
 

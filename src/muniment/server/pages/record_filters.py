@@ -24,7 +24,7 @@ class KindLook(NamedTuple):
     tone: str
 
 
-KINDS: Mapping[str, KindLook] = {
+RECORD_KINDS: Mapping[str, KindLook] = {
     "decision": KindLook(_("Decision"), "git-pull-request", "accent"),
     "decision-preview": KindLook(_("Preview of a decision"), "git-pull-request", "na"),
     "code-review": KindLook(_("Review statement"), "message-circle", "accent"),
@@ -53,7 +53,7 @@ KINDS: Mapping[str, KindLook] = {
     "ledger-import": KindLook(_("Imported ledger"), "file-import", "na"),
 }
 _OTHER = KindLook(_("Other record"), "file-text", "na")  # of a kind that a later version wrote
-PERIODS = {"1": _("Today"), "7": _("7 days"), "90": _("90 days")}
+RECORD_PERIODS = {"1": _("Today"), "7": _("7 days"), "90": _("90 days")}
 EXPORT_ROWS = 20_000
 EXPORT_FORMATS = ("csv", "json")
 
@@ -87,12 +87,12 @@ def read_filter(request: HttpRequest) -> RecordFilter:
     """Filter of an address. Unknown values filter nothing, and the form shows that."""
     kind, days = request.GET.get("kind", ""), request.GET.get("days", "")
     person, product = (request.GET.get(name, "").strip()[:200] for name in ("person", "product"))
-    return RecordFilter(kind if kind in KINDS else "", days if days in PERIODS else "", person, product)
+    return RecordFilter(kind if kind in RECORD_KINDS else "", days if days in RECORD_PERIODS else "", person, product)
 
 
 def find_kind_look(kind: str) -> KindLook:
     """Look of a kind."""
-    return KINDS.get(kind, _OTHER)
+    return RECORD_KINDS.get(kind, _OTHER)
 
 
 def group_by_day(rows: Iterable[Any]) -> list[tuple[date, list[Any]]]:
