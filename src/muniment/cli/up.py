@@ -104,6 +104,7 @@ def lock_home(folder: Path) -> Iterator[None]:
             f"{folder} cannot be used ({error.strerror})", "Name another folder with --home FOLDER."
         ) from error
     try:
+        # Two services on one home would both migrate its database and start its programs.
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise UsageError(

@@ -296,6 +296,7 @@ def requeue_from_ended_slot(worker: int, number: int, seconds: int) -> None:
     all. Jobs that another worker has requeued meanwhile are left to it.
     """
     with transaction.atomic():
+        # Locked, so that a worker that requeues the jobs of dead ones does not take them at the same moment.
         rows = ProcrastinateJob.objects.select_for_update().filter(status="doing", worker_id=worker)
         for row in list(rows):
             if row.pk == number:

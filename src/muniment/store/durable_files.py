@@ -151,6 +151,7 @@ def remove_unfinished(folders: Iterable[Path]) -> None:
 def _remove_if_unlocked(file: Path) -> None:
     handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
+        # Whoever writes it holds the lock. One that nobody holds was left by a process that died.
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         file.unlink()
     except BlockingIOError:
@@ -163,6 +164,7 @@ def _begin_file(folder: Path) -> tuple[int, str]:
     """A new file with our lock. It may be deleted as unfinished until it is locked."""
     while True:
         handle, name = create_unfinished(folder)
+        # Another process may remove it between its creation and our lock. Its links tell: then begin again.
         fcntl.flock(handle, fcntl.LOCK_EX)
         if os.fstat(handle).st_nlink:
             return handle, name

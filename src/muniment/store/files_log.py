@@ -63,6 +63,8 @@ class FilesLog(Log):
                 f"{file} cannot be opened ({error.strerror})", "Make the home writable for this account."
             ) from error
         try:
+            # A lock of the kernel, not the presence of a file: it ends with the process, so none is left behind by a
+            # crash.
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
         finally:

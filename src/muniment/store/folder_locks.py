@@ -15,6 +15,7 @@ def lock_folder(folder: Path, make: Callable[[Path], object], make_error: Callab
         make(folder)
         handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
+            # Not waiting: the other one runs as long as the service does, and the person should know of it now.
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(handle)

@@ -146,6 +146,8 @@ class Log(ABC):
             vouched = sign_checkpoint(growth.size, growth.root, self._key_pair[0]) if not lost else checkpoint
             both = checkpoint if lost else signed_notes.join_notes(vouched, checkpoint)
             path = exchange_path(len(list_exchange_paths(self.read_file)) + 1)
+            # The exchange is written with the tiles, before the checkpoint: a reader never sees a checkpoint of the new
+            # key without the file that names it.
             self.write_tiles({**growth.files, path: both}, checkpoint)
             self.publish_checkpoint(checkpoint)
             self.remove_partial_tiles(head.size, growth.size)

@@ -21,6 +21,8 @@ def erase_person_objects(
     `exempt` are digests of objects that stay, such as policies in use: without them nothing could be evaluated. Raises
     StoreError or LedgerError. If it stops half-way, run it again: the remaining objects still name the person.
     """
+    # Nothing is appended between the search and the record, so no new object can name the person unnoticed. The record
+    # comes first: objects that are gone without one would count as damage.
     with store.lock_ledger():
         found = find_person_objects(store, person, exempt)
         erased = record_objects.ErasedObjects(found, reason, record_objects.draw_salt())

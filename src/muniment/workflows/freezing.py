@@ -102,6 +102,8 @@ def record_lift(store: Store, freeze: str, person: str, reason: str, now: str, p
     Raises UsageError for a freeze that is not in force, and for a person who lifts it already.
     """
     with store.lock_ledger():
+        # Under the lock: two people who lift at one moment would else each find no other, and nobody would be the
+        # second.
         find_freeze(store, freeze, now)
         before = store.list_lifts(freeze)
         if person in before:

@@ -58,12 +58,14 @@ class PushReceiver:
 
     def require_writable(self) -> None:
         """Raise MunimentError if nothing could be recorded."""
+        # Taking the lock verifies the ledger's head: what would deny a push later is reported now.
         with self._home.lock_ledger():
             pass
 
     def record_refs(self, now: str) -> int:
         """Record the refs of the repository, or their differences from the record. Returns the size of the ledger."""
         with self._home.lock_ledger():
+            # Read under the lock: a push that is recorded meanwhile would else seem to be a bypass.
             refs = received_push.read_encoded_refs(self._repository)
             known = self._home.push_index.has_baseline(self._place)
             self._home.append_records(self._build_settlement(refs, now) if known else [self._build_baseline(refs, now)])
@@ -158,6 +160,8 @@ class PushReceiver:
         if not found:
             return answers
         with self._home.lock_ledger():
+            # Evaluated without the lock, since that takes long. A freeze that began meanwhile binds this push too, so
+            # it is evaluated again.
             if self._home.list_freezes() != frozen:
                 return None
             at = self._home.append_records(found)[0]

@@ -148,6 +148,7 @@ class AppIdentity:
     def issue_token(self) -> InstallationToken:
         """A token of the installation that is valid for some more minutes."""
         with self._lock:
+            # One thread asks, the others wait for its token: each request for one counts against the rate limit.
             if self._token is None or self._token[1] - _BEFORE_THE_END <= self._clock():
                 self._token = self._request_token()
             return self._token[0]

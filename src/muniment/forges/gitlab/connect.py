@@ -79,6 +79,7 @@ class OAuthToken:
     def __call__(self) -> str:
         """A token that is valid for some more minutes. Raises ForgeError if it cannot be renewed."""
         with self._lock:
+            # GitLab accepts a refresh token once: two threads that renew at one moment would end the connection.
             ends = self._credential.get("expires", "0")
             if not ends.isdigit() or int(ends) - _BEFORE_THE_END <= self._clock():
                 self._renew_token()

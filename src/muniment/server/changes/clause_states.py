@@ -75,6 +75,8 @@ def store_unknown_states(repository: Repository, clauses: Iterable[str], reason:
 
 
 def _save_states(repository: Repository, new_states: dict[str, CurrentState], *, is_complete: bool = True) -> None:
+    # Before the rows of the repository: the sum of a product is made of all its repositories, and two of them that are
+    # evaluated together would each add up the other's former states.
     lock_product_states(repository.product_id)
     now = timezone.now()
     there = {row.clause: row for row in ClauseState.objects.select_for_update().filter(repository=repository)}

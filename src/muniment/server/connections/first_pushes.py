@@ -54,6 +54,7 @@ def create_push_reader(
     if not commits <= known.keys():
         with hold_lock(f"mirror:{connected.pk}"):
             why = _record_all_pushes(connected, forge, mirror, change)
+        # Read again from the rows: another worker that had the lock before us may have stored some of them.
         known = load_first_pushes(connection, commits)
     return partial(_merge_known_pushes, connection, why, known)
 

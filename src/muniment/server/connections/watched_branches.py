@@ -77,6 +77,7 @@ def observe_branches(connected: RepositoryLink, forge: Forge) -> None:
         gone = mirror.fetch_refs((), (), [tips[ref] for ref in protected])
     failed = [_make_unnameable_error(ref) for ref in protected if ref not in watched]
     new = sorted(ref for ref in protected if ref in watched and ref not in known and tips[ref] not in gone)
+    # Each fetch has the lock, and the reading of what was fetched has none: copies read a state that does not change.
     with mirror.open_copy() as git:
         recorder = BranchRecorder(connected, forge, git, rules, merged)
         for ref in (*sorted(known), *new):

@@ -211,6 +211,7 @@ def make_ready(row: Deployment) -> None:
         _take_over_permission(row, permission, signed, since)
         return
     with vault_role_access.lock_environment_access(row.environment_id):
+        # Asked under the lock: two deployments that are decided at one moment would else both see nobody under way.
         other = _find_running_deployment(row)
         if other is None or permission.break_glass is not None:
             _open_vault_access(row, permission)

@@ -121,6 +121,8 @@ def check_permission(row: Deployment) -> None:
 def end_permission(row: Deployment, reason: str, state: DeploymentState = DeploymentState.REVOKED) -> None:
     """End a permission, if there is one; then close the vault's role."""
     with transaction.atomic():
+        # A report, a freeze and the expiry may end it at one moment: the first one decides the state, and only it is
+        # recorded.
         permission = DeploymentPermission.objects.select_for_update().get(deployment=row)
         if permission.state not in _UNDER_WAY:
             return
@@ -144,6 +146,7 @@ def _make_next_ready(row: Deployment) -> None:
 def close_deployment_access(row: Deployment) -> None:
     """Close the vault's role to it, if it was opened for it."""
     with vault_role_access.lock_environment_access(row.environment_id):
+        # Read under the lock: a second deployment of the environment may have opened the role again meanwhile.
         permission = DeploymentPermission.objects.filter(deployment=row, vault_access=True).first()
         if permission is not None:
             vault_role_access.close_access(row)
@@ -178,6 +181,7 @@ def _record_verified_report(
 ) -> None:
     """Record the report, once it is verified. Raises IdentityError."""
     with transaction.atomic():
+        # Locked first: an end that comes at the same moment waits, and finds the state that was reported.
         permission = DeploymentPermission.objects.select_for_update().get(pk=permission.pk)
         token_verification.verify_report(row)
         permission.state, permission.ended_at = DeploymentState(report.state), report.reported_at

@@ -58,6 +58,7 @@ def notify_of_sign_in_changes() -> None:
 def _notify_person(person: Person, digest: str) -> None:
     recoveries = AccountNotice.objects.filter(person=person, kind__in=_REPORTED).count()
     values = {"digest": digest, "recovery_count": recoveries, "addresses": person.email or ""}
+    # Locked, so that two workers that see one change notify the person once.
     state, added = SignInState.objects.select_for_update().get_or_create(person=person, defaults=values)
     if added or state.digest == digest:  # another worker was here
         return

@@ -38,6 +38,8 @@ class PostgresLog(Log):
     def lock_for_writing(self) -> Iterator[None]:
         """Lock the ledger's head in one transaction: all writes take effect together, or none."""
         with transaction.atomic():
+            # The single row of the head is the lock: whoever appends waits here, and reads the head that the other
+            # left.
             LedgerHead.objects.select_for_update().get()
             yield
 

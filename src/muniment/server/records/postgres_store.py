@@ -191,6 +191,7 @@ class PostgresStore:
         """Open one transaction; any other that requests the same lock waits until it ends."""
         with transaction.atomic():
             with connection.cursor() as cursor:
+                # Released by the end of the transaction, however it ends: no process can leave it behind.
                 cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_EXCLUSIVE])
             yield
 

@@ -60,6 +60,8 @@ def assign_positions() -> int:
     """
     if not RecordPosition.objects.filter(position=None).exists():
         return 0
+    # One checkpoint for all of them: signing costs far more than an entry. The head is verified under the same lock, so
+    # that nothing can be added to a ledger between its verification and ours.
     with open_store().open_log(signs=True).lock_and_verify() as held:
         rows = RecordPosition.objects.filter(position=None).select_related("record").order_by("record_id")[:_MOST]
         waiting: list[RecordPosition] = []

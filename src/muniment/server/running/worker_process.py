@@ -37,6 +37,7 @@ def _is_only_worker(lock: int) -> bool:
     last = time.monotonic() + _LOCK_SECONDS
     while time.monotonic() < last:
         try:
+            # Tried again for a while: children of a worker that was killed hold the lock until they notice.
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             time.sleep(0.05)

@@ -29,6 +29,8 @@ def destroy_removed() -> None:
     due = Secret.objects.filter(Exists(left), removed_at__lte=timezone.now() - RESTORABLE)
     for number in due.values_list("pk", flat=True):
         with transaction.atomic():
+            # Restoring locks the same row: a secret that is restored now is skipped, and one that is destroyed cannot
+            # be restored.
             row = due.select_for_update(skip_locked=True, of=("self",)).filter(pk=number).first()
             if row is not None:  # else restored meanwhile, or another process does it
                 _destroy(row)
