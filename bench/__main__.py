@@ -1,4 +1,4 @@
-"""python -m bench [--repo PATH]...: the speeds that we hold, each beside its peer.
+"""python -m bench [--repo PATH]...: the speeds that we hold, each next to its peer.
 
 Replay is timed on each PATH, or on this checkout; its bound is meant for a large one.
 """
@@ -70,7 +70,7 @@ def _decision() -> Row:
     found = least_cpu(contenders, lambda: _copy(given), 300, 20)
     ratio = f"{found['ours'] * 1e6:.0f} µs CPU, {found['ours'] / found['peer']:.2f} of the peer"
     what = f"a decision, 10 commits, {EVERYONE} people"
-    return Row(what, "judge(policy, facts)", "json.loads(the same facts)", ratio, "<= 100 µs CPU")
+    return Row(what, "evaluate_policy(policy, facts)", "json.loads(the same facts)", ratio, "<= 100 µs CPU")
 
 
 def _copy(facts: Facts) -> Facts:

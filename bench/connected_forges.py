@@ -13,24 +13,24 @@ from tests.support.forges.acting_fakes import GitHubActing
 from tests.support.forges.fake_gitea import FakeGitea
 from tests.support.forges.fake_github import FakeGitHub
 from tests.support.forges.faulty import Route
-from tests.support.forges.github_shown import APP
+from tests.support.forges.github_answers import APP
 
 Credential = Mapping[str, str]
-Said = list[tuple[str, str, float]]  # a head, a result, and when it was shown, or became the right one
+PostedResults = list[tuple[str, str, float]]  # a head, a result, and when it was shown, or became the right one
 
 
 class Place(ABC):
-    """A connected repository at a fake forge. `said`: head, result and moment of each verdict but pending."""
+    """A connected repository at a fake forge. `posted`: head, result and moment of each decision but pending."""
 
     name = ""
     vendor = Vendor.GITEA
     event = ""  # the header that names the kind of a delivery
-    says: tuple[str, ...] = ()  # the calls that show a verdict
+    says: tuple[str, ...] = ()  # the calls that show a decision
     setup: Any  # of the service, once it is connected
 
     def __init__(self, fake: Any, acting: Any) -> None:
         self.fake, self.acting = fake, acting
-        self.said: Said = []
+        self.posted: PostedResults = []
         self.allowed: dict[int, bool] = {}  # what the last review of each change leads to
         self._note()
 
@@ -71,10 +71,10 @@ class Place(ABC):
     def review(self, number: int, *, approve: bool) -> dict[str, Any]:
         """A reviewer approves, or asks for changes, as the last word; what a delivery tells of the change then."""
         (self.acting.approve if approve else self.acting.reject)("bob", number)
-        return self.told(number)
+        return self.read_pull(number)
 
     @abstractmethod
-    def told(self, number: int) -> dict[str, Any]:
+    def read_pull(self, number: int) -> dict[str, Any]:
         """Body of a delivery about a change."""
 
     @abstractmethod
@@ -82,8 +82,8 @@ class Place(ABC):
         """Credential of the connection, as the vault would store it."""
 
     @abstractmethod
-    def verdict_said(self, request: Any, reply: Any) -> tuple[str, str]:
-        """The head on which a call showed a verdict, and the result, "" for pending."""
+    def read_posted_result(self, request: Any, reply: Any) -> tuple[str, str]:
+        """The head on which a call showed a decision, and the result, "" for pending."""
 
     @abstractmethod
     def signature(self, mac: str) -> dict[str, str]:
@@ -93,9 +93,9 @@ class Place(ABC):
         def noted(answer: Any) -> Any:
             def answered(fake: Any, request: Any) -> Any:
                 reply = answer(fake, request)
-                head, result = self.verdict_said(request, reply)
+                head, result = self.read_posted_result(request, reply)
                 if result:
-                    self.said.append((head, result, time.perf_counter()))
+                    self.posted.append((head, result, time.perf_counter()))
                 return reply
 
             return answered
@@ -130,15 +130,15 @@ class AtGitea(Place):
         pull = self.fake.pulls[self.acting.path, number]
         pull["labels"].append(label)
         self.fake.happened(pull, self.acting.login("carol"), type="label")
-        return self.told(number)
+        return self.read_pull(number)
 
-    def told(self, number: int) -> dict[str, Any]:
+    def read_pull(self, number: int) -> dict[str, Any]:
         return {"number": number}
 
     def credential(self) -> Credential:
         return {"token": self.acting.token("muniment")}
 
-    def verdict_said(self, request: Any, reply: Any) -> tuple[str, str]:  # noqa: ARG002 -- one shape for all
+    def read_posted_result(self, request: Any, reply: Any) -> tuple[str, str]:  # noqa: ARG002 -- one shape for all
         state = request.body["state"]
         return request.found[1], "" if state == "pending" else state
 
@@ -169,15 +169,15 @@ class AtGitHub(Place):
 
     def label(self, number: int, label: str) -> dict[str, Any]:
         self.fake.world.label(number, label)
-        return self.told(number)
+        return self.read_pull(number)
 
-    def told(self, number: int) -> dict[str, Any]:
+    def read_pull(self, number: int) -> dict[str, Any]:
         return {"number": number, "updated_at": self.fake.world.changes[number].updated}
 
     def credential(self) -> Credential:
         return {"app_id": str(APP), "pem": self.fake.pem}
 
-    def verdict_said(self, request: Any, reply: Any) -> tuple[str, str]:
+    def read_posted_result(self, request: Any, reply: Any) -> tuple[str, str]:
         done = request.body["status"] == "completed"
         return reply.body["head_sha"], request.body["conclusion"] if done else ""
 

@@ -1,4 +1,4 @@
-"""python -m bench.forges: from an event of a forge to the verdict there, and what many repositories cost.
+"""python -m bench.forges: from an event of a forge to the decision there, and what many repositories cost.
 
 Fakes of forges over HTTP with real git behind them, the PostgreSQL that comes with Muniment, one worker process that
 does four things at once; all of it, the forge included, on this machine.
@@ -114,7 +114,7 @@ def _going_through() -> Row:
     )
 
 
-# One verdict, in a small repository and a large one
+# One decision, in a small repository and a large one
 
 
 def _sizes(folder: Path, history: int) -> list[Row]:
@@ -132,7 +132,7 @@ def _sizes(folder: Path, history: int) -> list[Row]:
     (small, _), (large, git) = found[10], found[history]
     return [
         Row(
-            f"one verdict, read anew, {history} commits behind (Gitea)",
+            f"one decision, read anew, {history} commits behind (Gitea)",
             f"{large * 1e3:.0f} ms, {git} calls of git",
             f"the same, 10 commits behind ({small * 1e3:.0f} ms)",
             f"{large / small:.2f} x",
@@ -169,9 +169,9 @@ def _vendors(folder: Path) -> list[Row]:
                         status = Status("muniment/main", saying, "x", "https://m.test")
                         forge.publisher.publish_status(repository, head, status)
                 calls = Counter(fake.calls[before:])
-                told = ", ".join(f"{key} {count}" for key, count in sorted(calls.items()))
-                what = f"{name}: calls to the forge for a verdict, warm, {len(reviewers) or 'no'} reviewers"
-                rows.append(Row(what, str(calls.total()), told, "", "3"))
+                text = ", ".join(f"{key} {count}" for key, count in sorted(calls.items()))
+                what = f"{name}: calls to the forge for a decision, warm, {len(reviewers) or 'no'} reviewers"
+                rows.append(Row(what, str(calls.total()), text, "", "3"))
     return rows
 
 

@@ -1,4 +1,4 @@
-"""How fast the ledger grows, proves and is verified, beside the bare work that it cannot do without."""
+"""How fast the ledger grows, proves and is verified, next to the bare work that it cannot do without."""
 
 import hashlib
 import os
@@ -27,7 +27,7 @@ def rows() -> list[Row]:
 
 
 def _append(folder: Path, home: FilesStore) -> Row:
-    """One entry, from taking the lock to letting it go, beside the fsyncs of its three files and their folders."""
+    """One entry, from taking the lock to letting it go, next to the fsyncs of its three files and their folders."""
     log, entry = home.open_log(), bytes(SIZE)
     bare = folder / "bare"
     for name in ("a", "b", "c"):

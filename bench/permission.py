@@ -1,4 +1,4 @@
-"""python -m bench.permission: how long a pipeline waits for leave to deploy: asked, judged, recorded, signed, told.
+"""python -m bench.permission: how long a pipeline waits for permission to deploy, from its request to the answer.
 
 The web's and the worker's part run one after the other in this process, on the PostgreSQL that comes with Muniment;
 what the queue adds between them is `bench.running`'s to measure.

@@ -43,12 +43,12 @@ def _row(vendor: Vendor, folder: Path, count: int) -> Row:
             raise RuntimeError("nothing was due")
         connection.refresh_from_db()
         asked, seconds = connection.probe_requests or 0, _seconds(vendor, connection.probe_requests or 0)
-        told = ", ".join(f"{name} {number}" for name, number in sorted(Counter(fake.calls[calls:]).items()))
+        text = ", ".join(f"{name} {number}" for name, number in sorted(Counter(fake.calls[calls:]).items()))
     limit = _LIMITS[vendor] or input_probes.ASSUMED_LIMIT
     return Row(
         f"{vendor.value}: {count} green changes that {len(_APPROVERS)} approved, probed",
         f"{asked} requests every {seconds} s: {asked * 3600 // seconds} an hour",
-        told,
+        text,
         f"a fifth of {limit} an hour is {limit // input_probes.SHARE}",
         "",
     )
@@ -70,7 +70,7 @@ def _forge(vendor: Vendor, folder: Path) -> tuple[Any, Any, Any]:
     from tests.support.forges.fake_gitea import FakeGitea
     from tests.support.forges.fake_github import FakeGitHub
     from tests.support.forges.fake_gitlab import TOKEN, FakeGitLab
-    from tests.support.forges.github_shown import APP
+    from tests.support.forges.github_answers import APP
 
     if vendor is Vendor.GITHUB:
         return FakeGitHub(folder / "forge"), GitHubActing, lambda fake, _: {"app_id": str(APP), "pem": fake.pem}

@@ -1,4 +1,4 @@
-"""python -m bench.run: fetching secrets, masking what a command prints, and starting one, each beside its peer."""
+"""python -m bench.run: fetching secrets, masking what a command prints, and starting one, each next to its peer."""
 
 import json
 import os

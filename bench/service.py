@@ -1,4 +1,4 @@
-"""python -m bench.service: what the service's pages cost with many rows, beside few rows and a bare Django page.
+"""python -m bench.service: what the service's pages cost with many rows, next to few rows and a bare Django page.
 
 1,000 products, 100,000 changes and 1,000,000 entries on the PostgreSQL that comes with Muniment. The CPU of a page is
 the median of the web's, with the average of the database's; pages a second are of one core of the web.
@@ -231,7 +231,7 @@ def _row(page: str, few: PageCost, many: PageCost, bare: PageCost, part: int) ->
 
 
 def _api(client: Any, bare: PageCost) -> Row:
-    """A list of the API beside a bare Django page."""
+    """A list of the API next to a bare Django page."""
     from django.utils import timezone
 
     from muniment.access.actions import Action
@@ -251,8 +251,8 @@ def _api(client: Any, bare: PageCost) -> Row:
     for _ in range(100):
         assert client.get("/api/products?limit=20", headers=headers).status_code == 200
     ours = (time.process_time() - begun) / 100
-    told = f"{_ms(bare.web)}: a bare Django page"
-    return Row("GET /api/products, 20 of them, CPU of the web", _ms(ours), told, f"{ours / bare.web:.2f} x", "")
+    output = f"{_ms(bare.web)}: a bare Django page"
+    return Row("GET /api/products, 20 of them, CPU of the web", _ms(ours), output, f"{ours / bare.web:.2f} x", "")
 
 
 def _load(folder: Path, client: Any) -> list[Row]:

@@ -47,7 +47,7 @@ class Visitor:
         self.page: Page = self.context.new_page()
         self.page.set_default_timeout(20_000)
         self.complaints: list[str] = []
-        self.page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
+        self.page.on("console", lambda text: self.complaints.append(text.text) if text.type == "error" else None)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         session = self.context.new_cdp_session(self.page)
         session.send("WebAuthn.enable")

@@ -25,7 +25,7 @@ def test_report_is_accessible_and_asks_for_nothing(chromium: Browser, tmp_path: 
     )
     page = context.new_page()
     noted: list[str] = []
-    page.on("console", lambda said: noted.append(said.text))
+    page.on("console", lambda text: noted.append(text.text))
     page.on("request", lambda request: noted.append(request.url))
     page.goto(file.as_uri())
     for summary in page.locator("summary").all():

@@ -25,7 +25,7 @@ def test_every_command_has_a_help_text(shop: Shop, command: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["check", "--onto", "topic"], "does not protect topic"),
         (["check", "--onto", "nowhere"], "no branch nowhere"),
@@ -42,12 +42,12 @@ def test_every_command_has_a_help_text(shop: Shop, command: list[str]) -> None:
         (["check", "--nonsense"], "No such option"),
     ],
 )
-def test_wrong_usage_exits_2_and_names_the_next_step(shop: Shop, arguments: list[str], said: str) -> None:
+def test_wrong_usage_exits_2_and_names_the_next_step(shop: Shop, arguments: list[str], message: str) -> None:
     shop.repo.branch("topic", "main")
     needs_repo = arguments[0] != "policy" and "--repo" not in arguments and arguments[0] != "nonsense"
     code, out, err = shop.muniment(*arguments, *(["--repo", str(shop.repo.path)] if needs_repo else []))
     assert (code, out) == (2, "")
-    assert said in err
+    assert message in err
 
 
 @pytest.mark.parametrize("gone", ["policy.toml", "people.toml"])
@@ -169,7 +169,7 @@ def test_review_guide_asks_its_questions_and_stores_the_answers(shop: Shop) -> N
     assert asked
     report = shop.check(head)
     assert report["decision"] == "deny"
-    assert shop.said(report, "review.security-attention")["reasons"][0]["code"] == "guide-unanswered"
+    assert shop.find_result(report, "review.security-attention")["reasons"][0]["code"] == "guide-unanswered"
     shop.approve("sue", head, *(word for name in asked for word in ("--answer", f"{name}=looked at it")))
     assert shop.check(head)["decision"] == "allow"
 
@@ -179,7 +179,7 @@ def test_large_change_requires_a_reason_and_the_security_role(shop: Shop) -> Non
     head = shop.repo.commit({"lib.py": big}, on="topic", parents=["main"])
     shop.approve("bob", head)
     shop.approve("sue", head)
-    assert shop.said(shop.check(head), "review.small-changes")["status"] == "violated"
+    assert shop.find_result(shop.check(head), "review.small-changes")["status"] == "violated"
     shop.approve("bob", head, "--answer", "why-large=a table of data")
     assert shop.check(head)["decision"] == "deny"
     shop.approve("sue", head, "--answer", "why-large=a table of data")
@@ -244,10 +244,10 @@ sys.exit(main())
 def test_doctor_examines_the_installed_service_unless_run_in_a_repository(shop: Shop, tmp_path: Path) -> None:
     served = StoppedService(tmp_path)
     assert "database: it does not answer" in served.doctor(tmp_path)
-    for told in (served.doctor(tmp_path, "--repo", str(shop.repo.path)), served.doctor(shop.repo.path)):
-        assert "the service in" not in told
-        assert "database" not in told
-        assert "repository: main is at" in told
+    for text in (served.doctor(tmp_path, "--repo", str(shop.repo.path)), served.doctor(shop.repo.path)):
+        assert "the service in" not in text
+        assert "database" not in text
+        assert "repository: main is at" in text
     assert f"muniment doctor --home {served.folder}" in served.doctor(shop.repo.path)
 
 
@@ -262,9 +262,9 @@ class Without(PathFinder):
         return None if hidden else super().find_spec(name, *more)
 sys.meta_path[:] = [Without if finder is PathFinder else finder for finder in sys.meta_path]
 """
-    told = served.doctor(tmp_path, start=without)
-    assert "Traceback" not in told
-    assert "pip install 'muniment[service]'" in told
+    result = served.doctor(tmp_path, start=without)
+    assert "Traceback" not in result
+    assert "pip install 'muniment[service]'" in result
 
 
 def test_explain_names_placeholders_and_no_internal_names(shop: Shop) -> None:
@@ -373,16 +373,16 @@ def test_closed_standard_streams_change_no_exit_code(arguments: list[str], code:
 
 
 @pytest.mark.parametrize(
-    ("asked", "code", "said"),
+    ("asked", "code", "message"),
     [("bash_source", 0, "_muniment_completion"), ("bash_complete", 0, "check"), ("nonsense", 2, "bash_source")],
 )
-def test_shell_completions_exit_0(monkeypatch: pytest.MonkeyPatch, asked: str, code: int, said: str) -> None:
+def test_shell_completions_exit_0(monkeypatch: pytest.MonkeyPatch, asked: str, code: int, message: str) -> None:
     monkeypatch.setenv("_MUNIMENT_COMPLETE", asked)
     monkeypatch.setenv("COMP_WORDS", "muniment che")
     monkeypatch.setenv("COMP_CWORD", "1")
     done = program()
     assert done.returncode == code
-    assert said in done.stdout + done.stderr
+    assert message in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(("failure", "code"), [(RuntimeError("secret"), 3), (KeyboardInterrupt(), 130)])

@@ -290,8 +290,8 @@ class TestStatementsThatCanNeverCount:
         bob = laptop("bob")
         bob.follow("ssh-keygen -q -t ed25519 -N '' -f stranger")
         ran = self.refused(bob, f"{approve} --key stranger", "is not known: SHA256:")
-        shown = bob.run("ssh-keygen -l -f stranger").text.split()[1]
-        assert shown in ran.text.replace("\n", "")
+        visible = bob.run("ssh-keygen -l -f stranger").text.split()[1]
+        assert visible in ran.text.replace("\n", "")
 
     def test_refuses_statement_by_a_machine(self, laptop: Open, remote: HookedRemote, approve: str) -> None:
         signed = f"{approve} --attest pushers=ada --key '{remote.keys['ci']}'"

@@ -249,8 +249,8 @@ def test_failed_deployment_is_undone_and_reported(
 ) -> None:
     done = pipeline.deploy("--file", "TOKEN", *(("--undo", undo) if undo else ()), "--", "sh", "-c", command)
     assert done.returncode == code
-    told = code if code > 0 else 128 - code
-    assert pipeline.service.reported_outcomes == [{"state": state, "exit_code": told}]
+    result = code if code > 0 else 128 - code
+    assert pipeline.service.reported_outcomes == [{"state": state, "exit_code": result}]
     assert (pipeline.folder / "undone").exists() is (undo is not None)
     assert "deployment 7: it " in done.stderr
 
@@ -306,7 +306,7 @@ def test_undelivered_outcome_is_stored_and_sent_later(pipeline: Pipeline) -> Non
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["--", "true"], "nothing is named"),
         (["--artifact", ARTIFACT, "--provenance", "twice.json", "--", "true"], "names a key twice"),
@@ -315,7 +315,7 @@ def test_undelivered_outcome_is_stored_and_sent_later(pipeline: Pipeline) -> Non
         (["--report", "nowhere"], "cannot be read as an outcome"),
     ],
 )
-def test_wrong_usage_sends_no_request(pipeline: Pipeline, arguments: list[str], told: str) -> None:
+def test_wrong_usage_sends_no_request(pipeline: Pipeline, arguments: list[str], message: str) -> None:
     (pipeline.folder / "twice.json").write_text('{"payload":"x","payload":"y"}\n{}\n')
     done = subprocess.run(
         pipeline.command(*arguments),
@@ -326,7 +326,7 @@ def test_wrong_usage_sends_no_request(pipeline: Pipeline, arguments: list[str], 
         check=False,
     )
     assert (done.returncode, pipeline.service.asked) == (2, [])
-    assert told in done.stderr
+    assert message in done.stderr
 
 
 class TestOfflineVerification:
@@ -364,7 +364,7 @@ class TestOfflineVerification:
         assert json.loads(verify(format="json")[1])["allowed"] is True
 
     @pytest.mark.parametrize(
-        ("changed", "code", "told"),
+        ("changed", "code", "message"),
         [
             ({"artifact": "sha256:" + "c" * 64}, 1, "another artifact"),
             ({"env": "staging"}, 1, "it is for shop/production"),
@@ -377,11 +377,11 @@ class TestOfflineVerification:
         ],
     )
     def test_other_artifact_target_key_or_invalid_input_is_refused(
-        self, verify: Any, changed: dict[str, str], code: int, told: str
+        self, verify: Any, changed: dict[str, str], code: int, message: str
     ) -> None:
         found = verify(**changed)
         assert found[0] == code
-        assert told in found[1]
+        assert message in found[1]
 
 
 def current_moments() -> str:

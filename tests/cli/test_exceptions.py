@@ -39,10 +39,10 @@ def evaluate_with_exception(shop: Shop, content: dict[str, Any], monkeypatch: py
 
 
 def test_owner_and_security_role_approve_an_exception(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = evaluate_with_exception(shop, exception(shop, "ada", "sue"), monkeypatch)
-    assert told["decision"] == "allow"
-    assert shop.said(told, TWO)["exception"] == "hot"
-    assert shop.said(told, TWO)["status"] == "violated"
+    result = evaluate_with_exception(shop, exception(shop, "ada", "sue"), monkeypatch)
+    assert result["decision"] == "allow"
+    assert shop.find_result(result, TWO)["exception"] == "hot"
+    assert shop.find_result(result, TWO)["status"] == "violated"
 
 
 @pytest.mark.parametrize(

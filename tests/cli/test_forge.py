@@ -86,9 +86,9 @@ def test_replay_reports_branch_protection_and_facts_unknown_to_forges(place: For
     assert "not collected" not in _today(place.run(*arguments), "pipeline.hardened")
     for clause in ("secrets.rotated", "deployment.automated"):
         assert "only the service knows it" in _today(place.run(*arguments), clause)
-    told = place.run("replay", "--forge", place.url).stdout
-    assert "Not evaluated by this version: design.complete-mediation" in told
-    assert "not collected" not in told
+    text = place.run("replay", "--forge", place.url).stdout
+    assert "Not evaluated by this version: design.complete-mediation" in text
+    assert "not collected" not in text
 
 
 @pytest.mark.parametrize(("call", "clause"), [("branch", "pipeline.required"), ("secrets", "secrets.in-vault")])

@@ -93,14 +93,14 @@ class _Kept:
 def test_only_secrets_in_the_vault_are_deleted_after_confirmation(
     monkeypatch: pytest.MonkeyPatch, options: list[str], answer: str, left: list[str], code: int
 ) -> None:
-    kept = _Kept()
+    stored = _Kept()
     there = secret_location(Vendor.GITHUB, Known(("API_KEY", "OTHER", "SHARED")))
-    there.forge.protector = kept
+    there.forge.protector = stored
     monkeypatch.setattr(forge_access, "open_forge_repository", lambda _url: there)
     monkeypatch.setattr(secret, "_list_names", lambda *_: {"API_KEY", "SHARED"})
     where = ["https://forge.example.test/acme/shop", "--product", "shop", "--env", "staging"]
     done = CliRunner().invoke(secret.command, ["from-forge", *where, *options], input=answer, standalone_mode=False)
-    assert kept.names == left
+    assert stored.names == left
     assert (done.return_value if done.exit_code == 0 else done.exit_code) == code
     if left == ["OTHER"]:
         assert "deleted at the forge: API_KEY" in done.output

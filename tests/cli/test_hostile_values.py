@@ -63,9 +63,9 @@ def test_hostile_command_line_value_is_refused_or_harmless(
     words = [right.get(word, word) for word in PLACES[place]]
     for value in (*canary.arguments(), *UNENDING):
         code, out, err = shop.muniment(*(word.replace("{}", value) for word in words))
-        told = (place, value[:80], code, err)
-        assert code in (0, 1, 2, 3), told
-        assert "defect" not in err, told
-        assert code == 0 or (out + err).strip(), told
-        assert not canary.file.exists(), told
-        assert not set("\x1b\u202e\u2066") & set(out + err), told
+        result = (place, value[:80], code, err)
+        assert code in (0, 1, 2, 3), result
+        assert "defect" not in err, result
+        assert code == 0 or (out + err).strip(), result
+        assert not canary.file.exists(), result
+        assert not set("\x1b\u202e\u2066") & set(out + err), result

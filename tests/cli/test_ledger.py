@@ -29,9 +29,9 @@ def create_home_with_history(folder: Path, keys: dict[str, Path]) -> HookedRemot
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory, keys: dict[str, Path]) -> HookedRemote:
+def recorded_remote(tmp_path_factory: pytest.TempPathFactory, keys: dict[str, Path]) -> HookedRemote:
     """Shared home for all tests that only read it."""
-    return create_home_with_history(tmp_path_factory.mktemp("told"), keys)
+    return create_home_with_history(tmp_path_factory.mktemp("recorded_remote"), keys)
 
 
 @pytest.fixture
@@ -41,11 +41,11 @@ def pushing(tmp_path: Path, keys: dict[str, Path]) -> HookedRemote:
 
 
 @pytest.fixture
-def remote(told: HookedRemote, tmp_path: Path) -> HookedRemote:
+def remote(recorded_remote: HookedRemote, tmp_path: Path) -> HookedRemote:
     """Copy of the shared home."""
-    subprocess.run(["cp", "-a", told.home.parent, tmp_path / "copy"], check=True)
+    subprocess.run(["cp", "-a", recorded_remote.home.parent, tmp_path / "copy"], check=True)
     copy = object.__new__(HookedRemote)
-    copy.__dict__.update(told.__dict__)
+    copy.__dict__.update(recorded_remote.__dict__)
     copy.home = tmp_path / "copy" / "home"
     return copy
 

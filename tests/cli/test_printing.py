@@ -70,10 +70,10 @@ def test_no_command_prints_colours_to_a_terminal_without_colours(
     ours, theirs = pty.openpty()
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TERM": "xterm", **surroundings}
     command = [sys.executable, "-m", "muniment", *arguments]
-    with open(ours, "rb", buffering=0) as shown:
+    with open(ours, "rb", buffering=0) as visible:
         done = subprocess.run(command, cwd=tmp_path, env=environment, stdout=theirs, stderr=theirs, check=False)
         os.close(theirs)
-        text = shown.read(1 << 16)
+        text = visible.read(1 << 16)
     assert done.returncode == (2 if arguments == ["no-such-command"] else 0), text
     assert (b"\033[" in text) == (not surroundings and arguments != ["no-such-command"])
 

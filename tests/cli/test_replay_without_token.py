@@ -89,9 +89,9 @@ def _read(place: _Place, *more: str) -> Any:
 def test_public_repository_is_replayed_without_a_token(place: _Place) -> None:
     place.merge("bob", "carol")
     place.merge(number=2)
-    told = _read(place)
-    assert told["change_count"] == 2
-    assert told["figures"]["approvals"]["counts"].get("0") == 1
+    result = _read(place)
+    assert result["change_count"] == 2
+    assert result["figures"]["approvals"]["counts"].get("0") == 1
     assert all("authorization" not in request.headers for request in place.fake.requests)
 
 

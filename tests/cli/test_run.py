@@ -100,7 +100,7 @@ def test_secrets_are_passed_as_files_and_never_printed(pipeline: Pipeline) -> No
 
 
 def test_command_reads_the_exact_values(pipeline: Pipeline, tmp_path: Path) -> None:
-    told = tmp_path / "told"
+    result = tmp_path / "result"
     script = (
         "import json, os, sys\n"
         "names = ('TOKEN', 'PASSWORD', 'KEY')\n"
@@ -109,8 +109,8 @@ def test_command_reads_the_exact_values(pipeline: Pipeline, tmp_path: Path) -> N
     )
 
     def read(*options: str) -> Any:
-        pipeline.run(*options, "--", sys.executable, "-c", script, str(told))
-        return json.loads(told.read_text())
+        pipeline.run(*options, "--", sys.executable, "-c", script, str(result))
+        return json.loads(result.read_text())
 
     assert read(*FILES) == [SECRETS, {}]
     assert read(*FILES, "--tmpfs") == [SECRETS, {}]
@@ -162,7 +162,7 @@ def test_secret_replaces_no_variable_and_sets_none_that_programs_obey(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         ([], "no secret is named"),
         (["--secret", "A", "--secret", "B=A"], "A is named twice"),
@@ -172,12 +172,12 @@ def test_secret_replaces_no_variable_and_sets_none_that_programs_obey(
     ],
 )
 def test_contradicting_options_start_nothing(
-    pipeline: Pipeline, arguments: list[str], told: str, tmp_path: Path
+    pipeline: Pipeline, arguments: list[str], message: str, tmp_path: Path
 ) -> None:
     mark = tmp_path / "started"
     done = pipeline.run(*arguments, "--", "touch", str(mark))
     assert (done.returncode, mark.exists()) == (2, False)
-    assert told in done.stderr
+    assert message in done.stderr
 
 
 def test_command_gets_no_credential_for_signing_in(pipeline: Pipeline) -> None:
@@ -189,9 +189,9 @@ def test_command_gets_no_credential_for_signing_in(pipeline: Pipeline) -> None:
     command, _, ours = done.stdout.partition("---")
     is_readable = "Permission denied" not in done.stderr  # by root; other accounts cannot read it at all
     assert is_readable or os.geteuid() != 0
-    for shown in (command, ours) if is_readable else (command,):
-        assert "MUNIMENT_PRODUCT=shop\n" in shown  # all else is there, and as it was
-        assert f"PATH={pipeline.environment['PATH']}\n" in shown
+    for visible in (command, ours) if is_readable else (command,):
+        assert "MUNIMENT_PRODUCT=shop\n" in visible  # all else is there, and as it was
+        assert f"PATH={pipeline.environment['PATH']}\n" in visible
     names = {line.partition("=")[0] for line in command.splitlines()}
     assert not {*tokens, "MUNIMENT_RUNNER_KEY"} & names
     for name in (*tokens, "MUNIMENT_RUNNER_KEY") if is_readable else ():

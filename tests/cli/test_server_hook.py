@@ -269,12 +269,12 @@ class TestApprovals:
 class TestMissingParts:
     """With a missing or broken part the hook denies, and the branch stays."""
 
-    def denied(self, remote: HookedRemote, *said: str) -> None:
+    def denied(self, remote: HookedRemote, *message: str) -> None:
         head = remote.repo.tip("topic") or remote.commit()
         pushed = remote.push("ada", f"{head}:refs/heads/main", f"{head}:refs/heads/free")
         assert pushed.code == 1
         assert (remote.tip(), remote.tip("free")) == (remote.base, "")
-        for words in said:
+        for words in message:
             assert words in pushed.line
         assert "Traceback" not in pushed.line
 

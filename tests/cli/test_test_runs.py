@@ -49,7 +49,7 @@ def change(shop: Shop, text: str = "x = 2\n") -> str:
 
 
 def result_codes(shop: Shop, head: str) -> list[str]:
-    return [reason["code"] for reason in shop.said(shop.check(head), TESTS)["reasons"]]
+    return [reason["code"] for reason in shop.find_result(shop.check(head), TESTS)["reasons"]]
 
 
 def test_change_is_accepted_after_its_tests_ran_on_its_exact_head(shop_requiring_tests: Shop) -> None:

@@ -67,7 +67,7 @@ def test_approval_by_an_author_behind_a_second_parent_does_not_count(shop: Shop)
 
 def test_unknown_author_address_denies_and_names_commit_and_address(shop: Shop) -> None:
     head = _approved_topic(shop, MALLORY)
-    result = shop.said(shop.check(head), TWO)
+    result = shop.find_result(shop.check(head), TWO)
     assert result["status"] == "unknown"
     reasons = [reason for reason in result["reasons"] if reason["code"] == "unknown-contributor"]
     assert {reason["subject"] for reason in reasons} == {"account:mallory@evil.test"}
@@ -160,7 +160,7 @@ def test_requested_changes_block_until_approved_or_withdrawn(shop: Shop) -> None
     head = _approved_topic(shop)
     shop.approve("dan", head, "--request-changes")
     report = shop.check(head)
-    assert [r["code"] for r in shop.said(report, TWO)["reasons"]] == ["reviewed", "changes-requested"]
+    assert [r["code"] for r in shop.find_result(report, TWO)["reasons"]] == ["reviewed", "changes-requested"]
     shop.approve("dan", head, "--withdraw")
     assert shop.check(head)["decision"] == "allow"
 
@@ -271,8 +271,8 @@ class TestSourceOfRules:
         head = shop.repo.commit({".muniment/policy.toml": weak}, on="topic", parents=["main"])
         shop.approve("sue", head)
         report = shop.check(head)
-        assert shop.said(report, TWO)["status"] == "violated"
-        assert shop.said(report, "review.security-attention")["status"] == "violated"
+        assert shop.find_result(report, TWO)["status"] == "violated"
+        assert shop.find_result(report, "review.security-attention")["status"] == "violated"
 
     def test_person_added_by_the_change_does_not_count(self, shop: Shop) -> None:
         text = shop.repo.git("show", "main:.muniment/people.toml") + "\n"
@@ -280,7 +280,7 @@ class TestSourceOfRules:
         head = shop.repo.commit({".muniment/people.toml": more}, on="topic", parents=["main"], author=MALLORY)
         shop.approve("bob", head)
         shop.approve("carol", head)
-        assert shop.said(shop.check(head), TWO)["status"] == "unknown"
+        assert shop.find_result(shop.check(head), TWO)["status"] == "unknown"
 
     def test_older_base_does_not_restore_an_older_policy(self, shop: Shop) -> None:
         strict = shop.repo.git("show", "main:.muniment/policy.toml").replace("reviewers = 2", "reviewers = 3")
@@ -346,7 +346,7 @@ def test_rewind_is_denied(shop: Shop) -> None:
     shop.repo.commit({"lib.py": "x = 2\n"}, on="main")
     report = shop.check(shop.base)
     assert report["decision"] == "deny"
-    assert shop.said(report, "history.protected")["status"] == "violated"
+    assert shop.find_result(report, "history.protected")["status"] == "violated"
 
 
 def test_approval_by_a_machine_is_ignored(shop: Shop) -> None:

@@ -31,8 +31,8 @@ class FailingServer:
         self.running = False
 
     def take_password(self) -> str:
-        told, self.left = self.left, ""
-        return told
+        text, self.left = self.left, ""
+        return text
 
 
 def supervisor(server: FailingServer) -> VaultSupervisor:

@@ -58,8 +58,8 @@ def make_carried_review(head: Commit, *others: Commit, approved: Commit = APPROV
 
 
 def test_attester_is_not_named_as_possible_reviewer() -> None:
-    said = approval("sue", action=ReviewAction.ATTEST, attests={f"commit:{HEAD.id}": "ada"})
-    found = review(pushes=Known(Pushes(False, (), (), ())), approvals=Known((said,)))
+    result = approval("sue", action=ReviewAction.ATTEST, attests={f"commit:{HEAD.id}": "ada"})
+    found = review(pushes=Known(Pushes(False, (), (), ())), approvals=Known((result,)))
     assert found.eligible_reviewers == ("bob", "carol")
 
 
@@ -253,8 +253,8 @@ class TestStatements:
 
     def test_attested_pusher_applies_to_all_commits_of_head(self) -> None:
         older, newer = commit(2, tree=40), commit(1, oid(2))
-        said = attestation("sue", tree=newer.tree)
-        words = Known((structs.replace(said, attests={ALL_PUSHERS: "ada"}),))
+        result = attestation("sue", tree=newer.tree)
+        words = Known((structs.replace(result, attests={ALL_PUSHERS: "ada"}),))
         found = review(commits=Known((newer, older)), pushes=UNPUSHED, approvals=words)
         assert (found.unknown_contributors, set(found.contributors)) == ((), {"person:ada"})
         sides = (commit(1, oid(2), oid(3)), commit(2, oid(4)), commit(3, oid(4)), commit(4))
@@ -279,17 +279,17 @@ class TestStatements:
     def test_attestation_of_unrecorded_pushers_changes_no_recorded_pusher(
         self, own: Commit, pushed: Known[str], stranger: str
     ) -> None:
-        said = structs.replace(attestation("sue"), attests={ALL_PUSHERS: "ada"})
+        result = structs.replace(attestation("sue"), attests={ALL_PUSHERS: "ada"})
         pushes = structs.replace(ADA_PUSHED, first_pushes=(CommitPusher(HEAD.id, pushed),))
-        found = review(commits=Known((own,)), pushes=Known(pushes), approvals=Known((said,)))
+        found = review(commits=Known((own,)), pushes=Known(pushes), approvals=Known((result,)))
         assert [one.subject for one in found.unknown_contributors] == [stranger]
 
     def test_attested_pusher_of_many_merges_is_found_in_one_walk(self) -> None:
         own = make_merge_ladder()
-        said = structs.replace(attestation("sue", own[0], tree=own[0].tree), attests={ALL_PUSHERS: "ada"})
+        result = structs.replace(attestation("sue", own[0], tree=own[0].tree), attests={ALL_PUSHERS: "ada"})
         at = Known(structs.replace(REVISION, head=own[0].id))
         assert (
-            review(revision=at, commits=Known(own), pushes=UNPUSHED, approvals=Known((said,))).unknown_contributors
+            review(revision=at, commits=Known(own), pushes=UNPUSHED, approvals=Known((result,))).unknown_contributors
             == ()
         )
 
@@ -382,11 +382,11 @@ def test_unverified_name_in_commit_does_not_lift_requested_changes(role: Contrib
 @pytest.mark.parametrize("at", [EARLIER, LATER], ids=["at one time", "later"])
 def test_attestation_does_not_lift_requested_changes_of_its_author(at: str) -> None:
     asked = approval("sue", action=ReviewAction.REQUEST_CHANGES)
-    said = (asked, attestation("sue", order=1, time=at))
-    found = review(pushes=UNPUSHED, approvals=Known((*said, approval("bob"), approval("carol"))))
+    result = (asked, attestation("sue", order=1, time=at))
+    found = review(pushes=UNPUSHED, approvals=Known((*result, approval("bob"), approval("carol"))))
     assert found.blocking_reviewers == ("sue",)
     back = approval("sue", order=2, time=NOW, action=ReviewAction.WITHDRAW)
-    assert review(pushes=UNPUSHED, approvals=Known((*said, back))).blocking_reviewers == ()
+    assert review(pushes=UNPUSHED, approvals=Known((*result, back))).blocking_reviewers == ()
     other = approval("sue", commit(7), order=2, time=NOW, action=ReviewAction.REQUEST_CHANGES)
     assert review(pushes=SINCE, approvals=Known((attestation("sue"), other))).blocking_reviewers == ("sue",)
 
@@ -415,8 +415,8 @@ def test_unconfirmed_account_is_unlinked_and_its_owner_still_contributor() -> No
 
 def test_attestation_resolves_unconfirmed_account() -> None:
     own = commit(1, hands=(hand("new"),))
-    said = approval("sue", own, action=ReviewAction.ATTEST, attests={"account:new@example.test": "carol"})
-    found = review(people=waits("bob", "email:new@example.test"), commits=Known((own,)), approvals=Known((said,)))
+    result = approval("sue", own, action=ReviewAction.ATTEST, attests={"account:new@example.test": "carol"})
+    found = review(people=waits("bob", "email:new@example.test"), commits=Known((own,)), approvals=Known((result,)))
     assert found.unknown_contributors == ()
     assert [who for who in found.contributors if who.startswith("person:")] == ["person:carol"]
 

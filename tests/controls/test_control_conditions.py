@@ -44,7 +44,7 @@ def answers(control: str, parameters: Any = None, **changed: Any) -> list[tuple[
     ]
 
 
-def told(control: str, parameters: Any = None, **changed: Any) -> str:
+def explain(control: str, parameters: Any = None, **changed: Any) -> str:
     """Sentences of the single answer."""
     ((_code, _subject, text),) = answers(control, parameters, **changed)
     return text
@@ -68,19 +68,19 @@ class TestDeployments:
     def test_names_only_builders_of_this_artifact(self) -> None:
         other = Provenance("sha256:" + "b" * 64, "https://other.example.test", "git+https://x", HEAD.id, Known("ci"))
         ours = Provenance(ARTIFACT, BUILDER, "git+https://git.example.test/shop", HEAD.id, Known("ci"))
-        text = told("deployment-permitted", {"builders": (BUILDER,)}, provenance=Known((other, ours)))
+        text = explain("deployment-permitted", {"builders": (BUILDER,)}, provenance=Known((other, ours)))
         assert BUILDER in text
         assert "other.example.test" not in text
 
     @pytest.mark.parametrize(("builders", "named"), [((), "nobody yet"), (("https://b.example",), "https://b.example")])
     def test_names_trusted_builders(self, builders: tuple[str, ...], named: str) -> None:
-        assert named in told("deployment-permitted", {"builders": builders})
+        assert named in explain("deployment-permitted", {"builders": builders})
 
     def test_names_environments(self) -> None:
         elsewhere = structs.replace(values()["deployment_request"].value, environment="moon")  # type: ignore[union-attr]
         more = {"deployment_request": Known(elsewhere)}
-        assert "staging, production" in told("deployment-permitted", {"builders": (BUILDER,)}, **more)
-        assert "none yet" in told("deployment-permitted", {"builders": (BUILDER,)}, environments=Known(()), **more)
+        assert "staging, production" in explain("deployment-permitted", {"builders": (BUILDER,)}, **more)
+        assert "none yet" in explain("deployment-permitted", {"builders": (BUILDER,)}, environments=Known(()), **more)
 
     @pytest.mark.parametrize(("due", "over"), [(NOW, False), ("2026-11-24T08:59:59.999999Z", True)])
     def test_deadline_is_overdue_only_after_its_time(self, due: str, over: bool) -> None:
@@ -134,7 +134,7 @@ class TestSecrets:
     def test_counts_readers_of_secrets(self) -> None:
         reader = values()["vault_access"].value[0].can_read.value[0]  # type: ignore[union-attr]
         access = EnvironmentAccess("production", Known((reader, reader)), Known((reader,)), NOW, Known(NOW))
-        text = told("secrets-hidden-from-developers", vault_access=Known((access,)))
+        text = explain("secrets-hidden-from-developers", vault_access=Known((access,)))
         assert "2 readers have access and 1 read since" in text
 
     @pytest.mark.parametrize(
@@ -163,8 +163,8 @@ class TestHistory:
 
 class TestReviews:
     def test_approvers_are_named_in_brackets(self) -> None:
-        assert "(bob)" in told("independent-review", approvals=Known((approval("bob"),)))
-        assert "(" not in told("independent-review", approvals=Known(())).split(".")[0]
+        assert "(bob)" in explain("independent-review", approvals=Known((approval("bob"),)))
+        assert "(" not in explain("independent-review", approvals=Known(())).split(".")[0]
 
     def test_unlinked_and_undetermined_contributors_have_different_codes(self) -> None:
         nobody = commit(1, hands=(hand("nobody"),))
@@ -228,7 +228,7 @@ class TestTestRuns:
     @pytest.mark.parametrize(("runners", "named"), [((), "nobody"), (("machine:ci",), "machine:ci")])
     def test_names_trusted_test_runners(self, runners: tuple[str, ...], named: str) -> None:
         by_ada = self.runs(ran(runner="person:ada"))
-        assert named in told("tests-passed", {"runners": runners}, test_runs=by_ada)
+        assert named in explain("tests-passed", {"runners": runners}, test_runs=by_ada)
 
     @pytest.mark.parametrize(("executed", "code"), [(10, "passed"), (11, "too-few-tests")])
     def test_required_number_of_tests_is_enough(self, executed: int, code: str) -> None:
@@ -240,8 +240,8 @@ class TestTestRuns:
 
     def test_failed_run_counts_among_runs_of_same_time(self) -> None:
         failed = ran(passed=Known(False))
-        for told_runs in ((failed, ran()), (ran(), failed)):
-            assert codes("tests-passed", test_runs=self.runs(*told_runs)) == ["pipeline-failed"]
+        for both_runs in ((failed, ran()), (ran(), failed)):
+            assert codes("tests-passed", test_runs=self.runs(*both_runs)) == ["pipeline-failed"]
 
 
 def test_violated_reason_has_message_and_remedy() -> None:

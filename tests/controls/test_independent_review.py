@@ -94,17 +94,17 @@ class TestPushers:
         assert "undetermined-contributor" in evaluate_codes(TWO, pushes=self.pushes(*who))
 
     def test_an_attested_pusher_is_known(self) -> None:
-        said = approval("sue", action=ReviewAction.ATTEST, attests={f"commit:{HEAD.id}": "ada"})
-        found = review(pushes=self.pushes(), approvals=known(approval("bob"), approval("carol"), said))
+        result = approval("sue", action=ReviewAction.ATTEST, attests={f"commit:{HEAD.id}": "ada"})
+        found = review(pushes=self.pushes(), approvals=known(approval("bob"), approval("carol"), result))
         assert (found.unknown_contributors, set(found.counted)) == ((), {"bob", "carol"})
 
     def test_contradicting_attestations_attest_nothing(self) -> None:
         people = Known(structs.replace(PEOPLE, persons=(*PEOPLE.persons, person("sam", roles=("security",)))))
-        said = [
+        found = [
             approval(name, action=ReviewAction.ATTEST, attests={f"commit:{HEAD.id}": who})
             for name, who in (("sue", "ada"), ("sam", "bob"))
         ]
-        assert review(people=people, pushes=self.pushes(), approvals=known(*said)).unknown_contributors
+        assert review(people=people, pushes=self.pushes(), approvals=known(*found)).unknown_contributors
 
 
 class TestMachines:
@@ -124,8 +124,8 @@ class TestMachines:
         assert (found.unknown_contributors, list(found.counted)) == ((), ["sue"])
 
     def test_requester_can_be_attested(self) -> None:
-        said = approval("sue", action=ReviewAction.ATTEST, attests={f"commit:{HEAD.id}": "bob"})
-        found = review(commits=self.head(), approvals=known(approval("bob"), said))
+        result = approval("sue", action=ReviewAction.ATTEST, attests={f"commit:{HEAD.id}": "bob"})
+        found = review(commits=self.head(), approvals=known(approval("bob"), result))
         assert "person:bob" in found.contributors
         assert not found.counted
 
@@ -195,10 +195,10 @@ def test_undetermined_contributor_denies_and_can_be_attested() -> None:
         )
     )
     assert evaluate_codes(TWO, pushes=pushes) == ["reviewed", "undetermined-contributor"]
-    said = approval(
+    result = approval(
         "sue", action=ReviewAction.ATTEST, attests={f"commit:{lost.id}": "ada"}, signature=SignatureResult.RECORDED
     )
-    found = known(approval("bob"), approval("carol"), said)
+    found = known(approval("bob"), approval("carol"), result)
     assert evaluate_codes(TWO, pushes=pushes, approvals=found) == ["reviewed"]
 
 
@@ -293,8 +293,8 @@ def test_small_changes_control_codes() -> None:
     unread = known(structs.replace(file("a"), lines=Unknown("it is not here")))
     assert evaluate_codes(small, files=unread) == ["size-unknown"]
     assert evaluate_codes(small, {"lines": 5}, files=known(file("a", 6)), people=Unknown("x")) == ["fact-unknown"]
-    told = known(approval("bob"), approval("sue", answers={"why-large": "a table"}))
-    assert evaluate_codes(small, {"lines": 5}, files=known(file("a", 6)), approvals=told) == ["large-with-reason"]
+    result = known(approval("bob"), approval("sue", answers={"why-large": "a table"}))
+    assert evaluate_codes(small, {"lines": 5}, files=known(file("a", 6)), approvals=result) == ["large-with-reason"]
     blank = known(approval("bob"), approval("sue", answers={"why-large": "  "}))
     assert evaluate_codes(small, {"lines": 5}, files=known(file("a", 6)), approvals=blank) == ["too-large"]
 

@@ -60,8 +60,8 @@ def evaluate_codes(control: str, parameters: Any = None, **changed: Any) -> list
     case = Case(values(**changed), found.parameters(**(parameters or {})), NOW, {})
     reasons = found.evaluate(case)
     for reason in reasons:
-        told = format_sentences(found.codes, reason)
-        assert all("{" not in text.replace("with = {", "") for text in told)
+        output = format_sentences(found.codes, reason)
+        assert all("{" not in text.replace("with = {", "") for text in output)
     return [reason.code for reason in reasons]
 
 

@@ -27,7 +27,7 @@ def removal(act: str, approvals: tuple[Approval, ...], who: Maybe[str] = ADA) ->
     return values(revision=ACTIONS[act][0], commits=Known(commits), pushes=Known(pushes), approvals=Known(approvals))
 
 
-def said(act: str, *names: str, **more: Any) -> tuple[Approval, ...]:
+def make_approvals(act: str, *names: str, **more: Any) -> tuple[Approval, ...]:
     fields = {"action": ACTIONS[act][1], "ref_head": ACTIONS[act][2], "head": ACTIONS[act][2], "tree": oid(77), **more}
     return tuple(approval(name, **fields) for name in names)
 
@@ -40,26 +40,32 @@ def evaluate_codes(given: dict[str, Any]) -> list[str]:
 @BOTH
 def test_deletion_or_rewind_needs_two_independent_approvals(act: str) -> None:
     assert evaluate_codes(removal(act, ())) == ["too-few-approvals-to-remove"]
-    assert evaluate_codes(removal(act, said(act, "bob"))) == ["too-few-approvals-to-remove"]
-    assert evaluate_codes(removal(act, said(act, "bob", "sue"))) == ["reviewed"]
+    assert evaluate_codes(removal(act, make_approvals(act, "bob"))) == ["too-few-approvals-to-remove"]
+    assert evaluate_codes(removal(act, make_approvals(act, "bob", "sue"))) == ["reviewed"]
 
 
 @BOTH
 def test_pusher_of_removal_is_contributor(act: str) -> None:
-    assert evaluate_codes(removal(act, said(act, "bob", "sue"), Known("person:bob"))) == ["too-few-approvals-to-remove"]
-    assert "undetermined-contributor" in evaluate_codes(removal(act, said(act, "bob", "sue"), Unknown("nobody said")))
+    assert evaluate_codes(removal(act, make_approvals(act, "bob", "sue"), Known("person:bob"))) == [
+        "too-few-approvals-to-remove"
+    ]
+    assert "undetermined-contributor" in evaluate_codes(
+        removal(act, make_approvals(act, "bob", "sue"), Unknown("nobody said"))
+    )
 
 
 @BOTH
 def test_approval_of_other_act_or_commit_does_not_count(act: str) -> None:
     others = [action for action in ReviewAction if action is not ACTIONS[act][1]]
     for action in others:
-        assert "reviewed" not in evaluate_codes(removal(act, said(act, "bob", "sue", action=action)))
-    assert "reviewed" not in evaluate_codes(removal(act, said(act, "bob", "sue", head=oid(9), ref_head=oid(9))))
+        assert "reviewed" not in evaluate_codes(removal(act, make_approvals(act, "bob", "sue", action=action)))
+    assert "reviewed" not in evaluate_codes(
+        removal(act, make_approvals(act, "bob", "sue", head=oid(9), ref_head=oid(9)))
+    )
 
 
 def test_approval_of_rewind_is_bound_to_replaced_tip() -> None:
-    assert "reviewed" not in evaluate_codes(removal("rewound", said("rewound", "bob", "sue", base=oid(9))))
+    assert "reviewed" not in evaluate_codes(removal("rewound", make_approvals("rewound", "bob", "sue", base=oid(9))))
 
 
 @pytest.mark.parametrize("action", [ReviewAction.DELETE, ReviewAction.REWIND])
@@ -72,8 +78,8 @@ def test_approval_of_removal_approves_no_change(action: ReviewAction) -> None:
 
 @BOTH
 def test_withdrawal_ends_approval_of_removal(act: str) -> None:
-    back = said(act, "bob", action=ReviewAction.WITHDRAW, id=oid(98), order=1, time=NOW)
-    assert "reviewed" not in evaluate_codes(removal(act, (*said(act, "bob", "sue"), *back)))
+    back = make_approvals(act, "bob", action=ReviewAction.WITHDRAW, id=oid(98), order=1, time=NOW)
+    assert "reviewed" not in evaluate_codes(removal(act, (*make_approvals(act, "bob", "sue"), *back)))
 
 
 def test_unknown_update_kind_cannot_be_approved() -> None:
@@ -90,15 +96,15 @@ def test_deletion_includes_deleted_tip() -> None:
 
 def test_approval_of_rewind_to_other_head_does_not_carry() -> None:
     squash, approved = commit(1, tree=60), commit(2, tree=50)
-    kept = ApprovedHead(approved.id, (approved,), squash.tree, ())
+    stored = ApprovedHead(approved.id, (approved,), squash.tree, ())
     given = removal(
-        "rewound", said("rewound", "bob", "sue", ref_head=approved.id, head=approved.id, tree=approved.tree)
+        "rewound", make_approvals("rewound", "bob", "sue", ref_head=approved.id, head=approved.id, tree=approved.tree)
     )
-    given = given | {"commits": Known((squash,)), "approved_heads": Known((kept,))}
+    given = given | {"commits": Known((squash,)), "approved_heads": Known((stored,))}
     assert "reviewed" not in evaluate_codes(given)
 
 
 @BOTH
 def test_preview_needs_no_pusher_of_removal(act: str) -> None:
-    given = removal(act, said(act, "bob", "sue")) | {"pushes": Known(Pushes(True, (), (), ()))}
+    given = removal(act, make_approvals(act, "bob", "sue")) | {"pushes": Known(Pushes(True, (), (), ()))}
     assert evaluate_codes(given) == ["reviewed"]

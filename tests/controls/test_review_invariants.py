@@ -34,20 +34,20 @@ ATTESTED = {"pushers": "ada", f"commit:{oid(1)}": "ada"}
 
 
 class World(NamedTuple):
-    """A change with its statements. `kept`: its head is a squash of APPROVED."""
+    """A change with its statements. `squashed`: its head is a squash of APPROVED."""
 
     revision: Revision
     own: tuple[Commit, ...]
-    kept: bool
+    squashed: bool
     pushers: dict[str, Maybe[str]]
     mover: Maybe[str]
     people: People
-    said: tuple[Approval, ...]
+    statements: tuple[Approval, ...]
     landed: LandedHeads
 
     @property
     def facts(self) -> dict[str, Maybe[Any]]:
-        approved = (ApprovedHead(APPROVED.id, (APPROVED,), oid(60), ()),) if self.kept else ()
+        approved = (ApprovedHead(APPROVED.id, (APPROVED,), oid(60), ()),) if self.squashed else ()
         first = tuple(CommitPusher(*each) for each in self.pushers.items())
         return values(
             revision=Known(self.revision),
@@ -55,7 +55,7 @@ class World(NamedTuple):
             approved_heads=Known(approved),
             pushes=Known(Pushes(False, first, (PAST.id,), (PAST,), self.mover)),
             people=Known(self.people),
-            approvals=Known(self.said),
+            approvals=Known(self.statements),
             landed_heads=Known(self.landed),
         )
 
@@ -79,7 +79,7 @@ MOSTLY: dict[str, st.SearchStrategy[Any]] = {
 @st.composite
 def statements(draw: st.DrawFn, heads: tuple[Commit, ...], wanted: ReviewAction, least: int) -> tuple[Approval, ...]:
     """Two approvals, and other statements of any kind in any order."""
-    said: list[Approval] = []
+    listed: list[Approval] = []
     for number in range(draw(st.integers(least, 4))):
         first = number < least
         on = draw(draw_mostly_usual(heads[0], *heads) if first else st.sampled_from(heads))
@@ -90,9 +90,9 @@ def statements(draw: st.DrawFn, heads: tuple[Commit, ...], wanted: ReviewAction,
         if action is ReviewAction.ATTEST:
             more["attests"] = ATTESTED
         name = ("bob", "carol")[number] if first else draw(names)
-        said.append(approval(name, on, action=action, id=oid(500 + number), **more))
-    ordered = draw(st.permutations(range(len(said))))
-    return tuple(structs.replace(one, order=order) for one, order in zip(said, ordered, strict=True))
+        listed.append(approval(name, on, action=action, id=oid(500 + number), **more))
+    ordered = draw(st.permutations(range(len(listed))))
+    return tuple(structs.replace(one, order=order) for one, order in zip(listed, ordered, strict=True))
 
 
 @st.composite
@@ -100,7 +100,7 @@ def worlds(draw: st.DrawFn) -> World:
     update = draw(
         st.sampled_from((UpdateKind.FAST_FORWARD, UpdateKind.FAST_FORWARD, UpdateKind.REWOUND, UpdateKind.DELETED))
     )
-    kept = update is UpdateKind.FAST_FORWARD and draw(st.booleans())
+    stored = update is UpdateKind.FAST_FORWARD and draw(st.booleans())
     roles = st.sampled_from((ContributorRole.CO_AUTHOR, ContributorRole.COMMITTER, ContributorRole.SIGNER))
     more = [draw(st.tuples(names, roles))] if draw(draw_mostly_usual(False, True)) else []
     hands = (hand("ada"), *(hand(name, role) for name, role in more))
@@ -111,7 +111,7 @@ def worlds(draw: st.DrawFn) -> World:
     wanted = {UpdateKind.DELETED: ReviewAction.DELETE, UpdateKind.REWOUND: ReviewAction.REWIND}.get(
         update, ReviewAction.APPROVE
     )
-    heads = (APPROVED, tip, PAST, OTHER) if kept else (tip, PAST, APPROVED, OTHER)
+    heads = (APPROVED, tip, PAST, OTHER) if stored else (tip, PAST, APPROVED, OTHER)
     pushers = {}
     for one in (head, APPROVED, PAST):
         identity = draw(draw_mostly_usual("person:ada", "person:carol", "login:forge/nobody", ""))
@@ -132,12 +132,14 @@ def worlds(draw: st.DrawFn) -> World:
     )
     by = draw(draw_mostly_usual("person:ada", "person:bob", ""))
     mover: Maybe[str] = Known(by) if by else Unknown("nobody said")
-    return World(revision, () if gone else (head,), kept, pushers, mover, People(tuple(persons), ()), statement, landed)
+    return World(
+        revision, () if gone else (head,), stored, pushers, mover, People(tuple(persons), ()), statement, landed
+    )
 
 
 def is_approval_carried(world: World, head: str) -> bool:
     """Whether an approval of `head` is valid for the proposed head: the same one, or made of it by a machine."""
-    return head == (world.revision.head or BASE) or (world.kept and head == APPROVED.id)
+    return head == (world.revision.head or BASE) or (world.squashed and head == APPROVED.id)
 
 
 def is_linked(world: World, one: Approval) -> bool:
@@ -151,8 +153,8 @@ def is_linked(world: World, one: Approval) -> bool:
 def named_contributors(world: World) -> set[str]:
     """Persons named by a commit, a push or the update: for a squash, without its committer and signer."""
     found: set[str] = set()
-    for one in {each.id: each for each in (*world.own, PAST, *((APPROVED,) if world.kept else ()))}.values():
-        merged = world.kept and one in world.own
+    for one in {each.id: each for each in (*world.own, PAST, *((APPROVED,) if world.squashed else ()))}.values():
+        merged = world.squashed and one in world.own
         for each in one.contributors:
             if not merged or each.role in (ContributorRole.AUTHOR, ContributorRole.CO_AUTHOR):
                 found.add(each.identity.removeprefix("email:").partition("@")[0])
@@ -172,7 +174,7 @@ def is_approval_used(world: World, one: Approval) -> bool:
 
 def has_valid_approval(world: World, who: Person, wanted: ReviewAction) -> bool:
     """Whether a statement of a person can be an approval of exactly this change, by section 6 of the design."""
-    own = [one for one in world.said if one.ref_person == who.id and is_linked(world, one)]
+    own = [one for one in world.statements if one.ref_person == who.id and is_linked(world, one)]
     if not who.active or not who.write_access or who.id in named_contributors(world):
         return False
     return any(
@@ -189,7 +191,7 @@ def has_valid_approval(world: World, who: Person, wanted: ReviewAction) -> bool:
 
 def has_open_objection(world: World, who: Person, wanted: ReviewAction) -> bool:
     """Whether a person requested changes and neither approved nor withdrew later, by time or by record."""
-    own = [one for one in world.said if one.ref_person == who.id and is_linked(world, one)]
+    own = [one for one in world.statements if one.ref_person == who.id and is_linked(world, one)]
     asked = [one for one in own if one.action is ReviewAction.REQUEST_CHANGES]
     lifting = [one for one in own if one.action in (wanted, ReviewAction.WITHDRAW)]
     open_still = [
@@ -225,11 +227,11 @@ def test_reviewed_change_has_two_independent_approvals_and_no_objection(world: W
 @settings(max_examples=200)
 @given(worlds())
 def test_change_with_unknown_pusher_is_reviewed_only_with_attestation(world: World) -> None:
-    commits = [*(() if world.kept else world.own), PAST, *((APPROVED,) if world.kept else ())]
+    commits = [*(() if world.squashed else world.own), PAST, *((APPROVED,) if world.squashed else ())]
     unknown = [world.pushers[one.id] for one in commits]
     unknown += [world.mover] if world.revision.update != Known(UpdateKind.FAST_FORWARD) else []
     if is_reviewed(world) and any(who != Known("person:ada") and not _is_named(who) for who in unknown):
-        attested = [one for one in world.said if one.action is ReviewAction.ATTEST and is_linked(world, one)]
+        attested = [one for one in world.statements if one.action is ReviewAction.ATTEST and is_linked(world, one)]
         officers = {one.id for one in world.people.security_officers}
         assert officers & {one.ref_person for one in attested}
         assert Known("login:forge/nobody") not in unknown, "no attestation here is about an account"
@@ -245,8 +247,8 @@ def test_latest_objection_never_turns_deny_into_allow(world: World, action: Revi
     """Withdrawals and attestations are excluded where they may lift the cause of the denial."""
     if action is ReviewAction.REQUEST_CHANGES and not is_reviewed(world):
         tip = next(iter(world.own), Commit(BASE, oid(77), (), ()))
-        said = approval(name, tip, id=oid(600), order=len(world.said), time=NOW, action=action)
-        assert not is_reviewed(world._replace(said=(*world.said, said)))
+        result = approval(name, tip, id=oid(600), order=len(world.statements), time=NOW, action=action)
+        assert not is_reviewed(world._replace(statements=(*world.statements, result)))
 
 
 @settings(max_examples=100)

@@ -25,8 +25,8 @@ enforce = []
 
 
 def contradictions(sentence: str, control: str, parameter: str = "", value: int = 0) -> list[tuple[str, str]]:
-    told = f"with = {{ {parameter} = {value} }}\n" if parameter else ""
-    text = f'{HEAD}text = "{sentence}"\n' + (f'control = "{control}"\n{told}' if control else "")
+    output = f"with = {{ {parameter} = {value} }}\n" if parameter else ""
+    text = f'{HEAD}text = "{sentence}"\n' + (f'control = "{control}"\n{output}' if control else "")
     (bound,) = read_bound_policy(text, "policy.toml").clauses
     return [(one.words, one.parameter) for one in find_contradictions(bound)]
 

@@ -157,17 +157,17 @@ class TestFreezes:
         assert (format_freeze_scope(freeze), format_frozen_actions(freeze)) == (scope, stopped)
 
     @pytest.mark.parametrize(
-        ("drill", "until", "told"),
+        ("drill", "until", "text"),
         [
             (False, "", "there is a freeze of merges, by"),
             (True, LATER, "until 2026-11-25T09:00 there is a freeze drill for merges, by"),
         ],
     )
-    def test_announced_freeze_is_described(self, drill: bool, until: str, told: str) -> None:
+    def test_announced_freeze_is_described(self, drill: bool, until: str, text: str) -> None:
         freeze = structs.replace(FREEZE, since=moments.add_time(NOW, minutes=1), until=until, drill=drill)
         (reason,) = evaluate_facts(policy(TWO), freezes=Known((freeze,))).reasons
         message = format_sentences(Reasons, reason)[0]
-        assert told in message
+        assert text in message
         assert ("until" in message) is bool(until)
 
     def test_freeze_denies_if_people_are_unknown(self) -> None:
@@ -266,50 +266,50 @@ class TestSentences:
 
 
 class TestDecisionReports:
-    def told(self, rules: BoundPolicy, **changed: Maybe[Any]) -> Any:
+    def build_report(self, rules: BoundPolicy, **changed: Maybe[Any]) -> Any:
         given = facts(values(**changed))
         return build_decision_report(evaluate_policy(rules, given, EnforcementPoint.MERGE, NOW), rules, given)
 
     def test_report_names_contributors_approvers_and_possible_reviewers(self) -> None:
         own = commit(1, hands=(hand("ada"), hand("bot"), hand("nobody")))
-        told = self.told(policy(TWO), commits=Known((own,)), approvals=ALONE)
-        assert [(one.person, one.identity) for one in told.contributors] == [
+        result = self.build_report(policy(TWO), commits=Known((own,)), approvals=ALONE)
+        assert [(one.person, one.identity) for one in result.contributors] == [
             ("", "machine:update-bot"),
             ("ada", ""),
             ("", "account:nobody@example.test"),
         ]
-        assert [(one.person, one.counted) for one in told.approvals] == [("bob", True)]
-        assert told.eligible_reviewers == ("carol", "sue")
-        assert (told.missing_facts, told.names, told.merger) == ((), {}, "")
-        assert told.revision.update == "fast-forward"
+        assert [(one.person, one.counted) for one in result.approvals] == [("bob", True)]
+        assert result.eligible_reviewers == ("carol", "sue")
+        assert (result.missing_facts, result.names, result.merger) == ((), {}, "")
+        assert result.revision.update == "fast-forward"
 
     def test_report_names_merger(self) -> None:
         approved = commit(2, tree=50)
         made = commit(1, tree=60, hands=(hand("ada"), hand("bob", ContributorRole.COMMITTER)))
-        kept = ApprovedHead(approved.id, (approved,), made.tree, ())
-        told = self.told(policy(TWO), commits=Known((made,)), approved_heads=Known((kept,)))
-        assert told.merger == "person:bob"
+        stored = ApprovedHead(approved.id, (approved,), made.tree, ())
+        result = self.build_report(policy(TWO), commits=Known((made,)), approved_heads=Known((stored,)))
+        assert result.merger == "person:bob"
 
     @pytest.mark.parametrize(("preview", "known"), [(True, False), (False, True)])
     def test_report_says_whether_used_approvals_are_known(self, preview: bool, known: bool) -> None:
         landed = Known(LandedHeads(preview, (), (), -1))
-        assert self.told(policy(TWO), landed_heads=landed).spent_approvals_known is known
-        assert self.told(policy(TWO), landed_heads=Unknown("gone")).spent_approvals_known
+        assert self.build_report(policy(TWO), landed_heads=landed).spent_approvals_known is known
+        assert self.build_report(policy(TWO), landed_heads=Unknown("gone")).spent_approvals_known
 
     def test_report_names_action_that_resolves_reason(self) -> None:
-        ((reason,),) = [result.reasons for result in self.told(policy(TWO), approvals=ALONE).results]
+        ((reason,),) = [result.reasons for result in self.build_report(policy(TWO), approvals=ALONE).results]
         assert reason.settled_by == "approve"
-        ((reason,),) = [result.reasons for result in self.told(policy(TWO)).results]
+        ((reason,),) = [result.reasons for result in self.build_report(policy(TWO)).results]
         assert reason.settled_by == ""
 
     def test_report_lists_clause_without_control(self) -> None:
         uncovered = TWO.replace('control = "independent-review"\n', "")
-        ((reason,),) = [result.reasons for result in self.told(policy(uncovered)).results]
+        ((reason,),) = [result.reasons for result in self.build_report(policy(uncovered)).results]
         assert reason.code == "no-control"
 
     def test_report_lists_only_names_that_differ_from_ids(self) -> None:
         named = People((*PEOPLE.persons, person("x7", handle="dan")), PEOPLE.machines)
-        assert self.told(policy(TWO), people=Known(named)).names == {"x7": "X7"}
+        assert self.build_report(policy(TWO), people=Known(named)).names == {"x7": "X7"}
 
 
 def test_decision_names_evaluated_head() -> None:

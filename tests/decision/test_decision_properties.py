@@ -47,8 +47,8 @@ commits = st.builds(
 )
 approvals = st.lists(
     st.builds(
-        lambda name, on, verdict, signature, answers, order: approval(
-            name, commit(on), action=verdict, signature=signature, order=order, answers=answers
+        lambda name, on, action, signature, answers, order: approval(
+            name, commit(on), action=action, signature=signature, order=order, answers=answers
         ),
         st.sampled_from(("bob", "carol", "sue", "ada")),
         st.integers(1, 4),
@@ -121,7 +121,7 @@ def remove_knowledge(value: Any) -> Iterator[Any]:
 def remove_facts(world: dict[str, Maybe[Any]]) -> Iterator[dict[str, Maybe[Any]]]:
     """Every set of facts in which one fact, or one part of it, is unknown or missing."""
     for name, value in world.items():
-        yield {other: kept for other, kept in world.items() if other != name}
+        yield {other: stored for other, stored in world.items() if other != name}
         for less in remove_knowledge(value):
             yield world | {name: less}
 

@@ -33,16 +33,16 @@ def test_statement_replaced_by_later_one_is_not_reported() -> None:
         approval("sue"),
     )
     report = report_of(approvals=Known(words))
-    told = list(select_notable(report.approvals))
-    assert [one.person for one in told] == ["carol"]
-    assert explain_uncounted(told[0]) == "it is for another repository; it was withdrawn"
+    text = list(select_notable(report.approvals))
+    assert [one.person for one in text] == ["carol"]
+    assert explain_uncounted(text[0]) == "it is for another repository; it was withdrawn"
 
 
-def test_replaced_attestation_is_not_reported_beside_the_one_that_replaced_it() -> None:
-    shown = report_of().approvals[0]
+def test_replaced_attestation_is_not_reported_next_to_the_one_that_replaced_it() -> None:
+    visible = report_of().approvals[0]
     attested, replaced = Objection.ATTESTED.value, Objection.REPLACED.value
     older, newer = (
-        structs.replace(shown, counted=False, reasons_not_counted=codes)
+        structs.replace(visible, counted=False, reasons_not_counted=codes)
         for codes in ((attested, replaced), (attested,))
     )
     assert list(select_notable((older, newer))) == [newer]
@@ -56,7 +56,7 @@ def test_reason_code_without_sentence_is_shown_as_code() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "kept"),
+    ("change", "stored"),
     [
         ({}, True),
         ({"enforce": ()}, False),
@@ -65,14 +65,14 @@ def test_reason_code_without_sentence_is_shown_as_code() -> None:
         ({"paths": ("src/**",)}, False),
     ],
 )
-def test_history_is_protected_only_by_clause_enforced_on_all_branches(change: dict[str, Any], kept: bool) -> None:
+def test_history_is_protected_only_by_clause_enforced_on_all_branches(change: dict[str, Any], stored: bool) -> None:
     clauses = tuple(
         structs.replace(bound, clause=structs.replace(bound.clause, **change))
         if bound.clause.control == "protected-history"
         else bound
         for bound in BUILT_IN.clauses
     )
-    assert is_history_protected(structs.replace(BUILT_IN, clauses=clauses)) is kept
+    assert is_history_protected(structs.replace(BUILT_IN, clauses=clauses)) is stored
 
 
 def test_history_is_not_protected_without_clause() -> None:

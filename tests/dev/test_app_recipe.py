@@ -111,8 +111,8 @@ _FORGOTTEN: dict[str, tuple[Callable[[Path], None], str]] = {
 def test_missing_step_is_detected(step: str, recipe: Path) -> None:
     forget, sentence = _FORGOTTEN[step]
     server = recipe / "src" / "muniment" / "server"
-    for folder, kept in ((server / APP, recipe / "kept"), (server / "app_list.py", recipe / "kept_list.py")):
-        (shutil.copytree if folder.is_dir() else shutil.copy)(folder, kept)
+    for folder, stored in ((server / APP, recipe / "kept"), (server / "app_list.py", recipe / "kept_list.py")):
+        (shutil.copytree if folder.is_dir() else shutil.copy)(folder, stored)
     try:
         forget(server)
         output = run(recipe, "-m", "dev.app_rules")

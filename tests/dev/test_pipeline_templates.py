@@ -89,8 +89,8 @@ def test_provenance_signed_by_the_builder_script_is_accepted(tmp_path: Path) -> 
     ).stdout
     artifact = f"sha256:{hashlib.sha256(b'an artifact').hexdigest()}"
     builder = provenance.Builder("https://ci.example.test/builder", public.read_text())
-    told = provenance.read_provenance(made, artifact, [builder])
-    assert (told.signed_by, told.commit, told.artifact) == (Known(builder.id), commit, artifact)
+    result = provenance.read_provenance(made, artifact, [builder])
+    assert (result.signed_by, result.commit, result.artifact) == (Known(builder.id), commit, artifact)
 
 
 def _deploy_commands(file: Path) -> str:
@@ -133,7 +133,7 @@ def test_each_template_deploys_with_its_named_secrets(file: Path, tmp_path: Path
 def test_each_template_deploys_with_existing_options(file: Path) -> None:
     text = file.read_text(encoding="utf-8")
     assert "muniment deploy" in text
-    told = CliRunner().invoke(muniment, ["deploy", "--help"]).output
+    output = CliRunner().invoke(muniment, ["deploy", "--help"]).output
     used = set(re.findall(r"--[a-z]+", text[text.index("muniment deploy") :].replace("--verify", "")))
     assert used
-    assert all(option in told for option in used)
+    assert all(option in output for option in used)

@@ -17,27 +17,27 @@ _OPENING = re.compile(r"(?:: |\n *|\b[Rr]uns? )$")  # before a command that is t
 
 def find_faults(text: str) -> Iterator[str]:
     """List faults of the commands in `text`: an unknown name, or a missing option."""
-    for shown in _SHOWN.finditer(text):
-        if not _OPENING.search(text[: shown.start()]):
+    for visible in _SHOWN.finditer(text):
+        if not _OPENING.search(text[: visible.start()]):
             continue
         found: click.Command = muniment
         context = click.Context(muniment, info_name="muniment")
-        names = shown[1].split()
+        names = visible[1].split()
         while names and isinstance(found, click.Group):
             name = names.pop(0)
             command = found.get_command(context, name)
             if command is None:
-                yield f"{shown[0]}: there is no {name}"
+                yield f"{visible[0]}: there is no {name}"
                 return
             found = command
-        given = [*names, *shown[2].split()]
+        given = [*names, *visible[2].split()]
         for parameter in found.params:
             if not parameter.required:
                 continue
             if isinstance(parameter, click.Option) and not any(name in given for name in parameter.opts):
-                yield f"{shown[0]}: it needs {parameter.opts[0]}"
+                yield f"{visible[0]}: it needs {parameter.opts[0]}"
             if isinstance(parameter, click.Argument) and not given:
-                yield f"{shown[0]}: it needs {parameter.name}"
+                yield f"{visible[0]}: it needs {parameter.name}"
 
 
 def read_texts(tree: ast.AST) -> Iterator[str]:

@@ -21,7 +21,7 @@ def test_the_first_two_tutorials_work_as_written(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize(
-    ("shown", "printed", "fault"),
+    ("visible", "printed", "fault"),
     [
         ("one\ntwo", "one\ntwo\n", ""),
         ("one\n…", "one\ntwo\nthree\n", ""),
@@ -32,5 +32,5 @@ def test_the_first_two_tutorials_work_as_written(shell: Shell) -> None:
         ("one\n…\nfour", "one\ntwo\nthree\n", "four"),
     ],
 )
-def test_wrong_output_of_a_tutorial_is_found(shown: str, printed: str, fault: str) -> None:
-    assert find_missing_line(shown.splitlines(), printed) == fault
+def test_wrong_output_of_a_tutorial_is_found(visible: str, printed: str, fault: str) -> None:
+    assert find_missing_line(visible.splitlines(), printed) == fault

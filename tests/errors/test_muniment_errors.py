@@ -56,7 +56,7 @@ def test_common_remedy_is_shown_once_and_different_ones_with_fields() -> None:
     email = FieldProblem("email", "Address", "missing", "it is missing.", "Fill it in.")
     other = FieldProblem("email", "Address", "wrong", "it has no @.", "Write it whole.")
     assert ActInputError((name, email)).remedy == "Fill it in."
-    told = ActInputError((name, other))
-    assert told.message == "Name: it is missing. Address: it has no @."
-    assert told.remedy == "Name: Fill it in. Address: Write it whole."
-    assert told.problems == (name, other)
+    result = ActInputError((name, other))
+    assert result.message == "Name: it is missing. Address: it has no @."
+    assert result.remedy == "Name: Fill it in. Address: Write it whole."
+    assert result.problems == (name, other)

@@ -179,7 +179,7 @@ def number_types(shape: Any, seen: set[str]) -> Iterator[str]:
 
 
 def test_no_digested_structure_has_a_field_for_fractions() -> None:
-    beside = [
+    others = [
         one
         for one in vars(record_objects).values()
         if isinstance(one, type) and issubclass(one, Struct) and one is not Struct
@@ -187,7 +187,7 @@ def test_no_digested_structure_has_a_field_for_fractions() -> None:
     shapes = [
         *(kind.shape for kind in KINDS.values()),
         *(record_kinds.AnyEntry, Policy, Decision, DecisionReport, SignedException, Summary),
-        *(approvals.ApprovalStatement, run_statements.RunStatement, *beside),
+        *(approvals.ApprovalStatement, run_statements.RunStatement, *others),
     ]
     assert [name for shape in shapes for name in number_types(shape, set())] == []
 

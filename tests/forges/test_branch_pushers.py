@@ -24,21 +24,23 @@ def move(old: str, new: str, who: str) -> Move:
 @pytest.mark.parametrize(
     ("moves", "found"),
     [
-        pytest.param([], "? ? ?", id="nothing is told"),
+        pytest.param([], "? ? ?", id="no push is known"),
         pytest.param([("a", "d", "bob")], "bob bob bob", id="one push of all"),
         pytest.param([("a", "b", "bob"), ("b", "d", "dave")], "bob dave dave", id="two that meet"),
-        pytest.param([("b", "d", "dave")], "? dave dave", id="the first is not told of"),
-        pytest.param([("a", "b", "bob")], "bob ? ?", id="the last is not told of"),
-        pytest.param([("a", "b", "bob"), ("c", "d", "dave")], "bob ? dave", id="one between is not told of"),
-        pytest.param([("", "d", "dave")], "? ? dave", id="from where is not told"),
+        pytest.param([("b", "d", "dave")], "? dave dave", id="the first push is unknown"),
+        pytest.param([("a", "b", "bob")], "bob ? ?", id="the last push is unknown"),
+        pytest.param([("a", "b", "bob"), ("c", "d", "dave")], "bob ? dave", id="a push between is unknown"),
+        pytest.param([("", "d", "dave")], "? ? dave", id="its start is unknown"),
         pytest.param([("a", "d", "?")], "? ? ?", id="an account that is gone"),
-        pytest.param([("z", "d", "dave")], "dave dave dave", id="forced, from beside"),
+        pytest.param([("z", "d", "dave")], "dave dave dave", id="forced, from another commit"),
         pytest.param([("a", "d", "bob"), ("d", "a", "bob"), ("a", "d", "eve")], "bob,eve bob,eve bob,eve", id="twice"),
     ],
 )
 def test_commit_has_pusher_of_first_push_in_unbroken_chain(moves: list[tuple[str, str, str]], found: str) -> None:
-    told = find_movers([move(*one) for one in moves], ("b", "c", "d"))
-    text = {at: ",".join(one.value.login if isinstance(one, Known) else "?" for one in who) for at, who in told.items()}
+    result = find_movers([move(*one) for one in moves], ("b", "c", "d"))
+    text = {
+        at: ",".join(one.value.login if isinstance(one, Known) else "?" for one in who) for at, who in result.items()
+    }
     assert " ".join(text[at] for at in "bcd") == found
 
 
@@ -53,8 +55,8 @@ def test_pushers_since_given_commit_are_listed_oldest_first(
         fake.world.push("eve", "other", {"a.py": "1\n"})
         second = fake.world.push("bob", "topic", {"b.py": "2\n"})
         third = fake.world.push("dave", "topic", {"c.py": "3\n"})
-        told = reader.list_pushes(repository, "refs/heads/topic", first, "2000-01-02T00:00:00.000000Z")
-        assert [(move.old, move.new, value(move.who).login) for move in told] == [
+        result = reader.list_pushes(repository, "refs/heads/topic", first, "2000-01-02T00:00:00.000000Z")
+        assert [(move.old, move.new, value(move.who).login) for move in result] == [
             (first, second, "bob"),
             (second, third, "dave"),
         ]

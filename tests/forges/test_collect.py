@@ -182,7 +182,7 @@ def test_only_first_push_of_commit_determines_its_pusher(world: World) -> None:
     assert roles(review, "bob") == set()
 
 
-@pytest.mark.parametrize("who", [Unknown("not told"), Known(Account("77", "stranger"))])
+@pytest.mark.parametrize("who", [Unknown("not read"), Known(Account("77", "stranger"))])
 def test_unlinked_pusher_is_unknown_contributor(world: World, who: Maybe[Account]) -> None:
     review = world.review(world.reading(moves=Known((Move("", world.head, (), False, who, T),))))
     assert [stranger.role for stranger in review.unknown_contributors] == [ContributorRole.PUSHER]
@@ -218,11 +218,11 @@ def test_missing_earlier_head_has_undetermined_contributor(world: World) -> None
 
 
 def test_account_that_applied_suggestion_is_contributor(world: World) -> None:
-    told = (
+    result = (
         ForgeContributor(world.head, ACCOUNTS["bob"], ContributorRole.SUGGESTION_APPLIER),
         ForgeContributor("", ACCOUNTS["carol"], ContributorRole.RESOLVER),
     )
-    assert world.review(world.reading(contributors=Known(told))).counted == {}
+    assert world.review(world.reading(contributors=Known(result))).counted == {}
 
 
 def test_only_accounts_with_write_access_are_possible_reviewers(world: World) -> None:
@@ -256,13 +256,13 @@ WITH_AGENT = People(
 
 
 def review_of_requested_machine_work(
-    world: World, *told: ForgeContributor, pushed: str = T, opener: str = "ada"
+    world: World, *text: ForgeContributor, pushed: str = T, opener: str = "ada"
 ) -> code_review.CodeReview:
     """Review of a change that an agent wrote at the request of a person, pushed at that moment."""
     made = world.repo.commit({"a": "5\n"}, on="machine", parents=["main"], author="Agent <agent@example.test>")
     world.head = made
     moves = (Move(world.base, made, (made,), False, Known(AGENT), pushed),)
-    reading = world.reading(moves=Known(moves), contributors=Known(told), change=world.change(opener=ACCOUNTS[opener]))
+    reading = world.reading(moves=Known(moves), contributors=Known(text), change=world.change(opener=ACCOUNTS[opener]))
     return world.review(reading, people=WITH_AGENT)
 
 
@@ -270,27 +270,27 @@ def test_requester_of_machine_cannot_approve_and_missing_requester_is_unknown(wo
     assert [one.role for one in review_of_requested_machine_work(world).unknown_contributors] == [
         ContributorRole.REQUESTER
     ]
-    told = ForgeContributor("", ACCOUNTS["bob"], ContributorRole.REQUESTER, AGENT)
-    review = review_of_requested_machine_work(world, told)
+    result = ForgeContributor("", ACCOUNTS["bob"], ContributorRole.REQUESTER, AGENT)
+    review = review_of_requested_machine_work(world, result)
     assert (review.unknown_contributors, set(review.counted)) == ((), {"carol"})
     by_name = ForgeContributor("", ACCOUNTS["carol"], ContributorRole.REQUESTER, Account("", "Agent"))
-    assert set(review_of_requested_machine_work(world, told, by_name).counted) == set()
+    assert set(review_of_requested_machine_work(world, result, by_name).counted) == set()
 
 
 def test_comment_after_push_does_not_make_requester(world: World) -> None:
-    told = ForgeContributor("", ACCOUNTS["bob"], ContributorRole.REQUESTER, AGENT, "2026-11-24T07:59:59.000000Z")
-    assert review_of_requested_machine_work(world, told).unknown_contributors == ()
+    result = ForgeContributor("", ACCOUNTS["bob"], ContributorRole.REQUESTER, AGENT, "2026-11-24T07:59:59.000000Z")
+    assert review_of_requested_machine_work(world, result).unknown_contributors == ()
     for at in (T, "2026-11-24T09:00:00.000000Z"):
-        review = review_of_requested_machine_work(world, structs.replace(told, at=at))
+        review = review_of_requested_machine_work(world, structs.replace(result, at=at))
         assert [one.role for one in review.unknown_contributors] == [ContributorRole.REQUESTER], at
 
 
 def test_mention_of_person_or_idle_machine_makes_no_contributor(world: World) -> None:
-    told = (
+    result = (
         ForgeContributor("", ACCOUNTS["bob"], ContributorRole.REQUESTER, ACCOUNTS["ada"]),
         ForgeContributor("", ACCOUNTS["carol"], ContributorRole.REQUESTER, AGENT),
     )
-    assert set(world.review(world.reading(contributors=Known(told)), people=WITH_AGENT).counted) == {"bob", "carol"}
+    assert set(world.review(world.reading(contributors=Known(result)), people=WITH_AGENT).counted) == {"bob", "carol"}
 
 
 @pytest.mark.parametrize("verified", [True, False])
@@ -453,9 +453,9 @@ def test_forge_checks_become_test_runs_of_read_head_only(world: World) -> None:
     with Repository.open(str(world.repo.path)) as git:
         collector = ForgeCollector("hub", reading, git, PEOPLE, NOW)
 
-        def runs(head: str, told: ForgeCollector) -> Maybe[PipelineRuns]:
-            revision = told.make_revision("shop", MAIN, world.base, head)
-            return told.collect_facts(revision, [kinds.TEST_RUNS.name], {}).get(kinds.TEST_RUNS)
+        def runs(head: str, text: ForgeCollector) -> Maybe[PipelineRuns]:
+            revision = text.make_revision("shop", MAIN, world.base, head)
+            return text.collect_facts(revision, [kinds.TEST_RUNS.name], {}).get(kinds.TEST_RUNS)
 
         found = runs(world.head, collector)
         assert isinstance(found, Known)

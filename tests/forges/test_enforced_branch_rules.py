@@ -24,7 +24,7 @@ def rules(*required: RequiredStatus, **more: object) -> BranchRules:
     return BranchRules(MAIN, required_statuses=required, **{**closed, **more})  # type: ignore[arg-type]
 
 
-def told(vendor: Vendor, found: BranchRules) -> pipeline.BranchPipelineRules:
+def describe_rules(vendor: Vendor, found: BranchRules) -> pipeline.BranchPipelineRules:
     return describe_branch_rules(found, ForgeDescription(vendor, "1", "", US[vendor]), ("tests",))
 
 
@@ -42,7 +42,7 @@ def told(vendor: Vendor, found: BranchRules) -> pipeline.BranchPipelineRules:
 def test_checks_without_bypass_are_required_pipelines(
     vendor: Vendor, found: BranchRules, required: tuple[str, ...]
 ) -> None:
-    assert told(vendor, found) == pipeline.BranchPipelineRules(MAIN, vendor.value, required, Known(()))
+    assert describe_rules(vendor, found) == pipeline.BranchPipelineRules(MAIN, vendor.value, required, Known(()))
 
 
 @pytest.mark.parametrize(
@@ -70,18 +70,18 @@ def test_checks_without_bypass_are_required_pipelines(
 def test_each_bypass_path_names_its_account(
     vendor: Vendor, found: BranchRules, required: tuple[str, ...], who: tuple[str, ...]
 ) -> None:
-    given = told(vendor, found)
+    given = describe_rules(vendor, found)
     assert isinstance(given.bypass_paths, Known)
     assert (given.required_pipelines, tuple(way.actor for way in given.bypass_paths.value)) == (required, who)
 
 
 def test_unprotected_branch_has_no_enforcement() -> None:
-    given = told(Vendor.GITEA, BranchRules(MAIN))
+    given = describe_rules(Vendor.GITEA, BranchRules(MAIN))
     assert (given.enforced_by, given.required_pipelines) == ("", ())
     assert isinstance(given.bypass_paths, Known)
     assert BypassPath(ANYBODY, "the rules do not bind them") in given.bypass_paths.value
 
 
 def test_unread_bypass_list_is_unknown() -> None:
-    given = told(Vendor.GITHUB, rules(RequiredStatus(OURS, "app:77"), unread_settings=("who may bypass it",)))
+    given = describe_rules(Vendor.GITHUB, rules(RequiredStatus(OURS, "app:77"), unread_settings=("who may bypass it",)))
     assert given.bypass_paths == Unknown("not read: who may bypass it")

@@ -30,13 +30,15 @@ class ChangeSetup:
         self.acting = GiteaActing(fake.url, fake.administrator)
         self.tested = ForgeUnderTest(self.acting, Vendor.GITEA, folder)
         self.change_store = MemoryChangeStore()
-        self.publisher = StatusPublisher(self.tested.forge, self.tested.repository, self.change_store, self.judge)
+        self.publisher = StatusPublisher(
+            self.tested.forge, self.tested.repository, self.change_store, self.evaluate_reading
+        )
         made = self.tested.work.commit("ada", {"app.py": "x = 1\n"}, self.tested.work.tip("main"))
         self.tested.work.push("ada", made, "topic")
         self.number = self.acting.open("ada", "topic", "main", "a topic")
         self.head = made
 
-    def judge(self, reading: Reading, now: str) -> ReadingResult:
+    def evaluate_reading(self, reading: Reading, now: str) -> ReadingResult:
         forge_changes.fetch_change(self.tested.forge, self.tested.mirror, reading)
         found, _ = forge_changes.evaluate_open_change(*self.tested.at, reading, self.tested.rules_at, now)
         report = build_decision_report(found.decision, found.policy, found.facts)
@@ -49,7 +51,7 @@ class ChangeSetup:
         except MunimentError:
             return
 
-    def shown(self) -> list[str]:
+    def read_statuses(self) -> list[str]:
         return [row["status"] for row in self.fake.marks.get((self.acting.path, self.head), [])]
 
 
@@ -65,16 +67,16 @@ def setup(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChangeSetup]:
 def test_failing_call_posts_no_success_and_status_recovers(setup: ChangeSetup, call: str, fault: Fault) -> None:
     setup.acting.reject("bob", setup.number)
     setup.fake.fail(call, fault, times=1)
-    before = len(setup.shown())
+    before = len(setup.read_statuses())
     setup.look()
-    assert "success" not in setup.shown()[before:]
+    assert "success" not in setup.read_statuses()[before:]
     setup.fake.mend()
     setup.look()
-    assert setup.shown()[-1] == "failure"
+    assert setup.read_statuses()[-1] == "failure"
     for name in ("bob", "carol"):
         setup.acting.approve(name, setup.number)
     setup.fake.fail(call, fault, times=1)
     setup.look()
     setup.fake.mend()
     setup.look()
-    assert setup.shown()[-1] == "success"
+    assert setup.read_statuses()[-1] == "success"

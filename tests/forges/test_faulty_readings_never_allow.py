@@ -22,7 +22,7 @@ from tests.support.forges.allowing import allows
 from tests.support.forges.fake_github import FakeGitHub
 from tests.support.forges.fake_gitlab import FakeGitLab
 from tests.support.forges.faulty import Fault
-from tests.support.forges.world import World
+from tests.support.forges.forge_state import World
 
 NAMES = ("ada", "bob", "carol", "dave", "eve")
 QUICK = [fault for fault in Fault if fault not in (Fault.SLOW, Fault.LOST)]

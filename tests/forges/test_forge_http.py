@@ -76,7 +76,7 @@ FAULTS = [
     (Fault.UNAUTHORIZED, ForgeCode.NOT_SIGNED_IN),
     (Fault.LIMITED, ForgeCode.RATE_LIMITED),
     (Fault.LIMITED_OTHERWISE, ForgeCode.RATE_LIMITED),
-    (Fault.LIMITED_BESIDE, ForgeCode.RATE_LIMITED),
+    (Fault.LIMITED_SECONDARILY, ForgeCode.RATE_LIMITED),
     (Fault.FAILED, ForgeCode.FAILED),
     (Fault.SLOW, ForgeCode.TIMED_OUT),
     (Fault.CUT, ForgeCode.UNREACHABLE),
@@ -93,9 +93,9 @@ def test_each_failure_has_own_error_code_and_hides_token(
     with pytest.raises(ForgeError) as caught:
         client.get_json("one", secret="in-the-query")
     assert caught.value.code is code
-    told = f"{caught.value.message} {caught.value.remedy} {caught.value!r} {client!r}"
-    assert TOKEN not in told
-    assert "in-the-query" not in told
+    text = f"{caught.value.message} {caught.value.remedy} {caught.value!r} {client!r}"
+    assert TOKEN not in text
+    assert "in-the-query" not in text
     assert caught.value.__cause__ is None
     assert bool(caught.value.again_at) is (code is ForgeCode.RATE_LIMITED)
 

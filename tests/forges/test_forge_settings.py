@@ -110,12 +110,12 @@ def test_variable_list_with_further_pages_is_unknown(gitlab: FakeGitLab, lab: Fo
     assert "more than" in why(of_gitlab(lab).secrets)
 
 
-@pytest.mark.parametrize("told", [True, False])
-def test_gitlab_settings_are_reported(told: bool, gitlab: FakeGitLab, lab: Forge) -> None:
-    gitlab.project["ci_push_repository_for_job_token_allowed"] = told
-    gitlab.project["ci_allow_fork_pipelines_to_run_in_parent_project"] = told
+@pytest.mark.parametrize("text", [True, False])
+def test_gitlab_settings_are_reported(text: bool, gitlab: FakeGitLab, lab: Forge) -> None:
+    gitlab.project["ci_push_repository_for_job_token_allowed"] = text
+    gitlab.project["ci_allow_fork_pipelines_to_run_in_parent_project"] = text
     found = of_gitlab(lab)
-    assert (found.forge, found.job_token_writes, found.forks_trusted) == ("gitlab", Known(told), Known(told))
+    assert (found.forge, found.job_token_writes, found.forks_trusted) == ("gitlab", Known(text), Known(text))
 
 
 def test_settings_hidden_by_gitlab_are_unknown(gitlab: FakeGitLab, lab: Forge) -> None:

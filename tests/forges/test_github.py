@@ -176,7 +176,7 @@ def test_reading_reports_merge_method(github: FakeGitHub, hub: Forge, repository
     assert (merging.queued, merging.group) == (True, "f" * 40)
 
 
-# Pushes that are not told
+# Pushes that are unknown
 
 
 def test_push_missing_from_list_has_unknown_pusher(github: FakeGitHub, hub: Forge, repository: ForgeRepository) -> None:
@@ -239,7 +239,7 @@ def test_failing_call_makes_its_part_unknown(
     github: FakeGitHub, repository: ForgeRepository, fault: Fault, call: str, unknown: tuple[str, ...], why: str
 ) -> None:
     number = _story(github)
-    reader = ours.github(github, seconds=ours.patience(fault)).reader
+    reader = ours.github(github, seconds=ours.time_limit(fault)).reader
     reader.read_repository("shop/api")
     whole = reader.read_full_change(repository, number)
     github.fail(call, fault)
@@ -248,16 +248,16 @@ def test_failing_call_makes_its_part_unknown(
         found = getattr(reading, part)
         assert isinstance(found, Unknown) is (part in unknown), part
         assert part in unknown or found == getattr(whole, part)
-    told = [getattr(reading, part).reason for part in unknown]
-    assert all("could not be read" in one for one in told)
+    listed = [getattr(reading, part).reason for part in unknown]
+    assert all("could not be read" in one for one in listed)
     if fault in (Fault.NOT_FOUND, Fault.FORBIDDEN, Fault.UNAUTHORIZED):
-        assert all(why in one for one in told)
+        assert all(why in one for one in listed)
 
 
 @pytest.mark.parametrize("fault", [*SILENT, *BROKEN])
 def test_unreadable_change_is_error(github: FakeGitHub, repository: ForgeRepository, fault: Fault) -> None:
     number = _story(github)
-    reader = ours.github(github, seconds=ours.patience(fault)).reader
+    reader = ours.github(github, seconds=ours.time_limit(fault)).reader
     reader.read_repository("shop/api")
     github.fail("pull", fault)
     with pytest.raises(ForgeError):

@@ -91,8 +91,8 @@ def test_requests_match_github_openapi_description(github: FakeGitHub, hub: Forg
         newer = ("GET /repos/shop/api/actions/permissions/fork-pr-workflows-private-repos",) * (
             name != "api.github.com"
         )
-        told_of = [one for one in rest if f"{one.method} {one.path.removeprefix('/api/v3')}" not in newer]
-        assert [told for request in told_of if (told := described.unfit(request, name=name))] == []
+        described_ones = [one for one in rest if f"{one.method} {one.path.removeprefix('/api/v3')}" not in newer]
+        assert [text for request in described_ones if (text := described.unfit(request, name=name))] == []
 
 
 @pytest.mark.parametrize(

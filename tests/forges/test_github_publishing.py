@@ -147,7 +147,7 @@ def test_applied_protection_plan_is_in_effect(github: FakeGitHub, hub: Forge, re
 
 
 @pytest.mark.parametrize(
-    ("weakened", "told"),
+    ("weakened", "message"),
     [
         ({"enforcement": "disabled"}, "the check muniment/main"),
         ({"bypass_actors": [{"actor_type": "RepositoryRole", "actor_id": 5}]}, "who may bypass the rules"),
@@ -155,12 +155,12 @@ def test_applied_protection_plan_is_in_effect(github: FakeGitHub, hub: Forge, re
     ],
 )
 def test_weakened_rule_is_detected_and_restored(
-    github: FakeGitHub, hub: Forge, repository: ForgeRepository, weakened: dict[str, object], told: str
+    github: FakeGitHub, hub: Forge, repository: ForgeRepository, weakened: dict[str, object], message: str
 ) -> None:
     hub.protector.apply_protection(repository, hub.protector.plan_protection(repository, WANTED))
     github.rulesets[0] |= weakened
     plan = hub.protector.plan_protection(repository, WANTED)
-    assert any(step.setting.startswith(told) for step in plan.steps)
+    assert any(step.setting.startswith(message) for step in plan.steps)
     hub.protector.apply_protection(repository, plan)
     assert hub.protector.plan_protection(repository, WANTED).steps == ()
 

@@ -214,7 +214,7 @@ def test_merge_train_lists_members_up_to_position(gitlab: FakeGitLab, lab: Forge
         lab.reader.read_merge_group(repository, "refs/heads/main", "c" * 40)
 
 
-# Pushes that are not told
+# Pushes that are unknown
 
 
 def test_pusher_without_event_is_read_from_version_note(
@@ -302,42 +302,46 @@ def test_branch_pattern_matches_like_gitlab(pattern: str, branch: str, fitting: 
 # OAuth
 
 
-@pytest.fixture(name="kept")
+@pytest.fixture(name="written")
 def _kept() -> list[dict[str, str]]:
     return []
 
 
-def _make_oauth_token(gitlab: FakeGitLab, kept: list[dict[str, str]], expires: str, clock: float) -> connect.OAuthToken:
+def _make_oauth_token(
+    gitlab: FakeGitLab, stored: list[dict[str, str]], expires: str, clock: float
+) -> connect.OAuthToken:
     names = ("client_id", "client_secret", "access_token")
     credential = {**{name: f"fake-{name}" for name in names}, "refresh_token": "first", "expires": expires}
-    return connect.OAuthToken(gitlab.url, credential, lambda new: kept.append(dict(new)), clock=lambda: clock)
+    return connect.OAuthToken(gitlab.url, credential, lambda new: stored.append(dict(new)), clock=lambda: clock)
 
 
-def test_token_is_renewed_before_expiry_and_stored_before_use(gitlab: FakeGitLab, kept: list[dict[str, str]]) -> None:
-    token = _make_oauth_token(gitlab, kept, "1000200", 1_000_000)
+def test_token_is_renewed_before_expiry_and_stored_before_use(
+    gitlab: FakeGitLab, written: list[dict[str, str]]
+) -> None:
+    token = _make_oauth_token(gitlab, written, "1000200", 1_000_000)
     forge = connect.connect_gitlab("gitlab", gitlab.url, token, lambda: ours.NOW)
     forge.reader.read_repository("shop/api")
     forge.reader.read_repository("shop/api")
     assert gitlab.calls == ["renew", "project", "project"]
-    assert [(one["access_token"], one["refresh_token"], one["expires"]) for one in kept] == [
+    assert [(one["access_token"], one["refresh_token"], one["expires"]) for one in written] == [
         ("token first+", "first+", "1007200")
     ]
     assert "first" not in repr(token)
 
 
-def test_valid_token_is_not_renewed(gitlab: FakeGitLab, kept: list[dict[str, str]]) -> None:
-    assert _make_oauth_token(gitlab, kept, "1000301", 1_000_000)() == "fake-access_token"
+def test_valid_token_is_not_renewed(gitlab: FakeGitLab, written: list[dict[str, str]]) -> None:
+    assert _make_oauth_token(gitlab, written, "1000301", 1_000_000)() == "fake-access_token"
     assert gitlab.calls == []
 
 
 def test_token_that_cannot_be_renewed_or_stored_is_not_used(
-    gitlab: FakeGitLab, kept: list[dict[str, str]], tmp_path: Path
+    gitlab: FakeGitLab, written: list[dict[str, str]], tmp_path: Path
 ) -> None:
     gitlab.refresh = "another"
     with pytest.raises(ForgeError) as caught:
-        _make_oauth_token(gitlab, kept, "0", 1_000_000)()
+        _make_oauth_token(gitlab, written, "0", 1_000_000)()
     assert caught.value.code is ForgeCode.REFUSED
-    assert kept == []
+    assert written == []
     gitlab.refresh = "first"
 
     def full(new: object) -> None:
@@ -348,14 +352,16 @@ def test_token_that_cannot_be_renewed_or_stored_is_not_used(
         token()
 
 
-def test_application_credential_of_vault_is_renewed_and_stored(gitlab: FakeGitLab, kept: list[dict[str, str]]) -> None:
+def test_application_credential_of_vault_is_renewed_and_stored(
+    gitlab: FakeGitLab, written: list[dict[str, str]]
+) -> None:
     credential = {"client_id": "a", "client_secret": "b", "access_token": "c", "refresh_token": "first", "expires": "0"}
     connection = forge_connection.Connection(Vendor.GITLAB, gitlab.url, "gitlab")
     forge = forge_connection.open_forge(
-        connection, credential, lambda: ours.NOW, store_credential=lambda fresh: kept.append(dict(fresh))
+        connection, credential, lambda: ours.NOW, store_credential=lambda fresh: written.append(dict(fresh))
     )
     assert forge.reader.read_repository("shop/api").repository.default == "refs/heads/main"
-    assert [one["refresh_token"] for one in kept] == ["first+"]
+    assert [one["refresh_token"] for one in written] == ["first+"]
 
 
 def _make_version_handler(code: int) -> Callable[[Any, Request], Reply]:

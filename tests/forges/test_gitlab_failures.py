@@ -27,8 +27,8 @@ BY_REST = [
     ("commits", {"own_commits"}),
     ("project", {"merging"}),
 ]
-BESIDE = [(call, unknown) for call, unknown in BY_REST if call not in ("notes", "reviewers", "members")]
-FAILING = [("", *one) for one in BESIDE] + [(OLDER, *one) for one in BY_REST]
+BY_GRAPHQL_TOO = [(call, unknown) for call, unknown in BY_REST if call not in ("notes", "reviewers", "members")]
+FAILING = [("", *one) for one in BY_GRAPHQL_TOO] + [(OLDER, *one) for one in BY_REST]
 
 
 @pytest.fixture(name="repository")
@@ -45,16 +45,16 @@ def test_failing_call_makes_its_part_unknown(
     number = story(gitlab)
     whole = ours.gitlab(gitlab).reader.read_full_change(repository, number)
     gitlab.fail(call, fault)
-    reading = ours.gitlab(gitlab, seconds=ours.patience(fault)).reader.read_full_change(repository, number)
+    reading = ours.gitlab(gitlab, seconds=ours.time_limit(fault)).reader.read_full_change(repository, number)
     found = {part for part in PARTS if isinstance(getattr(reading, part), Unknown)}
     assert unknown <= found
     assert fault in LIMITS or found == unknown  # where the limit is used up, what comes after it is not asked
     for part in PARTS:
         assert part in found or getattr(reading, part) == getattr(whole, part)
-    told = [getattr(reading, part).reason for part in sorted(unknown)]
-    assert all("could not be read" in why or (fault in LIMITS and "rate limit" in why) for why in told), told
+    listed = [getattr(reading, part).reason for part in sorted(unknown)]
+    assert all("could not be read" in why or (fault in LIMITS and "rate limit" in why) for why in listed), listed
     if fault in (Fault.NOT_FOUND, Fault.FORBIDDEN, Fault.UNAUTHORIZED):
-        assert all("it takes the role Reporter" in why for why in told)
+        assert all("it takes the role Reporter" in why for why in listed)
 
 
 @pytest.mark.parametrize("fault", LIMITS)
@@ -73,7 +73,7 @@ def test_failed_query_falls_back_to_rest(gitlab: FakeGitLab, repository: ForgeRe
     whole = ours.gitlab(gitlab).reader.read_full_change(repository, number)
     gitlab.fail("graphql", fault)
     gitlab.calls.clear()
-    reading = ours.gitlab(gitlab, seconds=ours.patience(fault)).reader.read_full_change(repository, number)
+    reading = ours.gitlab(gitlab, seconds=ours.time_limit(fault)).reader.read_full_change(repository, number)
     assert {part: getattr(reading, part) for part in PARTS} == {part: getattr(whole, part) for part in PARTS}
     assert {"notes", "approvals", "reviewers", "members"} < set(gitlab.calls)
 
@@ -100,7 +100,7 @@ def test_unreadable_change_is_error(gitlab: FakeGitLab, repository: ForgeReposit
     number = story(gitlab)
     gitlab.fail("request", fault)
     with pytest.raises(ForgeError):
-        ours.gitlab(gitlab, seconds=ours.patience(fault)).reader.read_full_change(repository, number)
+        ours.gitlab(gitlab, seconds=ours.time_limit(fault)).reader.read_full_change(repository, number)
 
 
 def test_refuses_answer_that_cannot_be_verified(gitlab: FakeGitLab, lab: Forge, repository: ForgeRepository) -> None:

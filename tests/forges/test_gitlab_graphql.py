@@ -161,9 +161,9 @@ def test_members_beyond_first_page_are_read_one_by_one(asking: GraphQLReading) -
 
 
 def _keep_first_member(answer: dict[str, Any]) -> None:
-    told = answer["data"]["project"]["projectMembers"]
-    told["pageInfo"]["hasNextPage"] = True
-    told["nodes"] = told["nodes"][:1]
+    result = answer["data"]["project"]["projectMembers"]
+    result["pageInfo"]["hasNextPage"] = True
+    result["nodes"] = result["nodes"][:1]
 
 
 def test_reviewers_on_first_member_page_need_no_further_request(asking: GraphQLReading) -> None:
@@ -238,7 +238,7 @@ def _request(answer: dict[str, Any]) -> dict[str, Any]:
 
 def _is_nullable_path(*path: str) -> bool:
     """Whether the schema allows null at a path without making the answer incomplete."""
-    told = (
+    result = (
         ("mergeRequest", "description"),
         ("mergeRequest", "allowCollaboration"),
         ("mergeRequest", "mergeUser"),
@@ -251,7 +251,7 @@ def _is_nullable_path(*path: str) -> bool:
         ("mergeRequest", "notes", "nodes", "systemNoteMetadata", "action"),
         ("projectMembers", "nodes", "user"),
     )
-    return path in told
+    return path in result
 
 
 def _list_paths(thing: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

@@ -88,8 +88,10 @@ def _pushed(version: int, by: wire.User, title: str = "x") -> wire.DiscussionNot
 
 
 def test_pusher_of_version_comes_from_its_note_not_from_title() -> None:
-    told = notes.parse_pushers([_pushed(11, ADA), _pushed(12, BOB, "?diff_id=11"), _note("added 2 designs?diff_id=13")])
-    assert told == {11: ADA, 12: BOB}
+    result = notes.parse_pushers(
+        [_pushed(11, ADA), _pushed(12, BOB, "?diff_id=11"), _note("added 2 designs?diff_id=13")]
+    )
+    assert result == {11: ADA, 12: BOB}
 
 
 def test_contradicting_notes_leave_pusher_of_version_unknown() -> None:
@@ -118,9 +120,9 @@ def test_refuses_approval_without_any_time() -> None:
 
 @pytest.mark.parametrize("withdrew", ["09:40:00", "09:40:01"])
 def test_refuses_approval_withdrawn_later_or_in_same_second(withdrew: str) -> None:
-    told = (_note("unapproved this merge request", withdrew, BOB),)
+    result = (_note("unapproved this merge request", withdrew, BOB),)
     with pytest.raises(ForgeError, match="withdrew"):
-        notes.make_reviews(_approvals("09:40:00.900"), (), told, VERSIONS)
+        notes.make_reviews(_approvals("09:40:00.900"), (), result, VERSIONS)
 
 
 @pytest.mark.parametrize(
@@ -146,8 +148,8 @@ def test_renewed_review_request_ends_approval(body: str, at: str, ends: bool) ->
     "since", ["left review comments", "requested review from @bob", "unapproved this merge request"]
 )
 def test_only_approval_lifts_requested_changes(since: str) -> None:
-    told = (_note("requested changes", "09:40:00", BOB), _note(since, "09:41:00", BOB))
-    (objection,) = notes.make_reviews(wire.Approvals([]), (wire.Reviewer(BOB, "reviewed"),), told, VERSIONS)
+    result = (_note("requested changes", "09:40:00", BOB), _note(since, "09:41:00", BOB))
+    (objection,) = notes.make_reviews(wire.Approvals([]), (wire.Reviewer(BOB, "reviewed"),), result, VERSIONS)
     assert (objection.state, objection.dismissed) == (ReviewState.CHANGES_REQUESTED, False)
     assert objection.at == "2026-11-02T09:40:00.999999Z"
 

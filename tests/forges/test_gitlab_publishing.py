@@ -346,9 +346,9 @@ def test_requests_match_gitlab_openapi_description(gitlab: FakeGitLab, lab: Forg
     _send_every_request(gitlab, lab, repository)
     assert {route.name for route in gitlab.routes} - {"git", "renew"} == set(gitlab.calls)
     found = {f"{one.method} {one.path}": described.unfit(one, root="", name=name) for one in gitlab.requests}
-    missing = {place for place, told in found.items() if told == f"there is no {place}"}
+    missing = {place for place, text in found.items() if text == f"there is no {place}"}
     assert {place for place in missing if not UNDESCRIBED.fullmatch(place)} == set()
-    assert [told for place, told in found.items() if told and place not in missing and not IN_PAGES.match(told)] == []
+    assert [text for place, text in found.items() if text and place not in missing and not IN_PAGES.match(text)] == []
 
 
 def test_requests_are_checked_against_description_file(
@@ -401,7 +401,7 @@ def _payload(kind: str, **more: Any) -> bytes:
     return json.dumps({"object_kind": kind, "project": project, "user": {"id": 7, "username": "ada"}, **more}).encode()
 
 
-HEARD = [
+DELIVERIES = [
     (_payload("merge_request", object_attributes={"iid": 3}), ForgeEventKind.CHANGE, 3, "", ""),
     (_payload("note", merge_request={"iid": 3}), ForgeEventKind.CHANGE, 3, "", ""),
     (_payload("note", issue={"iid": 3}), ForgeEventKind.NOTHING, 0, "", ""),
@@ -432,7 +432,7 @@ HEARD = [
 ]
 
 
-@pytest.mark.parametrize(("body", "happened", "number", "ref", "head"), HEARD)
+@pytest.mark.parametrize(("body", "happened", "number", "ref", "head"), DELIVERIES)
 def test_delivery_is_parsed(
     lab: Forge, body: bytes, happened: ForgeEventKind, number: int, ref: str, head: str
 ) -> None:
@@ -442,7 +442,7 @@ def test_delivery_is_parsed(
 
 
 EARLY, LATE = "2026-11-02 09:00:00 UTC", "2026-11-02 09:00:07 UTC"
-TOLD = "2026-11-02T09:00:07.000000Z"
+DELIVERED_AT = "2026-11-02T09:00:07.000000Z"
 
 
 def _updated(action: str, changes: dict[str, Any]) -> bytes:
@@ -455,13 +455,13 @@ def _said(created: Any, touched: Any) -> bytes:
 
 
 TOUCHED = {
-    "open": (_updated("open", {}), TOLD),
-    "update": (_updated("update", {"updated_at": {"previous": EARLY, "current": LATE}}), TOLD),
+    "open": (_updated("open", {}), DELIVERED_AT),
+    "update": (_updated("update", {"updated_at": {"previous": EARLY, "current": LATE}}), DELIVERED_AT),
     "update of what touches nothing": (_updated("update", {"reviewers": {"current": []}}), ""),
     "approved": (_updated("approved", {}), ""),
     "unapproved": (_updated("unapproved", {}), ""),
-    "comment": (_said(EARLY, LATE), TOLD),
-    "comment, in the newer form": (_said("2026-11-02T09:00:00.300Z", "2026-11-02T09:00:07.900Z"), TOLD),
+    "comment": (_said(EARLY, LATE), DELIVERED_AT),
+    "comment, in the newer form": (_said("2026-11-02T09:00:00.300Z", "2026-11-02T09:00:07.900Z"), DELIVERED_AT),
     "comment that has not touched it yet": (_said(LATE, EARLY), ""),
     "comment of no moment": (_said(None, LATE), ""),
     "comment of an odd moment": (_said("yesterday", LATE), ""),
@@ -477,7 +477,7 @@ def test_delivery_gives_update_time_of_change_only_if_shown(lab: Forge, what: st
 
 
 def test_every_handled_event_has_test_case() -> None:
-    tried = {json.loads(body).get("object_kind") or json.loads(body)["event_name"] for body, *_ in HEARD}
+    tried = {json.loads(body).get("object_kind") or json.loads(body)["event_name"] for body, *_ in DELIVERIES}
     assert {"build", "merge_request", "note", "push", "pipeline"} == tried & set(listener.HANDLED_EVENTS) - {
         "user_add_to_team",
         "project_rename",

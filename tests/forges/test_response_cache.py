@@ -122,12 +122,12 @@ def test_commit_without_shown_signature_is_not_cached(tmp_path: Path) -> None:
 def test_answer_is_cached_by_full_key_and_only_if_immutable() -> None:
     cache, asked = MemoryResponseCache(), []
 
-    def ask(kept: AnswerCache, place: str, *of: str, lasts: bool = True) -> tuple[str, ...]:
+    def ask(stored: AnswerCache, place: str, *of: str, lasts: bool = True) -> tuple[str, ...]:
         def read() -> tuple[str, ...]:
             asked.append(of)
             return of
 
-        return kept.read_once(tuple[str, ...], (place,), of, read, lambda _: lasts)
+        return stored.read_once(tuple[str, ...], (place,), of, read, lambda _: lasts)
 
     first = AnswerCache(cache)
     assert [ask(first, "x", "a", "b"), ask(first, "x", "a", "b"), ask(first, "y", "ab")][1] == ("a", "b")

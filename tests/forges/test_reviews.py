@@ -49,11 +49,11 @@ def at(minute: int) -> str:
     return f"2026-11-24T08:{minute:02}:00.000000Z"
 
 
-def review(by: Account = BOB, said: ReviewState = ReviewState.APPROVED, minute: int = 10, **more: Any) -> Review:
-    return Review(str(minute), by, said, more.pop("commit", HEAD), at(minute), **more)
+def review(by: Account = BOB, state: ReviewState = ReviewState.APPROVED, minute: int = 10, **more: Any) -> Review:
+    return Review(str(minute), by, state, more.pop("commit", HEAD), at(minute), **more)
 
 
-def said(*given: Review, retargets: tuple[Retarget, ...] = (), writers: Any = None) -> list[Approval]:
+def convert(*given: Review, retargets: tuple[Retarget, ...] = (), writers: Any = None) -> list[Approval]:
     found = make_statements(
         "shop",
         CHANGE,
@@ -80,20 +80,20 @@ DISMISSED: dict[str, Any] = {"dismissed": True, "dismissed_at": at(20)}
         (review(**DISMISSED, dismissed_by=Known(CAROL)), SignatureResult.FORGE, ReviewAction.WITHDRAW),
         (review(**DISMISSED), SignatureResult.FORGE, ReviewAction.WITHDRAW),
         (review(asked_again=at(30)), SignatureResult.FORGE, ReviewAction.WITHDRAW),
-        (review(said=ReviewState.CHANGES_REQUESTED), SignatureResult.FORGE, ReviewAction.REQUEST_CHANGES),
+        (review(state=ReviewState.CHANGES_REQUESTED), SignatureResult.FORGE, ReviewAction.REQUEST_CHANGES),
         (
-            review(said=ReviewState.CHANGES_REQUESTED, **DISMISSED, dismissed_by=Known(CAROL)),
+            review(state=ReviewState.CHANGES_REQUESTED, **DISMISSED, dismissed_by=Known(CAROL)),
             SignatureResult.FORGE,
             ReviewAction.REQUEST_CHANGES,
         ),
-        (review(said=ReviewState.CHANGES_REQUESTED, **DISMISSED), SignatureResult.FORGE, ReviewAction.REQUEST_CHANGES),
+        (review(state=ReviewState.CHANGES_REQUESTED, **DISMISSED), SignatureResult.FORGE, ReviewAction.REQUEST_CHANGES),
         (
-            review(said=ReviewState.CHANGES_REQUESTED, asked_again=at(30)),
+            review(state=ReviewState.CHANGES_REQUESTED, asked_again=at(30)),
             SignatureResult.FORGE,
             ReviewAction.REQUEST_CHANGES,
         ),
         (
-            review(said=ReviewState.CHANGES_REQUESTED, **DISMISSED, dismissed_by=Known(BOBS_OTHER)),
+            review(state=ReviewState.CHANGES_REQUESTED, **DISMISSED, dismissed_by=Known(BOBS_OTHER)),
             SignatureResult.FORGE,
             ReviewAction.WITHDRAW,
         ),
@@ -107,21 +107,21 @@ DISMISSED: dict[str, Any] = {"dismissed": True, "dismissed_at": at(20)}
     ],
 )
 def test_review_is_mapped_to_statement(given: Review, signature: SignatureResult, action: ReviewAction) -> None:
-    (found,) = said(given)
+    (found,) = convert(given)
     assert (found.signature, found.action) == (signature, action)
     assert (found.ref_head, found.head, found.tree) == (HEAD, HEAD, "tree-a")
 
 
 @pytest.mark.parametrize("writers", [{}, {"2": False}])
 def test_review_without_known_write_access_does_not_count(writers: dict[str, bool]) -> None:
-    (found,) = said(review(), writers=writers)
+    (found,) = convert(review(), writers=writers)
     assert found.signature is SignatureResult.MAY_NOT_WRITE
 
 
 def test_ended_approval_does_not_lift_later_requested_changes() -> None:
-    ended, asked = said(
+    ended, asked = convert(
         review(minute=10, dismissed=True, dismissed_by=Known(CAROL), dismissed_at=at(30)),
-        review(said=ReviewState.CHANGES_REQUESTED, minute=20),
+        review(state=ReviewState.CHANGES_REQUESTED, minute=20),
     )
     assert ended.action is ReviewAction.WITHDRAW
     assert ended.time < asked.time
@@ -129,13 +129,13 @@ def test_ended_approval_does_not_lift_later_requested_changes() -> None:
 
 def test_approval_is_bound_to_target_branch_at_its_time() -> None:
     away = Retarget("refs/heads/old", MAIN, Unknown("who"), at(20))
-    found = said(review(minute=10), review(minute=20), review(minute=30), retargets=(away,))
+    found = convert(review(minute=10), review(minute=20), review(minute=30), retargets=(away,))
     assert [one.target for one in found] == ["refs/heads/old", "refs/heads/old", MAIN]
 
 
 def test_contradicting_target_history_is_error() -> None:
     with pytest.raises(ForgeError, match="last pointed at"):
-        said(review(), retargets=(Retarget(MAIN, "refs/heads/old", Unknown("who"), at(20)),))
+        convert(review(), retargets=(Retarget(MAIN, "refs/heads/old", Unknown("who"), at(20)),))
 
 
 def test_forge_and_signed_statements_are_ordered_by_time_and_chain() -> None:
@@ -143,7 +143,7 @@ def test_forge_and_signed_statements_are_ordered_by_time_and_chain() -> None:
         Approval(HEAD, "bob", "s1", 0, SignatureResult.VALID, time=at(40)),
         Approval(HEAD, "bob", "s2", 1, SignatureResult.VALID, time=at(5)),  # dated back, but signed after
     ]
-    both = merge_statements(signed, said(review(minute=10)))
+    both = merge_statements(signed, convert(review(minute=10)))
     assert [one.id for one in both] == ["10", "s1", "s2"]
     assert [one.order for one in both] == [0, 1, 2]
 
@@ -155,7 +155,7 @@ AWAY_AND_BACK = (
 
 
 def test_approval_ends_after_retarget_and_return() -> None:
-    found = said(review(minute=10), review(minute=22), review(minute=25), review(minute=30), retargets=AWAY_AND_BACK)
+    found = convert(review(minute=10), review(minute=22), review(minute=25), review(minute=30), retargets=AWAY_AND_BACK)
     assert [one.retargeted for one in found] == [True, True, True, False]
 
 
@@ -167,9 +167,9 @@ def test_signed_approval_ends_after_retarget_and_return() -> None:
 
 def test_retarget_does_not_lift_requested_changes() -> None:
     away = (Retarget("refs/heads/old", MAIN, Unknown("who"), at(20)),)
-    requested, approved = said(review(said=ReviewState.CHANGES_REQUESTED), review(CAROL, minute=11), retargets=away)
+    requested, approved = convert(review(state=ReviewState.CHANGES_REQUESTED), review(CAROL, minute=11), retargets=away)
     assert (requested.target, approved.target) == (MAIN, "refs/heads/old")
-    lifted, _ = said(review(said=ReviewState.CHANGES_REQUESTED), review(BOBS_OTHER, minute=11), retargets=away)
+    lifted, _ = convert(review(state=ReviewState.CHANGES_REQUESTED), review(BOBS_OTHER, minute=11), retargets=away)
     assert lifted.target == "refs/heads/old"
 
 

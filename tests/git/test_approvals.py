@@ -221,7 +221,7 @@ class TestSeveralRefsOfOnePerson:
     def own(self, key: Path) -> str:
         return approvals.make_key_name(parse_ssh_key(key.with_suffix(".pub").read_text().strip()))
 
-    def said(self, repo: Repo, key: Path, ref: str, *statements: tuple[ReviewAction, str]) -> list[str]:
+    def write_statements(self, repo: Repo, key: Path, ref: str, *statements: tuple[ReviewAction, str]) -> list[str]:
         """Add statements at one ref and return their commits."""
         made: list[str] = []
         with Repository.open(str(repo.path)) as repository:
@@ -237,19 +237,19 @@ class TestSeveralRefsOfOnePerson:
         return [one.action for one in sorted(found, key=lambda one: one.order)]
 
     def test_later_statement_is_last(self, repo: Repo, key: Path) -> None:
-        self.said(repo, key, "bob", (ReviewAction.APPROVE, self.SECOND))
-        self.said(repo, key, self.own(key), (ReviewAction.REQUEST_CHANGES, self.FIRST))
+        self.write_statements(repo, key, "bob", (ReviewAction.APPROVE, self.SECOND))
+        self.write_statements(repo, key, self.own(key), (ReviewAction.REQUEST_CHANGES, self.FIRST))
         assert self.valid(repo, key) == [ReviewAction.REQUEST_CHANGES, ReviewAction.APPROVE]
 
     def test_approval_is_not_last_among_statements_of_same_time(self, repo: Repo, key: Path) -> None:
-        self.said(repo, key, "bob", (ReviewAction.REQUEST_CHANGES, self.FIRST))
-        self.said(repo, key, self.own(key), (ReviewAction.APPROVE, self.FIRST))
+        self.write_statements(repo, key, "bob", (ReviewAction.REQUEST_CHANGES, self.FIRST))
+        self.write_statements(repo, key, self.own(key), (ReviewAction.APPROVE, self.FIRST))
         assert self.valid(repo, key) == [ReviewAction.APPROVE, ReviewAction.REQUEST_CHANGES]
 
     def test_key_ref_refuses_signature_of_another_key(self, repo: Repo, key: Path, tmp_path: Path) -> None:
         file = tmp_path / "other"
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(file)], check=True)
-        self.said(repo, file, self.own(key), (ReviewAction.APPROVE, self.FIRST))
+        self.write_statements(repo, file, self.own(key), (ReviewAction.APPROVE, self.FIRST))
         assert [one.signature for one in read(repo, bob(key))] == [SignatureResult.OTHER_KEY]
 
     @pytest.mark.parametrize("ending", [0, 3])
@@ -258,14 +258,14 @@ class TestSeveralRefsOfOnePerson:
     ) -> None:
         """The clock of the person who withdrew was slow, so the copy bears the later time."""
         statements = ((ReviewAction.APPROVE, self.SECOND), (ReviewAction.WITHDRAW, self.FIRST))
-        at = self.said(repo, key, self.own(key), *statements)[0]
+        at = self.write_statements(repo, key, self.own(key), *statements)[0]
         for _ in range(ending):
             at = repo.raw_commit(repo.tree({"x": "junk"}), [at])
         repo.branch(f"{approvals.PREFIX}{repo.tip('main')}/bob", at)
         assert self.valid(repo, key) == [ReviewAction.APPROVE, ReviewAction.WITHDRAW]
 
     def test_copied_statement_hides_no_requested_changes(self, repo: Repo, key: Path) -> None:
-        (made,) = self.said(repo, key, self.own(key), (ReviewAction.REQUEST_CHANGES, self.FIRST))
+        (made,) = self.write_statements(repo, key, self.own(key), (ReviewAction.REQUEST_CHANGES, self.FIRST))
         junk = repo.raw_commit(repo.tree({"x": "junk"}))
         copy = repo.raw_commit(repo.git("rev-parse", f"{made}^{{tree}}"), [junk])
         repo.branch(f"{approvals.PREFIX}{repo.tip('main')}/bob", copy)

@@ -42,4 +42,4 @@ def test_non_canonical_run_statement_is_malformed(tmp_path: Path, data: bytes, s
     with Repository.open(str(repo.path)) as repository:
         tip = run_statements.write_run(repository, HEAD, "tests", "", data, "no signature")
         found = run_statements.read_runs(repository, [run_statements.RunRef(HEAD, "tests", tip)], People((), ()))
-    assert [told.run.signature for told in found] == [signature]
+    assert [text.run.signature for text in found] == [signature]

@@ -85,10 +85,10 @@ def test_other_namespace_hash_or_reserved_field_is_refused_by_both_verifiers(
 def assert_verifiers_agree(armored: str, public: str, *, strictly: bool = True) -> None:
     """Assert that ssh-keygen accepts each signature that is accepted in process; not the other way round."""
     try:
-        said = verify_by_ssh_keygen(armored, public)
+        result = verify_by_ssh_keygen(armored, public)
     except SignatureError:
-        said = False
-    assert verify_in_process(armored) <= said if strictly else not said
+        result = False
+    assert verify_in_process(armored) <= result if strictly else not result
 
 
 def test_many_signed_commits_start_no_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -425,11 +425,11 @@ def test_answered_request_is_not_repeated(status: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "waits"), [("7", [7.0]), ("0", [1.0]), ("-5", [1.0]), ("soon", [1.0]), ("9" * 40, [1.0])]
+    ("message", "waits"), [("7", [7.0]), ("0", [1.0]), ("-5", [1.0]), ("soon", [1.0]), ("9" * 40, [1.0])]
 )
-def test_retry_waits_as_long_as_the_server_says(told: str, waits: list[float]) -> None:
+def test_retry_waits_as_long_as_the_server_says(message: str, waits: list[float]) -> None:
     waited: list[float] = []
-    with Answering(answer(b"", "503 Busy", Retry_After=told), answer(b"done")) as server:
+    with Answering(answer(b"", "503 Busy", Retry_After=message), answer(b"done")) as server:
         asking = client(server.url, sleep=waited.append)
         assert asking.request("GET", "", retry=RetryRules((1, 1))).body == b"done"
     assert waited == waits

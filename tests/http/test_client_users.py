@@ -51,7 +51,7 @@ USERS = {
         RunError,
         RunCode.SERVICE_UNREACHABLE,
     ),
-    "service, told a secret": User(lambda url: service_requests.ask_service(url, "PUT", "/api/x", {}), MunimentError),
+    "service, sent a secret": User(lambda url: service_requests.ask_service(url, "PUT", "/api/x", {}), MunimentError),
 }
 
 

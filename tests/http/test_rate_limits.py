@@ -90,13 +90,13 @@ def test_wait_follows_the_server_within_bounds(headers: dict[str, str], seconds:
 
 
 def test_remaining_quota_is_read_and_missing_headers_change_nothing() -> None:
-    told = read_limit_headers(lowered(LEFT), RateLimit(), NOW)
-    assert told == RateLimit(5000, 4999, at(600))
-    assert read_limit_headers({}, told, NOW) == told
+    result = read_limit_headers(lowered(LEFT), RateLimit(), NOW)
+    assert result == RateLimit(5000, 4999, at(600))
+    assert read_limit_headers({}, result, NOW) == result
     assert read_limit_headers(
-        {"ratelimit-remaining": "3", "ratelimit-limit": "x", "ratelimit-reset": "x"}, told, NOW
+        {"ratelimit-remaining": "3", "ratelimit-limit": "x", "ratelimit-reset": "x"}, result, NOW
     ) == (RateLimit(-1, 3, ""))
-    assert read_limit_headers({"x-ratelimit-remaining": "1", "x-ratelimit-reset": "9" * 15}, told, NOW).reset == ""
+    assert read_limit_headers({"x-ratelimit-remaining": "1", "x-ratelimit-reset": "9" * 15}, result, NOW).reset == ""
 
 
 def limiter(store: MemoryRateLimitStore, resource: str = "rest", clock: list[float] | None = None) -> RateLimiter:

@@ -8,7 +8,7 @@ from muniment.facts.maybe import Known, Unknown
 from muniment.ledger import record_kinds, record_objects
 
 DIGEST = "sha256:" + "0" * 64
-JUDGED = record_kinds.DecisionRecord(
+DECISION = record_kinds.DecisionRecord(
     time="2026-11-24T09:00:00.000000Z",
     object=DIGEST,
     repository_location="0" * 32,
@@ -31,11 +31,11 @@ JUDGED = record_kinds.DecisionRecord(
 
 
 def test_decoded_entry_equals_the_encoded_one() -> None:
-    assert record_kinds.decode_record(record_kinds.encode_record(JUDGED), 0) == JUDGED
+    assert record_kinds.decode_record(record_kinds.encode_record(DECISION), 0) == DECISION
 
 
 def test_codes_beyond_the_size_limit_are_counted() -> None:
-    many = structs.replace(JUDGED, reason_codes=tuple(f"clause-{number}:too-few-approvals" for number in range(1000)))
+    many = structs.replace(DECISION, reason_codes=tuple(f"clause-{number}:too-few-approvals" for number in range(1000)))
     data = record_kinds.encode_record(many)
     found = record_kinds.decode_record(data, 0)
     assert len(data) <= record_kinds.LARGEST_RECORD
@@ -46,7 +46,7 @@ def test_codes_beyond_the_size_limit_are_counted() -> None:
 
 def test_entry_over_the_size_limit_without_codes_is_refused() -> None:
     with pytest.raises(LedgerError, match="4096"):
-        record_kinds.encode_record(structs.replace(JUDGED, target="refs/heads/" + "x" * 5000))
+        record_kinds.encode_record(structs.replace(DECISION, target="refs/heads/" + "x" * 5000))
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_entry_over_the_size_limit_without_codes_is_refused() -> None:
     ],
 )
 def test_invalid_entry_is_refused_with_a_reason(old: bytes, new: bytes, why: str) -> None:
-    data = record_kinds.encode_record(JUDGED).replace(old, new)
+    data = record_kinds.encode_record(DECISION).replace(old, new)
     assert why in record_kinds.find_record_problem(data)
     with pytest.raises(LedgerError, match="entry 7 is not one"):
         record_kinds.decode_record(data, 7)

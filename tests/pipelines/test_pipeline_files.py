@@ -20,8 +20,8 @@ FAKE = "hunter" + "2secret"
 def read(path: str, text: str | bytes) -> PipelineRead:
     found = read_content(path, text)
     assert isinstance(found, Known), found
-    said: PipelineRead = found.value
-    return said
+    result: PipelineRead = found.value
+    return result
 
 
 def read_content(path: str, text: str | bytes) -> object:

@@ -41,15 +41,17 @@ def found(files: dict[str, bytes]) -> list[tuple[str, str, int]]:
 
 
 def test_findings_have_file_and_line() -> None:
-    told = found({".gitea/workflows/a.yml": WORKFLOW})
-    assert ("template-injection", ".gitea/workflows/a.yml", 7) in told
-    assert ("unpinned-uses", ".gitea/workflows/a.yml", 6) in told
+    result = found({".gitea/workflows/a.yml": WORKFLOW})
+    assert ("template-injection", ".gitea/workflows/a.yml", 7) in result
+    assert ("unpinned-uses", ".gitea/workflows/a.yml", 6) in result
 
 
 def test_repository_configuration_cannot_suppress_findings() -> None:
     excused = b"rules: {template-injection: {disable: true}}\n"
-    told = found({".github/workflows/a.yml": WORKFLOW, ".github/zizmor.yml": b"on: push\njobs: {}\n" + b"#" + excused})
-    assert "template-injection" in {rule for rule, _, _ in told}
+    result = found(
+        {".github/workflows/a.yml": WORKFLOW, ".github/zizmor.yml": b"on: push\njobs: {}\n" + b"#" + excused}
+    )
+    assert "template-injection" in {rule for rule, _, _ in result}
 
 
 def test_no_findings_and_no_files_are_known_results() -> None:

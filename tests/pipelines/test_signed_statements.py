@@ -25,7 +25,7 @@ PRIVATE_2, PUBLIC_2 = ledger_keys.generate_key("other.example.test")
 BUILDERS = (Builder(CI, PUBLIC), Builder(OTHER, PUBLIC_2))
 
 
-def said(**changed: Any) -> dict[str, Any]:
+def make_statement(**changed: Any) -> dict[str, Any]:
     predicate = {
         "buildDefinition": {
             "buildType": "https://ci.example.test/type",
@@ -55,7 +55,9 @@ def read(data: bytes) -> Provenance:
 
 
 def test_provenance_signed_by_trusted_builder_is_known() -> None:
-    assert read(envelope(said())) == Provenance(ARTIFACT, CI, "git+https://git.example.test/shop", COMMIT, Known(CI))
+    assert read(envelope(make_statement())) == Provenance(
+        ARTIFACT, CI, "git+https://git.example.test/shop", COMMIT, Known(CI)
+    )
 
 
 def predicate(commits: list[str], builder: str = CI) -> dict[str, Any]:
@@ -66,18 +68,18 @@ def predicate(commits: list[str], builder: str = CI) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (envelope(said(), ledger_keys.generate_key("evil.example.test")[0]), "none of the keys"),
-        (envelope(said(), PRIVATE_2), "another builder"),
-        (envelope(said(predicate=predicate([COMMIT], "https://laptop"))), "another builder"),
-        (envelope(said(subject=[{"digest": {"sha256": "b" * 64}}])), "another artifact"),
-        (envelope(said(subject=[{"digest": {"sha512": "a" * 64}}])), "another artifact"),
-        (envelope(said(subject=[])), "another artifact"),
-        (envelope(said(predicateType="https://slsa.dev/provenance/v0.2")), "kind"),
-        (envelope(said(_type="https://in-toto.io/Statement/v0.1")), "kind"),
-        (envelope(said(predicate={})), "kind"),
-        (envelope(said(predicate=predicate([]))), "the one commit"),
-        (envelope(said(predicate=predicate(["c" * 40, "d" * 40]))), "the one commit"),
-        (envelope(said(predicate=predicate(["main"]))), "the one commit"),
+        (envelope(make_statement(), ledger_keys.generate_key("evil.example.test")[0]), "none of the keys"),
+        (envelope(make_statement(), PRIVATE_2), "another builder"),
+        (envelope(make_statement(predicate=predicate([COMMIT], "https://laptop"))), "another builder"),
+        (envelope(make_statement(subject=[{"digest": {"sha256": "b" * 64}}])), "another artifact"),
+        (envelope(make_statement(subject=[{"digest": {"sha512": "a" * 64}}])), "another artifact"),
+        (envelope(make_statement(subject=[])), "another artifact"),
+        (envelope(make_statement(predicateType="https://slsa.dev/provenance/v0.2")), "kind"),
+        (envelope(make_statement(_type="https://in-toto.io/Statement/v0.1")), "kind"),
+        (envelope(make_statement(predicate={})), "kind"),
+        (envelope(make_statement(predicate=predicate([]))), "the one commit"),
+        (envelope(make_statement(predicate=predicate(["c" * 40, "d" * 40]))), "the one commit"),
+        (envelope(make_statement(predicate=predicate(["main"]))), "the one commit"),
         (b"", "no envelope"),
         (b"{}", "no envelope"),
         (b"x" * (dsse.LARGEST_ENVELOPE + 1), "no envelope"),
@@ -94,8 +96,8 @@ def decode_envelope(data: bytes, **changed: Any) -> bytes:
 
 
 def test_refuses_altered_envelope() -> None:
-    whole = envelope(said())
-    other = base64.b64encode(json.dumps(said(predicate=predicate(["e" * 40]))).encode()).decode()
+    whole = envelope(make_statement())
+    other = base64.b64encode(json.dumps(make_statement(predicate=predicate(["e" * 40]))).encode()).decode()
     for touched in (
         decode_envelope(whole, payload=other),
         decode_envelope(whole, signatures=[]),
@@ -107,10 +109,10 @@ def test_refuses_altered_envelope() -> None:
 
 
 def test_refuses_envelope_with_duplicate_key() -> None:
-    payload = json.dumps(said()).encode()
+    payload = json.dumps(make_statement()).encode()
     twice = payload.replace(b'"predicate": ', b'"predicate": {}, "predicate": ')
     builder = payload.replace(b'{"id": ', b'{"id": "https://other.example.test/builder", "id": ')
-    whole = envelope(said())
+    whole = envelope(make_statement())
     for data in (
         dsse.sign_envelope(twice, PRIVATE),
         dsse.sign_envelope(builder, PRIVATE),
@@ -124,7 +126,7 @@ def test_refuses_envelope_with_duplicate_key() -> None:
 
 def test_statement_may_have_several_subjects() -> None:
     both = [{"digest": {"sha256": "b" * 64}}, {"digest": {"sha256": "a" * 64}}]
-    assert read(envelope(said(subject=both))).signed_by == Known(CI)
+    assert read(envelope(make_statement(subject=both))).signed_by == Known(CI)
 
 
 def pem(key: Any) -> str:
@@ -134,11 +136,11 @@ def pem(key: Any) -> str:
 
 def test_a_builder_may_sign_with_p256() -> None:
     key = ec.generate_private_key(ec.SECP256R1())
-    payload = json.dumps(said()).encode()
+    payload = json.dumps(make_statement()).encode()
     message = b"DSSEv1 %d %s %d %s" % (len(dsse.PAYLOAD_TYPE), dsse.PAYLOAD_TYPE.encode(), len(payload), payload)
     signature = base64.b64encode(key.sign(message, ec.ECDSA(hashes.SHA256()))).decode()
     data = decode_envelope(
-        envelope(said()), payload=base64.b64encode(payload).decode(), signatures=[{"sig": signature}]
+        envelope(make_statement()), payload=base64.b64encode(payload).decode(), signatures=[{"sig": signature}]
     )
     assert provenance.read_provenance(data, ARTIFACT, [Builder(CI, pem(key))]).signed_by == Known(CI)
 
@@ -155,7 +157,9 @@ def test_a_builder_may_sign_with_p256() -> None:
     ],
 )
 def test_refuses_builder_key_of_unsupported_type(key: str) -> None:
-    assert isinstance(provenance.read_provenance(envelope(said()), ARTIFACT, [Builder(CI, key)]).signed_by, Unknown)
+    assert isinstance(
+        provenance.read_provenance(envelope(make_statement()), ARTIFACT, [Builder(CI, key)]).signed_by, Unknown
+    )
 
 
 SIGNER, VERIFIER = ledger_keys.generate_key("muniment.example.test")
@@ -225,7 +229,7 @@ def with_predicate(**changed: Any) -> bytes:
             {},
             AttestationCode.OTHER_ENVIRONMENT,
         ),
-        (envelope(said(), SIGNER), {}, AttestationCode.OTHER_KIND),
+        (envelope(make_statement(), SIGNER), {}, AttestationCode.OTHER_KIND),
         (b"", {}, AttestationCode.UNREADABLE),
     ],
 )

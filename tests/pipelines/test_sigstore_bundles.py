@@ -23,7 +23,7 @@ OURS, OTHERS = Sigstore(), Sigstore()
 
 def statement(builder: str = IDENTITY, artifact: str = "a" * 64, commit: str = COMMIT) -> bytes:
     sources = [{"uri": "git+https://git.example.test/shop", "digest": {"gitCommit": commit}}]
-    said = {
+    found = {
         "_type": "https://in-toto.io/Statement/v1",
         "subject": [{"name": "shop.tar", "digest": {"sha256": artifact}}],
         "predicateType": "https://slsa.dev/provenance/v1",
@@ -32,7 +32,7 @@ def statement(builder: str = IDENTITY, artifact: str = "a" * 64, commit: str = C
             "runDetails": {"builder": {"id": builder}},
         },
     }
-    return json.dumps(said).encode()
+    return json.dumps(found).encode()
 
 
 def trust(sigstore: Sigstore = OURS, **changed: Any) -> str:

@@ -46,7 +46,7 @@ def test_refuses_parameter_without_unit_or_direction(shape: type[Struct]) -> Non
 
 
 @pytest.mark.parametrize(
-    ("stricter", "old", "new", "said"),
+    ("stricter", "old", "new", "text"),
     [
         (Stricter.HIGHER, 1, 2, 1),
         (Stricter.HIGHER, 2, 1, -1),
@@ -64,8 +64,8 @@ def test_refuses_parameter_without_unit_or_direction(shape: type[Struct]) -> Non
         (Stricter.FEWER, ("a",), ("a", "a"), 0),
     ],
 )
-def test_values_compare_by_stricter_direction(stricter: Stricter, old: Any, new: Any, said: int | None) -> None:
-    assert compare_values(stricter, old, new) == said
+def test_values_compare_by_stricter_direction(stricter: Stricter, old: Any, new: Any, text: int | None) -> None:
+    assert compare_values(stricter, old, new) == text
 
 
 numbers = st.integers(0, 9)

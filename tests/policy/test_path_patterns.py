@@ -83,7 +83,7 @@ def test_ordinary_pattern_is_valid(pattern: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pattern", "said"),
+    ("pattern", "message"),
     [
         ("", "empty"),
         ("x" * 201, "longer"),
@@ -98,8 +98,8 @@ def test_ordinary_pattern_is_valid(pattern: str) -> None:
         ("a\\*", "\\ has no special meaning"),
     ],
 )
-def test_refuses_pattern_that_can_match_nothing(pattern: str, said: str) -> None:
-    assert said in patterns.find_syntax_problem(pattern)
+def test_refuses_pattern_that_can_match_nothing(pattern: str, message: str) -> None:
+    assert message in patterns.find_syntax_problem(pattern)
 
 
 def tokens(pattern: str) -> Iterator[str]:

@@ -57,7 +57,7 @@ def refusal(text: str) -> PolicyError:
     return error
 
 
-def told(error: PolicyError) -> tuple[str, str]:
+def describe_error(error: PolicyError) -> tuple[str, str]:
     return error.where, error.key
 
 
@@ -77,8 +77,8 @@ def test_policy_is_read_as_written() -> None:
     confirmed = POLICY.replace("[unenforced]", "[confirmation]\nproof = ['b', 'a']\ndelay_hours = 48\n[unenforced]")
     assert parse_policy(confirmed, "policy.toml").confirmation == Confirmation(("a", "b"), 48)
     assert policy.retention == Retention(message_days=180)
-    kept = POLICY.replace("[unenforced]", "[retention]\nmessage_days = 3650\nincident_days = 1\n[unenforced]")
-    assert parse_policy(kept, "policy.toml").retention == Retention(message_days=3650, incident_days=1)
+    stored = POLICY.replace("[unenforced]", "[retention]\nmessage_days = 3650\nincident_days = 1\n[unenforced]")
+    assert parse_policy(stored, "policy.toml").retention == Retention(message_days=3650, incident_days=1)
     assert policy.unenforced == {EnforcementPoint.DEPLOY: "nothing is deployed from here"}
     assert policy.sections == (Section("review", "Code review", "review@example.test"),)
     assert [policy.find_owner(clause) for clause in policy.clauses] == ["review@example.test", "lead@example.test"]
@@ -230,18 +230,18 @@ def test_a_policy_keeps_its_digest_when_only_its_comments_change() -> None:
 )
 def test_error_names_line_and_key(old: str, new: str, where: int, key: str, problem: str) -> None:
     error = refusal(changed(old, new))
-    assert told(error) == (f"policy.toml:{where}", key)
+    assert describe_error(error) == (f"policy.toml:{where}", key)
     assert problem in error.problem
 
 
 def test_a_policy_without_any_clause_is_refused() -> None:
     error = refusal(POLICY[: POLICY.index("[[clause]]")])
-    assert told(error) == ("policy.toml:1", "clause")
+    assert describe_error(error) == ("policy.toml:1", "clause")
 
 
 def test_refuses_clauses_that_are_not_tables() -> None:
     error = refusal("clause = [1]\n" + POLICY[: POLICY.index("[[clause]]")])
-    assert told(error) == ("policy.toml:1", "clause")
+    assert describe_error(error) == ("policy.toml:1", "clause")
     assert "[[clause]]" in error.problem
 
 
@@ -301,7 +301,7 @@ def test_policy_at_size_limits_is_read(old: str, new: str) -> None:
 
 @pytest.mark.parametrize("id", ["5", '""'])
 def test_unnamed_entry_is_identified_by_number(id: str) -> None:
-    assert told(refusal(changed('id = "tidy"', f"id = {id}")))[1] == "clause 2 id"
+    assert describe_error(refusal(changed('id = "tidy"', f"id = {id}")))[1] == "clause 2 id"
 
 
 def test_error_lists_defined_sections() -> None:

@@ -231,13 +231,13 @@ def test_service_reports_running_and_ended_state(script: Script, tmp_path: Path)
 
 
 def test_service_with_secrets_writes_no_core_dump_and_only_private_files(script: Script, tmp_path: Path) -> None:
-    lines = "ulimit -c > told; grep NoNewPrivs /proc/self/status >> told"
+    lines = "ulimit -c > result; grep NoNewPrivs /proc/self/status >> result"
     service = ServiceProcess(
         script(lines), minimal_environment(), ProgramError, ended_by=signal.SIGTERM, cwd=str(tmp_path), secret=True
     )
     assert service.wait_for_end(20) == 0
-    assert (tmp_path / "told").read_text().split() == ["0", "NoNewPrivs:", "1"]
-    assert stat.S_IMODE((tmp_path / "told").stat().st_mode) == 0o600
+    assert (tmp_path / "result").read_text().split() == ["0", "NoNewPrivs:", "1"]
+    assert stat.S_IMODE((tmp_path / "result").stat().st_mode) == 0o600
 
 
 def test_service_of_another_account_has_no_other_group_and_no_capability() -> None:

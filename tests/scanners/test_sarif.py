@@ -1,4 +1,4 @@
-"""SARIF: each finding has its rule, tags, place, path and fingerprint; each file that is unknown is told."""
+"""SARIF: each finding has its rule, tags, place, path and fingerprint; each file that is unknown is listed."""
 
 from typing import Any
 

@@ -71,8 +71,8 @@ def test_refuses_two_person_act_without_guarded_state() -> None:
 
 
 def test_reference_of_acts_is_current() -> None:
-    told = "run: python -m dev.act_reference"
-    assert DOCUMENT.read_text(encoding="utf-8") == describe_acts(ACTS_OF_PERSONS, ACTS_OF_SYSTEM), told
+    result = "run: python -m dev.act_reference"
+    assert DOCUMENT.read_text(encoding="utf-8") == describe_acts(ACTS_OF_PERSONS, ACTS_OF_SYSTEM), result
 
 
 def test_table_without_declared_action_refuses_write() -> None:

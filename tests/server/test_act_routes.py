@@ -55,14 +55,14 @@ HOSTILE = ("\u202ex", " x\u0661\r\ny ", "--upload-pack=<b>'")
 OTHER_FORMS = {  # addresses that take no form of an act
     "/connections/made": "a forge calls it, with a code",
     "/policy/clauses/<str:clause>/change": "its fields are those of a clause, of which the act gets the whole policy",
-    "/welcome/<str:text>": "whoever has an invitation is not signed in yet; a password is typed beside it",
+    "/welcome/<str:text>": "whoever has an invitation is not signed in yet; a password is typed with it",
     "/api/people/<slug>/export": "a GET with no body",
     "/me/export": "it shows a file",
     "/people/<str:slug>/export": "it shows a file",
 }
 T = TypeVar("T")
 ROUTES = tuple(route for route in find_act_routes() if route.address not in OTHER_FORMS)
-BESIDE = {"/products/<slug:slug>/secrets/set": {"how": "generated"}}  # what accompanies an act to its execution
+OTHER_FIELDS = {"/products/<slug:slug>/secrets/set": {"how": "generated"}}  # what accompanies an act to its execution
 OWN_FORMS = {  # by the name of a field, where no sample fits
     "accounts": ("ada login github/ada-gh",),
     "artifact": ("sha256:" + "a" * 64,),
@@ -176,7 +176,7 @@ class Sender:
             expected = {409, 422}
         else:
             answer = self._browser.post(
-                address, {"act": route.act.act_tag(), **BESIDE.get(route.address, {}), **fields}
+                address, {"act": route.act.act_tag(), **OTHER_FIELDS.get(route.address, {}), **fields}
             )
             expected = {302, 422}
         assert answer.status_code in expected, (str(route), answer.status_code, answer.content[:300])
@@ -293,7 +293,7 @@ def test_hostile_url_part_is_not_found(part: str, service: None) -> None:
         if route.api:
             status = program.generic(route.method, address, "{}", content_type="application/json").status_code
         else:
-            status = page.post(address, {"act": route.act.act_tag(), **BESIDE.get(route.address, {})}).status_code
+            status = page.post(address, {"act": route.act.act_tag(), **OTHER_FIELDS.get(route.address, {})}).status_code
         assert status in (400, 404, 422), (str(route), status)
 
 

@@ -203,8 +203,8 @@ def test_exactly_the_requested_act_is_approved_and_the_record_holds_its_digest()
     with transaction.atomic():
         approve_request(actor("sam"), row)
     records = Record.objects.filter(kind="person-action").order_by("pk")
-    said: list[Any] = [read_details(one.details_digest, record_objects.PersonAction) for one in records]
-    steps = [one.details.get("step") for one in said if one.details.get("act_digest") == row.digest]
+    found: list[Any] = [read_details(one.details_digest, record_objects.PersonAction) for one in records]
+    steps = [one.details.get("step") for one in found if one.details.get("act_digest") == row.digest]
     assert steps == ["requested", "approved"]
     row.refresh_from_db()
     assert (row.state, row.act, row.digest) == ("approved", "", act.digest_act())

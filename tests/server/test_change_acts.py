@@ -45,11 +45,11 @@ def approve(name: str, change: Change, **fields: str) -> str:
 
 def test_approval_with_unanswered_questions_names_them(setup: ForgeSetup) -> None:
     change = open_change(setup, {"Dockerfile": "FROM scratch\n"})
-    told = approve("dave", change, **{"answers-pipeline-reach": "None."})
-    assert "these questions have no answer: pipeline-pinned." in told
-    told = approve("dave", change, **{"answers-pipeline-reach": "None.", "answers-pipeline-pinned": "Nothing."})
-    assert "Recorded." in told
-    assert "no answer" not in told
+    result = approve("dave", change, **{"answers-pipeline-reach": "None."})
+    assert "these questions have no answer: pipeline-pinned." in result
+    result = approve("dave", change, **{"answers-pipeline-reach": "None.", "answers-pipeline-pinned": "Nothing."})
+    assert "Recorded." in result
+    assert "no answer" not in result
 
 
 def test_an_approval_and_its_withdrawal_are_recorded_with_the_digests_of_their_acts(setup: ForgeSetup) -> None:
@@ -96,11 +96,11 @@ def test_record_of_another_step_does_not_prove_statement(setup: ForgeSetup) -> N
     change = open_change(setup)
     approve("carol", change)
     row = ReviewStatement.objects.get()
-    said = read_details(row.act_digest, record_objects.PersonAction)
-    assert isinstance(said, record_objects.PersonAction)
+    result = read_details(row.act_digest, record_objects.PersonAction)
+    assert isinstance(result, record_objects.PersonAction)
     with as_role("owner"):
-        details = {**said.details, "step": "rejected"}
-        row.act_digest = record_act(actor("carol"), Action.REVIEW_CHANGE, said.resource, details)
+        details = {**result.details, "step": "rejected"}
+        row.act_digest = record_act(actor("carol"), Action.REVIEW_CHANGE, result.resource, details)
     assert not _is_recorded(row)
 
 

@@ -96,11 +96,11 @@ def test_merged_branch_is_no_open_change(shop: Repository, repo: Repo) -> None:
     evaluate_change(shop)
     assert Change.objects.get().state == Change.State.OPEN
     repo.commit({"app.py": "x = 2\n"}, on="main", parents=["main", "topic"])
-    repo.branch("beside", repo.commit({"new.py": "y\n"}, on="", parents=["main"]))
+    repo.branch("unrelated", repo.commit({"new.py": "y\n"}, on="", parents=["main"]))
     evaluate_change(shop)
-    evaluate_change(shop, "refs/heads/beside")
+    evaluate_change(shop, "refs/heads/unrelated")
     states = dict(Change.objects.values_list("name", "state"))
-    assert states == {"refs/heads/topic": Change.State.CLOSED, "refs/heads/beside": Change.State.OPEN}
+    assert states == {"refs/heads/topic": Change.State.CLOSED, "refs/heads/unrelated": Change.State.OPEN}
 
 
 def test_recorded_decision_is_reproducible(shop: Repository) -> None:

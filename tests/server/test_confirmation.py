@@ -106,8 +106,8 @@ def enrol_authenticator(name: str, key: Any, age: timedelta = OLD) -> EnrolledAu
         enrolled_at=timezone.now() - age,
     )
     if connection.settings_dict["USER"] == OWNER:
-        told = timezone.now() - age
-        AuthenticatorNotice.objects.create(authenticator=row, removal=False, notified_at=told, mailed_at=told)
+        result = timezone.now() - age
+        AuthenticatorNotice.objects.create(authenticator=row, removal=False, notified_at=result, mailed_at=result)
     return row
 
 
@@ -629,8 +629,8 @@ def test_command_prints_statement_and_signs_with_enrolled_key(
 
     def run(*arguments: str | Path) -> tuple[int, str]:
         code = run_command(list(map(str, arguments)))
-        said = capsys.readouterr()
-        return code, said.out + said.err
+        text = capsys.readouterr()
+        return code, text.out + text.err
 
     code, output = run("confirm", address, "--yes", "--key", demanding_signers.keys["ada"].file)
     assert (code, "is not enrolled" in output) == (2, True)

@@ -46,7 +46,7 @@ def _put(proxy: str, slug: str = "hub") -> Any:
 
 
 @pytest.mark.parametrize(
-    ("typed", "kept"),
+    ("typed", "stored"),
     [
         ("http://proxy.test:3128", "http://proxy.test:3128"),
         ("proxy.test", "http://proxy.test:80"),
@@ -55,14 +55,14 @@ def _put(proxy: str, slug: str = "hub") -> Any:
         ("", ""),
     ],
 )
-def test_page_and_api_store_same_proxy(row: Connection, typed: str, kept: str) -> None:
+def test_page_and_api_store_same_proxy(row: Connection, typed: str, stored: str) -> None:
     page = post(browser(person("root")), "/connections/hub/proxy", proxy=typed)
     assert "Saved." in page
-    assert kept in page
-    assert Connection.objects.get(pk=row.pk).proxy == kept
+    assert stored in page
+    assert Connection.objects.get(pk=row.pk).proxy == stored
     assert _put("http://other.test:1").status_code == 200
     assert _put(typed).json() == {"done": True, "request": None}
-    assert Connection.objects.get(pk=row.pk).proxy == kept
+    assert Connection.objects.get(pk=row.pk).proxy == stored
 
 
 @pytest.mark.parametrize("typed", HOSTILE)

@@ -79,8 +79,8 @@ def test_signed_delivery_is_stored_by_ids_and_its_change_is_read(setup: ForgeSet
     number = setup.open_change({"app.py": "x = 1\n"})
     answer = deliver(setup.connection, event(setup, number))
     assert answer.status_code == 202
-    kept = WebhookDelivery.objects.values("event", "number", "delivery_id").get()
-    assert kept == {"event": "change", "number": number, "delivery_id": "d-1"}
+    stored = WebhookDelivery.objects.values("event", "number", "delivery_id").get()
+    assert stored == {"event": "change", "number": number, "delivery_id": "d-1"}
     assert setup.run_queue() == ["read-change"]
     assert setup.get_status(setup.load_change(number).head) == "failure"
 
@@ -91,7 +91,7 @@ def test_reading_must_be_as_new_as_recent_deliveries(setup: ForgeSetup) -> None:
     change_store, row = ForgeChangeStore(setup.repository), setup.load_change(number)
     day = "2099-01-0"  # later than it was read
 
-    def told(updated: str, serial: int, **more: Any) -> str:
+    def read_result(updated: str, serial: int, **more: Any) -> str:
         about = {"connection": setup.connection, "forge_id": setup.repository.forge_link.forge_id, "number": number}
         values = {
             **about,
@@ -101,25 +101,25 @@ def test_reading_must_be_as_new_as_recent_deliveries(setup: ForgeSetup) -> None:
             "forge_updated_at": updated,
         }
         WebhookDelivery.objects.create(**{**values, **more})
-        return heard()
+        return read_newest_delivery()
 
-    def heard() -> str:
+    def read_newest_delivery() -> str:
         with as_role("worker"):
             return change_store.begin_reading(number, "2026-11-25T00:00:00.000000Z").delivered_at
 
-    assert heard() == "", "nothing was told"
-    assert told(row.forge_change.forge_updated_at, 1) == "", "it was read since"
-    assert told(f"{day}2", 2) == f"{day}2"
-    assert told(f"{day}1", 3) == f"{day}2", "out of order"
-    assert told(f"{day}3", 4, number=number + 1) == f"{day}2", "another change"
-    assert told("", 5, received_at=timezone.now() - timedelta(minutes=11)) == f"{day}2", "long ago"
-    assert told("", 6) == "", "one that does not tell"
+    assert read_newest_delivery() == "", "nothing was delivered"
+    assert read_result(row.forge_change.forge_updated_at, 1) == "", "it was read since"
+    assert read_result(f"{day}2", 2) == f"{day}2"
+    assert read_result(f"{day}1", 3) == f"{day}2", "out of order"
+    assert read_result(f"{day}3", 4, number=number + 1) == f"{day}2", "another change"
+    assert read_result("", 5, received_at=timezone.now() - timedelta(minutes=11)) == f"{day}2", "long ago"
+    assert read_result("", 6) == "", "one that does not tell"
 
 
 def test_change_updated_twice_within_second_is_read_again_after_minute(setup: ForgeSetup) -> None:
     number = setup.open_change({"app.py": "x = 1\n"})
 
-    def told(updated: str, serial: int, **more: Any) -> int:
+    def read_result(updated: str, serial: int, **more: Any) -> int:
         """A delivery and the reading that it asks for; how many more are put off."""
         about = {"connection": setup.connection, "forge_id": setup.repository.forge_link.forge_id, "number": number}
         values = {
@@ -134,11 +134,11 @@ def test_change_updated_twice_within_second_is_read_again_after_minute(setup: Fo
         return ProcrastinateJob.objects.filter(status="todo", scheduled_at__isnull=False).count()
 
     second = "2020-01-01T00:00:00.000000Z"
-    assert told(second, 1) == 0
-    assert told(second, 2, received_at=timezone.now() - timedelta(minutes=2)) == 0, "long ago"
-    assert told("", 3) == told("", 4) == 0, "no moment, and so not the same one"
-    assert told("2020-01-01T00:00:01.000000Z", 5) == 0, "a second later"
-    assert told("2020-01-01T00:00:01.000000Z", 6) == 1
+    assert read_result(second, 1) == 0
+    assert read_result(second, 2, received_at=timezone.now() - timedelta(minutes=2)) == 0, "long ago"
+    assert read_result("", 3) == read_result("", 4) == 0, "no moment, and so not the same one"
+    assert read_result("2020-01-01T00:00:01.000000Z", 5) == 0, "a second later"
+    assert read_result("2020-01-01T00:00:01.000000Z", 6) == 1
 
 
 def test_unsigned_delivery_is_refused_without_details(setup: ForgeSetup) -> None:
@@ -199,7 +199,7 @@ def test_deleted_webhook_is_restored_on_request(setup: ForgeSetup, act: str) -> 
     assert RepositoryLink.objects.get().webhook_secret_mark
 
 
-# judging
+# evaluation
 
 
 def test_denied_change_gets_one_comment_with_missing_requirements(setup: ForgeSetup) -> None:
@@ -345,11 +345,11 @@ def test_reconcile_pass_finds_change_without_event(setup: ForgeSetup) -> None:
 
 
 def test_first_reconcile_pass_stays_within_quota_share(setup: ForgeSetup, monkeypatch: pytest.MonkeyPatch) -> None:
-    forge, heard = forge_access.open_connected_forge(setup.connection), [RateLimit()]
-    reader: Any = SimpleNamespace(get_rate_limits=lambda: {"rest": heard[0]})
+    forge, received = forge_access.open_connected_forge(setup.connection), [RateLimit()]
+    reader: Any = SimpleNamespace(get_rate_limits=lambda: {"rest": received[0]})
 
     def asked(connected: RepositoryLink, _: object) -> None:
-        heard[0] = RateLimit(5000, (heard[0].left if heard[0].left >= 0 else 5000) - 3)
+        received[0] = RateLimit(5000, (received[0].left if received[0].left >= 0 else 5000) - 3)
 
     row = RepositoryLink.objects.get()
     monkeypatch.setattr(reconciliation, "open_connected_forge", lambda _: forge._replace(reader=reader))
@@ -757,9 +757,9 @@ def test_refuses_approval_of_revert_by_its_requester(setup: ForgeSetup, known_by
 def test_second_revert_request_returns_existing_revert(setup: ForgeSetup) -> None:
     row = push_bypass(setup)
     number = request_revert(setup, row, "bob")
-    for asker, told in (("bob", "is ready for review"), ("carol", "Somebody else asked for it")):
+    for asker, text in (("bob", "is ready for review"), ("carol", "Somebody else asked for it")):
         assert request_revert(setup, row, asker) == number
-        assert told in Person.objects.get(slug=asker).messages.order_by("-pk")[0].text
+        assert text in Person.objects.get(slug=asker).messages.order_by("-pk")[0].text
 
 
 def test_refuses_revert_request_by_person_without_linked_address(
@@ -929,22 +929,22 @@ def test_page_approval_counts_while_reviewer_has_write_access(setup: ForgeSetup)
     setup.acting.approve("bob", number)
     post(signed_in("carol"), f"/changes/{change.pk}/review", act="approve-change", head=change.head)
 
-    def shown() -> str:
+    def read_shown() -> str:
         setup.evaluate(number)
         return setup.get_status(change.head)
 
-    assert shown() == "success"
+    assert read_shown() == "success"
     people[setup.acting.login("carol")] = "read"
-    assert shown() == "failure"
+    assert read_shown() == "failure"
     assert "they may not write to this repository" in signed_in("ada").get(f"/changes/{change.pk}").content.decode()
     people[setup.acting.login("carol")] = "write"
-    assert shown() == "success"
+    assert read_shown() == "success"
     people[setup.acting.login("carol")] = "none"
-    assert shown() == "failure"
+    assert read_shown() == "failure"
     people[setup.acting.login("carol")] = "write"
     with as_role("owner"):
         Account.objects.filter(person__slug="carol", kind="login").delete()
-    assert shown() == "failure", "nobody knows an account of hers there"
+    assert read_shown() == "failure", "nobody knows an account of hers there"
 
 
 def test_page_approval_is_unknown_while_write_access_is_unknown(setup: ForgeSetup) -> None:
@@ -1121,18 +1121,18 @@ def test_doctor_warns_of_too_few_approvers_and_low_quota(setup: ForgeSetup) -> N
     from muniment.server.people.models import RoleGrant
     from muniment.server.running import health_report
 
-    def told() -> dict[str, str]:
+    def read_result() -> dict[str, str]:
         found = (*health_report._check_approvers(), *health_report._check_forges())
         return {one.subject: f"{one.result}: {one.message}" for one in found}
 
-    assert told() == {"forge": "met: forge works, it tells of no limit"}
+    assert read_result() == {"forge": "met: forge works, it tells of no limit"}
     with as_role("owner"):
         RoleGrant.objects.filter(person__slug__in=["ada", "bob"]).update(ended_at=timezone.now())
         ConnectionRateLimit.objects.create(
             connection=setup.connection, resource="rest", remaining=3, request_limit=5000
         )
-    assert told()["approvals"].startswith("unknown: Shop: 2 people could approve")
-    assert told()["forge"] == "unknown: forge: 3 of 5000 requests left"
+    assert read_result()["approvals"].startswith("unknown: Shop: 2 people could approve")
+    assert read_result()["forge"] == "unknown: forge: 3 of 5000 requests left"
 
 
 def test_adding_connection_refuses_invalid_address() -> None:

@@ -140,7 +140,7 @@ def test_read_only_disk_is_reported(tmp_path: Path) -> None:
         subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
         service = health_report._check_disk(disk)
         files = next(doctor._check_home(str(disk)))
-    told = ("violated", f"{disk} is mounted read-only, so nothing can be recorded")
+    result = ("violated", f"{disk} is mounted read-only, so nothing can be recorded")
     remedy = f"Mount it writable; as root: mount -o remount,rw {disk}"
-    assert (service.result, service.message, service.remedy) == (*told, remedy)
-    assert (files.result, files.message, files.remedy) == (*told, remedy)
+    assert (service.result, service.message, service.remedy) == (*result, remedy)
+    assert (files.result, files.message, files.remedy) == (*result, remedy)

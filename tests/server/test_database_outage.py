@@ -54,14 +54,14 @@ def test_api_returns_problem_document_during_outage(gone: Client) -> None:
     assert (answer.status_code, answer["Content-Type"]) == (503, "application/problem+json")
 
 
-@pytest.mark.parametrize(("own", "told"), [("", "muniment up"), ("postgresql://h/x", "DATABASE_URL names it")])
+@pytest.mark.parametrize(("own", "message"), [("", "muniment up"), ("postgresql://h/x", "DATABASE_URL names it")])
 def test_command_names_database_and_next_step(
-    gone: Client, monkeypatch: pytest.MonkeyPatch, own: str, told: str
+    gone: Client, monkeypatch: pytest.MonkeyPatch, own: str, message: str
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", own)
     with pytest.raises(DatabaseError) as caught:
         preparation.require_reachable()
-    assert told in caught.value.remedy
+    assert message in caught.value.remedy
 
 
 def test_database_of_newer_version_is_not_changed() -> None:

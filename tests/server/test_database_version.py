@@ -10,7 +10,7 @@ from muniment.server.running.postgres_programs import find_postgres_program
 
 
 @pytest.mark.parametrize(
-    ("version", "embedded", "status", "told"),
+    ("version", "embedded", "status", "message"),
     [
         (14_0022, False, "violated", "14.22 is too old"),
         (15_0000, False, "met", "15.0 answers"),
@@ -20,10 +20,10 @@ from muniment.server.running.postgres_programs import find_postgres_program
         (OLDEST_EMBEDDED + 1, True, "met", "answers"),
     ],
 )
-def test_doctor_result_for_each_database_version(version: int, embedded: bool, status: str, told: str) -> None:
+def test_doctor_result_for_each_database_version(version: int, embedded: bool, status: str, message: str) -> None:
     found = _check_version(version, embedded=embedded)
     assert found.result == status
-    assert told in found.message
+    assert message in found.message
     assert bool(found.remedy) == (status == "violated")
 
 

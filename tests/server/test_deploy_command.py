@@ -23,7 +23,7 @@ from muniment.server.guarding.home_keys import read_deploy_public_key
 from muniment.vault.pipeline_roles import PLAIN_RUNNER, PipelineRole
 from muniment.vault.role_access import open_role
 from tests.support import vaults
-from tests.support.deploying import ARTIFACT, Shop, judge, pem
+from tests.support.deploying import ARTIFACT, Shop, decide, pem
 from tests.support.running import clean
 from tests.support.service import as_role
 
@@ -63,7 +63,7 @@ class RunningService:
                 with as_role("worker"):
                     tasks.record_report_task(content["id"])
             else:
-                judge(content["id"])
+                decide(content["id"])
         connections.close_all()
         request.send_response(answer.status_code)
         request.end_headers()

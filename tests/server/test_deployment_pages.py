@@ -150,9 +150,9 @@ def test_delivery_metrics_match_their_definitions(shop: Shop) -> None:
     assert staging.lead == timedelta(hours=3.5)
     assert staging.manual == ("approve",)
     assert (production.rate, production.lead, production.restore, production.manual) == (None, None, None, None)
-    told = page("/products/shop/environments")
+    result = page("/products/shop/environments")
     for text in ("50 %", "3 h 30 min", "2 h 0 min", "approve", "Definitions of these figures", "<svg"):
-        assert text in told, text
+        assert text in result, text
 
 
 def test_trusting_builder_takes_two_people_and_ending_takes_one(shop: Shop) -> None:
@@ -184,8 +184,8 @@ def test_test_runner_is_trusted_after_two_people_approve_its_key(shop: Shop, tmp
     assert not Request.objects.exists()
     post(sam, "/test-runners/trust", id="ci", key=key)
     assert not Machine.objects.exists()
-    told = sid.get("/").content.decode()
-    assert make_fingerprint(parse_ssh_key(key)) in html.unescape(told)
+    text = sid.get("/").content.decode()
+    assert make_fingerprint(parse_ssh_key(key)) in html.unescape(text)
     post(sid, f"/requests/{Request.objects.get().pk}", answer="agree")
     assert make_fingerprint(parse_ssh_key(key)) in html.unescape(sam.get("/builders").content.decode())
     people = build_people()
@@ -207,9 +207,9 @@ def test_approver_of_runner_sees_key_fingerprint(shop: Shop) -> None:
     again = pem(shop.runners["production"]).replace("\n", "\r\n")
     assert "has that key" in post(own, "/products/shop/environments/change", **given, public_key=again)
     post(own, "/products/shop/environments/change", **given, public_key=runner)
-    told = page("/", Role.SECURITY)
-    assert dsse.fingerprint_attestation_key(runner) in told
-    assert "plain runner" in told
+    result = page("/", Role.SECURITY)
+    assert dsse.fingerprint_attestation_key(runner) in result
+    assert "plain runner" in result
 
 
 def test_provenance_of_ended_builder_does_not_count(shop: Shop) -> None:

@@ -103,7 +103,7 @@ def test_one_person_ends_pipeline_trust_immediately(own: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "message"),
     [
         ({"subject_claim": "repo:acme/*"}, "whole subject"),
         ({"subject_claim": ""}, "whole subject"),
@@ -131,8 +131,8 @@ def test_one_person_ends_pipeline_trust_immediately(own: Client) -> None:
         ({"environment": "nowhere"}, "no such environment"),
     ],
 )
-def test_refuses_trust_that_matches_several_pipelines(own: Client, changed: dict[str, str], said: str) -> None:
-    assert said in post(own, "/products/shop/environments/change", **{**GITHUB, **changed})
+def test_refuses_trust_that_matches_several_pipelines(own: Client, changed: dict[str, str], message: str) -> None:
+    assert message in post(own, "/products/shop/environments/change", **{**GITHUB, **changed})
     assert not Request.objects.exists()
 
 

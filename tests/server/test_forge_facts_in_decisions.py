@@ -97,20 +97,20 @@ def test_unprotected_branch_denies_merge_until_protected(setup: ForgeSetup) -> N
 
 
 def test_product_facts_come_from_its_forge(setup: ForgeSetup, monkeypatch: pytest.MonkeyPatch) -> None:
-    def told() -> dict[str, str]:
+    def read_result() -> dict[str, str]:
         with as_role("worker"), open_repository_context(setup.repository) as found:
             facts = collect_product_facts(
                 found, ("branch_rules", "forge_settings", "pipeline_files"), moments.current_moment()
             )
         return {name: "unknown" if isinstance(fact.value, Unknown) else fact.source for name, fact in facts.items()}
 
-    assert told() == {"branch_rules": "forge", "forge_settings": "forge", "pipeline_files": "repository"}
+    assert read_result() == {"branch_rules": "forge", "forge_settings": "forge", "pipeline_files": "repository"}
 
     def unreached(connection: Connection) -> Forge:
         raise ForgeError(ForgeCode.NOT_SIGNED_IN, "the token is not accepted", "Connect again.")
 
     monkeypatch.setattr("muniment.server.connections.repository_facts.open_connected_forge", unreached)
-    assert told() == {"branch_rules": "unknown", "forge_settings": "unknown", "pipeline_files": "repository"}
+    assert read_result() == {"branch_rules": "unknown", "forge_settings": "unknown", "pipeline_files": "repository"}
 
 
 def test_deployment_waits_for_forge_checks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

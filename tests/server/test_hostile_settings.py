@@ -60,7 +60,7 @@ def sign_in(value: str, home: Path) -> object:
 
 
 def mails() -> Any:
-    """OSError is what a job of the worker is told, and repeats later."""
+    """OSError is raised to a job of the worker, which repeats later."""
     with suppress(OSError):
         return messages.open_mail_backend()
     return None

@@ -106,7 +106,7 @@ def test_refuses_closing_by_involved_person() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "fields", "said"),
+    ("kind", "fields", "message"),
     [
         (kinds.ESCAPE, {}, "Nobody closes this by hand"),
         (kinds.DEPLOYMENT, {"cause": " "}, "It is missing. Fill it in."),
@@ -116,9 +116,9 @@ def test_refuses_closing_by_involved_person() -> None:
         (kinds.DEPLOYMENT, {"resolution": "x"}, "Write one of: fixed, accepted, false-alarm."),
     ],
 )
-def test_refuses_incomplete_closing(kind: str, fields: dict[str, str], said: str) -> None:
+def test_refuses_incomplete_closing(kind: str, fields: dict[str, str], message: str) -> None:
     sam = person("sam", Role.SECURITY)
-    assert said in close(sam, opened(kind), **fields)
+    assert message in close(sam, opened(kind), **fields)
     assert Incident.objects.get().closed_at is None
 
 

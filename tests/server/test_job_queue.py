@@ -188,15 +188,15 @@ def test_jobs_of_other_dead_workers_are_all_requeued() -> None:
     assert ProcrastinateWorker.objects.count() == 0, "the dead are not counted again"
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(7, "ran longer than 7 s"), (0, "the process ended")])
-def test_job_of_a_killed_slot_fails_with_its_cause_and_is_retried(seconds: int, told: str) -> None:
+@pytest.mark.parametrize(("seconds", "message"), [(7, "ran longer than 7 s"), (0, "the process ended")])
+def test_job_of_a_killed_slot_fails_with_its_cause_and_is_retried(seconds: int, message: str) -> None:
     job = begun(repository=1)
     with as_role("worker"):
         requeue_from_ended_slot(worker_of(job), job, seconds)
     assert jobs() == [("failed", {"repository": 1}), ("todo", {"repository": 1, "attempt": 2})]
     assert (fetch_next_job() is None) == bool(seconds), "what was killed once costs no time"
     page = browser(person("ada", Role.ADMIN)).get("/jobs").content.decode()
-    assert told in page
+    assert message in page
     assert "repository&#x27;: 1" not in page
     cause = "limit" if seconds else "crash"
     assert f'muniment_ended_task_processes{{cause="{cause}"}} 1.0' in metrics.format_metrics().decode()

@@ -22,7 +22,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def permission(home: Path) -> bytes:
-    said = verification_summaries.VerifiedPermission(
+    result = verification_summaries.VerifiedPermission(
         artifact=ARTIFACT,
         product="shop",
         environment="production",
@@ -31,7 +31,7 @@ def permission(home: Path) -> bytes:
         verifier="muniment",
         time=NOW,
     )
-    return verification_summaries.sign_permission(said, home_keys.read_deploy_key(home))
+    return verification_summaries.sign_permission(result, home_keys.read_deploy_key(home))
 
 
 def verify(envelope: bytes, public: str) -> verification_summaries.VerifiedPermission:

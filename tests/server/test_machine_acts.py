@@ -53,19 +53,19 @@ def test_approver_sees_account_and_whether_machine_acts_on_request(service: None
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "message"),
     [
         ({"value": "forge/ada"}, "belongs to somebody already"),
         ({"id": "amy"}, "A person has this handle"),
         ({"kind": "key"}, "known by an address or a login"),
     ],
 )
-def test_refuses_account_of_person_as_machine(service: None, changed: dict[str, str], told: str) -> None:
+def test_refuses_account_of_person_as_machine(service: None, changed: dict[str, str], message: str) -> None:
     enough()
     with as_role("owner"):
         ada = Person.objects.create(pk="ada", slug="ada", name="Ada")
         Account.objects.create(person=ada, kind="login", value="forge/ada", verification="vouched")
-    assert told in post(signed_in("amy"), "/machines/declare", **{**BOT, **changed})
+    assert message in post(signed_in("amy"), "/machines/declare", **{**BOT, **changed})
     assert not Request.objects.filter(state="waiting").exists()
 
 

@@ -247,8 +247,8 @@ def test_bypass_page_shows_its_reason(setup: ForgeSetup) -> None:
     number, _ = open_approved_change(setup)
     setup.acting.dismiss("muniment", number, "carol")
     row = merge(setup, number)
-    shown: Any = browser(Person.objects.get(slug="bob")).get(f"/branch-updates/{row.pk}")
-    assert "would have been denied at the merge" in shown.content.decode()
+    visible: Any = browser(Person.objects.get(slug="bob")).get(f"/branch-updates/{row.pk}")
+    assert "would have been denied at the merge" in visible.content.decode()
 
 
 def test_rebase_merge_after_main_moved_is_no_bypass(setup: ForgeSetup) -> None:

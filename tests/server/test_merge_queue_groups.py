@@ -88,7 +88,7 @@ class Queue:
         self.numbers = [world.open("ada", name) for name in ("one", "two")]
         github.written()
 
-    def judge(self, reading: Reading, now: str) -> ReadingResult:
+    def evaluate_reading(self, reading: Reading, now: str) -> ReadingResult:
         place = self.numbers.index(reading.change.number) + 1
         saying = StatusState.ALLOWED if place in self.allowed else StatusState.DENIED
         return ReadingResult(Status(make_context(MAIN), saying, "by policy", "https://m.test/"))
@@ -109,7 +109,7 @@ class Queue:
     def look(self, head: str) -> str:
         """Evaluate a group, and return the status that the forge then shows on its head."""
         repository = self.forge.reader.read_repository("shop/api").repository
-        publisher = StatusPublisher(self.forge, repository, MemoryChangeStore(), self.judge)
+        publisher = StatusPublisher(self.forge, repository, MemoryChangeStore(), self.evaluate_reading)
         with as_role("worker"):
             publisher.evaluate_group(
                 MAIN, head, ours.NOW, lambda *found: is_machine_merge(self.row, self.forge, *found), "https://m.test/"

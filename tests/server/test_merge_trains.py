@@ -48,7 +48,7 @@ class MergeTrain:
                 clone_url=f"{lab.url}/{self.world.path}.git",
             )
 
-    def judge(self, reading: Reading, now: str) -> ReadingResult:
+    def evaluate_reading(self, reading: Reading, now: str) -> ReadingResult:
         """Stand-in for the evaluation of the policy."""
         saying = StatusState.ALLOWED if reading.change.number in self.allowed else StatusState.DENIED
         return ReadingResult(Status(make_context(MAIN), saying, "by policy", "https://m.test/"))
@@ -103,7 +103,7 @@ def _station(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MergeT
             return found.forge
 
         monkeypatch.setattr(tasks, "open_connected_forge", forge_of)
-        monkeypatch.setattr(tasks, "ForgeChangeEvaluator", lambda *_: found.judge)
+        monkeypatch.setattr(tasks, "ForgeChangeEvaluator", lambda *_: found.evaluate_reading)
         yield found
 
 
@@ -131,7 +131,7 @@ def test_own_status_event_on_a_place_starts_no_evaluation(station: MergeTrain) -
     *_, last = station.train()
     station.report_pipeline(last)
     station.run_group_tasks()
-    station.allowed = set()  # which would show, if it were judged again
+    station.allowed = set()  # which would show, if it were evaluated again
     assert station.report_pipeline(last, "the echo of our status") == 202
     station.run_group_tasks()
     assert station.posted_state(last) == "success"

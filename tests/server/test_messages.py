@@ -154,9 +154,9 @@ def test_requester_is_notified_of_rejection() -> None:
 
     number = Request.objects.get(state="waiting").pk
     post(browser(Person.objects.get(slug="abe")), f"/requests/{number}", answer="refuse", reason="Not now.")
-    said = Message.objects.get(person__slug="amy").text
-    assert "Rejected: grant Eve (eve) the role" in said
-    assert "Abe rejected it. Not now." in said
+    text = Message.objects.get(person__slug="amy").text
+    assert "Rejected: grant Eve (eve) the role" in text
+    assert "Abe rejected it. Not now." in text
 
 
 def test_chat_message_contains_no_details(monkeypatch: pytest.MonkeyPatch) -> None:

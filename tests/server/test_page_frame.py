@@ -21,15 +21,15 @@ def read(client: Client, address: str = "/glossary") -> str:
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "visible"),
     [('organisation = "Alder & Sons"', "Alder &amp; Sons"), ("", ""), ("organisation = 7", ""), ("no toml", "")],
 )
-def test_pages_show_the_name_of_the_organisation(text: str, shown: str) -> None:
+def test_pages_show_the_name_of_the_organisation(text: str, visible: str) -> None:
     with as_role("owner"):
         open_store().write_document("home.toml", text.encode())
     page = read(browser(person("ada", Role.AUDITOR)))
-    assert ('<span class="org">' in page) == bool(shown)
-    assert shown in page
+    assert ('<span class="org">' in page) == bool(visible)
+    assert visible in page
 
 
 def test_the_menu_marks_the_page_that_is_open() -> None:

@@ -32,9 +32,9 @@ def test_account_with_password_may_use_any_passkey() -> None:
     assert (box.initial, box.disabled) == (False, False)
 
 
-@pytest.mark.parametrize(("kept", "wrong"), [(False, True), (True, False)])
+@pytest.mark.parametrize(("stored", "wrong"), [(False, True), (True, False)])
 def test_passkey_that_is_not_stored_on_the_device_is_refused(
-    monkeypatch: pytest.MonkeyPatch, kept: bool, wrong: bool
+    monkeypatch: pytest.MonkeyPatch, stored: bool, wrong: bool
 ) -> None:
     class Verified:
         def is_user_verified(self) -> bool:
@@ -44,7 +44,7 @@ def test_passkey_that_is_not_stored_on_the_device_is_refused(
 
     monkeypatch.setattr(auth, "parse_registration_response", lambda _: None)
     monkeypatch.setattr(auth, "complete_registration", lambda _: Verified())
-    answer = f'{{"clientExtensionResults": {{"credProps": {{"rk": {str(kept).lower()}}}}}}}'
+    answer = f'{{"clientExtensionResults": {{"credProps": {{"rk": {str(stored).lower()}}}}}}}'
     form = AddPasskeyForm({"name": "laptop", "credential": answer}, user=person("ada", Role.ADMIN))
     assert ("did not keep the passkey" in str(form.errors)) == wrong
 

@@ -71,7 +71,7 @@ def test_import_products_from_file(name: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "told"),
+    ("name", "text", "message"),
     [
         ("p.csv", "id,name\nshop,Shop\nshop,Again\n", "Line 3: Another product has this id"),
         ("p.csv", "id,name\nshop,Shop\n../x,X\n", "Line 3: Id: It is not of the form"),
@@ -87,7 +87,7 @@ def test_import_products_from_file(name: str, text: str) -> None:
         ("p.exe", "id,name\nshop,Shop\n", "has to end in"),
     ],
 )
-def test_product_import_is_all_or_nothing(name: str, text: str, told: str) -> None:
+def test_product_import_is_all_or_nothing(name: str, text: str, message: str) -> None:
     ada = browser(person("ada", Role.ADMIN))
-    assert told in post(ada, "/products/import", file=SimpleUploadedFile(name, text.encode()))
+    assert message in post(ada, "/products/import", file=SimpleUploadedFile(name, text.encode()))
     assert Product.objects.count() == 0

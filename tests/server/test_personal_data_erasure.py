@@ -192,9 +192,11 @@ def test_remaining_traces_are_described_with_reasons() -> None:
         "What still names this person: a.b (2): it is so; c.d (1): left behind, which is a defect."
     )
     possible = personal_traces.PersonalTrace("e.f", 3, "it is so", certain=False)
-    told = person_erasure.describe_traces((possible,))
-    assert told.startswith("Nothing that was searched names this person any more. Their handle, login or one-word name")
-    assert told.endswith("a word of the language: e.f (3).")
+    result = person_erasure.describe_traces((possible,))
+    assert result.startswith(
+        "Nothing that was searched names this person any more. Their handle, login or one-word name"
+    )
+    assert result.endswith("a word of the language: e.f (3).")
     assert load_known_person(person("eve")).name == "Eve"
 
 

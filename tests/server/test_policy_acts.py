@@ -78,8 +78,8 @@ def someone(slug: str) -> Person:
 
 def details() -> list[dict[str, str]]:
     rows = Record.objects.filter(kind="person-action").order_by("pk")
-    said: list[Any] = [read_details(row.details_digest, record_objects.PersonAction) for row in rows]
-    return [one.details for one in said]
+    found: list[Any] = [read_details(row.details_digest, record_objects.PersonAction) for row in rows]
+    return [one.details for one in found]
 
 
 @pytest.mark.parametrize("door", DOORS, ids=lambda door: door.act.act_tag())
@@ -165,9 +165,9 @@ def test_freeze_decision_relies_on_the_record_and_not_on_the_row() -> None:
     (frozen,) = freezes()
     assert (frozen.person, frozen.reason, frozen.drill) == ("sam", "A key leaked.", False)
     record = Record.objects.get(kind="freeze")
-    said = read_details(record.details_digest, record_objects.PersonStatement)
-    assert isinstance(said, record_objects.PersonStatement)
-    proof = said.signature.removeprefix("act:")
+    result = read_details(record.details_digest, record_objects.PersonStatement)
+    assert isinstance(result, record_objects.PersonStatement)
+    proof = result.signature.removeprefix("act:")
     assert Record.objects.filter(kind="person-action", details_digest=proof).exists()
     with as_role("owner"):
         Freeze.objects.update(lifted_at=timezone.now())

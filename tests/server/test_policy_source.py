@@ -48,8 +48,8 @@ def push_policy(remote: HookedRemote, text: str) -> None:
     head = commit(remote, text)
     for reviewer in ("bob", "carol"):
         remote.approve(reviewer, head)
-    said = remote.push("ada", f"{APPROVALS}*:{APPROVALS}*", "topic:main")
-    assert said.code == 0, said.line
+    result = remote.push("ada", f"{APPROVALS}*:{APPROVALS}*", "topic:main")
+    assert result.code == 0, result.line
 
 
 def check_policy_source() -> PolicySource:

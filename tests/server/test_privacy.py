@@ -155,7 +155,7 @@ def test_erasure_removes_mentions_of_the_person_in_texts_by_others() -> None:
 
 
 def every_row() -> str:
-    """Text of all rows of the tables and of the objects beside the ledger."""
+    """Text of all rows of the tables and of the objects next to the ledger."""
     tables = [str(list(model._default_manager.values())) for model in apps.get_models()]
     return " ".join([str(open_store().get_object(digest)) for digest in open_store().list_object_digests()] + tables)
 
@@ -195,7 +195,7 @@ def test_people_can_export_only_their_own_data() -> None:
     assert content["accounts"][0]["value"] == "eve@work.test"
     assert any("eve@work.test" in json.dumps(value) for value in content["record_details"].values())
     assert all(isinstance(value, dict | list) for value in content["record_details"].values()), "no JSON within JSON"
-    assert [set(row) for row in content["sessions"]] == [{"expires_at"}], "of amy's session nothing is told"
+    assert [set(row) for row in content["sessions"]] == [{"expires_at"}], "of amy's session nothing is exported"
     assert (content["invitations"], content["idempotency_keys"]) == ([], [])
     assert browser(eve).get("/me/export").status_code == 429
     assert browser(eve).get("/people/amy/export").status_code == 403

@@ -302,9 +302,9 @@ def test_start_without_root_describes_protection_in_one_line(tmp_path: Path, mon
     monkeypatch.setattr(os, "geteuid", lambda: 12345)
     found = separate_processes(tmp_path, [], {})
     assert found == ProcessSeparation({}, "it was started as 12345, not as root")
-    said = describe_separation(found)
-    assert said.count("\n") == 0
-    assert "protect against injected SQL and leaked credentials, not against code that runs in a process" in said
+    result = describe_separation(found)
+    assert result.count("\n") == 0
+    assert "protect against injected SQL and leaked credentials, not against code that runs in a process" in result
 
 
 @as_root

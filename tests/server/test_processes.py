@@ -21,7 +21,7 @@ from tests.support.running import Up, until
 
 pytestmark = pytest.mark.slow  # whole services, killed
 
-JUDGEMENTS = int(os.environ.get("MUNIMENT_JUDGEMENTS", "60"))
+EVALUATIONS = int(os.environ.get("MUNIMENT_EVALUATIONS", "60"))
 KILLS = int(os.environ.get("MUNIMENT_KILLS", "4"))
 
 
@@ -49,7 +49,7 @@ def children(pid: int) -> list[int]:
 def repo(tmp_path: Path) -> Repo:
     found = Repo(tmp_path / "shop")
     base = found.commit({"app.py": "x = 0\n"})
-    for number in range(JUDGEMENTS):
+    for number in range(EVALUATIONS):
         found.commit({"app.py": f"x = {number + 1}\n"}, on=f"topic{number}", parents=[base])
     return found
 
@@ -65,12 +65,12 @@ def test_each_change_is_evaluated_once_whichever_process_is_killed(tmp_path: Pat
         up.again()
         wanted = "SELECT count(*) FROM changes_change WHERE state = 'open' AND decision_id IS NOT NULL"
         until(lambda: answers(up, "/ready") == 200, 60)
-        until(lambda: rows(up.home, wanted) == [(JUDGEMENTS,)], 300 + JUDGEMENTS)
+        until(lambda: rows(up.home, wanted) == [(EVALUATIONS,)], 300 + EVALUATIONS)
         open_ = "SELECT count(*), count(DISTINCT change_id) FROM changes_decision WHERE record_id IS NOT NULL"
-        assert rows(up.home, open_) == [(JUDGEMENTS, JUDGEMENTS)]
+        assert rows(up.home, open_) == [(EVALUATIONS, EVALUATIONS)]
         until(lambda: rows(up.home, "SELECT count(*) FROM records_recordposition WHERE position IS NULL") == [(0,)])
         previews = "SELECT count(*) FROM records_record WHERE kind = 'decision-preview'"
-        assert rows(up.home, previews) == [(JUDGEMENTS,)]
+        assert rows(up.home, previews) == [(EVALUATIONS,)]
         files = {str(path): bytes(data) for path, data in rows(up.home, "SELECT path, data FROM records_tile")}  # type: ignore[call-overload]
         ((note,),) = rows(up.home, "SELECT checkpoint FROM records_ledgerhead")
         found = verification.verify_ledger(files.get, bytes(note), (up.home / PUBLIC).read_text())  # type: ignore[call-overload]

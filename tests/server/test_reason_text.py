@@ -62,4 +62,4 @@ def test_every_code_on_a_page_has_a_text() -> None:
         why.value for why in chain(Objection, set(SignatureResult) - PROVEN_SIGNATURES)
     }
     assert set(reason_text.ROLES_IN_COMMITS) == {hand.value for hand in ContributorRole}
-    assert set(reason_text.REVIEW_RESULTS) == {said.value for said in ReviewAction}
+    assert set(reason_text.REVIEW_RESULTS) == {text.value for text in ReviewAction}

@@ -33,7 +33,7 @@ def acts(count: int) -> None:
                 SystemActor.OPERATOR.make_actor(),
                 Action.ADD_PRODUCT,
                 f"product:p{number}",
-                {"told": "x" * (number % 40)},
+                {"text": "x" * (number % 40)},
             )
 
 

@@ -216,10 +216,10 @@ def test_code_guesses_on_the_recovery_page_are_limited(eve: Person) -> None:
 
 
 def test_worker_notifies_all_former_and_current_addresses(eve: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[tuple[str, str]] = []
+    found: list[tuple[str, str]] = []
 
     def mail(address: str, subject: str, text: str) -> bool:
-        told.append((address, text))
+        found.append((address, text))
         return True
 
     monkeypatch.setattr(messages, "send_mail_to", mail)
@@ -232,13 +232,13 @@ def test_worker_notifies_all_former_and_current_addresses(eve: Person, monkeypat
     link = recovery_link()
     assert not own_messages()  # the web tells nobody
     send_messages()
-    assert {address for address, _ in told} == {"eve@example.test", "eve@work.test", "mallory@evil.test"}
-    assert any("Amy changed the address" in text for address, text in told if address == "eve@example.test")
-    assert any("Amy made a link that signs in as Eve" in text for address, text in told if address == "eve@work.test")
+    assert {address for address, _ in found} == {"eve@example.test", "eve@work.test", "mallory@evil.test"}
+    assert any("Amy changed the address" in text for address, text in found if address == "eve@example.test")
+    assert any("Amy made a link that signs in as Eve" in text for address, text in found if address == "eve@work.test")
     browser().post(link, {**FIELDS, "email": "mallory@evil.test"})
-    told.clear()
+    found.clear()
     send_messages()
-    assert any("was recovered by a sign-in link" in text for address, text in told if address == "eve@work.test")
+    assert any("was recovered by a sign-in link" in text for address, text in found if address == "eve@work.test")
     assert len(chat) == 3
     assert len(own_messages()) == 3
     send_messages()

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("service")
 
 @pytest.fixture
 def named(tmp_path: Path) -> Iterator[Path]:
-    """Folder that the operator named, beside others; the home has no list of its own."""
+    """Folder that the operator named, next to others; the home has no list of its own."""
     folder, given = tmp_path / "git", Path(settings.HOME) / GIVEN
     folder.mkdir()
     with override_settings(REPOSITORY_FOLDERS=(str(folder),)):

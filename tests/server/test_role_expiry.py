@@ -47,16 +47,16 @@ def test_role_expires_after_its_last_day() -> None:
 
 
 @pytest.mark.parametrize(
-    ("last", "told"),
+    ("last", "message"),
     [
         ((current_day() - DAY).isoformat(), "over already"),
         ("soon", "such as 2027-01-31"),
         ("2030-02-31", "such as 2027-01-31"),
     ],
 )
-def test_refuses_invalid_or_past_last_day(last: str, told: str) -> None:
+def test_refuses_invalid_or_past_last_day(last: str, message: str) -> None:
     person("ann")
-    assert told in grant_role(last)
+    assert message in grant_role(last)
     assert not RoleGrant.objects.filter(person__slug="ann").exists()
 
 

@@ -66,8 +66,8 @@ def page(who: str, text: str) -> str:
 def test_each_kind_is_found_by_words_and_by_digest(shop: Product) -> None:
     person("ada", Role.SECURITY)
     found = page("ada", "quagga")
-    for told in ("the quagga of shop", "the quagga of other", "a quagga got out of shop", "Shop · quagga-0"):
-        assert told in found, told
+    for text in ("the quagga of shop", "the quagga of other", "a quagga got out of shop", "Shop · quagga-0"):
+        assert text in found, text
     for digest in ("beef", "sha256:beef0", "c0ffeeshop"):
         assert "/deployments/" in page("ada", digest), digest
     assert "review.two-reviewers" in page("ada", "two-reviewers")
@@ -81,8 +81,8 @@ def test_results_contain_nothing_of_another_product(shop: Product) -> None:
     person("olga", Role.OWNER, product=shop)
     found = page("olga", "quagga")
     assert "a quagga got out of shop" in found
-    for told in ("of other", "Other", "/products/other"):
-        assert told not in found, told
+    for text in ("of other", "Other", "/products/other"):
+        assert text not in found, text
     assert page("olga", "beef").count('href="/deployments/') == 1
     assert 'href="/ledger/' not in page("olga", "2")
 

@@ -59,7 +59,7 @@ def test_audit_log_is_compared_with_the_record(tmp_path: Path, monkeypatch: pyte
     log = tmp_path / "audit.log"
     monkeypatch.setattr(secret_retrievals, "find_audit_log", lambda: log)
 
-    def told() -> Any:
+    def read_result() -> Any:
         with as_role("worker"):
             return (
                 RetrievalSupplier()
@@ -68,16 +68,16 @@ def test_audit_log_is_compared_with_the_record(tmp_path: Path, monkeypatch: pyte
             )
 
     log.write_text("damaged\n")
-    assert isinstance(told().value[0].method, Unknown)
+    assert isinstance(read_result().value[0].method, Unknown)
     log.write_text(line("2020-01-01T00:00:00.000000123Z") + "\n")
-    assert [(one.deployment, one.environment, one.method) for one in told().value] == [
+    assert [(one.deployment, one.environment, one.method) for one in read_result().value] == [
         (str(number), "staging", Known(RetrievalMethod.NONE))
     ]
     with as_role("owner"):
         Secret.objects.create(environment=shop.places["staging"], name="KEY", set_by=person("ada", Role.SECURITY))
-    assert isinstance(told().value[0].method, Unknown)
+    assert isinstance(read_result().value[0].method, Unknown)
     decided = DeploymentPermission.objects.get().decided_at.astimezone(UTC)
     assert decided <= timezone.now()
     with log.open("a") as stream:
         stream.write(line(f"{decided:%Y-%m-%dT%H:%M:%S.%f}999Z", "shop/staging") + "\n")
-    assert told().value[0].method == Known(RetrievalMethod.PIPELINE)
+    assert read_result().value[0].method == Known(RetrievalMethod.PIPELINE)

@@ -54,11 +54,11 @@ def open_approved_change(setup: ForgeSetup, parent: str, branch: str, files: dic
     setup.work.push("ada", setup.work.commit("ada", files, parent), branch)
     number = setup.acting.open("ada", branch, "main", f"Change {branch}")
     approved(setup, number)
-    assert shown(setup, number) == "success"
+    assert read_status(setup, number) == "success"
     return number
 
 
-def shown(setup: ForgeSetup, number: int) -> str:
+def read_status(setup: ForgeSetup, number: int) -> str:
     return setup.get_status(setup.load_change(number).head)
 
 
@@ -110,7 +110,7 @@ def open_stacked_changes(setup: ForgeSetup) -> tuple[int, int, str]:
 def test_change_whose_head_was_merged_by_another_change_loses_its_approvals(setup: ForgeSetup, method: str) -> None:
     first, second, _ = open_stacked_changes(setup)
     merge_pull_request(setup, second, method)
-    assert shown(setup, first) == "failure"
+    assert read_status(setup, first) == "failure"
     assert "spent" in list_not_counted(setup, first)
 
 
@@ -119,7 +119,7 @@ def test_reverted_change_cannot_be_merged_again_by_its_old_approvals(setup: Forg
     merge_pull_request(setup, second)
     reverted(setup, before)
     setup.evaluate(first)
-    assert shown(setup, first) == "failure"
+    assert read_status(setup, first) == "failure"
     assert "spent" in list_not_counted(setup, first)
 
 
@@ -128,16 +128,16 @@ def test_change_with_new_approvals_is_allowed_again(setup: ForgeSetup) -> None:
     merge_pull_request(setup, second)
     reverted(setup, before)
     approved(setup, first, "bob")
-    assert shown(setup, first) == "failure"
+    assert read_status(setup, first) == "failure"
     approved(setup, first, "carol")
-    assert shown(setup, first) == "success"
+    assert read_status(setup, first) == "success"
 
 
 def test_merging_part_of_a_stack_keeps_approvals_of_the_rest(setup: ForgeSetup) -> None:
     first, second, _ = open_stacked_changes(setup)
     merge_pull_request(setup, first, "merge")
     setup.evaluate(second)
-    assert shown(setup, second) == "success"
+    assert read_status(setup, second) == "success"
 
 
 def test_approvals_of_a_merged_change_count_for_no_other_change(setup: ForgeSetup) -> None:
@@ -149,7 +149,7 @@ def test_approvals_of_a_merged_change_count_for_no_other_change(setup: ForgeSetu
     setup.work.push("ada", head, "again")
     number = setup.acting.open("ada", "again", "main", "Again")
     setup.evaluate(number)
-    assert shown(setup, number) == "failure"
+    assert read_status(setup, number) == "failure"
     assert setup.load_change(number).decision is not None
 
 
@@ -208,13 +208,13 @@ def test_signed_approval_of_a_merged_head_counts_for_no_other_change(gitea_setup
     setup.work.push("ada", head, "topic")
     first = setup.acting.open("ada", "topic", "main", "Topic")
     setup.evaluate(first)
-    assert shown(setup, first) == "success"
+    assert read_status(setup, first) == "success"
     merge_pull_request(setup, first)
     reverted(setup, before)
     setup.work.push("ada", head, "again")
     number = setup.acting.open("ada", "again", "main", "Again")
     setup.evaluate(number)
-    assert (shown(setup, number), list_not_counted(setup, number)) == ("failure", {"spent"})
+    assert (read_status(setup, number), list_not_counted(setup, number)) == ("failure", {"spent"})
     signing.sign(setup, head, "dave")
     setup.evaluate(number)
     assert "1 of 2 required approvals (Dave" in decision_sentences(setup, number)
@@ -243,7 +243,7 @@ def test_bypass_spends_signed_approvals_without_a_decision(
     signing.push(setup, head, "bob", "carol")
     number = 1 if hidden else setup.acting.open("ada", "topic", "main", "Topic")
     setup.evaluate(number)
-    assert (shown(setup, number), list_not_counted(setup, number)) == ("failure", {"spent"})
+    assert (read_status(setup, number), list_not_counted(setup, number)) == ("failure", {"spent"})
 
 
 def test_bypass_spends_reviews_without_a_decision(gitea_setup: ForgeSetup) -> None:
@@ -260,7 +260,7 @@ def test_bypass_spends_reviews_without_a_decision(gitea_setup: ForgeSetup) -> No
     setup.read_updates()
     reverted(setup, before)
     setup.evaluate(number)
-    assert shown(setup, number) == "failure"
+    assert read_status(setup, number) == "failure"
     assert "spent" in list_not_counted(setup, number)
 
 
@@ -294,7 +294,7 @@ def test_merge_queue_group_spends_approvals_of_each_of_its_changes(setup: ForgeS
     assert set(BranchUpdate.objects.exclude(outcome="baseline").values_list("outcome", flat=True)) == {"allowed"}
     setup.run_queue()
     for number in numbers:
-        assert shown(setup, number) != "success"
+        assert read_status(setup, number) != "success"
 
 
 def test_decision_allows_its_change_only_once(setup: ForgeSetup) -> None:
@@ -341,7 +341,7 @@ def test_amended_earlier_head_is_spent_for_another_change_too(setup: ForgeSetup)
     merge_pull_request(setup, first)
     reverted(setup, before)
     setup.evaluate(other)
-    assert shown(setup, other) == "failure"
+    assert read_status(setup, other) == "failure"
     assert "spent" in list_not_counted(setup, other)
 
 
@@ -363,7 +363,7 @@ def test_undecided_approvals_count_only_if_their_change_was_opened_after_the_mer
     monkeypatch.setattr(moments, "current_moment", lambda: later)
     other = other or setup.acting.open("ada", "same", "main", "The same")
     approved(setup, other)
-    assert shown(setup, other) == ("success" if opened == "since" else "failure")
+    assert read_status(setup, other) == ("success" if opened == "since" else "failure")
     # the copy of the repository may be that of an earlier test, with statements that nobody can read
     assert ("spent" in list_not_counted(setup, other)) == (opened == "before")
 
@@ -375,7 +375,7 @@ def test_head_stays_spent_after_the_branch_was_rewound(setup: ForgeSetup) -> Non
     setup.read_updates()
     setup.run_queue()
     setup.evaluate(first)
-    assert shown(setup, first) == "failure"
+    assert read_status(setup, first) == "failure"
     assert "spent" in list_not_counted(setup, first)
 
 
@@ -390,7 +390,7 @@ def test_merge_into_one_branch_spends_nothing_for_another_branch(setup: ForgeSet
     merge_pull_request(setup, second)
     setup.evaluate(number)
     assert setup.get_status(setup.load_change(number).head, "muniment/release/1") == "success"
-    assert shown(setup, first) == "failure"
+    assert read_status(setup, first) == "failure"
 
 
 def test_revert_of_a_revert_needs_its_own_approvals(setup: ForgeSetup) -> None:
@@ -403,12 +403,12 @@ def test_revert_of_a_revert_needs_its_own_approvals(setup: ForgeSetup) -> None:
     setup.work.push("ada", again, "again")
     number = setup.acting.open("ada", "again", "main", "Again")
     setup.evaluate(number)
-    assert shown(setup, number) == "failure"
+    assert read_status(setup, number) == "failure"
     approved(setup, number)
     merge_pull_request(setup, number)
     assert BranchUpdate.objects.latest("pk").outcome == "allowed"
     setup.evaluate(first)
-    assert shown(setup, first) == "failure"
+    assert read_status(setup, first) == "failure"
 
 
 def spent_change(setup: ForgeSetup) -> int:
@@ -416,7 +416,7 @@ def spent_change(setup: ForgeSetup) -> int:
     first, second, _ = open_stacked_changes(setup)
     merge_pull_request(setup, second)
     setup.evaluate(first)
-    assert shown(setup, first) == "failure"
+    assert read_status(setup, first) == "failure"
     return first
 
 
@@ -424,7 +424,7 @@ def assert_evaluation_fails(setup: ForgeSetup, number: int) -> None:
     """Assert that the change cannot be evaluated and has no successful status."""
     with pytest.raises(StoreError, match="not what the ledger says"):
         setup.evaluate(number)
-    assert shown(setup, number) != "success"
+    assert read_status(setup, number) != "success"
 
 
 def test_taken_head_altered_in_the_database_denies(gitea_setup: ForgeSetup) -> None:

@@ -19,7 +19,7 @@ from tests.support.forge_setup import ForgeSetup
 from tests.support.forges.acting_fakes import GitHubActing, GitLabActing
 from tests.support.forges.fake_github import FakeGitHub
 from tests.support.forges.fake_gitlab import TOKEN, FakeGitLab
-from tests.support.forges.github_shown import APP
+from tests.support.forges.github_answers import APP
 from tests.support.service import as_role
 
 pytestmark = pytest.mark.usefixtures("service")

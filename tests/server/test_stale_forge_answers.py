@@ -36,7 +36,7 @@ def open_approved_change(setup: ForgeSetup) -> int:
     return number
 
 
-def shown(setup: ForgeSetup, number: int) -> str:
+def read_status(setup: ForgeSetup, number: int) -> str:
     return setup.get_status(setup.load_change(number).head)
 
 
@@ -58,19 +58,19 @@ def test_team_member_counts_as_approver_until_the_team_loses_write_access(
     setup.set_level("bob", "none")
     setup.set_team("backend", "write", "bob")
     number = open_approved_change(setup)
-    assert shown(setup, number) == "success"
+    assert read_status(setup, number) == "success"
     probe_and_reconcile(setup)
-    assert shown(setup, number) == "success"
+    assert read_status(setup, number) == "success"
     setup.set_team("backend", level, *members)
     setup.fake.written()
     probe_and_reconcile(setup)
-    assert shown(setup, number) == "failure"
+    assert read_status(setup, number) == "failure"
 
 
 def test_member_of_a_read_only_team_does_not_count_as_approver(setup: ForgeSetup) -> None:
     setup.set_level("bob", "none")
     setup.set_team("readers", "read", "bob")
-    assert shown(setup, open_approved_change(setup)) == "failure"
+    assert read_status(setup, open_approved_change(setup)) == "failure"
 
 
 def list_read_calls(setup: ForgeSetup, number: int) -> list[str]:
@@ -99,15 +99,15 @@ def test_stale_answer_keeps_no_change_green_after_a_lost_approval(setup: ForgeSe
         try:
             setup.evaluate(number)
         except MunimentError:  # what does not fit together is read again
-            assert shown(setup, number) != "success", name
+            assert read_status(setup, number) != "success", name
         setup.fake.mend()
         probe_and_reconcile(setup)
-        assert shown(setup, number) == "failure", name
+        assert read_status(setup, number) == "failure", name
         setup.acting.approve("bob", number)
         setup.fake.written()
         setup.evaluate(number)
         probe_and_reconcile(setup)
-        assert shown(setup, number) == "success", name
+        assert read_status(setup, number) == "success", name
 
 
 def test_rate_limit_at_any_call_keeps_no_change_green_after_a_lost_approval(setup: ForgeSetup) -> None:
@@ -118,20 +118,20 @@ def test_rate_limit_at_any_call_keeps_no_change_green_after_a_lost_approval(setu
     setup.fake.written()
     calls = sorted({*lost, *list_all_calls(setup, number)} - {"token", "git"})
     for name in calls:
-        assert shown(setup, number) == "success", name
+        assert read_status(setup, number) == "success", name
         setup.acting.dismiss("muniment", number, "bob")
         setup.fake.written()
         setup.fake.fail(name, Fault.LIMITED_FOR_A_WHILE)
         try:
             setup.evaluate(number)
         except MunimentError:
-            assert name in list_write_calls(setup) or shown(setup, number) != "success", name
+            assert name in list_write_calls(setup) or read_status(setup, number) != "success", name
         else:
-            assert shown(setup, number) == "failure", name
+            assert read_status(setup, number) == "failure", name
         setup.fake.mend()
         end_rate_limit(setup)
         setup.evaluate(number)
-        assert shown(setup, number) == "failure", name
+        assert read_status(setup, number) == "failure", name
         setup.acting.approve("bob", number)
         setup.fake.written()
         setup.evaluate(number)
@@ -141,4 +141,4 @@ def end_rate_limit(setup: ForgeSetup) -> None:
     """End the pause of the rate limit, so that the forge may be asked again."""
     with as_role("owner"):
         ConnectionRateLimit.objects.all().delete()
-        Connection.objects.update(credential_set_at=timezone.now())  # what this process was told is forgotten too
+        Connection.objects.update(credential_set_at=timezone.now())  # what this process read is forgotten too

@@ -13,9 +13,9 @@ pytestmark = pytest.mark.usefixtures("service")
 def address(setup: ForgeSetup, number: int) -> str:
     """Path of the status page, as the forge shows it."""
     setup.evaluate(number)
-    shown = setup.fake.marks[setup.acting.path, setup.load_change(number).head][-1]
-    assert shown["target_url"].startswith(f"{settings.URL.rstrip('/')}/change-status/")
-    return str(shown["target_url"].removeprefix(settings.URL.rstrip("/")))
+    visible = setup.fake.marks[setup.acting.path, setup.load_change(number).head][-1]
+    assert visible["target_url"].startswith(f"{settings.URL.rstrip('/')}/change-status/")
+    return str(visible["target_url"].removeprefix(settings.URL.rstrip("/")))
 
 
 def test_status_page_shows_missing_approvals_without_an_account(setup: ForgeSetup) -> None:

@@ -87,8 +87,8 @@ def make_table(forgotten: str = "") -> type[models.Model]:
         "__doc__": "One alarm.",
         "privileges": Privileges((READ,), (READ, ADD)),
         "written_by": frozenset[Action](),
-        "free_texts": ("told",),
-        "told": models.TextField(),
+        "free_texts": ("message",),
+        "message": models.TextField(),
         "product": models.ForeignKey(Product, models.PROTECT, related_name="+"),
         "Meta": type("Meta", (), {"app_label": "incidents"}),
     }
@@ -113,7 +113,7 @@ def test_complete_table_lacks_only_its_migration() -> None:
         ("privileges", "Alarm names no privileges"),
         ("written_by", "Alarm names no written_by"),
         ("__doc__", "Alarm does not say what a row is"),
-        ("free_texts", "Alarm.told may hold a name, and is no free text"),
+        ("free_texts", "Alarm.message may hold a name, and is no free text"),
         ("order", "Alarm.request refers to an app above its own"),
     ],
 )

@@ -73,7 +73,7 @@ def test_request_trace_has_the_route_and_no_personal_data(collector: Collector) 
     names = [name for name, _ in collector.spans]
     assert names == ["GET people/<str:slug>", "GET welcome/<str:text>", "GET api/products"]
     assert all(
-        set(told) == {"http.request.method", "http.route", "http.response.status_code"} for _, told in collector.spans
+        set(text) == {"http.request.method", "http.route", "http.response.status_code"} for _, text in collector.spans
     )
     for word in (b"ada", b"hush", b"the-secret", b"Bearer", b"127.0.0.1", bytes.fromhex("1" * 32)):
         assert word not in collector.raw, word
@@ -87,9 +87,9 @@ def test_task_trace_has_the_task_name_and_the_type_of_a_failure(collector: Colle
     with pytest.raises(ValueError, match="holds"):
         job_queue.TASKS["telemetry-test"].func(about="ada", attempt=8)
     telemetry.flush_spans()
-    ((name, told),) = collector.spans
+    ((name, text),) = collector.spans
     assert name == "task telemetry-test"
-    assert "ValueError" in told["error.type"]
+    assert "ValueError" in text["error.type"]
     assert b"ada" not in collector.raw
     assert b"holds" not in collector.raw
 

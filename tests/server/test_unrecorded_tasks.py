@@ -79,9 +79,9 @@ def test_refused_record_or_record_without_the_act_permits_nothing() -> None:
         RefusedRecord.objects.create(record=Record.objects.get(details_digest=record), reason="writer")
     with pytest.raises(UnrecordedTaskError):
         require_act(record, ACT.digest_act())
-    said = record_objects.PersonAction("ada", "change:7", {"step": "performed", "act_digest": ACT.digest_act()}, "x")
+    result = record_objects.PersonAction("ada", "change:7", {"step": "performed", "act_digest": ACT.digest_act()}, "x")
     with pytest.raises(UnrecordedTaskError):
-        require_act(canonical.digest_value(said), ACT.digest_act())
+        require_act(canonical.digest_value(result), ACT.digest_act())
 
 
 def test_web_cannot_alter_tasks_in_the_queue() -> None:

@@ -33,11 +33,11 @@ _VALUE = "-".join(["through", "standard", "input"])
 class UpWithVault(Up):
     """Service with a vault, started by `muniment up`, and its output."""
 
-    def _told(self) -> tuple[str, str]:
+    def _read_welcome(self) -> tuple[str, str]:
         assert self.process.stdout is not None
-        self.said = ""
+        self.output = ""
         for line in self.process.stdout:
-            self.said += line
+            self.output += line
             if "Ctrl-C" in line:
                 break
         return "", ""
@@ -84,14 +84,14 @@ def test_up_creates_the_vault_once_keeps_it_alive_and_restores_it_from_a_backup(
     home, file, new = tmp_path / "home", tmp_path / "backup", tmp_path / "new"
     up = UpWithVault(home, repository)
     try:
-        found = re.search(r"name admin, password (\S+)", up.said)
-        assert found is not None, up.said
+        found = re.search(r"name admin, password (\S+)", up.output)
+        assert found is not None, up.output
         password = found[1]
-        lines = up.said.splitlines()
+        lines = up.output.splitlines()
         assert lines[0] == f"Muniment starts in {home}: database, vault, web and worker"
         assert lines[1].startswith("Muniment runs at http")
-        assert up.said.index("/welcome/") < up.said.index(password)
-        assert up.said.count(password) == 1
+        assert up.output.index("/welcome/") < up.output.index(password)
+        assert up.output.count(password) == 1
         vault = Vault(EmbeddedVault(home).address)
         identity = process_tokens.create_identity_token(home, layout.WEB, int(time.time()))
         vault.sign_in(layout.WEB, layout.WEB, identity).patch_secrets("shop", "production", {"A": _VALUE})
@@ -118,7 +118,7 @@ def test_up_creates_the_vault_once_keeps_it_alive_and_restores_it_from_a_backup(
     assert f"bring its seal key to {new}/{SEAL_FILE}" in output
     up = UpWithVault(new, repository)
     try:  # without its key: everything else works
-        assert "password" not in up.said
+        assert "password" not in up.output
         code, output = muniment("doctor", "--home", new)
         assert "the vault cannot be reached" in output
         (new / SEAL_FILE).write_bytes(seal)
@@ -159,7 +159,7 @@ def test_init_shows_the_vault_credential_and_up_does_not_repeat_it(repository: P
     assert (code, "password" in output) == (0, True), output
     up = UpWithVault(home, repository)
     try:
-        assert "password" not in up.said
+        assert "password" not in up.output
     finally:
         up.end()
 

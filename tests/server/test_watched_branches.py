@@ -47,12 +47,12 @@ def create_watched_branch(setup: ForgeSetup, branch: str) -> str:
 
 
 def test_unreadable_branch_hides_no_update_of_another(setup: ForgeSetup, monkeypatch: pytest.MonkeyPatch) -> None:
-    tip, told = create_watched_branch(setup, "hotfix"), find_branch_steps
+    tip, text = create_watched_branch(setup, "hotfix"), find_branch_steps
 
     def failing(git: Repository, ref: str, *more: Any) -> tuple[BranchStep, ...]:
         if ref == "refs/heads/hotfix":
             raise GitError("git took too long", "Look at it.")
-        return told(git, ref, *more)
+        return text(git, ref, *more)
 
     monkeypatch.setattr(watched_branches, "find_branch_steps", failing)
     push(setup, "hotfix")
@@ -77,12 +77,12 @@ def test_branch_with_unsupported_name_hides_no_update_of_another(
 
 
 def test_concurrent_passes_record_an_update_once(setup: ForgeSetup, monkeypatch: pytest.MonkeyPatch) -> None:
-    told, again = watched_branches.find_allowed_heads, [setup.read_updates]
+    text, again = watched_branches.find_allowed_heads, [setup.read_updates]
 
     def overtaken(*about: Any) -> Any:
         while again:
             again.pop()()
-        return told(*about)
+        return text(*about)
 
     push(setup)
     monkeypatch.setattr(watched_branches, "find_allowed_heads", overtaken)

@@ -387,7 +387,7 @@ class StoreContract:
         assert len(list_exchange_paths(keyed.reopened().open_log().read_file)) == 1
 
     def test_erased_object_is_gone_permanently_and_reported_as_erased(self, subject: Subject) -> None:
-        kept, gone = subject.home.put_objects([b"kept", b"gone"])
+        stored, gone = subject.home.put_objects([b"kept", b"gone"])
         subject.home.erase_objects([gone], "entry 7")
         for _ in range(2):
             with pytest.raises(ErasedError, match="was erased: entry 7"):
@@ -395,8 +395,8 @@ class StoreContract:
             with pytest.raises(ErasedError):
                 subject.home.put_object(b"gone")
             subject.home.erase_objects([gone], "entry 7")
-        assert list(subject.home.list_object_digests()) == [kept]
-        assert subject.home.get_object(kept) == b"kept"
+        assert list(subject.home.list_object_digests()) == [stored]
+        assert subject.home.get_object(stored) == b"kept"
 
     def test_default_settings_apply_without_a_settings_file(self, subject: Subject) -> None:
         assert subject.home.load_settings() == Settings()

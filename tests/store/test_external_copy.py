@@ -128,10 +128,10 @@ def test_many_writes_are_packed(canary: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_remote_repository_is_reached_by_ssh_of_this_account(canary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     there, ssh = canary.with_name("there.git"), canary.with_name("ssh")
     git("init", "-q", "--bare", str(there))
-    told = canary.with_name("told")
+    result = canary.with_name("result")
     ssh.write_text(f"""#!/bin/sh
-for word; do echo "$word" >> {told}; last=$word; done
-env >> {told}
+for word; do echo "$word" >> {result}; last=$word; done
+env >> {result}
 exec sh -c "$last"
 """)
     ssh.chmod(0o755)
@@ -144,9 +144,9 @@ exec sh -c "$last"
         place.write_copy(b"checkpoint of " + address.encode())
         assert place.read_copy() == b"checkpoint of " + address.encode() != before
     assert git("-C", str(there), "rev-list", "--count", CHECKPOINT_REF) == "2"
-    lines = told.read_text().splitlines()
+    lines = result.read_text().splitlines()
     assert "git@host" in lines
-    assert secret not in told.read_text()
+    assert secret not in result.read_text()
 
 
 def test_credentials_in_an_address_are_not_shown(canary: Path) -> None:

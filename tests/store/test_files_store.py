@@ -322,8 +322,8 @@ def test_object_that_cannot_be_written_is_an_error(subject: FilesSubject) -> Non
 def test_detail_that_is_not_canonical_is_not_read(subject: FilesSubject) -> None:
     private, public = ledger_keys.generate_key("muniment/test")
     subject.write_keys(f"{private}\n", f"{public}\n")
-    record, (said,) = frozen("cold")
-    twice = canonical.encode(said).replace(b'"person":', b'"person":"Dave","person":')
+    record, (text,) = frozen("cold")
+    twice = canonical.encode(text).replace(b'"person":', b'"person":"Dave","person":')
     subject.home.append_records([(structs.replace(record, object=subject.home.put_object(twice)), ())])
     with pytest.raises(LedgerError, match="is not what its entry says: it is not in canonical form"):
         FilesStore(str(subject.root)).list_freezes()

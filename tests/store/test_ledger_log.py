@@ -82,7 +82,7 @@ def test_concurrent_writers_lose_no_entry(home: Path) -> None:
 @pytest.mark.slow
 def test_killed_writer_leaves_a_valid_ledger_with_all_acknowledged_entries(home: Path) -> None:
     chance = random.Random(7)
-    said: list[tuple[int, str]] = []
+    listed: list[tuple[int, str]] = []
     for attempt in range(int(os.environ.get("MUNIMENT_KILLS", "40"))):
         writer = start_appending(home, f"w{attempt}", 1000)
         assert writer.stdout is not None
@@ -91,9 +91,9 @@ def test_killed_writer_leaves_a_valid_ledger_with_all_acknowledged_entries(home:
         writer.send_signal(signal.SIGKILL)
         lines = [first, *writer.stdout.read().splitlines()]  # communicate() would miss what was read ahead
         writer.communicate()
-        said += [(int(line), f"w{attempt} {number}") for number, line in enumerate(lines) if line.strip()]
+        listed += [(int(line), f"w{attempt} {number}") for number, line in enumerate(lines) if line.strip()]
     found = read_content(home)
-    assert all(found[place] == entry for place, entry in said)
+    assert all(found[place] == entry for place, entry in listed)
     assert problems(home) == ()
     assert append(home, "after") == len(found)
 
@@ -204,7 +204,7 @@ class TestDamage:
 
 class TestExternalCopy:
     @pytest.fixture(params=["file", "git"])
-    def kept(self, request: pytest.FixtureRequest, home: Path, tmp_path: Path) -> Path:
+    def copied_ledger(self, request: pytest.FixtureRequest, home: Path, tmp_path: Path) -> Path:
         """Home whose checkpoint is copied elsewhere too."""
         elsewhere = tmp_path / "elsewhere"
         elsewhere.mkdir()
@@ -223,63 +223,63 @@ class TestExternalCopy:
         shutil.rmtree(home / "ledger")
         (home.parent / "copy").rename(home / "ledger")
 
-    def test_copy_follows_the_ledger(self, kept: Path) -> None:
-        append(kept, "a")
-        append(kept, "b")
-        assert log(kept).read_copy_size() == 2
+    def test_copy_follows_the_ledger(self, copied_ledger: Path) -> None:
+        append(copied_ledger, "a")
+        append(copied_ledger, "b")
+        assert log(copied_ledger).read_copy_size() == 2
 
-    def test_older_ledger_signs_nothing_until_a_person_reconciles_it(self, kept: Path) -> None:
-        append(kept, "a")
-        self.copy(kept)
-        append(kept, "b")
-        self.restore(kept)
+    def test_older_ledger_signs_nothing_until_a_person_reconciles_it(self, copied_ledger: Path) -> None:
+        append(copied_ledger, "a")
+        self.copy(copied_ledger)
+        append(copied_ledger, "b")
+        self.restore(copied_ledger)
         with pytest.raises(LedgerError, match="older than its copy"):
-            append(kept, "c")
-        assert log(kept).append_despite_copy(b"looked at it") == 1
-        assert append(kept, "c") == 2
+            append(copied_ledger, "c")
+        assert log(copied_ledger).append_despite_copy(b"looked at it") == 1
+        assert append(copied_ledger, "c") == 2
 
-    def test_forked_ledger_signs_nothing(self, kept: Path) -> None:
-        append(kept, "a")
-        self.copy(kept)
-        append(kept, "b")
-        settings = (kept / "home.toml").read_text()
-        self.restore(kept)
-        (kept / "home.toml").unlink()
-        append(kept, "other", "and more")
-        (kept / "home.toml").write_text(settings)
+    def test_forked_ledger_signs_nothing(self, copied_ledger: Path) -> None:
+        append(copied_ledger, "a")
+        self.copy(copied_ledger)
+        append(copied_ledger, "b")
+        settings = (copied_ledger / "home.toml").read_text()
+        self.restore(copied_ledger)
+        (copied_ledger / "home.toml").unlink()
+        append(copied_ledger, "other", "and more")
+        (copied_ledger / "home.toml").write_text(settings)
         with pytest.raises(LedgerError, match="not the one whose copy"):
-            append(kept, "c")
+            append(copied_ledger, "c")
 
-    def test_copy_that_lags_is_updated(self, kept: Path) -> None:
-        append(kept, "a")
-        settings = (kept / "home.toml").read_text()
-        (kept / "home.toml").unlink()
-        append(kept, "b")
-        (kept / "home.toml").write_text(settings)
-        append(kept, "c")
-        assert log(kept).read_copy_size() == 3
+    def test_copy_that_lags_is_updated(self, copied_ledger: Path) -> None:
+        append(copied_ledger, "a")
+        settings = (copied_ledger / "home.toml").read_text()
+        (copied_ledger / "home.toml").unlink()
+        append(copied_ledger, "b")
+        (copied_ledger / "home.toml").write_text(settings)
+        append(copied_ledger, "c")
+        assert log(copied_ledger).read_copy_size() == 3
 
-    def test_missing_copy_is_reported(self, kept: Path) -> None:
-        append(kept, "a")
-        shutil.rmtree(kept.parent / "elsewhere")
+    def test_missing_copy_is_reported(self, copied_ledger: Path) -> None:
+        append(copied_ledger, "a")
+        shutil.rmtree(copied_ledger.parent / "elsewhere")
         with pytest.raises(StoreError, match="copy outside"):
-            append(kept, "b")
-        assert read_content(kept) == ["a"]
+            append(copied_ledger, "b")
+        assert read_content(copied_ledger) == ["a"]
 
-    def test_ledger_missing_from_its_copy_requires_reconciliation(self, kept: Path) -> None:
-        settings = (kept / "home.toml").read_text()
-        (kept / "home.toml").unlink()
-        append(kept, "a")
-        (kept / "home.toml").write_text(settings)
+    def test_ledger_missing_from_its_copy_requires_reconciliation(self, copied_ledger: Path) -> None:
+        settings = (copied_ledger / "home.toml").read_text()
+        (copied_ledger / "home.toml").unlink()
+        append(copied_ledger, "a")
+        (copied_ledger / "home.toml").write_text(settings)
         with pytest.raises(LedgerError, match="has no checkpoint"):
-            append(kept, "b")
-        log(kept).append_despite_copy(b"looked at it")
-        assert append(kept, "b") == 2
+            append(copied_ledger, "b")
+        log(copied_ledger).append_despite_copy(b"looked at it")
+        assert append(copied_ledger, "b") == 2
 
-    def test_copy_of_another_ledger_is_refused(self, kept: Path, tmp_path: Path) -> None:
-        append(kept, "a")
+    def test_copy_of_another_ledger_is_refused(self, copied_ledger: Path, tmp_path: Path) -> None:
+        append(copied_ledger, "a")
         make_home(str(tmp_path / "other"), {}, "muniment/shop")
-        (tmp_path / "other" / "home.toml").write_text((kept / "home.toml").read_text())
+        (tmp_path / "other" / "home.toml").write_text((copied_ledger / "home.toml").read_text())
         with pytest.raises(LedgerError, match="not ours"):
             append(tmp_path / "other", "b")
 

@@ -40,18 +40,18 @@ def append(home: FilesStore, *records: LedgerRecord) -> None:
 
 def push(home: FilesStore, new: str = NEW) -> str:
     """Record that a person means to set main to this commit; the digest of the push."""
-    meant = record_objects.Push(
+    expected = record_objects.Push(
         PLACE,
         Known("email:ada@example.test"),
         (record_objects.RefUpdate(MAIN, OLD, new),),
         (),
         record_objects.draw_salt(),
     )
-    digest = canonical.digest_value(meant)
+    digest = canonical.digest_value(expected)
     entry = record_kinds.PushRecord(
         time=NOW, object=digest, repository_location=PLACE, pusher="", update_count=1, commit_count=0
     )
-    append(home, (entry, (meant,)))
+    append(home, (entry, (expected,)))
     return digest
 
 
@@ -107,9 +107,9 @@ def test_two_allowed_pushes_of_one_commit_both_spend_their_heads(home: FilesStor
     assert home.push_index.find_newest_unknown(PLACE, MAIN) < home.push_index.find_landed(PLACE, MAIN, [NEW])[NEW]
 
 
-@pytest.mark.parametrize("meant", [NEW, OTHER])
-def test_update_that_no_allowed_push_intended_is_a_bypass(home: FilesStore, meant: str) -> None:
-    record_decision(home, push(home, meant), "deny" if meant == NEW else "allow")
+@pytest.mark.parametrize("expected", [NEW, OTHER])
+def test_update_that_no_allowed_push_intended_is_a_bypass(home: FilesStore, expected: str) -> None:
+    record_decision(home, push(home, expected), "deny" if expected == NEW else "allow")
     assert home.push_index.compare_refs(PLACE, {MAIN: NEW})[1]
 
 

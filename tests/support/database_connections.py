@@ -25,10 +25,10 @@ def keep_connections() -> Iterator[None]:
     connect = DatabaseWrapper.get_new_connection
 
     def take_or_connect(wrapper: Any, given: dict[str, Any]) -> Any:
-        kept = _waiting.pop(_key(given), None) if _is_main(wrapper) else None
-        if kept is not None and _answers(kept):
+        stored = _waiting.pop(_key(given), None) if _is_main(wrapper) else None
+        if stored is not None and _answers(stored):
             wrapper.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
-            return kept
+            return stored
         return connect(wrapper, given)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -79,8 +79,8 @@ def _forgets(used: psycopg.Connection[Any]) -> bool:
     return _does(used, "DISCARD ALL")
 
 
-def _answers(kept: psycopg.Connection[Any]) -> bool:
-    return not kept.closed and _does(kept, "SELECT 1")
+def _answers(stored: psycopg.Connection[Any]) -> bool:
+    return not stored.closed and _does(stored, "SELECT 1")
 
 
 def _does(one: psycopg.Connection[Any], statement: str) -> bool:

@@ -44,7 +44,7 @@ def pem(key: Any) -> str:
     return text.decode()
 
 
-def judge(number: int) -> None:
+def decide(number: int) -> None:
     """Decide a waiting deployment, as worker and sequencer do."""
     with as_role("worker"):
         tasks.evaluate_deployment_task(number)
@@ -104,7 +104,7 @@ class Shop:
         TokenIssuer.objects.create(url=FORGE, key_set={"keys": [jwk]})
 
     def let_in(self, commit: str, *, allowed: bool = True) -> Decision:
-        """The gate decided on a commit when it was pushed."""
+        """The server hook decided on a commit when it was pushed."""
         with as_role("owner"):
             repository = Repository.objects.get(product=self.product)
             self.log = self.log or ServerHookLog.objects.create(repository=repository, path="/gate", public_key="k")
@@ -209,7 +209,7 @@ class Shop:
         return self.send("POST", "/deployments", body | changed, token, key or f"k{self.sent}")
 
     def asked(self, place: str = "production", **changed: Any) -> int:
-        """Ask, have the worker judge, and the number."""
+        """Ask, have the worker decide, and the number."""
         status, answer = self.ask(place, **changed)
         assert status == 202, answer
         self.work(answer["id"])
@@ -217,7 +217,7 @@ class Shop:
 
     def work(self, number: int) -> None:
         """Decide a waiting deployment, as worker and sequencer do."""
-        judge(number)
+        decide(number)
 
     def get(self, number: int, environment: str = "production", token: str = "") -> tuple[int, Any]:
         """How far it is."""

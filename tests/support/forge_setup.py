@@ -25,11 +25,11 @@ from tests.support.forges.acting_fakes import GitHubActing, GitLabActing
 from tests.support.forges.fake_gitea import FakeGitea
 from tests.support.forges.fake_github import FakeGitHub
 from tests.support.forges.fake_gitlab import TOKEN, FakeGitLab
-from tests.support.forges.github_shown import APP
+from tests.support.forges.github_answers import APP
 from tests.support.service import as_role, person, place_records, product
 
 MAIN = "refs/heads/main"
-_NOT_JUDGED_YET = {"send-messages", "evaluate-history"}
+_NOT_EVALUATIONS = {"send-messages", "evaluate-history"}
 
 
 class ForgeSetup:
@@ -132,7 +132,7 @@ class ForgeSetup:
         done: list[str] = []
         while True:
             with as_role("owner"):
-                jobs = ProcrastinateJob.objects.filter(status="todo").exclude(task_name__in=_NOT_JUDGED_YET)
+                jobs = ProcrastinateJob.objects.filter(status="todo").exclude(task_name__in=_NOT_EVALUATIONS)
                 job = (jobs if put_off else jobs.filter(scheduled_at=None)).first()
                 if job is None:
                     return done

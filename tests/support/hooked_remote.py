@@ -1,4 +1,4 @@
-"""A bare repository with the gate in front, a home with a policy and people, and people who push to it."""
+"""A bare repository with the server hook, a home with a policy and people, and people who push to it."""
 
 import contextlib
 import os

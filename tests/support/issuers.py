@@ -25,8 +25,8 @@ class Published(Faulty):
 
     def sign(self, private: rsa.RSAPrivateKey, name: str, **claims: Any) -> str:
         """Sign a token about a job with the given claims."""
-        said = github_claims(**{"iss": self.url, **claims})
-        return jwt.encode(said, private, "RS256", headers={"kid": name})
+        result = github_claims(**{"iss": self.url, **claims})
+        return jwt.encode(result, private, "RS256", headers={"kid": name})
 
     def about(self, _: Request) -> Reply:
         content = {

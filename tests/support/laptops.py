@@ -27,8 +27,8 @@ class Ran(NamedTuple):
     def commands(self, verb: str = "") -> list[str]:
         """The commands that the text shows, each in a line of its own, that begin with `verb`."""
         lines = [_TAIL.sub("", _REMOTE.sub("", line)) for line in self.text.splitlines()]
-        shown = [line.strip() for line in lines if line.startswith("    ") and line.strip()[:4] in ("git ", "muni")]
-        return [line for line in shown if line.startswith(verb)]
+        visible = [line.strip() for line in lines if line.startswith("    ") and line.strip()[:4] in ("git ", "muni")]
+        return [line for line in visible if line.startswith(verb)]
 
 
 class Laptop:

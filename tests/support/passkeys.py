@@ -41,8 +41,8 @@ class Passkey:
 
     def answer(self, page: str) -> str:
         """The answer to the challenge that a page shows, as the page's form sends it."""
-        shown = page.partition('id="js_data" type="application/json">')[2].partition("</script>")[0]
-        challenge = json.loads(shown)["request_options"]["publicKey"]["challenge"]
+        visible = page.partition('id="js_data" type="application/json">')[2].partition("</script>")[0]
+        challenge = json.loads(visible)["request_options"]["publicKey"]["challenge"]
         client, data = CollectedClientData.create("webauthn.get", challenge, ORIGIN), self._data(_FLAG.UP | _FLAG.UV)
         signed = self.key.sign(data + client.hash, ec.ECDSA(hashes.SHA256()))
         parts = {"clientDataJSON": client, "authenticatorData": data, "signature": signed}

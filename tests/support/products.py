@@ -62,7 +62,7 @@ def maybe(*values: Any) -> st.SearchStrategy[Maybe[Any]]:
 
 
 def runs(commit: str) -> st.SearchStrategy[Any]:
-    """Runs that are told of a commit."""
+    """Runs that are known of a commit."""
     return few(
         st.builds(
             lambda by, signature, passed, counts, time: ran(

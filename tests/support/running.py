@@ -36,13 +36,13 @@ class Up:
             home.mkdir(mode=0o700)
             restore_template(template, home / "postgres" / "data")
         self.process = self._start()
-        self.url, self.link = self._told()
+        self.url, self.link = self._read_welcome()
 
     def _start(self) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "muniment", "up", str(self.repository), "--home", str(self.home)]
         return subprocess.Popen(command, env=clean(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
-    def _told(self) -> tuple[str, str]:
+    def _read_welcome(self) -> tuple[str, str]:
         assert self.process.stdout is not None
         lines = []
         for line in self.process.stdout:
@@ -58,7 +58,7 @@ class Up:
     def again(self) -> None:
         """Once it has ended, start it again."""
         self.process = self._start()
-        self.url, self.link = self._told()
+        self.url, self.link = self._read_welcome()
 
     def end(self, how: signal.Signals = signal.SIGTERM) -> None:
         """Send a signal to the service, and wait for its end."""

@@ -88,18 +88,18 @@ class Shop:
             *("--format", "json", *more),
         )
         assert code in (0, 1), err
-        told: dict[str, Any] = json.loads(out)
-        assert (code == 0) == (told["decision"] == "allow")
-        return told
+        answer: dict[str, Any] = json.loads(out)
+        assert (code == 0) == (answer["decision"] == "allow")
+        return answer
 
-    def said(self, told: dict[str, Any], clause: str) -> dict[str, Any]:
+    def find_result(self, report: dict[str, Any], clause: str) -> dict[str, Any]:
         """The result of one clause."""
-        found: dict[str, Any] = next(result for result in told["results"] if result["clause"] == clause)
+        found: dict[str, Any] = next(result for result in report["results"] if result["clause"] == clause)
         return found
 
-    def why_not(self, told: dict[str, Any], person: str) -> list[list[str]]:
+    def why_not(self, report: dict[str, Any], person: str) -> list[list[str]]:
         """Why each statement of a person does not count."""
-        return [approval["reasons_not_counted"] for approval in told["approvals"] if approval["person"] == person]
+        return [approval["reasons_not_counted"] for approval in report["approvals"] if approval["person"] == person]
 
     def sign(self, person: str, data: bytes, namespace: str) -> str:
         """An SSH signature made with plain ssh-keygen."""

@@ -34,11 +34,11 @@ def read_commands(page: str) -> Iterator[ShownCommand]:
             yield ShownCommand(command, output.splitlines())
 
 
-def find_missing_line(shown: list[str], printed: str) -> str:
+def find_missing_line(visible: list[str], printed: str) -> str:
     """Name the first shown line that was not printed in its place, or "". `…` stands for anything."""
     lines = [line.rstrip() for line in printed.strip("\n").splitlines()]
     gap = False
-    for line in shown:
+    for line in visible:
         if line == "…":
             gap = True
             continue

@@ -315,7 +315,7 @@ def test_products_that_a_vulnerability_affects_are_found_with_the_path() -> None
     assert len(dependencies.find_package(Ecosystem.PYPI, "django")) == 4
 
 
-@pytest.mark.skipif(not SHARED.exists(), reason="the real export is not beside this checkout")
+@pytest.mark.skipif(not SHARED.exists(), reason="the real export is not next to this checkout")
 def test_every_advisory_of_a_real_export_is_read_and_has_a_due_date_or_a_reason() -> None:
     export = fetch_export(str(SHARED), NOW)
     assert len(export.advisories) == 2_661

@@ -129,12 +129,12 @@ def test_secret_is_masked_in_every_printed_form(shape: str, way: str) -> None:
     value, parts, _ = SHAPES[shape]
     hidden = [printed(part, way) for part in parts]
     for name, data in printed(value, way).items():
-        shown = masked(value, data)
-        kept = shown.replace(MASK, b"")
+        visible = masked(value, data)
+        stored = visible.replace(MASK, b"")
         for text in (one[name] for one in hidden) if hidden else (data,):
-            common = longest_common(b"".join(kept.split()), b"".join(text.split()))
-            assert len(common) < 24, (name, common, shown)  # names of fields, and what stands around
-        assert MASK in shown or not data.strip(), name
+            common = longest_common(b"".join(stored.split()), b"".join(text.split()))
+            assert len(common) < 24, (name, common, visible)  # names of fields, and what stands around
+        assert MASK in visible or not data.strip(), name
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -145,19 +145,19 @@ def test_part_printed_alone_is_masked(shape: str, way: str) -> None:
     for part in parts:
         for name, data in printed(part, way).items():
             again = masker.copy_for_stream()
-            shown = bytes(again.feed(data)) + again.flush()
-            assert len(longest_common(shown.replace(MASK, b""), data)) < 24, (name, shown)
-            assert MASK in shown or not data.strip(), name  # printf takes a format with a dash for an option
+            visible = bytes(again.feed(data)) + again.flush()
+            assert len(longest_common(visible.replace(MASK, b""), data)) < 24, (name, visible)
+            assert MASK in visible or not data.strip(), name  # printf takes a format with a dash for an option
     for word in words:
         assert masked(value, f"to {word} now".encode()) == f"to {word} now".encode()
 
 
-def longest_common(kept: bytes, data: bytes) -> bytes:
+def longest_common(stored: bytes, data: bytes) -> bytes:
     """Longest run of bytes common to both."""
     best = b""
-    for at in range(len(kept)):
-        while kept[at : at + len(best) + 1] in data and at + len(best) < len(kept):
-            best = kept[at : at + len(best) + 1]
+    for at in range(len(stored)):
+        while stored[at : at + len(best) + 1] in data and at + len(best) < len(stored):
+            best = stored[at : at + len(best) + 1]
     return best
 
 

@@ -82,24 +82,24 @@ HARD = [
 @pytest.mark.parametrize("writer", WRITERS)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_each_form_of_a_value_is_masked_by_each_engine(engine: SecretsEngine, writer: str, value: str) -> None:
-    shown = whole([value], b"before " + WRITERS[writer](value) + b" after", engine)
-    assert MASK in shown
+    visible = whole([value], b"before " + WRITERS[writer](value) + b" after", engine)
+    assert MASK in visible
     for form in forms(value):
-        assert form not in shown
-    assert shown.startswith(b"before ")
-    assert shown.endswith(b" after")
-    kept = re.sub(rb"[^A-Za-z]", b"", shown.removeprefix(b"before ").removesuffix(b" after"))
-    assert len(kept) < 90, shown  # padding, quotes and the digits that a value shares with its neighbours
+        assert form not in visible
+    assert visible.startswith(b"before ")
+    assert visible.endswith(b" after")
+    stored = re.sub(rb"[^A-Za-z]", b"", visible.removeprefix(b"before ").removesuffix(b" after"))
+    assert len(stored) < 90, visible  # padding, quotes and the digits that a value shares with its neighbours
 
 
 @pytest.mark.parametrize("script", ["printf %q", "set -x; true", "v=$1; declare -p v; true", "printf '%s\\n' "])
 @pytest.mark.parametrize("value", HARD)
 def test_value_quoted_by_bash_is_masked(value: str, script: str) -> None:
     command = f'{script} "$1" 2>&1' if "set -x" not in script else f'exec 2>&1; {script} "$1"'
-    shown = whole([value], bash(value, command), create_ahocorasick_finder)
-    assert MASK in shown
+    visible = whole([value], bash(value, command), create_ahocorasick_finder)
+    assert MASK in visible
     for line in filter(lambda line: len(line.strip()) >= 8, value.splitlines()):
-        assert line.strip().encode() not in shown
+        assert line.strip().encode() not in visible
 
 
 @pytest.mark.parametrize("line", ["Q" * 40 + "3\\/'", "-----BEGIN KEY-----"])
@@ -108,7 +108,7 @@ def test_single_line_of_a_value_is_masked(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "data", "shown"),
+    ("values", "data", "visible"),
     [
         (["abcdefgh", "efghijkl"], b"1abcdefghijkl2", b"1***2"),
         (["abcdefgh", "abcdefghijkl"], b"1abcdefghijkl2abcdefghij3", b"1***2***ij3"),
@@ -132,10 +132,10 @@ def test_single_line_of_a_value_is_masked(line: str) -> None:
 )
 @pytest.mark.parametrize("engine", ENGINES)
 def test_every_byte_of_every_occurrence_is_masked_by_each_engine(
-    engine: SecretsEngine, values: list[str], data: bytes, shown: bytes
+    engine: SecretsEngine, values: list[str], data: bytes, visible: bytes
 ) -> None:
-    assert whole(values, data, engine) == shown
-    assert mask_pieces(values, [data[at : at + 1] for at in range(len(data))], engine) == shown
+    assert whole(values, data, engine) == visible
+    assert mask_pieces(values, [data[at : at + 1] for at in range(len(data))], engine) == visible
 
 
 @pytest.fixture
@@ -178,8 +178,8 @@ def test_form_with_any_line_breaks_is_found_in_a_long_log(fold: bytes) -> None:
     for breaks in range(1 << 11):
         written = b"".join(bytes([byte]) + fold * (breaks >> at & 1) for at, byte in enumerate(value.encode()))
         data = log + written + b"\n" + log
-        shown = bytes(masker.feed(data)) + masker.flush()
-        assert shown == log + mask_naively([value], written) + b"\n" + log, written
+        visible = bytes(masker.feed(data)) + masker.flush()
+        assert visible == log + mask_naively([value], written) + b"\n" + log, written
         masker = masker.copy_for_stream()
 
 
@@ -257,16 +257,16 @@ def mask_naively(values: list[str], data: bytes) -> bytes:
             spans.append((at + count_bytes_before_break(found[at : at + 3]), at + len(form)))
             at = unfolded.find(form, at + 1)
     spans += find_cut_off_form(unfolded, found, {form for value in values for form in forms(value)})
-    shown, done, reach = b"", 0, 0
+    visible, done, reach = b"", 0, 0
     for start, end in sorted(spans):
         if start >= reach:
-            shown += data[done : found[start]] + MASK
+            visible += data[done : found[start]] + MASK
         reach = max(reach, end)
         done = found[reach - 1] + 1
-    return shown + data[done:]
+    return visible + data[done:]
 
 
-def find_cut_off_form(unfolded: bytes, kept: list[int], all_forms: set[bytes]) -> list[tuple[int, int]]:
+def find_cut_off_form(unfolded: bytes, stored: list[int], all_forms: set[bytes]) -> list[tuple[int, int]]:
     """Longest beginning of a form at the end of the text, if enough of it could be read."""
     ordered = sorted(all_forms)
     for at in range(max(len(unfolded) - max(map(len, ordered), default=0), 0), len(unfolded)):
@@ -274,7 +274,7 @@ def find_cut_off_form(unfolded: bytes, kept: list[int], all_forms: set[bytes]) -
         place = bisect_right(ordered, end)
         if place < len(ordered) and ordered[place].startswith(end):
             letters = re.sub(rb"[^A-Za-z0-9\x80-\xff]", b"", end)
-            return [(at + count_bytes_before_break(kept[at : at + 3]), len(unfolded))] if len(letters) >= 4 else []
+            return [(at + count_bytes_before_break(stored[at : at + 3]), len(unfolded))] if len(letters) >= 4 else []
     return []
 
 

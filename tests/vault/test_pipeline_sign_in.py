@@ -172,7 +172,7 @@ def test_key_of_a_runner_alone_gives_no_access(doors: Running) -> None:
 
 
 @pytest.mark.parametrize(
-    ("entrance", "claims", "told"),
+    ("entrance", "claims", "message"),
     [
         (GITHUB, {"sha": "b" * 40}, "its sha is another"),
         (GITHUB, {"event_name": "issues"}, "its event_name is another"),
@@ -183,9 +183,9 @@ def test_key_of_a_runner_alone_gives_no_access(doors: Running) -> None:
     ],
 )
 def test_refusal_of_the_vault_is_reported(
-    doors: Running, entrance: PipelineRole, claims: dict[str, Any], told: str
+    doors: Running, entrance: PipelineRole, claims: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(VaultError, match=told):
+    with pytest.raises(VaultError, match=message):
         sign_in(doors, entrance, KEY.sign(github_claims(**claims)))
 
 

@@ -39,8 +39,8 @@ def test_removed_secret_is_not_effective_and_can_be_selected_again() -> None:
 
 
 def test_destroyed_and_dropped_versions_are_gone() -> None:
-    kept = _stored(set_value("A", 1, "first"), set_value("A", 2, "second", dropped=[1]))
-    assert "first" not in kept.values()
+    stored = _stored(set_value("A", 1, "first"), set_value("A", 2, "second", dropped=[1]))
+    assert "first" not in stored.values()
     assert _stored(set_value("A", 1, "first"), remove_name("A"), destroy_versions("A", [1])) == {}
 
 

@@ -22,7 +22,7 @@ def repo(tmp_path: Path) -> Repo:
 
 
 class WatchedBranch:
-    """A branch with one change beside it, and its steps since a known commit."""
+    """A branch with one change next to it, and its steps since a known commit."""
 
     def __init__(self, repo: Repo) -> None:
         self.repo = repo

@@ -19,7 +19,7 @@ from muniment.ledger import record_kinds
 from muniment.policy.built_in_policy import format_built_in_policy
 from muniment.policy.model import EnforcementPoint
 from muniment.store.files_store import FilesStore
-from muniment.workflows import reevaluation as judging_again
+from muniment.workflows import reevaluation
 from muniment.workflows.change_evaluation import ChangeEvaluation
 from muniment.workflows.decision_record import build_decision_record
 from muniment.workflows.fact_suppliers import create_fact
@@ -164,7 +164,7 @@ def test_decision_by_other_control_version_is_not_compared(
     control = CONTROLS["independent-review"]
     others = {name: one for name, one in CONTROLS.items() if one is not control}
     newer = {control.name: structs.replace(control, version=version)} if version else {}
-    monkeypatch.setattr(judging_again, "CONTROLS", others | newer)
+    monkeypatch.setattr(reevaluation, "CONTROLS", others | newer)
     again = found.again()
     assert again.agreement is Agreement.NOT_COMPARABLE
     assert again.explanation.endswith(f"and this program has {has}")

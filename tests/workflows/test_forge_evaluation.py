@@ -41,8 +41,8 @@ class RecordingEvaluator:
 
     def __init__(self) -> None:
         self.allowed: set[tuple[str, str]] = set()
-        self.unknown: set[int] = set()  # what was judged without knowing all
-        self.meanwhile: list[Callable[[], Any]] = []  # what others do while one reading is judged
+        self.unknown: set[int] = set()  # what was evaluated without all facts
+        self.meanwhile: list[Callable[[], Any]] = []  # what others do while one reading is evaluated
 
     def __call__(self, reading: Reading, now: str) -> ReadingResult:
         if self.meanwhile:
@@ -95,7 +95,9 @@ class ChangeSetup:
     def reconcile(self) -> None:
         """Re-evaluate missed and unknown changes and repost missing statuses, as the service does."""
         for number in {
-            *find_missed_changes(self.forge.reader, REPO, self.change_store.kept(), self.change_store.is_evaluated),
+            *find_missed_changes(
+                self.forge.reader, REPO, self.change_store.list_known_changes(), self.change_store.is_evaluated
+            ),
             *self.evaluator.unknown,
         }:
             self.publisher.evaluate_and_publish(number, self.now)
@@ -125,8 +127,8 @@ def open_changes(*heads: str) -> ChangeSetup:
     return setup
 
 
-def shown(setup: ChangeSetup, head: str, ref: str = MAIN) -> StatusState | None:
-    return setup.memory.shown(head, make_context(ref))
+def read_status(setup: ChangeSetup, head: str, ref: str = MAIN) -> StatusState | None:
+    return setup.memory.get_status(head, make_context(ref))
 
 
 def test_status_is_pending_before_first_evaluation_and_before_reevaluation() -> None:
@@ -150,7 +152,7 @@ def test_status_stays_on_its_head() -> None:
     setup.look(1)
     setup.memory.put(structs.replace(setup.memory.changes[1], head=HEADS[1]))
     setup.look(1)
-    assert shown(setup, HEADS[1]) is StatusState.DENIED
+    assert read_status(setup, HEADS[1]) is StatusState.DENIED
 
 
 def test_decision_overtaken_by_push_allows_nothing_on_new_head() -> None:
@@ -165,9 +167,9 @@ def test_decision_overtaken_by_push_allows_nothing_on_new_head() -> None:
     setup.evaluator.meanwhile = [another]
     assert not setup.look(1)
     setup.publisher.publish_standing(HEADS[1], make_context(MAIN))
-    assert shown(setup, HEADS[1]) is not StatusState.ALLOWED
+    assert read_status(setup, HEADS[1]) is not StatusState.ALLOWED
     setup.reconcile()
-    assert shown(setup, HEADS[1]) is StatusState.DENIED
+    assert read_status(setup, HEADS[1]) is StatusState.DENIED
 
 
 def test_decision_on_older_reading_does_not_replace_newer_one() -> None:
@@ -181,9 +183,9 @@ def test_decision_on_older_reading_does_not_replace_newer_one() -> None:
 
     setup.evaluator.meanwhile = [another]
     assert not setup.look(1)
-    assert shown(setup, HEADS[0]) is StatusState.DENIED
+    assert read_status(setup, HEADS[0]) is StatusState.DENIED
     setup.reconcile()
-    assert shown(setup, HEADS[0]) is StatusState.DENIED
+    assert read_status(setup, HEADS[0]) is StatusState.DENIED
 
 
 def test_second_change_with_same_head_needs_own_approvals() -> None:
@@ -191,11 +193,11 @@ def test_second_change_with_same_head_needs_own_approvals() -> None:
     setup.memory.approve(1, "carol")
     setup.memory.approve(1, "dave")
     setup.look(1)
-    assert shown(setup, HEADS[0]) is StatusState.ALLOWED
+    assert read_status(setup, HEADS[0]) is StatusState.ALLOWED
     setup.memory.put(change(2, HEADS[0], OTHER))
     setup.look(2)
-    assert shown(setup, HEADS[0]) is StatusState.ALLOWED
-    assert shown(setup, HEADS[0], OTHER) is StatusState.DENIED
+    assert read_status(setup, HEADS[0]) is StatusState.ALLOWED
+    assert read_status(setup, HEADS[0], OTHER) is StatusState.DENIED
 
 
 def test_shared_context_is_success_only_if_all_its_changes_are_allowed() -> None:
@@ -204,15 +206,15 @@ def test_shared_context_is_success_only_if_all_its_changes_are_allowed() -> None
     setup.memory.approve(1, "dave")
     setup.evaluator.allowed.add((HEADS[0], make_context(MAIN)))
     setup.look(1)
-    assert shown(setup, HEADS[0]) is StatusState.ALLOWED
+    assert read_status(setup, HEADS[0]) is StatusState.ALLOWED
     row = setup.change_store.rows[1]
     assert row.status is not None
     setup.change_store.rows[1].status = structs.replace(row.status, saying=StatusState.DENIED)
     setup.look(2)
-    assert shown(setup, HEADS[0]) is StatusState.DENIED
+    assert read_status(setup, HEADS[0]) is StatusState.DENIED
     setup.memory.put(structs.replace(setup.memory.changes[1], state=ChangeState.CLOSED))
     setup.look(1)
-    assert shown(setup, HEADS[0]) is StatusState.ALLOWED
+    assert read_status(setup, HEADS[0]) is StatusState.ALLOWED
 
 
 @pytest.mark.parametrize("left", [{"head": HEADS[1]}, {"target": UNPROTECTED}, {"state": ChangeState.CLOSED}])
@@ -224,10 +226,10 @@ def test_head_without_open_change_is_not_success(left: dict[str, Any]) -> None:
     before = setup.memory.changes[1]
     setup.memory.put(structs.replace(before, **left))
     setup.look(1)
-    assert shown(setup, HEADS[0]) is StatusState.PENDING
+    assert read_status(setup, HEADS[0]) is StatusState.PENDING
     setup.memory.put(before)
     setup.look(1)
-    assert shown(setup, HEADS[0]) is StatusState.ALLOWED
+    assert read_status(setup, HEADS[0]) is StatusState.ALLOWED
 
 
 def test_deleted_change_does_not_block_others_with_same_head() -> None:
@@ -237,16 +239,16 @@ def test_deleted_change_does_not_block_others_with_same_head() -> None:
     setup.memory.failing = {"reviews": [BEFORE]}
     setup.look(1)
     setup.look(2)
-    assert shown(setup, HEADS[0]) is StatusState.DENIED
+    assert read_status(setup, HEADS[0]) is StatusState.DENIED
     del setup.memory.changes[1]
     setup.memory.failing = {"read": [NOT_THERE], "changes": [BEFORE]}
     assert not setup.look(1)
-    assert shown(setup, HEADS[0]) is StatusState.DENIED
+    assert read_status(setup, HEADS[0]) is StatusState.DENIED
     assert setup.look(1)
-    assert shown(setup, HEADS[0]) is StatusState.ALLOWED
+    assert read_status(setup, HEADS[0]) is StatusState.ALLOWED
     del setup.memory.changes[2]
     assert setup.look(2)
-    assert shown(setup, HEADS[0]) is StatusState.PENDING
+    assert read_status(setup, HEADS[0]) is StatusState.PENDING
 
 
 def test_hidden_open_change_is_read_again_and_not_success() -> None:
@@ -257,7 +259,7 @@ def test_hidden_open_change_is_read_again_and_not_success() -> None:
     setup.memory.failing = {"read": [NOT_THERE]}
     setup.now = MUCH_LATER
     assert not setup.look(1)
-    assert shown(setup, HEADS[0]) is not StatusState.ALLOWED
+    assert read_status(setup, HEADS[0]) is not StatusState.ALLOWED
 
 
 def test_head_missing_at_forge_does_not_block_new_head() -> None:
@@ -279,10 +281,10 @@ def test_head_missing_at_forge_does_not_block_new_head() -> None:
     )
     setup.memory.put(structs.replace(setup.memory.changes[1], head=HEADS[1]))
     assert not setup.look(1)
-    assert shown(setup, HEADS[1]) is None  # the head that was green may still be there
+    assert read_status(setup, HEADS[1]) is None  # the head that was green may still be there
     setup.now = MUCH_LATER
     assert not setup.look(1)
-    assert shown(setup, HEADS[1]) is StatusState.DENIED
+    assert read_status(setup, HEADS[1]) is StatusState.DENIED
     before = len(setup.memory.posted)
     publisher.update_comment = setup.forge.publisher.update_comment
     assert setup.look(1)
@@ -297,7 +299,7 @@ def test_merged_change_keeps_its_status() -> None:
         setup.look(number)
         setup.memory.put(structs.replace(setup.memory.changes[number], state=ChangeState.MERGED))
         setup.look(number)
-    assert [shown(setup, head) for head in HEADS[:2]] == [StatusState.ALLOWED, StatusState.DENIED]
+    assert [read_status(setup, head) for head in HEADS[:2]] == [StatusState.ALLOWED, StatusState.DENIED]
 
 
 def allowed(*heads: str) -> ChangeSetup:
@@ -316,8 +318,8 @@ def test_bypass_is_posted_on_merged_head_in_every_context_of_branch() -> None:
     setup.look(1)
     setup.change_store.demanded[make_context(MAIN)] = (shared,)
     setup.publisher.publish_last(HEADS[0], Status(make_context(MAIN), StatusState.DENIED, "It was a bypass.", ""))
-    assert shown(setup, HEADS[0]) is StatusState.DENIED
-    assert setup.memory.shown(HEADS[0], shared) is StatusState.DENIED
+    assert read_status(setup, HEADS[0]) is StatusState.DENIED
+    assert setup.memory.get_status(HEADS[0], shared) is StatusState.DENIED
 
 
 def test_bypass_is_not_posted_on_head_of_open_change() -> None:
@@ -325,7 +327,7 @@ def test_bypass_is_not_posted_on_head_of_open_change() -> None:
     setup.memory.put(structs.replace(setup.memory.changes[1], state=ChangeState.MERGED))
     setup.look(1)
     setup.publisher.publish_last(HEADS[0], Status(make_context(MAIN), StatusState.DENIED, "It was a bypass.", ""))
-    assert shown(setup, HEADS[0]) is StatusState.ALLOWED
+    assert read_status(setup, HEADS[0]) is StatusState.ALLOWED
 
 
 @pytest.mark.parametrize(
@@ -338,7 +340,7 @@ def test_unreadable_change_is_denied_from_deadline_on(now: str, saying: StatusSt
     assert not setup.look(1)
     setup.now = now
     assert not setup.look(1)
-    assert shown(setup, HEADS[0]) is saying
+    assert read_status(setup, HEADS[0]) is saying
 
 
 def test_denied_change_stays_denied_when_closed() -> None:
@@ -356,7 +358,7 @@ def test_head_of_closed_change_is_pending_if_posted_status_is_unknown() -> None:
     for setup.now, done in ((NOW, False), (MUCH_LATER, True)):
         setup.memory.failing = {"publish": [BEFORE]}
         assert setup.look(1) is done
-    assert shown(setup, HEADS[0]) is StatusState.PENDING
+    assert read_status(setup, HEADS[0]) is StatusState.PENDING
 
 
 def test_nonexistent_change_has_no_status() -> None:
@@ -376,15 +378,15 @@ def test_head_replaced_before_merge_is_not_success() -> None:
     setup = allowed(HEADS[0])
     setup.memory.put(structs.replace(setup.memory.changes[1], state=ChangeState.MERGED, head=HEADS[1]))
     setup.look(1)
-    assert shown(setup, HEADS[0]) is StatusState.PENDING
-    assert shown(setup, HEADS[1]) is None
+    assert read_status(setup, HEADS[0]) is StatusState.PENDING
+    assert read_status(setup, HEADS[1]) is None
 
 
 def test_change_for_formerly_protected_branch_becomes_pending(monkeypatch: pytest.MonkeyPatch) -> None:
     setup = allowed(HEADS[0])
     monkeypatch.setattr(setup.change_store, "is_evaluated", lambda ref: False)
     setup.look(1)
-    assert shown(setup, HEADS[0]) is StatusState.PENDING
+    assert read_status(setup, HEADS[0]) is StatusState.PENDING
 
 
 def test_unreadable_closed_change_is_retried_and_not_treated_as_deleted() -> None:
@@ -403,7 +405,7 @@ def test_successful_head_of_closed_change_becomes_pending_with_link_to_page() ->
     setup.change_store.rows[1].open = False  # and then the worker died
     setup.memory.put(structs.replace(setup.memory.changes[1], state=ChangeState.CLOSED))
     setup.look(1)
-    assert shown(setup, HEADS[0]) is StatusState.PENDING
+    assert read_status(setup, HEADS[0]) is StatusState.PENDING
     assert setup.memory.posted[-1][1].url == "/changes/1"
 
 
@@ -417,13 +419,13 @@ def test_head_shared_with_merged_change_has_status_of_open_change() -> None:
     setup = open_changes(HEADS[0], HEADS[0])
     setup.look(1)
     setup.look(2)
-    assert shown(setup, HEADS[0]) is StatusState.DENIED
+    assert read_status(setup, HEADS[0]) is StatusState.DENIED
     for who in ("carol", "dave"):
         setup.memory.approve(1, who)
     setup.memory.put(structs.replace(setup.memory.changes[2], state=ChangeState.MERGED))
     setup.look(1)
     setup.look(2)
-    assert shown(setup, HEADS[0]) is StatusState.ALLOWED
+    assert read_status(setup, HEADS[0]) is StatusState.ALLOWED
 
 
 def test_context_required_by_several_branches_needs_all_changes_with_head_allowed() -> None:
@@ -435,21 +437,21 @@ def test_context_required_by_several_branches_needs_all_changes_with_head_allowe
     for who in ("carol", "dave"):
         setup.memory.approve(1, who)
     setup.look(1)
-    assert setup.memory.shown(HEADS[0], shared) is StatusState.ALLOWED
+    assert setup.memory.get_status(HEADS[0], shared) is StatusState.ALLOWED
     setup.memory.put(change(2, HEADS[0], second))
     setup.look(2)
-    assert [shown(setup, HEADS[0], ref) for ref in (first, second)] == [StatusState.ALLOWED, StatusState.DENIED]
-    assert setup.memory.shown(HEADS[0], shared) is StatusState.DENIED
+    assert [read_status(setup, HEADS[0], ref) for ref in (first, second)] == [StatusState.ALLOWED, StatusState.DENIED]
+    assert setup.memory.get_status(HEADS[0], shared) is StatusState.DENIED
     setup.look(1)
-    assert setup.memory.shown(HEADS[0], shared) is StatusState.DENIED
+    assert setup.memory.get_status(HEADS[0], shared) is StatusState.DENIED
     for who in ("carol", "dave"):
         setup.memory.approve(2, who)
     setup.look(2)
-    assert setup.memory.shown(HEADS[0], shared) is StatusState.ALLOWED
+    assert setup.memory.get_status(HEADS[0], shared) is StatusState.ALLOWED
     setup.memory.put(structs.replace(setup.memory.changes[2], head=HEADS[1]))
     setup.look(2)
-    assert setup.memory.shown(HEADS[1], shared) is StatusState.DENIED
-    assert setup.memory.shown(HEADS[0], shared) is StatusState.ALLOWED
+    assert setup.memory.get_status(HEADS[1], shared) is StatusState.DENIED
+    assert setup.memory.get_status(HEADS[0], shared) is StatusState.ALLOWED
 
 
 def test_no_status_is_posted_for_unprotected_branches() -> None:
@@ -459,7 +461,7 @@ def test_no_status_is_posted_for_unprotected_branches() -> None:
     assert setup.memory.posted == []
     setup.memory.put(change(1, HEADS[0]))
     setup.look(1)
-    assert shown(setup, HEADS[0]) is StatusState.DENIED
+    assert read_status(setup, HEADS[0]) is StatusState.DENIED
 
 
 @pytest.mark.parametrize(
@@ -474,10 +476,10 @@ def test_unreadable_change_is_not_success_and_denied_after_deadline(
     setup.look(1)
     setup.memory.failing = {"read": [BEFORE, BEFORE]}
     assert not setup.look(1)
-    assert shown(setup, HEADS[0]) is until_then
+    assert read_status(setup, HEADS[0]) is until_then
     setup.now = MUCH_LATER
     assert not setup.look(1)
-    assert shown(setup, HEADS[0]) is StatusState.DENIED
+    assert read_status(setup, HEADS[0]) is StatusState.DENIED
     assert setup.memory.posted[-1][1].summary == "read failed"
 
 
@@ -503,7 +505,7 @@ def test_change_that_cannot_be_evaluated_is_denied_after_deadline(monkeypatch: p
     for now, saying in ((NOW, StatusState.PENDING), (MUCH_LATER, StatusState.DENIED)):
         with pytest.raises(MunimentError, match="policy"):
             publisher.evaluate_and_publish(1, now)
-        assert shown(setup, HEADS[0]) is saying
+        assert read_status(setup, HEADS[0]) is saying
 
 
 def test_reading_with_missing_part_is_not_allowed() -> None:
@@ -512,7 +514,7 @@ def test_reading_with_missing_part_is_not_allowed() -> None:
     setup.memory.approve(1, "dave")
     setup.memory.failing = {"reviews": [BEFORE]}
     setup.look(1)
-    assert shown(setup, HEADS[0]) is StatusState.DENIED
+    assert read_status(setup, HEADS[0]) is StatusState.DENIED
 
 
 def test_single_comment_exists_only_while_change_is_blocked() -> None:
@@ -538,7 +540,7 @@ def test_forged_status_is_detected_and_ours_reposted() -> None:
     )
     assert [each.by.login for each in forged] == ["mallory"]
     setup.reconcile()
-    assert shown(setup, HEADS[0]) is StatusState.DENIED
+    assert read_status(setup, HEADS[0]) is StatusState.DENIED
 
 
 def test_merge_queue_group_is_allowed_if_machine_made_and_members_are_allowed() -> None:
@@ -554,7 +556,7 @@ def test_merge_queue_group_is_allowed_if_machine_made_and_members_are_allowed() 
         setup.publisher.evaluate_group(
             MAIN, group, setup.now, lambda _, heads: machine and heads == two, "", again=True
         )
-        return shown(setup, group), setup.memory.posted[-1][1].summary
+        return read_status(setup, group), setup.memory.posted[-1][1].summary
 
     assert look(machine=True) == (StatusState.ALLOWED, "All of its 2 changes are allowed.")
     assert look(machine=False)[0] is StatusState.DENIED
@@ -565,7 +567,7 @@ def test_merge_queue_group_is_allowed_if_machine_made_and_members_are_allowed() 
     setup.memory.failing = {"group": [BEFORE]}
     with pytest.raises(ForgeError):
         look(machine=True)
-    assert shown(setup, group) is StatusState.PENDING
+    assert read_status(setup, group) is StatusState.PENDING
 
 
 def test_deleted_merge_queue_group_is_denied_at_reevaluation() -> None:
@@ -577,9 +579,9 @@ def test_deleted_merge_queue_group_is_denied_at_reevaluation() -> None:
     setup.memory.call = lambda name, do: gone() if name == "group" else do()  # type: ignore[method-assign]
     with pytest.raises(ForgeError):
         setup.publisher.evaluate_group(MAIN, group, setup.now, lambda *_: True, "")
-    assert shown(setup, group) is StatusState.PENDING
+    assert read_status(setup, group) is StatusState.PENDING
     setup.publisher.evaluate_group(MAIN, group, setup.now, lambda *_: True, "", again=True)
-    assert shown(setup, group) is StatusState.DENIED
+    assert read_status(setup, group) is StatusState.DENIED
     assert setup.change_store.groups == {(group, make_context(MAIN)): ""}
 
 
@@ -593,7 +595,7 @@ def test_unreadable_group_is_denied_after_deadline_and_reevaluated_when_readable
         setup.memory.failing = {"group": [BEFORE]} if now else {}
         with contextlib.suppress(ForgeError):
             setup.publisher.evaluate_group(MAIN, group, now or MUCH_LATER, lambda *_: True, "")
-        return shown(setup, group), len(setup.memory.posted)
+        return read_status(setup, group), len(setup.memory.posted)
 
     assert look(NOW) == (StatusState.PENDING, 1)
     assert look(NOW) == (StatusState.PENDING, 1)
@@ -625,7 +627,7 @@ def test_group_that_left_queue_unread_is_denied_once() -> None:
     with pytest.raises(ForgeError):
         setup.publisher.evaluate_group(MAIN, group, NOW, lambda *_: True, "")
     setup.publisher.evaluate_group(MAIN, group, MUCH_LATER, lambda *_: True, "")
-    assert shown(setup, group) is StatusState.DENIED
+    assert read_status(setup, group) is StatusState.DENIED
     assert setup.change_store.groups == {(group, make_context(MAIN)): ""}
 
 
@@ -644,9 +646,9 @@ def test_group_with_failing_call_is_not_success(call: str) -> None:
     setup.memory.failing = {call: [BEFORE]}
     with contextlib.suppress(ForgeError):
         setup.publisher.evaluate_group(MAIN, group, setup.now, lambda *_: True, "")
-    assert shown(setup, group) is not StatusState.ALLOWED
+    assert read_status(setup, group) is not StatusState.ALLOWED
     setup.publisher.evaluate_group(MAIN, group, setup.now, lambda *_: True, "", again=True)
-    assert shown(setup, group) is StatusState.ALLOWED
+    assert read_status(setup, group) is StatusState.ALLOWED
 
 
 steps = st.one_of(
@@ -666,7 +668,7 @@ steps = st.one_of(
 )
 meanwhiles = st.tuples(
     st.just("meanwhile"), st.lists(steps, min_size=1, max_size=3), st.just("")
-)  # others do this while the next reading is judged
+)  # others do this while the next reading is evaluated
 
 
 def apply_event(setup: ChangeSetup, what: str, about: Any, detail: Any) -> None:
@@ -722,4 +724,4 @@ def test_reordered_lost_or_repeated_events_and_failures_never_post_unfounded_suc
     setup.reconcile()
     setup.reconcile()
     for head, context, saying in setup.right():
-        assert setup.memory.shown(head, context) is saying
+        assert setup.memory.get_status(head, context) is saying

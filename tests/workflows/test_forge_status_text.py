@@ -30,7 +30,7 @@ FORM = " The page behind Details has the form."
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "message"),
     [
         (independent_review.Reasons.TOO_FEW_APPROVALS, "Ask bob or sue to review and approve it."),
         (
@@ -60,13 +60,13 @@ FORM = " The page behind Details has the form."
     ],
 )
 def test_remedy_at_forge_names_forge_action_and_no_command(
-    answer: independent_review.Reasons | security_attention.Reasons | small_changes.Reasons, said: str
+    answer: independent_review.Reasons | security_attention.Reasons | small_changes.Reasons, message: str
 ) -> None:
     found: ReasonTemplate = answer.value
-    details = FIELDS | ({"questions": "why"} if found.settled_by == "approve" and FORM in said else {})
+    details = FIELDS | ({"questions": "why"} if found.settled_by == "approve" and FORM in message else {})
     remedy = found.remedy.format(**{"questions": "why", **details})
     reason = ReasonReport(answer.code, "", remedy, "", details, found.settled_by or "")
-    assert remedy_at_forge(reason) == said
+    assert remedy_at_forge(reason) == message
 
 
 DENIED = DecisionReport(
@@ -212,10 +212,10 @@ def test_comment_names_five_people_at_most(count: int, end: str) -> None:
     assert format_comment(structs.replace(make_denial_report(FEW), eligible_reviewers=people), "").endswith(end)
 
 
-@pytest.mark.parametrize(("length", "said"), [(140, "x" * 140), (141, "x" * 139 + "…")])
-def test_line_is_cut_only_if_it_is_too_long(length: int, said: str) -> None:
+@pytest.mark.parametrize(("length", "message"), [(140, "x" * 140), (141, "x" * 139 + "…")])
+def test_line_is_cut_only_if_it_is_too_long(length: int, message: str) -> None:
     report = make_denial_report(structs.replace(FEW, message="x" * length))
-    assert decision_status(report, "", "").summary.split("\n")[0] == said
+    assert decision_status(report, "", "").summary.split("\n")[0] == message
 
 
 def test_character_that_cannot_be_seen_is_no_part_of_a_text() -> None:

@@ -39,9 +39,9 @@ class ListingReader:
         return self._open
 
 
-def found(kept: Mapping[int, KnownChange], *open_ones: Change) -> tuple[int, ...]:
+def found(stored: Mapping[int, KnownChange], *open_ones: Change) -> tuple[int, ...]:
     reader: Any = ListingReader(*open_ones)
-    return find_missed_changes(reader, REPO, kept, lambda ref: ref != FREE)
+    return find_missed_changes(reader, REPO, stored, lambda ref: ref != FREE)
 
 
 def test_unchanged_change_is_not_reported_missed() -> None:

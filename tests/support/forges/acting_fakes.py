@@ -5,8 +5,8 @@ import base64
 from tests.support.forges.acting import READS, Refused
 from tests.support.forges.fake_github import FakeGitHub
 from tests.support.forges.fake_gitlab import FakeGitLab
+from tests.support.forges.forge_state import World
 from tests.support.forges.gitlab_requests import OURS
-from tests.support.forges.world import World
 
 
 class _Acting:

@@ -109,7 +109,7 @@ def _body(name: str, operation: dict[str, Any], request: Request) -> str:
 
 
 def _schema(parameter: dict[str, Any]) -> dict[str, Any]:
-    """A parameter's; Swagger 2 writes it beside its name."""
+    """A parameter's; Swagger 2 writes it next to its name."""
     found: dict[str, Any] = parameter.get("schema") or {
         key: value for key, value in parameter.items() if key not in ("name", "in", "required", "description")
     }

@@ -149,9 +149,9 @@ class FakeGitea(Pulls):
         self.repos[new]["git"] = git_http.made(self.folder / f"{new}.git")
         self.moved[old] = new
         everything: tuple[dict[str, Any], ...] = (self.rules, self.feeds, self.hooked)
-        for kept in everything:
-            if old in kept:
-                kept[new] = kept.pop(old)
+        for stored in everything:
+            if old in stored:
+                stored[new] = stored.pop(old)
         self.pulls = {(new if at == old else at, number): pull for (at, number), pull in self.pulls.items()}
         self.marks = {(new if at == old else at, head): marks for (at, head), marks in self.marks.items()}
         for pull in self.pulls.values():

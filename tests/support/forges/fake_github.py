@@ -14,11 +14,11 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from tests.support.forges import github_shown as shown
+from tests.support.forges import github_answers as answers
 from tests.support.forges.faulty import Reply, Request, Route
+from tests.support.forges.forge_state import Change, World
 from tests.support.forges.github_changes import GitHubChanges
 from tests.support.forges.github_graphql import GitHubGraphQL
-from tests.support.forges.world import Change, World
 
 INSTALLATION = 4711
 _R = r"/api/v3/repos/([^/]+/[^/]+)"
@@ -77,7 +77,7 @@ class FakeGitHub(GitHubChanges, GitHubGraphQL):
     def shortened(self, reply: Reply) -> Reply:
         """A page of any kind without its last item."""
         body = json.loads(json.dumps(reply.body))
-        return Reply(reply.status, shown.shorter(body), reply.headers)
+        return Reply(reply.status, answers.shorter(body), reply.headers)
 
     # who asks
 
@@ -90,7 +90,7 @@ class FakeGitHub(GitHubChanges, GitHubGraphQL):
         except (InvalidSignature, ValueError):
             return False
         claims = json.loads(_unbase64(signed.partition(".")[2]))
-        return bool(claims["iss"] == str(shown.APP) and claims["exp"] - claims["iat"] <= 660)
+        return bool(claims["iss"] == str(answers.APP) and claims["exp"] - claims["iat"] <= 660)
 
     def may(self, request: Request, name: str, level: str = "read") -> Reply | None:
         """None if the installation may do it."""
@@ -100,9 +100,9 @@ class FakeGitHub(GitHubChanges, GitHubGraphQL):
         if token not in self.tokens:
             return Reply(401, {"message": "Bad credentials"})
         if request.found and "/" in request.found[0] and request.found[0] != self.world.path:
-            return shown.NOT_FOUND
+            return answers.NOT_FOUND
         levels = ("", "read", "write")
-        return None if levels.index(self.permissions.get(name, "")) >= levels.index(level) else shown.FORBIDDEN
+        return None if levels.index(self.permissions.get(name, "")) >= levels.index(level) else answers.FORBIDDEN
 
     def _anonymous(self, request: Request, name: str) -> Reply | None:
         """None if nobody in particular may read it; so many requests are allowed, and no GraphQL."""
@@ -119,15 +119,15 @@ class FakeGitHub(GitHubChanges, GitHubGraphQL):
         if request.method != "GET" or not public or request.path.endswith(hidden):
             return Reply(401, {"message": "Requires authentication"})
         if request.found and request.found[0] != self.world.path:
-            return shown.NOT_FOUND
+            return answers.NOT_FOUND
         return None
 
     def app(self, request: Request) -> Reply:
-        found = {"id": shown.APP, "slug": shown.SLUG, "permissions": self.permissions, "events": []}
+        found = {"id": answers.APP, "slug": answers.SLUG, "permissions": self.permissions, "events": []}
         return Reply(200, found) if self.app_asks(request) else Reply(401, {"message": "JWT"})
 
     def me(self, request: Request) -> Reply:
-        return self.may(request, "metadata") or Reply(200, shown.user(self.world.users["eve"]))
+        return self.may(request, "metadata") or Reply(200, answers.user(self.world.users["eve"]))
 
     def mine(self, request: Request) -> Reply:
         return self.may(request, "metadata") or self.listed(request, [self.repo_json()])
@@ -156,9 +156,9 @@ class FakeGitHub(GitHubChanges, GitHubGraphQL):
         return Reply(200, {"url": request.body["url"]})
 
     def convert(self, request: Request) -> Reply:
-        made = {"id": shown.APP, "slug": shown.SLUG, "html_url": f"{self.url}/apps/{shown.SLUG}", "pem": self.pem}
+        made = {"id": answers.APP, "slug": answers.SLUG, "html_url": f"{self.url}/apps/{answers.SLUG}", "pem": self.pem}
         secrets = {name: f"fake-{name}" for name in ("webhook_secret", "client_id", "client_secret")}
-        return Reply(201, made | secrets) if request.found[0] == "the-code" else shown.NOT_FOUND
+        return Reply(201, made | secrets) if request.found[0] == "the-code" else answers.NOT_FOUND
 
     # the repository
 
@@ -201,30 +201,30 @@ class FakeGitHub(GitHubChanges, GitHubGraphQL):
 
     def older_rules(self, request: Request) -> Reply:
         found = self.older.get(request.found[1])
-        return self.may(request, "administration") or (Reply(200, found) if found else shown.NOT_FOUND)
+        return self.may(request, "administration") or (Reply(200, found) if found else answers.NOT_FOUND)
 
     def ref(self, request: Request) -> Reply:
         name = f"refs/{request.found[1]}"
         tip = self.world.repo.tip(name)
         refused = self.may(request, "contents")
         return refused or (
-            Reply(200, {"ref": name, "object": {"sha": tip, "type": "commit"}}) if tip else shown.NOT_FOUND
+            Reply(200, {"ref": name, "object": {"sha": tip, "type": "commit"}}) if tip else answers.NOT_FOUND
         )
 
     def activity(self, request: Request) -> Reply:
         branches = [move for move in self.world.moves if move.ref.startswith("refs/heads/")]  # tags are not listed
-        rows = [shown.activity(move) for move in branches if move.ref == request.query.get("ref", move.ref)]
+        rows = [answers.activity(move) for move in branches if move.ref == request.query.get("ref", move.ref)]
         return self.may(request, "contents") or self.listed(request, rows[::-1])
 
     def permission(self, request: Request) -> Reply:
         user = self.world.users.get(request.found[1].replace("%5Bbot%5D", "[bot]"))
         if user is None:
-            return shown.NOT_FOUND
+            return answers.NOT_FOUND
         level = self.world.level_of(user.login)
-        return self.may(request, "metadata") or Reply(200, {"permission": level, "user": shown.user(user)})
+        return self.may(request, "metadata") or Reply(200, {"permission": level, "user": answers.user(user)})
 
     def collaborators(self, request: Request) -> Reply:
-        rows = [shown.user(user) for user in self.world.users.values() if self.world.writes(user.login)]
+        rows = [answers.user(user) for user in self.world.users.values() if self.world.writes(user.login)]
         return self.may(request, "metadata") or self.listed(request, rows)
 
     # rules
@@ -255,7 +255,7 @@ class FakeGitHub(GitHubChanges, GitHubGraphQL):
 
     def ruleset(self, request: Request) -> Reply:
         found = next((one for one in self.rulesets if str(one["id"]) == request.found[1]), None)
-        return self.may(request, "metadata") or (Reply(200, self._shown(found)) if found else shown.NOT_FOUND)
+        return self.may(request, "metadata") or (Reply(200, self._shown(found)) if found else answers.NOT_FOUND)
 
     def write_ruleset(self, request: Request) -> Reply:
         if refused := self.may(request, "administration", "write"):
@@ -289,7 +289,7 @@ class FakeGitHub(GitHubChanges, GitHubGraphQL):
         if refused := self.may(request, "secrets", "write"):
             return refused
         if name not in self.secrets[""]:
-            return shown.NOT_FOUND
+            return answers.NOT_FOUND
         self.secrets[""].remove(name)
         return Reply(204)
 
@@ -332,9 +332,9 @@ class FakeGitHub(GitHubChanges, GitHubGraphQL):
                 return False
             for check in answer.get("required_status_checks", ()):
                 run = newest.get(check["context"], {"app": {}, "conclusion": ""})
-                if run["conclusion"] != "success" or run["app"]["id"] != check.get("integration_id", shown.APP):
+                if run["conclusion"] != "success" or run["app"]["id"] != check.get("integration_id", answers.APP):
                     return False
-            given = {one.by.login for one in change.reviews if one.said == "approved" and one.commit == change.head}
+            given = {one.by.login for one in change.reviews if one.state == "approved" and one.commit == change.head}
             needed = answer.get("required_approving_review_count", 0)
             unattributed = any(self.world.author(one) not in self.world.users for one in self.world.commits(change))
             needed += bool(needed and unattributed and answer.get(UNATTRIBUTED))

@@ -13,9 +13,9 @@ from typing import Any
 from urllib.parse import unquote
 
 from tests.support.forges.faulty import Reply, Request, Route
+from tests.support.forges.forge_state import Change, User, World
 from tests.support.forges.gitlab_graphql import GitLabGraphQL
 from tests.support.forges.gitlab_requests import FORBIDDEN, NOT_FOUND, OURS, GitLabRequests, exact, user_json
-from tests.support.forges.world import Change, User, World
 
 TOKEN = "-".join(("glpat", "fake"))
 _P = r"/api/v4/projects/([^/]+)"

@@ -30,7 +30,7 @@ class Fault(Enum):
     UNAUTHORIZED = "401"
     LIMITED = "429, X-RateLimit"
     LIMITED_OTHERWISE = "403, Retry-After"
-    LIMITED_BESIDE = "403, a message about a secondary rate limit, and requests left"
+    LIMITED_SECONDARILY = "403, a message about a secondary rate limit, and requests left"
     LIMITED_FOR_A_WHILE = "429, Retry-After"
     LIMITED_ALONE = "429, and nothing else"
     FAILED = "500"
@@ -234,7 +234,7 @@ _REPLIES = {
         },
     ),
     Fault.LIMITED_OTHERWISE: Reply(403, {"message": "secondary limit"}, {"Retry-After": "30"}),
-    Fault.LIMITED_BESIDE: Reply(
+    Fault.LIMITED_SECONDARILY: Reply(
         403,
         {"message": "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."},
         {"X-RateLimit-Limit": "5000", "X-RateLimit-Remaining": "4987"},

@@ -1,4 +1,4 @@
-"""One repository at a forge, as Muniment is connected to it: read, brought here, judged, and said."""
+"""One repository at a forge, as Muniment is connected to it: read, fetched, evaluated, and answered."""
 
 import datetime
 from pathlib import Path
@@ -66,7 +66,7 @@ def everybody(acting: Acting) -> str:
 
 
 class ForgeUnderTest:
-    """The connection and what it takes to judge. `ours` is whose token is used."""
+    """The connection and what an evaluation needs. `ours` is whose token is used."""
 
     def __init__(
         self, acting: Acting, vendor: Vendor, folder: Path, ours: str = "muniment", forge: Forge | None = None

@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
-from tests.support.forges import github_shown as shown
+from tests.support.forges import github_answers as answers
 from tests.support.forges.faulty import Faulty, Reply, Request
-from tests.support.forges.world import Change, User, World
+from tests.support.forges.forge_state import Change, User, World
 
 
 class GitHubChanges(Faulty):
@@ -30,7 +30,7 @@ class GitHubChanges(Faulty):
             "body": change.text,
             "state": "open" if change.state == "open" else "closed",
             "draft": False,
-            "user": shown.user(change.by),
+            "user": answers.user(change.by),
             "head": {
                 "ref": change.source.removeprefix("refs/heads/"),
                 "sha": change.head,
@@ -43,8 +43,8 @@ class GitHubChanges(Faulty):
             "html_url": f"{self.url}/{self.world.path}/pull/{change.number}",
             "merged_at": change.merged_at or None,
             "merge_commit_sha": change.merged or None,
-            "merged_by": shown.user(change.merged_by) if change.merged_by else None,
-            "auto_merge": {"enabled_by": shown.user(automatic), "merge_method": "squash"} if automatic else None,
+            "merged_by": answers.user(change.merged_by) if change.merged_by else None,
+            "auto_merge": {"enabled_by": answers.user(automatic), "merge_method": "squash"} if automatic else None,
             "maintainer_can_modify": False,
             "comments": len(change.comments),
             "review_comments": 0,
@@ -65,7 +65,7 @@ class GitHubChanges(Faulty):
     def pull(self, request: Request) -> Reply:
         change = self.world.changes.get(int(request.found[1]))
         refused = self.may(request, "pull_requests")
-        return refused or (Reply(200, self.pull_json(change)) if change else shown.NOT_FOUND)
+        return refused or (Reply(200, self.pull_json(change)) if change else answers.NOT_FOUND)
 
     def make_pull(self, request: Request) -> Reply:
         if refused := self.may(request, "pull_requests", "write"):
@@ -100,7 +100,7 @@ class GitHubChanges(Faulty):
     def comments(self, request: Request) -> Reply:
         change = self.world.changes[int(request.found[1])]
         rows = [
-            {"id": one.id, "user": shown.user(one.by), "body": one.text, "created_at": one.at}
+            {"id": one.id, "user": answers.user(one.by), "body": one.text, "created_at": one.at}
             for one in change.comments
         ]
         return self.may(request, "pull_requests") or self.listed(request, rows)
@@ -113,7 +113,7 @@ class GitHubChanges(Faulty):
             return refused
         self._bot()
         made = self.world.comment("muniment[bot]", int(request.found[1]), request.body["body"])
-        return Reply(201, {"id": made.id, "user": shown.user(made.by), "body": made.text})
+        return Reply(201, {"id": made.id, "user": answers.user(made.by), "body": made.text})
 
     def edit_comment(self, request: Request) -> Reply:
         if refused := self.may(request, "pull_requests", "write"):
@@ -122,21 +122,21 @@ class GitHubChanges(Faulty):
             for comment in change.comments:
                 if str(comment.id) == request.found[1]:
                     if comment.by.login != "muniment[bot]":
-                        return shown.FORBIDDEN
+                        return answers.FORBIDDEN
                     if request.method == "DELETE":
                         change.comments.remove(comment)
                         return Reply(204)
                     comment.text = request.body["body"]
-                    return Reply(200, {"id": comment.id, "user": shown.user(comment.by), "body": comment.text})
-        return shown.NOT_FOUND
+                    return Reply(200, {"id": comment.id, "user": answers.user(comment.by), "body": comment.text})
+        return answers.NOT_FOUND
 
     def reviews(self, request: Request) -> Reply:
         """Reviews as REST lists them."""
         rows = [
             {
                 "id": one.id,
-                "user": shown.user(one.by),
-                "state": "DISMISSED" if one.dismissed_by else shown.SAID[one.said],
+                "user": answers.user(one.by),
+                "state": "DISMISSED" if one.dismissed_by else answers.REVIEW_STATES[one.state],
                 "commit_id": one.commit,
                 "submitted_at": one.at,
             }
@@ -153,7 +153,7 @@ class GitHubChanges(Faulty):
             people = [self.world.users.get(name.partition("@")[0]) for name in names]
             signed = {"verified": commit in self.world.signed}
             content = {"author": {"email": names[0]}, "committer": {"email": names[1]}, "verification": signed}
-            accounts = {role: shown.user(one) if one else None for role, one in zip(content, people, strict=False)}
+            accounts = {role: answers.user(one) if one else None for role, one in zip(content, people, strict=False)}
             rows.append({"sha": commit, "commit": content, **accounts})
         return self.may(request, "pull_requests") or self.listed(request, rows)
 
@@ -165,8 +165,8 @@ class GitHubChanges(Faulty):
             {
                 "event": names[one.what],
                 "created_at": one.at,
-                "actor": shown.user(one.by),
-                "requested_reviewer": shown.user(one.whom) if one.whom else None,
+                "actor": answers.user(one.by),
+                "requested_reviewer": answers.user(one.whom) if one.whom else None,
             }
             for one in change.events
             if one.what in names
@@ -175,8 +175,8 @@ class GitHubChanges(Faulty):
             {
                 "event": "review_dismissed",
                 "created_at": one.dismissed_at,
-                "actor": shown.user(one.dismissed_by),
-                "dismissed_review": {"state": shown.SAID[one.said].lower(), "review_id": one.id},
+                "actor": answers.user(one.dismissed_by),
+                "dismissed_review": {"state": answers.REVIEW_STATES[one.state].lower(), "review_id": one.id},
             }
             for one in change.reviews
             if one.dismissed_by
@@ -188,7 +188,12 @@ class GitHubChanges(Faulty):
     def make_run(self, request: Request) -> Reply:
         if refused := self.may(request, "checks", "write"):
             return refused
-        run = {"id": self.world.number(), "app": {"id": shown.APP, "slug": shown.SLUG}, "conclusion": None, "pieces": 0}
+        run = {
+            "id": self.world.number(),
+            "app": {"id": answers.APP, "slug": answers.SLUG},
+            "conclusion": None,
+            "pieces": 0,
+        }
         run |= {"started_at": self.world.moment(), "completed_at": None}
         self.runs.append(run)
         return self._run(run, request.body, 201)
@@ -225,7 +230,7 @@ class GitHubChanges(Faulty):
             {
                 "context": one["context"],
                 "state": one["state"],
-                "creator": shown.user(one["by"]),
+                "creator": answers.user(one["by"]),
                 "created_at": one["at"],
                 "description": "",
                 "target_url": "",

@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
-from tests.support.forges import github_shown as shown
+from tests.support.forges import github_answers as answers
 from tests.support.forges.faulty import Faulty, Reply, Request
+from tests.support.forges.forge_state import Change, World
 from tests.support.forges.selecting import selected
-from tests.support.forges.world import Change, World
 
 
 class GitHubGraphQL(Faulty):
@@ -28,7 +28,9 @@ class GitHubGraphQL(Faulty):
             return refused
         variables = request.body["variables"]
         if f"{variables['owner']}/{variables['name']}" != self.world.path:
-            return Reply(200, {"data": {"repository": None}, "errors": [shown.error("shown.NOT_FOUND", "repository")]})
+            return Reply(
+                200, {"data": {"repository": None}, "errors": [answers.error("shown.NOT_FOUND", "repository")]}
+            )
         asked = request.body["query"]
         data = self._queue_data(variables) if "mergeQueue(" in asked else self._pull_data(variables)
         if asked.lstrip().startswith("query Reviews("):
@@ -36,7 +38,7 @@ class GitHubGraphQL(Faulty):
         answer: dict[str, Any] = {
             "data": {"repository": selected(request.body["query"], {"repository": data})["repository"]}
         }
-        errors = [shown.error(kind, "repository", "pullRequest", name) for name, kind in self.refused.items()]
+        errors = [answers.error(kind, "repository", "pullRequest", name) for name, kind in self.refused.items()]
         for name in self.refused:
             answer["data"]["repository"].get("pullRequest", {})[name] = None
         return Reply(200, {**answer, "errors": errors} if errors else answer)
@@ -50,7 +52,7 @@ class GitHubGraphQL(Faulty):
             return {"pullRequest": None}
         commits = [self._commit(one) for one in self.world.commits(change)]
         reviews = [
-            {**shown.review(one), "authorCanPushToRepository": self.world.writes(one.by.login)}
+            {**answers.review(one), "authorCanPushToRepository": self.world.writes(one.by.login)}
             for one in change.reviews
         ]
         checks = self._part(self._contexts(change.head), variables.get("checks"))
@@ -69,35 +71,37 @@ class GitHubGraphQL(Faulty):
     def _standing(self, change: Change) -> dict[str, Any]:
         """The reviews of one change that stand, and who of their authors may write."""
         there = [
-            {**shown.review(one), "authorCanPushToRepository": self.world.writes(one.by.login)}
+            {**answers.review(one), "authorCanPushToRepository": self.world.writes(one.by.login)}
             for one in change.reviews
-            if shown.review(one)["state"] in ("APPROVED", "CHANGES_REQUESTED")
+            if answers.review(one)["state"] in ("APPROVED", "CHANGES_REQUESTED")
         ]
         return {"number": change.number, "reviews": self._part(there, None)}
 
     def _itself(self, change: Change) -> dict[str, Any]:
         """Fields of a change that REST returns too."""
-        told = self.pull_json(change)
-        automatic = {"mergeMethod": "SQUASH", "enabledBy": shown.who(change.automatic)} if change.automatic else None
+        answer = self.pull_json(change)
+        automatic = {"mergeMethod": "SQUASH", "enabledBy": answers.who(change.automatic)} if change.automatic else None
         return {
             "number": change.number,
             "title": change.title,
             "body": change.text,
             "state": change.state.upper(),
-            "isDraft": told["draft"],
-            "url": told["html_url"],
-            "author": shown.who(change.by),
-            "baseRefName": told["base"]["ref"],
-            "baseRefOid": told["base"]["sha"],
-            "headRefName": told["head"]["ref"],
+            "isDraft": answer["draft"],
+            "url": answer["html_url"],
+            "author": answers.who(change.by),
+            "baseRefName": answer["base"]["ref"],
+            "baseRefOid": answer["base"]["sha"],
+            "headRefName": answer["head"]["ref"],
             "headRefOid": change.head,
-            "headRepository": {"nameWithOwner": told["head"]["repo"]["full_name"]} if told["head"]["repo"] else None,
+            "headRepository": {"nameWithOwner": answer["head"]["repo"]["full_name"]}
+            if answer["head"]["repo"]
+            else None,
             "createdAt": change.opened,
             "updatedAt": change.updated,
             "mergedAt": change.merged_at or None,
-            "mergedBy": shown.who(change.merged_by),
+            "mergedBy": answers.who(change.merged_by),
             "mergeCommit": {"oid": change.merged} if change.merged else None,
-            "maintainerCanModify": told["maintainer_can_modify"],
+            "maintainerCanModify": answer["maintainer_can_modify"],
             "autoMergeRequest": automatic,
             "labels": {"totalCount": len(change.labels), "nodes": [{"name": name} for name in change.labels]},
         }
@@ -123,7 +127,7 @@ class GitHubGraphQL(Faulty):
                 "detailsUrl": run["details_url"],
                 "startedAt": run["started_at"],
                 "completedAt": run["completed_at"],
-                "checkSuite": {"app": {"databaseId": shown.APP, "slug": shown.SLUG}},
+                "checkSuite": {"app": {"databaseId": answers.APP, "slug": answers.SLUG}},
             }
             for run in self.runs_of(head)
         ]
@@ -135,7 +139,7 @@ class GitHubGraphQL(Faulty):
                 "description": None,
                 "targetUrl": None,
                 "createdAt": one["at"],
-                "creator": shown.who(one["by"]),
+                "creator": answers.who(one["by"]),
             }
             for one in self.world.statuses
             if one["head"] == head
@@ -147,20 +151,20 @@ class GitHubGraphQL(Faulty):
             {
                 "__typename": "HeadRefForcePushedEvent",
                 "createdAt": move.at,
-                "actor": shown.who(move.by),
+                "actor": answers.who(move.by),
                 "beforeCommit": {"oid": move.old},
                 "afterCommit": {"oid": move.new},
             }
             for move in self.world.moves
             if move.forced and move.ref == change.source and move.at > change.opened
         ]
-        rows += [shown.event(one) for one in change.events]
+        rows += [answers.event(one) for one in change.events]
         rows += [
             {
                 "__typename": "ReviewDismissedEvent",
                 "createdAt": one.dismissed_at,
-                "actor": shown.who(one.dismissed_by),
-                "previousReviewState": shown.SAID[one.said],
+                "actor": answers.who(one.dismissed_by),
+                "previousReviewState": answers.REVIEW_STATES[one.state],
                 "review": {"id": f"PRR_{one.id}"},
             }
             for one in change.reviews

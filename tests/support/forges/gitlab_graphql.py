@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import graphql
 
 from tests.support.forges.faulty import Faulty, Reply, Request
-from tests.support.forges.world import Change, User, World
+from tests.support.forges.forge_state import Change, User, World
 
 _SCHEMA = (Path(__file__).parent / "gitlab.graphql").read_text()
 _AT_MOST = 100
@@ -114,28 +114,28 @@ class GitLabGraphQL(Faulty):
     def _merge_request(self, change: Change | None) -> dict[str, Any] | None:
         if change is None:
             return None
-        told, notes = self.request_json(change), self.all_notes(change)
+        text, notes = self.request_json(change), self.all_notes(change)
         found = [_note(row) for row in notes if row["id"] not in self.hidden]
         return {
             "iid": str(change.number),
             "title": change.title,
             "description": change.text,
-            "state": told["state"],
-            "draft": told["draft"],
-            "webUrl": told["web_url"],
+            "state": text["state"],
+            "draft": text["draft"],
+            "webUrl": text["web_url"],
             "author": _who(change.by),
-            "sourceBranch": told["source_branch"],
-            "targetBranch": told["target_branch"],
-            "sourceProjectId": told["source_project_id"],
-            "targetProjectId": told["target_project_id"],
+            "sourceBranch": text["source_branch"],
+            "targetBranch": text["target_branch"],
+            "sourceProjectId": text["source_project_id"],
+            "targetProjectId": text["target_project_id"],
             "diffHeadSha": change.head,
-            "diffRefs": {name: told["diff_refs"][key] for name, key in _REFS.items()},
+            "diffRefs": {name: text["diff_refs"][key] for name, key in _REFS.items()},
             "createdAt": change.opened,
             "updatedAt": change.updated,
-            "allowCollaboration": told["allow_collaboration"],
-            "autoMergeEnabled": told["merge_when_pipeline_succeeds"],
+            "allowCollaboration": text["allow_collaboration"],
+            "autoMergeEnabled": text["merge_when_pipeline_succeeds"],
             "mergeUser": _who(change.merged_by or change.automatic),
-            "squash": told["squash"],
+            "squash": text["squash"],
             "labels": self._connection([{"title": name} for name in change.labels]),
             "notes": self._connection(found, len(notes) - len(found)),
             "approvedBy": self._connection([_who(one.by) or {} for one in self.approved(change)]),

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from tests.support.forges.faulty import Faulty, Reply, Request
-from tests.support.forges.world import ZERO, Change, Reviewed, User, World
+from tests.support.forges.forge_state import ZERO, Change, Reviewed, User, World
 
 NOT_FOUND = Reply(404, {"message": "404 Not found"})
 FORBIDDEN = Reply(403, {"message": "403 Forbidden"})
@@ -19,7 +19,10 @@ def user_json(user: User | None) -> Any:
     return {"id": user.id, "username": user.login, "name": user.login.title()} if user else None
 
 
-_SAID = {"approved": ("approved this merge request", "approved"), "changes": ("requested changes", "requested_changes")}
+_REVIEW_NOTES = {
+    "approved": ("approved this merge request", "approved"),
+    "changes": ("requested changes", "requested_changes"),
+}
 _TAKEN_BACK = {
     "approved": ("unapproved this merge request", "unapproved"),
     "changes": ("left review comments", "reviewed"),  # which takes nothing back at GitLab
@@ -169,10 +172,10 @@ class GitLabRequests(Faulty):
                 rows.append((version["created_at"], version["by"], body, "commit", version["id"]))
             before = version["head_commit_sha"]
         for review in change.reviews:
-            said, action = _SAID[review.said]
-            rows.append((review.at, review.by, said, action, review.id))
+            text, action = _REVIEW_NOTES[review.state]
+            rows.append((review.at, review.by, text, action, review.id))
             if review.dismissed_by:
-                back, action = _TAKEN_BACK[review.said]
+                back, action = _TAKEN_BACK[review.state]
                 rows.append((review.dismissed_at, review.by, back, action, review.id + 500_000))
         for place, event in enumerate(change.events):
             old, new = (ref.removeprefix("refs/heads/") for ref in (event.old, event.new))
@@ -227,7 +230,7 @@ class GitLabRequests(Faulty):
 
     def approved(self, change: Change) -> list[Reviewed]:
         """The approvals that stand."""
-        newest = {one.by.login: one for one in change.reviews if one.said == "approved"}
+        newest = {one.by.login: one for one in change.reviews if one.state == "approved"}
         standing = [one for one in newest.values() if not one.dismissed_by]
         return [one for one in standing if one.commit == change.head] if self.resets else standing
 
@@ -255,7 +258,7 @@ class GitLabRequests(Faulty):
         for user in self._reviewers(change):
             login = user.login
             answer = newest.get(login)
-            state = {"approved": "approved", "changes": "requested_changes"}[answer.said] if answer else "unreviewed"
+            state = {"approved": "approved", "changes": "requested_changes"}[answer.state] if answer else "unreviewed"
             if answer and asked.get(login, "") > answer.at:
                 state = "unreviewed"
             rows.append({"user": user_json(user), "state": state, "created_at": exact(change.opened)})

@@ -112,7 +112,7 @@ class MemoryForge:
         who = sorted(name for head, target, name in self.approved if (head, target) == (of.head, of.target))
         return tuple(Review(name, Account(name, name), ReviewState.APPROVED, of.head, "t") for name in who)
 
-    def shown(self, head: str, context: str) -> StatusState | None:
+    def get_status(self, head: str, context: str) -> StatusState | None:
         """Newest status on a head; None without one."""
         found = [status.saying for at, status, _ in self.posted if (at, status.context) == (head, context)]
         return found[-1] if found else None
@@ -321,7 +321,7 @@ class MemoryChangeStore:
         self.rows: dict[int, Row] = {}
         self.surely: dict[tuple[str, str], Status | None] = {}
         self.groups: dict[tuple[str, str], str] = {}  # of which a reading is due, "" for none
-        self.said: dict[int, str | None] = {}
+        self.comments: dict[int, str | None] = {}
         self.demanded: dict[str, tuple[str, ...]] = {}  # by a context, those that its branch's rule demands besides
 
     def is_evaluated(self, ref: str) -> bool:
@@ -396,12 +396,12 @@ class MemoryChangeStore:
         self.groups[head, context] = ""
 
     def posted_comment(self, number: int) -> str | None:
-        return self.said.get(number, "")
+        return self.comments.get(number, "")
 
     def record_comment(self, number: int, text: str | None) -> None:
-        self.said[number] = text
+        self.comments[number] = text
 
-    def kept(self) -> dict[int, KnownChange]:
+    def list_known_changes(self) -> dict[int, KnownChange]:
         """For a reconcile pass."""
         return {
             number: KnownChange(row.updated, row.head, row.target, row.since is not None)

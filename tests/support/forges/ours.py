@@ -9,7 +9,7 @@ from muniment.forges.gitlab import connect as gitlab_connect
 from tests.support.forges.fake_github import FakeGitHub
 from tests.support.forges.fake_gitlab import TOKEN, FakeGitLab
 from tests.support.forges.faulty import Fault
-from tests.support.forges.github_shown import APP
+from tests.support.forges.github_answers import APP
 
 NOW = "2026-11-24T09:00:00.000000Z"
 
@@ -40,6 +40,6 @@ def gitlab(
     )
 
 
-def patience(fault: Fault) -> float:
+def time_limit(fault: Fault) -> float:
     """Seconds that a client waits: few only where it is to be kept waiting, for machines are busy."""
     return 2 if fault is Fault.SLOW else 30

@@ -1,4 +1,4 @@
-"""The whole story of a protected branch at a forge, told against the fake and against real ones alike.
+"""The whole story of a protected branch at a forge, run against the fake and against real ones alike.
 
 Every step says what must be so by then; the first that is not ends it.
 """
@@ -18,12 +18,12 @@ from muniment.workflows import forge_changes
 from tests.support.forges.acting import Refused
 from tests.support.forges.forge_under_test import MAIN, ForgeUnderTest, now
 
-_PATIENCE = 30  # seconds that a real forge may take to notice what was done
+_LONGEST_WAIT = 30  # seconds that a real forge may take to notice what was done
 
 
 def eventually(holds: Callable[[], bool], what: str) -> None:
     """Waits for a forge that does its work in the background."""
-    end = time.monotonic() + _PATIENCE
+    end = time.monotonic() + _LONGEST_WAIT
     while not holds():
         assert time.monotonic() < end, what
         time.sleep(0.2)
@@ -94,7 +94,7 @@ def approve(tested: ForgeUnderTest, number: int) -> None:
 
 
 def stale(tested: ForgeUnderTest, number: int) -> None:
-    """A push ends approvals; who pushed is a contributor, and the old verdict does not speak for the new head."""
+    """A push ends approvals; who pushed is a contributor, and the old decision does not cover the new head."""
     head = tested.forge.reader.read_change(tested.repository, number).head
     second = tested.work.commit("carol", {"app.py": "x = 2\n"}, head)
     tested.work.push("carol", second, "topic")
@@ -314,7 +314,7 @@ def tell(tested: ForgeUnderTest) -> None:
 
 
 def open_another(tested: ForgeUnderTest) -> int:
-    """One more change, to have a head that nobody judged."""
+    """One more change, to have a head that nobody evaluated."""
     head = tested.work.commit("bob", {"third.py": "z = 1\n"}, tested.work.tip("main"))
     tested.work.push("bob", head, "third")
     return tested.acting.open("bob", "third", "main", "third")

@@ -46,7 +46,7 @@ class Reviewed:
 
     id: int
     by: User
-    said: str  # approved, changes
+    state: str  # approved, changes
     commit: str
     at: str
     text: str = ""
@@ -121,7 +121,7 @@ class World:
         self.statuses: list[dict[str, Any]] = []
         self.signed: set[str] = set()  # commits that the forge signed
         self.serial = 1000
-        self._told: dict[str, str] = {}  # what git said of ids, which stays so
+        self._objects: dict[str, str] = {}  # what git said of ids, which stays so
         for name in ("ada", "bob", "carol", "dave"):
             self.user(name, "write")
         self.user("eve", "read")
@@ -195,9 +195,9 @@ class World:
         change.updated = at
         return change, at
 
-    def review(self, login: str, number: int, said: str, *, commit: str = "", text: str = "") -> Reviewed:
+    def review(self, login: str, number: int, message: str, *, commit: str = "", text: str = "") -> Reviewed:
         change, at = self._touch(number)
-        made = Reviewed(self.number(), self.users[login], said, commit or change.head, at, text)
+        made = Reviewed(self.number(), self.users[login], message, commit or change.head, at, text)
         change.reviews.append(made)
         return made
 
@@ -275,9 +275,9 @@ class World:
         if change.landed is not None:
             return change.landed
         key = f"{change.head} {self.repo.tip(change.target)}"
-        if key not in self._told:
-            self._told[key] = self.repo.git("rev-list", "--reverse", change.head, f"^{change.target}")
-        return self._told[key].split()
+        if key not in self._objects:
+            self._objects[key] = self.repo.git("rev-list", "--reverse", change.head, f"^{change.target}")
+        return self._objects[key].split()
 
     def author(self, commit: str) -> str:
         """The login that the author's address is of."""
@@ -285,6 +285,6 @@ class World:
 
     def committer(self, commit: str) -> str:
         """Address of a commit's committer."""
-        if commit not in self._told:
-            self._told[commit] = self.repo.git("show", "-s", "--format=%ce", commit)
-        return self._told[commit]
+        if commit not in self._objects:
+            self._objects[commit] = self.repo.git("show", "-s", "--format=%ce", commit)
+        return self._objects[commit]

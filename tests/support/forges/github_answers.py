@@ -3,12 +3,12 @@
 from typing import Any
 
 from tests.support.forges.faulty import Reply
-from tests.support.forges.world import ZERO, Moved, Reviewed, User
+from tests.support.forges.forge_state import ZERO, Moved, Reviewed, User
 
 APP, SLUG = 77, "muniment"
 NOT_FOUND = Reply(404, {"message": "Not Found"})
 FORBIDDEN = Reply(403, {"message": "Resource not accessible by integration"})
-SAID = {"approved": "APPROVED", "changes": "CHANGES_REQUESTED"}
+REVIEW_STATES = {"approved": "APPROVED", "changes": "CHANGES_REQUESTED"}
 
 
 def user(user: User) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def review(one: Reviewed) -> dict[str, Any]:
     return {
         "id": f"PRR_{one.id}",
         "fullDatabaseId": str(one.id),
-        "state": "DISMISSED" if one.dismissed_by else SAID[one.said],
+        "state": "DISMISSED" if one.dismissed_by else REVIEW_STATES[one.state],
         "submittedAt": one.at,
         "body": one.text,
         "commit": {"oid": one.commit},
