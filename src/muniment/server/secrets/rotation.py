@@ -15,6 +15,7 @@ class SecretLine(NamedTuple):
     """Secret on a page. `due_at` is None where no limit applies: a public secret, or a policy without one."""
 
     secret: Secret
+    age_days: int
     due_at: datetime | None
     is_overdue: bool
 
@@ -26,6 +27,6 @@ def find_rotation_days(clauses: Iterable[Clause]) -> int | None:
 
 
 def make_secret_line(secret: Secret, limit: int | None, now: datetime) -> SecretLine:
-    """Line of a secret, with its due date by a limit in days."""
+    """Line of a secret, with its age and due date by a limit in days."""
     due_at = None if limit is None or secret.public else secret.set_at + timedelta(days=limit)
-    return SecretLine(secret, due_at, due_at is not None and due_at < now)
+    return SecretLine(secret, (now - secret.set_at).days, due_at, due_at is not None and due_at < now)
