@@ -1,8 +1,8 @@
 """From an event to the right status, with many changes open: fakes of forges over HTTP, with real git behind them.
 
 Half of the events are reviews that change the result, in turn "changes requested" and "approved" by one reviewer; the
-others are labels, which are no input. An event of the first kind waits until a verdict with its result is shown after
-it; one that was overtaken before such a verdict waits on for the next, so what is never shown counts against us.
+others are labels, which are no input. An event of the first kind waits until a decision with its result is shown after
+it; one that was overtaken before such a decision waits on for the next, so what is never shown counts against us.
 
 The bound of p95 2 s is not met. On 2026-12-01, at Gitea with three slots, while 22 processes waited for 2 cores: one
 reading took 61 ms of the worker's processor time and 32 ms of PostgreSQL's, before 92 and 42 (as jobs of a repository
@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.connected_forges import Credential, Place, Said, at
+from bench.connected_forges import Credential, Place, PostedResults, at
 from bench.measure import Row
 from bench.processor_time import find_postmaster, measure_trees
 
@@ -32,7 +32,7 @@ _LONGEST = 900.0
 
 
 def rows(kind: type[Place], folder: Path, changes: int, seconds: int) -> list[Row]:
-    """The first verdicts on so many changes, and then one event on one after another, so many seconds long."""
+    """The first decisions on so many changes, and then one event on one after another, so many seconds long."""
     with at(kind, folder, 10) as place:
         numbers = [place.open(f"topic-{number}") for number in range(changes)]
         place.git.git("gc", "--quiet")  # as forges do now and then
@@ -41,15 +41,17 @@ def rows(kind: type[Place], folder: Path, changes: int, seconds: int) -> list[Ro
             place.setup.evaluate(number)
         first = time.perf_counter() - begun
         with _worker(place.credential()) as slots:
-            place.said.clear()
-            _waits(_events(place, numbers, 2).heard, place.said)  # the worker is warm
-            place.said.clear()
+            place.posted.clear()
+            _waits(_events(place, numbers, 2).caused, place.posted)  # the worker is warm
+            place.posted.clear()
             calls, before = len(place.fake.calls), _measure_processor_time(slots)
-            heard, told, events = _events(place, numbers, seconds)
-            waits = sorted(_waits(heard, place.said))
+            caused, duration, events = _events(place, numbers, seconds)
+            waits = sorted(_waits(caused, place.posted))
             taken = tuple(now - then for now, then in zip(_measure_processor_time(slots), before, strict=True))
         api = Counter(name for name in place.fake.calls[calls:] if name != "git")
-        return _table(kind.name, changes, first, _Burst(heard, told, events, waits, list(place.said), api, taken))
+        return _table(
+            kind.name, changes, first, _Burst(caused, duration, events, waits, list(place.posted), api, taken)
+        )
 
 
 def _measure_processor_time(slots: list[int]) -> tuple[float, ...]:
@@ -59,10 +61,10 @@ def _measure_processor_time(slots: list[int]) -> tuple[float, ...]:
 
 
 class _Events(NamedTuple):
-    """Results at the forge: `heard` are those that a delivery changed, `told` the seconds until they were posted."""
+    """Results at the forge: `caused` by a delivery, and `duration`, the seconds until they were posted."""
 
-    heard: Said
-    told: float
+    caused: PostedResults
+    duration: float
     events: int
 
 
@@ -72,33 +74,33 @@ class _Burst(NamedTuple):
     `taken`: seconds of processors, as `_measure_processor_time` gives them.
     """
 
-    heard: Said
-    told: float
+    caused: PostedResults
+    duration: float
     events: int
     waits: list[float]
-    said: Said
+    posted: PostedResults
     api: Counter[str]
     taken: tuple[float, ...]
 
 
 def _table(name: str, changes: int, first: float, burst: _Burst) -> list[Row]:
-    verdicts, waits = len(burst.said), burst.waits
+    decisions, waits = len(burst.posted), burst.waits
     calls = ", ".join(f"{call} {count}" for call, count in sorted(burst.api.items()))
     readings, (slots, database, others) = max(burst.api["pull"], 1), burst.taken
     return [
         Row(
-            f"{name}: first verdicts on {changes} changes, one after the other",
+            f"{name}: first decisions on {changes} changes, one after the other",
             f"{first / changes * 1e3:.0f} ms each",
             "allowed by two approvals",
-            f"{changes / first:.1f} verdicts a second",
+            f"{changes / first:.1f} decisions a second",
             "",
         ),
         Row(
-            f"{name}: {burst.events} events in {burst.told:.0f} s on {changes} open changes, "
-            f"of which {len(burst.heard)} change a result: until the right status is shown",
+            f"{name}: {burst.events} events in {burst.duration:.0f} s on {changes} open changes, "
+            f"of which {len(burst.caused)} change a result: until the right status is shown",
             f"p50 {waits[len(waits) // 2]:.1f} s, p95 {waits[int(len(waits) * 0.95)]:.1f} s",
-            f"{verdicts} verdicts for them",
-            f"{verdicts / (burst.said[-1][2] - burst.heard[0][2]):.1f} verdicts a second",
+            f"{decisions} decisions for them",
+            f"{decisions / (burst.posted[-1][2] - burst.caused[0][2]):.1f} decisions a second",
             "p95 2 s",
         ),
         Row(
@@ -109,8 +111,8 @@ def _table(name: str, changes: int, first: float, burst: _Burst) -> list[Row]:
             "",
         ),
         Row(
-            f"{name}: calls to the forge for a verdict, two reviewers",
-            f"{burst.api.total() / max(verdicts, 1):.1f}",
+            f"{name}: calls to the forge for a decision, two reviewers",
+            f"{burst.api.total() / max(decisions, 1):.1f}",
             calls,
             "",
             "3",
@@ -126,20 +128,20 @@ def _events(place: Place, numbers: list[int], seconds: int) -> _Events:
     secret, client = webhook_deliveries.find_webhook_secret(place.setup.connection), Client(HTTP_HOST="localhost")
     repository = {"id": int(place.setup.repository.forge_link.forge_id), "full_name": place.acting.path}
     heads = {number: place.head(number) for number in numbers}
-    heard: Said = []
+    caused: PostedResults = []
     begun = time.perf_counter()
     for turned in range(A_SECOND * seconds):
         turn, place_in = divmod(turned, len(numbers))
         number = numbers[(place_in * 7) % len(numbers)]
         time.sleep(max(0.0, begun + turned / A_SECOND - time.perf_counter()))
         if (turn + place_in) % 2:
-            told = place.label(number, f"label-{turned}")
+            pull = place.label(number, f"label-{turned}")
         else:  # each change is reviewed at every other of its events: no, yes, no, yes
             yes = place.allowed[number] = not place.allowed.get(number, True)
-            told = place.review(number, approve=yes)
-            heard.append((heads[number], "success" if yes else "failure", time.perf_counter()))
-        once = time.perf_counter_ns()  # the same bytes are not heard twice
-        raw = json.dumps({"action": "edited", "at": once, "repository": repository, "pull_request": told}).encode()
+            pull = place.review(number, approve=yes)
+            caused.append((heads[number], "success" if yes else "failure", time.perf_counter()))
+        once = time.perf_counter_ns()  # the same bytes are not received twice
+        raw = json.dumps({"action": "edited", "at": once, "repository": repository, "pull_request": pull}).encode()
         mac = hmac.new(secret.encode(), raw, hashlib.sha256).hexdigest()
         headers: dict[str, Any] = {
             place.event: "pull_request",
@@ -148,29 +150,29 @@ def _events(place: Place, numbers: list[int], seconds: int) -> _Events:
         headers |= place.signature(mac)
         answer = client.post("/webhooks/forge", raw, content_type="application/json", **headers)
         assert answer.status_code == 202, answer.status_code
-    return _Events(heard, time.perf_counter() - begun, A_SECOND * seconds)
+    return _Events(caused, time.perf_counter() - begun, A_SECOND * seconds)
 
 
-def _waits(heard: Said, said: Said) -> list[float]:
-    """How long each event waited for the first verdict of its result on its head after it.
+def _waits(caused: PostedResults, posted: PostedResults) -> list[float]:
+    """How long each event waited for the first decision of its result on its head after it.
 
     Whatever had a later one of the other result stand before it came waits until the last of that head is right.
     """
-    last = {head: (result, moment) for head, result, moment in heard}
+    last = {head: (result, moment) for head, result, moment in caused}
     end = time.perf_counter() + _LONGEST
     settled: dict[str, float] = {}
     while len(settled) < len(last):
         assert time.perf_counter() < end, f"{len(last) - len(settled)} changes do not have the right status"
         time.sleep(0.5)
-        shown = list(said)
+        later = list(posted)
         for head, (result, moment) in last.items():
-            after = [when for at, what, when in shown if at == head and when > moment and what == result]
+            after = [when for at, what, when in later if at == head and when > moment and what == result]
             if head not in settled and after:
                 settled[head] = after[0]
-    shown = list(said)
+    later = list(posted)
     waits = []
-    for head, result, moment in heard:
-        right = (when for at, what, when in shown if at == head and what == result and when > moment)
+    for head, result, moment in caused:
+        right = (when for at, what, when in later if at == head and what == result and when > moment)
         waits.append(next(right, settled[head]) - moment)
     return waits
 

@@ -29,7 +29,7 @@ class Permissions(Struct, frozen=True):
 
 
 class Repository(Struct, frozen=True):
-    """A repository."""
+    """A repository, with our own permissions on it."""
 
     id: int
     full_name: str
@@ -64,13 +64,13 @@ class PullEnd(Struct, frozen=True):
 
 
 class Label(Struct, frozen=True):
-    """A label."""
+    """Label of a pull request."""
 
     name: str
 
 
 class PullRequest(Struct, frozen=True):
-    """A pull request."""
+    """A pull request, open, closed or merged."""
 
     number: int
     title: str
@@ -241,7 +241,7 @@ class HookConfig(Struct, frozen=True):
 
 
 class Hook(Struct, frozen=True):
-    """A webhook."""
+    """A webhook of a repository."""
 
     id: int
     config: HookConfig | None = None
