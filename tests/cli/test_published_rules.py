@@ -145,7 +145,7 @@ def test_one_command_attests_every_open_change(
     remote.install_hook()
     out = capsys.readouterr().out
     assert "2 branches were pushed before the hook" in out
-    lines = [line.strip() for line in out.splitlines() if line.startswith("    ")]
+    lines = [line.strip() for line in out.splitlines() if line.startswith(("    git ", "    muniment "))]
     sue = Laptop(remote, "sue", tmp_path)
     made = sue.follow(*lines, typed="ada\n")
     sue.follow(*made.commands("git push"))
