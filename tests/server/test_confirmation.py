@@ -588,6 +588,14 @@ def test_confirmation_page_shows_one_request_and_cannot_be_framed(demanding_sign
         assert ask("get", other).status_code == 404
 
 
+def test_confirmation_page_shows_no_direction_marks(demanding_signers: Signers) -> None:
+    with as_role("owner"):
+        Person.objects.filter(slug="sue").update(name="Su\u202ee")
+    page = ask("get", f"/requests/{request_weaker().internal_id}/sue").content.decode()
+    assert "\u202e" not in page
+    assert "Su&lt;U+202E&gt;e" in page
+
+
 def test_confirmation_login_reads_no_table_and_only_adds_signatures(demanding_signers: Signers) -> None:
     waiting = request_weaker()
     with as_role("confirmation"):

@@ -24,6 +24,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "muniment.server.guarding.response_headers.SecurityHeaders",
     "django.middleware.common.CommonMiddleware",
+    "muniment.server.guarding.direction_marks.DirectionMarks",  # within what tells the length of an answer
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 TEMPLATES = [
