@@ -7,6 +7,7 @@ import time
 from datetime import timedelta
 
 import pytest
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
@@ -48,6 +49,17 @@ def test_password_guessing_is_slowed_only_for_its_source_address() -> None:
     assert is_slowed(browser(), "ada", RIGHT, **there)
     assert sign_in(browser(), "ada", RIGHT, REMOTE_ADDR="192.0.2.7") == 302
     assert sign_in(browser(), "bob", RIGHT, **there) == 302, "somebody else behind the same address"
+
+
+def test_wrong_codes_count_for_one_person_and_for_no_password() -> None:
+    ada, _ = (person(name, Role.ADMIN, password=PASSWORD) for name in ("ada", "bob"))
+    TOTP.activate(ada, generate_totp_secret())
+    guesser = browser()
+    assert sign_in(guesser, "ada", RIGHT) == 302
+    answers = [guesser.post("/account/2fa/authenticate/", {"code": f"{number:06}"}) for number in range(ATTEMPTS)]
+    assert [answer for answer in answers if answer.status_code == 429 or "Too many" in answer.content.decode()]
+    for name in ("ada", "bob"):
+        assert sign_in(browser(), name, RIGHT) == 302
 
 
 @pytest.mark.parametrize("name", ["ada", "nobody", "ada@example.test", "nobody@example.test"])

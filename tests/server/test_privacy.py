@@ -24,7 +24,7 @@ from muniment.server.requests.models import Request
 from muniment.server.running import eraser_process
 from muniment.store.files_store import PUBLIC
 from tests.server.test_separation_of_duties import enough
-from tests.support.service import as_role, browser, by_an_act, person, place_records, post, product
+from tests.support.service import as_role, browser, by_an_act, person, place_records, post, product, token_of
 
 pytestmark = pytest.mark.usefixtures("service")
 
@@ -199,6 +199,21 @@ def test_people_can_export_only_their_own_data() -> None:
     assert (content["invitations"], content["idempotency_keys"]) == ([], [])
     assert browser(eve).get("/me/export").status_code == 429
     assert browser(eve).get("/people/amy/export").status_code == 403
+
+
+def test_export_lists_invitations_and_idempotency_keys_of_the_person() -> None:
+    for name in ("eve", "amy"):
+        someone = person(name, Role.ADMIN)
+        headers = {"Authorization": f"Bearer {token_of(someone)}", "Idempotency-Key": f"key-of-{name}"}
+        body = {"id": f"new-{name}", "name": "New"}
+        browser().post("/api/products", body, content_type="application/json", headers=headers)
+        with as_role("owner"):
+            Invitation.objects.create(person=someone, token_hash=f"hash-of-{name}", expires_at=timezone.now())
+    text = browser(Person.objects.get(slug="eve")).get("/me/export").content.decode()
+    content = json.loads(text)
+    assert [row["idempotency_key"] for row in content["idempotency_keys"]] == ["key-of-eve"]
+    assert len(content["invitations"]) == 1
+    assert "hash-of" not in text
 
 
 def test_record_is_corrected_by_a_later_record() -> None:
