@@ -144,6 +144,8 @@ class TestLedgerCopy:
         file.write_bytes(pack_entries(listed))
         code, out = muniment("ledger", "verify", copy, "--format", "json")
         assert (code, json.loads(out)["first_bad_position"]) == (1, number)
+        before = "; those before it are what was signed." if number else "."
+        assert f"The first bad entry is {number}{before}\n" in muniment("ledger", "verify", copy)[1]
 
     def test_older_copy_shows_whether_the_ledger_was_rewritten(
         self, pushing: HookedRemote, muniment: Command, tmp_path: Path

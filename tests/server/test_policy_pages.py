@@ -173,6 +173,8 @@ def test_freeze_is_confirmed_and_shown_with_its_reason() -> None:
     page = read("sam", "/policy").casefold()
     for text in ("merges and deployments of shop are stopped", "a key leaked.", "resume"):
         assert text in page
+    assert "A key leaked." in read("sam", "/products/shop")
+    assert "A key leaked." in read("sam", "/")
     post(someone("sam"), "/policy/freeze", reason="We practise.", drill="yes")
     assert Freeze.objects.filter(drill=True).count() == 1
 
