@@ -16,7 +16,7 @@ _FIRST, _SECOND = "connections_forgechange", "changes_change"
 
 def locks(sql: str) -> str:
     """The table whose rows a statement locks, "" for neither of the two."""
-    forms = (r'^UPDATE "(\w+)"', r'FOR UPDATE OF "(\w+)"', r"FROM (\w+) .*FOR UPDATE$")
+    forms = (r'^UPDATE "(\w+)"', r'FOR UPDATE OF "(\w+)"', r'FROM "?(\w+)"? .*FOR UPDATE$')
     found = next(filter(None, (re.search(form, sql) for form in forms)), None)
     return found[1] if found and found[1] in (_FIRST, _SECOND) else ""
 
