@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from muniment.access.roles import Role
-from muniment.errors import GitError
+from muniment.errors import ForgeError, GitError
 from muniment.git.repository import Repository
 from muniment.server.connections import tasks, watched_branches
 from muniment.server.connections.models import BranchUpdate, ProtectedBranch
@@ -158,15 +158,19 @@ def test_requester_of_a_push_by_a_machine_is_unknown(setup: ForgeSetup) -> None:
     assert (row.contributors, row.unlinked_contributor_count, row.pusher_known) == (["ada"], 0, False)
 
 
-def test_pusher_of_an_allowed_update_is_not_requested_from_the_forge(setup: ForgeSetup) -> None:
+def test_allowed_update_is_no_bypass_while_the_forge_does_not_answer(setup: ForgeSetup) -> None:
     number = setup.open_change({"app.py": "x = 1\n"})
     for name in ("bob", "carol"):
         setup.acting.approve(name, number)
     setup.evaluate(number)
     setup.acting.merge("bob", number, "merge")
     setup.fake.fail("feed", Fault.FAILED)
-    setup.read_updates()
+    with pytest.raises(ForgeError):
+        setup.read_updates()
     assert not BranchUpdate.objects.filter(outcome="bypass").exists()
+    setup.fake.mend()
+    setup.read_updates()
+    assert {update.outcome for update in BranchUpdate.objects.filter(ref=MAIN)} == {"baseline", "allowed"}
 
 
 def test_status_turns_red_after_the_base_was_rewound(setup: ForgeSetup) -> None:
