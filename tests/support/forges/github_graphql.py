@@ -28,9 +28,7 @@ class GitHubGraphQL(Faulty):
             return refused
         variables = request.body["variables"]
         if f"{variables['owner']}/{variables['name']}" != self.world.path:
-            return Reply(
-                200, {"data": {"repository": None}, "errors": [answers.error("NOT_FOUND", "repository")]}
-            )
+            return Reply(200, {"data": {"repository": None}, "errors": [answers.error("NOT_FOUND", "repository")]})
         asked = request.body["query"]
         data = self._queue_data(variables) if "mergeQueue(" in asked else self._pull_data(variables)
         if asked.lstrip().startswith("query Reviews("):
