@@ -131,7 +131,7 @@ def test_exception_takes_two_people_and_revoked_role_ends_immediately(
     dev.picture("change-denied")
     dev.page.click("text=Request an exception >> nth=0")
     dev.page.fill("#request-exception-reason", "The site is down.")
-    dev.page.click("button:has-text('Send request')")
+    dev.page.click("button:has-text('Request exception')")
     assert "waits for a second person" in dev.text()
     sam.go("/")
     assert "The site is down." in sam.text()
