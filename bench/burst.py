@@ -42,11 +42,11 @@ def rows(kind: type[Place], folder: Path, changes: int, seconds: int) -> list[Ro
         first = time.perf_counter() - begun
         with _worker(place.credential()) as slots:
             place.posted.clear()
-            _waits(_events(place, numbers, 2).caused, place.posted)  # the worker is warm
+            _list_waits(_events(place, numbers, 2).caused, place.posted)  # the worker is warm
             place.posted.clear()
             calls, before = len(place.fake.calls), _measure_processor_time(slots)
             caused, duration, events = _events(place, numbers, seconds)
-            waits = sorted(_waits(caused, place.posted))
+            waits = sorted(_list_waits(caused, place.posted))
             taken = tuple(now - then for now, then in zip(_measure_processor_time(slots), before, strict=True))
         api = Counter(name for name in place.fake.calls[calls:] if name != "git")
         return _table(
@@ -153,7 +153,7 @@ def _events(place: Place, numbers: list[int], seconds: int) -> _Events:
     return _Events(caused, time.perf_counter() - begun, A_SECOND * seconds)
 
 
-def _waits(caused: PostedResults, posted: PostedResults) -> list[float]:
+def _list_waits(caused: PostedResults, posted: PostedResults) -> list[float]:
     """How long each event waited for the first decision of its result on its head after it.
 
     Whatever had a later one of the other result stand before it came waits until the last of that head is right.

@@ -91,7 +91,7 @@ def warm_up() -> None:
 
 
 def answer_request() -> int:
-    """Answer one request."""
+    """Answer the request at standard input; `NO_CHILD` if files could not be refused before it is read."""
     warm_up()
     try:
         refuse_files()

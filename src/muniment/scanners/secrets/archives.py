@@ -33,7 +33,7 @@ def _open_archive(content: bytes) -> Iterator[tuple[str, bytes]]:
     if content[:4] == b"PK\x03\x04":
         yield from _read_zip(content)
     elif content[:2] == b"\x1f\x8b":
-        data = _inflate(content)
+        data = _decompress_gzip(content)
         yield from _read_tar(data) if data[257:262] == b"ustar" else iter([("", data)])
     elif content[257:262] == b"ustar":
         yield from _read_tar(content)
@@ -55,7 +55,7 @@ def _read_tar(content: bytes) -> Iterator[tuple[str, bytes]]:
                 yield entry.name, file.read(MOST_UNPACKED_BYTES + 1)
 
 
-def _inflate(content: bytes) -> bytes:
+def _decompress_gzip(content: bytes) -> bytes:
     machine = zlib.decompressobj(31)
     data = machine.decompress(content, MOST_UNPACKED_BYTES + 1)
     if len(data) > MOST_UNPACKED_BYTES:

@@ -119,7 +119,7 @@ class MinutesEntry(models.Model):
 
     @property
     def is_late(self) -> bool:
-        """Whether it is an action past its due date."""
+        """Whether this action is open after its due date."""
         return self.done_on is None and self.due_on is not None and self.due_on < timezone.localdate()
 
 

@@ -132,7 +132,7 @@ def _find_freeze(slug: str, actor: Actor) -> str | None:
 
 
 def _label_freeze(slug: str) -> str:
-    """What a freeze stops, who started it and when; "" for an unknown one."""
+    """Describe a freeze by what it stops, who started it and when; "" for an unknown one."""
     row = Freeze.objects.select_related("product", "environment", "started_by").filter(slug=slug).first()
     if row is None:
         return ""

@@ -214,7 +214,7 @@ class RetroThreat(RecordedModel):
 
     @property
     def waits_for_owner(self) -> bool:
-        """Whether it is to be accepted, and its owner has not signed."""
+        """Whether this threat is to be accepted, and the product owner has not signed."""
         return self.treatment == Treatment.ACCEPT and self.accepted_on is None
 
 

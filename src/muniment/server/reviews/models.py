@@ -58,7 +58,7 @@ class MarketRequirement(models.Model):
 
     @property
     def is_late(self) -> bool:
-        """Whether it is not decided, or not improved, by its due date."""
+        """Whether this requirement is neither decided nor improved by its due date."""
         waits = self.state in (RequirementState.OPEN, RequirementState.UNMET)
         return waits and self.due_on is not None and self.due_on < timezone.localdate()
 
