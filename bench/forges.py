@@ -95,9 +95,9 @@ def _going_through() -> Row:
         for number in range(REPOSITORIES):
             repo = ForgeRepository(str(number), f"o/r{number}", "refs/heads/main", "", "")
             forge_reconciliation.find_missed_changes(reader, repo, {})
-            reader.tips(repo)
-            reader.rules(repo, "refs/heads/main")
-            posted = reader.statuses(repo, "1" * 40)
+            reader.list_branches(repo)
+            reader.read_branch_rules(repo, "refs/heads/main")
+            posted = reader.list_statuses(repo, "1" * 40)
             forge_reconciliation.compare_posted_statuses(
                 posted, "1" * 40, ["muniment/main"], change_store, Account("1", "us")
             )
@@ -152,14 +152,14 @@ def _vendors(folder: Path) -> list[Row]:
     for name, made, connected in (("GitHub", FakeGitHub, ours.github), ("GitLab", FakeGitLab, ours.gitlab)):
         (folder / name).mkdir()
         with made(folder / name) as fake:
-            fake.memory.push("ada", "topic", {"a.py": "1\n"})
-            number = fake.memory.open("ada", "topic")
+            fake.world.push("ada", "topic", {"a.py": "1\n"})
+            number = fake.world.open("ada", "topic")
             fake.written()
             forge = connected(fake)
             repository = forge.reader.read_repository("shop/api").repository
             for reviewers in ((), ("bob", "carol")):
                 for reviewer in reviewers:
-                    fake.memory.review(reviewer, number, "approved")
+                    fake.world.review(reviewer, number, "approved")
                 delivered_at = forge.reader.read_change(repository, number).updated
                 before = 0
                 for _ in range(2):
