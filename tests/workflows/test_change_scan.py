@@ -56,6 +56,14 @@ def test_a_secret_that_a_later_commit_removes_has_leaked(repo: Repo) -> None:
     assert other not in repr(found)
 
 
+def test_a_secret_in_a_name_that_a_later_commit_changes_has_leaked(repo: Repo) -> None:
+    repo.commit({f"keys/{TOKEN[:-1]}9.txt": "x = 1\n"}, on="topic")
+    repo.commit({f"keys/{TOKEN[:-1]}9.txt": None, "keys/shop.txt": "x = 1\n"}, on="topic")
+    found = scan(repo)
+    assert [(one.rule, one.path) for one in found.findings] == [("token-in-code", "keys/[secret].txt")]
+    assert TOKEN[:-1] not in repr(found)
+
+
 def test_workflows_and_infrastructure_are_scanned(repo: Repo) -> None:
     repo.commit({".github/workflows/ci.yml": WORKFLOW, "Dockerfile": "FROM a\nRUN curl x | sh\nUSER b\n"}, on="topic")
     rules = {rule for rule, _ in list_rules(scan(repo))}

@@ -50,13 +50,17 @@ def scan_change(repository: Repository, base: str, head: str) -> ChangeScan:
     changed = {path: blob for path, blob in new.items() if old.get(path) != blob}
     vanished = {path: blob for path, blob in old.items() if new.get(path) != blob}
     known = {*old.values(), *new.values(), *list_code_files(repository, base).values()}
-    written = list(dict.fromkeys(one for one in list_written_files(repository, before, head) if one[1] not in known))
+    written = dict.fromkeys(
+        (path, blob)
+        for path, blob in list_written_files(repository, before, head)
+        if blob not in known or (path not in old and path not in new)  # a name may be a secret too
+    )
     context = {}
     if any(path.endswith(".py") for path in changed):
         context = {path: blob for path, blob in new.items() if path.endswith(".py") and path not in changed}
     files = read_code_files(repository, changed)
     previous = read_code_files(repository, vanished)
-    removed = read_code_files(repository, written)
+    removed = read_code_files(repository, tuple(written))
     request = ScanRequest(
         files=(*files.files, *read_code_files(repository, context).files),
         targets=tuple(file.path for file in files.files),

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from muniment.facts.paths import encode_path
 from muniment.scanners.engine import CANARY_FOLDER, Canary
 from muniment.scanners.findings import (
     Confidence,
@@ -26,6 +27,7 @@ from muniment.scanners.fingerprints import compute_fingerprint
 from muniment.scanners.rule_texts import RuleText, load_rule_texts
 from muniment.scanners.secrets import formats
 from muniment.scanners.secrets.archives import ArchiveError, list_contents
+from muniment.scanners.secrets.notebooks import list_cell_texts
 from muniment.scanners.secrets.values import is_key_body, is_placeholder, is_random, is_url_password
 
 SECRETS_ENGINE = "muniment-secrets"
@@ -79,37 +81,45 @@ class CredentialEngine:
                 because = f"it is larger than {MOST_SECRET_BYTES} bytes"
                 coverage.append(FileCoverage(file.path, CoverageState.FAILED, because))
                 continue
-            findings += self._scan_content(file.path, "", file.content)
-            coverage.append(self._scan_archive(file, findings))
+            found, line = self._scan_file(file)
+            findings += found
+            coverage.append(line)
         return ScanResult(self.name, tuple(findings), tuple(coverage))
 
-    def _scan_archive(self, file: SourceFile, findings: list[Finding]) -> FileCoverage:
+    def _scan_file(self, file: SourceFile) -> tuple[list[Finding], FileCoverage]:
+        """Scan a file's name, its bytes, and what is packed in them."""
+        own_name = encode_path(file.path)
+        path = _mask_path(file.path, own_name)
+        found = {one.fingerprint: one for one in self._scan_content(path, "", " in the file's name", own_name)}
+        found |= {one.fingerprint: one for one in self._scan_content(path, "", "", file.content)}
         try:
-            for name, content in list_contents(file.content):
-                findings += self._scan_content(file.path, name, content)
+            for name, where, content in _list_parts(file):
+                for part in (name.encode("utf-8", "surrogateescape"), content):
+                    for one in self._scan_content(path, name, where, part):
+                        # A line of a notebook says more than the cell; a file of an archive says more than the line.
+                        found[one.fingerprint] = found.get(one.fingerprint, one) if _is_notebook(file.path) else one
         except ArchiveError as error:
-            return FileCoverage(file.path, CoverageState.FAILED, str(error))
-        return FileCoverage(file.path, CoverageState.SCANNED)
+            return list(found.values()), FileCoverage(file.path, CoverageState.FAILED, str(error))
+        return list(found.values()), FileCoverage(file.path, CoverageState.SCANNED)
 
-    def _scan_content(self, path: str, inside: str, content: bytes) -> list[Finding]:
+    def _scan_content(self, path: str, inside: str, where: str, content: bytes) -> list[Finding]:
         text = _decode_wide_text(content)
         counts: dict[str, int] = {}
         found = []
         for match in sorted(_find_matches(inside or path, text), key=lambda one: one.start)[:MOST_SECRETS]:
             digest = hmac.new(self._key, match.value, hashlib.sha256).hexdigest()
             counts[digest] = counts.get(digest, -1) + 1
-            found.append(self._build_finding(match, path, inside, text, digest, counts[digest]))
+            found.append(self._build_finding(match, path, where, text, digest, counts[digest]))
         return found
 
     def _build_finding(
-        self, match: _Match, path: str, inside: str, text: bytes, digest: str, occurrence: int
+        self, match: _Match, path: str, where: str, text: bytes, digest: str, occurrence: int
     ) -> Finding:
         kind = _choose_rule(match.format)
         rule = self._rules[kind]
         line = text.count(b"\n", 0, match.start) + 1
         column = match.start - (text.rfind(b"\n", 0, match.start) + 1) + 1
         what = f"{match.format.title} `{match.name}`" if match.name else match.format.title
-        where = f" in `{inside}` of this archive" if inside else ""
         message = f"Requirement not met: {rule.requirement} The {what} of {len(match.value)} characters is here{where}."
         end = column + len(match.value.split(b"\n")[0])
         return Finding(
@@ -129,6 +139,26 @@ class CredentialEngine:
             snippet=f"{match.format.name} {match.name}".strip(),
             fingerprint=compute_fingerprint(kind, digest, "", occurrence),
         )
+
+
+def _is_notebook(path: str) -> bool:
+    return path.lower().endswith(".ipynb")
+
+
+def _list_parts(file: SourceFile) -> Iterator[tuple[str, str, bytes]]:
+    """List what is packed in a file: name, where that is, and content. Raises ArchiveError."""
+    if _is_notebook(file.path):
+        for name, content in list_cell_texts(file.content):
+            yield name, f" in {name} of this notebook", content
+    for name, content in list_contents(file.content):
+        yield name, f" in `{name}` of this archive" if name else "", content
+
+
+def _mask_path(path: str, name: bytes) -> str:
+    """Path for findings, without the credentials that stand in it."""
+    for match in _find_matches("", name):
+        path = path.replace(match.value.decode("utf-8", "replace"), "[secret]")
+    return path
 
 
 def _choose_rule(found: formats.SecretFormat) -> str:
