@@ -16,6 +16,12 @@ from django.db import connection, connections
 from django.db.backends.postgresql.base import DatabaseWrapper
 from psycopg.pq import TransactionStatus
 
+# What DISCARD ALL does, but for prepared statements: the driver keeps a list of those, and uses them again.
+_FORGET = (
+    "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *;"
+    " SELECT pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES"
+)
+
 _waiting: dict[tuple[str, str, str], psycopg.Connection[Any]] = {}
 
 
@@ -76,7 +82,7 @@ def _forgets(used: psycopg.Connection[Any]) -> bool:
     """Whether the connection is as a new one now."""
     if used.closed or used.info.transaction_status is not TransactionStatus.IDLE:
         return False
-    return _does(used, "DISCARD ALL")
+    return _does(used, _FORGET)
 
 
 def _answers(stored: psycopg.Connection[Any]) -> bool:
@@ -85,7 +91,7 @@ def _answers(stored: psycopg.Connection[Any]) -> bool:
 
 def _does(one: psycopg.Connection[Any], statement: str) -> bool:
     try:
-        one.execute(statement)
+        one.execute(statement, prepare=False)
     except psycopg.Error:
         one.close()
         return False
