@@ -23,6 +23,7 @@ COMMANDS = {
     "init": "muniment.cli.init",
     "check": "muniment.cli.check",
     "scan": "muniment.cli.scan",
+    "findings": "muniment.cli.findings",
     "explain": "muniment.cli.explain",
     "approve": "muniment.cli.approve",
     "tests": "muniment.cli.tests",

@@ -136,8 +136,8 @@ def _print_results(results: Sequence["ScanResult"], sizes: dict[str, int]) -> No
         )
     languages = measure_languages(sizes)
     total = sum(languages.values())
-    for name, size in sorted(languages.items(), key=lambda one: -one[1]):
-        if name != "Python":
+    for (name, is_read), size in sorted(languages.items(), key=lambda one: -one[1]):
+        if not is_read:
             click.echo(f"{name}, {size * 100 // total} % of the code: only secrets were looked for.")
     click.echo(f"Findings: {count}. Files scanned: {len(sizes) - len(unknown)} of {len(sizes)}.")
     click.echo(printing.dim_text(_NOTE))

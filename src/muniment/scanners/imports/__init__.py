@@ -1,0 +1,1 @@
+"""Imports of findings that other tools made."""
