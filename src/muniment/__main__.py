@@ -16,6 +16,8 @@ def main() -> int:
     if sys.platform == "win32":
         sys.stderr.write("muniment runs on Linux and macOS; on Windows, run it in the Windows Subsystem for Linux.\n")
         return WRONG_USE
+    if sys.argv[1:] == ["hook", "pre-commit"]:
+        return _run_pre_commit()
     if sys.argv[1:2] == ["hook"]:  # everybody who pushes waits for it: without what parses command lines
         code = _run_server_hook(sys.argv[2:])
         if code is not None:
@@ -47,6 +49,16 @@ def _run_server_hook(arguments: list[str]) -> int | None:
     gc.freeze()
     gc.enable()
     return server_hooks.main(arguments)
+
+
+def _run_pre_commit() -> int:
+    """Run the hook of a commit, with as few imports as a server hook."""
+    gc.disable()
+    _import_msgspec()
+    from muniment.cli import pre_commit
+
+    gc.freeze()
+    return pre_commit.main()
 
 
 def end_with_main() -> NoReturn:

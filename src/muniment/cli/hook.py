@@ -190,3 +190,29 @@ def install_pre_push(repo: str, home: str | None) -> int:
     click.echo("Next: fetch them, with the approvals of others:")
     click.echo(f"    git fetch {REMOTE} '{STATEMENT_REFS}'")
     return 0
+
+
+@command.command("pre-commit")
+def pre_commit() -> int:
+    """Stop a commit that brings a secret, or a file that cannot be scanned for secrets.
+
+    git runs this; install it with: muniment hook install-pre-commit. It reads the staged files in your own account,
+    without the confined process that scans of others' code have; git commit --no-verify commits without it.
+    """
+    from muniment.cli.pre_commit import run_pre_commit
+
+    return run_pre_commit(".")
+
+
+@command.command("install-pre-commit")
+@options.repo
+def install_pre_commit(repo: str) -> int:
+    """Install the scan for secrets in your clone: git commit then stops before a secret is in the history."""
+    with Repository.open(repo) as repository:
+        made = hooks.install_hooks(
+            hooks.find_hooks_folder(repository), {"pre-commit": hooks.make_hook_script("pre-commit")}
+        )
+    for file in made:
+        click.echo(printing.make_printable(f"made {file}"))
+    click.echo("From now on git commit looks for secrets in the files of the commit first.")
+    return 0

@@ -68,7 +68,9 @@ GIT_GRAMMARS: Mapping[str, CommandGrammar] = {
     "commit-tree": _make_grammar("-p: -m:", _END),
     # from git 2.46 on, `--` is lost on the way to the old form of this command: it has no separator
     "config": _make_grammar("--add --file= --get --get-all --replace-all"),
-    "diff": _revision_grammar("--no-color --no-ext-diff --no-renames --no-textconv --unified="),
+    "diff": _revision_grammar(
+        "--cached --raw --no-abbrev -z --no-color --no-ext-diff --no-renames --no-textconv --unified="
+    ),
     "diff-tree": _revision_grammar(
         "--always --format= --no-abbrev --no-renames --numstat --raw --root --stdin -M -p -r -z",
     ),
