@@ -3,14 +3,17 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from muniment.controls.control import Case, ResultStatus
 from muniment.controls.no_new_findings import CONTROL
 from muniment.decision.decision import format_sentences
 from muniment.facts.change import Revision, UpdateKind
-from muniment.facts.code_facts import ChangeScan, CodeFinding, UnscannedFile
-from muniment.facts.maybe import Known
-from tests.support.changes import values
+from muniment.facts.code_facts import ChangeScan, CodeFinding, IgnoreComment, UnscannedFile
+from muniment.facts.maybe import Known, Unknown
+from muniment.facts.people import People
+from muniment.facts.statements import ReviewAction, SignatureResult
+from tests.support.changes import approval, oid, person, values
 
 NOW = "2026-11-24T09:00:00.000000Z"
 BASE, HEAD = "b" * 40, "a" * 40
@@ -19,15 +22,16 @@ SECRET = CodeFinding("token-in-code", "Credentials are in the vault.", 798, "cri
 LOW = CodeFinding("weak-hash", "Digests use SHA-256.", 328, "low", "b.py", 2, "d" * 32)
 
 
-def evaluate(scan: ChangeScan, parameters: Any = None) -> list[tuple[ResultStatus, str]]:
+def evaluate(scan: ChangeScan, parameters: Any = None, **more: Any) -> list[tuple[ResultStatus, str]]:
     revision = Known(Revision("shop", "refs/heads/main", BASE, HEAD, Known(UpdateKind.FAST_FORWARD)))
-    facts = values(revision=revision, change_scan=Known(scan))
+    facts = values(**{"revision": revision, "change_scan": Known(scan), **more})
     case = Case(facts, CONTROL.parameters(**(parameters or {})), NOW, {})
     return [(reason.status, format_sentences(CONTROL.codes, reason)[0]) for reason in CONTROL.evaluate(case)]
 
 
 def scan(*findings: CodeFinding, unscanned: tuple[UnscannedFile, ...] = (), **more: Any) -> ChangeScan:
-    return ChangeScan(("python",), more.get("scanned", 3), findings, unscanned, more.get("languages", ()))
+    listed = more.get("languages", ()), more.get("comments", ())
+    return ChangeScan(("python",), more.get("scanned", 3), findings, unscanned, *listed)
 
 
 @pytest.mark.parametrize(
@@ -70,3 +74,88 @@ def test_a_language_that_is_not_read_is_named() -> None:
         ResultStatus.MET,
         "Go, Java: only secrets are looked for in files of this language.",
     )
+
+
+def test_a_secret_that_was_removed_again_blocks_a_change_that_leaves_no_file() -> None:
+    assert [status for status, _ in evaluate(scan(SECRET, scanned=0))] == [ResultStatus.VIOLATED]
+
+
+# Comments that ask to ignore a rule. The revision is that of `values()`, whose author is ada.
+
+COMMENT = IgnoreComment(FINDING.path, 6, FINDING.line, FINDING.rule, "the table has no data of people")
+
+
+def decide(finding: CodeFinding = FINDING, comment: IgnoreComment = COMMENT, **more: Any) -> list[tuple[Any, str]]:
+    found = scan(finding, comments=(comment,))
+    return evaluate(found, **{"revision": values()["revision"], **more})
+
+
+def approve(who: str, **more: Any) -> Known[Any]:
+    return Known((replace(approval(who), **more),))
+
+
+def test_a_comment_counts_if_the_security_role_approved_this_very_revision() -> None:
+    assert decide(approvals=approve("sue")) == [
+        (
+            ResultStatus.MET,
+            "shop/orders.py, line 7: rule sql-injection is ignored, because: the table has no data of people. "
+            "sue approved this revision with the security role.",
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    "approvals",
+    [
+        Known(()),
+        approve("bob"),
+        approve("sue", head=oid(99), ref_head=oid(99)),
+        approve("sue", action=ReviewAction.REQUEST_CHANGES),
+        approve("sue", action=ReviewAction.ATTEST),
+        approve("sue", signature=SignatureResult.BAD),
+        approve("sue", target="refs/heads/other"),
+    ],
+)
+def test_a_comment_without_such_an_approval_ignores_nothing(approvals: Known[Any]) -> None:
+    ((status, sentence),) = decide(approvals=approvals)
+    assert status is ResultStatus.VIOLATED
+    assert "nobody with the security role who did not contribute has approved this very revision" in sentence
+
+
+def test_a_security_officer_who_contributed_or_is_inactive_ignores_nothing() -> None:
+    for people in (
+        People((person("ada", roles=("security",)), person("sue", roles=("developer",))), ()),
+        People((person("ada"), person("sue", roles=("security",), active=False)), ()),
+    ):
+        approvals = Known((approval("sue"), approval("ada")))
+        assert [status for status, _ in decide(people=Known(people), approvals=approvals)] == [ResultStatus.VIOLATED]
+
+
+def test_an_unknown_contributor_or_an_unknown_fact_makes_a_comment_unknown() -> None:
+    strangers = People((person("sue", roles=("security",)),), ())
+    ((status, sentence),) = decide(people=Known(strangers), approvals=approve("sue"))
+    assert status is ResultStatus.UNKNOWN
+    assert "who contributed to this revision is not known" in sentence
+    ((status, sentence),) = decide(approvals=Unknown("the forge did not answer"))
+    assert (status, "the forge did not answer" in sentence) == (ResultStatus.UNKNOWN, True)
+
+
+@pytest.mark.parametrize(
+    ("finding", "comment"),
+    [
+        (SECRET, IgnoreComment("a.py", 1, 1, "token-in-code", "an example of the documentation")),
+        (replace(FINDING, is_hard=True), COMMENT),
+        (FINDING, replace(COMMENT, target=8)),
+        (FINDING, replace(COMMENT, path="shop/other.py")),
+        (FINDING, replace(COMMENT, rule="weak-hash")),
+    ],
+)
+def test_no_comment_ignores_a_secret_a_hard_rule_or_another_place(finding: CodeFinding, comment: IgnoreComment) -> None:
+    found = decide(finding, comment, approvals=approve("sue"))
+    assert [status for status, _ in found] == [ResultStatus.VIOLATED, ResultStatus.MET]
+    assert "a comment ignores rule" in found[1][1]
+
+
+def test_a_comment_on_what_does_not_block_needs_no_approval() -> None:
+    comment = IgnoreComment(LOW.path, 1, LOW.line, LOW.rule, "the digest names a file")
+    assert [status for status, _ in decide(LOW, comment)] == [ResultStatus.MET]

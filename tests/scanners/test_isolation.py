@@ -1,8 +1,12 @@
 """Confined scanner child: what it may not do, and what becomes of files when it gives no answer."""
 
+import gzip
+import io
+import lzma
 import platform
 import subprocess
 import sys
+import zipfile
 
 import pytest
 
@@ -59,6 +63,27 @@ def test_a_process_that_refused_files_reaches_nothing(attempt: str) -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, timeout=60)
     assert done.returncode == 7, done.stderr
+
+
+def test_archives_notebooks_and_scripts_are_read_in_the_child() -> None:
+    token = "gh" + "p_" + "q7Rk2Zt9Xw4Lm8Bv3Nc6Hd1Jf5Gs0PyTaUeK"
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.txt", token)
+    files = [
+        SourceFile("a.zip", packed.getvalue()),
+        SourceFile("a.gz", gzip.compress(packed.getvalue())),
+        SourceFile("a.xz", lzma.compress(token.encode())),
+        SourceFile("a.ipynb", b'{"cells": [{"source": ["' + token.encode() + b'"]}]}'),
+        SourceFile("a.tsx", b"const a = <p>{eval(text)}</p>;\n// muni" + b"ment: ignore\n"),
+    ]
+    results = {result.engine: result for result in scan_isolated(make_request(*files))}
+    assert set(list_states(tuple(results.values()), "muniment-secrets").values()) == {CoverageState.SCANNED}
+    found = {(one.location.path, one.rule) for result in results.values() for one in result.findings}
+    assert found == {
+        *((name, "token-in-code") for name in ("a.zip", "a.gz", "a.xz", "a.ipynb")),
+        *(("a.tsx", rule) for rule in ("js-code-injection", "ignore-comment-form")),
+    }
 
 
 def test_filters_exist_for_each_known_machine() -> None:

@@ -83,13 +83,15 @@ def test_secrets_infrastructure_workflows_and_languages_are_named(tmp_path: Path
         "on: pull_request_target\njobs:\n  a:\n    runs-on: x\n    steps:\n      - run: echo ${{ github.head_ref }}\n"
     )
     (tmp_path / "Dockerfile").write_text("FROM a\nRUN curl https://x | sh\n")
+    (tmp_path / "main.go").write_text("package main\n" * 10)
     (tmp_path / "app.ts").write_text("const token = '" + "gh" + "p_" + "q7Rk2Zt9Xw4Lm8Bv3Nc6Hd1Jf5Gs0PyTaUeK" + "';\n")
     code, out = run(str(tmp_path))
     assert code == 1
     assert "token-in-code  app.ts:1" in out
     assert "unverified-download  Dockerfile:2" in out
     assert "zizmor/" in out
-    assert "TypeScript, 100 % of the code: only secrets were looked for." in out
+    assert "Go, 69 % of the code: only secrets were looked for." in out
+    assert "TypeScript" not in out
     assert "q7Rk2Zt9" not in out
 
 

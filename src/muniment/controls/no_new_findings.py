@@ -5,9 +5,11 @@ from typing import Annotated
 
 from msgspec import Struct
 
+from muniment.controls import code_review
 from muniment.controls.control import Case, Control, Reason, ReasonCodes, Scope, met, not_applicable, unknown, violated
 from muniment.facts import kinds
-from muniment.facts.code_facts import CodeFinding
+from muniment.facts.code_facts import CodeFinding, IgnoreComment
+from muniment.facts.statements import ReviewAction
 from muniment.policy.parameters import Stricter, Unit
 
 
@@ -33,6 +35,22 @@ class Reasons(ReasonCodes):
         "Revoke the secret where it was issued, since the history keeps it. Store the new one in the vault: "
         "muniment secret set NAME --product PRODUCT --env ENVIRONMENT",
     )
+    COMMENT_APPROVED = met(
+        "{path}, line {line}: rule {rule} is ignored, because: {reason}. "
+        "{who} approved this revision with the security role."
+    )
+    COMMENT_WITHOUT_FINDING = met("{path}, line {line}: a comment ignores rule {rule}, which reports nothing there.")
+    COMMENT_NOT_APPROVED = violated(
+        "{path}, line {line}: {requirement} Rule {rule}, severity {severity}. A comment asks to ignore it ({reason}), "
+        "and nobody with the security role who did not contribute has approved this very revision.",
+        "Correct it, or ask {ask} to review and approve this revision.",
+        ReviewAction.APPROVE,
+    )
+    COMMENT_BY_UNKNOWN = unknown(
+        "{path}, line {line}: a comment asks to ignore rule {rule}, and who contributed to this revision is not known.",
+        "Let somebody with the security role attest who contributed, or correct the finding.",
+        ReviewAction.ATTEST,
+    )
     FILE_NOT_SCANNED = unknown(
         "{path} could not be scanned: {why}.",
         "Correct the file, or bring it in another form. To see all: muniment scan --diff {base}",
@@ -40,14 +58,25 @@ class Reasons(ReasonCodes):
 
 
 def evaluate_case(case: Case) -> tuple[Reason, ...]:
-    """List each weakness that the change introduces, and each file whose state is unknown."""
+    """List each weakness that the change introduces, each file whose state is unknown, and each comment."""
     scan = case.get_fact(kinds.CHANGE_SCAN)
     revision = case.get_fact(kinds.REVISION)
-    if not scan.scanned and not scan.unscanned:
+    if not scan.scanned and not scan.unscanned and not scan.findings:
         return (Reasons.NOTHING_TO_SCAN(f"commit:{revision.head}"),)
+    comments = {(one.path, one.target, one.rule): one for one in scan.comments}
     found: list[Reason] = []
+    used = set()
     for finding in scan.findings:
-        found += _check_finding(finding, case.parameters.severities, revision.base)
+        comment = comments.get((finding.path, finding.line, finding.rule))
+        if comment is None or finding.is_secret or finding.is_hard:
+            found += _check_finding(finding, case.parameters.severities, revision.base)
+        else:
+            used.add(comment)
+            found += _check_comment(case, finding, comment)
+    for comment in scan.comments:
+        if comment not in used:
+            details = _describe_place(comment.path, comment.line, comment.rule)
+            found.append(Reasons.COMMENT_WITHOUT_FINDING(f"path:{comment.path}", **details))
     for file in scan.unscanned:
         found.append(Reasons.FILE_NOT_SCANNED(f"path:{file.path}", path=file.path, why=file.why, base=revision.base))
     if not found:
@@ -58,14 +87,35 @@ def evaluate_case(case: Case) -> tuple[Reason, ...]:
     return tuple(found)
 
 
+def _check_comment(case: Case, finding: CodeFinding, comment: IgnoreComment) -> tuple[Reason, ...]:
+    """Decide on a comment: it counts if a reviewer with the security role approved the revision that has it."""
+    if finding.severity not in case.parameters.severities:
+        return tuple(_check_finding(finding, case.parameters.severities, ""))
+    if unlearnt := case.explain_unknown(code_review.NEEDS):
+        return unlearnt
+    review = case.compute_once(code_review.read_code_review)
+    head = case.get_fact(kinds.REVISION).head
+    security = code_review.find_security_reviewers(case, review)
+    # An approval that carries over from another head was given to other lines.
+    approvers = [person for person in security.counted if review.counted[person].head == head]
+    subject = f"path:{finding.path}"
+    details = {**_describe_place(finding.path, finding.line, finding.rule), "reason": comment.reason}
+    if review.unknown_contributors:  # the approver may be one of them
+        return (Reasons.COMMENT_BY_UNKNOWN(subject, **details),)
+    if approvers:
+        labels = case.get_fact(kinds.PEOPLE).labels
+        return (Reasons.COMMENT_APPROVED(subject, who=", ".join(labels[one] for one in approvers), **details),)
+    more = {"requirement": finding.requirement, "severity": finding.severity, "ask": security.ask}
+    return (Reasons.COMMENT_NOT_APPROVED(subject, **more, **details),)
+
+
+def _describe_place(path: str, line: int, rule: str) -> dict[str, str | int]:
+    return {"path": path, "line": line, "rule": rule}
+
+
 def _check_finding(finding: CodeFinding, severities: tuple[str, ...], base: str) -> Iterator[Reason]:
     subject = f"path:{finding.path}"
-    details: dict[str, str | int] = {
-        "path": finding.path,
-        "line": finding.line,
-        "requirement": finding.requirement,
-        "rule": finding.rule,
-    }
+    details = {**_describe_place(finding.path, finding.line, finding.rule), "requirement": finding.requirement}
     if finding.is_secret:
         yield Reasons.SECRET_IN_CODE(subject, **details)
     elif finding.severity in severities:
@@ -76,10 +126,11 @@ def _check_finding(finding: CodeFinding, severities: tuple[str, ...], base: str)
 
 CONTROL = Control(
     name="no-new-findings",
-    version=1,
+    version=2,
     summary="A change introduces no weakness in code, and no secret.",
     scope=Scope.REVISION,
     needs=(kinds.REVISION, kinds.CHANGE_SCAN),
+    consults=code_review.NEEDS,
     parameters=Parameters,
     codes=Reasons,
     evaluate=evaluate_case,

@@ -4,7 +4,10 @@ from msgspec import Struct
 
 
 class CodeFinding(Struct, frozen=True):
-    """Weakness that a change introduces. `cwe` is 0 where the engine names none. A secret's value is never in it."""
+    """Weakness that a change introduces. `cwe` is 0 where the engine names none. A secret's value is never in it.
+
+    No comment ignores a secret, nor a finding of a rule that `is_hard`.
+    """
 
     rule: str
     requirement: str
@@ -14,6 +17,7 @@ class CodeFinding(Struct, frozen=True):
     line: int
     fingerprint: str
     is_secret: bool = False
+    is_hard: bool = False
 
 
 class UnscannedFile(Struct, frozen=True):
@@ -23,11 +27,21 @@ class UnscannedFile(Struct, frozen=True):
     why: str
 
 
+class IgnoreComment(Struct, frozen=True):
+    """Comment in code, at `line`, that asks to ignore one rule in the line `target`. `reason` is its writer's text."""
+
+    path: str
+    line: int
+    target: int
+    rule: str
+    reason: str
+
+
 class ChangeScan(Struct, frozen=True):
     """Scan of the files that a change adds or alters.
 
     `findings` are those that the code before the change did not have. `languages` are those of changed files in which
-    only secrets are looked for. An `unscanned` file may have any weakness.
+    only secrets are looked for. An `unscanned` file may have any weakness. `comments` are those of the changed files.
     """
 
     engines: tuple[str, ...]
@@ -35,6 +49,7 @@ class ChangeScan(Struct, frozen=True):
     findings: tuple[CodeFinding, ...]
     unscanned: tuple[UnscannedFile, ...]
     languages: tuple[str, ...]
+    comments: tuple[IgnoreComment, ...] = ()
 
 
 class CodeSecret(Struct, frozen=True):

@@ -5,24 +5,49 @@ scans the canaries, which loads every module and text that the engines need, and
 file, program and signal. What it is given is hostile; none of it is executed.
 """
 
+import bz2
 import codecs
+import gzip
+import io
+import lzma
 import os
 import sys
+import zipfile
+from collections.abc import Callable
 
 import msgspec
 from msgspec import structs
 
 from muniment.programs.confinement import NO_CHILD, refuse_files
+from muniment.scanners.comments.engine import COMMENT_ENGINE, CommentEngine
 from muniment.scanners.engine import Engine, run_engine
 from muniment.scanners.findings import Finding, ScanResult, SourceFile
 from muniment.scanners.infrastructure.engine import INFRASTRUCTURE_ENGINE, InfrastructureEngine
+from muniment.scanners.javascript.engine import JAVASCRIPT_ENGINE, ScriptEngine
 from muniment.scanners.python.analysis import PYTHON_ENGINE
 from muniment.scanners.python.engine import PythonEngine
 from muniment.scanners.secrets.engine import SECRETS_ENGINE, CredentialEngine
 
-ENGINES = (PYTHON_ENGINE, SECRETS_ENGINE, INFRASTRUCTURE_ENGINE)
+ENGINES = (PYTHON_ENGINE, SECRETS_ENGINE, INFRASTRUCTURE_ENGINE, JAVASCRIPT_ENGINE, COMMENT_ENGINE)
 # Encodings that source files declare. Another one cannot be loaded later: such a file is `failed`.
-_ENCODINGS = ("latin-1", "cp1252", "iso8859-15", "utf-16", "utf-8-sig", "ascii", "cp1251", "euc-jp", "shift-jis", "gbk")
+_ENCODINGS = (
+    "latin-1",
+    "cp1252",
+    "iso8859-15",
+    "utf-16",
+    "utf-8-sig",
+    "ascii",
+    "cp1251",
+    "euc-jp",
+    "shift-jis",
+    "gbk",
+    "cp437",
+)
+_PACKERS: tuple[tuple[str, Callable[[bytes], bytes]], ...] = (
+    ("gz", gzip.compress),
+    ("bz2", bz2.compress),
+    ("xz", lzma.compress),
+)
 _REMOVED = "An earlier commit of the change has it. The history keeps it, though the line is removed."
 
 
@@ -47,7 +72,7 @@ class ScanRequest(msgspec.Struct, frozen=True):
 def scan_request(request: ScanRequest) -> tuple[ScanResult, ...]:
     """Scan a request with its engines. Findings that the files before the change have are left out."""
     secrets = CredentialEngine(request.key)
-    engines: tuple[Engine, ...] = (PythonEngine(), secrets, InfrastructureEngine())
+    engines: tuple[Engine, ...] = (PythonEngine(), secrets, InfrastructureEngine(), ScriptEngine(), CommentEngine())
     results = []
     for engine in engines:
         if engine.name not in request.engines:
@@ -62,7 +87,7 @@ def scan_request(request: ScanRequest) -> tuple[ScanResult, ...]:
             known = _list_known_fingerprints(engine, request)
             findings = [one for one in findings if one.fingerprint not in known]
         unique = {(one.fingerprint, one.location.path): one for one in findings}
-        results.append(ScanResult(result.engine, tuple(unique.values()), result.coverage))
+        results.append(ScanResult(result.engine, tuple(unique.values()), result.coverage, result.comments))
     return tuple(results)
 
 
@@ -87,7 +112,16 @@ def warm_up() -> None:
     """Load all that the engines need, by scanning their canaries."""
     for name in _ENCODINGS:
         codecs.lookup(name)
-    scan_request(ScanRequest((SourceFile("warm.py", b"x = 1\n"),), ("warm.py",), key=b"warm"))
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("warm.txt", b"x")
+    files = (
+        SourceFile("warm.py", b"# muniment\nx = 1\n"),
+        SourceFile("warm.zip", packed.getvalue()),
+        SourceFile("warm.ipynb", b'{"cells": []}'),
+        *(SourceFile(f"warm.{name}", pack(b"x")) for name, pack in _PACKERS),
+    )
+    scan_request(ScanRequest(files, tuple(file.path for file in files), key=b"warm"))
 
 
 def answer_request() -> int:

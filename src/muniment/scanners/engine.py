@@ -79,4 +79,5 @@ def run_engine(engine: Engine, files: Sequence[SourceFile], targets: Collection[
         elif line is None:
             line = FileCoverage(path, CoverageState.FAILED, "the engine does not mention the file")
         coverage.append(line)
-    return ScanResult(result.engine, findings, tuple(coverage))
+    comments = tuple(comment for comment in result.comments if comment.path not in paths)
+    return ScanResult(result.engine, findings, tuple(coverage), comments)

@@ -4,6 +4,8 @@ from enum import StrEnum
 
 import msgspec
 
+from muniment.facts.code_facts import IgnoreComment
+
 
 class Severity(StrEnum):
     """Severity of a finding, which decides its due date."""
@@ -84,8 +86,12 @@ class FileCoverage(msgspec.Struct, frozen=True):
 
 
 class ScanResult(msgspec.Struct, frozen=True):
-    """Findings of one engine's run, and one line of coverage for each file that it was given."""
+    """Findings of one engine's run, and one line of coverage for each file that it was given.
+
+    `comments` ask to ignore a rule. They change no finding: a control decides on each.
+    """
 
     engine: str
     findings: tuple[Finding, ...]
     coverage: tuple[FileCoverage, ...]
+    comments: tuple[IgnoreComment, ...] = ()

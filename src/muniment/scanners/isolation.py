@@ -10,6 +10,7 @@ import msgspec
 from msgspec import structs
 
 from muniment.errors import ProgramError
+from muniment.facts.code_facts import IgnoreComment
 from muniment.programs.catalogue import Program
 from muniment.programs.command import build_command, confine_command
 from muniment.programs.confinement import NO_CHILD
@@ -107,14 +108,17 @@ def _run_child(request: ScanRequest) -> tuple[ScanResult, ...]:
 def _join_results(engines: tuple[str, ...], results: Iterator[ScanResult]) -> tuple[ScanResult, ...]:
     findings: dict[str, list[Finding]] = {engine: [] for engine in engines}
     coverage: dict[str, list[FileCoverage]] = {engine: [] for engine in engines}
+    comments: dict[str, list[IgnoreComment]] = {engine: [] for engine in engines}
     for result in results:
         findings[result.engine] += result.findings
         coverage[result.engine] += result.coverage
+        comments[result.engine] += result.comments
     return tuple(
         ScanResult(
             engine,
             tuple(sorted(findings[engine], key=lambda one: (one.location, one.rule))),
             tuple(sorted(coverage[engine], key=lambda one: one.path)),
+            tuple(sorted(comments[engine], key=lambda one: (one.path, one.line))),
         )
         for engine in engines
     )

@@ -80,6 +80,7 @@ class ScanRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bad: tuple[Example, ...] = ()
     good: tuple[Example, ...] = ()
     listed_as: int = 0  # a broader CWE, if the Top 10 lists only that
+    is_hard: bool = False  # no comment ignores it
     id: str = ""
 
     def find_category(self, year: int) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from muniment.scanners.comments.engine import load_comment_rules
 from muniment.scanners.findings import CoverageState, Finding, Location, ScanResult, Severity
 from muniment.scanners.infrastructure.findings import load_infrastructure_rules
 from muniment.scanners.rule_texts import RuleText
@@ -58,7 +59,12 @@ def _build_run(result: ScanResult, version: str) -> SarifDocument:
 
 def _list_rules(result: ScanResult) -> dict[str, ScanRule | RuleText]:
     """Rules of our own engines by id, and those that another engine's findings name."""
-    rules: dict[str, ScanRule | RuleText] = {**load_scan_rules(), **load_secret_rules(), **load_infrastructure_rules()}
+    rules: dict[str, ScanRule | RuleText] = {
+        **load_scan_rules(),
+        **load_secret_rules(),
+        **load_infrastructure_rules(),
+        **load_comment_rules(),
+    }
     for one in result.findings:
         text = RuleText(one.requirement, one.cwe, one.severity, one.impact, one.message, one.remedy)
         rules.setdefault(one.rule, text)

@@ -12,6 +12,7 @@ from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.git.received_push import find_merge_base
 from muniment.git.repository import Repository
 from muniment.scanners.child import ENGINES, ScanRequest
+from muniment.scanners.comments.engine import list_hard_rules
 from muniment.scanners.findings import CoverageState, Finding, ScanResult, SourceFile
 from muniment.scanners.isolation import scan_isolated
 from muniment.scanners.languages import list_unread_languages
@@ -92,6 +93,7 @@ def _build_scan(
         findings=tuple(findings[:MOST_LISTED]),
         unscanned=tuple(listed[:MOST_LISTED]),
         languages=list_unread_languages(changed),
+        comments=tuple(comment for result in results for comment in result.comments)[:MOST_LISTED],
     )
 
 
@@ -105,6 +107,7 @@ def _convert_finding(finding: Finding, engine: str) -> CodeFinding:
         line=finding.location.line,
         fingerprint=finding.fingerprint,
         is_secret=engine == SECRETS_ENGINE,
+        is_hard=finding.rule in list_hard_rules(),
     )
 
 

@@ -1,0 +1,1 @@
+"""Comments in code that ask to ignore a rule."""

@@ -1,0 +1,178 @@
+"""Engine for JavaScript and TypeScript. A file that does not parse is failed, and its rules say nothing of it."""
+
+from collections.abc import Collection, Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from tomllib import loads
+
+import msgspec
+from tree_sitter import Node
+
+from muniment.scanners.engine import CANARY_FOLDER, Canary
+from muniment.scanners.findings import (
+    Confidence,
+    CoverageState,
+    FileCoverage,
+    Finding,
+    Location,
+    ScanResult,
+    Severity,
+    SourceFile,
+    Step,
+)
+from muniment.scanners.fingerprints import MOST_SNIPPET, compute_fingerprint, normalise_snippet
+from muniment.scanners.javascript import input_rules, pattern_rules
+from muniment.scanners.javascript.bindings import Bindings
+from muniment.scanners.javascript.calls import Hit, ScriptContext
+from muniment.scanners.javascript.flow import Flow
+from muniment.scanners.javascript.parsing import (
+    Script,
+    UnparsedError,
+    find_grammar,
+    find_symbol,
+    parse_script,
+    read_text,
+)
+from muniment.scanners.rules import find_category
+
+JAVASCRIPT_ENGINE = "muniment-javascript"
+_MOST_FINDINGS = 500  # of one file
+
+
+class ScriptRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Requirement on scripts, with examples that it reports (`bad`) and does not report (`good`)."""
+
+    requirement: str
+    cwe: int
+    severity: Severity
+    impact: str
+    message: str
+    remedy: str
+    bad: tuple[str, ...]
+    good: tuple[str, ...]
+    listed_as: int = 0  # a broader CWE, if the Top 10 lists only that
+    is_hard: bool = False  # no comment ignores it
+
+    def find_category(self, year: int) -> str:
+        """Find the OWASP category of the rule in the edition of a year, "" if there is none."""
+        return find_category(self.cwe, year) or find_category(self.listed_as, year)
+
+
+@cache
+def load_script_rules() -> dict[str, ScriptRule]:
+    """Load the rules by id."""
+    rules: dict[str, ScriptRule] = {}
+    for path in sorted((Path(__file__).parent / "rules").glob("*.toml")):
+        rules[path.stem] = msgspec.convert(loads(path.read_text(encoding="utf-8")), ScriptRule)
+    return rules
+
+
+class ScriptEngine:
+    """Engine for JavaScript and TypeScript."""
+
+    name = JAVASCRIPT_ENGINE
+
+    def list_canaries(self) -> tuple[Canary, ...]:
+        """List one canary for each OWASP category of 2021, in the three grammars by turns."""
+        canaries: dict[str, Canary] = {}
+        for name, rule in load_script_rules().items():
+            category = rule.find_category(2021)
+            if category not in canaries:
+                suffix = (".js", ".ts", ".tsx")[len(canaries) % 3]
+                path = f"{CANARY_FOLDER}/{name}{suffix}"
+                canaries[category] = Canary(category or "no category", name, SourceFile(path, rule.bad[0].encode()))
+        return tuple(canaries.values())
+
+    def scan_files(self, files: Sequence[SourceFile], targets: Collection[str]) -> ScanResult:
+        """Scan the files among the targets; each gets one line of coverage."""
+        findings: list[Finding] = []
+        coverage = []
+        for file in files:
+            if file.path not in targets:
+                continue
+            if not find_grammar(file.path):
+                coverage.append(
+                    FileCoverage(file.path, CoverageState.SKIPPED, "it is no JavaScript or TypeScript file")
+                )
+                continue
+            try:
+                found = scan_script(parse_script(file.path, file.content))
+            except UnparsedError as error:
+                coverage.append(FileCoverage(file.path, CoverageState.FAILED, str(error)))
+                continue
+            except RecursionError:
+                coverage.append(FileCoverage(file.path, CoverageState.FAILED, "it is nested too deeply"))
+                continue
+            findings += found[:_MOST_FINDINGS]
+            coverage.append(FileCoverage(file.path, CoverageState.SCANNED))
+        return ScanResult(self.name, tuple(findings), tuple(coverage))
+
+
+def scan_script(script: Script) -> list[Finding]:
+    """Find what the rules report in a parsed file."""
+    bindings = Bindings(script)
+    context = ScriptContext(script, bindings, Flow(bindings))
+    counts: dict[tuple[str, str, str], int] = {}
+    seen: set[tuple[str, int]] = set()
+    found = []
+    for hit in _list_hits(context):
+        if (hit.rule, hit.place.start_byte) in seen:
+            continue
+        seen.add((hit.rule, hit.place.start_byte))
+        snippet = normalise_snippet(read_text(hit.place))[:MOST_SNIPPET]
+        symbol = find_symbol(hit.place)
+        key = (hit.rule, snippet, symbol)
+        counts[key] = counts.get(key, -1) + 1
+        found.append(_build_finding(script.path, hit, snippet, symbol, counts[key]))
+    return found
+
+
+def _list_hits(context: ScriptContext) -> Iterator[Hit]:
+    for node in context.script.nodes:
+        match node.type:
+            case "call_expression" | "new_expression":
+                yield from input_rules.check_call(context, node)
+                yield from pattern_rules.check_call(context, node)
+            case "assignment_expression" | "augmented_assignment_expression":
+                yield from input_rules.check_assignment(context, node)
+                yield from pattern_rules.check_assignment(context, node)
+            case "variable_declarator":
+                yield from pattern_rules.check_assignment(context, node)
+            case "jsx_attribute":
+                yield from input_rules.check_attribute(context, node)
+            case "pair":
+                yield from pattern_rules.check_pair(context, node)
+            case "catch_clause":
+                yield from pattern_rules.check_function(context, node)
+            case _:
+                pass
+
+
+def _build_finding(path: str, hit: Hit, snippet: str, symbol: str, occurrence: int) -> Finding:
+    rule = load_script_rules()[hit.rule]
+    steps: tuple[Step, ...] = ()
+    if hit.taint is not None:
+        steps = (Step(_locate(path, hit.taint.place), hit.taint.source), Step(_locate(path, hit.place), "use"))
+    severity = Severity(hit.severity) if hit.severity else rule.severity
+    return Finding(
+        rule=hit.rule,
+        requirement=rule.requirement,
+        cwe=rule.cwe,
+        owasp_2021=rule.find_category(2021),
+        owasp_2025=rule.find_category(2025),
+        severity=severity,
+        impact=rule.impact,
+        message=f"Requirement not met: {rule.requirement} {rule.message}",
+        remedy=rule.remedy,
+        location=_locate(path, hit.place),
+        steps=steps,
+        confidence=Confidence.HIGH if steps else Confidence.MEDIUM,
+        symbol=symbol,
+        snippet=snippet,
+        fingerprint=compute_fingerprint(hit.rule, snippet, symbol, occurrence),
+    )
+
+
+def _locate(path: str, node: Node) -> Location:
+    (line, column), (end_line, end_column) = node.start_point, node.end_point
+    return Location(path, line + 1, column + 1, end_line + 1, end_column + 1)
