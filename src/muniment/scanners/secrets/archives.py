@@ -8,30 +8,15 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 
+from muniment.scanners.secrets import signs
 from muniment.scanners.secrets.compressed import StreamError, decompress_stream, is_compressed
+from muniment.scanners.secrets.signs import ArchiveError
 
 MOST_ENTRIES = 2_000
 MOST_UNPACKED_BYTES = 32_000_000
 MOST_LEVELS = 5  # of archives in archives
 _BLOCK = 512  # of tar
-_LOCAL_HEADER, _LOCAL_SIZE = b"PK\x03\x04", 30
-_END_OF_ZIP = b"PK\x05\x06"
-_ZIP_SIGNS = (_LOCAL_HEADER, _END_OF_ZIP, b"PK\x07\x08")
-_ZIP_TAIL = 65_557  # the end record of a zip file with its longest comment
-_UNREADABLE = (
-    (b"7z\xbc\xaf\x27\x1c", "7-Zip"),
-    (b"Rar!\x1a\x07", "RAR"),
-    (b"\x28\xb5\x2f\xfd", "Zstandard"),
-    (b"\x04\x22\x4d\x18", "LZ4"),
-    (b"LZIP", "lzip"),
-    (b"MSCF\0\0\0\0", "cabinet"),
-    (b"\x1f\x9d", "compress"),
-    (b"\x5d\0\0\x80\0", "LZMA"),
-)
-
-
-class ArchiveError(Exception):
-    """An archive cannot be read whole; the text says why."""
+_LOCAL_SIZE = 30
 
 
 class _Budget:
@@ -79,14 +64,14 @@ def _read_archive(content: bytes, levels: int) -> Iterator[tuple[str, bytes]]:
 
 
 def _open_archive(content: bytes) -> Iterator[tuple[str, bytes]]:
-    for sign, name in _UNREADABLE:
+    for sign, name in signs.UNREADABLE:
         if content.startswith(sign):
             raise ArchiveError(f"{name} archives cannot be read")
-    if content.startswith(_ZIP_SIGNS) or (_END_OF_ZIP in content[-_ZIP_TAIL:] and _is_zip(content)):
+    if content.startswith(signs.ZIP_SIGNS) or (signs.may_end_like_zip(content) and _is_zip(content)):
         yield from _read_zip(content)
     elif is_compressed(content):
         yield "", decompress_stream(content, MOST_UNPACKED_BYTES)
-    elif content[257:262] == b"ustar":
+    elif signs.is_tar(content):
         yield from _read_tar(content)
 
 
@@ -108,12 +93,12 @@ def _require_listed_entries(content: bytes, entries: list[zipfile.ZipInfo], dire
     """Raise ArchiveError if there are files between those that the directory of a zip file lists."""
     position = 0
     for entry in sorted(entries, key=lambda one: one.header_offset):
-        if _LOCAL_HEADER in content[position : entry.header_offset]:
+        if signs.LOCAL_HEADER in content[position : entry.header_offset]:
             break
         lengths = struct.unpack("<HH", content[entry.header_offset + 26 : entry.header_offset + _LOCAL_SIZE])
         position = max(position, entry.header_offset + _LOCAL_SIZE + sum(lengths) + entry.compress_size)
     else:
-        if _LOCAL_HEADER not in content[position:directory]:
+        if signs.LOCAL_HEADER not in content[position:directory]:
             return
     raise ArchiveError("the archive has files that its directory does not list")
 

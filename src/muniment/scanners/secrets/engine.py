@@ -26,17 +26,31 @@ from muniment.scanners.findings import (
 from muniment.scanners.fingerprints import compute_fingerprint
 from muniment.scanners.rule_texts import RuleText, load_rule_texts
 from muniment.scanners.secrets import formats
-from muniment.scanners.secrets.archives import ArchiveError, list_contents
 from muniment.scanners.secrets.notebooks import list_cell_texts
-from muniment.scanners.secrets.values import is_key_body, is_placeholder, is_random, is_url_password
+from muniment.scanners.secrets.signs import ArchiveError, is_archive
+from muniment.scanners.secrets.values import (
+    is_basic_value,
+    is_key_body,
+    is_password,
+    is_placeholder,
+    is_random,
+    is_url_password,
+)
 
 SECRETS_ENGINE = "muniment-secrets"
 MOST_SECRET_BYTES = 50_000_000
 MOST_SECRETS = 200  # of one file: more says nothing new
-_UNQUOTED_SUFFIXES = (".ini", ".env", ".cfg", ".conf", ".properties", ".toml", ".yaml", ".yml", ".txt", ".tfvars")
+_UNQUOTED_SUFFIXES = (
+    *(".ini", ".env", ".cfg", ".cnf", ".conf", ".properties", ".toml", ".yaml", ".yml", ".txt", ".tfvars"),
+    *(".sh", ".bash", ".zsh", ".envrc"),
+)
+_UNQUOTED_NAMES = (".env", "dockerfile", ".npmrc", ".yarnrc", ".pypirc", ".netrc", "credentials", "secrets", "config")
 _LONGEST_NAME = 60
 _LONGEST_KEY_PART = 400  # of a private key: its beginning tells keys apart
 _MARKS = ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+
+
+_AROUND_CHECKS = {formats.BASIC_VALUE.name: is_basic_value, formats.HEADER_VALUE.name: is_random}
 
 
 class _Match(Struct, frozen=True):
@@ -150,6 +164,10 @@ def _list_parts(file: SourceFile) -> Iterator[tuple[str, str, bytes]]:
     if _is_notebook(file.path):
         for name, content in list_cell_texts(file.content):
             yield name, f" in {name} of this notebook", content
+    if not is_archive(file.content):
+        return
+    from muniment.scanners.secrets.archives import list_contents  # a hook that sees none waits for no module
+
     for name, content in list_contents(file.content):
         yield name, f" in `{name}` of this archive" if name else "", content
 
@@ -164,7 +182,7 @@ def _mask_path(path: str, name: bytes) -> str:
 def _choose_rule(found: formats.SecretFormat) -> str:
     if found is formats.PRIVATE_KEY:
         return "private-key-in-code"
-    if found in (formats.QUOTED, formats.UNQUOTED, formats.TAGGED, formats.URL_PASSWORD):
+    if found in (*formats.AROUND, formats.QUOTED, formats.UNQUOTED, formats.TAGGED, formats.URL_PASSWORD):
         return "credential-in-code"
     return "token-in-code"
 
@@ -207,13 +225,19 @@ def _list_candidates(path: str, text: bytes) -> Iterator[_Match]:
 
 
 def _list_generic_candidates(path: str, text: bytes) -> Iterator[_Match]:
+    for around in formats.AROUND:
+        if any(word in text for word in around.keywords):
+            is_value = _AROUND_CHECKS.get(around.name, is_password)
+            for one in around.pattern.finditer(text):
+                if is_value(one[1]):
+                    yield _Match(around, one[1], one.start(1))
     if b"://" in text:
         for one in formats.URL_PASSWORD.pattern.finditer(text):
             if is_url_password(one[1], one[2]):
                 yield _Match(formats.URL_PASSWORD, one[1], one.start(1))
     kinds = [formats.QUOTED, formats.TAGGED]
     name = path.rpartition("/")[2].lower()
-    if name.endswith(_UNQUOTED_SUFFIXES) or name.startswith((".env", "dockerfile", ".npmrc", ".pypirc", ".netrc")):
+    if name.endswith(_UNQUOTED_SUFFIXES) or name.startswith(_UNQUOTED_NAMES):
         kinds.append(formats.UNQUOTED)
     for kind in kinds:
         for one in kind.pattern.finditer(text):

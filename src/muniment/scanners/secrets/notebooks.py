@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from muniment.scanners.secrets.archives import ArchiveError
+from muniment.scanners.secrets.signs import ArchiveError
 
 
 def list_cell_texts(content: bytes) -> Iterator[tuple[str, bytes]]:
