@@ -58,7 +58,7 @@ def _run_pre_commit() -> int:
     from muniment.cli import pre_commit
 
     gc.freeze()
-    return pre_commit.main()
+    return pre_commit.run_hook()
 
 
 def end_with_main() -> NoReturn:

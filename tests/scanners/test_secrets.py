@@ -216,5 +216,5 @@ def test_engine_without_its_canary_scans_nothing(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", FORMATS, ids=lambda kind: kind.name)
 def test_formats_take_linear_time(kind: object) -> None:
-    pattern = kind.pattern  # type: ignore[attr-defined]
+    pattern = kind.compiled_pattern  # type: ignore[attr-defined]
     assert find_superlinear(pattern.pattern, pattern.flags, "finditer") == ""

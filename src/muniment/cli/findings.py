@@ -46,11 +46,11 @@ def import_findings(
     tool says that it ended well, and found the canary; then it counts for what --covers declares. Exit code 1 if there
     is a finding, or a run that counts for no file.
     """
-    from muniment.scanners.imports.document import MOST_BYTES
+    from muniment.scanners.imports.document import MOST_DOCUMENT_BYTES
     from muniment.scanners.imports.import_coverage import CoverageDeclaration, find_coverage, is_canary
     from muniment.scanners.imports.sarif_import import parse_import
 
-    document = parse_import(read_input(file, _READ, MOST_BYTES + 1), b"printed, not stored")
+    document = parse_import(read_input(file, _READ, MOST_DOCUMENT_BYTES + 1), b"printed, not stored")
     planted = _parse_canary(canary)
     declaration = CoverageDeclaration(covers, languages) if covers else None
     own = _read_list(listed)

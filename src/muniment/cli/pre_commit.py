@@ -15,7 +15,7 @@ _FAILED = 3
 _MOST_LINES = 20
 
 
-def main() -> int:
+def run_hook() -> int:
     """Scan what the commit brings; 1 if it has a secret, or a file that could not be scanned."""
     try:
         return run_pre_commit(".")

@@ -8,7 +8,7 @@ import msgspec
 
 from muniment.errors import UsageError
 
-MOST_BYTES = 64_000_000
+MOST_DOCUMENT_BYTES = 64_000_000
 MOST_RESULTS = 50_000  # of one file
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -21,7 +21,7 @@ class _Member(msgspec.Struct, frozen=True, rename="camel"):
     """Object of a SARIF document."""
 
 
-class Text(_Member, frozen=True):
+class SarifText(_Member, frozen=True):
     """Message. `id` names a text of the rule, whose placeholders `{0}` stand for `arguments`."""
 
     text: str | None = None
@@ -38,12 +38,12 @@ class ArtifactLocation(_Member, frozen=True):
 
 
 class Snippet(_Member, frozen=True):
-    """Text of a region."""
+    """SarifText of a region."""
 
     text: str | None = None
 
 
-class Region(_Member, frozen=True):
+class SarifRegion(_Member, frozen=True):
     """Lines of a file; they count from 1."""
 
     start_line: int | None = None
@@ -54,7 +54,7 @@ class PhysicalLocation(_Member, frozen=True):
     """File and region."""
 
     artifact_location: ArtifactLocation | None = None
-    region: Region | None = None
+    region: SarifRegion | None = None
 
 
 class SarifLocation(_Member, frozen=True):
@@ -103,9 +103,9 @@ class Rule(_Member, frozen=True):
 
     id: str
     default_configuration: Configuration | None = None
-    message_strings: dict[str, Text] = {}
-    short_description: Text | None = None
-    full_description: Text | None = None
+    message_strings: dict[str, SarifText] = {}
+    short_description: SarifText | None = None
+    full_description: SarifText | None = None
     properties: dict[str, object] = {}
     relationships: tuple[Relationship, ...] = ()
 
@@ -146,15 +146,15 @@ class Suppression(_Member, frozen=True):
     status: str | None = None
 
 
-class Result(_Member, frozen=True):
-    """Result of a rule at a place."""
+class SarifResult(_Member, frozen=True):
+    """SarifResult of a rule at a place."""
 
     rule_id: str | None = None
     rule_index: int = -1
     rule: RuleReference | None = None
     kind: str = "fail"
     level: str | None = None
-    message: Text | None = None
+    message: SarifText | None = None
     locations: tuple[SarifLocation, ...] = ()
     fingerprints: dict[str, str] = {}
     partial_fingerprints: dict[str, str] = {}
@@ -170,10 +170,10 @@ class AutomationDetails(_Member, frozen=True):
 
 
 class Run(_Member, frozen=True):
-    """One run of one tool."""
+    """Run of a tool."""
 
     tool: Tool
-    results: tuple[Result, ...] | None = None
+    results: tuple[SarifResult, ...] | None = None
     artifacts: tuple[Artifact, ...] = ()
     invocations: tuple[Invocation, ...] = ()
     original_uri_base_ids: dict[str, ArtifactLocation] = {}
@@ -181,19 +181,19 @@ class Run(_Member, frozen=True):
     external_property_file_references: dict[str, object] = {}
 
 
-class SarifDocument(_Member, frozen=True):
+class ImportedDocument(_Member, frozen=True):
     """SARIF document."""
 
     version: str
     runs: tuple[Run, ...]
 
 
-def parse_document(content: bytes) -> SarifDocument:
+def parse_document(content: bytes) -> ImportedDocument:
     """Parse a SARIF 2.1.0 file. Raises SarifError where it is not one, or not whole."""
-    if len(content) > MOST_BYTES:
-        raise SarifError(f"the file has more than {MOST_BYTES} bytes", "Import the parts of the code apart.")
+    if len(content) > MOST_DOCUMENT_BYTES:
+        raise SarifError(f"the file has more than {MOST_DOCUMENT_BYTES} bytes", "Import the parts of the code apart.")
     try:
-        document = msgspec.json.decode(content.removeprefix(_BYTE_ORDER_MARK), type=SarifDocument)
+        document = msgspec.json.decode(content.removeprefix(_BYTE_ORDER_MARK), type=ImportedDocument)
     except msgspec.ValidationError as error:
         raise SarifError(f"the file is no SARIF 2.1.0 ({error})", "Let the tool write SARIF 2.1.0.") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -204,7 +204,7 @@ def parse_document(content: bytes) -> SarifDocument:
     return document
 
 
-def _require_whole(document: SarifDocument) -> None:
+def _require_whole(document: ImportedDocument) -> None:
     """Raise SarifError unless every run has its results in the document itself."""
     remedy = "Let the tool write all results into one file of SARIF 2.1.0."
     if document.version != "2.1.0":

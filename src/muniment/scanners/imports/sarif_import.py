@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from muniment.scanners.findings import Severity
 from muniment.scanners.fingerprints import compute_fingerprint
-from muniment.scanners.imports.document import Artifact, Result, Rule, Run, SarifError, Text, parse_document
+from muniment.scanners.imports.document import Artifact, Rule, Run, SarifError, SarifResult, SarifText, parse_document
 from muniment.scanners.imports.places import PlaceReader
 from muniment.scanners.imports.severities import read_severity, read_weaknesses
 
@@ -62,7 +62,7 @@ class RunEnd(StrEnum):
 
 
 class ImportedRun(Struct, frozen=True):
-    """One run of one tool. `listed` are the files that it says it scanned, `failed` those that it could not.
+    """Run of a tool. `listed` are the files that it says it scanned, `failed` those that it could not.
 
     `has_list`: it names files, if only some that it did not scan.
     """
@@ -146,7 +146,7 @@ def _is_scanned(artifact: Artifact) -> bool:
     return not artifact.roles or bool(_SCANNED_ROLES & set(artifact.roles))
 
 
-def _is_finding(result: Result, number: int) -> bool:
+def _is_finding(result: SarifResult, number: int) -> bool:
     if result.kind not in (*_FINDING_KINDS, *_OTHER_KINDS):
         raise SarifError(f"result {number} has a kind that SARIF does not have", _REMEDY)
     return result.kind in _FINDING_KINDS and result.baseline_state != "absent"
@@ -160,7 +160,7 @@ class _Reading(NamedTuple):
     key: bytes
 
 
-def _read_result(result: Result, number: int, run: Run, reading: _Reading) -> ImportedFinding:
+def _read_result(result: SarifResult, number: int, run: Run, reading: _Reading) -> ImportedFinding:
     name, rule = _find_rule(result, number, run)
     given = read_severity(result, rule)
     places = [one.physical_location for one in result.locations if one.physical_location is not None]
@@ -191,7 +191,7 @@ def _read_line(line: int | None, number: int) -> int:
     return line or 0
 
 
-def _find_rule(result: Result, number: int, run: Run) -> tuple[str, Rule | None]:
+def _find_rule(result: SarifResult, number: int, run: Run) -> tuple[str, Rule | None]:
     """Find id and texts of the rule of a result. Raises SarifError if the result names none that exists."""
     reference = result.rule
     component = run.tool.driver
@@ -213,7 +213,7 @@ def _find_rule(result: Result, number: int, run: Run) -> tuple[str, Rule | None]
     return _cut_text(name, _MOST_NAME), known.get(name) or known.get(name.rpartition("/")[0])
 
 
-def _read_message(message: Text | None, rule: Rule | None) -> str:
+def _read_message(message: SarifText | None, rule: Rule | None) -> str:
     text = message.text if message else None
     if text is None and message is not None and message.id is not None and rule is not None:
         pattern = rule.message_strings.get(message.id)
@@ -227,19 +227,19 @@ def _read_message(message: Text | None, rule: Rule | None) -> str:
 def _fill_text(pattern: str, arguments: tuple[str, ...]) -> str:
     """Put arguments in the place of `{0}`; a number without argument stays."""
 
-    def take(match: re.Match[str]) -> str:
+    def take_argument(match: re.Match[str]) -> str:
         return arguments[int(match[1])] if int(match[1]) < len(arguments) else match[0]
 
-    return _PLACEHOLDER.sub(take, pattern)
+    return _PLACEHOLDER.sub(take_argument, pattern)
 
 
 def _cut_text(text: str, most: int) -> str:
     """Cut a text of a tool, with the characters that steer a terminal or the direction of text replaced."""
-    shown = "".join(one if one.isprintable() or one == "\n" else "\N{REPLACEMENT CHARACTER}" for one in text[:most])
-    return shown.strip()
+    printable = "".join(one if one.isprintable() or one == "\n" else "\N{REPLACEMENT CHARACTER}" for one in text[:most])
+    return printable.strip()
 
 
-def _find_basis(result: Result, snippet: str, message: str, key: bytes) -> str:
+def _find_basis(result: SarifResult, snippet: str, message: str, key: bytes) -> str:
     """Find what tells findings of one rule apart, and stays when lines move: the tool's own fingerprint, the code, or
     the message without its numbers.
     """

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 
 from muniment.scanners.findings import Severity
-from muniment.scanners.imports.document import Result, Rule, SarifError
+from muniment.scanners.imports.document import Rule, SarifError, SarifResult
 
 _CWE = re.compile(r"(?i)(?:external/cwe/)?cwe-0*([0-9]{1,5})(?![0-9])")
 _LEVELS = {"error": Severity.HIGH, "warning": Severity.MEDIUM, "note": Severity.LOW}
@@ -13,7 +13,7 @@ _LEAST_SCORES = ((9.0, Severity.CRITICAL), (7.0, Severity.HIGH), (4.0, Severity.
 _KNOWN_LEVELS = (*_LEVELS, "none")
 
 
-def read_severity(result: Result, rule: Rule | None) -> Severity | None:
+def read_severity(result: SarifResult, rule: Rule | None) -> Severity | None:
     """Read the severity that the tool gives: by its score from 0 to 10, its word, or its level; None if it gives none.
 
     Raises SarifError for a score or a level that does not exist.
@@ -50,7 +50,7 @@ def _find_severity(score: float) -> Severity | None:
     return next((severity for least, severity in _LEAST_SCORES if score >= least), Severity.LOW)
 
 
-def read_weaknesses(result: Result, rule: Rule | None) -> tuple[int, ...]:
+def read_weaknesses(result: SarifResult, rule: Rule | None) -> tuple[int, ...]:
     """Read the CWE numbers that tags and relations of a rule name, in their order."""
     texts = [*_list_tags(result.properties)]
     if rule is not None:

@@ -9,11 +9,11 @@ from muniment.scanners.javascript.parsing import (
     Script,
     find_function,
     get_field,
-    list_arguments,
+    list_call_arguments,
     read_name,
     read_string,
     read_text,
-    unwrap,
+    unwrap_value,
 )
 
 _BLOCKS = frozenset({"program", "statement_block", "class_body", "switch_case", "switch_default"})
@@ -65,7 +65,7 @@ class Bindings:
     def _bind_function(self, node: Node) -> None:
         name = node.child_by_field_name("name")
         if name is not None and node.type in ("function_declaration", "generator_function_declaration"):
-            self._add(name, Assigned(node, (), node))
+            self._add_value(name, Assigned(node, (), node))
         single = node.child_by_field_name("parameter")
         parameters = node.child_by_field_name("parameters")
         listed = [single] if single is not None else list(parameters.named_children) if parameters is not None else []
@@ -92,7 +92,7 @@ class Bindings:
             kind = one.type
             if kind in ("identifier", "shorthand_property_identifier_pattern"):
                 own = (*keys, read_text(one)) if kind != "identifier" else keys
-                self._add(one, Assigned(value, own, place, function, parameter), inside=function)
+                self._add_value(one, Assigned(value, own, place, function, parameter), inside=function)
             elif kind in ("assignment_pattern", "object_assignment_pattern"):
                 left.append((one.child_by_field_name("left"), keys))
             elif kind == "pair_pattern":
@@ -103,7 +103,7 @@ class Bindings:
             elif kind in ("object_pattern", "rest_pattern"):
                 left += [(child, keys) for child in one.named_children]
 
-    def _add(self, name: Node, assigned: Assigned, inside: Node | None = None) -> None:
+    def _add_value(self, name: Node, assigned: Assigned, inside: Node | None = None) -> None:
         scope = inside if inside is not None else find_function(name)
         if inside is None and scope is not None and scope.child_by_field_name("name") == name:
             scope = find_function(scope)  # a function's own name belongs to the scope around it
@@ -172,7 +172,7 @@ class Bindings:
         """Dotted name of a value by the module that it comes from: `exec` may be `child_process.exec`."""
         if node is None or depth > 8:
             return ""
-        node = unwrap(node)
+        node = unwrap_value(node)
         if node.type == "identifier":
             name = read_text(node)
             values = self.list_values(node)
@@ -186,7 +186,7 @@ class Bindings:
         if node.type in ("call_expression", "new_expression"):
             callee = node.child_by_field_name("function") or node.child_by_field_name("constructor")
             name = self.resolve_origin(callee, depth + 1)
-            arguments = list_arguments(node)
+            arguments = list_call_arguments(node)
             if name in ("require", "import") and arguments:
                 return (read_string(arguments[0]) or "?").removeprefix("node:")
             return f"{name}()" if name else ""

@@ -6,8 +6,8 @@ from typing import NamedTuple
 from tree_sitter import Node
 
 from muniment.scanners.javascript.bindings import Bindings
-from muniment.scanners.javascript.flow import Flow, Taint
-from muniment.scanners.javascript.parsing import Script, get_field, list_arguments, read_name
+from muniment.scanners.javascript.flow import ScriptFlow, Taint
+from muniment.scanners.javascript.parsing import Script, get_field, list_call_arguments, read_name
 
 
 class Hit(NamedTuple):
@@ -35,7 +35,7 @@ class ScriptContext(NamedTuple):
 
     script: Script
     bindings: Bindings
-    flow: Flow
+    flow: ScriptFlow
 
 
 def read_call(context: ScriptContext, node: Node) -> Call:
@@ -44,7 +44,7 @@ def read_call(context: ScriptContext, node: Node) -> Call:
     name = read_name(callee)
     receiver = get_field(callee, "object") if callee is not None and callee.type == "member_expression" else None
     origin = context.bindings.resolve_origin(callee)
-    return Call(node, name, name.rpartition(".")[2], origin, list_arguments(node), receiver)
+    return Call(node, name, name.rpartition(".")[2], origin, list_call_arguments(node), receiver)
 
 
 def is_from(call: Call, modules: str, names: str) -> bool:

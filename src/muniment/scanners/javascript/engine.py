@@ -24,7 +24,7 @@ from muniment.scanners.fingerprints import MOST_SNIPPET, compute_fingerprint, no
 from muniment.scanners.javascript import input_rules, pattern_rules
 from muniment.scanners.javascript.bindings import Bindings
 from muniment.scanners.javascript.calls import Hit, ScriptContext
-from muniment.scanners.javascript.flow import Flow
+from muniment.scanners.javascript.flow import ScriptFlow
 from muniment.scanners.javascript.parsing import (
     Script,
     UnparsedError,
@@ -111,7 +111,7 @@ class ScriptEngine:
 def scan_script(script: Script) -> list[Finding]:
     """Find what the rules report in a parsed file."""
     bindings = Bindings(script)
-    context = ScriptContext(script, bindings, Flow(bindings))
+    context = ScriptContext(script, bindings, ScriptFlow(bindings))
     counts: dict[tuple[str, str, str], int] = {}
     seen: set[tuple[str, int]] = set()
     found = []
@@ -132,18 +132,18 @@ def _list_hits(context: ScriptContext) -> Iterator[Hit]:
         match node.type:
             case "call_expression" | "new_expression":
                 yield from input_rules.check_call(context, node)
-                yield from pattern_rules.check_call(context, node)
+                yield from pattern_rules.match_call(context, node)
             case "assignment_expression" | "augmented_assignment_expression":
                 yield from input_rules.check_assignment(context, node)
-                yield from pattern_rules.check_assignment(context, node)
+                yield from pattern_rules.match_assignment(context, node)
             case "variable_declarator":
-                yield from pattern_rules.check_assignment(context, node)
+                yield from pattern_rules.match_assignment(context, node)
             case "jsx_attribute":
                 yield from input_rules.check_attribute(context, node)
             case "pair":
-                yield from pattern_rules.check_pair(context, node)
+                yield from pattern_rules.match_pair(context, node)
             case "catch_clause":
-                yield from pattern_rules.check_function(context, node)
+                yield from pattern_rules.match_catch(context, node)
             case _:
                 pass
 
@@ -152,7 +152,10 @@ def _build_finding(path: str, hit: Hit, snippet: str, symbol: str, occurrence: i
     rule = load_script_rules()[hit.rule]
     steps: tuple[Step, ...] = ()
     if hit.taint is not None:
-        steps = (Step(_locate(path, hit.taint.place), hit.taint.source), Step(_locate(path, hit.place), "use"))
+        steps = (
+            Step(_make_location(path, hit.taint.place), hit.taint.source),
+            Step(_make_location(path, hit.place), "use"),
+        )
     severity = Severity(hit.severity) if hit.severity else rule.severity
     return Finding(
         rule=hit.rule,
@@ -164,7 +167,7 @@ def _build_finding(path: str, hit: Hit, snippet: str, symbol: str, occurrence: i
         impact=rule.impact,
         message=f"Requirement not met: {rule.requirement} {rule.message}",
         remedy=rule.remedy,
-        location=_locate(path, hit.place),
+        location=_make_location(path, hit.place),
         steps=steps,
         confidence=Confidence.HIGH if steps else Confidence.MEDIUM,
         symbol=symbol,
@@ -173,6 +176,6 @@ def _build_finding(path: str, hit: Hit, snippet: str, symbol: str, occurrence: i
     )
 
 
-def _locate(path: str, node: Node) -> Location:
+def _make_location(path: str, node: Node) -> Location:
     (line, column), (end_line, end_column) = node.start_point, node.end_point
     return Location(path, line + 1, column + 1, end_line + 1, end_column + 1)

@@ -11,13 +11,13 @@ from muniment.scanners.javascript.guards import is_checked
 from muniment.scanners.javascript.parsing import (
     FUNCTIONS,
     get_field,
-    list_arguments,
+    list_call_arguments,
     list_pairs,
     name_function,
     read_name,
     read_string,
     read_text,
-    unwrap,
+    unwrap_value,
 )
 
 _DEEPEST = 60
@@ -87,7 +87,7 @@ class Taint(NamedTuple):
     cleaned: frozenset[str] = frozenset()
 
 
-class Flow:
+class ScriptFlow:
     """Evaluator of expressions of one file."""
 
     def __init__(self, bindings: Bindings) -> None:
@@ -97,14 +97,14 @@ class Flow:
 
     def find_taint(self, node: Node, context: str) -> Taint | None:
         """Find the input of users in a value that does harm in a context, None for none."""
-        taint = self._evaluate(node)
+        taint = self._find_input(node)
         if taint is None or EVERY in taint.cleaned or context in taint.cleaned:
             return None
         return taint
 
     def read_constant(self, node: Node, depth: int = 0) -> str | None:
         """Read the constant text of an expression, None if it has none."""
-        node = unwrap(node)
+        node = unwrap_value(node)
         text = read_string(node)
         if text is not None or depth > 8:
             return text
@@ -138,7 +138,7 @@ class Flow:
 
     def list_parts(self, node: Node, depth: int = 0) -> list[str | Node]:
         """List the parts of a text that is put together: constants, and expressions."""
-        node = unwrap(node)
+        node = unwrap_value(node)
         constant = self.read_constant(node)
         if constant is not None:
             return [constant]
@@ -162,8 +162,8 @@ class Flow:
                     return self.list_parts(value, depth + 1)
         return [node]
 
-    def _evaluate(self, node: Node) -> Taint | None:
-        node = unwrap(node)
+    def _find_input(self, node: Node) -> Taint | None:
+        node = unwrap_value(node)
         if node.id in self._known:
             return self._known[node.id]
         if node.id in self._busy or len(self._busy) > _DEEPEST:
@@ -184,7 +184,7 @@ class Flow:
             return Taint(source, node)
         match node.type:
             case "identifier" | "shorthand_property_identifier":
-                return self._join([self._evaluate_assigned(one) for one in self._bindings.list_values(node)])
+                return self._join_taints([self._evaluate_assigned(one) for one in self._bindings.list_values(node)])
             case "member_expression" | "subscript_expression":
                 return self._evaluate_member(node)
             case "call_expression" | "new_expression":
@@ -195,10 +195,10 @@ class Flow:
                 return self._join_children(node)
             case "ternary_expression":
                 branches = [get_field(node, "consequence"), get_field(node, "alternative")]
-                return self._join([self._evaluate(one) for one in branches if one is not None])
+                return self._join_taints([self._find_input(one) for one in branches if one is not None])
             case "assignment_expression" | "augmented_assignment_expression":
                 right = get_field(node, "right")
-                return self._evaluate(right) if right is not None else None
+                return self._find_input(right) if right is not None else None
             case "pair" | "spread_element" | "jsx_expression" | "template_substitution" | "template_string" | "array":
                 return self._join_children(node)
             case "object" | "sequence_expression" | "jsx_element":
@@ -207,10 +207,12 @@ class Flow:
                 return None
 
     def _join_children(self, node: Node) -> Taint | None:
-        return self._join([self._evaluate(one) for one in node.named_children if one.type != "property_identifier"])
+        return self._join_taints(
+            [self._find_input(one) for one in node.named_children if one.type != "property_identifier"]
+        )
 
     @staticmethod
-    def _join(found: list[Taint | None]) -> Taint | None:
+    def _join_taints(found: list[Taint | None]) -> Taint | None:
         """Input of any of several values; it is cleaned only for what all of them are cleaned for."""
         tainted = [one for one in found if one is not None and EVERY not in one.cleaned]
         if not tainted:
@@ -225,16 +227,16 @@ class Flow:
         if one.place.type == "for_in_statement":
             kind = read_text(one.place.child_by_field_name("operator"))
             if kind == "in":
-                return self._evaluate(one.value)
+                return self._find_input(one.value)
         if sources.is_request_name(one.value) and one.path and one.path[0] in sources._REQUEST_KEYS:
             return Taint(f"request {one.path[0]}", one.place)
         if one.path and one.value.type == "object":
             pairs = list_pairs(one.value)
             if one.path[0] in pairs:
-                return self._evaluate(pairs[one.path[0]])
+                return self._find_input(pairs[one.path[0]])
         if one.value.type in FUNCTIONS or one.value.type == "class":
             return None
-        return self._evaluate(one.value)
+        return self._find_input(one.value)
 
     def _evaluate_parameter(self, one: Assigned) -> Taint | None:
         function = one.function
@@ -246,12 +248,12 @@ class Flow:
         found = [self._evaluate_callback(function, one.parameter)]
         name = name_function(function)
         for call in self._bindings.calls.get(name, ()) if name else ():
-            given = list_arguments(call)
+            given = list_call_arguments(call)
             if one.parameter < len(given) and given[one.parameter].type != "spread_element":
                 argument = given[one.parameter]
                 pairs = list_pairs(argument) if one.path else {}
-                found.append(self._evaluate(pairs.get(one.path[0], argument) if pairs else argument))
-        return self._join(found)
+                found.append(self._find_input(pairs.get(one.path[0], argument) if pairs else argument))
+        return self._join_taints(found)
 
     def _evaluate_callback(self, function: Node, number: int) -> Taint | None:
         """Input that a method such as `map` hands to the function that it is given."""
@@ -263,7 +265,7 @@ class Flow:
         receiver = get_field(callee, "object")
         if receiver is None or read_text(callee.child_by_field_name("property")) not in _CALLBACKS:
             return None
-        return self._evaluate(receiver)
+        return self._find_input(receiver)
 
     def _evaluate_member(self, node: Node) -> Taint | None:
         base = get_field(node, "object")
@@ -279,24 +281,24 @@ class Flow:
                 pairs = list_pairs(values[0].value)
                 own = [pairs[name]] if name in pairs else []
                 if own or written:
-                    return self._join([self._evaluate(one) for one in (*own, *written)])
+                    return self._join_taints([self._find_input(one) for one in (*own, *written)])
             elif written:
-                return self._join([self._evaluate(one) for one in written])
-        return self._evaluate(base)
+                return self._join_taints([self._find_input(one) for one in written])
+        return self._find_input(base)
 
     def _evaluate_call(self, node: Node) -> Taint | None:
         callee = get_field(node, "function") or get_field(node, "constructor")
-        given = list_arguments(node)
+        given = list_call_arguments(node)
         if callee is None:
             return None
         last = read_name(callee).rpartition(".")[2]
         receiver = get_field(callee, "object") if callee.type == "member_expression" else None
-        tainted = [self._evaluate(one) for one in given]
-        tainted += [self._evaluate(receiver)] if receiver is not None else []
-        found = self._join(tainted)
+        tainted = [self._find_input(one) for one in given]
+        tainted += [self._find_input(receiver)] if receiver is not None else []
+        found = self._join_taints(tainted)
         local = self._find_function(callee)
         if local is not None:
-            return self._join([self._evaluate(one) for one in _list_returns(local)])
+            return self._join_taints([self._find_input(one) for one in _list_returns(local)])
         if found is None or (_ANSWERS.match(last) and last not in ("format", "replace")):
             return None
         if last == "replace" and given and not _is_global(given[0]):
@@ -325,13 +327,13 @@ def _list_returns(function: Node) -> list[Node]:
     if body is None:
         return []
     if body.type != "statement_block":
-        return [unwrap(body)]
+        return [unwrap_value(body)]
     found = []
     left = [body]
     while left:
         node = left.pop()
         if node.type == "return_statement":
-            found += [unwrap(one) for one in node.named_children[:1]]
+            found += [unwrap_value(one) for one in node.named_children[:1]]
         elif node.type not in FUNCTIONS:
             left += node.named_children
     return found

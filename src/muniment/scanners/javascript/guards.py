@@ -4,7 +4,14 @@ import re
 
 from tree_sitter import Node
 
-from muniment.scanners.javascript.parsing import FUNCTIONS, get_field, list_arguments, read_name, read_string, read_text
+from muniment.scanners.javascript.parsing import (
+    FUNCTIONS,
+    get_field,
+    list_call_arguments,
+    read_name,
+    read_string,
+    read_text,
+)
 
 _LISTS = frozenset({"includes", "has", "hasOwnProperty", "hasOwn", "indexOf", "some", "get"})
 _CHECKS = re.compile(
@@ -47,7 +54,7 @@ def _is_checked_before(block: Node, statement: Node, text: str) -> bool:
         if earlier.type != "if_statement" or earlier.child_by_field_name("alternative") is not None:
             continue
         condition, consequence = get_field(earlier, "condition"), earlier.child_by_field_name("consequence")
-        if condition is None or consequence is None or not _leaves(consequence):
+        if condition is None or consequence is None or not _leaves_block(consequence):
             continue
         if text in _read_condition(condition)[1]:
             return True
@@ -62,7 +69,7 @@ def _is_checked_left(parent: Node, at: Node, text: str) -> bool:
     return (operator == "&&" and text in true) or (operator == "||" and text in false)
 
 
-def _leaves(statement: Node) -> bool:
+def _leaves_block(statement: Node) -> bool:
     if statement.type in _EXITS:
         return True
     children = [child for child in statement.named_children if child.type != "comment"]
@@ -143,7 +150,7 @@ def _read_call(call: Node) -> frozenset[str]:
         return _NOTHING
     name = read_name(callee)
     last = name.rpartition(".")[2]
-    given = list_arguments(call)
+    given = list_call_arguments(call)
     if callee.type == "member_expression":
         receiver = get_field(callee, "object")
         if receiver is None:

@@ -61,7 +61,7 @@ def check_assignment(context: ScriptContext, node: Node) -> Iterator[Hit]:
     name = read_name(target)
     last = name.rpartition(".")[2]
     if target.type == "member_expression" and last in ("innerHTML", "outerHTML", "srcdoc"):
-        yield from _report(context, "js-cross-site-scripting", node, value, "html")
+        yield from _report_input(context, "js-cross-site-scripting", node, value, "html")
     if _LOCATION.fullmatch(name):
         yield from _check_address(context, node, value, browser=True)
     if target.type == "subscript_expression":
@@ -102,7 +102,7 @@ def _is_cleaned(context: ScriptContext, html: Node) -> bool:
     return True
 
 
-def _report(context: ScriptContext, rule: str, place: Node, value: Node, kind: str) -> Iterator[Hit]:
+def _report_input(context: ScriptContext, rule: str, place: Node, value: Node, kind: str) -> Iterator[Hit]:
     taint = context.flow.find_taint(value, kind)
     if taint is not None:
         yield Hit(rule, place, taint)
@@ -124,7 +124,7 @@ def _check_code(context: ScriptContext, call: Call) -> Iterator[Hit]:
         or is_from(call, "vm2?", "runInNewContext|runInThisContext|runInContext|compileFunction|Script|run")
         or (call.name in ("require", "import") and call.given[0] in dynamic)
     ):
-        yield from _report(context, "js-code-injection", call.node, call.given[0], "code")
+        yield from _report_input(context, "js-code-injection", call.node, call.given[0], "code")
 
 
 def _check_command(context: ScriptContext, call: Call) -> Iterator[Hit]:
@@ -138,14 +138,14 @@ def _check_command(context: ScriptContext, call: Call) -> Iterator[Hit]:
         call.last in ("exec", "execSync", "command", "commandSync", "execaCommand", "execaCommandSync")
         or call.origin == "execa()"
     ):
-        yield from _report(context, "js-command-injection", call.node, call.given[0], "command")
+        yield from _report_input(context, "js-command-injection", call.node, call.given[0], "command")
         return
     program = context.flow.read_constant(call.given[0])
     if program is None:
-        yield from _report(context, "js-command-injection", call.node, call.given[0], "program")
+        yield from _report_input(context, "js-command-injection", call.node, call.given[0], "program")
     if uses_shell or (program is not None and _SHELLS.fullmatch(program)):
         for one in call.given[:2]:
-            yield from _report(context, "js-command-injection", call.node, one, "command")
+            yield from _report_input(context, "js-command-injection", call.node, one, "command")
 
 
 def _check_sql(context: ScriptContext, call: Call) -> Iterator[Hit]:
@@ -209,7 +209,7 @@ def _check_nosql(context: ScriptContext, call: Call) -> Iterator[Hit]:
         pairs = list_pairs(one)
         where = pairs.get("$where")
         if where is not None:
-            yield from _report(context, "js-nosql-injection", call.node, where, "code")
+            yield from _report_input(context, "js-nosql-injection", call.node, where, "code")
         values = [one] if one.type != "object" else list(pairs.values())
         for value in values:
             if value.type == "object" and set(list_pairs(value)) & {"$eq", "$in"}:
@@ -234,11 +234,11 @@ def _check_path(context: ScriptContext, call: Call) -> Iterator[Hit]:
     if not call.given:
         return
     if is_from(call, "fs|fs/promises|fs-extra|graceful-fs", _FS_FIRST):
-        yield from _report(context, "js-path-traversal", call.node, call.given[0], "path")
+        yield from _report_input(context, "js-path-traversal", call.node, call.given[0], "path")
     elif call.last in ("sendFile", "download", "sendfile") and call.receiver is not None:
         options = [list_pairs(one) for one in call.given[1:] if one.type == "object"]
         if not any("root" in one for one in options):
-            yield from _report(context, "js-path-traversal", call.node, call.given[0], "path")
+            yield from _report_input(context, "js-path-traversal", call.node, call.given[0], "path")
 
 
 def _check_page(context: ScriptContext, call: Call) -> Iterator[Hit]:
@@ -249,12 +249,12 @@ def _check_page(context: ScriptContext, call: Call) -> Iterator[Hit]:
         "createContextualFragment",
     ):
         for one in call.given:
-            yield from _report(context, "js-cross-site-scripting", call.node, one, "html")
+            yield from _report_input(context, "js-cross-site-scripting", call.node, one, "html")
     elif call.last in ("html", "append", "prepend", "after", "before") and call.receiver is not None:
         if read_name(call.receiver).startswith(("$", "jQuery", "?")) and read_text(call.receiver).startswith(
             ("$", "jQuery")
         ):
-            yield from _report(context, "js-cross-site-scripting", call.node, call.given[0], "html")
+            yield from _report_input(context, "js-cross-site-scripting", call.node, call.given[0], "html")
     elif (
         call.last in ("send", "write", "end")
         and call.receiver is not None
@@ -268,7 +268,7 @@ def _check_page(context: ScriptContext, call: Call) -> Iterator[Hit]:
         if _HTML.search(text) or alone or (call.last == "send" and text and not text.lstrip().startswith(("{", "["))):
             for part in parts:
                 if not isinstance(part, str) and part.type not in ("object", "array"):
-                    yield from _report(context, "js-cross-site-scripting", call.node, part, "html")
+                    yield from _report_input(context, "js-cross-site-scripting", call.node, part, "html")
 
 
 def _check_redirect(context: ScriptContext, call: Call) -> Iterator[Hit]:
@@ -324,12 +324,12 @@ def _check_template(context: ScriptContext, call: Call) -> Iterator[Hit]:
     if call.given and is_from(
         call, engines, "render|compile|renderString|template|precompile|renderAsync|compileAsync"
     ):
-        yield from _report(context, "js-template-injection", call.node, call.given[0], "template")
+        yield from _report_input(context, "js-template-injection", call.node, call.given[0], "template")
 
 
 def _check_pattern(context: ScriptContext, call: Call) -> Iterator[Hit]:
     if call.name == "RegExp" and call.given:
-        yield from _report(context, "js-pattern-injection", call.node, call.given[0], "pattern")
+        yield from _report_input(context, "js-pattern-injection", call.node, call.given[0], "pattern")
 
 
 def _check_merge(context: ScriptContext, call: Call) -> Iterator[Hit]:
@@ -354,7 +354,7 @@ def _check_computed_key(context: ScriptContext, node: Node, target: Node) -> Ite
     if base is not None and base.type == "subscript_expression":
         index = get_field(base, "index")
         if index is not None:
-            yield from _report(context, "js-prototype-pollution", node, index, "key")
+            yield from _report_input(context, "js-prototype-pollution", node, index, "key")
 
 
 def _check_deserialization(context: ScriptContext, call: Call) -> Iterator[Hit]:
@@ -363,7 +363,7 @@ def _check_deserialization(context: ScriptContext, call: Call) -> Iterator[Hit]:
     if is_from(
         call, "node-serialize|serialize-to-js|funcster|cryo", "unserialize|deserialize|deepDeserialize|parse"
     ) or is_from(call, "v8", "deserialize"):
-        yield from _report(context, "js-unsafe-deserialization", call.node, call.given[0], "code")
+        yield from _report_input(context, "js-unsafe-deserialization", call.node, call.given[0], "code")
 
 
 def _check_log(context: ScriptContext, call: Call) -> Iterator[Hit]:
@@ -371,7 +371,7 @@ def _check_log(context: ScriptContext, call: Call) -> Iterator[Hit]:
     if call.last != "setHeader" and not is_answer:
         return
     if len(call.given) > 1 and context.flow.read_constant(call.given[0]) is None:
-        yield from _report(context, "js-header-injection", call.node, call.given[0], "header")
+        yield from _report_input(context, "js-header-injection", call.node, call.given[0], "header")
 
 
 _CALL_CHECKS: tuple[Callable[[ScriptContext, Call], Iterator[Hit]], ...] = (

@@ -8,9 +8,9 @@ import tree_sitter_typescript
 from msgspec import Struct
 from tree_sitter import Language, Node, Parser
 
-MOST_BYTES = 1_000_000
-MOST_NODES = 400_000
-MOST_DEPTH = 600
+MOST_SCRIPT_BYTES = 1_000_000
+MOST_SCRIPT_NODES = 400_000
+MOST_SCRIPT_DEPTH = 600
 _SUFFIXES = {
     **dict.fromkeys((".js", ".jsx", ".mjs", ".cjs"), "javascript"),
     **dict.fromkeys((".ts", ".mts", ".cts"), "typescript"),
@@ -63,8 +63,8 @@ def load_parser(grammar: str) -> Parser:
 
 def parse_script(path: str, content: bytes) -> Script:
     """Parse a file. Raises UnparsedError where any part of it is not understood."""
-    if len(content) > MOST_BYTES:
-        raise UnparsedError(f"it is larger than {MOST_BYTES} bytes")
+    if len(content) > MOST_SCRIPT_BYTES:
+        raise UnparsedError(f"it is larger than {MOST_SCRIPT_BYTES} bytes")
     try:
         content.decode("utf-8")
     except UnicodeDecodeError:
@@ -86,11 +86,11 @@ def _walk_nodes(root: Node) -> Iterator[Node]:
         if node is not None and (node.is_named or node.is_missing):
             count += 1
             yield node
-        if count > MOST_NODES:
-            raise UnparsedError(f"it has more than {MOST_NODES} parts")
+        if count > MOST_SCRIPT_NODES:
+            raise UnparsedError(f"it has more than {MOST_SCRIPT_NODES} parts")
         if cursor.goto_first_child():
             depth += 1
-            if depth > MOST_DEPTH:
+            if depth > MOST_SCRIPT_DEPTH:
                 raise UnparsedError("it is nested too deeply")
             continue
         while not cursor.goto_next_sibling():
@@ -104,7 +104,7 @@ def read_text(node: Node | None) -> str:
     return node.text.decode("utf-8", "replace") if node is not None and node.text is not None else ""
 
 
-def unwrap(node: Node) -> Node:
+def unwrap_value(node: Node) -> Node:
     """Remove brackets, types and `await` around an expression."""
     while node.type in _WRAPPERS and node.named_children:
         children = [child for child in node.named_children if child.type != "comment"]
@@ -117,7 +117,7 @@ def unwrap(node: Node) -> Node:
 def get_field(node: Node, name: str) -> Node | None:
     """Get a child by its field, without what is around its value."""
     found = node.child_by_field_name(name)
-    return None if found is None else unwrap(found)
+    return None if found is None else unwrap_value(found)
 
 
 def read_string(node: Node) -> str | None:
@@ -129,19 +129,19 @@ def read_string(node: Node) -> str | None:
     return None
 
 
-def list_arguments(call: Node) -> list[Node]:
+def list_call_arguments(call: Node) -> list[Node]:
     """List the arguments of a call, without what is around their values."""
     found = call.child_by_field_name("arguments")
     if found is None or found.type != "arguments":
         return []
-    return [unwrap(one) for one in found.named_children if one.type != "comment"]
+    return [unwrap_value(one) for one in found.named_children if one.type != "comment"]
 
 
 def read_name(node: Node | None) -> str:
     """Read a dotted name such as `fs.promises.readFile`; a part that is no name is `?`."""
     parts: list[str] = []
     while node is not None:
-        node = unwrap(node)
+        node = unwrap_value(node)
         if node.type == "member_expression":
             parts.append(read_text(node.child_by_field_name("property")))
             node = node.child_by_field_name("object")

@@ -33,14 +33,14 @@ _PLACEHOLDER = re.compile(r"(?i)process\.env|changeme|placeholder|example|your|t
 _TLS = re.compile(r"(?i)(?:SSLv[23].*|TLSv1(?:[._][01])?(?:_method)?)")
 
 
-def check_call(context: ScriptContext, node: Node) -> Iterator[Hit]:
+def match_call(context: ScriptContext, node: Node) -> Iterator[Hit]:
     """Check one call or construction."""
     call = read_call(context, node)
     for check in _CALL_CHECKS:
         yield from check(context, call)
 
 
-def check_pair(context: ScriptContext, node: Node) -> Iterator[Hit]:
+def match_pair(context: ScriptContext, node: Node) -> Iterator[Hit]:
     """Check one entry of an object."""
     key = read_text(node.child_by_field_name("key")).strip("'\"")
     value = get_field(node, "value")
@@ -63,7 +63,7 @@ def check_pair(context: ScriptContext, node: Node) -> Iterator[Hit]:
         yield Hit("js-external-entities", node)
 
 
-def check_assignment(context: ScriptContext, node: Node) -> Iterator[Hit]:
+def match_assignment(context: ScriptContext, node: Node) -> Iterator[Hit]:
     """Check one assignment or declaration."""
     target = node.child_by_field_name("left") or node.child_by_field_name("name")
     value = get_field(node, "right") or get_field(node, "value")
@@ -81,7 +81,7 @@ def check_assignment(context: ScriptContext, node: Node) -> Iterator[Hit]:
         yield from _check_merge_loop(context, node, target)
 
 
-def check_function(context: ScriptContext, node: Node) -> Iterator[Hit]:
+def match_catch(context: ScriptContext, node: Node) -> Iterator[Hit]:
     """Check one catch clause: a check that fails must not permit."""
     name = find_symbol(node)
     if not _CHECK_NAME.match(name):

@@ -7,7 +7,7 @@ from tree_sitter import Node
 from muniment.scanners.javascript.parsing import (
     FUNCTIONS,
     find_function,
-    list_arguments,
+    list_call_arguments,
     name_function,
     read_name,
     read_string,
@@ -99,7 +99,7 @@ def _is_message_handler(function: Node) -> bool:
     """Whether a function is given to `addEventListener("message", ...)`, or is `onmessage`."""
     parent = function.parent
     if parent is not None and parent.type == "arguments" and parent.parent is not None:
-        given = list_arguments(parent.parent)
+        given = list_call_arguments(parent.parent)
         name = read_name(parent.parent.child_by_field_name("function"))
         return name.endswith("addEventListener") and bool(given) and read_string(given[0]) == "message"
     return name_function(function) == "onmessage" and function.type in FUNCTIONS

@@ -8,33 +8,21 @@ from collections.abc import Callable
 _CHUNK = 1 << 16  # a decompressor copies what follows a member: small pieces keep many members linear
 _MOST_DICTIONARY = 128 << 20
 
-_Decompressor = Callable[[bytes, int], bytes]
-
 
 class StreamError(Exception):
     """A compressed stream cannot be read whole; the text says why."""
-
-
-class _Zlib:
-    def __init__(self) -> None:
-        self._machine = zlib.decompressobj(31)
-        self.decompress: _Decompressor = self._machine.decompress
-
-    @property
-    def eof(self) -> bool:
-        return self._machine.eof
-
-    @property
-    def unused_data(self) -> bytes:
-        return self._machine.unused_data
 
 
 def _open_xz() -> lzma.LZMADecompressor:
     return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_MOST_DICTIONARY)
 
 
-_MACHINES: tuple[tuple[bytes, Callable[[], _Zlib | bz2.BZ2Decompressor | lzma.LZMADecompressor]], ...] = (
-    (b"\x1f\x8b", _Zlib),
+def _open_gzip() -> "zlib._Decompress":
+    return zlib.decompressobj(31)
+
+
+_MACHINES: "tuple[tuple[bytes, Callable[[], zlib._Decompress | bz2.BZ2Decompressor | lzma.LZMADecompressor]], ...]" = (
+    (b"\x1f\x8b", _open_gzip),
     (b"BZh", bz2.BZ2Decompressor),
     (b"\xfd7zXZ\0", _open_xz),
 )

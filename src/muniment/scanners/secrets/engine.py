@@ -211,13 +211,13 @@ def _find_matches(path: str, text: bytes) -> list[_Match]:
 
 def _list_candidates(path: str, text: bytes) -> Iterator[_Match]:
     if any(word in text for word in formats.PRIVATE_KEY.keywords):
-        for one in formats.PRIVATE_KEY.pattern.finditer(text):
+        for one in formats.PRIVATE_KEY.compiled_pattern.finditer(text):
             body = text[one.end() : one.end() + _LONGEST_KEY_PART].partition(b"-----")[0]
             if is_key_body(body):
                 yield _Match(formats.PRIVATE_KEY, body, one.start())
     for kind in (*formats.FORMATS, formats.SLACK_WEBHOOK):
         if any(word in text for word in kind.keywords):
-            for one in kind.pattern.finditer(text):
+            for one in kind.compiled_pattern.finditer(text):
                 if not is_placeholder(one[1]) and not _is_inside_word(text, one.start()):
                     yield _Match(kind, one[1], one.start(1))
     if b"\0" not in text:  # words for credentials are everywhere in programs and images
@@ -228,11 +228,11 @@ def _list_generic_candidates(path: str, text: bytes) -> Iterator[_Match]:
     for around in formats.AROUND:
         if any(word in text for word in around.keywords):
             is_value = _AROUND_CHECKS.get(around.name, is_password)
-            for one in around.pattern.finditer(text):
+            for one in around.compiled_pattern.finditer(text):
                 if is_value(one[1]):
                     yield _Match(around, one[1], one.start(1))
     if b"://" in text:
-        for one in formats.URL_PASSWORD.pattern.finditer(text):
+        for one in formats.URL_PASSWORD.compiled_pattern.finditer(text):
             if is_url_password(one[1], one[2]):
                 yield _Match(formats.URL_PASSWORD, one[1], one.start(1))
     kinds = [formats.QUOTED, formats.TAGGED]
@@ -240,7 +240,7 @@ def _list_generic_candidates(path: str, text: bytes) -> Iterator[_Match]:
     if name.endswith(_UNQUOTED_SUFFIXES) or name.startswith(_UNQUOTED_NAMES):
         kinds.append(formats.UNQUOTED)
     for kind in kinds:
-        for one in kind.pattern.finditer(text):
+        for one in kind.compiled_pattern.finditer(text):
             if is_random(one[2]):
                 yield _Match(kind, one[2], one.start(2), _read_name(text, one.start(1), one.end(1)))
 

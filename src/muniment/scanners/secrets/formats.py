@@ -22,7 +22,7 @@ class SecretFormat(Struct, frozen=True):
     keywords: tuple[bytes, ...] = ()
 
     @property
-    def pattern(self) -> re.Pattern[bytes]:
+    def compiled_pattern(self) -> re.Pattern[bytes]:
         """The pattern, compiled when it is first needed: a hook that looks at one file needs few."""
         return _compile_pattern(self.source)
 
