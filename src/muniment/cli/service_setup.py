@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from muniment.cli import printing
-from muniment.errors import DatabaseError, UsageError
+from muniment.errors import DatabaseError, HttpCode, HttpError, UsageError
+from muniment.http.client import HttpClient
+from muniment.server.routes import SIGN_IN
 
 if TYPE_CHECKING:
     from muniment.cli.vault_process import VaultSupervisor
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 UNFINISHED_FILE = "restore.unfinished"  # in a home whose restore did not come to its end
 STATE_FILE = "service.json"  # in the home of a service, and in no other
 
-_OPEN_SECONDS = 20
+_ANSWER_SECONDS = 120  # of the first page, which loads the program: on a busy machine it takes a while
 
 
 _ROOT_HOME = "/var/lib/muniment"  # not below /root: the account that runs PostgreSQL for root cannot enter that
@@ -158,8 +160,8 @@ class PreparedHome:
             check_configuration()  # while it loads: it looks by itself too, before it serves
             # The vault starts at the same time, and ends last: the other processes need it until they end.
             with vault_process.run_vault(self._folder, vault_account) as vault, tree:
-                if not _wait_until_open(port):
-                    click.echo(f"The pages do not answer yet: nothing listens on port {port} of 127.0.0.1.", err=True)
+                if not wait_until_answered(port):
+                    click.echo(f"No page was answered within {_ANSWER_SECONDS} seconds: wait a moment.", err=True)
                 tell(links, vault)
                 tree.start_process(
                     "confirmation", [("--home", str(self._folder)), ("--port", str(confirmation[0]))], {}
@@ -210,13 +212,18 @@ def require_free_port(port: int) -> None:
         )
 
 
-def _wait_until_open(port: int) -> bool:
-    """Wait until the web process listens; whether it does. It prints its own errors on the terminal."""
-    end = time.monotonic() + _OPEN_SECONDS
+def wait_until_answered(port: int, seconds: float = _ANSWER_SECONDS) -> bool:
+    """Wait until the web process answers the sign-in page; whether it did. It prints its own errors on the terminal.
+
+    An open port is not enough: the server listens before it has loaded the program.
+    """
+    client, end = HttpClient(f"http://127.0.0.1:{port}", seconds=seconds), time.monotonic() + seconds
     while time.monotonic() < end:
         try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
+            client.request("GET", SIGN_IN)
+        except HttpError as error:
+            if error.code is HttpCode.REDIRECTED:  # to https, which a proxy serves
+                return True
             time.sleep(0.05)
         else:
             return True

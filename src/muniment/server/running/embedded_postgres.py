@@ -28,7 +28,9 @@ from muniment.server.running.postgres_programs import prepare_programs
 from muniment.store import folder_locks, sockets
 
 _DATABASE, _SUPERUSER = "muniment", "muniment_super"
-_START_SECONDS, _STOP_SECONDS = 60, 30
+# A first start writes 40 MB and syncs each file: on a machine that does much else it takes minutes.
+_START_SECONDS, _STOP_SECONDS = 600, 30
+_QUOTED_LINES = 5  # of the server's log in an error: whoever removes a home that failed removes its log too
 _LEAST_FREE = 200  # MB for a new one
 _LEAST_LEFT = 20  # of them, with which an existing database starts: it writes a lock file, then its log of changes
 _MAP = "muniment"
@@ -188,8 +190,11 @@ class EmbeddedPostgres:
         self._secure_folder(new)
         options = ["--auth=reject", "--encoding=UTF8", "--no-locale", "--data-checksums"]
         process = self._run_program(Program.INITDB, [("-D", str(new)), ("-U", _SUPERUSER), *options])
-        if process.wait_for_end(_START_SECONDS) != 0:
+        code = process.wait_for_end(_START_SECONDS)
+        if code is None:
             process.kill()
+            raise self._make_ended_error(f"initdb did not end within {_START_SECONDS} seconds")
+        if code != 0:
             raise self._make_ended_error("initdb failed")
         new.rename(self._data)
 
@@ -292,7 +297,7 @@ class EmbeddedPostgres:
             with contextlib.suppress(psycopg.OperationalError), psycopg.connect(url, connect_timeout=5):
                 return
             time.sleep(0.02)
-        raise _make_server_error(f"it was not ready within {_START_SECONDS} seconds", f"See {self._folder / 'log'}.")
+        raise self._make_ended_error(f"it was not ready within {_START_SECONDS} seconds")
 
     def _make_roles(self) -> None:
         """Make the owner of the schema, and a role for each process. Each start gives them new passwords."""
@@ -335,18 +340,21 @@ class EmbeddedPostgres:
                 connection.execute(sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(sql.Identifier(role)))
 
     def _make_ended_error(self, why: str) -> DatabaseError:
-        """Make the error of a program that ended. A full disk is its cause more often than all others."""
+        """Make the error of a program that ended or is not ready, with the end of its log.
+
+        A full disk is the cause more often than all others.
+        """
         free = shutil.disk_usage(self._folder).free >> 20
         if free < _LEAST_LEFT:
             return _make_server_error(f"only {free} MB are free at {self._folder}", f"Free {_LEAST_FREE} MB there.")
-        return _make_server_error(f"{why}: {self._read_last_error()}", f"See {self._folder / 'log'}.")
+        return _make_server_error(f"{why}. {self._quote_log()}", "Correct its cause, then start it again.")
 
-    def _read_last_error(self) -> str:
+    def _quote_log(self) -> str:
         try:
             lines = (self._folder / "log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
         except OSError:
             lines = []
-        return lines[-1] if lines else "it gave no reason"
+        return f"Its log ends with: {' / '.join(lines[-_QUOTED_LINES:])}" if lines else "It logged no reason"
 
 
 def _make_server_error(why: str, remedy: str) -> DatabaseError:
