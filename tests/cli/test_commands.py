@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from muniment.cli import policy_files
+from muniment.cli import explain, policy_files
 from muniment.cli.commands import COMMANDS, muniment
+from muniment.decision.catalogue import CONTROLS
 from muniment.policy.built_in_policy import format_built_in_policy
 from tests.support.repos import Repo
 from tests.support.shop import Shop
@@ -276,6 +277,16 @@ def test_explain_names_placeholders_and_no_internal_names(shop: Shop) -> None:
     assert "approved_heads" not in out
 
 
+def test_explain_writes_commands_and_policy_lines_as_they_are_typed(shop: Shop) -> None:
+    for control in CONTROLS.values():
+        for reason in control.codes:
+            for sentence in (reason.value.message, reason.value.remedy):
+                shown = explain.name_placeholders(sentence)
+                assert "{{" not in shown
+                assert "}}" not in shown
+    assert 'with = { pipelines = ["tests"] }' in shop.muniment("explain", "pipeline.required")[1]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [["policy", "check", "/nowhere/at/all", "--format", "json"], ["policy", "check", "--format=json", "--nonsense"]],
@@ -309,6 +320,7 @@ def test_a_policy_is_read_from_standard_input() -> None:
     for given, code in ((text, 0), (text.replace("control =", "contrl ="), 2)):
         done = program("policy", "check", "-", given=given)
         assert done.returncode == code, done.stderr
+        assert "standard input" in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["-V"]])

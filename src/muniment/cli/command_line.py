@@ -39,7 +39,7 @@ def _run_click(arguments: list[str]) -> int:
         return _report_failure(arguments, "interrupted", "", INTERRUPTED)
     except click.ClickException as error:
         code = error.exit_code if isinstance(error, click.UsageError) else FAILED
-        _report_as_json(arguments, error.format_message(), "", code)
+        _report_as_json(arguments, error.format_message(), _name_help(error), code)
         with _ignore_write_errors("stderr"):
             error.show()
         return code
@@ -54,6 +54,12 @@ def _run_click(arguments: list[str]) -> int:
     except Exception as error:  # noqa: BLE001 -- the outermost edge
         return _report_unexpected(arguments, error)
     return code if isinstance(code, int) else 0
+
+
+def _name_help(error: click.ClickException) -> str:
+    """Next step of wrong usage: the help of the command that it was about."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    return f"Run {context.command_path} --help." if context is not None else ""
 
 
 def _convert_click_exit(arguments: list[str], ended: SystemExit) -> int:

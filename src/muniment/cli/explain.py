@@ -11,7 +11,7 @@ from muniment.decision.catalogue import CONTROLS
 from muniment.errors import UsageError
 from muniment.policy.parameters import list_declarations
 
-_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_PLACEHOLDER = re.compile(r"\{(\w+)\}|\{\{|\}\}")
 
 
 @click.command()
@@ -94,12 +94,12 @@ def _print_clause(about: dict[str, object]) -> None:
         click.echo(printing.dim_text(f"  reads: {facts}"))
     for reason in about["reasons"]:  # type: ignore[attr-defined]
         click.echo(
-            f"  {printing.status_sign(reason['status'])} {reason['code']}: {_name_placeholders(reason['message'])}"
+            f"  {printing.status_sign(reason['status'])} {reason['code']}: {name_placeholders(reason['message'])}"
         )
         if reason["remedy"]:
-            click.echo(printing.dim_text(f"      {_name_placeholders(reason['remedy'])}"))
+            click.echo(printing.dim_text(f"      {name_placeholders(reason['remedy'])}"))
 
 
-def _name_placeholders(sentence: str) -> str:
-    """Write each placeholder of a sentence as people read it: `<count> of <needed> others approved`."""
-    return _PLACEHOLDER.sub(lambda blank: f"<{blank[1].replace('_', ' ')}>", sentence)
+def name_placeholders(sentence: str) -> str:
+    """Write each placeholder of a template as people read it: `<count> of <needed> others approved`; and its braces."""
+    return _PLACEHOLDER.sub(lambda blank: f"<{blank[1].replace('_', ' ')}>" if blank[1] else blank[0][0], sentence)

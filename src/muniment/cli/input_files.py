@@ -29,6 +29,11 @@ def read_input(file: str, remedy: str, most: int = -1) -> bytes:
     return data
 
 
+def name_input(file: str) -> str:
+    """Name of a file in messages."""
+    return "standard input" if file == STANDARD_INPUT else file
+
+
 def _require_end(file: str, number: int, remedy: str) -> None:
     """Raise UsageError for a device, such as /dev/zero: reading it has no end. Pipes of a shell have one."""
     mode = os.fstat(number).st_mode

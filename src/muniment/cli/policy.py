@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from muniment.cli import options, policy_files, printing
+from muniment.cli.input_files import name_input
 from muniment.decision.binding import BoundPolicy
 from muniment.decision.comparison import Direction, PolicyDifference, compare_policies
 from muniment.decision.history_protection import ADD_CLAUSE, HISTORY_UNPROTECTED, is_history_protected
@@ -41,7 +42,8 @@ def check_policy(file: str, output: str) -> None:
             }
         )
         return
-    click.echo(f"{printing.make_printable(file)} is a policy: {len(policy.clauses)} clauses, {policy.policy.digest}")
+    name = printing.make_printable(name_input(file))
+    click.echo(f"{name} is a policy: {len(policy.clauses)} clauses, {policy.policy.digest}")
     for clause in uncovered:
         click.echo(f"  {printing.status_sign('unknown')} {clause} names no control")
     for clause in planned:

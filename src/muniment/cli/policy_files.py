@@ -1,7 +1,7 @@
 """Policy for commands that evaluate no change: a file, the branch's, the home's, or the built-in one."""
 
 from muniment.cli import context
-from muniment.cli.input_files import read_input
+from muniment.cli.input_files import name_input, read_input
 from muniment.decision.binding import BoundPolicy
 from muniment.decision.bound_policies import read_bound_policy
 from muniment.errors import GitError, PolicyError, UsageError
@@ -32,7 +32,7 @@ def load_built_in_policy() -> BoundPolicy:
 
 def load_policy_file(name: str) -> BoundPolicy:
     """Load the policy of a file; `built-in` names the built-in one. Raises UsageError or PolicyError."""
-    return load_built_in_policy() if name == BUILT_IN else read_bound_policy(read_policy_text(name), name)
+    return load_built_in_policy() if name == BUILT_IN else read_bound_policy(read_policy_text(name), name_input(name))
 
 
 def read_policy_text(name: str) -> str:
