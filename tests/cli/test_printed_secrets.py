@@ -10,8 +10,8 @@ import pytest
 
 from muniment.vault.masking import MASK
 from muniment.vault.role_access import open_role
-from tests.cli.test_deploy import ARTIFACT, FakeService
 from tests.support import vaults
+from tests.support.pipeline_service import ARTIFACT, FakeService
 from tests.support.running import clean
 from tests.support.vaults import COMMIT, Key
 from tests.vault.test_masked_parts import SHAPES, WAYS, longest_common, printed

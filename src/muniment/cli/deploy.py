@@ -99,6 +99,7 @@ def command(
     if not command:
         raise UsageError("there is no command to run", "Add it: -- ./deploy.sh")
     secret_environment.require_program(command[0])
+    _interrupt_on_termination()
     standing = _wait_for_decision(service, _build_request(wish, artifact, commit, provenance, wait), max(wait, timeout))
     number = standing.id
     if not standing.is_allowed:
@@ -107,15 +108,22 @@ def command(
     for reason in standing.reasons:
         secret_environment.print_reason(reason)
     if vsa is not None:
-        _write_file(Path(vsa), bytes(standing.vsa))
+        _write_permission(service, number, Path(vsa), bytes(standing.vsa))
     return _deploy_with_secrets(command, undo, wish, who, service, number)
+
+
+def _interrupt_on_termination() -> None:
+    """Let a forge that cancels the job interrupt the waiting as Ctrl-C does, so that the request is withdrawn."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
 
 
 def _wait_for_decision(service: ServiceClient, ask: DeploymentOrder, seconds: int) -> RequestStatus:
     """Request the deployment, and wait for the decision. Raises RunError if there is none: then nothing was started,
     and the request is withdrawn.
     """
-    try:
+    with secret_environment.say_not_started():
         number = service.submit_request(ask, secrets.token_hex(16))
         standing = None
         try:
@@ -124,9 +132,19 @@ def _wait_for_decision(service: ServiceClient, ask: DeploymentOrder, seconds: in
             if standing is None:
                 with suppress(RunError):  # the service withdraws it by itself at the same time
                     service.withdraw_request(number)
-    except RunError as error:
-        raise RunError(error.code, f"{error.message}; nothing was started", error.remedy) from None
-    return standing
+        return standing
+
+
+def _write_permission(service: ServiceClient, number: int, file: Path, permission: bytes) -> None:
+    """Write the signed permission. Raises MunimentError if it cannot be written: then the deployment is withdrawn, so
+    that the next one does not wait for it.
+    """
+    try:
+        _write_file(file, permission)
+    except MunimentError as error:
+        with suppress(RunError):
+            service.withdraw_request(number)
+        raise MunimentError(f"{error.message}; nothing was started", error.remedy) from None
 
 
 @contextmanager
@@ -290,7 +308,15 @@ def _send_kept_outcome(service: ServiceClient, file: Path) -> int:
 
 
 def _write_file(file: Path, data: bytes) -> None:
+    """Write a whole file, or none. Raises MunimentError."""
+    new = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
     try:
-        file.write_bytes(data)
+        try:
+            new.write_bytes(data)
+            new.replace(file)
+        except OSError:
+            new.unlink(missing_ok=True)
+            raise
     except OSError as error:
-        raise MunimentError(f"{file} cannot be written ({error.strerror})", "Make its folder writable.") from error
+        remedy = "Make room on its disk, and its folder writable."
+        raise MunimentError(f"{file} cannot be written ({error.strerror})", remedy) from error

@@ -4,14 +4,14 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import reduce
 from typing import Any, NamedTuple
 
 import click
 
 from muniment.cli import printing
-from muniment.errors import RunCode, RunError, UsageError
+from muniment.errors import MunimentError, RunCode, RunError, UsageError
 from muniment.pipelines.service_client import ServiceReason
 from muniment.vault import child_environment, engines, identity, layout, masked_command, secret_fetching, secret_files
 from muniment.vault.masking import Masker
@@ -43,6 +43,7 @@ _OPTIONS = (
         help="What vouches for this process. Default: whatever is there, if it is but one.",
     ),
 )
+_NOT_STARTED = "nothing was started"
 _PRODUCT = ("GITHUB_REPOSITORY", "CI_PROJECT_NAME")
 
 
@@ -159,9 +160,15 @@ def provide_secrets(
     address, ca = environment.get("MUNIMENT_VAULT_URL", ""), environment.get("MUNIMENT_VAULT_CA", "")
     place = wish.product, wish.environment
     names, namespace = {one.name for one in wish.all_secrets}, environment.get("MUNIMENT_VAULT_NAMESPACE", "")
-    values = secret_fetching.fetch_named(*place, who, address, ca, names, namespace) if names else {}
-    fetched()
-    secret_fetching.refuse_unmaskable(values, wish.public)
+    try:
+        values = secret_fetching.fetch_named(*place, who, address, ca, names, namespace) if names else {}
+    except (MunimentError, KeyboardInterrupt):
+        with suppress(MunimentError):  # nothing was fetched, and the vault's role admitted this job all the same
+            fetched()
+        raise
+    with say_not_started():
+        fetched()
+        secret_fetching.refuse_unmaskable(values, wish.public)
     masker = Masker([*values.values(), *child_environment.secret_values(tokens)])
     child_environment.overwrite_variables(tokens)
     files = {one.variable: values[one.name] for one in wish.files}
@@ -173,6 +180,18 @@ def provide_secrets(
         # as bytes, so that they are the same in any locale
         given |= {one.variable: values[one.name].encode("utf-8", "surrogatepass") for one in wish.variables}
         yield SecretEnvironment(given, masker)
+
+
+@contextmanager
+def say_not_started() -> Iterator[None]:
+    """Add to a RunError that nothing was started, unless it says so."""
+    try:
+        yield
+    except RunError as error:
+        said = _NOT_STARTED in error.message
+        raise RunError(
+            error.code, error.message if said else f"{error.message}; {_NOT_STARTED}", error.remedy
+        ) from None
 
 
 def print_reason(reason: ServiceReason) -> None:

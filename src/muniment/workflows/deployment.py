@@ -10,9 +10,11 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from muniment.errors import RunError
+from muniment.errors import MunimentError, RunError
 from muniment.pipelines.service_client import ReportedOutcome
 from muniment.vault.masked_command import CommandEnd
+
+_INTERRUPTED = 130  # as a shell reports what SIGINT ended
 
 
 class EndState(StrEnum):
@@ -48,7 +50,9 @@ class DeploymentResult(Struct, frozen=True):
 def run_deployment(
     ready: AbstractContextManager[DeploymentCommands], not_started: Callable[[ReportedOutcome], None]
 ) -> DeploymentResult:
-    """Run an allowed deployment. Raises RunError if it could not be started, after `not_started` was called."""
+    """Run an allowed deployment. Raises MunimentError, or KeyboardInterrupt, if it could not be started, after
+    `not_started` was called.
+    """
     try:
         with ready as act:
             ended = act.run()
@@ -57,8 +61,9 @@ def run_deployment(
             if act.undo is None:
                 return DeploymentResult(EndState.CRASHED if ended.signal else EndState.FAILED, ended)
             return _undo_deployment(ended, act.undo)
-    except RunError as error:
-        not_started(ReportedOutcome(EndState.FAILED.value, error.exit_code))
+    except (MunimentError, KeyboardInterrupt) as error:
+        code = error.exit_code if isinstance(error, MunimentError) else _INTERRUPTED
+        not_started(ReportedOutcome(EndState.FAILED.value, code))
         raise
 
 
