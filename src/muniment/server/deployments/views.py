@@ -77,7 +77,7 @@ def list_deliveries(request: HttpRequest) -> HttpResponse:
         "limit": limit,
         "policy_problem": policy_problem,
         "find": find,
-        "more": urlencode({"find": find}) if find else "",
+        "more": urlencode({"find": find, "order": page.order}),
     }
     return render(request, "deployments/list.html", context)
 

@@ -1,10 +1,12 @@
 """Pages about products: their list, and one product."""
 
-from django.db.models import Q
+from django.db.models import Count, F, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
 from muniment.access.actions import Action
@@ -14,7 +16,7 @@ from muniment.server.guarding.mediation import (
     find_no_resource,
     require_action,
 )
-from muniment.server.page_lists import page_by_name
+from muniment.server.page_lists import NAME_ORDERS, ListOrder, page_in_order
 from muniment.server.policies.policy_in_force import current_policy
 from muniment.server.policies.state_counts import (
     ProductScope,
@@ -25,6 +27,20 @@ from muniment.server.policies.state_counts import (
 from muniment.server.products.models import ClauseResult, Product, ProductClauseState
 from muniment.server.products.views import could_with_second_factor
 from muniment.server.products.visible_products import visible_product_filter
+
+_FAILING = Subquery(
+    ProductClauseState.objects.filter(product=OuterRef("pk"), state=ClauseResult.VIOLATED)
+    .order_by()
+    .values("product")
+    .annotate(number=Count("pk"))
+    .values("number")
+)
+_ORDERS = (
+    *NAME_ORDERS,
+    ListOrder("failing", gettext_lazy("Most failing checks"), Coalesce(_FAILING, 0), falling=True),
+    ListOrder("-added", gettext_lazy("Last added"), F("created_at"), falling=True),
+    ListOrder("added", gettext_lazy("First added"), F("created_at")),
+)
 
 
 @require_GET
@@ -42,8 +58,8 @@ def list_products(request: HttpRequest) -> HttpResponse:
         failing = ProductClauseState.objects.filter(clause=clause).exclude(state=ClauseResult.MET)
         rows = rows.filter(pk__in=failing.values("product"))
     asked = {"find": find, "clause": clause if sentence else ""}
-    more = urlencode({name: text for name, text in asked.items() if text})
-    page = page_by_name(request, rows)
+    page = page_in_order(request, rows, _ORDERS)
+    more = urlencode({name: text for name, text in {**asked, "order": page.order}.items() if text})
     context = {
         "page": page,
         "lines": _count_checks(policy, page.rows),

@@ -89,7 +89,7 @@ def list_people(request: HttpRequest) -> HttpResponse:
     found = page_by_name(request, rows)
     for person in found.rows:
         person.roles_now = [grant for grant in person.role_grants.all() if grant.in_force]
-    context = {"page": found, "find": find, "more": urlencode({"find": find}) if find else ""}
+    context = {"page": found, "find": find, "more": urlencode({"find": find, "order": found.order})}
     machines = {
         "machine_accounts": find_machine_accounts() if is_action_allowed(request, Action.SEE_PERSONAL_DATA) else (),
         "may_declare": _may_show_form(request, Action.DECLARE_MACHINE),
