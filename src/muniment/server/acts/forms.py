@@ -118,7 +118,7 @@ def _build_widget(field: Input, actor: Actor, *, required: bool) -> forms.Widget
         attributes["class"] = "mono"
     options = field.list_choices(actor)
     if isinstance(field, MultipleChoice):
-        return forms.CheckboxSelectMultiple({}, options or ())
+        return widgets.DrawnCheckboxes({}, field.list_groups(actor))
     if options is not None:
         blank = _("Choose") if required else field.blank  # nothing that has to be given is chosen already
         return widgets.DrawnSelect(attributes, options if required and len(options) == 1 else (("", blank), *options))

@@ -69,3 +69,27 @@ class DrawnSelect(_DrawnWidget, forms.Select):
     def optgroups(self, name: str, value: Any, attrs: Any = None) -> list[Any]:
         """No groups: their options would be built once more."""
         return []
+
+
+class DrawnCheckboxes(_DrawnWidget, forms.CheckboxSelectMultiple):
+    """Boxes that people tick, in groups if their choices have some."""
+
+    def draw_widget(self, widget: dict[str, Any]) -> SafeString:
+        """HTML of the boxes: a field set for each group."""
+        groups = format_html_join(
+            "", "{}", ((_draw_group(group, boxes),) for group, boxes, _index in widget["optgroups"])
+        )
+        return format_html("<div{}>{}</div>", flatatt({"id": widget["attrs"].get("id", "")}), groups)
+
+
+def _draw_group(group: object, boxes: list[dict[str, Any]]) -> SafeString:
+    drawn = format_html_join("", "<div>{}</div>", ((_draw_box(box),) for box in boxes))
+    return format_html("<fieldset><legend>{}</legend>{}</fieldset>", group, drawn) if group else drawn
+
+
+def _draw_box(box: dict[str, Any]) -> SafeString:
+    attributes = flatatt(box["attrs"])
+    return format_html(
+        '<label for="{}"><input type="checkbox" name="{}" value="{}"{}> {}</label>',
+        *(box["attrs"].get("id", ""), box["name"], box["value"], attributes, box["label"]),
+    )

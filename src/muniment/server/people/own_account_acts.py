@@ -38,6 +38,7 @@ from muniment.server.people.models import (
 )
 from muniment.server.people.person_acts import refuse_taken_address
 from muniment.server.people.privacy import collect_personal_data
+from muniment.server.people.scope_groups import find_scope_group
 from muniment.server.records.demanded_proofs import is_proof_demanded
 from muniment.server.records.record_writing import action_code
 
@@ -164,7 +165,10 @@ class CreateToken(OwnAct, frozen=True):
     name: Annotated[str, Text(label=gettext_lazy("Name"), most=100)]
     days: Annotated[int, Integer(label=gettext_lazy("Days until it expires"), least=1, most=LONGEST_TOKEN.days)]
     scopes: Annotated[
-        tuple[str, ...], MultipleChoice(label=gettext_lazy("What it may do"), options=_offer_scopes, recorded=True)
+        tuple[str, ...],
+        MultipleChoice(
+            label=gettext_lazy("What it may do"), options=_offer_scopes, group=find_scope_group, recorded=True
+        ),
     ]
 
     def describe_act(self) -> str:

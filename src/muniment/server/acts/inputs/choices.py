@@ -70,6 +70,7 @@ class MultipleChoice(Input):
     """Values that `options` gives, at least one, each once: a list, or a text with white space between them."""
 
     options: Callable[[Actor], Choices]
+    group: "Callable[[str], Label] | None" = None  # of an option, as forms show it; options of a group need not adjoin
 
     def read_value(self, value: object, actor: Actor) -> tuple[str, ...]:
         """Read the values, in the order of `options`. Raises ParseError."""
@@ -91,6 +92,16 @@ class MultipleChoice(Input):
 
     def list_choices(self, actor: Actor) -> Choices:
         return self.options(actor)
+
+    def list_groups(self, actor: Actor) -> "Choices | tuple[tuple[Label, Choices], ...]":
+        """Options in their groups, the groups in the order of their first options; plain options without groups."""
+        options = self.options(actor)
+        if self.group is None:
+            return options
+        found: dict[Label, list[tuple[str, Label]]] = {}
+        for code, label in options:
+            found.setdefault(self.group(code), []).append((code, label))
+        return tuple((group, tuple(rows)) for group, rows in found.items())
 
     def format_for_form(self, value: object) -> str:
         """Values with spaces between them."""
