@@ -100,7 +100,8 @@ def _find_diff_url(row: BranchUpdate) -> str:
 @require_action(Action.REVIEW_BYPASS, find_update_product)
 def review_bypass(request: HttpRequest, number: int) -> HttpResponse:
     """Review a bypass afterwards, and accept it."""
-    return submit_act(request, ReviewBypass, {"bypass": number}, _("Recorded."), "branch-update", number)
+    done = _("Your review is recorded. This page shows how many reviews are still missing.")
+    return submit_act(request, ReviewBypass, {"bypass": number}, done, "branch-update", number)
 
 
 @require_POST
