@@ -2,13 +2,14 @@
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import click
 
 from muniment.cli import service_setup
 from muniment.cli.up import lock_home
-from muniment.errors import UsageError
+from muniment.errors import DatabaseError, UsageError
 
 
 @click.command()
@@ -32,6 +33,7 @@ def command(home: str, *, remove: bool, large: bool) -> int:
         click.echo(f"The demonstration was removed: {folder}")
         return 0
     click.echo("Making two quarters of an invented company, which takes a few minutes ...")
+    sys.stdout.flush()
     count = _fill_home(folder, large=large)
     click.echo(f"The demonstration is ready in {folder}: {count} events of the company Alder Health, all invented.")
     click.echo(f"Next, for sign-in links of its people: muniment up --home {folder}")
@@ -46,6 +48,14 @@ def _remove_demonstration(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
+def _print_progress(done: int, total: int) -> None:
+    """Print each tenth of the work."""
+    tenth = 10 * done // total
+    if tenth > 10 * (done - 1) // total and tenth < 10:
+        click.echo(f"  {10 * tenth} % of {total} events")
+        sys.stdout.flush()
+
+
 def _fill_home(folder: Path, *, large: bool) -> int:
     from muniment.server.running import demonstration_mark
 
@@ -55,7 +65,10 @@ def _fill_home(folder: Path, *, large: bool) -> int:
         os.environ["PGOPTIONS"] = "-c synchronous_commit=off"  # what a crash loses is filled again
         try:
             with service_setup.prepare_home(folder, "http://localhost:8000") as prepared:
-                count = prepared.fill_demonstration(large=large)
+                count = prepared.fill_demonstration(_print_progress, large=large)
+        except DatabaseError as error:  # its remedy may name a log of the home, which is removed
+            shutil.rmtree(folder, ignore_errors=True)
+            raise DatabaseError(error.message, "Mend that, and run the command again. Nothing is left of it.") from None
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise

@@ -121,13 +121,15 @@ class PreparedHome:
 
         self._registered.append(register_repository(path).pk)
 
-    def fill_demonstration(self, *, large: bool) -> int:
-        """Fill the home with the demonstration company; the number of its events."""
+    def fill_demonstration(self, progress: Callable[[int, int], None], *, large: bool) -> int:
+        """Fill the home with the demonstration company; the number of its events. `progress` is called after each, with
+        their numbers.
+        """
         from muniment.server.running.demonstration import KeptConnections, fill_demonstration
 
         connections = KeptConnections("operator")
         try:
-            return fill_demonstration(self._folder, connections.switch_role, large=large)
+            return fill_demonstration(self._folder, connections.switch_role, progress, large=large)
         finally:
             connections.close_connections()
 

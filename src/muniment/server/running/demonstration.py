@@ -53,8 +53,15 @@ class KeptConnections:
         self._kept.clear()
 
 
-def fill_demonstration(folder: Path, switch_role: Callable[[str], None], *, large: bool = False) -> int:
-    """Carry out all events of the demonstration, in the order of their moments; their number.
+def fill_demonstration(
+    folder: Path,
+    switch_role: Callable[[str], None],
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+    *,
+    large: bool = False,
+) -> int:
+    """Carry out all events of the demonstration, in the order of their moments; their number. `progress` is called
+    after each, with the number of those done and of all.
 
     The home is new, marked, and up to date. `switch_role` connects this process as another role of the database;
     afterwards it is the operator. `large`: with many further products.
@@ -62,13 +69,14 @@ def fill_demonstration(folder: Path, switch_role: Callable[[str], None], *, larg
     demonstration = Demonstration(timezone.now(), folder, ActRunner(_perform_act, _request_act, _approve_act))
     events = sorted(_list_events(demonstration), key=lambda event: event.at)
     with demonstration_clock.replace_clock():
-        for event in events:
+        for done, event in enumerate(events, 1):
             if event.process == _WORKER:  # it relies on records with a position; persons do not
                 switch_role(_SEQUENCER)
                 _assign_positions()
             switch_role(event.process)
             demonstration_clock.move_clock(event.at)
             event.run()
+            progress(done, len(events))
     if large:
         add_products(folder, switch_role)
     switch_role(_SEQUENCER)
