@@ -10,7 +10,7 @@ export MUNIMENT_PRODUCT=shop
 MUNIMENT_COMMIT=$(git rev-parse --verify 'HEAD^{commit}')
 export MUNIMENT_COMMIT
 
-./build.sh shop.tar
+./build.sh shop.tar # also writes provenance.json, signed by a trusted builder: see provenance.sh
 artifact="sha256:$(sha256sum shop.tar | cut -d' ' -f1)"
 # ./deploy.sh gets the secrets that are named here, and no other.
 exec muniment deploy --env production --secret DATABASE_URL --file DEPLOY_KEY \

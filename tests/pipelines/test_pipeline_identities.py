@@ -201,6 +201,23 @@ def test_accepts_small_clock_skew() -> None:
     assert verified(signed(changed(iat=AT + 30, nbf=AT + 30))).run == "99"
 
 
+def test_subject_with_numbers_of_owner_and_repository_is_another_than_one_with_names_only() -> None:
+    """GitHub's default for repositories made since June 2026."""
+    numbered = "repo:acme@815/shop@4711:environment:production"
+    trust = structs.replace(TRUST, subject=numbered)
+    assert verified(signed(changed(sub=numbered)), trust).subject == numbered
+    for other in (CLAIMS["sub"], numbered.replace("@815", "@816"), numbered.replace("@4711", "")):
+        assert refusal(signed(changed(sub=other)), trust) is IdentityCode.SUBJECT
+
+
+def test_refusal_names_the_subject_that_was_sent() -> None:
+    trust = structs.replace(TRUST, subject="repo:acme/other:environment:production")
+    with pytest.raises(IdentityError, match="it is about repo:acme/shop:environment:production, which is not"):
+        verified(signed(CLAIMS), trust)
+    hostile = signed(changed(sub="repo:\u202eacme\n" + "x" * 600))
+    assert refusal(hostile, trust) is IdentityCode.UNREADABLE
+
+
 def test_subject_must_equal_registered_subject() -> None:
     trust = structs.replace(TRUST, subject="repo:acme/shop:environment:production")
     assert verified(signed(CLAIMS), trust).subject == trust.subject

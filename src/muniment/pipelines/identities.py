@@ -99,7 +99,9 @@ def verify_identity(token: str, trust: IdentityTrust, now: str) -> VerifiedIdent
     _check_times(claims, trust, moments.parse_moment(now).timestamp())
     if trust.subject and claims["sub"] != trust.subject:
         raise _identity_error(
-            IdentityCode.SUBJECT, "it is about somebody else", "Ask from the pipeline that is registered."
+            IdentityCode.SUBJECT,
+            f"it is about {_get_text(claims, 'sub')}, which is not registered",
+            "Ask from the pipeline that is registered, or trust this one for the environment.",
         )
     return _READERS[trust.issuer](claims, trust)
 

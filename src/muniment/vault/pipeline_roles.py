@@ -80,7 +80,7 @@ def find_role_problem(entrance: PipelineRole) -> str:
     if not entrance.subject or "*" in entrance.subject:
         return "Write the whole subject of the identity: it is what nobody but a person can change later."
     if entrance.issuer == layout.GITHUB and ":environment:" not in entrance.subject:
-        return "The subject must name the environment, as in repo:company/shop:environment:production."
+        return "The subject must name the environment, as in repo:company@815/shop@4711:environment:production."
     if entrance.issuer in _EVENTS and not set(entrance.claims) & {"repository_id", "project_id"}:
         return "Name the repository by its id, which nobody else can have after it was renamed or deleted."
     if any(not values or "" in values for values in entrance.claims.values()):

@@ -63,7 +63,10 @@ class TrustPipeline(EnvironmentAct, frozen=True):
         str,
         Text(
             label=gettext_lazy("Whole subject of its identity"),
-            hint=gettext_lazy("Not for a plain runner."),
+            hint=gettext_lazy(
+                "Not for a plain runner. GitHub: repo:OWNER@NUMBER/REPOSITORY@NUMBER:environment:NAME, for repositories"
+                " older than June 2026 without the numbers."
+            ),
             most=500,
             monospace=True,
             recorded=True,
