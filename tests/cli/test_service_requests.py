@@ -27,8 +27,9 @@ def test_refused_token_names_the_page_where_a_new_one_is_made() -> None:
     assert "MUNIMENT_TOKEN" in caught.value.remedy
 
 
-def test_missing_permission_names_the_page_of_the_account() -> None:
-    with refuse(403) as service, pytest.raises(RefusedError) as caught:
+@pytest.mark.parametrize("status", [403, 404])  # what one may not see is answered like what is not there
+def test_missing_permission_names_the_page_of_the_account(status: int) -> None:
+    with refuse(status) as service, pytest.raises(RefusedError) as caught:
         ask_service(service.url, "GET", "/api/products")
     assert caught.value.message == "Send a valid token."
     assert f"{service.url}/me shows your roles" in caught.value.remedy
@@ -42,7 +43,7 @@ def test_missing_token_names_the_page_where_one_is_made(monkeypatch: pytest.Monk
     assert "http://127.0.0.1:9/me" in caught.value.remedy
 
 
-@pytest.mark.parametrize(("status", "error"), [(404, RefusedError), (409, UsageError), (500, MunimentError)])
+@pytest.mark.parametrize(("status", "error"), [(409, UsageError), (500, MunimentError)])
 def test_other_refusal_says_that_nothing_was_changed(status: int, error: type[MunimentError]) -> None:
     with refuse(status) as service, pytest.raises(error) as caught:
         ask_service(service.url, "GET", "/api/products")

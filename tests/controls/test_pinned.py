@@ -19,7 +19,7 @@ UNREAD = LockFile("package.json", Unknown("it has no lock"))
     ("files", "sentences"),
     [
         ((), ["This repository has no lock file, manifest, image or workflow."]),
-        ((PINNED, PINNED), ["6 dependencies in 2 files are pinned."]),
+        ((PINNED, PINNED), ["Pinned dependencies: 6. Files that name them: 2."]),
         (
             (PINNED, BY_TAG),
             ["Dockerfile: the content of 1 dependencies, such as python@3.12, can change without a commit."],

@@ -60,7 +60,7 @@ def _describe_refusal(status: int, detail: object, account: str) -> tuple[str, s
         problem = "the service does not accept your token: it ended, or is of another service"
         return problem, _make_token_remedy(account)
     problem, remedy = str(detail or f"the service refuses ({status})"), "Nothing was changed."
-    if status == HTTPStatus.FORBIDDEN:
+    if status in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND):  # what one may not do is answered like what is not there
         remedy = f"{account} shows your roles. A token may do only what was chosen when it was made. {remedy}"
     return problem, remedy
 

@@ -20,7 +20,7 @@ from muniment.facts.maybe import Unknown
 class Reasons(ReasonCodes):
     """Reasons of this control."""
 
-    PINNED = met("{packages} dependencies in {files} files are pinned.")
+    PINNED = met("Pinned dependencies: {packages}. Files that name them: {files}.")
     NO_DEPENDENCIES = not_applicable("This repository has no lock file, manifest, image or workflow.")
     NOT_PINNED = violated(
         "{name}: the content of {count} dependencies, such as {package}, can change without a commit.",

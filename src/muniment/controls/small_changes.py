@@ -49,11 +49,11 @@ class ChangeSize(NamedTuple):
 class Reasons(ReasonCodes):
     """Reasons of this control."""
 
-    SMALL = met("{lines} lines in {files} files; the limits are {most_lines} lines and {most_files} files.")
-    LARGE_WITH_REASON = met("{lines} lines in {files} files; {who} approved it with a reason for its size.")
+    SMALL = met("Lines: {lines} of at most {most_lines}. Files: {files} of at most {most_files}.")
+    LARGE_WITH_REASON = met("{who} approved its size with a reason. Lines: {lines}, files: {files}.")
     NOTHING_CHANGED = not_applicable("No file is changed.")
     TOO_LARGE = violated(
-        "{lines} lines in {files} files are changed; the limits are {most_lines} lines and {most_files} files.",
+        "It is too large. Lines: {lines} of at most {most_lines}. Files: {files} of at most {most_files}.",
         "Split the change, or ask {ask} to approve it with a reason for its size.",
         ReviewAction.APPROVE,
     )

@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
 from muniment.access.actions import Action
-from muniment.access.authorization import AccessResult, Actor, authorize_anywhere
+from muniment.access.authorization import ORGANISATION, AccessResult, Actor, authorize, authorize_anywhere
 from muniment.errors import HomeFileError
 from muniment.server.guarding.mediation import current_actor
 from muniment.server.pages.own_account import APPEARANCE_COOKIE, APPEARANCES
@@ -54,14 +54,17 @@ def frame_context(request: HttpRequest) -> dict[str, Any]:
     look = {
         "appearance": appearance if appearance in APPEARANCES else "",
         "LANGUAGE_CODE": get_language(),
-        "footer": functools.partial(_render_footer, get_language()),
+        "footer": functools.partial(_render_footer, get_language(), sees_ledger=False),
     }
     if not hasattr(request, "actor") or not current_actor(request).person:
         return {"menu": (), **look}
     person, menu = signed_in_person(request), _build_menu(current_actor(request))
+    sees_ledger = authorize(current_actor(request), Action.SEE_LEDGER, ORGANISATION) is AccessResult.YES
     unread = count_unread_messages(person.pk)
     return {
         **look,
+        "footer": functools.partial(_render_footer, get_language(), sees_ledger=sees_ledger),
+        "sees_ledger": sees_ledger,  # pages show a link to a record to those alone who may open it
         "menu": menu,
         "waits_for_role": functools.partial(_waits_for_role, person),  # for pages that refuse alone
         "unread": unread,
@@ -124,8 +127,8 @@ def _render_top_bar_once(language: str | None, name: str, unread: int, search: s
 
 
 @functools.lru_cache(maxsize=8)
-def _render_footer(language: str | None) -> SafeString:
-    return render_to_string("components/footer.html")
+def _render_footer(language: str | None, *, sees_ledger: bool) -> SafeString:
+    return render_to_string("components/footer.html", {"sees_ledger": sees_ledger})
 
 
 def _waits_for_role(person: Person) -> bool:
