@@ -50,7 +50,7 @@ _ROLE_SETTINGS = """
     SELECT d.datname FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole
         LEFT JOIN pg_database d ON d.oid = s.setdatabase WHERE r.rolname = %s
 """  # of a login: the databases for which it has settings of its own, NULL for all of them
-_START = "Start the service first: muniment up"
+_START = "Start the service first: muniment up. If it runs on another home, name that: MUNIMENT_HOME=FOLDER"
 
 
 def require_reachable() -> None:
@@ -61,7 +61,8 @@ def require_reachable() -> None:
         own = os.environ.get(URL_VARIABLE)
         remedy = "See that it runs, and that DATABASE_URL names it and a user that it lets in." if own else _START
         where = f" at {connection.settings_dict['HOST']}" if own else ""
-        raise DatabaseError(f"the database{where} does not answer", remedy) from error
+        home = "" if own else f" (home: {settings.HOME})"
+        raise DatabaseError(f"the database{where} does not answer{home}", remedy) from error
 
 
 def require_ready() -> None:
