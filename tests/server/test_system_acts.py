@@ -4,7 +4,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.core.exceptions import PermissionDenied
+from django.test import override_settings
 
 import muniment.server
 from muniment.access.roles import Role
@@ -57,6 +59,18 @@ def test_link_from_the_command_line_is_an_invitation_by_the_operator() -> None:
     with as_role("operator"):
         assert preparation.make_sign_in_link("ada").startswith("/welcome/")
     assert recorded() == [(OPERATOR, "invite-person", "person:k3f7")]
+
+
+@override_settings(DEMONSTRATION=True)
+def test_welcome_page_of_a_demonstration_does_not_say_that_anything_ends() -> None:
+    ada = person("ada", Role.ADMIN)
+    with as_role("owner"):
+        Authenticator.objects.create(user=ada, type=Authenticator.Type.TOTP, data={"secret": "x"})
+    with as_role("operator"):
+        link = preparation.make_sign_in_link("ada")
+    page = browser().get(link).content.decode()
+    assert "This is a demonstration. Choose any password" in page
+    assert "Your old password" not in page
 
 
 def test_no_link_for_an_unknown_person_or_one_who_left() -> None:
