@@ -69,7 +69,8 @@ def _print_addresses(url: str, links: "SignInLinks", vault: "VaultSupervisor", s
     if links.first:
         click.echo(f"The first administrator begins here, once, within a day: {url}{links.first}")
     if links.demonstration:
-        click.echo("This is a demonstration: all of its data is invented. Each link signs in once, within a day:")
+        click.echo("This is a demonstration: all of its data is invented. One of its forges refuses the credential, so")
+        click.echo("that you can see what follows; warnings about it are meant. Each link signs in once, within a day:")
     for name, path in links.demonstration:
         click.echo(f"  {name}: {url}{path}")
     vault.show_password()
