@@ -9,8 +9,8 @@ from muniment.errors import MunimentError, RefusedError, UsageError
 from tests.support.http_servers import Answering, answer
 
 
-def refuse(status: int) -> Answering:
-    body = json.dumps({"type": "urn:muniment:refused", "detail": "Send a valid token."}).encode()
+def refuse(status: int, code: str = "refused") -> Answering:
+    body = json.dumps({"type": f"urn:muniment:{code}", "detail": "Send a valid token."}).encode()
     return Answering(answer(body, f"{status} Refused"))
 
 
@@ -48,3 +48,9 @@ def test_other_refusal_says_that_nothing_was_changed(status: int, error: type[Mu
     with refuse(status) as service, pytest.raises(error) as caught:
         ask_service(service.url, "GET", "/api/products")
     assert caught.value.remedy == "Nothing was changed."
+
+
+def test_failure_of_the_vault_is_no_wrong_usage() -> None:
+    with refuse(409, "vault-audit") as service, pytest.raises(MunimentError) as caught:
+        ask_service(service.url, "PUT", "/api/secrets")
+    assert caught.value.exit_code == MunimentError.exit_code

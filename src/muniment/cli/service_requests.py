@@ -17,6 +17,7 @@ TOKEN = "MUNIMENT_TOKEN"  # noqa: S105 -- the name of a variable
 _SECONDS = 30
 _NOT_PERMITTED = (401, 403, 404)
 _MISTAKES = (400, 409, 422)
+_VAULT_FAILURE = "vault-"  # begins the codes of refusals that are none of the person's mistakes
 
 
 def _read_token(account: str) -> str:
@@ -48,10 +49,11 @@ def ask_service(url: str | None, method: str, path: str, body: dict[str, Any] | 
         return content
     detail = content.get("detail") if isinstance(content, dict) else None
     problem, remedy = _describe_refusal(answer.status, detail, account)
+    code = str(content.get("type", "")).rpartition(":")[2] if isinstance(content, dict) else ""
     if answer.status in _NOT_PERMITTED:
-        code = str(content.get("type", "")).rpartition(":")[2] if isinstance(content, dict) else ""
         raise RefusedError(code or "refused", problem, remedy)
-    raise (UsageError if answer.status in _MISTAKES else MunimentError)(problem, remedy)
+    is_mistake = answer.status in _MISTAKES and not code.startswith(_VAULT_FAILURE)
+    raise (UsageError if is_mistake else MunimentError)(problem, remedy)
 
 
 def _describe_refusal(status: int, detail: object, account: str) -> tuple[str, str]:
