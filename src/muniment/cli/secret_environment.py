@@ -188,10 +188,8 @@ def say_not_started() -> Iterator[None]:
     try:
         yield
     except RunError as error:
-        said = _NOT_STARTED in error.message
-        raise RunError(
-            error.code, error.message if said else f"{error.message}; {_NOT_STARTED}", error.remedy
-        ) from None
+        ending = "" if _NOT_STARTED in error.message else f"; {_NOT_STARTED}"
+        raise RunError(error.code, error.message + ending, error.remedy) from None
 
 
 def print_reason(reason: ServiceReason) -> None:
