@@ -11,11 +11,11 @@ import pytest
 from hypothesis import Phase, settings
 
 from tests.support.shop import keys, shop
+from tests.support.time_limit import LONGEST_SECONDS
 
 __all__ = ["keys", "shop"]
 
 _PASSABLE = 0o711
-LONGEST_SECONDS = 900  # of one test, on the slowest machine
 
 settings.register_profile("shared-machine", deadline=None)  # how long one case takes says nothing about the code
 settings.register_profile(  # of dev/mutation: a case that fails is neither made smaller nor kept

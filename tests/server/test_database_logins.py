@@ -5,6 +5,8 @@ import pwd
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -13,18 +15,20 @@ from django.db import ProgrammingError, connection
 from psycopg import sql
 
 from muniment.access.roles import Role
+from muniment.errors import DatabaseError
 from muniment.server.guarding import privileges
 from muniment.server.guarding.database_passwords import LOGIN_FOLDER, find_password_file, write_password
 from muniment.server.guarding.database_roles import DATABASE_ROLES, OPERATOR, OWNER, PROCESSES, WEB, WORKER
 from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ
 from muniment.server.requests.models import Request
-from muniment.server.running import database_settings, home_database
+from muniment.server.running import database_settings, embedded_postgres, home_database, operator_login
 from muniment.server.running.embedded_postgres import EmbeddedPostgres
 from muniment.server.running.installation_folder import make_installation_folder
 from muniment.server.running.login_trials import try_logins
 from tests.server.conftest import HOME
 from tests.server.test_login_attacks import OF_EVERYBODY, OF_ONE
-from tests.support.running import clean, muniment
+from tests.support.repos import Repo
+from tests.support.running import Up, clean, muniment
 from tests.support.service import as_role, person
 
 TRUNCATE = "TRUNCATE"
@@ -170,7 +174,7 @@ def external_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[
     """A server whose owner may create roles, prepared from a home; with that home."""
     folder = tmp_path_factory.mktemp("external_server")
     home = folder / "home"
-    with EmbeddedPostgres(folder / "postgres") as server:
+    with pytest.MonkeyPatch.context() as patch, patched_access(patch), EmbeddedPostgres(folder / "postgres") as server:
         with psycopg.connect(server.make_address("muniment_super"), autocommit=True) as superuser:
             for role in PROCESSES:
                 superuser.execute(f"DROP OWNED BY {role}; DROP ROLE {role}".encode())
@@ -179,6 +183,17 @@ def external_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[
         code, output = prepare(server, home)
         assert code == 0, output
         yield server, home
+
+
+@contextmanager
+def patched_access(patch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have the server let the operator in by its password alone, as a server of the company's own does."""
+    by_account = ",".join(embedded_postgres._BY_ACCOUNT)
+    lines = embedded_postgres._ACCESS.replace(f" {by_account} peer", f" {OWNER} peer")
+    assert lines != embedded_postgres._ACCESS
+    scram = f"local muniment {OPERATOR} scram-sha-256\nlocal all all reject"
+    patch.setattr(embedded_postgres, "_ACCESS", lines.replace("local all all reject", scram))
+    yield
 
 
 def prepare(server: EmbeddedPostgres, home: Path, *options: str) -> tuple[int, str]:
@@ -194,6 +209,9 @@ def prepare(server: EmbeddedPostgres, home: Path, *options: str) -> tuple[int, s
 
 
 def address(server: EmbeddedPostgres, home: Path, role: str) -> str:
+    if role == OPERATOR:
+        password = operator_login.obtain_password(home, {"DATABASE_URL": server.make_address(OWNER)})
+        return f"postgresql://{role}:{password}@/muniment?host={server.socket_folder}"
     return f"postgresql://{role}@/muniment?host={server.socket_folder}&passfile={find_password_file(home, role)}"
 
 
@@ -213,13 +231,99 @@ def test_external_server_gives_each_login_only_its_privileges(
 
 @pytest.mark.slow
 def test_commands_find_external_server_by_home(external_server: tuple[EmbeddedPostgres, Path]) -> None:
-    _server, home = external_server
-    code, output = muniment("doctor", "--home", home)  # without DATABASE_URL
+    server, home = external_server
+    code, output = muniment("doctor", "--home", home)  # without DATABASE_URL, and nothing runs
+    assert (code, "no `muniment up` runs on" in output) == (1, True), output
+    code, output = muniment("doctor", "--home", home, DATABASE_URL=server.make_address(OWNER))
     assert code == 1, output
     assert "schema: it is up to date" in output
     for role in PROCESSES:
         assert f"login {role}: it was refused each of" in output
     assert OWNER not in (home / home_database.DATABASE_MARK).read_text()
+
+
+@pytest.mark.slow
+def test_operator_of_external_server_has_no_stored_password(external_server: tuple[EmbeddedPostgres, Path]) -> None:
+    server, home = external_server
+    write_password(home, OPERATOR, "of-an-older-version")
+    assert prepare(server, home)[0] == 0
+    assert not find_password_file(home, OPERATOR).exists()
+    with psycopg.connect(server.make_address("muniment_super")) as superuser:
+        superuser.execute(f"ALTER ROLE {OPERATOR} PASSWORD 'of-an-older-version'".encode())
+    assert prepare(server, home)[0] == 0
+    with psycopg.connect(address(server, home, OPERATOR)) as session:
+        assert session.execute("SELECT session_user").fetchone() == (OPERATOR,)
+    with psycopg.connect(server.make_address("muniment_super")) as superuser:
+        ends = superuser.execute(
+            "SELECT rolvaliduntil BETWEEN now() AND now() + interval '10 minutes' FROM pg_roles WHERE rolname = %s",
+            [OPERATOR],
+        ).fetchone()
+    assert ends == (True,)
+    for file in (path for path in home.rglob("*") if path.is_file()):
+        assert f"{OPERATOR}:".encode() not in file.read_bytes(), file
+
+
+@pytest.mark.slow
+def test_commands_connect_through_supervisor_of_external_server(
+    external_server: tuple[EmbeddedPostgres, Path], tmp_path: Path
+) -> None:
+    server, home = external_server
+    repo = Repo(tmp_path / "shop")
+    repo.commit({"app.py": "x = 1\n"})
+    up = Up(home, repo.path, migrated=False, DATABASE_URL=server.make_address(OWNER))
+    try:
+        socket_file = operator_login._find_socket(home)
+        assert (socket_file.stat().st_mode & 0o077, socket_file.parent.stat().st_mode & 0o077) == (0, 0)
+        for _time in range(2):
+            code, output = muniment("link", "admin", "--home", home)
+            assert (code, "/welcome/" in output) == (0, True), output
+        code, output = muniment("backup", tmp_path / "backup", "--home", home)
+        assert code == 0, output
+        _code, output = muniment("doctor", "--home", home)
+        for role in PROCESSES:
+            assert f"login {role}: it was refused each of" in output, output
+        without_owner = {"DATABASE_URL": home_database.read_stored_address(home)}
+        drawn = operator_login.obtain_password(home, without_owner)
+        assert drawn == operator_login.obtain_password(home, without_owner)  # one for commands at the same moment
+        address(server, home, OPERATOR)  # the owner draws another meanwhile
+        assert operator_login.obtain_password(home, without_owner) != drawn
+        assert muniment("ledger", "show", "--home", home)[0] == 0
+    finally:
+        up.end()
+    code, output = muniment("link", "admin", "--home", home)
+    assert (code, "no `muniment up` runs on" in output) == (3, True), output
+
+
+def test_supervisor_gives_no_password_to_another_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operator_login, "draw_password", lambda owner: "drawn")
+    environment = {"DATABASE_URL": "postgresql://owner@db.example.test/muniment"}
+    with operator_login.listen_for_commands(tmp_path, environment) as passwords:
+        assert passwords is not None
+        for account, given in ((os.geteuid(), "drawn"), (os.geteuid() + 1, "")):
+            monkeypatch.setattr(operator_login, "_read_peer", lambda request, account=account: account)
+            with ThreadPoolExecutor() as pool:
+                answer = pool.submit(operator_login._ask_supervisor, tmp_path)
+                while not answer.done():
+                    passwords.answer_requests()
+            assert answer.result() == given
+    assert operator_login._ask_supervisor(tmp_path) == ""
+
+
+def test_supervisor_refuses_folder_of_another_account(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "operator").symlink_to(tmp_path / "elsewhere")
+    environment = {"DATABASE_URL": "postgresql://owner@db.example.test/muniment"}
+    with (
+        pytest.raises(DatabaseError, match="belongs to somebody else"),
+        operator_login.listen_for_commands(tmp_path, environment),
+    ):
+        pass
+
+
+def test_embedded_database_needs_no_password_of_operator(tmp_path: Path) -> None:
+    with operator_login.listen_for_commands(tmp_path, {}) as passwords:
+        assert passwords is None
+    assert not operator_login.needs_password({"MUNIMENT_ROLE": "operator"})
 
 
 @pytest.mark.slow

@@ -17,10 +17,11 @@ def clean() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(("MUNIMENT_", "DATABASE_"))}
 
 
-def muniment(*arguments: object) -> tuple[int, str]:
+def muniment(*arguments: object, **variables: str) -> tuple[int, str]:
     """Run a command. Returns its exit code, and its whole output."""
     command = [sys.executable, "-m", "muniment", *map(str, arguments)]
-    done = subprocess.run(command, env=clean(), capture_output=True, text=True, check=False)
+    environment = {**clean(), **variables}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -30,8 +31,8 @@ class Up:
     That saves two thirds of the first start. Tests of the first start itself run the command, or are not `migrated`.
     """
 
-    def __init__(self, home: Path, repository: Path, *, migrated: bool = True) -> None:
-        self.home, self.repository = home, repository
+    def __init__(self, home: Path, repository: Path, *, migrated: bool = True, **variables: str) -> None:
+        self.home, self.repository, self.variables = home, repository, variables
         if migrated and not home.exists() and (template := find_template()).exists():
             home.mkdir(mode=0o700)
             restore_template(template, home / "postgres" / "data")
@@ -40,7 +41,8 @@ class Up:
 
     def _start(self) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "muniment", "up", str(self.repository), "--home", str(self.home)]
-        return subprocess.Popen(command, env=clean(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        environment = {**clean(), **self.variables}
+        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
     def _read_welcome(self) -> tuple[str, str]:
         assert self.process.stdout is not None

@@ -130,9 +130,8 @@ def _check_service(home: str) -> Iterator[DoctorResult]:
         why = "it cannot be looked at: Muniment was installed here without its service"
         yield DoctorResult("service", "violated", why, "Run: pip install 'muniment[service]'")
         return
-    service_setup.set_up_process(
-        folder, "operator", os.environ.get("MUNIMENT_URL", service_setup.read_service_url(folder))
-    )
+    url = os.environ.get("MUNIMENT_URL", service_setup.read_service_url(folder))
+    service_setup.set_up_process(folder, "operator", url, connect=False)
     from muniment.server.running.health_report import check_service
 
     try:

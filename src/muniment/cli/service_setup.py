@@ -71,9 +71,12 @@ def read_service_url(folder: Path) -> str:
     return f"http://localhost:{port}" if port else ""
 
 
-def set_up_process(folder: Path, role: str, url: str, settings: str = "muniment.server.settings") -> None:
+def set_up_process(
+    folder: Path, role: str, url: str, settings: str = "muniment.server.settings", *, connect: bool = True
+) -> None:
     """Set this process up as one part of the service, and remove the temporary files that killed processes left.
 
+    `connect`: whether the operator gets what it needs to connect now.
     Raises ParseError for a setting that is wrong, DatabaseError for another database than that of the home.
     """
     from muniment.programs.temporary_files import remove_abandoned_folders
@@ -89,9 +92,13 @@ def set_up_process(folder: Path, role: str, url: str, settings: str = "muniment.
     os.environ["MUNIMENT_HOME"] = str(folder)
     os.environ["MUNIMENT_ROLE"] = role
     os.environ["MUNIMENT_URL"] = url
-    if role != "owner":  # they would go before the login's own
+    if role not in ("owner", "operator"):  # it would go before the login's own
         os.environ.pop("PGPASSWORD", None)
     set_up_django(settings)
+    if connect and role == "operator":
+        from muniment.server.running.preparation import use_role_settings
+
+        use_role_settings()
 
 
 class SignInLinks(NamedTuple):
@@ -143,6 +150,7 @@ class PreparedHome:
         from muniment.cli import vault_process
         from muniment.server.running.database_settings import URL_VARIABLE, strip_credentials
         from muniment.server.running.django_setup import close_django_connections
+        from muniment.server.running.operator_login import listen_for_commands
         from muniment.server.running.preparation import check_configuration, make_demonstration_links, make_first_link
         from muniment.server.running.process_system_accounts import VAULT
         from muniment.server.running.process_tree import ProcessTree, call_on_end, extend_environment
@@ -161,7 +169,11 @@ class PreparedHome:
             tree.start_process("web", [("--home", str(self._folder)), ("--port", str(port))], {})
             check_configuration()  # while it loads: it looks by itself too, before it serves
             # The vault starts at the same time, and ends last: the other processes need it until they end.
-            with vault_process.run_vault(self._folder, vault_account) as vault, tree:
+            with (
+                listen_for_commands(self._folder, os.environ) as passwords,
+                vault_process.run_vault(self._folder, vault_account) as vault,
+                tree,
+            ):
                 if not wait_until_answered(port):
                     click.echo(f"No page was answered within {_ANSWER_SECONDS} seconds: wait a moment.", err=True)
                 tell(links, vault)
@@ -171,7 +183,8 @@ class PreparedHome:
                 tree.start_process("sequencer", [("--home", str(self._folder))], {})
                 tree.start_process("worker", [("--home", str(self._folder))], {})  # it would hold the pages up
                 tree.start_process("eraser", [("--home", str(self._folder))], {})
-                tree.watch_processes(self._tend, vault.restart_if_ended)
+                tend = [self._tend, vault.restart_if_ended, *([passwords.answer_requests] if passwords else [])]
+                tree.watch_processes(*tend)
 
     def evaluate_once(self) -> int:
         """Evaluate every registered repository in this process, and print the results."""

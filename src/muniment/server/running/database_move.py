@@ -86,10 +86,8 @@ def _copy_database(folder: Path, there: Mapping[str, Any], target: DatabaseKind)
 
 
 def _connect_database(settings: Mapping[str, Any]) -> "psycopg.Connection[tuple[Any, ...]]":
-    names = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
-    given = {name: settings[ours] for name, ours in names.items() if settings[ours]}
     try:
-        return psycopg.connect(**given, **settings["OPTIONS"])
+        return database_settings.connect(settings)
     except psycopg.Error as error:
         where = settings["HOST"] or "this machine"
         remedy = "See that it runs, and that DATABASE_URL names it and a user that it lets in."

@@ -3,13 +3,16 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from muniment.errors import DatabaseError
 from muniment.server.guarding.database_passwords import find_password_file
 from muniment.server.guarding.database_roles import CONFIRMATION, OWNER, ROLE_NAMES, WEB
 from muniment.server.running.embedded_postgres import EmbeddedPostgres
+
+if TYPE_CHECKING:
+    import psycopg
 
 ROLE_VARIABLE, URL_VARIABLE = "MUNIMENT_ROLE", "DATABASE_URL"
 
@@ -38,7 +41,8 @@ def make_django_settings(home: Path, environment: Mapping[str, str]) -> dict[str
     """Django's settings for the database. Raises DatabaseError for an invalid address.
 
     On a server of the company's own, `DATABASE_URL` names the owner of the schema, or no user at all. Every process
-    connects by its own login, whose password is in the home: it never has the owner's.
+    connects by its own login, whose password is in the home: it never has the owner's. That of the operator is
+    stored nowhere: `operator_login` draws one.
     """
     own = environment.get(URL_VARIABLE)
     me = read_role(environment)
@@ -53,6 +57,15 @@ def make_django_settings(home: Path, environment: Mapping[str, str]) -> dict[str
     options["options"] = " ".join(words).strip()
     options.setdefault("connect_timeout", "5")
     return found
+
+
+def connect(settings: Mapping[str, Any]) -> "psycopg.Connection[tuple[Any, ...]]":
+    """Connection of our own, from Django's settings. Raises psycopg.Error."""
+    import psycopg
+
+    names = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
+    given = {name: settings[ours] for name, ours in names.items() if settings[ours]}
+    return psycopg.connect(**given, **settings["OPTIONS"])
 
 
 def make_program_variables(settings: Mapping[str, Any]) -> dict[str, str]:

@@ -22,7 +22,7 @@ from muniment.server.records.sequencer import assign_positions, record_heartbeat
 from muniment.server.registration import read_contributions
 from muniment.server.requests.execution import approve_request
 from muniment.server.requests.models import Request
-from muniment.server.running import demonstration_clock
+from muniment.server.running import demonstration_clock, operator_login
 from muniment.server.running.database_settings import ROLE_VARIABLE, make_django_settings
 from muniment.server.running.demonstration_size import add_products
 
@@ -43,7 +43,10 @@ class KeptConnections:
             return
         self._kept[self._role], connection.connection = connection.connection, self._kept.pop(role, None)
         self._role = os.environ[ROLE_VARIABLE] = role
-        connection.settings_dict.update(make_django_settings(Path(settings.HOME), os.environ))
+        found = make_django_settings(Path(settings.HOME), os.environ)
+        if connection.connection is None:
+            operator_login.add_password(found, Path(settings.HOME), os.environ)
+        connection.settings_dict.update(found)
 
     def close_connections(self) -> None:
         """Close those that wait."""

@@ -16,7 +16,7 @@ from django.db.models import Q
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateWorker
 
-from muniment.errors import HttpError, LedgerError, MunimentError, StoreError, VaultError
+from muniment.errors import DatabaseError, HttpError, LedgerError, MunimentError, StoreError, VaultError
 from muniment.facts.counting import count_entries, count_text
 from muniment.http.client import HttpClient
 from muniment.server.connections.models import Connection
@@ -35,7 +35,7 @@ from muniment.server.records import row_checks
 from muniment.server.records.installation import open_store
 from muniment.server.records.models import RecordPosition
 from muniment.server.records.recorded_rows import list_recorded_models
-from muniment.server.running import login_trials
+from muniment.server.running import login_trials, preparation
 from muniment.server.running.database_account import can_write_in
 from muniment.server.running.database_settings import URL_VARIABLE
 from muniment.server.running.home_owners import find_wrong_owners
@@ -75,7 +75,11 @@ def check_service(folder: Path) -> Iterator[CheckResult]:
     """Check all parts, the database first: without it, nothing else can be checked."""
     yield _check_disk(folder)
     try:
+        preparation.use_role_settings()
         connection.ensure_connection()
+    except DatabaseError as error:
+        yield CheckResult("database", "violated", error.message, error.remedy)
+        return
     except OperationalError:
         yield CheckResult("database", "violated", "it does not answer", "Start the service: muniment up")
         return

@@ -67,7 +67,6 @@ OWNED_FILES: Mapping[str, FileOwner] = {
     f"keys/{layout.WORKER}.pub": _PUBLIC,
     "keys/vault.seal": _ROOTS,
     f"{LOGIN_FOLDER}/owner": _ROOTS,
-    f"{LOGIN_FOLDER}/operator": _ROOTS,
     f"{LOGIN_FOLDER}/web": _own_file(WEB),
     f"{LOGIN_FOLDER}/worker": _own_file(WORKER),
     f"{LOGIN_FOLDER}/confirmation": _own_file(CONFIRMATION),

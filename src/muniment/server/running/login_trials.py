@@ -25,7 +25,7 @@ from muniment.server.guarding.database_roles import (
     WEB,
     WORKER,
 )
-from muniment.server.running import database_settings
+from muniment.server.running import database_settings, operator_login
 from muniment.server.running.mount_view import cover_closed_folders, find_closed_folders
 from muniment.server.running.process_separation import find_needed_paths
 from muniment.server.running.process_system_accounts import ProcessAccount, find_process_account
@@ -79,7 +79,7 @@ def try_logins(home: Path) -> list[LoginTrial]:
 
 
 def try_login(home: Path, role: str) -> LoginTrial:
-    """Try one login. The operator of the embedded database has no password; every other has one in the home."""
+    """Try one login. The operator has no stored password; every other has one in the home."""
     account = find_process_account(role.replace("_", "-")) if role != OPERATOR and os.geteuid() == 0 else None
     if account is not None and _is_owner(account, find_password_file(home, role)):
         return _try_in_child(home, role, account)
@@ -125,8 +125,7 @@ def _become_account(home: Path, account: ProcessAccount) -> None:
 
 
 def _try_here(home: Path, role: str) -> LoginTrial:
-    needed = role != OPERATOR or os.environ.get(database_settings.URL_VARIABLE)
-    if needed and not os.access(find_password_file(home, role), os.R_OK):
+    if role != OPERATOR and not os.access(find_password_file(home, role), os.R_OK):
         return LoginTrial(role, 0, problem="this account cannot read its password")
     statements = (*_ALL, *_OWN[role])
     try:
@@ -152,7 +151,7 @@ def _is_permitted(session: "psycopg.Connection[tuple[Any, ...]]", statement: str
 
 def _make_connection_parameters(home: Path, role: str) -> dict[str, Any]:
     environment = {**os.environ, database_settings.ROLE_VARIABLE: role.removeprefix(ROLE_PREFIX)}
-    found = database_settings.make_django_settings(home, environment)
+    found = operator_login.add_password(database_settings.make_django_settings(home, environment), home, environment)
     names = {"NAME": "dbname", "HOST": "host", "PORT": "port", "USER": "user", "PASSWORD": "password"}
     options = {name: value for name, value in found["OPTIONS"].items() if name != "connect_timeout"}
     options["options"] = f"{options.get('options', '')} -c lock_timeout={_SECONDS}s".strip()  # a migration may hold it

@@ -22,7 +22,7 @@ from muniment.server.acts.system_actors import SystemActor
 from muniment.server.changes.repository_acts import AddRepository
 from muniment.server.demonstration_story import BY_HANDLE, SIGN_IN_ROLES
 from muniment.server.guarding import database_passwords, privileges
-from muniment.server.guarding.database_roles import CONNECTION_LIMITS, PROCESSES
+from muniment.server.guarding.database_roles import CONNECTION_LIMITS, OPERATOR, PROCESSES
 from muniment.server.people.actors import has_passkey
 from muniment.server.people.company_sign_in import parse_group_roles
 from muniment.server.people.models import Machine, Person, build_in_force_condition
@@ -34,7 +34,7 @@ from muniment.server.products.models import Product, Repository
 from muniment.server.products.product_acts import AddProduct
 from muniment.server.products.repository_folders import add_given_folder
 from muniment.server.records.models import LedgerHead
-from muniment.server.running import database_settings
+from muniment.server.running import database_settings, operator_login
 from muniment.server.running.database_settings import ROLE_VARIABLE, URL_VARIABLE
 from muniment.server.running.home_database import require_own_ledger
 from muniment.server.running.schema_version import (
@@ -56,13 +56,24 @@ _START = "Start the service first: muniment up. If it runs on another home, name
 def require_reachable() -> None:
     """Raise DatabaseError unless the database answers."""
     try:
-        connection.ensure_connection()
+        _connect()
     except OperationalError as error:
         own = os.environ.get(URL_VARIABLE)
         remedy = "See that it runs, and that DATABASE_URL names it and a user that it lets in." if own else _START
         where = f" at {connection.settings_dict['HOST']}" if own else ""
         home = "" if own else f" (home: {settings.HOME})"
         raise DatabaseError(f"the database{where} does not answer{home}", remedy) from error
+
+
+def _connect() -> None:
+    """Connect, as the operator once more where another command drew a new password at this very moment."""
+    try:
+        connection.ensure_connection()
+    except OperationalError:
+        if not operator_login.needs_password(os.environ):
+            raise
+        use_role_settings()
+        connection.ensure_connection()
 
 
 def require_ready() -> None:
@@ -76,7 +87,14 @@ def switch_role(name: str) -> None:
     """Connect as another role from now on: `operator`, `worker` and so on. Raises DatabaseError for no such role."""
     os.environ[ROLE_VARIABLE] = name
     connections.close_all()
-    connection.settings_dict.update(database_settings.make_django_settings(Path(settings.HOME), os.environ))
+    use_role_settings()
+
+
+def use_role_settings() -> None:
+    """Connect from now on as the role that the environment names. Raises DatabaseError."""
+    home = Path(settings.HOME)
+    found = database_settings.make_django_settings(home, os.environ)
+    connection.settings_dict.update(operator_login.add_password(found, home, os.environ))
 
 
 def close_start_connections() -> None:
@@ -137,6 +155,9 @@ def _make_logins(*, renew: bool) -> None:
         known: dict[str, bool] = dict(cursor.fetchall())
         try:
             for role in PROCESSES:
+                if role == OPERATOR:
+                    _make_operator(cursor, exists=role in known)
+                    continue
                 password = None if renew else database_passwords.read_password(home, role)
                 if password is None and known.get(role) and not renew:
                     raise DatabaseError(
@@ -146,6 +167,7 @@ def _make_logins(*, renew: bool) -> None:
                     )
                 if password is None or not known.get(role):
                     _make_login(cursor, role, password or database_passwords.generate_password(), exists=role in known)
+            for role in PROCESSES:
                 _limit_connections(cursor, role)
                 _reset_settings(cursor, role)
         except Error as error:
@@ -165,6 +187,13 @@ def _make_login(cursor: CursorWrapper, role: str, password: str, *, exists: bool
     rights = sql.SQL("LOGIN PASSWORD {}").format(sql.Literal(stored.decode()))
     cursor.execute(sql.SQL("{} ROLE {} {}").format(verb, sql.Identifier(role), rights))
     database_passwords.write_password(Path(settings.HOME), role, password)
+
+
+def _make_operator(cursor: CursorWrapper, *, exists: bool) -> None:
+    """Make the operator's login, which has no password until a command draws one, and end that of an older version."""
+    verb = sql.SQL("ALTER" if exists else "CREATE")
+    cursor.execute(sql.SQL("{} ROLE {} LOGIN PASSWORD NULL").format(verb, sql.Identifier(OPERATOR)))
+    database_passwords.find_password_file(Path(settings.HOME), OPERATOR).unlink(missing_ok=True)
 
 
 def _limit_connections(cursor: CursorWrapper, role: str) -> None:
