@@ -62,6 +62,7 @@ from muniment.server.running.embedded_postgres import EmbeddedPostgres
 from muniment.server.secrets import secret_acts
 from muniment.server.secrets.secret_acts import SetSecret
 from tests.support import one_person
+from tests.support.decided_meetings import decide_meetings
 from tests.support.one_person import ATTACKER, actor_of, decide_together, request
 from tests.support.service import as_role, empty, trust_rows
 
@@ -154,6 +155,7 @@ def decide_everything() -> None:
     request("sam", StartFreeze, reason="A key leaked.")
     request("sam", StartFreeze, reason="A key leaked.", **here)
     request("own", SetSecret, **here, name="API_KEY", secret="-".join(["some", "value", "of", "length"]))
+    decide_meetings()
     version = request("sam", DraftPolicy, text=one_person.POLICIES[2], note="Stricter.")
     request("sam", ApplyPolicy, version=version.pk)
 

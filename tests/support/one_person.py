@@ -20,7 +20,8 @@ from muniment.server.acts.parser import parse_act
 from muniment.server.connections.models import BranchUpdate, Connection, VisibleRepository
 from muniment.server.deployments.models import PipelineIdentity, TrustedBuilder
 from muniment.server.incidents.models import Incident
-from muniment.server.meetings.models import ProductMeeting
+from muniment.server.meetings.models import MeetingAttendee, MeetingRole, ProductMeeting
+from muniment.server.minutes.models import AgendaItem, EntryKind, Minutes, MinutesEntry
 from muniment.server.people.models import (
     Account,
     ApiToken,
@@ -36,6 +37,8 @@ from muniment.server.records.models import Record
 from muniment.server.records.record_writing import action_code
 from muniment.server.requests.execution import approve_request, perform_act
 from muniment.server.requests.models import Request
+from muniment.server.retros.models import Improvement, RetroCard, RetroThreat
+from muniment.server.reviews.models import MarketRequirement
 from muniment.server.secrets.models import Secret
 
 ATTACKER = "mal"
@@ -47,6 +50,9 @@ EVERYBODY = {  # handle: roles. Nobody of these does anything once the attacker 
     "own": (Role.OWNER,),
     "dan": (Role.DPO,),
     "dev": (Role.DEVELOPER,),
+    "dex": (Role.DEVELOPER,),
+    "ann": (Role.ANALYST,),
+    "stan": (Role.STAKEHOLDER,),
     "aud": (Role.AUDITOR,),
     "cat": (),  # approves at a forge, by a login that she proved
 }
@@ -234,26 +240,26 @@ _VALUES: dict[str, _Values] = {
     "recipients": lambda: ["Our team"],
     "data": lambda: [1],
     "meeting": _column(lambda: ProductMeeting.objects.all(), "pk"),
-    "seat": lambda: [1, 2],
+    "seat": _column(lambda: MeetingAttendee.objects.all(), "pk"),
     "deputy": lambda: [*_people(), ""],
     "answer": lambda: ["accepted", "declined"],
     "date": lambda: [day(20), day(60)],
     "time": lambda: ["09:00", "14:30"],
     "due": lambda: [day(20)],
-    "item": lambda: [1, 2],
-    "action": lambda: [1],
-    "advice": lambda: [1],
-    "digest": lambda: ["sha256:" + "a" * 64],
+    "item": lambda: sorted({"nothing", *AgendaItem.objects.values_list("code", flat=True)}),
+    "action": _column(lambda: MinutesEntry.objects.filter(kind=EntryKind.ACTION), "pk"),
+    "advice": _column(lambda: MinutesEntry.objects.filter(kind=EntryKind.ADVICE), "pk"),
+    "digest": lambda: ["sha256:" + "a" * 64, *Minutes.objects.exclude(digest="").values_list("digest", flat=True)],
     "statement": lambda: ["confirmed", "advice"],
-    "requirement": lambda: [1],
+    "requirement": _column(lambda: MarketRequirement.objects.all(), "pk"),
     "source": lambda: ["law", "customer"],
     "state": lambda: ["met", "refused"],
     "subject": lambda: ["threats", "process"],
-    "card": lambda: [1, 2],
-    "onto": lambda: [2, 1],
+    "card": _column(lambda: RetroCard.objects.all(), "pk"),
+    "onto": _column(lambda: RetroCard.objects.all(), "pk"),
     "phase": lambda: ["group", "vote"],
     "worth": lambda: ["yes", "no"],
-    "threat": lambda: [1],
+    "threat": _column(lambda: RetroThreat.objects.all(), "pk"),
     "stride": lambda: ["spoofing", "denial"],
     "likelihood": lambda: ["low", "high"],
     "impact": lambda: ["low", "high"],
@@ -262,7 +268,7 @@ _VALUES: dict[str, _Values] = {
     "mitigation": lambda: ["A second factor."],
     "residual": lambda: ["low", "medium"],
     "review": lambda: [day(90)],
-    "improvement": lambda: [1],
+    "improvement": _column(lambda: Improvement.objects.all(), "pk"),
     "step": lambda: ["The checklist of reviews"],
     "start": lambda: [day(1)],
     "end": lambda: [day(20)],
@@ -283,8 +289,8 @@ _OF_ACT: dict[tuple[str, str], _Values] = {
     ("change-person", "name"): lambda: ["Mallory"],
     ("add-person", "name"): lambda: ["Newcomer"],
     ("decide-improvement", "kind"): lambda: ["process", "security"],
-    ("name-for-meetings", "role"): lambda: ["chair", "analyst", "stakeholder"],
-    ("remove-from-meetings", "role"): lambda: ["chair", "analyst", "stakeholder"],
+    ("name-for-meetings", "role"): lambda: [role.value for role in MeetingRole],
+    ("remove-from-meetings", "role"): lambda: [role.value for role in MeetingRole],
 }
 _OF_PATH: dict[str, _Values] = {  # the first that the path begins with
     "/api/products": _products,

@@ -122,7 +122,8 @@ class Act(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag=for
     def guarded_state(cls) -> GuardedState:
         """The state of now that this act changes by two people. Raises NotImplementedError where one person is enough.
 
-        Every act that can need a second person has it; the registry refuses to load one that does not.
+        Every act that can need a second person has it; the registry refuses to load one that does not. So has an act by
+        which each of several people does their own part of one thing, such as signing minutes.
         """
         raise NotImplementedError
 

@@ -12,6 +12,7 @@ from muniment.access.authorization import AccessResult, Actor, authorize
 from muniment.access.roles import Role
 from muniment.errors import RefusedError
 from muniment.server.acts.act import ActContext
+from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import Choice, Flag, Label
 from muniment.server.meetings.act_fields import RoleInMeeting, SeatAct
 from muniment.server.meetings.meeting_changes import touch_meeting
@@ -36,6 +37,14 @@ class NameForMeetings(ProductAct, frozen=True):
     deputy: Annotated[
         bool, Flag(label=gettext_lazy("As a deputy, who is asked if the first cannot come"), recorded=True)
     ] = False
+
+    @classmethod
+    def guarded_state(cls) -> GuardedFacts:
+        """Seats of the Data Protection Officer whose holder was never granted that role, which takes two people."""
+        officers = set(RoleGrant.objects.filter(role=Role.DPO.value).values_list("person", flat=True))
+        rows = MeetingAttendee.objects.filter(role=MeetingRole.DPO).select_related("meeting__product")
+        holders = {(row.meeting.lasting_key, row.deputises_for_id or row.person_id) for row in rows}
+        return GuardedFacts(permitted=frozenset(one for one in holders if one[1] not in officers))
 
     def describe_act(self) -> str:
         """The person and the role."""

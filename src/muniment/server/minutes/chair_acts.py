@@ -10,10 +10,12 @@ from django.utils.translation import gettext_lazy
 from muniment.access.roles import Role
 from muniment.errors import RefusedError
 from muniment.server.acts.act import ActContext
+from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import Day, Flag, Label, Text
 from muniment.server.meetings.models import ProductMeeting, find_calendar, find_today
 from muniment.server.minutes.act_fields import ChairAct, EntryText, ItemCode
 from muniment.server.minutes.agendas import decode_agenda, find_missing_content, freeze_agenda
+from muniment.server.minutes.guarded_minutes import read_missing_quorum
 from muniment.server.minutes.minutes_text import freeze_minutes
 from muniment.server.minutes.models import (
     AgendaItem,
@@ -213,6 +215,11 @@ class CloseMeeting(ChairAct, frozen=True):
     """End a meeting: its minutes are frozen, and wait for signatures."""
 
     title: ClassVar[Label] = gettext_lazy("End meeting")
+
+    @classmethod
+    def guarded_state(cls) -> GuardedFacts:
+        """Roles that were missing when a meeting ended."""
+        return read_missing_quorum()
 
     def describe_act(self) -> str:
         """Sentence about the minutes."""

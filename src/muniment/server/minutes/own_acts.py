@@ -11,11 +11,13 @@ from muniment.access.actions import Action
 from muniment.access.authorization import Resource
 from muniment.errors import RefusedError
 from muniment.server.acts.act import Act, ActContext
+from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import Choice, Day, Flag, Label, Text
 from muniment.server.meetings.act_fields import SeatAct
 from muniment.server.meetings.models import MeetingRole
 from muniment.server.meetings.seat_acts import refuse_conflicting_roles
 from muniment.server.minutes.act_fields import ENTRY_LENGTH, ActionAct, AdviceNumber, EntryText, ItemCode
+from muniment.server.minutes.guarded_minutes import read_confirmed_minutes
 from muniment.server.minutes.models import (
     EntryKind,
     Minutes,
@@ -114,6 +116,11 @@ class SignMinutes(SeatAct, frozen=True):
     def describe_act(self) -> str:
         """Sentence about the minutes."""
         return _("confirm the minutes with the fingerprint %(digest)s") % {"digest": self.digest}
+
+    @classmethod
+    def guarded_state(cls) -> GuardedFacts:
+        """Frozen minutes, and what each person confirmed."""
+        return read_confirmed_minutes()
 
     def find_minutes(self) -> Minutes | None:
         """Minutes of the meeting of the seat; None before it was opened."""

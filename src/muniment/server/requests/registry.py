@@ -26,7 +26,6 @@ EXACT_ACTS: dict[tuple[SystemActor, type[Act]], Callable[[Act], bool]] = {  # no
     key: is_permitted for app in read_contributions() for key, is_permitted in app.exact_acts.items()
 }
 ALL_ACTS = (*ACTS_OF_PERSONS, *(act for acts in ACTS_OF_SYSTEM.values() for act in acts if act not in ACTS_OF_PERSONS))
-GUARDING_ACTS = tuple(act for act in ALL_ACTS if any(action.rule.second for action in act.actions))
 ACTS_BY_TAG = {act.act_tag(): act for act in ACTS_OF_PERSONS}
 
 
@@ -55,11 +54,18 @@ def _make_altered_error() -> RefusedError:
     )
 
 
+def _has_guarded_state(act: type[Act]) -> bool:
+    return act.guarded_state.__func__ is not Act.guarded_state.__func__  # type: ignore[attr-defined]
+
+
+# Those that can need a second person, and those by which several people do one thing together, each their own part.
+GUARDING_ACTS = tuple(act for act in ALL_ACTS if _has_guarded_state(act))
+
+
 def require_guarded_state(acts: Iterable[type[Act]]) -> None:
     """Raise TypeError for an act that can need a second person and does not say which state that guards."""
     for act in acts:
-        needs_second = any(action.rule.second for action in act.actions)
-        if needs_second and act.guarded_state.__func__ is Act.guarded_state.__func__:  # type: ignore[attr-defined]
+        if any(action.rule.second for action in act.actions) and not _has_guarded_state(act):
             raise TypeError(f"{act.__name__} can need a second person: define its guarded_state()")
 
 

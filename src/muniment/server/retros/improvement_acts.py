@@ -10,6 +10,7 @@ from muniment.access.actions import Action
 from muniment.access.authorization import Resource
 from muniment.errors import ParseError, RefusedError
 from muniment.server.acts.act import Act, ActContext
+from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import Flag, InputCode, Integer, Label, Text
 from muniment.server.people.act_fields import PersonId
 from muniment.server.retros.act_fields import (
@@ -48,6 +49,17 @@ class DecideImprovement(RetroSeatAct, frozen=True, kw_only=True):
     before: ShortFigure
     target: ShortFigure
     look: RequiredDay
+
+    @classmethod
+    def guarded_state(cls) -> GuardedFacts:
+        """Improvements as retros decided them, with the figures by which their results are measured."""
+        rows = Improvement.objects.select_related("meeting__product")
+        return GuardedFacts(
+            protected=frozenset(
+                (each.meeting.lasting_key, each.text, each.metric, each.before, each.target, each.look_on.isoformat())
+                for each in rows
+            )
+        )
 
     def normalise_fields(self) -> Self:
         """Act unchanged. Raises ParseError without a step of the work process, and for days in the wrong order."""

@@ -11,6 +11,7 @@ from muniment.access.actions import Action
 from muniment.access.authorization import Resource
 from muniment.errors import ParseError, RefusedError
 from muniment.server.acts.act import Act, ActContext
+from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import Day, InputCode, Label, Text
 from muniment.server.people.act_fields import PersonId
 from muniment.server.retros.act_fields import RetroSeatAct, ThreatNumber, choice_of, refuse_owner
@@ -77,6 +78,20 @@ class AcceptThreat(Act, frozen=True):
     title: ClassVar[Label] = gettext_lazy("Accept threat")
 
     threat: ThreatNumber
+
+    @classmethod
+    def guarded_state(cls) -> GuardedFacts:
+        """Threats as retros assessed them, and who accepted one: its text, treatment and owner do not change alone."""
+        rows = RetroThreat.objects.select_related("meeting__product")
+        assessed = {
+            (each.meeting.lasting_key, each.text, each.treatment, each.residual, each.owner_id) for each in rows
+        }
+        accepted = {
+            (each.meeting.lasting_key, each.text, "accepted", str(each.accepted_by_id), str(each.accepted_on))
+            for each in rows
+            if each.accepted_on is not None
+        }
+        return GuardedFacts(protected=frozenset(assessed | accepted))
 
     def load_threat(self) -> RetroThreat:
         """Row of the threat, with its product."""

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 from muniment.access.actions import Action
 from muniment.errors import RefusedError
 from muniment.server.acts.act import ActContext
+from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import Answers, Label, Text
 from muniment.server.meetings.act_fields import SeatAct
 from muniment.server.meetings.seat_acts import refuse_ended_meeting
@@ -82,6 +83,14 @@ class GiveOpinion(SeatAct, frozen=True):
     answers: Annotated[
         dict[str, str], Answers(label=gettext_lazy("Answers"), questions=OPINION_QUESTIONS, most=2000)
     ] = {}
+
+    @classmethod
+    def guarded_state(cls) -> GuardedFacts:
+        """Opinions in meetings whose agenda is frozen: nobody adds one, or rewords another's. Old ones are deleted."""
+        rows = UsabilityOpinion.objects.filter(meeting__held_minutes__isnull=False).select_related("meeting__product")
+        return GuardedFacts(
+            permitted=frozenset((row.meeting.lasting_key, row.person_id, row.question, row.text) for row in rows)
+        )
 
     def describe_act(self) -> str:
         """Sentence about the product."""
