@@ -87,7 +87,7 @@ def _copy_database(folder: Path, there: Mapping[str, Any], target: DatabaseKind)
 
 def _connect_database(settings: Mapping[str, Any]) -> "psycopg.Connection[tuple[Any, ...]]":
     try:
-        return database_settings.connect(settings)
+        return database_settings.connect_database(settings)
     except psycopg.Error as error:
         where = settings["HOST"] or "this machine"
         remedy = "See that it runs, and that DATABASE_URL names it and a user that it lets in."

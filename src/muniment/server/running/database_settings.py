@@ -59,7 +59,7 @@ def make_django_settings(home: Path, environment: Mapping[str, str]) -> dict[str
     return found
 
 
-def connect(settings: Mapping[str, Any]) -> "psycopg.Connection[tuple[Any, ...]]":
+def connect_database(settings: Mapping[str, Any]) -> "psycopg.Connection[tuple[Any, ...]]":
     """Connection of our own, from Django's settings. Raises psycopg.Error."""
     import psycopg
 

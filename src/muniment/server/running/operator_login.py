@@ -82,7 +82,7 @@ def draw_password(owner: Mapping[str, Any]) -> str:
     """Draw a new password of the operator, which ends the one before. Raises DatabaseError."""
     password = generate_password()
     try:
-        with database_settings.connect(owner) as connection:
+        with database_settings.connect_database(owner) as connection:
             stored = connection.pgconn.encrypt_password(password.encode(), OPERATOR.encode(), b"scram-sha-256")
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
             until = connection.execute("SELECT (now() + make_interval(mins => %s))::text", (_MINUTES,)).fetchone()
@@ -122,9 +122,9 @@ class OperatorPasswords:
             with request:
                 request.settimeout(_SECONDS)
                 if _read_peer(request) in (0, os.geteuid()):
-                    self._answer(request)
+                    self._answer_request(request)
 
-    def _answer(self, request: socket.socket) -> None:
+    def _answer_request(self, request: socket.socket) -> None:
         try:
             password = self._find_password()
             request.sendall(password.encode() + b"\n")
@@ -140,7 +140,7 @@ class OperatorPasswords:
     def _is_valid(self, password: str) -> bool:
         """Whether the operator can sign in by it: another supervisor, or the owner, may have drawn one meanwhile."""
         try:
-            database_settings.connect({**self._owner, "USER": OPERATOR, "PASSWORD": password}).close()
+            database_settings.connect_database({**self._owner, "USER": OPERATOR, "PASSWORD": password}).close()
         except psycopg.Error:
             return False
         return True

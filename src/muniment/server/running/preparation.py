@@ -56,7 +56,7 @@ _START = "Start the service first: muniment up. If it runs on another home, name
 def require_reachable() -> None:
     """Raise DatabaseError unless the database answers."""
     try:
-        _connect()
+        _connect_database()
     except OperationalError as error:
         own = os.environ.get(URL_VARIABLE)
         remedy = "See that it runs, and that DATABASE_URL names it and a user that it lets in." if own else _START
@@ -65,7 +65,7 @@ def require_reachable() -> None:
         raise DatabaseError(f"the database{where} does not answer{home}", remedy) from error
 
 
-def _connect() -> None:
+def _connect_database() -> None:
     """Connect, as the operator once more where another command drew a new password at this very moment."""
     try:
         connection.ensure_connection()
