@@ -28,7 +28,97 @@ class _Trigger(NamedTuple):
     definer: bool = False
 
 
+def _refuse_where(condition: str, sentence: str) -> str:
+    """Body of a trigger that refuses what web and worker write where a condition holds."""
+    return f"""
+    BEGIN
+        IF current_user IN ('muniment_web', 'muniment_worker') AND {condition} THEN
+            RAISE EXCEPTION '{sentence}' USING ERRCODE = 'insufficient_privilege';
+        END IF;
+        RETURN coalesce(NEW, OLD);
+    END """
+
+
+_CLOSED = "EXISTS (SELECT FROM public.minutes_minutes m WHERE m.{} AND m.closed_at IS NOT NULL)"
+_FROZEN = "minutes that are frozen are not changed"
+_OF_MEETING = _refuse_where(_CLOSED.format("meeting_id = NEW.meeting_id"), _FROZEN)
+
+# What several people did together stays so, whoever has the login of web or worker: no act changes it either.
+_OF_MEETINGS = (
+    _Trigger(  # a meeting was held if its minutes say so
+        "meetings_productmeeting",
+        "guard_meeting",
+        "BEFORE INSERT OR UPDATE",
+        "muniment_guard_meeting",
+        _refuse_where(
+            "NEW.held_on IS DISTINCT FROM OLD.held_on AND (OLD.held_on IS NOT NULL OR NOT "
+            + _CLOSED.format("meeting_id = NEW.id")
+            + ")",
+            "a meeting is held once, and has minutes",
+        ),
+    ),
+    _Trigger(  # whoever sat there has to sign
+        "meetings_meetingattendee",
+        "guard_seat",
+        "BEFORE INSERT OR UPDATE OR DELETE",
+        "muniment_guard_seat",
+        _refuse_where(_CLOSED.format("meeting_id = coalesce(NEW.meeting_id, OLD.meeting_id)"), _FROZEN),
+    ),
+    _Trigger(
+        "minutes_minutes",
+        "guard_minutes",
+        "BEFORE UPDATE",
+        "muniment_guard_minutes",
+        _refuse_where("OLD.closed_at IS NOT NULL", _FROZEN),
+    ),
+    _Trigger(
+        "minutes_attendance",
+        "guard_attendance",
+        "BEFORE INSERT OR UPDATE",
+        "muniment_guard_attendance",
+        _OF_MEETING,
+    ),
+    _Trigger("minutes_minutesentry", "guard_entry", "BEFORE INSERT", "muniment_guard_entry", _OF_MEETING),
+    _Trigger(
+        "minutes_agendaitem",
+        "guard_item",
+        "BEFORE INSERT OR UPDATE",
+        "muniment_guard_item",
+        _refuse_where(_CLOSED.format("id = NEW.minutes_id"), _FROZEN),
+    ),
+    _Trigger(
+        "minutes_minutessignature",
+        "guard_signature",
+        "BEFORE INSERT",
+        "muniment_guard_signature",
+        _refuse_where(
+            f"NOT ({_CLOSED.format('id = NEW.minutes_id AND m.digest = NEW.digest')})",
+            "a signature is over frozen minutes",
+        ),
+    ),
+    _Trigger(
+        "reviews_usabilityopinion",
+        "guard_opinion",
+        "BEFORE INSERT OR UPDATE",
+        "muniment_guard_opinion",
+        _refuse_where(
+            "EXISTS (SELECT FROM public.minutes_minutes m WHERE m.meeting_id = NEW.meeting_id)",
+            "an agenda that is frozen takes no opinion",
+        ),
+    ),
+    _Trigger(  # whoever assesses a threat does not accept it by the same statement, and nobody accepts it twice
+        "retros_retrothreat",
+        "guard_threat",
+        "BEFORE INSERT OR UPDATE",
+        "muniment_guard_threat",
+        _refuse_where(
+            "NEW.accepted_on IS NOT NULL AND (TG_OP = 'INSERT' OR OLD.accepted_on IS NOT NULL)",
+            "a threat is accepted once, after it was assessed",
+        ),
+    ),
+)
 _TRIGGERS = (
+    *_OF_MEETINGS,
     _Trigger(  # as its owner: nobody else may add a position, and no record can be without the row
         _RECORDS,
         "add_position",

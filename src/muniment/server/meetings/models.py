@@ -42,7 +42,7 @@ class MeetingCalendar(RecordedModel):
     """Calendar of the organisation, one row: time zone (IANA name) and region, such as `NL` or `DE-BY`."""
 
     recorded_columns = ("zone", "region", "place")
-    privileges = Privileges((READ, ADD, CHANGE), (READ,))
+    privileges = Privileges((READ, ADD, CHANGE), (READ,), web_changes=("zone", "region", "place"))
     written_by = frozenset({Action.CHANGE_SETTINGS})
     free_texts = ("place",)
 
@@ -54,7 +54,7 @@ class MeetingCalendar(RecordedModel):
 class PersonRegion(models.Model):
     """Region whose holidays a person has, where it is not that of the organisation."""
 
-    privileges = Privileges((READ, ADD, CHANGE), (READ,), eraser=(DROP,))
+    privileges = Privileges((READ, ADD, CHANGE), (READ,), web_changes=("region",), eraser=(DROP,))
     written_by = frozenset({Action.MANAGE_OWN_ACCOUNT})
 
     person = models.OneToOneField("people.Person", models.CASCADE, related_name="meeting_region")
@@ -64,7 +64,7 @@ class PersonRegion(models.Model):
 class CalendarFeed(models.Model):
     """Address of a person's calendar feed, by the hash of its secret part."""
 
-    privileges = Privileges((READ, ADD, CHANGE), (), eraser=(DROP,))
+    privileges = Privileges((READ, ADD, CHANGE), (), web_changes=("token_hash", "renewed_at"), eraser=(DROP,))
     written_by = frozenset({Action.MANAGE_OWN_ACCOUNT})
 
     person = models.OneToOneField("people.Person", models.CASCADE, related_name="calendar_feed")
@@ -87,7 +87,7 @@ class RoleHolder(RecordedModel):
     """Person named for a role in the meetings of a product. `position` 0 has the seat, later ones are deputies."""
 
     recorded_columns = ("product", "role", "person", "position")
-    privileges = Privileges((READ, ADD, CHANGE, DROP), (READ,))
+    privileges = Privileges((READ, ADD, CHANGE, DROP), (READ,), web_changes=("position",))
     written_by = _PLANNED
 
     product = models.ForeignKey("products.Product", models.CASCADE, related_name="meeting_roles")
@@ -137,8 +137,9 @@ class ProductMeeting(RecordedModel):
     recorded_columns = ("product", "kind", "number", "due_on", "date", "time", "dated_on", "held_on", "cancelled_at")
     privileges = Privileges(
         (READ,),
-        (READ, ADD, CHANGE),
+        (READ, ADD),
         web_changes=("date", "time", "dated_on", "place", "sequence", "changed_at", "held_on"),
+        worker_changes=("cancelled_at", "sequence", "changed_at"),
     )
     written_by = _PLANNED | {Action.TAKE_PART_IN_MEETING, Action.CHAIR_MEETING}
     free_texts = ("place",)
@@ -213,7 +214,7 @@ class MeetingAttendee(RecordedModel):
     """
 
     recorded_columns = ("meeting", "role", "person", "deputises_for", "invited_at")
-    privileges = Privileges((READ,), (READ, ADD, CHANGE, DROP), web_changes=("person_id", "deputises_for_id"))
+    privileges = Privileges((READ,), (READ, ADD, DROP), web_changes=("person_id", "deputises_for_id"))
     written_by = _PLANNED | {Action.TAKE_PART_IN_MEETING}
 
     meeting = models.ForeignKey(ProductMeeting, models.CASCADE, related_name="attendees")
@@ -251,7 +252,7 @@ class MeetingMove(RecordedModel):
 class InvitationAnswer(models.Model):
     """Answer of a person to the invitation to a meeting."""
 
-    privileges = Privileges((READ, ADD, CHANGE), (READ,), eraser=(DROP,))
+    privileges = Privileges((READ, ADD, CHANGE), (READ,), web_changes=("answer", "answered_at"), eraser=(DROP,))
     written_by = frozenset({Action.TAKE_PART_IN_MEETING})
 
     meeting = models.ForeignKey(ProductMeeting, models.CASCADE, related_name="answers")

@@ -47,7 +47,7 @@ class Minutes(RecordedModel):
     """
 
     recorded_columns = ("meeting", "opened_at", "agenda_digest", "closed_at", "digest")
-    privileges = Privileges((READ, ADD, CHANGE), (READ,))
+    privileges = Privileges((READ, ADD, CHANGE), (READ,), web_changes=("text", "digest", "closed_at"))
     written_by = _CHAIRED
     free_texts = ("agenda", "text")
 
@@ -68,7 +68,7 @@ class Minutes(RecordedModel):
 class AgendaItem(models.Model):
     """Item of the agenda of an open meeting. `code` is that of its section."""
 
-    privileges = Privileges((READ, ADD, CHANGE), (READ,), eraser=(DROP,))
+    privileges = Privileges((READ, ADD, CHANGE), (READ,), web_changes=("state", "reason"), eraser=(DROP,))
     written_by = _CHAIRED
     free_texts = ("reason",)
 
@@ -92,7 +92,9 @@ class MinutesEntry(models.Model):
     `owner`, `due_on`, `done_on` and `note` are of an action; `is_followed` and `note` are the owner's answer to advice.
     """
 
-    privileges = Privileges((READ, ADD, CHANGE), (READ,), eraser=(DROP,))
+    privileges = Privileges(
+        (READ, ADD, CHANGE), (READ,), web_changes=("due_on", "done_on", "is_followed", "note"), eraser=(DROP,)
+    )
     written_by = _CHAIRED | _TAKEN_PART | {Action.ANSWER_ADVICE}
     free_texts = ("text", "note")
 
@@ -127,7 +129,7 @@ class Attendance(RecordedModel):
     """Attendance of a person, as the chair confirmed it. An accepted invitation is none."""
 
     recorded_columns = ("meeting", "person", "is_present")
-    privileges = Privileges((READ, ADD, CHANGE), (READ,))
+    privileges = Privileges((READ, ADD, CHANGE), (READ,), web_changes=("is_present",))
     written_by = _CHAIRED
 
     meeting = models.ForeignKey("meetings.ProductMeeting", models.CASCADE, related_name="attendances")

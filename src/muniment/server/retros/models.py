@@ -62,7 +62,7 @@ class FeedbackMood(models.TextChoices):
 class RetroBoard(models.Model):
     """Board of a retro: the phase that everybody sees, and until when its timer runs."""
 
-    privileges = Privileges((READ, ADD, CHANGE), (), eraser=(DROP,))
+    privileges = Privileges((READ, ADD, CHANGE), (), web_changes=("phase", "timer_ends_at"), eraser=(DROP,))
     written_by = _CHAIRED
 
     meeting = models.OneToOneField("meetings.ProductMeeting", models.CASCADE, related_name="board")
@@ -73,7 +73,7 @@ class RetroBoard(models.Model):
 class RetroCard(models.Model):
     """Card of a retro. `author` is None for an anonymous answer. `group` is the card that it was put together with."""
 
-    privileges = Privileges((READ, ADD, CHANGE), (), eraser=(DROP,))
+    privileges = Privileges((READ, ADD, CHANGE), (), web_changes=("text", "group_id", "removed_at"), eraser=(DROP,))
     written_by = _TAKEN_PART | _CHAIRED | {Action.WRITE_DPO_FEEDBACK}
     free_texts = ("text",)
 
@@ -123,7 +123,7 @@ class FinishedPhase(models.Model):
 class WorthAnswer(models.Model):
     """Answers to the question whether the retro was worth the time: how many there are of each, without names."""
 
-    privileges = Privileges((READ, ADD, CHANGE), (), eraser=(DROP,))
+    privileges = Privileges((READ, ADD, CHANGE), (), web_changes=("count",), eraser=(DROP,))
     written_by = _TAKEN_PART
 
     meeting = models.ForeignKey("meetings.ProductMeeting", models.CASCADE, related_name="worth_answers")
@@ -191,7 +191,7 @@ class RetroThreat(RecordedModel):
     """Threat to a product, as a retro assessed it. An accepted one counts once its owner signed it."""
 
     recorded_columns = ("meeting", "treatment", "owner", "review_on", "accepted_on", "accepted_by")
-    privileges = Privileges((READ, ADD, CHANGE), (READ,))
+    privileges = Privileges((READ, ADD, CHANGE), (READ,), web_changes=("accepted_on", "accepted_by_id"))
     written_by = _TAKEN_PART | {Action.ACCEPT_THREAT}
     free_texts = ("text", "mitigation")
 
@@ -240,7 +240,21 @@ class Improvement(models.Model):
     in the schedule; `carried_from` is the same improvement of the retro before.
     """
 
-    privileges = Privileges((READ, ADD, CHANGE), ())
+    privileges = Privileges(
+        (READ, ADD, CHANGE),
+        (),
+        web_changes=(
+            "result",
+            "after",
+            "note",
+            "looked_on",
+            "hours",
+            "starts_on",
+            "ends_on",
+            "follows_id",
+            "is_milestone",
+        ),
+    )
     written_by = _TAKEN_PART
     free_texts = ("text", "step", "metric", "before", "target", "after", "note")
 
@@ -283,7 +297,7 @@ class Improvement(models.Model):
 class OwnerHours(models.Model):
     """Hours a week that a person has for the improvements of a retro, as they say themselves."""
 
-    privileges = Privileges((READ, ADD, CHANGE), (), eraser=(DROP,))
+    privileges = Privileges((READ, ADD, CHANGE), (), web_changes=("hours",), eraser=(DROP,))
     written_by = _TAKEN_PART
 
     meeting = models.ForeignKey("meetings.ProductMeeting", models.CASCADE, related_name="owner_hours")
@@ -312,7 +326,7 @@ class FeedbackRound(models.Model):
     to the first question, once they are shown.
     """
 
-    privileges = Privileges((READ, ADD, CHANGE), (), eraser=(DROP,))
+    privileges = Privileges((READ, ADD, CHANGE), (), web_changes=("state", "cells", "moods"), eraser=(DROP,))
     written_by = _TAKEN_PART | _CHAIRED
 
     meeting = models.OneToOneField("meetings.ProductMeeting", models.CASCADE, related_name="feedback")

@@ -32,7 +32,12 @@ class MarketRequirement(models.Model):
     `reason` is the reason of a refusal, the improvement of an unmet one, or a note. `clause` is an id of the policy.
     """
 
-    privileges = Privileges((READ, ADD, CHANGE), (READ,), eraser=(DROP,))
+    privileges = Privileges(
+        (READ, ADD, CHANGE),
+        (READ,),
+        web_changes=("state", "clause", "reason", "owner_id", "due_on", "answered_at", "answered_by_id"),
+        eraser=(DROP,),
+    )
     written_by = frozenset({Action.KEEP_REQUIREMENTS, Action.ANSWER_REQUIREMENT})
     free_texts = ("text", "origin", "reason")
 
@@ -66,7 +71,7 @@ class MarketRequirement(models.Model):
 class PersonalDataField(models.Model):
     """Kind of personal data of a product, as its owner describes it. A new description ends the former one."""
 
-    privileges = Privileges((READ, ADD, CHANGE), (READ,), eraser=(DROP,))
+    privileges = Privileges((READ, ADD, CHANGE), (READ,), web_changes=("ended_at",), eraser=(DROP,))
     written_by = frozenset({Action.DESCRIBE_PERSONAL_DATA})
     free_texts = ("name", "purpose", "place", "period", "recipients")
 
@@ -101,7 +106,7 @@ OPINION_QUESTIONS = (
 class UsabilityOpinion(models.Model):
     """Opinion of a person who takes part on how easy the product's security is to use."""
 
-    privileges = Privileges((READ, ADD, CHANGE), (READ,), eraser=(DROP,))
+    privileges = Privileges((READ, ADD, CHANGE), (READ,), web_changes=("text", "written_at"), eraser=(DROP,))
     written_by = frozenset({Action.TAKE_PART_IN_MEETING})
     free_texts = ("text",)
 
