@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import psycopg
 import pytest
 
-from muniment.cli import home_access
+from muniment.cli import commands, home_access
 from muniment.errors import DatabaseError
 from muniment.server.guarding.database_roles import OWNER, PROCESSES
 from muniment.server.records.sequencer import assign_positions
@@ -25,10 +27,10 @@ from tests.support.service import as_role
 ELSEWHERE = {"DATABASE_URL": "postgresql://owner@db.example.test/muniment"}
 
 
-def run(*arguments: str | Path, **environment: str) -> tuple[int, str]:
+def run(*arguments: str | Path, at: Path | None = None, **environment: str) -> tuple[int, str]:
     command = [sys.executable, "-m", "muniment", *map(str, arguments)]
     done = subprocess.run(
-        command, env={**clean(), **environment}, capture_output=True, text=True, check=False, timeout=120
+        command, env={**clean(), **environment}, cwd=at, capture_output=True, text=True, check=False, timeout=120
     )
     return done.returncode, done.stdout + done.stderr
 
@@ -135,3 +137,65 @@ def test_used_home_refuses_another_database_and_leaves_it_unchanged(used: tuple[
             superuser.execute(b"CREATE SCHEMA IF NOT EXISTS public AUTHORIZATION muniment_owner")
         code, output = run("up", repo, "--once", "--home", new, DATABASE_URL=server.make_address(OWNER))
         assert (code, "the database is empty" in output) == (3, True), output
+
+
+STARTING = {
+    "up",
+    "demo",
+    "init",
+    "restore",
+    "web",
+    "confirmation",
+    "worker",
+    "sequencer",
+    "eraser",
+}  # make or serve one
+WORDS = {  # of commands that need some
+    "backup": ("../copy",),
+    "link": ("admin",),
+    "vault unwatch": ("worker",),
+    "environments apply": ("environments.toml",),
+    "explain": ("review.two-reviewers",),
+    "approve": ("HEAD",),
+    "tests submit": ("HEAD", "--junit", "x.xml", "--pipeline", "ci"),
+    "exception ask": ("e1", "--clause", "review.two-reviewers", "--reason", "x"),
+    "exception sign": ("e1",),
+    "hook pre-push": ("origin", "/nowhere"),
+    "freeze": ("--reason", "x"),
+    "unfreeze": ("f1",),
+    "ledger exchange-key": ("--reason", "x"),
+    "ledger export": ("../export",),
+    "ledger prove": ("1",),
+    "ledger raw": ("1",),
+    "ledger reconcile": ("--reason", "x"),
+    "home accept-row": ("people_person", "x", "--reason", "x"),
+    "home erase": ("--person", "x", "--reason", "x"),
+    "home move-database": ("external",),
+}
+
+
+def list_home_commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[str]:
+    """Commands with the option --home, each by its whole name."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from list_home_commands(command, (*path, name))
+        elif command is not None and any("--home" in option.opts for option in command.params):
+            yield " ".join((*path, name))
+
+
+@pytest.mark.slow
+def test_every_command_that_names_a_home_finds_its_database_or_fails(used: tuple[Path, Path]) -> None:
+    """Its database does not run: no command says that it is empty, begins another one, or ends well."""
+    home, repo = used
+    before = sorted(path.name for path in home.iterdir())
+    names = [name for name in list_home_commands(commands.muniment) if name not in STARTING]
+    assert len(names) > 30
+    wrong = []
+    for name in names:
+        code, output = run(*name.split(), *WORDS.get(name, ()), "--home", home, at=repo)
+        if code == 0 or "Traceback" in output or "0 entries" in output:
+            wrong.append(f"{name}: {code} {output}")
+    assert wrong == []
+    assert sorted(path.name for path in home.iterdir()) == before
