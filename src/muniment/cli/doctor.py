@@ -131,7 +131,7 @@ def _check_service(home: str) -> Iterator[DoctorResult]:
         yield DoctorResult("service", "violated", why, "Run: pip install 'muniment[service]'")
         return
     url = os.environ.get("MUNIMENT_URL", service_setup.read_service_url(folder))
-    service_setup.set_up_process(folder, "operator", url, connect=False)
+    service_setup.set_up_process(folder, "operator", url)
     from muniment.server.running.health_report import check_service
 
     try:

@@ -71,12 +71,9 @@ def read_service_url(folder: Path) -> str:
     return f"http://localhost:{port}" if port else ""
 
 
-def set_up_process(
-    folder: Path, role: str, url: str, settings: str = "muniment.server.settings", *, connect: bool = True
-) -> None:
+def set_up_process(folder: Path, role: str, url: str, settings: str = "muniment.server.settings") -> None:
     """Set this process up as one part of the service, and remove the temporary files that killed processes left.
 
-    `connect`: whether the operator gets what it needs to connect now.
     Raises ParseError for a setting that is wrong, DatabaseError for another database than that of the home.
     """
     from muniment.programs.temporary_files import remove_abandoned_folders
@@ -95,10 +92,6 @@ def set_up_process(
     if role not in ("owner", "operator"):  # it would go before the login's own
         os.environ.pop("PGPASSWORD", None)
     set_up_django(settings)
-    if connect and role == "operator":
-        from muniment.server.running.preparation import use_role_settings
-
-        use_role_settings()
 
 
 class SignInLinks(NamedTuple):

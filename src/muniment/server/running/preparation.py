@@ -66,11 +66,14 @@ def require_reachable() -> None:
 
 
 def _connect_database() -> None:
-    """Connect, as the operator once more where another command drew a new password at this very moment."""
+    """Connect, as the operator with a new password; once more where another command drew one at this very moment."""
+    is_drawn = operator_login.needs_password(os.environ)
+    if is_drawn and connection.connection is None:
+        use_role_settings()
     try:
         connection.ensure_connection()
     except OperationalError:
-        if not operator_login.needs_password(os.environ):
+        if not is_drawn:
             raise
         use_role_settings()
         connection.ensure_connection()
