@@ -32,7 +32,8 @@ class ArgumentTest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Test of one argument of a call that a pattern looks at.
 
     True if its constant is one of `values`, its name ends in one of `names`, it matches `matching`, or is below
-    `below`; `absent` is the answer for a call without the argument. `negate` turns the answer of a known argument.
+    `below`, or its text in the code matches `written`; `absent` is the answer for a call without the argument. `negate`
+    turns the answer of a known argument.
     """
 
     position: int = -1
@@ -40,6 +41,7 @@ class ArgumentTest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     values: tuple[bool | int | str | None, ...] = ()
     names: tuple[str, ...] = ()
     matching: str = ""
+    written: str = ""
     below: int = 0
     absent: bool = False
     unknown: bool = False

@@ -153,7 +153,7 @@ def _is_finding(result: SarifResult, number: int) -> bool:
 
 
 class _Reading(NamedTuple):
-    """What all results of a run share."""
+    """Values that all results of a run share."""
 
     places: PlaceReader
     occurrences: dict[tuple[str, str, str], int]

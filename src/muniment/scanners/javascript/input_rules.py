@@ -296,7 +296,7 @@ def _check_address(context: ScriptContext, place: Node, value: Node, *, browser:
     for part in parts:
         if not isinstance(part, str):
             taint = context.flow.find_taint(part, "redirect")
-            if taint is not None and not (browser and "pathname" in read_text(taint.place)):
+            if taint is not None and not (browser and re.search(r"pathname|location\.href$", read_text(taint.place))):
                 yield Hit("js-open-redirect", place, taint)
             return
 

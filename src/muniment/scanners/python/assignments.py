@@ -36,7 +36,7 @@ class AssignmentExecutor(CallEvaluator):
         ]:
             if pattern.receiver and not re.search(pattern.receiver, path):
                 continue
-            if matches_scope(pattern, [value], {}, frame):
+            if matches_scope(pattern, [value], {}, target, frame):
                 self.add_report(rule, target, frame, severity=pattern.severity)
 
     def note_attribute_assignment(

@@ -105,6 +105,19 @@ def _decided(elements: object) -> list[object]:
     return list(elements)
 
 
+def _format_html(text: object, parts: tuple[object, ...], named: dict[str, object]) -> object:
+    """Put escaped parts into a text, as Django does."""
+    escaped = [html.escape(require_text(part)) for part in parts]
+    return limit_size(
+        require_text(text).format(*escaped, **{k: html.escape(require_text(v)) for k, v in named.items()})
+    )
+
+
+def _escape_filter(text: object) -> str:
+    """Escape a value for a filter of LDAP."""
+    return re.sub(r"[\\*()\0]", lambda found: f"\\{ord(found[0]):02x}", require_text(text))
+
+
 _REGEX: dict[str, Pure] = {
     "re.match": lambda pattern, text, flags=0: match_at(pattern, text, flags, whole=False, search=False),
     "re.fullmatch": lambda pattern, text, flags=0: match_at(pattern, text, flags, whole=True, search=False),
@@ -151,6 +164,8 @@ PURE_FUNCTIONS: dict[str, Pure] = {
     "flask.escape": lambda text: html.escape(require_text(text)),
     "django.utils.html.escape": lambda text: html.escape(require_text(text)),
     "django.utils.html.conditional_escape": lambda text: html.escape(require_text(text)),
+    "django.utils.html.format_html": lambda text, *parts, **named: _format_html(text, parts, named),
+    "ldap.filter.filter_format": lambda text, parts: require_text(text) % tuple(map(_escape_filter, _decided(parts))),
     "bleach.clean": lambda text, **_: html.escape(require_text(text)),
     "nh3.clean": lambda text, **_: html.escape(require_text(text), quote=False),
     "xml.sax.saxutils.escape": lambda text, *_: html.escape(require_text(text), quote=False),

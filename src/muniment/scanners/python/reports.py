@@ -81,14 +81,30 @@ def _passes_one(test: ArgumentTest, one: object) -> bool:
 
 
 def matches_scope(
-    pattern: Pattern, arguments: list[AbstractValue], named: dict[str, AbstractValue], frame: Frame
+    pattern: Pattern,
+    arguments: list[AbstractValue],
+    named: dict[str, AbstractValue],
+    node: ast.AST,
+    frame: Frame,
 ) -> bool:
     """Tell whether a call is one that a pattern reports."""
     if pattern.symbol and not re.search(pattern.symbol, frame.symbol, re.IGNORECASE):
         return False
     if "**" in named and any(test.keyword for test in pattern.all):
         return False  # the keywords are not known
-    return all(passes_test(test, find_argument(test, arguments, named)) for test in pattern.all)
+    return all(
+        _is_written(test, node) if test.written else passes_test(test, find_argument(test, arguments, named))
+        for test in pattern.all
+    )
+
+
+def _is_written(test: ArgumentTest, node: ast.AST) -> bool:
+    """Tell whether the text of an argument of a call matches, as for lists and dictionaries of constants."""
+    if not isinstance(node, ast.Call):
+        return False
+    chosen = [one.value for one in node.keywords if one.arg == test.keyword]
+    chosen += node.args[test.position : test.position + 1] if test.position >= 0 else []
+    return any(re.search(test.written, ast.unparse(one)) for one in chosen)
 
 
 def matches_constant(wanted: bool | int | str, value: AbstractValue | None) -> bool:

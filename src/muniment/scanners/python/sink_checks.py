@@ -49,7 +49,7 @@ class SinkChecker(Evaluator):
     ) -> None:
         """Report a call that a rule without data flow looks for."""
         for rule, pattern in self.models.find_call_patterns(path):
-            if matches_scope(pattern, arguments, named, frame):
+            if matches_scope(pattern, arguments, named, node, frame):
                 self.add_report(rule, node, frame, severity=pattern.severity)
 
     def check_sinks(
