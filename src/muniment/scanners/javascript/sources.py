@@ -30,8 +30,11 @@ _BROWSER = re.compile(
 _BROWSER_CALLS = frozenset({"useSearchParams", "useParams", "useRouter", "useLocation"})
 _REQUEST_NAMES = frozenset({"req", "request", "_req", "ctx"})
 _REQUEST_KEYS = frozenset(_PARTS.split("|"))
-_PAGE_PROPS = frozenset({"params", "searchParams", "query"})
-_PAGES = re.compile(r"[A-Z]\w*|getServerSideProps|getStaticProps|generateMetadata|GET|POST|PUT|PATCH|DELETE|handler")
+# What Next.js hands to pages and to functions on the server; components call other things `query`.
+_PAGE_PROPS = frozenset({"params", "searchParams"})
+_PAGES = re.compile(r"[A-Z]\w*|generateMetadata|GET|POST|PUT|PATCH|DELETE|handler")
+_SERVER_PROPS = frozenset({"params", "query"})
+_SERVER_FUNCTIONS = frozenset({"getServerSideProps", "getStaticProps", "getInitialProps"})
 _EXTERNAL_NAME = re.compile(r"(?i)prompt|process\.argv.*|readline.*")
 
 
@@ -65,7 +68,9 @@ def find_parameter_source(function: Node, number: int, path: tuple[str, ...]) ->
         and names[1] in ("res", "response", "reply")
     ):
         return f"request {path[0]}"
-    if path and path[0] in _PAGE_PROPS and _PAGES.fullmatch(name_function(function)):
+    name = name_function(function)
+    is_page = bool(path) and path[0] in _PAGE_PROPS and _PAGES.fullmatch(name) is not None
+    if is_page or (path and path[0] in _SERVER_PROPS and name in _SERVER_FUNCTIONS):
         return f"request {path[0]}"
     if path and path[0] == "data" and number == 0 and _is_message_handler(function):
         return "browser message"
