@@ -189,6 +189,8 @@ class Bindings:
             arguments = list_call_arguments(node)
             if name in ("require", "import") and arguments:
                 return (read_string(arguments[0]) or "?").removeprefix("node:")
+            if name.endswith("promisify") and arguments:
+                return self.resolve_origin(arguments[0], depth + 1)
             return f"{name}()" if name else ""
         return "this" if node.type == "this" else ""
 

@@ -79,6 +79,8 @@ def match_assignment(context: ScriptContext, node: Node) -> Iterator[Hit]:
         yield Hit("js-predictable-random", node)
     if target.type == "subscript_expression":
         yield from _check_merge_loop(context, node, target)
+    elif target.type == "identifier":
+        yield from _check_key_walk(node, name, value)
 
 
 def match_catch(context: ScriptContext, node: Node) -> Iterator[Hit]:
@@ -125,6 +127,22 @@ def _check_merge_loop(context: ScriptContext, node: Node, target: Node) -> Itera
         yield Hit("js-prototype-pollution", node)
 
 
+def _check_key_walk(node: Node, name: str, value: Node) -> Iterator[Hit]:
+    """Report `at = at[key]` in a loop before `at[last] = value`, where no key is left out."""
+    text = read_text(value)
+    walks = re.match(rf"{re.escape(name)}\[[^\]'\"]*[a-zA-Z]", text)
+    loop, function = node.parent, node.parent
+    while loop is not None and loop.type not in ("for_statement", "for_in_statement", "while_statement", *FUNCTIONS):
+        loop = loop.parent
+    while function is not None and function.type not in FUNCTIONS:
+        function = function.parent
+    if not walks or loop is None or loop.type in FUNCTIONS or function is None:
+        return
+    whole = read_text(function)
+    if re.search(rf"\b{re.escape(name)}\[[^'\"\n;]+\]\s*=(?!=)", whole) and not _PROTOTYPE.search(whole):
+        yield Hit("js-prototype-pollution", node)
+
+
 def _check_crypto(context: ScriptContext, call: Call) -> Iterator[Hit]:
     name = context.flow.read_constant(call.given[0]) if call.given else None
     if call.last in ("createHash", "createHmac") and name is not None and _WEAK_HASH.fullmatch(name):
@@ -168,6 +186,8 @@ def _check_key(context: ScriptContext, call: Call) -> Iterator[Hit]:
 
 
 def _check_token(context: ScriptContext, call: Call) -> Iterator[Hit]:
+    if is_from(call, "jsonwebtoken|jwt-decode|jose", "decode|decodeJwt|jwtDecode"):
+        yield Hit("js-token-not-verified", call.node, None, "medium")
     if is_from(call, "jsonwebtoken", "verify|sign"):
         for one in call.given[1:]:
             pairs = list_pairs(one)
