@@ -3,9 +3,10 @@
 import pytest
 
 from muniment.scanners.findings import CoverageState, SourceFile
+from muniment.scanners.owasp_categories import load_categories
 from muniment.scanners.python.analysis import scan_python
 from muniment.scanners.python.contexts import CONTEXTS
-from muniment.scanners.rules import ScanRule, load_categories, load_scan_rules
+from muniment.scanners.rules import ScanRule, load_scan_rules
 
 RULES = list(load_scan_rules().values())
 EXAMPLES = [

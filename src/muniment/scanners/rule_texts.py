@@ -1,4 +1,4 @@
-"""Texts of rules whose checks are code: requirement, weakness, severity and remedy, as data."""
+"""Rule of an engine as a person reads it: requirement, weakness, severity and remedy, as data."""
 
 import tomllib
 from functools import cache
@@ -6,8 +6,19 @@ from pathlib import Path
 
 import msgspec
 
-from muniment.scanners.findings import Severity
-from muniment.scanners.rules import find_category
+from muniment.scanners.findings import Confidence, Finding, Location, Severity, Step
+from muniment.scanners.owasp_categories import find_category
+
+
+class FindingPlace(msgspec.Struct, frozen=True):
+    """Place that violates a rule. `symbol` and `snippet`: the function or resource around it, and the text there."""
+
+    location: Location
+    confidence: Confidence
+    symbol: str
+    snippet: str
+    fingerprint: str
+    steps: tuple[Step, ...] = ()
 
 
 class RuleText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -24,6 +35,29 @@ class RuleText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def find_category(self, year: int) -> str:
         """Find the OWASP category of the rule in the edition of a year, "" if there is none."""
         return find_category(self.cwe, year) or find_category(self.listed_as, year)
+
+    def make_finding(self, rule: str, message: str, place: FindingPlace, severity: Severity | None = None) -> Finding:
+        """Make the finding of a place that violates the rule with the id `rule`.
+
+        `message` follows the requirement, "" for none. `severity`: of this place, None for the rule's own.
+        """
+        return Finding(
+            rule=rule,
+            requirement=self.requirement,
+            cwe=self.cwe,
+            owasp_2021=self.find_category(2021),
+            owasp_2025=self.find_category(2025),
+            severity=self.severity if severity is None else severity,
+            impact=self.impact,
+            message=f"Requirement not met: {self.requirement} {message}".rstrip(),
+            remedy=self.remedy,
+            location=place.location,
+            steps=place.steps,
+            confidence=place.confidence,
+            symbol=place.symbol,
+            snippet=place.snippet,
+            fingerprint=place.fingerprint,
+        )
 
 
 @cache

@@ -8,9 +8,9 @@ from typing import Literal
 import msgspec
 
 from muniment.scanners.findings import Severity
+from muniment.scanners.rule_texts import RuleText
 
 RULES_FOLDER = Path(__file__).parent / "rules"
-_CATEGORIES = Path(__file__).parent / "owasp_categories.toml"
 
 
 class Sink(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,34 +67,16 @@ class Example(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     why: str = ""
 
 
-class ScanRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ScanRule(RuleText, frozen=True, forbid_unknown_fields=True):
     """Requirement on source code, with the calls and assignments that violate it."""
 
-    requirement: str
-    cwe: int
-    severity: Severity
-    impact: str
-    message: str
-    remedy: str
     sink: tuple[Sink, ...] = ()
     pattern: tuple[Pattern, ...] = ()
     special: tuple[Literal["response", "fail-open", "swallowed-exception", "trust-boundary", "upload"], ...] = ()
     bad: tuple[Example, ...] = ()
     good: tuple[Example, ...] = ()
-    listed_as: int = 0  # a broader CWE, if the Top 10 lists only that
     is_hard: bool = False  # no comment ignores it
     id: str = ""
-
-    def find_category(self, year: int) -> str:
-        """Find the OWASP category of the rule in the edition of a year, "" if there is none."""
-        return find_category(self.cwe, year) or find_category(self.listed_as, year)
-
-
-class OwaspCategory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Category of one edition of the OWASP Top 10, with the CWEs that it lists."""
-
-    name: str
-    cwe: frozenset[int]
 
 
 @cache
@@ -105,18 +87,3 @@ def load_scan_rules() -> dict[str, ScanRule]:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
         rules[path.stem] = msgspec.convert({**data, "id": path.stem}, ScanRule)
     return rules
-
-
-@cache
-def load_categories() -> dict[str, OwaspCategory]:
-    """Load the categories of the OWASP Top 10 by code, such as `A03:2021`."""
-    data = tomllib.loads(_CATEGORIES.read_text(encoding="utf-8"))
-    return msgspec.convert(data, dict[str, OwaspCategory])
-
-
-def find_category(cwe: int, year: int) -> str:
-    """Find the category that lists a CWE in the edition of a year, "" if none does."""
-    for code, category in load_categories().items():
-        if code.endswith(f":{year}") and cwe in category.cwe:
-            return code
-    return ""

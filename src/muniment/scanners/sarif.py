@@ -6,7 +6,7 @@ from muniment.scanners.comments.engine import load_comment_rules
 from muniment.scanners.findings import CoverageState, Finding, Location, ScanResult, Severity
 from muniment.scanners.infrastructure.findings import load_infrastructure_rules
 from muniment.scanners.rule_texts import RuleText
-from muniment.scanners.rules import ScanRule, load_scan_rules
+from muniment.scanners.rules import load_scan_rules
 from muniment.scanners.secrets.engine import load_secret_rules
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -57,9 +57,9 @@ def _build_run(result: ScanResult, version: str) -> SarifDocument:
     }
 
 
-def _list_rules(result: ScanResult) -> dict[str, ScanRule | RuleText]:
+def _list_rules(result: ScanResult) -> dict[str, RuleText]:
     """Rules of our own engines by id, and those that another engine's findings name."""
-    rules: dict[str, ScanRule | RuleText] = {
+    rules: dict[str, RuleText] = {
         **load_scan_rules(),
         **load_secret_rules(),
         **load_infrastructure_rules(),
@@ -71,7 +71,7 @@ def _list_rules(result: ScanResult) -> dict[str, ScanRule | RuleText]:
     return rules
 
 
-def _build_rule(name: str, rule: ScanRule | RuleText) -> SarifDocument:
+def _build_rule(name: str, rule: RuleText) -> SarifDocument:
     tags = ["security"]
     tags += [f"external/cwe/cwe-{rule.cwe:03d}"] if rule.cwe else []
     tags += [f"external/owasp/{category}" for year in (2021, 2025) if (category := rule.find_category(year))]

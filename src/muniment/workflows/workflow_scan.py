@@ -17,6 +17,7 @@ from muniment.scanners.findings import (
     SourceFile,
 )
 from muniment.scanners.fingerprints import MOST_SNIPPET, compute_fingerprint
+from muniment.scanners.rule_texts import FindingPlace, RuleText
 
 WORKFLOW_ENGINE = hardening.HARDENING_ENGINE
 _SYSTEMS = (PipelineSystem.GITHUB, PipelineSystem.GITEA, PipelineSystem.FORGEJO)
@@ -55,22 +56,20 @@ def scan_workflows(files: Iterable[SourceFile]) -> ScanResult:
 
 def _build_finding(found: PipelineFinding, snippet: str, occurrence: int) -> Finding:
     rule = f"zizmor/{found.rule}"
-    requirement = f"Pipeline files are free of the weakness that zizmor calls {found.rule}."
-    return Finding(
-        rule=rule,
-        requirement=requirement,
+    text = RuleText(
+        requirement=f"Pipeline files are free of the weakness that zizmor calls {found.rule}.",
         cwe=0,
-        owasp_2021="",
-        owasp_2025="",
         # A word that this version does not know must not make a finding harmless.
         severity=_SEVERITIES.get(found.severity, Severity.HIGH),
         impact="Whoever can influence a pipeline may take over what it builds.",
-        message=f"Requirement not met: {requirement}",
+        message="",
         remedy=f"The documentation of zizmor describes the weakness and its correction under {found.rule}.",
+    )
+    place = FindingPlace(
         location=Location(found.path, found.line, 1, found.line, len(snippet.encode()) + 1),
-        steps=(),
         confidence=_CONFIDENCES.get(found.confidence, Confidence.MEDIUM),
         symbol="",
         snippet=snippet[:MOST_SNIPPET],
         fingerprint=compute_fingerprint(rule, snippet, "", occurrence),
     )
+    return text.make_finding(rule, text.message, place)

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from muniment.scanners.findings import Confidence, Finding, Location
 from muniment.scanners.fingerprints import MOST_SNIPPET, compute_fingerprint
-from muniment.scanners.rule_texts import RuleText, load_rule_texts
+from muniment.scanners.rule_texts import FindingPlace, RuleText, load_rule_texts
 
 
 class UnreadableFileError(Exception):
@@ -34,28 +34,17 @@ def build_findings(path: str, text: str, violations: Iterable[Violation]) -> lis
     counts: dict[tuple[str, str, str], int] = {}
     found = []
     for one in sorted(set(violations)):
-        rule = rules[one.rule]
         snippet = lines[one.line - 1].strip() if one.line <= len(lines) else ""
         key = (one.rule, one.symbol, snippet)
         counts[key] = counts.get(key, -1) + 1
-        found.append(
-            Finding(
-                rule=one.rule,
-                requirement=rule.requirement,
-                cwe=rule.cwe,
-                owasp_2021=rule.find_category(2021),
-                owasp_2025=rule.find_category(2025),
-                severity=rule.severity,
-                impact=rule.impact,
-                message=f"Requirement not met: {rule.requirement} {rule.message}",
-                remedy=rule.remedy,
-                location=Location(path, one.line, 1, one.line, len(snippet.encode()) + 1),
-                steps=(),
-                confidence=Confidence.HIGH,
-                symbol=one.symbol,
-                # A manifest's line may have a value of a Secret: the finding does not repeat it.
-                snippet="" if one.rule == "secret-in-manifest" else snippet[:MOST_SNIPPET],
-                fingerprint=compute_fingerprint(one.rule, snippet, one.symbol, counts[key]),
-            )
+        place = FindingPlace(
+            location=Location(path, one.line, 1, one.line, len(snippet.encode()) + 1),
+            confidence=Confidence.HIGH,
+            symbol=one.symbol,
+            # A manifest's line may have a value of a Secret: the finding does not repeat it.
+            snippet="" if one.rule == "secret-in-manifest" else snippet[:MOST_SNIPPET],
+            fingerprint=compute_fingerprint(one.rule, snippet, one.symbol, counts[key]),
         )
+        rule = rules[one.rule]
+        found.append(rule.make_finding(one.rule, rule.message, place))
     return found

@@ -27,6 +27,7 @@ from muniment.scanners.python.state import State
 from muniment.scanners.python.statements import Interpreter
 from muniment.scanners.python.values import AbstractValue, Class, HeapObject, ValueReference, build_symbol
 from muniment.scanners.python.witnesses import WITNESSES
+from muniment.scanners.rule_texts import FindingPlace
 
 PYTHON_ENGINE = "muniment-python"
 MOST_SOURCE_BYTES = 2_000_000
@@ -204,30 +205,20 @@ class PythonAnalysis:
     def _build_finding(self, report: Report, location: Location, snippet: str, occurrence: int) -> Finding:
         rule = report.rule
         steps = self._list_steps(report, location) if report.source else ()
-        message = f"Requirement not met: {rule.requirement}"
+        message = rule.message
         if steps:
             lines = " → ".join(f"{step.location.path}:{step.location.line}" for step in steps)
             way = WITNESSES[report.witness].way
-            message += f" {rule.message} The input is a {steps[0].text}; {way} arrives unchanged. Path: {lines}."
-        else:
-            message += f" {rule.message}"
-        return Finding(
-            rule=rule.id,
-            requirement=rule.requirement,
-            cwe=rule.cwe,
-            owasp_2021=rule.find_category(2021),
-            owasp_2025=rule.find_category(2025),
-            severity=report.severity,
-            impact=rule.impact,
-            message=message,
-            remedy=rule.remedy,
+            message += f" The input is a {steps[0].text}; {way} arrives unchanged. Path: {lines}."
+        place = FindingPlace(
             location=location,
-            steps=steps,
             confidence=_rate_confidence(report),
             symbol=report.symbol,
             snippet=snippet[:MOST_SNIPPET],
             fingerprint=compute_fingerprint(rule.id, snippet, report.symbol, occurrence),
+            steps=steps,
         )
+        return rule.make_finding(rule.id, message, place, report.severity)
 
     def _list_steps(self, report: Report, sink: Location) -> tuple[Step, ...]:
         """List the source, the calls, and the assignments of the attack string, in order, then the sink."""

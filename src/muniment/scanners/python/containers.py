@@ -1,6 +1,7 @@
 """Methods of lists, dicts and sets on the heap, executed by key where the content is exact."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from muniment.scanners.python.evaluator import Evaluator
 from muniment.scanners.python.operations import carry_taint
@@ -18,6 +19,14 @@ from muniment.scanners.python.values import (
 _READING = frozenset(["get", "pop", "setdefault", "copy", "items", "keys", "values", "index", "count", "popitem"])
 
 
+class _MethodCall(NamedTuple):
+    evaluator: Evaluator
+    container: ValueReference
+    arguments: list[AbstractValue]
+    named: dict[str, AbstractValue]
+    state: State
+
+
 def call_container_method(
     evaluator: Evaluator,
     one: ValueReference,
@@ -31,7 +40,7 @@ def call_container_method(
     kind = "sequence" if content.kind in ("list", "tuple", "set") else "mapping"
     method = _METHODS.get((kind, name))
     if method is not None:
-        return method(evaluator, one, arguments, named, state)
+        return method(_MethodCall(evaluator, one, arguments, named, state))
     if name in ("sort", "reverse"):
         if name == "reverse" and content.exact:
             writable = state.write_object(one.location)
@@ -42,15 +51,9 @@ def call_container_method(
     return carry_taint([AbstractValue((one,)), *arguments, *named.values()], state, f"container.{name}")
 
 
-def _append(
-    evaluator: Evaluator,
-    one: ValueReference,
-    arguments: list[AbstractValue],
-    named: dict[str, AbstractValue],
-    state: State,
-) -> AbstractValue:
-    content = state.write_object(one.location)
-    for value in arguments[:1]:
+def _append(call: _MethodCall) -> AbstractValue:
+    content = call.state.write_object(call.container.location)
+    for value in call.arguments[:1]:
         if content.exact and len(content.items) < 64:
             content.items[len(content.items)] = value
         else:
@@ -59,55 +62,37 @@ def _append(
     return NONE
 
 
-def _extend(
-    evaluator: Evaluator,
-    one: ValueReference,
-    arguments: list[AbstractValue],
-    named: dict[str, AbstractValue],
-    state: State,
-) -> AbstractValue:
-    for value in arguments:
-        elements = evaluator.list_elements(value, state)
+def _extend(call: _MethodCall) -> AbstractValue:
+    for value in call.arguments:
+        elements = call.evaluator.list_elements(value, call.state)
         if elements is not None:
             for element in elements:
-                _append(evaluator, one, [element], {}, state)
+                _append(call._replace(arguments=[element], named={}))
             continue
-        content = state.write_object(one.location)
+        content = call.state.write_object(call.container.location)
         content.exact = False
-        content.rest = evaluator.join_elements(value, state, content.rest)
+        content.rest = call.evaluator.join_elements(value, call.state, content.rest)
     return NONE
 
 
-def _insert(
-    evaluator: Evaluator,
-    one: ValueReference,
-    arguments: list[AbstractValue],
-    named: dict[str, AbstractValue],
-    state: State,
-) -> AbstractValue:
-    if len(arguments) < 2:
+def _insert(call: _MethodCall) -> AbstractValue:
+    if len(call.arguments) < 2:
         return NONE
-    content = state.write_object(one.location)
-    position = find_constant(arguments[0])
+    content = call.state.write_object(call.container.location)
+    position = find_constant(call.arguments[0])
     if content.exact and position is not None and isinstance(position[0], int):
         elements = list(content.items.values())
-        elements.insert(position[0], arguments[1])
+        elements.insert(position[0], call.arguments[1])
         content.items = dict(enumerate(elements))
         return NONE
     content.exact = False
-    content.rest = arguments[1] if content.rest is None else join_plainly(content.rest, arguments[1])
+    content.rest = call.arguments[1] if content.rest is None else join_plainly(content.rest, call.arguments[1])
     return NONE
 
 
-def _pop(
-    evaluator: Evaluator,
-    one: ValueReference,
-    arguments: list[AbstractValue],
-    named: dict[str, AbstractValue],
-    state: State,
-) -> AbstractValue:
-    content = state.write_object(one.location)
-    position = find_constant(arguments[0]) if arguments else (-1,)
+def _pop(call: _MethodCall) -> AbstractValue:
+    content = call.state.write_object(call.container.location)
+    position = find_constant(call.arguments[0]) if call.arguments else (-1,)
     if content.exact and content.items and position is not None and isinstance(position[0], int):
         elements = list(content.items.values())
         try:
@@ -117,18 +102,12 @@ def _pop(
         content.items = dict(enumerate(elements))
         return popped
     content.exact = False
-    return evaluator.join_elements(AbstractValue((one,)), state)
+    return call.evaluator.join_elements(AbstractValue((call.container,)), call.state)
 
 
-def _remove(
-    evaluator: Evaluator,
-    one: ValueReference,
-    arguments: list[AbstractValue],
-    named: dict[str, AbstractValue],
-    state: State,
-) -> AbstractValue:
-    content = state.write_object(one.location)
-    wanted = find_constant(arguments[0]) if arguments else None
+def _remove(call: _MethodCall) -> AbstractValue:
+    content = call.state.write_object(call.container.location)
+    wanted = find_constant(call.arguments[0]) if call.arguments else None
     if content.exact and wanted is not None:
         elements = list(content.items.values())
         for index, element in enumerate(elements):
@@ -140,40 +119,22 @@ def _remove(
     return NONE
 
 
-def _clear(
-    evaluator: Evaluator,
-    one: ValueReference,
-    arguments: list[AbstractValue],
-    named: dict[str, AbstractValue],
-    state: State,
-) -> AbstractValue:
-    content = state.write_object(one.location)
+def _clear(call: _MethodCall) -> AbstractValue:
+    content = call.state.write_object(call.container.location)
     content.items, content.rest, content.exact = {}, None, True
     return NONE
 
 
-def _copy(
-    evaluator: Evaluator,
-    one: ValueReference,
-    arguments: list[AbstractValue],
-    named: dict[str, AbstractValue],
-    state: State,
-) -> AbstractValue:
-    return evaluator.allocate_object(state.read_object(one.location).copy(), state)
+def _copy(call: _MethodCall) -> AbstractValue:
+    return call.evaluator.allocate_object(call.state.read_object(call.container.location).copy(), call.state)
 
 
-def _get(
-    evaluator: Evaluator,
-    one: ValueReference,
-    arguments: list[AbstractValue],
-    named: dict[str, AbstractValue],
-    state: State,
-) -> AbstractValue:
-    if not arguments:
+def _get(call: _MethodCall) -> AbstractValue:
+    if not call.arguments:
         return NONE
-    default = arguments[1] if len(arguments) > 1 else named.get("default", NONE)
-    content = state.read_object(one.location)
-    key = find_constant(arguments[0])
+    default = call.arguments[1] if len(call.arguments) > 1 else call.named.get("default", NONE)
+    content = call.state.read_object(call.container.location)
+    key = find_constant(call.arguments[0])
     if key is not None:
         if key[0] in content.items:
             return content.items[key[0]]
@@ -181,119 +142,81 @@ def _get(
             return default
         return join_plainly(default, content.rest) if content.rest is not None else default
     return (
-        join_plainly(default, evaluator.join_elements(AbstractValue((one,)), state))
+        join_plainly(default, call.evaluator.join_elements(AbstractValue((call.container,)), call.state))
         if content.items or content.rest
         else default
     )
 
 
-def _pop_key(
-    evaluator: Evaluator,
-    one: ValueReference,
-    arguments: list[AbstractValue],
-    named: dict[str, AbstractValue],
-    state: State,
-) -> AbstractValue:
-    found = _get(evaluator, one, arguments, named, state)
-    key = find_constant(arguments[0]) if arguments else None
+def _pop_key(call: _MethodCall) -> AbstractValue:
+    found = _get(call)
+    key = find_constant(call.arguments[0]) if call.arguments else None
     if key is not None:
-        state.write_object(one.location).items.pop(key[0], None)
+        call.state.write_object(call.container.location).items.pop(key[0], None)
     return found
 
 
-def _set_default(
-    evaluator: Evaluator,
-    one: ValueReference,
-    arguments: list[AbstractValue],
-    named: dict[str, AbstractValue],
-    state: State,
-) -> AbstractValue:
-    found = _get(evaluator, one, arguments, named, state)
-    if arguments:
-        evaluator.write_element(one, arguments[0], found, state)
+def _set_default(call: _MethodCall) -> AbstractValue:
+    found = _get(call)
+    if call.arguments:
+        call.evaluator.write_element(call.container, call.arguments[0], found, call.state)
     return found
 
 
-def _update(
-    evaluator: Evaluator,
-    one: ValueReference,
-    arguments: list[AbstractValue],
-    named: dict[str, AbstractValue],
-    state: State,
-) -> AbstractValue:
-    content = state.write_object(one.location)
-    for value in arguments:
+def _update(call: _MethodCall) -> AbstractValue:
+    content = call.state.write_object(call.container.location)
+    for value in call.arguments:
         for source in value.base:
-            if isinstance(source, ValueReference) and (other := state.read_object(source.location)).kind == "dict":
+            if isinstance(source, ValueReference) and (other := call.state.read_object(source.location)).kind == "dict":
                 content.items.update(other.items)
                 content.exact = content.exact and other.exact
                 if other.rest is not None:
                     content.rest = other.rest if content.rest is None else join_plainly(content.rest, other.rest)
             else:
                 content.exact = False
-                content.rest = evaluator.join_elements(value, state, content.rest)
-    content.items.update(named)
+                content.rest = call.evaluator.join_elements(value, call.state, content.rest)
+    content.items.update(call.named)
     return NONE
 
 
-def _list_items(
-    evaluator: Evaluator,
-    one: ValueReference,
-    arguments: list[AbstractValue],
-    named: dict[str, AbstractValue],
-    state: State,
-) -> AbstractValue:
-    content = state.read_object(one.location)
+def _list_items(call: _MethodCall) -> AbstractValue:
+    content = call.state.read_object(call.container.location)
     pairs = [
-        evaluator.build_sequence("tuple", [AbstractValue((key,)), value], state) for key, value in content.items.items()
+        call.evaluator.build_sequence("tuple", [AbstractValue((key,)), value], call.state)
+        for key, value in content.items.items()
     ]
     rest = None
     if content.rest is not None:
-        rest = evaluator.build_sequence("tuple", [content.rest, content.rest], state)
-    return evaluator.allocate_object(
-        HeapObject("list", dict(enumerate(pairs)), rest, content.exact and rest is None), state
+        rest = call.evaluator.build_sequence("tuple", [content.rest, content.rest], call.state)
+    return call.evaluator.allocate_object(
+        HeapObject("list", dict(enumerate(pairs)), rest, content.exact and rest is None), call.state
     )
 
 
-def _list_keys(
-    evaluator: Evaluator,
-    one: ValueReference,
-    arguments: list[AbstractValue],
-    named: dict[str, AbstractValue],
-    state: State,
-) -> AbstractValue:
-    content = state.read_object(one.location)
+def _list_keys(call: _MethodCall) -> AbstractValue:
+    content = call.state.read_object(call.container.location)
     keys = [AbstractValue((key,)) for key in content.items]
-    return evaluator.allocate_object(HeapObject("list", dict(enumerate(keys)), content.rest, content.exact), state)
-
-
-def _list_values(
-    evaluator: Evaluator,
-    one: ValueReference,
-    arguments: list[AbstractValue],
-    named: dict[str, AbstractValue],
-    state: State,
-) -> AbstractValue:
-    content = state.read_object(one.location)
-    return evaluator.allocate_object(
-        HeapObject("list", dict(enumerate(content.items.values())), content.rest, content.exact), state
+    return call.evaluator.allocate_object(
+        HeapObject("list", dict(enumerate(keys)), content.rest, content.exact), call.state
     )
 
 
-_METHODS: dict[
-    tuple[str, str],
-    Callable[[Evaluator, ValueReference, list[AbstractValue], dict[str, AbstractValue], State], AbstractValue],
-] = {
+def _list_values(call: _MethodCall) -> AbstractValue:
+    content = call.state.read_object(call.container.location)
+    return call.evaluator.allocate_object(
+        HeapObject("list", dict(enumerate(content.items.values())), content.rest, content.exact), call.state
+    )
+
+
+_METHODS: dict[tuple[str, str], Callable[[_MethodCall], AbstractValue]] = {
     ("sequence", "append"): _append,
     ("sequence", "add"): _append,
-    ("sequence", "appendleft"): lambda e, one, arguments, named, state: _insert(
-        e, one, [AbstractValue((0,)), *arguments], named, state
-    ),
+    ("sequence", "appendleft"): lambda call: _insert(call._replace(arguments=[AbstractValue((0,)), *call.arguments])),
     ("sequence", "extend"): _extend,
     ("sequence", "update"): _extend,
     ("sequence", "insert"): _insert,
     ("sequence", "pop"): _pop,
-    ("sequence", "popleft"): lambda e, one, arguments, named, state: _pop(e, one, [AbstractValue((0,))], named, state),
+    ("sequence", "popleft"): lambda call: _pop(call._replace(arguments=[AbstractValue((0,))])),
     ("sequence", "remove"): _remove,
     ("sequence", "discard"): _remove,
     ("sequence", "clear"): _clear,

@@ -24,7 +24,7 @@ from muniment.scanners.findings import (
     SourceFile,
 )
 from muniment.scanners.fingerprints import compute_fingerprint
-from muniment.scanners.rule_texts import RuleText, load_rule_texts
+from muniment.scanners.rule_texts import FindingPlace, RuleText, load_rule_texts
 from muniment.scanners.secrets import formats
 from muniment.scanners.secrets.notebooks import list_cell_texts
 from muniment.scanners.secrets.signs import ArchiveError, is_archive
@@ -130,29 +130,19 @@ class CredentialEngine:
         self, match: _Match, path: str, where: str, text: bytes, digest: str, occurrence: int
     ) -> Finding:
         kind = _choose_rule(match.format)
-        rule = self._rules[kind]
         line = text.count(b"\n", 0, match.start) + 1
         column = match.start - (text.rfind(b"\n", 0, match.start) + 1) + 1
         what = f"{match.format.title} `{match.name}`" if match.name else match.format.title
-        message = f"Requirement not met: {rule.requirement} The {what} of {len(match.value)} characters is here{where}."
         end = column + len(match.value.split(b"\n")[0])
-        return Finding(
-            rule=kind,
-            requirement=rule.requirement,
-            cwe=rule.cwe,
-            owasp_2021=rule.find_category(2021),
-            owasp_2025=rule.find_category(2025),
-            severity=rule.severity,
-            impact=rule.impact,
-            message=message,
-            remedy=rule.remedy,
+        place = FindingPlace(
             location=Location(path, line, column, line, end),
-            steps=(),
             confidence=Confidence.MEDIUM if kind == "credential-in-code" else Confidence.HIGH,
             symbol=match.name,
             snippet=f"{match.format.name} {match.name}".strip(),
             fingerprint=compute_fingerprint(kind, digest, "", occurrence),
         )
+        message = f"The {what} of {len(match.value)} characters is here{where}."
+        return self._rules[kind].make_finding(kind, message, place)
 
 
 def _is_notebook(path: str) -> bool:
