@@ -1,10 +1,11 @@
 """Parts that the controls about held reviews and retros share."""
 
+from functools import partial
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from muniment.controls.control import Case, Reason, ReasonCodes, met, not_applicable, unknown, violated
+from muniment.controls.control import Case, Control, Reason, ReasonCodes, Scope, met, not_applicable, unknown, violated
 from muniment.facts import kinds, moments
 from muniment.facts.maybe import Known
 from muniment.policy.parameters import Stricter, Unit
@@ -39,7 +40,22 @@ class Reasons(ReasonCodes):
     )
 
 
-def evaluate_meetings(case: Case, kind: str) -> tuple[Reason, ...]:
+def make_meeting_control(kind: str, parameters: type[Parameters]) -> Control:
+    """Make the control that meetings of a kind, `review` or `retro`, are held and their minutes signed."""
+    return Control(
+        name=f"security-{kind}-held",
+        version=1,
+        summary=f"The security {kind} of each active product is held when it is due, and its minutes are signed.",
+        scope=Scope.PRODUCT,
+        needs=(kinds.SECURITY_MEETINGS,),
+        consults=(kinds.DEPLOYMENT_REQUEST,),
+        parameters=parameters,
+        codes=Reasons,
+        evaluate=partial(_evaluate_meetings, kind=kind),
+    )
+
+
+def _evaluate_meetings(case: Case, kind: str) -> tuple[Reason, ...]:
     """Look for a meeting of a kind that was due and not held, and for minutes that are not signed."""
     meetings = case.get_fact(kinds.SECURITY_MEETINGS)
     subject = "fact:security_meetings"
