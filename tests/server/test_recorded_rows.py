@@ -17,6 +17,7 @@ from dev.table_reference import DOCUMENT, describe_tables
 from muniment.access.authorization import Actor
 from muniment.access.roles import Role
 from muniment.errors import RowsDifferError
+from muniment.forges.shapes import Vendor
 from muniment.server.changes.branch_evaluation import evaluate_open_branch
 from muniment.server.changes.models import Change
 from muniment.server.connections import bypass_reviews
@@ -27,7 +28,6 @@ from muniment.server.connections.models import (
     BypassReview,
     Connection,
     RepositoryLink,
-    Vendor,
     VisibleRepository,
 )
 from muniment.server.guarding import privileges

@@ -48,6 +48,7 @@ def _format_secret_deletion(root_url: str, path: str, name: str) -> str:  # noqa
 
 GITHUB_KIND = ForgeKind(
     vendor=Vendor.GITHUB,
+    title="GitHub",
     connect=_connect_with_token,
     connect_with_credential=_connect_app,
     make_listener=GitHubListener,

@@ -13,10 +13,12 @@ from msgspec import structs
 from muniment.access.actions import Action
 from muniment.access.authorization import ORGANISATION, Actor, Resource
 from muniment.errors import ParseError, RefusedError
+from muniment.forges.registry import FORGE_KINDS
+from muniment.forges.shapes import Vendor
 from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.inputs import Choice, InputCode, Label, Reference, Text
 from muniment.server.connections import credentials
-from muniment.server.connections.models import CONNECTION_SLUG_PATTERN, Connection, RepositoryLink, Vendor
+from muniment.server.connections.models import CONNECTION_SLUG_PATTERN, Connection, RepositoryLink
 from muniment.server.job_queue import enqueue
 from muniment.server.products.act_fields import SLUG_FORM
 from muniment.server.vault_access import refuse_without_vault
@@ -50,7 +52,9 @@ class AddConnection(Act, frozen=True):
 
     vendor: Annotated[
         Vendor,
-        Choice(label=gettext_lazy("Kind"), options=Vendor, labels=lambda vendor: vendor.label, recorded=True),
+        Choice(
+            label=gettext_lazy("Kind"), options=Vendor, labels=lambda vendor: FORGE_KINDS[vendor].title, recorded=True
+        ),
     ]
     url: Annotated[
         str,

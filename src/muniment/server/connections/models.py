@@ -8,21 +8,14 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from muniment.access.actions import Action
+from muniment.forges.registry import FORGE_KINDS
+from muniment.forges.shapes import Vendor
 from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ, Privileges
 from muniment.server.records.recorded_rows import RecordedModel
 
 _NOBODY: frozenset[Action] = frozenset()  # the worker alone writes it
 CONNECTION_SLUG_PATTERN = "[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?"
 _SLUG = RegexValidator(rf"^{CONNECTION_SLUG_PATTERN}\Z", "Small letters, digits and - between them.")
-
-
-class Vendor(models.TextChoices):
-    """Kinds of forge that can be connected."""
-
-    GITHUB = "github", "GitHub"
-    GITLAB = "gitlab", "GitLab"
-    GITEA = "gitea", "Gitea"
-    FORGEJO = "forgejo", "Forgejo"
 
 
 class Connection(RecordedModel):
@@ -50,7 +43,7 @@ class Connection(RecordedModel):
     written_by = frozenset({Action.CHANGE_CONNECTION})
 
     slug = models.CharField("name", max_length=40, unique=True, validators=[_SLUG])
-    vendor = models.CharField(max_length=10, choices=Vendor)
+    vendor = models.CharField(max_length=10, choices=[(vendor.value, FORGE_KINDS[vendor].title) for vendor in Vendor])
     url = models.CharField("address", max_length=300)
     proxy = models.CharField(max_length=300, blank=True)  # as `http.proxies.select_proxy` takes it: never a password
     webhook_secret_version = models.IntegerField(default=1)
@@ -84,7 +77,7 @@ class Connection(RecordedModel):
     @property
     def title(self) -> str:
         """Kind of forge, with the name of the connection where that says more."""
-        kind = str(Vendor(self.vendor).label)
+        kind = FORGE_KINDS[Vendor(self.vendor)].title
         return kind if self.slug == self.vendor else f"{kind}: {self.slug}"
 
     @classmethod
