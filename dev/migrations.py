@@ -4,6 +4,8 @@ Until the first release each app has `0001_initial` alone. Who merges two branch
 """
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import django
@@ -24,6 +26,10 @@ def write() -> None:
         for file in (Path(app.path) / "migrations").glob("0*.py"):
             file.unlink()
     call_command("makemigrations", *(app.label for app in own), include_header=False, interactive=False)
+    # Django formats them only where it finds Black, and never sorts their imports.
+    folders = [folder for app in own if (folder := Path(app.path) / "migrations").is_dir()]
+    for command in (["check", "--select", "I", "--fix"], ["format"]):
+        subprocess.run([sys.executable, "-m", "ruff", *command, "--quiet", *folders], check=True)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 import django.core.validators
 import django.db.models.deletion
 import django.utils.timezone
-import muniment.server.people.models
 from django.conf import settings
 from django.db import migrations, models
+
+import muniment.server.people.models
 
 
 class Migration(migrations.Migration):
