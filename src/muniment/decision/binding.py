@@ -80,7 +80,7 @@ def _bind_clause(
     return BoundClause(clause, control, msgspec.convert(clause.parameters, control.parameters), False)
 
 
-def _find_problems(parameters: Mapping[str, Any], control: Control) -> Iterator[tuple[str, str]]:
+def _find_problems(parameters: Mapping[str, object], control: Control) -> Iterator[tuple[str, str]]:
     """(name, problem) of each parameter that the control cannot take."""
     known = {parameter.name: parameter for parameter in list_declarations(control.parameters)}
     for name, value in parameters.items():

@@ -53,7 +53,7 @@ class _Evaluation:
         self.derived: dict[Any, Any] = {}
         self._values = {kind.name: facts.get_at(kind, now) for kind in plan.kinds}
 
-    def select_facts(self, control: Control) -> dict[str, Maybe[Any]]:
+    def select_facts(self, control: Control) -> dict[str, Maybe[object]]:
         """Facts that a control reads, by name, and no others."""
         values = self._values
         return {name: values[name] for name in control.fact_names}

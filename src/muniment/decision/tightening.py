@@ -57,11 +57,11 @@ def _tighten_clause(floor: Clause, own: Clause | None, controls: Mapping[str, Co
     )
 
 
-def _tighten_parameters(floor: Clause, own: Clause, control: Control | None) -> dict[str, Any]:
+def _tighten_parameters(floor: Clause, own: Clause, control: Control | None) -> dict[str, object]:
     """Parameters of the floor as they are written, except those that `own` really tightens."""
     if control is None:
         return floor.parameters
-    tightened: dict[str, Any] = {}
+    tightened: dict[str, object] = {}
     one = msgspec.convert(floor.parameters, control.parameters)
     other = msgspec.convert(own.parameters, control.parameters)
     for parameter in list_declarations(control.parameters):

@@ -97,7 +97,7 @@ def _sort_by_code_units(value: Any) -> Any:
     return [_sort_by_code_units(member) for member in value] if isinstance(value, list) else value
 
 
-def create_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def create_object(pairs: list[tuple[str, Any]]) -> dict[str, object]:
     """An object of JSON, for a reader's `object_pairs_hook`. Raises NotCanonicalError for a key that is named twice."""
     found = dict(pairs)
     if len(found) != len(pairs):

@@ -5,12 +5,13 @@ from typing import Generic, TypeVar
 from msgspec import Struct
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)  # nothing is written into a value that was read
 
 
-class Known(Struct, Generic[T], frozen=True, tag="known", tag_field="state"):
+class Known(Struct, Generic[T_co], frozen=True, tag="known", tag_field="state"):
     """Value that was read completely."""
 
-    value: T
+    value: T_co
 
 
 class Unknown(Struct, frozen=True, tag="unknown", tag_field="state"):

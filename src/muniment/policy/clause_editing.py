@@ -43,7 +43,7 @@ def _make_form_error(where: str, clause: str) -> PolicyError:
 
 
 def _format_clause(clause: Clause, comments: list[str]) -> list[str]:
-    entries: dict[str, Any] = {
+    entries: dict[str, object] = {
         "id": clause.id,
         "name": clause.name,
         "section": clause.section,
@@ -62,7 +62,7 @@ def _format_clause(clause: Clause, comments: list[str]) -> list[str]:
     return found
 
 
-def _format_entries(entries: dict[str, Any]) -> list[str]:
+def _format_entries(entries: dict[str, object]) -> list[str]:
     return [f"{name} = {_format_value(value)}" for name, value in entries.items()]
 
 

@@ -76,7 +76,7 @@ def locate_clause(where: str, text: str, clause: str, *keys: str) -> str:
     """Format `where:line` of an entry of a clause in `text`, which is a policy or empty; just `where` if it is not
     there.
     """
-    clauses: list[dict[str, Any]] = tomllib.loads(text).get("clause", [])
+    clauses: list[dict[str, object]] = tomllib.loads(text).get("clause", [])
     for number, entries in enumerate(clauses):
         if entries.get("id") == clause:
             return locate_entry(where, text, ("clause", number, *keys))
@@ -206,7 +206,7 @@ def _read_enforce(table: TomlTable) -> tuple[EnforcementPoint, ...]:
     return tuple(EnforcementPoint(name) for name in names)
 
 
-def _read_parameters(table: TomlTable) -> dict[str, Any]:
+def _read_parameters(table: TomlTable) -> dict[str, object]:
     """Read the parameters below `with`. `decision.binding` checks their names and values."""
     if table.has_key("with") and not table.has_key("control"):
         raise table.create_error(

@@ -3,7 +3,6 @@
 import datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
 
 from msgspec import Struct
 
@@ -42,7 +41,7 @@ class Clause(Struct, frozen=True):
     text: str
     control: str
     enforce: tuple[EnforcementPoint, ...]
-    parameters: dict[str, Any]
+    parameters: dict[str, object]
     branches: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
     monitoring_until: datetime.date | None = None

@@ -28,7 +28,7 @@ class TomlDocument:
         self.error = error
         self.top = TomlTable(self, self._parse_text(), (), "")
 
-    def _parse_text(self) -> dict[str, Any]:
+    def _parse_text(self) -> dict[str, object]:
         if len(self.text) > LARGEST_TOML:
             problem = f"it has more than {LARGEST_TOML} characters"
             raise self.error(self.where, "", problem, "Make it smaller; it is a list for people to read.")
@@ -58,7 +58,7 @@ class TomlTable:
     """
 
     def __init__(
-        self, document: TomlDocument, values: Mapping[str, Any], path: EntryPath, label: str, prefix: str = ""
+        self, document: TomlDocument, values: Mapping[str, object], path: EntryPath, label: str, prefix: str = ""
     ) -> None:
         self._document = document
         self._values = values
@@ -129,7 +129,7 @@ class TomlTable:
                 raise self.create_error(key, expected, quote_value(value))
         return [self._create_child(key, value, index) for index, value in enumerate(values)]
 
-    def _create_child(self, key: str, value: Mapping[str, Any], index: int) -> "TomlTable":
+    def _create_child(self, key: str, value: Mapping[str, object], index: int) -> "TomlTable":
         name = value.get("id")
         label = f'{key} "{name}"' if isinstance(name, str) and name else f"{key} {index + 1}"
         return TomlTable(self._document, value, (*self._path, key, index), label)
