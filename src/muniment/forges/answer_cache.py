@@ -32,14 +32,19 @@ class AnswerCache:
         self._cache = cache
 
     def read_once(
-        self, kind: Any, place: tuple[str, ...], depends_on: Any, read: Callable[[], T], is_lasting: Callable[[T], bool]
+        self,
+        kind: type[T],
+        place: tuple[str, ...],
+        depends_on: object,
+        read: Callable[[], T],
+        is_lasting: Callable[[T], bool],
     ) -> T:
         """The result of `read`, of `kind` (a type for msgspec); cached for `place` if `is_lasting` is true for it.
 
         It is not read again while `depends_on`, plain data on which it depends, is unchanged.
         """
         key, mark = f"{_SCHEME}:{canonical.digest_value(place)}", canonical.digest_value(depends_on)
-        cached: T | None = self._find_cached(kind, key, mark)
+        cached = self._find_cached(kind, key, mark)
         if cached is not None:
             return cached
         found = read()
@@ -49,11 +54,12 @@ class AnswerCache:
                 self._cache.put_response(key, mark, Response(200, {}, msgspec.json.encode(found)))
         return found
 
-    def _find_cached(self, kind: Any, key: str, mark: str) -> Any:
+    def _find_cached(self, kind: type[T], key: str, mark: str) -> T | None:
         here = self._here.get(key)
         if here is not None and here[0] == mark:
             self._here.move_to_end(key)
-            return here[1]
+            stored: T = here[1]
+            return stored
         there = self._cache.get_response(key) if self._cache is not None else None
         if there is None or there[0] != mark:
             return None
@@ -64,7 +70,7 @@ class AnswerCache:
         self._store_here(key, mark, found)
         return found
 
-    def _store_here(self, key: str, mark: str, value: Any) -> None:
+    def _store_here(self, key: str, mark: str, value: object) -> None:
         self._here[key] = mark, value
         self._here.move_to_end(key)
         if len(self._here) > _MOST_CACHED:

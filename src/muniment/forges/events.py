@@ -20,6 +20,17 @@ class ForgeEventKind(StrEnum):
     NOTHING = "nothing"  # that concerns us
 
 
+class EventFields(Struct, frozen=True):
+    """Fields of a ForgeEvent that depend on the kind of its delivery."""
+
+    kind: ForgeEventKind = ForgeEventKind.NOTHING
+    number: int = 0
+    ref: str = ""
+    head: str = ""
+    updated: str = ""
+    context: str = ""
+
+
 class ForgeEvent(Struct, frozen=True):
     """Webhook delivery. `delivery` is the forge's id of it, to detect duplicates; `repository` is the path.
 

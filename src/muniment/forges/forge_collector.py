@@ -7,7 +7,7 @@ statements come from a mirror; openers, pushers, reviews and write access from t
 import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TypeVar
 
 from msgspec import structs
 
@@ -31,6 +31,7 @@ from muniment.git.history import History
 from muniment.git.repository import Repository
 from muniment.programs.command import join_lines
 
+T = TypeVar("T")
 _WALK_SECONDS = 60
 
 
@@ -84,7 +85,7 @@ class ForgeCollector:
         self._trees: dict[str, str] = {}
         self._writers: dict[str, bool] = {}
         self._asked_writers: list[Account] = []
-        self._readers: dict[str, Callable[[Revision], Any]] = {
+        self._readers: dict[str, Callable[[Revision], object]] = {
             known_kinds.COMMITS.name: self._read_commits,
             known_kinds.FILES.name: self._git.read_files,
             known_kinds.PUSHES.name: self._read_pushes,
@@ -104,7 +105,7 @@ class ForgeCollector:
         return self._git.make_revision(name, target, base, head)
 
     def collect_facts(
-        self, revision: Revision, kinds: Collection[str], extra: Mapping[str, Maybe[Any] | Fact]
+        self, revision: Revision, kinds: Collection[str], extra: Mapping[str, Maybe[object] | Fact]
     ) -> Facts:
         """Facts of `kinds`, and all of `extra`, which other collectors have read. Never raises."""
         found = {name: it if isinstance(it, Fact) else self._make_fact(it, "given") for name, it in extra.items()}
@@ -117,10 +118,10 @@ class ForgeCollector:
                 )
         return Facts(found)
 
-    def _make_fact(self, value: Maybe[Any], source: str) -> Fact:
+    def _make_fact(self, value: Maybe[object], source: str) -> Fact:
         return Fact(value=value, source=source, read_at=self._now, salt=secrets.token_hex(16))
 
-    def _read_or_unknown(self, kind: str, revision: Revision) -> Maybe[Any]:
+    def _read_or_unknown(self, kind: str, revision: Revision) -> Maybe[object]:
         try:
             return Known(self._readers[kind](revision))
         except (ForgeError, GitError, SignatureError) as error:
@@ -370,7 +371,7 @@ class ForgeCollector:
         return frozenset(found)
 
 
-def _require_known(part: Maybe[Any]) -> Any:
+def _require_known(part: Maybe[T]) -> T:
     """Value of a part of a reading. Raises GitError if the forge did not return it."""
     if isinstance(part, Unknown):
         raise GitError(part.reason, "It is read again.")

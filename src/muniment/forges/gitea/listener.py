@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 
@@ -50,7 +49,7 @@ class GiteaListener:
         )
 
 
-def _find_kind(name: str, found: dict[str, Any]) -> ForgeEventKind:
+def _find_kind(name: str, found: dict[str, object]) -> ForgeEventKind:
     if name.startswith("pull_request") or (name.startswith("issue") and _find_number(found)):
         return ForgeEventKind.CHANGE
     if name in _BRANCHES:
@@ -60,14 +59,14 @@ def _find_kind(name: str, found: dict[str, Any]) -> ForgeEventKind:
     return ForgeEventKind.REPOSITORY if name in _REPOSITORY else ForgeEventKind.NOTHING
 
 
-def _find_number(found: dict[str, Any]) -> int:
+def _find_number(found: dict[str, object]) -> int:
     change = _get_table(found, "pull_request")
     issue = _get_table(found, "issue")
     number = change.get("number") or (issue.get("number") if issue.get("pull_request") else 0)
     return number if isinstance(number, int) else 0
 
 
-def _find_ref(name: str, found: dict[str, Any]) -> str:
+def _find_ref(name: str, found: dict[str, object]) -> str:
     ref = str(found.get("ref") or "")
     if name == "push" or ref.startswith("refs/"):
         return ref
@@ -75,12 +74,12 @@ def _find_ref(name: str, found: dict[str, Any]) -> str:
     return kind + ref if name in _BRANCHES and kind else ""
 
 
-def _find_actor(found: dict[str, Any]) -> Account:
+def _find_actor(found: dict[str, object]) -> Account:
     number, login = found.get("id"), found.get("login")
     return Account(str(number), login) if isinstance(number, int) and isinstance(login, str) else UNKNOWN_ACCOUNT
 
 
-def _get_table(found: dict[str, Any], key: str) -> dict[str, Any]:
+def _get_table(found: dict[str, object], key: str) -> dict[str, object]:
     value = found.get(key)
     return value if isinstance(value, dict) else {}
 

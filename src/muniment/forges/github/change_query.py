@@ -35,10 +35,11 @@ from muniment.forges.shapes import (
 from muniment.forges.unknowns import read_or_unknown
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 _MOST_QUESTIONS = 50
 _MOST_COMMITS = 250  # GitHub lists no more commits of a pull request
-_KINDS: Mapping[str, Any] = {
+_KINDS: Mapping[str, type[ListPage[Any]]] = {
     "commits": ListPage[PullCommit],
     "reviews": ListPage[ReviewNode],
     "events": ListPage[TimelineEvent],
@@ -80,7 +81,7 @@ def query_change(hub: GitHubClient, path: str, number: int) -> QueriedChange:
     raise truncated_error("graphql", sum(map(len, found.values())))
 
 
-def _find_pull(answer: GraphQLAnswer) -> dict[str, Any]:
+def _find_pull(answer: GraphQLAnswer) -> dict[str, object]:
     repository = answer.data.get("repository")
     pull = repository.get("pullRequest") if isinstance(repository, dict) else None
     if not isinstance(pull, dict):
@@ -98,7 +99,7 @@ _ITSELF = frozenset(PullNode.__struct_encode_fields__) - {"headRepository"}  # w
 
 def _add_page(
     part: str,
-    pull: Mapping[str, Any],
+    pull: Mapping[str, object],
     answer: GraphQLAnswer,
     found: list[Any],
     refused: dict[str, str],
@@ -132,10 +133,11 @@ _NEEDED_BY = {
 }
 
 
-def _find_checks(pull: Mapping[str, Any]) -> Any:
+def _find_checks(pull: Mapping[str, object]) -> object:
     """List of checks of the head; None if there are none."""
     try:
-        commit = pull["tip"]["nodes"][0]["commit"]
+        tip: Any = pull["tip"]
+        commit = tip["nodes"][0]["commit"]
         return commit["statusCheckRollup"]["checks"] if commit["statusCheckRollup"] is not None else None
     except (KeyError, IndexError, TypeError):
         return False
@@ -143,7 +145,7 @@ def _find_checks(pull: Mapping[str, Any]) -> Any:
 
 def _make_queried(
     node: PullNode,
-    pull: Mapping[str, Any],
+    pull: Mapping[str, object],
     answer: GraphQLAnswer,
     found: Mapping[str, list[Any]],
     refused: Mapping[str, str],
@@ -172,7 +174,7 @@ def _make_queried(
     )
 
 
-def convert_part(part: Maybe[tuple[T, ...]], convert: Callable[[tuple[T, ...]], Any]) -> Any:
+def convert_part(part: Maybe[tuple[T, ...]], convert: Callable[[tuple[T, ...]], V]) -> Maybe[V]:
     """A converted list; Unknown if it is Unknown, or if its conversion fails."""
     return part if isinstance(part, Unknown) else read_or_unknown(lambda: convert(part.value))
 

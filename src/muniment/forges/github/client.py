@@ -173,19 +173,19 @@ _WHY = {
 }
 
 
-def _find_code(error: Mapping[str, Any]) -> ForgeCode:
+def _find_code(error: Mapping[str, object]) -> ForgeCode:
     return _CODES.get(str(error.get("type")), ForgeCode.FAILED)
 
 
-def _explain_error(error: Mapping[str, Any]) -> str:
+def _explain_error(error: Mapping[str, object]) -> str:
     return _WHY[_find_code(error)]
 
 
-def _find_error_path(error: Mapping[str, Any]) -> tuple[str, ...]:
+def _find_error_path(error: Mapping[str, object]) -> tuple[str, ...]:
     path = error.get("path")
     return tuple(str(name) for name in path) if isinstance(path, list) else ()
 
 
-def _make_refusal(errors: list[dict[str, Any]]) -> ForgeError:
+def _make_refusal(errors: list[dict[str, object]]) -> ForgeError:
     code = _find_code(errors[0]) if errors else ForgeCode.FAILED
     return ForgeError(code, f"GitHub's GraphQL answers nothing: {_WHY[code]}", "It is asked again.")

@@ -6,12 +6,11 @@ Source: https://docs.github.com/en/webhooks/webhook-events-and-payloads.
 import hashlib
 import hmac
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from muniment.forges.events import ForgeEvent, ForgeEventKind
+from muniment.forges.events import EventFields, ForgeEvent, ForgeEventKind
 from muniment.forges.forge_client import malformed_error
 from muniment.forges.github import conversion
 from muniment.forges.github.publisher import EVALUATE_AGAIN
@@ -40,14 +39,14 @@ class GitHubListener:
         found = _MEANINGS[kind](payload)
         return ForgeEvent(
             delivery=delivery,
-            kind=found.get("kind", ForgeEventKind.NOTHING),
+            kind=found.kind,
             repository=payload.repository.full_name if payload.repository else "",
             repository_id=str(payload.repository.id) if payload.repository else "",
-            number=found.get("number", 0),
-            ref=found.get("ref", ""),
-            head=found.get("head", ""),
-            updated=found.get("updated", ""),
-            context=found.get("context", ""),
+            number=found.number,
+            ref=found.ref,
+            head=found.head,
+            updated=found.updated,
+            context=found.context,
             actor=conversion.convert_account(payload.sender),
         )
 
@@ -61,9 +60,13 @@ class _Review(Struct, frozen=True):
     submitted_at: str | None = None
 
 
+class _IssuePull(Struct, frozen=True):
+    url: str = ""
+
+
 class _Issue(Struct, frozen=True):
     number: int
-    pull_request: dict[str, Any] | None = None
+    pull_request: _IssuePull | None = None
 
 
 class _Suite(Struct, frozen=True):
@@ -98,93 +101,90 @@ class _Payload(Struct, frozen=True):
     context: str = ""
 
 
-ParsedFields = dict[str, Any]
-
-
-def _parse_change(payload: _Payload) -> ParsedFields:
+def _parse_change(payload: _Payload) -> EventFields:
     if payload.pull_request is None:
         raise malformed_error("delivery")
-    return {"kind": ForgeEventKind.CHANGE, "number": payload.pull_request.number}
+    return EventFields(kind=ForgeEventKind.CHANGE, number=payload.pull_request.number)
 
 
-def _parse_updated_change(payload: _Payload) -> ParsedFields:
+def _parse_updated_change(payload: _Payload) -> EventFields:
     """A change, and the moment of its update: the delivery contains the state of that moment."""
-    return {
-        **_parse_change(payload),
-        "updated": _parse_optional_moment(payload.pull_request.updated_at if payload.pull_request else ""),
-    }
+    moment = _parse_optional_moment(payload.pull_request.updated_at if payload.pull_request else "")
+    return structs.replace(_parse_change(payload), updated=moment)
 
 
-def _parse_review(payload: _Payload) -> ParsedFields:
+def _parse_review(payload: _Payload) -> EventFields:
     """A submitted review counts as an update where the delivery's state already contains it."""
     found, given = _parse_updated_change(payload), payload.review.submitted_at if payload.review else None
-    counted = payload.action == "submitted" and given and found["updated"] >= _parse_optional_moment(given)
-    return found if counted else {**found, "updated": ""}
+    counted = payload.action == "submitted" and given and found.updated >= _parse_optional_moment(given)
+    return found if counted else structs.replace(found, updated="")
 
 
 def _parse_optional_moment(text: str) -> str:
     return conversion.convert_moment(text) if text else ""
 
 
-def _parse_comment(payload: _Payload) -> ParsedFields:
+def _parse_comment(payload: _Payload) -> EventFields:
     issue = payload.issue
-    return {"kind": ForgeEventKind.CHANGE, "number": issue.number} if issue and issue.pull_request else {}
+    return (
+        EventFields(kind=ForgeEventKind.CHANGE, number=issue.number) if issue and issue.pull_request else EventFields()
+    )
 
 
-def _parse_push(payload: _Payload) -> ParsedFields:
+def _parse_push(payload: _Payload) -> EventFields:
     if not payload.ref:
         raise malformed_error("delivery")
     branch = payload.ref.startswith("refs/heads/")
     head = conversion.convert_commit_id(payload.after)
-    return {"kind": ForgeEventKind.BRANCH, "ref": payload.ref, "head": head} if branch else {}
+    return EventFields(kind=ForgeEventKind.BRANCH, ref=payload.ref, head=head) if branch else EventFields()
 
 
-def _parse_branch(payload: _Payload) -> ParsedFields:
+def _parse_branch(payload: _Payload) -> EventFields:
     if payload.ref_type != "branch" or not payload.ref:
-        return {}
-    return {"kind": ForgeEventKind.BRANCH, "ref": f"refs/heads/{payload.ref}"}
+        return EventFields()
+    return EventFields(kind=ForgeEventKind.BRANCH, ref=f"refs/heads/{payload.ref}")
 
 
-def _parse_merge_group(payload: _Payload) -> ParsedFields:
+def _parse_merge_group(payload: _Payload) -> EventFields:
     group = payload.merge_group
     if group is None or payload.action != "checks_requested":
-        return {}
-    return {"kind": ForgeEventKind.GROUP, "ref": group.base_ref, "head": group.head_sha}
+        return EventFields()
+    return EventFields(kind=ForgeEventKind.GROUP, ref=group.base_ref, head=group.head_sha)
 
 
-def _parse_check_run(payload: _Payload) -> ParsedFields:
+def _parse_check_run(payload: _Payload) -> EventFields:
     run = payload.check_run
     if run is None:
         raise malformed_error("delivery")
     pressed = payload.requested_action is not None and payload.requested_action.identifier == EVALUATE_AGAIN
     asked = payload.action == "rerequested" or (payload.action == "requested_action" and pressed)
-    return {
-        "kind": ForgeEventKind.ASKED if asked else ForgeEventKind.STATUS,
-        "head": run.head_sha,
-        "context": run.name,
-    }
+    return EventFields(
+        kind=ForgeEventKind.ASKED if asked else ForgeEventKind.STATUS,
+        head=run.head_sha,
+        context=run.name,
+    )
 
 
-def _parse_check_suite(payload: _Payload) -> ParsedFields:
+def _parse_check_suite(payload: _Payload) -> EventFields:
     if payload.check_suite is None or payload.action not in ("rerequested", "completed"):
-        return {}
+        return EventFields()
     asked = payload.action == "rerequested"
-    return {"kind": ForgeEventKind.ASKED if asked else ForgeEventKind.STATUS, "head": payload.check_suite.head_sha}
+    return EventFields(kind=ForgeEventKind.ASKED if asked else ForgeEventKind.STATUS, head=payload.check_suite.head_sha)
 
 
-def _parse_status(payload: _Payload) -> ParsedFields:
-    return {"kind": ForgeEventKind.STATUS, "head": payload.sha, "context": payload.context}
+def _parse_status(payload: _Payload) -> EventFields:
+    return EventFields(kind=ForgeEventKind.STATUS, head=payload.sha, context=payload.context)
 
 
-def _parse_rules(payload: _Payload) -> ParsedFields:  # noqa: ARG001 -- one shape for all
-    return {"kind": ForgeEventKind.RULES}
+def _parse_rules(payload: _Payload) -> EventFields:  # noqa: ARG001 -- one shape for all
+    return EventFields(kind=ForgeEventKind.RULES)
 
 
-def _parse_repository(payload: _Payload) -> ParsedFields:  # noqa: ARG001 -- one shape for all
-    return {"kind": ForgeEventKind.REPOSITORY}
+def _parse_repository(payload: _Payload) -> EventFields:  # noqa: ARG001 -- one shape for all
+    return EventFields(kind=ForgeEventKind.REPOSITORY)
 
 
-_MEANINGS: Mapping[str, Callable[[_Payload], ParsedFields]] = {
+_MEANINGS: Mapping[str, Callable[[_Payload], EventFields]] = {
     "branch_protection_configuration": _parse_rules,
     "branch_protection_rule": _parse_rules,
     "check_run": _parse_check_run,

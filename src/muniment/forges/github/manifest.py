@@ -3,7 +3,7 @@
 No person's token is used. Source: https://docs.github.com/en/apps, "Registering a GitHub App from a manifest".
 """
 
-from typing import Any
+from typing import TypedDict
 from urllib.parse import quote, urlencode
 
 from msgspec import Struct
@@ -98,7 +98,26 @@ class CreatedApp(Struct, frozen=True):
         return f"Made({self.id}, {self.slug!r})"
 
 
-def make_manifest(name: str, service: str, *, hook: str, back: str, protects: bool, proposes: bool) -> dict[str, Any]:
+class HookAttributes(TypedDict):
+    """Webhook of an App."""
+
+    url: str
+    active: bool
+
+
+class AppManifest(TypedDict):
+    """Form that makes an App at GitHub."""
+
+    name: str
+    url: str
+    hook_attributes: HookAttributes
+    redirect_url: str
+    public: bool
+    default_permissions: dict[str, str]
+    default_events: list[str]
+
+
+def make_manifest(name: str, service: str, *, hook: str, back: str, protects: bool, proposes: bool) -> AppManifest:
     """Content of the form: `service` is our address, `hook` the webhook's, `back` the one the browser returns to."""
     permissions = {
         **READ_PERMISSIONS,

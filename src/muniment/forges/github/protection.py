@@ -11,11 +11,17 @@ from msgspec import Struct
 
 from muniment.forges.branch_rules import BranchRules, RequiredStatus
 from muniment.forges.github.client import GitHubClient, quote_branch, repository_path
-from muniment.forges.github.wire import BypassActor, RepositoryAnswer, Ruleset, RulesetRule
+from muniment.forges.github.wire import (
+    BypassActor,
+    RepositoryAnswer,
+    RequiredCheck,
+    RuleParameters,
+    Ruleset,
+    RulesetRule,
+)
 from muniment.forges.shapes import ForgeRepository
 
 ANY_ACTOR = "*"
-UNATTRIBUTED = "require_extra_approval_for_unattributed_changes"  # such as those of a coding agent
 ADMINS = "role:admin"
 _ROLES = {2: "role:maintain", 4: "role:write", 5: ADMINS}
 
@@ -31,9 +37,9 @@ class ProtectionSource(Struct, frozen=True):
         found: dict[str, str] = {}
         for rule in self.rules:
             if rule.type == "required_status_checks":
-                for check in rule.parameters.get("required_status_checks", ()):
-                    app = check.get("integration_id")
-                    found[str(check.get("context", ""))] = f"app:{app}" if isinstance(app, int) and app > 0 else ""
+                for check in rule.parameters.required_status_checks:
+                    app = check.integration_id
+                    found[check.context] = f"app:{app}" if app is not None and app > 0 else ""
         return found
 
 
@@ -51,17 +57,17 @@ def merge_sources(
     """Rules of all sources together."""
     found = _list_rules(sources)
     pulls = [rule.parameters for rule in found if rule.type == "pull_request"]
-    approvals = max((_as_number(pull.get("required_approving_review_count")) for pull in pulls), default=0)
+    approvals = max((pull.required_approving_review_count for pull in pulls), default=0)
     kinds = {rule.type for rule in found}
     return BranchRules(
         ref=ref,
         protected=bool(sources),
         required_statuses=_merge_required(sources),
         approvals=approvals,
-        stale_dismissed=any(pull.get("dismiss_stale_reviews_on_push") is True for pull in pulls),
-        unattributed_approval=any(pull.get(UNATTRIBUTED) is True for pull in pulls),
+        stale_dismissed=any(pull.dismiss_stale_reviews_on_push for pull in pulls),
+        unattributed_approval=any(pull.require_extra_approval_for_unattributed_changes for pull in pulls),
         rejection_blocks=approvals > 0,
-        outdated_blocks=any(rule.parameters.get("strict_required_status_checks_policy") is True for rule in found),
+        outdated_blocks=any(rule.parameters.strict_required_status_checks_policy for rule in found),
         pushers=() if pulls else (ANY_ACTOR,),
         mergers=_find_mergers(sources),
         force_push="non_fast_forward" not in kinds,
@@ -75,10 +81,6 @@ def merge_sources(
 
 def _list_rules(sources: Iterable[ProtectionSource]) -> list[RulesetRule]:
     return [rule for source in sources for rule in source.rules]
-
-
-def _as_number(value: object) -> int:
-    return value if isinstance(value, int) else 0
 
 
 def _merge_required(sources: Iterable[ProtectionSource]) -> tuple[RequiredStatus, ...]:
@@ -120,8 +122,8 @@ def _find_methods(found: RepositoryAnswer, bound: list[RulesetRule]) -> tuple[st
     }
     allowed = [name for name, may in given.items() if may is not False]
     for rule in bound:
-        listed = rule.parameters.get("allowed_merge_methods") if rule.type == "pull_request" else None
-        if isinstance(listed, list):
+        listed = rule.parameters.allowed_merge_methods if rule.type == "pull_request" else None
+        if listed is not None:
             allowed = [name for name in allowed if name in listed]
     return tuple(allowed)
 
@@ -206,10 +208,10 @@ def _read_branch_protection(hub: GitHubClient, repository: ForgeRepository, ref:
         bound.append(_convert_checks(found.required_status_checks))
     if found.required_pull_request_reviews:
         reviews = found.required_pull_request_reviews
-        parameters = {
-            "required_approving_review_count": reviews.required_approving_review_count,
-            "dismiss_stale_reviews_on_push": reviews.dismiss_stale_reviews,
-        }
+        parameters = RuleParameters(
+            required_approving_review_count=reviews.required_approving_review_count,
+            dismiss_stale_reviews_on_push=reviews.dismiss_stale_reviews,
+        )
         bound.append(RulesetRule("pull_request", parameters))
     return [ProtectionSource(tuple(bound), frozenset() if found.enforce_admins.enabled else frozenset({ADMINS}))]
 
@@ -219,6 +221,6 @@ def _list_switches(found: _Protection) -> tuple[tuple[str, bool], ...]:
 
 
 def _convert_checks(checks: _Checks) -> RulesetRule:
-    listed = [{"context": check.context, "integration_id": check.app_id} for check in checks.checks]
-    parameters = {"required_status_checks": listed, "strict_required_status_checks_policy": checks.strict}
+    listed = [RequiredCheck(check.context, check.app_id) for check in checks.checks]
+    parameters = RuleParameters(required_status_checks=listed, strict_required_status_checks_policy=checks.strict)
     return RulesetRule("required_status_checks", parameters)

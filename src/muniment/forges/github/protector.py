@@ -5,7 +5,6 @@ layer. Where only our App may merge, a second ruleset restricts updates of the b
 by merging a pull request, and in no other way. The first ruleset applies to our App all the same.
 """
 
-from typing import Any
 from urllib.parse import quote
 
 from muniment.errors import ForgeCode, ForgeError
@@ -14,6 +13,7 @@ from muniment.forges.github import app, protection, wire
 from muniment.forges.github.client import repository_path
 from muniment.forges.shapes import ForgeRepository
 
+_UNATTRIBUTED = "require_extra_approval_for_unattributed_changes"
 _ROLES = {"role:maintain": 2, "role:write": 4, "role:admin": 5}
 
 REMAINING_GAPS = (
@@ -74,7 +74,7 @@ class GitHubProtector:
                 raise _no_rulesets_error() from None
             raise
 
-    def _make_ruleset(self, wanted: WantedProtection) -> dict[str, Any]:
+    def _make_ruleset(self, wanted: WantedProtection) -> dict[str, object]:
         return {
             "name": f"Muniment: {wanted.ref.removeprefix('refs/heads/')}",
             "target": "branch",
@@ -92,7 +92,7 @@ class GitHubProtector:
             ],
         }
 
-    def _make_merge_ruleset(self, wanted: WantedProtection) -> dict[str, Any]:
+    def _make_merge_ruleset(self, wanted: WantedProtection) -> dict[str, object]:
         """Ruleset that lets only our App merge: in pull requests, where the other ruleset also applies to it."""
         ours = {**_make_bypass("Integration", app.app_number(self._app.read_account())), "bypass_mode": "pull_request"}
         return {
@@ -104,14 +104,14 @@ class GitHubProtector:
             "rules": [{"type": "update", "parameters": {"update_allows_fetch_and_merge": False}}],
         }
 
-    def _make_review_parameters(self, wanted: WantedProtection) -> dict[str, Any]:
-        return {**_review_rule(wanted), **({protection.UNATTRIBUTED: True} if self._supports_unattributed() else {})}
+    def _make_review_parameters(self, wanted: WantedProtection) -> dict[str, object]:
+        return {**_review_rule(wanted), **({_UNATTRIBUTED: True} if self._supports_unattributed() else {})}
 
     def _supports_unattributed(self) -> bool:
         """Whether GitHub there has the setting. No Enterprise Server is known to."""
         return not self._app.account_client.read_one(wire.Meta, "meta").installed_version
 
-    def _resolve_actor(self, name: str) -> tuple[str, dict[str, Any]]:
+    def _resolve_actor(self, name: str) -> tuple[str, dict[str, object]]:
         """Actor that may use a break-glass merge: `owners`, `role:admin`, `app:17`, or a team `shop/security`."""
         if name == "owners":
             return name, _make_bypass("OrganizationAdmin", 1)
@@ -141,11 +141,11 @@ class GitHubProtector:
         self._app.account_client.rest.send_json("PATCH", "app/hook/config", config)
 
 
-def _make_bypass(kind: str, number: int) -> dict[str, Any]:
+def _make_bypass(kind: str, number: int) -> dict[str, object]:
     return {"actor_type": kind, "actor_id": number, "bypass_mode": "always"}
 
 
-def _review_rule(wanted: WantedProtection) -> dict[str, Any]:
+def _review_rule(wanted: WantedProtection) -> dict[str, object]:
     return {
         "required_approving_review_count": wanted.approvals,
         "dismiss_stale_reviews_on_push": True,
@@ -155,7 +155,7 @@ def _review_rule(wanted: WantedProtection) -> dict[str, Any]:
     }
 
 
-def _status_rule(wanted: WantedProtection, number: int) -> dict[str, Any]:
+def _status_rule(wanted: WantedProtection, number: int) -> dict[str, object]:
     return {
         "required_status_checks": [{"context": wanted.context, "integration_id": number}],
         "strict_required_status_checks_policy": False,

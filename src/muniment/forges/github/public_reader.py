@@ -5,7 +5,7 @@ change that somebody reviewed. Pushers and write access are shown to tokens alon
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TypeVar
 
 from msgspec import Struct
 
@@ -33,6 +33,8 @@ from muniment.forges.shapes import (
 )
 from muniment.forges.unknowns import read_or_unknown
 
+T = TypeVar("T")
+V = TypeVar("V")
 _FOR_TOKENS = Unknown("GitHub tells it to a token alone")
 _NEWEST = 100
 _MOST_COMMITS = 250  # GitHub lists no more commits of a pull request
@@ -66,13 +68,41 @@ class _Event(Struct, frozen=True):
     dismissed_review: _DismissedReview | None = None
 
 
+class _Signature(Struct, frozen=True):
+    """Name and address of an author or a committer, as the commit states them."""
+
+    email: str | None = None
+
+
+class _Verification(Struct, frozen=True):
+    """GitHub's check of a commit's signature."""
+
+    verified: bool = False
+
+
+class _CommitData(Struct, frozen=True):
+    """Commit as git has it, and GitHub's check of its signature."""
+
+    author: _Signature | None = None
+    committer: _Signature | None = None
+    verification: _Verification | None = None
+
+
+class _LinkedAccount(Struct, frozen=True):
+    """Account to which GitHub links an address. `{}` where it links none."""
+
+    id: int | None = None
+    login: str | None = None
+    type: str = ""
+
+
 class _ListedCommit(Struct, frozen=True):
     """Commit of a pull request, with the accounts to which GitHub links its addresses."""
 
     sha: str
-    commit: dict[str, Any]
-    author: dict[str, Any] | None = None
-    committer: dict[str, Any] | None = None
+    commit: _CommitData
+    author: _LinkedAccount | None = None
+    committer: _LinkedAccount | None = None
 
 
 class PublicGitHubReader(GitHubReader):
@@ -130,7 +160,7 @@ class PublicGitHubReader(GitHubReader):
         return ForgeSettings(Vendor.GITHUB.value, _FOR_TOKENS, _FOR_TOKENS, _FOR_TOKENS, _FOR_TOKENS)
 
 
-def _read_part(read: Callable[[], Any], what: str) -> Maybe[Any]:
+def _read_part(read: Callable[[], T], what: str) -> Maybe[T]:
     """Result of `read`, or Unknown. Raises if the rate limit is used up."""
     try:
         return Known(read())
@@ -140,7 +170,7 @@ def _read_part(read: Callable[[], Any], what: str) -> Maybe[Any]:
         return Unknown(f"{what} could not be read: {error.message}")
 
 
-def _convert(part: Maybe[Any], convert: Callable[[Any], Any]) -> Maybe[Any]:
+def _convert(part: Maybe[T], convert: Callable[[T], V]) -> Maybe[V]:
     return part if isinstance(part, Unknown) else read_or_unknown(lambda: convert(part.value))
 
 
@@ -211,9 +241,10 @@ def _find_own_commits(commits: tuple[_ListedCommit, ...], addresses: Iterable[st
         ForgeCommit(one.sha, address)
         for one in commits
         for address in addresses
-        if _read_text(one.commit, "committer", "email") == address
-        and isinstance(signed := one.commit.get("verification"), dict)
-        and signed.get("verified") is True
+        if one.commit.committer is not None
+        and one.commit.committer.email == address
+        and one.commit.verification is not None
+        and one.commit.verification.verified
     )
 
 
@@ -221,15 +252,8 @@ def _find_addresses(commits: Iterable[_ListedCommit]) -> dict[str, Account]:
     """Accounts to which GitHub links addresses: those that their owners proved."""
     found: dict[str, Account] = {}
     for one in commits:
-        for role, account in (("author", one.author), ("committer", one.committer)):
-            address = _read_text(one.commit, role, "email").casefold()
-            if address and account and isinstance(account.get("id"), int) and isinstance(account.get("login"), str):
-                machine = account.get("type") in ("Bot", "App")
-                found[address] = Account(str(account["id"]), account["login"], machine=machine)
+        for stated, account in ((one.commit.author, one.author), (one.commit.committer, one.committer)):
+            address = (stated.email or "").casefold() if stated is not None else ""
+            if address and account is not None and account.id is not None and account.login is not None:
+                found[address] = Account(str(account.id), account.login, machine=account.type in ("Bot", "App"))
     return found
-
-
-def _read_text(commit: dict[str, Any], role: str, name: str) -> str:
-    part = commit.get(role)
-    text = part.get(name) if isinstance(part, dict) else None
-    return text if isinstance(text, str) else ""

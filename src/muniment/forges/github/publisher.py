@@ -5,7 +5,6 @@ uses the newest of a name.
 """
 
 from collections import OrderedDict
-from typing import Any
 
 from muniment.errors import ForgeCode, ForgeError
 from muniment.forges.github import conversion, wire
@@ -106,8 +105,8 @@ def _split_annotations(annotations: tuple[Annotation, ...]) -> list[tuple[Annota
     return [annotations[place : place + _AT_ONCE] for place in range(0, len(annotations), _AT_ONCE)] or [()]
 
 
-def _make_run(status: Status, annotations: tuple[Annotation, ...]) -> dict[str, Any]:
-    body: dict[str, Any] = {"details_url": status.url, "output": _make_output(status, annotations)}
+def _make_run(status: Status, annotations: tuple[Annotation, ...]) -> dict[str, object]:
+    body: dict[str, object] = {"details_url": status.url, "output": _make_output(status, annotations)}
     if status.saying is StatusState.PENDING:
         return {**body, "status": "in_progress"}
     again = {
@@ -118,9 +117,9 @@ def _make_run(status: Status, annotations: tuple[Annotation, ...]) -> dict[str, 
     return {**body, "status": "completed", "conclusion": _CONCLUSIONS[status.saying], "actions": [again]}
 
 
-def _make_output(status: Status, annotations: tuple[Annotation, ...]) -> dict[str, Any]:
+def _make_output(status: Status, annotations: tuple[Annotation, ...]) -> dict[str, object]:
     title, _, rest = status.summary.partition("\n")
-    output: dict[str, Any] = {"title": title[:_LINE], "summary": (rest or title)[:_LONGEST]}
+    output: dict[str, object] = {"title": title[:_LINE], "summary": (rest or title)[:_LONGEST]}
     if status.details:
         output["text"] = status.details[:_LONGEST]
     if annotations:
@@ -128,7 +127,7 @@ def _make_output(status: Status, annotations: tuple[Annotation, ...]) -> dict[st
     return output
 
 
-def _make_annotation(one: Annotation) -> dict[str, Any]:
+def _make_annotation(one: Annotation) -> dict[str, object]:
     found = {
         "path": one.path,
         "start_line": one.first,

@@ -166,7 +166,9 @@ class GitHubReader:
         been elsewhere.
         """
         forced = change_query.convert_part(queried.events, change_query.parse_force_pushes)
-        if isinstance(forced, Unknown) or isinstance(queried.events, Unknown):
+        if isinstance(queried.events, Unknown):
+            return Unknown(f"who pushed could not be read: {queried.events.reason}")
+        if isinstance(forced, Unknown):
             return Unknown(f"who pushed could not be read: {forced.reason}")
         where = (change.source_repository, change.source, change.head, change.opened)
         elsewhere = change_query.select_branch_events(queried.events.value)

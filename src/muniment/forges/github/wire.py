@@ -4,7 +4,7 @@ Source: https://docs.github.com/en/rest and the published description (`@octokit
 writes them; `conversion` converts them to our form.
 """
 
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from msgspec import Struct, field
 
@@ -166,11 +166,29 @@ class BypassActor(Struct, frozen=True):
     bypass_mode: str = "always"
 
 
+class RequiredCheck(Struct, frozen=True):
+    """Check that a rule requires, and the only App that may post it."""
+
+    context: str = ""
+    integration_id: int | None = None
+
+
+class RuleParameters(Struct, frozen=True):
+    """Those parameters of rules of all types that Muniment reads; each type has some of them."""
+
+    required_status_checks: list[RequiredCheck] = field(default_factory=list)
+    strict_required_status_checks_policy: bool = False
+    required_approving_review_count: int = 0
+    dismiss_stale_reviews_on_push: bool = False
+    require_extra_approval_for_unattributed_changes: bool = False  # such as those of a coding agent
+    allowed_merge_methods: list[str] | None = None
+
+
 class RulesetRule(Struct, frozen=True):
     """Rule of a ruleset, with its source."""
 
     type: str
-    parameters: dict[str, Any] = field(default_factory=dict)
+    parameters: RuleParameters = RuleParameters()
     ruleset_id: int = 0
     ruleset_source_type: str = "Repository"
     ruleset_source: str = ""
@@ -185,7 +203,7 @@ class Ruleset(Struct, frozen=True):
     target: str = "branch"
     source_type: str = "Repository"
     bypass_actors: list[BypassActor] | None = None
-    conditions: dict[str, Any] | None = None
+    conditions: dict[str, object] | None = None
     rules: list[RulesetRule] = field(default_factory=list)
 
 

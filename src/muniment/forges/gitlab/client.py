@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import quote, urlsplit
 
 from muniment.errors import ForgeCode, ForgeError
@@ -68,7 +68,7 @@ class GitLabClient:
             kind, path, CompletenessProof.TOTAL, size=_SIZE, sized="per_page", until=until, **query
         )
 
-    def run_query(self, document: str, **variables: str) -> dict[str, Any]:
+    def run_query(self, document: str, **variables: str) -> dict[str, object]:
         """Answer of GraphQL to a query, without errors. UNSUPPORTED if this installation refuses the query itself.
 
         An answer to a query for an unknown field, or for too much, has no `data`.

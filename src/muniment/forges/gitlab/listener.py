@@ -9,12 +9,11 @@ Source: https://docs.gitlab.com/user/project/integrations/webhook_events/.
 import hashlib
 import hmac
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 
 from muniment.errors import ForgeError
-from muniment.forges.events import ForgeEvent, ForgeEventKind
+from muniment.forges.events import EventFields, ForgeEvent, ForgeEventKind
 from muniment.forges.forge_client import malformed_error
 from muniment.forges.gitlab.client import convert_commit_id, convert_moment, second_start
 from muniment.forges.shapes import UNKNOWN_ACCOUNT, Account
@@ -43,19 +42,16 @@ class GitLabListener:
         found = _MEANINGS.get(str(payload.get("object_kind") or payload.get("event_name")), _ignore_delivery)(payload)
         return ForgeEvent(
             delivery=next((headers[name] for name in _IDS if headers.get(name)), _digest_body(body)),
-            kind=found.get("kind", ForgeEventKind.NOTHING),
+            kind=found.kind,
             repository=str(project.get("path_with_namespace", "")),
             repository_id=str(project.get("id") or payload.get("project_id") or ""),
-            number=found.get("number", 0),
-            ref=found.get("ref", ""),
-            head=found.get("head", ""),
-            updated=found.get("updated", ""),
-            context=found.get("context", ""),
+            number=found.number,
+            ref=found.ref,
+            head=found.head,
+            updated=found.updated,
+            context=found.context,
             actor=_find_actor(payload),
         )
-
-
-ParsedFields = dict[str, Any]
 
 
 def _encode_header(text: str) -> bytes:
@@ -67,44 +63,46 @@ def _digest_body(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
-def _get_table(payload: Mapping[str, Any], name: str) -> dict[str, Any]:
+def _get_table(payload: Mapping[str, object], name: str) -> dict[str, object]:
     found = payload.get(name)
     return found if isinstance(found, dict) else {}
 
 
-def _find_actor(payload: Mapping[str, Any]) -> Account:
+def _find_actor(payload: Mapping[str, object]) -> Account:
     user = _get_table(payload, "user")
     number = user.get("id") or payload.get("user_id")
     login = user.get("username") or payload.get("user_username") or ""
     return Account(str(number), str(login)) if isinstance(number, int) else UNKNOWN_ACCOUNT
 
 
-def _ignore_delivery(payload: Mapping[str, Any]) -> ParsedFields:  # noqa: ARG001 -- one shape for all
-    return {}
+def _ignore_delivery(payload: Mapping[str, object]) -> EventFields:  # noqa: ARG001 -- one shape for all
+    return EventFields()
 
 
-def _read_number(table: Mapping[str, Any]) -> int:
+def _read_number(table: Mapping[str, object]) -> int:
     found = table.get("iid")
     if not isinstance(found, int):
         raise malformed_error("delivery")
     return found
 
 
-def _parse_change(payload: Mapping[str, Any]) -> ParsedFields:
+def _parse_change(payload: Mapping[str, object]) -> EventFields:
     about, changed = _get_table(payload, "object_attributes"), _get_table(_get_table(payload, "changes"), "updated_at")
     made = about.get("updated_at") if about.get("action") == "open" else changed.get("current")
-    return {"kind": ForgeEventKind.CHANGE, "number": _read_number(about), "updated": _parse_moment(made)}
+    return EventFields(kind=ForgeEventKind.CHANGE, number=_read_number(about), updated=_parse_moment(made))
 
 
-def _parse_note(payload: Mapping[str, Any]) -> ParsedFields:
+def _parse_note(payload: Mapping[str, object]) -> EventFields:
     """A note is an update of its merge request, if the delivery's state already contains it."""
     there, given = _get_table(payload, "merge_request"), _get_table(payload, "object_attributes")
     touched, created = _parse_moment(there.get("updated_at")), _parse_moment(given.get("created_at"))
     updated = touched if created and touched >= created else ""
-    return {"kind": ForgeEventKind.CHANGE, "number": _read_number(there), "updated": updated} if there else {}
+    return (
+        EventFields(kind=ForgeEventKind.CHANGE, number=_read_number(there), updated=updated) if there else EventFields()
+    )
 
 
-def _parse_moment(text: Any) -> str:
+def _parse_moment(text: object) -> str:
     """A moment as deliveries write it, in either of two forms, to the second; "" for none."""
     if not isinstance(text, str):
         return ""
@@ -114,38 +112,38 @@ def _parse_moment(text: Any) -> str:
         return ""
 
 
-def _parse_push(payload: Mapping[str, Any]) -> ParsedFields:
+def _parse_push(payload: Mapping[str, object]) -> EventFields:
     ref, after = payload.get("ref"), payload.get("after")
     if not isinstance(ref, str) or not isinstance(after, str):
         raise malformed_error("delivery")
     return (
-        {"kind": ForgeEventKind.BRANCH, "ref": ref, "head": convert_commit_id(after)}
+        EventFields(kind=ForgeEventKind.BRANCH, ref=ref, head=convert_commit_id(after))
         if ref.startswith("refs/heads/")
-        else {}
+        else EventFields()
     )
 
 
-def _parse_pipeline(payload: Mapping[str, Any]) -> ParsedFields:
+def _parse_pipeline(payload: Mapping[str, object]) -> EventFields:
     """A status was posted, or a place in a merge train got its pipeline."""
     about, request = _get_table(payload, "object_attributes"), _get_table(payload, "merge_request")
     head, ref = str(about.get("sha") or ""), str(about.get("ref") or "")
     if ref.endswith("/train") and request.get("target_branch"):
-        return {"kind": ForgeEventKind.GROUP, "head": head, "ref": f"refs/heads/{request['target_branch']}"}
-    return {"kind": ForgeEventKind.STATUS, "head": head}
+        return EventFields(kind=ForgeEventKind.GROUP, head=head, ref=f"refs/heads/{request['target_branch']}")
+    return EventFields(kind=ForgeEventKind.STATUS, head=head)
 
 
-def _parse_job(payload: Mapping[str, Any]) -> ParsedFields:
+def _parse_job(payload: Mapping[str, object]) -> EventFields:
     """A job changed its state, which the pipeline may not have."""
     head, name = str(payload.get("sha") or ""), str(payload.get("build_name") or "")
-    return {"kind": ForgeEventKind.STATUS, "head": head, "context": name}
+    return EventFields(kind=ForgeEventKind.STATUS, head=head, context=name)
 
 
-def _parse_rules(payload: Mapping[str, Any]) -> ParsedFields:  # noqa: ARG001 -- one shape for all
-    return {"kind": ForgeEventKind.RULES}
+def _parse_rules(payload: Mapping[str, object]) -> EventFields:  # noqa: ARG001 -- one shape for all
+    return EventFields(kind=ForgeEventKind.RULES)
 
 
-def _parse_repository(payload: Mapping[str, Any]) -> ParsedFields:  # noqa: ARG001 -- one shape for all
-    return {"kind": ForgeEventKind.REPOSITORY}
+def _parse_repository(payload: Mapping[str, object]) -> EventFields:  # noqa: ARG001 -- one shape for all
+    return EventFields(kind=ForgeEventKind.REPOSITORY)
 
 
 _MEANINGS = {

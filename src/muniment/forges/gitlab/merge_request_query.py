@@ -9,7 +9,7 @@ Moments are whole seconds: they are compared with those of REST only by whole se
 """
 
 import re
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from msgspec import Struct
 
@@ -165,14 +165,14 @@ def _convert_project(project: _Project) -> QueriedMergeRequest:
     )
 
 
-def _require_whole(part: _Part[Any]) -> list[Any]:
+def _require_whole(part: _Part[T]) -> list[T]:
     """Items of a list that has no further page."""
     if part.page_info.has_next_page:
         raise truncated_error(_WHERE, len(part.nodes))
     return part.nodes
 
 
-def _count_hidden(part: _Part[Any]) -> int:
+def _count_hidden(part: _Part[T]) -> int:
     """Number of items that are counted, but not returned."""
     if part.count is None:
         raise malformed_error(_WHERE)

@@ -4,7 +4,6 @@ Premium can name our account as the only one that may merge. Below it, only role
 merge, and the protection is complete as long as no other account is one.
 """
 
-from typing import Any
 from urllib.parse import quote
 
 from muniment.errors import ForgeCode, ForgeError
@@ -145,7 +144,10 @@ class GitLabProtector:
             raise
 
     def _set_project(self, base: str, there: BranchProtection) -> None:
-        body: dict[str, Any] = {"only_allow_merge_if_pipeline_succeeds": True, "allow_merge_on_skipped_pipeline": False}
+        body: dict[str, object] = {
+            "only_allow_merge_if_pipeline_succeeds": True,
+            "allow_merge_on_skipped_pipeline": False,
+        }
         if there.checks is not None:
             body["only_allow_merge_if_all_status_checks_passed"] = True
         self._lab.rest.send_json("PUT", base, body)
@@ -189,7 +191,7 @@ class GitLabProtector:
         if not secret:
             raise ForgeError(ForgeCode.REFUSED, "a hook without a secret could be anybody's", "Give it a secret.")
         path = f"{project_path(repository)}/hooks"
-        body: dict[str, Any] = {"url": url, "token": secret, "enable_ssl_verification": True}
+        body: dict[str, object] = {"url": url, "token": secret, "enable_ssl_verification": True}
         body |= dict.fromkeys(_SUBSCRIBED_EVENTS, True)
         ours = next((one for one in self._lab.read_list(wire.ProjectWebhook, path) if one.url == url), None)
         if ours is None:
@@ -225,7 +227,7 @@ def _make_level(name: str) -> dict[str, int]:
     return {f"{kind}_id": int(number)}
 
 
-def _replace_levels(field: str, there: list[wire.AccessLevel], wanted: list[dict[str, int]]) -> dict[str, Any]:
+def _replace_levels(field: str, there: list[wire.AccessLevel], wanted: list[dict[str, int]]) -> dict[str, object]:
     """Field that replaces the present levels by the wanted ones."""
     gone = [{"id": level.id, "_destroy": True} for level in there]
     return {field: [*gone, *wanted]}

@@ -5,7 +5,6 @@ target. GitLab fails one that stays pending for two minutes, which blocks as wel
 """
 
 import time
-from typing import Any
 from urllib.parse import quote
 
 from muniment.errors import ForgeCode, ForgeError
@@ -42,19 +41,21 @@ class GitLabPublisher:
         try:
             self._lab.rest.send_json("POST", f"{project_path(repository)}/statuses/{quote(head, safe='')}", body)
         except ForgeError as error:
-            if error.code is not ForgeCode.REFUSED or not self._has_status(repository, head, body):
+            if error.code is not ForgeCode.REFUSED or not self._has_status(
+                repository, head, status.context, body["state"]
+            ):
                 raise
 
-    def _has_status(self, repository: ForgeRepository, head: str, body: dict[str, Any]) -> bool:
+    def _has_status(self, repository: ForgeRepository, head: str, name: str, state: str) -> bool:
         """Whether our status already has this state: GitLab refuses to repeat one."""
         path = f"{project_path(repository)}/repository/commits/{quote(head, safe='')}/statuses"
         us = self._lab.read_one(wire.User, "user").id
         ours = [
             one
-            for one in self._lab.read_list(wire.CommitStatus, path, name=body["name"])
-            if one.name == body["name"] and one.author and one.author.id == us
+            for one in self._lab.read_list(wire.CommitStatus, path, name=name)
+            if one.name == name and one.author and one.author.id == us
         ]
-        return bool(ours) and all(one.status == body["state"] for one in ours)
+        return bool(ours) and all(one.status == state for one in ours)
 
     def _answer_checks(self, repository: ForgeRepository, head: str, status: Status) -> None:
         base = project_path(repository)

@@ -3,7 +3,6 @@
 import base64
 import time
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
 from urllib.parse import quote
 
 from muniment.errors import ForgeCode, ForgeError
@@ -168,11 +167,9 @@ class GitLabReader:
 
     def list_all_pushes(self, repository: ForgeRepository | str, since: str) -> tuple[Move, ...]:
         """Pushes in the push events of the project; one push of many branches names only the account that pushed."""
-        after: dict[str, Any] = (
-            {"after": moments.utc_date(moments.add_time(since, days=-1)).isoformat()} if since else {}
-        )
+        after = moments.utc_date(moments.add_time(since, days=-1)).isoformat() if since else None
         listed = self._lab.read_list(
-            wire.ProjectEvent, f"{project_path(repository)}/events", action="pushed", sort="desc", **after
+            wire.ProjectEvent, f"{project_path(repository)}/events", action="pushed", sort="desc", after=after
         )
         found = (move for event in reversed(listed) for move in moves.convert_event(event))
         return tuple(move for move in found if move.at >= since)
@@ -189,8 +186,7 @@ class GitLabReader:
 
     def list_statuses(self, repository: ForgeRepository, head: str, until: str = "") -> tuple[Check, ...]:
         path = f"{project_path(repository)}/repository/commits/{quote(head, safe='')}/statuses"
-        every: dict[str, Any] = {"all": "true"} if until else {}
-        listed = self._lab.read_list(wire.CommitStatus, path, **every)
+        listed = self._lab.read_list(wire.CommitStatus, path, all="true" if until else None)
         return checks.select_newest((convert_status(one, until) for one in listed), until)
 
     def fetch_header(self) -> Mapping[str, str]:
