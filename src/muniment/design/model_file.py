@@ -34,7 +34,7 @@ def read_design(text: str, where: str) -> DesignModel:
     return model
 
 
-def _parse_toml(text: str, where: str) -> dict[str, Any]:
+def _parse_toml(text: str, where: str) -> dict[str, object]:
     if len(text) > LARGEST_MODEL:
         problem = f"the file has more than {LARGEST_MODEL} characters"
         raise DesignError(where, "", problem, "Describe the design on one page; move details to the code.")

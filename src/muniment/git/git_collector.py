@@ -1,10 +1,10 @@
 """Facts of a change from plain git: each is read whole, or is Unknown with the reason, independently of the others."""
 
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from muniment.controls.approval_carryover import find_carryover
 from muniment.controls.statement_order import select_approved_head
@@ -25,6 +25,7 @@ from muniment.git.repository import Repository
 ReadPushes = Callable[[Revision, tuple[Commit, ...], tuple[Commit, ...]], Pushes]  # the change's, and those it carries
 ReadLandedHeads = Callable[[Revision, tuple[Approval, ...]], LandedHeads]
 
+T = TypeVar("T")
 _REFERENCES = "references"
 
 
@@ -59,8 +60,8 @@ class GitCollector:
         self._pushed = pushed_refs
         self._refs = refs
         self._read_landed = read_landed_heads
-        self._read: dict[Any, Any] = {}
-        self._readers: dict[str, Callable[[Revision], Any]] = {
+        self._read: dict[Hashable, Any] = {}
+        self._readers: dict[str, Callable[[Revision], object]] = {
             known_kinds.REVISION.name: lambda revision: revision,
             known_kinds.COMMITS.name: self._read_commits,
             known_kinds.FILES.name: self.read_files,
@@ -89,7 +90,7 @@ class GitCollector:
         return self.make_revision(name, target, next(iter(parents.value), ""), commit)
 
     def collect_facts(
-        self, revision: Revision, kinds: Collection[str], extra: Mapping[str, Maybe[Any] | Fact]
+        self, revision: Revision, kinds: Collection[str], extra: Mapping[str, Maybe[object] | Fact]
     ) -> Facts:
         """Facts of `kinds` (`facts.kinds`), and all of `extra`, which other collectors have read."""
         self._assume_history(revision, extra)
@@ -99,50 +100,51 @@ class GitCollector:
                 found[kind] = self._make_fact(self._read_or_unknown(partial(self._readers[kind], revision)), "git")
         return Facts(found)
 
-    def _assume_history(self, revision: Revision, extra: Mapping[str, Maybe[Any] | Fact]) -> None:
+    def _assume_history(self, revision: Revision, extra: Mapping[str, Maybe[object] | Fact]) -> None:
         """Use a history that was read elsewhere. A long replay must not keep the caches of earlier revisions."""
         commits, update = extra.get(known_kinds.COMMITS.name), revision.update
-        if isinstance(commits, Known) and isinstance(update, Known) and update.value is UpdateKind.FAST_FORWARD:
-            references = {key: value for key, value in self._read.items() if key == _REFERENCES}
+        if not isinstance(commits, Known) or not isinstance(commits.value, tuple):
+            return
+        if isinstance(update, Known) and update.value is UpdateKind.FAST_FORWARD:
+            references: dict[Hashable, object] = {key: value for key, value in self._read.items() if key == _REFERENCES}
             history = History(commits.value, (revision.base,), UpdateKind.FAST_FORWARD)
             self._read = {**references, ("history", revision.base, revision.head): history}
 
-    def _make_fact(self, value: Maybe[Any], source: str) -> Fact:
+    def _make_fact(self, value: Maybe[object], source: str) -> Fact:
         return Fact(value=value, source=source, read_at=self._now, salt=os.urandom(16).hex())
 
-    def _read_or_unknown(self, read: Callable[[], Any]) -> Maybe[Any]:
+    def _read_or_unknown(self, read: Callable[[], T]) -> Maybe[T]:
         try:
             return Known(read())
         except (GitError, SignatureError) as error:
             return Unknown(error.message)
 
-    def _read_once(self, key: Any, read: Callable[[], Any]) -> Any:
+    def _read_once(self, key: Hashable, read: Callable[[], T]) -> T:
         """Result or error of `read` at its first call."""
         if key not in self._read:
             try:
                 self._read[key] = read()
             except (GitError, SignatureError) as error:
                 self._read[key] = error
-        if isinstance(self._read[key], Exception):
-            raise self._read[key]
-        return self._read[key]
+        found: T | GitError | SignatureError = self._read[key]
+        if isinstance(found, (GitError, SignatureError)):
+            raise found
+        return found
 
     def read_history(self, base: str, head: str) -> History:
         """Commits that `head` brings to `base`, read once. Raises GitError."""
-        found: History = self._read_once(
+        return self._read_once(
             ("history", base, head), lambda: read_history(self._repository, base, head, self._people)
         )
-        return found
 
     def _read_commits(self, revision: Revision) -> tuple[Commit, ...]:
         return self.read_history(revision.base, revision.head).commits
 
     def read_files(self, revision: Revision) -> tuple[File, ...]:
         """Files that a revision changes, read once. Raises GitError."""
-        found: tuple[File, ...] = self._read_once(
+        return self._read_once(
             ("files", revision.base, revision.head, revision.update), lambda: self._compare_files(revision)
         )
-        return found
 
     def _compare_files(self, revision: Revision) -> tuple[File, ...]:
         """Files of an update that deletes or rewinds a branch are compared with the tip that it replaces."""
@@ -161,10 +163,7 @@ class GitCollector:
         self,
     ) -> tuple[tuple[approvals.ApprovalRef, ...], dict[str, list[run_statements.RunRef]]]:
         """Refs of all approvals, and those of runs by head; read once."""
-        found: tuple[tuple[approvals.ApprovalRef, ...], dict[str, list[run_statements.RunRef]]] = self._read_once(
-            _REFERENCES, self._read_statement_refs
-        )
-        return found
+        return self._read_once(_REFERENCES, self._read_statement_refs)
 
     def _read_statement_refs(self) -> tuple[tuple[approvals.ApprovalRef, ...], dict[str, list[run_statements.RunRef]]]:
         there = (
@@ -177,10 +176,9 @@ class GitCollector:
         return approvals.find_approval_refs(refs), by_head
 
     def _read_approved_heads_once(self, revision: Revision) -> tuple[ApprovedHead, ...]:
-        found: tuple[ApprovedHead, ...] = self._read_once(
+        return self._read_once(
             ("approved heads", revision.base, revision.head), lambda: self._read_approved_heads(revision)
         )
-        return found
 
     def _read_approved_heads(self, revision: Revision) -> tuple[ApprovedHead, ...]:
         names = {reference.head for reference in self.find_approval_refs()}
@@ -190,10 +188,7 @@ class GitCollector:
         return find_approved_heads(self._repository, revision, change, partial(self.read_files, revision), names)
 
     def _read_pushes_once(self, revision: Revision) -> Pushes:
-        found: Pushes = self._read_once(
-            ("pushes", revision.base, revision.head), lambda: self._collect_pushes(revision)
-        )
-        return found
+        return self._read_once(("pushes", revision.base, revision.head), lambda: self._collect_pushes(revision))
 
     def _collect_pushes(self, revision: Revision) -> Pushes:
         if self._read_pushes is None:
@@ -215,10 +210,7 @@ class GitCollector:
         )
 
     def _read_approvals_once(self, revision: Revision) -> tuple[Approval, ...]:
-        found: tuple[Approval, ...] = self._read_once(
-            ("approvals", revision.base, revision.head), lambda: self._read_approvals(revision)
-        )
-        return found
+        return self._read_once(("approvals", revision.base, revision.head), lambda: self._read_approvals(revision))
 
     def _read_approvals(self, revision: Revision) -> tuple[Approval, ...]:
         if not isinstance(self._people, Known):

@@ -1,7 +1,6 @@
 """Facts of a product in its repository: the pipeline files at a commit, and an engine's findings in them."""
 
 from collections.abc import Callable, Collection
-from typing import Any
 
 from muniment.errors import GitError
 from muniment.facts import kinds
@@ -16,9 +15,9 @@ NO_FORGE = ForgeSettings("", Known(()), Known(False), Known(False), Known(False)
 _EXAMINED = (PipelineSystem.GITHUB, PipelineSystem.GITEA, PipelineSystem.FORGEJO)
 
 
-def read_pipeline_facts(repository: Repository, commit: str, names: Collection[str]) -> dict[str, Maybe[Any]]:
+def read_pipeline_facts(repository: Repository, commit: str, names: Collection[str]) -> dict[str, Maybe[object]]:
     """Read those facts of NAMES that go by `names`, as the repository has them at `commit`. It never raises."""
-    readers: dict[str, Callable[[tuple[pipeline_files.FileContent, ...]], Maybe[Any]]] = {
+    readers: dict[str, Callable[[tuple[pipeline_files.FileContent, ...]], Maybe[object]]] = {
         kinds.PIPELINE_FILES.name: _read_files,
         kinds.HARDENING.name: _read_hardening,
         kinds.FORGE_SETTINGS.name: _assume_settings,

@@ -124,7 +124,7 @@ def _require_complete_trust(trust: IdentityTrust) -> None:
         )
 
 
-def _read_claims(token: str, trust: IdentityTrust) -> dict[str, Any]:
+def _read_claims(token: str, trust: IdentityTrust) -> dict[str, object]:
     """Read the claims of a token that one of the trusted keys signed for us."""
     header = _read_header(token)
     if header.get("crit") is not None or header.get("b64") is not None:
@@ -158,7 +158,7 @@ def _read_claims(token: str, trust: IdentityTrust) -> dict[str, Any]:
     return claims
 
 
-def _read_header(token: str) -> dict[str, Any]:
+def _read_header(token: str) -> dict[str, object]:
     if len(token) > LARGEST_TOKEN or token.count(".") != 2 or not token.isascii():
         raise _unreadable_error()
     encoded = token.partition(".")[0]
@@ -169,13 +169,13 @@ def _read_header(token: str) -> dict[str, Any]:
         raise _unreadable_error() from None
 
 
-def _decode_object(data: bytes) -> dict[str, Any]:
+def _decode_object(data: bytes) -> dict[str, object]:
     """Decode a JSON object that names no key twice: another reader could take the other claim."""
     canonical.refuse_repeated_keys(data)
-    return msgspec.json.decode(data, type=dict[str, Any])
+    return msgspec.json.decode(data, type=dict[str, object])
 
 
-def _check_times(claims: Mapping[str, Any], trust: IdentityTrust, now: float) -> None:
+def _check_times(claims: Mapping[str, object], trust: IdentityTrust, now: float) -> None:
     issued, expires = _get_number(claims, "iat"), _get_number(claims, "exp")
     begins = _get_number(claims, "nbf") if "nbf" in claims else issued
     if expires <= now:
@@ -194,7 +194,7 @@ def _check_times(claims: Mapping[str, Any], trust: IdentityTrust, now: float) ->
         )
 
 
-def _get_number(claims: Mapping[str, Any], name: str) -> float:
+def _get_number(claims: Mapping[str, object], name: str) -> float:
     value = claims.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _identity_error(
@@ -203,7 +203,7 @@ def _get_number(claims: Mapping[str, Any], name: str) -> float:
     return value
 
 
-def _read_github(claims: Mapping[str, Any], trust: IdentityTrust) -> VerifiedIdentity:
+def _read_github(claims: Mapping[str, object], trust: IdentityTrust) -> VerifiedIdentity:
     """docs.github.com: OpenID Connect reference. `repository_id` stays when a repository is renamed or remade."""
     event = _check_event(claims.get("event_name"), trust)
     ref = _check_ref(_get_text(claims, "ref"), trust)
@@ -216,7 +216,7 @@ def _read_github(claims: Mapping[str, Any], trust: IdentityTrust) -> VerifiedIde
     return _build_forge_identity(claims, trust, name=name, ref=ref, event=event, run=run, url=where, workflow=workflow)
 
 
-def _read_gitlab(claims: Mapping[str, Any], trust: IdentityTrust) -> VerifiedIdentity:
+def _read_gitlab(claims: Mapping[str, object], trust: IdentityTrust) -> VerifiedIdentity:
     """docs.gitlab.com: ID token payload."""
     event = _check_event(claims.get("pipeline_source"), trust)
     kind = {"branch": "refs/heads/", "tag": "refs/tags/"}.get(_get_text(claims, "ref_type"), "")
@@ -247,7 +247,7 @@ def _check_workflow(claim: Any, begins: str, ref: str, trust: IdentityTrust) -> 
 
 
 def _build_forge_identity(
-    claims: Mapping[str, Any],
+    claims: Mapping[str, object],
     trust: IdentityTrust,
     *,
     name: str,
@@ -274,7 +274,7 @@ def _build_forge_identity(
     )
 
 
-def _read_kubernetes(claims: Mapping[str, Any], trust: IdentityTrust) -> VerifiedIdentity:
+def _read_kubernetes(claims: Mapping[str, object], trust: IdentityTrust) -> VerifiedIdentity:
     """Read a projected service account token: it names its account and its pod, and no commit."""
     unknown = Unknown("a service account's token does not say what its job runs on")
     bound = claims.get("kubernetes.io")
@@ -284,7 +284,7 @@ def _read_kubernetes(claims: Mapping[str, Any], trust: IdentityTrust) -> Verifie
     )
 
 
-def _read_runner(claims: Mapping[str, Any], trust: IdentityTrust) -> VerifiedIdentity:
+def _read_runner(claims: Mapping[str, object], trust: IdentityTrust) -> VerifiedIdentity:
     """Read a runner's token. Its commit is a claim of its own; the forge, or the hook's record, has to confirm it."""
     unconfirmed = Unknown("a plain runner's word on its branch has to be confirmed")
     return _build_plain_identity(
@@ -293,7 +293,7 @@ def _read_runner(claims: Mapping[str, Any], trust: IdentityTrust) -> VerifiedIde
 
 
 def _build_plain_identity(
-    claims: Mapping[str, Any], trust: IdentityTrust, protected: Maybe[bool], commit: Maybe[str], *, run: str
+    claims: Mapping[str, object], trust: IdentityTrust, protected: Maybe[bool], commit: Maybe[str], *, run: str
 ) -> VerifiedIdentity:
     return VerifiedIdentity(
         issuer=trust.issuer,
@@ -335,7 +335,7 @@ def _check_ref(ref: str, trust: IdentityTrust) -> str:
     return ref
 
 
-def _require_protected(claims: Mapping[str, Any]) -> None:
+def _require_protected(claims: Mapping[str, object]) -> None:
     if claims.get("ref_protected") not in ("true", True):
         raise _identity_error(
             IdentityCode.UNPROTECTED,
@@ -344,14 +344,14 @@ def _require_protected(claims: Mapping[str, Any]) -> None:
         )
 
 
-def _require_equal(claims: Mapping[str, Any], name: str, expected: str, code: IdentityCode) -> None:
+def _require_equal(claims: Mapping[str, object], name: str, expected: str, code: IdentityCode) -> None:
     if _get_text(claims, name) != expected:
         raise _identity_error(
             code, f"its {name} is another", "Ask from the pipeline that is registered for this environment."
         )
 
 
-def _get_text(claims: Mapping[str, Any], name: str) -> str:
+def _get_text(claims: Mapping[str, object], name: str) -> str:
     """Text of a claim that has to be there. Numbers are taken as text: GitLab writes ids as either."""
     value = claims.get(name)
     if isinstance(value, int) and not isinstance(value, bool):

@@ -155,7 +155,7 @@ class ServiceClient:
 
     def withdraw_request(self, number: int) -> None:
         """Withdraw the request, for which nobody waits any more: then it is never allowed. Raises RunError."""
-        self._send_request("POST", f"{self._path}/{number}/withdrawal", dict[str, Any], {})
+        self._send_request("POST", f"{self._path}/{number}/withdrawal", dict[str, object], {})
 
     def close_access(self, number: int) -> None:
         """Have the vault's role closed, once the secrets were fetched. Raises RunError if it stays open."""
@@ -168,7 +168,7 @@ class ServiceClient:
 
     def report_outcome(self, number: int, outcome: ReportedOutcome) -> None:
         """Report the outcome, and again if it does not get through. Raises RunError."""
-        self._send_request("POST", f"{self._path}/{number}/outcome", dict[str, Any], outcome, retry=_RETRY_REPORT)
+        self._send_request("POST", f"{self._path}/{number}/outcome", dict[str, object], outcome, retry=_RETRY_REPORT)
 
     def _send_request(
         self, method: str, path: str, kind: type[T], body: Any = None, key: str = "", retry: RetryRules = _RETRY

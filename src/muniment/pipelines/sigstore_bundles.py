@@ -25,7 +25,7 @@ class SigstoreTrust(Struct, frozen=True, forbid_unknown_fields=True):
 
     identity: str
     issuer: str
-    trustedRoot: dict[str, Any]  # noqa: N815 -- Sigstore's name
+    trustedRoot: dict[str, object]  # noqa: N815 -- Sigstore's name
 
 
 class SignedStatement(Struct, frozen=True):
@@ -39,7 +39,7 @@ class _Bundle(Struct):
     """Parts of a bundle that are read here; the library reads the rest."""
 
     verificationMaterial: msgspec.Raw  # noqa: N815 -- Sigstore's name
-    dsseEnvelope: dict[str, Any]  # noqa: N815 -- Sigstore's name
+    dsseEnvelope: dict[str, object]  # noqa: N815 -- Sigstore's name
 
 
 def is_trust(text: str) -> bool:

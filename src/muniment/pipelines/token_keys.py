@@ -72,7 +72,7 @@ def verify_payload(token: str, key: TokenKey) -> bytes:
     return payload
 
 
-def _from_jwk(jwk: dict[str, Any]) -> TokenKey:
+def _from_jwk(jwk: dict[str, object]) -> TokenKey:
     if jwk.get("use", "sig") != "sig" or "d" in jwk or jwk.get("kty") not in ("RSA", "EC", "OKP"):
         raise ValueError("not a public key for signatures")
     algorithm, key = _identify_key(jwt.PyJWK.from_dict(jwk).key)

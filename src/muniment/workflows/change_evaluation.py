@@ -3,7 +3,7 @@ enforced.
 """
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -33,7 +33,7 @@ class Collector(Protocol):
         """Repository that has the commits of the changes."""
 
     def collect_facts(
-        self, revision: Revision, kinds: Collection[str], extra: Mapping[str, Maybe[Any] | Fact]
+        self, revision: Revision, kinds: Collection[str], extra: Mapping[str, Maybe[object] | Fact]
     ) -> Facts:
         """Collect the facts named by `kinds`, those in `extra` as given. Unreadable ones are Unknown; it never
         raises.
@@ -102,7 +102,7 @@ def evaluate_change(
     delivery. It is called once, with the names that the clauses need.
     """
     names = list_needed_facts(select_clauses(rules.policy, point, revision.target))
-    known: dict[str, Maybe[Any] | Fact] = {
+    known: dict[str, Maybe[object] | Fact] = {
         **{name: fact for name, fact in read_facts(names).items() if name in names},
         kinds.PEOPLE.name: create_fact(rules.known_people, "given", now, rules.people_reference),
         kinds.EXCEPTIONS.name: Known(rules.exceptions),

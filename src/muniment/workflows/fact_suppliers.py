@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 from muniment.errors import MunimentError
 from muniment.facts.facts import Fact
@@ -23,7 +23,7 @@ class Supplier(Protocol):
         """
 
 
-def create_fact(value: Maybe[Any], source: str, now: str, reference: str = "") -> Fact:
+def create_fact(value: Maybe[object], source: str, now: str, reference: str = "") -> Fact:
     """Create a fact that was read at `now` from `source` (a word, such as `vault`), with a salt of its own.
 
     `reference` is the digest by which a value is committed to that is stored as objects of its own.

@@ -26,7 +26,7 @@ from muniment.workflows.fact_suppliers import create_fact
 from muniment.workflows.forge_changes import fetch_change, require_tip
 from muniment.workflows.forge_facts import read_forge_facts, read_test_runs
 
-KnownFacts = Mapping[str, Maybe[Any] | Fact]
+KnownFacts = Mapping[str, Maybe[object] | Fact]
 
 _NEEDED = tuple(
     kind.name

@@ -4,7 +4,7 @@ The command line, the service's scan of a repository and its trial of another po
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from msgspec import Struct
 
@@ -20,7 +20,7 @@ from muniment.ledger import record_kinds, record_objects
 from muniment.workflows.branch_replay import Replay, Summary
 
 _Appended = TypeVar("_Appended")
-FactsByName = Mapping[str, Maybe[Any] | Fact]
+FactsByName = Mapping[str, Maybe[object] | Fact]
 
 
 class ReplayedChange(Struct, frozen=True):

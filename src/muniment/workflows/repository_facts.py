@@ -1,7 +1,6 @@
 """Facts of a product from its repository and its server hook, read at the tip of the protected branch."""
 
 from collections.abc import Collection
-from typing import Any
 
 from msgspec import Struct
 
@@ -53,7 +52,7 @@ def read_repository_facts(
     return {name: create_fact(value, "repository", now) for name, value in found.items()}
 
 
-def _read_file_facts(repository: Repository, tip: str, names: Collection[str]) -> dict[str, Maybe[Any]]:
+def _read_file_facts(repository: Repository, tip: str, names: Collection[str]) -> dict[str, Maybe[object]]:
     """Read the facts of pipeline files. A server hook needs the extra for them only if its policy does."""
     if not names:
         return {}
@@ -66,7 +65,7 @@ def _read_file_facts(repository: Repository, tip: str, names: Collection[str]) -
     return collect.read_pipeline_facts(repository, tip, names)
 
 
-def _read_lock_facts(repository: Repository, tip: str, names: Collection[str]) -> dict[str, Maybe[Any]]:
+def _read_lock_facts(repository: Repository, tip: str, names: Collection[str]) -> dict[str, Maybe[object]]:
     """Read the facts of lock files. A server hook needs the extra for them only if its policy does."""
     if not names:
         return {}
@@ -78,7 +77,7 @@ def _read_lock_facts(repository: Repository, tip: str, names: Collection[str]) -
     return lock_facts.read_lock_facts(repository, tip, names)
 
 
-def _read_code_facts(repository: Repository, tip: str, names: Collection[str]) -> dict[str, Maybe[Any]]:
+def _read_code_facts(repository: Repository, tip: str, names: Collection[str]) -> dict[str, Maybe[object]]:
     """Read the secrets in the code. A server hook loads the engines only if its policy needs them."""
     if not names:
         return {}
