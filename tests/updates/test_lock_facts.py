@@ -30,6 +30,7 @@ def test_lock_files_say_what_they_pin(tmp_path: Path) -> None:
         missing = read_lock_facts(repository, "f" * 40, NAMES)
     found = facts["dependency_locks"]
     assert isinstance(found, Known)
+    assert isinstance(found.value, tuple)
     assert {each.path: each.content for each in found.value} == {
         "a/requirements.txt": Known(LockContent(2, (), ("idna@3.4",))),
         "b/package.json": Unknown("it has no lock"),
@@ -40,6 +41,7 @@ def test_lock_files_say_what_they_pin(tmp_path: Path) -> None:
     }
     frameworks = facts["frameworks"]
     assert isinstance(frameworks, Known)
+    assert isinstance(frameworks.value, tuple)
     assert [each.path for each in frameworks.value if each.uses == Known((FrameworkUse("Django", "4.2"),))] == [
         "a/requirements.txt"
     ]

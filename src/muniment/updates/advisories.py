@@ -7,7 +7,7 @@ import datetime
 import re
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -186,8 +186,8 @@ class _Affected(Struct):
     ranges: list[_Range] | None = None
     versions: list[str] | None = None
     severity: list[_Severity] | None = None
-    database_specific: dict[str, Any] | None = None
-    ecosystem_specific: dict[str, Any] | None = None
+    database_specific: dict[str, object] | None = None
+    ecosystem_specific: dict[str, object] | None = None
 
 
 class _Document(Struct):
@@ -200,7 +200,7 @@ class _Document(Struct):
     details: str = ""
     severity: list[_Severity] | None = None
     affected: list[_Affected] | None = None
-    database_specific: dict[str, Any] | None = None
+    database_specific: dict[str, object] | None = None
 
 
 _decoder = msgspec.json.Decoder(_Document)
@@ -267,7 +267,7 @@ def normalise_name(ecosystem: Ecosystem, name: str) -> str:
     return name.lower() if ecosystem is Ecosystem.GITHUB_ACTIONS else name
 
 
-def _read_severity(specific: dict[str, Any] | None) -> str:
+def _read_severity(specific: dict[str, object] | None) -> str:
     severity = (specific or {}).get("severity")
     return severity if isinstance(severity, str) else ""
 

@@ -1,7 +1,6 @@
 """Cargo.lock of versions 1 to 4. Source: https://doc.rust-lang.org/cargo/guide/cargo-toml-vs-cargo-lock.html"""
 
 from collections.abc import Mapping
-from typing import Any
 
 from muniment.updates.dependencies import (
     Dependency,
@@ -112,7 +111,7 @@ def _find_development_names(files: Mapping[str, bytes]) -> dict[str, frozenset[s
     return found
 
 
-def _declared(manifest: dict[str, Any], kinds: tuple[str, ...]) -> set[str]:
+def _declared(manifest: dict[str, object], kinds: tuple[str, ...]) -> set[str]:
     """Names of declared packages, for all targets; a renamed one by its real name."""
     targets = get_table(manifest, "target")
     tables = [manifest, *(get_table(targets, target) for target in targets)]

@@ -1,7 +1,6 @@
 """Facts of a product that stand in the lock files of its repository: whether they pin, and its frameworks."""
 
 from collections.abc import Callable, Collection
-from typing import Any
 
 from muniment.errors import GitError
 from muniment.facts import kinds
@@ -18,13 +17,13 @@ _DIGEST_SOURCES = (SourceKind.PUBLIC_REGISTRY, SourceKind.OTHER_REGISTRY, Source
 _UNDIGESTED_FORMATS = (LockFormat.DOCKERFILE, LockFormat.GITHUB_ACTIONS, LockFormat.CYCLONEDX, LockFormat.MAVEN)
 
 
-def read_lock_facts(repository: Repository, commit: str, names: Collection[str]) -> dict[str, Maybe[Any]]:
+def read_lock_facts(repository: Repository, commit: str, names: Collection[str]) -> dict[str, Maybe[object]]:
     """Read those facts about the lock files at a commit that `names` has. No error is raised."""
     try:
         found = read_repository_locks(repository, commit)
     except GitError as error:
         return dict.fromkeys(names, Unknown(error.message))
-    builders: dict[str, Callable[[RepositoryLocks], Maybe[Any]]] = {
+    builders: dict[str, Callable[[RepositoryLocks], Maybe[object]]] = {
         kinds.DEPENDENCY_LOCKS.name: _build_locks,
         kinds.FRAMEWORKS.name: _build_frameworks,
     }

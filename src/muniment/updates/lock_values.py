@@ -4,7 +4,6 @@ import json
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -39,7 +38,7 @@ def decode_text(content: bytes) -> str:
         raise LockFormatError("it is not UTF-8") from None
 
 
-def decode_toml(content: bytes) -> dict[str, Any]:
+def decode_toml(content: bytes) -> dict[str, object]:
     """Document of a TOML file. Raises LockFormatError."""
     try:
         return tomllib.loads(decode_text(content))
@@ -49,7 +48,7 @@ def decode_toml(content: bytes) -> dict[str, Any]:
         raise LockFormatError("it is nested too deeply") from None
 
 
-def decode_lock_json(content: bytes) -> dict[str, Any]:
+def decode_lock_json(content: bytes) -> dict[str, object]:
     """Object of a JSON file. Raises LockFormatError, also for a key that stands twice in one object."""
     try:
         document = json.loads(decode_text(content), object_pairs_hook=_object_without_duplicates)
@@ -64,7 +63,7 @@ def decode_lock_json(content: bytes) -> dict[str, Any]:
     return document
 
 
-def _object_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object_without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """The installer and we might read different ones of two values with the same key."""
     result = dict(pairs)
     if len(result) != len(pairs):
@@ -72,7 +71,7 @@ def _object_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return result
 
 
-def get_text(table: Mapping[str, Any], key: str, default: str | None = None) -> str:
+def get_text(table: Mapping[str, object], key: str, default: str | None = None) -> str:
     """Text at `key`; `default` if it is absent. Raises LockFormatError."""
     value = table.get(key, default)
     if not isinstance(value, str):
@@ -80,7 +79,7 @@ def get_text(table: Mapping[str, Any], key: str, default: str | None = None) -> 
     return value
 
 
-def get_table(table: Mapping[str, Any], key: str) -> dict[str, Any]:
+def get_table(table: Mapping[str, object], key: str) -> dict[str, object]:
     """Table at `key`, {} if it is absent. Raises LockFormatError."""
     value = table.get(key)
     if value is None:
@@ -90,7 +89,16 @@ def get_table(table: Mapping[str, Any], key: str) -> dict[str, Any]:
     return value
 
 
-def get_list(table: Mapping[str, Any], key: str) -> list[Any]:
+def get_tables_by_name(table: Mapping[str, object], key: str) -> dict[str, dict[str, object]]:
+    """Table of tables at `key`, {} if it is absent. Raises LockFormatError."""
+    found = get_table(table, key)
+    tables = {name: each for name, each in found.items() if isinstance(each, dict)}
+    if len(tables) != len(found):
+        raise LockFormatError(f"an entry of {key!r} is not a table")
+    return tables
+
+
+def get_list(table: Mapping[str, object], key: str) -> list[object]:
     """List at `key`, [] if it is absent. Raises LockFormatError."""
     value = table.get(key)
     if value is None:
@@ -100,27 +108,29 @@ def get_list(table: Mapping[str, Any], key: str) -> list[Any]:
     return value
 
 
-def get_tables(table: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+def get_tables(table: Mapping[str, object], key: str) -> list[dict[str, object]]:
     """List of tables at `key`, [] if it is absent. Raises LockFormatError."""
     return require_tables(get_list(table, key), key)
 
 
-def require_tables(values: list[Any], key: str) -> list[dict[str, Any]]:
+def require_tables(values: list[object], key: str) -> list[dict[str, object]]:
     """The values, each of which is a table. Raises LockFormatError."""
-    if not all(isinstance(value, dict) for value in values):
+    tables = [value for value in values if isinstance(value, dict)]
+    if len(tables) != len(values):
         raise LockFormatError(f"an entry of {key!r} is not a table")
-    return values
+    return tables
 
 
-def get_texts(table: Mapping[str, Any], key: str) -> tuple[str, ...]:
+def get_texts(table: Mapping[str, object], key: str) -> tuple[str, ...]:
     """List of texts at `key`, () if it is absent. Raises LockFormatError."""
     values = get_list(table, key)
-    if not all(isinstance(value, str) for value in values):
+    texts = tuple(value for value in values if isinstance(value, str))
+    if len(texts) != len(values):
         raise LockFormatError(f"an entry of {key!r} is not text")
-    return tuple(values)
+    return texts
 
 
-def write_header(entries: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+def write_header(entries: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
     """Entries of a lock besides its packages, for comparison."""
     encode = msgspec.json.encode
     return tuple((name, encode(value, order="sorted").decode()) for name, value in sorted(entries.items()))

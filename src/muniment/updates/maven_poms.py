@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
-from xml.etree.ElementTree import ParseError
+from xml.etree.ElementTree import Element, ParseError
 
 import defusedxml.ElementTree
 from defusedxml import DefusedXmlException
@@ -74,23 +73,23 @@ def _build_dependency(root: str, coordinates: str, version: str, development: bo
     )
 
 
-def _tag(element: Any) -> str:
+def _tag(element: Element) -> str:
     return _NAMESPACE.sub("", str(element.tag))
 
 
-def _text(element: Any) -> str:
+def _text(element: Element) -> str:
     return (element.text or "").strip()
 
 
-def _children(parent: Any, name: str) -> list[Any]:
+def _children(parent: Element, name: str) -> list[Element]:
     return [each for group in parent if _tag(group) == name for each in group]
 
 
-def _child_text(parent: Any, name: str) -> str:
+def _child_text(parent: Element, name: str) -> str:
     return next((_text(each) for each in parent if _tag(each) == name), "")
 
 
-def _coordinates(element: Any, properties: Mapping[str, str]) -> str:
+def _coordinates(element: Element, properties: Mapping[str, str]) -> str:
     return ":".join(_resolve(_child_text(element, name), properties) for name in ("groupId", "artifactId"))
 
 

@@ -5,7 +5,6 @@ Source: https://docs.npmjs.com/cli/configuring-npm/package-lock-json. A requirem
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 from muniment.updates.dependencies import (
     Dependency,
@@ -22,10 +21,12 @@ from muniment.updates.lock_values import (
     decode_lock_json,
     find_registry_host,
     get_table,
+    get_tables_by_name,
     get_text,
     write_header,
 )
 
+Packages = Mapping[str, dict[str, object]]  # by folder
 _FOLDER = "node_modules/"
 _VERSIONS = (2, 3)
 _PRODUCTION = ("dependencies", "optionalDependencies", "peerDependencies")
@@ -37,9 +38,7 @@ def parse_npm_lock(path: str, content: bytes, _files: Mapping[str, bytes]) -> Lo
     version = document.get("lockfileVersion")
     if version not in _VERSIONS:
         raise LockFormatError("its lockfileVersion is not 2 or 3: write it with npm 7 or newer")
-    packages = get_table(document, "packages")
-    if not all(isinstance(each, dict) for each in packages.values()):
-        raise LockFormatError("an entry of 'packages' is not an object")
+    packages = get_tables_by_name(document, "packages")
     if "" not in packages:
         raise LockFormatError("it has no root package")
     members = [folder for folder in packages if _FOLDER not in f"{folder}/"]
@@ -87,17 +86,17 @@ def parse_npm_lock(path: str, content: bytes, _files: Mapping[str, bytes]) -> Lo
     )
 
 
-def _name_member(folder: str, package: dict[str, Any]) -> str:
+def _name_member(folder: str, package: dict[str, object]) -> str:
     return get_text(package, "name", folder or ".")
 
 
-def _read_name(folder: str, package: dict[str, Any]) -> str:
+def _read_name(folder: str, package: dict[str, object]) -> str:
     """Name of a package: the one that it states, which an alias does, else that of its folder."""
     return get_text(package, "name", folder.rpartition(_FOLDER)[2])
 
 
 def _find_targets(
-    folder: str, package: dict[str, Any], packages: Mapping[str, Any], kinds: tuple[str, ...]
+    folder: str, package: dict[str, object], packages: Packages, kinds: tuple[str, ...]
 ) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for kind in kinds:
@@ -108,7 +107,7 @@ def _find_targets(
     return tuple(found)
 
 
-def _resolve_name(folder: str, name: str, packages: Mapping[str, Any]) -> str | None:
+def _resolve_name(folder: str, name: str, packages: Packages) -> str | None:
     """Folder of the package that `name` means in `folder`, links followed; None if it is not installed."""
     above: str | None = folder
     while above is not None:
@@ -142,7 +141,7 @@ def _classify_source(address: str) -> LockSource:
     return LockSource(SourceKind.ARCHIVE, find_registry_host(address))
 
 
-def _read_platforms(package: dict[str, Any]) -> tuple[str, ...]:
+def _read_platforms(package: dict[str, object]) -> tuple[str, ...]:
     """Systems and processors that a package is limited to."""
     limits = ((kind, package.get(kind)) for kind in ("os", "cpu", "libc"))
     return tuple(f"{kind}: {', '.join(map(str, each))}" for kind, each in limits if isinstance(each, list) and each)

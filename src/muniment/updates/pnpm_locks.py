@@ -1,7 +1,6 @@
 """pnpm-lock.yaml of versions 6 and 9, with workspaces. Source: https://github.com/pnpm/spec/tree/master/lockfile"""
 
 from collections.abc import Mapping
-from typing import Any
 
 from muniment.updates.dependencies import (
     Dependency,
@@ -13,7 +12,14 @@ from muniment.updates.dependencies import (
     SourceKind,
 )
 from muniment.updates.dependency_graph import NOT_REACHED, Root, find_reaches
-from muniment.updates.lock_values import classify_registry, find_registry_host, get_table, get_text, write_header
+from muniment.updates.lock_values import (
+    classify_registry,
+    find_registry_host,
+    get_table,
+    get_tables_by_name,
+    get_text,
+    write_header,
+)
 from muniment.updates.yaml_documents import decode_yaml
 
 _PRODUCTION = ("dependencies", "optionalDependencies")
@@ -26,9 +32,9 @@ def parse_pnpm_lock(path: str, content: bytes, _files: Mapping[str, bytes]) -> L
     version = str(document.get("lockfileVersion", ""))
     if not version.startswith(("6.", "9.")):
         raise LockFormatError("its lockfileVersion is not 6 or 9, which are known")
-    packages = {_strip_slash(key): value for key, value in _tables(document, "packages").items()}
-    snapshots = packages if version.startswith("6.") else _tables(document, "snapshots")
-    importers = _tables(document, "importers") or {".": document}
+    packages = {_strip_slash(key): value for key, value in get_tables_by_name(document, "packages").items()}
+    snapshots = packages if version.startswith("6.") else get_tables_by_name(document, "snapshots")
+    importers = get_tables_by_name(document, "importers") or {".": document}
     edges = {key: _find_targets(each, _PRODUCTION, snapshots) for key, each in snapshots.items()}
     split = {key: _split_key(key) for key in snapshots}
     roots = [
@@ -84,20 +90,13 @@ def _merge_peer_variants(dependencies: list[Dependency]) -> tuple[Dependency, ..
     return tuple(merged[key] for key in sorted(merged))
 
 
-def _tables(document: dict[str, Any], key: str) -> dict[str, dict[str, Any]]:
-    tables = get_table(document, key)
-    if not all(isinstance(each, dict) for each in tables.values()):
-        raise LockFormatError(f"an entry of {key!r} is not a mapping")
-    return tables
-
-
 def _strip_slash(key: str) -> str:
     """Keys of version 6 begin with a slash."""
     return key.removeprefix("/")
 
 
 def _find_targets(
-    table: dict[str, Any], kinds: tuple[str, ...], snapshots: Mapping[str, dict[str, Any]]
+    table: dict[str, object], kinds: tuple[str, ...], snapshots: Mapping[str, dict[str, object]]
 ) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for kind in kinds:
@@ -125,7 +124,7 @@ def _split_key(key: str) -> tuple[str, str]:
     return plain[:at], plain[at + 1 :]
 
 
-def _classify_source(version: str, resolution: dict[str, Any]) -> LockSource:
+def _classify_source(version: str, resolution: dict[str, object]) -> LockSource:
     if resolution.get("type") == "git":
         return LockSource(SourceKind.GIT, find_registry_host(get_text(resolution, "repo", "")))
     if resolution.get("type") == "directory" or version.startswith("file:"):

@@ -1,7 +1,6 @@
 """poetry.lock and pylock.toml (PEP 751). Their manifests, not they, record which dependencies are direct."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from muniment.updates.dependencies import (
     Dependency,
@@ -77,7 +76,7 @@ def parse_poetry_lock(path: str, content: bytes, files: Mapping[str, bytes]) -> 
     return Lock(path, LockFormat.POETRY, tuple(dependencies), format_version, (), write_header(header))
 
 
-def _is_for_development(table: dict[str, Any], reach: DependencyPath) -> bool:
+def _is_for_development(table: dict[str, object], reach: DependencyPath) -> bool:
     """Poetry 2 writes the groups of a package, Poetry before 1.5 its category; else the manifest decides."""
     if "groups" in table:
         return "main" not in get_texts(table, "groups")
@@ -86,7 +85,7 @@ def _is_for_development(table: dict[str, Any], reach: DependencyPath) -> bool:
     return reach.development
 
 
-def _poetry_markers(table: dict[str, Any]) -> tuple[str, ...]:
+def _poetry_markers(table: dict[str, object]) -> tuple[str, ...]:
     """Return one marker, or one for each group."""
     markers = table.get("markers")
     if isinstance(markers, dict):
@@ -94,7 +93,7 @@ def _poetry_markers(table: dict[str, Any]) -> tuple[str, ...]:
     return (get_text(table, "markers"),) if markers is not None else ()
 
 
-def _classify_poetry_source(source: dict[str, Any]) -> LockSource:
+def _classify_poetry_source(source: dict[str, object]) -> LockSource:
     if not source:
         return _PYPI
     address = get_text(source, "url", "")
@@ -147,7 +146,7 @@ def _lacks_version(dependencies: list[Dependency]) -> bool:
     return any(not each.version for each in dependencies)
 
 
-def _classify_pylock_source(table: dict[str, Any]) -> LockSource:
+def _classify_pylock_source(table: dict[str, object]) -> LockSource:
     if "vcs" in table:
         return LockSource(SourceKind.GIT, find_registry_host(get_text(get_table(table, "vcs"), "url", "")))
     if "directory" in table:
@@ -161,7 +160,7 @@ def _classify_pylock_source(table: dict[str, Any]) -> LockSource:
     return classify_registry(addresses[0]) if addresses else LockSource(SourceKind.UNKNOWN)
 
 
-def _pylock_digests(table: dict[str, Any]) -> tuple[str, ...]:
+def _pylock_digests(table: dict[str, object]) -> tuple[str, ...]:
     archives = [*get_tables(table, "wheels"), *(get_table(table, kind) for kind in ("sdist", "archive"))]
     digests = (get_table(each, "hashes") for each in archives)
     return sort_unique(f"{name}:{value}" for each in digests for name, value in each.items())

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from msgspec import Struct
 
@@ -67,5 +66,5 @@ def _read_names(requirements: Iterable[str]) -> set[str]:
     return {normalise_python_name(match[1]) for text in requirements if (match := _NAME.match(text))}
 
 
-def _poetry_names(table: Mapping[str, Any], key: str) -> set[str]:
+def _poetry_names(table: Mapping[str, object], key: str) -> set[str]:
     return {normalise_python_name(name) for name in get_table(table, key)} - {"python"}

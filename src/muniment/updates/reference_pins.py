@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from muniment.updates.dependencies import (
     Dependency,
@@ -109,7 +108,7 @@ def parse_github_workflow(path: str, content: bytes, _files: Mapping[str, bytes]
     return Lock(path, LockFormat.GITHUB_ACTIONS, tuple(found.values()))
 
 
-def _find_uses(value: Any, depth: int) -> Iterator[str]:
+def _find_uses(value: object, depth: int) -> Iterator[str]:
     if depth > _DEEPEST:
         raise LockFormatError("it is nested too deeply")
     if isinstance(value, dict):

@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Mapping
-from typing import Any
 
 from muniment.errors import ParseError
 from muniment.updates.dependencies import Dependency, Lock, LockFormat, LockFormatError, Relation
@@ -93,9 +92,9 @@ def parse_sbom(path: str, content: bytes, _files: Mapping[str, bytes]) -> Lock:
     return Lock(path, LockFormat.CYCLONEDX, tuple(dependencies), version, (name,), (), tuple(gaps))
 
 
-def _list_components(document: dict[str, Any]) -> list[dict[str, Any]]:
+def _list_components(document: dict[str, object]) -> list[dict[str, object]]:
     """Components with those that they contain."""
-    found: list[dict[str, Any]] = []
+    found: list[dict[str, object]] = []
     waiting = list(get_tables(document, "components"))
     while waiting:
         component = waiting.pop(0)

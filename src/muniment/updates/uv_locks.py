@@ -4,7 +4,6 @@ Source: https://docs.astral.sh/uv/concepts/projects/layout/#the-lockfile; the fo
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 from msgspec import Struct
 
@@ -44,7 +43,7 @@ class _Package(Struct, frozen=True):
     name: str
     version: str
     source: dict[str, str]
-    table: dict[str, Any]
+    table: dict[str, object]
 
 
 def parse_uv_lock(path: str, content: bytes, _files: Mapping[str, bytes]) -> Lock:
@@ -95,7 +94,7 @@ def parse_uv_lock(path: str, content: bytes, _files: Mapping[str, bytes]) -> Loc
     )
 
 
-def _list_packages(tables: list[dict[str, Any]]) -> list[_Package]:
+def _list_packages(tables: list[dict[str, object]]) -> list[_Package]:
     packages: list[_Package] = []
     seen: set[str] = set()
     for table in tables:
@@ -113,22 +112,22 @@ def _list_packages(tables: list[dict[str, Any]]) -> list[_Package]:
     return packages
 
 
-def _production_entries(table: dict[str, Any]) -> list[dict[str, Any]]:
+def _production_entries(table: dict[str, object]) -> list[dict[str, object]]:
     extras = get_table(table, "optional-dependencies")
     optional = [entry for name in extras for entry in get_tables(extras, name)]
     return [*get_tables(table, "dependencies"), *optional]
 
 
-def _development_entries(table: dict[str, Any]) -> list[dict[str, Any]]:
+def _development_entries(table: dict[str, object]) -> list[dict[str, object]]:
     groups = get_table(table, "dev-dependencies")
     return [entry for name in groups for entry in get_tables(groups, name)]
 
 
-def _find_targets(entries: list[dict[str, Any]], by_name: Mapping[str, list[_Package]]) -> tuple[str, ...]:
+def _find_targets(entries: list[dict[str, object]], by_name: Mapping[str, list[_Package]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each.key for entry in entries for each in _find_packages(entry, by_name)))
 
 
-def _find_packages(entry: dict[str, Any], by_name: Mapping[str, list[_Package]]) -> list[_Package]:
+def _find_packages(entry: dict[str, object], by_name: Mapping[str, list[_Package]]) -> list[_Package]:
     """Packages that a requirement means: those with the version and source that it names, if it does."""
     packages = by_name.get(normalise_python_name(get_text(entry, "name")), [])
     version, source = entry.get("version"), entry.get("source")
@@ -163,6 +162,6 @@ def _classify_source(source: dict[str, str]) -> LockSource:
     return LockSource(SourceKind.UNKNOWN)
 
 
-def _list_digests(table: dict[str, Any]) -> tuple[str, ...]:
+def _list_digests(table: dict[str, object]) -> tuple[str, ...]:
     archives = [*get_tables(table, "wheels"), *require_tables([table["sdist"]] if "sdist" in table else [], "sdist")]
     return sort_unique(get_text(each, "hash", "") for each in archives)

@@ -13,7 +13,7 @@ _OPENING = (yaml.MappingStartEvent, yaml.SequenceStartEvent)
 _CLOSING = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
 
 
-def decode_yaml(content: bytes) -> dict[str, Any]:
+def decode_yaml(content: bytes) -> dict[str, object]:
     """Mapping of a YAML document. Raises LockFormatError."""
     text = decode_text(content)
     try:
