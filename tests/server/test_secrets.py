@@ -462,7 +462,7 @@ def test_pipeline_not_yet_created_in_the_vault_is_no_incident(vault: Running, sh
 
 
 def _worker(vault: Running) -> str:
-    return str(vault.person.request("GET", f"sys/policies/acl/{layout.WORKER}")["data"]["policy"])
+    return str(vault.person.read_data(f"sys/policies/acl/{layout.WORKER}")["policy"])
 
 
 def test_leftovers_of_a_closed_pipeline_in_the_vault_are_removed(
@@ -527,7 +527,7 @@ def test_pending_change_of_a_key_is_no_incident_and_an_unknown_key_is(
         )
     assert find_drift() == []
     keys = [RUNNER.public, Key().public]
-    data = vault.person.request("GET", config)["data"] | {"jwt_validation_pubkeys": keys}
+    data = vault.person.read_data(config) | {"jwt_validation_pubkeys": keys}
     vault.person.request("POST", config, data)
     assert find_drift() == [f"change {config} (jwt_validation_pubkeys)"]
     apply_vault_plan(vault)

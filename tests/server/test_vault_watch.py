@@ -152,7 +152,7 @@ def test_token_whose_signature_was_rewritten_is_the_same_token(vault: Running, w
 
 def test_vault_policy_weakened_and_restored_opens_an_incident(vault: Running, watcher: VaultWatcher) -> None:
     path = f"sys/policies/acl/{layout.ADMIN}"
-    before = vault.person.request("GET", path)["data"]["policy"]
+    before = str(vault.person.read_data(path)["policy"])
     vault.person.request("POST", path, {"policy": before + READING})
     vault.person.request("POST", path, {"policy": before})
     assert look_for_incidents(watcher) == [kinds.VAULT_CHANGE]

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 import msgspec.structs
 from msgspec import Struct
@@ -116,7 +115,7 @@ def read_lines(file: Path, start: int = 0) -> Iterable[bytes]:
         raise AuditLogError(os.strerror(error.errno or 0)) from error
 
 
-def find_event(entry: dict[str, Any], namespace: str = "") -> AuditEvent | None:
+def find_event(entry: dict[str, object], namespace: str = "") -> AuditEvent | None:
     """Find the event that an entry means to the watch; None for an expected, refused or pending one.
 
     Muniment's paths are in `namespace`. A write to the vault's root concerns all namespaces. Whether a configuration
@@ -142,12 +141,12 @@ def find_event(entry: dict[str, Any], namespace: str = "") -> AuditEvent | None:
     return AuditEvent(kind, _get_text(entry, "time"), _get_text(request, "id"), subject, _display_name(auth))
 
 
-def identify_entry(entry: dict[str, Any]) -> str:
+def identify_entry(entry: dict[str, object]) -> str:
     """Identify an entry: equal for the lines in which two audit devices record the same. Raises AuditLogError."""
     return f"{_get_text(_get_object(entry, 'request'), 'id')}:{_get_text(entry, 'type')}"
 
 
-def decode_line(line: bytes) -> dict[str, Any]:
+def decode_line(line: bytes) -> dict[str, object]:
     """Decode one line of the log. Raises AuditLogError."""
     try:
         found = json.loads(line)
@@ -171,7 +170,7 @@ def _find_sign_in_mount(path: str) -> str:
     return mount if first == "auth" and what == "login" and is_ours else ""
 
 
-def _identify_token(request: dict[str, Any], auth: dict[str, Any]) -> str:
+def _identify_token(request: dict[str, object], auth: dict[str, object]) -> str:
     """Identify the token of a sign-in: by its own id, as an ECDSA signature has a second form that is valid too.
 
     A token without an id is identified by its digest, which differs between audit devices.
@@ -180,7 +179,7 @@ def _identify_token(request: dict[str, Any], auth: dict[str, Any]) -> str:
     return str(metadata.get(UNIQUE_CLAIM) or _get_object(request, "data").get("jwt", ""))
 
 
-def _kind_of_read(path: str, auth: dict[str, Any]) -> AuditEventKind | None:
+def _kind_of_read(path: str, auth: dict[str, object]) -> AuditEventKind | None:
     if path.startswith(_PREFIX):
         return None if _is_pipeline(path.removeprefix(_PREFIX), auth) else AuditEventKind.PRODUCT_READ
     if path.startswith(_FORGES_PREFIX):
@@ -188,7 +187,7 @@ def _kind_of_read(path: str, auth: dict[str, Any]) -> AuditEventKind | None:
     return None
 
 
-def _is_configuration(path: str, operation: str, auth: dict[str, Any]) -> bool:
+def _is_configuration(path: str, operation: str, auth: dict[str, object]) -> bool:
     """Whether a write concerns policies, users, roles, keys, mounts, audit devices, or an unknown path."""
     if operation not in _WRITES or any(path.startswith(harmless) for harmless in _HARMLESS_PATHS):
         return False
@@ -200,7 +199,7 @@ def _is_configuration(path: str, operation: str, auth: dict[str, Any]) -> bool:
     return not own
 
 
-def _is_worker(auth: dict[str, Any]) -> bool:
+def _is_worker(auth: dict[str, object]) -> bool:
     return (
         _policy_names(auth) == {layout.WORKER}
         and _role_name(auth) == layout.WORKER
@@ -208,7 +207,7 @@ def _is_worker(auth: dict[str, Any]) -> bool:
     )
 
 
-def _is_pipeline(place: str, auth: dict[str, Any]) -> bool:
+def _is_pipeline(place: str, auth: dict[str, object]) -> bool:
     """Whether the role of this environment's pipelines gave the token.
 
     The policy alone does not show it: an administrator of the vault can make a user who has it.
@@ -219,24 +218,25 @@ def _is_pipeline(place: str, auth: dict[str, Any]) -> bool:
     return known and any(_signed_in_at(auth, mount) for mount in mounts)
 
 
-def _signed_in_at(auth: dict[str, Any], mount: str) -> bool:
+def _signed_in_at(auth: dict[str, object], mount: str) -> bool:
     return str(auth.get("display_name", "")).startswith(f"{mount}-")
 
 
-def _policy_names(auth: dict[str, Any]) -> set[str]:
-    return set(map(str, auth.get("policies") or ()))
+def _policy_names(auth: dict[str, object]) -> set[str]:
+    policies = auth.get("policies")
+    return set(map(str, policies)) if isinstance(policies, list) else set()
 
 
-def _role_name(auth: dict[str, Any]) -> str:
+def _role_name(auth: dict[str, object]) -> str:
     metadata = auth.get("metadata")
     return str(metadata.get("role", "")) if isinstance(metadata, dict) else ""
 
 
-def _display_name(auth: dict[str, Any]) -> str:
+def _display_name(auth: dict[str, object]) -> str:
     return str(auth.get("display_name") or "a token without a name")
 
 
-def _find_entry_read(entry: dict[str, Any]) -> LoggedRead | None:
+def _find_entry_read(entry: dict[str, object]) -> LoggedRead | None:
     """Find the reading that an entry records; None for a request, a refusal or a write."""
     request, auth = _get_object(entry, "request"), _get_object(entry, "auth")
     path = str(request.get("path", ""))
@@ -255,7 +255,7 @@ def _find_entry_read(entry: dict[str, Any]) -> LoggedRead | None:
     )
 
 
-def _entry_namespace(entry: dict[str, Any]) -> str:
+def _entry_namespace(entry: dict[str, object]) -> str:
     """Namespace of an entry, "" for the root. Raises AuditLogError."""
     found = _get_object(_get_object(entry, "request"), "namespace").get("path", "")
     if not isinstance(found, str):
@@ -263,7 +263,7 @@ def _entry_namespace(entry: dict[str, Any]) -> str:
     return found.strip("/")
 
 
-def _get_object(entry: dict[str, Any], name: str) -> dict[str, Any]:
+def _get_object(entry: dict[str, object], name: str) -> dict[str, object]:
     found = entry.get(name)
     if found is None:
         return {}
@@ -272,7 +272,7 @@ def _get_object(entry: dict[str, Any], name: str) -> dict[str, Any]:
     return found
 
 
-def entry_time(entry: dict[str, Any]) -> datetime:
+def entry_time(entry: dict[str, object]) -> datetime:
     """Time at which an entry was written. Raises AuditLogError."""
     try:
         return parse_log_time(_get_text(entry, "time"))
@@ -280,7 +280,7 @@ def entry_time(entry: dict[str, Any]) -> datetime:
         raise AuditLogError("a time has another form") from None
 
 
-def _get_text(entry: dict[str, Any], name: str) -> str:
+def _get_text(entry: dict[str, object], name: str) -> str:
     found = entry.get(name)
     if not isinstance(found, str):
         raise AuditLogError(f"a line has no {name}")

@@ -7,7 +7,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from msgspec import Struct
 
@@ -34,7 +34,7 @@ class LogPosition(Struct, frozen=True):
 class FollowResult(NamedTuple):
     """Result of one reading: new entries, the new position, and each reason why entries may be missing."""
 
-    entries: list[dict[str, Any]]
+    entries: list[dict[str, object]]
     position: LogPosition
     gaps: list[str]
 
@@ -71,7 +71,7 @@ def skip_to_end(log: Path) -> LogPosition:
     return position
 
 
-def read_last_entry(log: Path, position: LogPosition) -> dict[str, Any] | None:
+def read_last_entry(log: Path, position: LogPosition) -> dict[str, object] | None:
     """Entry that ends at a position; None where the log has none there. Raises OSError or AuditLogError."""
     if not position.last_size:
         return None
@@ -86,7 +86,7 @@ class DevicePairs:
     def __init__(self) -> None:
         self._waiting: tuple[dict[str, float], dict[str, float]] = ({}, {})
 
-    def add_entries(self, device: int, entries: list[dict[str, Any]], now: float) -> None:
+    def add_entries(self, device: int, entries: list[dict[str, object]], now: float) -> None:
         """Add new entries of a device, 0 or 1; `now` in seconds of any monotonic clock. Raises AuditLogError."""
         own, other = self._waiting[device], self._waiting[1 - device]
         for entry in entries:

@@ -4,7 +4,6 @@ import base64
 import json
 import os
 from collections.abc import Mapping
-from typing import Any
 
 from muniment.errors import NotCanonicalError
 from muniment.facts import canonical
@@ -63,7 +62,7 @@ def _is_for_vault(value: str) -> bool:
         return False
     try:
         text = base64.urlsafe_b64decode(pieces[1] + "=" * (-len(pieces[1]) % 4))
-        claims: Any = json.loads(text, object_pairs_hook=canonical.create_object)
+        claims: object = json.loads(text, object_pairs_hook=canonical.create_object)
     except (NotCanonicalError, RecursionError):
         return True  # whether the vault would take it cannot be known
     except ValueError:

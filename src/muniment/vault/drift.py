@@ -1,11 +1,11 @@
 """Who could read secrets besides the pipelines that should: by every policy, and everything that gives one out."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from muniment.vault import layout
 from muniment.vault.policy_rules import allows_reading, parse_rules
-from muniment.vault.vault_client import Session
+from muniment.vault.vault_client import Session, list_texts
 from muniment.vault.vault_resources import DesiredState
 
 
@@ -75,8 +75,8 @@ def _is_expected(one: SecretReader, wanted: DesiredState) -> bool:
 
 def _find_holders(session: Session) -> Iterator[PolicyHolder]:
     """Find every holder of policies. Raises VaultError for a kind of mount that cannot be read."""
-    for path, mount in (session.request("GET", "sys/auth").get("data") or {}).items():
-        name, kind = path.rstrip("/"), mount.get("type")
+    for path, mount in session.read_data("sys/auth").items():
+        name, kind = path.rstrip("/"), str(mount.get("type")) if isinstance(mount, dict) else "unknown"
         if kind in ("jwt", "oidc"):
             yield from _read_holders(session, name, kind, "role")
         elif kind == "userpass":
@@ -90,8 +90,8 @@ def _find_holders(session: Session) -> Iterator[PolicyHolder]:
 def _find_identity_holders(session: Session, what: str) -> Iterator[PolicyHolder]:
     """Find groups and entities with policies of their own, besides those that roles give."""
     for each in session.list_names(f"identity/{what}/id"):
-        data = session.request("GET", f"identity/{what}/id/{each}").get("data") or {}
-        policies = tuple(map(str, data.get("policies") or ()))
+        data = session.read_data(f"identity/{what}/id/{each}")
+        policies = tuple(list_texts(data.get("policies")))
         if policies:
             yield PolicyHolder("identity", f"{what}/{data.get('name') or each}", "identity", policies)
 
@@ -101,12 +101,11 @@ _ALL_POLICIES = ("root",)  # who cannot be looked at could be anybody
 
 def _read_holders(session: Session, mount: str, kind: str, what: str) -> Iterator[PolicyHolder]:
     for name in session.list_names(f"auth/{mount}/{what}"):
-        data: dict[str, Any] = session.request("GET", f"auth/{mount}/{what}/{name}").get("data") or {}
-        policies = data.get("token_policies") or data.get("policies") or []
+        data = session.read_data(f"auth/{mount}/{what}/{name}")
+        policies = list_texts(data.get("token_policies") or data.get("policies"))
         plain = () if data.get("token_no_default_policy") else ("default",)
-        yield PolicyHolder(mount, name, kind, (*map(str, policies), *plain))
+        yield PolicyHolder(mount, name, kind, (*policies, *plain))
 
 
 def _read_policy(session: Session, name: str) -> str:
-    data = session.request("GET", f"sys/policies/acl/{name}").get("data") or {}
-    return str(data.get("policy", ""))
+    return str(session.read_data(f"sys/policies/acl/{name}").get("policy", ""))

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from muniment.vault.vault_resources import VaultResource
 
@@ -52,7 +51,7 @@ def format_initialization(pieces: Iterable[VaultResource]) -> str:
     return f'initialize "muniment" {{\n{requests}}}\n'
 
 
-def _format_value(value: Any) -> str:
+def _format_value(value: object) -> str:
     if isinstance(value, dict):
         return "{ " + ", ".join(f"{_format_value(name)} = {_format_value(one)}" for name, one in value.items()) + " }"
     if isinstance(value, list):

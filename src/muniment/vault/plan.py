@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Any
 
 from msgspec import Struct
 
@@ -31,7 +30,7 @@ class ResourceDifference(Struct, frozen=True):
     step: PlannedAction
     piece: VaultResource
     fields: tuple[str, ...] = ()
-    there: Mapping[str, Any] = {}
+    there: Mapping[str, object] = {}
 
     def __str__(self) -> str:
         what = f" ({', '.join(self.fields)})" if self.fields else ""
@@ -77,7 +76,7 @@ def apply_differences(session: Session, found: Iterable[ResourceDifference]) -> 
         _write_resource(session, one.piece.path, {k: v for k, v in one.piece.data.items() if k not in left_out})
 
 
-def _write_resource(session: Session, path: str, data: dict[str, Any]) -> None:
+def _write_resource(session: Session, path: str, data: dict[str, object]) -> None:
     for _ in range(_TRIES):
         try:
             session.request("POST", path, data)
@@ -94,7 +93,7 @@ def _write_resource(session: Session, path: str, data: dict[str, Any]) -> None:
 
 
 def _find_difference(
-    session: Session, piece: VaultResource, mounts: dict[str, dict[str, Any]]
+    session: Session, piece: VaultResource, mounts: dict[str, dict[str, object]]
 ) -> ResourceDifference | None:
     prefix = next((one for one in _MOUNTS if piece.path.startswith(one)), None)
     if prefix is not None:
@@ -111,7 +110,7 @@ def _find_difference(
     return _compare_resource(piece, there if isinstance(there, dict) else None)
 
 
-def _compare_resource(piece: VaultResource, there: dict[str, Any] | None) -> ResourceDifference | None:
+def _compare_resource(piece: VaultResource, there: dict[str, object] | None) -> ResourceDifference | None:
     if there is None:
         return ResourceDifference(PlannedAction.MAKE, piece)
     fields = tuple(
@@ -120,7 +119,7 @@ def _compare_resource(piece: VaultResource, there: dict[str, Any] | None) -> Res
     return ResourceDifference(PlannedAction.CHANGE, piece, fields, there) if fields else None
 
 
-def _is_same(wanted: Any, there: Any) -> bool:
+def _is_same(wanted: object, there: object) -> bool:
     """Whether two values mean the same. The vault drops a policy's last line break, and adds options that were not
     named.
     """
@@ -133,7 +132,7 @@ def _is_same(wanted: Any, there: Any) -> bool:
     return bool(wanted == there)
 
 
-def _is_unmounted(path: str, mounts: dict[str, dict[str, Any]]) -> bool:
+def _is_unmounted(path: str, mounts: dict[str, dict[str, object]]) -> bool:
     """Whether the path is on a mount that is not made yet: the vault would refuse to read it."""
     if path.startswith("sys/"):
         return False
@@ -141,7 +140,7 @@ def _is_unmounted(path: str, mounts: dict[str, dict[str, Any]]) -> bool:
     return f"{second}/" not in mounts["sys/auth/"] if first == "auth" else f"{first}/" not in mounts["sys/mounts/"]
 
 
-def _read_mounts(session: Session, prefix: str) -> dict[str, Any]:
+def _read_mounts(session: Session, prefix: str) -> dict[str, object]:
     found = session.request("GET", prefix.rstrip("/")).get("data")
     if not isinstance(found, dict):
         raise VaultError(VaultCode.FAILED, "the vault does not say what it has mounted", "Try again.")

@@ -5,7 +5,6 @@ import difflib
 import hashlib
 import json
 from collections.abc import Iterator
-from typing import Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
@@ -38,7 +37,7 @@ def fingerprint_key(pem: str) -> str:
     return "SHA256:" + base64.b64encode(hashlib.sha256(der).digest()).decode().rstrip("=")
 
 
-def _describe_field(path: str, field: str, there: Any, wanted: Any) -> Iterator[str]:
+def _describe_field(path: str, field: str, there: object, wanted: object) -> Iterator[str]:
     if field in _HIDDEN:
         yield f"+ {field}: (not shown)"
     elif field == PUBLIC_KEYS_FIELD:
@@ -61,15 +60,15 @@ def _escape_unprintable(text: str) -> str:
     return "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in text)
 
 
-def _describe_keys(path: str, pems: Any) -> list[str]:
+def _describe_keys(path: str, pems: object) -> list[str]:
     mount = path.split("/")[1]
     owner = _OWNERS.get(mount) or (
         f"the runners of {mount.removeprefix(layout.RUNNERS_PREFIX).replace('.', '/')}"
         if mount.startswith(layout.RUNNERS_PREFIX)
         else f"the issuer {mount}"
     )
-    return sorted(f"key {fingerprint_key(str(pem))} of {owner}" for pem in pems or ())
+    return sorted(f"key {fingerprint_key(str(pem))} of {owner}" for pem in (pems if isinstance(pems, list) else ()))
 
 
-def _describe_value(field: str, value: Any) -> list[str]:
+def _describe_value(field: str, value: object) -> list[str]:
     return [] if value is None else [f"{field}: {json.dumps(value, sort_keys=True, ensure_ascii=False)}"]

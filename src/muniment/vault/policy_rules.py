@@ -7,7 +7,6 @@ import json
 import re
 from collections import deque
 from collections.abc import Iterator
-from typing import Any
 
 from msgspec import Struct
 
@@ -45,10 +44,10 @@ def parse_rules(text: str) -> tuple[PathRule, ...]:
         return EVERYTHING
 
 
-def _decode_json(text: str) -> dict[str, Any]:
+def _decode_json(text: str) -> dict[str, object]:
     """Decode a policy in JSON. A path that is named twice would hide what the first one allows."""
     canonical.refuse_repeated_keys(text.encode())
-    found: dict[str, Any] = json.loads(text)
+    found: dict[str, object] = json.loads(text)
     return found
 
 
@@ -91,22 +90,23 @@ def _rank_pattern(pattern: str) -> tuple[int, bool, int, int]:
     return first, not pattern.endswith("*"), -pattern.count("+"), len(pattern)
 
 
-def _convert_rules(found: dict[str, Any]) -> Iterator[PathRule]:
+def _convert_rules(found: dict[str, object]) -> Iterator[PathRule]:
     for path, body in _list_paths(found["path"]) if "path" in found else ():
-        may = set(body.get("capabilities", ()))
-        if "policy" in body:
-            may |= set(_OLD_CAPABILITIES[body["policy"]])
-        if not all(isinstance(word, str) for word in may):
+        capabilities = body.get("capabilities", [])
+        if not isinstance(capabilities, list) or not all(isinstance(word, str) for word in capabilities):
             raise ValueError
-        yield PathRule(path, frozenset(may))
+        old = _OLD_CAPABILITIES[str(body["policy"])] if "policy" in body else ()
+        yield PathRule(path, frozenset({*capabilities, *old}))
 
 
-def _list_paths(found: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+def _list_paths(found: object) -> Iterator[tuple[str, dict[str, object]]]:
     for each in found if isinstance(found, list) else [found]:
+        if not isinstance(each, dict):
+            raise ValueError
         yield from each.items()
 
 
-def _parse_hcl(text: str) -> dict[str, Any]:
+def _parse_hcl(text: str) -> dict[str, object]:
     """Parse the paths of a policy in HCL."""
     words = _split_words(text)
     paths = []
@@ -123,10 +123,10 @@ def _parse_hcl(text: str) -> dict[str, Any]:
     return {"path": paths}
 
 
-def _parse_block(words: deque[str]) -> dict[str, Any]:
+def _parse_block(words: deque[str]) -> dict[str, object]:
     if words.popleft() != "{":
         raise ValueError
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     while (name := words.popleft()) != "}":
         if name == ",":
             continue
@@ -139,13 +139,13 @@ def _parse_block(words: deque[str]) -> dict[str, Any]:
     return found
 
 
-def _parse_value(words: deque[str]) -> Any:
+def _parse_value(words: deque[str]) -> object:
     if words[0] == "{":
         return _parse_block(words)
     word = words.popleft()
     if word != "[":
         return json.loads(word) if word.startswith('"') else word
-    found = []
+    found: list[object] = []
     while words[0] != "]":
         if words[0] == ",":
             words.popleft()

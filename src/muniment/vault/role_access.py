@@ -36,7 +36,7 @@ def close_role(session: Session, entrance: PipelineRole) -> None:
 
 def is_open(session: Session, entrance: PipelineRole, commit: str) -> bool:
     """Whether the role is open for exactly that commit. Raises VaultError."""
-    found = session.request("GET", f"auth/{entrance.mount}/role/{entrance.role}").get("data") or {}
+    found = session.read_data(f"auth/{entrance.mount}/role/{entrance.role}")
     return bool(found.get("bound_claims") == entrance.bound_claims(commit))
 
 

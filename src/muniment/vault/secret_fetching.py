@@ -1,9 +1,11 @@
 """Secrets of an environment, all at once and now, or an error: no second source, no cache."""
 
-import json
 import os
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, NoReturn
+from typing import NoReturn
+
+import msgspec
+from msgspec import Struct
 
 from muniment.errors import ParseError, RunCode, RunError, VaultCode, VaultError
 from muniment.vault import layout
@@ -85,17 +87,27 @@ def _pick_named(values: Mapping[str, str], names: Collection[str]) -> dict[str, 
     return {name: values[name] for name in names}
 
 
+class _FetchAnswer(Struct, frozen=True, omit_defaults=True):
+    """Answer of the process that reads the vault: the values, or the parts of a RunError or a ParseError."""
+
+    values: dict[str, str] | None = None
+    exit_code: int | None = None
+    code: str = ""
+    message: str = ""
+    remedy: str = ""
+
+
 def _answer_and_end(sent: int, fetch: Callable[[], dict[str, str]]) -> NoReturn:
     """Write the fetched secrets, or the reason for the failure, as JSON, and end this process."""
     try:
         try:
-            answer: dict[str, Any] = {"values": fetch()}
+            answer = _FetchAnswer(values=fetch())
         except ParseError as error:
-            answer = {"code": error.code, "message": error.message, "remedy": error.remedy}
+            answer = _FetchAnswer(code=error.code, message=error.message, remedy=error.remedy)
         except RunError as error:
-            answer = {"exit_code": int(error.code), "message": error.message, "remedy": error.remedy}
+            answer = _FetchAnswer(exit_code=int(error.code), message=error.message, remedy=error.remedy)
         with open(sent, "wb") as pipe:
-            pipe.write(json.dumps(answer).encode())
+            pipe.write(msgspec.json.encode(answer))
     finally:
         os._exit(0)  # whatever happened: an empty answer is a failure
 
@@ -105,13 +117,12 @@ def _read_answer(data: bytes) -> dict[str, str]:
         raise RunError(
             RunCode.FAILED, "the process that reads the vault failed; nothing was started", "Run the job again."
         )
-    answer: dict[str, Any] = json.loads(data)
-    if "values" in answer:
-        values: dict[str, str] = answer["values"]
-        return values
-    if "exit_code" in answer:
-        raise RunError(RunCode(answer["exit_code"]), answer["message"], answer["remedy"])
-    raise ParseError(answer["code"], answer["message"], answer["remedy"])
+    answer = msgspec.json.decode(data, type=_FetchAnswer)
+    if answer.values is not None:
+        return answer.values
+    if answer.exit_code is not None:
+        raise RunError(RunCode(answer.exit_code), answer.message, answer.remedy)
+    raise ParseError(answer.code, answer.message, answer.remedy)
 
 
 def refuse_unmaskable(values: Mapping[str, str], public: Collection[str]) -> None:

@@ -7,7 +7,6 @@ the environment (VAULT_TOKEN), and no redirection is followed.
 """
 
 import json
-from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -71,8 +70,8 @@ class Vault:
         return Session(self, token)
 
     def request(
-        self, method: str, path: str, body: Any = None, *, token: str = "", kind: str = "application/json"
-    ) -> dict[str, Any]:
+        self, method: str, path: str, body: object = None, *, token: str = "", kind: str = "application/json"
+    ) -> dict[str, object]:
         """Send a request, and return the vault's answer; {} where the answer is empty. Raises VaultError."""
         headers = {"X-Vault-Request": "true", "Content-Type": kind} | self._namespace
         headers |= {"X-Vault-Token": token} if token else {}
@@ -94,19 +93,27 @@ class Session:
     def __repr__(self) -> str:
         return "<Session>"
 
-    def request(self, method: str, path: str, body: Any = None, *, kind: str = "application/json") -> dict[str, Any]:
+    def request(
+        self, method: str, path: str, body: object = None, *, kind: str = "application/json"
+    ) -> dict[str, object]:
         """Send a request with this identity, and return the answer; {} where it is empty. Raises VaultError."""
         return self._vault.request(method, path, body, token=self._token, kind=kind)
+
+    def read_data(self, path: str, method: str = "GET") -> dict[str, object]:
+        """Read the data of the answer at a path; {} where it has none. Raises VaultError, also for another form."""
+        found = self.request(method, path).get("data") or {}
+        if not isinstance(found, dict):
+            raise vault_error(VaultCode.FAILED)
+        return found
 
     def list_names(self, path: str) -> list[str]:
         """List the names below a path, none if there are none. Raises VaultError."""
         try:
-            keys = (self.request("LIST", path).get("data") or {}).get("keys")
+            return list_texts(self.read_data(path, "LIST").get("keys"))
         except VaultError as error:
             if error.code is VaultCode.MISSING:
                 return []
             raise
-        return [str(key) for key in keys or ()]
 
     def read_secrets(self, product: str, environment: str) -> dict[str, str]:
         """Read all secrets of an environment, in one request. Raises VaultError; never returns a part of them."""
@@ -114,7 +121,7 @@ class Session:
 
     def read_at(self, mount: str, path: str) -> dict[str, str]:
         """Read all values at a path of a key-value mount. Raises VaultError for values that are no texts."""
-        found = self.request("GET", f"{mount}/data/{path}").get("data") or {}
+        found = self.read_data(f"{mount}/data/{path}")
         try:
             return msgspec.convert(found.get("data"), dict[str, str])
         except msgspec.ValidationError:  # its message would hold a name, at most; it is not needed
@@ -143,7 +150,7 @@ class Session:
         """List the names of an environment's secrets, in order; none if there never were any. Raises VaultError."""
         path = f"{layout.SECRETS}/subkeys/{layout.secret_path(product, environment)}"
         try:
-            found = (self.request("GET", path).get("data") or {}).get("subkeys")
+            found = self.read_data(path).get("subkeys")
         except VaultError as error:
             if error.code is VaultCode.MISSING:
                 return ()
@@ -167,7 +174,7 @@ class Session:
         )
 
 
-def _decode_answer(status: int, data: bytes) -> dict[str, Any]:
+def _decode_answer(status: int, data: bytes) -> dict[str, object]:
     if status == 204:
         return {}
     if status != 200:
@@ -181,21 +188,28 @@ def _decode_answer(status: int, data: bytes) -> dict[str, Any]:
     return found
 
 
-def _get_nested(answer: dict[str, Any], *names: str) -> Any:
-    found: Any = answer
+def list_texts(value: object) -> list[str]:
+    """Texts of a list in an answer; none for no list. Raises VaultError for a value of another form."""
+    if value and not isinstance(value, list):
+        raise vault_error(VaultCode.FAILED)
+    return [str(each) for each in value] if isinstance(value, list) else []
+
+
+def _get_nested(answer: dict[str, object], *names: str) -> object:
+    found: object = answer
     for name in names:
         found = found.get(name) if isinstance(found, dict) else None
     return found
 
 
-def _get_text(answer: dict[str, Any], *names: str) -> str:
+def _get_text(answer: dict[str, object], *names: str) -> str:
     found = _get_nested(answer, *names)
     if not isinstance(found, str) or not found:
         raise vault_error(VaultCode.FAILED)
     return found
 
 
-def _get_number(answer: dict[str, Any], *names: str) -> int:
+def _get_number(answer: dict[str, object], *names: str) -> int:
     found = _get_nested(answer, *names)
     if not isinstance(found, int):
         raise vault_error(VaultCode.FAILED)

@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from msgspec import Struct
 
@@ -16,7 +15,7 @@ class VaultResource(Struct, frozen=True):
     """Resource at one path, with its fields. Those in `leaves` may have any value."""
 
     path: str
-    data: dict[str, Any]
+    data: dict[str, object]
     leaves: frozenset[str] = frozenset()
 
 
@@ -64,7 +63,7 @@ def list_retention_resources() -> list[VaultResource]:
 
 def list_people_resources(password: str) -> list[VaultResource]:
     """Resources for people's sign-in, and the administrator."""
-    user: dict[str, Any] = {"password": password, "token_policies": [layout.ADMIN], "token_no_default_policy": True}
+    user: dict[str, object] = {"password": password, "token_policies": [layout.ADMIN], "token_no_default_policy": True}
     user |= {"token_ttl": 900, "token_max_ttl": 3600}
     return [
         VaultResource(f"sys/auth/{layout.PEOPLE_MOUNT}", {"type": "userpass"}),
@@ -90,7 +89,7 @@ def _list_process_resources(name: str, key: str) -> list[VaultResource]:
 
 
 def _list_issuer_resources(issuer: VaultIssuer) -> list[VaultResource]:
-    by_url = {"oidc_discovery_url": issuer.url, "bound_issuer": issuer.url}
+    by_url: dict[str, object] = {"oidc_discovery_url": issuer.url, "bound_issuer": issuer.url}
     config = _key_configuration(issuer.keys, issuer.url, "RS256", "ES256") if issuer.keys else by_url
     return [_mount_resource(issuer.mount), VaultResource(f"auth/{issuer.mount}/config", config)]
 
@@ -123,7 +122,7 @@ def _policy_resource(name: str, text: str) -> VaultResource:
     return VaultResource(f"sys/policies/acl/{name}", {"policy": text})
 
 
-def _key_configuration(keys: Sequence[str], issuer: str, *algorithms: str) -> dict[str, Any]:
+def _key_configuration(keys: Sequence[str], issuer: str, *algorithms: str) -> dict[str, object]:
     known = list(algorithms or ("ES256",))
     return {PUBLIC_KEYS_FIELD: list(keys), "jwt_supported_algs": known, "bound_issuer": issuer}
 

@@ -15,7 +15,7 @@ from muniment.server.vault_access import open_vault_session
 from muniment.vault import layout
 from muniment.vault.drift import find_unexpected_readers
 from muniment.vault.plan import PlannedAction, ResourceDifference, find_resource_differences
-from muniment.vault.vault_client import Session
+from muniment.vault.vault_client import Session, list_texts
 from muniment.vault.vault_resources import PUBLIC_KEYS_FIELD, DesiredState, list_all_resources
 
 DRIFT_GRACE = timedelta(
@@ -56,14 +56,14 @@ def _find_changed(vault_session: Session, desired: DesiredState) -> dict[str, Re
 def _is_weaker_role(vault_session: Session, difference: ResourceDifference) -> bool:
     """Whether it is the worker's policy or the keys of runners, and permits only a part of what it should."""
     path, data = difference.piece.path, difference.piece.data
-    there = vault_session.request("GET", path).get("data") or {}
+    there = vault_session.read_data(path)
     if path == f"sys/policies/acl/{layout.WORKER}":
         return set(str(there.get("policy", "")).splitlines()) <= set(str(data["policy"]).splitlines())
-    keys = there.get(PUBLIC_KEYS_FIELD) or ()
+    keys = list_texts(there.get(PUBLIC_KEYS_FIELD))
     return (
         difference.fields == (PUBLIC_KEYS_FIELD,)
         and bool(keys)
-        and {one.strip() for one in keys} <= {one.strip() for one in data[PUBLIC_KEYS_FIELD]}
+        and {one.strip() for one in keys} <= {one.strip() for one in list_texts(data[PUBLIC_KEYS_FIELD])}
     )
 
 

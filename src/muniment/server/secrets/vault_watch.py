@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from django.conf import settings
@@ -67,7 +66,7 @@ class VaultWatcher:
             )
         self._save_positions()
 
-    def _process_entry(self, device: int, entry: dict[str, Any], now: float) -> None:
+    def _process_entry(self, device: int, entry: dict[str, object], now: float) -> None:
         try:
             if len(self._logs) > 1:
                 self._pairs.add_entries(device, [entry], now)
@@ -113,7 +112,7 @@ class VaultWatcher:
         """Save the positions as of the last moment at which both devices had written the same: a restart begins
         there.
         """
-        values: dict[str, Any] = {"looked_at": timezone.now(), "is_copy": not self._ours, "ended_at": None}
+        values: dict[str, object] = {"looked_at": timezone.now(), "is_copy": not self._ours, "ended_at": None}
         if (newest := self._find_newest_moment()) is not None:
             values["newest_entry_at"] = newest
         if self._pairs.is_empty:

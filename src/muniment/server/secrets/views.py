@@ -57,7 +57,7 @@ def list_secrets(request: HttpRequest, slug: str) -> HttpResponse:
     )
     clauses, policy_problem = _read_clauses()
     limit = find_rotation_days(clauses)
-    context: dict[str, Any] = {
+    context: dict[str, object] = {
         "product": found,
         "environments": [_make_environment(place, limit, now) for place in places],
         "limit": limit,
