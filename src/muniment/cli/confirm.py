@@ -1,7 +1,6 @@
 """muniment confirm: signs a request of a dangerous act with the person's SSH key."""
 
 import json
-from typing import Any
 from urllib.parse import urlencode
 
 import click
@@ -84,11 +83,11 @@ def _fetch_statement(client: HttpClient) -> StatementToSign:
         raise UsageError("this is not the address of a request", "Copy it from the page of the request.") from error
 
 
-def _read_statement(offered: StatementToSign) -> tuple[ActStatement, dict[str, Any]]:
+def _read_statement(offered: StatementToSign) -> tuple[ActStatement, dict[str, object]]:
     """Read the statement and the shown content, whose digest the statement names. Raises UsageError."""
     try:
         statement = decode_act_statement(offered.statement.encode())
-        display = canonical.decode(offered.shown.encode(), dict[str, Any])
+        display = canonical.decode(offered.shown.encode(), dict[str, object])
     except NotCanonicalError as error:
         raise UsageError(f"the statement cannot be signed: {error}", "Tell an administrator.") from error
     if statement.shown != canonical.digest_bytes(offered.shown.encode()):
@@ -98,13 +97,14 @@ def _read_statement(offered: StatementToSign) -> tuple[ActStatement, dict[str, A
     return statement, display
 
 
-def _print_act(statement: ActStatement, display: dict[str, Any]) -> None:
+def _print_act(statement: ActStatement, display: dict[str, object]) -> None:
     doing = "You confirm your request" if statement.step is ActStep.REQUEST else "You approve the request"
     click.echo(f"{doing}: {printing.make_printable(str(display.get('title', '')))}")
     click.echo(f"  {printing.make_printable(str(display.get('summary', '')))}")
     for name in ("requester", "requested_at", "reason", "ledger"):
         click.echo(f"  {name.replace('_', ' ')}: {printing.make_printable(str(display.get(name, '')))}")
-    for line in display.get("details", []):
+    details = display.get("details") or []
+    for line in details if isinstance(details, list) else [details]:
         click.echo(f"  {printing.make_printable(str(line))}")
     click.echo("The act, as it is signed:")
     for name, value in json.loads(statement.act).items():

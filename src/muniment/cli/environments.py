@@ -1,15 +1,15 @@
 """muniment environments: environments and the pipelines that they let in, from a file that is reviewed like code."""
 
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import click
+from msgspec import Struct
 
 from muniment.cli import printing, service_setup, vault_changes
 from muniment.cli.input_files import read_input
 from muniment.cli.pipeline_files import PipelineEntry, ProductFile, make_public_key, parse_product_file
-from muniment.cli.service_requests import ask_service
+from muniment.cli.service_requests import ask_service, read_pages
 from muniment.errors import UsageError
 
 _LARGEST = 1 << 20  # bytes
@@ -101,7 +101,7 @@ def _plan(url: str | None, found: ProductFile) -> list[tuple[str, PipelineEntry 
         known = there.get(environment.name)
         if known is None:
             steps.append((environment.name, None))
-        trusted = {one["name"]: one for one in (known or {}).get("pipelines", ())}
+        trusted = {str(one["name"]): one for one in (known.pipelines if known is not None else ())}
         for pipeline in environment.pipeline:
             if pipeline.name not in trusted:
                 steps.append((environment.name, pipeline))
@@ -113,13 +113,13 @@ def _plan(url: str | None, found: ProductFile) -> list[tuple[str, PipelineEntry 
     return steps
 
 
-def _differing(pipeline: PipelineEntry, there: dict[str, Any]) -> list[str]:
+def _differing(pipeline: PipelineEntry, there: dict[str, object]) -> list[str]:
     """The fields that the file says otherwise than the service. What the file leaves out may be anything."""
     wanted = _body(pipeline, None)
     return [name for name in _COMPARED if wanted.get(name) and str(wanted[name]) != str(there.get(name))]
 
 
-def _body(pipeline: PipelineEntry, folder: Path | None) -> dict[str, Any]:
+def _body(pipeline: PipelineEntry, folder: Path | None) -> dict[str, object]:
     """The request that trusts a pipeline; with its key, if `folder` says where that is."""
     fields = {
         "name": pipeline.name,
@@ -139,23 +139,21 @@ def _body(pipeline: PipelineEntry, folder: Path | None) -> dict[str, Any]:
 
 def _request(
     product: str, environment: str, pipeline: PipelineEntry | None, folder: Path
-) -> tuple[str, dict[str, Any]]:
+) -> tuple[str, dict[str, object]]:
     """Path and body of the request of one step."""
     if pipeline is None:
         return _path(product), {"name": environment}
     return f"{_path(product)}/{quote(environment, '')}/pipelines", _body(pipeline, folder)
 
 
-def _environments(url: str | None, product: str) -> dict[str, Any]:
+class _ListedEnvironment(Struct, frozen=True):
+    name: str
+    pipelines: tuple[dict[str, object], ...] = ()
+
+
+def _environments(url: str | None, product: str) -> dict[str, _ListedEnvironment]:
     """The environments of the product, by name."""
-    found: dict[str, Any] = {}
-    below = ""
-    while True:
-        answer = ask_service(url, "GET", f"{_path(product)}?limit=100{below}")
-        found |= {one["name"]: one for one in answer.get("items", ())}
-        if not answer.get("next"):
-            return found
-        below = f"&below={answer['next']}"
+    return {one.name: one for one in read_pages(url, _path(product), _ListedEnvironment)}
 
 
 def _print_steps(steps: list[tuple[str, PipelineEntry | None]]) -> None:

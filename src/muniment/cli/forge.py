@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import click
 
@@ -22,6 +22,14 @@ from muniment.http.rate_limits import RateLimit
 from muniment.policy.patterns import matches_any
 
 _ADDRESS = click.argument("url", metavar="URL")
+
+
+class ProtectionOptions(TypedDict):
+    """Options that describe the protection of a branch, besides the branch."""
+
+    approvals: int
+    merge: str | None
+    break_glass: tuple[str, ...]
 
 
 def _protection_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -86,7 +94,7 @@ def print_repositories(url: str, output: str) -> int:
 @command.command("status")
 @_ADDRESS
 @_protection_options
-def show_protection(url: str, onto: str | None, output: str, **wanted: Any) -> int:
+def show_protection(url: str, onto: str | None, output: str, **wanted: Unpack[ProtectionOptions]) -> int:
     """Show what protects a branch of the repository at URL, and what `forge protect` would change.
 
     Each kind of request that Muniment needs is tried once, without altering anything; what is refused is named with the
@@ -116,7 +124,7 @@ def show_protection(url: str, onto: str | None, output: str, **wanted: Any) -> i
 @_ADDRESS
 @_protection_options
 @click.option("--yes", is_flag=True, help="Do it without asking.")
-def protect_branch(url: str, onto: str | None, output: str, yes: bool, **wanted: Any) -> int:
+def protect_branch(url: str, onto: str | None, output: str, yes: bool, **wanted: Unpack[ProtectionOptions]) -> int:
     """Make the forge require Muniment's status on a branch of the repository at URL. The plan is shown first."""
     there = forge_access.open_forge_repository(url)
     repository = there.listed.repository
@@ -168,7 +176,7 @@ def _confirm_plan(output: str) -> bool:
 
 
 def _read_wanted_protection(
-    there: forge_access.RepositoryAccess, onto: str | None, wanted: dict[str, Any]
+    there: forge_access.RepositoryAccess, onto: str | None, wanted: ProtectionOptions
 ) -> tuple[WantedProtection, MergeProtection]:
     """Read from the options how a branch and its merges are to be protected. Raises UsageError or ForgeError."""
     repository = there.listed.repository

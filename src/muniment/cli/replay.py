@@ -1,7 +1,6 @@
 """muniment replay: evaluate the past changes of a repository with a policy."""
 
 import os
-from typing import Any
 
 import click
 
@@ -124,7 +123,7 @@ def _replay_branch(
         people, exceptions = replay_inputs.load_replay_people(place, written)
         replay, counter = Replay(policy, branch.ref), HistoryCounter(policy)
         past = BranchHistory(repository, policy.policy.repository, branch.ref, branch.tip, since=since)
-        known: dict[str, Maybe[Any]] = {
+        known: dict[str, Maybe[object]] = {
             kinds.PEOPLE.name: people,
             kinds.EXCEPTIONS.name: exceptions,
             kinds.FREEZES.name: Known(()),
@@ -149,7 +148,7 @@ def _replay_branch(
     return build_report(origin, policy, replay.build_summary(now, today), counter.build_figures(), today, now)
 
 
-def _convert_to_json(report: ReplayReport) -> dict[str, Any]:
+def _convert_to_json(report: ReplayReport) -> dict[str, object]:
     """Summary, with the figures and the current states."""
     summary = {name: getattr(report.summary, name) for name in report.summary.__struct_fields__}
     return {**summary, "figures": report.figures, "states": report.states, "reviews_known": report.origin.reviews_known}

@@ -3,15 +3,16 @@
 import os
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
 
 import click
+from msgspec import Struct
 
 from muniment.cli import printing
 from muniment.cli.input_files import STANDARD_INPUT, read_input
-from muniment.cli.service_requests import ask_service
+from muniment.cli.service_requests import ask_service, read_pages
 from muniment.errors import UsageError
 from muniment.vault.dotenv import read_dotenv
 from muniment.vault.variable_names import find_obeyed_variable
@@ -112,16 +113,11 @@ def restore(name: str, product: str, environment: str, url: str | None) -> int:
 @_environment_options
 def print_secrets(product: str, environment: str, url: str | None) -> int:
     """Print the names, when each was set, by whom, and the numbers of earlier versions that can be rolled back to."""
-    path, below = f"{_secret_path(product, environment, '')[:-1]}?limit=100", ""
-    while True:
-        answer = ask_service(url, "GET", path + below)
-        for one in answer.get("items", ()):
-            others = ", ".join(str(each) for each in one.get("versions", ()) if each != one.get("version"))
-            earlier = f"  (other versions: {others})" if others else ""
-            click.echo(printing.make_printable(f"{one['changed'][:19]}  {one['set_by']:<20}  {one['name']}{earlier}"))
-        if not answer.get("next"):
-            return 0
-        below = f"&below={answer['next']}"
+    for one in _read_secrets(url, product, environment):
+        others = ", ".join(str(each) for each in one.versions if each != one.version)
+        earlier = f"  (other versions: {others})" if others else ""
+        click.echo(printing.make_printable(f"{one.changed[:19]}  {one.set_by or '':<20}  {one.name}{earlier}"))
+    return 0
 
 
 @command.command("import")
@@ -200,15 +196,21 @@ def _read_dotenv(file: str) -> dict[str, str]:
     return values
 
 
+class _ListedSecret(Struct, frozen=True):
+    name: str
+    changed: str
+    set_by: str | None
+    version: int | None = None
+    versions: tuple[int, ...] = ()
+
+
+def _read_secrets(url: str | None, product: str, environment: str) -> Iterator[_ListedSecret]:
+    return read_pages(url, _secret_path(product, environment, "")[:-1], _ListedSecret)
+
+
 def _list_names(url: str | None, product: str, environment: str) -> set[str]:
     """Names of the secrets that are in the vault."""
-    path, below, found = f"{_secret_path(product, environment, '')[:-1]}?limit=100", "", set[str]()
-    while True:
-        answer = ask_service(url, "GET", path + below)
-        found |= {one["name"] for one in answer.get("items", ())}
-        if not answer.get("next"):
-            return found
-        below = f"&below={answer['next']}"
+    return {one.name for one in _read_secrets(url, product, environment)}
 
 
 def _refuse_obeyed(name: str) -> None:
@@ -220,13 +222,14 @@ def _refuse_obeyed(name: str) -> None:
         )
 
 
-def _put_secret(url: str | None, product: str, environment: str, name: str, body: dict[str, Any]) -> None:
+def _put_secret(url: str | None, product: str, environment: str, name: str, body: dict[str, object]) -> None:
     answer = ask_service(url, "PUT", _secret_path(product, environment, name), body)
     click.echo(f"{name} is in the vault, for {environment} of {product}. No person can read it.")
     if isinstance(answer.get("bytes"), int):
         ends = "; it ends with a line break" if answer.get("ends_with_line_break") else ""
         click.echo(f"lines: {answer.get('lines')}, bytes: {answer['bytes']}{ends}")
-    for path in answer.get("masked") or ():
+    masked = answer.get("masked")
+    for path in masked if isinstance(masked, list) else ():
         click.echo(printing.make_printable(f"masked on its own, too: {path}"))
 
 

@@ -2,16 +2,19 @@
 
 import json
 import os
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import click
+import msgspec
 
 from muniment.cli import service_setup
 from muniment.errors import HttpError, MunimentError, RefusedError, UsageError
 from muniment.http.client import HttpClient
 
+T = TypeVar("T")
 TOKEN = "MUNIMENT_TOKEN"  # noqa: S105 -- the name of a variable
 
 _SECONDS = 30
@@ -30,7 +33,7 @@ def _read_token(account: str) -> str:
     return found.strip()
 
 
-def ask_service(url: str | None, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+def ask_service(url: str | None, method: str, path: str, body: Mapping[str, object] | None = None) -> dict[str, object]:
     """Send a request to the service with a person's token. Raises MunimentError with the service's refusal."""
     client = _connect_service(url)
     account = f"{client.address.origin}/me"
@@ -54,6 +57,20 @@ def ask_service(url: str | None, method: str, path: str, body: dict[str, Any] | 
         raise RefusedError(code or "refused", problem, remedy)
     is_mistake = answer.status in _MISTAKES and not code.startswith(_VAULT_FAILURE)
     raise (UsageError if is_mistake else MunimentError)(problem, remedy)
+
+
+def read_pages(url: str | None, path: str, kind: type[T]) -> Iterator[T]:
+    """Items of a list of the service, page by page, as structs of `kind`. Raises MunimentError as `ask_service`."""
+    below = ""
+    while True:
+        answer = ask_service(url, "GET", f"{path}?limit=100{below}")
+        try:
+            yield from msgspec.convert(answer.get("items"), list[kind])  # type: ignore[valid-type]
+        except msgspec.ValidationError:
+            raise MunimentError("the service answers in another form", "Use the version of the service.") from None
+        if not answer.get("next"):
+            return
+        below = f"&below={answer['next']}"
 
 
 def _describe_refusal(status: int, detail: object, account: str) -> tuple[str, str]:
