@@ -6,9 +6,10 @@ import json
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from django.db import transaction
+from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest
 from django.utils.translation import gettext as _
 from ninja import Schema
@@ -31,19 +32,23 @@ from muniment.server.acts.inputs import InputCode
 from muniment.server.acts.parser import merge_fields, parse_act, refuse_repeated
 from muniment.server.api_serving import LONGEST_KEY, ApiProblem, refuse_malformed_body
 from muniment.server.guarding.mediation import Find, allow_writes, current_actor
-from muniment.server.people.models import ApiToken, IdempotentResponse
+from muniment.server.people.models import ApiToken, IdempotentResponse, Person
 from muniment.server.products.models import Product
 
+P = ParamSpec("P")
+R = TypeVar("R")
+M = TypeVar("M", bound=Model)
+Operation = Callable[Concatenate[HttpRequest, P], R]
 _MOST = 100
 _MOST_DIGITS = 1000
 
 
-def for_action(action: Action, find: Find | None = None) -> Callable[[Any], Any]:
+def for_action(action: Action, find: Find | None = None) -> Callable[[Operation[P, R]], Operation[P, R]]:
     """Mark an operation with its action, as `mediation.require_action` does a view."""
 
-    def mark_operation(operation: Any) -> Any:
+    def mark_operation(operation: Operation[P, R]) -> Operation[P, R]:
         @functools.wraps(operation)
-        def run_guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        def run_guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> R:
             resource = find(request, *args, **kwargs) if find else ORGANISATION
             actor = current_actor(request)
             why = authorize_anywhere(actor, action) if resource is None else authorize(actor, action, resource)
@@ -65,7 +70,7 @@ def _can_see_product(actor: Actor, resource: Resource) -> bool:
     return authorize(actor, Action.SEE_PRODUCT, resource) is AccessResult.YES
 
 
-def of(request: HttpRequest, slug: str, **_: Any) -> Resource:
+def of(request: HttpRequest, slug: str, **_: object) -> Resource:
     """The product of an address."""
     return Resource(product=slug)
 
@@ -84,7 +89,9 @@ class HandleCursor(Schema):
     limit: int = Field(50, ge=1, le=_MOST)
 
 
-def page_by_handle(rows: Any, cursor: HandleCursor, shape: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+def page_by_handle(
+    rows: QuerySet[Person], cursor: HandleCursor, shape: Callable[[Person], dict[str, object]]
+) -> dict[str, object]:
     """Select one page of a list of people, each row as `shape` serializes it, and the handle after which the next page
     begins.
     """
@@ -94,34 +101,40 @@ def page_by_handle(rows: Any, cursor: HandleCursor, shape: Callable[[Any], dict[
     return {"items": [shape(row) for row in page], "next": following}
 
 
-def page_by_number(rows: Any, cursor: Cursor, shape: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+def page_by_number(rows: QuerySet[M], cursor: Cursor, shape: Callable[[M], dict[str, object]]) -> dict[str, object]:
     """Select one page of a list, each row as `shape` serializes it, and the cursor of the next."""
+    page, following = select_page(rows, cursor)
+    return {"items": [shape(row) for row in page], "next": following}
+
+
+def select_page(rows: QuerySet[M], cursor: Cursor) -> tuple[list[M], int | None]:
+    """Select the rows of one page of a list, newest first, and the cursor of the next."""
     if cursor.below is not None:
         rows = rows.filter(pk__lt=cursor.below)
     found = list(rows.order_by("-pk")[: cursor.limit + 1])
     page = found[: cursor.limit]
-    return {"items": [shape(row) for row in page], "next": page[-1].pk if len(found) > cursor.limit else None}
+    return page, page[-1].pk if len(found) > cursor.limit else None
 
 
-def compute_etag(body: dict[str, Any]) -> str:
+def compute_etag(body: dict[str, object]) -> str:
     """Compute the tag that distinguishes one state of a thing from another."""
     return f'"{hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:32]}"'
 
 
-def require_unchanged(request: HttpRequest, body: dict[str, Any]) -> None:
+def require_unchanged(request: HttpRequest, body: dict[str, object]) -> None:
     """Raise Problem if the request's If-Match names another state than this one."""
     wanted = request.headers.get("If-Match", "")
     if wanted and wanted != compute_etag(body):
         raise ApiProblem(412, "changed-meanwhile", _("It was changed since you read it: read it again."))
 
 
-def visible_products(request: HttpRequest, action: Action) -> Any:
+def visible_products(request: HttpRequest, action: Action) -> QuerySet[Product]:
     """Products for which the requester may do this."""
     found = list_permitted_products(current_actor(request), action)
     return Product.objects.all() if found is None else Product.objects.filter(slug__in=found)
 
 
-def answer_idempotently(request: HttpRequest, act: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def answer_idempotently(request: HttpRequest, act: Callable[[], dict[str, object]]) -> dict[str, object]:
     """Answer as before to the same request with the same Idempotency-Key; else perform it."""
     key = request.headers.get("Idempotency-Key", "")
     if not key:
@@ -147,9 +160,9 @@ def run_act(
     cls: type[Act],
     fixed: Mapping[str, object],
     current: Mapping[str, object] | None = None,
-    build_body: Callable[[Any], dict[str, Any]] | None = None,
+    build_body: Callable[[Any], dict[str, object]] | None = None,
     value_field: str = "",
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Perform an act: with the fields that were sent, and those of the address. `current` are the values of fields
     that may be left out, as in a PATCH. Raises Http404 for an address of nothing.
 
@@ -166,14 +179,14 @@ def run_act(
             raise Http404 from None
         raise
 
-    def perform_act() -> dict[str, Any]:
+    def perform_act() -> dict[str, object]:
         found = execute_act(current_actor(request), act, secret=secret)
         return serialize_outcome(found.request) if build_body is None else build_body(found.result)
 
     return perform_act() if value_field else answer_idempotently(request, perform_act)
 
 
-def read_body_fields(request: HttpRequest) -> dict[str, Any]:
+def read_body_fields(request: HttpRequest) -> dict[str, object]:
     """Read the fields of the request's body itself, since the operation's schema drops unknown ones; none without a
     body.
 
@@ -182,7 +195,7 @@ def read_body_fields(request: HttpRequest) -> dict[str, Any]:
     """
     repeated: list[str] = []
 
-    def make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    def make_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
         found = dict(pairs)
         if len(found) < len(pairs):
             counts = Counter(name for name, _value in pairs)
@@ -214,6 +227,6 @@ def _refuse_constant(name: str) -> float:
     raise json.JSONDecodeError("constant", name, 0)
 
 
-def serialize_outcome(request: int | None) -> dict[str, Any]:
+def serialize_outcome(request: int | None) -> dict[str, object]:
     """Whether an act was done, or the number of the request that waits for a second person."""
     return {"done": request is None, "request": request}

@@ -35,7 +35,7 @@ EraseBody = build_body_schema(ErasePersonalData, fixed=("person",))
 
 @router.get("/people/{slug}")
 @for_action(Action.SEE_PEOPLE)
-def get_person(request: HttpRequest, slug: str) -> dict[str, Any]:
+def get_person(request: HttpRequest, slug: str) -> dict[str, object]:
     """Show a person, with every current and past role."""
     row = _find_person(slug)
     grants = row.role_grants.select_related("product", "granted_by", "approver").order_by("-pk")
@@ -50,7 +50,7 @@ def get_person(request: HttpRequest, slug: str) -> dict[str, Any]:
     return found
 
 
-def _serialize_past_grant(row: Any) -> dict[str, Any]:
+def _serialize_past_grant(row: Any) -> dict[str, object]:
     return {
         "role": row.role,
         "product": row.product.slug if row.product else "",
@@ -65,7 +65,7 @@ def _serialize_past_grant(row: Any) -> dict[str, Any]:
 
 @router.patch("/people/{slug}")
 @for_action(Action.CHANGE_PERSON)
-def change_person(request: HttpRequest, slug: str, body: PersonPatch) -> dict[str, Any]:  # type: ignore[valid-type]
+def change_person(request: HttpRequest, slug: str, body: PersonPatch) -> dict[str, object]:  # type: ignore[valid-type]
     """Change name or address. Fields that are left out stay."""
     row = _find_person(slug)
     return run_act(request, ChangePerson, {"person": slug}, {"name": row.name, "email": row.email or ""})
@@ -73,34 +73,34 @@ def change_person(request: HttpRequest, slug: str, body: PersonPatch) -> dict[st
 
 @router.put("/people/{slug}/handle")
 @for_action(Action.CHANGE_PERSON)
-def change_handle(request: HttpRequest, slug: str, body: HandleBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def change_handle(request: HttpRequest, slug: str, body: HandleBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Change the handle of a person; what refers to the person stays theirs."""
     return run_act(request, ChangeHandle, {"person": slug})
 
 
 @router.post("/people/{slug}/deactivate")
 @for_action(Action.CHANGE_PERSON)
-def deactivate_person(request: HttpRequest, slug: str) -> dict[str, Any]:
+def deactivate_person(request: HttpRequest, slug: str) -> dict[str, object]:
     """Deactivate a person who leaves: their roles, sessions and tokens end at once."""
     return run_act(request, DeactivatePerson, {"person": slug})
 
 
 @router.post("/people/{slug}/reactivate")
 @for_action(Action.CHANGE_PERSON)
-def reactivate_person(request: HttpRequest, slug: str) -> dict[str, Any]:
+def reactivate_person(request: HttpRequest, slug: str) -> dict[str, object]:
     """Reactivate a person who comes back, without roles."""
     return run_act(request, ReactivatePerson, {"person": slug})
 
 
 @router.get("/people/{slug}/accounts")
 @for_action(Action.SEE_PERSONAL_DATA)
-def list_accounts(request: HttpRequest, slug: str, cursor: Query[Cursor]) -> dict[str, Any]:
+def list_accounts(request: HttpRequest, slug: str, cursor: Query[Cursor]) -> dict[str, object]:
     """List the accounts of a person, with their verification: proven, or the person who vouched."""
     rows = Account.objects.filter(person=_find_person(slug)).select_related("vouched_by", "confirmed_by")
     return page_by_number(rows, cursor, _serialize_account)
 
 
-def _serialize_account(row: Account) -> dict[str, Any]:
+def _serialize_account(row: Account) -> dict[str, object]:
     return {
         "number": row.pk,
         "kind": row.kind,
@@ -115,28 +115,28 @@ def _serialize_account(row: Account) -> dict[str, Any]:
 
 @router.post("/people/{slug}/accounts")
 @for_action(Action.CHANGE_PERSON)
-def vouch_for_account(request: HttpRequest, slug: str, body: AccountBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def vouch_for_account(request: HttpRequest, slug: str, body: AccountBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Vouch that an account is a person's; it counts once a second person confirmed it."""
     return run_act(request, VouchForAccount, {"person": slug})
 
 
 @router.post("/accounts/import")
 @for_action(Action.CHANGE_PERSON)
-def import_accounts(request: HttpRequest, body: ImportBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def import_accounts(request: HttpRequest, body: ImportBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Vouch for many accounts; one request lets a second person confirm all of them."""
     return run_act(request, ImportAccounts, {})
 
 
 @router.post("/accounts/confirm")
 @for_action(Action.CONFIRM_ACCOUNT)
-def confirm_accounts(request: HttpRequest, body: ConfirmBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def confirm_accounts(request: HttpRequest, body: ConfirmBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Request that a second person confirms accounts that were vouched for, by their numbers."""
     return run_act(request, ConfirmAccounts, {})
 
 
 @router.delete("/people/{slug}/accounts/{number}")
 @for_action(Action.CHANGE_PERSON)
-def unlink_account(request: HttpRequest, slug: str, number: int) -> dict[str, Any]:
+def unlink_account(request: HttpRequest, slug: str, number: int) -> dict[str, object]:
     """Unlink an account from a person."""
     if not Account.objects.filter(person=_find_person(slug), pk=number).exists():
         raise Http404
@@ -152,21 +152,21 @@ def export_person(request: HttpRequest, slug: str) -> Any:
 
 @router.put("/people/{slug}/hold")
 @for_action(Action.PLACE_LEGAL_HOLD)
-def place_hold(request: HttpRequest, slug: str, body: HoldBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def place_hold(request: HttpRequest, slug: str, body: HoldBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Place a legal hold on the personal data of a person."""
     return run_act(request, PlaceLegalHold, {"person": slug})
 
 
 @router.delete("/people/{slug}/hold")
 @for_action(Action.PLACE_LEGAL_HOLD)
-def lift_hold(request: HttpRequest, slug: str) -> dict[str, Any]:
+def lift_hold(request: HttpRequest, slug: str) -> dict[str, object]:
     """Lift the legal hold on the personal data of a person."""
     return run_act(request, LiftLegalHold, {"person": slug})
 
 
 @router.post("/people/{slug}/erase")
 @for_action(Action.ERASE_PERSONAL_DATA)
-def erase_person(request: HttpRequest, slug: str, body: EraseBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def erase_person(request: HttpRequest, slug: str, body: EraseBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Request that the personal data of a person who left is erased; an administrator approves it."""
     return run_act(request, ErasePersonalData, {"person": slug})
 

@@ -42,10 +42,10 @@ RetireBody = build_body_schema(RetireProduct, fixed=("product",))
 
 @router.post("/imports")
 @for_action(Action.ADD_PRODUCT)
-def import_file(request: HttpRequest, body: FileIn) -> dict[str, Any]:
+def import_file(request: HttpRequest, body: FileIn) -> dict[str, object]:
     """Add the products of a file, all of them or none."""
 
-    def import_rows() -> dict[str, Any]:
+    def import_rows() -> dict[str, object]:
         return {"added": import_products(current_actor(request), read_product_file(body.name, body.text.encode()))}
 
     return answer_idempotently(request, import_rows)
@@ -53,21 +53,21 @@ def import_file(request: HttpRequest, body: FileIn) -> dict[str, Any]:
 
 @router.post("/products/{slug}/retire")
 @for_action(Action.RETIRE_PRODUCT, of)
-def retire_product(request: HttpRequest, slug: str, body: RetireBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def retire_product(request: HttpRequest, slug: str, body: RetireBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Request that a product is retired; a second person approves it."""
     return run_act(request, RetireProduct, {"product": slug})
 
 
 @router.post("/products/{slug}/server-hook-logs")
 @for_action(Action.CHANGE_PRODUCT, of)
-def add_hook_log(request: HttpRequest, slug: str, body: HookLogBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def add_hook_log(request: HttpRequest, slug: str, body: HookLogBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Have the log of the server hook on a repository read."""
     return run_act(request, AddServerHookLog, {"product": slug})
 
 
 @router.get("/changes/{number}")
 @for_action(Action.SEE_CHANGE, of_change)
-def get_change(request: HttpRequest, number: int) -> dict[str, Any]:
+def get_change(request: HttpRequest, number: int) -> dict[str, object]:
     """Show a change, with the decision on it as `muniment check --format json` prints it; null if it was erased."""
     row = Change.objects.select_related("repository__product", "decision").get(pk=number)
     decision = row.decision
@@ -91,28 +91,28 @@ def get_change(request: HttpRequest, number: int) -> dict[str, Any]:
 
 @router.post("/changes/{number}/request-review")
 @for_action(Action.REQUEST_REVIEW, of_change)
-def request_review(request: HttpRequest, number: int) -> dict[str, Any]:
+def request_review(request: HttpRequest, number: int) -> dict[str, object]:
     """Request reviews, at the forge, from people whose approval would count."""
     return run_act(request, RequestReview, {"change": number})
 
 
 @router.post("/changes/{number}/merge")
 @for_action(Action.REQUEST_REVIEW, of_change)
-def merge_change(request: HttpRequest, number: int, body: MergeBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def merge_change(request: HttpRequest, number: int, body: MergeBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Merge a change at its forge, if it still has this head and is allowed then."""
     return run_act(request, MergeChange, {"change": number})
 
 
 @router.get("/changes/{number}/decisions")
 @for_action(Action.SEE_CHANGE, of_change)
-def list_decisions(request: HttpRequest, number: int, cursor: Query[Cursor]) -> dict[str, Any]:
+def list_decisions(request: HttpRequest, number: int, cursor: Query[Cursor]) -> dict[str, object]:
     """List every decision on a change, the newest first; `binds` if a server hook made it."""
     return page_by_number(Decision.objects.filter(change=number).select_related("record"), cursor, _serialize_decision)
 
 
 @router.post("/changes/{number}/reevaluate")
 @for_action(Action.SEE_CHANGE, of_change)
-def reevaluate_change(request: HttpRequest, number: int) -> dict[str, Any]:
+def reevaluate_change(request: HttpRequest, number: int) -> dict[str, object]:
     """Have a change evaluated again, in the background."""
     row = Change.objects.filter(pk=number).first()
     if row is None:
@@ -121,7 +121,7 @@ def reevaluate_change(request: HttpRequest, number: int) -> dict[str, Any]:
     return {"done": True}
 
 
-def _serialize_decision(row: Decision) -> dict[str, Any]:
+def _serialize_decision(row: Decision) -> dict[str, object]:
     return {
         "number": row.pk,
         "head": row.head,

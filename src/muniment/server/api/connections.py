@@ -1,7 +1,5 @@
 """Connections to forges, as programs see them: how each works, and its remaining rate limit."""
 
-from typing import Any
-
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from ninja import Query, Router
@@ -30,7 +28,7 @@ ProxyBody = build_body_schema(SetConnectionProxy, fixed=("connection",))
 
 @router.get("/connections")
 @for_action(Action.SEE_CONNECTIONS)
-def list_connections(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, Any]:
+def list_connections(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, object]:
     """The connections that are not ended, with the rate limits of each."""
     return page_by_number(
         Connection.objects.filter(ended_at=None).prefetch_related("rate_limits"), cursor, _serialize_connection
@@ -39,54 +37,54 @@ def list_connections(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, A
 
 @router.get("/connections/{slug}")
 @for_action(Action.SEE_CONNECTIONS)
-def get_connection(request: HttpRequest, slug: str) -> dict[str, Any]:
+def get_connection(request: HttpRequest, slug: str) -> dict[str, object]:
     """Show a connection, with its rate limits."""
     return _serialize_connection(get_object_or_404(Connection, slug=slug, ended_at=None))
 
 
 @router.post("/connections")
 @for_action(Action.CHANGE_CONNECTION)
-def add_connection(request: HttpRequest, body: ConnectionBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def add_connection(request: HttpRequest, body: ConnectionBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Add a connection to a forge. Its credential is stored from its page alone."""
     return run_act(request, AddConnection, {})
 
 
 @router.post("/connections/{slug}/webhook-secret")
 @for_action(Action.CHANGE_CONNECTION)
-def renew_webhook_secret(request: HttpRequest, slug: str) -> dict[str, Any]:
+def renew_webhook_secret(request: HttpRequest, slug: str) -> dict[str, object]:
     """Renew the secret of a connection's webhooks."""
     return run_act(request, RenewWebhookSecret, {"connection": slug})
 
 
 @router.post("/connections/{slug}/refresh")
 @for_action(Action.CHANGE_CONNECTION)
-def refresh_connection(request: HttpRequest, slug: str) -> dict[str, Any]:
+def refresh_connection(request: HttpRequest, slug: str) -> dict[str, object]:
     """List the repositories of a connection again, and check its webhooks."""
     return run_act(request, RefreshConnection, {"connection": slug})
 
 
 @router.post("/connections/{slug}/end")
 @for_action(Action.CHANGE_CONNECTION)
-def end_connection(request: HttpRequest, slug: str) -> dict[str, Any]:
+def end_connection(request: HttpRequest, slug: str) -> dict[str, object]:
     """End a connection where no repository of a product lives."""
     return run_act(request, EndConnection, {"connection": slug})
 
 
 @router.post("/products/{slug}/connected-repositories")
 @for_action(Action.CHANGE_CONNECTION)
-def connect_repository(request: HttpRequest, slug: str, body: RepositoryBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def connect_repository(request: HttpRequest, slug: str, body: RepositoryBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Connect a repository that a connection sees to a product: as on its page, for people who may change both."""
     return run_act(request, ConnectRepository, {"product": slug})
 
 
 @router.put("/connections/{slug}/proxy")
 @for_action(Action.CHANGE_CONNECTION)
-def set_proxy(request: HttpRequest, slug: str, body: ProxyBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def set_proxy(request: HttpRequest, slug: str, body: ProxyBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Set the proxy of a connection: an address, `none` for no proxy, empty for the one of the service."""
     return run_act(request, SetConnectionProxy, {"connection": slug})
 
 
-def _serialize_connection(row: Connection) -> dict[str, Any]:
+def _serialize_connection(row: Connection) -> dict[str, object]:
     return {
         "name": row.slug,
         "vendor": row.vendor,
@@ -109,7 +107,7 @@ def _serialize_connection(row: Connection) -> dict[str, Any]:
     }
 
 
-def _serialize_rate_limit(state: RateLimitState) -> dict[str, Any]:
+def _serialize_rate_limit(state: RateLimitState) -> dict[str, object]:
     """Serialize a rate limit. Numbers and moments that the forge does not report are null; `not_before` is null
     unless requests are refused now.
     """

@@ -67,7 +67,7 @@ class DeploymentIn(Schema):
     environment: str = Field(pattern=ENVIRONMENT_SLUG)
     artifact: str = Field(pattern=_DIGEST)
     commit: str = Field(pattern=COMMIT)
-    provenance: list[dict[str, Any]] = Field([], max_length=8)
+    provenance: list[dict[str, object]] = Field([], max_length=8)
     wait: int = Field(0, ge=0, le=86_400)
 
 
@@ -151,7 +151,7 @@ def read_idempotency_key(request: HttpRequest) -> str:
     return key
 
 
-def require_same_run(identity: VerifiedIdentity, stored: Mapping[str, Any]) -> None:
+def require_same_run(identity: VerifiedIdentity, stored: Mapping[str, object]) -> None:
     """Raise Problem unless the identity is of the very run that is stored with the request."""
     if not identity.run or identity.run != stored["run"]:
         raise ApiProblem(
@@ -177,7 +177,7 @@ def _find_own_deployment(request: HttpRequest, number: int, *, ended: bool = Fal
     return row
 
 
-@router.post("/deployments", response={202: dict[str, Any]})
+@router.post("/deployments", response={202: dict[str, object]})
 @for_pipelines
 def request_deployment(request: HttpRequest, body: DeploymentIn) -> Any:
     """Request to deploy an artifact to an environment. An Idempotency-Key has to be sent along."""
@@ -195,7 +195,7 @@ def request_deployment(request: HttpRequest, body: DeploymentIn) -> Any:
 
 @router.get("/deployments/{number}")
 @for_pipelines
-def get_deployment(request: HttpRequest, number: int) -> dict[str, Any]:
+def get_deployment(request: HttpRequest, number: int) -> dict[str, object]:
     """Show the state of a deployment. A permission is checked once more before it is shown: for that, the answer
     may wait a little.
 
@@ -215,7 +215,7 @@ def get_deployment(request: HttpRequest, number: int) -> dict[str, Any]:
     return deployment_answer.make_answer(row, since)
 
 
-@router.post("/deployments/{number}/outcome", response={202: dict[str, Any]})
+@router.post("/deployments/{number}/outcome", response={202: dict[str, object]})
 @for_pipelines
 def report_outcome(request: HttpRequest, number: int, body: OutcomeIn) -> Any:
     """Report the outcome of a deployment, once. Only the run that requested it may: another may know nothing of it."""
@@ -228,7 +228,7 @@ def report_outcome(request: HttpRequest, number: int, body: OutcomeIn) -> Any:
     return Status(202, {"id": row.pk, "state": body.state})
 
 
-@router.post("/deployments/{number}/withdrawal", response={202: dict[str, Any]})
+@router.post("/deployments/{number}/withdrawal", response={202: dict[str, object]})
 @for_pipelines
 def withdraw_deployment(request: HttpRequest, number: int) -> Any:
     """Withdraw a requested deployment: its pipeline waits no longer, and it is never allowed."""
@@ -240,7 +240,7 @@ def withdraw_deployment(request: HttpRequest, number: int) -> Any:
 
 @router.post("/deployments/{number}/fetched")
 @for_pipelines
-def end_deployment_access(request: HttpRequest, number: int) -> dict[str, Any]:
+def end_deployment_access(request: HttpRequest, number: int) -> dict[str, object]:
     """Close the vault's role to a run that has its secrets. Send it again while it is `open`."""
     row = _find_own_deployment(request, number, ended=True)
     with allow_writes(Action.DEPLOY), transaction.atomic():
@@ -251,7 +251,7 @@ def end_deployment_access(request: HttpRequest, number: int) -> dict[str, Any]:
     return {"id": row.pk, "open": still}
 
 
-@router.post("/environments/{product}/{environment}/digest", response={202: dict[str, Any]})
+@router.post("/environments/{product}/{environment}/digest", response={202: dict[str, object]})
 @for_pipelines
 def report_running_digest(request: HttpRequest, product: str, environment: str, body: DigestIn) -> Any:
     """Report what an environment runs. An artifact that no allowed deployment brought is an incident."""

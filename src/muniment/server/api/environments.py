@@ -1,7 +1,5 @@
 """Environments and the pipelines that may deploy there, as programs see them."""
 
-from typing import Any
-
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import Query, Router
 
@@ -34,7 +32,7 @@ PipelineBody = build_body_schema(TrustPipeline, fixed=("product", "environment")
 
 @router.get("/products/{slug}/environments")
 @for_action(Action.SEE_DEPLOYMENTS, of)
-def list_environments(request: HttpRequest, slug: str, cursor: Query[Cursor]) -> dict[str, Any]:
+def list_environments(request: HttpRequest, slug: str, cursor: Query[Cursor]) -> dict[str, object]:
     """List the environments of a product, with the pipelines that may deploy to each."""
     rows = Environment.objects.filter(product__slug=slug, ended_at=None).prefetch_related("pipelines")
     return page_by_number(rows, cursor, _serialize_environment)
@@ -42,14 +40,14 @@ def list_environments(request: HttpRequest, slug: str, cursor: Query[Cursor]) ->
 
 @router.post("/products/{slug}/environments")
 @for_action(Action.CHANGE_PRODUCT, of)
-def add_environment(request: HttpRequest, slug: str, body: EnvironmentBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def add_environment(request: HttpRequest, slug: str, body: EnvironmentBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Add an environment to a product."""
     return run_act(request, AddEnvironment, {"product": slug})
 
 
 @router.get("/products/{slug}/environments/{name}")
 @for_action(Action.SEE_DEPLOYMENTS, of)
-def get_environment(request: HttpRequest, response: HttpResponse, slug: str, name: str) -> dict[str, Any]:
+def get_environment(request: HttpRequest, response: HttpResponse, slug: str, name: str) -> dict[str, object]:
     """Show an environment, with its pipelines."""
     body = _serialize_environment(_find_environment(slug, name))
     response["ETag"] = compute_etag(body)
@@ -63,7 +61,7 @@ def change_environment(
     slug: str,
     name: str,
     body: ChangeBody,  # type: ignore[valid-type]
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Change its order, or whether it is production: a second person approves."""
     row = _find_environment(slug, name)
     require_unchanged(request, _serialize_environment(row))
@@ -73,7 +71,7 @@ def change_environment(
 
 @router.delete("/products/{slug}/environments/{name}")
 @for_action(Action.CHANGE_PRODUCT, of)
-def remove_environment(request: HttpRequest, slug: str, name: str) -> dict[str, Any]:
+def remove_environment(request: HttpRequest, slug: str, name: str) -> dict[str, object]:
     """Remove an environment: nothing is deployed there any more; its past stays known."""
     require_unchanged(request, _serialize_environment(_find_environment(slug, name)))
     return run_act(request, RemoveEnvironment, {"product": slug, "environment": name})
@@ -86,7 +84,7 @@ def trust_pipeline(
     slug: str,
     name: str,
     body: PipelineBody,  # type: ignore[valid-type]
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Trust another pipeline to deploy there: a second person approves."""
     _find_environment(slug, name)
     return run_act(request, TrustPipeline, {"product": slug, "environment": name})
@@ -94,7 +92,7 @@ def trust_pipeline(
 
 @router.delete("/products/{slug}/environments/{name}/pipelines/{pipeline}")
 @for_action(Action.REVOKE_PIPELINE, of)
-def revoke_pipeline(request: HttpRequest, slug: str, name: str, pipeline: str) -> dict[str, Any]:
+def revoke_pipeline(request: HttpRequest, slug: str, name: str, pipeline: str) -> dict[str, object]:
     """Revoke a pipeline's permission to deploy there, from this moment on."""
     return run_act(request, RevokePipeline, {"product": slug, "environment": name, "pipeline": pipeline})
 
@@ -107,12 +105,12 @@ def _find_environment(slug: str, name: str) -> Environment:
     return found
 
 
-def _serialize_environment(row: Environment) -> dict[str, Any]:
+def _serialize_environment(row: Environment) -> dict[str, object]:
     trusted = [_serialize_pipeline(one) for one in row.pipelines.all() if one.ended_at is None]
     return {"name": row.name, "order": row.order, "production": row.production, "pipelines": trusted}
 
 
-def _serialize_pipeline(row: PipelineIdentity) -> dict[str, Any]:
+def _serialize_pipeline(row: PipelineIdentity) -> dict[str, object]:
     return {
         "name": row.name,
         "kind": row.kind,

@@ -1,7 +1,5 @@
 """Incidents, as programs see them."""
 
-from typing import Any
-
 from django.http import HttpRequest
 from ninja import Query, Router
 
@@ -22,7 +20,7 @@ CloseBody = build_body_schema(CloseIncident, fixed=("incident",))
 
 @router.get("/incidents")
 @for_action(Action.SEE_INCIDENTS, find_no_resource)
-def list_incidents(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, Any]:
+def list_incidents(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, object]:
     """List the incidents that the token may see."""
     rows = Incident.objects.filter(visible_incident_filter(current_actor(request))).select_related(
         "product", "owner", "closed_by"
@@ -32,19 +30,19 @@ def list_incidents(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, Any
 
 @router.post("/incidents/{number}/take-over")
 @for_action(Action.HANDLE_INCIDENT, find_incident_resource)
-def take_over_incident(request: HttpRequest, number: int) -> dict[str, Any]:
+def take_over_incident(request: HttpRequest, number: int) -> dict[str, object]:
     """Take over an incident as its owner."""
     return run_act(request, TakeOverIncident, {"incident": number})
 
 
 @router.post("/incidents/{number}/close")
 @for_action(Action.HANDLE_INCIDENT, find_incident_resource)
-def close_incident(request: HttpRequest, number: int, body: CloseBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def close_incident(request: HttpRequest, number: int, body: CloseBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Close an incident with its cause."""
     return run_act(request, CloseIncident, {"incident": number})
 
 
-def _serialize_incident(row: Incident) -> dict[str, Any]:
+def _serialize_incident(row: Incident) -> dict[str, object]:
     return {
         "number": row.pk,
         "kind": row.kind,

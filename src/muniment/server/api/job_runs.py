@@ -39,7 +39,7 @@ class JobRunIn(Schema):
     commit: str = Field(pattern=COMMIT)
 
 
-@router.post("/runs", response={202: dict[str, Any]})
+@router.post("/runs", response={202: dict[str, object]})
 @for_pipelines
 def request_job_run(request: HttpRequest, body: JobRunIn) -> Any:
     """Request the secrets of an environment for one run of a job. An Idempotency-Key has to be sent along."""
@@ -54,7 +54,7 @@ def request_job_run(request: HttpRequest, body: JobRunIn) -> Any:
 
 @router.get("/runs/{number}")
 @for_pipelines
-def get_job_run(request: HttpRequest, number: int) -> dict[str, Any]:
+def get_job_run(request: HttpRequest, number: int) -> dict[str, object]:
     """Show the state of a run: `pending`, `allowed`, `denied` or `withdrawn`, and why."""
     row = _find_own_run(request, number)
     end = time.monotonic() + deployments.WAIT_SECONDS
@@ -69,7 +69,7 @@ def get_job_run(request: HttpRequest, number: int) -> dict[str, Any]:
 
 @router.post("/runs/{number}/fetched")
 @for_pipelines
-def end_run_access(request: HttpRequest, number: int) -> dict[str, Any]:
+def end_run_access(request: HttpRequest, number: int) -> dict[str, object]:
     """Close the vault's role to a run that has its secrets. Send it again while it is `open`."""
     row = _find_own_run(request, number)
     with allow_writes(Action.DEPLOY), transaction.atomic():

@@ -1,7 +1,5 @@
 """People and their roles, as programs see them."""
 
-from typing import Any
-
 from django.http import HttpRequest
 from ninja import Query, Router
 
@@ -30,46 +28,46 @@ RevokeBody = build_body_schema(RevokeRole, fixed=("person",))
 
 @router.get("/people")
 @for_action(Action.SEE_PEOPLE)
-def list_people(request: HttpRequest, cursor: Query[HandleCursor]) -> dict[str, Any]:
+def list_people(request: HttpRequest, cursor: Query[HandleCursor]) -> dict[str, object]:
     """List all people, with their roles."""
     rows = Person.objects.prefetch_related("role_grants__product")
     return page_by_handle(rows, cursor, _serialize_person)
 
 
-def _serialize_person(row: Person) -> dict[str, Any]:
+def _serialize_person(row: Person) -> dict[str, object]:
     roles = [_serialize_role(grant) for grant in row.role_grants.all() if grant.in_force]
     return {"handle": row.slug, "name": row.name, "active": row.active, "roles": roles}
 
 
-def _serialize_role(grant: RoleGrant) -> dict[str, Any]:
+def _serialize_role(grant: RoleGrant) -> dict[str, object]:
     last = grant.last_day.isoformat() if grant.last_day else ""
     return {"role": grant.role, "product": grant.product.slug if grant.product else "", "last": last}
 
 
 @router.post("/people")
 @for_action(Action.CHANGE_PERSON)
-def add_person(request: HttpRequest, body: AddBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def add_person(request: HttpRequest, body: AddBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Add a person, without roles."""
     return run_act(request, AddPerson, {})
 
 
 @router.post("/people/{slug}/roles")
 @for_action(Action.GRANT_ROLE)
-def grant_role(request: HttpRequest, slug: str, body: GrantBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def grant_role(request: HttpRequest, slug: str, body: GrantBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Grant a role; a role that can change things waits for a second person."""
     return run_act(request, GrantRole, {"person": slug})
 
 
 @router.post("/people/{slug}/roles/revoke")
 @for_action(Action.GRANT_ROLE)
-def revoke_role(request: HttpRequest, slug: str, body: RevokeBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def revoke_role(request: HttpRequest, slug: str, body: RevokeBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Revoke a role of a person at once."""
     return run_act(request, RevokeRole, {"person": slug})
 
 
 @router.get("/machines")
 @for_action(Action.SEE_PERSONAL_DATA)
-def list_machines(request: HttpRequest) -> list[dict[str, Any]]:
+def list_machines(request: HttpRequest) -> list[dict[str, object]]:
     """List the accounts of machines."""
     return [
         {
@@ -86,20 +84,20 @@ def list_machines(request: HttpRequest) -> list[dict[str, Any]]:
 
 @router.get("/machines/proposed")
 @for_action(Action.SEE_PERSONAL_DATA)
-def list_undeclared_machines(request: HttpRequest) -> list[dict[str, Any]]:
+def list_undeclared_machines(request: HttpRequest) -> list[dict[str, object]]:
     """List the accounts that forges call machines, and that nobody has declared."""
     return [{"value": row.value, "seen_at": row.first_seen_at.isoformat()} for row in find_proposed_machines()]
 
 
 @router.post("/machines")
 @for_action(Action.DECLARE_MACHINE)
-def declare_machine(request: HttpRequest, body: DeclareMachineBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def declare_machine(request: HttpRequest, body: DeclareMachineBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Declare an account that of a machine; it waits for a second person."""
     return run_act(request, DeclareMachine, {})
 
 
 @router.post("/machines/accounts/{number}/remove")
 @for_action(Action.CHANGE_PERSON)
-def remove_machine_account(request: HttpRequest, number: int) -> dict[str, Any]:
+def remove_machine_account(request: HttpRequest, number: int) -> dict[str, object]:
     """Remove an account from a machine."""
     return run_act(request, RemoveMachineAccount, {"account": number})

@@ -1,7 +1,5 @@
 """Policy, its versions, the exceptions from it, and freezes, as programs see them."""
 
-from typing import Any
-
 import msgspec
 from django.http import Http404, HttpRequest
 from ninja import Query, Router
@@ -33,7 +31,7 @@ FreezeBody = build_body_schema(StartFreeze)
 
 @router.get("/policy")
 @for_action(Action.SEE_POLICY)
-def get_policy(request: HttpRequest) -> dict[str, Any]:
+def get_policy(request: HttpRequest) -> dict[str, object]:
     """Show the policy in force."""
     row = PolicyVersion.objects.filter(in_force=True).first()
     if row is None:
@@ -43,14 +41,14 @@ def get_policy(request: HttpRequest) -> dict[str, Any]:
 
 @router.get("/policy/versions")
 @for_action(Action.SEE_POLICY)
-def list_versions(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, Any]:
+def list_versions(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, object]:
     """List every version, the newest first."""
     return page_by_number(PolicyVersion.objects.select_related("proposed_by", "approver"), cursor, _serialize_version)
 
 
 @router.get("/policy/versions/{number}")
 @for_action(Action.SEE_POLICY)
-def get_version(request: HttpRequest, number: int) -> dict[str, Any]:
+def get_version(request: HttpRequest, number: int) -> dict[str, object]:
     """Show a version, with its text; of one that is not in force yet, its differences, and the results that it
     would have had in the last days.
     """
@@ -69,21 +67,21 @@ def get_version(request: HttpRequest, number: int) -> dict[str, Any]:
 
 @router.post("/policy/versions")
 @for_action(Action.DRAFT_POLICY)
-def draft_version(request: HttpRequest, body: DraftBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def draft_version(request: HttpRequest, body: DraftBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Draft a version. It is not in force yet."""
     return run_act(request, DraftPolicy, {}, build_body=_serialize_version)
 
 
 @router.post("/policy/versions/{number}/apply")
 @for_action(Action.APPLY_POLICY)
-def apply_version(request: HttpRequest, number: int) -> dict[str, Any]:
+def apply_version(request: HttpRequest, number: int) -> dict[str, object]:
     """Put a version in force; one that is weaker waits for a second officer."""
     return run_act(request, ApplyPolicy, {"version": number})
 
 
 @router.get("/policy/source")
 @for_action(Action.SEE_POLICY)
-def get_source(request: HttpRequest) -> dict[str, Any]:
+def get_source(request: HttpRequest) -> dict[str, object]:
     """Show the branch that policies are read from; no repository for none."""
     row = PolicySource.objects.select_related("repository").first()
     if row is None:
@@ -94,14 +92,14 @@ def get_source(request: HttpRequest) -> dict[str, Any]:
 
 @router.put("/policy/source")
 @for_action(Action.DRAFT_POLICY)
-def put_source(request: HttpRequest, body: SourceBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def put_source(request: HttpRequest, body: SourceBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Set the branch that policies are read from."""
     return run_act(request, SetPolicySource, {})
 
 
 @router.delete("/policy/source")
 @for_action(Action.DRAFT_POLICY)
-def delete_source(request: HttpRequest) -> dict[str, Any]:
+def delete_source(request: HttpRequest) -> dict[str, object]:
     """Stop reading policies from a branch."""
     return run_act(request, RemovePolicySource, {})
 
@@ -113,7 +111,7 @@ def _find_version(number: int) -> PolicyVersion:
     return row
 
 
-def _serialize_version(row: PolicyVersion) -> dict[str, Any]:
+def _serialize_version(row: PolicyVersion) -> dict[str, object]:
     return {
         "number": row.pk,
         "digest": row.digest,
@@ -127,14 +125,14 @@ def _serialize_version(row: PolicyVersion) -> dict[str, Any]:
     }
 
 
-def _serialize_trial(row: PolicyTrial) -> dict[str, Any]:
+def _serialize_trial(row: PolicyTrial) -> dict[str, object]:
     names = ("change_count", "allowed_now", "allowed_then", "differing_changes", "unmet_by_clause", "problem")
     return {"repository": row.repository.name, **{name: getattr(row, name) for name in names}}
 
 
 @router.get("/exceptions")
 @for_action(Action.SEE_EXCEPTIONS, find_no_resource)
-def list_exceptions(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, Any]:
+def list_exceptions(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, object]:
     """List the exceptions of the products that the token may see."""
     rows = PolicyException.objects.filter(repository__product__in=visible_products(request, Action.SEE_EXCEPTIONS))
     return page_by_number(rows.select_related("repository", "requester", "approver"), cursor, _serialize_exception)
@@ -142,14 +140,14 @@ def list_exceptions(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, An
 
 @router.post("/exceptions")
 @for_action(Action.REQUEST_EXCEPTION, find_no_resource)
-def request_exception(request: HttpRequest, body: ExceptionBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def request_exception(request: HttpRequest, body: ExceptionBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Request an exception; a security officer approves, who is another person and signed in."""
     return run_act(request, RequestException, {})
 
 
 @router.post("/products/{slug}/monitoring")
 @for_action(Action.START_MONITORING, of)
-def start_monitoring(request: HttpRequest, slug: str, body: MonitoringBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def start_monitoring(request: HttpRequest, slug: str, body: MonitoringBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Put a clause into monitoring for a product, through a day; a second person approves."""
     return run_act(request, StartMonitoring, {"product": slug})
 
@@ -160,7 +158,7 @@ def _find_monitoring_resource(request: HttpRequest, name: str) -> Resource:
 
 @router.post("/monitoring/{name}/end")
 @for_action(Action.END_EXCEPTION, _find_monitoring_resource)
-def end_monitoring(request: HttpRequest, name: str) -> dict[str, Any]:
+def end_monitoring(request: HttpRequest, name: str) -> dict[str, object]:
     """End a monitoring period early: the clause blocks again."""
     return run_act(request, EndMonitoring, {"period": name})
 
@@ -171,12 +169,12 @@ def _find_exception_resource(request: HttpRequest, name: str) -> Resource:
 
 @router.post("/exceptions/{name}/end")
 @for_action(Action.END_EXCEPTION, _find_exception_resource)
-def end_exception(request: HttpRequest, name: str) -> dict[str, Any]:
+def end_exception(request: HttpRequest, name: str) -> dict[str, object]:
     """End an exception early."""
     return run_act(request, EndException, {"exception": name})
 
 
-def _serialize_exception(row: PolicyException) -> dict[str, Any]:
+def _serialize_exception(row: PolicyException) -> dict[str, object]:
     return {
         "id": row.slug,
         "repository": row.repository.name,
@@ -193,7 +191,7 @@ def _serialize_exception(row: PolicyException) -> dict[str, Any]:
 
 @router.get("/freezes")
 @for_action(Action.SEE_POLICY)
-def list_freezes(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, Any]:
+def list_freezes(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, object]:
     """List freezes, the newest first; `lifted` is null for one that is not lifted, `until` for one without an end."""
     return page_by_number(
         Freeze.objects.select_related("started_by", "product", "environment"), cursor, _serialize_freeze
@@ -202,19 +200,19 @@ def list_freezes(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, Any]:
 
 @router.post("/freezes")
 @for_action(Action.FREEZE)
-def start_freeze(request: HttpRequest, body: FreezeBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def start_freeze(request: HttpRequest, body: FreezeBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Freeze merges and deployments: all, of a product or to an environment, now or later; or drill it."""
     return run_act(request, StartFreeze, {})
 
 
 @router.post("/freezes/{name}/lift")
 @for_action(Action.LIFT_FREEZE)
-def lift_freeze(request: HttpRequest, name: str) -> dict[str, Any]:
+def lift_freeze(request: HttpRequest, name: str) -> dict[str, object]:
     """Request that a freeze is lifted; a second officer approves."""
     return run_act(request, LiftFreeze, {"freeze": name})
 
 
-def _serialize_freeze(row: Freeze) -> dict[str, Any]:
+def _serialize_freeze(row: Freeze) -> dict[str, object]:
     return {
         "id": row.slug,
         "person": row.started_by.slug,

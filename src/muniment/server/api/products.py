@@ -1,7 +1,5 @@
 """Products, as programs see them."""
 
-from typing import Any
-
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import Query, Router
 
@@ -33,28 +31,28 @@ RepositoryBody = build_body_schema(AddRepository, fixed=("product",))
 CorrectedRepositoryBody = build_body_schema(CorrectRepository, fixed=("product",))
 
 
-def _serialize_product(row: Product) -> dict[str, Any]:
+def _serialize_product(row: Product) -> dict[str, object]:
     signals = {name: {True: "yes", False: "no", None: ""}[getattr(row, name)] for name in SIGNALS}
     return {"id": row.slug, "name": row.name, "active": row.active, "sensitive": row.sensitive_patterns, **signals}
 
 
 @router.get("/products")
 @for_action(Action.SEE_PRODUCT, find_no_resource)
-def list_products(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, Any]:
+def list_products(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, object]:
     """List the products that the token may see."""
     return page_by_number(visible_products(request, Action.SEE_PRODUCT), cursor, _serialize_product)
 
 
 @router.post("/products")
 @for_action(Action.ADD_PRODUCT)
-def add_product(request: HttpRequest, body: ProductBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def add_product(request: HttpRequest, body: ProductBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Add a product, with its criteria."""
     return run_act(request, AddProduct, {})
 
 
 @router.get("/products/{slug}")
 @for_action(Action.SEE_PRODUCT, of)
-def get_product(request: HttpRequest, response: HttpResponse, slug: str) -> dict[str, Any]:
+def get_product(request: HttpRequest, response: HttpResponse, slug: str) -> dict[str, object]:
     """Show a product, with its result for each clause."""
     row = Product.objects.filter(slug=slug).first()
     if row is None:
@@ -76,7 +74,7 @@ def get_product(request: HttpRequest, response: HttpResponse, slug: str) -> dict
 
 @router.patch("/products/{slug}")
 @for_action(Action.CHANGE_PRODUCT, of)
-def change_product(request: HttpRequest, slug: str, body: ProductPatch) -> dict[str, Any]:  # type: ignore[valid-type]
+def change_product(request: HttpRequest, slug: str, body: ProductPatch) -> dict[str, object]:  # type: ignore[valid-type]
     """Describe a product anew. Fields that are left out stay."""
     row = Product.objects.select_for_update().filter(slug=slug).first()
     if row is None:
@@ -89,13 +87,13 @@ def change_product(request: HttpRequest, slug: str, body: ProductPatch) -> dict[
 
 @router.get("/products/{slug}/repositories")
 @for_action(Action.SEE_PRODUCT, of)
-def list_repositories(request: HttpRequest, slug: str, cursor: Query[Cursor]) -> dict[str, Any]:
+def list_repositories(request: HttpRequest, slug: str, cursor: Query[Cursor]) -> dict[str, object]:
     """List the repositories of a product, with the progress of their evaluation."""
     rows = Repository.objects.filter(product__slug=slug).select_related("scan", "hook_log")
     return page_by_number(rows, cursor, _serialize_repository)
 
 
-def _serialize_repository(row: Repository) -> dict[str, Any]:
+def _serialize_repository(row: Repository) -> dict[str, object]:
     reading, hook_log = getattr(row, "scan", None), getattr(row, "hook_log", None)
     return {
         "name": row.name,
@@ -110,7 +108,7 @@ def _serialize_repository(row: Repository) -> dict[str, Any]:
 
 @router.post("/products/{slug}/repositories")
 @for_action(Action.CHANGE_PRODUCT, of)
-def add_repository(request: HttpRequest, slug: str, body: RepositoryBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def add_repository(request: HttpRequest, slug: str, body: RepositoryBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Add a repository to a product."""
     return run_act(request, AddRepository, {"product": slug})
 
@@ -121,20 +119,20 @@ def correct_repository(
     request: HttpRequest,
     slug: str,
     body: CorrectedRepositoryBody,  # type: ignore[valid-type]
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Correct the name and path of a repository of which nothing was read."""
     return run_act(request, CorrectRepository, {"product": slug})
 
 
 @router.get("/products/{slug}/changes")
 @for_action(Action.SEE_CHANGE, of)
-def list_changes(request: HttpRequest, slug: str, cursor: Query[Cursor]) -> dict[str, Any]:
+def list_changes(request: HttpRequest, slug: str, cursor: Query[Cursor]) -> dict[str, object]:
     """List the changes of a product, with the decision on each."""
     rows = Change.objects.filter(repository__product__slug=slug).select_related("decision", "repository")
     return page_by_number(rows, cursor, _serialize_change)
 
 
-def _serialize_change(row: Change) -> dict[str, Any]:
+def _serialize_change(row: Change) -> dict[str, object]:
     return {
         "number": row.pk,
         "repository": row.repository.name,

@@ -10,7 +10,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from muniment.access.actions import Action
 from muniment.ledger import record_objects
 from muniment.server.acts.schemas import build_body_schema
-from muniment.server.api_operations import Cursor, for_action, page_by_number, run_act
+from muniment.server.api_operations import Cursor, for_action, page_by_number, run_act, select_page
 from muniment.server.pages import metrics
 from muniment.server.pages.jobs import STATES
 from muniment.server.pages.ledger_pages import make_proof_context
@@ -39,53 +39,50 @@ def get_metrics(request: HttpRequest) -> HttpResponse:
 
 @router.get("/jobs")
 @for_action(Action.SEE_JOBS)
-def list_jobs(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, Any]:
+def list_jobs(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, object]:
     """List jobs that wait, run or failed."""
     return page_by_number(ProcrastinateJob.objects.filter(status__in=STATES), cursor, _serialize_job)
 
 
 @router.post("/jobs/{number}/retry")
 @for_action(Action.RETRY_JOB)
-def retry_job(request: HttpRequest, number: int) -> dict[str, Any]:
+def retry_job(request: HttpRequest, number: int) -> dict[str, object]:
     """Have a failed job tried again."""
     return run_act(request, RetryJob, {"job": number})
 
 
-def _serialize_job(row: Any) -> dict[str, Any]:
+def _serialize_job(row: Any) -> dict[str, object]:
     return {"number": row.pk, "task": row.task_name, "about": row.args, "state": row.status, "attempts": row.attempts}
 
 
 @router.get("/settings")
 @for_action(Action.CHANGE_SETTINGS)
-def get_settings(request: HttpRequest) -> dict[str, Any]:
+def get_settings(request: HttpRequest) -> dict[str, object]:
     """Show the text of home.toml."""
     return {"text": open_store().settings_text() or make_home_text()}
 
 
 @router.put("/settings")
 @for_action(Action.CHANGE_SETTINGS)
-def put_settings(request: HttpRequest, body: SettingsBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def put_settings(request: HttpRequest, body: SettingsBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Replace the text of home.toml."""
     return run_act(request, ChangeSettings, {})
 
 
 @router.get("/activity")
 @for_action(Action.SEE_ACTIVITY)
-def list_activity(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, Any]:
+def list_activity(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, object]:
     """List the acts of people, newest first; `person` is null where it was erased."""
-    found = page_by_number(
-        Record.objects.filter(kind__in=ACTION_KINDS).select_related("place"), cursor, lambda row: {"row": row}
-    )
-    rows = [one["row"] for one in found["items"]]
+    rows, following = select_page(Record.objects.filter(kind__in=ACTION_KINDS).select_related("place"), cursor)
     details = read_all_details([row.details_digest for row in rows], record_objects.PersonAction)
     acts = [act for act in details.values() if isinstance(act, record_objects.PersonAction)]
     handles = find_handles(
         person for act in acts for person in (act.person, parse_person_subject(act.resource), *act.details.values())
     )
-    return {"items": [_serialize_act(row, details[row.details_digest], handles) for row in rows], "next": found["next"]}
+    return {"items": [_serialize_act(row, details[row.details_digest], handles) for row in rows], "next": following}
 
 
-def _serialize_act(row: Record, recorded: Any, handles: dict[str, str]) -> dict[str, Any]:
+def _serialize_act(row: Record, recorded: Any, handles: dict[str, str]) -> dict[str, object]:
     known = isinstance(recorded, record_objects.PersonAction)
     return {
         **_serialize_entry(row),
@@ -97,7 +94,7 @@ def _serialize_act(row: Record, recorded: Any, handles: dict[str, str]) -> dict[
 
 @router.get("/records/{number}")
 @for_action(Action.SEE_LEDGER)
-def get_entry(request: HttpRequest, number: int) -> dict[str, Any]:
+def get_entry(request: HttpRequest, number: int) -> dict[str, object]:
     """Show a record, the proof that it is in the ledger (C2SP, as text) once it has its position, and later records
     that correct it.
     """
@@ -114,17 +111,17 @@ def get_entry(request: HttpRequest, number: int) -> dict[str, Any]:
 
 @router.post("/records/{number}/addenda")
 @for_action(Action.CORRECT_RECORD)
-def correct_entry(request: HttpRequest, number: int, body: CorrectionBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def correct_entry(request: HttpRequest, number: int, body: CorrectionBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Say what is wrong in a record, and what is right."""
     return run_act(request, CorrectRecord, {"record": number})
 
 
 @router.get("/records")
 @for_action(Action.SEE_LEDGER)
-def list_entries(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, Any]:
+def list_entries(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, object]:
     """List the ledger, newest first; `place` is null until a record has one."""
     return page_by_number(Record.objects.select_related("place"), cursor, _serialize_entry)
 
 
-def _serialize_entry(row: Record) -> dict[str, Any]:
+def _serialize_entry(row: Record) -> dict[str, object]:
     return {"number": row.pk, "position": row.position, "record": json.loads(bytes(row.data))}

@@ -43,27 +43,27 @@ def _could_approve(actor: Actor, row: Request) -> bool:
 
 @router.get("/requests")
 @for_action(Action.MANAGE_OWN_ACCOUNT, find_own_resource)
-def list_requests(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, Any]:
+def list_requests(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, object]:
     """List the requests of the token's person, and those that they may approve."""
     return page_by_number(_find_own_requests(current_actor(request)), cursor, _serialize_request)
 
 
 @router.get("/requests/{number}")
 @for_action(Action.MANAGE_OWN_ACCOUNT, find_own_resource)
-def get_request(request: HttpRequest, number: int) -> dict[str, Any]:
+def get_request(request: HttpRequest, number: int) -> dict[str, object]:
     """Show a request that concerns the token's person."""
     return _serialize_request(_find_request(request, number))
 
 
 @router.post("/requests/{number}/withdraw")
 @for_action(Action.MANAGE_OWN_ACCOUNT, find_own_resource)
-def withdraw_request(request: HttpRequest, number: int) -> dict[str, Any]:
+def withdraw_request(request: HttpRequest, number: int) -> dict[str, object]:
     """Withdraw one's own request."""
     row = _find_request(request, number)
     if row.requester_id != current_actor(request).person:
         raise Http404
 
-    def withdraw_once() -> dict[str, Any]:
+    def withdraw_once() -> dict[str, object]:
         reject_request(current_actor(request), row, "")
         return _serialize_request(_find_request(request, number))
 
@@ -77,7 +77,7 @@ def _find_request(request: HttpRequest, number: int) -> Request:
     return row
 
 
-def _serialize_request(row: Request) -> dict[str, Any]:
+def _serialize_request(row: Request) -> dict[str, object]:
     return {
         "number": row.pk,
         "action": row.action,

@@ -2,8 +2,6 @@
 here.
 """
 
-from typing import Any
-
 from django.http import HttpRequest
 from ninja import Query, Router
 from pydantic import Field, SecretStr
@@ -32,7 +30,7 @@ RollBackBody = build_body_schema(RollBackSecret, fixed=_FIXED)
 
 @router.get("/products/{slug}/environments/{name}/secrets")
 @for_action(Action.SEE_SECRETS, of)
-def list_secrets(request: HttpRequest, slug: str, name: str, cursor: Query[Cursor]) -> dict[str, Any]:
+def list_secrets(request: HttpRequest, slug: str, name: str, cursor: Query[Cursor]) -> dict[str, object]:
     """List the names of an environment's secrets, and how old they are."""
     rows = Secret.objects.filter(environment__product__slug=slug, environment__name=name, environment__ended_at=None)
     rows = rows.filter(removed_at=None).select_related("set_by").prefetch_related("versions")
@@ -41,7 +39,7 @@ def list_secrets(request: HttpRequest, slug: str, name: str, cursor: Query[Curso
 
 @router.put("/products/{slug}/environments/{name}/secrets/{secret}")
 @for_action(Action.SET_SECRET, of)
-def set_secret(request: HttpRequest, slug: str, name: str, secret: str, body: SecretBody) -> dict[str, Any]:
+def set_secret(request: HttpRequest, slug: str, name: str, secret: str, body: SecretBody) -> dict[str, object]:
     """Set or replace a secret. A repeated request sets it again: an Idempotency-Key is ignored, for its answer
     would be stored.
     """
@@ -52,7 +50,7 @@ def set_secret(request: HttpRequest, slug: str, name: str, secret: str, body: Se
 
 @router.delete("/products/{slug}/environments/{name}/secrets/{secret}")
 @for_action(Action.REMOVE_SECRET, of)
-def remove_secret(request: HttpRequest, slug: str, name: str, secret: str) -> dict[str, Any]:
+def remove_secret(request: HttpRequest, slug: str, name: str, secret: str) -> dict[str, object]:
     """Request that a secret is removed: a second person approves."""
     return run_act(request, RemoveSecret, _collect_fixed_fields(slug, name, secret))
 
@@ -65,19 +63,19 @@ def roll_back_secret(
     name: str,
     secret: str,
     body: RollBackBody,  # type: ignore[valid-type]  # made at run time, from the act's fields
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Let an earlier version count again, the one before if none is named. No value is read for it."""
     return run_act(request, RollBackSecret, _collect_fixed_fields(slug, name, secret))
 
 
 @router.post("/products/{slug}/environments/{name}/secrets/{secret}/restoration")
 @for_action(Action.SET_SECRET, of)
-def restore_secret(request: HttpRequest, slug: str, name: str, secret: str) -> dict[str, Any]:
+def restore_secret(request: HttpRequest, slug: str, name: str, secret: str) -> dict[str, object]:
     """Undo a removal, within a day of it."""
     return run_act(request, RestoreSecret, _collect_fixed_fields(slug, name, secret))
 
 
-def _serialize_stored(summary: ValueSummary | None) -> dict[str, Any]:
+def _serialize_stored(summary: ValueSummary | None) -> dict[str, object]:
     """Answer about a secret that was set: size and masked parts of a typed value, never the value."""
     return {**serialize_outcome(None), **({} if summary is None else summary._asdict())}
 
@@ -86,7 +84,7 @@ def _collect_fixed_fields(product: str, environment: str, name: str) -> dict[str
     return {"product": product, "environment": environment, "name": name}
 
 
-def _serialize_secret(row: Secret) -> dict[str, Any]:
+def _serialize_secret(row: Secret) -> dict[str, object]:
     return {
         "name": row.name,
         "changed": row.set_at.isoformat(),

@@ -1,7 +1,5 @@
 """Meetings, as programs see them."""
 
-from typing import Any
-
 from django.http import HttpRequest
 from ninja import Query, Router
 
@@ -32,63 +30,63 @@ RegionBody = build_body_schema(SetOwnRegion, fixed=("person",))
 
 @router.get("/meetings")
 @for_action(Action.SEE_MEETINGS, find_no_resource)
-def list_meetings(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, Any]:
+def list_meetings(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, object]:
     """List the meetings that the token may see."""
     return page_by_number(visible_meetings(current_actor(request)), cursor, _serialize_meeting)
 
 
 @router.put("/meetings/calendar")
 @for_action(Action.CHANGE_SETTINGS)
-def store_calendar(request: HttpRequest, body: CalendarBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def store_calendar(request: HttpRequest, body: CalendarBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Set the time zone and region of the organisation."""
     return run_act(request, SetMeetingCalendar, {})
 
 
 @router.post("/meetings/{number}/move")
 @for_action(Action.PLAN_MEETING, find_meeting_resource)
-def request_move(request: HttpRequest, number: int, body: MoveBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def request_move(request: HttpRequest, number: int, body: MoveBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Move a meeting. Past its due date a reason is needed."""
     return run_act(request, MoveMeeting, {"meeting": number})
 
 
 @router.post("/meetings/seats/{number}/answer")
 @for_action(Action.TAKE_PART_IN_MEETING, find_seat_resource)
-def serve_answer(request: HttpRequest, number: int, body: AnswerBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def serve_answer(request: HttpRequest, number: int, body: AnswerBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Answer the invitation to a meeting."""
     return run_act(request, AnswerInvitation, {"seat": number})
 
 
 @router.post("/meetings/seats/{number}/deputy")
 @for_action(Action.TAKE_PART_IN_MEETING, find_seat_resource)
-def send_deputy(request: HttpRequest, number: int, body: DeputyBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def send_deputy(request: HttpRequest, number: int, body: DeputyBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Give the seat to a deputy."""
     return run_act(request, SendDeputy, {"seat": number})
 
 
 @router.post("/products/{slug}/meeting-roles")
 @for_action(Action.PLAN_MEETING, find_product_resource)
-def name_for_meetings(request: HttpRequest, slug: str, body: NameBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def name_for_meetings(request: HttpRequest, slug: str, body: NameBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Name a person for a role in the meetings of a product."""
     return run_act(request, NameForMeetings, {"product": slug})
 
 
 @router.post("/products/{slug}/meeting-roles/remove")
 @for_action(Action.PLAN_MEETING, find_product_resource)
-def remove_from_meetings(request: HttpRequest, slug: str, body: RemoveBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def remove_from_meetings(request: HttpRequest, slug: str, body: RemoveBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Remove a person from a role in the meetings of a product."""
     return run_act(request, RemoveFromMeetings, {"product": slug})
 
 
 @router.put("/me/region")
 @for_action(Action.MANAGE_OWN_ACCOUNT, find_own_resource)
-def set_own_region(request: HttpRequest, body: RegionBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def set_own_region(request: HttpRequest, body: RegionBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Set the region whose holidays one has."""
     return run_act(request, SetOwnRegion, {"person": _find_own_handle(request)})
 
 
 @router.post("/me/calendar/renew")
 @for_action(Action.MANAGE_OWN_ACCOUNT, find_own_resource)
-def renew_calendar_feed(request: HttpRequest) -> dict[str, Any]:
+def renew_calendar_feed(request: HttpRequest) -> dict[str, object]:
     """Renew the address of one's calendar feed. Its page gives the address."""
     return run_act(request, RenewCalendarFeed, {"person": _find_own_handle(request)})
 
@@ -97,7 +95,7 @@ def _find_own_handle(request: HttpRequest) -> str:
     return Person.objects.get(pk=current_actor(request).person).slug
 
 
-def _serialize_meeting(row: ProductMeeting) -> dict[str, Any]:
+def _serialize_meeting(row: ProductMeeting) -> dict[str, object]:
     return {
         "number": row.pk,
         "product": row.product.slug,

@@ -1,7 +1,5 @@
 """Minutes of meetings, as programs see them."""
 
-from typing import Any
-
 from django.http import Http404, HttpRequest
 from ninja import Query, Router
 
@@ -55,7 +53,7 @@ AdviceAnswerBody = build_body_schema(AnswerAdvice, fixed=("advice",))
 
 @router.get("/meetings/{number}/minutes")
 @for_action(Action.SEE_MEETINGS, find_meeting_resource)
-def read_minutes(request: HttpRequest, number: int) -> dict[str, Any]:
+def read_minutes(request: HttpRequest, number: int) -> dict[str, object]:
     """Minutes of a meeting that has ended."""
     row = Minutes.objects.select_related("meeting").filter(meeting=number, closed_at__isnull=False).first()
     if row is None:
@@ -65,7 +63,7 @@ def read_minutes(request: HttpRequest, number: int) -> dict[str, Any]:
 
 @router.get("/meeting-actions")
 @for_action(Action.SEE_MEETINGS, find_no_resource)
-def list_actions(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, Any]:
+def list_actions(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, object]:
     """List the actions of the meetings that the token may see."""
     rows = MinutesEntry.objects.filter(kind=EntryKind.ACTION, meeting__in=visible_meetings(current_actor(request)))
     return page_by_number(rows.select_related("meeting__product", "owner"), cursor, _serialize_action)
@@ -73,110 +71,110 @@ def list_actions(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, Any]:
 
 @router.post("/meetings/{number}/open")
 @for_action(Action.CHAIR_MEETING, find_lead_resource)
-def open_meeting(request: HttpRequest, number: int) -> dict[str, Any]:
+def open_meeting(request: HttpRequest, number: int) -> dict[str, object]:
     """Open a meeting: its agenda is frozen."""
     return run_act(request, OpenMeeting, {"meeting": number})
 
 
 @router.post("/meetings/{number}/items/done")
 @for_action(Action.CHAIR_MEETING, find_lead_resource)
-def finish_item(request: HttpRequest, number: int, body: ItemBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def finish_item(request: HttpRequest, number: int, body: ItemBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Note that an item of the agenda is done."""
     return run_act(request, FinishItem, {"meeting": number})
 
 
 @router.post("/meetings/{number}/items/defer")
 @for_action(Action.CHAIR_MEETING, find_lead_resource)
-def defer_item(request: HttpRequest, number: int, body: DeferBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def defer_item(request: HttpRequest, number: int, body: DeferBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Defer an item with a reason."""
     return run_act(request, DeferItem, {"meeting": number})
 
 
 @router.post("/meetings/{number}/decisions")
 @for_action(Action.CHAIR_MEETING, find_lead_resource)
-def record_decision(request: HttpRequest, number: int, body: DecisionBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def record_decision(request: HttpRequest, number: int, body: DecisionBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Record a decision on an item."""
     return run_act(request, RecordDecision, {"meeting": number})
 
 
 @router.post("/meetings/{number}/actions")
 @for_action(Action.CHAIR_MEETING, find_lead_resource)
-def add_action(request: HttpRequest, number: int, body: ActionBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def add_action(request: HttpRequest, number: int, body: ActionBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Add an action, with who does it and by when."""
     return run_act(request, AddAction, {"meeting": number})
 
 
 @router.post("/meetings/{number}/attendance")
 @for_action(Action.CHAIR_MEETING, find_lead_resource)
-def confirm_attendance(request: HttpRequest, number: int, body: AttendanceBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def confirm_attendance(request: HttpRequest, number: int, body: AttendanceBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Confirm whether a person is there."""
     return run_act(request, ConfirmAttendance, {"meeting": number})
 
 
 @router.post("/meetings/{number}/end")
 @for_action(Action.CHAIR_MEETING, find_lead_resource)
-def end_meeting(request: HttpRequest, number: int) -> dict[str, Any]:
+def end_meeting(request: HttpRequest, number: int) -> dict[str, object]:
     """End a meeting: its minutes are frozen."""
     return run_act(request, CloseMeeting, {"meeting": number})
 
 
 @router.post("/meetings/{number}/corrections")
 @for_action(Action.CHAIR_MEETING, find_lead_resource)
-def add_correction(request: HttpRequest, number: int, body: MinutesCorrectionBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def add_correction(request: HttpRequest, number: int, body: MinutesCorrectionBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Add a correction below minutes."""
     return run_act(request, AddCorrection, {"meeting": number})
 
 
 @router.post("/meetings/seats/{number}/advice")
 @for_action(Action.TAKE_PART_IN_MEETING, find_seat_resource)
-def write_advice(request: HttpRequest, number: int, body: AdviceBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def write_advice(request: HttpRequest, number: int, body: AdviceBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Write advice as the Data Protection Officer."""
     return run_act(request, WriteAdvice, {"seat": number})
 
 
 @router.post("/meetings/seats/{number}/dissent")
 @for_action(Action.TAKE_PART_IN_MEETING, find_seat_resource)
-def record_dissent(request: HttpRequest, number: int, body: DissentBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def record_dissent(request: HttpRequest, number: int, body: DissentBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Record that one disagrees."""
     return run_act(request, RecordDissent, {"seat": number})
 
 
 @router.post("/meetings/seats/{number}/signature")
 @for_action(Action.SIGN_MINUTES, find_seat_resource)
-def store_signature(request: HttpRequest, number: int, body: SignatureBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def store_signature(request: HttpRequest, number: int, body: SignatureBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Confirm minutes, by their fingerprint."""
     return run_act(request, SignMinutes, {"seat": number})
 
 
 @router.post("/meetings/seats/{number}/objection")
 @for_action(Action.TAKE_PART_IN_MEETING, find_seat_resource)
-def store_objection(request: HttpRequest, number: int, body: ObjectionBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def store_objection(request: HttpRequest, number: int, body: ObjectionBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Object to minutes within five working days."""
     return run_act(request, ObjectToMinutes, {"seat": number})
 
 
 @router.post("/meeting-actions/{number}/done")
 @for_action(Action.TAKE_PART_IN_MEETING, find_action_resource)
-def finish_action(request: HttpRequest, number: int, body: DoneBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def finish_action(request: HttpRequest, number: int, body: DoneBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Note that one's own action is done."""
     return run_act(request, FinishAction, {"action": number})
 
 
 @router.post("/meeting-actions/{number}/move")
 @for_action(Action.TAKE_PART_IN_MEETING, find_action_resource)
-def move_action(request: HttpRequest, number: int, body: ActionMoveBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def move_action(request: HttpRequest, number: int, body: ActionMoveBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Move one's own action, with a reason."""
     return run_act(request, MoveAction, {"action": number})
 
 
 @router.post("/meeting-advice/{number}/answer")
 @for_action(Action.ANSWER_ADVICE, find_advice_resource)
-def store_answer(request: HttpRequest, number: int, body: AdviceAnswerBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def store_answer(request: HttpRequest, number: int, body: AdviceAnswerBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Answer advice as the owner of the product."""
     return run_act(request, AnswerAdvice, {"advice": number})
 
 
-def _serialize_action(row: MinutesEntry) -> dict[str, Any]:
+def _serialize_action(row: MinutesEntry) -> dict[str, object]:
     return {
         "number": row.pk,
         "meeting": row.meeting_id,

@@ -1,7 +1,5 @@
 """Requirements of the market and personal data of products, as programs see them."""
 
-from typing import Any
-
 from django.http import HttpRequest
 from ninja import Query, Router
 
@@ -35,54 +33,54 @@ OpinionBody = build_body_schema(GiveOpinion, fixed=("seat",))
 
 @router.get("/market-requirements")
 @for_action(Action.SEE_MEETINGS, find_no_resource)
-def list_requirements(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, Any]:
+def list_requirements(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, object]:
     """List the requirements of the market that the token may see."""
     return page_by_number(visible_requirements(current_actor(request)), cursor, _serialize_requirement)
 
 
 @router.post("/products/{slug}/market-requirements")
 @for_action(Action.KEEP_REQUIREMENTS, find_product_resource)
-def store_requirement(request: HttpRequest, slug: str, body: RequirementBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def store_requirement(request: HttpRequest, slug: str, body: RequirementBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Add a requirement of the market."""
     return run_act(request, AddRequirement, {"product": slug})
 
 
 @router.post("/products/{slug}/market-requirements/import")
 @for_action(Action.KEEP_REQUIREMENTS, find_product_resource)
-def import_questionnaire(request: HttpRequest, slug: str, body: QuestionnaireBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def import_questionnaire(request: HttpRequest, slug: str, body: QuestionnaireBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Import a questionnaire as CSV."""
     return run_act(request, ImportRequirements, {"product": slug})
 
 
 @router.post("/market-requirements/{number}/answer")
 @for_action(Action.ANSWER_REQUIREMENT, find_requirement_resource)
-def store_requirement_answer(request: HttpRequest, number: int, body: RequirementAnswerBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def store_requirement_answer(request: HttpRequest, number: int, body: RequirementAnswerBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Answer a requirement of the market."""
     return run_act(request, AnswerRequirement, {"requirement": number})
 
 
 @router.post("/products/{slug}/personal-data")
 @for_action(Action.DESCRIBE_PERSONAL_DATA, find_product_resource)
-def describe_personal_data(request: HttpRequest, slug: str, body: DataBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def describe_personal_data(request: HttpRequest, slug: str, body: DataBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Describe a kind of personal data of a product."""
     return run_act(request, DescribePersonalData, {"product": slug})
 
 
 @router.post("/products/{slug}/personal-data/end")
 @for_action(Action.DESCRIBE_PERSONAL_DATA, find_product_resource)
-def end_personal_data(request: HttpRequest, slug: str, body: EndedBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def end_personal_data(request: HttpRequest, slug: str, body: EndedBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Note that a kind of personal data is no longer stored."""
     return run_act(request, EndPersonalData, {"product": slug})
 
 
 @router.post("/meetings/seats/{number}/opinion")
 @for_action(Action.TAKE_PART_IN_MEETING, find_seat_resource)
-def store_opinion(request: HttpRequest, number: int, body: OpinionBody) -> dict[str, Any]:  # type: ignore[valid-type]
+def store_opinion(request: HttpRequest, number: int, body: OpinionBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Answer the questions about how easy security is to use."""
     return run_act(request, GiveOpinion, {"seat": number})
 
 
-def _serialize_requirement(row: MarketRequirement) -> dict[str, Any]:
+def _serialize_requirement(row: MarketRequirement) -> dict[str, object]:
     return {
         "number": row.pk,
         "product": row.product.slug,
