@@ -1,7 +1,6 @@
 """The form of an act, derived from its fields: labels, hints, limits and choices. The parser alone reads what comes."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from django import forms
 from django.http import QueryDict
@@ -52,7 +51,7 @@ class ActForm(forms.Form):
                 self.fields[name] = _build_form_field(cls, name, field, actor, hidden=name in hidden)
         self.order_fields(cls.leading_fields)
 
-    def clean(self) -> dict[str, Any]:
+    def clean(self) -> dict[str, object]:
         """Have the parser read every field, those too that the form does not have."""
         try:
             self.act = parse_act(self.act_class, merge_fields(self._read_sent_values(), self.fixed), self.actor)
@@ -113,7 +112,7 @@ def _build_form_field(cls: type[Act], name: str, field: Input, actor: Actor, *, 
 
 
 def _build_widget(field: Input, actor: Actor, *, required: bool) -> forms.Widget:
-    attributes: dict[str, Any] = {"required": True} if required else {}
+    attributes: dict[str, object] = {"required": True} if required else {}
     if field.monospace:
         attributes["class"] = "mono"
     options = field.list_choices(actor)

@@ -39,6 +39,6 @@ def build_body_schema(cls: type[Act], *, fixed: Iterable[str] = (), optional: bo
     return body
 
 
-def _describe_field(field: Input, default: object) -> dict[str, Any]:
+def _describe_field(field: Input, default: object) -> dict[str, object]:
     described = field.build_schema() | ({"description": str(field.hint)} if field.hint else {})
     return described | ({"default": default} if isinstance(default, str | bool | int) else {})

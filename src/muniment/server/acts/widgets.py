@@ -3,7 +3,7 @@
 The HTML is that of Django's widgets.
 """
 
-from typing import Any
+from typing import Any, TypedDict
 
 from django import forms
 from django.forms.utils import flatatt
@@ -11,13 +11,22 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 
+class _WidgetContext(TypedDict):
+    name: str
+    type: str
+    value: Any
+    attrs: dict[str, Any]
+
+
 class _DrawnWidget(forms.Widget):
     """Widget whose HTML `draw_widget` makes from the context that Django gives its template."""
 
-    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+    def render(
+        self, name: str, value: object, attrs: dict[str, Any] | None = None, renderer: object = None
+    ) -> SafeString:
         return self.draw_widget(self.get_context(name, value, attrs)["widget"])
 
-    def draw_widget(self, widget: dict[str, Any]) -> SafeString:
+    def draw_widget(self, widget: _WidgetContext) -> SafeString:
         """HTML of an input of any type."""
         value = "" if widget["value"] is None else format_html(' value="{}"', widget["value"])
         attributes = flatatt(widget["attrs"])
@@ -47,7 +56,7 @@ class DrawnCheckbox(_DrawnWidget, forms.CheckboxInput):
 class DrawnTextarea(_DrawnWidget, forms.Textarea):
     """Input of several lines of text."""
 
-    def draw_widget(self, widget: dict[str, Any]) -> SafeString:
+    def draw_widget(self, widget: _WidgetContext) -> SafeString:
         """HTML of the input."""
         attributes = flatatt(widget["attrs"])
         return format_html('<textarea name="{}"{}>\n{}</textarea>', widget["name"], attributes, widget["value"] or "")
@@ -56,7 +65,7 @@ class DrawnTextarea(_DrawnWidget, forms.Textarea):
 class DrawnSelect(_DrawnWidget, forms.Select):
     """List of choices without groups."""
 
-    def draw_widget(self, widget: dict[str, Any]) -> SafeString:
+    def draw_widget(self, widget: _WidgetContext) -> SafeString:
         """HTML of the list."""
         chosen = frozenset(map(str, widget["value"]))
         options = format_html_join(
@@ -66,7 +75,7 @@ class DrawnSelect(_DrawnWidget, forms.Select):
         )
         return format_html('<select name="{}"{}>{}</select>', widget["name"], flatatt(widget["attrs"]), options)
 
-    def optgroups(self, name: str, value: Any, attrs: Any = None) -> list[Any]:
+    def optgroups(self, name: str, value: object, attrs: dict[str, Any] | None = None) -> list[Any]:
         """No groups: their options would be built once more."""
         return []
 

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from django.core.exceptions import PermissionDenied
 from django.db import connection
@@ -41,5 +41,5 @@ def _find_early_routes() -> Mapping[str, ResolverMatch]:
     return {path: resolve(path) for path in paths}
 
 
-def _refuse_statement(*_: Any) -> NoReturn:
+def _refuse_statement(*_: object) -> NoReturn:
     raise PermissionDenied("an early answer uses no database")

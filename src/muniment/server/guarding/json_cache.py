@@ -25,7 +25,7 @@ _CULL = """
 class JsonCache(DatabaseCache):
     """Cache of JSON values in the table `muniment_cache`; a value of another form is absent. Nothing is pickled."""
 
-    def get_many(self, keys: Iterable[Any], version: int | None = None) -> dict[Any, Any]:
+    def get_many(self, keys: Iterable[object], version: int | None = None) -> dict[Any, Any]:
         """Values that have not expired, by key."""
         wanted = {self.make_and_validate_key(key, version=version): key for key in keys}
         with connection.cursor() as cursor:

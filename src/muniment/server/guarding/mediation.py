@@ -47,7 +47,7 @@ _SECRET = re.compile(r"password|secret|credential|token|code|value|(?<!public_)k
 _ALWAYS = frozenset({"django_session", "muniment_cache"})
 
 
-def find_no_resource(request: HttpRequest, *_: Any, **__: Any) -> None:
+def find_no_resource(request: HttpRequest, *_: object, **__: object) -> None:
     """No resource: the action must be allowed for at least one, since the list shows only those."""
 
 
@@ -74,7 +74,7 @@ def require_action(action: Action, find: Find | None = None) -> Callable[[View],
     return decorate_view
 
 
-def find_own_resource(request: HttpRequest, *_: Any, **__: Any) -> Resource:
+def find_own_resource(request: HttpRequest, *_: object, **__: object) -> Resource:
     """Resource of the person who requests."""
     return Resource(owner=current_actor(request).person)
 
@@ -133,7 +133,7 @@ class MediationMiddleware:
         return HttpResponseBadRequest("This cannot be asked for.") if isinstance(error, DataError) else None
 
     def process_view(
-        self, request: HttpRequest, view: View, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, request: HttpRequest, view: View, args: tuple[Any, ...], kwargs: dict[str, object]
     ) -> HttpResponseBase | None:
         """Let a view through that names its action, or is listed as open."""
         if hasattr(view, "action"):

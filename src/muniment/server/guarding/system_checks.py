@@ -18,7 +18,7 @@ _OTHERS = ("auth", "contenttypes", "sessions", "account", "mfa", "socialaccount"
 
 
 @register()
-def check_mediation(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
+def check_mediation(app_configs: Sequence[AppConfig] | None = None, **_: object) -> list[CheckMessage]:
     """Report one error for each address, operation and table that names no action."""
     found: list[CheckMessage] = []
     for name, view in list_routes():
@@ -40,7 +40,7 @@ def check_mediation(app_configs: Sequence[AppConfig] | None = None, **_: Any) ->
 
 
 @register()
-def check_input_events(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
+def check_input_events(app_configs: Sequence[AppConfig] | None = None, **_: object) -> list[CheckMessage]:
     """Report one error for each kind of fact whose changes no row of `workflows/input_events.py` notices."""
     hint = "Add it to a row of workflows/input_events.py."
     return [

@@ -88,7 +88,7 @@ class CompanyAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         return False
 
     @staticmethod
-    def _link_address(person: Person, claims: dict[str, Any]) -> None:
+    def _link_address(person: Person, claims: dict[str, object]) -> None:
         """Link the address that the provider verified to the person, unless it is linked to another one."""
         from muniment.server.acts.execution import execute_system_act
         from muniment.server.people.company_acts import LinkCompanyAddress
@@ -101,7 +101,7 @@ class CompanyAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
             _log.warning("the address of a company account was not linked: %s", error.message)
 
     @staticmethod
-    def _find_person(claims: dict[str, Any]) -> Person | None:
+    def _find_person(claims: dict[str, object]) -> Person | None:
         address = claims.get("email")
         if claims.get("email_verified") is not True or not isinstance(address, str):
             return None

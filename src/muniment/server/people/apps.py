@@ -27,7 +27,7 @@ class PeopleConfig(AppConfig):
         signals.authenticator_removed.connect(_note_factor_removed, dispatch_uid="second-factor-removed")
 
 
-def _note_factor_added(request: HttpRequest, user: Any, authenticator: Any, **_: Any) -> None:
+def _note_factor_added(request: HttpRequest, user: Any, authenticator: Any, **_: object) -> None:
     from muniment.server.people.actors import SECOND_FACTOR
     from muniment.server.people.bootstrap import finish_bootstrap_if_ready
 
@@ -36,7 +36,7 @@ def _note_factor_added(request: HttpRequest, user: Any, authenticator: Any, **_:
         finish_bootstrap_if_ready()
 
 
-def _note_factor_removed(request: HttpRequest, authenticator: Any, **_: Any) -> None:
+def _note_factor_removed(request: HttpRequest, authenticator: Any, **_: object) -> None:
     """End the enrolment of a removed passkey, by a recorded act: it confirms no act from then on."""
     from muniment.server.acts.execution import execute_act
     from muniment.server.people.actors import SECOND_FACTOR, load_actor

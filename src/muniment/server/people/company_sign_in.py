@@ -23,7 +23,7 @@ _log = logging.getLogger("muniment.people")
 _STRONG = frozenset({"mfa", "hwk", "swk", "otp", "fido", "phr", "phrh"})  # RFC 8176 and what providers add
 
 
-def read_provider_settings(environment: Mapping[str, str]) -> dict[str, Any]:
+def read_provider_settings(environment: Mapping[str, str]) -> dict[str, object]:
     """Settings of allauth for the provider; no app if none is named. Raises ParseError for incomplete settings."""
     issuer = environment.get("MUNIMENT_OIDC_ISSUER", "")
     client, secret = environment.get("MUNIMENT_OIDC_CLIENT", ""), environment.get("MUNIMENT_OIDC_SECRET", "")
@@ -64,13 +64,13 @@ def parse_group_roles(text: str) -> dict[str, Role]:
     return found
 
 
-def has_strong_method(claims: Mapping[str, Any]) -> bool:
+def has_strong_method(claims: Mapping[str, object]) -> bool:
     """Whether the provider says that the sign-in required more than a password."""
     methods = claims.get("amr")
     return isinstance(methods, list) and bool(_STRONG & {method for method in methods if isinstance(method, str)})
 
 
-def update_group_roles(person: Any, claims: Mapping[str, Any], wanted: Mapping[str, Role]) -> None:
+def update_group_roles(person: Any, claims: Mapping[str, object], wanted: Mapping[str, Role]) -> None:
     """Grant the roles of the groups that the provider names now, and end those of others. Without groups, all end."""
     from muniment.server.acts.execution import execute_system_act
     from muniment.server.acts.system_actors import SystemActor

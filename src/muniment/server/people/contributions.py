@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
@@ -72,7 +71,7 @@ from muniment.server.registration import (
 )
 
 
-def find_people(actor: Actor, text: str) -> Iterable[Any]:
+def find_people(actor: Actor, text: str) -> Iterable[object]:
     """The people with a text in their name or handle."""
     if authorize_anywhere(actor, Action.SEE_PEOPLE) is not AccessResult.YES:
         return ()

@@ -1,7 +1,7 @@
 """Acts on one's own account: invitations, tokens, verified accounts, mail, and the export of what is stored."""
 
 from datetime import timedelta
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -354,7 +354,7 @@ class ExportOwnData(OwnAct, frozen=True):
         """Sentence that the data is one's own."""
         return _("export what is stored about oneself")
 
-    def carry_out(self, context: ActContext) -> dict[str, Any]:
+    def carry_out(self, context: ActContext) -> dict[str, object]:
         """Return all stored data, as JSON values."""
         return collect_personal_data(self.load_person())
 

@@ -29,7 +29,7 @@ class AddPasskeyForm(AddWebAuthnForm):  # type: ignore[misc]
         box.help_text = gettext_lazy("The device keeps it, and asks for a PIN, a fingerprint or your face.")
         box.initial = box.disabled = has_no_password(self.user)  # a disabled box keeps its initial value
 
-    def clean(self) -> dict[str, Any]:
+    def clean(self) -> dict[str, object]:
         """Validate the device's response. ValidationError for a key that it cannot find by itself at the next
         sign-in.
         """

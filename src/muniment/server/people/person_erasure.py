@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from allauth.account.models import EmailAddress
@@ -295,6 +294,6 @@ def _delete_copies(known: KnownPerson, words: re.Pattern[str]) -> int:
         return found + int(cursor.rowcount)
 
 
-def _is_session_of(session: dict[str, Any], known: KnownPerson, words: re.Pattern[str]) -> bool:
+def _is_session_of(session: dict[str, object], known: KnownPerson, words: re.Pattern[str]) -> bool:
     """Whether a session belongs to a person, or names them."""
     return session.get(SESSION_KEY) == known.id or words.search(str(session)) is not None

@@ -1,6 +1,6 @@
 """Acts of the Data Protection Officer on the personal data of a person: export, legal hold, erasure."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -46,7 +46,7 @@ class ExportPersonalData(PersonalDataAct, frozen=True):
     def describe_act(self) -> str:
         return _("export the personal data of %(person)s") % {"person": label_person(self.person)}
 
-    def carry_out(self, context: ActContext) -> dict[str, Any]:
+    def carry_out(self, context: ActContext) -> dict[str, object]:
         """Return all stored data, as JSON values."""
         return collect_personal_data(self.load_person())
 

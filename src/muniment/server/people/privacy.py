@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from muniment.facts.people import Person as KnownPerson
 from muniment.policy.model import Retention
+from muniment.server.acts.inputs import Label
 from muniment.server.people.models import Person
 from muniment.server.people.people_facts import build_people
 from muniment.server.people.session_store import read_session_content
@@ -43,8 +44,8 @@ def retention_rules() -> tuple[RetentionRule, ...]:
 class ShownRule(NamedTuple):
     """A retention rule as a page shows it; `days` is 0 for what ends by itself."""
 
-    kind: Any
-    why: Any
+    kind: Label
+    why: Label
     days: int
 
 
@@ -82,7 +83,7 @@ def load_known_person(person: Person) -> KnownPerson:
     )
 
 
-def sessions_of(person: str) -> Iterator[dict[str, Any]]:
+def sessions_of(person: str) -> Iterator[dict[str, object]]:
     """Each session in which somebody is signed in, without its key, which would let a reader in."""
     for row in Session.objects.order_by("expire_date").iterator():
         if (read_session_content(row.session_data) or {}).get(SESSION_KEY) == person:
@@ -98,7 +99,7 @@ def _parse_stored_object(data: bytes) -> Any:
         return text
 
 
-def collect_personal_data(person: Person) -> dict[str, Any]:
+def collect_personal_data(person: Person) -> dict[str, object]:
     """Collect all stored data of a person, for themselves (GDPR, article 15): from tables, and from the ledger's stored
     objects.
     """

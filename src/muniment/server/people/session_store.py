@@ -21,7 +21,7 @@ def hash_session_key(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()[:40]
 
 
-def read_session_content(stored: str) -> dict[str, Any] | None:
+def read_session_content(stored: str) -> dict[str, object] | None:
     """Content of a session without checking its signature, whose key only the web has; None for a malformed one.
 
     Only to find and end sessions that name a person; never to let anybody in.
@@ -71,7 +71,7 @@ class SessionStore(db.SessionStore):
         return row
 
 
-def _read_session_row(hashed: str, now: datetime) -> dict[str, Any] | None:
+def _read_session_row(hashed: str, now: datetime) -> dict[str, object] | None:
     with connection.cursor() as cursor:
         cursor.execute(_FIND, [hashed, now])
         found = cursor.fetchone()

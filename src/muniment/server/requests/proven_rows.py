@@ -63,7 +63,7 @@ COMPARED = frozenset(  # the actions whose rows are compared here, in `weaker_ro
         *(Action.REMOVE_SENSITIVE_PATHS, Action.RETIRE_PRODUCT, Action.LIFT_FREEZE),
     }
 )
-ProvenFields = Mapping[str, Any]
+ProvenFields = Mapping[str, Any]  # columns of any table
 
 
 class _SignatureRule(NamedTuple):

@@ -4,7 +4,7 @@ Each kind has its own template, which shows what changes and the effect.
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.utils.translation import gettext as _
 
@@ -46,7 +46,7 @@ class RequestDetails(NamedTuple):
 
     title: str
     template: str
-    context: Mapping[str, Any]
+    context: Mapping[str, object]
 
 
 class ShownPermission(NamedTuple):

@@ -23,8 +23,9 @@ from muniment.server.records.models import RowState
 from muniment.server.requests.models import AcceptedRow
 from muniment.server.requests.signed_acts import SignedAct, find_signed_act, is_without_person
 
-WeakerFields = Mapping[str, Any]
-RowFacts = Mapping[str, dict[str, Any]]  # of each row, by its key
+WeakerFields = Mapping[str, Any]  # columns of any table
+ComparedFacts = dict[str, Any]  # what of a row is compared, as AcceptedRow stores it
+RowFacts = Mapping[str, ComparedFacts]  # of each row, by its key
 
 
 class _Loss(NamedTuple):
@@ -38,7 +39,7 @@ class _Loss(NamedTuple):
 class _ComparedTable(NamedTuple):
     """Comparison of one table: the two-person facts of a row, and what a later state of the rows has lost."""
 
-    read_facts: Callable[[WeakerFields], dict[str, Any]]
+    read_facts: Callable[[WeakerFields], ComparedFacts]
     find_losses: Callable[[RowFacts, RowFacts], Iterator[_Loss]]
 
 
@@ -89,7 +90,7 @@ def _permits_loss(loss: _Loss, record: int) -> bool:
 
 
 def _store_accepted(
-    table: str, accepted: Mapping[str, AcceptedRow], found: Mapping[str, tuple[int, dict[str, Any]]]
+    table: str, accepted: Mapping[str, AcceptedRow], found: Mapping[str, tuple[int, ComparedFacts]]
 ) -> None:
     """Store the states that are accepted now. In order, so that two processes that do it at once wait for each
     other.
@@ -100,7 +101,7 @@ def _store_accepted(
             AcceptedRow.objects.update_or_create(table=table, key=key, defaults=values)
 
 
-def _read_environment(fields: WeakerFields) -> dict[str, Any]:
+def _read_environment(fields: WeakerFields) -> ComparedFacts:
     return {
         "product": fields["product"],
         "name": fields["name"],
@@ -131,7 +132,7 @@ def _find_earlier_environments(before: RowFacts, later: str) -> Collection[str]:
     return [key for key, one in same.items() if one["order"] < own["order"]]
 
 
-def _make_environment_loss(key: str, facts: dict[str, Any]) -> _Loss:
+def _make_environment_loss(key: str, facts: ComparedFacts) -> _Loss:
     def permits_change(signed: SignedAct) -> bool:
         act = signed.act
         if isinstance(act, ChangeEnvironment):
@@ -145,7 +146,7 @@ def _make_environment_loss(key: str, facts: dict[str, Any]) -> _Loss:
     return _Loss(key, Action.CHANGE_ENVIRONMENT, permits_change)
 
 
-def _read_product(fields: WeakerFields) -> dict[str, Any]:
+def _read_product(fields: WeakerFields) -> ComparedFacts:
     paths = Product(sensitive_patterns=fields["sensitive_patterns"]).sensitive_paths
     retired = fields["retired_at"] is not None
     unused = retired and all(fields[name] is False for name in SIGNALS)
@@ -155,7 +156,7 @@ def _read_product(fields: WeakerFields) -> dict[str, Any]:
 def _find_lost_paths(before: RowFacts, now: RowFacts) -> Iterator[_Loss]:
     """Products that lost sensitive paths, were retired, or lost the sign of life that they showed after that."""
     for key, one in now.items():
-        was: dict[str, Any] = {"paths": [], "retired": False, "unused": False} | before.get(key, {})
+        was: ComparedFacts = {"paths": [], "retired": False, "unused": False} | before.get(key, {})
         if lost := set(was["paths"]) - set(one["paths"]):
             yield _Loss(key, Action.REMOVE_SENSITIVE_PATHS, _make_path_check(one["id"], lost))
         if (one["retired"], one["unused"]) > (was["retired"], was["unused"]):
@@ -182,7 +183,7 @@ def _make_retirement_check(product: str) -> Callable[[SignedAct], bool]:
     return permits_end
 
 
-def _read_machine(fields: WeakerFields) -> dict[str, Any]:
+def _read_machine(fields: WeakerFields) -> ComparedFacts:
     return {"acts_on_request": fields["acts_on_request"]}
 
 

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, StrEnum
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -56,7 +56,7 @@ class Input(ABC):
         """Read `value`, which is not blank, as the act stores it. Raises ParseError."""
 
     @abstractmethod
-    def build_schema(self) -> dict[str, Any]:
+    def build_schema(self) -> dict[str, object]:
         """JSON Schema of the value that the API takes."""
 
     @property
@@ -89,7 +89,7 @@ class Generated(Input):
         """Refuse every value: raises ParseError."""
         raise make_choice_error(())
 
-    def build_schema(self) -> dict[str, Any]:
+    def build_schema(self) -> dict[str, object]:
         """Empty schema: the API takes no value."""
         return {}
 

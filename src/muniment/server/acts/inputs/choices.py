@@ -28,7 +28,7 @@ class Choice(Input):
             raise make_choice_error(allowed)
         return self.options(text)
 
-    def build_schema(self) -> dict[str, Any]:
+    def build_schema(self) -> dict[str, object]:
         """JSON string of the set."""
         return {"type": "string", "enum": [option.value for option in self.options]}
 
@@ -53,7 +53,7 @@ class Option(Input):
             raise make_choice_error(allowed)
         return text
 
-    def build_schema(self) -> dict[str, Any]:
+    def build_schema(self) -> dict[str, object]:
         return {"type": "string", "maxLength": 100}
 
     @property
@@ -81,7 +81,7 @@ class MultipleChoice(Input):
             raise make_choice_error(allowed)
         return tuple(option for option in allowed if option in given)
 
-    def build_schema(self) -> dict[str, Any]:
+    def build_schema(self) -> dict[str, object]:
         """JSON list of strings."""
         return {"type": "array", "minItems": 1, "items": {"type": "string", "maxLength": 100}}
 
@@ -122,7 +122,7 @@ class Answers(Input):
         one = Text(label=self.label, most=self.most, multiline=True)
         return {name: one.read_value(text, actor) for name, text in sorted(value.items()) if not is_blank_value(text)}
 
-    def build_schema(self) -> dict[str, Any]:
+    def build_schema(self) -> dict[str, object]:
         """JSON object of strings."""
         answer = {"type": "string", "maxLength": self.most}
         answers = {name: answer | {"title": str(label)} for name, label in self.questions}
@@ -147,7 +147,7 @@ class Flag(Input):
             raise make_choice_error(["yes", "no"])
         return text in _TRUE
 
-    def build_schema(self) -> dict[str, Any]:
+    def build_schema(self) -> dict[str, object]:
         """JSON boolean; "yes" and "no" are read too."""
         return {"anyOf": [{"type": "boolean"}, {"type": "string", "enum": ["yes", "no"]}]}
 

@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -35,7 +34,7 @@ class Day(Input):
             pass
         raise ParseError(InputCode.NOT_A_DATE, _("It is not a date."), _("Write a date such as 2027-01-31."))
 
-    def build_schema(self) -> dict[str, Any]:
+    def build_schema(self) -> dict[str, object]:
         return {"type": "string", "format": "date"}
 
     def format_for_form(self, value: object) -> str:
@@ -64,5 +63,5 @@ class Moment(Input):
             InputCode.NOT_A_DATE, _("It is not a day with a time."), _("Write them in UTC, such as 2027-01-31T18:00.")
         )
 
-    def build_schema(self) -> dict[str, Any]:
+    def build_schema(self) -> dict[str, object]:
         return {"type": "string", "maxLength": 40, "description": "RFC 3339; UTC where it names no zone"}

@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -33,5 +32,5 @@ class Integer(Input):
     def _describe_range(self) -> str:
         return _("Write a number from %(least)d to %(most)d.") % {"least": self.least, "most": self.most}
 
-    def build_schema(self) -> dict[str, Any]:
+    def build_schema(self) -> dict[str, object]:
         return {"type": "integer", "minimum": self.least, "maximum": self.most}

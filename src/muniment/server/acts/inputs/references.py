@@ -21,7 +21,7 @@ class Reference(Input):
     for one that is gone. `show` gives the name for a person who decides on the act, where that is another.
     """
 
-    find: Callable[[str, Actor], Any]
+    find: Callable[[str, Actor], object]
     name: Callable[[Any], str]
     missing: Label  # the sentence for a name of nothing
     remedy: Label
@@ -38,7 +38,7 @@ class Reference(Input):
             raise ParseError(InputCode.NOT_FOUND, str(self.missing), str(self.remedy))
         return found
 
-    def build_schema(self) -> dict[str, Any]:
+    def build_schema(self) -> dict[str, object]:
         """JSON string with the handle, or the number."""
         return {"type": "integer", "minimum": 1} if self.number else {"type": "string", "maxLength": self.most}
 

@@ -3,7 +3,6 @@
 import re
 import unicodedata
 from dataclasses import dataclass
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -44,8 +43,8 @@ class Text(Input):
             raise ParseError(InputCode.MALFORMED, _("It is not of the form that is needed."), str(self.form))
         return text
 
-    def build_schema(self) -> dict[str, Any]:
-        found: dict[str, Any] = {"type": "string", "maxLength": self.most}
+    def build_schema(self) -> dict[str, object]:
+        found: dict[str, object] = {"type": "string", "maxLength": self.most}
         return found | ({"pattern": f"^(?:{self.pattern})$"} if self.pattern else {})
 
 
@@ -71,9 +70,9 @@ class TextLines(Input):
             )
         return found
 
-    def build_schema(self) -> dict[str, Any]:
+    def build_schema(self) -> dict[str, object]:
         """JSON list of strings."""
-        item: dict[str, Any] = {"type": "string", "maxLength": self.most}
+        item: dict[str, object] = {"type": "string", "maxLength": self.most}
         return {"type": "array", "maxItems": self.most_lines, "items": item}
 
     def format_for_form(self, value: object) -> str:
@@ -98,7 +97,7 @@ class Email(Text):
             ) from None
         return text
 
-    def build_schema(self) -> dict[str, Any]:
+    def build_schema(self) -> dict[str, object]:
         return {"type": "string", "format": "email", "maxLength": self.most}
 
 
