@@ -38,7 +38,7 @@ RunTogether = Callable[[int, Mapping[Any, int]], Iterator[tuple[Any, Exception |
 LIMITS: dict[str, int] = {}  # seconds, by task
 SHARING_TASKS: list[str] = []  # tasks about a repository, which may occupy all slots of a worker but one
 UNRECORDED: list[
-    Callable[[str, dict[str, Any]], None]
+    Callable[[str, dict[str, object]], None]
 ] = []  # each is called with a task that no recorded act requested
 LONG_SECONDS = 3600  # for what reads a whole history, or copies a large repository for the first time
 QUEUE = "jobs"
@@ -159,14 +159,14 @@ def _close_broken_connection(error: Exception) -> None:
 
 
 def _end_job(
-    name: str, about: dict[str, Any], job: int, error: Exception | None, attempt: int, moved: list[str]
+    name: str, about: dict[str, object], job: int, error: Exception | None, attempt: int, moved: list[str]
 ) -> None:
     if error is not None:
         _handle_failure(name, about, error, attempt, moved)
     finish_jobs([job] if job else [])
 
 
-def _handle_failure(name: str, about: dict[str, Any], error: Exception, attempt: int, moved: list[str]) -> None:
+def _handle_failure(name: str, about: dict[str, object], error: Exception, attempt: int, moved: list[str]) -> None:
     """Have a failed job tried again as its error requires. Raises the error of the last attempt."""
     if isinstance(error, NoSlotError):
         place, retried = f"{_make_key(name, about)}:again", {_ATTEMPT: attempt} if attempt > 1 else {}
@@ -234,7 +234,7 @@ def enqueue_new(name: str, **about: Any) -> None:
     _enqueue_ahead(name, about, _NEW)
 
 
-def _enqueue_ahead(name: str, about: dict[str, Any], priority: int) -> None:
+def _enqueue_ahead(name: str, about: dict[str, object], priority: int) -> None:
     place = _make_key(name, about)
     with connection.cursor() as cursor:  # most events are about a change that waits already: without a savepoint
         cursor.execute(_IS_AHEAD, [place, priority])
@@ -338,7 +338,7 @@ def _requeue_job(number: int) -> None:
         finish(job_id=number, status=jobs.Status.ABORTED, delete_job=True)
 
 
-def _move_job(name: str, about: dict[str, Any], moved: list[str], worker: str) -> None:
+def _move_job(name: str, about: dict[str, object], moved: list[str], worker: str) -> None:
     """Move the job to the queue of another worker, which has to do it itself if it returns to one of `moved`."""
     _enqueue_at(name, {**about, _MOVED: moved}, _make_key(name, about), _NEWS, queue=name_worker_queue(worker))
 
@@ -371,7 +371,7 @@ _MOVE = (
 )
 
 
-def _enqueue_retry(name: str, about: dict[str, Any], attempt: int, seconds: float) -> None:
+def _enqueue_retry(name: str, about: dict[str, object], attempt: int, seconds: float) -> None:
     """Enqueue a retry at a place of its own in the queue, so that news are not delayed until then."""
     _enqueue_at(
         name, {**about, _ATTEMPT: attempt}, f"{_make_key(name, about)}:again", _PUT_OFF, timedelta(seconds=seconds)
@@ -379,7 +379,7 @@ def _enqueue_retry(name: str, about: dict[str, Any], attempt: int, seconds: floa
 
 
 def _enqueue_at(
-    name: str, about: dict[str, Any], place: str, priority: int, later: timedelta | None = None, queue: str = QUEUE
+    name: str, about: dict[str, object], place: str, priority: int, later: timedelta | None = None, queue: str = QUEUE
 ) -> bool:
     """Enqueue at a place in the queue; whether that was free."""
     lock = place.removesuffix(":again")
@@ -392,6 +392,6 @@ def _enqueue_at(
     return True
 
 
-def _make_key(name: str, about: dict[str, Any]) -> str:
+def _make_key(name: str, about: dict[str, object]) -> str:
     """Key of a task's object, with sorted arguments: the database returns a task's arguments in another order."""
     return ":".join([name, *(f"{argument}={about[argument]}" for argument in sorted(about))])

@@ -1,7 +1,6 @@
 """Logs name events and places in the program, never persons, and no input that somebody typed or a link contains."""
 
 import logging
-from typing import Any
 
 import structlog
 
@@ -34,7 +33,7 @@ class DatabaseFailureFilter(logging.Filter):
         return True
 
 
-def build_log_settings(form: str) -> dict[str, Any]:
+def build_log_settings(form: str) -> dict[str, object]:
     """Setting LOGGING of Django. `form` is "json" for programs, any other value for people."""
     last = structlog.processors.JSONRenderer() if form == JSON else structlog.dev.ConsoleRenderer(colors=False)
     before = [

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import Enum
 from functools import cache
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
@@ -20,6 +20,7 @@ from muniment.access.actions import Action
 from muniment.access.authorization import Actor
 from muniment.facts.people import Person as KnownPerson
 from muniment.server.acts.act import Act
+from muniment.server.acts.inputs import Label
 from muniment.server.acts.system_actors import SystemActor
 from muniment.server.app_list import APPS
 from muniment.workflows.fact_suppliers import Supplier
@@ -43,7 +44,7 @@ class MenuEntry(NamedTuple):
     group: MenuGroup
     position: int
     name: str
-    text: Any  # lazily translated
+    text: Label
     icon: str
     action: Action
 
@@ -56,7 +57,7 @@ class SearchKind(NamedTuple):
 
     position: int
     template: str
-    find: Callable[[Actor, str], Iterable[Any]]
+    find: Callable[[Actor, str], Iterable[object]]
 
 
 class InboxKind(NamedTuple):
@@ -67,8 +68,8 @@ class InboxKind(NamedTuple):
 
     position: int
     template: str
-    find: Callable[[Actor], Iterable[Any]]
-    title: Any = ""  # lazily translated
+    find: Callable[[Actor], Iterable[object]]
+    title: Label = ""
 
 
 class OverviewCard(NamedTuple):
@@ -79,7 +80,7 @@ class OverviewCard(NamedTuple):
 
     position: int
     template: str
-    read: Callable[[HttpRequest], Mapping[str, Any] | None]
+    read: Callable[[HttpRequest], Mapping[str, object] | None]
 
 
 class ProductTab(NamedTuple):
@@ -91,7 +92,7 @@ class ProductTab(NamedTuple):
 
     position: int
     address: str
-    text: Any  # lazily translated
+    text: Label
     action: Action
     count_rows: Callable[[int], int] | None = None
 
@@ -100,7 +101,7 @@ class SetupProgress(NamedTuple):
     """Whether a step of the set-up is done, by facts, and a sentence about what is there or missing."""
 
     done: bool
-    text: Any  # lazily translated
+    text: Label
 
 
 class SetupStep(NamedTuple):
@@ -111,12 +112,12 @@ class SetupStep(NamedTuple):
     """
 
     position: int
-    title: Any  # lazily translated
+    title: Label
     read: Callable[[Actor], SetupProgress]
     action: Action
     minutes: int
     address: str = ""
-    button: Any = ""
+    button: Label = ""
     command: str = ""
 
 
@@ -135,8 +136,8 @@ class RetentionRule(NamedTuple):
     `key` is the key of the policy's table `retention` that says how many days, "" for what ends by itself.
     """
 
-    kind: Any  # lazily translated
-    why: Any
+    kind: Label
+    why: Label
     key: str
     drop: Callable[[datetime], int]
 
@@ -160,8 +161,8 @@ class GlossaryEntry(NamedTuple):
     """Word of the glossary with its meaning; entries stand by rising `position`."""
 
     position: int
-    word: Any  # lazily translated
-    meaning: Any
+    word: Label
+    meaning: Label
 
 
 @dataclass(frozen=True, kw_only=True)

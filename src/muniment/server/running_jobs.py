@@ -82,8 +82,8 @@ def take_next_jobs(name: str, repository: int, each: str, most: int) -> dict[Any
     running = RUNNING_JOB.get()
     if running is None:
         return {}
-    about: dict[str, Any] = {"name": name, "repository": str(repository), "each": each, "most": most}
-    values = {**about, "queues": list(running.queues), "worker": running.worker}
+    about = {"name": name, "repository": str(repository), "each": each, "most": most}
+    values: dict[str, Any] = {**about, "queues": list(running.queues), "worker": running.worker}
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(_TAKE, values)

@@ -23,10 +23,10 @@ def count_shared_slots() -> int:
 
 
 @contextlib.contextmanager
-def hold_slot(about: dict[str, Any]) -> Iterator[None]:
+def hold_slot(about: dict[str, object]) -> Iterator[None]:
     """Hold one of the slots that a repository may have on this database, by a lock that ends with this connection."""
     repository, slots = about.get("repository"), count_shared_slots()
-    if repository is None or not slots:
+    if not isinstance(repository, int) or not slots:
         yield
         return
     with connection.cursor() as cursor:

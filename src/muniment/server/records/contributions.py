@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from django.db.models import Count
 from django.utils import timezone
@@ -22,7 +21,7 @@ _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 _PLACE = re.compile(r"[0-9]{1,18}")
 
 
-def find_records(actor: Actor, text: str) -> Iterable[Any]:
+def find_records(actor: Actor, text: str) -> Iterable[object]:
     """The records at a position of the ledger, or with a digest of what is stored outside."""
     if authorize_anywhere(actor, Action.SEE_LEDGER) is not AccessResult.YES:
         return ()

@@ -55,7 +55,7 @@ class RowCollector:
     def __init__(self) -> None:
         self.rows: dict[type[models.Model], dict[str, None]] = {}
 
-    def add_rows(self, model: type[models.Model], keys: Iterable[Any]) -> None:
+    def add_rows(self, model: type[models.Model], keys: Iterable[object]) -> None:
         """Add rows by their keys."""
         self.rows.setdefault(model, {}).update(dict.fromkeys(map(str, keys)))
 
@@ -74,7 +74,7 @@ def collect_rows() -> Iterator[RowCollector]:
         _collector.reset(token)
 
 
-def note_rows(model: type[models.Model], keys: Iterable[Any]) -> None:
+def note_rows(model: type[models.Model], keys: Iterable[object]) -> None:
     """Note that the current act writes rows. Rows written outside of an act match no record, and are not used."""
     collector = _collector.get()
     if collector is not None:

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
+import psycopg
 from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
@@ -35,7 +35,7 @@ class KeptConnections:
     def __init__(self, role: str) -> None:
         """`role` is the one that this process has now."""
         self._role = role
-        self._kept: dict[str, Any] = {}
+        self._kept: dict[str, psycopg.Connection[tuple[object, ...]] | None] = {}
 
     def switch_role(self, role: str) -> None:
         """Be another role to the database, outside of a transaction. The connection of the former role waits."""
