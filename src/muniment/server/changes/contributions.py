@@ -33,7 +33,7 @@ _SHOWN = 6  # open changes on the overview
 _COLUMNS = ("pk", "title", "name", "updated_at", "decision", "product")
 
 
-def find_changes(actor: Actor, text: str) -> Iterable[Any]:
+def find_changes(actor: Actor, text: str) -> Iterable[object]:
     """The changes with a text in their title or branch, or at the beginning of their commit."""
     words = Q(title__icontains=text) | Q(head__startswith=text) | Q(name__icontains=text)
     rows = Change.objects.select_related("repository__product", "decision")
@@ -49,7 +49,7 @@ def measure_changes() -> Iterator[Metric]:
     yield Metric("muniment_open_changes", "Open changes, by decision.", counts, "decision")
 
 
-def read_denied(request: HttpRequest) -> dict[str, Any] | None:
+def read_denied(request: HttpRequest) -> dict[str, object] | None:
     """The open changes that are not allowed, the newest first."""
     found = _find_denied(list_permitted_products(current_actor(request), Action.SEE_PRODUCT))
     return {"denied": [dict(zip(_COLUMNS, row, strict=True)) for row in found]} if found else None

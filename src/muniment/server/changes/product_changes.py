@@ -91,7 +91,7 @@ def list_product_changes(request: HttpRequest, slug: str) -> HttpResponse:
     asked = read_change_filter(request)
     open_ = list(find_open_changes(found.pk)[: MOST_OPEN + 1])
     merged = asked.filter_rows(_select_shown(found.pk).filter(state=Change.State.MERGED))
-    context: dict[str, Any] = {
+    context: dict[str, object] = {
         "product": found,
         "open": open_[:MOST_OPEN],
         "most_open": MOST_OPEN if len(open_) > MOST_OPEN else 0,

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from django.utils.translation import gettext as _
 from msgspec import Struct
@@ -76,7 +75,7 @@ def collect_product_facts(context: RepositoryContext, names: Collection[str], no
     )
 
 
-def collect_known_facts(rules: Rules, now: str) -> dict[str, Maybe[Any] | Fact]:
+def collect_known_facts(rules: Rules, now: str) -> dict[str, Maybe[object] | Fact]:
     """Facts that git does not have. A merged change was not stopped by a freeze."""
     return {
         kinds.PEOPLE.name: create_fact(Known(rules.people), "given", now, rules.people_reference),

@@ -29,7 +29,7 @@ from muniment.server.records.record_details import read_details
 _DECISIONS = 50
 
 
-def find_change_resource(request: HttpRequest, number: int, **_: Any) -> Resource:
+def find_change_resource(request: HttpRequest, number: int, **_: object) -> Resource:
     """Product of a change. Raises Http404, for everybody alike, if there is no such change."""
     slug = Change.objects.filter(pk=number).values_list("repository__product__slug", flat=True).first()
     if slug is None:
@@ -77,7 +77,7 @@ def show_change(request: HttpRequest, number: int) -> HttpResponse:
     return render(request, "changes/change.html", context)
 
 
-def _find_offers(request: HttpRequest, change: Change, report: DecisionReport | None) -> dict[str, Any]:
+def _find_offers(request: HttpRequest, change: Change, report: DecisionReport | None) -> dict[str, object]:
     """Actions on a change that the viewer may take, and the unknown contributors that may be attested."""
     slug = change.repository.product.slug
     open_ = change.state == Change.State.OPEN

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Any
 
 from django import template
 from django.template.context import Context
@@ -115,7 +114,7 @@ def confirm_dialog(
     opened = request.GET.get("confirm") == name
     query = request.GET.copy()
     query["confirm"] = name
-    values: dict[str, Any] = {
+    values: dict[str, object] = {
         "content": content,
         "name": name,
         "button": button,

@@ -3,7 +3,6 @@
 import hmac
 import json
 import secrets
-from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
@@ -45,7 +44,7 @@ def create_app(request: HttpRequest, slug: str) -> HttpResponse:
         protects=request.GET.get("protects") == "yes",
         proposes=request.GET.get("proposes") == "yes",
     )
-    context: dict[str, Any] = {
+    context: dict[str, object] = {
         "connection": found,
         "where": app.registration_url(found.url, str(request.GET.get("organisation", ""))[:100], state),
         "manifest": json.dumps(asked),

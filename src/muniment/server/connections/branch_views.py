@@ -1,7 +1,6 @@
 """Pages of branch updates and the decisions on them, of bypasses and their reviews, and of waiting times."""
 
 from datetime import datetime
-from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -48,7 +47,7 @@ def show_branch_history(request: HttpRequest, slug: str) -> HttpResponse:
     if until:
         rows = rows.filter(seen_at__lte=until)
     related = rows.select_related("repository", "decision__change", "record", "incident")
-    context: dict[str, Any] = {
+    context: dict[str, object] = {
         "product": found,
         "page": page_by_id(request, related),
         "refs": sorted({row.ref for row in ProtectedBranch.objects.filter(repository__product=found)}),
@@ -70,7 +69,7 @@ def show_branch_update(request: HttpRequest, number: int) -> HttpResponse:
     open_ = found.incident is not None and found.incident.closed_at is None
     reviews = found.bypass_reviews.select_related("reviewer").order_by("reviewed_at")
     why = authorize(current_actor(request), Action.REVIEW_BYPASS, resource)
-    context: dict[str, Any] = {
+    context: dict[str, object] = {
         "update": found,
         "branch": found.ref.removeprefix("refs/heads/"),
         "contributors": sorted(find_names(found.contributors).values()),

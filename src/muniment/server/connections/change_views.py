@@ -1,7 +1,5 @@
 """Pages of a change at a forge: read it for security, approve it, attest a contributor, request a review, merge."""
 
-from typing import Any
-
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
@@ -36,7 +34,7 @@ def show_review_page(request: HttpRequest, number: int) -> HttpResponse:
     statements = (
         ReviewStatement.objects.filter(change=found, head=found.head).select_related("person").order_by("stated_at")
     )
-    context: dict[str, Any] = {
+    context: dict[str, object] = {
         "change": found,
         "attention": attention if topics else None,
         "questions": _find_questions(found),

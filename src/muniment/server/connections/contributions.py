@@ -1,7 +1,6 @@
 """Contributions of the connections to forges, and of what branches there took."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -62,7 +61,7 @@ def read_bypass_reviews(person: str) -> Iterable[Mapping[str, object]]:
     return list(rows.values("branch_update__commit", "reason", "reviewed_at"))
 
 
-def read_troubled(request: HttpRequest) -> dict[str, Any] | None:
+def read_troubled(request: HttpRequest) -> dict[str, object] | None:
     """The connections that need somebody, for who may change them."""
     rows = list(Connection.find_in_trouble()) if is_action_allowed(request, Action.CHANGE_CONNECTION) else []
     return {"connections": rows} if rows else None

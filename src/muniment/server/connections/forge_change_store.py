@@ -348,7 +348,7 @@ class ForgeChangeStore:
             return [str(updated) for (updated,) in cursor.fetchall()]
 
     def _open_change(self, row: ForgeChange, change: shapes.Change) -> Change:
-        values: dict[str, Any] = {
+        values: dict[str, object] = {
             "state": Change.State.OPEN,
             "title": clean_title(change.title),
             "target": change.target[:300],

@@ -4,8 +4,6 @@ It requires no sign-in: its address cannot be guessed and is shown at the forge 
 change and the comment there, and is gone once the change is not open any more.
 """
 
-from typing import Any
-
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -25,7 +23,7 @@ def show_change_status(request: HttpRequest, token: str) -> HttpResponse:
     if row is None:
         return _hide_from_search(render(request, "connections/status_over.html", status=404))
     report = _load_blocking_report(row)
-    context: dict[str, Any] = {
+    context: dict[str, object] = {
         "change": row.change,
         "branch": row.change.target.removeprefix("refs/heads/") if row.change is not None else "",
         "forge": row,

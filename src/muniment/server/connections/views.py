@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any
 
 from django.contrib import messages
 from django.db.models import Count, QuerySet
@@ -89,7 +88,7 @@ def show_connection(request: HttpRequest, slug: str) -> HttpResponse:
     connected = {link.forge_id: link for link in links}
     protection = count_protected_branches(found)
     may_change = _can_change(request)
-    context: dict[str, Any] = {
+    context: dict[str, object] = {
         "connection": found,
         "rate_limits": list_limit_states(found),
         "page": listed,
@@ -188,7 +187,7 @@ def _list_branches(connection: Connection) -> "QuerySet[ProtectedBranch]":
     return rows.select_related("repository__product", "repository__forge_link").order_by("-pk")
 
 
-def _load_branches(connection: Connection, rows: "Iterable[ProtectedBranch]", *, reread: bool) -> dict[str, Any]:
+def _load_branches(connection: Connection, rows: "Iterable[ProtectedBranch]", *, reread: bool) -> dict[str, object]:
     """Watched branches for their table. With `reread`, the forge's rules for them are read again, if they were not
     just now: a forge reports an altered rule late or not at all.
     """

@@ -1,7 +1,6 @@
 """Contributions of the deployments."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 from django.db.models import Count, Q
 from django.utils.translation import gettext_lazy as _
@@ -36,7 +35,7 @@ from muniment.server.registration import (
 )
 
 
-def find_deployments(actor: Actor, text: str) -> Iterable[Any]:
+def find_deployments(actor: Actor, text: str) -> Iterable[object]:
     """The deployments with a text at the beginning of their artifact or commit."""
     words = Q(artifact__startswith=text) | Q(artifact__startswith=f"sha256:{text}") | Q(commit__startswith=text)
     rows = Deployment.objects.select_related("environment__product", "pipeline", "permission")

@@ -45,7 +45,7 @@ def reload_deployment(row: Deployment) -> Deployment:
     return Deployment.objects.select_related("environment__product", "pipeline", "permission").get(pk=row.pk)
 
 
-def make_answer(row: Deployment, since: datetime) -> dict[str, Any]:
+def make_answer(row: Deployment, since: datetime) -> dict[str, object]:
     """Make the answer. A permission that was not checked since `since` is left out."""
     if is_waiting(row, since):
         return {

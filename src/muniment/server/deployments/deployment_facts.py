@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
-from typing import Any
 
 from django.db.models import Max, Q
 from django.utils import timezone
@@ -57,19 +56,19 @@ def find_reached_environments(product: str, artifact: str) -> tuple[str, ...]:
     )
 
 
-def _read_environments(product: str) -> Maybe[Any]:
+def _read_environments(product: str) -> Maybe[object]:
     rows = Environment.objects.filter(product__slug=product, ended_at=None)
     return Known(tuple(pipeline.Environment(row.name, row.order, row.production) for row in rows))
 
 
-def _read_deadlines(product: str) -> Maybe[Any]:
+def _read_deadlines(product: str) -> Maybe[object]:
     """Deadlines of open incidents: of this product, and of no product at all."""
     open_ones = Q(closed_at=None) | Q(pk__in=find_unrecorded_closings())
     rows = Incident.objects.filter(open_ones, Q(product__slug=product) | Q(product=None)).order_by("due_at", "pk")
     return Known(tuple(pipeline.DueTask(f"incident-{r.pk}", r.summary, moments.format_moment(r.due_at)) for r in rows))
 
 
-def _read_deployments(product: str) -> Maybe[Any]:
+def _read_deployments(product: str) -> Maybe[object]:
     """Deployments of the product, and artifacts that were seen to run although no known deployment brought them."""
     since = timezone.now() - timedelta(days=_DAYS)
     rows = DeploymentPermission.objects.filter(deployment__environment__product__slug=product, decided_at__gte=since)
@@ -113,7 +112,7 @@ def _convert_sighting(seen: RunningArtifact) -> pipeline.Deployment:
     )
 
 
-_READERS: dict[str, Callable[[str], Maybe[Any]]] = {
+_READERS: dict[str, Callable[[str], Maybe[object]]] = {
     kinds.ENVIRONMENTS.name: _read_environments,
     kinds.DEADLINES.name: _read_deadlines,
     kinds.DEPLOYMENTS.name: _read_deployments,

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from statistics import median
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.utils.translation import gettext_lazy as _
 
 from muniment.server.deployments.models import BROKEN, REPORTED, DeploymentPermission, DeploymentState
+from muniment.server.products.models import Environment
 
 DAYS = 90
 MOST = 5_000  # deployments that are looked at: the newest
@@ -32,7 +33,7 @@ DEFINITIONS = (
 class DeploymentMetrics(NamedTuple):
     """Metrics of one environment. None where there is nothing to count, or the value is unknown."""
 
-    environment: Any
+    environment: Environment
     finished: int
     broken: int
     lead: timedelta | None
@@ -46,7 +47,7 @@ class DeploymentMetrics(NamedTuple):
 
 
 def compute_metrics(
-    environments: Iterable[Any], permissions: Sequence[DeploymentPermission]
+    environments: Iterable[Environment], permissions: Sequence[DeploymentPermission]
 ) -> list[DeploymentMetrics]:
     """Compute one row for each environment, from its permissions in the order of time, with their deployments
     loaded.
@@ -57,7 +58,7 @@ def compute_metrics(
     ]
 
 
-def _compute_environment(place: Any, rows: list[DeploymentPermission]) -> DeploymentMetrics:
+def _compute_environment(place: Environment, rows: list[DeploymentPermission]) -> DeploymentMetrics:
     ended = [row for row in rows if row.state in (*REPORTED, DeploymentState.UNREPORTED) and row.ended_at is not None]
     leads = [
         row.ended_at - row.merged_at

@@ -1,11 +1,12 @@
 """Contents of a deployment's page: the conditions of its decision, its phases, and its course."""
 
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.utils.translation import gettext_lazy as _
 
 from muniment.decision.report import DecisionReport, ResultReport
+from muniment.server.acts.inputs import Label
 from muniment.server.deployments.deployment_states import describe_state
 from muniment.server.deployments.models import (
     BROKEN,
@@ -39,7 +40,7 @@ class Conditions(NamedTuple):
 class Phase(NamedTuple):
     """Phase of a deployment, for the bar of phases."""
 
-    text: Any
+    text: Label
     is_done: bool
     is_current: bool
 
@@ -49,7 +50,7 @@ class CourseEvent(NamedTuple):
 
     style: str
     icon: str
-    text: Any
+    text: Label
     moment: datetime
 
 

@@ -3,7 +3,6 @@ them.
 """
 
 import hashlib
-from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -35,7 +34,7 @@ class RequestedDeployment(Struct, frozen=True):
 
     artifact: str
     commit: str
-    provenance: list[dict[str, Any]]
+    provenance: list[dict[str, object]]
     key: str
     token: str
     wait: int = 0

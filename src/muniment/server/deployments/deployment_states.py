@@ -1,9 +1,10 @@
 """States of deployments on pages: a status, and a word."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.utils.translation import gettext_lazy as _
 
+from muniment.server.acts.inputs import Label
 from muniment.server.deployments.models import DeploymentState
 
 
@@ -11,7 +12,7 @@ class StateOnPage(NamedTuple):
     """Look of a state: the code of a status, and the words for it."""
 
     status: str
-    text: Any  # lazily translated
+    text: Label
 
 
 _STATES = {

@@ -2,7 +2,6 @@
 
 import json
 from datetime import datetime, timedelta
-from typing import Any
 from urllib.parse import urlsplit
 
 from django.utils import timezone
@@ -47,7 +46,7 @@ def read_issuer_keys(url: str) -> None:
     row.save()
 
 
-def _fetch_key_set(url: str) -> dict[str, Any]:
+def _fetch_key_set(url: str) -> dict[str, object]:
     """Fetch the JWK set. Raises HttpError or NotCanonicalError."""
     if not is_issuer_address(url):
         raise _make_keys_error()
@@ -69,7 +68,7 @@ def _is_equally_secure(keys_url: str, url: str) -> bool:
     return parts.scheme == "https" or (parts.scheme, parts.netloc) == (urlsplit(url).scheme, urlsplit(url).netloc)
 
 
-def _fetch_object(url: str, deadline: Deadline) -> dict[str, Any]:
+def _fetch_object(url: str, deadline: Deadline) -> dict[str, object]:
     """Fetch the object at an address, whose issuer two people trusted: no redirect leads elsewhere."""
     answer = send_request("GET", url, seconds=_SECONDS, largest=_LARGEST, deadline=deadline)
     if answer.status != 200:

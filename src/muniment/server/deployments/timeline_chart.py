@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from django.utils.translation import gettext_lazy as _
 
 from muniment.server.deployments.models import BROKEN, DeploymentPermission, DeploymentState
+from muniment.server.products.models import Environment
 
 WIDTH, LANE, TOP, LEFT, RIGHT = 720, 34, 6, 120, 40
 BOTTOM = 22  # below the lanes, for the dates
@@ -67,7 +68,7 @@ class TimelineChart(NamedTuple):
 
 
 def make_timeline_chart(
-    environments: Iterable[Any], permissions: Sequence[DeploymentPermission], days: int, now: datetime
+    environments: Iterable[Environment], permissions: Sequence[DeploymentPermission], days: int, now: datetime
 ) -> TimelineChart:
     """Make the picture of the last `days` until `now`."""
     places = list(environments)

@@ -71,7 +71,7 @@ def list_deliveries(request: HttpRequest) -> HttpResponse:
         limit, policy_problem = find_rotation_days(current_clauses()), ""
     except MunimentError as error:
         limit, policy_problem = None, error.message
-    context: dict[str, Any] = {
+    context: dict[str, object] = {
         "page": page,
         "lines": make_delivery_lines(current_actor(request), page.rows, limit, timezone.now()),
         "limit": limit,
@@ -106,7 +106,7 @@ def list_environments(request: HttpRequest, slug: str) -> HttpResponse:
     listed = sorted((one for rows in newest.values() for one in rows), key=lambda one: one.pk, reverse=True)
     now = timezone.now()
     recent = [one for one in permissions if one.decided_at > now - timedelta(days=_CHART_DAYS)]
-    context: dict[str, Any] = {
+    context: dict[str, object] = {
         "product": found,
         "environments": [EnvironmentView(place, next(iter(newest.get(place.pk, [])), None)) for place in places],
         "deployments": listed,
@@ -162,7 +162,7 @@ def show_deployment(request: HttpRequest, number: int) -> HttpResponse:
     changes = Change.objects.filter(repository__product=found.environment.product, head=found.commit)
     report, decision = getattr(found, "report", None), details if isinstance(details, DecisionReport) else None
     slug = found.environment.product.slug
-    context: dict[str, Any] = {
+    context: dict[str, object] = {
         "deployment": found,
         "product": found.environment.product,
         "permission": permission,
@@ -185,7 +185,7 @@ def show_deployment(request: HttpRequest, number: int) -> HttpResponse:
 @require_action(Action.SEE_POLICY)
 def list_builders(request: HttpRequest) -> HttpResponse:
     """List the trusted builders and test runners, with our own public key."""
-    context: dict[str, Any] = {
+    context: dict[str, object] = {
         "builders": TrustedBuilder.objects.filter(ended_at=None),
         "test_runners": [(key, signatures.make_fingerprint(key.value)) for key in find_runner_keys()],
         "may_trust_machine": could_with_second_factor(request, Action.TRUST_TEST_RUNNER),

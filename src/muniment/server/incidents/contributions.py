@@ -1,7 +1,6 @@
 """Contributions of the incidents."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 from django.db.models import Count, Q
 from django.utils import timezone
@@ -26,7 +25,7 @@ from muniment.server.registration import (
 )
 
 
-def find_incidents(actor: Actor, text: str) -> Iterable[Any]:
+def find_incidents(actor: Actor, text: str) -> Iterable[object]:
     """The incidents with a text in their summary, cause or subject."""
     words = Q(summary__icontains=text) | Q(cause__icontains=text) | Q(subject__icontains=text)
     rows = Incident.objects.select_related("product", "owner")

@@ -1,8 +1,10 @@
 """Table of all kinds of incidents, by hand: how long each may stay open, and the next step."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.utils.translation import gettext_lazy as _
+
+from muniment.server.acts.inputs import Label
 
 
 class IncidentKind(NamedTuple):
@@ -10,9 +12,9 @@ class IncidentKind(NamedTuple):
     does.
     """
 
-    text: Any
+    text: Label
     days: int
-    next: Any
+    next: Label
     by_hand: bool = True
 
 
@@ -113,7 +115,7 @@ INCIDENT_KINDS = {
 class IncidentResolution(NamedTuple):
     """Way in which incidents end. `by_hand` as a kind's."""
 
-    text: Any
+    text: Label
     by_hand: bool = True
 
 

@@ -1,7 +1,5 @@
 """Pages of incidents: the open ones with their deadlines, a single one, and taking it over or closing it."""
 
-from typing import Any
-
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
@@ -18,7 +16,7 @@ from muniment.server.incidents.visibility import visible_incident_filter
 from muniment.server.page_lists import page_by_id
 
 
-def find_incident_resource(request: HttpRequest, number: int, **_: Any) -> Resource:
+def find_incident_resource(request: HttpRequest, number: int, **_: object) -> Resource:
     """Resource of an incident. Raises Http404, for everybody alike, if there is no such incident."""
     found = Incident.objects.select_related("product").filter(pk=number).first()
     if found is None:
@@ -46,7 +44,7 @@ def show_incident(request: HttpRequest, number: int) -> HttpResponse:
     """Show an incident, with the acts that the actor may do."""
     found = get_object_or_404(Incident.objects.select_related("product", "owner", "closed_by", "record"), pk=number)
     why = authorize(current_actor(request), Action.HANDLE_INCIDENT, found.resource)
-    context: dict[str, Any] = {
+    context: dict[str, object] = {
         "incident": found,
         "may_handle": found.closed_at is None and why in (AccessResult.YES, AccessResult.NO_SECOND_FACTOR),
         "involved": current_actor(request).person in found.involved_people,

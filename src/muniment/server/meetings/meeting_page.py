@@ -1,7 +1,7 @@
 """Reads what the pages of a meeting and of a product's meetings show."""
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.http import HttpRequest
 from django.utils import timezone
@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from muniment.access.actions import Action
 from muniment.calendars.activity import ProductActivity, Signal
-from muniment.calendars.meetings import MeetingKind
+from muniment.calendars.meetings import MeetingKind, Seat
 from muniment.calendars.planning import find_next_number
 from muniment.server.guarding.mediation import current_actor
 from muniment.server.meetings.meeting_state import find_all_seats, find_missing_roles, read_meetings
@@ -68,7 +68,7 @@ class NextMeeting(NamedTuple):
     lacking: tuple[Person, ...]
 
 
-def read_meeting_page(request: HttpRequest, row: ProductMeeting) -> dict[str, Any]:
+def read_meeting_page(request: HttpRequest, row: ProductMeeting) -> dict[str, object]:
     """Values of the page of a meeting."""
     own = current_actor(request).person
     people = list_invited_people(row)
@@ -103,7 +103,7 @@ def _find_deputies(row: ProductMeeting, seat: InvitedPerson) -> list[Person]:
     return [each.person for each in named if each.person_id not in taken]
 
 
-def read_product_page(request: HttpRequest, product: Product) -> dict[str, Any]:
+def read_product_page(request: HttpRequest, product: Product) -> dict[str, object]:
     """Values of the page of a product's meetings."""
     rows = (
         ProductMeeting.objects.filter(product=product).select_related("product").prefetch_related("attendees", "moves")
@@ -134,7 +134,7 @@ def read_product_page(request: HttpRequest, product: Product) -> dict[str, Any]:
     }
 
 
-def _describe_activity(activity: ProductActivity) -> dict[str, Any]:
+def _describe_activity(activity: ProductActivity) -> dict[str, object]:
     return {
         "is_active": activity.is_active,
         "signals": [str(_SIGNALS[each]) for each in activity.signals],
@@ -142,7 +142,7 @@ def _describe_activity(activity: ProductActivity) -> dict[str, Any]:
     }
 
 
-def _list_roles(product: Product, seats: Iterable[Any], people: dict[str, Person]) -> list[RoleLine]:
+def _list_roles(product: Product, seats: Iterable[Seat], people: dict[str, Person]) -> list[RoleLine]:
     named: dict[str, list[RoleHolder]] = {}
     for row in RoleHolder.objects.filter(product=product, person__active=True).select_related("person"):
         named.setdefault(row.role, []).append(row)

@@ -1,7 +1,5 @@
 """Pages of meetings: the coming ones, one of them, those of a product, and one's own calendar."""
 
-from typing import Any
-
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -27,7 +25,7 @@ from muniment.server.products.views import could_with_second_factor, find_produc
 _SHOWN = 200
 
 
-def find_meeting_resource(request: HttpRequest, number: int, **_: Any) -> Resource:
+def find_meeting_resource(request: HttpRequest, number: int, **_: object) -> Resource:
     """Product of a meeting. Raises Http404, for everybody alike, if there is no such meeting."""
     found = ProductMeeting.objects.select_related("product").filter(pk=number).first()
     if found is None:
@@ -35,7 +33,7 @@ def find_meeting_resource(request: HttpRequest, number: int, **_: Any) -> Resour
     return found.product_resource
 
 
-def find_seat_resource(request: HttpRequest, number: int, **_: Any) -> Resource:
+def find_seat_resource(request: HttpRequest, number: int, **_: object) -> Resource:
     """Person who has a seat. Raises Http404, for everybody alike, if there is no such seat."""
     found = MeetingAttendee.objects.filter(pk=number).values_list("person", flat=True).first()
     if found is None:

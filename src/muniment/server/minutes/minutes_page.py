@@ -1,7 +1,7 @@
 """Reads what the pages of a meeting in progress and of its minutes show."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.http import HttpRequest
 from django.utils import timezone
@@ -53,7 +53,7 @@ class FrozenEntryLine(NamedTuple):
     now: MinutesEntry | None
 
 
-def read_held_page(request: HttpRequest, meeting: ProductMeeting, minutes: Minutes | None) -> dict[str, Any]:
+def read_held_page(request: HttpRequest, meeting: ProductMeeting, minutes: Minutes | None) -> dict[str, object]:
     """Values of the page of a meeting before and while it is held."""
     items = _list_items(meeting, minutes)
     wanted = request.GET.get("item", "")
@@ -81,7 +81,7 @@ def read_held_page(request: HttpRequest, meeting: ProductMeeting, minutes: Minut
     }
 
 
-def read_minutes_page(request: HttpRequest, minutes: Minutes) -> dict[str, Any]:
+def read_minutes_page(request: HttpRequest, minutes: Minutes) -> dict[str, object]:
     """Values of the page of minutes."""
     meeting, frozen = minutes.meeting, decode_minutes(minutes.text)
     own = current_actor(request).person

@@ -1,7 +1,5 @@
 """Pages of a meeting that is held, of its minutes, and of one's own actions."""
 
-from typing import Any
-
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -42,7 +40,7 @@ _CHAIR_ACTS = (OpenMeeting, FinishItem, DeferItem, RecordDecision, AddAction, Co
 _DONE_SHOWN = 50
 
 
-def find_lead_resource(request: HttpRequest, number: int, **_: Any) -> Resource:
+def find_lead_resource(request: HttpRequest, number: int, **_: object) -> Resource:
     """Person who leads a meeting. Raises Http404, for everybody alike, if there is no such meeting."""
     found = ProductMeeting.objects.filter(pk=number).first()
     if found is None:
@@ -50,12 +48,12 @@ def find_lead_resource(request: HttpRequest, number: int, **_: Any) -> Resource:
     return Resource(owner=find_lead(found))
 
 
-def find_action_resource(request: HttpRequest, number: int, **_: Any) -> Resource:
+def find_action_resource(request: HttpRequest, number: int, **_: object) -> Resource:
     """Person who owns an action. Raises Http404, for everybody alike, if there is no such action."""
     return Resource(owner=_find_entry(number).owner_id or "")
 
 
-def find_advice_resource(request: HttpRequest, number: int, **_: Any) -> Resource:
+def find_advice_resource(request: HttpRequest, number: int, **_: object) -> Resource:
     """Product that advice is about. Raises Http404, for everybody alike, if there is none."""
     return find_entry_resource(_find_entry(number))
 

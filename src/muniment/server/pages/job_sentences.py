@@ -1,14 +1,13 @@
 """Sentences about background jobs, and the names of the things that they are about."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
 from muniment.server.connections.models import Connection
 from muniment.server.products.models import Repository
 
-TASK_SENTENCES: Mapping[str, Any] = {
+TASK_SENTENCES: Mapping[str, object] = {
     "apply-freeze": _("Apply a freeze, or its end, to everything"),
     "begin-passes": _("Compare everything with the forges after a start"),
     "check-connection-permissions": _("Check the permissions of a connection"),
@@ -58,12 +57,12 @@ def describe_job(task: str) -> str:
     return str(TASK_SENTENCES.get(task, task.replace("-", " ").capitalize()))
 
 
-def find_job_subjects(jobs: Iterable[Mapping[str, Any]]) -> dict[tuple[str, int], str]:
+def find_job_subjects(jobs: Iterable[Mapping[str, object]]) -> dict[tuple[str, int], str]:
     """Names of the repositories and connections that the arguments of jobs give by number."""
     arguments = list(jobs)
 
     def list_numbers(name: str) -> set[int]:
-        return {one[name] for one in arguments if isinstance(one.get(name), int)}
+        return {number for one in arguments if isinstance(number := one.get(name), int)}
 
     repositories = Repository.objects.in_bulk(list_numbers("repository"))
     connections = Connection.objects.in_bulk(list_numbers("connection"))

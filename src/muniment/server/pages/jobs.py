@@ -46,7 +46,7 @@ def list_jobs(request: HttpRequest) -> HttpResponse:
     return render(request, "records/work.html", context)
 
 
-def describe_jobs(rows: Iterable[Any]) -> list[JobLine]:
+def describe_jobs(rows: Iterable[ProcrastinateJob]) -> list[JobLine]:
     """Each job with its sentence, the repository or connection that it is about, and its failure."""
     found = add_failures(rows)
     names = find_job_subjects(job.args for job, _failure in found)
@@ -55,12 +55,12 @@ def describe_jobs(rows: Iterable[Any]) -> list[JobLine]:
     ]
 
 
-def _name_subject(arguments: dict[str, Any], names: dict[tuple[str, int], str]) -> str:
+def _name_subject(arguments: dict[str, object], names: dict[tuple[str, int], str]) -> str:
     subject = next((names[one] for one in arguments.items() if one in names), "")
     return f"{subject} #{arguments['number']}" if subject and "number" in arguments else subject
 
 
-def add_failures(rows: Iterable[Any]) -> list[tuple[Any, TaskFailure | None]]:
+def add_failures(rows: Iterable[ProcrastinateJob]) -> list[tuple[ProcrastinateJob, TaskFailure | None]]:
     """Each job with the reason why its process ended, None for the others."""
     jobs = list(rows)
     failures = TaskFailure.objects.in_bulk([job.pk for job in jobs])

@@ -103,7 +103,7 @@ def _describe(row: Record) -> str:
 
 def _make_filter_context(
     request: HttpRequest, chosen: record_filters.RecordFilter, subject: RecordSubject
-) -> dict[str, Any]:
+) -> dict[str, object]:
     return {
         "chosen": chosen,
         "more": chosen.query,
@@ -121,7 +121,7 @@ def show_record(request: HttpRequest, number: int) -> HttpResponse:
     row = get_object_or_404(Record.objects.select_related("place"), pk=number)
     read = record_kinds.decode_record(bytes(row.data), row.position or 0)
     addenda = row.addenda.select_related("later_record").order_by("id")
-    context: dict[str, Any] = {
+    context: dict[str, object] = {
         "entry": row,
         "look": record_filters.find_kind_look(row.kind),
         "said": make_sentence(read),
@@ -155,7 +155,7 @@ def correct_record(request: HttpRequest, number: int) -> HttpResponse:
     return submit_act(request, CorrectRecord, {"record": number}, done, "entry", number)
 
 
-def make_proof_context(row: Record) -> dict[str, Any]:
+def make_proof_context(row: Record) -> dict[str, object]:
     """Proof that a record is in the ledger, for a page; for its browser, and as text for programs."""
     log = open_store().open_log()
     head, note = log.read_head(), log.load_checkpoint()
@@ -200,7 +200,7 @@ def list_activity(request: HttpRequest) -> HttpResponseBase:
         return record_filters.export_rows(map(_export_act, newest), _ACT_COLUMNS, request.GET["format"], "activity")
     found = _read_page(request, rows, subject)
     _add_acts(found.rows)
-    context = {"page": found, "days": record_filters.group_by_day(found.rows)}
+    context: dict[str, object] = {"page": found, "days": record_filters.group_by_day(found.rows)}
     context |= _make_filter_context(request, chosen, subject)
     return render(request, "records/activity.html", context)
 

@@ -78,7 +78,7 @@ def show_overview(request: HttpRequest) -> HttpResponse:
     return render(request, "overview/overview.html", context)
 
 
-def describe_trend(figures: OverviewFigures) -> dict[str, Any]:
+def describe_trend(figures: OverviewFigures) -> dict[str, object]:
     """Chart of the shares of the statuses over time, its name as a sentence, and the change since its last point."""
     trend, points = figures.trend, figures.change_in_points or 0
     details = {"first": trend[0].label, "last": trend[-1].label, "before": _share(trend[0]), "now": _share(trend[-1])}
@@ -158,7 +158,7 @@ def _read_inbox(actor: Actor) -> list[tuple[str, list[Any]]]:
     return found
 
 
-def _read_cards(request: HttpRequest, positions: range) -> list[tuple[str, Mapping[str, Any]]]:
+def _read_cards(request: HttpRequest, positions: range) -> list[tuple[str, Mapping[str, object]]]:
     """Template and context of each card in a part of the overview."""
     cards = sorted((card for app in read_contributions() for card in app.overview), key=lambda card: card.position)
     found = [(card.template, card.read(request)) for card in cards if card.position in positions]

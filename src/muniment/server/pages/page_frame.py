@@ -5,7 +5,7 @@ The parts of the frame are the same on most pages of a person, so a process reme
 
 import functools
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -19,6 +19,7 @@ from django.utils.translation import get_language
 from muniment.access.actions import Action
 from muniment.access.authorization import ORGANISATION, AccessResult, Actor, authorize, authorize_anywhere
 from muniment.errors import HomeFileError
+from muniment.server.acts.inputs import Label
 from muniment.server.guarding.mediation import current_actor
 from muniment.server.pages.own_account import APPEARANCE_COOKIE, APPEARANCES
 from muniment.server.people.actors import signed_in_person
@@ -37,18 +38,18 @@ class ShownEntry(NamedTuple):
     """Entry of the menu as a page shows it."""
 
     address: str
-    text: Any  # lazily translated
+    text: Label
     icon: str
 
 
 class ShownGroup(NamedTuple):
     """Group of the menu that has at least one entry for the person."""
 
-    text: Any  # lazily translated
+    text: Label
     entries: tuple[ShownEntry, ...]
 
 
-def frame_context(request: HttpRequest) -> dict[str, Any]:
+def frame_context(request: HttpRequest) -> dict[str, object]:
     """Template context of the frame of every page. Its parts are rendered where a template shows them."""
     appearance = request.COOKIES.get(APPEARANCE_COOKIE, "")
     look = {

@@ -94,7 +94,7 @@ def _read_csv(text: str) -> tuple[ImportedProduct, ...]:
         raise _make_file_error(sentence) from None
 
 
-def _read_line(number: int, row: dict[str, Any]) -> ImportedProduct:
+def _read_line(number: int, row: dict[str, str]) -> ImportedProduct:
     if None in row or None in row.values():
         raise _make_file_error(
             _("Line %(number)s: it has more or fewer fields than the first line.") % {"number": number}

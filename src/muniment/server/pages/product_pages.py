@@ -102,7 +102,7 @@ def show_product(request: HttpRequest, slug: str) -> HttpResponse:
     fixes = list_fixes(incidents, repositories, lines)
     open_ = _read_open_changes(found.pk)
     sections = group_by_section(policy, lines)
-    context: dict[str, Any] = {
+    context: dict[str, object] = {
         "product": found,
         "counts": sum_counts(section.counts for section in sections),
         "sections": sections,
@@ -133,7 +133,7 @@ def show_product_settings(request: HttpRequest, slug: str) -> HttpResponse:
     found = get_object_or_404(Product, slug=slug)
     repositories = list(found.repositories.select_related("scan", "hook_log", "forge_link"))
     may_change = could_with_second_factor(request, Action.CHANGE_PRODUCT, slug)
-    context: dict[str, Any] = {
+    context: dict[str, object] = {
         "product": found,
         "repositories": repositories,
         "being_read": is_being_read(repositories),

@@ -13,13 +13,14 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
+from muniment.server.acts.inputs import Label
 from muniment.server.records.models import Record
 
 
 class KindLook(NamedTuple):
     """Look of a kind of record: its name in a filter, its icon, its tone."""
 
-    text: Any  # lazily translated
+    text: Label
     icon: str
     tone: str
 

@@ -5,7 +5,7 @@ filter reads the newest records, and goes on from there on the next page.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 from django.db.models import Q, QuerySet
@@ -121,18 +121,18 @@ def _match_records(rows: list[Record], subject: RecordSubject) -> list[bool]:
     ]
 
 
-def _read_object(data: bytes) -> Mapping[str, Any]:
+def _read_object(data: bytes) -> Mapping[str, object]:
     """Fields of canonical JSON, none of a value that is no object."""
     found = msgspec.json.decode(data)
     return found if isinstance(found, dict) else {}
 
 
-def _names_person(details: Mapping[str, Any], person: str) -> bool:
+def _names_person(details: Mapping[str, object], person: str) -> bool:
     """Whether it is an act or statement of the person, or an act on them."""
     return details.get("person") == person or details.get("resource") == f"person:{person}"
 
 
-def _names_product(fields: Mapping[str, Any], subject: RecordSubject, changes: frozenset[str]) -> bool:
+def _names_product(fields: Mapping[str, object], subject: RecordSubject, changes: frozenset[str]) -> bool:
     """Whether a record or its details name the product, one of its repositories or one of its changes."""
     details = fields.get("details")
     named = {**(details if isinstance(details, dict) else {}), **fields}
@@ -147,7 +147,7 @@ def _names_product(fields: Mapping[str, Any], subject: RecordSubject, changes: f
     return kind == "change" and name in changes
 
 
-def _find_changes(contents: list[tuple[Mapping[str, Any], Mapping[str, Any]]], product: str) -> frozenset[str]:
+def _find_changes(contents: list[tuple[Mapping[str, object], Mapping[str, object]]], product: str) -> frozenset[str]:
     """Numbers of the changes of a product, among those that some acts are about."""
     named = {str(details.get("resource", "")).removeprefix("change:") for _content, details in contents}
     rows = Change.objects.filter(pk__in=[int(one) for one in named if one.isascii() and one.isdigit()])

@@ -53,12 +53,12 @@ class ClauseForm(forms.Form):
             owner=typed["owner"],
         )
 
-    def _make_parameters(self) -> dict[str, Any]:
+    def _make_parameters(self) -> dict[str, object]:
         """Parameters that differ from the default, or that the clause names today."""
         former = self.clause.parameters if self.control == self.clause.control else {}
         if self.control not in CONTROLS:
             return former
-        found: dict[str, Any] = {}
+        found: dict[str, object] = {}
         for one in _list_parameters(self.control):
             typed = self.cleaned_data[_PARAMETER + one.name]
             value = list(_split_lines(typed)) if isinstance(one.default, tuple) else typed
@@ -67,8 +67,8 @@ class ClauseForm(forms.Form):
         return found
 
 
-def _make_initial(clause: Clause, control: str) -> dict[str, Any]:
-    found: dict[str, Any] = {
+def _make_initial(clause: Clause, control: str) -> dict[str, object]:
+    found: dict[str, object] = {
         "name": clause.name,
         "section": clause.section,
         "text": clause.text,

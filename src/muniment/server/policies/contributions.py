@@ -30,14 +30,14 @@ _SHOWN = 6  # exceptions on the overview
 _COLUMNS = ("reason", "expires_at", "product")
 
 
-def find_exceptions(actor: Actor, text: str) -> Iterable[Any]:
+def find_exceptions(actor: Actor, text: str) -> Iterable[object]:
     """The exceptions with a text in their clause or reason."""
     words = Q(clause__icontains=text) | Q(reason__icontains=text) | Q(slug=text) | Q(head__startswith=text)
     rows = PolicyException.objects.select_related("repository__product")
     return rows.filter(words, within_reach(actor, Action.SEE_EXCEPTIONS, "repository__product")).order_by("-id")
 
 
-def find_clauses(actor: Actor, text: str) -> Iterable[Any]:
+def find_clauses(actor: Actor, text: str) -> Iterable[object]:
     """The clauses of the policy in force with a text in their id or sentence."""
     if authorize_anywhere(actor, Action.SEE_POLICY) is not AccessResult.YES:
         return ()
@@ -47,7 +47,7 @@ def find_clauses(actor: Actor, text: str) -> Iterable[Any]:
     ]
 
 
-def read_freezes_now(request: HttpRequest) -> dict[str, Any] | None:
+def read_freezes_now(request: HttpRequest) -> dict[str, object] | None:
     """The freezes in force, and those that are announced."""
     rows = _read_freezes(timezone.now())
     return {"freezes": rows} if rows else None
@@ -58,7 +58,7 @@ def _read_freezes(now: datetime) -> "QuerySet[Freeze]":
     return Freeze.find_current_freezes(now)
 
 
-def read_exceptions(request: HttpRequest) -> dict[str, Any] | None:
+def read_exceptions(request: HttpRequest) -> dict[str, object] | None:
     """The exceptions in force, the first to end on top."""
     found = _find_ending(list_permitted_products(current_actor(request), Action.SEE_PRODUCT), timezone.now())
     return {"ending": [dict(zip(_COLUMNS, row, strict=True)) for row in found]} if found else None

@@ -201,14 +201,14 @@ def apply_policy(request: HttpRequest, number: int) -> HttpResponse:
     return submit_act(request, ApplyPolicy, {"version": number}, _("It is in force."), "policy")
 
 
-def find_exception_resource(request: HttpRequest, slug: str, **_: Any) -> Resource:
+def find_exception_resource(request: HttpRequest, slug: str, **_: object) -> Resource:
     """Product of an exception."""
     return _make_product_resource(
         PolicyException.objects.filter(slug=slug).values_list("repository__product__slug", flat=True)
     )
 
 
-def find_monitoring_resource(request: HttpRequest, slug: str, **_: Any) -> Resource:
+def find_monitoring_resource(request: HttpRequest, slug: str, **_: object) -> Resource:
     """Product of a monitoring period."""
     return _make_product_resource(MonitoringPeriod.objects.filter(slug=slug).values_list("product__slug", flat=True))
 

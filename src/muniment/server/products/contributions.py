@@ -22,12 +22,12 @@ _SHOWN = 6  # repositories on the overview
 _COLUMNS = ("name", "scan__problem", "forge_link__problem", "product__slug", "product__name")
 
 
-def find_products(actor: Actor, text: str) -> Iterable[Any]:
+def find_products(actor: Actor, text: str) -> Iterable[object]:
     """The products with a text in their name or id."""
     return Product.objects.filter(visible_product_filter(actor), Q(name__icontains=text) | Q(slug__icontains=text))
 
 
-def find_environments(actor: Actor, text: str) -> Iterable[Any]:
+def find_environments(actor: Actor, text: str) -> Iterable[object]:
     """The environments with a text in their name."""
     rows = Environment.objects.select_related("product").filter(ended_at=None, name__icontains=text)
     return rows.filter(within_reach(actor, Action.SEE_DEPLOYMENTS, "product"))
@@ -38,7 +38,7 @@ def find_policies_of_scans() -> Iterable[str]:
     return RepositoryScan.objects.exclude(policy_digest="").values_list("policy_digest", flat=True)
 
 
-def read_unreadable(request: HttpRequest) -> dict[str, Any] | None:
+def read_unreadable(request: HttpRequest) -> dict[str, object] | None:
     """The repositories that could not be read, here or at their forge, whose clauses are therefore not known."""
     found = _find_unreadable(list_permitted_products(current_actor(request), Action.SEE_PRODUCT))
     return {"unreadable": [dict(zip(_COLUMNS, row, strict=True)) for row in found]} if found else None

@@ -1,7 +1,6 @@
 """Pages that change a product: add it, retire it, change its environments; and the progress of its scans."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -18,7 +17,7 @@ from muniment.server.products.models import Product, Repository
 from muniment.server.products.product_acts import AddProduct, RetireProduct
 
 
-def find_product_resource(request: HttpRequest, slug: str, **_: Any) -> Resource:
+def find_product_resource(request: HttpRequest, slug: str, **_: object) -> Resource:
     """Product of an address."""
     return Resource(product=slug)
 

@@ -1,7 +1,7 @@
 """Reads what the pages of a retro show: its board, and what is decided."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.db.models import Count
 from django.http import HttpRequest
@@ -77,7 +77,7 @@ class VotingState(NamedTuple):
     is_complete: bool
 
 
-def read_retro_page(request: HttpRequest, meeting: ProductMeeting) -> dict[str, Any]:
+def read_retro_page(request: HttpRequest, meeting: ProductMeeting) -> dict[str, object]:
     """Values of the board of a retro."""
     own = current_actor(request).person
     board = RetroBoard.objects.filter(meeting=meeting).first()
@@ -110,7 +110,7 @@ def read_retro_page(request: HttpRequest, meeting: ProductMeeting) -> dict[str, 
     }
 
 
-def read_decisions_page(request: HttpRequest, meeting: ProductMeeting) -> dict[str, Any]:
+def read_decisions_page(request: HttpRequest, meeting: ProductMeeting) -> dict[str, object]:
     """Values of the page on which threats, improvements and the schedule are decided."""
     improvements = list_improvements(meeting)
     return {
@@ -141,7 +141,7 @@ def read_voting(meeting: ProductMeeting, person: str) -> VotingState:
     return VotingState(len(voters), finished, VOTES_EACH - given, bool(voters) and finished == len(voters))
 
 
-def _read_feedback(meeting: ProductMeeting, person: str) -> dict[str, Any]:
+def _read_feedback(meeting: ProductMeeting, person: str) -> dict[str, object]:
     """Values about anonymous feedback: never a count before it is shown."""
     row = FeedbackRound.objects.filter(meeting=meeting).first()
     moods = row.moods if row is not None else {}
@@ -157,7 +157,7 @@ def _read_feedback(meeting: ProductMeeting, person: str) -> dict[str, Any]:
     }
 
 
-def _read_frame(request: HttpRequest, meeting: ProductMeeting) -> dict[str, Any]:
+def _read_frame(request: HttpRequest, meeting: ProductMeeting) -> dict[str, object]:
     actor = current_actor(request)
     may_lead = authorize(actor, Action.CHAIR_MEETING, Resource(owner=find_lead(meeting)))
     minutes = Minutes.objects.filter(meeting=meeting).first()

@@ -1,7 +1,5 @@
 """Pages of retros: the list, the board, what is decided, and improvements of all products."""
 
-from typing import Any
-
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
@@ -48,7 +46,7 @@ _DECISION_ACTS = (AssessThreat, DecideImprovement, CarryOverImprovement, StateHo
 _SHOWN = 200
 
 
-def find_threat_resource(request: HttpRequest, number: int, **_: Any) -> Resource:
+def find_threat_resource(request: HttpRequest, number: int, **_: object) -> Resource:
     """Product of a threat. Raises Http404, for everybody alike, if there is no such threat."""
     found = RetroThreat.objects.select_related("meeting__product").filter(pk=number).first()
     if found is None:
@@ -56,7 +54,7 @@ def find_threat_resource(request: HttpRequest, number: int, **_: Any) -> Resourc
     return found.meeting.product_resource
 
 
-def find_improvement_resource(request: HttpRequest, number: int, **_: Any) -> Resource:
+def find_improvement_resource(request: HttpRequest, number: int, **_: object) -> Resource:
     """Person who owns an improvement. Raises Http404, for everybody alike, if there is none."""
     found = Improvement.objects.filter(pk=number).values_list("owner", flat=True).first()
     if found is None:

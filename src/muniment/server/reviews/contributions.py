@@ -1,7 +1,6 @@
 """Contributions of the security reviews."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -29,7 +28,7 @@ from muniment.server.reviews.requirement_acts import (
 from muniment.server.reviews.sections import register_review_sections
 
 
-def find_requirements(actor: Actor, text: str) -> Iterable[Any]:
+def find_requirements(actor: Actor, text: str) -> Iterable[object]:
     """Requirements of the market with a text in their sentence or origin."""
     words = Q(text__icontains=text) | Q(origin__icontains=text)
     return visible_requirements(actor).filter(words).order_by("-pk")

@@ -1,7 +1,5 @@
 """Pages of security reviews: the list, the preparation, requirements of the market."""
 
-from typing import Any
-
 from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -41,7 +39,7 @@ from muniment.server.reviews.requirement_acts import (
 _SHOWN = 200
 
 
-def find_requirement_resource(request: HttpRequest, number: int, **_: Any) -> Resource:
+def find_requirement_resource(request: HttpRequest, number: int, **_: object) -> Resource:
     """Product of a requirement. Raises Http404, for everybody alike, if there is no such requirement."""
     found = MarketRequirement.objects.select_related("product").filter(pk=number).first()
     if found is None:
@@ -142,7 +140,7 @@ def give_opinion(request: HttpRequest, number: int) -> HttpResponse:
     return submit_act(request, GiveOpinion, {"seat": number}, _("Saved."), "opinion-form", meeting)
 
 
-def find_meeting_product(request: HttpRequest, number: int, **_: Any) -> Resource:
+def find_meeting_product(request: HttpRequest, number: int, **_: object) -> Resource:
     """Product of a review. Raises Http404, for everybody alike, if there is no such review."""
     found = ProductMeeting.objects.select_related("product").filter(pk=number, kind=MeetingKind.REVIEW).first()
     if found is None:
