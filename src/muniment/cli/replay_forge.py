@@ -2,6 +2,7 @@
 
 import datetime
 from collections import Counter
+from collections.abc import Callable, Sequence
 
 import click
 
@@ -70,12 +71,7 @@ def _replay(
         replay, counter = Replay(policy, target), HistoryCounter(policy)
         with replay_inputs.show_progress(2 * len(changes), output) as advance:
             product_facts = trial.read_product_facts()
-            read = forge_replay.fetch_while_allowed if public else forge_replay.fetch_past_changes
-            found = []
-            for each in read(there.forge, repository, mirror, changes):
-                found.append(_assume_unreadable(each, suppose=suppose, public=public))
-                advance()
-            found.sort(key=lambda each: each.change.merged_at)
+            found = _fetch_changes(there, mirror, changes, advance, suppose=suppose, public=public)
             if isinstance(people, Unknown):
                 click.echo("There is no people.toml: each account at the forge counts as one person.", err=True)
                 people = Known(forge_replay.assume_people(there.connection.name, found))
@@ -163,6 +159,24 @@ def _read_rules(
         written = branch_documents.read_documents(git, forge_changes.require_tip(mirror, target))
         policy, name = replay_inputs.load_replay_policy(policy_file, place, written)
         return (policy, name, *replay_inputs.load_replay_people(place, written))
+
+
+def _fetch_changes(
+    there: forge_access.RepositoryAccess,
+    mirror: Mirror,
+    changes: Sequence[Change],
+    advance: Callable[[], object],
+    *,
+    suppose: bool,
+    public: bool,
+) -> list[forge_replay.PastChange]:
+    """Fetch the past changes, in the order in which they were merged."""
+    fetch = forge_replay.fetch_while_allowed if public else forge_replay.fetch_past_changes
+    found = []
+    for each in fetch(there.forge, there.listed.repository, mirror, changes):
+        found.append(_assume_unreadable(each, suppose=suppose, public=public))
+        advance()
+    return sorted(found, key=lambda each: each.change.merged_at)
 
 
 def _assume_unreadable(each: forge_replay.PastChange, *, suppose: bool, public: bool) -> forge_replay.PastChange:

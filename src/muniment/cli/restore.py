@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,20 +42,12 @@ def command(file: str, home: str, listed: str | None, since: str | None) -> int:
     from muniment.server.guarding.database_roles import OWNER
     from muniment.server.running import database_settings
     from muniment.server.running.backup_file import MANIFEST, VAULT_ENTRY, read_backup, restore_database
-    from muniment.server.running.installation_folder import make_installation_folder
     from muniment.server.running.process_separation import separate_processes
-    from muniment.vault import store_copy
     from muniment.vault.embedded_vault import SEAL_FILE
 
     parts = read_backup(Path(file))
     lines = _read_erasures(parts[MANIFEST], folder, listed, since)
-    (folder / "keys").mkdir(mode=0o700, parents=True)
-    for name in ("keys/ledger.key", "keys/ledger.pub"):
-        durable_files.write_file(folder / name, parts[name], 0o600 if name.endswith(".key") else 0o644)
-    make_installation_folder(folder)
-    (folder / service_setup.UNFINISHED_FILE).touch()
-    if VAULT_ENTRY in parts:
-        store_copy.restore_store(folder, parts[VAULT_ENTRY])
+    _write_files(folder, parts)
     separate_processes(folder, (), os.environ)  # the database's account has to reach the home
     with database_settings.embedded_server(folder) as server:
         restore_database(parts, server.make_variables(OWNER))
@@ -81,6 +74,21 @@ def command(file: str, home: str, listed: str | None, since: str | None) -> int:
     click.echo(f"{people} people erased again, of {len(lines)} on the list of erasures")
     _print_next_steps(home, waits, seal_file=SEAL_FILE if VAULT_ENTRY in parts else "")
     return 0
+
+
+def _write_files(folder: Path, parts: Mapping[str, bytes]) -> None:
+    """Write the files of a backup into the new home, which is marked as unfinished."""
+    from muniment.server.running.backup_file import VAULT_ENTRY
+    from muniment.server.running.installation_folder import make_installation_folder
+    from muniment.vault import store_copy
+
+    (folder / "keys").mkdir(mode=0o700, parents=True)
+    for name in ("keys/ledger.key", "keys/ledger.pub"):
+        durable_files.write_file(folder / name, parts[name], 0o600 if name.endswith(".key") else 0o644)
+    make_installation_folder(folder)
+    (folder / service_setup.UNFINISHED_FILE).touch()
+    if VAULT_ENTRY in parts:
+        store_copy.restore_store(folder, parts[VAULT_ENTRY])
 
 
 def _print_next_steps(home: str, waits: str, *, seal_file: str) -> None:

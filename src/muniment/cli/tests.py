@@ -7,6 +7,7 @@ from muniment.cli.input_files import read_input
 from muniment.errors import UsageError
 from muniment.facts import canonical
 from muniment.git import run_statements, signatures
+from muniment.git.repository import Repository
 from muniment.policy.toml_reading import quote_value
 
 
@@ -59,11 +60,9 @@ def submit_reports(
     counts = test_reports.read_test_reports(read)
     now = context.current_moment()
     with context.open_context(repo, onto, home) as found:
-        repository = found.repository
-        head = repository.resolve_commit(rev)
+        head = found.repository.resolve_commit(rev)
         machine, chosen = keys.find_machine(found.rules.people, key, repo)
         ref = f"{run_statements.RUN_REFS}{head}/{pipeline}"
-        before = next(iter(repository.read_refs(ref).values()), "")
         predicate = run_statements.RunPredicate(
             repository=found.rules.policy.policy.repository,
             pipeline=pipeline,
@@ -75,18 +74,10 @@ def submit_reports(
             skipped=counts.skipped,
             reports=tuple(canonical.digest_bytes(data) for _, data in read),
             url=url,
-            previous=before,
+            previous=next(iter(found.repository.read_refs(ref).values()), ""),
             time=now,
         )
-        data = run_statements.encode_run(predicate)
-        run_statements.write_run(
-            repository,
-            head,
-            pipeline,
-            before,
-            data,
-            signatures.make_signature(data, run_statements.RUN_NAMESPACE, chosen),
-        )
+        _write_signed_run(found.repository, predicate, chosen)
     if output == "json":
         printing.print_json({"machine": machine.id, "statement": predicate, "ref": ref})
         return 0
@@ -94,3 +85,9 @@ def submit_reports(
     click.echo(f"{machine.id}: {pipeline} on {head[:12]}: {what}")
     click.echo(f"Next: share it with: git push origin {ref}")
     return 0
+
+
+def _write_signed_run(repository: Repository, run: run_statements.RunPredicate, key: str) -> None:
+    data = run_statements.encode_run(run)
+    signature = signatures.make_signature(data, run_statements.RUN_NAMESPACE, key)
+    run_statements.write_run(repository, run.head, run.pipeline, run.previous, data, signature)

@@ -89,6 +89,7 @@ def _create_error(
 
 
 ModelProblem = tuple[toml_lines.EntryPath, str, str, str]  # path, key, problem, remedy
+_Reference = tuple[str, int, str, Iterable[str], str]
 
 
 def find_model_problems(model: DesignModel) -> Iterator[ModelProblem]:
@@ -131,63 +132,72 @@ def _identified(model: DesignModel) -> dict[str, list[str]]:
 
 def _find_missing_references(model: DesignModel, names: dict[str, frozenset[str]]) -> Iterator[ModelProblem]:
     """Each reference to an entry that the file does not have."""
-    holders = names["role"] | names["actor"]
-    sources = names["actor"] | names["component"]
-    targets = names["component"] | names["resource"]
-
-    def check(
-        table: str, number: int, key: str, values: Iterable[str], known: frozenset[str], kind: str
-    ) -> Iterator[ModelProblem]:
+    for table, at, key, values, kind in _list_references(model):
+        known = frozenset[str]().union(*(names[one] for one in kind.split(" or ")))
         for value in values:
             if value and value not in known:
                 yield (
-                    (table, number, key),
-                    f"{table} {number + 1}.{key}",
+                    (table, at, key),
+                    f"{table} {at + 1}.{key}",
                     f"there is no {kind} {value}",
                     f"Add {value}, or correct the name. Known: {', '.join(sorted(known)) or 'none'}.",
                 )
 
+
+def _list_references(model: DesignModel) -> Iterator[_Reference]:
+    """Each reference in the order of the tables: table, number of the entry, key, names, and the kinds of entry that
+    they may name.
+    """
+    yield from _list_part_references(model)
+    yield from _list_right_references(model)
+
+
+def _list_part_references(model: DesignModel) -> Iterator[_Reference]:
+    """References of people, and of the parts of the product with their flows."""
     for at, actor in enumerate(model.actors):
-        yield from check("actor", at, "roles", actor.roles, names["role"], "role")
+        yield "actor", at, "roles", actor.roles, "role"
     for at, role in enumerate(model.roles):
-        yield from check("role", at, "inherits", role.inherits, names["role"], "role")
+        yield "role", at, "inherits", role.inherits, "role"
     for at, task in enumerate(model.tasks):
-        yield from check("task", at, "by", task.by, holders, "role or actor")
-        yield from check("task", at, "actions", task.actions, names["action"], "action")
+        yield "task", at, "by", task.by, "role or actor"
+        yield "task", at, "actions", task.actions, "action"
     for at, component in enumerate(model.components):
-        yield from check("component", at, "boundary", (component.boundary,), names["boundary"], "boundary")
+        yield "component", at, "boundary", (component.boundary,), "boundary"
     for at, flow in enumerate(model.flows):
-        yield from check("flow", at, "from", (flow.source,), sources, "actor or component")
-        yield from check("flow", at, "to", (flow.target,), targets, "component or resource")
-        yield from check("flow", at, "guards", flow.guards, names["guard"], "guard")
-        yield from check("flow", at, "data", flow.data, names["data"], "data")
+        yield "flow", at, "from", (flow.source,), "actor or component"
+        yield "flow", at, "to", (flow.target,), "component or resource"
+        yield "flow", at, "guards", flow.guards, "guard"
+        yield "flow", at, "data", flow.data, "data"
     for at, interface in enumerate(model.interfaces):
-        yield from check("interface", at, "component", (interface.component,), names["component"], "component")
+        yield "interface", at, "component", (interface.component,), "component"
     for at, resource in enumerate(model.resources):
-        yield from check("resource", at, "component", (resource.component,), names["component"], "component")
-        yield from check("resource", at, "guards", resource.guards, names["guard"], "guard")
-        yield from check("resource", at, "data", resource.data, names["data"], "data")
+        yield "resource", at, "component", (resource.component,), "component"
+        yield "resource", at, "guards", resource.guards, "guard"
+        yield "resource", at, "data", resource.data, "data"
+
+
+def _list_right_references(model: DesignModel) -> Iterator[_Reference]:
+    """References of actions, and of the rights to them and their limits."""
     for at, action in enumerate(model.actions):
-        yield from check("action", at, "resource", (action.resource,), names["resource"], "resource")
+        yield "action", at, "resource", (action.resource,), "resource"
     for at, grant in enumerate(model.grants):
-        yield from check("grant", at, "to", (grant.to,), holders, "role or actor")
-        exact = [name for name in grant.actions if "*" not in name]
-        yield from check("grant", at, "actions", exact, names["action"], "action")
+        yield "grant", at, "to", (grant.to,), "role or actor"
+        yield "grant", at, "actions", [name for name in grant.actions if "*" not in name], "action"
     for at, use in enumerate(model.uses):
-        yield from check("use", at, "by", (use.by,), holders, "role or actor")
-        yield from check("use", at, "actions", use.actions, names["action"], "action")
+        yield "use", at, "by", (use.by,), "role or actor"
+        yield "use", at, "actions", use.actions, "action"
     for at, second in enumerate(model.second_persons):
-        yield from check("second_person", at, "action", (second.action,), names["action"], "action")
-        yield from check("second_person", at, "by", second.by, names["role"], "role")
+        yield "second_person", at, "action", (second.action,), "action"
+        yield "second_person", at, "by", second.by, "role"
     for at, acting in enumerate(model.acting_as):
-        yield from check("acting_as", at, "who", (acting.who,), holders, "role or actor")
-        yield from check("acting_as", at, "as", (acting.rights_of,), holders, "role or actor")
+        yield "acting_as", at, "who", (acting.who,), "role or actor"
+        yield "acting_as", at, "as", (acting.rights_of,), "role or actor"
     for at, conflict in enumerate(model.conflicts):
-        yield from check("conflict", at, "actions", conflict.actions, names["action"], "action")
+        yield "conflict", at, "actions", conflict.actions, "action"
     for at, limit in enumerate(model.limits):
-        yield from check("limit", at, "resource", (limit.resource,), names["resource"], "resource")
+        yield "limit", at, "resource", (limit.resource,), "resource"
     for at, sample in enumerate(model.samples):
-        yield from check("sample", at, "resource", (sample.resource,), names["resource"], "resource")
+        yield "sample", at, "resource", (sample.resource,), "resource"
 
 
 def _find_contradictions(model: DesignModel) -> Iterator[ModelProblem]:

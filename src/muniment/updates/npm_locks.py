@@ -15,7 +15,7 @@ from muniment.updates.dependencies import (
     LockSource,
     SourceKind,
 )
-from muniment.updates.dependency_graph import NOT_REACHED, Root, find_reaches
+from muniment.updates.dependency_graph import NOT_REACHED, DependencyPath, Root, find_reaches
 from muniment.updates.lock_values import (
     classify_registry,
     decode_lock_json,
@@ -53,27 +53,16 @@ def parse_npm_lock(path: str, content: bytes, _files: Mapping[str, bytes]) -> Lo
         for folder in members
     ]
     reaches = find_reaches(roots, edges, names)
-    dependencies = []
-    for folder, each in packages.items():
-        if folder in members or each.get("link"):
-            continue
-        reach = reaches.get(folder, NOT_REACHED)
-        dependencies.append(
-            Dependency(
-                Ecosystem.NPM,
-                names[folder],
-                get_text(each, "version"),
-                reach.relation,
-                reach.path,
-                reach.development or (bool(each.get("dev") or each.get("devOptional")) and not reach.path),
-                LockSource(SourceKind.LOCAL)
-                if each.get("inBundle")
-                else _classify_source(get_text(each, "resolved", "")),
-                _read_platforms(each),
-                tuple(get_text(each, "integrity", "").split()),
-                tuple(f"{names[key]}@{packages[key].get('version', '')}" for key in edges[folder]),
-            )
+    installed = [folder for folder, each in packages.items() if folder not in members and not each.get("link")]
+    dependencies = [
+        _build_dependency(
+            names[folder],
+            packages[folder],
+            reaches.get(folder, NOT_REACHED),
+            tuple(f"{names[key]}@{packages[key].get('version', '')}" for key in edges[folder]),
         )
+        for folder in installed
+    ]
     header = {key: value for key, value in document.items() if key not in ("packages", "dependencies")}
     header |= {f"member {folder}": packages[folder] for folder in members}
     return Lock(
@@ -83,6 +72,25 @@ def parse_npm_lock(path: str, content: bytes, _files: Mapping[str, bytes]) -> Lo
         str(version),
         tuple(sorted(_name_member(folder, packages[folder]) for folder in members)),
         write_header(header),
+    )
+
+
+def _build_dependency(
+    name: str, package: dict[str, object], reach: DependencyPath, requires: tuple[str, ...]
+) -> Dependency:
+    marked = bool(package.get("dev") or package.get("devOptional"))
+    address = get_text(package, "resolved", "")
+    return Dependency(
+        Ecosystem.NPM,
+        name,
+        get_text(package, "version"),
+        reach.relation,
+        reach.path,
+        reach.development or (marked and not reach.path),
+        LockSource(SourceKind.LOCAL) if package.get("inBundle") else _classify_source(address),
+        _read_platforms(package),
+        tuple(get_text(package, "integrity", "").split()),
+        requires,
     )
 
 

@@ -25,6 +25,10 @@ from muniment.updates.yaml_documents import decode_yaml
 _PRODUCTION = ("dependencies", "optionalDependencies")
 _NOT_PACKAGES = ("link:", "workspace:")
 
+_NOT_IN_HEADER = frozenset(
+    {"packages", "snapshots", "importers", "dependencies", "devDependencies", "optionalDependencies"}
+)
+
 
 def parse_pnpm_lock(path: str, content: bytes, _files: Mapping[str, bytes]) -> Lock:
     """Lock of a pnpm project or workspace. Raises LockFormatError."""
@@ -67,11 +71,7 @@ def parse_pnpm_lock(path: str, content: bytes, _files: Mapping[str, bytes]) -> L
                 tuple("@".join(split[target]) for target in edges[key]),
             )
         )
-    header = {
-        key: value
-        for key, value in document.items()
-        if key not in ("packages", "snapshots", "importers", "dependencies", "devDependencies", "optionalDependencies")
-    }
+    header = {key: value for key, value in document.items() if key not in _NOT_IN_HEADER}
     return Lock(
         path,
         LockFormat.PNPM,

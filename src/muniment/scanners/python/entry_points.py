@@ -100,6 +100,18 @@ def describe_decorators(decorators: Iterable[tuple[ast.expr, AbstractValue]]) ->
     return kind, tuple(routes)
 
 
+def _find_request_symbol(argument: ast.arg, imports: frozenset[str], *, in_class: bool) -> str:
+    """Symbol of a framework's request that an annotation, or a name that the framework passes, shows; "" for none."""
+    annotation = ast.unparse(argument.annotation) if argument.annotation is not None else ""
+    if annotation.endswith("HttpRequest"):
+        return "django.request"
+    if annotation.rpartition(".")[2] == "Request" and imports & {"fastapi", "starlette"}:
+        return "starlette.request"
+    if annotation == "web.Request" or (argument.arg == "request" and "aiohttp" in imports and not in_class):
+        return "aiohttp.request"
+    return "upload" if annotation.rpartition(".")[2] == "UploadFile" else ""
+
+
 def describe_parameters(
     entry: EntryPoint, owner: Class | None, bases: list[str], imports: frozenset[str], views: frozenset[str] | None
 ) -> Parameters:
@@ -115,15 +127,8 @@ def describe_parameters(
     symbols: dict[str, str] = {}
     sources: dict[str, InputSource] = {}
     for one in arguments:
-        annotation = ast.unparse(one.annotation) if one.annotation is not None else ""
-        if annotation.endswith("HttpRequest"):
-            symbols[one.arg] = "django.request"
-        elif annotation.rpartition(".")[2] == "Request" and imports & {"fastapi", "starlette"}:
-            symbols[one.arg] = "starlette.request"
-        elif annotation == "web.Request" or (one.arg == "request" and "aiohttp" in imports and not owner):
-            symbols[one.arg] = "aiohttp.request"
-        elif annotation.rpartition(".")[2] == "UploadFile":
-            symbols[one.arg] = "upload"
+        if symbol := _find_request_symbol(one, imports, in_class=owner is not None):
+            symbols[one.arg] = symbol
     route = next((one for one in entry.routes if _is_route(one)), None)
     if route is not None and route.address is not None and symbols.get("request") != "aiohttp.request":
         if "fastapi" in imports and "flask" not in imports:

@@ -317,10 +317,8 @@ class Evaluator(ConditionEvaluator):
                         made.exact = False
 
         run(0, state.copy(), certain=True)
-        if not made.exact and kind != "dict" and made.items:
-            for value in made.items.values():
-                made.rest = value if made.rest is None else join_values(made.rest, set(), value, set())
-            made.items = {}
+        if not made.exact and kind != "dict":
+            _join_items(made)
         return self.allocate_object(made, state)
 
     def _evaluate_Attribute(self, node: ast.Attribute, state: State, frame: Frame) -> AbstractValue:
@@ -337,3 +335,10 @@ class Evaluator(ConditionEvaluator):
             return self.read_slice(receiver, bounds, node, state)
         index = self.evaluate(node.slice, state, frame)
         return self.read_item(receiver, index, node, state, frame)
+
+
+def _join_items(container: HeapObject) -> None:
+    """Join the items of a container whose content is not exact: any element may be any of them."""
+    for value in container.items.values():
+        container.rest = value if container.rest is None else join_values(container.rest, set(), value, set())
+    container.items = {}

@@ -204,21 +204,9 @@ class LibraryCaller(BuiltinCaller):
                 return special
         if path in _PATHS:
             path = "os.path.join" if len(arguments) > 1 else "os.fspath"
-        if path in ("functools.partial", "functools.partialmethod") and arguments:
-            items: dict[object, AbstractValue] = dict(enumerate(arguments[1:]))
-            items.update(named)
-            return self.allocate_object(HeapObject("partial", items, type=arguments[0]), state)
-        if path in ("copy.copy", "copy.deepcopy", "typing.cast", "asyncio.run", "asyncio.wait_for") and arguments:
-            return arguments[-1] if path == "typing.cast" else arguments[0]
-        if path == "re.compile" and arguments:
-            return self.allocate_object(
-                HeapObject(
-                    "library", {"pattern": self._with_flags(arguments, named, state)}, type=Symbol("re.compile()")
-                ),
-                state,
-            )
-        if path in ("re.split", "re.finditer"):
-            return carry_taint([*arguments], state, path)
+        special = self._call_known(path, arguments, named, state)
+        if special is not None:
+            return special
         function = PURE_FUNCTIONS.get(path)
         if function is not None:
             return self._call_pure(path, function, arguments, named, node, state)
@@ -236,6 +224,23 @@ class LibraryCaller(BuiltinCaller):
             values.append(receiver)
         self._call_callbacks(path, arguments, named, node, state, frame)
         return carry_taint(values, state, f"{path}()")
+
+    def _call_known(
+        self, path: str, arguments: list[AbstractValue], named: dict[str, AbstractValue], state: State
+    ) -> AbstractValue | None:
+        """Call a function of the standard library that hands its arguments on, None for any other."""
+        if path in ("functools.partial", "functools.partialmethod") and arguments:
+            items: dict[object, AbstractValue] = dict(enumerate(arguments[1:]))
+            items.update(named)
+            return self.allocate_object(HeapObject("partial", items, type=arguments[0]), state)
+        if path in ("copy.copy", "copy.deepcopy", "typing.cast", "asyncio.run", "asyncio.wait_for") and arguments:
+            return arguments[-1] if path == "typing.cast" else arguments[0]
+        if path == "re.compile" and arguments:
+            pattern: dict[object, AbstractValue] = {"pattern": self._with_flags(arguments, named, state)}
+            return self.allocate_object(HeapObject("library", pattern, type=Symbol("re.compile()")), state)
+        if path in ("re.split", "re.finditer"):
+            return carry_taint([*arguments], state, path)
+        return None
 
     def _with_flags(
         self, arguments: list[AbstractValue], named: dict[str, AbstractValue], state: State

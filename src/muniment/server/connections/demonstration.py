@@ -1,10 +1,9 @@
 """Part of the demonstration about forges: connections in several states, pull requests good and bad, and a bypass."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
-from typing import NamedTuple
 
 from muniment.errors import MunimentError
 from muniment.forges.shapes import MISSING_ABILITY_EFFECTS, Ability, ChangeState, RefusedRequest, ReviewState
@@ -24,6 +23,7 @@ from muniment.server.connections.demonstration_forge import (
     StoredReview,
     save_forges,
 )
+from muniment.server.connections.demonstration_proposals import OPEN_PROPOSALS, Proposal
 from muniment.server.connections.models import BranchUpdate, Connection, VisibleRepository
 from muniment.server.connections.repository_acts import ConnectRepository
 from muniment.server.demonstration_story import (
@@ -49,8 +49,6 @@ _CONNECTIONS = (
     (FORGEJO, "forgejo", "https://forge.northern-clinics.example"),
 )
 _REFUSED = RefusedRequest("read who may write", "members: read", MISSING_ABILITY_EFFECTS[Ability.PERMISSIONS])
-_STRANGER = "Deva <deva@old-laptop.example>"
-
 _TITLES = (
     "Raise upload limit for scans",
     "Cache clinic opening hours",
@@ -76,18 +74,6 @@ jobs:
           persist-credentials: false
       - run: make test
 """
-
-
-class _Proposal(NamedTuple):
-    """Pull request to be opened. `reviewers` approve it in this order; `by` opens and pushes it."""
-
-    title: str
-    by: str
-    files: dict[str, str]
-    reviewers: tuple[str, ...] = ()
-    rejected_by: str = ""
-    author: str = ""
-    tests_pass: bool = True
 
 
 class _Company:
@@ -186,7 +172,7 @@ class _Company:
             if product.forge:
                 tasks.evaluate_product_clauses(repository=self.find_row(product).pk)
 
-    def open_change(self, product: StoryProduct, number: int, proposal: _Proposal, at: datetime) -> None:
+    def open_change(self, product: StoryProduct, number: int, proposal: Proposal, at: datetime) -> None:
         """Push a commit, open a pull request with it, and have it reviewed, all within the next hours."""
         stored, git = self.find_repository(product), self.open_git(product)
         by = BY_HANDLE.get(proposal.by)
@@ -292,7 +278,7 @@ def _list_merged(company: _Company, product: StoryProduct, place: int) -> Iterat
         others = [one for one in (*product.developers, "maya-okafor", "ravi-shah") if one != by]
         path = f"app/part_{turn}.py"
         files = {path: f'"""{title}."""\n\nVALUE = {turn + place}\n'}
-        proposal = _Proposal(title, by, files, (others[0], "ravi-shah" if others[0] != "ravi-shah" else "maya-okafor"))
+        proposal = Proposal(title, by, files, (others[0], "ravi-shah" if others[0] != "ravi-shah" else "maya-okafor"))
         days = 170 - 42 * turn - place
         number = 20 + 7 * turn + place
         opened = company.demonstration.find_moment(days, 8, 10 + place)
@@ -328,119 +314,7 @@ def _list_bypasses(company: _Company) -> Iterator[DemonstrationEvent]:
 def _list_open(company: _Company) -> Iterator[DemonstrationEvent]:
     """Pull requests that are open: ready, and blocked for each of several reasons."""
     find = company.demonstration.find_moment
-    long = "".join(f"FIELD_{number} = {number}\n" for number in range(640))
-    proposals: Sequence[tuple[str, float, _Proposal]] = (
-        (
-            "patient-portal",
-            6,
-            _Proposal(
-                "Add passkey sign-in",
-                "priya-nair",
-                {"sign_in/passkeys.py": "def verify() -> bool:\n    return True\n"},
-                ("noah-patel", "tomas-rivera"),
-            ),
-        ),
-        (
-            "patient-portal",
-            2,
-            _Proposal(
-                "Fix date format in appointments",
-                "samuel-osei",
-                {"app/dates.py": "FORMAT = '%d %b %Y'\n"},
-                ("priya-nair", "ines-duarte"),
-            ),
-        ),
-        (
-            "patient-portal",
-            1,
-            _Proposal(
-                "Check the target after sign-in",
-                "tomas-rivera",
-                {"app/targets.py": "ALLOWED = ('/visits',)\n"},
-                ("samuel-osei",),
-            ),
-        ),
-        (
-            "patient-portal",
-            3,
-            _Proposal("Import clinic list", "noah-patel", {"app/clinics.py": long}, ("priya-nair", "ines-duarte")),
-        ),
-        (
-            "claims-api",
-            4,
-            _Proposal(
-                "Round amounts once",
-                "liam-byrne",
-                {"payments/rounding.py": "DIGITS = 2\n"},
-                ("noah-patel",),
-                "aiko-tanaka",
-            ),
-        ),
-        ("claims-api", 2, _Proposal("Answer faster for large claims", "aiko-tanaka", {"app/claims.py": "PAGE = 50\n"})),
-        (
-            "lab-gateway",
-            5,
-            _Proposal(
-                "Read results of the new analyser",
-                "marek-novak",
-                {"app/analyser.py": "BAUD = 9600\n"},
-                ("aiko-tanaka", "liam-byrne"),
-                author=_STRANGER,
-            ),
-        ),
-        (
-            "mobile-app",
-            1,
-            _Proposal(
-                "Show visits without a connection",
-                "zoe-laurent",
-                {"app/offline.py": "CACHE = True\n"},
-                ("tomas-rivera", "samuel-osei"),
-                tests_pass=False,
-            ),
-        ),
-        (
-            "identity-service",
-            2,
-            _Proposal(
-                "Shorten the life of tokens",
-                "ines-duarte",
-                {"tokens/life.py": "MINUTES = 15\n"},
-                ("noah-patel", "maya-okafor"),
-            ),
-        ),
-        (
-            "billing",
-            3,
-            _Proposal(
-                "Print invoices in colour", "fatima-haddad", {"app/print.py": "COLOUR = True\n"}, ("liam-byrne",)
-            ),
-        ),
-        (
-            "notifications",
-            1,
-            _Proposal(
-                "Send reminders in the morning",
-                "marek-novak",
-                {"app/hours.py": "HOUR = 8\n"},
-                ("fatima-haddad", "zoe-laurent"),
-            ),
-        ),
-        (
-            "imaging-viewer",
-            4,
-            _Proposal("Add the vendor's decoder", "jun-park", {"app/decoder.py": long}, ("noah-patel", "aiko-tanaka")),
-        ),
-        (
-            "clinic-scheduler",
-            2,
-            _Proposal(
-                "Update Django to 5.2.9", "update-bot", {"requirements.txt": "django==5.2.9\n"}, ("samuel-osei",)
-            ),
-        ),
-        ("consent-manager", 1, _Proposal("Explain each consent", "tomas-rivera", {"app/texts.py": "TEXTS = {}\n"})),
-    )
-    for place, (slug, days, proposal) in enumerate(proposals):
+    for place, (slug, days, proposal) in enumerate(OPEN_PROPOSALS):
         product, number, opened = _find_product(slug), 480 + place, find(days, 9, 10 + place)
         yield DemonstrationEvent(opened, "worker", partial(company.open_change, product, number, proposal, opened))
         decided = min(opened + timedelta(hours=5), company.demonstration.now - timedelta(minutes=5))

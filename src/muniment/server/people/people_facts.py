@@ -155,11 +155,7 @@ def _assemble_people(
                 roles=tuple(granted.get(pk, ())),
                 active=active,
                 write_access=writes if WRITING_ROLES.intersection(granted.get(pk, ())) else (),
-                unconfirmed=(
-                    *(email_identity(value) for value in waiting.get((pk, Account.Kind.EMAIL), ())),
-                    *(f"key:{value}" for value in waiting.get((pk, Account.Kind.KEY), ())),
-                    *(f"login:{value}" for value in waiting.get((pk, Account.Kind.LOGIN), ())),
-                ),
+                unconfirmed=_list_unconfirmed(pk, waiting),
             )
             for pk, slug, name, active in persons
         ),
@@ -179,6 +175,15 @@ def _assemble_people(
     )
     _refuse_shared_ids(people.holders)
     return people
+
+
+def _list_unconfirmed(person: str, waiting: dict[tuple[str, str], list[str]]) -> tuple[str, ...]:
+    """Identities of a person that do not count yet: nobody confirmed the account."""
+    return (
+        *(email_identity(value) for value in waiting.get((person, Account.Kind.EMAIL), ())),
+        *(f"key:{value}" for value in waiting.get((person, Account.Kind.KEY), ())),
+        *(f"login:{value}" for value in waiting.get((person, Account.Kind.LOGIN), ())),
+    )
 
 
 def _group_accounts(rows: PersonRows, owner: int) -> dict[tuple[Any, str], list[str]]:
