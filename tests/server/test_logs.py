@@ -30,7 +30,7 @@ def test_request_is_logged_by_route_without_personal_data(log_output: Any, monke
     client = browser(person("ada", Role.ADMIN))
     client.get("/people/somebody-particular")
     Client(HTTP_HOST="localhost", raise_request_exception=False).get("/welcome/the-secret-of-a-link")
-    monkeypatch.setattr("muniment.server.people.views.Invitation.find_valid", lambda text: 1 / 0)
+    monkeypatch.setattr("muniment.server.people.entry_views.Invitation.find_valid", lambda text: 1 / 0)
     Client(HTTP_HOST="localhost", raise_request_exception=False).get("/welcome/the-secret-of-a-link")
     lines = [json.loads(line) for line in log_output().splitlines()]
     assert any(

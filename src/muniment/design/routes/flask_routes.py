@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from muniment.design.routes.flask_scopes import Scope, walk_assignments, walk_expressions, walk_scopes
 from muniment.design.routes.guard_detection import GuardDetector, walk_guards
 from muniment.design.routes.route import Route, RouteGuard, RouteList, UnreadSource, join_patterns
 from muniment.design.routes.source_tree import Definition, FunctionNode, SourceModule, SourceTree, find_keyword
@@ -47,14 +48,6 @@ class _Rule(NamedTuple):
     switch: str
 
 
-class _Scope(NamedTuple):
-    """Statement with the functions around it, and the conditions under which it runs."""
-
-    module: SourceModule
-    function: FunctionNode | None
-    switch: str
-
-
 class FlaskReader:
     """Reads one project. Rules of a blueprint count once for each place where it is registered."""
 
@@ -72,7 +65,7 @@ class FlaskReader:
         for module in modules:
             self._find_owners(module)
         for module in modules:
-            for scope, statement in _walk_scopes(module):
+            for scope, statement in walk_scopes(module):
                 self._read_statement(scope, statement)
         routes = [route for rule in self._rules for route in self._place_rule(rule)]
         return RouteList(
@@ -82,7 +75,7 @@ class FlaskReader:
         )
 
     def _find_owners(self, module: SourceModule) -> None:
-        for name, value in _walk_assignments(module):
+        for name, value in walk_assignments(module):
             if not isinstance(value, ast.Call):
                 continue
             key = (module.name, name)
@@ -142,7 +135,7 @@ class FlaskReader:
                 return self._owners.get((found.module.name, node.value.id))
         return None
 
-    def _owner_in(self, scope: _Scope, node: ast.expr) -> _Owner | None:
+    def _owner_in(self, scope: Scope, node: ast.expr) -> _Owner | None:
         """The owner of a call. A parameter or `current_app` stands for the application if there is one only."""
         owner = self._find_owner(scope.module, node)
         if owner is not None or not isinstance(node, ast.Name):
@@ -153,18 +146,18 @@ class FlaskReader:
             return applications[0] if len(applications) == 1 else None
         return None
 
-    def _read_statement(self, scope: _Scope, statement: ast.stmt) -> None:
+    def _read_statement(self, scope: Scope, statement: ast.stmt) -> None:
         match statement:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 self._read_function(scope, statement)
             case ast.ClassDef():
                 self._read_class(scope, statement)
             case _:
-                for node in _walk_expressions(statement):
+                for node in walk_expressions(statement):
                     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                         self._read_call(scope, node, node.func)
 
-    def _read_function(self, scope: _Scope, function: FunctionNode) -> None:
+    def _read_function(self, scope: Scope, function: FunctionNode) -> None:
         module = scope.module
         for index, decorator in enumerate(function.decorator_list):
             called = decorator.func if isinstance(decorator, ast.Call) else decorator
@@ -206,7 +199,7 @@ class FlaskReader:
 
     def _add_rule(
         self,
-        scope: _Scope,
+        scope: Scope,
         owner: _Owner,
         call: ast.Call,
         handler: str,
@@ -230,7 +223,7 @@ class FlaskReader:
         found = tuple(walk_guards(guards))
         self._rules.append(_Rule(owner.key, pattern, methods, f"{module.name}.{handler}", where, found, scope.switch))
 
-    def _read_call(self, scope: _Scope, call: ast.Call, called: ast.Attribute) -> None:
+    def _read_call(self, scope: Scope, call: ast.Call, called: ast.Attribute) -> None:
         match called.attr:
             case "add_url_rule":
                 self._read_url_rule(scope, call, called)
@@ -251,7 +244,7 @@ class FlaskReader:
             case _:
                 pass
 
-    def _read_registration(self, scope: _Scope, call: ast.Call, called: ast.Attribute) -> None:
+    def _read_registration(self, scope: Scope, call: ast.Call, called: ast.Attribute) -> None:
         parent = self._owner_in(scope, called.value)
         child = self._find_owner(scope.module, call.args[0]) if call.args else None
         if parent is None or child is None:
@@ -262,7 +255,7 @@ class FlaskReader:
         node = find_keyword(call, name, 1 if called.attr == "add_namespace" else -1)
         child.registered.append((parent.key, self._read_prefix(scope.module, node, call) if node is not None else None))
 
-    def _read_url_rule(self, scope: _Scope, call: ast.Call, called: ast.Attribute) -> None:
+    def _read_url_rule(self, scope: Scope, call: ast.Call, called: ast.Attribute) -> None:
         owner = self._owner_in(scope, called.value)
         view = find_keyword(call, "view_func", 2)
         if owner is None or view is None:
@@ -294,7 +287,7 @@ class FlaskReader:
             return self._find_view(found.module, found.node)
         return found
 
-    def _read_class(self, scope: _Scope, node: ast.ClassDef) -> None:
+    def _read_class(self, scope: Scope, node: ast.ClassDef) -> None:
         """Classes with a route decorator, as flask-restx and flask-smorest have them."""
         for decorator in node.decorator_list:
             if isinstance(decorator, ast.Call) and isinstance(decorator.func, ast.Attribute):
@@ -305,7 +298,7 @@ class FlaskReader:
                         call = ast.copy_location(ast.Call(decorator.func, [pattern], decorator.keywords), decorator)
                         self._add_class_rules(scope, owner, call, found, [])
 
-    def _read_resource(self, scope: _Scope, call: ast.Call, called: ast.Attribute) -> None:
+    def _read_resource(self, scope: Scope, call: ast.Call, called: ast.Attribute) -> None:
         owner = self._owner_in(scope, called.value)
         found = self._tree.find_definition(scope.module, call.args[0]) if call.args else None
         if owner is None or found is None:
@@ -316,7 +309,7 @@ class FlaskReader:
             self._add_class_rules(scope, owner, each, found, [])
 
     def _add_class_rules(
-        self, scope: _Scope, owner: _Owner, call: ast.Call, found: Definition, guards: list[RouteGuard | None]
+        self, scope: Scope, owner: _Owner, call: ast.Call, found: Definition, guards: list[RouteGuard | None]
     ) -> None:
         if not isinstance(found.node, ast.ClassDef):
             self._note(scope.module, call, f"{found.name} is not a class")
@@ -390,54 +383,3 @@ def _decorator_list(statement: ast.stmt) -> ast.expr | None:
             return value
         case _:
             return None
-
-
-def _walk_assignments(module: SourceModule) -> Iterator[tuple[str, ast.expr]]:
-    for node in ast.walk(module.tree):
-        if isinstance(node, ast.Assign):
-            for target in node.targets:
-                if isinstance(target, ast.Name):
-                    yield target.id, node.value
-        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
-            yield node.target.id, node.value
-
-
-def _walk_scopes(module: SourceModule) -> Iterator[tuple[_Scope, ast.stmt]]:
-    """Every statement of a module, with the function around it and the conditions under which it runs."""
-
-    def walk(statements: list[ast.stmt], scope: _Scope) -> Iterator[tuple[_Scope, ast.stmt]]:
-        for statement in statements:
-            yield scope, statement
-            match statement:
-                case ast.FunctionDef() | ast.AsyncFunctionDef():
-                    yield from walk(statement.body, scope._replace(function=statement))
-                case ast.If(test=test, body=body, orelse=otherwise):
-                    condition = ast.unparse(test)
-                    yield from walk(body, _add_switch(scope, condition))
-                    yield from walk(otherwise, _add_switch(scope, f"not ({condition})"))
-                case ast.Try(body=body, handlers=handlers, orelse=otherwise, finalbody=final):
-                    yield from walk(body, scope)
-                    for handler in handlers:
-                        yield from walk(handler.body, scope)
-                    yield from walk([*otherwise, *final], scope)
-                case ast.With(body=body) | ast.AsyncWith(body=body) | ast.For(body=body) | ast.While(body=body):
-                    yield from walk(body, scope)
-                case _:
-                    pass
-
-    yield from walk(module.tree.body, _Scope(module, None, ""))
-
-
-def _add_switch(scope: _Scope, condition: str) -> _Scope:
-    if condition == "__name__ == '__main__'":
-        return scope
-    return scope._replace(switch=f"{scope.switch} and {condition}" if scope.switch else condition)
-
-
-def _walk_expressions(statement: ast.stmt) -> Iterator[ast.AST]:
-    """Expressions of a statement, without those of statements inside it, which are walked on their own."""
-    waiting: list[ast.AST] = [child for child in ast.iter_child_nodes(statement) if not isinstance(child, ast.stmt)]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        waiting += [child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.stmt)]

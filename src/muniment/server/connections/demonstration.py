@@ -12,7 +12,7 @@ from muniment.server.changes.demonstration_git import CommitDetails, Demonstrati
 from muniment.server.connections import change_readings, tasks
 from muniment.server.connections.bypass_acts import ReviewBypass
 from muniment.server.connections.connection_acts import AddConnection, StoreCredential
-from muniment.server.connections.demonstration_forge import (
+from muniment.server.connections.demonstration_forge_file import (
     MAIN,
     OURS,
     StoredChange,

@@ -19,7 +19,7 @@ from muniment.facts import canonical
 from muniment.forges.shapes import ChangeState
 from muniment.ledger.ledger_keys import derive_public_key, generate_key
 from muniment.pipelines import dsse, identities
-from muniment.server.connections.demonstration_forge import load_forges
+from muniment.server.connections.demonstration_forge_file import load_forges
 from muniment.server.demonstration_story import (
     BUILDER,
     FIRST_DAY,

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from muniment.server.people import passkeys, product_people
+from muniment.server.people import entry_views, passkeys, product_people
 from muniment.server.people import views as people
 
 urlpatterns = [
@@ -32,13 +32,13 @@ urlpatterns = [
     path("me/export", people.export_own_data, name="my-export"),
     path("me/tokens", people.create_token, name="create-token"),
     path("me/tokens/<int:number>/revoke", people.revoke_token, name="revoke-token"),
-    path("welcome/<str:text>", people.accept_invitation, name="invitation"),
-    path("account/password/reset/", people.show_forgotten_password, name="forgotten"),
+    path("welcome/<str:text>", entry_views.accept_invitation, name="invitation"),
+    path("account/password/reset/", entry_views.show_forgotten_password, name="forgotten"),
     path("account/email/", people.redirect_addresses, name="account_email"),
-    path("account/2fa/totp/deactivate/", people.remove_totp, name="mfa_deactivate_totp"),
+    path("account/2fa/totp/deactivate/", entry_views.remove_totp, name="mfa_deactivate_totp"),
     path("account/2fa/webauthn/add/", passkeys.add_passkey, name="mfa_add_webauthn"),
     path("account/2fa/webauthn/try/", passkeys.try_passkey, name="try-passkey"),
-    path("account/2fa/webauthn/keys/<int:pk>/remove/", people.remove_passkey, name="mfa_remove_webauthn"),
+    path("account/2fa/webauthn/keys/<int:pk>/remove/", entry_views.remove_passkey, name="mfa_remove_webauthn"),
     path("account/", include("allauth.account.urls")),
     path("account/2fa/", include("allauth.mfa.urls")),
     path("account/company/", include("allauth.socialaccount.urls")),
