@@ -407,6 +407,7 @@ def is_fetchable_name(ref: str) -> bool:
     return _REF.fullmatch(ref) is not None and ".." not in ref
 
 
+# A name that begins with a dash, or has a colon, would be an option or another ref to git.
 def _check_ref(ref: str) -> str:
     if not is_fetchable_name(ref):
         raise GitError("this is no name of a ref", "Name a branch that is there.")

@@ -75,6 +75,7 @@ def resolve_symbolic_refs(repository: Repository, updates: Iterable[PushedRef]) 
 
     Raises GitError if two updates would change one ref.
     """
+    # Rules go by the name of a branch: a second name for it would be a way past them.
     found = tuple(PushedRef(_find_target_ref(repository, update), update.old, update.new) for update in updates)
     if len({update.ref for update in found}) != len(found):
         raise GitError("a ref is pushed twice at once", _REFUSED)
@@ -105,6 +106,7 @@ def read_new_commits(
 
 def peel_to_commit(repository: Repository, value: str) -> str:
     """Commit that `value` is or that its tags lead to, "" if they lead to another object. Raises GitError."""
+    # A tag may name a tag: without an end, a chain of them would keep the hook busy.
     for _ in range(10):
         found = repository.objects.read_git_object(value)
         if found is None:

@@ -68,6 +68,7 @@ class ThrowawayRepository:
         object_id = hashlib.new(self._hash, raw, usedforsecurity=False).hexdigest()
         folder = os.path.join(self.path, "objects", object_id[:2])
         os.makedirs(folder, exist_ok=True)
+        # Not synced: nothing here outlives the process.
         with open(os.path.join(folder, object_id[2:]), "wb") as file:
             file.write(zlib.compress(raw, 1))
         return object_id

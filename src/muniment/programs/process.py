@@ -105,6 +105,7 @@ class ChildProcess:
         self._limits = limits
         self._interactive = interactive
         self._buffer = bytearray()
+        # A file and no pipe: a program that writes much to it would wait for us, while we wait for its output.
         self._complaints = open_temporary_file()  # closed by `close`
         self._end_with_us = ProcessGroupKiller()
         try:
@@ -116,6 +117,7 @@ class ChildProcess:
             self._end_with_us.close()
             raise
         self._end_with_us.watch_process(self._process.pid, group=not interactive)
+        # From outside, after the start: a function between fork and exec is not safe in a process with threads.
         _set_limits(self._process.pid, limits)
         assert self._process.stdout is not None  # noqa: S101 -- it is a pipe
         self._out = self._process.stdout.fileno()
@@ -212,6 +214,7 @@ class ChildProcess:
                 self._process.kill()
             else:
                 with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS, where all of them have ended
+                    # The group has the number of its first process, which stays taken until `wait` below.
                     os.killpg(self._process.pid, signal.SIGKILL)
         return self._process.wait()
 

@@ -31,6 +31,7 @@ class ProcessGroupKiller:
         fcntl.fcntl(self._reading, fcntl.F_SETOWN, -pid if group else pid)
         fcntl.fcntl(self._reading, fcntl.F_SETSIG, signal.SIGKILL)
         fcntl.fcntl(self._reading, fcntl.F_SETFL, fcntl.fcntl(self._reading, fcntl.F_GETFL) | os.O_ASYNC)
+        # Ours alone is closed: the program and its children keep theirs, and the signal belongs to the open pipe.
         os.close(self._reading)
         self._reading = -1
 

@@ -81,6 +81,7 @@ def register_task(
         @functools.wraps(function)
         def run_task(**about: Any) -> None:
             attempt = int(about.pop(_ATTEMPT, 1))
+            # The attempt travels in the arguments: a retry is a new job, and the queue counts attempts per job.
             about.pop("timestamp", None)  # of a periodic task
             moved: list[str] = about.pop(_MOVED, [])
             try:
@@ -114,6 +115,8 @@ def register_repository_task(name: str, seconds: int, *, each: str, most: int) -
             done: list[int] = []  # that have no failure: they are ended together
             try:
                 with telemetry.start_span(f"task {name}", attempt=attempt), hold_slot(about):
+                    # A retry is done alone, so that one object that always fails does not fail the others with it again
+                    # and again.
                     if attempt == 1:
                         left |= _take_next_jobs(name, about["repository"], each, most - 1)
                     for value, error in function(about["repository"], dict(left)):
@@ -126,6 +129,7 @@ def register_repository_task(name: str, seconds: int, *, each: str, most: int) -
                             done.append(job)
                         left.pop(value, None)
                     finish_jobs(done)
+            # Those that have no failure are ended first: they would otherwise be done once more, with this failure.
             except Exception as error:
                 if done:
                     _close_broken_connection(error)
@@ -172,6 +176,7 @@ def _handle_failure(name: str, about: dict[str, object], error: Exception, attem
         place, retried = f"{_make_key(name, about)}:again", {_ATTEMPT: attempt} if attempt > 1 else {}
         _enqueue_at(name, {**about, **retried}, place, _FIRST, timedelta(seconds=_NO_SLOT_SECONDS))
     elif isinstance(error, OtherWorkerError):
+        # A repository that two workers each believe to be with the other would otherwise move for ever.
         if error.worker in moved:
             raise UsageError(
                 _("It takes repositories that lie at several workers."),
@@ -184,6 +189,7 @@ def _handle_failure(name: str, about: dict[str, object], error: Exception, attem
             report(name, about)
     else:
         _close_broken_connection(error)
+        # Raised, the queue keeps the job as failed, and a person sees it; a retry would hide it.
         if attempt >= _ATTEMPTS:
             raise error
         _log.warning("%s failed (%s), and is tried again", name, _describe_failure(error))
@@ -235,6 +241,7 @@ def enqueue_new(name: str, **about: Any) -> None:
 
 
 def _enqueue_ahead(name: str, about: dict[str, object], priority: int) -> None:
+    # A job that began meanwhile may have read its object before this event: the new one waits behind its lock.
     place = _make_key(name, about)
     with connection.cursor() as cursor:  # most events are about a change that waits already: without a savepoint
         cursor.execute(_IS_AHEAD, [place, priority])
@@ -333,6 +340,7 @@ def _requeue_job(number: int) -> None:
     try:
         with transaction.atomic():
             app.job_manager.retry_job_by_id(number, retry_at=timezone.now())
+    # Two jobs at one place cannot wait: the newer one does the same, so this one is dropped and not lost.
     except UniqueViolation:  # the same waits already, held up by this one
         finish = async_to_sync(app.job_manager.finish_job_by_id_async)
         finish(job_id=number, status=jobs.Status.ABORTED, delete_job=True)
@@ -382,6 +390,7 @@ def _enqueue_at(
     name: str, about: dict[str, object], place: str, priority: int, later: timedelta | None = None, queue: str = QUEUE
 ) -> bool:
     """Enqueue at a place in the queue; whether that was free."""
+    # Retries have a place of their own and share the lock: one may wait while news wait, and never runs with them.
     lock = place.removesuffix(":again")
     when = {"schedule_at": timezone.now() + later} if later is not None else {}
     try:

@@ -32,6 +32,7 @@ _READY = """
                 )
             )
 """
+# SKIP LOCKED: two workers that look at once get different jobs, and neither waits for the other.
 _ORDER = "ORDER BY job.priority DESC, job.id LIMIT %(most)s FOR UPDATE OF job SKIP LOCKED"
 
 # The next job, as the query `fetch_job` of procrastinate gives it, but none of a repository that has all the slots that
@@ -55,6 +56,7 @@ FETCH_JOB = f"""
     FROM (SELECT) AS always LEFT JOIN begun ON true
 """  # noqa: S608 -- of constants
 
+# Two arguments exactly: a retry and a moved job have a third, and keep their own attempts and their own worker.
 _TAKE = f"""
     WITH next AS ({_READY} {_ORDER}), taken AS (
         UPDATE procrastinate_jobs AS job SET status = 'doing', worker_id = %(worker)s
@@ -66,6 +68,7 @@ _TAKE = f"""
     SELECT value, id FROM taken ORDER BY priority DESC, id
 """  # noqa: S608 -- of constants
 
+# Only if still at work: a worker that was taken for dead must not end a job that another one has begun since.
 _FINISH = """
     SELECT procrastinate_finish_job_v1(id, 'succeeded', false) FROM procrastinate_jobs
     WHERE id = ANY(%s) AND status = 'doing'

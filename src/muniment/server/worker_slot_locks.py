@@ -30,6 +30,7 @@ def hold_slot(about: dict[str, object]) -> Iterator[None]:
         yield
         return
     with connection.cursor() as cursor:
+        # Tried one after the other and never waited for: a task that waited would occupy the slot that it may not have.
         key = next((key for key in range(slots) if _try_lock(cursor, repository, key)), None)
     if key is None:
         raise NoSlotError

@@ -195,6 +195,7 @@ def _write_batch(files: Sequence[tuple[NewFile, bool]], unsynced: dict[Path, Non
             with open(handle, "wb", closefd=False) as stream:
                 stream.write(new.data)
             os.fchmod(handle, new.mode)
+        # Before any rename: a name that is on the disk before its content would show an empty file after a power cut.
         _sync_handles([handle for handle, _ in begun])
         for (new, is_later), (_, name) in zip(files, begun, strict=True):
             if is_later:

@@ -103,6 +103,7 @@ class Log(ABC):
         data = self.load_checkpoint()
         if data is not None:
             return read_checkpoint(data, public)
+        # A missing checkpoint with tiles is a deleted one: an empty ledger would begin anew over the old entries.
         if self.has_tiles():
             raise LedgerError("the ledger has entries and no checkpoint", _RECONCILE)
         return Checkpoint(public.partition("+")[0], 0, merkle_tree.EMPTY)
@@ -176,6 +177,8 @@ class Log(ABC):
         private = self._key_pair[0]
         growth = tiles.append_to_tree(self.read_file, head.size, entries)
         checkpoint = sign_checkpoint(growth.size, growth.root, private)
+        # In this order: the copy outside never has what is not written here, and no tile goes before its successor is
+        # there.
         self.write_tiles(growth.files, checkpoint)
         self.publish_checkpoint(checkpoint)
         self.remove_partial_tiles(head.size, growth.size)
@@ -226,6 +229,8 @@ class Log(ABC):
             seen = self._read_copy(data, head.size)
         except LedgerError as error:
             raise LedgerError(f"the copy outside the home is not ours: {error.message}", _RECONCILE) from error
+        # A longer copy means that this ledger was rolled back, as by restoring an old disk: nobody may sign a fork of
+        # it.
         if seen.size > head.size:
             raise LedgerError(
                 f"the ledger is older than its copy outside the home: {head.size} entries, not {seen.size}", _RECONCILE

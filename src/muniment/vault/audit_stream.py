@@ -116,6 +116,7 @@ def _follow_log(log: Path, step: FollowResult) -> FollowResult:
         step.gaps.append(f"{log.name} is not there")
         return step if aside is None else _read_file(aside, step)
     inode = log.stat().st_ino
+    # Told apart by inode, not by name: a rename changes the name and keeps what was read.
     if old.inode in (0, inode):
         return _read_file(log, step._replace(position=old if old.inode else LogPosition(inode)))
     aside = _find_by_inode(log, old.inode)
@@ -125,6 +126,7 @@ def _follow_log(log: Path, step: FollowResult) -> FollowResult:
         if old.inode not in _read_announced(log):
             step.gaps.append(f"somebody renamed {log.name}")
         step = _read_file(aside, step)
+        # The rest of the rotated log comes first in the next step: entries are reported in their order.
         if len(step.entries) >= _MOST_LINES:
             return step
     for file in _list_rotated_after(log, aside):
@@ -137,6 +139,7 @@ def _read_file(file: Path, step: FollowResult) -> FollowResult:
     entries, position, gaps = step
     with file.open("rb") as stream:
         if not _is_unchanged(stream, position):
+            # From the end: entries before it may be forged, and those that were read already would be reported anew.
             gaps.append(f"{file.name} was cut or rewritten")
             return step._replace(position=skip_to_end(file))
         for line in _whole_lines(stream, _MOST_LINES - len(entries)):

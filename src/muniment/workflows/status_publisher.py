@@ -170,6 +170,8 @@ class StatusPublisher:
         due = self._store.begin_reading(number, now)
         before: Status | None = None
         try:
+            # Pending first: while the change is read, an old success must not let anybody merge what was pushed
+            # meanwhile.
             if due.head:
                 statuses = self._store.compare_statuses(due.head, due.context)
                 before = statuses[due.context][1]
@@ -196,6 +198,8 @@ class StatusPublisher:
         except MunimentError as error:
             self._deny_unreadable(read.number, read.since, read.now, error)
             raise
+        # Recorded before it is shown: if this process dies in between, the next one shows what is recorded, and not
+        # more.
         if not self._store.record_result(reading.change, result, read.since):
             raise ForgeError(ForgeCode.CHANGED_MEANWHILE, "it was evaluated meanwhile", "It is read again.")
         self.publish_standing(reading.change.head, make_context(reading.change.target))
@@ -210,6 +214,7 @@ class StatusPublisher:
 
     def publish_last(self, head: str, status: Status) -> None:
         """Publish a status on the head of a merged change, unless an open change has that head too."""
+        # Compared under the lock: else a result that is older than another worker's could be shown after it.
         with self._store.lock_head(head):
             for place, standing in self._store.standing_statuses_by_context(head, status.context).items():
                 if not standing:

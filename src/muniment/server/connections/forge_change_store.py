@@ -51,6 +51,7 @@ def build_status_url(row: ForgeChange) -> str:
     return f"{settings.URL.rstrip('/')}/change-status/{row.status_token}"
 
 
+# One statement sees one state of all three tables: a change that moves meanwhile would count twice, or not at all.
 _HEAD = """
     SELECT (SELECT jsonb_agg(jsonb_build_array(ref, shared_contexts)) FROM connections_protectedbranch
             WHERE repository_id = %(repository)s AND shared_contexts <> '[]'),
@@ -119,6 +120,8 @@ class ForgeChangeStore:
         """Note that a reading is due: an allowed status becomes pending; a denied one stays so until the reading."""
         with transaction.atomic():
             row = self._lock_row(number)
+            # Under the lock of the row: a result that is recorded at this moment would otherwise end a reading that is
+            # due after it.
             since = _mark_due(row, moments.parse_moment(now))
             return DueReading(moments.format_moment(since), row.head, row.status_context, self._find_newest_update(row))
 
@@ -435,6 +438,7 @@ def _exclude_landed(rows: QuerySet[PostedStatus]) -> QuerySet[PostedStatus]:
 @contextlib.contextmanager
 def hold_lock(name: str) -> Iterator[None]:
     """Exclusive lock across all processes and machines."""
+    # PostgreSQL's advisory locks are numbers of 64 bits.
     key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
     with connection.cursor() as cursor:
         # A lock of the session, not of a transaction: it is held while the forge is asked, and PostgreSQL releases it

@@ -48,6 +48,7 @@ def observe_branches(connected: RepositoryLink, forge: Forge) -> None:
     repository = connected.repository
     tips = _read_tips(connected, forge)
     known = _load_watched_tips(repository)
+    # Nothing is fetched while no tip moved: this is asked for each repository every few minutes.
     if (
         tips
         and known
@@ -55,6 +56,7 @@ def observe_branches(connected: RepositoryLink, forge: Forge) -> None:
         and not _has_unwatched_branches(tips, known)
     ):
         return
+    # The path may belong to another repository by now: its commits would be recorded as this one's.
     require_unmoved(connected, forge)
     merged = _read_merged_changes(connected, forge)
     mirror = open_repository_mirror(connected, forge)

@@ -104,6 +104,7 @@ def erase_person(number: str) -> None:
         if not _erase_all_traces(known) and over:
             finish_erasure(pending, find_traces(known, Path(settings.HOME)))
             return
+        # Returned, not waited for: a transaction can stay open for long, and others wait for their erasure too.
         if not over:
             return  # the search goes on at the next round
 
@@ -114,6 +115,7 @@ def require_confirmations(person: Person) -> None:
     The row of the person says that it was approved, and its newest state is of the act of the second of them. During
     the bootstrap it is one person, marked on the record.
     """
+    # The row says that it was approved, and whoever can write rows could write that too: the records decide.
     row_checks.require_recorded(person)
     states = RowState.objects.filter(table=person._meta.db_table, key=person.pk, record__refusal=None)
     newest = states.select_related("record").order_by("-record").first()

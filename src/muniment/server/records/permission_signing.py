@@ -76,6 +76,7 @@ def sign_permissions() -> int:
 
 def _sign_permission(row: SigningRequest) -> None:
     now = timezone.now()
+    # Read for each permission and stored nowhere: an exchanged key counts from the next one on.
     private = read_deploy_key(Path(settings.HOME))
     try:
         basis, permission = _read_permission(row, now)
@@ -112,6 +113,7 @@ def _read_permission(row: SigningRequest, now: datetime) -> tuple[str, verificat
         raise _RefusedError(SignedPermission.Refusal.REQUEST)
     basis = _read_basis(row, request, requested)
     age = now - moments.parse_moment(basis.time)
+    # An old decision may have been overtaken by a freeze or by a new policy: it is asked for again.
     if not -MOST_SKEW <= age <= basis.oldest:
         raise _RefusedError(SignedPermission.Refusal.AGE)
     return basis.basis, verification_summaries.VerifiedPermission(
@@ -154,5 +156,6 @@ def _read_entry(row: Record) -> record_kinds.AnyEntry | None:
     place = getattr(row, "place", None)
     if place is None or place.position is None:
         return None
+    # The row could have been changed since its entry was written: what is signed is what the ledger has.
     data = next(iter(open_store().open_log().read_entries(place.position, place.position + 1)), None)
     return record_kinds.decode_record(data, place.position) if data is not None and data == bytes(row.data) else None

@@ -114,6 +114,7 @@ class PostgresStore:
         with connection.cursor() as cursor:  # for each evaluation: in one query, and without models
             cursor.execute(_FIND, [list(digests), list(digests)])
             found = cursor.fetchall()
+        # Refusals first: an erased object must not come back, even if another row still has its content.
         for digest, data, reason in sorted(found, key=lambda row: row[2] is None):
             if reason is not None:
                 raise _make_erased_error(digest, reason)
@@ -133,6 +134,7 @@ class PostgresStore:
             cursor.execute(_STORED, [known])
             erasures, stored = cursor.fetchone() or (0, False)
         reference = _references.get_reference(people, erasures)
+        # Stored, as the database says it now: a cached reference alone may be of a transaction that was rolled back.
         if reference is not None and reference == known and stored:
             return reference
         with transaction.atomic():

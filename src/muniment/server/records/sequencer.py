@@ -32,6 +32,7 @@ def run_sequencer() -> None:
     pause, signed_at = _PAUSE_SECONDS, 0.0
     while not signals.wait_for_signals(pause):
         try:
+            # In this order: a permission is signed only for records that have their positions.
             assign_positions()
             sign_permissions()
             if time.monotonic() >= signed_at + _SIGN_SECONDS:
@@ -44,6 +45,7 @@ def run_sequencer() -> None:
             connection.close()
         else:
             pause = _PAUSE_SECONDS
+        # Those that are too old or unusable: the database may have been restarted since.
         close_old_connections()
     connection.close()
 
@@ -58,6 +60,7 @@ def assign_positions() -> int:
 
     A record that its writer may not write is refused, and does not delay others. Raises LedgerError, StoreError.
     """
+    # Most rounds end here, without the lock on the head and without the private key.
     if not RecordPosition.objects.filter(position=None).exists():
         return 0
     # One checkpoint for all of them: signing costs far more than an entry. The head is verified under the same lock, so
@@ -85,6 +88,7 @@ def find_refusal(row: Record) -> RefusedRecord.Reason | None:
         recorded_at = moments.parse_moment(entry.time)
     except (LedgerError, ValueError):
         return RefusedRecord.Reason.CONTENT
+    # Columns can be written apart from the signed content: whoever searches by them must find what the content says.
     if (record_text.record_kind(entry), entry.object, recorded_at) != (row.kind, row.details_digest, row.recorded_at):
         return RefusedRecord.Reason.COLUMNS
     if f"{ROLE_PREFIX}{WRITERS[row.kind]}" != row.writer:

@@ -24,6 +24,7 @@ def run_eraser() -> None:
     applied_at, pause = float("-inf"), 0.0
     while not signals.wait_for_signals(pause):
         pause = _PAUSE_SECONDS
+        # An erasure that fails stops no retention rule.
         _try_step(erase_approved)
         if time.monotonic() >= applied_at + _RULE_SECONDS and _try_step(drop_expired):
             applied_at = time.monotonic()

@@ -34,10 +34,12 @@ def run_slot(channel: SupervisorChannel, losses: tuple[LostTask, ...]) -> None:
     The queue is waited on by connections of the slot's own. Tasks that a task enqueues use Django's, within the
     transaction of their cause.
     """
+    # Before the losses are requeued: that waits for locks, and a slot that is silent too long is killed.
     channel.start_heartbeat()
     for loss in losses:
         requeue_from_ended_slot(loss.worker, loss.job, loss.seconds)
     channel.report_settled()
+    # Requeueing has opened one, and the login has a limited number: each task opens Django's anew.
     connection.close()
     queue = PsycopgConnector(kwargs=connector_params(), min_size=1)  # the login's connections are limited
     asyncio.run(_run(app.with_connector(queue), channel))
@@ -60,6 +62,7 @@ class _WaitingJobs(JobManager):
         limits = {"most": 1, "slots": count_shared_slots(), "sharing": SHARING_TASKS, "alive": STALLED_SECONDS}
         if not limits["slots"]:
             return await super().fetch_job(queues, worker_id)
+        # Decided in the query: a check in Python would see the slots as they were before another worker took a job.
         row = await self.connector.execute_query_one_async(FETCH_JOB, queues=queues, worker_id=worker_id, **limits)
         return jobs.Job.from_row(row) if row["id"] is not None else None
 

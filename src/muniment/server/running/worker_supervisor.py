@@ -132,6 +132,7 @@ class Supervisor:
         adopt_orphans()
         gc.collect()
         gc.freeze()  # what children share is not touched by their collections
+        # Before the first fork: a child that ends at once would otherwise leave no signal that anybody waits for.
         self._signals = SignalPipe((*_ENDS, signal.SIGCHLD))
         while not self._wait_for_events(self._signals) & set(_ENDS):
             self._check_children()
@@ -170,6 +171,7 @@ class Supervisor:
             elif now > child.seen + SILENCE_SECONDS:
                 _log.error("%s showed no sign of life, and was ended", child.name)
                 self._end_child(child, child.doing._replace(seconds=0))
+        # Its pipe still has what it wrote last, such as the task that it began: that task is requeued.
         for pid in _reap_children():
             for child in self._children:
                 if child.pid == pid:
@@ -179,6 +181,7 @@ class Supervisor:
 
     def _end_child(self, child: _ChildPlace, loss: LostTask, *, reaped: bool = False) -> None:
         """Kill what is left of a child and of what it started; nothing of it runs once this returns."""
+        # Killed before it is waited for: until then no other process can get its number, and with it our signal.
         if not reaped:
             _kill_group(child.pid)
             os.waitpid(child.pid, 0)
@@ -201,6 +204,7 @@ class Supervisor:
                     os.waitpid(pid, 0)
 
     def _fork_child(self, child: _ChildPlace) -> None:
+        # A fork copies the calling thread alone: locks that other threads hold would stay locked in the child for ever.
         if len(os.listdir("/proc/self/task")) != 1:
             raise RuntimeError("a process with threads cannot be forked")
         parent = os.getpid()
@@ -218,11 +222,13 @@ class Supervisor:
             code = 0
         except Exception:  # noqa: BLE001 -- the outermost edge of a process
             _log.exception("%s failed, and is started again", child.name)
+        # Not sys.exit: the exit handlers of the parent, which the child has copied, would run in it.
         finally:
             os._exit(code)
 
     def _prepare_child(self, parent: int, reading: int) -> None:
         """Prepare the process of a child before it does anything."""
+        # First, with the number of the parent from before the fork: if it has ended since, this process ends too.
         end_with_parent(parent)
         os.setsid()
         if self._signals is not None:

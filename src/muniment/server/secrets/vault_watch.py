@@ -60,6 +60,7 @@ class VaultWatcher:
             for entry in entries:
                 self._process_entry(device, entry, now)
             self._positions[device] = position
+        # Only after both logs were read: the second device writes an entry a moment after the first.
         if missing := len(self._logs) > 1 and self._pairs.drop_unpaired(now):
             self._report_gap(
                 f"{count_text(missing, 'entry is', 'entries are')} in one of the vault's two audit logs only"
@@ -74,6 +75,7 @@ class VaultWatcher:
         except audit.AuditLogError as error:
             self._report_gap(f"{self._logs[device].name}: {error}")
             return
+        # Both devices write each event: one incident is enough.
         if event is None or event.request in self._seen:
             return
         if event.kind is AuditEventKind.SIGN_IN and self._is_first_sign_in(event):
@@ -105,6 +107,7 @@ class VaultWatcher:
 
     def _load_positions(self) -> list[LogPosition | None]:
         row = VaultWatch.objects.filter(**self._name).first()
+        # Where it stopped, also after a restart: an entry written meanwhile is still an incident.
         found = self._find_first() if row is None else msgspec.json.decode(row.positions, type=list[LogPosition])
         return [*found, *[None] * len(self._logs)][: len(self._logs)]
 
@@ -115,6 +118,7 @@ class VaultWatcher:
         values: dict[str, object] = {"looked_at": timezone.now(), "is_copy": not self._ours, "ended_at": None}
         if (newest := self._find_newest_moment()) is not None:
             values["newest_entry_at"] = newest
+        # A position beyond an entry that only one device has would, after a restart, never look for its partner.
         if self._pairs.is_empty:
             values["positions"] = msgspec.json.encode([one or LogPosition() for one in self._positions]).decode()
         with transaction.atomic():
@@ -199,6 +203,7 @@ def _was_planned(event: AuditEvent) -> bool:
         rows = PlannedVaultWrite.objects.select_for_update().filter(
             path=event.path, planned_at__gt=at - timedelta(minutes=PLAN_MINUTES), planned_at__lte=at
         )
+        # The lock on the row: two watchers that see the same write must not both use one announcement for two writes.
         row = rows.filter(request__in=("", event.request)).order_by("planned_at").first()
         if row is None:
             return False
