@@ -43,7 +43,7 @@ def plan(file: str, url: str | None) -> int:
 
     Exit code 1 if it lacks anything.
     """
-    steps = _plan(url, _read(file))
+    steps = _plan_steps(url, _read_product_file(file))
     _print_steps(steps)
     return 1 if steps else 0
 
@@ -60,8 +60,8 @@ def apply(file: str, url: str | None, home: str, *, yes: bool, vault: bool) -> i
     A second person approves each pipeline. The key of a plain runner is made if its file is not there. All others stay
     as they are. --vault takes the service's machine and a credential of your own at the vault.
     """
-    found = _read(file)
-    steps = _plan(url, found)
+    found = _read_product_file(file)
+    steps = _plan_steps(url, found)
     _print_steps(steps)
     if steps and not yes:
         click.confirm("Make it so?", abort=True, err=True)
@@ -85,17 +85,17 @@ def _request_steps(
     url: str | None, found: ProductFile, steps: list[tuple[str, PipelineEntry | None]], folder: Path
 ) -> int:
     """Request each step; the number of those that wait for a second person."""
-    requests = [_request(found.product, environment, pipeline, folder) for environment, pipeline in steps]
+    requests = [_make_request(found.product, environment, pipeline, folder) for environment, pipeline in steps]
     return sum(not ask_service(url, "POST", path, body).get("done") for path, body in requests)
 
 
-def _read(file: str) -> ProductFile:
+def _read_product_file(file: str) -> ProductFile:
     return parse_product_file(read_input(file, "Name a file such as environments.toml.", _LARGEST), file)
 
 
-def _plan(url: str | None, found: ProductFile) -> list[tuple[str, PipelineEntry | None]]:
+def _plan_steps(url: str | None, found: ProductFile) -> list[tuple[str, PipelineEntry | None]]:
     """Additions in order: an environment, or a pipeline of it. Raises UsageError for one that differs."""
-    there = _environments(url, found.product)
+    there = _load_environments(url, found.product)
     steps: list[tuple[str, PipelineEntry | None]] = []
     for environment in found.environment:
         known = there.get(environment.name)
@@ -105,7 +105,7 @@ def _plan(url: str | None, found: ProductFile) -> list[tuple[str, PipelineEntry 
         for pipeline in environment.pipeline:
             if pipeline.name not in trusted:
                 steps.append((environment.name, pipeline))
-            elif differing := _differing(pipeline, trusted[pipeline.name]):
+            elif differing := _find_differences(pipeline, trusted[pipeline.name]):
                 raise UsageError(
                     f"the pipeline {pipeline.name} of {environment.name} differs: {', '.join(differing)}",
                     "Revoke it on the page Environments, or give the new one another name. Nothing was changed.",
@@ -113,13 +113,13 @@ def _plan(url: str | None, found: ProductFile) -> list[tuple[str, PipelineEntry 
     return steps
 
 
-def _differing(pipeline: PipelineEntry, there: dict[str, object]) -> list[str]:
+def _find_differences(pipeline: PipelineEntry, there: dict[str, object]) -> list[str]:
     """The fields that the file says otherwise than the service. What the file leaves out may be anything."""
-    wanted = _body(pipeline, None)
+    wanted = _make_body(pipeline, None)
     return [name for name in _COMPARED if wanted.get(name) and str(wanted[name]) != str(there.get(name))]
 
 
-def _body(pipeline: PipelineEntry, folder: Path | None) -> dict[str, object]:
+def _make_body(pipeline: PipelineEntry, folder: Path | None) -> dict[str, object]:
     """The request that trusts a pipeline; with its key, if `folder` says where that is."""
     fields = {
         "name": pipeline.name,
@@ -137,13 +137,13 @@ def _body(pipeline: PipelineEntry, folder: Path | None) -> dict[str, object]:
     return {name: value for name, value in fields.items() if value}
 
 
-def _request(
+def _make_request(
     product: str, environment: str, pipeline: PipelineEntry | None, folder: Path
 ) -> tuple[str, dict[str, object]]:
     """Path and body of the request of one step."""
     if pipeline is None:
-        return _path(product), {"name": environment}
-    return f"{_path(product)}/{quote(environment, '')}/pipelines", _body(pipeline, folder)
+        return _make_path(product), {"name": environment}
+    return f"{_make_path(product)}/{quote(environment, '')}/pipelines", _make_body(pipeline, folder)
 
 
 class _ListedEnvironment(Struct, frozen=True):
@@ -151,9 +151,9 @@ class _ListedEnvironment(Struct, frozen=True):
     pipelines: tuple[dict[str, object], ...] = ()
 
 
-def _environments(url: str | None, product: str) -> dict[str, _ListedEnvironment]:
+def _load_environments(url: str | None, product: str) -> dict[str, _ListedEnvironment]:
     """The environments of the product, by name."""
-    return {one.name: one for one in read_pages(url, _path(product), _ListedEnvironment)}
+    return {one.name: one for one in read_pages(url, _make_path(product), _ListedEnvironment)}
 
 
 def _print_steps(steps: list[tuple[str, PipelineEntry | None]]) -> None:
@@ -180,5 +180,5 @@ def _print_keys(steps: list[tuple[str, PipelineEntry | None]], folder: Path) -> 
             )
 
 
-def _path(product: str) -> str:
+def _make_path(product: str) -> str:
     return f"/api/products/{quote(product, '')}/environments"

@@ -11,7 +11,7 @@ from muniment.vault import identity
 
 
 def request_job_secrets(
-    url: str, product: str, environment: str, who: identity.JobIdentity, mind: Callable[[ServiceReason], None]
+    url: str, product: str, environment: str, who: identity.JobIdentity, report: Callable[[ServiceReason], None]
 ) -> Callable[[], None]:
     """Request the secrets of an environment for this job; returns the function to call once they were fetched.
 
@@ -22,7 +22,7 @@ def request_job_secrets(
         raise UsageError("nobody says which commit this job works on", "Set MUNIMENT_COMMIT to its full id.")
     service = ServiceClient(url, lambda: who.get_service_token(url, product, environment), "runs")
     number = service.submit_request(JobRunOrder(product, environment, commit), secrets.token_hex(16))
-    standing = service.wait_for_decision(number, ANSWER_SECONDS, mind)
+    standing = service.wait_for_decision(number, ANSWER_SECONDS, report)
     if standing.state != "allowed":
         why = (
             " ".join(printing.make_printable(reason.message) for reason in standing.reasons)

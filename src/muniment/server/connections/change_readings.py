@@ -91,9 +91,9 @@ class _Readings:
 
     def __init__(self, row: RepositoryLink) -> None:
         forge, self._row = open_connected_forge(row.connection), row
-        self._keeper = ForgeChangeStore(row.repository)
+        self._store = ForgeChangeStore(row.repository)
         self.evaluator = ForgeChangeEvaluator(row, forge)
-        self.publisher = StatusPublisher(forge, self.evaluator.repo, self._keeper, self.evaluator)
+        self.publisher = StatusPublisher(forge, self.evaluator.repo, self._store, self.evaluator)
 
     def update_comment(self, number: int, text: str | None) -> None:
         """Publish our comment, unless the change is about to be evaluated again, which publishes the newer one."""
@@ -108,7 +108,7 @@ class _Readings:
             with report_problems(self._row.connection):
                 yield
         except BaseException:
-            _reread_green_groups(self._row.repository_id, number, self._keeper)
+            _reread_green_groups(self._row.repository_id, number, self._store)
             raise
 
     @contextlib.contextmanager
@@ -116,7 +116,7 @@ class _Readings:
         """Enqueue what has to follow on the evaluation in this block, also where it failed."""
         with self.report_failures(number):
             yield
-        found = _reread_green_groups(self._row.repository_id, number, self._keeper)
+        found = _reread_green_groups(self._row.repository_id, number, self._store)
         if found is not None:
             self._enqueue_next(number, found)
 
@@ -125,7 +125,7 @@ class _Readings:
         if found.state == Change.State.MERGED:
             enqueue("read-branch-updates", repository=repository)
         elif seconds := (self.evaluator.lacks_facts and _find_retry_seconds(found)) or (
-            self._keeper.has_crowded_deliveries(number) and _SETTLED
+            self._store.has_crowded_deliveries(number) and _SETTLED
         ):
             enqueue_in("read-change", seconds, repository=repository, number=number)
 

@@ -26,5 +26,5 @@ urlpatterns = [
     path("connections/<slug:slug>/proxy", connections.set_proxy, name="set-connection-proxy"),
     path("connections/<slug:slug>/app", app_views.create_app, name="make-app"),
     path("connections/<slug:slug>/repositories", connections.connect_repository, name="connect-repository"),
-    path("webhooks/<slug:slug>", webhook_deliveries.receive_delivery, name="hear"),
+    path("webhooks/<slug:slug>", webhook_deliveries.receive_delivery, name="receive-delivery"),
 ]

@@ -28,7 +28,7 @@ _BINDS = Q(hook_record__isnull=False) | Q(record__kind="decision")
 class CommitStanding(Struct, frozen=True):
     """Commit in an open repository. `holds`: whether `target` contains it, Unknown if that could not be read."""
 
-    scene: RepositoryContext
+    context: RepositoryContext
     target: str
     commit: str
     holds: Maybe[bool]
@@ -100,7 +100,7 @@ def find_commit_decision(located: CommitStanding) -> tuple[CommitDecision, datet
 
 def _find_update_decision(located: CommitStanding) -> tuple[CommitDecision, datetime | None] | None:
     """Decision of the branch update at a forge. A bypass counts once enough others reviewed it."""
-    rows = BranchUpdate.objects.filter(repository=located.scene.repository, ref=located.target, commit=located.commit)
+    rows = BranchUpdate.objects.filter(repository=located.context.repository, ref=located.target, commit=located.commit)
     row = (
         rows.exclude(outcome=BranchUpdate.Outcome.BASELINE)
         .select_related("record__place", "incident")
@@ -118,7 +118,9 @@ def _find_update_decision(located: CommitStanding) -> tuple[CommitDecision, date
 
 def _find_recorded_decision(located: CommitStanding) -> tuple[CommitDecision, datetime | None] | None:
     """Decision on exactly this commit, of a server hook or on a change at a forge."""
-    about = Decision.objects.filter(_BINDS, change__repository=located.scene.repository, change__target=located.target)
+    about = Decision.objects.filter(
+        _BINDS, change__repository=located.context.repository, change__target=located.target
+    )
     row = (
         about.filter(head=located.commit)
         .select_related("record__place", "hook_record__log")

@@ -62,7 +62,7 @@ def decide_deployment(row: Deployment) -> None:
             with open_commit_standing(
                 row.environment.product, row.commit, pipeline_identification.load_identity(row.identity).ref
             ) as here:
-                require_watched_reads(row.environment, here.scene.rules.policy.policy.clauses)
+                require_watched_reads(row.environment, here.context.rules.policy.policy.clauses)
                 _evaluate_deployment(row, here)
         except MunimentError as error:
             with transaction.atomic():
@@ -91,11 +91,11 @@ def _verify_and_record(row: Deployment) -> bool:
 def _evaluate_deployment(row: Deployment, located: CommitStanding) -> None:
     row_checks.require_recorded(row.environment, row.pipeline, *row.environment.product.environments.all())
     now = moments.current_moment()
-    rules, repository = located.scene.rules, located.scene.repository
+    rules, repository = located.context.rules, located.context.repository
     decided, merged = find_commit_decision(located)
-    where = (repository, located.scene.git, located.target, row.commit, rules.policy)
+    where = (repository, located.context.git, located.target, row.commit, rules.policy)
     found = evaluate_deployment(
-        located.scene.git,
+        located.context.git,
         rules,
         LandedCommit(repository.name, located.target),
         _describe_delivery(row, decided),

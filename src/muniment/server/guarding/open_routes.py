@@ -82,7 +82,9 @@ OPEN = {
         "the answer to a team's retro: it knows a code, and nothing of who has it",
         writes=frozenset({"retros_feedbackround"}),
     ),
-    "hear": OpenRoute("a forge tells of an event; it is signed", writes=frozenset({"connections_webhookdelivery"})),
+    "receive-delivery": OpenRoute(
+        "a forge tells of an event; it is signed", writes=frozenset({"connections_webhookdelivery"})
+    ),
     "health": OpenRoute("for a supervisor: whether this process answers", early=True),
     "ready": OpenRoute("for a supervisor: whether the service works"),
 }
