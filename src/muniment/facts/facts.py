@@ -10,11 +10,11 @@ from muniment.facts import canonical, moments
 from muniment.facts.maybe import Known, Maybe, Unknown
 
 T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
+_T_co = TypeVar("_T_co", covariant=True)
 _NOT_COLLECTED = Unknown("it was not collected")
 
 
-class FactKind(Struct, Generic[T_co], frozen=True):
+class FactKind(Struct, Generic[_T_co], frozen=True):
     """Kind of a fact: its name, and the shape of its value. All of them stand in `facts.kinds`.
 
     `good_for`: minutes after which the value counts as unknown; 0 for a fact that never changes.

@@ -5,13 +5,13 @@ from typing import Generic, TypeVar
 from msgspec import Struct
 
 T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)  # nothing is written into a value that was read
+_T_co = TypeVar("_T_co", covariant=True)  # nothing is written into a value that was read
 
 
-class Known(Struct, Generic[T_co], frozen=True, tag="known", tag_field="state"):
+class Known(Struct, Generic[_T_co], frozen=True, tag="known", tag_field="state"):
     """Value that was read completely."""
 
-    value: T_co
+    value: _T_co
 
 
 class Unknown(Struct, frozen=True, tag="unknown", tag_field="state"):

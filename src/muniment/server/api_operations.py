@@ -35,20 +35,22 @@ from muniment.server.guarding.mediation import Find, allow_writes, current_actor
 from muniment.server.people.models import ApiToken, IdempotentResponse, Person
 from muniment.server.products.models import Product
 
-P = ParamSpec("P")
-R = TypeVar("R")
-M = TypeVar("M", bound=Model)
-Operation = Callable[Concatenate[HttpRequest, P], R]
+_Arguments = ParamSpec("_Arguments")
+_Answer = TypeVar("_Answer")
+_Row = TypeVar("_Row", bound=Model)
+Operation = Callable[Concatenate[HttpRequest, _Arguments], _Answer]
 _MOST = 100
 _MOST_DIGITS = 1000
 
 
-def for_action(action: Action, find: Find | None = None) -> Callable[[Operation[P, R]], Operation[P, R]]:
+def for_action(
+    action: Action, find: Find | None = None
+) -> Callable[[Operation[_Arguments, _Answer]], Operation[_Arguments, _Answer]]:
     """Mark an operation with its action, as `mediation.require_action` does a view."""
 
-    def mark_operation(operation: Operation[P, R]) -> Operation[P, R]:
+    def mark_operation(operation: Operation[_Arguments, _Answer]) -> Operation[_Arguments, _Answer]:
         @functools.wraps(operation)
-        def run_guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        def run_guarded(request: HttpRequest, /, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Answer:
             resource = find(request, *args, **kwargs) if find else ORGANISATION
             actor = current_actor(request)
             why = authorize_anywhere(actor, action) if resource is None else authorize(actor, action, resource)
@@ -101,13 +103,15 @@ def page_by_handle(
     return {"items": [shape(row) for row in page], "next": following}
 
 
-def page_by_number(rows: QuerySet[M], cursor: Cursor, shape: Callable[[M], dict[str, object]]) -> dict[str, object]:
+def page_by_number(
+    rows: QuerySet[_Row], cursor: Cursor, shape: Callable[[_Row], dict[str, object]]
+) -> dict[str, object]:
     """Select one page of a list, each row as `shape` serializes it, and the cursor of the next."""
     page, following = select_page(rows, cursor)
     return {"items": [shape(row) for row in page], "next": following}
 
 
-def select_page(rows: QuerySet[M], cursor: Cursor) -> tuple[list[M], int | None]:
+def select_page(rows: QuerySet[_Row], cursor: Cursor) -> tuple[list[_Row], int | None]:
     """Select the rows of one page of a list, newest first, and the cursor of the next."""
     if cursor.below is not None:
         rows = rows.filter(pk__lt=cursor.below)

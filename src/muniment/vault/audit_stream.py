@@ -116,7 +116,7 @@ def _follow_log(log: Path, step: FollowResult) -> FollowResult:
         step.gaps.append(f"{log.name} is not there")
         return step if aside is None else _read_file(aside, step)
     inode = log.stat().st_ino
-    # Told apart by inode, not by name: a rename changes the name and keeps what was read.
+    # Distinguished by inode, not by name: a rename changes the name and keeps what was read.
     if old.inode in (0, inode):
         return _read_file(log, step._replace(position=old if old.inode else LogPosition(inode)))
     aside = _find_by_inode(log, old.inode)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from muniment.vault import layout
 from muniment.vault.policy_rules import allows_reading, parse_rules
-from muniment.vault.vault_client import Session, list_texts
+from muniment.vault.vault_client import Session, read_texts
 from muniment.vault.vault_resources import DesiredState
 
 
@@ -91,7 +91,7 @@ def _find_identity_holders(session: Session, what: str) -> Iterator[PolicyHolder
     """Find groups and entities with policies of their own, besides those that roles give."""
     for each in session.list_names(f"identity/{what}/id"):
         data = session.read_data(f"identity/{what}/id/{each}")
-        policies = tuple(list_texts(data.get("policies")))
+        policies = tuple(read_texts(data.get("policies")))
         if policies:
             yield PolicyHolder("identity", f"{what}/{data.get('name') or each}", "identity", policies)
 
@@ -102,7 +102,7 @@ _ALL_POLICIES = ("root",)  # who cannot be looked at could be anybody
 def _read_holders(session: Session, mount: str, kind: str, what: str) -> Iterator[PolicyHolder]:
     for name in session.list_names(f"auth/{mount}/{what}"):
         data = session.read_data(f"auth/{mount}/{what}/{name}")
-        policies = list_texts(data.get("token_policies") or data.get("policies"))
+        policies = read_texts(data.get("token_policies") or data.get("policies"))
         plain = () if data.get("token_no_default_policy") else ("default",)
         yield PolicyHolder(mount, name, kind, (*policies, *plain))
 

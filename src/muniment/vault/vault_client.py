@@ -109,7 +109,7 @@ class Session:
     def list_names(self, path: str) -> list[str]:
         """List the names below a path, none if there are none. Raises VaultError."""
         try:
-            return list_texts(self.read_data(path, "LIST").get("keys"))
+            return read_texts(self.read_data(path, "LIST").get("keys"))
         except VaultError as error:
             if error.code is VaultCode.MISSING:
                 return []
@@ -188,7 +188,7 @@ def _decode_answer(status: int, data: bytes) -> dict[str, object]:
     return found
 
 
-def list_texts(value: object) -> list[str]:
+def read_texts(value: object) -> list[str]:
     """Texts of a list in an answer; none for no list. Raises VaultError for a value of another form."""
     if value and not isinstance(value, list):
         raise vault_error(VaultCode.FAILED)

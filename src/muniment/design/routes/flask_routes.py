@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from muniment.design.routes.flask_scopes import Scope, walk_assignments, walk_expressions, walk_scopes
+from muniment.design.routes.flask_scopes import StatementScope, walk_assignments, walk_expressions, walk_scopes
 from muniment.design.routes.guard_detection import GuardDetector, walk_guards
 from muniment.design.routes.route import Route, RouteGuard, RouteList, UnreadSource, join_patterns
 from muniment.design.routes.source_tree import Definition, FunctionNode, SourceModule, SourceTree, find_keyword
@@ -135,7 +135,7 @@ class FlaskReader:
                 return self._owners.get((found.module.name, node.value.id))
         return None
 
-    def _owner_in(self, scope: Scope, node: ast.expr) -> _Owner | None:
+    def _owner_in(self, scope: StatementScope, node: ast.expr) -> _Owner | None:
         """The owner of a call. A parameter or `current_app` stands for the application if there is one only."""
         owner = self._find_owner(scope.module, node)
         if owner is not None or not isinstance(node, ast.Name):
@@ -146,7 +146,7 @@ class FlaskReader:
             return applications[0] if len(applications) == 1 else None
         return None
 
-    def _read_statement(self, scope: Scope, statement: ast.stmt) -> None:
+    def _read_statement(self, scope: StatementScope, statement: ast.stmt) -> None:
         match statement:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 self._read_function(scope, statement)
@@ -157,7 +157,7 @@ class FlaskReader:
                     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                         self._read_call(scope, node, node.func)
 
-    def _read_function(self, scope: Scope, function: FunctionNode) -> None:
+    def _read_function(self, scope: StatementScope, function: FunctionNode) -> None:
         module = scope.module
         for index, decorator in enumerate(function.decorator_list):
             called = decorator.func if isinstance(decorator, ast.Call) else decorator
@@ -199,7 +199,7 @@ class FlaskReader:
 
     def _add_rule(
         self,
-        scope: Scope,
+        scope: StatementScope,
         owner: _Owner,
         call: ast.Call,
         handler: str,
@@ -223,7 +223,7 @@ class FlaskReader:
         found = tuple(walk_guards(guards))
         self._rules.append(_Rule(owner.key, pattern, methods, f"{module.name}.{handler}", where, found, scope.switch))
 
-    def _read_call(self, scope: Scope, call: ast.Call, called: ast.Attribute) -> None:
+    def _read_call(self, scope: StatementScope, call: ast.Call, called: ast.Attribute) -> None:
         match called.attr:
             case "add_url_rule":
                 self._read_url_rule(scope, call, called)
@@ -244,7 +244,7 @@ class FlaskReader:
             case _:
                 pass
 
-    def _read_registration(self, scope: Scope, call: ast.Call, called: ast.Attribute) -> None:
+    def _read_registration(self, scope: StatementScope, call: ast.Call, called: ast.Attribute) -> None:
         parent = self._owner_in(scope, called.value)
         child = self._find_owner(scope.module, call.args[0]) if call.args else None
         if parent is None or child is None:
@@ -255,7 +255,7 @@ class FlaskReader:
         node = find_keyword(call, name, 1 if called.attr == "add_namespace" else -1)
         child.registered.append((parent.key, self._read_prefix(scope.module, node, call) if node is not None else None))
 
-    def _read_url_rule(self, scope: Scope, call: ast.Call, called: ast.Attribute) -> None:
+    def _read_url_rule(self, scope: StatementScope, call: ast.Call, called: ast.Attribute) -> None:
         owner = self._owner_in(scope, called.value)
         view = find_keyword(call, "view_func", 2)
         if owner is None or view is None:
@@ -287,7 +287,7 @@ class FlaskReader:
             return self._find_view(found.module, found.node)
         return found
 
-    def _read_class(self, scope: Scope, node: ast.ClassDef) -> None:
+    def _read_class(self, scope: StatementScope, node: ast.ClassDef) -> None:
         """Classes with a route decorator, as flask-restx and flask-smorest have them."""
         for decorator in node.decorator_list:
             if isinstance(decorator, ast.Call) and isinstance(decorator.func, ast.Attribute):
@@ -298,7 +298,7 @@ class FlaskReader:
                         call = ast.copy_location(ast.Call(decorator.func, [pattern], decorator.keywords), decorator)
                         self._add_class_rules(scope, owner, call, found, [])
 
-    def _read_resource(self, scope: Scope, call: ast.Call, called: ast.Attribute) -> None:
+    def _read_resource(self, scope: StatementScope, call: ast.Call, called: ast.Attribute) -> None:
         owner = self._owner_in(scope, called.value)
         found = self._tree.find_definition(scope.module, call.args[0]) if call.args else None
         if owner is None or found is None:
@@ -309,7 +309,7 @@ class FlaskReader:
             self._add_class_rules(scope, owner, each, found, [])
 
     def _add_class_rules(
-        self, scope: Scope, owner: _Owner, call: ast.Call, found: Definition, guards: list[RouteGuard | None]
+        self, scope: StatementScope, owner: _Owner, call: ast.Call, found: Definition, guards: list[RouteGuard | None]
     ) -> None:
         if not isinstance(found.node, ast.ClassDef):
             self._note(scope.module, call, f"{found.name} is not a class")

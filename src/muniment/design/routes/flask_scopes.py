@@ -7,7 +7,7 @@ from typing import NamedTuple
 from muniment.design.routes.source_tree import FunctionNode, SourceModule
 
 
-class Scope(NamedTuple):
+class StatementScope(NamedTuple):
     """Statement with the functions around it, and the conditions under which it runs."""
 
     module: SourceModule
@@ -26,10 +26,10 @@ def walk_assignments(module: SourceModule) -> Iterator[tuple[str, ast.expr]]:
             yield node.target.id, node.value
 
 
-def walk_scopes(module: SourceModule) -> Iterator[tuple[Scope, ast.stmt]]:
+def walk_scopes(module: SourceModule) -> Iterator[tuple[StatementScope, ast.stmt]]:
     """Every statement of a module, with the function around it and the conditions under which it runs."""
 
-    def walk(statements: list[ast.stmt], scope: Scope) -> Iterator[tuple[Scope, ast.stmt]]:
+    def walk(statements: list[ast.stmt], scope: StatementScope) -> Iterator[tuple[StatementScope, ast.stmt]]:
         for statement in statements:
             yield scope, statement
             match statement:
@@ -49,10 +49,10 @@ def walk_scopes(module: SourceModule) -> Iterator[tuple[Scope, ast.stmt]]:
                 case _:
                     pass
 
-    yield from walk(module.tree.body, Scope(module, None, ""))
+    yield from walk(module.tree.body, StatementScope(module, None, ""))
 
 
-def _add_switch(scope: Scope, condition: str) -> Scope:
+def _add_switch(scope: StatementScope, condition: str) -> StatementScope:
     if condition == "__name__ == '__main__'":
         return scope
     return scope._replace(switch=f"{scope.switch} and {condition}" if scope.switch else condition)

@@ -174,7 +174,7 @@ class RequiredCheck(Struct, frozen=True):
 
 
 class RuleParameters(Struct, frozen=True):
-    """Those parameters of rules of all types that Muniment reads; each type has some of them."""
+    """Parameters of rules that Muniment reads; each type of rule has some of them."""
 
     required_status_checks: list[RequiredCheck] = field(default_factory=list)
     strict_required_status_checks_policy: bool = False

@@ -23,7 +23,7 @@ from muniment.server.connections.demonstration_forge_file import (
     StoredReview,
     save_forges,
 )
-from muniment.server.connections.demonstration_proposals import OPEN_PROPOSALS, Proposal
+from muniment.server.connections.demonstration_proposals import OPEN_PROPOSALS, DemonstrationProposal
 from muniment.server.connections.models import BranchUpdate, Connection, VisibleRepository
 from muniment.server.connections.repository_acts import ConnectRepository
 from muniment.server.demonstration_story import (
@@ -172,7 +172,7 @@ class _Company:
             if product.forge:
                 tasks.evaluate_product_clauses(repository=self.find_row(product).pk)
 
-    def open_change(self, product: StoryProduct, number: int, proposal: Proposal, at: datetime) -> None:
+    def open_change(self, product: StoryProduct, number: int, proposal: DemonstrationProposal, at: datetime) -> None:
         """Push a commit, open a pull request with it, and have it reviewed, all within the next hours."""
         stored, git = self.find_repository(product), self.open_git(product)
         by = BY_HANDLE.get(proposal.by)
@@ -278,7 +278,9 @@ def _list_merged(company: _Company, product: StoryProduct, place: int) -> Iterat
         others = [one for one in (*product.developers, "maya-okafor", "ravi-shah") if one != by]
         path = f"app/part_{turn}.py"
         files = {path: f'"""{title}."""\n\nVALUE = {turn + place}\n'}
-        proposal = Proposal(title, by, files, (others[0], "ravi-shah" if others[0] != "ravi-shah" else "maya-okafor"))
+        proposal = DemonstrationProposal(
+            title, by, files, (others[0], "ravi-shah" if others[0] != "ravi-shah" else "maya-okafor")
+        )
         days = 170 - 42 * turn - place
         number = 20 + 7 * turn + place
         opened = company.demonstration.find_moment(days, 8, 10 + place)

@@ -6,7 +6,7 @@ _LONG = "".join(f"FIELD_{number} = {number}\n" for number in range(640))
 _STRANGER = "Deva <deva@old-laptop.example>"
 
 
-class Proposal(NamedTuple):
+class DemonstrationProposal(NamedTuple):
     """Pull request to be opened. `reviewers` approve it in this order; `by` opens and pushes it."""
 
     title: str
@@ -19,11 +19,11 @@ class Proposal(NamedTuple):
 
 
 # Each with its product, and the days for which it has been open.
-OPEN_PROPOSALS: tuple[tuple[str, float, Proposal], ...] = (
+OPEN_PROPOSALS: tuple[tuple[str, float, DemonstrationProposal], ...] = (
     (
         "patient-portal",
         6,
-        Proposal(
+        DemonstrationProposal(
             "Add passkey sign-in",
             "priya-nair",
             {"sign_in/passkeys.py": "def verify() -> bool:\n    return True\n"},
@@ -33,7 +33,7 @@ OPEN_PROPOSALS: tuple[tuple[str, float, Proposal], ...] = (
     (
         "patient-portal",
         2,
-        Proposal(
+        DemonstrationProposal(
             "Fix date format in appointments",
             "samuel-osei",
             {"app/dates.py": "FORMAT = '%d %b %Y'\n"},
@@ -43,7 +43,7 @@ OPEN_PROPOSALS: tuple[tuple[str, float, Proposal], ...] = (
     (
         "patient-portal",
         1,
-        Proposal(
+        DemonstrationProposal(
             "Check the target after sign-in",
             "tomas-rivera",
             {"app/targets.py": "ALLOWED = ('/visits',)\n"},
@@ -53,12 +53,14 @@ OPEN_PROPOSALS: tuple[tuple[str, float, Proposal], ...] = (
     (
         "patient-portal",
         3,
-        Proposal("Import clinic list", "noah-patel", {"app/clinics.py": _LONG}, ("priya-nair", "ines-duarte")),
+        DemonstrationProposal(
+            "Import clinic list", "noah-patel", {"app/clinics.py": _LONG}, ("priya-nair", "ines-duarte")
+        ),
     ),
     (
         "claims-api",
         4,
-        Proposal(
+        DemonstrationProposal(
             "Round amounts once",
             "liam-byrne",
             {"payments/rounding.py": "DIGITS = 2\n"},
@@ -66,11 +68,15 @@ OPEN_PROPOSALS: tuple[tuple[str, float, Proposal], ...] = (
             "aiko-tanaka",
         ),
     ),
-    ("claims-api", 2, Proposal("Answer faster for large claims", "aiko-tanaka", {"app/claims.py": "PAGE = 50\n"})),
+    (
+        "claims-api",
+        2,
+        DemonstrationProposal("Answer faster for large claims", "aiko-tanaka", {"app/claims.py": "PAGE = 50\n"}),
+    ),
     (
         "lab-gateway",
         5,
-        Proposal(
+        DemonstrationProposal(
             "Read results of the new analyser",
             "marek-novak",
             {"app/analyser.py": "BAUD = 9600\n"},
@@ -81,7 +87,7 @@ OPEN_PROPOSALS: tuple[tuple[str, float, Proposal], ...] = (
     (
         "mobile-app",
         1,
-        Proposal(
+        DemonstrationProposal(
             "Show visits without a connection",
             "zoe-laurent",
             {"app/offline.py": "CACHE = True\n"},
@@ -92,7 +98,7 @@ OPEN_PROPOSALS: tuple[tuple[str, float, Proposal], ...] = (
     (
         "identity-service",
         2,
-        Proposal(
+        DemonstrationProposal(
             "Shorten the life of tokens",
             "ines-duarte",
             {"tokens/life.py": "MINUTES = 15\n"},
@@ -102,12 +108,14 @@ OPEN_PROPOSALS: tuple[tuple[str, float, Proposal], ...] = (
     (
         "billing",
         3,
-        Proposal("Print invoices in colour", "fatima-haddad", {"app/print.py": "COLOUR = True\n"}, ("liam-byrne",)),
+        DemonstrationProposal(
+            "Print invoices in colour", "fatima-haddad", {"app/print.py": "COLOUR = True\n"}, ("liam-byrne",)
+        ),
     ),
     (
         "notifications",
         1,
-        Proposal(
+        DemonstrationProposal(
             "Send reminders in the morning",
             "marek-novak",
             {"app/hours.py": "HOUR = 8\n"},
@@ -117,12 +125,20 @@ OPEN_PROPOSALS: tuple[tuple[str, float, Proposal], ...] = (
     (
         "imaging-viewer",
         4,
-        Proposal("Add the vendor's decoder", "jun-park", {"app/decoder.py": _LONG}, ("noah-patel", "aiko-tanaka")),
+        DemonstrationProposal(
+            "Add the vendor's decoder", "jun-park", {"app/decoder.py": _LONG}, ("noah-patel", "aiko-tanaka")
+        ),
     ),
     (
         "clinic-scheduler",
         2,
-        Proposal("Update Django to 5.2.9", "update-bot", {"requirements.txt": "django==5.2.9\n"}, ("samuel-osei",)),
+        DemonstrationProposal(
+            "Update Django to 5.2.9", "update-bot", {"requirements.txt": "django==5.2.9\n"}, ("samuel-osei",)
+        ),
     ),
-    ("consent-manager", 1, Proposal("Explain each consent", "tomas-rivera", {"app/texts.py": "TEXTS = {}\n"})),
+    (
+        "consent-manager",
+        1,
+        DemonstrationProposal("Explain each consent", "tomas-rivera", {"app/texts.py": "TEXTS = {}\n"}),
+    ),
 )

@@ -15,7 +15,7 @@ from muniment.server.vault_access import open_vault_session
 from muniment.vault import layout
 from muniment.vault.drift import find_unexpected_readers
 from muniment.vault.plan import PlannedAction, ResourceDifference, find_resource_differences
-from muniment.vault.vault_client import Session, list_texts
+from muniment.vault.vault_client import Session, read_texts
 from muniment.vault.vault_resources import PUBLIC_KEYS_FIELD, DesiredState, list_all_resources
 
 DRIFT_GRACE = timedelta(
@@ -59,11 +59,11 @@ def _is_weaker_role(vault_session: Session, difference: ResourceDifference) -> b
     there = vault_session.read_data(path)
     if path == f"sys/policies/acl/{layout.WORKER}":
         return set(str(there.get("policy", "")).splitlines()) <= set(str(data["policy"]).splitlines())
-    keys = list_texts(there.get(PUBLIC_KEYS_FIELD))
+    keys = read_texts(there.get(PUBLIC_KEYS_FIELD))
     return (
         difference.fields == (PUBLIC_KEYS_FIELD,)
         and bool(keys)
-        and {one.strip() for one in keys} <= {one.strip() for one in list_texts(data[PUBLIC_KEYS_FIELD])}
+        and {one.strip() for one in keys} <= {one.strip() for one in read_texts(data[PUBLIC_KEYS_FIELD])}
     )
 
 
