@@ -3,6 +3,7 @@
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from muniment.access.actions import Action
@@ -11,9 +12,9 @@ from muniment.calendars.meetings import MeetingKind
 from muniment.server.acts.act import Act
 from muniment.server.acts.submission import submit_act
 from muniment.server.guarding.mediation import current_actor, find_no_resource, require_action
-from muniment.server.meetings.act_fields import visible_meetings
 from muniment.server.meetings.models import MeetingAttendee, ProductMeeting
 from muniment.server.meetings.views import find_meeting_resource, find_seat_resource
+from muniment.server.minutes.meeting_list import MeetingListTexts, show_meeting_list
 from muniment.server.minutes.views import find_lead_resource
 from muniment.server.page_lists import page_by_id
 from muniment.server.retros.act_fields import visible_improvements
@@ -44,6 +45,14 @@ from muniment.server.retros.threat_acts import AcceptThreat, AssessThreat
 _CARD_ACTS = (AddCard, GroupCards, UngroupCard, VoteForCard, WithdrawVote, FinishPhase, AnswerWorth)
 _DECISION_ACTS = (AssessThreat, DecideImprovement, CarryOverImprovement, StateHours, PlanImprovement)
 _SHOWN = 200
+_LIST_TEXTS = MeetingListTexts(
+    coming=gettext_lazy("Next retros"),
+    none_planned=gettext_lazy("No retro is planned"),
+    none_held=gettext_lazy("No retro was held yet."),
+    button=gettext_lazy("Open board"),
+    icon="messages",
+    address="retro",
+)
 
 
 def find_threat_resource(request: HttpRequest, number: int, **_: object) -> Resource:
@@ -66,10 +75,7 @@ def find_improvement_resource(request: HttpRequest, number: int, **_: object) ->
 @require_action(Action.SEE_MEETINGS, find_no_resource)
 def show_retro_list(request: HttpRequest) -> HttpResponse:
     """Show the retros to come, and those that were held with their minutes."""
-    rows = visible_meetings(current_actor(request)).filter(kind=MeetingKind.RETRO)
-    coming = rows.filter(held_on=None, cancelled_at=None).order_by("date", "time", "pk")
-    held = rows.exclude(held_on=None).select_related("held_minutes")
-    return render(request, "retros/list.html", {"coming": coming[:_SHOWN], "page": page_by_id(request, held)})
+    return show_meeting_list(request, MeetingKind.RETRO, "retros/list.html", _LIST_TEXTS)
 
 
 @require_GET

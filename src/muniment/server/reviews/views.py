@@ -4,6 +4,7 @@ from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from muniment.access.actions import Action
@@ -11,9 +12,9 @@ from muniment.access.authorization import Resource
 from muniment.calendars.meetings import MeetingKind
 from muniment.server.acts.submission import submit_act
 from muniment.server.guarding.mediation import current_actor, find_no_resource, require_action
-from muniment.server.meetings.act_fields import visible_meetings
 from muniment.server.meetings.models import ProductMeeting
 from muniment.server.meetings.views import find_seat_resource
+from muniment.server.minutes.meeting_list import MeetingListTexts, show_meeting_list
 from muniment.server.page_lists import page_by_id
 from muniment.server.people.models import Person
 from muniment.server.policies.policy_in_force import current_clauses
@@ -36,7 +37,14 @@ from muniment.server.reviews.requirement_acts import (
     visible_requirements,
 )
 
-_SHOWN = 200
+_LIST_TEXTS = MeetingListTexts(
+    coming=gettext_lazy("Next reviews"),
+    none_planned=gettext_lazy("No review is planned"),
+    none_held=gettext_lazy("No review was held yet."),
+    button=gettext_lazy("Prepare"),
+    icon="clipboard-check",
+    address="held-meeting",
+)
 
 
 def find_requirement_resource(request: HttpRequest, number: int, **_: object) -> Resource:
@@ -51,10 +59,7 @@ def find_requirement_resource(request: HttpRequest, number: int, **_: object) ->
 @require_action(Action.SEE_MEETINGS, find_no_resource)
 def show_review_list(request: HttpRequest) -> HttpResponse:
     """Show the security reviews: those to come, and those that were held with their minutes."""
-    rows = visible_meetings(current_actor(request)).filter(kind=MeetingKind.REVIEW)
-    coming = rows.filter(held_on=None, cancelled_at=None).order_by("date", "time", "pk")
-    held = rows.exclude(held_on=None).select_related("held_minutes")
-    return render(request, "reviews/list.html", {"coming": coming[:_SHOWN], "page": page_by_id(request, held)})
+    return show_meeting_list(request, MeetingKind.REVIEW, "reviews/list.html", _LIST_TEXTS)
 
 
 @require_GET
