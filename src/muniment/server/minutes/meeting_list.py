@@ -25,7 +25,9 @@ class MeetingListTexts(NamedTuple):
     address: str
 
 
-def show_meeting_list(request: HttpRequest, kind: MeetingKind, template: str, texts: MeetingListTexts) -> HttpResponse:
+def render_meeting_list(
+    request: HttpRequest, kind: MeetingKind, template: str, texts: MeetingListTexts
+) -> HttpResponse:
     """Show the meetings of a kind that the actor may see. `template` extends `minutes/meeting_list.html`."""
     rows = visible_meetings(current_actor(request)).filter(kind=kind)
     coming = rows.filter(held_on=None, cancelled_at=None).order_by("date", "time", "pk")

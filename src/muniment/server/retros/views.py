@@ -14,7 +14,7 @@ from muniment.server.acts.submission import submit_act
 from muniment.server.guarding.mediation import current_actor, find_no_resource, require_action
 from muniment.server.meetings.models import MeetingAttendee, ProductMeeting
 from muniment.server.meetings.views import find_meeting_resource, find_seat_resource
-from muniment.server.minutes.meeting_list import MeetingListTexts, show_meeting_list
+from muniment.server.minutes.meeting_list import MeetingListTexts, render_meeting_list
 from muniment.server.minutes.views import find_lead_resource
 from muniment.server.page_lists import page_by_id
 from muniment.server.retros.act_fields import visible_improvements
@@ -75,7 +75,7 @@ def find_improvement_resource(request: HttpRequest, number: int, **_: object) ->
 @require_action(Action.SEE_MEETINGS, find_no_resource)
 def show_retro_list(request: HttpRequest) -> HttpResponse:
     """Show the retros to come, and those that were held with their minutes."""
-    return show_meeting_list(request, MeetingKind.RETRO, "retros/list.html", _LIST_TEXTS)
+    return render_meeting_list(request, MeetingKind.RETRO, "retros/list.html", _LIST_TEXTS)
 
 
 @require_GET

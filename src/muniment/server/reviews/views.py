@@ -14,7 +14,7 @@ from muniment.server.acts.submission import submit_act
 from muniment.server.guarding.mediation import current_actor, find_no_resource, require_action
 from muniment.server.meetings.models import ProductMeeting
 from muniment.server.meetings.views import find_seat_resource
-from muniment.server.minutes.meeting_list import MeetingListTexts, show_meeting_list
+from muniment.server.minutes.meeting_list import MeetingListTexts, render_meeting_list
 from muniment.server.page_lists import page_by_id
 from muniment.server.people.models import Person
 from muniment.server.policies.policy_in_force import current_clauses
@@ -59,7 +59,7 @@ def find_requirement_resource(request: HttpRequest, number: int, **_: object) ->
 @require_action(Action.SEE_MEETINGS, find_no_resource)
 def show_review_list(request: HttpRequest) -> HttpResponse:
     """Show the security reviews: those to come, and those that were held with their minutes."""
-    return show_meeting_list(request, MeetingKind.REVIEW, "reviews/list.html", _LIST_TEXTS)
+    return render_meeting_list(request, MeetingKind.REVIEW, "reviews/list.html", _LIST_TEXTS)
 
 
 @require_GET
