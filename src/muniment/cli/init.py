@@ -7,7 +7,7 @@ import click
 
 from muniment.cli import context, forge_access, keys, options, origin_address, printing
 from muniment.errors import GitError, PeopleError, UsageError
-from muniment.forges.shapes import Vendor
+from muniment.forges.registry import FORGE_KINDS
 from muniment.git.branch_authors import read_authors
 from muniment.git.repository import Repository
 from muniment.policy.built_in_policy import empty_people_text, format_built_in_policy
@@ -18,7 +18,6 @@ from muniment.store.settings import make_home_text
 from muniment.workflows.forge_accounts import list_forge_accounts
 
 _ACTIVE_DAYS = 365
-_VENDORS = {"github.com": Vendor.GITHUB, "gitlab.com": Vendor.GITLAB, "codeberg.org": Vendor.FORGEJO}
 
 
 @click.command()
@@ -127,8 +126,8 @@ def _read_forge(url: str | None) -> tuple[tuple[DraftAccount, ...], str]:
 def _guess_forge_name(repo: str) -> str:
     """Name of the forge before logins, where the clone's origin says which one it is; "" for none."""
     host = origin_address.find_origin_address(repo).partition("://")[2].partition("/")[0]
-    vendor = _VENDORS.get(host)
-    return os.environ.get(forge_access.NAME_VARIABLE, vendor.value) if vendor is not None else ""
+    vendors = [vendor for vendor, kind in FORGE_KINDS.items() if host in kind.public_hosts]
+    return os.environ.get(forge_access.NAME_VARIABLE, vendors[0].value) if vendors else ""
 
 
 def _format_draft(draft: PeopleDraft, from_history: bool, from_forge: bool) -> str:

@@ -26,7 +26,7 @@ class ForgeSession(NamedTuple):
 
 
 class ForgeKind(Struct, frozen=True):
-    """Kind of forge. `title`: the vendor's own spelling of its name.
+    """Kind of forge. `title`: the vendor's own spelling of its name. `public_hosts`: where everybody may sign up.
 
     `connect` opens one with a token, which is called for each request. `connect_with_credential` opens one with a
     credential from the vault, and gives None for a credential that is a token. `is_own_host`: whether a host is the
@@ -45,6 +45,7 @@ class ForgeKind(Struct, frozen=True):
 
     vendor: Vendor
     title: str
+    public_hosts: tuple[str, ...]
     connect: Callable[[ForgeSession, Callable[[], str]], Forge]
     connect_with_credential: Callable[[ForgeSession, Mapping[str, str], SaveCredential | None], Forge | None]
     make_listener: Callable[[], Listener]

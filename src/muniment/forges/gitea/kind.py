@@ -58,6 +58,7 @@ def _format_secret_deletion(root_url: str, path: str, name: str) -> str:
 GITEA_KIND = ForgeKind(
     vendor=Vendor.GITEA,
     title="Gitea",
+    public_hosts=(),
     connect=_connect_with_token,
     connect_with_credential=_connect_by_token_only,
     make_listener=GiteaListener,
@@ -80,5 +81,6 @@ FORGEJO_KIND = structs.replace(
     GITEA_KIND,
     vendor=Vendor.FORGEJO,
     title="Forgejo",
+    public_hosts=("codeberg.org",),
     protection_reason="Forgejo sends no event when a review is dismissed or somebody loses write access.",
 )

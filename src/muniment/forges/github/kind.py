@@ -49,6 +49,7 @@ def _format_secret_deletion(root_url: str, path: str, name: str) -> str:  # noqa
 GITHUB_KIND = ForgeKind(
     vendor=Vendor.GITHUB,
     title="GitHub",
+    public_hosts=("github.com",),
     connect=_connect_with_token,
     connect_with_credential=_connect_app,
     make_listener=GitHubListener,

@@ -49,6 +49,7 @@ def _format_secret_deletion(root_url: str, path: str, name: str) -> str:  # noqa
 GITLAB_KIND = ForgeKind(
     vendor=Vendor.GITLAB,
     title="GitLab",
+    public_hosts=("gitlab.com",),
     connect=_connect_with_token,
     connect_with_credential=_connect_application,
     make_listener=GitLabListener,
