@@ -1119,10 +1119,10 @@ def test_forge_data_is_deleted_after_retention_period(setup: ForgeSetup) -> None
 
 def test_doctor_warns_of_too_few_approvers_and_low_quota(setup: ForgeSetup) -> None:
     from muniment.server.people.models import RoleGrant
-    from muniment.server.running import health_report
+    from muniment.server.running import organisation_checks
 
     def read_result() -> dict[str, str]:
-        found = (*health_report._check_approvers(), *health_report._check_forges())
+        found = (*organisation_checks._check_approvers(), *organisation_checks._check_forges())
         return {one.subject: f"{one.result}: {one.message}" for one in found}
 
     assert read_result() == {"forge": "met: forge works, it tells of no limit"}

@@ -17,13 +17,13 @@ import ssl
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from pathlib import Path
 from types import MappingProxyType
 
 from muniment.errors import GitError, ParseError
 from muniment.git import cached_answers, remote_refs
 from muniment.git.git_process import git_error, run_git
+from muniment.git.mirror_refs import check_ref, find_conflicting_refs, was_requested
 from muniment.git.repository import Repository
 from muniment.programs.command import ProgramOption, join_lines
 from muniment.programs.credential_hiding import hide_credentials
@@ -40,7 +40,6 @@ _LOCKED = b".lock': File exists"
 _AT_ONCE = 500  # ids in one request
 _PACKS = 20  # outside the index over all packs, before they are packed anew
 _OBJECT = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
-_REF = re.compile(r"refs/[^\s~^:?*\[\\\x00-\x1f]+")
 
 _CONFIGURATION = """[core]
 \trepositoryFormatVersion = 1
@@ -124,9 +123,9 @@ class Mirror:
             ]
             here = repository.read_refs(*named) if named else {}
             missing = _list_absent(repository, [commit for commit in wanted if RETAINED_PREFIX + commit not in here])
-            followed = {ref for ref in there if _was_requested(ref, refs)}
-            old = _find_conflicting_refs(repository, followed - here.keys())
-        self._delete_refs({*old, *(ref for ref in here if _was_requested(ref, refs) and ref not in there)})
+            followed = {ref for ref in there if was_requested(ref, refs)}
+            old = find_conflicting_refs(repository, followed - here.keys())
+        self._delete_refs({*old, *(ref for ref in here if was_requested(ref, refs) and ref not in there)})
         moved = [f"+{ref}:{ref}" for ref in followed if here.get(ref) != there[ref]]
         grown = [f"{ref}:{ref}" for ref in there.keys() - followed if here.get(ref) != there[ref]]
         self._fetch_best_effort(moved, [*grown, *(f"{commit}:{RETAINED_PREFIX}{commit}" for commit in missing)])
@@ -145,14 +144,12 @@ class Mirror:
 
     def list_remote_refs(self, refs: Sequence[str]) -> dict[str, str]:
         """Refs among these that the server has, with their values."""
-        asked = [f"{_check_ref(ref[:-2])}/*" if ref.endswith("/*") else _check_ref(ref) for ref in refs]
+        asked = [f"{check_ref(ref[:-2])}/*" if ref.endswith("/*") else check_ref(ref) for ref in refs]
         found = self._list_in_one_request(asked)
         if found is None:
             out = self._run_git("ls-remote", "--refs", values=("origin", *asked)).decode("utf-8", "surrogateescape")
             found = {name: value for value, _, name in (line.partition("\t") for line in out.splitlines())}
-        return {
-            name: value for name, value in found.items() if _OBJECT.fullmatch(value) and _was_requested(name, asked)
-        }
+        return {name: value for name, value in found.items() if _OBJECT.fullmatch(value) and was_requested(name, asked)}
 
     def _list_in_one_request(self, asked: Sequence[str]) -> dict[str, str] | None:
         """Refs by one request; None if git has to list them, as for an hour after a failure."""
@@ -185,7 +182,7 @@ class Mirror:
         Raises GitError, also if the branch exists already.
         """
         borrowed = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": os.path.join(repository.throwaway.path, "objects")}
-        values = ("origin", f"{commit}:{_check_ref(branch)}")
+        values = ("origin", f"{commit}:{check_ref(branch)}")
         self._run_git("push", "--porcelain", f"--force-with-lease={branch}:", values=values, more=borrowed)
 
     def _find_missing(self, commits: Sequence[str]) -> list[str]:
@@ -355,18 +352,6 @@ def _delete_stale(found: Iterable[Path]) -> bool:
     return swept
 
 
-def _find_conflicting_refs(repository: Repository, coming: AbstractSet[str]) -> list[str]:
-    """Refs above or below those that come: the server cannot have both, so they are gone there."""
-    above = {parent for ref in coming for parent in _list_parent_refs(ref)}
-    found = repository.read_refs(*above, *coming) if coming else {}
-    return [ref for ref in found if ref in above or not coming.isdisjoint(_list_parent_refs(ref))]
-
-
-def _list_parent_refs(ref: str) -> list[str]:
-    parts = ref.split("/")
-    return ["/".join(parts[:length]) for length in range(3, len(parts))]
-
-
 def _incomplete_error() -> GitError:
     return GitError("the first copy of the repository is not complete", "The next fetch goes on with it.")
 
@@ -395,20 +380,3 @@ def _find_differing_files(repository: Repository, old: str, new: str) -> frozens
     rows = [word[1:].split(b" ") for word in out.split(b"\0") if word[:1] == b":"]
     ends = [end for old_mode, new_mode, old_id, new_id, _ in rows for end in ((old_mode, old_id), (new_mode, new_id))]
     return frozenset(one.decode("ascii") for mode, one in ends if mode not in (b"000000", b"160000"))
-
-
-def _was_requested(name: str, refs: Sequence[str]) -> bool:
-    """Whether exactly this name was requested: git also matches the ends of names."""
-    return any(name == ref or (ref.endswith("/*") and name.startswith(ref[:-1])) for ref in refs)
-
-
-def is_fetchable_name(ref: str) -> bool:
-    """Whether a ref has a name that can be fetched."""
-    return _REF.fullmatch(ref) is not None and ".." not in ref
-
-
-# A name that begins with a dash, or has a colon, would be an option or another ref to git.
-def _check_ref(ref: str) -> str:
-    if not is_fetchable_name(ref):
-        raise GitError("this is no name of a ref", "Name a branch that is there.")
-    return ref

@@ -3,7 +3,6 @@
 import contextlib
 import fcntl
 import os
-import re
 import stat
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from muniment.facts.statements import Freeze
 from muniment.policy.people_document import parse_people
 from muniment.store import durable_files
 from muniment.store.files_log import FilesLog
+from muniment.store.object_files import decompress_object, is_digest, object_path
 from muniment.store.people_objects import make_people_objects
 from muniment.store.settings import Settings, read_settings
 from muniment.store.store import LedgerRecord
@@ -38,10 +38,8 @@ INDEX_CACHE = "ledger-index.sqlite"  # `store.index`
 PEOPLE_CACHE = "people.json"  # the object of each person, by the digest of the content without its salt
 _PEOPLE_LOCK = "people.lock"
 
-_DIGEST = re.compile(r"sha256:([0-9a-f]{2})([0-9a-f]{62})")
 _EXCEPTION = ".json"
 _ERASED = ".erased"
-_LARGEST = 256 << 20  # bytes of an object
 
 
 class FilesStore:
@@ -133,7 +131,7 @@ class FilesStore:
         """Files of those objects that are not there yet."""
         return [
             durable_files.NewFile(
-                self._root / _object_path(digest), zlib.compress(data, 6), 0o600, self._root / "objects"
+                self._root / object_path(digest), zlib.compress(data, 6), 0o600, self._root / "objects"
             )
             for digest, data in objects.items()
             if self.get_object(digest) is None
@@ -165,7 +163,7 @@ class FilesStore:
             os.close(handle)
 
     def _has_object(self, digest: str) -> bool:
-        return (self._root / _object_path(digest)).exists()
+        return (self._root / object_path(digest)).exists()
 
     def _read_people_cache(self) -> dict[str, str]:
         """Objects of people by content digest; none if the cache was lost: new salts are drawn then."""
@@ -177,7 +175,7 @@ class FilesStore:
 
     def get_object(self, digest: str) -> bytes | None:
         """Object with that digest. Raises ErasedError if it was erased."""
-        name = _object_path(digest)
+        name = object_path(digest)
         data = self._read_file(name)
         if data is None:
             tombstone = self._read_file(name + _ERASED)
@@ -203,7 +201,7 @@ class FilesStore:
 
     def read_erasure_reasons(self, digests: Sequence[str]) -> dict[str, str]:
         """Reasons of those of these objects that were erased."""
-        whys = {digest: self._read_file(_object_path(digest) + _ERASED) for digest in digests}
+        whys = {digest: self._read_file(object_path(digest) + _ERASED) for digest in digests}
         return {digest: why.decode("utf-8", "replace") for digest, why in whys.items() if why is not None}
 
     def list_object_digests(self) -> Iterator[str]:
@@ -215,14 +213,14 @@ class FilesStore:
             ):
                 for name in sorted(os.listdir(folder / group)):
                     digest = f"sha256:{group}{name}"
-                    if _DIGEST.fullmatch(digest):
+                    if is_digest(digest):
                         yield digest
         except OSError as error:
             raise _unreadable_error(folder, error) from error
 
     def erase_objects(self, digests: Sequence[str], why: str) -> None:
         """Erase objects for good. `why` stays in their place, and is durable before any of them is deleted."""
-        files = [self._root / _object_path(digest) for digest in digests]
+        files = [self._root / object_path(digest) for digest in digests]
         durable_files.write_files({file.with_name(file.name + _ERASED): why.encode() for file in files}, 0o600)
         try:
             for file in files:
@@ -411,29 +409,6 @@ class FilesStore:
             return None
         except OSError as error:
             raise _unreadable_error(Path(file), error) from error
-
-
-def split_digest(digest: str) -> re.Match[str]:
-    """First two digits of a digest, and the others. Raises StoreError if it is none."""
-    match = _DIGEST.fullmatch(digest)
-    if match is None:
-        raise StoreError(f"{digest!r} is not a digest", "A digest is sha256: and 64 hexadecimal digits.")
-    return match
-
-
-def _object_path(digest: str) -> str:
-    match = split_digest(digest)
-    return f"objects/{match[1]}/{match[2]}"
-
-
-def decompress_object(data: bytes) -> bytes | None:
-    """Decompressed data, None if it is damaged or larger than any object."""
-    reader = zlib.decompressobj()
-    try:
-        found = reader.decompress(data, _LARGEST)
-    except zlib.error:
-        return None
-    return found if reader.eof and not reader.unused_data else None
 
 
 def _decode_text(file: Path, data: bytes) -> str:

@@ -11,14 +11,8 @@ from msgspec import Struct
 
 from muniment.forges.branch_rules import BranchRules, RequiredStatus
 from muniment.forges.github.client import GitHubClient, quote_branch, repository_path
-from muniment.forges.github.wire import (
-    BypassActor,
-    RepositoryAnswer,
-    RequiredCheck,
-    RuleParameters,
-    Ruleset,
-    RulesetRule,
-)
+from muniment.forges.github.ruleset_wire import BypassActor, RequiredCheck, RuleParameters, Ruleset, RulesetRule
+from muniment.forges.github.wire import RepositoryAnswer
 from muniment.forges.shapes import ForgeRepository
 
 ANY_ACTOR = "*"

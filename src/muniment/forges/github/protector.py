@@ -11,6 +11,7 @@ from muniment.errors import ForgeCode, ForgeError
 from muniment.forges.branch_rules import BranchRules, ProtectionPlan, ProtectionStep, WantedProtection
 from muniment.forges.github import app, protection, wire
 from muniment.forges.github.client import repository_path
+from muniment.forges.github.ruleset_wire import Ruleset
 from muniment.forges.shapes import ForgeRepository
 
 _UNATTRIBUTED = "require_extra_approval_for_unattributed_changes"
@@ -62,7 +63,7 @@ class GitHubProtector:
         path = f"{repository_path(repository)}/rulesets"
         bodies = [self._make_ruleset(wanted), *([self._make_merge_ruleset(wanted)] if wanted.only_we_merge else [])]
         try:
-            listed = self._hub.read_list(wire.Ruleset, path, includes_parents=False)
+            listed = self._hub.read_list(Ruleset, path, includes_parents=False)
             for body in bodies:
                 ours = [one for one in listed if one.name == body["name"] and one.source_type == "Repository"]
                 if ours:

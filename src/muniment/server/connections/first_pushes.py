@@ -21,8 +21,9 @@ from muniment.server.changes.reevaluation_requests import request_reading_of
 from muniment.server.connections import account_ids
 from muniment.server.connections.first_push_store import load_first_pushes, store_first_pushes
 from muniment.server.connections.forge_access import require_linked_repository
-from muniment.server.connections.forge_change_store import ForgeChangeStore, hold_lock
+from muniment.server.connections.forge_change_store import ForgeChangeStore
 from muniment.server.connections.models import Connection, RepositoryLink
+from muniment.server.connections.named_locks import hold_lock
 from muniment.workflows.forge_changes import PUSHES_DAYS, find_forks
 from muniment.workflows.repository_rules import HEADS
 

@@ -35,9 +35,10 @@ from muniment.server.connections import account_ids, first_pushes, security_atte
 from muniment.server.connections.change_acts import rebuild_statement_act
 from muniment.server.connections.demonstration_forge import DemonstrationMirror
 from muniment.server.connections.forge_access import locate_forge, require_linked_repository
-from muniment.server.connections.forge_change_store import build_status_url, hold_lock, lock_change
+from muniment.server.connections.forge_change_store import build_status_url, lock_change
 from muniment.server.connections.landed_heads import read_landed_heads, record_statements, was_stated
 from muniment.server.connections.models import ForgeChange, RepositoryLink, ReviewStatement
+from muniment.server.connections.named_locks import hold_lock
 from muniment.server.incidents.closings import find_suspended_people
 from muniment.server.products.models import Repository
 from muniment.server.records.models import Record

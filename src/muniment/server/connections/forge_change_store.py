@@ -1,7 +1,6 @@
 """Statuses of the changes of one repository, in the database: the `ChangeStore` of `workflows.status_publisher`."""
 
 import contextlib
-import hashlib
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -9,7 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 from msgspec import structs
 
@@ -22,16 +21,17 @@ from muniment.policy.patterns import matches_any
 from muniment.server import moments
 from muniment.server.changes.branch_evaluation import clean_title
 from muniment.server.changes.models import Change
+from muniment.server.connections.merge_groups import QUEUED, find_green_groups
 from muniment.server.connections.models import (
-    BranchUpdate,
     Connection,
     ForgeChange,
     PostedStatus,
     RepositoryLink,
 )
+from muniment.server.connections.named_locks import hold_lock
 from muniment.server.policies.policy_in_force import protected_patterns
 from muniment.server.products.models import Repository
-from muniment.server.remembered_sql import remember_instances, remember_sql, save_columns
+from muniment.server.remembered_sql import remember_instances, save_columns
 from muniment.workflows import forge_status_text
 from muniment.workflows.forge_reconciliation import KnownChange
 from muniment.workflows.repository_rules import HEADS
@@ -43,7 +43,6 @@ _OPENED = (
 )
 _LATELY = timedelta(minutes=10)  # that a delivery is asked about when its change is read
 _JUST_NOW = timedelta(minutes=1)  # in which a forge's answers may lag behind its deliveries
-_QUEUED = timedelta(days=1)  # that a group stands in a queue at most
 
 
 def build_status_url(row: ForgeChange) -> str:
@@ -275,7 +274,7 @@ class ForgeChangeStore:
 
     def list_green_groups(self, context: str) -> list[str]:
         """Heads of groups that may be merged any moment: shown green recently, or about to be, and not landed."""
-        found = _find_green_groups(self._repository.pk, context, timezone.now() - _QUEUED)
+        found = find_green_groups(self._repository.pk, context, timezone.now() - QUEUED)
         return [head for (head,) in found]
 
     def forget_shown(self, head: str, context: str) -> None:
@@ -412,43 +411,6 @@ def list_green_repositories(connection: Connection) -> QuerySet[RepositoryLink]:
     green = ForgeChange.objects.filter(status__saying=StatusState.ALLOWED.value).values("repository")
     rows = RepositoryLink.objects.filter(connection=connection, repository__product__retired_at=None)
     return rows.filter(repository__in=green).select_related("repository__product", "connection").order_by("pk")
-
-
-@remember_sql
-def _find_green_groups(repository: int, context: str, since: datetime) -> QuerySet[Any, tuple[str]]:
-    rows = PostedStatus.objects.filter(repository=repository, context=context, merge_group=True, posted_at__gte=since)
-    green = Q(status__saying=StatusState.ALLOWED.value) | Q(read_due_at__isnull=False)
-    return _exclude_landed(rows.filter(green)).values_list("head")
-
-
-def list_due_groups(before: datetime) -> list[PostedStatus]:
-    """Statuses of groups that have been due for reading since before then, and may still be in a queue."""
-    rows = PostedStatus.objects.filter(
-        merge_group=True, read_due_at__lt=before, read_due_at__gte=timezone.now() - _QUEUED
-    )
-    return list(_exclude_landed(rows.filter(repository__product__retired_at=None)))
-
-
-def _exclude_landed(rows: QuerySet[PostedStatus]) -> QuerySet[PostedStatus]:
-    """Rows of groups that did not land."""
-    landed = BranchUpdate.objects.filter(repository=OuterRef("repository"), commit=OuterRef("head"))
-    return rows.exclude(Exists(landed))
-
-
-@contextlib.contextmanager
-def hold_lock(name: str) -> Iterator[None]:
-    """Exclusive lock across all processes and machines."""
-    # PostgreSQL's advisory locks are numbers of 64 bits.
-    key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
-    with connection.cursor() as cursor:
-        # A lock of the session, not of a transaction: it is held while the forge is asked, and PostgreSQL releases it
-        # when the process dies. Two names with the same 64 bits would only wait for each other.
-        cursor.execute("SELECT pg_advisory_lock(%s)", [key])
-    try:
-        yield
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
 
 
 def _encode_status(status: Status) -> Any:

@@ -13,8 +13,8 @@ from muniment.server import moments
 from muniment.server.changes.models import Change, Decision
 from muniment.server.connections.forge_access import format_person_address, locate_forge, require_linked_repository
 from muniment.server.connections.forge_change_evaluator import open_repository_mirror
-from muniment.server.connections.forge_change_store import hold_lock
 from muniment.server.connections.models import BranchUpdate, ForgeChange, RepositoryLink
+from muniment.server.connections.named_locks import hold_lock
 from muniment.server.error_text import format_error_text
 from muniment.server.people.messages import notify_people
 from muniment.server.people.models import Account, Person

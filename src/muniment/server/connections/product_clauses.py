@@ -26,8 +26,8 @@ from muniment.server.changes.product_standing import digest_fact_states, read_pr
 from muniment.server.changes.repository_context import collect_known_facts
 from muniment.server.connections.forge_access import require_linked_repository
 from muniment.server.connections.forge_change_evaluator import open_repository_mirror
-from muniment.server.connections.forge_change_store import hold_lock
 from muniment.server.connections.models import ProtectedBranch, RepositoryLink
+from muniment.server.connections.named_locks import hold_lock
 from muniment.server.error_text import format_error_text
 from muniment.server.policies.policy_in_force import current_clauses
 from muniment.server.products.models import RepositoryScan

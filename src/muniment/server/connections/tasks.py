@@ -38,8 +38,10 @@ from muniment.server.connections.forge_change_evaluator import (
     is_machine_merge,
     open_repository_mirror,
 )
-from muniment.server.connections.forge_change_store import ForgeChangeStore, hold_lock, list_due_groups
+from muniment.server.connections.forge_change_store import ForgeChangeStore
+from muniment.server.connections.merge_groups import list_due_groups
 from muniment.server.connections.models import BranchUpdate, BypassReason, Connection, ForgeChange
+from muniment.server.connections.named_locks import hold_lock
 from muniment.server.error_text import format_error_text
 from muniment.server.job_queue import (
     LONG_SECONDS,

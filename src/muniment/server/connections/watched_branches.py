@@ -15,7 +15,8 @@ from muniment.forges import shapes
 from muniment.forges.forge import Forge
 from muniment.forges.shapes import ChangeState
 from muniment.git import approvals
-from muniment.git.mirror import Mirror, is_fetchable_name
+from muniment.git.mirror import Mirror
+from muniment.git.mirror_refs import is_fetchable_name
 from muniment.git.repository import Repository as Git
 from muniment.policy.patterns import matches_any
 from muniment.server import moments
@@ -27,9 +28,10 @@ from muniment.server.connections import bypass_reviews
 from muniment.server.connections.branch_updates import BranchRecorder, ObservedBranch, list_open_bypasses
 from muniment.server.connections.forge_access import require_linked_repository, require_unmoved
 from muniment.server.connections.forge_change_evaluator import open_repository_mirror
-from muniment.server.connections.forge_change_store import ForgeChangeStore, hold_lock
+from muniment.server.connections.forge_change_store import ForgeChangeStore
 from muniment.server.connections.landed_heads import list_used_decisions
 from muniment.server.connections.models import BranchUpdate, ForgeChange, ProtectedBranch, RepositoryLink
+from muniment.server.connections.named_locks import hold_lock
 from muniment.server.incidents import kinds as incidents
 from muniment.server.incidents.lifecycle import close_incident
 from muniment.server.products.models import Repository

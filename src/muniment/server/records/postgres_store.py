@@ -29,7 +29,8 @@ from muniment.server.records.models import (
 from muniment.server.records.postgres_log import PostgresLog
 from muniment.store import freezes, key_files
 from muniment.store.external_copy import open_external_copy
-from muniment.store.files_store import FilesStore, decompress_object, split_digest
+from muniment.store.files_store import FilesStore
+from muniment.store.object_files import decompress_object, split_digest
 from muniment.store.people_objects import make_people_objects
 from muniment.store.settings import Settings, read_settings
 from muniment.store.store import LedgerRecord
