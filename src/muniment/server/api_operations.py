@@ -72,7 +72,7 @@ def _can_see_product(actor: Actor, resource: Resource) -> bool:
     return authorize(actor, Action.SEE_PRODUCT, resource) is AccessResult.YES
 
 
-def of(request: HttpRequest, slug: str, **_: object) -> Resource:
+def product_from_url(request: HttpRequest, slug: str, **_: object) -> Resource:
     """The product of an address."""
     return Resource(product=slug)
 

@@ -93,13 +93,13 @@ def _compare_content(before: Lock, after: Lock) -> Iterable[LockRefusal]:
     sources: dict[LockedPackage, set[tuple[SourceKind, str]]] = {}
     digests: dict[tuple[LockedPackage, str], set[str]] = {}
     for each in before.dependencies:
-        sources.setdefault(_package(each), set()).add((each.source.kind, each.source.host))
-        digests.setdefault((_package(each), each.version), set()).update(each.integrity)
+        sources.setdefault(_make_locked_package(each), set()).add((each.source.kind, each.source.host))
+        digests.setdefault((_make_locked_package(each), each.version), set()).update(each.integrity)
     for each in after.dependencies:
-        known = sources.get(_package(each))
+        known = sources.get(_make_locked_package(each))
         if known is not None and (each.source.kind, each.source.host) not in known:
             yield LockRefusal(RefusalCode.SOURCE_CHANGED, each.name)
-        old = digests.get((_package(each), each.version))
+        old = digests.get((_make_locked_package(each), each.version))
         if old is not None and not old & set(each.integrity) and (old or each.integrity):
             yield LockRefusal(RefusalCode.CONTENT_CHANGED, each.key)
 
@@ -126,18 +126,18 @@ def _find_required(lock: Lock, updated: Collection[LockedPackage]) -> set[Locked
     for each in lock.dependencies:
         by_key.setdefault(each.key, []).append(each)
     found: set[LockedPackage] = set(updated)
-    waiting = [each for each in lock.dependencies if _package(each) in found]
+    waiting = [each for each in lock.dependencies if _make_locked_package(each) in found]
     while waiting:
         for key in waiting.pop().requires:
             for target in by_key.get(key, ()):
-                if _package(target) not in found:
-                    found.add(_package(target))
+                if _make_locked_package(target) not in found:
+                    found.add(_make_locked_package(target))
                     waiting.append(target)
     return found
 
 
 def _list_changes(before: Lock, after: Lock) -> tuple[VersionChange, ...]:
-    old, new = _versions(before), _versions(after)
+    old, new = _find_versions(before), _find_versions(after)
     return tuple(
         VersionChange(*package, old.get(package, ()), new.get(package, ()))
         for package in sorted(old.keys() | new.keys())
@@ -145,12 +145,12 @@ def _list_changes(before: Lock, after: Lock) -> tuple[VersionChange, ...]:
     )
 
 
-def _versions(lock: Lock) -> dict[LockedPackage, tuple[str, ...]]:
+def _find_versions(lock: Lock) -> dict[LockedPackage, tuple[str, ...]]:
     found: dict[LockedPackage, set[str]] = {}
     for each in lock.dependencies:
-        found.setdefault(_package(each), set()).add(each.version)
+        found.setdefault(_make_locked_package(each), set()).add(each.version)
     return {package: tuple(sorted(versions)) for package, versions in found.items()}
 
 
-def _package(dependency: Dependency) -> LockedPackage:
+def _make_locked_package(dependency: Dependency) -> LockedPackage:
     return dependency.ecosystem, dependency.name

@@ -10,7 +10,14 @@ from pydantic import Field
 from muniment.access.actions import Action
 from muniment.decision.report import DecisionReport
 from muniment.server.acts.schemas import build_body_schema
-from muniment.server.api_operations import Cursor, answer_idempotently, for_action, of, page_by_number, run_act
+from muniment.server.api_operations import (
+    Cursor,
+    answer_idempotently,
+    for_action,
+    page_by_number,
+    product_from_url,
+    run_act,
+)
 from muniment.server.changes.models import Change, Decision
 from muniment.server.changes.reevaluation_requests import request_reevaluation
 from muniment.server.changes.repository_acts import AddServerHookLog
@@ -52,14 +59,14 @@ def import_file(request: HttpRequest, body: FileIn) -> dict[str, object]:
 
 
 @router.post("/products/{slug}/retire")
-@for_action(Action.RETIRE_PRODUCT, of)
+@for_action(Action.RETIRE_PRODUCT, product_from_url)
 def retire_product(request: HttpRequest, slug: str, body: RetireBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Request that a product is retired; a second person approves it."""
     return run_act(request, RetireProduct, {"product": slug})
 
 
 @router.post("/products/{slug}/server-hook-logs")
-@for_action(Action.CHANGE_PRODUCT, of)
+@for_action(Action.CHANGE_PRODUCT, product_from_url)
 def add_hook_log(request: HttpRequest, slug: str, body: HookLogBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Have the log of the server hook on a repository read."""
     return run_act(request, AddServerHookLog, {"product": slug})

@@ -9,8 +9,8 @@ from muniment.server.api_operations import (
     Cursor,
     compute_etag,
     for_action,
-    of,
     page_by_number,
+    product_from_url,
     require_unchanged,
     run_act,
 )
@@ -31,7 +31,7 @@ PipelineBody = build_body_schema(TrustPipeline, fixed=("product", "environment")
 
 
 @router.get("/products/{slug}/environments")
-@for_action(Action.SEE_DEPLOYMENTS, of)
+@for_action(Action.SEE_DEPLOYMENTS, product_from_url)
 def list_environments(request: HttpRequest, slug: str, cursor: Query[Cursor]) -> dict[str, object]:
     """List the environments of a product, with the pipelines that may deploy to each."""
     rows = Environment.objects.filter(product__slug=slug, ended_at=None).prefetch_related("pipelines")
@@ -39,14 +39,14 @@ def list_environments(request: HttpRequest, slug: str, cursor: Query[Cursor]) ->
 
 
 @router.post("/products/{slug}/environments")
-@for_action(Action.CHANGE_PRODUCT, of)
+@for_action(Action.CHANGE_PRODUCT, product_from_url)
 def add_environment(request: HttpRequest, slug: str, body: EnvironmentBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Add an environment to a product."""
     return run_act(request, AddEnvironment, {"product": slug})
 
 
 @router.get("/products/{slug}/environments/{name}")
-@for_action(Action.SEE_DEPLOYMENTS, of)
+@for_action(Action.SEE_DEPLOYMENTS, product_from_url)
 def get_environment(request: HttpRequest, response: HttpResponse, slug: str, name: str) -> dict[str, object]:
     """Show an environment, with its pipelines."""
     body = _serialize_environment(_find_environment(slug, name))
@@ -55,7 +55,7 @@ def get_environment(request: HttpRequest, response: HttpResponse, slug: str, nam
 
 
 @router.patch("/products/{slug}/environments/{name}")
-@for_action(Action.CHANGE_ENVIRONMENT, of)
+@for_action(Action.CHANGE_ENVIRONMENT, product_from_url)
 def change_environment(
     request: HttpRequest,
     slug: str,
@@ -70,7 +70,7 @@ def change_environment(
 
 
 @router.delete("/products/{slug}/environments/{name}")
-@for_action(Action.CHANGE_PRODUCT, of)
+@for_action(Action.CHANGE_PRODUCT, product_from_url)
 def remove_environment(request: HttpRequest, slug: str, name: str) -> dict[str, object]:
     """Remove an environment: nothing is deployed there any more; its past stays known."""
     require_unchanged(request, _serialize_environment(_find_environment(slug, name)))
@@ -78,7 +78,7 @@ def remove_environment(request: HttpRequest, slug: str, name: str) -> dict[str, 
 
 
 @router.post("/products/{slug}/environments/{name}/pipelines")
-@for_action(Action.CHANGE_ENVIRONMENT, of)
+@for_action(Action.CHANGE_ENVIRONMENT, product_from_url)
 def trust_pipeline(
     request: HttpRequest,
     slug: str,
@@ -91,7 +91,7 @@ def trust_pipeline(
 
 
 @router.delete("/products/{slug}/environments/{name}/pipelines/{pipeline}")
-@for_action(Action.REVOKE_PIPELINE, of)
+@for_action(Action.REVOKE_PIPELINE, product_from_url)
 def revoke_pipeline(request: HttpRequest, slug: str, name: str, pipeline: str) -> dict[str, object]:
     """Revoke a pipeline's permission to deploy there, from this moment on."""
     return run_act(request, RevokePipeline, {"product": slug, "environment": name, "pipeline": pipeline})

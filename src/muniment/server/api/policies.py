@@ -7,7 +7,14 @@ from ninja import Query, Router
 from muniment.access.actions import Action
 from muniment.access.authorization import Resource
 from muniment.server.acts.schemas import build_body_schema
-from muniment.server.api_operations import Cursor, for_action, of, page_by_number, run_act, visible_products
+from muniment.server.api_operations import (
+    Cursor,
+    for_action,
+    page_by_number,
+    product_from_url,
+    run_act,
+    visible_products,
+)
 from muniment.server.guarding.mediation import find_no_resource
 from muniment.server.policies.differences import find_policy_differences
 from muniment.server.policies.exception_acts import EndException, RequestException
@@ -146,7 +153,7 @@ def request_exception(request: HttpRequest, body: ExceptionBody) -> dict[str, ob
 
 
 @router.post("/products/{slug}/monitoring")
-@for_action(Action.START_MONITORING, of)
+@for_action(Action.START_MONITORING, product_from_url)
 def start_monitoring(request: HttpRequest, slug: str, body: MonitoringBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Put a clause into monitoring for a product, through a day; a second person approves."""
     return run_act(request, StartMonitoring, {"product": slug})

@@ -9,8 +9,8 @@ from muniment.server.api_operations import (
     Cursor,
     compute_etag,
     for_action,
-    of,
     page_by_number,
+    product_from_url,
     require_unchanged,
     run_act,
     visible_products,
@@ -51,7 +51,7 @@ def add_product(request: HttpRequest, body: ProductBody) -> dict[str, object]:  
 
 
 @router.get("/products/{slug}")
-@for_action(Action.SEE_PRODUCT, of)
+@for_action(Action.SEE_PRODUCT, product_from_url)
 def get_product(request: HttpRequest, response: HttpResponse, slug: str) -> dict[str, object]:
     """Show a product, with its result for each clause."""
     row = Product.objects.filter(slug=slug).first()
@@ -73,7 +73,7 @@ def get_product(request: HttpRequest, response: HttpResponse, slug: str) -> dict
 
 
 @router.patch("/products/{slug}")
-@for_action(Action.CHANGE_PRODUCT, of)
+@for_action(Action.CHANGE_PRODUCT, product_from_url)
 def change_product(request: HttpRequest, slug: str, body: ProductPatch) -> dict[str, object]:  # type: ignore[valid-type]
     """Describe a product anew. Fields that are left out stay."""
     row = Product.objects.select_for_update().filter(slug=slug).first()
@@ -86,7 +86,7 @@ def change_product(request: HttpRequest, slug: str, body: ProductPatch) -> dict[
 
 
 @router.get("/products/{slug}/repositories")
-@for_action(Action.SEE_PRODUCT, of)
+@for_action(Action.SEE_PRODUCT, product_from_url)
 def list_repositories(request: HttpRequest, slug: str, cursor: Query[Cursor]) -> dict[str, object]:
     """List the repositories of a product, with the progress of their evaluation."""
     rows = Repository.objects.filter(product__slug=slug).select_related("scan", "hook_log")
@@ -107,14 +107,14 @@ def _serialize_repository(row: Repository) -> dict[str, object]:
 
 
 @router.post("/products/{slug}/repositories")
-@for_action(Action.CHANGE_PRODUCT, of)
+@for_action(Action.CHANGE_PRODUCT, product_from_url)
 def add_repository(request: HttpRequest, slug: str, body: RepositoryBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Add a repository to a product."""
     return run_act(request, AddRepository, {"product": slug})
 
 
 @router.patch("/products/{slug}/repositories")
-@for_action(Action.CHANGE_PRODUCT, of)
+@for_action(Action.CHANGE_PRODUCT, product_from_url)
 def correct_repository(
     request: HttpRequest,
     slug: str,
@@ -125,7 +125,7 @@ def correct_repository(
 
 
 @router.get("/products/{slug}/changes")
-@for_action(Action.SEE_CHANGE, of)
+@for_action(Action.SEE_CHANGE, product_from_url)
 def list_changes(request: HttpRequest, slug: str, cursor: Query[Cursor]) -> dict[str, object]:
     """List the changes of a product, with the decision on each."""
     rows = Change.objects.filter(repository__product__slug=slug).select_related("decision", "repository")

@@ -8,7 +8,14 @@ from pydantic import Field, SecretStr
 
 from muniment.access.actions import Action
 from muniment.server.acts.schemas import build_body_schema
-from muniment.server.api_operations import Cursor, for_action, of, page_by_number, run_act, serialize_outcome
+from muniment.server.api_operations import (
+    Cursor,
+    for_action,
+    page_by_number,
+    product_from_url,
+    run_act,
+    serialize_outcome,
+)
 from muniment.server.secrets.models import Secret
 from muniment.server.secrets.secret_acts import LONGEST_SECRET, RemoveSecret, RestoreSecret, RollBackSecret, SetSecret
 from muniment.vault.secret_parts import ValueSummary
@@ -29,7 +36,7 @@ RollBackBody = build_body_schema(RollBackSecret, fixed=_FIXED)
 
 
 @router.get("/products/{slug}/environments/{name}/secrets")
-@for_action(Action.SEE_SECRETS, of)
+@for_action(Action.SEE_SECRETS, product_from_url)
 def list_secrets(request: HttpRequest, slug: str, name: str, cursor: Query[Cursor]) -> dict[str, object]:
     """List the names of an environment's secrets, and how old they are."""
     rows = Secret.objects.filter(environment__product__slug=slug, environment__name=name, environment__ended_at=None)
@@ -38,7 +45,7 @@ def list_secrets(request: HttpRequest, slug: str, name: str, cursor: Query[Curso
 
 
 @router.put("/products/{slug}/environments/{name}/secrets/{secret}")
-@for_action(Action.SET_SECRET, of)
+@for_action(Action.SET_SECRET, product_from_url)
 def set_secret(request: HttpRequest, slug: str, name: str, secret: str, body: SecretBody) -> dict[str, object]:
     """Set or replace a secret. A repeated request sets it again: an Idempotency-Key is ignored, for its answer
     would be stored.
@@ -49,14 +56,14 @@ def set_secret(request: HttpRequest, slug: str, name: str, secret: str, body: Se
 
 
 @router.delete("/products/{slug}/environments/{name}/secrets/{secret}")
-@for_action(Action.REMOVE_SECRET, of)
+@for_action(Action.REMOVE_SECRET, product_from_url)
 def remove_secret(request: HttpRequest, slug: str, name: str, secret: str) -> dict[str, object]:
     """Request that a secret is removed: a second person approves."""
     return run_act(request, RemoveSecret, _collect_fixed_fields(slug, name, secret))
 
 
 @router.post("/products/{slug}/environments/{name}/secrets/{secret}/rollback")
-@for_action(Action.SET_SECRET, of)
+@for_action(Action.SET_SECRET, product_from_url)
 def roll_back_secret(
     request: HttpRequest,
     slug: str,
@@ -69,7 +76,7 @@ def roll_back_secret(
 
 
 @router.post("/products/{slug}/environments/{name}/secrets/{secret}/restoration")
-@for_action(Action.SET_SECRET, of)
+@for_action(Action.SET_SECRET, product_from_url)
 def restore_secret(request: HttpRequest, slug: str, name: str, secret: str) -> dict[str, object]:
     """Undo a removal, within a day of it."""
     return run_act(request, RestoreSecret, _collect_fixed_fields(slug, name, secret))

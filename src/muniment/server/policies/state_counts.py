@@ -170,7 +170,7 @@ def count_by_clause(
     for clause, state, count in _count_clause_states(*scope.query_arguments):
         stored.setdefault(clause, {})[state] = count
     for one in excepted:
-        _move_one(stored.setdefault(one.clause, {}), one.state)
+        _count_as_excepted(stored.setdefault(one.clause, {}), one.state)
     return {clause.id: _count_clause(clause, stored.get(clause.id, {}), scope.size) for clause in clauses}
 
 
@@ -228,7 +228,7 @@ def count_by_product(
         stored[product][state] = count
     for one in excepted:
         if one.clause in clauses:
-            _move_one(stored[one.product], one.state)
+            _count_as_excepted(stored[one.product], one.state)
     return {
         product: count_states(
             {**found, ClauseResult.UNKNOWN: found.get(ClauseResult.UNKNOWN, 0) + len(clauses) - sum(found.values())}
@@ -237,7 +237,7 @@ def count_by_product(
     }
 
 
-def _move_one(found: dict[int, int], state: ClauseResult) -> None:
+def _count_as_excepted(found: dict[int, int], state: ClauseResult) -> None:
     """Count one check as excepted that is stored in another state."""
     found[state] = found.get(state, 0) - 1
     found[ClauseResult.EXCEPTED] = found.get(ClauseResult.EXCEPTED, 0) + 1

@@ -99,7 +99,7 @@ class ChangeProduct(SignalsAct, frozen=True, kw_only=True):
         return f"product:{self.product}"
 
     def normalise_fields(self) -> Self:
-        """As it is. Raises ParseError for paths that no policy could have."""
+        """Leave all fields as they are. Raises ParseError for paths that no policy could have."""
         paths = Product(sensitive_patterns=self.sensitive).sensitive_paths
         if len(paths) > MOST_PATTERNS:
             sentence = _("Give at most %(most)s paths that protect it.") % {"most": MOST_PATTERNS}

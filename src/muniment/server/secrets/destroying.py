@@ -33,10 +33,10 @@ def destroy_removed() -> None:
             # be restored.
             row = due.select_for_update(skip_locked=True, of=("self",)).filter(pk=number).first()
             if row is not None:  # else restored meanwhile, or another process does it
-                _destroy(row)
+                _destroy_versions(row)
 
 
-def _destroy(row: Secret) -> None:
+def _destroy_versions(row: Secret) -> None:
     changes = destroy_versions(row.name, row.versions.values_list("number", flat=True)) | remove_name(row.name)
     environment = row.environment
     row.versions.all().delete()

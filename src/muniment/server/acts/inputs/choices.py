@@ -58,7 +58,7 @@ class Option(Input):
 
     @property
     def has_varying_choices(self) -> bool:
-        """Whether they depend on the actor: always."""
+        """Whether the choices depend on the actor: always."""
         return True
 
     def list_choices(self, actor: Actor) -> Choices:
@@ -87,7 +87,7 @@ class MultipleChoice(Input):
 
     @property
     def has_varying_choices(self) -> bool:
-        """Whether they depend on the actor: always."""
+        """Whether the choices depend on the actor: always."""
         return True
 
     def list_choices(self, actor: Actor) -> Choices:
