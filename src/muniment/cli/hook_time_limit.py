@@ -59,8 +59,10 @@ def _run_in_child(work: Work, writing: int) -> None:
     """Run the work in the child, which holds no file of git's, and never returns."""
     code = 1
     try:
+        # A group of its own: at the time limit, the git processes that it started end with it.
         os.setsid()
         nothing = os.open(os.devnull, os.O_RDWR)
+        # git waits until nobody holds its output: a program that outlives the child would make the push hang.
         for standard in (0, 1, 2):
             os.dup2(nothing, standard)
         signal.signal(signal.SIGTERM, _handle_stop)
@@ -84,6 +86,7 @@ def _run_work(work: Work) -> tuple[bool, list[str]]:
 
 
 def _handle_stop(*_: object) -> None:
+    # A second signal on the way out would leave temporary folders behind.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise _TimeLimitReached
 

@@ -54,9 +54,12 @@ class HttpConnection:
 
     def is_usable(self) -> bool:
         """Whether another request may be sent: this process opened it, and no byte or end came since."""
+        # Two processes that write to one connection would get each other's answers.
         if self._process != os.getpid() or time.monotonic() - self._used > _IDLE_SECONDS:
             return False
         poll = select.poll()
+        # Readable without a request means an end, or an answer to a request that nobody sent: neither may be taken for
+        # ours.
         poll.register(self._socket, select.POLLIN)
         return not poll.poll(0)
 
@@ -186,6 +189,7 @@ def _start_tls(
 ) -> socket.socket:
     opened.settimeout(deadline.seconds_left())  # of the whole handshake
     try:
+        # A ragged end is an error: whoever cuts a connection must not make a shorter answer look whole.
         return context.wrap_socket(opened, server_hostname=address.host, suppress_ragged_eofs=False)
     except ssl.SSLError:
         raise HttpError(
@@ -209,6 +213,7 @@ def _read_headers(response: HTTPResponse) -> dict[str, str]:
     for name, value in response.getheaders():
         key, text = name.lower(), " ".join(value.split())
         found[key] = f"{found[key]}, {text}" if key in found else text
+    # Two lengths that differ are how one answer is passed off as two.
     lengths = {part.strip() for part in found.get("content-length", "0").split(",")}
     if len(lengths) > 1 or not all(length.isascii() and length.isdigit() for length in lengths):
         raise HTTPException

@@ -48,6 +48,8 @@ def make_filter(machine: str, *, files: bool = False) -> bytes:
     """
     number, connecting = _MACHINES[machine]
     refused = _FILE_CALLS[machine] if files else connecting
+    # The machine first: the same numbers mean other calls on another one, so a filter for the wrong one refuses
+    # nothing.
     steps = [(_LOAD, 0, 0, 4), (_EQUAL, 1, 0, number), (_RETURN, 0, 0, _KILL), (_LOAD, 0, 0, 0)]
     steps += [(_AT_LEAST, 0, 1, _FOREIGN), (_RETURN, 0, 0, _REFUSE)]
     for call in refused:
@@ -76,6 +78,7 @@ def refuse_files() -> None:
 def _set_filter(code: bytes) -> None:
     library = ctypes.CDLL(None, use_errno=True)
     program = _Program(len(code) // 8, code)
+    # Without the first, the kernel sets no filter for a process that is not root's.
     for call in ((_NO_NEW_PRIVS, 1, 0, 0, 0), (_SET_SECCOMP, _FILTER, ctypes.byref(program), 0, 0)):
         if library.prctl(*call):
             raise OSError(ctypes.get_errno(), "the kernel sets no filter")

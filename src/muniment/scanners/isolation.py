@@ -44,6 +44,7 @@ def scan_isolated(request: ScanRequest, workers: int | None = None) -> tuple[Sca
         for start in range(0, max(len(request.targets), 1), MOST_TARGETS)
     ]
     attempts = _Attempts()
+    # Threads are enough: each only waits for its child process.
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
         answers = list(pool.map(lambda part: list(_scan_part(part, attempts)), parts))
     return _join_results(request.engines, (result for answer in answers for result in answer))
@@ -65,6 +66,7 @@ def _scan_part(request: ScanRequest, attempts: _Attempts) -> Iterator[ScanResult
     except _Failure as error:
         because = str(error)
         attempts.failed += 1
+    # With a limit: a change of many files that each end the scanner would otherwise keep the service busy.
     if len(request.targets) <= 1 or attempts.failed > _MOST_FAILURES:
         yield from _fail_targets(request, because)
         return
@@ -99,6 +101,7 @@ def _run_child(request: ScanRequest) -> tuple[ScanResult, ...]:
         results = msgspec.msgpack.decode(done.out, type=tuple[ScanResult, ...])
     except msgspec.MsgspecError:
         raise _Failure("the scanner's answer cannot be understood") from None
+    # A child that leaves a file out would make it look scanned: then nothing of its answer counts.
     listed = {line.path for result in results for line in result.coverage}
     if tuple(result.engine for result in results) != request.engines or listed != set(request.targets):
         raise _Failure("the scanner's answer does not name every file")

@@ -74,6 +74,7 @@ class _Child:
     ) -> None:
         self._terminal = ends.terminal
         # held back until there is somebody to pass them to
+        # A signal between fork and here would end us and leave the command running without a masker.
         masked = signal.pthread_sigmask(signal.SIG_BLOCK, (*_PASSED_SIGNALS, signal.SIGWINCH))
         stack.callback(signal.pthread_sigmask, signal.SIG_SETMASK, masked)
         # Both ends close at exec (PEP 446): end of file means that the command started, an error number that it did
@@ -91,6 +92,7 @@ class _Child:
         if problem:
             os.waitpid(self._pid, 0)
             raise command_not_found(command[0], int(problem))
+        # A handle of this very process: its number may belong to another one as soon as it was waited for.
         self.handle = os.pidfd_open(self._pid)
         stack.callback(os.close, self.handle)
         self.wake = _create_wake_pipe(stack)
@@ -158,7 +160,7 @@ def _become_command(
     command: Sequence[str],
     environment: Mapping[str, str | bytes],
     ends: _CommandStreams,
-    tell: int,
+    failures_end: int,
     masked: Iterable[int],
 ) -> None:
     """Become the command, in the child. It never returns."""
@@ -168,13 +170,14 @@ def _become_command(
             fcntl.ioctl(ends.terminal.slave, termios.TIOCSCTTY, 0)
         for standard, given in enumerate(ends.given):
             os.dup2(given, standard)
+        # A command that inherits them as ignored writes on to a reader that has gone.
         for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, masked)
         replace_process_with(command, environment)
     except (OSError, ValueError) as error:  # such as a null byte in what it would get
-        os.write(tell, str(getattr(error, "errno", errno.EINVAL)).encode())
+        os.write(failures_end, str(getattr(error, "errno", errno.EINVAL)).encode())
     finally:
         os._exit(127)
 
@@ -208,6 +211,7 @@ def _relay_output(child: _Child, ends: _CommandStreams) -> None:
         while not _relay_once(poll, child, open_ones, ends.terminal):
             pass
         if ends.terminal is not None:
+            # While we hold it the terminal reports no end, and we would wait for more until the time is over.
             os.close(ends.terminal.slave)
         poll.unregister(child.handle)
         poll.unregister(child.wake)

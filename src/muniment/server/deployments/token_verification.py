@@ -87,6 +87,7 @@ def report_forged_message(row: Deployment, purpose: ReceivedToken.Purpose, error
 
 def _verify_token(row: Deployment, purpose: ReceivedToken.Purpose) -> VerifiedIdentity:
     """Identity that the token of this purpose proves; it is deleted in the transaction under way."""
+    # The trust in a pipeline is a row too: one that no recorded act wrote must not admit anybody.
     row_checks.require_recorded(row.pipeline, row.environment)
     found = ReceivedToken.objects.filter(key=ReceivedToken.make_key(row.pk, purpose)).first()
     if found is None:
@@ -126,6 +127,7 @@ def _verify_and_delete(
     """Verify a token that was received at most `latest` ago, and delete it. A plain runner's proves nothing else."""
     if not -MOST_SKEW <= timezone.now() - found.received_at <= latest:
         raise _make_identity_error(_("it was received too long ago"), IdentityCode.EXPIRED)
+    # As of its receipt: the token has expired by now, and it was valid when it was sent.
     trust = pipeline_identification.make_trust(row.pipeline, row.environment)
     identity = identities.verify_identity(found.token, trust, moments.format_moment(found.received_at))
     if row.pipeline.kind == PipelineIdentity.Kind.RUNNER:
@@ -152,6 +154,7 @@ def _open_forgery_incident(place: Environment, sent: str, subject: str, link: st
 def _spend_runner_token(token: str) -> None:
     """Let a plain runner's token prove this request, and nothing else ever."""
     VerifiedRunnerToken.objects.filter(verified_at__lt=timezone.now() - _KEEP).delete()
+    # Unique in the database: of two workers that verify the same token at once, one is refused.
     _row, new = VerifiedRunnerToken.objects.get_or_create(token_digest=identities.digest_token(token))
     if not new:
         raise _make_identity_error(_("its token was used for another request"))

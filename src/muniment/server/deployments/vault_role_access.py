@@ -49,6 +49,7 @@ def open_access(row: Row) -> None:
     """Let its commit sign in, if it has a role. Raises VaultError; then it is as it was."""
     found = _find_openable_role(row)
     if found is not None:
+        # Before the role opens: a read that nobody would notice must not be possible.
         _require_watch(row)
         _admit_runs(found, {(row.commit, row.identity["run"]), *_find_other_admitted(row)})
 
@@ -108,11 +109,11 @@ def end_all_access() -> None:
         for kind, lasting in ((Deployment, lately), (JobRun, lately))
     )
     found = [_make_role(row) for row in (*deployments, *runs)]
-    doors = {(door.mount, door.role): door for door in found if door.is_opened_per_commit}
-    if doors:
+    roles = {(role.mount, role.role): role for role in found if role.is_opened_per_commit}
+    if roles:
         here = open_vault_session()
-        for door in doors.values():
-            _end_role_access(here, door)
+        for role in roles.values():
+            _end_role_access(here, role)
 
 
 def _end_role_access(vault_session: Session, role: PipelineRole) -> None:
@@ -123,6 +124,7 @@ def _end_role_access(vault_session: Session, role: PipelineRole) -> None:
         close_role(vault_session, role)
         end_tokens(vault_session, (role,))
     except VaultError as error:
+        # The other roles are closed all the same; a freeze must not end at the first of them.
         if error.code is not VaultCode.REFUSED:
             raise
 
