@@ -75,12 +75,8 @@ def _replay(
             if isinstance(people, Unknown):
                 click.echo("There is no people.toml: each account at the forge counts as one person.", err=True)
                 people = Known(forge_replay.assume_people(there.connection.name, found))
-            known = {
-                **product_facts,
-                kinds.PEOPLE.name: people,
-                kinds.EXCEPTIONS.name: exceptions,
-                kinds.FREEZES.name: Known(()),
-            }
+            given = {kinds.PEOPLE.name: people, kinds.EXCEPTIONS.name: exceptions, kinds.FREEZES.name: Known(())}
+            known = {**product_facts, **given}
             for each in found:
                 facts = trial.read_past_facts(replay, each, known)
                 counter.add_change(each.change.merged_at[:10], facts.get(kinds.FILES), replay.replay_change(facts, now))
@@ -90,14 +86,7 @@ def _replay(
     notes = _describe_public(len(found), len(changes), there.forge) if public else ()
     for note in notes:
         click.echo(note, err=True)
-    origin = ReplayOrigin(
-        name=repository.path,
-        forge=url,
-        home=home or "",
-        assumed_writers=suppose,
-        policy=policy_name,
-        notes=notes,
-    )
+    origin = ReplayOrigin(repository.path, url, home or "", assumed_writers=suppose, policy=policy_name, notes=notes)
     return build_report(origin, policy, replay.build_summary(now, today), counter.build_figures(), today, now)
 
 

@@ -49,16 +49,10 @@ def submit_reports(
     try:
         from muniment.pipelines import test_reports
     except ImportError:
-        raise UsageError(
-            "what reads reports of tests is not installed here", "Install it: pip install 'muniment[pipeline]'"
-        ) from None
-    if not run_statements.is_pipeline_name(pipeline):
-        raise UsageError(
-            f"{quote_value(pipeline)} cannot name a pipeline", "Use a-z, 0-9, - and _, at most 64 characters."
-        )
+        raise _missing_reader_error() from None
+    _require_pipeline_name(pipeline)
     read = [(file, read_input(file, "Name the report that the tests wrote.")) for file in files]
     counts = test_reports.read_test_reports(read)
-    now = context.current_moment()
     with context.open_context(repo, onto, home) as found:
         head = found.repository.resolve_commit(rev)
         machine, chosen = keys.find_machine(found.rules.people, key, repo)
@@ -75,7 +69,7 @@ def submit_reports(
             reports=tuple(canonical.digest_bytes(data) for _, data in read),
             url=url,
             previous=next(iter(found.repository.read_refs(ref).values()), ""),
-            time=now,
+            time=context.current_moment(),
         )
         _write_signed_run(found.repository, predicate, chosen)
     if output == "json":
@@ -85,6 +79,17 @@ def submit_reports(
     click.echo(f"{machine.id}: {pipeline} on {head[:12]}: {what}")
     click.echo(f"Next: share it with: git push origin {ref}")
     return 0
+
+
+def _missing_reader_error() -> UsageError:
+    return UsageError(
+        "what reads reports of tests is not installed here", "Install it: pip install 'muniment[pipeline]'"
+    )
+
+
+def _require_pipeline_name(name: str) -> None:
+    if not run_statements.is_pipeline_name(name):
+        raise UsageError(f"{quote_value(name)} cannot name a pipeline", "Use a-z, 0-9, - and _, at most 64 characters.")
 
 
 def _write_signed_run(repository: Repository, run: run_statements.RunPredicate, key: str) -> None:
