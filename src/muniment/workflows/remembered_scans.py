@@ -17,7 +17,7 @@ class RememberedScans(Generic[T]):
         return self._scans.get(key)
 
     def store_scan(self, key: tuple[str, ...], scan: T) -> None:
-        """Store a scan."""
+        """Store a scan, and forget the oldest ones."""
         self._scans[key] = scan
         for old in list(self._scans)[: -self._most]:
             self._scans.pop(old, None)

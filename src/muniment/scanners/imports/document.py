@@ -51,7 +51,7 @@ class SarifRegion(_Member, frozen=True):
 
 
 class PhysicalLocation(_Member, frozen=True):
-    """File and region."""
+    """File and region of a result."""
 
     artifact_location: ArtifactLocation | None = None
     region: SarifRegion | None = None
@@ -182,7 +182,7 @@ class Run(_Member, frozen=True):
 
 
 class ImportedDocument(_Member, frozen=True):
-    """SARIF document."""
+    """SARIF document of another tool."""
 
     version: str
     runs: tuple[Run, ...]

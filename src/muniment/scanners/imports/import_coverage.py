@@ -1,6 +1,6 @@
 """Coverage of an import: the files for which its silence counts.
 
-A run counts for the files that it lists, or that a list of the tool beside it names. Without a list it counts only if
+A run counts for the files that it lists, or that a list of the tool next to it names. Without a list it counts only if
 it ended well and found its canary, and then for the paths and languages that the owner of the product and a second
 person declared.
 """

@@ -33,29 +33,18 @@ from muniment.scanners.javascript.parsing import (
     parse_script,
     read_text,
 )
-from muniment.scanners.rules import find_category
+from muniment.scanners.rule_texts import FindingPlace, RuleText
 
 JAVASCRIPT_ENGINE = "muniment-javascript"
 _MOST_FINDINGS = 500  # of one file
 
 
-class ScriptRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ScriptRule(RuleText, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Requirement on scripts, with examples that it reports (`bad`) and does not report (`good`)."""
 
-    requirement: str
-    cwe: int
-    severity: Severity
-    impact: str
-    message: str
-    remedy: str
     bad: tuple[str, ...]
     good: tuple[str, ...]
-    listed_as: int = 0  # a broader CWE, if the Top 10 lists only that
     is_hard: bool = False  # no comment ignores it
-
-    def find_category(self, year: int) -> str:
-        """Find the OWASP category of the rule in the edition of a year, "" if there is none."""
-        return find_category(self.cwe, year) or find_category(self.listed_as, year)
 
 
 @cache
@@ -156,24 +145,15 @@ def _build_finding(path: str, hit: Hit, snippet: str, symbol: str, occurrence: i
             Step(_make_location(path, hit.taint.place), hit.taint.source),
             Step(_make_location(path, hit.place), "use"),
         )
-    severity = Severity(hit.severity) if hit.severity else rule.severity
-    return Finding(
-        rule=hit.rule,
-        requirement=rule.requirement,
-        cwe=rule.cwe,
-        owasp_2021=rule.find_category(2021),
-        owasp_2025=rule.find_category(2025),
-        severity=severity,
-        impact=rule.impact,
-        message=f"Requirement not met: {rule.requirement} {rule.message}",
-        remedy=rule.remedy,
+    place = FindingPlace(
         location=_make_location(path, hit.place),
-        steps=steps,
         confidence=Confidence.HIGH if steps else Confidence.MEDIUM,
         symbol=symbol,
         snippet=snippet,
         fingerprint=compute_fingerprint(hit.rule, snippet, symbol, occurrence),
+        steps=steps,
     )
+    return rule.make_finding(hit.rule, rule.message, place, Severity(hit.severity) if hit.severity else None)
 
 
 def _make_location(path: str, node: Node) -> Location:

@@ -54,7 +54,7 @@ def check_call(context: ScriptContext, node: Node) -> Iterator[Hit]:
 
 
 def check_assignment(context: ScriptContext, node: Node) -> Iterator[Hit]:
-    """Check one assignment."""
+    """Check one assignment against the rules."""
     target, value = get_field(node, "left"), get_field(node, "right")
     if target is None or value is None:
         return
