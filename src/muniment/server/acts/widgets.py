@@ -16,6 +16,7 @@ class _WidgetContext(TypedDict):
     type: str
     value: Any
     attrs: dict[str, Any]
+    optgroups: list[tuple[Any, list[dict[str, Any]], int]]  # of a choice
 
 
 class _DrawnWidget(forms.Widget):
@@ -83,7 +84,7 @@ class DrawnSelect(_DrawnWidget, forms.Select):
 class DrawnCheckboxes(_DrawnWidget, forms.CheckboxSelectMultiple):
     """Boxes that people tick, in groups if their choices have some."""
 
-    def draw_widget(self, widget: dict[str, Any]) -> SafeString:
+    def draw_widget(self, widget: _WidgetContext) -> SafeString:
         """HTML of the boxes: a field set for each group."""
         groups = format_html_join(
             "", "{}", ((_draw_group(group, boxes),) for group, boxes, _index in widget["optgroups"])
