@@ -19,6 +19,7 @@ from muniment.server.minutes.models import (
     MinutesEntry,
     MinutesSignature,
 )
+from muniment.server.minutes.objections import end_objections
 from muniment.server.people.models import Message, Person
 from muniment.server.people.privacy import collect_personal_data
 from muniment.server.products.models import Product
@@ -110,7 +111,8 @@ def test_only_the_chair_opens_and_leads(review: ProductMeeting) -> None:
     assert "is open already" in lead(review, "open-meeting")
     codes = list(Minutes.objects.get(meeting=review).items.values_list("code", flat=True))
     assert codes == [
-        *("earlier", "market", "usability", "changes", "personal-data", "requirements", "incidents", "further")
+        *("earlier", "market", "usability", "changes", "personal-data", "requirements", "incidents"),
+        *("deployed", "sample", "access", "further"),
     ]
 
 
@@ -294,3 +296,20 @@ def test_owner_describes_personal_data_and_stakeholder_gives_an_opinion(review: 
     assert "Sign-out is too early." in page
     for place in ("/products/shop/personal-data", f"/reviews/{review.pk}/questions"):
         assert who("stan").get(place).status_code == 200
+
+
+def test_silence_is_recorded_as_no_objection_once_five_working_days_are_over(review: ProductMeeting) -> None:
+    minutes = hold(review)
+    with as_role("worker"):
+        assert end_objections() == 0
+    with as_role("owner"):
+        Minutes.objects.update(closed_at=timezone.now() - datetime.timedelta(8))
+        record_rows()
+    with as_role("worker"):
+        assert end_objections() == 1
+        assert end_objections() == 0
+    minutes.refresh_from_db()
+    assert minutes.silent_since is not None
+    page = who("ann").get(f"/meetings/{review.pk}/minutes").content.decode()
+    assert "No objection" in page
+    assert not MinutesSignature.objects.exists()

@@ -25,7 +25,7 @@ from muniment.facts.act_statements import (
     encode_act_statement,
 )
 from muniment.git.signatures import read_embedded_key
-from muniment.server.requests.act_signatures import (
+from muniment.server.people.act_signatures import (
     LONGEST_ACT_SIGNATURE,
     PASSKEY,
     SSH_KEY,

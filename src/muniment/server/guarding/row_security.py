@@ -69,7 +69,13 @@ _OF_MEETINGS = (
         "guard_minutes",
         "BEFORE UPDATE",
         "muniment_guard_minutes",
-        _refuse_where("OLD.closed_at IS NOT NULL", _FROZEN),
+        _refuse_where(  # the worker notes once that the days for objections are over
+            "OLD.closed_at IS NOT NULL AND (OLD.silent_since IS NOT NULL OR NEW.silent_since IS NULL OR"
+            " (NEW.meeting_id, NEW.opened_at, NEW.agenda, NEW.agenda_digest, NEW.closed_at, NEW.text, NEW.digest)"
+            " IS DISTINCT FROM"
+            " (OLD.meeting_id, OLD.opened_at, OLD.agenda, OLD.agenda_digest, OLD.closed_at, OLD.text, OLD.digest))",
+            _FROZEN,
+        ),
     ),
     _Trigger(
         "minutes_attendance",
@@ -252,6 +258,29 @@ _SHOW_BODY = """
     FROM public.requests_request r, public.people_person p
     WHERE r.internal_id = $1 AND p.id = $2 AND p.active
 """  # as its owner: the confirmation process reads no table, and nothing of which it does not have the random id
+_SHOW_MINUTES = "muniment_show_minutes"
+_SHOW_MINUTES_BODY = """
+    SELECT json_build_object(
+        'number', m.id, 'meeting', g.id, 'kind', g.kind, 'product', q.name, 'text', m.text, 'digest', m.digest,
+        'signer_name', p.name,
+        'roles', coalesce((
+            SELECT json_agg(s.role ORDER BY s.id)
+            FROM public.meetings_meetingattendee s WHERE s.meeting_id = g.id AND s.person_id = p.id), '[]'),
+        'names', coalesce((
+            SELECT json_object_agg(n.id, n.name) FROM public.people_person n WHERE n.id IN (
+                SELECT s.person_id FROM public.meetings_meetingattendee s WHERE s.meeting_id = g.id
+                UNION SELECT e.author_id FROM public.minutes_minutesentry e WHERE e.meeting_id = g.id
+                UNION SELECT e.owner_id FROM public.minutes_minutesentry e WHERE e.meeting_id = g.id)), '{}'),
+        'keys', coalesce((
+            SELECT json_agg(json_build_object(
+                'id', a.id, 'kind', a.kind, 'identifier', a.identifier, 'public_key', a.public_key) ORDER BY a.id)
+            FROM public.people_enrolledauthenticator a WHERE a.person_id = p.id AND a.removed_at IS NULL), '[]'))
+    FROM public.minutes_minutes m
+    JOIN public.meetings_productmeeting g ON g.id = m.meeting_id
+    JOIN public.products_product q ON q.id = g.product_id, public.people_person p
+    WHERE m.internal_id = $1 AND m.closed_at IS NOT NULL AND p.id = $2 AND p.active
+"""
+_SHOW_FUNCTIONS = {_SHOW: _SHOW_BODY, _SHOW_MINUTES: _SHOW_MINUTES_BODY}
 
 
 def find_missing_statements(cursor: CursorWrapper, tables: frozenset[str]) -> Iterator[sql.Composable]:
@@ -270,12 +299,13 @@ def find_missing_statements(cursor: CursorWrapper, tables: frozenset[str]) -> It
         yield sql.SQL("ALTER TABLE {} ENABLE ROW LEVEL SECURITY").format(sql.Identifier(_RECORDS))
     for trigger in _TRIGGERS:
         yield from _find_missing_trigger(cursor, trigger)
-    cursor.execute("SELECT prosrc, prosecdef FROM pg_proc WHERE proname = %s", [_SHOW])
-    if cursor.fetchall() != [(_SHOW_BODY, True)]:
-        yield sql.SQL(
-            "CREATE OR REPLACE FUNCTION {}(text, text) RETURNS json LANGUAGE sql STABLE SECURITY DEFINER"
-            " SET search_path = pg_catalog, pg_temp AS {}"
-        ).format(sql.Identifier(_SHOW), sql.Literal(_SHOW_BODY))
+    for name, body in _SHOW_FUNCTIONS.items():
+        cursor.execute("SELECT prosrc, prosecdef FROM pg_proc WHERE proname = %s", [name])
+        if cursor.fetchall() != [(body, True)]:
+            yield sql.SQL(
+                "CREATE OR REPLACE FUNCTION {}(text, text) RETURNS json LANGUAGE sql STABLE SECURITY DEFINER"
+                " SET search_path = pg_catalog, pg_temp AS {}"
+            ).format(sql.Identifier(name), sql.Literal(body))
 
 
 def revoke_functions(tables: frozenset[str]) -> Iterator[sql.Composable]:
@@ -285,9 +315,10 @@ def revoke_functions(tables: frozenset[str]) -> Iterator[sql.Composable]:
     roles = sql.SQL(", ").join(map(sql.Identifier, PROCESSES))
     for trigger in _TRIGGERS:
         yield sql.SQL("REVOKE ALL ON FUNCTION {}() FROM PUBLIC, {}").format(sql.Identifier(trigger.function), roles)
-    yield sql.SQL("REVOKE ALL ON FUNCTION {}(text, text) FROM PUBLIC, {}").format(sql.Identifier(_SHOW), roles)
     reader = sql.Identifier(CONFIRMATION)
-    yield sql.SQL("GRANT EXECUTE ON FUNCTION {}(text, text) TO {}").format(sql.Identifier(_SHOW), reader)
+    for name in map(sql.Identifier, _SHOW_FUNCTIONS):
+        yield sql.SQL("REVOKE ALL ON FUNCTION {}(text, text) FROM PUBLIC, {}").format(name, roles)
+        yield sql.SQL("GRANT EXECUTE ON FUNCTION {}(text, text) TO {}").format(name, reader)
 
 
 def _find_missing_trigger(cursor: CursorWrapper, trigger: _Trigger) -> Iterator[sql.Composable]:

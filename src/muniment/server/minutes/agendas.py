@@ -73,6 +73,8 @@ SectionReader = Callable[[ProductMeeting, datetime.date], AgendaSection]  # with
 ContentCheck = Callable[[ProductMeeting, str], str]  # with the code of a section: the sentence that says what it lacks
 _readers: dict[MeetingKind, list[tuple[int, SectionReader]]] = {kind: [] for kind in MeetingKind}
 _content_checks: dict[MeetingKind, ContentCheck] = {}
+Closing = Callable[[ProductMeeting], None]
+_closings: dict[MeetingKind, Closing] = {}
 
 RULES = {
     MeetingKind.REVIEW: MeetingRules(
@@ -97,6 +99,18 @@ def register_section(kind: MeetingKind, position: int, read: SectionReader) -> N
 def register_content_check(kind: MeetingKind, check: ContentCheck) -> None:
     """Have items of a kind of meeting be done only once their section lacks nothing. Called at the start."""
     _content_checks[kind] = check
+
+
+def register_closing(kind: MeetingKind, close: Closing) -> None:
+    """Have the end of a kind of meeting do something, in the transaction of its act. Called at the start."""
+    _closings[kind] = close
+
+
+def run_closing(meeting: ProductMeeting) -> None:
+    """Do what the end of a meeting does, after its minutes are frozen."""
+    close = _closings.get(MeetingKind(meeting.kind))
+    if close is not None:
+        close(meeting)
 
 
 def find_missing_content(meeting: ProductMeeting, code: str) -> str:

@@ -16,6 +16,7 @@ from muniment.server.minutes.chair_acts import (
     ConfirmAttendance,
     DeferItem,
     FinishItem,
+    FinishUnchanged,
     OpenMeeting,
     RecordDecision,
 )
@@ -81,6 +82,13 @@ def open_meeting(request: HttpRequest, number: int) -> dict[str, object]:
 def finish_item(request: HttpRequest, number: int, body: ItemBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Note that an item of the agenda is done."""
     return run_act(request, FinishItem, {"meeting": number})
+
+
+@router.post("/meetings/{number}/items/unchanged")
+@for_action(Action.CHAIR_MEETING, find_lead_resource)
+def finish_unchanged(request: HttpRequest, number: int) -> dict[str, Any]:
+    """Note that all items without anything new are done."""
+    return run_act(request, FinishUnchanged, {"meeting": number})
 
 
 @router.post("/meetings/{number}/items/defer")

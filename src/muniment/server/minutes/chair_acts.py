@@ -14,7 +14,7 @@ from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import Day, Flag, Label, Text
 from muniment.server.meetings.models import ProductMeeting, find_calendar, find_today
 from muniment.server.minutes.act_fields import ChairAct, EntryText, ItemCode
-from muniment.server.minutes.agendas import decode_agenda, find_missing_content, freeze_agenda
+from muniment.server.minutes.agendas import decode_agenda, find_missing_content, freeze_agenda, run_closing
 from muniment.server.minutes.guarded_minutes import read_missing_quorum
 from muniment.server.minutes.minutes_text import freeze_minutes
 from muniment.server.minutes.models import (
@@ -27,6 +27,7 @@ from muniment.server.minutes.models import (
     MinutesEntry,
 )
 from muniment.server.minutes.taking_part import check_quorum, refuse_unfit_seats
+from muniment.server.minutes.unchanged_items import find_unchanged_items
 from muniment.server.people.act_fields import PersonId, label_person
 from muniment.server.people.messages import notify_people
 from muniment.server.people.models import Person, RoleGrant, build_in_force_condition
@@ -94,6 +95,30 @@ class FinishItem(ItemAct, frozen=True):
     def carry_out(self, context: ActContext) -> None:
         """Store the state of the item."""
         rows = AgendaItem.objects.filter(minutes__meeting=self.meeting, code=self.item)
+        rows.update(state=ItemState.DONE, reason="")
+
+
+class FinishUnchanged(ChairAct, frozen=True):
+    """Note that all open items are done in which nothing is new, late, open or unknown."""
+
+    title: ClassVar[Label] = gettext_lazy("Confirm unchanged items")
+
+    def describe_act(self) -> str:
+        """Sentence about the items."""
+        return _("note that the items without anything new are done")
+
+    def check_preconditions(self, context: ActContext) -> None:
+        """Refuse if each open item has something to talk about."""
+        super().check_preconditions(context)
+        if not find_unchanged_items(self.load_meeting()):
+            raise RefusedError(
+                "nothing-unchanged", _("Each open item has something new."), _("Go through them one by one.")
+            )
+
+    def carry_out(self, context: ActContext) -> None:
+        """Store the state of the items."""
+        codes = find_unchanged_items(self.load_meeting())
+        rows = AgendaItem.objects.filter(minutes__meeting=self.meeting, code__in=codes, state=ItemState.OPEN)
         rows.update(state=ItemState.DONE, reason="")
 
 
@@ -251,6 +276,7 @@ class CloseMeeting(ChairAct, frozen=True):
         now = timezone.now()
         document, digest = freeze_minutes(minutes, now)
         Minutes.objects.filter(pk=minutes.pk).update(text=document, digest=digest, closed_at=now)
+        run_closing(meeting)
         ProductMeeting.objects.filter(pk=meeting.pk).update(held_on=timezone.localtime(now).date())
         people = Person.objects.filter(active=True, meeting_seats__meeting=meeting).distinct()
         text = f"Minutes of the {meeting.kind} of {meeting.product.name} are ready. Read and confirm them."

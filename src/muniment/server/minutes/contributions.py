@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from muniment.access.actions import Action
 from muniment.access.authorization import Actor
+from muniment.server.acts.system_actors import SystemActor
 from muniment.server.minutes.chair_acts import (
     AddAction,
     AddCorrection,
@@ -14,19 +15,24 @@ from muniment.server.minutes.chair_acts import (
     ConfirmAttendance,
     DeferItem,
     FinishItem,
+    FinishUnchanged,
     OpenMeeting,
     RecordDecision,
 )
+from muniment.server.minutes.management_advice import AdviseManagement
 from muniment.server.minutes.meeting_facts import MeetingSupplier
 from muniment.server.minutes.models import (
     AgendaItem,
     Attendance,
+    ManagementAdvice,
     Minutes,
     MinutesComment,
     MinutesEntry,
+    MinutesProof,
     MinutesSignature,
     find_open_actions,
 )
+from muniment.server.minutes.objections import EndObjections
 from muniment.server.minutes.own_acts import (
     AnswerAdvice,
     FinishAction,
@@ -45,6 +51,7 @@ from muniment.server.registration import (
     MenuGroup,
     Metric,
     PersonalData,
+    ProductTab,
     RetentionRule,
 )
 
@@ -82,6 +89,7 @@ CONTRIBUTIONS = AppContributions(
     acts=(
         OpenMeeting,
         FinishItem,
+        FinishUnchanged,
         DeferItem,
         RecordDecision,
         AddAction,
@@ -95,12 +103,15 @@ CONTRIBUTIONS = AppContributions(
         FinishAction,
         MoveAction,
         AnswerAdvice,
+        AdviseManagement,
     ),
+    system_acts={SystemActor.EXPIRY: (EndObjections,)},
     menu=(MenuEntry(MenuGroup.IMPROVE, 40, "actions", _("Your actions"), "flag", Action.MANAGE_OWN_ACCOUNT),),
     inbox=(
         InboxKind(21, "minutes/to_sign.html", find_minutes_to_sign, _("Minutes to confirm")),
         InboxKind(22, "minutes/inbox.html", find_actions, _("Your actions")),
     ),
+    product_tabs=(ProductTab(81, "product-advice", _("Advice"), Action.SEE_MEETINGS),),
     metrics=(measure_actions,),
     personal_data=(
         PersonalData("minutes_entries", read_minutes_entries),
@@ -115,6 +126,14 @@ CONTRIBUTIONS = AppContributions(
             ),
         ),
         PersonalData(
+            "minutes_passkey_signatures",
+            lambda person: list(MinutesProof.objects.filter(signer=person).values("statement", "made_at")),
+        ),
+        PersonalData(
+            "management_advice",
+            lambda person: list(ManagementAdvice.objects.filter(person=person).values("text", "sent_at")),
+        ),
+        PersonalData(
             "minutes_comments",
             lambda person: list(MinutesComment.objects.filter(person=person).values("text", "written_at")),
         ),
@@ -126,6 +145,7 @@ CONTRIBUTIONS = AppContributions(
             "minutes_days",
             lambda moment: (
                 drop_rows(MinutesEntry.objects.filter(written_at__lt=moment))
+                + drop_rows(ManagementAdvice.objects.filter(sent_at__lt=moment))
                 + drop_rows(MinutesComment.objects.filter(written_at__lt=moment))
                 + drop_rows(AgendaItem.objects.filter(minutes__opened_at__lt=moment))
             ),

@@ -67,5 +67,5 @@ def _read_state(product: Product, kind: MeetingKind) -> MeetingState:
 def _find_unsigned_day(product: Product, kind: MeetingKind) -> str:
     """Day of the oldest meeting that was held and whose minutes lack a signature, "" for none."""
     held = Minutes.objects.filter(meeting__product=product, meeting__kind=kind, closed_at__isnull=False)
-    rows = held.select_related("meeting").prefetch_related("signatures").order_by("closed_at")
+    rows = held.select_related("meeting").prefetch_related("signatures__proof__authenticator").order_by("closed_at")
     return next((str(each.meeting.held_on) for each in rows if not is_signed(each)), "")

@@ -22,7 +22,9 @@ from muniment.server.minutes.models import (
     MinutesEntry,
     Statement,
 )
+from muniment.server.minutes.passkey_signatures import find_proof, find_signing_address
 from muniment.server.minutes.taking_part import check_quorum, find_lead, find_objection_end, list_signers
+from muniment.server.minutes.unchanged_items import find_unchanged_items
 from muniment.server.people.models import Person
 from muniment.server.products.views import could_with_second_factor
 
@@ -44,6 +46,23 @@ class ShownAttendee(NamedTuple):
     is_present: bool | None
 
 
+class OtherAttendee(NamedTuple):
+    """Seat whose person does not sign, and their word: an objection, or silence once the days are over."""
+
+    seat: MeetingAttendee
+    objected: bool
+    is_silent: bool
+
+
+class SigningChoice(NamedTuple):
+    """Statement that a person can sign: at `address` with a passkey, "" without one; `is_made` if that was done."""
+
+    value: str
+    label: str
+    address: str
+    is_made: bool
+
+
 class FrozenEntryLine(NamedTuple):
     """Entry of frozen minutes with the present state of its action or advice, None if that was deleted."""
 
@@ -61,6 +80,7 @@ def read_held_page(request: HttpRequest, meeting: ProductMeeting, minutes: Minut
     if current is None:
         current = next((each for each in items if each.state == ItemState.OPEN), items[0] if items else None)
     entries = list(meeting.entries.select_related("author", "owner"))
+    unchanged = find_unchanged_items(meeting)
     seats = list(meeting.attendees.filter(person=current_actor(request).person).select_related("person"))
     return {
         "meeting": meeting,
@@ -69,6 +89,9 @@ def read_held_page(request: HttpRequest, meeting: ProductMeeting, minutes: Minut
         "current": current,
         "done": sum(each.state in (ItemState.DONE, ItemState.DEFERRED) for each in items),
         "entries": entries,
+        "unchanged": [each for each in items if each.section.code in unchanged],
+        "planned_minutes": sum(each.section.minutes for each in items),
+        "elapsed_minutes": (timezone.now() - minutes.opened_at).seconds // 60 if minutes is not None else None,
         "item_entries": [each for each in entries if current is not None and each.item == current.section.code],
         "attendees": _list_attendees(meeting),
         "quorum": check_quorum(meeting),
@@ -89,7 +112,8 @@ def read_minutes_page(request: HttpRequest, minutes: Minutes) -> dict[str, objec
     rows = {each.pk: each for each in meeting.entries.select_related("author", "owner")}
     names: Mapping[str, str] = dict(Person.objects.values_list("pk", "name"))
     signed = {(each.seat.person_id, each.seat.role) for each in signers}
-    others = [seat for seat in meeting.attendees.select_related("person") if (seat.person_id, seat.role) not in signed]
+    others = _list_others(minutes, signed)
+    to_sign = next((each for each in signers if each.seat.person_id == own and not each.signature), None)
     last = find_objection_end(minutes)
     return {
         "meeting": meeting,
@@ -102,10 +126,10 @@ def read_minutes_page(request: HttpRequest, minutes: Minutes) -> dict[str, objec
         "entries": [_show_entry(each, names, rows) for each in frozen.entries],
         "signers": signers,
         "signed": sum(each.signature is not None for each in signers),
-        "own_signature": next((each for each in signers if each.seat.person_id == own and not each.signature), None),
-        "statements": [(one.value, one.label) for one in Statement],
+        "own_signature": to_sign,
+        "choices": list_signing_choices(minutes, to_sign.seat) if to_sign is not None else [],
         "others": others,
-        "own_seat": next((seat for seat in others if seat.person_id == own), None),
+        "own_seat": next((each.seat for each in others if each.seat.person_id == own), None),
         "comments": minutes.comments.select_related("person"),
         "objection_end": last,
         "may_object": last is not None and timezone.localdate() <= last,
@@ -115,6 +139,31 @@ def read_minutes_page(request: HttpRequest, minutes: Minutes) -> dict[str, objec
             product=meeting.product, kind=meeting.kind, held_on=None, cancelled_at=None
         ).first(),
     }
+
+
+def list_signing_choices(minutes: Minutes, seat: MeetingAttendee) -> list[SigningChoice]:
+    """Statements that a seat can sign: the Data Protection Officer advises, everybody else confirms."""
+    address = find_signing_address(minutes, seat)
+    return [
+        SigningChoice(
+            one.value,
+            str(one.label),
+            f"{address}/{one.value}" if address else "",
+            find_proof(minutes, seat, one.value) is not None,
+        )
+        for one in Statement
+        if (seat.role == MeetingRole.DPO) != (one is Statement.CONFIRMED)
+    ]
+
+
+def _list_others(minutes: Minutes, signed: set[tuple[str, str]]) -> list[OtherAttendee]:
+    objected = set(minutes.comments.filter(is_objection=True).values_list("person", flat=True))
+    seats = minutes.meeting.attendees.select_related("person")
+    return [
+        OtherAttendee(seat, seat.person_id in objected, minutes.silent_since is not None)
+        for seat in seats
+        if (seat.person_id, seat.role) not in signed
+    ]
 
 
 def find_agenda_names(items: list[ShownItem]) -> Mapping[str, str]:

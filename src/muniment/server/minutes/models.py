@@ -3,11 +3,13 @@
 import datetime
 
 from django.db import models
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from muniment.access.actions import Action
 from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ, Privileges
+from muniment.server.people.models import new_person_id
 from muniment.server.records.recorded_rows import RecordedModel
 
 OBJECTION_DAYS = 5  # working days
@@ -43,11 +45,18 @@ class Statement(models.TextChoices):
 class Minutes(RecordedModel):
     """Minutes of a meeting since it was opened. `agenda` is JSON, frozen then; `text` is JSON, frozen at its end.
 
-    People stand in both by their id. Both digests are in the records of the acts that froze them.
+    People stand in both by their id. Both digests are in the records of the acts that froze them. `internal_id` is
+    random: it is their address at the confirmation origin. `silent_since` is the moment at which the silence of
+    everybody who did not object was recorded as no objection.
     """
 
-    recorded_columns = ("meeting", "opened_at", "agenda_digest", "closed_at", "digest")
-    privileges = Privileges((READ, ADD, CHANGE), (READ,), web_changes=("text", "digest", "closed_at"))
+    recorded_columns = ("meeting", "opened_at", "agenda_digest", "closed_at", "digest", "silent_since")
+    privileges = Privileges(
+        (READ, ADD, CHANGE),
+        (READ,),
+        web_changes=("text", "digest", "closed_at"),
+        worker_changes=("silent_since",),
+    )
     written_by = _CHAIRED
     free_texts = ("agenda", "text")
 
@@ -58,6 +67,8 @@ class Minutes(RecordedModel):
     closed_at = models.DateTimeField(null=True)
     text = models.TextField(blank=True)
     digest = models.CharField(max_length=71, blank=True)
+    internal_id = models.CharField(max_length=26, unique=True, default=new_person_id, editable=False)
+    silent_since = models.DateTimeField(null=True)
 
     @property
     def is_closed(self) -> bool:
@@ -142,10 +153,38 @@ class Attendance(RecordedModel):
         constraints = [models.UniqueConstraint(fields=["meeting", "person"], name="unique_attendance")]
 
 
-class MinutesSignature(RecordedModel):
-    """Signature of a person over the digest of the minutes, by a sign-in with a second factor."""
+class MinutesProof(models.Model):
+    """Signature of a passkey over minutes, made at the confirmation origin. The web cannot add one.
 
-    recorded_columns = ("minutes", "person", "role", "statement", "digest", "signed_at")
+    `statement` is the signed text (`facts/minutes_statements.py`), `signature` the answer of the passkey as JSON.
+    `made_at` is the database's own time.
+    """
+
+    privileges = Privileges(
+        (READ,),
+        (READ,),
+        confirmation=(ADD,),
+        confirmation_adds=("minutes_id", "signer_id", "authenticator_id", "statement", "signature"),
+    )
+    written_by: frozenset[Action] = frozenset()
+
+    minutes = models.ForeignKey(Minutes, models.PROTECT, related_name="proofs")
+    signer = models.ForeignKey("people.Person", models.PROTECT, related_name="+")
+    authenticator = models.ForeignKey("people.EnrolledAuthenticator", models.PROTECT, related_name="+")
+    statement = models.TextField()
+    signature = models.TextField()
+    made_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ("pk",)
+
+
+class MinutesSignature(RecordedModel):
+    """Signature of a person over the digest of the minutes: by a passkey, whose `proof` it names, else by a sign-in
+    with a second factor.
+    """
+
+    recorded_columns = ("minutes", "person", "role", "statement", "digest", "signed_at", "proof")
     privileges = Privileges((READ, ADD), (READ,))
     written_by = frozenset({Action.SIGN_MINUTES})
 
@@ -155,6 +194,7 @@ class MinutesSignature(RecordedModel):
     statement = models.CharField(max_length=10, choices=Statement)
     digest = models.CharField(max_length=71)
     signed_at = models.DateTimeField(default=timezone.now)
+    proof = models.ForeignKey(MinutesProof, models.PROTECT, null=True, related_name="+")
 
     class Meta:
         """Constraint: a person signs for a role once."""
@@ -178,6 +218,22 @@ class MinutesComment(models.Model):
 
     class Meta:
         ordering = ("pk",)
+
+
+class ManagementAdvice(models.Model):
+    """Advice that the Data Protection Officer sent to management directly. Management and she read it."""
+
+    privileges = Privileges((READ, ADD), (READ,), eraser=(DROP,))
+    written_by = frozenset({Action.WRITE_DPO_FEEDBACK})
+    free_texts = ("text",)
+
+    product = models.ForeignKey("products.Product", models.PROTECT, related_name="management_advice")
+    person = models.ForeignKey("people.Person", models.PROTECT, related_name="+")
+    text = models.TextField()
+    sent_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("-pk",)
 
 
 def find_open_actions() -> "models.QuerySet[MinutesEntry]":

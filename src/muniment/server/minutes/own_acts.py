@@ -26,6 +26,7 @@ from muniment.server.minutes.models import (
     MinutesSignature,
     Statement,
 )
+from muniment.server.minutes.passkey_signatures import find_proof
 from muniment.server.minutes.taking_part import find_objection_end, list_signers
 from muniment.server.people.messages import notify_people
 from muniment.server.people.models import Person
@@ -91,7 +92,9 @@ class RecordDissent(EntryAct, frozen=True):
 
 
 class SignMinutes(SeatAct, frozen=True):
-    """Confirm the minutes by a sign-in with a second factor."""
+    """Confirm the minutes: with the signature of one's passkey if there is one, else by a sign-in with a second
+    factor.
+    """
 
     actions: ClassVar[tuple[Action, ...]] = (Action.SIGN_MINUTES,)
     title: ClassVar[Label] = gettext_lazy("Confirm minutes")
@@ -156,8 +159,10 @@ class SignMinutes(SeatAct, frozen=True):
     def carry_out(self, context: ActContext) -> None:
         """Store the signature over the fingerprint."""
         seat = self.load_seat()
+        minutes = Minutes.objects.get(meeting=seat.meeting_id)
         MinutesSignature.objects.create(
-            minutes=Minutes.objects.get(meeting=seat.meeting_id),
+            minutes=minutes,
+            proof=find_proof(minutes, seat, self.statement),
             person=seat.person,
             role=seat.role,
             statement=self.statement,

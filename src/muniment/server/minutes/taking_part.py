@@ -12,6 +12,7 @@ from muniment.server.meetings.models import MeetingAttendee, MeetingRole, Produc
 from muniment.server.meetings.seat_acts import refuse_conflicting_roles, refuse_other_officer
 from muniment.server.minutes.agendas import RULES
 from muniment.server.minutes.models import (
+    OBJECTION_DAYS,
     Attendance,
     EntryKind,
     Minutes,
@@ -19,6 +20,7 @@ from muniment.server.minutes.models import (
     MinutesSignature,
     count_working_days,
 )
+from muniment.server.minutes.passkey_signatures import SignatureMethod, find_signature_method
 
 _DPO_NOTICE_DAYS = 10  # working days
 _DPO_REMINDERS = 2
@@ -38,10 +40,11 @@ class QuorumRole(Struct, frozen=True):
 
 
 class Signer(Struct, frozen=True):
-    """Seat whose person has to sign, and the signature, None while it is missing."""
+    """Seat whose person has to sign, and the signature with its method, None while it is missing."""
 
     seat: MeetingAttendee
     signature: MinutesSignature | None
+    method: SignatureMethod | None = None
 
 
 def find_lead(meeting: ProductMeeting) -> str:
@@ -90,12 +93,20 @@ def list_signers(minutes: Minutes) -> tuple[Signer, ...]:
 
 def _match_signers(minutes: Minutes, present: frozenset[str], seats: Iterable[MeetingAttendee]) -> tuple[Signer, ...]:
     rules = RULES[MeetingKind(minutes.meeting.kind)]
-    signed = {(each.person_id, each.role): each for each in minutes.signatures.all() if each.digest == minutes.digest}
+    rows = [each for each in minutes.signatures.all() if each.digest == minutes.digest]
+    methods = {each.pk: find_signature_method(each, minutes) for each in rows}
+    signed = {(each.person_id, each.role): each for each in rows if methods[each.pk] is not SignatureMethod.INVALID}
     return tuple(
-        Signer(seat, signed.get((seat.person_id, seat.role)))
+        _make_signer(seat, signed.get((seat.person_id, seat.role)), methods)
         for seat in seats
         if seat.role in rules.signers and (seat.person_id in present or seat.role == rules.lead)
     )
+
+
+def _make_signer(
+    seat: MeetingAttendee, signature: MinutesSignature | None, methods: dict[int, SignatureMethod]
+) -> Signer:
+    return Signer(seat, signature, methods[signature.pk] if signature is not None else None)
 
 
 def is_signed(minutes: Minutes) -> bool:
@@ -131,7 +142,7 @@ def find_objection_end(minutes: Minutes) -> datetime.date | None:
     """Last day for objections; None while the meeting is open."""
     if minutes.closed_at is None:
         return None
-    day, left = minutes.closed_at.date(), 5
+    day, left = timezone.localtime(minutes.closed_at).date(), OBJECTION_DAYS
     while left:
         day += datetime.timedelta(1)
         left -= day.weekday() < 5

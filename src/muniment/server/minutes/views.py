@@ -7,6 +7,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from muniment.access.actions import Action
 from muniment.access.authorization import Resource
+from muniment.access.roles import Role
 from muniment.server.acts.act import Act
 from muniment.server.acts.submission import submit_act
 from muniment.server.guarding.mediation import current_actor, find_own_resource, require_action
@@ -20,11 +21,14 @@ from muniment.server.minutes.chair_acts import (
     ConfirmAttendance,
     DeferItem,
     FinishItem,
+    FinishUnchanged,
     OpenMeeting,
     RecordDecision,
 )
+from muniment.server.minutes.management_advice import AdviseManagement
 from muniment.server.minutes.minutes_page import read_held_page, read_minutes_page
-from muniment.server.minutes.models import Minutes, MinutesEntry, find_open_actions
+from muniment.server.minutes.minutes_record import read_record_page
+from muniment.server.minutes.models import EntryKind, ManagementAdvice, Minutes, MinutesEntry, find_open_actions
 from muniment.server.minutes.own_acts import (
     AnswerAdvice,
     FinishAction,
@@ -35,8 +39,14 @@ from muniment.server.minutes.own_acts import (
     WriteAdvice,
 )
 from muniment.server.minutes.taking_part import find_lead
+from muniment.server.people.messages import find_role_holders
+from muniment.server.products.models import Product
+from muniment.server.products.views import could_with_second_factor, find_product_resource
 
-_CHAIR_ACTS = (OpenMeeting, FinishItem, DeferItem, RecordDecision, AddAction, ConfirmAttendance, CloseMeeting)
+_CHAIR_ACTS = (
+    *(OpenMeeting, FinishItem, FinishUnchanged, DeferItem, RecordDecision, AddAction, ConfirmAttendance),
+    CloseMeeting,
+)
 _DONE_SHOWN = 50
 
 
@@ -78,6 +88,16 @@ def show_held_meeting(request: HttpRequest, number: int) -> HttpResponse:
 def lead_meeting(request: HttpRequest, number: int) -> HttpResponse:
     """Open or end the meeting, or record something, as the person who leads it."""
     return submit_act(request, _CHAIR_ACTS, {"meeting": number}, _("Saved."), "held-meeting", number)
+
+
+@require_GET
+@require_action(Action.SEE_MEETINGS, find_meeting_resource)
+def show_minutes_record(request: HttpRequest, number: int) -> HttpResponse:
+    """Show the whole record of a meeting on one page, for an auditor: to read, print or save."""
+    minutes = get_object_or_404(Minutes.objects.select_related("meeting__product"), meeting=number)
+    if not minutes.is_closed:
+        return redirect("held-meeting", number)
+    return render(request, "minutes/record.html", read_record_page(request, minutes))
 
 
 @require_POST
@@ -138,6 +158,33 @@ def list_own_actions(request: HttpRequest) -> HttpResponse:
 def change_action(request: HttpRequest, number: int) -> HttpResponse:
     """Note that one's own action is done, or move it."""
     return submit_act(request, (FinishAction, MoveAction), {"action": number}, _("Saved."), "actions")
+
+
+@require_GET
+@require_action(Action.SEE_MEETINGS, find_product_resource)
+def show_product_advice(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show the advice of the Data Protection Officer on a product, and what became of it."""
+    product = get_object_or_404(Product, slug=slug)
+    rows = MinutesEntry.objects.filter(meeting__product=product, kind=EntryKind.ADVICE)
+    may_advise = could_with_second_factor(request, Action.WRITE_DPO_FEEDBACK, slug)
+    own = current_actor(request).person
+    reads = may_advise or find_role_holders((Role.MANAGEMENT,), product).filter(pk=own).exists()
+    context = {
+        "product": product,
+        "entries": rows.select_related("author", "meeting").order_by("-pk")[:_DONE_SHOWN],
+        "may_answer_advice": could_with_second_factor(request, Action.ANSWER_ADVICE, slug),
+        "may_advise": may_advise,
+        "reads_management_advice": reads,
+        "to_management": ManagementAdvice.objects.filter(product=product).select_related("person") if reads else (),
+    }
+    return render(request, "minutes/advice.html", context)
+
+
+@require_POST
+@require_action(Action.WRITE_DPO_FEEDBACK, find_product_resource)
+def advise_management(request: HttpRequest, slug: str) -> HttpResponse:
+    """Send advice to management directly."""
+    return submit_act(request, AdviseManagement, {"product": slug}, _("Sent."), "product-advice", slug)
 
 
 @require_POST

@@ -14,10 +14,10 @@ from muniment.facts import canonical
 from muniment.facts.act_statements import ActStep, decode_act_statement
 from muniment.server import moments
 from muniment.server.acts.act import Act
+from muniment.server.people.act_signatures import SigningKey, find_confirmation_origin, require_valid_signature
 from muniment.server.people.authenticators import is_in_force
 from muniment.server.people.models import Person
 from muniment.server.records import row_checks
-from muniment.server.requests.act_signatures import SigningKey, find_confirmation_origin, require_valid_signature
 from muniment.server.requests.approvers import assume_second_factor
 from muniment.server.requests.execution import RECORD_LANGUAGE
 from muniment.server.requests.models import ActProof, ProofVerification, Request

@@ -1,4 +1,4 @@
-"""Verifies one signature over the statement of an act: of an SSH key, or of a passkey at the confirmation origin.
+"""Verifies one signature over a statement: of an SSH key, or of a passkey at the confirmation origin.
 
 The confirmation process and the worker use the same check. It reads no table.
 """
@@ -52,7 +52,7 @@ def find_confirmation_origin() -> PasskeyOrigin:
 
 
 def require_valid_signature(key: SigningKey, statement: bytes, signature: str, origin: PasskeyOrigin) -> None:
-    """Raise RefusedError unless `signature` is one of `key` over the statement.
+    """Raise RefusedError unless `signature` is one of `key` over the statement of an act.
 
     A passkey must have signed at exactly the confirmation origin, for the host name of the service, with user
     verification (WebAuthn level 2, section 7.2).
@@ -60,7 +60,7 @@ def require_valid_signature(key: SigningKey, statement: bytes, signature: str, o
     if len(signature) > LONGEST_ACT_SIGNATURE:
         raise _make_invalid_error(_("it is too long"))
     if key.kind == PASSKEY:
-        _require_passkey(key, digest_to_sign(statement), signature, origin)
+        require_passkey_signature(key, digest_to_sign(statement), signature, origin)
     elif key.kind == SSH_KEY:
         _require_ssh_key(key, digest_to_sign(statement), signature)
     else:
@@ -76,7 +76,10 @@ def _require_ssh_key(key: SigningKey, digest: bytes, signature: str) -> None:
         raise _make_invalid_error(found.value)
 
 
-def _require_passkey(key: SigningKey, digest: bytes, signature: str, origin: PasskeyOrigin) -> None:
+def require_passkey_signature(key: SigningKey, digest: bytes, signature: str, origin: PasskeyOrigin) -> None:
+    """Raise RefusedError unless `signature` is one of a passkey over a digest of 32 bytes, made at this origin."""
+    if len(signature) > LONGEST_ACT_SIGNATURE:
+        raise _make_invalid_error(_("it is too long"))
     server = Fido2Server(
         PublicKeyCredentialRpEntity(name="Muniment", id=origin.rp_id),
         verify_origin=lambda found: found == origin.address,
