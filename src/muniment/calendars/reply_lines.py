@@ -51,7 +51,7 @@ def read_mail(raw: bytes) -> Mail:
     message: Message = email.message_from_bytes(raw, policy=email.policy.compat32)
     for part in message.walk():
         if part.get_content_type() in _CALENDAR_TYPES:
-            return Mail(find_address(str(message.get("From", ""))), _decode(part))
+            return Mail(find_address(str(message.get("From", ""))), _decode_part(part))
     raise _mail_error("no-calendar", "has no calendar part")
 
 
@@ -107,16 +107,16 @@ def _list_lines(text: str) -> Iterator[Line]:
             raise _mail_error("too-large", "has a calendar of too many lines")
         for content in contents:
             name, parameters, value = content.parts()
-            yield Line(name.upper(), {key.upper(): _first(each) for key, each in parameters.items()}, value)
+            yield Line(name.upper(), {key.upper(): _take_first(each) for key, each in parameters.items()}, value)
     except ValueError:
         raise _mail_error("not-calendar", "has a calendar that cannot be read") from None
 
 
-def _first(value: object) -> str:
+def _take_first(value: object) -> str:
     return str(value[0] if isinstance(value, list) and value else value)
 
 
-def _decode(part: Message) -> str:
+def _decode_part(part: Message) -> str:
     payload = part.get_payload(decode=True)
     charset = str(part.get_param("charset", "utf-8")).lower()
     if not isinstance(payload, bytes) or charset not in _CHARSETS:

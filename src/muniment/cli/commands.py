@@ -17,6 +17,7 @@ COMMANDS = {
     "restore": "muniment.cli.restore",
     "erasures": "muniment.cli.erasures",
     "link": "muniment.cli.link",
+    "meetings": "muniment.cli.meetings",
     "vault": "muniment.cli.vault",
     "secret": "muniment.cli.secret",
     "environments": "muniment.cli.environments",

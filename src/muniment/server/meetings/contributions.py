@@ -11,6 +11,7 @@ from muniment.access.actions import Action
 from muniment.access.authorization import Actor
 from muniment.server.acts.system_actors import SystemActor
 from muniment.server.meetings.calendar_acts import RenewCalendarFeed, SetMeetingCalendar, SetOwnRegion
+from muniment.server.meetings.mailed_replies import RecordMailedAnswer
 from muniment.server.meetings.meeting_acts import CancelMeeting, ChangeSeats, MoveMeeting, PlanMeeting, StartRhythm
 from muniment.server.meetings.models import (
     CalendarFeed,
@@ -89,7 +90,10 @@ CONTRIBUTIONS = AppContributions(
         SendDeputy,
         MoveMeeting,
     ),
-    system_acts={SystemActor.PLANNING: (StartRhythm, PlanMeeting, ChangeSeats, CancelMeeting)},
+    system_acts={
+        SystemActor.PLANNING: (StartRhythm, PlanMeeting, ChangeSeats, CancelMeeting),
+        SystemActor.OPERATOR: (RecordMailedAnswer,),
+    },
     menu=(MenuEntry(MenuGroup.IMPROVE, 5, "meetings", _("Meetings"), "calendar-event", Action.SEE_MEETINGS),),
     inbox=(InboxKind(23, "meetings/inbox.html", find_unanswered, _("Invitations")),),
     product_tabs=(ProductTab(80, "product-meetings", _("Meetings"), Action.SEE_MEETINGS),),

@@ -5,6 +5,7 @@ the server refuses is tried again.
 """
 
 import datetime
+import os
 from html import escape
 from urllib.parse import urlsplit
 
@@ -81,7 +82,7 @@ def build_invitation(meeting: ProductMeeting, zone: str) -> Invitation:
         minutes=meeting.minutes,
         place=meeting.place,
         link=build_meeting_link(meeting),
-        organizer=Mailbox(read_sender_address(), _SENDER, reads_replies=False),
+        organizer=Mailbox(read_sender_address(), _SENDER, reads_replies=are_replies_read()),
         invitees=tuple(Invitee(each.name, each.email) for each in people.values() if each.email),
         changed=meeting.changed_at,
         sequence=meeting.sequence,
@@ -91,6 +92,11 @@ def build_invitation(meeting: ProductMeeting, zone: str) -> Invitation:
 def build_meeting_link(meeting: ProductMeeting) -> str:
     """Address of the page of a meeting. Opening it changes nothing."""
     return f"{settings.URL}/meetings/{meeting.pk}"
+
+
+def are_replies_read() -> bool:
+    """Whether replies to the sender's address are piped into `muniment meetings reply`."""
+    return os.environ.get("MUNIMENT_MAIL_REPLIES", "") == "yes"
 
 
 def find_host() -> str:
@@ -129,6 +135,8 @@ def build_mail(due: DueInvitation, zone: str, mails: BaseEmailBackend) -> EmailM
     if invitation.place:
         lines.append(f"Place: {invitation.place}")
     ending = "" if cancels else "Answer on this page. Opening it changes nothing."
+    if ending and are_replies_read():
+        ending = "Answer by your calendar, or on this page. Opening it changes nothing."
     text = "\n".join([*lines, "", *([ending] if ending else []), invitation.link, ""])
     link = escape(invitation.link)
     paragraphs = "".join(f"<p>{escape(line)}</p>" for line in (*lines, ending) if line)

@@ -250,15 +250,23 @@ class MeetingMove(RecordedModel):
 
 
 class InvitationAnswer(models.Model):
-    """Answer of a person to the invitation to a meeting."""
+    """Answer of a person to the invitation to a meeting. `mail_stamp` is the time of a reply by mail, as it says."""
 
-    privileges = Privileges((READ, ADD, CHANGE), (READ,), web_changes=("answer", "answered_at"), eraser=(DROP,))
+    privileges = Privileges(
+        (READ, ADD, CHANGE),
+        (READ,),
+        web_changes=("answer", "answered_at"),
+        operator=(ADD, CHANGE),
+        operator_changes=("answer", "answered_at", "mail_stamp"),
+        eraser=(DROP,),
+    )
     written_by = frozenset({Action.TAKE_PART_IN_MEETING})
 
     meeting = models.ForeignKey(ProductMeeting, models.CASCADE, related_name="answers")
     person = models.ForeignKey("people.Person", models.PROTECT, related_name="+")
     answer = models.CharField(max_length=10, choices=AnswerChoice)
     answered_at = models.DateTimeField(default=timezone.now)
+    mail_stamp = models.DateTimeField(null=True)
 
     class Meta:
         """Constraint: a person has one answer, the newest."""

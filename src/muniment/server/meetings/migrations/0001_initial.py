@@ -196,6 +196,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("answered_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("mail_stamp", models.DateTimeField(null=True)),
                 (
                     "person",
                     models.ForeignKey(
