@@ -8,8 +8,15 @@ from django.utils.translation import gettext_lazy as _
 
 from muniment.access.actions import Action
 from muniment.access.authorization import Actor
+from muniment.server.incidents.breach_acts import (
+    AdviseOnBreach,
+    DecideNotification,
+    EndBreachDuty,
+    RecordAwareness,
+    SetBreachDuty,
+)
 from muniment.server.incidents.incident_acts import CloseIncident, TakeOverIncident
-from muniment.server.incidents.models import Incident, find_overdue_incidents
+from muniment.server.incidents.models import BreachAdvice, BreachClock, Incident, find_overdue_incidents
 from muniment.server.incidents.visibility import find_handled_incidents, visible_incident_filter
 from muniment.server.people.privacy import drop_rows
 from muniment.server.registration import (
@@ -20,6 +27,7 @@ from muniment.server.registration import (
     MenuGroup,
     Metric,
     PersonalData,
+    ProductTab,
     RetentionRule,
     SearchKind,
 )
@@ -55,6 +63,11 @@ CONTRIBUTIONS = AppContributions(
     acts=(
         TakeOverIncident,
         CloseIncident,
+        SetBreachDuty,
+        EndBreachDuty,
+        RecordAwareness,
+        AdviseOnBreach,
+        DecideNotification,
     ),
     menu=(MenuEntry(MenuGroup.ASSURE, 60, "incidents", _("Incidents"), "alert-triangle", Action.SEE_INCIDENTS),),
     search=(SearchKind(40, "incidents/found.html", find_incidents),),
@@ -75,6 +88,21 @@ CONTRIBUTIONS = AppContributions(
             lambda moment: drop_rows(Incident.objects.filter(closed_at__lt=moment)),
         ),
     ),
-    personal_data=(PersonalData("incidents", read_incidents),),
+    personal_data=(
+        PersonalData("incidents", read_incidents),
+        PersonalData(
+            "breach_decisions",
+            lambda person: list(
+                BreachClock.objects.filter(Q(decided_by=person) | Q(aware_person=person)).values(
+                    "regime", "aware_at", "is_notified", "reason", "decided_at"
+                )
+            ),
+        ),
+        PersonalData(
+            "breach_advice",
+            lambda person: list(BreachAdvice.objects.filter(person=person).values("text", "written_at")),
+        ),
+    ),
+    product_tabs=(ProductTab(83, "breach-duties", _("Breaches"), Action.SEE_INCIDENTS),),
     demonstration="muniment.server.incidents.demonstration",
 )

@@ -1,9 +1,10 @@
 """Incidents, from their opening to their end."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from muniment.access.actions import Action
 from muniment.access.authorization import ORGANISATION, Resource
@@ -84,3 +85,99 @@ def find_open_incidents() -> "models.QuerySet[Incident]":
 def find_overdue_incidents(now: datetime) -> "models.QuerySet[Incident]":
     """Open incidents past their deadline."""
     return Incident.objects.filter(closed_at=None, due_at__lt=now)
+
+
+class BreachRegime(models.TextChoices):
+    """Regime by which a breach has to be notified."""
+
+    CONTROLLER = "controller", _("GDPR, as controller")
+    PROCESSOR = "processor", _("GDPR, as processor: each customer")
+    CRA = "cra", _("Cyber Resilience Act")
+    NIS2 = "nis2", _("NIS2")
+    CONTRACT = "contract", _("Contract")
+
+
+DEFAULT_HOURS = {  # None: without undue delay, which has no number of hours
+    BreachRegime.CONTROLLER: 72,
+    BreachRegime.PROCESSOR: None,
+    BreachRegime.CRA: 24,
+    BreachRegime.NIS2: 24,
+    BreachRegime.CONTRACT: None,
+}
+
+
+class BreachDuty(models.Model):
+    """Duty of a product to notify a breach: by which regime, whom, and within how many hours.
+
+    `hours` None is "without undue delay".
+    """
+
+    privileges = Privileges((READ, ADD, CHANGE), (READ,), eraser=(DROP,))
+    written_by = frozenset({Action.DESCRIBE_PERSONAL_DATA})
+    free_texts = ("recipient",)
+
+    product = models.ForeignKey("products.Product", models.PROTECT, related_name="breach_duties")
+    regime = models.CharField(max_length=10, choices=BreachRegime)
+    recipient = models.CharField(max_length=200)
+    hours = models.PositiveSmallIntegerField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        """Constraint: a recipient is named once by each regime."""
+
+        ordering = ("regime", "pk")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["product", "regime", "recipient"],
+                condition=models.Q(ended_at=None),
+                name="unique_breach_duty",
+            )
+        ]
+
+
+class BreachClock(models.Model):
+    """Clock of one duty for one incident, since somebody became aware. `is_notified` is the decision of its owner."""
+
+    privileges = Privileges((READ, ADD, CHANGE), (READ,), eraser=(DROP,))
+    written_by = frozenset({Action.HANDLE_INCIDENT})
+    free_texts = ("recipient", "reason")
+
+    incident = models.ForeignKey(Incident, models.CASCADE, related_name="breach_clocks")
+    regime = models.CharField(max_length=10, choices=BreachRegime)
+    recipient = models.CharField(max_length=200)
+    hours = models.PositiveSmallIntegerField(null=True)
+    aware_at = models.DateTimeField()
+    aware_person = models.ForeignKey("people.Person", models.PROTECT, related_name="+")
+    is_notified = models.BooleanField(null=True)
+    reason = models.TextField(blank=True)
+    decided_by = models.ForeignKey("people.Person", models.PROTECT, null=True, related_name="+")
+    decided_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("pk",)
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """Moment at which the time is over; None for "without undue delay"."""
+        return self.aware_at + timedelta(hours=self.hours) if self.hours is not None else None
+
+    @property
+    def is_late(self) -> bool:
+        """Whether nothing was decided in time."""
+        return self.is_notified is None and self.ends_at is not None and self.ends_at < timezone.now()
+
+
+class BreachAdvice(models.Model):
+    """Advice of the Data Protection Officer on the notification of a breach, as she wrote it."""
+
+    privileges = Privileges((READ, ADD), (READ,), eraser=(DROP,))
+    written_by = frozenset({Action.WRITE_DPO_FEEDBACK})
+    free_texts = ("text",)
+
+    incident = models.ForeignKey(Incident, models.CASCADE, related_name="breach_advice")
+    person = models.ForeignKey("people.Person", models.PROTECT, related_name="+")
+    text = models.TextField()
+    written_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("pk",)

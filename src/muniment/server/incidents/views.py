@@ -24,6 +24,12 @@ def find_incident_resource(request: HttpRequest, number: int, **_: object) -> Re
     return found.resource
 
 
+def may_with_second_factor(request: HttpRequest, action: Action, incident: Incident) -> bool:
+    """Whether the actor may do this to an incident, once a second factor is proven."""
+    why = authorize(current_actor(request), action, incident.resource)
+    return why in (AccessResult.YES, AccessResult.NO_SECOND_FACTOR)
+
+
 @require_GET
 @require_action(Action.SEE_INCIDENTS, find_no_resource)
 def list_incidents(request: HttpRequest) -> HttpResponse:
@@ -47,6 +53,10 @@ def show_incident(request: HttpRequest, number: int) -> HttpResponse:
     context: dict[str, object] = {
         "incident": found,
         "may_handle": found.closed_at is None and why in (AccessResult.YES, AccessResult.NO_SECOND_FACTOR),
+        "clocks": found.breach_clocks.select_related("decided_by", "aware_person"),
+        "advice": found.breach_advice.select_related("person"),
+        "may_advise": found.closed_at is None and may_with_second_factor(request, Action.WRITE_DPO_FEEDBACK, found),
+        "is_owner": found.owner_id == current_actor(request).person,
         "involved": current_actor(request).person in found.involved_people,
     }
     return render(request, "incidents/incident.html", context)

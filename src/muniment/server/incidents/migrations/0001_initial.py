@@ -68,18 +68,132 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+        ),
+        migrations.CreateModel(
+            name="BreachClock",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "regime",
+                    models.CharField(
+                        choices=[
+                            ("controller", "GDPR, as controller"),
+                            ("processor", "GDPR, as processor: each customer"),
+                            ("cra", "Cyber Resilience Act"),
+                            ("nis2", "NIS2"),
+                            ("contract", "Contract"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("recipient", models.CharField(max_length=200)),
+                ("hours", models.PositiveSmallIntegerField(null=True)),
+                ("aware_at", models.DateTimeField()),
+                ("is_notified", models.BooleanField(null=True)),
+                ("reason", models.TextField(blank=True)),
+                ("decided_at", models.DateTimeField(null=True)),
+                (
+                    "aware_person",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "decided_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "incident",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="breach_clocks",
+                        to="incidents.incident",
+                    ),
+                ),
+            ],
             options={
-                "indexes": [
-                    models.Index(condition=models.Q(("closed_at", None)), fields=["due_at"], name="open_incident_due")
-                ],
+                "ordering": ("pk",),
+            },
+        ),
+        migrations.CreateModel(
+            name="BreachAdvice",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("text", models.TextField()),
+                ("written_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "person",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "incident",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="breach_advice",
+                        to="incidents.incident",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ("pk",),
+            },
+        ),
+        migrations.CreateModel(
+            name="BreachDuty",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "regime",
+                    models.CharField(
+                        choices=[
+                            ("controller", "GDPR, as controller"),
+                            ("processor", "GDPR, as processor: each customer"),
+                            ("cra", "Cyber Resilience Act"),
+                            ("nis2", "NIS2"),
+                            ("contract", "Contract"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("recipient", models.CharField(max_length=200)),
+                ("hours", models.PositiveSmallIntegerField(null=True)),
+                ("ended_at", models.DateTimeField(null=True)),
+                (
+                    "product",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="breach_duties", to="products.product"
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ("regime", "pk"),
                 "constraints": [
                     models.UniqueConstraint(
-                        condition=models.Q(("closed_at", None)),
-                        fields=("kind", "product", "subject"),
-                        name="unique_open_incident",
-                        nulls_distinct=False,
+                        condition=models.Q(("ended_at", None)),
+                        fields=("product", "regime", "recipient"),
+                        name="unique_breach_duty",
                     )
                 ],
             },
+        ),
+        migrations.AddIndex(
+            model_name="incident",
+            index=models.Index(condition=models.Q(("closed_at", None)), fields=["due_at"], name="open_incident_due"),
+        ),
+        migrations.AddConstraint(
+            model_name="incident",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("closed_at", None)),
+                fields=("kind", "product", "subject"),
+                name="unique_open_incident",
+                nulls_distinct=False,
+            ),
         ),
     ]
