@@ -16,7 +16,9 @@ from muniment.server.minutes.models import Minutes
 from muniment.server.people.models import Person
 from muniment.server.people.privacy import collect_personal_data
 from muniment.server.products.models import Product
-from muniment.server.retros.models import Improvement, RetroCard, RetroThreat, RetroVote, WorthAnswer
+from muniment.server.records.installation import open_store
+from muniment.server.records.models import Record
+from muniment.server.retros.models import Improvement, RetroCard, RetroThreat, RetroVote, WorthAnswer, WorthPool
 from muniment.server.retros.schedule import find_schedule_problems, measure_loads
 from muniment.server.retros.timeline import draw_timeline
 from tests.support.service import as_role, browser, compare_rows, person, post, product, record_rows
@@ -359,9 +361,27 @@ def test_last_question_is_counted_without_names(retro: ProductMeeting) -> None:
     assert "Saved" in act(retro, "mel", "answer-worth", worth="yes")
     assert "answered already" in act(retro, "mel", "answer-worth", worth="no")
     assert "Saved" in act(retro, "moe", "answer-worth", worth="yes")
-    assert list(WorthAnswer.objects.values_list("answer", "count")) == [("yes", 2)]
+    assert not WorthAnswer.objects.exists()
+    pool = bytes(WorthPool.objects.get().cells)
+    assert b"yes" not in pool
     finish(retro, none=("feedback", "dpo", "threats", "process", "security", "schedule"))
     assert "Yes: 2." in board("mel", retro)
+    assert list(WorthAnswer.objects.values_list("answer", "count")) == [("yes", 2)]
+    assert not WorthPool.objects.exists()
+
+
+def test_votes_are_linked_to_nobody_after_the_end_and_never_in_the_ledger(retro: ProductMeeting) -> None:
+    open_retro(retro)
+    act(retro, "moe", "add-card", subject="feedback", text="card")
+    card = RetroCard.objects.get()
+    assert "Saved" in act(retro, "mel", "vote-for-card", card=card.pk)
+    newest = Record.objects.filter(kind="person-action").order_by("-pk")[0]
+    details = (open_store().get_object(newest.details_digest) or b"").decode()
+    assert "seat" in details
+    assert '"card"' not in details
+    finish(retro, none=("dpo", "threats", "process", "security", "schedule"))
+    assert not RetroVote.objects.exists()
+    assert RetroCard.objects.get(pk=card.pk).vote_total == 1
 
 
 def test_review_takes_no_acts_of_retros(retro: ProductMeeting) -> None:

@@ -41,13 +41,16 @@ def _visible_threats(actor: Actor) -> "QuerySet[RetroThreat]":
     return RetroThreat.objects.filter(meeting__in=visible_meetings(actor))
 
 
-def _make_number_input(label: Label, rows: Any, missing: Label) -> Reference:
+def _make_number_input(label: Label, rows: Any, missing: Label, *, recorded: bool = True) -> Reference:
     remedy = gettext_lazy("Open the page of the retro again.")
-    return number_input(label=label, rows=rows, missing=missing, remedy=remedy, recorded=True)
+    return number_input(label=label, rows=rows, missing=missing, remedy=remedy, recorded=recorded)
 
 
 _NO_CARD = gettext_lazy("There is no such card.")
 CardNumber = Annotated[int, _make_number_input(gettext_lazy("Card"), _visible_cards, _NO_CARD)]
+VotedCard = Annotated[  # not recorded: the ledger would hold the vote beside the person, for ever
+    int, _make_number_input(gettext_lazy("Card"), _visible_cards, _NO_CARD, recorded=False)
+]
 OtherCard = Annotated[int, _make_number_input(gettext_lazy("Put together with"), _visible_cards, _NO_CARD)]
 ThreatNumber = Annotated[
     int, _make_number_input(gettext_lazy("Threat"), _visible_threats, gettext_lazy("There is no such threat."))

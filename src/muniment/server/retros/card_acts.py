@@ -3,7 +3,6 @@
 from datetime import timedelta
 from typing import Annotated, ClassVar
 
-from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -21,8 +20,10 @@ from muniment.server.retros.act_fields import (
     CardText,
     OtherCard,
     RetroSeatAct,
+    VotedCard,
     choice_of,
 )
+from muniment.server.retros.closing import add_worth_answer
 from muniment.server.retros.models import (
     VOTES_EACH,
     FinishedPhase,
@@ -32,7 +33,6 @@ from muniment.server.retros.models import (
     RetroVote,
     Subject,
     Worth,
-    WorthAnswer,
     WorthRespondent,
 )
 
@@ -148,14 +148,27 @@ class UngroupCard(CardAct, frozen=True):
         RetroCard.objects.filter(pk=self.card).update(group=None)
 
 
-class VoteForCard(CardAct, frozen=True):
+class VoteAct(RetroSeatAct, frozen=True):
+    """Base of acts on one's own vote. Their records do not say for which card."""
+
+    actions: ClassVar[tuple[Action, ...]] = (Action.TAKE_PART_IN_MEETING,)
+
+    card: VotedCard
+
+    def check_preconditions(self, context: ActContext) -> None:
+        """Require that the card is of this retro."""
+        super().check_preconditions(context)
+        self.refuse_other_meeting(RetroCard.objects.get(pk=self.card))
+
+
+class VoteForCard(VoteAct, frozen=True):
     """Vote for a card."""
 
     title: ClassVar[Label] = gettext_lazy("Vote")
 
     def describe_act(self) -> str:
-        """Sentence about the card."""
-        return _("vote for the card %(card)d") % {"card": self.card}
+        """Sentence without the card."""
+        return _("vote for a card of the retro")
 
     def check_preconditions(self, context: ActContext) -> None:
         """Refuse a second vote for a card, and more votes than each has."""
@@ -177,14 +190,14 @@ class VoteForCard(CardAct, frozen=True):
         RetroVote.objects.create(card_id=self.card, person_id=context.requester)
 
 
-class WithdrawVote(CardAct, frozen=True):
+class WithdrawVote(VoteAct, frozen=True):
     """Withdraw one's vote for a card."""
 
     title: ClassVar[Label] = gettext_lazy("Withdraw vote")
 
     def describe_act(self) -> str:
-        """Sentence about the card."""
-        return _("withdraw the vote for the card %(card)d") % {"card": self.card}
+        """Sentence without the card."""
+        return _("withdraw the vote for a card of the retro")
 
     def carry_out(self, context: ActContext) -> None:
         """Delete the vote, if there is one."""
@@ -230,11 +243,10 @@ class AnswerWorth(RetroSeatAct, frozen=True):
             raise RefusedError("answered-already", _("You answered already."), _("Nothing is left to do."))
 
     def carry_out(self, context: ActContext) -> None:
-        """Count the answer, and note that this person gave one."""
+        """Add the answer to the others, and note that this person gave one."""
         meeting = self.load_seat().meeting
         WorthRespondent.objects.create(meeting=meeting, person_id=context.requester)
-        row, _made = WorthAnswer.objects.get_or_create(meeting=meeting, answer=self.worth)
-        WorthAnswer.objects.filter(pk=row.pk).update(count=F("count") + 1)
+        add_worth_answer(meeting, self.worth)
 
 
 class LeadRetroAct(ChairAct, frozen=True):

@@ -49,6 +49,7 @@ from muniment.server.retros.models import (
     RetroVote,
     Treatment,
     WorthAnswer,
+    WorthPool,
     WorthRespondent,
 )
 from muniment.server.retros.sections import register_retro_sections
@@ -148,6 +149,7 @@ CONTRIBUTIONS = AppContributions(
                     (FinishedPhase, "meeting"),
                     (WorthRespondent, "meeting"),
                     (WorthAnswer, "meeting"),
+                    (WorthPool, "meeting"),
                     (OwnerHours, "meeting"),
                     (RetroBoard, "meeting"),
                     (ConfidentialAnswer, "meeting"),

@@ -71,7 +71,10 @@ class RetroBoard(models.Model):
 
 
 class RetroCard(models.Model):
-    """Card of a retro. `author` is None for an anonymous answer. `group` is the card that it was put together with."""
+    """Card of a retro. `author` is None for an anonymous answer. `group` is the card that it was put together with.
+
+    `vote_total` is the number of votes, None until the end of the retro.
+    """
 
     privileges = Privileges((READ, ADD, CHANGE), (), web_changes=("text", "group_id", "removed_at"), eraser=(DROP,))
     written_by = _TAKEN_PART | _CHAIRED | {Action.WRITE_DPO_FEEDBACK}
@@ -84,16 +87,17 @@ class RetroCard(models.Model):
     author = models.ForeignKey("people.Person", models.PROTECT, null=True, related_name="+")
     group = models.ForeignKey("self", models.SET_NULL, null=True, related_name="members")
     removed_at = models.DateTimeField(null=True)
+    vote_total = models.PositiveSmallIntegerField(null=True)
 
     class Meta:
         ordering = ("pk",)
 
 
 class RetroVote(models.Model):
-    """Vote of a person for a card."""
+    """Vote of a person for a card, until the end of the retro: then totals alone stay."""
 
     privileges = Privileges((READ, ADD, DROP), (), eraser=(DROP,))
-    written_by = _TAKEN_PART
+    written_by = _TAKEN_PART | _CHAIRED
 
     card = models.ForeignKey(RetroCard, models.CASCADE, related_name="votes")
     person = models.ForeignKey("people.Person", models.PROTECT, related_name="+")
@@ -120,11 +124,21 @@ class FinishedPhase(models.Model):
         constraints = [models.UniqueConstraint(fields=["meeting", "person", "phase"], name="unique_finished_phase")]
 
 
-class WorthAnswer(models.Model):
-    """Answers to the question whether the retro was worth the time: how many there are of each, without names."""
+class WorthPool(models.Model):
+    """Answers to the last question of a retro in progress, encrypted anew at each write (`closing`)."""
 
-    privileges = Privileges((READ, ADD, CHANGE), (), web_changes=("count",), eraser=(DROP,))
-    written_by = _TAKEN_PART
+    privileges = Privileges((READ, ADD, CHANGE, DROP), (), web_changes=("cells",), eraser=(DROP,))
+    written_by = _TAKEN_PART | _CHAIRED
+
+    meeting = models.OneToOneField("meetings.ProductMeeting", models.CASCADE, related_name="worth_pool")
+    cells = models.BinaryField()
+
+
+class WorthAnswer(models.Model):
+    """Answers to the question whether the retro was worth the time: how many there were of each at its end."""
+
+    privileges = Privileges((READ, ADD), (), eraser=(DROP,))
+    written_by = _CHAIRED
 
     meeting = models.ForeignKey("meetings.ProductMeeting", models.CASCADE, related_name="worth_answers")
     answer = models.CharField(max_length=6, choices=Worth)

@@ -178,6 +178,7 @@ def _read_columns(meeting: ProductMeeting, person: str, shows_totals: bool) -> l
     totals: Mapping[int, int] = {}
     if shows_totals:
         totals = dict(RetroVote.objects.filter(card__meeting=meeting).values_list("card").annotate(Count("pk")))
+        totals = totals or {row.pk: row.vote_total for row in rows if row.vote_total is not None}
     members: dict[int, list[RetroCard]] = {}
     for row in rows:
         members.setdefault(row.group_id or 0, []).append(row)

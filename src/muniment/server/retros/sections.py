@@ -16,9 +16,11 @@ from muniment.server.minutes.agendas import (
     AgendaLine,
     AgendaSection,
     LineTone,
+    register_closing,
     register_content_check,
     register_section,
 )
+from muniment.server.retros.closing import close_retro
 from muniment.server.retros.models import (
     Improvement,
     ImprovementKind,
@@ -39,7 +41,8 @@ _RESULTS = {
 
 
 def register_retro_sections() -> None:
-    """Register all sections, and what each needs before it is done."""
+    """Register all sections, what each needs before it is done, and what the end of a retro does."""
+    register_closing(MeetingKind.RETRO, close_retro)
     for position, read in (
         (10, read_follow_up),
         (20, partial(_read_cards, Subject.FEEDBACK)),

@@ -196,6 +196,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("removed_at", models.DateTimeField(null=True)),
+                ("vote_total", models.PositiveSmallIntegerField(null=True)),
                 (
                     "author",
                     models.ForeignKey(
@@ -304,6 +305,21 @@ class Migration(migrations.Migration):
             options={
                 "ordering": ("pk",),
             },
+        ),
+        migrations.CreateModel(
+            name="WorthPool",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("cells", models.BinaryField()),
+                (
+                    "meeting",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="worth_pool",
+                        to="meetings.productmeeting",
+                    ),
+                ),
+            ],
         ),
         migrations.CreateModel(
             name="FeedbackCodeTaken",
