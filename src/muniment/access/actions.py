@@ -199,10 +199,13 @@ class Action(Enum):
     )
     ANSWER_REQUIREMENT = _define_change("answer a requirement of the market", Reach.PRODUCT, Role.ANALYST, Role.OWNER)
     WRITE_DPO_FEEDBACK = _define_change(
-        "write feedback to a retro as the Data Protection Officer, and read answers given in confidence",
+        "write feedback and advice as the Data Protection Officer, and read answers given in confidence",
         *(Reach.PRODUCT, Role.DPO),
     )
     ACCEPT_THREAT = _define_change("accept a threat to a product, until a day of review", Reach.PRODUCT, Role.OWNER)
+    REVIEW_ACCESS = _define_change(
+        "decide in a review who keeps access to a product", Reach.PRODUCT, Role.OWNER, Role.SECURITY
+    )
     DESCRIBE_PERSONAL_DATA = _define_change("describe the personal data of a product", Reach.PRODUCT, Role.OWNER)
     CHANGE_PERSON = _define_change("add people, change their entries, deactivate them", Reach.ORGANISATION, Role.ADMIN)
     RECOVER_ACCOUNT = _define_change(

@@ -82,6 +82,10 @@ OPEN = {
         "the answer to a team's retro: it knows a code, and nothing of who has it",
         writes=frozenset({"retros_feedbackround"}),
     ),
+    "guest": OpenRoute(
+        "the page of a guest of a review, at an address that nobody can guess, with a code to their mail address",
+        writes=frozenset({"reviews_reviewguest", "reviews_guestanswer"}),
+    ),
     "receive-delivery": OpenRoute(
         "a forge tells of an event; it is signed", writes=frozenset({"connections_webhookdelivery"})
     ),

@@ -8,7 +8,12 @@ from muniment.server.acts.schemas import build_body_schema
 from muniment.server.api_operations import Cursor, for_action, page_by_number, run_act
 from muniment.server.guarding.mediation import current_actor, find_no_resource
 from muniment.server.meetings.views import find_seat_resource
+from muniment.server.minutes.views import find_lead_resource
 from muniment.server.products.views import find_product_resource
+from muniment.server.reviews.access_acts import ReviewAccess
+from muniment.server.reviews.evidence_views import find_access_resource
+from muniment.server.reviews.guest_acts import EndGuestInvitation, InviteGuest
+from muniment.server.reviews.guest_views import find_guest_resource
 from muniment.server.reviews.models import MarketRequirement
 from muniment.server.reviews.preparation_acts import DescribePersonalData, EndPersonalData, GiveOpinion
 from muniment.server.reviews.requirement_acts import (
@@ -17,6 +22,7 @@ from muniment.server.reviews.requirement_acts import (
     ImportRequirements,
     visible_requirements,
 )
+from muniment.server.reviews.sample_acts import LookAtSample
 from muniment.server.reviews.views import find_requirement_resource
 
 router = Router()
@@ -28,6 +34,9 @@ QuestionnaireBody = build_body_schema(ImportRequirements, fixed=_PRODUCT)
 RequirementAnswerBody = build_body_schema(AnswerRequirement, fixed=("requirement",))
 DataBody = build_body_schema(DescribePersonalData, fixed=_PRODUCT)
 EndedBody = build_body_schema(EndPersonalData, fixed=_PRODUCT)
+GuestBody = build_body_schema(InviteGuest, fixed=("meeting",))
+LookBody = build_body_schema(LookAtSample, fixed=("seat",))
+AccessDecisionBody = build_body_schema(ReviewAccess, fixed=("entry",))
 OpinionBody = build_body_schema(GiveOpinion, fixed=("seat",))
 
 
@@ -78,6 +87,34 @@ def end_personal_data(request: HttpRequest, slug: str, body: EndedBody) -> dict[
 def store_opinion(request: HttpRequest, number: int, body: OpinionBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Answer the questions about how easy security is to use."""
     return run_act(request, GiveOpinion, {"seat": number})
+
+
+@router.post("/reviews/{number}/guests")
+@for_action(Action.CHAIR_MEETING, find_lead_resource)
+def invite_guest(request: HttpRequest, number: int, body: GuestBody) -> dict[str, object]:  # type: ignore[valid-type]
+    """Invite a guest to a review."""
+    return run_act(request, InviteGuest, {"meeting": number})
+
+
+@router.post("/reviews/guests/{number}/end")
+@for_action(Action.CHAIR_MEETING, find_guest_resource)
+def end_guest_invitation(request: HttpRequest, number: int) -> dict[str, object]:
+    """End the invitation of a guest."""
+    return run_act(request, EndGuestInvitation, {"guest": number})
+
+
+@router.post("/meetings/seats/{number}/sample")
+@for_action(Action.TAKE_PART_IN_MEETING, find_seat_resource)
+def record_sample_result(request: HttpRequest, number: int, body: LookBody) -> dict[str, object]:  # type: ignore[valid-type]
+    """Record the result of looking at a change of the sample."""
+    return run_act(request, LookAtSample, {"seat": number})
+
+
+@router.post("/reviews/access/{number}")
+@for_action(Action.REVIEW_ACCESS, find_access_resource)
+def decide_on_access(request: HttpRequest, number: int, body: AccessDecisionBody) -> dict[str, object]:  # type: ignore[valid-type]
+    """Keep or remove an access, or undo the decision."""
+    return run_act(request, ReviewAccess, {"entry": number})
 
 
 def _serialize_requirement(row: MarketRequirement) -> dict[str, object]:

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from muniment.access.actions import Action
 from muniment.access.authorization import Actor
+from muniment.server.acts.system_actors import SystemActor
 from muniment.server.people.privacy import drop_rows
 from muniment.server.registration import (
     AppContributions,
@@ -17,7 +18,17 @@ from muniment.server.registration import (
     RetentionRule,
     SearchKind,
 )
-from muniment.server.reviews.models import MarketRequirement, PersonalDataField, UsabilityOpinion
+from muniment.server.reviews.access_acts import ReviewAccess
+from muniment.server.reviews.guest_acts import EndGuestInvitation, InviteGuest
+from muniment.server.reviews.models import (
+    AccessEntry,
+    MarketRequirement,
+    OpinionDraft,
+    PersonalDataField,
+    ReviewGuest,
+    SampleLook,
+    UsabilityOpinion,
+)
 from muniment.server.reviews.preparation_acts import DescribePersonalData, EndPersonalData, GiveOpinion
 from muniment.server.reviews.requirement_acts import (
     AddRequirement,
@@ -25,6 +36,8 @@ from muniment.server.reviews.requirement_acts import (
     ImportRequirements,
     visible_requirements,
 )
+from muniment.server.reviews.sample_acts import LookAtSample
+from muniment.server.reviews.sampling import DrawSample, RecordPopulation
 from muniment.server.reviews.sections import register_review_sections
 
 
@@ -46,7 +59,12 @@ CONTRIBUTIONS = AppContributions(
         DescribePersonalData,
         EndPersonalData,
         GiveOpinion,
+        InviteGuest,
+        EndGuestInvitation,
+        LookAtSample,
+        ReviewAccess,
     ),
+    system_acts={SystemActor.PLANNING: (RecordPopulation, DrawSample)},
     menu=(
         MenuEntry(
             MenuGroup.ASSURE, 20, "market-requirements", _("Market requirements"), "list-check", Action.SEE_MEETINGS
@@ -76,8 +94,38 @@ CONTRIBUTIONS = AppContributions(
                 UsabilityOpinion.objects.filter(person=person).values("question", "text", "written_at")
             ),
         ),
+        PersonalData(
+            "opinion_drafts",
+            lambda person: list(OpinionDraft.objects.filter(person=person).values("question", "text", "written_at")),
+        ),
+        PersonalData(
+            "invited_guests",
+            lambda person: list(ReviewGuest.objects.filter(invited_by=person).values("meeting__date", "invited_at")),
+        ),
+        PersonalData(
+            "sample_results",
+            lambda person: list(SampleLook.objects.filter(person=person).values("is_sound", "note", "looked_at")),
+        ),
+        PersonalData(
+            "access_entries",
+            lambda person: list(
+                AccessEntry.objects.filter(Q(person=person) | Q(decided_by=person)).values("place", "role", "is_used")
+            ),
+        ),
     ),
     retention=(
+        RetentionRule(
+            _("drafts of answers before a review"),
+            _("so that nothing typed is lost"),
+            "opinion_days",
+            lambda moment: drop_rows(OpinionDraft.objects.filter(written_at__lt=moment)),
+        ),
+        RetentionRule(
+            _("guests of reviews and their answers"),
+            _("to compare reviews"),
+            "opinion_days",
+            lambda moment: drop_rows(ReviewGuest.objects.filter(expires_at__lt=moment)),
+        ),
         RetentionRule(
             _("opinions on how easy security is to use"),
             _("to compare reviews"),

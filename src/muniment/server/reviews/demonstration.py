@@ -6,12 +6,17 @@ from functools import partial
 
 from muniment.calendars.meetings import MeetingKind
 from muniment.server.demonstration_story import Demonstration, DemonstrationEvent
-from muniment.server.meetings.models import MeetingAttendee, MeetingRole
-from muniment.server.reviews.models import MarketRequirement
+from muniment.server.meetings.models import MeetingAttendee, MeetingRole, ProductMeeting
+from muniment.server.minutes.taking_part import find_lead
+from muniment.server.people.models import Person
+from muniment.server.reviews.access_collection import list_access
+from muniment.server.reviews.guest_acts import InviteGuest
+from muniment.server.reviews.models import AccessEntry, MarketRequirement
 from muniment.server.reviews.preparation_acts import DescribePersonalData, GiveOpinion
 from muniment.server.reviews.requirement_acts import AddRequirement, AnswerRequirement, ImportRequirements
 
 _PRODUCT, _OWNER, _ANALYST, _STAKEHOLDER = "patient-portal", "hana-kim", "erik-lund", "oskar-lind"
+_GUEST = "o.brandt@northern-clinics.example"
 _CLINICS = "Northern Clinics, questionnaire"
 _QUESTIONS = '"Are backups stored in the EU?"\n"Who can read our patients\' data?"\n"Do you train staff each year?"\n'
 
@@ -22,6 +27,8 @@ def list_events(company: Demonstration) -> Iterator[DemonstrationEvent]:
     yield DemonstrationEvent(company.find_moment(6, 11), "web", partial(_answer_requirements, company))
     yield DemonstrationEvent(company.find_moment(4, 14), "web", partial(_describe_data, company))
     yield DemonstrationEvent(company.find_moment(1, 16), "web", partial(_give_opinion, company))
+    yield DemonstrationEvent(company.find_moment(1, 16, 30), "web", partial(_invite_guest, company))
+    yield DemonstrationEvent(company.find_moment(1, 17, 30), "worker", partial(_prepare_evidence, company))
 
 
 def _write_requirements(company: Demonstration) -> None:
@@ -61,3 +68,20 @@ def _give_opinion(company: Demonstration) -> None:
     seat = seats.get(role=MeetingRole.STAKEHOLDER, person__slug=_STAKEHOLDER)
     text = "Clinics complain that the portal signs them out while they write a letter."
     company.perform(_STAKEHOLDER, GiveOpinion, seat=seat.pk, answers={"stopped": text})
+
+
+def _find_review() -> ProductMeeting:
+    rows = ProductMeeting.objects.select_related("product").filter(product__slug=_PRODUCT, kind=MeetingKind.REVIEW)
+    return rows.get(held_on=None, cancelled_at=None)
+
+
+def _invite_guest(company: Demonstration) -> None:
+    review = _find_review()
+    chair = Person.objects.get(pk=find_lead(review)).slug
+    values = {"name": "Ottilie Brandt", "organisation": "Northern Clinics", "email": _GUEST}
+    company.perform(chair, InviteGuest, meeting=review.pk, **values)
+
+
+def _prepare_evidence(company: Demonstration) -> None:
+    """List the access of the review, which the service does three days before it."""
+    AccessEntry.objects.bulk_create(list_access(_find_review()), ignore_conflicts=True)

@@ -14,7 +14,7 @@ from muniment.server.acts.inputs import Answers, Label, Text
 from muniment.server.meetings.act_fields import SeatAct
 from muniment.server.meetings.seat_acts import refuse_ended_meeting
 from muniment.server.products.act_fields import ProductAct
-from muniment.server.reviews.models import OPINION_QUESTIONS, PersonalDataField, UsabilityOpinion
+from muniment.server.reviews.models import OPINION_QUESTIONS, OpinionDraft, PersonalDataField, UsabilityOpinion
 
 _FieldName = Annotated[str, Text(label=gettext_lazy("What data?"), most=200)]
 
@@ -111,3 +111,4 @@ class GiveOpinion(SeatAct, frozen=True):
             UsabilityOpinion.objects.update_or_create(
                 meeting=seat.meeting, person=seat.person, question=question, defaults=values
             )
+        OpinionDraft.objects.filter(meeting=seat.meeting, person=seat.person).delete()

@@ -12,15 +12,18 @@ from django.utils.translation import ngettext
 from muniment.calendars.meetings import MeetingKind
 from muniment.server.changes.models import Decision
 from muniment.server.connections.models import BranchUpdate
-from muniment.server.incidents.models import find_open_incidents
+from muniment.server.incidents.models import BreachClock, find_open_incidents
 from muniment.server.meetings.models import ProductMeeting
 from muniment.server.minutes.agendas import AgendaLine, AgendaSection, LineTone, register_section
 from muniment.server.minutes.models import EntryKind, MinutesEntry
 from muniment.server.policies.models import PolicyException
 from muniment.server.policies.policy_in_force import current_clauses
 from muniment.server.products.models import ClauseResult, ProductClauseState
+from muniment.server.reviews.evidence_sections import read_access, read_deployed_changes, read_sample
+from muniment.server.reviews.guest_lines import list_guest_lines
 from muniment.server.reviews.models import (
     OPINION_QUESTIONS,
+    GuestQuestion,
     MarketRequirement,
     PersonalDataField,
     RequirementState,
@@ -40,6 +43,9 @@ def register_review_sections() -> None:
         (50, read_personal_data),
         (60, read_failing_clauses),
         (70, read_exceptions_and_incidents),
+        (80, read_deployed_changes),
+        (82, read_sample),
+        (84, read_access),
         (90, read_own_points),
     ):
         register_section(MeetingKind.REVIEW, position, read)
@@ -91,6 +97,7 @@ def read_market_requirements(meeting: ProductMeeting, since: datetime.date) -> A
     for each in refused[:_MOST_LINES]:
         note = _("Refused: %(why)s") % {"why": each.reason}
         lines.append(AgendaLine(LineTone.FACT, _("Refused"), each.text, note, person=each.answered_by_id or ""))
+    lines += list_guest_lines(meeting, (GuestQuestion.LAW,))
     return AgendaSection(
         "market", _("Market requirements"), tuple(lines), _("The analyst wrote down no requirement yet."), minutes=5
     )
@@ -125,6 +132,7 @@ def read_usability(meeting: ProductMeeting, since: datetime.date) -> AgendaSecti
     for each in UsabilityOpinion.objects.filter(meeting=meeting).order_by("question", "pk")[:_MOST_LINES]:
         question = questions.get(each.question, each.question)
         lines.append(AgendaLine(LineTone.FACT, _("Opinion"), each.text, question, person=each.person_id))
+    lines += list_guest_lines(meeting, (GuestQuestion.SIGN_IN, GuestQuestion.IN_THE_WAY, GuestQuestion.CHANGE))
     text = _("No figures of sign-ins and complaints are connected, and nobody answered the questions.")
     return AgendaSection("usability", _("Is the solution user-friendly?"), tuple(lines), text, minutes=5)
 
@@ -203,17 +211,33 @@ def read_exceptions_and_incidents(meeting: ProductMeeting, since: datetime.date)
         note = _("Due on %(day)s.") % {"day": _format_day(timezone.localtime(incident.due_at).date())}
         link = reverse("incident", args=[incident.pk])
         lines.append(AgendaLine(tone, word, incident.summary, note, link, incident.owner_id or ""))
+    lines += _list_breaches(meeting, since)
     title = _("Exceptions, bypasses and incidents")
     return AgendaSection("incidents", title, tuple(lines), _("No exception is in force, and no incident is open."))
+
+
+def _list_breaches(meeting: ProductMeeting, since: datetime.date) -> list[AgendaLine]:
+    """Records of possible breaches since a day. The review shows them; they are decided on their incident."""
+    rows = BreachClock.objects.filter(incident__product=meeting.product, aware_at__gte=_begin_day(since))
+    found = []
+    for row in rows[:_MOST_LINES]:
+        text = _("Possible breach: %(regime)s") % {"regime": row.get_regime_display()}
+        link = reverse("incident", args=[row.incident_id])
+        if row.is_notified is None:
+            tone, word = (LineTone.LATE, _("Late")) if row.is_late else (LineTone.OPEN, _("Open"))
+            found.append(AgendaLine(tone, word, text, "", link))
+        else:
+            word = _("Notified") if row.is_notified else _("Not notified")
+            found.append(AgendaLine(LineTone.FACT, word, text, row.reason, link, row.decided_by_id or ""))
+    return found
 
 
 def read_own_points(meeting: ProductMeeting, since: datetime.date) -> AgendaSection:
     """Advice that was written before the meeting, and room for everything else."""
     rows = MinutesEntry.objects.filter(meeting=meeting, kind=EntryKind.ADVICE)
-    lines = tuple(
-        AgendaLine(LineTone.NEW, _("Advice"), each.text, person=each.author_id) for each in rows[:_MOST_LINES]
-    )
-    return AgendaSection("further", _("Advice and further points"), lines, _("Nobody added a point."))
+    lines = [AgendaLine(LineTone.NEW, _("Advice"), each.text, person=each.author_id) for each in rows[:_MOST_LINES]]
+    lines += list_guest_lines(meeting, (GuestQuestion.TOPIC,))
+    return AgendaSection("further", _("Advice and further points"), tuple(lines), _("Nobody added a point."))
 
 
 def _begin_day(day: datetime.date) -> datetime.datetime:

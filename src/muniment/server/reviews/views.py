@@ -12,7 +12,7 @@ from muniment.access.authorization import Resource
 from muniment.calendars.meetings import MeetingKind
 from muniment.server.acts.submission import submit_act
 from muniment.server.guarding.mediation import current_actor, find_no_resource, require_action
-from muniment.server.meetings.models import ProductMeeting
+from muniment.server.meetings.models import MeetingAttendee, ProductMeeting
 from muniment.server.meetings.views import find_seat_resource
 from muniment.server.minutes.meeting_list import MeetingListTexts, render_meeting_list
 from muniment.server.page_lists import page_by_id
@@ -21,6 +21,7 @@ from muniment.server.policies.policy_in_force import current_clauses
 from muniment.server.products.models import Product
 from muniment.server.products.views import could_with_second_factor, find_product_resource
 from muniment.server.products.visible_products import active_products
+from muniment.server.reviews.drafts import read_drafts, store_drafts
 from muniment.server.reviews.models import (
     OPINION_QUESTIONS,
     MarketRequirement,
@@ -29,6 +30,7 @@ from muniment.server.reviews.models import (
     RequirementState,
     UsabilityOpinion,
 )
+from muniment.server.reviews.preparation import list_preparation
 from muniment.server.reviews.preparation_acts import DescribePersonalData, EndPersonalData, GiveOpinion
 from muniment.server.reviews.requirement_acts import (
     AddRequirement,
@@ -155,11 +157,30 @@ def find_meeting_product(request: HttpRequest, number: int, **_: object) -> Reso
 
 @require_GET
 @require_action(Action.SEE_MEETINGS, find_meeting_product)
+def show_preparation(request: HttpRequest, number: int) -> HttpResponse:
+    """Show the reader's own short list before a review."""
+    row = get_object_or_404(ProductMeeting.objects.select_related("product"), pk=number)
+    tasks = list_preparation(row, current_actor(request).person)
+    context = {"meeting": row, "tasks": tasks, "done": sum(each.is_done for each in tasks)}
+    return render(request, "reviews/prepare.html", context)
+
+
+@require_POST
+@require_action(Action.TAKE_PART_IN_MEETING, find_seat_resource)
+def save_draft(request: HttpRequest, number: int) -> HttpResponse:
+    """Store what was typed so far. This is no act: nothing is stated yet."""
+    store_drafts(MeetingAttendee.objects.get(pk=number), request.POST.dict())
+    return HttpResponse(status=204)
+
+
+@require_GET
+@require_action(Action.SEE_MEETINGS, find_meeting_product)
 def show_opinion_form(request: HttpRequest, number: int) -> HttpResponse:
     """Show the three questions about how easy security is to use, with one's own answers."""
     row = get_object_or_404(ProductMeeting.objects.select_related("product"), pk=number)
     own = current_actor(request).person
     given = dict(UsabilityOpinion.objects.filter(meeting=row, person=own).values_list("question", "text"))
+    given |= read_drafts(row.pk, own)
     context = {
         "meeting": row,
         "seat": row.attendees.filter(person=own).first(),

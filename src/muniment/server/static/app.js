@@ -15,3 +15,11 @@ addEventListener("keydown", (event) => {
   const menu = event.key === "Escape" && document.querySelector("details.menu[open]");
   if (menu) { menu.open = false; menu.querySelector("summary").focus(); }
 });
+for (const form of document.querySelectorAll("form[data-draft]")) { // keeps what is typed, so that a reload loses nothing
+  let timer = 0;
+  const keep = async () => {
+    const answer = await fetch(form.dataset.draft, { method: "POST", body: new URLSearchParams(new FormData(form)), keepalive: true });
+    form.querySelector("[data-draft-state]").textContent = answer.status === 204 ? form.dataset.saved : "";
+  };
+  form.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(keep, 800); });
+}
