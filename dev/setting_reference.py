@@ -50,6 +50,10 @@ _VARIABLES: dict[str, dict[str, str]] = {
         "NO_PROXY": "hosts without a proxy: `example.test` and all below it, `10.0.0.0/8`, `host:port`, `*`",
         "MUNIMENT_SMTP_URL": "mail server: `smtp://user:password@host:587` or `smtps://…`",
         "MUNIMENT_MAIL_FROM": "sender of mails",
+        "MUNIMENT_MAIL_REPLIES": (
+            "`yes` if replies to the sender's address are piped into `muniment meetings reply`. "
+            "Invitations then ask for an answer by calendar"
+        ),
         "MUNIMENT_CHAT_URL": "incoming webhook in the form of Slack and Mattermost. The chat learns only that a "
         "request waits",
         "MUNIMENT_FORGES": "forges of logins, such as `github=https://github.com, work=https://git.example.test`. The "

@@ -73,6 +73,7 @@ OWN_FORMS = {  # by the name of a field, where no sample fits
     "since": ("2099-01-31T10:00",),
     "until": ("2099-02-28T10:00",),
     "value": ("ada@example.test",),
+    "aware": ("2026-01-31T10:00",),
     "digest": ("sha256:" + "a" * 64,),
     "start": ("2099-01-31",),
     "end": ("2099-02-28",),
