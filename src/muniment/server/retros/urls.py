@@ -5,6 +5,7 @@ from django.urls import path
 from muniment.server.retros import feedback_views, views
 
 urlpatterns = [
+    path("meetings/quarters", views.show_quarters, name="meeting-quarters"),
     path("retros", views.show_retro_list, name="retros"),
     path("meetings/<int:number>/retro", views.show_board, name="retro"),
     path("meetings/<int:number>/retro/decisions", views.show_decisions, name="retro-decisions"),

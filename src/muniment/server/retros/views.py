@@ -2,6 +2,7 @@
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
@@ -17,6 +18,7 @@ from muniment.server.meetings.views import find_meeting_resource, find_seat_reso
 from muniment.server.minutes.meeting_list import MeetingListTexts, render_meeting_list
 from muniment.server.minutes.views import find_lead_resource
 from muniment.server.page_lists import page_by_id
+from muniment.server.products.visible_products import active_products
 from muniment.server.retros.act_fields import visible_improvements
 from muniment.server.retros.card_acts import (
     AddCard,
@@ -38,6 +40,7 @@ from muniment.server.retros.improvement_acts import (
     StateHours,
 )
 from muniment.server.retros.models import Improvement, ImprovementResult, RetroThreat
+from muniment.server.retros.quarters import list_quarters, read_quarters
 from muniment.server.retros.retro_page import read_decisions_page, read_retro_page
 from muniment.server.retros.schedule import export_calendar
 from muniment.server.retros.threat_acts import AcceptThreat, AssessThreat
@@ -45,6 +48,7 @@ from muniment.server.retros.threat_acts import AcceptThreat, AssessThreat
 _CARD_ACTS = (AddCard, GroupCards, UngroupCard, VoteForCard, WithdrawVote, FinishPhase, AnswerWorth)
 _DECISION_ACTS = (AssessThreat, DecideImprovement, CarryOverImprovement, StateHours, PlanImprovement)
 _SHOWN = 200
+_QUARTERS = 6
 _LIST_TEXTS = MeetingListTexts(
     coming=gettext_lazy("Next retros"),
     none_planned=gettext_lazy("No retro is planned"),
@@ -166,3 +170,18 @@ def _find_retro(number: int) -> ProductMeeting:
 def _submit_for_seat(request: HttpRequest, acts: tuple[type[Act], ...], number: int, page: str) -> HttpResponse:
     meeting = MeetingAttendee.objects.values_list("meeting", flat=True).get(pk=number)
     return submit_act(request, acts, {"seat": number}, _("Saved."), page, meeting)
+
+
+@require_GET
+@require_action(Action.SEE_MEETINGS, find_no_resource)
+def show_quarters(request: HttpRequest) -> HttpResponse:
+    """Show figures over quarters, of one product or of all that the reader may see; of no person."""
+    products = active_products(current_actor(request))
+    chosen = products.filter(slug=request.GET.get("product", "")).first()
+    selection = products.filter(pk=chosen.pk) if chosen is not None else products
+    context = {
+        "products": products,
+        "chosen": chosen,
+        "figures": read_quarters(selection, list_quarters(timezone.localdate(), _QUARTERS)),
+    }
+    return render(request, "retros/quarters.html", context)
