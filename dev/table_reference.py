@@ -139,7 +139,7 @@ _CHECKS: dict[str, tuple[str, str]] = {
     "reviews_changesample": (_ACT, "the population, by the digest in the record; the sample can be drawn again"),
     "reviews_samplelook": (_NONE, _PAGES),
     "reviews_accessentry": (_NONE, "administrators are told what to remove, and do it themselves"),
-    "reviews_accessresult": (_OWN, _PAGES),
+    "reviews_accessreviewresult": (_OWN, _PAGES),
     "requests_request": ("the request's own", "the digest of the act; the worker withdraws alone"),
     "requests_actproof": (
         "its request's",
@@ -291,7 +291,7 @@ ALTERATIONS: dict[tuple[str, str], str] = {
     ("reviews_samplelook", "eraser"): _LAPSE,
     ("reviews_accessentry", "web"): "a proposal to administrators, who remove access themselves",
     ("reviews_accessentry", "eraser"): _LAPSE,
-    ("reviews_accessresult", "eraser"): _LAPSE,
+    ("reviews_accessreviewresult", "eraser"): _LAPSE,
     ("records_ledgerhead", "sequencer"): _WRITES_LEDGER,
     ("records_personobject", "eraser"): _LAPSE,
     ("records_recordposition", "sequencer"): _WRITES_LEDGER,

@@ -16,7 +16,7 @@ from muniment.server.products.models import Repository
 from muniment.server.records.models import Record
 from muniment.server.reviews import sampling
 from muniment.server.reviews.access_collection import collect_due_access, finish_held_access
-from muniment.server.reviews.models import AccessEntry, AccessResult, ChangeSample, SampleLook
+from muniment.server.reviews.models import AccessEntry, AccessReviewResult, ChangeSample, SampleLook
 from muniment.server.reviews.sampling import DrawSample, digest_population, draw_sample, make_seed
 from tests.server.test_minutes import hold, review, seat_of, who  # noqa: F401
 from tests.support.service import as_role, person, post
@@ -159,7 +159,7 @@ def test_rows_of_access_are_erased_with_the_decision(planned: ProductMeeting) ->
     with as_role("worker"):
         assert finish_held_access() == 1
     assert not AccessEntry.objects.exists()
-    result = AccessResult.objects.get()
+    result = AccessReviewResult.objects.get()
     assert (result.kept_count, result.removed_count, result.undecided_count) == (0, 1, total - 1)
     assert Message.objects.get(text__contains="remove the access").person == Person.objects.get(slug="adam")
 

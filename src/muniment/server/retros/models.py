@@ -76,7 +76,9 @@ class RetroCard(models.Model):
     `vote_total` is the number of votes, None until the end of the retro.
     """
 
-    privileges = Privileges((READ, ADD, CHANGE), (), web_changes=("text", "group_id", "removed_at"), eraser=(DROP,))
+    privileges = Privileges(
+        (READ, ADD, CHANGE), (), web_changes=("text", "group_id", "removed_at", "vote_total"), eraser=(DROP,)
+    )
     written_by = _TAKEN_PART | _CHAIRED | {Action.WRITE_DPO_FEEDBACK}
     free_texts = ("text",)
 

@@ -24,7 +24,7 @@ from muniment.server.people.models import Account
 from muniment.server.people.product_people import find_product_grants
 from muniment.server.products.models import Product
 from muniment.server.records.record_details import read_all_details
-from muniment.server.reviews.models import AccessDecision, AccessEntry, AccessPlace, AccessResult
+from muniment.server.reviews.models import AccessDecision, AccessEntry, AccessPlace, AccessReviewResult
 from muniment.server.reviews.sampling import AHEAD_DAYS
 from muniment.server.secrets.models import Secret
 
@@ -138,7 +138,7 @@ def _finish_one(meeting: ProductMeeting) -> None:
             "removed_count": len(removed),
             "undecided_count": counts[AccessDecision.OPEN],
         }
-        AccessResult.objects.get_or_create(meeting=meeting, defaults=values)
+        AccessReviewResult.objects.get_or_create(meeting=meeting, defaults=values)
         administrators = list(find_role_holders((Role.ADMIN,), None))
         for row in removed:
             place, role = row.get_place_display(), Role(row.role).label

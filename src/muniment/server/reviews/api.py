@@ -91,7 +91,7 @@ def store_opinion(request: HttpRequest, number: int, body: OpinionBody) -> dict[
 
 @router.post("/reviews/{number}/guests")
 @for_action(Action.CHAIR_MEETING, find_lead_resource)
-def invite_guest(request: HttpRequest, number: int, body: GuestBody) -> dict[str, object]:  # type: ignore[valid-type]
+def send_guest_invitation(request: HttpRequest, number: int, body: GuestBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Invite a guest to a review."""
     return run_act(request, InviteGuest, {"meeting": number})
 

@@ -31,5 +31,5 @@ def store_drafts(seat: MeetingAttendee, fields: Mapping[str, str]) -> None:
 
 
 def read_drafts(meeting: int, person: str) -> dict[str, str]:
-    """What a person typed and did not save yet, by question."""
+    """Read the text that a person typed and did not save yet, by question."""
     return dict(OpinionDraft.objects.filter(meeting=meeting, person=person).values_list("question", "text"))

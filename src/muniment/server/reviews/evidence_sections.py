@@ -10,7 +10,7 @@ from muniment.server.connections.models import BranchUpdate
 from muniment.server.meetings.models import ProductMeeting
 from muniment.server.minutes.agendas import AgendaLine, AgendaSection, LineTone
 from muniment.server.reviews.deployed_changes import count_deployed_answers
-from muniment.server.reviews.models import AccessDecision, AccessEntry, AccessResult, ChangeSample, SampleLook
+from muniment.server.reviews.models import AccessDecision, AccessEntry, AccessReviewResult, ChangeSample, SampleLook
 
 
 def read_deployed_changes(meeting: ProductMeeting, since: datetime.date) -> AgendaSection:
@@ -85,7 +85,7 @@ def read_access(meeting: ProductMeeting, since: datetime.date) -> AgendaSection:
         text = _("%(kept)d are kept, %(removed)d removed, %(open)d not decided") % details
         tone, word = (LineTone.OPEN, _("Open")) if undecided else (LineTone.GOOD, _("Done"))
         lines.append(AgendaLine(tone, word, text, link=link))
-    last = AccessResult.objects.filter(meeting__product=meeting.product).order_by("-meeting__held_on").first()
+    last = AccessReviewResult.objects.filter(meeting__product=meeting.product).order_by("-meeting__held_on").first()
     if last is not None:
         details = {"kept": last.kept_count, "removed": last.removed_count, "open": last.undecided_count}
         text = _("Last time: %(kept)d kept, %(removed)d removed, %(open)d not decided") % details

@@ -303,7 +303,7 @@ class AccessDecision(models.TextChoices):
 class AccessEntry(models.Model):
     """Access of a person to a product, for one review: whether it was used in 90 days, and no times.
 
-    The worker deletes it once the review was held: `AccessResult` keeps the numbers alone.
+    The worker deletes it once the review was held: `AccessReviewResult` keeps the numbers alone.
     """
 
     privileges = Privileges(
@@ -329,7 +329,7 @@ class AccessEntry(models.Model):
         ]
 
 
-class AccessResult(models.Model):
+class AccessReviewResult(models.Model):
     """Numbers of an access review that was held."""
 
     privileges = Privileges((READ,), (READ, ADD), eraser=(DROP,))
