@@ -138,7 +138,7 @@ _CHECKS: dict[str, tuple[str, str]] = {
     "reviews_guestanswer": (_NONE, _PAGES),
     "reviews_changesample": (_ACT, "the population, by the digest in the record; the sample can be drawn again"),
     "reviews_samplelook": (_NONE, _PAGES),
-    "reviews_accessentry": (_NONE, "administrators are told what to remove, and do it themselves"),
+    "reviews_accessentry": (_NONE, "administrators get a message, and remove access themselves"),
     "reviews_accessreviewresult": (_OWN, _PAGES),
     "requests_request": ("the request's own", "the digest of the act; the worker withdraws alone"),
     "requests_actproof": (

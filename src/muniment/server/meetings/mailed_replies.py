@@ -1,4 +1,4 @@
-"""Applies replies to invitations that arrive by mail: an answer is stored, everything else is told to a person.
+"""Applies replies to invitations that arrive by mail: an answer is stored, the rest becomes a message to a person.
 
 A mail proves nothing about its sender, so it moves no meeting and gives no seat away: a counter-proposal goes to the
 chair, and a delegation back to the person, who sends a deputy on the page.

@@ -86,7 +86,7 @@ def finish_item(request: HttpRequest, number: int, body: ItemBody) -> dict[str, 
 
 @router.post("/meetings/{number}/items/unchanged")
 @for_action(Action.CHAIR_MEETING, find_lead_resource)
-def finish_unchanged(request: HttpRequest, number: int) -> dict[str, Any]:
+def finish_unchanged(request: HttpRequest, number: int) -> dict[str, object]:
     """Note that all items without anything new are done."""
     return run_act(request, FinishUnchanged, {"meeting": number})
 

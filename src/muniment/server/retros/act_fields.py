@@ -48,7 +48,7 @@ def _make_number_input(label: Label, rows: Any, missing: Label, *, recorded: boo
 
 _NO_CARD = gettext_lazy("There is no such card.")
 CardNumber = Annotated[int, _make_number_input(gettext_lazy("Card"), _visible_cards, _NO_CARD)]
-VotedCard = Annotated[  # not recorded: the ledger would hold the vote beside the person, for ever
+VotedCard = Annotated[  # not recorded: the ledger would hold the vote with the person, for ever
     int, _make_number_input(gettext_lazy("Card"), _visible_cards, _NO_CARD, recorded=False)
 ]
 OtherCard = Annotated[int, _make_number_input(gettext_lazy("Put together with"), _visible_cards, _NO_CARD)]

@@ -120,5 +120,4 @@ class EndGuestInvitation(Act, frozen=True):
         return _("end the invitation of the guest %(number)d") % {"number": self.guest}
 
     def carry_out(self, context: ActContext) -> None:
-        """End it now."""
         ReviewGuest.objects.filter(pk=self.guest).update(ended_at=timezone.now())
