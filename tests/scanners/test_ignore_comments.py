@@ -131,6 +131,8 @@ def test_other_files_have_the_same_one_form(path: str, text: str) -> None:
 
 def test_documents_and_code_of_others_are_left_alone() -> None:
     assert scan(f"Write {EXACT}\n", "guide.md").coverage[0].state is CoverageState.SKIPPED
+    page = "<title>{% block title %}Not allowed{% endblock %} · Muniment</title>\n"
+    assert scan(page, "403.html").findings == ()
     assert scan("# noqa: S101\n# the word muniment alone\nx = 1  # type: ignore\n").findings == ()
 
 

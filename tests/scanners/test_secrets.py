@@ -12,7 +12,7 @@ import pytest
 from muniment.scanners.engine import run_engine
 from muniment.scanners.findings import CoverageState, ScanResult, SourceFile
 from muniment.scanners.secrets.engine import CredentialEngine
-from muniment.scanners.secrets.formats import FORMATS
+from muniment.scanners.secrets.formats import AROUND, FORMATS
 from tests.support.regex_attacks import find_superlinear
 
 RANDOM = "q7Rk2Zt9Xw4Lm8Bv3Nc6Hd1Jf5Gs0PyTaUeKiCoVr"  # letters and digits without a pattern
@@ -214,7 +214,7 @@ def test_engine_without_its_canary_scans_nothing(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", FORMATS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", [*FORMATS, *AROUND], ids=lambda kind: kind.name)
 def test_formats_take_linear_time(kind: object) -> None:
     pattern = kind.compiled_pattern  # type: ignore[attr-defined]
     assert find_superlinear(pattern.pattern, pattern.flags, "finditer") == ""

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from muniment.cli.printing import make_printable
 from muniment.errors import MunimentError
+from muniment.facts.counting import count_text
 from muniment.workflows.staged_scan import StagedScan, scan_staged_files
 
 _FAILED = 3
@@ -37,7 +38,9 @@ def run_pre_commit(folder: str) -> int:
 
 
 def _format_scan(scan: StagedScan) -> Iterable[str]:
-    yield f"muniment: commit stopped  {len(scan.findings)} secrets, {len(scan.unscanned)} files that were not scanned"
+    secrets = count_text(len(scan.findings), "secret", "secrets")
+    files = count_text(len(scan.unscanned), "file that was not scanned", "files that were not scanned")
+    yield f"muniment: commit stopped  {secrets}, {files}"
     for finding in scan.findings[:_MOST_LINES]:
         what = f"{finding.snippet}, rule {finding.rule}"
         yield f"  {finding.location.path}:{finding.location.line}  {what}"

@@ -18,10 +18,11 @@ from muniment.scanners.findings import SourceFile
 SHORTEST_REASON, LONGEST_REASON = 10, 200
 _EXACT = re.compile(r"(?:#|//) muniment: ignore (?P<rule>[a-z0-9][a-z0-9_/-]{0,79}): (?P<reason>\S.*\S)")
 _WORDS = r"(?:ignor|skip|suppress|disabl|allow|exclud|silenc|off\b|nosec|noqa|nolint|no-)"
+_WORDS_BEFORE = r"(?:ignor|suppress|disabl|nosec|noqa|nolint)"
 # On text without case, width and invisible characters.
-_SIMILAR = re.compile(rf"muniment[^a-z0-9]{{0,12}}{_WORDS}|{_WORDS}[a-z]{{0,3}}[^a-z0-9]{{0,12}}muniment")
+_SIMILAR = re.compile(rf"muniment[^a-z0-9]{{0,12}}{_WORDS}|{_WORDS_BEFORE}[a-z]{{0,3}}[^a-z0-9]{{0,12}}muniment")
 _INVISIBLE = re.compile("[\u00ad\u0300-\u036f\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
-_MARKS = ("#", "//", "/*", "*", "--", "<!--", ";", "%")
+_MARKS = ("#", "//", "/*", "*", "--", "<!--", ";")
 _LONGEST_LINE = 4_000
 
 

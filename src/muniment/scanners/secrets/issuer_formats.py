@@ -114,7 +114,7 @@ ISSUER_FORMATS: tuple[tuple[str, str, str, bytes], ...] = (
     ("mapbox-token", "Mapbox token", "sk.eyJ", rb"(sk\.eyJ[A-Za-z0-9_-]{40,120}\.[A-Za-z0-9_-]{20,30})"),
     ("dropbox-token", "Dropbox token", "sl.", rb"(sl\.(?:u\.)?[A-Za-z0-9_-]{120,1500})"),
     ("facebook-token", "Facebook token", "EAA", rb"(EAA[A-Za-z0-9]{80,300})"),
-    ("twitter-token", "X bearer token", "AAAAAAAAAAAAAAAAAAAA", rb"(A{20,22}[A-Za-z0-9%]{60,120})"),
+    ("twitter-token", "X bearer token", "AAAAAAAAAAAAAAAAAAAA", rb"(?<!A)(A{20,22}(?!A)[A-Za-z0-9%]{60,120})"),
     ("square-access-token", "Square token", "EAAA", rb"(EAAA[A-Za-z0-9_-]{60})(?![A-Za-z0-9_-])"),
     ("flutterwave-key", "Flutterwave key", "FLWSECK", rb"(FLWSECK(?:_TEST)?-[A-Za-z0-9]{32}-X)"),
     ("easypost-key", "EasyPost key", "EZAK EZTK", rb"(EZ[AT]K[A-Za-z0-9]{54})"),
