@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dev.generate import DOCS
-from muniment.cli import environments, vault_changes
+from muniment.cli import environments, service_requests, vault_changes
 from muniment.errors import UsageError
 
 TEMPLATE = (DOCS / "templates" / "environments.toml").read_text(encoding="utf-8")
@@ -34,6 +34,7 @@ class FakeService:
 def service(monkeypatch: pytest.MonkeyPatch) -> FakeService:
     made = FakeService()
     monkeypatch.setattr(environments, "ask_service", made.answer_request)
+    monkeypatch.setattr(service_requests, "ask_service", made.answer_request)
     return made
 
 
@@ -143,7 +144,8 @@ def test_vault_roles_are_made_once_nothing_waits_for_a_second_person(
     monkeypatch.setattr(vault_changes, "set_up_vault_command", called.append)
     monkeypatch.setattr(vault_changes, "apply_vault_plan", lambda **options: called.append(options))
     if not waits:
-        monkeypatch.setattr(environments, "ask_service", lambda *_: {"items": [], "next": None, "done": True})
+        for module in (environments, service_requests):
+            monkeypatch.setattr(module, "ask_service", lambda *_: {"items": [], "next": None, "done": True})
     done = run("apply", str(file), "--vault", "--yes", "--home", "somewhere")
     assert called == ([] if waits else ["somewhere", {"yes": True}])
     assert ("wait for a second person" in done.output) is waits

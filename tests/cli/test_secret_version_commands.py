@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from muniment.cli import secret
+from muniment.cli import secret, service_requests
 
 _WHERE = ["--product", "shop", "--env", "production"]
 _PATH = "/api/products/shop/environments/production/secrets/TOKEN"
@@ -28,6 +28,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, Any]]:
         return {"items": [one]}
 
     monkeypatch.setattr(secret, "ask_service", note)
+    monkeypatch.setattr(service_requests, "ask_service", note)
     return calls
 
 

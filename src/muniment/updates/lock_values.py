@@ -94,7 +94,7 @@ def get_tables_by_name(table: Mapping[str, object], key: str) -> dict[str, dict[
     found = get_table(table, key)
     tables = {name: each for name, each in found.items() if isinstance(each, dict)}
     if len(tables) != len(found):
-        raise LockFormatError(f"an entry of {key!r} is not a table")
+        raise LockFormatError(f"an entry of {key!r} is not an object")
     return tables
 
 
