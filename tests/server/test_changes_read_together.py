@@ -60,6 +60,25 @@ def test_green_one_is_pending_before_any_is_evaluated(setup: ForgeSetup, monkeyp
     assert find_status(setup, second) == "success"
 
 
+def test_first_statuses_do_not_wait_for_readings_of_later_changes(
+    setup: ForgeSetup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = open_changes(setup, 6)
+    seen: list[tuple[int, int]] = []
+    evaluate = forge_change_evaluator.ForgeChangeEvaluator.__call__
+
+    def evaluate_and_note(self: object, *given: object) -> object:
+        decided = ForgeChange.objects.filter(change__decision__isnull=False).count()
+        seen.append((setup.fake.calls[before:].count("reviews"), decided))
+        return evaluate(self, *given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(forge_change_evaluator.ForgeChangeEvaluator, "__call__", evaluate_and_note)
+    before = len(setup.fake.calls)
+    assert read_together(setup, *numbers) == dict.fromkeys(numbers)
+    assert seen == [(3, 0), (3, 1), (3, 2), (6, 3), (6, 4), (6, 5)], "readings and decisions before each evaluation"
+    assert all(find_status(setup, number) == "failure" for number in numbers)
+
+
 def test_branch_tip_is_read_after_the_changes(setup: ForgeSetup) -> None:
     """A head that merged the branch's old tip is evaluated against the tip after all readings."""
     (number, other) = open_changes(setup, 2)

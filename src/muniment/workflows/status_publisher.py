@@ -39,6 +39,15 @@ class DueReading(Struct, frozen=True):
     delivered_at: str = ""
 
 
+class BegunReading(Struct, frozen=True):
+    """A reading that began at `now`. `posted`: status that the forge surely shows, None if that is unknown."""
+
+    number: int
+    due: DueReading
+    posted: Status | None
+    now: str
+
+
 class ReadChange(Struct, frozen=True):
     """Change that was read at the moment `now`, because a reading was due `since` then.
 
@@ -138,14 +147,11 @@ class ReadingEvaluator(Protocol):
     """Evaluates a reading and records the result."""
 
     def __call__(self, reading: Reading, now: str) -> ReadingResult:
-        """Evaluate the reading. When it returns, the result is recorded. Raises MunimentError if it could not be
-        evaluated.
-        """
+        """Evaluate the reading. Its result is recorded on return. Raises MunimentError if it cannot be evaluated."""
 
 
-IsMachineMerge = Callable[
-    [MergeGroup, frozenset[str]], bool
-]  # whether a machine makes a group of these allowed heads, alone
+# Whether a machine makes a group of these allowed heads, alone.
+IsMachineMerge = Callable[[MergeGroup, frozenset[str]], bool]
 
 
 class StatusPublisher:
@@ -163,10 +169,10 @@ class StatusPublisher:
         """Read the change, evaluate it, and publish the result. Raises MunimentError for a failure that has to be tried
         again.
         """
-        self.update_comment(number, self.publish_result(self.read_change(number, now)))
+        self.update_comment(number, self.publish_result(self.read_change(self.begin_reading(number, now))))
 
-    def read_change(self, number: int, now: str) -> ReadChange:
-        """Read the change, with pending shown on its head, for `publish_result`. Raises MunimentError like that."""
+    def begin_reading(self, number: int, now: str) -> BegunReading:
+        """Show pending where the change's head is green, for `read_change`. Raises MunimentError like that."""
         due = self._store.begin_reading(number, now)
         before: Status | None = None
         try:
@@ -179,8 +185,13 @@ class StatusPublisher:
         except ForgeError:
             if not _is_late(due.since, now):
                 raise  # past the deadline it is read all the same: the forge may not have that head any more
+        return BegunReading(number, due, before, now)
+
+    def read_change(self, begun: BegunReading) -> ReadChange:
+        """Read the change, for `publish_result`. Raises MunimentError like that."""
+        number, due, now = begun.number, begun.due, begun.now
         try:
-            return ReadChange(number, due.since, now, self._read_change(number, due, before))
+            return ReadChange(number, due.since, now, self._read_change(number, due, begun.posted))
         except MunimentError as error:
             self._deny_unreadable(number, due.since, now, error)
             raise

@@ -1,7 +1,7 @@
 """Reads and evaluates changes at a forge, and has them read again where no event will report what is missing."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -25,20 +25,21 @@ from muniment.server.job_queue import (
     register_repository_task,
 )
 from muniment.server.running_jobs import report_job
-from muniment.workflows.status_publisher import ReadChange, StatusPublisher
+from muniment.workflows.status_publisher import BegunReading, ReadChange, StatusPublisher
 
 _AGAIN, _LONGEST = 5, 86_400  # seconds until what was not known is read again: at first, and at most
 _SETTLED = 61  # seconds until what was touched twice within one is read once more
 _HOUR = timedelta(hours=1)
-_TOGETHER = 10  # changes whose jobs follow one another: the first status waits until all of these are read
+_TOGETHER = 10  # changes whose jobs follow one another
+_FIRST_WAVE = 3  # of them, which are evaluated before the others are read: their statuses wait for no more readings
 
 
 @register_repository_task("read-change", LONG_SECONDS, each="number", most=_TOGETHER)
 def evaluate_forge_changes(repository: int, numbers: Mapping[int, int]) -> Iterator[tuple[int, Exception | None]]:
     """Evaluate the newest state of changes at a forge, and publish the results there.
 
-    `numbers`: of the changes, with the job of each. All are read, and their commits fetched at once, before the first
-    is evaluated. Yields each with its failure.
+    `numbers`: of the changes, with the job of each. The first few are read, and their commits fetched at once, before
+    the first is evaluated; then the others. Yields each with its failure.
     """
     row = load_active_link(repository)
     if row is None:
@@ -49,26 +50,18 @@ def evaluate_forge_changes(repository: int, numbers: Mapping[int, int]) -> Itera
 
 
 def _evaluate_together(readings: "_Readings", numbers: Mapping[int, int]) -> Iterator[tuple[int, Exception | None]]:
-    read: dict[int, ReadChange] = {}
-    for number, job in numbers.items():
+    begun: dict[int, BegunReading] = {}
+    for number, job in numbers.items():  # no stale success waits for the evaluation of another change
         report_job(job)
         try:
             with readings.report_failures(number):
-                read[number] = readings.publisher.read_change(number, moments.current_moment())
+                begun[number] = readings.publisher.begin_reading(number, moments.current_moment())
         except Exception as error:  # noqa: BLE001 -- the job of this change fails, and no other
             yield number, error
-    changes = [one.reading for one in read.values() if one.reading is not None]
-    if len(changes) > 1:
-        readings.evaluator.fetch_together(changes)
     comments: dict[int, str | None] = {}
-    for number, one in read.items():
-        report_job(numbers[number])
-        readings.evaluator.lacks_facts = False
-        try:
-            with readings.follow_up(number):
-                comments[number] = readings.publisher.publish_result(one)
-        except Exception as error:  # noqa: BLE001 -- as above
-            yield number, error
+    order = list(begun.values())
+    for wave in (order[:_FIRST_WAVE], order[_FIRST_WAVE:]):
+        yield from _publish_wave(readings, wave, numbers, comments)
     for number, text in comments.items():  # nobody's status waits for a comment
         report_job(numbers[number])
         try:
@@ -77,6 +70,34 @@ def _evaluate_together(readings: "_Readings", numbers: Mapping[int, int]) -> Ite
             yield number, error
         else:
             yield number, None
+
+
+def _publish_wave(
+    readings: "_Readings", wave: Sequence[BegunReading], numbers: Mapping[int, int], comments: dict[int, str | None]
+) -> Iterator[tuple[int, Exception | None]]:
+    """Read the changes of a wave, fetch their commits at once, and publish the status of each once it is evaluated.
+
+    Adds the text of each change's comment to `comments`. Yields the changes that failed.
+    """
+    read: dict[int, ReadChange] = {}
+    for one in wave:
+        report_job(numbers[one.number])
+        try:
+            with readings.report_failures(one.number):
+                read[one.number] = readings.publisher.read_change(one)
+        except Exception as error:  # noqa: BLE001 -- as above
+            yield one.number, error
+    changes = [one.reading for one in read.values() if one.reading is not None]
+    if len(changes) > 1:
+        readings.evaluator.fetch_together(changes)
+    for number, result in read.items():
+        report_job(numbers[number])
+        readings.evaluator.lacks_facts = False
+        try:
+            with readings.follow_up(number):
+                comments[number] = readings.publisher.publish_result(result)
+        except Exception as error:  # noqa: BLE001 -- as above
+            yield number, error
 
 
 def evaluate_forge_change(repository: int, number: int) -> None:
