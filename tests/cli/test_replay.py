@@ -64,7 +64,8 @@ def test_people_without_any_signed_approval_give_no_failing_reviews(shop: Shop) 
     for line in (
         "UNKNOWN   review.two-reviewers       2 of 2 changes need reviews: reviewers are not in git",
         "UNKNOWN   review.security-attention  2 of 2 changes touch sensitive files: reviewers are not in git",
-        "UNKNOWN   review.small-changes       1 of 2 changes are larger than the limits: reviewers are not in git",
+        "UNKNOWN   review.small-changes       1 of 2 changes are larger than the limits: "
+        "whether anybody approved the size is not in git",
     ):
         assert line in out
     assert "muniment replay --forge URL " in out

@@ -96,7 +96,7 @@ def describe_past(row: ClauseSummary, report: ReplayReport) -> Iterator[tuple[st
         unmeasured = _count_unmeasured(row)
         lacking = counts["violated"] + counts["unknown"] - unmeasured
         if lacking:
-            yield "unknown", f"{lacking:,} of {nouns} {_NEEDS[row.control]}: reviewers are not in git"
+            yield "unknown", f"{lacking:,} of {nouns} {_NEEDS[row.control]}: {_find_missing_in_git(row.control)}"
         if unmeasured:
             yield "unknown", f"{unmeasured:,} of {nouns} are of unknown size"
         if lacking or unmeasured:
@@ -118,6 +118,12 @@ _NEEDS = {
     security_attention.CONTROL.name: "touch sensitive files",
     independent_review.CONTROL.name: "need reviews",
 }
+
+
+def _find_missing_in_git(control: str) -> str:
+    """What git does not record, although a clause of this control depends on it."""
+    is_size = control == small_changes.CONTROL.name
+    return "whether anybody approved the size is not in git" if is_size else "reviewers are not in git"
 
 
 def _count_unmeasured(row: ClauseSummary) -> int:

@@ -7,7 +7,6 @@ implementation of RFC 8785 computes the same digests.
 """
 
 import hashlib
-import json
 import re
 from typing import Any, TypeVar
 
@@ -61,6 +60,8 @@ def decode(data: bytes, shape: type[T] | msgspec.json.Decoder[T]) -> T:
 
 def refuse_repeated_keys(data: bytes) -> None:
     """Raise NotCanonicalError for JSON that names a key twice: of others' documents no more can be asked."""
+    import json  # a push does not need it, and the hook's imports are most of its time
+
     try:
         json.loads(data.decode(), object_pairs_hook=create_object)
     except (ValueError, RecursionError) as error:

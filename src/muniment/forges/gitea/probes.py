@@ -14,7 +14,9 @@ from muniment.forges.shapes import MISSING_ABILITY_EFFECTS, Ability, ForgeReposi
 _READ, _WRITE = "the token's scope read:repository", "the token's scope write:repository"
 _ISSUE, _COMMENT = "the token's scope read:issue", "the token's scope write:issue"
 _ADMIN = " (and administration of the repository)"
-_SECRETS = "which secrets the organisation gives to jobs stays unknown"
+_ORGANISATION = (
+    "which secrets the organisation gives to jobs stays unknown, and so does who may write as a member of its teams"
+)
 
 
 def list_probes(gitea: GiteaClient, repository: ForgeRepository | None) -> Iterator[Probe]:
@@ -30,7 +32,7 @@ def list_probes(gitea: GiteaClient, repository: ForgeRepository | None) -> Itera
     yield Probe(
         "read the organisation",
         "the token's scope read:organization",
-        _SECRETS,
+        _ORGANISATION,
         lambda: client.get_json(f"orgs/{owner}"),
     )
 
