@@ -91,6 +91,7 @@ _CHECKS: dict[str, tuple[str, str]] = {
     "connections_protectedbranch": (_OWN, "the branch is read again at the forge"),
     "connections_branchupdate": ("branch-update", "tip, previous tip and heads, at each evaluation"),
     "connections_firstpush": (_OWN, "read from the forge's own events by the worker; no other process adds one"),
+    "connections_observedpush": (_NONE, "it can only make a pusher unknown, which denies"),
     "connections_takenhead": ("branch-update", "each head that an evaluation asks for"),
     "connections_recordedstatement": ("decision", "each statement that an evaluation asks for"),
     "secrets_secretread": (_OWN, _PAGES),

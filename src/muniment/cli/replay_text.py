@@ -121,7 +121,7 @@ _NEEDS = {
 
 
 def _find_missing_in_git(control: str) -> str:
-    """What git does not record, although a clause of this control depends on it."""
+    """Name what git does not record, although a clause of this control depends on it."""
     is_size = control == small_changes.CONTROL.name
     return "whether anybody approved the size is not in git" if is_size else "reviewers are not in git"
 

@@ -48,7 +48,7 @@ def map_first_pushes(repository: Repository, pushes: Iterable[Move], bases: Coll
     Commits that none of them brought are left out. Raises GitError if git fails.
     """
     moved = [push for push in pushes if push.new or not push.ref]
-    commits = _find_commits(repository, {push.new for push in moved if push.new})
+    commits = read_named_commits(repository, {push.new for push in moved if push.new})
     there = {commit for commit in commits.values() if commit}
     ordered = sorted(_select_commit_pushes(moved, commits), key=lambda push: push.at)
     parents = _read_parents(repository, sorted(there), bases)
@@ -62,7 +62,7 @@ def map_first_pushes(repository: Repository, pushes: Iterable[Move], bases: Coll
     return found
 
 
-def _find_commits(repository: Repository, heads: Collection[str]) -> dict[str, str]:
+def read_named_commits(repository: Repository, heads: Collection[str]) -> dict[str, str]:
     """The commit that each head is, or that it names as a tag; "" for a head that is another object.
 
     Heads that cannot be read are left out.

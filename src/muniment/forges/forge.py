@@ -85,7 +85,7 @@ class Reader(Protocol):
         """Moves of all branches at or after `since` (a moment, "" for all), oldest first, as far as known.
 
         `repository` may be named as in `Change.source_repository`. A push whose branches the forge does not name has
-        `new` "".
+        `new` "", and so has the beginning of a branch at a commit that the forge does not name.
         """
 
     def read_branch_rules(self, repository: ForgeRepository, ref: str) -> BranchRules:

@@ -40,6 +40,7 @@ _LOCKED = b".lock': File exists"
 _AT_ONCE = 500  # ids in one request
 _PACKS = 20  # outside the index over all packs, before they are packed anew
 _OBJECT = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
+_ALL_REFS, _PEELED = "refs/", "^{}"
 
 _CONFIGURATION = """[core]
 \trepositoryFormatVersion = 1
@@ -151,12 +152,25 @@ class Mirror:
             found = {name: value for value, _, name in (line.partition("\t") for line in out.splitlines())}
         return {name: value for name, value in found.items() if _OBJECT.fullmatch(value) and was_requested(name, asked)}
 
-    def _list_in_one_request(self, asked: Sequence[str]) -> dict[str, str] | None:
+    def list_all_remote_refs(self) -> dict[str, str]:
+        """Every ref that the server has, with its value: of an annotated tag, what it names."""
+        found = self._list_in_one_request([_ALL_REFS], peeled=True)
+        if found is None:
+            rows = self._run_git("ls-remote", values=("origin", f"{_ALL_REFS}*")).decode("utf-8", "surrogateescape")
+            listed = {name: value for value, _, name in (line.partition("\t") for line in rows.splitlines())}
+            found = {name: listed.get(name + _PEELED, value) for name, value in listed.items()}
+        return {
+            name: value
+            for name, value in found.items()
+            if _OBJECT.fullmatch(value) and name.startswith(_ALL_REFS) and not name.endswith(_PEELED)
+        }
+
+    def _list_in_one_request(self, asked: Sequence[str], *, peeled: bool = False) -> dict[str, str] | None:
         """Refs by one request; None if git has to list them, as for an hour after a failure."""
         if time.monotonic() < _LISTED_BY_GIT.get(self._url, 0.0):
             return None
         prefixes = [ref.removesuffix("*") for ref in asked]
-        found = remote_refs.list_refs(self._url, self._header, self._proxy, prefixes)
+        found = remote_refs.list_refs(self._url, self._header, self._proxy, prefixes, peeled=peeled)
         if found is None:
             _LISTED_BY_GIT[self._url] = time.monotonic() + _HOUR_SECONDS
         return found

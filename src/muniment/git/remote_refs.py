@@ -21,17 +21,22 @@ _HEADERS = {
     "Git-Protocol": "version=2",
 }
 _LENGTH = re.compile(rb"[0-9a-f]{4}")
-_LINE = re.compile(rb"([0-9a-f]{40}|[0-9a-f]{64}) ([^ \n]+)\n?")
+_ID = rb"[0-9a-f]{40}|[0-9a-f]{64}"
+_LINE = re.compile(rb"(%b) ([^ \n]+)(?: peeled:(%b))?\n?" % (_ID, _ID))
 _HEADER_LENGTH = 4
 
 
-def list_refs(url: str, header: Mapping[str, str], proxy: str, prefixes: Iterable[str]) -> dict[str, str] | None:
+def list_refs(
+    url: str, header: Mapping[str, str], proxy: str, prefixes: Iterable[str], *, peeled: bool = False
+) -> dict[str, str] | None:
     """Every ref with a name that begins with one of `prefixes`, and its value; None if git has to be used.
 
-    `header` goes with the request, through `proxy` ("" for none). No redirect is followed.
+    `header` goes with the request, through `proxy` ("" for none). No redirect is followed. `peeled`: the value of an
+    annotated tag is what it names.
     """
     wanted = [_encode_packet(f"ref-prefix {prefix}\n".encode("utf-8", "surrogateescape")) for prefix in prefixes]
-    body = b"".join((_encode_packet(b"command=ls-refs\n"), _DELIMITER, *wanted, _FLUSH))
+    options = [_encode_packet(b"peel\n")] if peeled else []
+    body = b"".join((_encode_packet(b"command=ls-refs\n"), _DELIMITER, *options, *wanted, _FLUSH))
     try:
         client = HttpClient(url, seconds=_SECONDS, largest=_LARGEST, plain=True, proxy=proxy or NO_PROXY)
         answer = client.request("POST", "/git-upload-pack", body, {**_HEADERS, **header})
@@ -44,7 +49,7 @@ def list_refs(url: str, header: Mapping[str, str], proxy: str, prefixes: Iterabl
         match = _LINE.fullmatch(line)
         if match is None:  # also where the answer ended before its end
             return None
-        found[match[2].decode("utf-8", "surrogateescape")] = match[1].decode("ascii")
+        found[match[2].decode("utf-8", "surrogateescape")] = (match[3] or match[1]).decode("ascii")
     return found
 
 

@@ -30,7 +30,7 @@ class FakeGitLab(GitLabRequests, GitLabGraphQL):
 
     def __init__(self, folder: Path, tier: str = "ultimate") -> None:
         super().__init__()
-        self.world = World(folder)
+        self.world = World(folder, "refs/merge-requests")
         self.world.user(OURS, "admin", bot=True)
         self.tokens = {TOKEN: OURS}
         self.tier = tier

@@ -134,15 +134,31 @@ class Pulls(Faulty):
         git: Repo = self.repos[path]["git"]
         source = f"refs/heads/{request.body['head']}"
         git.branch(f"refs/pull/{number}/head", git.tip(source))
-        pull = {
+        pull = self._new_pull(path, number, self.login(request), source, request.body, at)
+        self.pulls[path, number] = pull
+        return Reply(201, self.pull_json(pull, self.login(request)))
+
+    def open_without_branch(self, path: str, login: str, head: str, target: str) -> int:
+        """Open a pull request as a push to `refs/for/<target>` does (AGit): neither the feed nor a branch has it."""
+        number, at = 1 + sum(1 for there, _ in self.pulls if there == path), self.moment()
+        source = f"refs/pull/{number}/head"
+        git: Repo = self.repos[path]["git"]
+        git.branch(source, head)
+        self.pulls[path, number] = self._new_pull(path, number, login, source, {"title": "AGit", "base": target}, at)
+        return number
+
+    def _new_pull(
+        self, path: str, number: int, login: str, source: str, body: dict[str, Any], at: str
+    ) -> dict[str, Any]:
+        return {
             "path": path,
             "number": number,
-            "title": request.body["title"],
-            "body": request.body.get("body", ""),
-            "by": self.login(request),
+            "title": body["title"],
+            "body": body.get("body", ""),
+            "by": login,
             "state": "open",
             "source": source,
-            "target": request.body["base"],
+            "target": body["base"],
             "labels": [],
             "draft": False,
             "merged": False,
@@ -157,8 +173,6 @@ class Pulls(Faulty):
             "events": [],
             "comments": [],
         }
-        self.pulls[path, number] = pull
-        return Reply(201, self.pull_json(pull, self.login(request)))
 
     def change(self, request: Request) -> Reply:
         pull = self._pull(request)

@@ -108,9 +108,11 @@ class World:
 
     path = "shop/api"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, changes: str = "refs/pull") -> None:
+        """`changes`: folder of the refs of changes."""
         self.folder = folder
-        self.repo = git_http.made(folder / "shop" / "api.git")
+        self.changes_folder = changes
+        self.repo = git_http.made(folder / "shop" / "api.git", "refs/kept")
         self.web = ""  # who commits what the forge itself makes; "" is whoever merges
         self.clock = datetime.datetime(2026, 11, 2, 9, 0, tzinfo=datetime.UTC)
         self.users: dict[str, User] = {}
@@ -175,8 +177,7 @@ class World:
                 self._keep(change)
 
     def _keep(self, change: Change) -> None:
-        for name in (f"refs/pull/{change.number}/head", f"refs/merge-requests/{change.number}/head"):
-            self.repo.branch(name, change.head)
+        self.repo.branch(f"{self.changes_folder}/{change.number}/head", change.head)
 
     # changes
 

@@ -26,8 +26,8 @@ class Moved(NamedTuple):
     new: str
 
 
-def made(path: Path) -> Repo:
-    """A bare repository that gives out and takes what forges give out and take."""
+def made(path: Path, *hidden: str) -> Repo:
+    """A bare repository that gives out and takes what forges give out and take, but for refs in `hidden` folders."""
     repo = Repo(path, bare=True)
     for key, value in (
         ("http.receivepack", "true"),
@@ -36,6 +36,8 @@ def made(path: Path) -> Repo:
         ("core.hooksPath", str(path / "hooks")),
     ):
         repo.git("config", key, value)
+    for folder in hidden:
+        repo.git("config", "--add", "uploadpack.hideRefs", folder)
     (path / "protected").write_text("")
     hook = path / "hooks" / "update"
     hook.parent.mkdir(exist_ok=True)

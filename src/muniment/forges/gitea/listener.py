@@ -43,7 +43,8 @@ class GiteaListener:
             repository_id=str(repository.get("id", "")),
             number=_find_number(found),
             ref=_find_ref(name, found),
-            head=str(found.get("sha") or found.get("after") or ""),
+            # Of a new branch two deliveries tell: the one about the push has its head.
+            head="" if name == "create" else str(found.get("sha") or found.get("after") or ""),
             context=str(found.get("context") or ""),
             actor=_find_actor(_get_table(found, "sender")),
         )

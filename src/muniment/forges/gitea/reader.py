@@ -328,6 +328,8 @@ class GiteaReader:
                 "the repository that the change comes from is gone, and with it who pushed",
                 "Have somebody with the security role attest who it was.",
             )
+        if not found.source.startswith("refs/heads/"):
+            return (moves.make_branchless_move(found),)
         where = api_path(source, "activities", "feeds")
         older = moves.FeedEnd(found.source, found.opened, where)
         rows = self._client.list_all_items(wire.FeedRow, where, CompletenessProof.TOTAL, until=older)

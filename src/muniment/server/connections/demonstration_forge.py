@@ -74,6 +74,10 @@ class DemonstrationMirror(Mirror):
         with self.open_copy() as git:
             return git.read_refs(*(ref.removesuffix("*") for ref in refs))
 
+    def list_all_remote_refs(self) -> dict[str, str]:
+        """Branches here, with their values."""
+        return self.list_remote_refs(["refs/heads/*"])
+
     def fetch_large_files(self, pairs: Iterable[tuple[str, str]]) -> None:
         """No file is missing."""
 

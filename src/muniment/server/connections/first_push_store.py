@@ -1,6 +1,7 @@
 """Stores the first push of each commit, over all repositories of a connection: an earlier push replaces a later one."""
 
 from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -12,6 +13,7 @@ from muniment.server.connections.models import Connection, FirstPush
 from muniment.server.remembered_sql import remember_instances
 
 _AT_ONCE = 1000
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 FORGOTTEN = "who pushed it is not kept any more"
 
 
@@ -24,6 +26,12 @@ def load_first_pushes(connection: Connection, commits: Collection[str]) -> dict[
 @remember_instances
 def _find_pushes(connection: int, commits: tuple[str, ...]) -> "QuerySet[FirstPush]":
     return FirstPush.objects.filter(connection=connection, commit__in=commits)
+
+
+def read_recording_moments(connection: Connection, commits: Collection[str]) -> dict[str, datetime]:
+    """When the first push of each commit was stored; commits whose pusher is unknown were stored long ago."""
+    rows = FirstPush.objects.filter(connection=connection, commit__in=list(commits))
+    return {row.commit: row.recorded_at if row.account_id else _LONG_AGO for row in rows}
 
 
 def store_first_pushes(connection: Connection, found: Mapping[str, KnownFirstPush]) -> bool:

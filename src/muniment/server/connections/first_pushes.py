@@ -7,10 +7,10 @@ import contextlib
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
-from muniment.errors import ForgeError, GitError, MunimentError
+from muniment.errors import ForgeError, GitError
 from muniment.facts import moments as times
 from muniment.facts.maybe import Known, Unknown
-from muniment.forges.first_pushes import FirstPush, ReadFirstPushes, find_commits_beyond, map_first_pushes
+from muniment.forges.first_pushes import FirstPush, ReadFirstPushes, find_commits_beyond
 from muniment.forges.forge import Forge
 from muniment.forges.shapes import Change, Move
 from muniment.git.mirror import Mirror
@@ -21,13 +21,13 @@ from muniment.server.changes.reevaluation_requests import request_reading_of
 from muniment.server.connections import account_ids
 from muniment.server.connections.first_push_store import load_first_pushes, store_first_pushes
 from muniment.server.connections.forge_access import require_linked_repository
-from muniment.server.connections.forge_change_store import ForgeChangeStore
 from muniment.server.connections.models import Connection, RepositoryLink
 from muniment.server.connections.named_locks import hold_lock
-from muniment.workflows.forge_changes import PUSHES_DAYS, find_forks
-from muniment.workflows.repository_rules import HEADS
+from muniment.server.connections.observed_pushes import WAIT, UnexplainedCommits, is_observed
+from muniment.server.connections.ref_readings import RefReading
+from muniment.server.job_queue import enqueue_in
+from muniment.workflows.forge_changes import PUSHES_DAYS
 
-_UNWATCHED = FirstPush(Unknown("it was there before the repository was connected"), "")
 _OVERLAP = 10  # minutes that a forge may tell of a push late
 
 
@@ -52,55 +52,66 @@ def create_push_reader(
     with mirror.open_copy() as git:
         commits = find_commits_beyond(git, [change.head], [tip])
     why, known = "", load_first_pushes(connection, commits)
-    if not commits <= known.keys():
+    waiting: Mapping[str, FirstPush] = {}
+    if not commits <= known.keys() or is_observed(connected.repository_id, commits):
         with hold_lock(f"mirror:{connected.pk}"):
-            why = _record_all_pushes(connected, forge, mirror, change)
+            try:
+                waiting = _record_pushes(connected, forge, mirror, change)
+            except (ForgeError, GitError) as error:
+                why = f"who pushed to the branches of the repository could not be read: {error.message}"
         # Read again from the rows: another worker that had the lock before us may have stored some of them.
         known = load_first_pushes(connection, commits)
-    return partial(_merge_known_pushes, connection, why, known)
-
-
-def _record_all_pushes(connected: RepositoryLink, forge: Forge, mirror: Mirror, change: Change) -> str:
-    """Store the first pushes in the repository and the change's fork. Reason why some are unknown, "" for none."""
-    why = ""
-    try:
-        _record_pushes(connected, forge, mirror)
-    except (ForgeError, GitError) as error:
-        why = f"who pushed to the branches of the repository could not be read: {error.message}"
-    for fork in find_forks(require_linked_repository(connected), change):
-        why = _record_fork(connected, forge, mirror, fork, change) or why
-    return why
+    return partial(_merge_known_pushes, connection, why, known, waiting)
 
 
 def _merge_known_pushes(
     connection: Connection,
     why: str,
     known: Mapping[str, FirstPush],
+    waiting: Mapping[str, FirstPush],
     git: Git,
     commits: Collection[str],
     base: str,
 ) -> Mapping[str, FirstPush]:
     """Stored first pushes, of which those of the change's own commits are `known`.
 
-    `why`: reason why the others are unknown, "" if they could be read.
+    `why`: reason why the others are unknown, "" if they could be read. Commits in `waiting` are unknown as yet.
     """
     others = [commit for commit in commits if commit not in known]
     found = {commit: known[commit] for commit in commits if commit in known}
     found |= load_first_pushes(connection, others) if others else {}
+    found |= {commit: waiting[commit] for commit in commits if commit in waiting}
     return {**dict.fromkeys(commits, FirstPush(Unknown(why), "")), **found} if why else found
 
 
-def _record_pushes(connected: RepositoryLink, forge: Forge, mirror: Mirror) -> None:
-    link = RepositoryLink.objects.get(pk=connected.pk)
+def _record_pushes(
+    connected: RepositoryLink, forge: Forge, mirror: Mirror, change: Change | None = None
+) -> Mapping[str, FirstPush]:
+    """Store the first pushes since the last time, also those in the fork of `change`, which is evaluated.
+
+    Returns the commits whose pusher is unknown until the forge shows a push. Raises ForgeError or GitError.
+    """
+    link = RepositoryLink.objects.select_related("connection", "repository").get(pk=connected.pk)
     begun = times.add_time(moments.current_moment(), days=-PUSHES_DAYS)
     since = times.add_time(link.pushes_read_until, minutes=-_OVERLAP) if link.pushes_read_until else begun
     pushes = forge.reader.list_all_pushes(require_linked_repository(connected), since)
-    read = _find_fetched_pushes if link.first_pushes_read else _find_unwatched_commits
-    found = read(connected, mirror, pushes)
-    _note_pushers(connected.connection, pushes)
-    _store_and_reevaluate(connected, found)
-    newest = max((push.at for push in pushes), default=link.pushes_read_until)
-    RepositoryLink.objects.filter(pk=link.pk).update(first_pushes_read=True, pushes_read_until=newest)
+    # The refs are listed after the pushes, so that they have what was pushed before a listed push.
+    refs, commits, newest_older = RefReading(link, forge, mirror), UnexplainedCommits(), link.newest_older_change
+    if link.first_pushes_read:
+        found, commits = refs.find_pushes(pushes, change)
+    else:
+        found, newest_older = refs.find_unwatched_commits(pushes), refs.find_newest_change()
+    _note_pushers(connected.connection, (*pushes, *refs.list_read_pushes()))
+    known = {commit: push for commit, push in found.items() if commit not in commits.waiting}
+    _store_and_reevaluate(connected, {**known, **commits.settled})
+    RepositoryLink.objects.filter(pk=link.pk).update(
+        first_pushes_read=True,
+        pushes_read_until=max((push.at for push in pushes), default=link.pushes_read_until),
+        newest_older_change=newest_older,
+    )
+    if commits.has_new:
+        enqueue_in("read-branch-updates", int(WAIT.total_seconds()) + 1, repository=link.repository_id)
+    return commits.waiting
 
 
 def _store_and_reevaluate(connected: RepositoryLink, found: Mapping[str, FirstPush]) -> None:
@@ -115,42 +126,6 @@ def _store_and_reevaluate(connected: RepositoryLink, found: Mapping[str, FirstPu
     columns = ("repository", "forge_change__number", "forge_change__status__saying")
     for repository, number, saying in there.values_list(*columns):
         request_reading_of(repository, number, saying, is_bulk=repository != connected.repository_id)
-
-
-def _find_fetched_pushes(connected: RepositoryLink, mirror: Mirror, pushes: Sequence[Move]) -> dict[str, FirstPush]:
-    mirror.fetch_refs((), (), [push.new for push in pushes])
-    with mirror.open_copy() as git:
-        change_store, refs = ForgeChangeStore(connected.repository), git.read_refs(HEADS)
-        return map_first_pushes(git, pushes, [tip for ref, tip in refs.items() if change_store.is_evaluated(ref)])
-
-
-def _find_unwatched_commits(connected: RepositoryLink, mirror: Mirror, pushes: Sequence[Move]) -> dict[str, FirstPush]:
-    """Commits of unprotected branches when a repository is connected, or shortly before: their pusher is unknown."""
-    change_store, refs = ForgeChangeStore(connected.repository), mirror.list_remote_refs([f"{HEADS}*"])
-    gone = mirror.fetch_refs((), (), [*refs.values(), *(push.new for push in pushes)])
-    bases = [tip for ref, tip in refs.items() if change_store.is_evaluated(ref) and tip not in gone]
-    heads = {*refs.values(), *(push.new for push in pushes if push.new)} - gone
-    with mirror.open_copy() as git:
-        listed = {commit for push in pushes for commit in push.commits}
-        return dict.fromkeys({*find_commits_beyond(git, sorted(heads), bases), *listed}, _UNWATCHED)
-
-
-def _record_fork(connected: RepositoryLink, forge: Forge, mirror: Mirror, fork: str, change: Change) -> str:
-    """Store the first pushes in the fork that a change comes from. Reason why they are unknown, "" if they are known.
-
-    If the forge does not report them, the pusher to the change's branch there is unknown.
-    """
-    try:
-        pushes = forge.reader.list_all_pushes(fork, times.add_time(change.opened, days=-PUSHES_DAYS))
-    except MunimentError:
-        return ""
-    try:
-        found = _find_fetched_pushes(connected, mirror, pushes)
-    except MunimentError as error:
-        return f"who pushed to the branches of the fork could not be read: {error.message}"
-    _note_pushers(connected.connection, pushes)
-    _store_and_reevaluate(connected, found)
-    return ""
 
 
 def _note_pushers(connection: Connection, pushes: Sequence[Move]) -> None:

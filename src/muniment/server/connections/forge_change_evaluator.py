@@ -39,6 +39,7 @@ from muniment.server.connections.forge_change_store import build_status_url, loc
 from muniment.server.connections.landed_heads import read_landed_heads, record_statements, was_stated
 from muniment.server.connections.models import ForgeChange, RepositoryLink, ReviewStatement
 from muniment.server.connections.named_locks import hold_lock
+from muniment.server.connections.work_requests import add_earlier_requests
 from muniment.server.incidents.closings import find_suspended_people
 from muniment.server.products.models import Repository
 from muniment.server.records.models import Record
@@ -69,6 +70,7 @@ class ForgeChangeEvaluator:
 
     def __call__(self, reading: Reading, now: str) -> ReadingResult:
         """Evaluate the reading and record the decision. Raises MunimentError if it could not be evaluated."""
+        reading = add_earlier_requests(self._connected.repository, reading)
         mirror, tip, pushers = self._fetch_inputs(reading)
         proposal = Proposal(self._connected.repository.name, reading.change.target, tip, reading.change.head)
         with mirror.open_copy() as git:
@@ -95,6 +97,7 @@ class ForgeChangeEvaluator:
         `reading` is as the change was when it was merged (`merged_at`, "" if the forge does not say that it was).
         Raises MunimentError if it cannot be evaluated.
         """
+        reading = add_earlier_requests(self._connected.repository, reading)
         mirror, _, pushers = self._fetch_inputs(reading, merged.base)
         with mirror.open_copy() as git:
             return self._evaluate_reading(git, reading, merged, pushers, now, merged_at).evaluation

@@ -174,6 +174,7 @@ class RepositoryLink(RecordedModel):
             "statements_digest",
             "first_pushes_read",
             "pushes_read_until",
+            "newest_older_change",
         ),
     )
     written_by = frozenset({Action.CHANGE_PRODUCT, Action.ADD_PRODUCT})
@@ -193,6 +194,7 @@ class RepositoryLink(RecordedModel):
     problem = models.TextField(blank=True)
     first_pushes_read = models.BooleanField(default=False)  # whether what was there before is among `FirstPush`
     pushes_read_until = models.CharField(max_length=40, blank=True)  # moment of the newest push that was read
+    newest_older_change = models.IntegerField(default=0)  # number of the newest change when they were first read
 
     class Meta:
         """A repository of a forge belongs to one product."""
@@ -265,6 +267,7 @@ class ForgeChange(models.Model):
     probed_at = models.DateTimeField(null=True)  # when a probe read its reviews in turn
     writers = models.JSONField(default=list)  # id and login of each whose approval rested on write access then
     merge_commit = models.CharField(max_length=64, blank=True)
+    work_requests = models.JSONField(default=list)  # of machines, as any reading had them (`ForgeContributor`)
 
     opened_at = models.DateTimeField(null=True)
     first_decided_at = models.DateTimeField(null=True)
@@ -449,6 +452,30 @@ class FirstPush(models.Model):
         """The first of each commit."""
 
         constraints = [models.UniqueConstraint(fields=["connection", "commit"], name="unique_first_push")]
+
+
+class ObservedPush(models.Model):
+    """A ref that has or had a commit, for which the forge has not shown the push yet.
+
+    A delivery or a list of refs observed it. `actor` is the id of the account that a delivery names, else "". The row
+    goes once the forge shows the push, or once the pusher of its commits is stored as unknown.
+    """
+
+    privileges = Privileges((READ, ADD), (READ, ADD, DROP))
+    written_by = _NOBODY  # but for the open address that receives deliveries
+
+    repository = models.ForeignKey("products.Repository", models.CASCADE, related_name="+")
+    ref = models.CharField(max_length=300)
+    commit = models.CharField(max_length=64)
+    actor = models.CharField(max_length=100, blank=True)
+    observed_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        """Each observation has one row."""
+
+        constraints = [
+            models.UniqueConstraint(fields=["repository", "ref", "commit", "actor"], name="unique_observed_push")
+        ]
 
 
 class TakenHead(models.Model):

@@ -22,6 +22,7 @@ from muniment.server.changes.reevaluation_requests import request_reading, reque
 from muniment.server.connections.forge_access import find_listener
 from muniment.server.connections.forge_change_store import list_green_repositories
 from muniment.server.connections.models import Connection, RepositoryLink, WebhookDelivery
+from muniment.server.connections.observed_pushes import note_delivered_push
 from muniment.server.guarding.home_keys import derive_hook_secret
 from muniment.server.job_queue import enqueue, enqueue_first, enqueue_in
 
@@ -117,6 +118,7 @@ def enqueue_event_jobs(connection: Connection, event: ForgeEvent) -> None:
             case ForgeEventKind.GROUP if event.head and event.ref:
                 enqueue("read-merge-group", repository=repository, target=event.ref, head=event.head)
             case ForgeEventKind.BRANCH:
+                note_delivered_push(repository, connection.vendor, event)
                 enqueue("read-branch-updates", repository=repository)
             case ForgeEventKind.RULES:
                 enqueue("read-branch-rules", repository=repository)

@@ -87,7 +87,8 @@ OPEN = {
         writes=frozenset({"reviews_reviewguest", "reviews_guestanswer"}),
     ),
     "receive-delivery": OpenRoute(
-        "a forge tells of an event; it is signed", writes=frozenset({"connections_webhookdelivery"})
+        "a forge tells of an event; it is signed",
+        writes=frozenset({"connections_webhookdelivery", "connections_observedpush"}),
     ),
     "health": OpenRoute("for a supervisor: whether this process answers", early=True),
     "ready": OpenRoute("for a supervisor: whether the service works"),

@@ -251,6 +251,7 @@ class Migration(migrations.Migration):
                 ("probed_at", models.DateTimeField(null=True)),
                 ("writers", models.JSONField(default=list)),
                 ("merge_commit", models.CharField(blank=True, max_length=64)),
+                ("work_requests", models.JSONField(default=list)),
                 ("opened_at", models.DateTimeField(null=True)),
                 ("first_decided_at", models.DateTimeField(null=True)),
                 ("last_approved_at", models.DateTimeField(null=True)),
@@ -267,6 +268,22 @@ class Migration(migrations.Migration):
                         to="changes.change",
                     ),
                 ),
+                (
+                    "repository",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="products.repository"
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="ObservedPush",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("ref", models.CharField(max_length=300)),
+                ("commit", models.CharField(max_length=64)),
+                ("actor", models.CharField(blank=True, max_length=100)),
+                ("observed_at", models.DateTimeField(default=django.utils.timezone.now)),
                 (
                     "repository",
                     models.ForeignKey(
@@ -352,6 +369,7 @@ class Migration(migrations.Migration):
                 ("problem", models.TextField(blank=True)),
                 ("first_pushes_read", models.BooleanField(default=False)),
                 ("pushes_read_until", models.CharField(blank=True, max_length=40)),
+                ("newest_older_change", models.IntegerField(default=0)),
                 (
                     "connection",
                     models.ForeignKey(
@@ -531,6 +549,12 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="forgechange",
             constraint=models.UniqueConstraint(fields=("repository", "number"), name="unique_forge_change"),
+        ),
+        migrations.AddConstraint(
+            model_name="observedpush",
+            constraint=models.UniqueConstraint(
+                fields=("repository", "ref", "commit", "actor"), name="unique_observed_push"
+            ),
         ),
         migrations.AddConstraint(
             model_name="postedstatus",
