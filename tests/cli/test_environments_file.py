@@ -100,7 +100,7 @@ def test_existing_environments_stay_and_differing_ones_are_refused(service: Fake
     github = release | {
         "kind": "github",
         "issuer": "https://token.actions.githubusercontent.com",
-        "subject_claim": "repo:acme/shop:environment:production",
+        "subject_claim": "repo:acme@815/shop@4711:environment:production",
         "forge_repository_id": "4711",
         "forge_environment": "production",
     }
