@@ -107,7 +107,7 @@ def is_below(path: str, place: str) -> bool:
 def main(arguments: Sequence[str]) -> int:
     """Print the problems; with --strict, 1 if there is any."""
     bases = [one for one in arguments if one != "--strict"]
-    base = bases[0] if bases else find_base()
+    base = run_git("rev-parse", *bases).strip() if any(bases) else "" if bases else find_base()
     request = make_request(base)
     problems = list_problems(scan_isolated(request)) if request.targets else []
     for line in problems:
