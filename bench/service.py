@@ -120,6 +120,9 @@ def _fill(products: int, changes: int, entries: int) -> None:
             FROM products_clausestate s JOIN products_repository r ON r.id = s.repository_id
             GROUP BY r.product_id, s.clause
             ON CONFLICT DO NOTHING;
+        INSERT INTO products_productstateversion (product_id, number)
+            SELECT DISTINCT product_id, 1 FROM products_productclausestate
+            ON CONFLICT (product_id) DO UPDATE SET number = products_productstateversion.number + 1;
         INSERT INTO policies_statesnapshot
                 (product_id, section, week, passing, excepted, unknown, failing, not_evaluated)
             SELECT NULL, '', date_trunc('week', now())::date - 7 * n, 1800 - n, 50, 100, 200 + n, 200

@@ -52,6 +52,7 @@ _CHECKS: dict[str, tuple[str, str]] = {
     "records_roundstart": (_OWN, _NO_DECISION),
     "products_repositoryscan": (_OWN, _PAGES),
     "products_clausestate": (_OWN, _PAGES),
+    "products_productstateversion": (_OWN, f"{_PAGES}: they compute figures once for each version"),
     "products_productclausestate": (_OWN, f"{_PAGES}; it is compared with `products_clausestate` each hour"),
     "people_formerhandle": (_NONE, "it refuses handles alone"),
     "people_forgeaccount": (_OWN, "seen at the forge by the worker, never altered; the web can delete one alone"),

@@ -60,6 +60,9 @@ def test_searched_words_are_on_the_page_of_their_search_alone() -> None:
     [
         ((Role.DEVELOPER,), "/changes"),
         ((Role.AUDITOR,), "/ledger"),
+        ((Role.DPO,), "/reviews"),
+        ((Role.STAKEHOLDER,), "/reviews"),
+        ((Role.ANALYST,), "/requirements"),
         ((Role.DEVELOPER, Role.SECURITY), "/"),
         ((Role.MANAGEMENT,), "/"),
         ((), "/"),

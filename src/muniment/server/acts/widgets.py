@@ -3,6 +3,7 @@
 The HTML is that of Django's widgets.
 """
 
+from functools import lru_cache
 from typing import Any, TypedDict
 
 from django import forms
@@ -63,17 +64,24 @@ class DrawnTextarea(_DrawnWidget, forms.Textarea):
         return format_html('<textarea name="{}"{}>\n{}</textarea>', widget["name"], attributes, widget["value"] or "")
 
 
+@lru_cache(maxsize=64)  # forms offer all products or people, a thousand of them
+def _draw_options(choices: tuple[tuple[str, str, bool], ...], chosen: frozenset[str]) -> SafeString:
+    """Options with their codes and texts; whether a text is safe belongs to the key: both kinds are equal as text."""
+    return format_html_join(
+        "",
+        '<option value="{}"{}>{}</option>',
+        ((code, SafeString(" selected") if code in chosen else "", text) for code, text, _is_safe in choices),
+    )
+
+
 class DrawnSelect(_DrawnWidget, forms.Select):
     """List of choices without groups."""
 
     def draw_widget(self, widget: _WidgetContext) -> SafeString:
         """HTML of the list."""
         chosen = frozenset(map(str, widget["value"]))
-        options = format_html_join(
-            "",
-            '<option value="{}"{}>{}</option>',
-            ((code, SafeString(" selected") if str(code) in chosen else "", text) for code, text in self.choices),
-        )
+        choices = tuple((str(code), str(text), isinstance(text, SafeString)) for code, text in self.choices)
+        options = _draw_options(choices, chosen)
         return format_html('<select name="{}"{}>{}</select>', widget["name"], flatatt(widget["attrs"]), options)
 
     def optgroups(self, name: str, value: object, attrs: dict[str, Any] | None = None) -> list[Any]:

@@ -1,8 +1,9 @@
 """Contributions of the meetings."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
@@ -41,14 +42,20 @@ from muniment.server.registration import (
     SetupProgress,
     SetupStep,
 )
+from muniment.server.remembered_sql import remember_instances
 
 _SHOWN = 20
 
 
-def find_unanswered(actor: Actor) -> Iterable[ProductMeeting]:
+def find_unanswered(actor: Actor) -> list[ProductMeeting]:
     """Coming meetings to which a person is invited and gave no answer yet."""
-    answered = InvitationAnswer.objects.filter(person=actor.person).values("meeting")
-    rows = find_open_meetings().filter(attendees__person=actor.person, date__gte=timezone.localdate())
+    return _read_unanswered(actor.person, timezone.localdate())
+
+
+@remember_instances
+def _read_unanswered(person: str, today: date) -> "QuerySet[ProductMeeting]":
+    answered = InvitationAnswer.objects.filter(person=person).values("meeting")
+    rows = find_open_meetings().filter(attendees__person=person, date__gte=today)
     return rows.exclude(pk__in=answered).distinct().order_by("date", "time", "pk")[:_SHOWN]
 
 

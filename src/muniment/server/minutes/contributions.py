@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -54,21 +55,32 @@ from muniment.server.registration import (
     ProductTab,
     RetentionRule,
 )
+from muniment.server.remembered_sql import remember_instances
 
 _SHOWN = 20
 
 
-def find_actions(actor: Actor) -> Iterable[MinutesEntry]:
+def find_actions(actor: Actor) -> list[MinutesEntry]:
     """Open actions of a person, the first due on top."""
-    return find_open_actions().filter(owner=actor.person)[:_SHOWN]
+    return _read_actions(actor.person)
+
+
+@remember_instances
+def _read_actions(person: str) -> "QuerySet[MinutesEntry]":
+    return find_open_actions().filter(owner=person)[:_SHOWN]
 
 
 def find_minutes_to_sign(actor: Actor) -> list[Minutes]:
     """Minutes that wait for the signature of a person."""
-    rows = Minutes.objects.filter(closed_at__isnull=False, meeting__attendees__person=actor.person)
-    found = rows.exclude(signatures__person=actor.person).select_related("meeting__product").distinct()
-    waiting = found.order_by("closed_at")[:_SHOWN]
+    waiting = _read_unsigned(actor.person)
     return [each for each in waiting if any(one.seat.person_id == actor.person for one in list_signers(each))]
+
+
+@remember_instances
+def _read_unsigned(person: str) -> "QuerySet[Minutes]":
+    rows = Minutes.objects.filter(closed_at__isnull=False, meeting__attendees__person=person)
+    found = rows.exclude(signatures__person=person).select_related("meeting__product").distinct()
+    return found.order_by("closed_at")[:_SHOWN]
 
 
 def measure_actions() -> Iterator[Metric]:

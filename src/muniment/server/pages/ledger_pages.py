@@ -2,12 +2,14 @@
 
 import base64
 from collections.abc import Iterable
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import msgspec
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from msgspec import structs
@@ -17,6 +19,7 @@ from muniment.access.authorization import ORGANISATION, AccessResult, authorize
 from muniment.errors import LedgerError, StoreError
 from muniment.ledger import merkle_tree, proof_text, proofs, record_kinds, record_objects
 from muniment.server.acts.submission import submit_act
+from muniment.server.components.fragments import render_fragment
 from muniment.server.guarding.mediation import current_actor, is_action_allowed, require_action
 from muniment.server.page_lists import RowPage, page_by_id
 from muniment.server.pages import record_filters
@@ -48,9 +51,6 @@ def list_records(request: HttpRequest) -> HttpResponseBase:
             map(_export_record, _read_exported(rows, subject)), _RECORD_COLUMNS, request.GET["format"], "records"
         )
     found = _read_page(request, rows, subject)
-    for row in found.rows:
-        row.description = _describe(row)
-        row.look = record_filters.find_kind_look(row.kind)
     log = open_store().open_log()
     try:
         head: Any = log.read_head()
@@ -59,7 +59,10 @@ def list_records(request: HttpRequest) -> HttpResponseBase:
         head, problem = None, error.message
     context = {
         "page": found,
-        "days": record_filters.group_by_day(found.rows),
+        "days": [
+            (day, [render_fragment("records/row.html", _make_row(row)) for row in rows])
+            for day, rows in record_filters.group_by_day(found.rows)
+        ],
         "head": head,
         "root": base64.b64encode(head.root).decode() if head else "",
         "problem": problem,
@@ -98,7 +101,50 @@ def _export_record(row: Record) -> dict[str, object]:
 
 
 def _describe(row: Record) -> str:
-    return make_sentence(record_kinds.decode_record(bytes(row.data), row.position or 0))
+    return _describe_once(get_language(), bytes(row.data), row.position or 0)
+
+
+@lru_cache(maxsize=4096)  # what a record says never changes
+def _describe_once(language: str | None, data: bytes, position: int) -> str:
+    return str(make_sentence(record_kinds.decode_record(data, position)))
+
+
+class _RecordRow(NamedTuple):
+    number: int
+    look: record_filters.KindLook
+    description: str
+    clock: str
+    link_text: str
+
+
+def _make_row(row: Any) -> _RecordRow:
+    look = record_filters.find_kind_look(row.kind)
+    return _RecordRow(row.pk, look, _describe(row), row.clock, row.link_text)
+
+
+class _ActRow(NamedTuple):
+    """Act of a person as a list shows it; `name` says that the person was erased where that is so."""
+
+    number: int
+    look: record_filters.KindLook
+    name: str
+    step: str
+    description: str
+    text: str
+    resource: str
+    role: str
+    alone: bool
+    clock: str
+    link_text: str
+
+
+def _make_act_row(row: Any) -> _ActRow:
+    details = row.who.details if row.who else {}
+    step, description = (str(details[name]) if name in details else "" for name in ("step", "act_description"))
+    return _ActRow(
+        *(row.pk, row.look, str(row.name or row.erased), step, description, str(row.text), str(row.resource)),
+        *(str(row.role), bool(row.alone), row.clock, row.link_text),
+    )
 
 
 def _make_filter_context(
@@ -200,7 +246,11 @@ def list_activity(request: HttpRequest) -> HttpResponseBase:
         return record_filters.export_rows(map(_export_act, newest), _ACT_COLUMNS, request.GET["format"], "activity")
     found = _read_page(request, rows, subject)
     _add_acts(found.rows)
-    context: dict[str, object] = {"page": found, "days": record_filters.group_by_day(found.rows)}
+    days = [
+        (day, [render_fragment("records/act_row.html", _make_act_row(row)) for row in rows])
+        for day, rows in record_filters.group_by_day(found.rows)
+    ]
+    context: dict[str, object] = {"page": found, "days": days}
     context |= _make_filter_context(request, chosen, subject)
     return render(request, "records/activity.html", context)
 

@@ -127,7 +127,7 @@ def _list_worst_products(
         return ()
     listed = find_least_passing(policy, scope, excepted, ATTENTION)
     rows = {number: (slug, name) for number, slug, name in _read_names(tuple(listed))}
-    counted = count_by_product_and_section(policy, listed, excepted)
+    counted = count_by_product_and_section(policy, listed, excepted, scope.version)
     return tuple(
         ProductFigures(
             *rows[product],

@@ -1,14 +1,17 @@
 """The first page: the set-up until it is finished, then the overview of all products that a person may see."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET
 
 from muniment.access.actions import Action
@@ -63,19 +66,62 @@ def show_overview(request: HttpRequest) -> HttpResponse:
         return render(request, "overview/setup.html", context)
     figures = read_overview_figures(actor)
     owners = find_owner_names({one.section.owner for one in figures.sections})
+    cards_before = _read_cards(request, range(100, 200))
+    view = _FiguresView(
+        figures,
+        tuple(owners.get(one.section.owner, one.section.owner) for one in figures.sections),
+        is_action_allowed(request, Action.SEE_POLICY),
+        bool(cards_before),
+    )
     context |= {
         "figures": figures,
-        "sections": [(one, owners.get(one.section.owner, one.section.owner)) for one in figures.sections],
-        **describe_trend(figures),
-        "matrix": make_matrix(figures.attention),
-        "matrix_sections": list_evaluated_sections(figures),
-        "unevaluated": [one.section.name for one in figures.sections if not one.counts.total],
-        "may_see_policy": is_action_allowed(request, Action.SEE_POLICY),
+        "parts": _render_figures(get_language(), view),
         "may_add_product": could_with_second_factor(request, Action.ADD_PRODUCT),
-        "cards_before": _read_cards(request, range(100, 200)),
+        "cards_before": cards_before,
         "cards_after": _read_cards(request, range(200, 300)),
     }
     return render(request, "overview/overview.html", context)
+
+
+class _FiguresView(NamedTuple):
+    """Values that the parts of the overview with figures show. `owners` are the names of those of the sections."""
+
+    figures: OverviewFigures
+    owners: tuple[str, ...]
+    may_see_policy: bool
+    is_narrow: bool  # whether other cards stand next to the trend
+
+
+class _FigureParts(NamedTuple):
+    """Rendered parts of the overview, blank where there is nothing to show."""
+
+    status: SafeString
+    sections: SafeString
+    trend: SafeString
+    attention: SafeString
+
+
+@lru_cache(maxsize=64)  # figures change with the stored states: between two changes, a page renders them once
+def _render_figures(language: str | None, view: _FiguresView) -> _FigureParts:
+    figures, blank = view.figures, SafeString("")
+    if not figures.product_count:
+        return _FigureParts(blank, blank, blank, blank)
+    matrix, trend = make_matrix(figures.attention), describe_trend(figures)
+    sections = {
+        "sections": list(zip(figures.sections, view.owners, strict=True)),
+        "unevaluated": [one.section.name for one in figures.sections if not one.counts.total],
+    }
+    attention = {"matrix": matrix, "matrix_sections": list_evaluated_sections(figures)}
+    return _FigureParts(
+        _render_part("status", {"figures": figures, **trend}),
+        _render_part("sections", sections) if figures.sections and view.may_see_policy else blank,
+        _render_part("trend", {"figures": figures, "is_narrow": view.is_narrow, **trend}),
+        _render_part("attention", attention) if matrix else blank,
+    )
+
+
+def _render_part(name: str, context: Mapping[str, object]) -> SafeString:
+    return SafeString(render_to_string(f"overview/{name}.html", dict(context)))
 
 
 def describe_trend(figures: OverviewFigures) -> dict[str, object]:

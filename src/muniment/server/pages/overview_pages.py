@@ -1,16 +1,18 @@
 """Pages about products: their list, and one product."""
 
+from typing import NamedTuple
+
 from django.db.models import Count, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.http import urlencode
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
 from muniment.access.actions import Action
 from muniment.policy.model import Policy
+from muniment.server.components.fragments import render_fragment
 from muniment.server.guarding.mediation import (
     current_actor,
     find_no_resource,
@@ -62,7 +64,7 @@ def list_products(request: HttpRequest) -> HttpResponse:
     more = urlencode({name: text for name, text in {**asked, "order": page.order}.items() if text})
     context = {
         "page": page,
-        "lines": _count_checks(policy, page.rows),
+        "lines": [render_fragment("products/row.html", row) for row in _count_checks(policy, page.rows)],
         "sentence": sentence,
         "more": more,
         "may_add": could_with_second_factor(request, Action.ADD_PRODUCT),
@@ -71,11 +73,16 @@ def list_products(request: HttpRequest) -> HttpResponse:
     return render(request, "products/list.html", context)
 
 
-def _count_checks(policy: Policy | None, products: list[Product]) -> list[tuple[Product, StateCounts, str]]:
-    """Each product with the counts of its checks, and how many pass as a sentence."""
+class _ProductRow(NamedTuple):
+    slug: str
+    name: str
+    is_retired: bool
+    counts: StateCounts
+
+
+def _count_checks(policy: Policy | None, products: list[Product]) -> list[_ProductRow]:
+    """Each product with the counts of its checks."""
     numbers = tuple(one.pk for one in products)
     excepted = find_excepted_checks(ProductScope(numbers, (), len(numbers)))
     found = count_by_product(policy, numbers, excepted)
-    counted = [(one, found[one.pk]) for one in products]
-    text = _("%(passing)d of %(total)d passing")
-    return [(one, counts, text % {"passing": counts.passing, "total": counts.total}) for one, counts in counted]
+    return [_ProductRow(one.slug, one.name, one.retired_at is not None, found[one.pk]) for one in products]

@@ -67,6 +67,7 @@ def frame_context(request: HttpRequest) -> dict[str, object]:
         "footer": functools.partial(_render_footer, get_language(), sees_ledger=sees_ledger),
         "sees_ledger": sees_ledger,  # pages show a link to a record to those alone who may open it
         "menu": menu,
+        "approvals_suspended": current_actor(request).suspended,
         "waits_for_role": functools.partial(_waits_for_role, person),  # for pages that refuse alone
         "unread": unread,
         "sidebar": functools.partial(_render_sidebar, menu, request.path, unread),

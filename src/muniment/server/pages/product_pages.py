@@ -18,6 +18,7 @@ from muniment.policy.model import Clause, Policy
 from muniment.server.changes.models import Change
 from muniment.server.changes.product_changes import find_open_changes
 from muniment.server.changes.repository_acts import select_never_read
+from muniment.server.components.fragments import render_fragment
 from muniment.server.guarding.mediation import is_action_allowed, require_action
 from muniment.server.incidents.models import Incident, find_open_incidents
 from muniment.server.policies.models import Freeze, MonitoringPeriod, PolicyException
@@ -106,6 +107,7 @@ def show_product(request: HttpRequest, slug: str) -> HttpResponse:
         "product": found,
         "counts": sum_counts(section.counts for section in sections),
         "sections": sections,
+        "checks": render_fragment("products/checks.html", _make_checks(sections)),
         "not_evaluated": [line for line in lines if line.state is ClauseResult.NOT_EVALUATED],
         "fixes": fixes[:_MOST_FIXES],
         "more_fixes": max(len(fixes) - _MOST_FIXES, 0),
@@ -124,6 +126,41 @@ def show_product(request: HttpRequest, slug: str) -> HttpResponse:
         "may_see_exceptions": is_action_allowed(request, Action.SEE_EXCEPTIONS),
     }
     return render(request, "products/product.html", context)
+
+
+class _CheckRow(NamedTuple):
+    """Clause as the card of the checks shows it. `days` are those that each monitoring lasted so far."""
+
+    id: str
+    name: str
+    status: str
+    reason: str
+    since: datetime | None
+    monitoring: tuple[ClauseMonitoring, ...]
+    days: tuple[int, ...]
+
+
+class _CheckSection(NamedTuple):
+    name: str
+    counts: StateCounts
+    lines: tuple[_CheckRow, ...]
+
+
+class _Checks(NamedTuple):
+    sections: tuple[_CheckSection, ...]
+
+
+def _make_checks(sections: Iterable[SectionLines]) -> _Checks:
+    """Values that the card of the checks shows: it is rendered once for them."""
+    return _Checks(
+        tuple(_CheckSection(one.name, one.counts, tuple(map(_make_check_row, one.lines))) for one in sections)
+    )
+
+
+def _make_check_row(line: ClauseLine) -> _CheckRow:
+    days = tuple(one.days for one in line.monitoring)
+    clause = line.clause
+    return _CheckRow(clause.id, clause.name, line.status, str(line.reason), line.since, line.monitoring, days)
 
 
 @require_GET

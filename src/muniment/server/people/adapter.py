@@ -26,6 +26,9 @@ from muniment.server.people.models import Account, Person
 _FIRST_PAGES = {  # of those who have this role alone; all others begin with the overview
     frozenset({Role.DEVELOPER}): "changes",
     frozenset({Role.AUDITOR}): "ledger",
+    frozenset({Role.DPO}): "reviews",
+    frozenset({Role.STAKEHOLDER}): "reviews",
+    frozenset({Role.ANALYST}): "market-requirements",
 }
 _log = logging.getLogger("muniment.people")
 

@@ -6,7 +6,7 @@ unknown.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
@@ -18,11 +18,13 @@ from muniment.access.actions import Action
 from muniment.access.authorization import Actor, list_permitted_products
 from muniment.decision.catalogue import CONTROLS
 from muniment.policy.model import Clause, Policy
+from muniment.server.limited_cache import LimitedCache
 from muniment.server.policies.models import PolicyException
 from muniment.server.products.models import ClauseResult, ClauseState, Product, ProductClauseState
 from muniment.server.remembered_sql import remember_sql
 
 ScopedRow = TypeVar("ScopedRow", bound=Model)
+StateRow = TypeVar("StateRow")
 
 NOT_PASSING = (ClauseResult.VIOLATED, ClauseResult.UNKNOWN)
 _ORDER = (  # of the fields of StateCounts
@@ -34,10 +36,14 @@ _ORDER = (  # of the fields of StateCounts
 )
 
 
+_VERSION = """
+    SELECT count(*), coalesce(sum(xmin::text::bigint), 0), coalesce(sum(number), 0) FROM products_productstateversion
+"""
 _ALL_PRODUCTS = """
     SELECT count(*) FILTER (WHERE retired_at IS NULL), array_agg(id) FILTER (WHERE retired_at IS NOT NULL)
     FROM products_product
 """
+_MOST_RESULTS = 256  # of queries of stored states: a few for each person's products
 
 
 class StateCounts(NamedTuple):
@@ -66,12 +72,24 @@ def sum_counts(counts: Iterable[StateCounts]) -> StateCounts:
     return StateCounts(*map(sum, columns)) if columns else StateCounts()
 
 
+class StateVersion(NamedTuple):
+    """Version of all stored states (`ProductStateVersion`): products with states, and the sums of their rows."""
+
+    products: int
+    transactions: int
+    numbers: int
+
+
 class ProductScope(NamedTuple):
-    """Active products whose states are counted: those in `ids`, or with None all but the `retired` ones."""
+    """Active products whose states are counted: those in `ids`, or with None all but the `retired` ones.
+
+    `version` is that of the stored states before any of them is read; with None each query is asked anew.
+    """
 
     ids: tuple[int, ...] | None
     retired: tuple[int, ...]
     size: int
+    version: StateVersion | None = None
 
     def filter_rows(self, rows: "QuerySet[ScopedRow]", path: str = "product") -> "QuerySet[ScopedRow]":
         """Rows of these products. `path` leads from a row to its product."""
@@ -94,12 +112,40 @@ def find_scope(actor: Actor) -> ProductScope:
     """Active products that an actor may see."""
     permitted = list_permitted_products(actor, Action.SEE_PRODUCT)
     if permitted is not None:
-        ids = tuple(Product.objects.filter(slug__in=permitted, retired_at=None).values_list("pk", flat=True))
-        return ProductScope(ids, (), len(ids))
+        ids = tuple(number for (number,) in _find_active(permitted))
+        return ProductScope(ids, (), len(ids), read_state_version())
     with connection.cursor() as cursor:
         cursor.execute(_ALL_PRODUCTS)
         active, retired = cursor.fetchone() or (0, None)
-    return ProductScope(None, tuple(retired or ()), active)
+    return ProductScope(None, tuple(retired or ()), active, read_state_version())
+
+
+@remember_sql
+def _find_active(slugs: frozenset[str]) -> "QuerySet[Any, tuple[int]]":
+    return Product.objects.filter(slug__in=slugs, retired_at=None).order_by("pk").values_list("pk")
+
+
+def read_state_version() -> StateVersion | None:
+    """Version of the stored states; None while there are none."""
+    with connection.cursor() as cursor:
+        cursor.execute(_VERSION)
+        products, transactions, numbers = cursor.fetchone() or (0, 0, 0)
+    return StateVersion(products, int(transactions), int(numbers)) if products else None
+
+
+_results: LimitedCache[tuple[Any, ...]] = LimitedCache(_MOST_RESULTS)
+
+
+def _read_at(
+    version: StateVersion | None, read: Callable[..., list[StateRow]], *arguments: Hashable
+) -> tuple[StateRow, ...]:
+    """Rows of a query of stored states alone, which is asked once for each version of them.
+
+    The version was read before: states that changed meanwhile are stored with an older version, and read again.
+    """
+    if version is None:
+        return tuple(read(*arguments))
+    return _results.find_value((version, read, arguments), lambda: tuple(read(*arguments)))
 
 
 class Excepted(NamedTuple):
@@ -167,7 +213,7 @@ def count_by_clause(
     """Counts of each clause of the policy, over the products of a scope."""
     clauses = policy.clauses if policy is not None else ()
     stored: dict[str, dict[int, int]] = {}
-    for clause, state, count in _count_clause_states(*scope.query_arguments):
+    for clause, state, count in _read_at(scope.version, _count_clause_states, *scope.query_arguments):
         stored.setdefault(clause, {})[state] = count
     for one in excepted:
         _count_as_excepted(stored.setdefault(one.clause, {}), one.state)
@@ -200,13 +246,16 @@ def count_by_section(policy: Policy | None, by_clause: Mapping[str, StateCounts]
 
 
 def count_by_product_and_section(
-    policy: Policy | None, products: Iterable[int], excepted: Iterable[Excepted] = ()
+    policy: Policy | None,
+    products: Iterable[int],
+    excepted: Iterable[Excepted] = (),
+    version: StateVersion | None = None,
 ) -> dict[int, dict[str, StateCounts]]:
-    """Counts of each section for each of these products."""
+    """Counts of each section for each of these products. `version` as in `ProductScope`."""
     if policy is None:
         return {}
     wanted = list(products)
-    stored = {(one[0], one[1]): one[2] for one in _read_product_states(tuple(wanted))}
+    stored = {(one[0], one[1]): one[2] for one in _read_at(version, _read_product_states, tuple(wanted))}
     stored |= {(product, clause): ClauseResult.EXCEPTED for product, clause, _ in excepted}
     found: dict[int, dict[str, StateCounts]] = {}
     for product in wanted:
@@ -221,10 +270,10 @@ def count_by_product_and_section(
 def count_by_product(
     policy: Policy | None, products: Iterable[int], excepted: Iterable[Excepted] = ()
 ) -> dict[int, StateCounts]:
-    """Counts of the checks of each of these products that this version evaluates."""
+    """Counts of the checks of each of these products that this version of Muniment evaluates."""
     wanted, clauses = tuple(products), list_evaluated_clauses(policy)
     stored: dict[int, dict[int, int]] = {product: {} for product in wanted}
-    for product, state, count in _count_product_states(wanted, clauses):
+    for product, state, count in _read_at(read_state_version(), _count_product_states, wanted, clauses):
         stored[product][state] = count
     for one in excepted:
         if one.clause in clauses:
@@ -269,7 +318,7 @@ def count_fully_passing(policy: Policy | None, scope: ProductScope) -> int:
     clauses = list_evaluated_clauses(policy)
     if not clauses:
         return 0
-    return len(_find_products_that_pass(*scope.query_arguments, clauses, len(clauses)))
+    return len(_read_at(scope.version, _find_products_that_pass, *scope.query_arguments, clauses, len(clauses)))
 
 
 @remember_sql
@@ -290,7 +339,8 @@ def find_least_passing(
     for one in excepted:
         shifted.setdefault(one.product, []).append(one.state)
     found: list[tuple[int, int, int]] = []
-    for product, violated, unlearnt in _count_not_passing(*scope.query_arguments, clauses, _Most(most + len(shifted))):
+    rows = _read_at(scope.version, _count_not_passing, *scope.query_arguments, clauses, _Most(most + len(shifted)))
+    for product, violated, unlearnt in rows:
         less = shifted.get(product, [])
         failing, unknown = violated - less.count(ClauseResult.VIOLATED), unlearnt - less.count(ClauseResult.UNKNOWN)
         if failing or unknown:

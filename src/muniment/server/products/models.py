@@ -192,6 +192,20 @@ class ClauseState(models.Model):
         indexes = [models.Index(fields=["clause", "state"], name="clause_state_of_clause")]
 
 
+class ProductStateVersion(models.Model):
+    """Version of the stored states of a product: each change of one of them raises its number.
+
+    The number of rows, with the sums of their transactions and of their numbers, is another one after each change of
+    any state. So a process computes figures over all products once for each version.
+    """
+
+    privileges = Privileges((READ,), _ALL)
+    written_by: frozenset[Action] = frozenset()
+
+    product = models.OneToOneField(Product, models.CASCADE, primary_key=True, related_name="state_version")
+    number = models.BigIntegerField(default=1)
+
+
 class ProductClauseState(models.Model):
     """Worst state of a product's repositories for one clause, and since when: derived from `ClauseState` alone.
 

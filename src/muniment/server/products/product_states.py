@@ -8,6 +8,10 @@ from django.db import connection, transaction
 
 from muniment.server.products.models import ClauseState, Product, ProductClauseState
 
+_RAISE = """
+    INSERT INTO products_productstateversion (product_id, number) VALUES (%s, 1)
+    ON CONFLICT (product_id) DO UPDATE SET number = products_productstateversion.number + 1
+"""
 _LOCK = 0x6D757370  # the first number of the advisory locks, one for each product
 
 
@@ -58,6 +62,9 @@ def update_product_states(product: int) -> int:
             unique_fields=["product", "clause"],
             update_fields=["state", "changed_at"],
         )
+    if gone or changed:
+        with connection.cursor() as cursor:
+            cursor.execute(_RAISE, [product])
     return len(gone) + len(changed)
 
 

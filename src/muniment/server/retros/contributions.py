@@ -1,7 +1,8 @@
 """Contributions of the retros."""
 
-from collections.abc import Iterable
+from datetime import date
 
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -16,6 +17,7 @@ from muniment.server.registration import (
     PersonalData,
     RetentionRule,
 )
+from muniment.server.remembered_sql import remember_instances
 from muniment.server.retros.card_acts import (
     AddCard,
     AnswerWorth,
@@ -58,18 +60,28 @@ from muniment.server.retros.threat_acts import AcceptThreat, AssessThreat
 _SHOWN = 20
 
 
-def find_improvements_to_look_at(actor: Actor) -> Iterable[Improvement]:
+def find_improvements_to_look_at(actor: Actor) -> list[Improvement]:
     """Improvements of a person whose day has come and that have no result."""
-    rows = Improvement.objects.filter(owner=actor.person, result="", look_on__lte=timezone.localdate())
+    return _read_improvements(actor.person, timezone.localdate())
+
+
+@remember_instances
+def _read_improvements(person: str, today: date) -> "QuerySet[Improvement]":
+    rows = Improvement.objects.filter(owner=person, result="", look_on__lte=today)
     return rows.filter(carried_to=None).select_related("meeting__product").order_by("look_on", "pk")[:_SHOWN]
 
 
 def find_threats_to_accept(actor: Actor) -> list[RetroThreat]:
     """Threats that wait for the acceptance of a person, as the owner of the product."""
-    rows = RetroThreat.objects.filter(treatment=Treatment.ACCEPT, accepted_on=None).select_related("meeting__product")
+    rows = _read_unaccepted()
     allowed = (AccessResult.YES, AccessResult.NO_SECOND_FACTOR)
     found = [each for each in rows if authorize(actor, Action.ACCEPT_THREAT, each.meeting.product_resource) in allowed]
     return found[:_SHOWN]
+
+
+@remember_instances
+def _read_unaccepted() -> "QuerySet[RetroThreat]":
+    return RetroThreat.objects.filter(treatment=Treatment.ACCEPT, accepted_on=None).select_related("meeting__product")
 
 
 register_retro_sections()  # here: contributions are loaded once, by every process that shows or freezes an agenda

@@ -89,7 +89,7 @@ def read_market_requirements(meeting: ProductMeeting, since: datetime.date) -> A
     lines = []
     if met := counts.get(RequirementState.MET, 0):
         total = sum(counts.values())
-        text = _("%(met)d of %(total)d requirements are met by our policy") % {"met": met, "total": total}
+        text = _("Requirements that our policy meets: %(met)d of %(total)d") % {"met": met, "total": total}
         lines.append(AgendaLine(LineTone.GOOD, _("Met"), text, link=_find_requirements_page(meeting)))
     waiting = rows.filter(state__in=(RequirementState.OPEN, RequirementState.UNMET)).order_by("due_on", "pk")
     lines += [_show_requirement(each) for each in waiting[:_MOST_LINES]]
@@ -166,6 +166,7 @@ def read_personal_data(meeting: ProductMeeting, since: datetime.date) -> AgendaS
     lines = []
     for each in rows.filter(ended_at=None, described_at__gte=moment)[:_MOST_LINES]:
         details = {"why": each.purpose, "long": each.period, "who": each.recipients, "where": each.place}
+        details = {name: text.rstrip(" .") for name, text in details.items()}
         note = _("Why: %(why)s. How long: %(long)s. Who: %(who)s. Where: %(where)s.") % details
         lines.append(AgendaLine(LineTone.NEW, _("New"), each.name, note))
     current = set(rows.filter(ended_at=None).values_list("name", flat=True))

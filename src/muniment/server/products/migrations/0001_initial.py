@@ -43,6 +43,22 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="ProductStateVersion",
+            fields=[
+                (
+                    "product",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="state_version",
+                        serialize=False,
+                        to="products.product",
+                    ),
+                ),
+                ("number", models.BigIntegerField(default=1)),
+            ],
+        ),
+        migrations.CreateModel(
             name="Repository",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
