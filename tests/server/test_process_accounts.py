@@ -166,7 +166,7 @@ def paths(running: RunningService, *names: str) -> set[str]:
 _READ: dict[str, tuple[str, ...]] = {
     WEB: ("keys/web.key", "keys/factors.key", "keys/hooks.key", "keys/muniment-web.key", "logins/web"),
     WORKER: (
-        *("keys/hooks.key", "keys/muniment-worker.key", "logins/worker", "workers.lock"),
+        *("keys/hooks.key", "keys/digests.key", "keys/muniment-worker.key", "logins/worker", "workers.lock"),
         *("vault/audit.log", "vault/audit-second.log"),
     ),
     CONFIRMATION: ("logins/confirmation",),

@@ -36,6 +36,9 @@ from muniment.server.deployments.builder_acts import TrustBuilder
 from muniment.server.deployments.environment_acts import ChangeEnvironment
 from muniment.server.deployments.pipeline_acts import TrustPipeline
 from muniment.server.deployments.tasks import continue_deployments
+from muniment.server.findings.decision_acts import CallFalsePositive
+from muniment.server.findings.entered_findings import EnterFinding
+from muniment.server.findings.models import LeakedSecret, ProductFinding
 from muniment.server.incidents.account_notices import send_account_notices
 from muniment.server.incidents.refused_records import report_refused_records
 from muniment.server.people import recovery
@@ -53,6 +56,7 @@ from muniment.server.policies.freeze_acts import StartFreeze
 from muniment.server.policies.monitoring_acts import StartMonitoring
 from muniment.server.policies.version_acts import ApplyPolicy, DraftPolicy
 from muniment.server.products.environment_acts import AddEnvironment
+from muniment.server.products.models import Product, Repository
 from muniment.server.products.product_acts import AddProduct, ChangeProduct, RetireProduct
 from muniment.server.requests.execution import approve_request, perform_act, reject_request
 from muniment.server.requests.models import Request
@@ -156,6 +160,20 @@ def decide_everything() -> None:
     request("sam", StartFreeze, reason="A key leaked.", **here)
     request("own", SetSecret, **here, name="API_KEY", secret="-".join(["some", "value", "of", "length"]))
     decide_meetings()
+    for weakness in ("Sessions do not end", "Old library"):
+        report = {"weakness": weakness, "severity": "high", "reported_in": "a report", "description": "It is so."}
+        request("own", EnterFinding, product="shop", **report)
+    number = ProductFinding.objects.earliest("pk").pk
+    decide_together("own", "sam", CallFalsePositive, finding=number, reason="They end.")
+    LeakedSecret.objects.create(
+        product=Product.objects.get(slug="shop"),
+        repository=Repository.objects.get(name="shop"),
+        fingerprint="f" * 32,
+        rule="token-in-code",
+        hint="A token.",
+        path="a.py",
+        line=1,
+    )
     version = request("sam", DraftPolicy, text=one_person.POLICIES[2], note="Stricter.")
     request("sam", ApplyPolicy, version=version.pk)
 

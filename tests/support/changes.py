@@ -6,6 +6,7 @@ from muniment.facts.change import Commit, Contributor, ContributorRole, File, Pu
 from muniment.facts.code_facts import ChangeScan, CodeSecrets
 from muniment.facts.dependency_facts import FrameworkFile, FrameworkUse, LockContent, LockFile
 from muniment.facts.facts import Fact, Facts
+from muniment.facts.finding_facts import BranchScan, ProductFindings
 from muniment.facts.maybe import Known, Maybe
 from muniment.facts.meeting_facts import MeetingState, SecurityMeetings
 from muniment.facts.people import Machine, People, Person
@@ -190,6 +191,7 @@ def product_values() -> dict[str, Maybe[Any]]:
                 ),
             )
         ),
+        "product_findings": Known(ProductFindings((BranchScan("shop", MAIN, EARLIER),), ())),
         "security_meetings": Known(MEETINGS),
         "vault_secrets": Known((SecretAge("production", "DB_PASSWORD", Known(EARLIER)),)),
         "retrievals": Known(

@@ -19,6 +19,7 @@ from muniment.server.acts.act import Act
 from muniment.server.acts.parser import parse_act
 from muniment.server.connections.models import BranchUpdate, Connection, VisibleRepository
 from muniment.server.deployments.models import PipelineIdentity, TrustedBuilder
+from muniment.server.findings.models import FindingDecision, LeakedSecret, ProductFinding
 from muniment.server.incidents.models import Incident
 from muniment.server.meetings.models import MeetingAttendee, MeetingRole, ProductMeeting
 from muniment.server.minutes.models import AgendaItem, EntryKind, Minutes, MinutesEntry
@@ -293,6 +294,13 @@ _VALUES: dict[str, _Values] = {
     "sound": lambda: ["yes", "no"],
     "entry": lambda: [1],
     "decision": lambda: ["keep", "remove"],
+    "finding": _column(lambda: ProductFinding.objects.all(), "pk"),
+    "leak": _column(lambda: LeakedSecret.objects.all(), "pk"),
+    "weakness": lambda: ["Sessions do not end"],
+    "severity": lambda: ["low", "critical"],
+    "reported_in": lambda: ["penetration test"],
+    "cwe": lambda: [0, 613],
+    "description": lambda: ["Sessions end when the password changes."],
     "table": lambda: ["Do you encrypt backups?\nWho reads the logs?\n"],
 }
 _OF_ACT: dict[tuple[str, str], _Values] = {
@@ -301,6 +309,7 @@ _OF_ACT: dict[tuple[str, str], _Values] = {
     ("connect-repository", "repository"): _column(lambda: VisibleRepository.objects.all(), "pk"),
     ("change-person", "name"): lambda: ["Mallory"],
     ("add-person", "name"): lambda: ["Newcomer"],
+    ("end-decision", "decision"): _column(lambda: FindingDecision.objects.all(), "pk"),
     ("decide-improvement", "kind"): lambda: ["process", "security"],
     ("name-for-meetings", "role"): lambda: [role.value for role in MeetingRole],
     ("remove-from-meetings", "role"): lambda: [role.value for role in MeetingRole],
@@ -317,6 +326,9 @@ _OF_PATH: dict[str, _Values] = {  # the first that the path begins with
     "/api/requests": _column(lambda: Request.objects.all(), "pk"),
     "/api/incidents": _VALUES["incident"],
     "/api/records": _VALUES["record"],
+    "/api/findings/decisions": _OF_ACT["end-decision", "decision"],
+    "/api/findings": _VALUES["finding"],
+    "/api/leaked-secrets": _VALUES["leak"],
 }
 _FLAGS = [True, False]
 

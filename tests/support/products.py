@@ -7,6 +7,7 @@ from msgspec import structs
 
 from muniment.facts.code_facts import CodeSecret, CodeSecrets, UnscannedFile
 from muniment.facts.dependency_facts import FrameworkFile, FrameworkUse, LockContent, LockFile
+from muniment.facts.finding_facts import BranchScan, OpenFinding, ProductFindings
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.meeting_facts import MeetingState, SecurityMeetings
 from muniment.facts.pipeline import (
@@ -201,6 +202,32 @@ ODD: dict[str, st.SearchStrategy[Any]] = {
     "vault_access": few(st.builds(EnvironmentAccess, names, readers, readers, st.just(OLD), maybe(NOW, NOW, OLD))),
     "vault_secrets": few(
         st.builds(SecretAge, names, st.just("NAME"), maybe(EARLIER, OLD), st.sampled_from((False, False, True)))
+    ),
+    "product_findings": st.builds(
+        ProductFindings,
+        few(
+            st.builds(
+                BranchScan,
+                st.just("shop"),
+                st.just(MAIN),
+                st.sampled_from((EARLIER, EARLIER, OLD, "")),
+                st.sampled_from(("", "", "it is gone")),
+                few(st.just(UnscannedFile("b.zip", "it is damaged"))),
+                st.sampled_from(((), (), ("Go",))),
+            )
+        ),
+        few(
+            st.builds(
+                OpenFinding,
+                st.just(7),
+                st.just("weak-hash"),
+                st.sampled_from(("low", "high", "unheard")),
+                st.just("a.py"),
+                st.sampled_from((EARLIER, OLD)),
+                st.sampled_from(("", "accepted")),
+                st.sampled_from((LATER, OLD)),
+            )
+        ),
     ),
     "security_meetings": st.builds(
         SecurityMeetings,

@@ -55,6 +55,11 @@ class Action(Enum):
         frozenset({Role.DEVELOPER, Role.SECURITY, Role.OWNER, Role.AUDITOR}),
     )
     SEE_INCIDENTS = _define_reading("see incidents")
+    SEE_FINDINGS = _define_reading(
+        "see findings: weaknesses in the code of a product",
+        Reach.PRODUCT,
+        frozenset({Role.DEVELOPER, Role.SECURITY, Role.OWNER, Role.DPO, Role.AUDITOR}),
+    )
     SEE_MEETINGS = _define_reading("see security reviews, retros and who takes part")
     SEE_PEOPLE = _define_reading("see people and their roles", Reach.ANYWHERE)
     SEE_PERSONAL_DATA = _define_reading(
@@ -104,6 +109,23 @@ class Action(Enum):
     )
     HANDLE_INCIDENT = _define_change(
         "take over an incident, or close it with its cause", Reach.PRODUCT, Role.OWNER, Role.SECURITY
+    )
+    SCAN_CODE = _define_change(
+        "scan the code of a product now", Reach.PRODUCT, Role.DEVELOPER, Role.OWNER, Role.SECURITY
+    )
+    HANDLE_FINDING = _define_change(
+        "enter or import findings, assign a finding, end a decision about one",
+        *(Reach.PRODUCT, Role.DEVELOPER, Role.OWNER, Role.SECURITY),
+    )
+    DECIDE_FINDING = _define_change(
+        "decide that a finding is a false positive, is accepted until a day, or was corrected",
+        *(Reach.PRODUCT, Role.DEVELOPER, Role.OWNER, Role.SECURITY),
+        second=_SECURITY,
+    )
+    CONFIRM_REVOCATION = _define_change(
+        "state that a secret that was in the code is revoked",
+        *(Reach.PRODUCT, Role.DEVELOPER, Role.OWNER, Role.SECURITY),
+        second=_SECURITY,
     )
     REVIEW_CHANGE = _define_change(
         "review a change: approve it or request changes",

@@ -31,6 +31,7 @@ _SERVICE_FACTS = frozenset(
         *(kinds.ENVIRONMENTS, kinds.DEADLINES, kinds.DEPLOYMENTS),
         *(kinds.VAULT_ACCESS, kinds.VAULT_SECRETS, kinds.RETRIEVALS),
         kinds.SECURITY_MEETINGS,
+        kinds.PRODUCT_FINDINGS,
     )
 )
 _PIPELINE_CONTROLS = (pipeline_hardened.CONTROL.name, secrets_in_vault.CONTROL.name)

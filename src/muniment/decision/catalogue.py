@@ -8,6 +8,7 @@ from muniment.controls import (
     frameworks_supported,
     independent_review,
     no_new_findings,
+    no_overdue_findings,
     pinned,
     pipeline_hardened,
     pipeline_required,
@@ -32,6 +33,7 @@ CONTROLS = {
         protected_history.CONTROL,
         tests_passed.CONTROL,
         no_new_findings.CONTROL,
+        no_overdue_findings.CONTROL,
         pipeline_required.CONTROL,
         pipeline_hardened.CONTROL,
         pinned.CONTROL,
@@ -51,7 +53,6 @@ CONTROLS = {
 
 PLANNED = frozenset(
     {
-        "no-overdue-findings",
         "requirements-met",
         "security-updates",
         "least-privilege",

@@ -4,6 +4,7 @@ from muniment.facts.change import ApprovedHead, Commit, File, Pushes, Revision
 from muniment.facts.code_facts import ChangeScan, CodeSecrets
 from muniment.facts.dependency_facts import FrameworkFile, LockFile
 from muniment.facts.facts import FactKind
+from muniment.facts.finding_facts import ProductFindings
 from muniment.facts.maybe import Known, Unknown
 from muniment.facts.meeting_facts import SecurityMeetings
 from muniment.facts.people import People
@@ -76,6 +77,7 @@ RETRIEVALS: FactKind[tuple[SecretRetrieval, ...]] = FactKind(
     "retrievals", Known[tuple[SecretRetrieval, ...]] | Unknown, _DAY
 )
 SECURITY_MEETINGS: FactKind[SecurityMeetings] = FactKind("security_meetings", Known[SecurityMeetings] | Unknown, _HOUR)
+PRODUCT_FINDINGS: FactKind[ProductFindings] = FactKind("product_findings", Known[ProductFindings] | Unknown, _HOUR)
 
 KINDS = {
     kind.name: kind
@@ -97,5 +99,6 @@ KINDS = {
         ),
         *(VAULT_ACCESS, VAULT_SECRETS, RETRIEVALS),
         SECURITY_MEETINGS,
+        PRODUCT_FINDINGS,
     )
 }

@@ -109,17 +109,18 @@ def _run_child(request: ScanRequest) -> tuple[ScanResult, ...]:
 
 
 def _join_results(engines: tuple[str, ...], results: Iterator[ScanResult]) -> tuple[ScanResult, ...]:
-    findings: dict[str, list[Finding]] = {engine: [] for engine in engines}
+    # Two parts may reach the same place of a third file: it is one finding.
+    findings: dict[str, dict[tuple[str, str], Finding]] = {engine: {} for engine in engines}
     coverage: dict[str, list[FileCoverage]] = {engine: [] for engine in engines}
     comments: dict[str, list[IgnoreComment]] = {engine: [] for engine in engines}
     for result in results:
-        findings[result.engine] += result.findings
+        findings[result.engine].update({(one.fingerprint, one.location.path): one for one in result.findings})
         coverage[result.engine] += result.coverage
         comments[result.engine] += result.comments
     return tuple(
         ScanResult(
             engine,
-            tuple(sorted(findings[engine], key=lambda one: (one.location, one.rule))),
+            tuple(sorted(findings[engine].values(), key=lambda one: (one.location, one.rule))),
             tuple(sorted(coverage[engine], key=lambda one: one.path)),
             tuple(sorted(comments[engine], key=lambda one: (one.path, one.line))),
         )

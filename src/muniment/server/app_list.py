@@ -14,6 +14,7 @@ APPS = (
     "connections",
     "secrets",
     "deployments",
+    "findings",
     "meetings",
     "minutes",
     "reviews",

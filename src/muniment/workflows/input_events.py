@@ -36,6 +36,7 @@ class DecisionInput(StrEnum):
     REPOSITORY_FILES = "pipeline files, hardening, lock files and secrets in code"
     DELIVERY_FACTS = "environments, deadlines and deployments"
     MEETINGS = "security reviews and retros"
+    FINDINGS = "findings and scans of the code"
     VAULT_STATE = "state of the vault"
     DELIVERY = "delivery that is asked for"
 
@@ -163,6 +164,7 @@ ROWS = (
         Fallback.EXPIRY,
     ),
     InputRow(DecisionInput.MEETINGS, (kinds.SECURITY_MEETINGS.name,), Fallback.EXPIRY),
+    InputRow(DecisionInput.FINDINGS, (kinds.PRODUCT_FINDINGS.name,), Fallback.EXPIRY),
     InputRow(
         DecisionInput.VAULT_STATE,
         (kinds.VAULT_ACCESS.name, kinds.VAULT_SECRETS.name, kinds.RETRIEVALS.name),

@@ -57,7 +57,7 @@ def scan_python(files: Iterable[SourceFile], targets: frozenset[str] | None = No
     chosen = [path for path in contents if targets is None or path in targets]
     for path in chosen:
         coverage[path] = analysis.scan_file(path)
-    findings = [finding for finding in analysis.build_findings() if targets is None or finding.location.path in targets]
+    findings = analysis.build_findings()  # those of other files, too, that the entry points of a target reach
     listed = [coverage[path] for path in sorted(coverage) if targets is None or path in targets]
     return ScanResult(PYTHON_ENGINE, tuple(findings), tuple(listed))
 

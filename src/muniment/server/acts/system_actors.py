@@ -17,6 +17,7 @@ class SystemActor(StrEnum):
     EXPIRY = "(expiry)"
     POLICY_BRANCH = "(policy branch)"
     PLANNING = "(planning of meetings)"
+    CODE_SCAN = "(scan of the code)"
 
     @property
     def label(self) -> Label:
@@ -35,5 +36,6 @@ _LABELS: dict[SystemActor, Label] = {
     SystemActor.EXPIRY: _("Expiry"),
     SystemActor.POLICY_BRANCH: _("Policy branch"),
     SystemActor.PLANNING: _("Planning of meetings"),
+    SystemActor.CODE_SCAN: _("Scan of the code"),
 }
 SYSTEM_IDS = frozenset(one.value for one in SystemActor)

@@ -13,6 +13,7 @@ from muniment.access.authorization import Resource
 from muniment.controls.review_statements import ALL_PUSHERS
 from muniment.decision.report import ContributorReport, DecisionReport
 from muniment.facts.change import ContributorRole
+from muniment.server.changes.change_findings import list_change_findings, list_review_questions
 from muniment.server.changes.decision_page import (
     DecisionView,
     list_contributor_rows,
@@ -73,8 +74,19 @@ def show_change(request: HttpRequest, number: int) -> HttpResponse:
         "contributors": list_contributor_rows(report) if report is not None else (),
         "history": list_history(found, decisions),
         **_find_offers(request, found, report),
+        **_read_findings(found, report),
     }
     return render(request, "changes/change.html", context)
+
+
+def _read_findings(change: Change, report: DecisionReport | None) -> dict[str, object]:
+    """Findings that the change introduces, and the questions for its reviewers."""
+    if report is None:
+        return {}
+    findings = list_change_findings(report)
+    attention = getattr(change, "security_attention", None)
+    topics = attention.topics if attention is not None and attention.head == report.revision.head else ()
+    return {"findings": findings, "questions": list_review_questions(report, topics, findings)}
 
 
 def _find_offers(request: HttpRequest, change: Change, report: DecisionReport | None) -> dict[str, object]:

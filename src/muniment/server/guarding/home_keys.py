@@ -52,6 +52,22 @@ def make_hook_key(home: Path) -> None:
     _make_key_file(home / HOOKS)
 
 
+DIGESTS = "keys/digests.key"
+
+
+def read_digest_key(home: Path) -> bytes:
+    """Key of the digests by which secrets in code are known again, for the worker alone. Raises StoreError.
+
+    Who has the database, and not this key, cannot test a guess of a value.
+    """
+    return _read_long_key(home / DIGESTS).encode()
+
+
+def make_digest_key(home: Path) -> None:
+    """Create the key of digests, unless it exists."""
+    _make_key_file(home / DIGESTS)
+
+
 FEEDBACK = "feedback"  # folder of the keys of anonymous feedback, the web's alone
 
 

@@ -25,7 +25,7 @@ RECORD_REFUSED, PERMISSION_REFUSED = "record-refused", "permission-refused"
 REQUEST_FORGED, TASK_UNRECORDED = "request-forged", "unrecorded-task"
 ACCOUNT_RECOVERED = "account-recovered-by-operator"
 RULE_WEAKENED, STATUS_FORGED = "branch-protection-weakened", "status-forged"
-ROW_DIFFERS, ACT_UNSIGNED = "row-differs", "act-unsigned"
+ROW_DIFFERS, ACT_UNSIGNED, SECRET_LEAKED = "row-differs", "act-unsigned", "secret-in-code"
 
 INCIDENT_KINDS = {
     ESCAPE: IncidentKind(
@@ -104,6 +104,12 @@ INCIDENT_KINDS = {
         1,
         _("The web's credentials may be stolen. Stop it, and replace them. End the link, or restore the secret."),
     ),
+    SECRET_LEAKED: IncidentKind(
+        _("a secret is in the code, where everybody who has a copy can read it"),
+        1,
+        _("Revoke it where it was issued, and rotate it. The incident closes once a second person confirms that."),
+        by_hand=False,
+    ),
     ROW_DIFFERS: IncidentKind(
         _("the database was changed past Muniment: a row differs from the ledger"),
         1,
@@ -120,7 +126,7 @@ class IncidentResolution(NamedTuple):
 
 
 MENDED, ACCEPTED, FALSE_ALARM = "fixed", "accepted", "false-alarm"
-REVIEWED, REVERTED, GONE = "bypass-reviewed", "reverted", "no-longer-present"
+REVIEWED, REVERTED, GONE, SECRET_REVOKED = "bypass-reviewed", "reverted", "no-longer-present", "secret-revoked"
 
 RESOLUTIONS = {
     MENDED: IncidentResolution(_("the cause was corrected")),
@@ -128,5 +134,6 @@ RESOLUTIONS = {
     FALSE_ALARM: IncidentResolution(_("false alarm")),
     REVIEWED: IncidentResolution(_("reviewed afterwards by enough other people"), by_hand=False),
     REVERTED: IncidentResolution(_("reverted"), by_hand=False),
+    SECRET_REVOKED: IncidentResolution(_("the secret was revoked, as a second person confirmed"), by_hand=False),
     GONE: IncidentResolution(_("no longer present"), by_hand=False),
 }

@@ -59,6 +59,7 @@ OWNED_FILES: Mapping[str, FileOwner] = {
     home_keys.FACTORS: _own_file(WEB),
     # The worker gives forges the secrets by which the web knows them. The vault is in the worker's group, so not that.
     home_keys.HOOKS: FileOwner(WORKER, WEB, 0o640),
+    home_keys.DIGESTS: _own_file(WORKER),
     home_keys.DEPLOY: _own_file(SEQUENCER),
     home_keys.DEPLOY_PUBLIC: _PUBLIC,
     f"keys/{layout.WEB}.key": _own_file(WEB),

@@ -3,7 +3,13 @@
 from pathlib import Path
 
 from muniment.errors import StoreError
-from muniment.server.guarding.home_keys import make_deploy_key, make_factor_key, make_hook_key, make_web_key
+from muniment.server.guarding.home_keys import (
+    make_deploy_key,
+    make_digest_key,
+    make_factor_key,
+    make_hook_key,
+    make_web_key,
+)
 from muniment.store import new_home
 from muniment.store.files_store import STORE_FOLDERS
 
@@ -28,3 +34,4 @@ def make_installation_folder(folder: Path) -> None:
     make_factor_key(folder)
     make_deploy_key(folder)
     make_hook_key(folder)
+    make_digest_key(folder)

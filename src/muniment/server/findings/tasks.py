@@ -1,0 +1,39 @@
+"""Background jobs of findings: scans of branches, and what follows from decisions."""
+
+from django.conf import settings
+
+from muniment.server.findings import scanning
+from muniment.server.findings.leaked_secrets import close_revoked_secrets, report_secrets
+from muniment.server.job_queue import LONG_SECONDS, enqueue, register_periodic_task, register_task
+from muniment.server.products.models import Repository
+
+_MINUTE = 60
+
+
+@register_task("scan-code", LONG_SECONDS, share_slots=True)
+def scan_code_task(repository: int) -> None:
+    """Scan the protected branch of a repository as a whole."""
+    row = Repository.objects.select_related("product").filter(pk=repository, product__retired_at=None).first()
+    if row is not None and not settings.DEMONSTRATION:  # the repositories of a demonstration have no code
+        scanning.scan_product_branch(row)
+
+
+@register_periodic_task("scan-due-code", every=_MINUTE)
+def scan_due_code() -> None:
+    """Enqueue the scan of each branch that has moved, or was not scanned for a day."""
+    if not settings.DEMONSTRATION:
+        for number in scanning.list_due_repositories():
+            enqueue("scan-code", repository=number)
+    scanning.drop_unused_results()
+
+
+@register_task("close-revoked-secrets")
+def close_revoked_secrets_task() -> None:
+    """Close the incidents of secrets that are revoked."""
+    close_revoked_secrets()
+
+
+@register_task("report-leaked-secret")
+def report_leaked_secret(leak: int) -> None:
+    """Open the incident of a secret that is not revoked."""
+    report_secrets([leak])

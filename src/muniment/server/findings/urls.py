@@ -1,0 +1,21 @@
+"""Addresses of the app. Each view names its action."""
+
+from django.urls import path
+
+from muniment.server.findings import views
+
+urlpatterns = [
+    path("findings", views.show_findings, name="findings"),
+    path("findings/coverage", views.show_coverage, name="scan-coverage"),
+    path("findings/suppressions", views.show_suppressions, name="suppressions"),
+    path("findings/<int:number>", views.show_finding, name="finding"),
+    path("findings/<int:number>/assign", views.assign_finding, name="assign-finding"),
+    path("findings/<int:number>/decide", views.decide_finding, name="decide-finding"),
+    path("findings/decisions/<int:number>/end", views.end_decision, name="end-finding-decision"),
+    path("products/<slug:slug>/findings", views.show_product_findings, name="product-findings"),
+    path("products/<slug:slug>/findings/scan", views.scan_product, name="scan-product"),
+    path("products/<slug:slug>/findings/enter", views.enter_finding, name="enter-finding"),
+    path("leaked-secrets/<int:number>", views.show_leaked_secret, name="leaked-secret"),
+    path("leaked-secrets/<int:number>/handle", views.handle_leaked_secret, name="handle-leaked-secret"),
+    path("leaked-secrets/<int:number>/revoked", views.confirm_revocation, name="confirm-revocation"),
+]
