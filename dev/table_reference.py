@@ -338,7 +338,6 @@ ALTERATIONS: dict[tuple[str, str], str] = {
     ("retros_retrocard", "eraser"): _LAPSE,
     ("retros_retrovote", "web"): "votes that pages count; the minutes hold what was decided",
     ("retros_retrovote", "eraser"): _LAPSE,
-    ("retros_retrothreat", "web"): "texts and grades that pages show; treatment, owner and acceptance are compared",
     ("retros_retrothreat", "eraser"): _WORDS,
     ("retros_worthpool", "web"): "answers that are counted for a page",
     ("retros_worthpool", "eraser"): _LAPSE,
