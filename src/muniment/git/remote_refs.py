@@ -47,7 +47,7 @@ def list_refs(
     found: dict[str, str] = {}
     for line in _decode_packets(answer.body):
         match = _LINE.fullmatch(line)
-        if match is None:  # also where the answer ended before its end
+        if match is None or (match[3] and not peeled):  # also where the answer ended before its end
             return None
         found[match[2].decode("utf-8", "surrogateescape")] = (match[3] or match[1]).decode("ascii")
     return found
