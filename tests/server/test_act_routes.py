@@ -31,7 +31,8 @@ from muniment.server.changes.repository_acts import AddServerHookLog
 from muniment.server.connections.models import BranchUpdate, ForgeChange
 from muniment.server.deployments.builder_acts import TrustBuilder
 from muniment.server.guarding.mediation import allow_writes
-from muniment.server.incidents.models import Incident
+from muniment.server.findings.models import FindingDecision, LeakedSecret, ProductFinding
+from muniment.server.incidents.models import BreachClock, BreachDuty, Incident
 from muniment.server.meetings.models import MeetingAttendee, ProductMeeting
 from muniment.server.minutes.models import MinutesEntry
 from muniment.server.people.models import Account, Person
@@ -43,7 +44,7 @@ from muniment.server.records.models import Record
 from muniment.server.records.record_writing import record_act
 from muniment.server.requests.registry import ACTS_OF_PERSONS
 from muniment.server.retros.models import Improvement, RetroThreat
-from muniment.server.reviews.models import MarketRequirement
+from muniment.server.reviews.models import AccessEntry, ChangeSample, MarketRequirement, ReviewGuest
 from tests.support.act_recipe import find_doors
 from tests.support.act_routes import ActRoute, fill_address, find_act_routes
 from tests.support.service import as_role, browser, person, product, token_of
@@ -328,3 +329,16 @@ def create_each_resource() -> None:
         RetroThreat.objects.create(pk=NUMBER, treatment="accept", **decided)
         Improvement.objects.create(pk=NUMBER, kind="process", starts_on=now.date(), look_on=now.date(), **decided)
         MarketRequirement.objects.create(pk=NUMBER, product=shop, text="x", source="law", added_by=someone)
+        BreachDuty.objects.create(pk=NUMBER, product=shop, regime="controller", recipient="x", hours=72)
+        clock = {"regime": "controller", "recipient": "x", "hours": 72, "aware_at": now, "aware_person": someone}
+        BreachClock.objects.create(pk=NUMBER, incident_id=NUMBER, **clock)
+        found = {"product": shop, "tool": "x", "rule": "x", "severity": "high"}
+        ProductFinding.objects.create(pk=NUMBER, source="entered", fingerprint="x", **found)
+        FindingDecision.objects.create(pk=NUMBER, finding_id=NUMBER, kind="accepted", reason="x", requester=someone)
+        guest = {"name": "x", "email": "x@example.test", "invited_by": someone, "expires_at": now}
+        ReviewGuest.objects.create(pk=NUMBER, meeting=meeting, **guest)
+        access = {"place": "here", "role": "owner", "person": someone}
+        AccessEntry.objects.create(pk=NUMBER, meeting=meeting, **access)
+        ChangeSample.objects.create(pk=NUMBER, meeting=meeting, salt="x")
+        leaked = {"rule": "x", "hint": "x", "path": "x", "line": 1, "fingerprint": "x"}
+        LeakedSecret.objects.create(pk=NUMBER, product=shop, repository=repository, **leaked)

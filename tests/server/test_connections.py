@@ -692,11 +692,11 @@ def test_direct_push_is_bypass_that_two_others_close(setup: ForgeSetup) -> None:
     assert f"closes when {number} other people reviewed" in page
     assert Person.objects.get(slug="dave").messages.filter(text__contains="no decision allowed").exists()
     assert "You contributed to it" in post(signed_in("ada"), f"/branch-updates/{row.pk}/review", reason="It is mine.")
-    assert "Recorded." in post(signed_in("bob"), f"/branch-updates/{row.pk}/review", reason="I read it.")
+    assert "Your review is recorded." in post(signed_in("bob"), f"/branch-updates/{row.pk}/review", reason="I read it.")
     assert "You reviewed it already." in post(signed_in("bob"), f"/branch-updates/{row.pk}/review", reason="Again.")
     setup.run_queue()
     assert Incident.objects.get().closed_at is None
-    assert "Recorded." in post(signed_in("carol"), f"/branch-updates/{row.pk}/review", reason="So did I.")
+    assert "Your review is recorded." in post(signed_in("carol"), f"/branch-updates/{row.pk}/review", reason="So did I.")
     setup.run_queue()
     assert Incident.objects.get().resolution == "bypass-reviewed"
 
