@@ -30,8 +30,8 @@ from muniment.server.changes.models import Change
 from muniment.server.changes.repository_acts import AddServerHookLog
 from muniment.server.connections.models import BranchUpdate, ForgeChange
 from muniment.server.deployments.builder_acts import TrustBuilder
-from muniment.server.guarding.mediation import allow_writes
 from muniment.server.findings.models import FindingDecision, LeakedSecret, ProductFinding
+from muniment.server.guarding.mediation import allow_writes
 from muniment.server.incidents.models import BreachClock, BreachDuty, Incident
 from muniment.server.meetings.models import MeetingAttendee, ProductMeeting
 from muniment.server.minutes.models import MinutesEntry

@@ -696,7 +696,9 @@ def test_direct_push_is_bypass_that_two_others_close(setup: ForgeSetup) -> None:
     assert "You reviewed it already." in post(signed_in("bob"), f"/branch-updates/{row.pk}/review", reason="Again.")
     setup.run_queue()
     assert Incident.objects.get().closed_at is None
-    assert "Your review is recorded." in post(signed_in("carol"), f"/branch-updates/{row.pk}/review", reason="So did I.")
+    assert "Your review is recorded." in post(
+        signed_in("carol"), f"/branch-updates/{row.pk}/review", reason="So did I."
+    )
     setup.run_queue()
     assert Incident.objects.get().resolution == "bypass-reviewed"
 

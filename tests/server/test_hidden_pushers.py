@@ -16,7 +16,7 @@ from muniment.facts.change import ContributorRole
 from muniment.facts.maybe import Known, Unknown
 from muniment.forges.gitea import moves, wire
 from muniment.forges.shapes import Account, ForgeContributor, Vendor
-from muniment.server.connections import forge_access, webhook_deliveries
+from muniment.server.connections import first_pushes, forge_access, webhook_deliveries
 from muniment.server.connections.models import FirstPush, ForgeChange, ObservedPush, RepositoryLink
 from muniment.server.connections.work_requests import add_earlier_requests
 from tests.support import forge_setup
@@ -104,6 +104,32 @@ def test_hidden_push_whose_branch_is_gone_is_known_by_its_delivery(setup: ForgeS
     assert evaluate_approved(setup, number, "bob", "carol") == "failure"
     let_time_pass(setup)
     assert evaluate_approved(setup, number) == "failure"
+
+
+def test_delivered_push_is_not_forgotten_before_its_unknown_pusher_is_stored(
+    setup: ForgeSetup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A delivery comes once: a worker that ends in between finds its observation again."""
+    made = make_disguised_commit(setup)
+    setup.acting.hide_activity("bob")
+    setup.work.push("bob", made, "bobs")
+    deliver_push(setup, "bob", "bobs", ZERO, made)
+    setup.work.push("bob", "", "bobs")
+    number = open_by_ada(setup, made)
+    assert evaluate_approved(setup, number, "bob", "carol") == "failure"
+    with monkeypatch.context() as patch:
+        patch.setattr(first_pushes, "store_first_pushes", end_worker)
+        with pytest.raises(SystemExit):
+            let_time_pass(setup)
+    assert ObservedPush.objects.filter(commit=made).exists()
+    let_time_pass(setup)
+    assert evaluate_approved(setup, number) == "failure"
+    assert not ObservedPush.objects.filter(commit=made).exists()
+
+
+def end_worker(*_: object) -> bool:
+    """What a store does whose process ends."""
+    raise SystemExit
 
 
 def test_visible_push_to_branch_of_same_name_does_not_explain_hidden_one(setup: ForgeSetup) -> None:

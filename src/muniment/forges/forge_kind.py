@@ -40,7 +40,9 @@ class ForgeKind(Struct, frozen=True):
 
     `has_app`: whether Muniment connects as an App of its own. `reads_repository_by_id`: whether a path that another
     repository took leads nowhere. `reads_reviews_singly`: one change at a time. `limit_window_seconds`: in which it
-    counts requests. `format_secret_deletion`: command that deletes a secret, of the root address, path and name.
+    counts requests. `can_hide_pushes`: whether an account can hide its pushes from the list of them.
+    `internal_ref_folders`: in which the forge alone writes refs. `format_secret_deletion`: command that deletes a
+    secret, of the root address, path and name.
     """
 
     vendor: Vendor
@@ -62,6 +64,8 @@ class ForgeKind(Struct, frozen=True):
     reads_repository_by_id: bool
     reads_reviews_singly: bool
     limit_window_seconds: int
+    can_hide_pushes: bool
+    internal_ref_folders: tuple[str, ...]
     format_secret_deletion: Callable[[str, str, str], str]
 
 

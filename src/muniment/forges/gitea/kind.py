@@ -75,6 +75,8 @@ GITEA_KIND = ForgeKind(
     reads_repository_by_id=False,
     reads_reviews_singly=True,
     limit_window_seconds=3600,
+    can_hide_pushes=True,
+    internal_ref_folders=(),
     format_secret_deletion=_format_secret_deletion,
 )
 FORGEJO_KIND = structs.replace(

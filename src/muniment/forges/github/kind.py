@@ -68,5 +68,7 @@ GITHUB_KIND = ForgeKind(
     reads_repository_by_id=False,
     reads_reviews_singly=False,
     limit_window_seconds=3600,
+    can_hide_pushes=False,
+    internal_ref_folders=(),
     format_secret_deletion=_format_secret_deletion,
 )

@@ -66,5 +66,7 @@ GITLAB_KIND = ForgeKind(
     reads_repository_by_id=True,
     reads_reviews_singly=False,
     limit_window_seconds=60,
+    can_hide_pushes=False,
+    internal_ref_folders=("refs/keep-around/", "refs/environments/", "refs/pipelines/", "refs/remotes/", "refs/tmp/"),
     format_secret_deletion=_format_secret_deletion,
 )

@@ -23,7 +23,12 @@ from muniment.server.connections.first_push_store import load_first_pushes, stor
 from muniment.server.connections.forge_access import require_linked_repository
 from muniment.server.connections.models import Connection, RepositoryLink
 from muniment.server.connections.named_locks import hold_lock
-from muniment.server.connections.observed_pushes import WAIT, UnexplainedCommits, is_observed
+from muniment.server.connections.observed_pushes import (
+    WAIT,
+    UnexplainedCommits,
+    delete_observations,
+    is_observed,
+)
 from muniment.server.connections.ref_readings import RefReading
 from muniment.server.job_queue import enqueue_in
 from muniment.workflows.forge_changes import PUSHES_DAYS
@@ -104,6 +109,7 @@ def _record_pushes(
     _note_pushers(connected.connection, (*pushes, *refs.list_read_pushes()))
     known = {commit: push for commit, push in found.items() if commit not in commits.waiting}
     _store_and_reevaluate(connected, {**known, **commits.settled})
+    delete_observations(link.repository_id, commits.ended)
     RepositoryLink.objects.filter(pk=link.pk).update(
         first_pushes_read=True,
         pushes_read_until=max((push.at for push in pushes), default=link.pushes_read_until),

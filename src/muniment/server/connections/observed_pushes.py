@@ -14,6 +14,7 @@ from msgspec import Struct, field
 from muniment.facts.maybe import Unknown
 from muniment.forges.events import ForgeEvent, ForgeEventKind
 from muniment.forges.first_pushes import FirstPush, find_commits_beyond, read_named_commits
+from muniment.forges.registry import FORGE_KINDS
 from muniment.forges.shapes import Move, Vendor
 from muniment.forges.unexplained_pushes import ChangeRefs, PushObservation, list_starting_points, select_unexplained
 from muniment.git.mirror import Mirror
@@ -24,26 +25,36 @@ from muniment.server.connections.models import RepositoryLink
 
 WAIT = timedelta(seconds=60)  # after which the forge surely shows a push, and a delivery surely came
 _OWN_REFS = "refs/muniment/rules"
-_INTERNAL_FOLDERS: Mapping[str, tuple[str, ...]] = {  # in which the forge alone writes
-    Vendor.GITLAB.value: ("refs/keep-around/", "refs/environments/", "refs/pipelines/", "refs/remotes/", "refs/tmp/")
-}
-_HIDING_VENDORS = (Vendor.GITEA.value, Vendor.FORGEJO.value)  # where an account can hide its activity
 _LONGEST_REF = 300
 
 
 class UnexplainedCommits(Struct):
-    """Commits whose first pusher is unknown: `settled` ones to be stored so, and those that `wait` for the forge."""
+    """Commits whose first pusher is unknown: `settled` ones to be stored so, and those that `wait` for the forge.
+
+    `ended` are the observations of the settled ones, which `delete_observations` takes once they are stored.
+    """
 
     settled: dict[str, FirstPush] = field(default_factory=dict)
     waiting: dict[str, FirstPush] = field(default_factory=dict)
+    ended: list[PushObservation] = field(default_factory=list)
     has_new: bool = False  # whether one of the pushes was not observed before
 
 
 def note_delivered_push(repository: int, vendor: str, event: ForgeEvent) -> None:
     """Note a push that a delivery names, where accounts can hide it from the list of pushes."""
     ended = not event.head.strip("0")
-    if vendor in _HIDING_VENDORS and event.kind is ForgeEventKind.BRANCH and event.ref and not ended:
+    if FORGE_KINDS[Vendor(vendor)].can_hide_pushes and event.kind is ForgeEventKind.BRANCH and event.ref and not ended:
         _store_observations(repository, [PushObservation(event.ref, event.head, event.actor.id)])
+
+
+def delete_observations(repository: int, ended: Iterable[PushObservation]) -> None:
+    """Delete observations that are explained, or whose commits are stored with an unknown pusher.
+
+    A delivery comes once: were its observation deleted before, a crash in between would lose it.
+    """
+    rows = StoredObservation.objects.filter(repository=repository)
+    for one in ended:
+        rows.filter(ref=one.ref, commit=one.commit, actor=one.actor).delete()
 
 
 def is_observed(repository: int, commits: Collection[str]) -> bool:
@@ -58,8 +69,9 @@ def select_observed_refs(
 
     Heads of changes count if their number is above `newest_older`.
     """
-    internal = (_OWN_REFS, *_INTERNAL_FOLDERS.get(vendor, ()))
-    forge_writes_changes = vendor not in _HIDING_VENDORS
+    kind = FORGE_KINDS[Vendor(vendor)]
+    internal = (_OWN_REFS, *kind.internal_ref_folders)
+    forge_writes_changes = not kind.can_hide_pushes
     found = []
     for ref, commit in refs.items():
         if ref in protected or ref.startswith(internal):
@@ -94,15 +106,12 @@ class UnexplainedPushFinder:
             commits = read_named_commits(git, {push.new for push in pushes if push.new})
             unexplained = select_unexplained(observed, pushes, commits)
             new = self._select_new(git, unexplained)
-        self._delete_observations(self._moments.keys() - set(new))
+        delete_observations(self._connected.repository_id, self._moments.keys() - set(new))
         return new
 
     def collect_commits(self, unexplained: Sequence[PushObservation]) -> UnexplainedCommits:
-        """Commits that unexplained pushes brought. Observations that waited long enough are deleted: the caller stores.
-
-        Raises GitError.
-        """
-        found, ended = UnexplainedCommits(), []
+        """Commits that unexplained pushes brought. Raises GitError."""
+        found = UnexplainedCommits()
         if not unexplained:
             return found
         gone = self._mirror.fetch_refs((), (), [one.commit for one in unexplained])
@@ -116,16 +125,15 @@ class UnexplainedPushFinder:
                 unknown = FirstPush(_explain_unknown_pusher(one, is_settled=is_settled), "")
                 commits = found.settled if is_settled else found.waiting
                 commits.update(dict.fromkeys(self._select_unwatched(brought, one), unknown))
-                ended += [one] if is_settled else []
+                found.ended += [one] if is_settled else []
         new = [one for one in unexplained if one not in self._moments]
         _store_observations(self._connected.repository_id, new)
         found.has_new = bool(new)
-        self._delete_observations(ended)
         return found
 
     def delete_observation(self, explained: PushObservation) -> None:
         """Delete an observation that was explained otherwise."""
-        self._delete_observations([explained])
+        delete_observations(self._connected.repository_id, [explained])
 
     def _select_new(self, git: Git, unexplained: Sequence[PushObservation]) -> list[PushObservation]:
         """Observations of commits that no protected branch has, and that were not stored before they were observed."""
@@ -149,11 +157,6 @@ class UnexplainedPushFinder:
 
     def _get_moment(self, observed: PushObservation) -> datetime:
         return self._moments.get(observed, self._now)
-
-    def _delete_observations(self, ended: Iterable[PushObservation]) -> None:
-        rows = StoredObservation.objects.filter(repository=self._connected.repository_id)
-        for one in ended:
-            rows.filter(ref=one.ref, commit=one.commit, actor=one.actor).delete()
 
 
 def _explain_unknown_pusher(observed: PushObservation, *, is_settled: bool) -> Unknown:
