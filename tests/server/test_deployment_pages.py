@@ -223,6 +223,7 @@ def test_doctor_and_metrics_report_deployments(shop: Shop) -> None:
     assert b'muniment_deployments{state="succeeded"} 1.0' in metrics.format_metrics()
     with as_role("owner"):
         found = {one.subject: one.result for one in check_service(Path(settings.HOME))}
+    with as_role("owner"):  # the check connects anew, by the operator's login
         TrustedBuilder.objects.all().delete()
         without = {one.subject: one.result for one in check_service(Path(settings.HOME))}
     assert found["permissions"] == "met"

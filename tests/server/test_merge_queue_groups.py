@@ -22,7 +22,7 @@ from muniment.server.connections.forge_change_store import ForgeChangeStore
 from muniment.server.connections.models import BranchUpdate, Connection, RepositoryLink
 from muniment.server.products.models import Product
 from muniment.server.records.models import Record
-from muniment.workflows.status_publisher import ReadChange, ReadingResult, StatusPublisher
+from muniment.workflows.status_publisher import BegunReading, ReadChange, ReadingResult, StatusPublisher
 from tests.support.forges import ours
 from tests.support.forges.fake_github import FakeGitHub
 from tests.support.forges.memory import MemoryChangeStore
@@ -149,12 +149,13 @@ def test_allowed_group_is_reevaluated_when_change_of_branch_is_denied(
             repository=row.repository, ref=MAIN, commit="d" * 40, outcome="baseline", record=entry
         )
         number = github.world.open("ada", "one") if github.world.push("ada", "one", {"a": "1"}) else 0
-        change_store.begin_reading(number, ours.NOW)
+        due = change_store.begin_reading(number, ours.NOW)
         change_store.record_open(
             ours.github(github).reader.read_change(require_linked_repository(row), number), green.context
         )
         for module in (tasks, change_readings):
             monkeypatch.setattr(module, "open_connected_forge", lambda connection: ours.github(github))
+        monkeypatch.setattr(StatusPublisher, "begin_reading", lambda *_: BegunReading(number, due, None, ours.NOW))
         monkeypatch.setattr(StatusPublisher, "read_change", lambda *_: ReadChange(number, ours.NOW, ours.NOW, None))
         monkeypatch.setattr(StatusPublisher, "publish_result", lambda *_: None)
         change_readings.evaluate_forge_change(repository=row.repository_id, number=number)

@@ -101,7 +101,7 @@ def push_bypass(setup: ForgeSetup, who: str = "dave") -> BranchUpdate:
 def review(setup: ForgeSetup, row: BranchUpdate, *names: str) -> str:
     """Review a bypass as each of these people; the resolution of its incident, "" while it is open."""
     for name in names:
-        assert "Recorded." in post(
+        assert "Your review is recorded." in post(
             browser(Person.objects.get(slug=name)), f"/branch-updates/{row.pk}/review", reason="Read."
         )
     setup.run_queue()

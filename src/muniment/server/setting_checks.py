@@ -133,6 +133,13 @@ def _check_sender(variable: str, value: str) -> None:
         ) from None
 
 
+def _check_yes(variable: str, value: str) -> None:
+    if value not in ("yes", "no"):
+        raise _make_refusal(
+            variable, gettext_noop("%(variable)s is neither yes nor no"), gettext_noop("Write yes, or remove it.")
+        )
+
+
 def _check_name(variable: str, value: str) -> None:
     if len(value) > _LONGEST_NAME or value != value.strip():
         raise _make_refusal(
@@ -229,6 +236,7 @@ CHECKS: dict[str, SettingCheck] = {
     "DATABASE_URL": _check_database,
     "MUNIMENT_SMTP_URL": _check_mail_server,
     "MUNIMENT_MAIL_FROM": _check_sender,
+    "MUNIMENT_MAIL_REPLIES": _check_yes,
     "MUNIMENT_CHAT_URL": _check_web_address,
     "MUNIMENT_WORKER": _check_name,
     "MUNIMENT_FORGES": _check_forges,

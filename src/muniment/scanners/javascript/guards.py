@@ -125,7 +125,7 @@ def _find_local_paths(text: str) -> frozenset[str]:
     """Values that begin with one slash and not with two: addresses of this site."""
     if "startsWith('//" not in text and 'startsWith("//' not in text:
         return _NOTHING
-    return frozenset(match[1] for match in re.finditer(r"([\w.]+)\.startsWith\(['\"]/['\"]\)", text))
+    return frozenset(match[1] for match in re.finditer(r"(?<![\w.])([\w.]+)\.startsWith\(['\"]/['\"]\)", text))
 
 
 def _read_missing(left: Node, right: Node) -> frozenset[str]:

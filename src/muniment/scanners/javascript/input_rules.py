@@ -9,8 +9,10 @@ from muniment.scanners.javascript.calls import Call, Hit, ScriptContext, is_from
 from muniment.scanners.javascript.flow import Taint
 from muniment.scanners.javascript.parsing import FUNCTIONS, get_field, list_pairs, read_name, read_text
 
-_SQL = re.compile(
-    r"(?i)\b(?:select\b.+\bfrom|insert\s+into|update\b.+\bset|delete\s+from|where\b|order\s+by|drop\s+table)"
+_SQL = re.compile(r"(?i)\b(?:insert\s{1,20}into|delete\s{1,20}from|where\b|order\s{1,20}by|drop\s{1,20}table)")
+_SQL_PAIRS = tuple(
+    (re.compile(first), re.compile(then))
+    for first, then in ((r"(?i)\bselect\b", r"(?i)\bfrom\b"), (r"(?i)\bupdate\b", r"(?i)\bset\b"))
 )
 _SQL_CALLS = re.compile(
     r"(?i)query|execute|raw|run|all|get|each|exec|prepare|one|many|any|none|oneOrNone|manyOrNone|literal|unsafe|"
@@ -163,7 +165,7 @@ def _check_sql(context: ScriptContext, call: Call) -> Iterator[Hit]:
         if taint is not None and (is_raw or _is_database(call)):
             yield Hit("js-sql-injection", call.node, taint)
         return
-    if not _SQL.search(constant) and not is_raw:
+    if not is_raw and not _is_statement(constant):
         return
     before = ""
     for part in parts:
@@ -175,6 +177,12 @@ def _check_sql(context: ScriptContext, call: Call) -> Iterator[Hit]:
             yield Hit("js-sql-injection", call.node, taint)
             return
         before = ""
+
+
+def _is_statement(text: str) -> bool:
+    """Whether a text has words of SQL. A pair is two searches: in one expression, many first words take long."""
+    pairs = ((first.search(text), then) for first, then in _SQL_PAIRS)
+    return bool(_SQL.search(text)) or any(found and then.search(text, found.end()) for found, then in pairs)
 
 
 def _is_database(call: Call) -> bool:

@@ -26,6 +26,9 @@ from muniment.server.deployments.break_glass_acts import BreakGlass
 from muniment.server.deployments.builder_acts import TrustBuilder
 from muniment.server.deployments.models import BreakGlassPermission, PipelineIdentity, TrustedBuilder
 from muniment.server.deployments.pipeline_acts import TrustPipeline
+from muniment.server.findings.decision_acts import FindingDecisionAct
+from muniment.server.findings.models import FindingDecision, LeakedSecret
+from muniment.server.findings.secret_acts import ConfirmRevocation
 from muniment.server.guarding.database_roles import WORKER
 from muniment.server.people.account_acts import ConfirmAccounts
 from muniment.server.people.authenticator_acts import EnrolAuthenticator
@@ -61,6 +64,7 @@ COMPARED = frozenset(  # the actions whose rows are compared here, in `weaker_ro
         *(Action.BREAK_GLASS_DEPLOYMENT, Action.TRUST_BUILDER, Action.ERASE_PERSONAL_DATA, Action.ENROL_AUTHENTICATOR),
         *(Action.CHANGE_ENVIRONMENT, Action.CONFIRM_ACCOUNT, Action.TRUST_TEST_RUNNER, Action.DECLARE_MACHINE),
         *(Action.REMOVE_SENSITIVE_PATHS, Action.RETIRE_PRODUCT, Action.LIFT_FREEZE),
+        *(Action.DECIDE_FINDING, Action.CONFIRM_REVOCATION),
     }
 )
 ProvenFields = Mapping[str, Any]  # columns of any table
@@ -384,6 +388,28 @@ def _permits_account(signed: SignedAct, key: str, fields: ProvenFields) -> bool:
     return False
 
 
+def _permits_finding_decision(signed: SignedAct, key: str, fields: ProvenFields) -> bool:
+    act, request = signed.act, signed.verification.request
+    if not isinstance(act, FindingDecisionAct):
+        return False
+    context = ActContext(request.requester.pk, moments.format_moment(request.requested_at))
+    end, latest = fields["ends_at"], act.find_end(context)
+    in_time = end == latest if end is None or latest is None else end <= latest + _CARRIED_OUT
+    signed_fields = (act.finding, act.kind.value, act.find_owner())
+    found = (fields["finding"], fields["kind"], fields["owner"])
+    return in_time and signed_fields == found and _is_signed_before(signed, fields["decided_at"])
+
+
+def _find_secret_action(fields: ProvenFields) -> Action | None:
+    return Action.CONFIRM_REVOCATION if fields["revoked_at"] is not None else None
+
+
+def _permits_revocation(signed: SignedAct, key: str, fields: ProvenFields) -> bool:
+    act = signed.act
+    named = isinstance(act, ConfirmRevocation) and str(act.leak) == key
+    return named and _is_signed_before(signed, fields["revoked_at"])
+
+
 _COUNT_FOR_PAST = (RoleGrant, MonitoringPeriod)  # decisions of an earlier moment are made again with those of then
 _RULES: dict[type[models.Model], _SignatureRule] = {
     RoleGrant: _SignatureRule(_find_grant_action, _permits_grant),
@@ -394,6 +420,8 @@ _RULES: dict[type[models.Model], _SignatureRule] = {
     Person: _SignatureRule(_find_person_action, _permits_erasure),
     PipelineIdentity: _SignatureRule(_require_while_open(Action.CHANGE_ENVIRONMENT), _permits_pipeline),
     Account: _SignatureRule(_find_account_action, _permits_account),
+    FindingDecision: _SignatureRule(_require_while_open(Action.DECIDE_FINDING), _permits_finding_decision),
+    LeakedSecret: _SignatureRule(_find_secret_action, _permits_revocation),
     EnrolledAuthenticator: _SignatureRule(
         _require_while_open(Action.ENROL_AUTHENTICATOR, "removed_at"), _permits_enrolment
     ),
