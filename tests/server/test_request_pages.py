@@ -171,8 +171,8 @@ def test_role_is_shown_with_the_permissions_that_it_adds() -> None:
     person("eve")
     post(someone("amy"), "/people/eve/role", act="grant-role", role="security", product="")
     page = read(someone("abe"), waiting())
-    for text in ("Role for Eve", "freeze merges and deployments", "Approve requests of others:", "security officer"):
-        assert text in page, page[page.find("Role for Eve"):][:3000]
+    for text in ("Role for Eve", "Freeze merges and deployments", "Approve requests of others:", "security officer"):
+        assert text in page
 
 
 def test_recovery_is_shown_with_its_consequences() -> None:

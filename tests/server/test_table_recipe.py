@@ -38,6 +38,7 @@ NO_FREE_TEXT = {  # columns of text that no person writes freely, or that cannot
 }
 TEXT_OF = {"PolicyVersion.text", "ErasedObject.reason", "ClauseState.reason", "DeploymentPermission.reason"}
 TEXT_OF |= {"JobRunPermission.reason", "JobRunPermission.remedy"}
+TEXT_OF |= {"MinutesProof.statement"}  # canonical JSON of codes and internal ids, which is signed
 
 
 def find_forgotten_steps(model: type[models.Model]) -> list[str]:

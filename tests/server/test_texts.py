@@ -24,6 +24,9 @@ _NAMES = {
     "home.toml",
     "DIGEST",
     "SBOM",
+    "CWE",
+    "CWE-",
+    "wide-plain",  # a class of the page
     "sha256:…",
     "SHA-256",
     "CSV",
