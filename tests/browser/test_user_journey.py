@@ -19,6 +19,9 @@ LISTED = (  # besides those without a parameter, which the addresses themselves 
 )
 
 
+OF_FINDINGS = ("/findings", "/findings/coverage", "/findings/suppressions")  # no administrator sees weaknesses
+
+
 @functools.cache
 def list_pages() -> tuple[str, ...]:
     """Addresses of every page without a parameter, and of the listed ones."""
@@ -64,9 +67,9 @@ def test_every_page_opens_without_violations_or_console_errors(ada: Visitor) -> 
     until(lambda: ada.go("/products/shop/settings") == 200 and "past change" in ada.text())
     for path in list_pages():
         status = ada.go(path)
-        assert status == (404 if path == "/nowhere" else 200), path
+        assert status == (404 if path == "/nowhere" else 403 if path in OF_FINDINGS else 200), path
         assert ada.violations() == [], path
-    assert [text for text in ada.complaints if "404" not in text] == []
+    assert [text for text in ada.complaints if "404" not in text and "403" not in text] == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -173,3 +176,13 @@ def test_typed_secret_is_never_shown_again(ada: Visitor, visit: Callable[[], Vis
             assert own.violations() == []
             own.picture(f"secrets-{scheme}-{width}")
     assert own.complaints == []
+
+
+def test_pages_of_findings_open_for_security_officer_without_violations(
+    ada: Visitor, visit: Callable[[], Visitor]
+) -> None:
+    officer = add_person(ada, visit, "fay", "security")
+    for path in OF_FINDINGS:
+        assert officer.go(path) == 200, path
+        assert officer.violations() == [], path
+    assert officer.complaints == []
