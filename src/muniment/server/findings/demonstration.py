@@ -90,13 +90,18 @@ def _store_scan(product: str, files: _Files, secrets: tuple[Finding, ...] = ()) 
     store_branch_scan(scan, BranchScanResult(sizes, results, len(results)))
 
 
+def _find_present_finding(product: str, rule: str) -> int:
+    """Id of the first finding of a rule; an example of one may have several."""
+    return models.ProductFinding.objects.filter(product__slug=product, rule=rule, gone_at=None).earliest("pk").pk
+
+
 def _decide_findings(company: Demonstration) -> None:
     """A false positive of Analytics, and a risk of Billing that is accepted for a while."""
-    number = models.ProductFinding.objects.get(product__slug="analytics", rule="weak-hash").pk
+    number = _find_present_finding("analytics", "weak-hash")
     reason = "The digest is the key of a cache, and protects nothing."
     officers = (SECURITY_OFFICER, SECOND_SECURITY_OFFICER)
     company.perform_by_two("ines-duarte", officers[0], CallFalsePositive, finding=number, reason=reason)
-    number = models.ProductFinding.objects.get(product__slug="billing", rule="certificate-not-verified").pk
+    number = _find_present_finding("billing", "certificate-not-verified")
     until = (timezone.localdate() + timedelta(days=80)).isoformat()
     reason = "The bank's test system has no certificate. It is replaced by the end of the quarter."
     values = {"finding": number, "person": "pedro-alves", "until": until, "reason": reason}
@@ -116,7 +121,7 @@ def _enter_finding(company: Demonstration) -> None:
 
 
 def _assign_finding(company: Demonstration) -> None:
-    number = models.ProductFinding.objects.get(product__slug="patient-portal", rule="open-redirect").pk
+    number = _find_present_finding("patient-portal", "open-redirect")
     company.perform("hana-kim", AssignFinding, finding=number, person="priya-nair")
 
 
