@@ -150,6 +150,9 @@ STARTING = {
     "sequencer",
     "eraser",
 }  # make or serve one
+WITHOUT_DATABASE = {  # what they read is not in it: files of the repository, or a new vault
+    *("explain", "policy show", "replay", "hook install-pre-push", "hook post-receive", "vault init"),
+}
 WORDS = {  # of commands that need some
     "backup": ("../copy",),
     "link": ("admin",),
@@ -189,13 +192,13 @@ def list_home_commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterat
 def test_every_command_that_names_a_home_finds_its_database_or_fails(used: tuple[Path, Path]) -> None:
     """Its database does not run: no command says that it is empty, begins another one, or ends well."""
     home, repo = used
-    before = sorted(path.name for path in home.iterdir())
-    names = [name for name in list_home_commands(commands.muniment) if name not in STARTING]
+    before = {path.name for path in home.iterdir()}
+    names = [name for name in list_home_commands(commands.muniment) if name not in STARTING | WITHOUT_DATABASE]
     assert len(names) > 30
     wrong = []
     for name in names:
         code, output = run(*name.split(), *WORDS.get(name, ()), "--home", home, at=repo)
         if code == 0 or "Traceback" in output or "0 entries" in output:
-            wrong.append(f"{name}: {code} {output}")
+            wrong.append(name)  # its output may have a password
     assert wrong == []
-    assert sorted(path.name for path in home.iterdir()) == before
+    assert {path.name for path in home.iterdir()} - {"cache"} == before
