@@ -4,9 +4,11 @@ import pytest
 
 from muniment.facts.code_facts import IgnoreComment
 from muniment.scanners.child import ScanRequest, scan_request
-from muniment.scanners.comments.engine import FORM_RULE, CommentEngine, list_hard_rules, list_known_rules
+from muniment.scanners.comments.comment_rules import FORM_RULE
+from muniment.scanners.comments.engine import CommentEngine, list_hard_rules
 from muniment.scanners.engine import run_engine
 from muniment.scanners.findings import CoverageState, ScanResult, SourceFile
+from muniment.scanners.own_rules import load_own_rules
 
 PREFIX = "muni" + "ment: ignore"  # this file is scanned too
 REASON = "the digest names a cache entry"
@@ -145,4 +147,4 @@ def test_a_comment_in_another_form_that_was_there_before_is_not_new() -> None:
 def test_hard_rules_are_secrets_checks_that_fail_open_and_the_form_itself() -> None:
     assert list_hard_rules() >= {"token-in-code", "fail-open-check", "js-fail-open-check", FORM_RULE}
     assert "weak-hash" not in list_hard_rules()
-    assert list_hard_rules() < list_known_rules()
+    assert list_hard_rules() < load_own_rules().keys()

@@ -4,7 +4,8 @@ import pytest
 
 from muniment.scanners.engine import run_engine
 from muniment.scanners.findings import CoverageState, Finding, ScanResult, SourceFile
-from muniment.scanners.javascript.engine import ScriptEngine, load_script_rules
+from muniment.scanners.javascript.engine import ScriptEngine
+from muniment.scanners.javascript.script_rules import load_script_rules
 
 RULES = load_script_rules()
 EXAMPLES = [

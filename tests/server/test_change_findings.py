@@ -57,6 +57,12 @@ def test_each_finding_is_listed_once_with_its_remedy() -> None:
     assert "cursor.execute" in finding.remedy
 
 
+def test_finding_of_each_own_engine_has_a_remedy() -> None:
+    rules = ("sql-injection", "js-sql-injection", "token-in-code", "ignore-comment-form")
+    listed = list_change_findings(report(scanned(*(found(rule) for rule in rules))))
+    assert [finding.rule for finding in listed if not finding.remedy] == []
+
+
 def test_a_secret_has_no_severity_and_an_unknown_rule_no_remedy() -> None:
     details = {name: value for name, value in FINDING.items() if name != "severity"} | {"rule": "token-in-code"}
     secret = ReasonReport("secret-in-code", "", "", "path:a", details)

@@ -2,12 +2,9 @@
 
 from collections.abc import Iterable
 
-from muniment.scanners.comments.engine import load_comment_rules
 from muniment.scanners.findings import CoverageState, Finding, Location, ScanResult, Severity
-from muniment.scanners.infrastructure.findings import load_infrastructure_rules
+from muniment.scanners.own_rules import load_own_rules
 from muniment.scanners.rule_texts import RuleText
-from muniment.scanners.rules import load_scan_rules
-from muniment.scanners.secrets.engine import load_secret_rules
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 FINGERPRINT = "muniment/v1"
@@ -59,12 +56,7 @@ def _build_run(result: ScanResult, version: str) -> SarifDocument:
 
 def _list_rules(result: ScanResult) -> dict[str, RuleText]:
     """Rules of our own engines by id, and those that another engine's findings name."""
-    rules: dict[str, RuleText] = {
-        **load_scan_rules(),
-        **load_secret_rules(),
-        **load_infrastructure_rules(),
-        **load_comment_rules(),
-    }
+    rules = dict(load_own_rules())
     for one in result.findings:
         text = RuleText(one.requirement, one.cwe, one.severity, one.impact, one.message, one.remedy)
         rules.setdefault(one.rule, text)

@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Sequence
 from functools import cache
-from pathlib import Path
 
 from muniment.facts.code_facts import IgnoreComment
+from muniment.scanners.comments.comment_rules import FORM_RULE, load_comment_rules
 from muniment.scanners.comments.parsing import OtherForm, find_comments
 from muniment.scanners.engine import CANARY_FOLDER, Canary
 from muniment.scanners.findings import (
@@ -17,21 +17,14 @@ from muniment.scanners.findings import (
     SourceFile,
 )
 from muniment.scanners.fingerprints import compute_fingerprint, normalise_snippet
-from muniment.scanners.infrastructure.findings import load_infrastructure_rules
-from muniment.scanners.javascript.engine import load_script_rules
+from muniment.scanners.javascript.script_rules import load_script_rules
 from muniment.scanners.languages import is_code
-from muniment.scanners.rule_texts import RuleText, load_rule_texts
+from muniment.scanners.own_rules import load_own_rules
 from muniment.scanners.rules import load_scan_rules
 from muniment.scanners.secrets.engine import load_secret_rules
 
 COMMENT_ENGINE = "muniment-comments"
-FORM_RULE = "ignore-comment-form"
 _MOST_SNIPPET = 200
-
-
-def load_comment_rules() -> dict[str, RuleText]:
-    """Load the rules of the engine by id."""
-    return load_rule_texts(Path(__file__).with_name("rules.toml"))
 
 
 @cache
@@ -44,12 +37,6 @@ def list_hard_rules() -> frozenset[str]:
             *(name for name, rule in load_script_rules().items() if rule.is_hard),
         )
     )
-
-
-@cache
-def list_known_rules() -> frozenset[str]:
-    """List the rules of our own engines."""
-    return frozenset((*load_scan_rules(), *load_infrastructure_rules(), *load_script_rules(), *list_hard_rules()))
 
 
 class CommentEngine:
@@ -73,7 +60,7 @@ class CommentEngine:
             if not is_code(file.path):
                 coverage.append(FileCoverage(file.path, CoverageState.SKIPPED, "it is no code"))
                 continue
-            found = find_comments(file, list_known_rules(), list_hard_rules())
+            found = find_comments(file, load_own_rules(), list_hard_rules())
             counts: dict[str, int] = {}
             for other in found.others:
                 counts[other.text] = counts.get(other.text, -1) + 1

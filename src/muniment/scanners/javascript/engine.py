@@ -1,11 +1,7 @@
 """Engine for JavaScript and TypeScript. A file that does not parse is failed, and its rules say nothing of it."""
 
 from collections.abc import Collection, Iterator, Sequence
-from functools import cache
-from pathlib import Path
-from tomllib import loads
 
-import msgspec
 from tree_sitter import Node
 
 from muniment.scanners.engine import CANARY_FOLDER, Canary
@@ -33,27 +29,11 @@ from muniment.scanners.javascript.parsing import (
     parse_script,
     read_text,
 )
-from muniment.scanners.rule_texts import FindingPlace, RuleText
+from muniment.scanners.javascript.script_rules import load_script_rules
+from muniment.scanners.rule_texts import FindingPlace
 
 JAVASCRIPT_ENGINE = "muniment-javascript"
 _MOST_FINDINGS = 500  # of one file
-
-
-class ScriptRule(RuleText, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Requirement on scripts, with examples that it reports (`bad`) and does not report (`good`)."""
-
-    bad: tuple[str, ...]
-    good: tuple[str, ...]
-    is_hard: bool = False  # no comment ignores it
-
-
-@cache
-def load_script_rules() -> dict[str, ScriptRule]:
-    """Load the rules by id."""
-    rules: dict[str, ScriptRule] = {}
-    for path in sorted((Path(__file__).parent / "rules").glob("*.toml")):
-        rules[path.stem] = msgspec.convert(loads(path.read_text(encoding="utf-8")), ScriptRule)
-    return rules
 
 
 class ScriptEngine:

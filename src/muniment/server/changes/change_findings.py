@@ -5,7 +5,6 @@ weaknesses that a scan found in it. There are at most seven, each with the reaso
 """
 
 from collections.abc import Iterable, Iterator
-from functools import cache
 from typing import NamedTuple
 
 from django.utils.translation import gettext as _
@@ -14,10 +13,7 @@ from django.utils.translation import gettext_lazy
 from muniment.controls import no_new_findings
 from muniment.decision.report import DecisionReport, ReasonReport
 from muniment.policy import guide
-from muniment.scanners.infrastructure.findings import load_infrastructure_rules
-from muniment.scanners.rule_texts import RuleText
-from muniment.scanners.rules import ScanRule, load_scan_rules
-from muniment.scanners.secrets.engine import load_secret_rules
+from muniment.scanners.own_rules import load_own_rules
 from muniment.server.acts.inputs import Label
 
 MOST_QUESTIONS = 7
@@ -116,7 +112,7 @@ def list_change_findings(report: DecisionReport) -> tuple[ChangeFinding, ...]:
 def _make_finding(reason: ReasonReport) -> ChangeFinding:
     details = reason.details
     rule = str(details["rule"])
-    known = _load_texts().get(rule)
+    known = load_own_rules().get(rule)
     return ChangeFinding(
         rule=rule,
         path=str(details["path"]),
@@ -126,11 +122,6 @@ def _make_finding(reason: ReasonReport) -> ChangeFinding:
         remedy=known.remedy.strip() if known is not None else "",
         cwe=known.cwe if known is not None else 0,
     )
-
-
-@cache
-def _load_texts() -> dict[str, ScanRule | RuleText]:
-    return {**load_scan_rules(), **load_infrastructure_rules(), **load_secret_rules()}
 
 
 def list_review_questions(
