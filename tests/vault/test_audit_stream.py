@@ -152,3 +152,30 @@ def test_request_and_response_are_two_entries() -> None:
     pairs.add_entries(0, [audit_entry(1, "request"), audit_entry(1)], 0.0)
     pairs.add_entries(1, [audit_entry(1)], 0.0)
     assert pairs.drop_unpaired(PAIR_SECONDS + 1) == 1
+
+
+def test_overlong_line_is_one_gap_and_later_entries_are_read(log: Path) -> None:
+    position = skip_to_end(log)
+    with log.open("a") as stream:
+        stream.write(json.dumps(audit_entry(3) | {"padding": "x" * (3 << 20)}))
+        stream.flush()
+        step = follow_log(log, position)
+        assert (step.entries, step.gaps) == ([], []), "it is being written"
+        stream.write("\n")
+    write(log, 4)
+    step = follow_log(log, step.position)
+    assert (read_ids(step.entries), step.gaps) == (["r4"], ["audit.log: a line is too long"])
+    write(log, 5)
+    step = follow_log(log, step.position)
+    assert (read_ids(step.entries), step.gaps) == (["r5"], [])
+
+
+def test_position_after_an_overlong_line_notices_a_cut(log: Path) -> None:
+    with log.open("a") as stream:
+        stream.write("x" * (1 << 20) + "end\n")
+    position = skip_to_end(log)
+    assert follow_log(log, position).gaps == []
+    with log.open("r+b") as stream:
+        stream.seek(-4, os.SEEK_END)
+        stream.write(b"cut")
+    assert follow_log(log, position).gaps == ["audit.log was cut or rewritten"]

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -11,12 +11,12 @@ import msgspec.structs
 from msgspec import Struct
 
 from muniment.vault import layout
+from muniment.vault.audit_lines import DamageDating, LogLine, iterate_lines
 from muniment.vault.pipeline_roles import UNIQUE_CLAIM
 
 _PREFIX = f"{layout.SECRETS}/data/"
 _FORGES_PREFIX = f"{layout.FORGES}/data/"
 _PREFIX_BYTES = _PREFIX.encode()
-_LARGEST_LINE = 1 << 20
 _WRITES = frozenset({"create", "update", "patch", "delete", "revoke", "renew", "rollback"})
 # Writes that change neither who may do what nor what is logged: sign-ins, values, and what a token does about itself.
 _HARMLESS_PATHS = (
@@ -77,40 +77,60 @@ def list_log_files(log: Path) -> list[Path]:
 
 
 def find_first_time(log: Path) -> str:
-    """Time of the log's first line: the log is complete from then on. Raises AuditLogError."""
+    """Time of the log's first whole line: the log is complete from then on. Raises AuditLogError."""
     for file in list_log_files(log):
         for line in read_lines(file):
-            return _get_text(decode_line(line), "time")
+            if find_line_time(line) is not None:
+                return _get_text(decode_line(line), "time")
     raise AuditLogError("it is empty")
 
 
-def find_reads(log: Path, namespace: str = "") -> Iterator[LoggedRead]:
-    """Every reading of a secret in that namespace of the vault. Raises AuditLogError instead of leaving one out."""
+def find_reads(log: Path, namespace: str = "", examined_until: datetime | None = None) -> Iterator[LoggedRead]:
+    """Every reading of a secret in that namespace of the vault. Raises AuditLogError instead of leaving one out.
+
+    Damaged lines until `examined_until` are left out: a person examined what they may have hidden.
+    """
+    dating = DamageDating(find_line_time)
     for file in list_log_files(log):
         for line in read_lines(file):
-            found = find_read(line, namespace)
-            if found is not None:
-                yield found
+            try:
+                found = find_read(line, namespace)
+            except AuditLogError:
+                if not is_examined(dating.find_moment(), examined_until):
+                    raise
+            else:
+                if found is not None:
+                    yield found
+            dating.add_line(line)
 
 
-def find_read(line: bytes, namespace: str = "") -> LoggedRead | None:
+def is_examined(damaged_at: datetime | None, examined_until: datetime | None) -> bool:
+    """Whether damage after that moment was examined; None is before the log's first whole line, and never."""
+    return examined_until is not None and (damaged_at is None or damaged_at <= examined_until)
+
+
+def find_read(line: LogLine, namespace: str = "") -> LoggedRead | None:
     """Find the reading of secrets in that namespace that a line records, if any. Raises AuditLogError."""
-    if _PREFIX_BYTES not in line:
+    if _PREFIX_BYTES not in line.data and not line.is_overlong:
         return None
     entry = decode_line(line)
     return _find_entry_read(entry) if _entry_namespace(entry) == namespace else None
 
 
-def read_lines(file: Path, start: int = 0) -> Iterable[bytes]:
-    """Whole lines from byte `start` on: the last one may not be written yet. Raises AuditLogError."""
+def find_line_time(line: LogLine) -> datetime | None:
+    """Time at which a line was written; None for a damaged one."""
+    try:
+        return entry_time(decode_line(line))
+    except AuditLogError:
+        return None
+
+
+def read_lines(file: Path, start: int = 0) -> Iterator[LogLine]:
+    """Complete lines from byte `start` on: the last one may not be written yet. Raises AuditLogError."""
     try:
         with file.open("rb") as stream:
             stream.seek(start)
-            while line := stream.readline(_LARGEST_LINE):
-                if line.endswith(b"\n"):
-                    yield line
-                elif len(line) == _LARGEST_LINE:
-                    raise AuditLogError("a line is too long")
+            yield from iterate_lines(stream)
     except OSError as error:
         raise AuditLogError(os.strerror(error.errno or 0)) from error
 
@@ -146,10 +166,12 @@ def identify_entry(entry: dict[str, object]) -> str:
     return f"{_get_text(_get_object(entry, 'request'), 'id')}:{_get_text(entry, 'type')}"
 
 
-def decode_line(line: bytes) -> dict[str, object]:
+def decode_line(line: LogLine) -> dict[str, object]:
     """Decode one line of the log. Raises AuditLogError."""
+    if line.is_overlong:
+        raise AuditLogError("a line is too long")
     try:
-        found = json.loads(line)
+        found = json.loads(line.data)
     except (ValueError, RecursionError):
         raise AuditLogError("a line is damaged") from None
     if not isinstance(found, dict):

@@ -5,24 +5,23 @@ Two audit devices of the vault write the same entries to two files, and each ent
 
 import hashlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from msgspec import Struct
 
 from muniment.vault import audit
+from muniment.vault.audit_lines import LogLine, iterate_lines
 
 ROTATIONS = "rotations"  # the file next to the logs in which the vault's supervisor announces each rotation
 PAIR_SECONDS = 5.0  # within which both devices have written an entry
 
-_LARGEST_LINE = 1 << 20
 _MOST_LINES = 2_000  # of one step, so that a step ends soon
 
 
 class LogPosition(Struct, frozen=True):
     """Position up to which a log was read. `last_line` is the SHA-256 of the line that ends at `offset`, of `last_size`
-    bytes.
+    bytes; of an overlong line, of its end.
     """
 
     inode: int = 0
@@ -66,7 +65,7 @@ def skip_to_end(log: Path) -> LogPosition:
     """Position after the newest whole line. Raises OSError or AuditLogError."""
     position = LogPosition(log.stat().st_ino)
     with log.open("rb") as stream:
-        for line in _whole_lines(stream, None):
+        for line in iterate_lines(stream):
             position = _advance_position(position, line)
     return position
 
@@ -77,7 +76,7 @@ def read_last_entry(log: Path, position: LogPosition) -> dict[str, object] | Non
         return None
     with log.open("rb") as stream:
         stream.seek(position.offset - position.last_size)
-        return audit.decode_line(stream.read(position.last_size))
+        return audit.decode_line(LogLine(position.last_size, stream.read(position.last_size)))
 
 
 class DevicePairs:
@@ -142,7 +141,7 @@ def _read_file(file: Path, step: FollowResult) -> FollowResult:
             # From the end: entries before it may be forged, and those that were read already would be reported anew.
             gaps.append(f"{file.name} was cut or rewritten")
             return step._replace(position=skip_to_end(file))
-        for line in _whole_lines(stream, _MOST_LINES - len(entries)):
+        for line in iterate_lines(stream, _MOST_LINES - len(entries)):
             position = _advance_position(position, line)
             try:
                 entries.append(audit.decode_line(line))
@@ -159,20 +158,9 @@ def _is_unchanged(stream: BinaryIO, position: LogPosition) -> bool:
     return hashlib.sha256(stream.read(position.last_size)).hexdigest() == position.last_line
 
 
-def _whole_lines(stream: BinaryIO, most: int | None) -> Iterator[bytes]:
-    count = 0
-    while (most is None or count < most) and (line := stream.readline(_LARGEST_LINE)):
-        if not line.endswith(b"\n"):
-            if len(line) == _LARGEST_LINE:
-                raise audit.AuditLogError("a line is too long")
-            return  # it is being written
-        count += 1
-        yield line
-
-
-def _advance_position(position: LogPosition, line: bytes) -> LogPosition:
-    digest = hashlib.sha256(line).hexdigest()
-    return LogPosition(position.inode, position.offset + len(line), len(line), digest)
+def _advance_position(position: LogPosition, line: LogLine) -> LogPosition:
+    digest = hashlib.sha256(line.data).hexdigest()
+    return LogPosition(position.inode, position.offset + line.size, len(line.data), digest)
 
 
 def _find_by_inode(log: Path, inode: int) -> Path | None:

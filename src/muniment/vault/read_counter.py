@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from muniment.vault import audit
 from muniment.vault.audit import AuditLogError
+from muniment.vault.audit_lines import DamageDating, LogLine
 
 
 class ReadCount(NamedTuple):
@@ -28,18 +29,28 @@ class ReadCounter:
     def __init__(self, log: Path, namespace: str = "") -> None:
         self._log = log
         self._namespace = namespace
+        self._reset()
+
+    def _reset(self) -> None:
         self._ends: dict[tuple[int, int], int] = {}  # by device and inode: how many bytes were counted
         self._found: ReadCounts = {}
+        self._dating = DamageDating(audit.find_line_time)
+        self._damage: list[datetime | None] = []
 
     def count_new_reads(self) -> ReadCounts:
         """Count all reads so far. Raises AuditLogError; after that the counter is not correct any more."""
         sizes = self._read_sizes()
         if any(sizes.get(name, -1) < end for name, end in self._ends.items()):
-            self._ends, self._found = {}, {}
+            self._reset()
         for file in audit.list_log_files(self._log):
             name = _identify_file(file)
             self._ends[name] = self._count_file(file, self._ends.get(name, 0))
         return self._found
+
+    def has_unexamined_damage(self, examined_until: datetime | None) -> bool:
+        """Whether a line that was counted as no reading is damaged, and nobody examined what it may have hidden."""
+        self._damage = [moment for moment in self._damage if not audit.is_examined(moment, examined_until)]
+        return bool(self._damage)
 
     def _read_sizes(self) -> dict[tuple[int, int], int]:
         try:
@@ -50,18 +61,26 @@ class ReadCounter:
     def _count_file(self, file: Path, start: int) -> int:
         end = start
         for line in audit.read_lines(file, start):
-            end += len(line)
-            found = audit.find_read(line, self._namespace)
-            if found is None:
-                continue
+            end += line.size
             try:
-                moment = audit.parse_log_time(found.time)
-            except ValueError:
-                raise AuditLogError("a time has another form") from None
-            who = (found.place, found.who, found.pipeline)
-            known = self._found.get(who, ReadCount(moment, moment, 0))
-            self._found[who] = ReadCount(min(known.first, moment), max(known.last, moment), known.number + 1)
+                self._count_line(line)
+            except AuditLogError:
+                # A full disk damages a line for ever: the others are counted all the same.
+                self._damage.append(self._dating.find_moment())
+            self._dating.add_line(line)
         return end
+
+    def _count_line(self, line: LogLine) -> None:
+        found = audit.find_read(line, self._namespace)
+        if found is None:
+            return
+        try:
+            moment = audit.parse_log_time(found.time)
+        except ValueError:
+            raise AuditLogError("a time has another form") from None
+        who = (found.place, found.who, found.pipeline)
+        known = self._found.get(who, ReadCount(moment, moment, 0))
+        self._found[who] = ReadCount(min(known.first, moment), max(known.last, moment), known.number + 1)
 
 
 def _identify_file(file: Path) -> tuple[int, int]:

@@ -19,6 +19,7 @@ from muniment.server.deployments.models import BROUGHT, DeploymentPermission
 from muniment.server.secrets.models import Secret
 from muniment.server.secrets.secret_acts import RESTORABLE
 from muniment.server.secrets.secret_reads import find_audit_log
+from muniment.server.secrets.watch_state import find_examined_moment
 from muniment.vault import audit, layout
 from muniment.workflows.fact_suppliers import create_fact
 
@@ -91,7 +92,7 @@ def _read_audit_log() -> Maybe[AuditReads]:
         return Known(
             AuditReads(
                 audit.parse_log_time(audit.find_first_time(path)),
-                _group_by_path(audit.find_reads(path, settings.VAULT_NAMESPACE)),
+                _group_by_path(audit.find_reads(path, settings.VAULT_NAMESPACE, find_examined_moment())),
             )
         )
     except audit.AuditLogError as error:

@@ -14,7 +14,12 @@ from muniment.server.products.models import Environment
 from muniment.server.records import row_checks
 from muniment.server.secrets.models import Secret, SecretRead
 from muniment.server.secrets.secret_reads import find_audit_log
-from muniment.server.secrets.watch_state import WatchLimits, find_log_moment, find_watch_problem
+from muniment.server.secrets.watch_state import (
+    WatchLimits,
+    find_examined_moment,
+    find_log_moment,
+    find_watch_problem,
+)
 from muniment.server.vault_access import open_vault_session
 from muniment.vault import audit, layout
 from muniment.vault.drift import PolicyHolder, find_readers
@@ -96,7 +101,8 @@ def _find_actual_readers(places: list[Environment]) -> tuple[dict[str, Maybe[tup
     if problem := find_watch_problem(_ANY_AGE):
         return {one.name: Unknown(problem) for one in places}, ""
     try:
-        since, found = audit.find_first_time(log), list(audit.find_reads(log, settings.VAULT_NAMESPACE))
+        reads = audit.find_reads(log, settings.VAULT_NAMESPACE, find_examined_moment())
+        since, found = audit.find_first_time(log), list(reads)
     except audit.AuditLogError as error:
         return {one.name: Unknown(f"the vault's audit log cannot be read: {error}") for one in places}, ""
     did: dict[str, Maybe[tuple[VaultReader, ...]]] = {}

@@ -12,6 +12,7 @@ from muniment.server.incidents import kinds
 from muniment.server.incidents.lifecycle import open_incident
 from muniment.server.products.models import Environment
 from muniment.server.secrets.models import SecretRead
+from muniment.server.secrets.watch_state import find_examined_moment
 from muniment.vault.audit import AuditLogError
 from muniment.vault.embedded_vault import EmbeddedVault
 from muniment.vault.read_counter import ReadCount, ReadCounter
@@ -33,16 +34,25 @@ def store_reads() -> None:
     log = find_audit_log()
     if log is None or not log.exists():
         return
+    counter = _COUNTERS.setdefault(log, ReadCounter(log, settings.VAULT_NAMESPACE))
     try:
-        found = _COUNTERS.setdefault(log, ReadCounter(log, settings.VAULT_NAMESPACE)).count_new_reads()
+        found = counter.count_new_reads()
     except AuditLogError:
         del _COUNTERS[log]
         return
+    if counter.has_unexamined_damage(find_examined_moment()):
+        # Also damage from before the watch began: without an incident, nobody could accept it.
+        report_log_gap(f"{log.name}: a line is damaged")
     places = {f"{one.product.slug}/{one.name}": one for one in Environment.objects.select_related("product")}
     with transaction.atomic():
         for (place, who, pipeline), known in found.items():
             if place in places:
                 _store_reader(places[place], who[:_LONGEST], pipeline, known)
+
+
+def report_log_gap(gap: str) -> None:
+    """Open the incident of a gap in the vault's audit log; one is open for all gaps until a person closes it."""
+    open_incident(kinds.VAULT_AUDIT_GAP, None, "vault-audit", f"The vault's audit log is not whole: {gap}")
 
 
 def report_foreign_read(environment: Environment, reader: str, moment: datetime) -> None:

@@ -22,7 +22,7 @@ from muniment.server.incidents.lifecycle import open_incident
 from muniment.server.products.models import Environment, Product
 from muniment.server.records import row_checks
 from muniment.server.secrets.models import PlannedVaultWrite, VaultWatch
-from muniment.server.secrets.secret_reads import report_foreign_read
+from muniment.server.secrets.secret_reads import report_foreign_read, report_log_gap
 from muniment.vault import audit, layout
 from muniment.vault.audit import AuditEvent, AuditEventKind
 from muniment.vault.audit_stream import DevicePairs, LogPosition, follow_log, read_last_entry, skip_to_end
@@ -56,13 +56,13 @@ class VaultWatcher:
         for device, log in enumerate(self._logs):
             entries, position, gaps = follow_log(log, self._positions[device])
             for gap in gaps:
-                self._report_gap(gap)
+                report_log_gap(gap)
             for entry in entries:
                 self._process_entry(device, entry, now)
             self._positions[device] = position
         # Only after both logs were read: the second device writes an entry a moment after the first.
         if missing := len(self._logs) > 1 and self._pairs.drop_unpaired(now):
-            self._report_gap(
+            report_log_gap(
                 f"{count_text(missing, 'entry is', 'entries are')} in one of the vault's two audit logs only"
             )
         self._save_positions()
@@ -73,7 +73,7 @@ class VaultWatcher:
                 self._pairs.add_entries(device, [entry], now)
             event = audit.find_event(entry, settings.VAULT_NAMESPACE)
         except audit.AuditLogError as error:
-            self._report_gap(f"{self._logs[device].name}: {error}")
+            report_log_gap(f"{self._logs[device].name}: {error}")
             return
         # Both devices write each event: one incident is enough.
         if event is None or event.request in self._seen:
@@ -101,9 +101,6 @@ class VaultWatcher:
         elif (self._ours or _concerns_us(event.path)) and not _was_planned(event):
             description = f"{event.who} wrote {event.path} in the vault, and no plan contained that"
             open_incident(kinds.VAULT_CHANGE, None, f"path:{event.path}", description)
-
-    def _report_gap(self, gap: str) -> None:
-        open_incident(kinds.VAULT_AUDIT_GAP, None, "vault-audit", f"The vault's audit log is not whole: {gap}")
 
     def _load_positions(self) -> list[LogPosition | None]:
         row = VaultWatch.objects.filter(**self._name).first()

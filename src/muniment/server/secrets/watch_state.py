@@ -54,6 +54,13 @@ def find_watch_problem(limits: WatchLimits) -> str:
     return next((problem for row in rows if (problem := _find_row_problem(row, limits, now))), "")
 
 
+def find_examined_moment() -> datetime | None:
+    """Moment until which people examined the gaps of the audit log: the newest recorded closing of their incident."""
+    closed = Incident.objects.filter(kind=kinds.VAULT_AUDIT_GAP).exclude(closed_at=None)
+    recorded = closed.exclude(pk__in=find_unrecorded_closings()).order_by("-closing_record_id")
+    return recorded.values_list("closing_record__recorded_at", flat=True).first()
+
+
 def find_log_moment() -> datetime | None:
     """Moment until which everything watched is known; None where nothing is watched, or a part is unknown."""
     found = [one.newest_entry_at if one.is_copy else one.looked_at for one in VaultWatch.objects.filter(ended_at=None)]
