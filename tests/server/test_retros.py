@@ -13,12 +13,21 @@ from muniment.server.meetings.models import MeetingAttendee, ProductMeeting
 from muniment.server.minutes.meeting_facts import read_security_meetings
 from muniment.server.minutes.minutes_text import decode_minutes
 from muniment.server.minutes.models import Minutes
+from muniment.server.minutes.taking_part import list_signers
 from muniment.server.people.models import Person
 from muniment.server.people.privacy import collect_personal_data
 from muniment.server.products.models import Product
 from muniment.server.records.installation import open_store
 from muniment.server.records.models import Record
-from muniment.server.retros.models import Improvement, RetroCard, RetroThreat, RetroVote, WorthAnswer, WorthPool
+from muniment.server.retros.models import (
+    Improvement,
+    RetroCard,
+    RetroThreat,
+    RetroVote,
+    Subject,
+    WorthAnswer,
+    WorthPool,
+)
 from muniment.server.retros.schedule import find_schedule_problems, measure_loads
 from muniment.server.retros.timeline import draw_timeline
 from tests.support.service import as_role, browser, compare_rows, person, post, product, record_rows
@@ -146,7 +155,7 @@ def test_each_subject_needs_content_or_a_reason(retro: ProductMeeting) -> None:
     assert retro.held_on == timezone.localdate()
 
 
-def test_minutes_hold_what_the_retro_decided_and_need_the_facilitator(
+def test_minutes_hold_what_the_retro_decided_and_need_two_people(
     retro: ProductMeeting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record_rows()
@@ -164,11 +173,16 @@ def test_minutes_hold_what_the_retro_decided_and_need_the_facilitator(
     lines = [line.text for section in decode_minutes(minutes.text).outcomes for line in section.lines]
     assert {"Checks are slow", "Exports are kept too long", "A stolen session", row.text} <= set(lines)
     compare_rows(monkeypatch)
-    state = read_security_meetings("shop").find_state("retro")
-    assert state is not None
-    assert state.unsigned_since
     fields = {"statement": "confirmed", "digest": minutes.digest}
-    assert "Saved" in post(who("fay"), f"/meetings/seats/{seat_of(retro, 'fay')}/sign", **fields)
+    assert "not needed" in post(who("moe"), f"/meetings/seats/{seat_of(retro, 'moe')}/sign", **fields)
+    for name in (
+        "fay",
+        "mel",
+    ):  # nobody is invited as the owner, so a member who was there signs beside the facilitator
+        state = read_security_meetings("shop").find_state("retro")
+        assert state is not None
+        assert state.unsigned_since
+        assert "Saved" in post(who(name), f"/meetings/seats/{seat_of(retro, name)}/sign", **fields)
     state = read_security_meetings("shop").find_state("retro")
     assert state is not None
     assert not state.unsigned_since
@@ -410,3 +424,32 @@ def test_export_of_a_person_has_their_cards_and_improvements(retro: ProductMeeti
     text = str(collect_personal_data(Person.objects.get(slug="mel")))
     assert "Mine" in text
     assert "Sessions end" in text
+
+
+def invite_owner(retro: ProductMeeting, slug: str = "olga") -> None:
+    with as_role("owner"):
+        MeetingAttendee.objects.create(meeting=retro, role="owner", person=Person.objects.get(slug=slug))
+
+
+def test_product_owner_signs_a_retro_without_having_been_there_unless_they_left(retro: ProductMeeting) -> None:
+    invite_owner(retro)
+    open_retro(retro)
+    codes = [*Subject.values, "earlier"]
+    assert "Saved" in finish(retro, none=tuple(codes))
+    minutes = Minutes.objects.get(meeting=retro)
+    assert {each.seat.person.slug for each in list_signers(minutes)} == {"fay", "olga"}
+    with as_role("owner"):
+        Person.objects.filter(slug="olga").update(active=False)
+    assert {each.seat.person.slug for each in list_signers(minutes)} == {"fay", "mel"}
+
+
+def test_retro_of_one_person_does_not_end(retro: ProductMeeting) -> None:
+    with as_role("owner"):
+        retro.attendees.exclude(person__slug="fay").delete()
+        MeetingAttendee.objects.create(meeting=retro, role="member", person=Person.objects.get(slug="fay"))
+    invite_owner(retro, "fay")
+    lead(retro, "open-meeting")
+    lead(retro, "confirm-attendance", person="fay", present="yes")
+    codes = [*Subject.values, "earlier"]
+    assert "One person alone would confirm" in finish(retro, none=tuple(codes))
+    assert not Minutes.objects.get(meeting=retro).is_closed

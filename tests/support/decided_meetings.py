@@ -113,4 +113,5 @@ def _hold_retro(meeting: ProductMeeting) -> None:
     _prepare_retro(meeting)
     _hold("dev", meeting, RETRO_SEATS)
     minutes = Minutes.objects.get(meeting=meeting)
-    request("dev", SignMinutes, seat=_seat(meeting, "dev"), statement="confirmed", digest=minutes.digest)
+    for signer in ("dev", "own"):
+        request(signer, SignMinutes, seat=_seat(meeting, signer), statement="confirmed", digest=minutes.digest)

@@ -66,6 +66,7 @@ class MeetingRules(Struct, frozen=True):
     lead: MeetingRole
     quorum: tuple[MeetingRole, ...]
     signers: tuple[MeetingRole, ...]
+    signs_absent: tuple[MeetingRole, ...] = ()  # roles that sign even if their person was not there, besides the lead
     is_made_in_meeting: bool = False  # its sections are filled in the meeting, so its minutes hold them as at the end
 
 
@@ -85,7 +86,8 @@ RULES = {
     MeetingKind.RETRO: MeetingRules(
         lead=MeetingRole.FACILITATOR,
         quorum=(MeetingRole.MEMBER,),
-        signers=(MeetingRole.FACILITATOR,),
+        signers=(MeetingRole.FACILITATOR, MeetingRole.OWNER),
+        signs_absent=(MeetingRole.OWNER,),  # who states the hours and accepts threats
         is_made_in_meeting=True,
     ),
 }

@@ -26,7 +26,7 @@ from muniment.server.minutes.models import (
     MinutesComment,
     MinutesEntry,
 )
-from muniment.server.minutes.taking_part import check_quorum, refuse_unfit_seats
+from muniment.server.minutes.taking_part import check_quorum, refuse_single_signer, refuse_unfit_seats
 from muniment.server.minutes.unchanged_items import find_unchanged_items
 from muniment.server.people.act_fields import PersonId, label_person
 from muniment.server.people.messages import notify_people
@@ -268,6 +268,7 @@ class CloseMeeting(ChairAct, frozen=True):
                 _("Confirm their attendance, have a deputy come, or move the meeting."),
             )
         refuse_unfit_seats(self.load_meeting())
+        refuse_single_signer(self.load_meeting())
 
     def carry_out(self, context: ActContext) -> None:
         """Freeze the minutes, and tell everybody who was invited."""

@@ -4,7 +4,6 @@ No act here waits for a second person's approval: each one does their own part. 
 the part of another, or to do all parts.
 """
 
-from muniment.calendars.meetings import MeetingKind
 from muniment.server.acts.guarded_state import GuardedFact, GuardedFacts
 from muniment.server.meetings.models import MeetingRole
 from muniment.server.minutes.models import Minutes
@@ -12,8 +11,8 @@ from muniment.server.minutes.taking_part import check_quorum, find_present_peopl
 
 
 def read_confirmed_minutes() -> GuardedFacts:
-    """Frozen agendas and minutes, who was there, and each signature; permitted is that a review counts as confirmed,
-    which takes each of its roles.
+    """Frozen agendas and minutes, who was there, and each signature; permitted is that a meeting counts as confirmed,
+    which takes two people at least.
     """
     protected: set[GuardedFact] = set()
     permitted: set[GuardedFact] = set()
@@ -27,7 +26,7 @@ def read_confirmed_minutes() -> GuardedFacts:
         protected |= {
             (name, "signature", each.person_id, each.role, each.statement, each.digest) for each in row.signatures.all()
         }
-        if row.meeting.kind == MeetingKind.REVIEW and is_signed(row):
+        if is_signed(row):
             permitted.add((name, "confirmed"))
     return GuardedFacts(permitted=frozenset(permitted), protected=frozenset(protected))
 

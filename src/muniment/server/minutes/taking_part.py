@@ -1,13 +1,13 @@
 """Who has to take part in a meeting and to sign, and who did."""
 
 import datetime
-from collections.abc import Iterable
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from msgspec import Struct
 
 from muniment.calendars.meetings import MeetingKind
+from muniment.errors import RefusedError
 from muniment.server.meetings.models import MeetingAttendee, MeetingRole, ProductMeeting, SentNotice
 from muniment.server.meetings.seat_acts import refuse_conflicting_roles, refuse_other_officer
 from muniment.server.minutes.agendas import RULES
@@ -24,6 +24,7 @@ from muniment.server.minutes.passkey_signatures import SignatureMethod, find_sig
 
 _DPO_NOTICE_DAYS = 10  # working days
 _DPO_REMINDERS = 2
+_LEAST_SIGNERS = 2  # people, whatever their roles
 
 
 class QuorumRole(Struct, frozen=True):
@@ -84,23 +85,48 @@ def refuse_unfit_seats(meeting: ProductMeeting) -> None:
             refuse_other_officer(role, seat.deputises_for or seat.person, meeting.product)
 
 
+def refuse_single_signer(meeting: ProductMeeting) -> None:
+    """Raise RefusedError if one person alone would confirm the minutes of a meeting."""
+    seats = _choose_signing_seats(meeting, frozenset())
+    if len({seat.person_id for seat in seats}) < _LEAST_SIGNERS:
+        raise RefusedError(
+            "one-signer",
+            _("One person alone would confirm the minutes."),
+            _("Name a product owner, or confirm the attendance of somebody else who is invited."),
+        )
+
+
 def list_signers(minutes: Minutes) -> tuple[Signer, ...]:
-    """Seats that have to sign: lead and quorum, as far as they were present."""
-    meeting = minutes.meeting
-    present = find_present_people(meeting)
-    return _match_signers(minutes, present, meeting.attendees.select_related("person"))
-
-
-def _match_signers(minutes: Minutes, present: frozenset[str], seats: Iterable[MeetingAttendee]) -> tuple[Signer, ...]:
-    rules = RULES[MeetingKind(minutes.meeting.kind)]
+    """Seats that have to sign: the lead, and the roles of the kind of meeting, two people at least."""
     rows = [each for each in minutes.signatures.all() if each.digest == minutes.digest]
     methods = {each.pk: find_signature_method(each, minutes) for each in rows}
     signed = {(each.person_id, each.role): each for each in rows if methods[each.pk] is not SignatureMethod.INVALID}
-    return tuple(
-        _make_signer(seat, signed.get((seat.person_id, seat.role)), methods)
-        for seat in seats
-        if seat.role in rules.signers and (seat.person_id in present or seat.role == rules.lead)
-    )
+    seats = _choose_signing_seats(minutes.meeting, frozenset(signed))
+    return tuple(_make_signer(seat, signed.get((seat.person_id, seat.role)), methods) for seat in seats)
+
+
+def _choose_signing_seats(meeting: ProductMeeting, signed: frozenset[tuple[str, str]]) -> list[MeetingAttendee]:
+    """Seats that sign. `signed` are people and roles that did: somebody who left later stays among them.
+
+    Where they are one person, as in a small team, the first other person who was there signs too.
+    """
+    rules, present = RULES[MeetingKind(meeting.kind)], find_present_people(meeting)
+    seats = list(meeting.attendees.select_related("person"))
+
+    def signs(seat: MeetingAttendee) -> bool:
+        if seat.role not in rules.signers:
+            return False
+        if seat.role in rules.signs_absent and (seat.person.active or (seat.person_id, seat.role) in signed):
+            return True
+        return seat.person_id in present or seat.role == rules.lead
+
+    chosen = [seat for seat in seats if signs(seat)]
+    people = {seat.person_id for seat in chosen}
+    if len(people) < _LEAST_SIGNERS:
+        others = [each for each in seats if each.person_id in present - people and each.role in rules.quorum]
+        others.sort(key=lambda each: ((each.person_id, each.role) not in signed, each.pk))
+        chosen += others[:1]
+    return chosen
 
 
 def _make_signer(
@@ -112,7 +138,8 @@ def _make_signer(
 def is_signed(minutes: Minutes) -> bool:
     """Whether the meeting has ended, and everybody who has to sign did."""
     signers = list_signers(minutes) if minutes.is_closed else ()
-    return bool(signers) and all(signer.signature is not None for signer in signers)
+    has_two = len({signer.seat.person_id for signer in signers}) >= _LEAST_SIGNERS
+    return has_two and all(signer.signature is not None for signer in signers)
 
 
 def _excuse_dpo(meeting: ProductMeeting) -> str:
