@@ -37,7 +37,7 @@ def scan(*findings: CodeFinding, unscanned: tuple[UnscannedFile, ...] = (), **mo
 @pytest.mark.parametrize(
     ("found", "status", "sentence"),
     [
-        (scan(), ResultStatus.MET, "No new finding in 3 files, scanned by python."),
+        (scan(), ResultStatus.MET, "No new finding in the scanned files (3). Engines: python."),
         (scan(scanned=0), ResultStatus.NOT_APPLICABLE, "The change adds and alters no file."),
         (
             scan(FINDING),

@@ -22,15 +22,15 @@ UNREAD = LockFile("package.json", Unknown("it has no lock"))
         ((PINNED, PINNED), ["Pinned dependencies: 6. Files that name them: 2."]),
         (
             (PINNED, BY_TAG),
-            ["Dockerfile: the content of 1 dependencies, such as python@3.12, can change without a commit."],
+            ["Dockerfile: dependencies whose content can change without a commit: 1, such as python@3.12."],
         ),
-        ((NO_DIGEST,), ["requirements.txt: no digest is recorded for 2 packages, such as django@4.2."]),
+        ((NO_DIGEST,), ["requirements.txt: packages without a recorded digest: 2, such as django@4.2."]),
         (
             (UNREAD, BY_TAG, NO_DIGEST),
             [
                 "The dependencies of package.json are unknown: it has no lock.",
-                "Dockerfile: the content of 1 dependencies, such as python@3.12, can change without a commit.",
-                "requirements.txt: no digest is recorded for 2 packages, such as django@4.2.",
+                "Dockerfile: dependencies whose content can change without a commit: 1, such as python@3.12.",
+                "requirements.txt: packages without a recorded digest: 2, such as django@4.2.",
             ],
         ),
     ],

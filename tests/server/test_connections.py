@@ -1133,7 +1133,7 @@ def test_doctor_warns_of_too_few_approvers_and_low_quota(setup: ForgeSetup) -> N
         ConnectionRateLimit.objects.create(
             connection=setup.connection, resource="rest", remaining=3, request_limit=5000
         )
-    assert read_result()["approvals"].startswith("unknown: Shop: 2 people could approve")
+    assert read_result()["approvals"].startswith("unknown: Shop: people who could approve: 2.")
     assert read_result()["forge"] == "unknown: forge: 3 of 5000 requests left"
 
 

@@ -301,7 +301,7 @@ def test_first_administrator_enters_without_incident_or_suspension() -> None:
         link = preparation.make_first_link()
     fields = {**FIELDS, "name": "Ada", "email": "ada@example.test"}
     assert browser().post(link, fields).status_code == 302
-    assert not AccountNotice.objects.exclude(kind=AccountNotice.Kind.RECOVERED).exists()
+    assert not AccountNotice.objects.exists()
     assert not Person.objects.get().approvals_suspended
 
 

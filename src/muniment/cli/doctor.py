@@ -167,7 +167,7 @@ def _check_context(found: context.CommandContext, repo: str) -> Iterator[DoctorR
         yield DoctorResult("policy", "unknown", HISTORY_UNPROTECTED, ADD_CLAUSE)
     repository = rules.policy.policy.repository
     able = [p for p in rules.people.persons if p.active and p.keys and matches_any(repository, p.write_access)]
-    count = f"{len(able)} people could approve"
+    count = f"people who could approve: {len(able)}"
     if len(able) < _FEWEST_PEOPLE:
         yield DoctorResult("people", "unknown", count, f"Name at least {_FEWEST_PEOPLE}: an author and two others.")
     else:
@@ -177,7 +177,7 @@ def _check_context(found: context.CommandContext, repo: str) -> Iterator[DoctorR
         yield DoctorResult(
             "security role",
             "unknown",
-            f"{len(holders)} people who could approve have it; it takes {PEOPLE_TO_LIFT} to lift a freeze",
+            f"people who could approve and have it: {len(holders)}; it takes {PEOPLE_TO_LIFT} to lift a freeze",
             'Give it to more people in people.toml: roles = ["security"].',
         )
     yield from _check_server_hook(found)

@@ -22,7 +22,7 @@ class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
 class Reasons(ReasonCodes):
     """Reasons of this control."""
 
-    NO_FINDING = met("No new finding in {count} files, scanned by {engines}.")
+    NO_FINDING = met("No new finding in the scanned files ({count}). Engines: {engines}.")
     MINOR_FINDING = met("{path}, line {line}: {requirement} Rule {rule}, severity {severity}. This does not block.")
     SECRETS_ONLY = met("{languages}: only secrets are looked for in files of this language.")
     NOTHING_TO_SCAN = not_applicable("The change adds and alters no file.")

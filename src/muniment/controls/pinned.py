@@ -23,11 +23,11 @@ class Reasons(ReasonCodes):
     PINNED = met("Pinned dependencies: {packages}. Files that name them: {files}.")
     NO_DEPENDENCIES = not_applicable("This repository has no lock file, manifest, image or workflow.")
     NOT_PINNED = violated(
-        "{name}: the content of {count} dependencies, such as {package}, can change without a commit.",
+        "{name}: dependencies whose content can change without a commit: {count}, such as {package}.",
         "Pin each: an image by its digest, an action by its full commit.",
     )
     NO_DIGEST = violated(
-        "{name}: no digest is recorded for {count} packages, such as {package}.",
+        "{name}: packages without a recorded digest: {count}, such as {package}.",
         "Write this file again with digests, for example: uv pip compile --generate-hashes",
     )
     FILE_UNKNOWN = unknown(

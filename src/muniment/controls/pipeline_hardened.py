@@ -24,7 +24,7 @@ class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
 class Reasons(ReasonCodes):
     """Reasons of this control."""
 
-    HARDENED = met("No weakness was found in {count} pipeline files and the settings of {forge}.")
+    HARDENED = met("No weakness was found in the pipeline files ({count}) and the settings of {forge}.")
     NO_PIPELINE = not_applicable("There is no pipeline file, and no forge that runs pipelines.")
     NOT_PINNED = violated(
         "{path}, line {line}: {step} is not pinned, so its content can change.",

@@ -22,7 +22,7 @@ class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
 class Reasons(ReasonCodes):
     """Reasons of this control."""
 
-    IN_VAULT = met("No secret was found in {count} pipeline files and the settings of {forge}.")
+    IN_VAULT = met("No secret was found in the pipeline files ({count}) and the settings of {forge}.")
     NOTHING_TO_CHECK = not_applicable("There is no pipeline file, and no forge that stores secrets.")
     LITERAL_SECRET = violated(
         "{path}, line {line}: {secret} is written in plain text.",
@@ -45,7 +45,7 @@ class Reasons(ReasonCodes):
         "The settings of {forge} are unknown: {why}.",
         "Let Muniment list the names of the forge's secrets; it never reads their values.",
     )
-    CODE_FREE = met("No secret was found in {count} files of the code.")
+    CODE_FREE = met("No secret was found in the files of the code ({count}).")
     SECRET_IN_CODE = violated(
         "{path}, line {line}: a secret is written in the code. Rule {rule}.",
         "Revoke it where it was issued, since the history keeps it. Store the new one in the vault: "

@@ -129,7 +129,8 @@ class AcceptInvitation(OwnAct, frozen=True):
             )
         person, entry = self.load_person(), _read_credentials(context)
         if invitation.recovers or invitation.by_operator:
-            recovery.create_account_notice(person, AccountNotice.Kind.RECOVERED, None)
+            if not invitation.by_operator or recovery.is_account_in_use(person):
+                recovery.create_account_notice(person, AccountNotice.Kind.RECOVERED, None)
             recovery.recover_account(person, invitation, entry)
         recovery.end_access(person)
         person.name, person.email = self.name, self.email or None

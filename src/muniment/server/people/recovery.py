@@ -136,8 +136,13 @@ def create_link_notice(person: Person, by: str | None) -> None:
     """
     if by is not None:
         create_account_notice(person, AccountNotice.Kind.LINK, by)
-    elif is_bootstrap_finished() or Authenticator.objects.filter(user=person).exists():
+    elif is_account_in_use(person):
         create_account_notice(person, AccountNotice.Kind.OPERATOR_LINK, None)
+
+
+def is_account_in_use(person: Person) -> bool:
+    """Whether a link of the operator can take an account over: during the set-up, the first link only opens it."""
+    return is_bootstrap_finished() or Authenticator.objects.filter(user=person).exists()
 
 
 def _find_proven_factor(person: Person, invitation: Invitation, entry: EntryCredentials) -> Authenticator | None:

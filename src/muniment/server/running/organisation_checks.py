@@ -102,7 +102,7 @@ def _check_approvers() -> Iterator[CheckResult]:
         count = held.values("person").distinct().count()
         if count < _ENOUGH:
             problem = (
-                f"{product.name}: {count} people could approve, and two others have to approve what one of them wrote"
+                f"{product.name}: people who could approve: {count}. Two others have to approve what one of them wrote"
             )
             yield CheckResult("approvals", "unknown", problem, "Give the role developer there to more people.")
 
