@@ -178,7 +178,7 @@ def test_explicit_default_makes_no_difference() -> None:
         ('generated = ["a", "b"]', 'generated = ["c"]', "small", "with.generated", WEAKER, True),
         ('suites = ["unit"]', 'suites = ["unit", "all"]', "later", "with.suites", WEAKER, True),
         ('suites = ["unit"]', 'suites = ["unit"], x = 1', "later", "with.x", WEAKER, True),
-        ('control = "requirements-met"', 'control = "user-friendly-security"', "later", "control", WEAKER, True),
+        ('control = "requirements-met"', 'control = "security-updates"', "later", "control", WEAKER, True),
         (
             'text = "We are kind."',
             'text = "We are kind."\ncontrol = "requirements-met"',

@@ -91,7 +91,7 @@ def test_clause_is_monitored_through_end_of_its_last_day(day: str, outcome: Outc
 
 def test_clause_without_available_control_denies() -> None:
     uncovered = TWO.replace('control = "independent-review"\n', "")
-    later = TWO.replace("independent-review", "user-friendly-security")
+    later = TWO.replace("independent-review", "security-updates")
     for clause, code in ((uncovered, "no-control"), (later, "control-not-available")):
         decision = evaluate_facts(policy(clause))
         assert (decision.outcome, codes(decision)) == (Outcome.DENY, [code])

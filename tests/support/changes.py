@@ -5,6 +5,7 @@ from typing import Any
 from muniment.facts.change import Commit, Contributor, ContributorRole, File, Pushes, Revision, UpdateKind
 from muniment.facts.code_facts import ChangeScan, CodeSecrets
 from muniment.facts.dependency_facts import FrameworkFile, FrameworkUse, LockContent, LockFile
+from muniment.facts.design_facts import DesignChange, DesignEvaluation, PrincipleState
 from muniment.facts.facts import Fact, Facts
 from muniment.facts.finding_facts import BranchScan, ProductFindings
 from muniment.facts.maybe import Known, Maybe
@@ -116,6 +117,17 @@ def ran(**more: Any) -> PipelineRun:
     return PipelineRun(**(fields | more))
 
 
+DESIGN = DesignEvaluation(
+    is_present=True,
+    states=tuple(
+        PrincipleState(name, "shown on the model", 3, (), 0)
+        for name in (
+            *("least-privilege", "privilege-separation", "complete-mediation", "multiple-security-layers"),
+            *("secure-failure", "user-friendly-security"),
+        )
+    ),
+    change=DesignChange(),
+)
 MEETINGS = SecurityMeetings(
     active=True,
     connected="2026-01-01",
@@ -192,6 +204,7 @@ def product_values() -> dict[str, Maybe[Any]]:
             )
         ),
         "product_findings": Known(ProductFindings((BranchScan("shop", MAIN, EARLIER),), ())),
+        "design": Known(DESIGN),
         "security_meetings": Known(MEETINGS),
         "vault_secrets": Known((SecretAge("production", "DB_PASSWORD", Known(EARLIER)),)),
         "retrievals": Known(

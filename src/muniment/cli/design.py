@@ -111,6 +111,7 @@ def diff(base: str, repo: str, head: str | None, output: str) -> int:
             {
                 "added": difference.added,
                 "removed": difference.removed,
+                "altered": difference.altered,
                 "findings": [_finding_data(finding) for finding in difference.findings],
             }
         )
@@ -234,5 +235,6 @@ def _format_difference(difference: DesignDifference) -> Iterator[str]:
         yield "The change does not alter the design."
     yield from (f"  + {printing.make_printable(name)}" for name in difference.added)
     yield from (f"  - {printing.make_printable(name)}" for name in difference.removed)
+    yield from (f"  ~ {printing.make_printable(name)}" for name in difference.altered)
     for finding in difference.findings:
         yield from _format_finding(finding)

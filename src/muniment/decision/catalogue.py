@@ -3,25 +3,32 @@
 from muniment.controls import (
     automated_deployment,
     automatic_secret_retrieval,
+    complete_mediation,
     deployment_approved,
     deployment_permitted,
+    design_review,
     frameworks_supported,
     independent_review,
+    least_privilege,
+    multiple_security_layers,
     no_new_findings,
     no_overdue_findings,
     pinned,
     pipeline_hardened,
     pipeline_required,
+    privilege_separation,
     protected_history,
     secret_rotation,
     secrets_hidden_from_developers,
     secrets_in_vault,
+    secure_failure,
     security_attention,
     security_retro_held,
     security_review_held,
     security_review_scheduled,
     small_changes,
     tests_passed,
+    user_friendly_security,
 )
 
 CONTROLS = {
@@ -48,18 +55,14 @@ CONTROLS = {
         security_review_scheduled.CONTROL,
         security_review_held.CONTROL,
         security_retro_held.CONTROL,
+        least_privilege.CONTROL,
+        privilege_separation.CONTROL,
+        complete_mediation.CONTROL,
+        multiple_security_layers.CONTROL,
+        secure_failure.CONTROL,
+        user_friendly_security.CONTROL,
+        design_review.CONTROL,
     )
 }
 
-PLANNED = frozenset(
-    {
-        "requirements-met",
-        "security-updates",
-        "least-privilege",
-        "privilege-separation",
-        "complete-mediation",
-        "multiple-security-layers",
-        "secure-failure",
-        "user-friendly-security",
-    }
-)
+PLANNED = frozenset({"requirements-met", "security-updates"})

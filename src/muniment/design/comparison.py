@@ -18,7 +18,14 @@ from muniment.design.privileges import HeldPrivileges
 from muniment.design.route_checks import check_routes, list_certain_guards
 from muniment.design.routes.route import Route, RouteList
 
-_NAMED = ("actors", "roles", "tasks", "actions", "components", "boundaries", "data", "resources", "guards")
+_NAMED = (
+    *("actors", "roles", "tasks", "actions", "components", "boundaries", "data", "resources", "guards"),
+    *("interfaces", "conflicts"),
+)
+_UNNAMED = (
+    *("applications", "flows", "grants", "second_persons", "acting_as", "limits", "budgets", "public_routes"),
+    "samples",
+)
 
 
 class DesignState(Struct, frozen=True):
@@ -29,22 +36,40 @@ class DesignState(Struct, frozen=True):
 
 
 class DesignDifference(Struct, frozen=True):
-    """Effect of a change: entries added and removed, and findings that the change causes."""
+    """Effect of a change: entries added, removed and altered, and findings that the change causes.
+
+    `weaker` are those of the findings that say what protects less than before.
+    """
 
     added: tuple[str, ...]
     removed: tuple[str, ...]
+    altered: tuple[str, ...]
     findings: tuple[DesignFinding, ...]
+    weaker: tuple[DesignFinding, ...]
 
     @property
     def is_empty(self) -> bool:
         """Whether the change does nothing to the design."""
-        return not (self.added or self.removed or self.findings)
+        return not (self.added or self.removed or self.altered or self.findings)
 
 
 def compare_designs(before: DesignState, after: DesignState, today: datetime.date) -> DesignDifference:
     """Everything that a change adds, removes and weakens. Findings that the design had before are left out."""
     old, new = list_model_entries(before), list_model_entries(after)
     known = {finding.identity for finding in list_findings(before, today)}
+    weaker = find_weaker_protection(before, after)
+    brought = [finding for finding in list_findings(after, today) if finding.identity not in known]
+    return DesignDifference(
+        added=tuple(sorted((new - old).elements())),
+        removed=tuple(sorted((old - new).elements())),
+        altered=tuple(sorted(_list_altered_entries(before.model, after.model))),
+        findings=tuple(dict.fromkeys((*weaker, *brought))),
+        weaker=weaker,
+    )
+
+
+def find_weaker_protection(before: DesignState, after: DesignState) -> tuple[DesignFinding, ...]:
+    """Findings of all that protects less after a change, whatever the results of the principles."""
     findings = [
         *_compare_routes(before.routes, after.routes),
         *_compare_guards(before.routes, after.routes),
@@ -52,11 +77,24 @@ def compare_designs(before: DesignState, after: DesignState, today: datetime.dat
         *_compare_flows(before.model, after.model),
         *_compare_layers(before.model, after.model),
         *_compare_entries(before.model, after.model),
-        *(finding for finding in list_findings(after, today) if finding.identity not in known),
     ]
-    return DesignDifference(
-        tuple(sorted((new - old).elements())), tuple(sorted((old - new).elements())), tuple(dict.fromkeys(findings))
-    )
+    return tuple(dict.fromkeys(findings))
+
+
+def _list_altered_entries(before: DesignModel, after: DesignModel) -> Iterator[str]:
+    """Entries that keep their name and differ, and lists without names that differ."""
+    for table in _NAMED:
+        old = {entry.id: entry for entry in getattr(before, table)}
+        for entry in getattr(after, table):
+            if entry.id in old and entry != old[entry.id]:
+                yield f"{_singular(table)} {entry.id}"
+    for table in _UNNAMED:
+        if Counter(map(repr, getattr(before, table))) != Counter(map(repr, getattr(after, table))):
+            yield table.replace("_", " ")
+
+
+def _singular(table: str) -> str:
+    return table.removesuffix("s") if table != "boundaries" else "boundary"
 
 
 def evaluate_state(state: DesignState, today: datetime.date) -> tuple[PrincipleResult, ...]:
@@ -75,11 +113,7 @@ def list_findings(state: DesignState, today: datetime.date) -> list[DesignFindin
 def list_model_entries(state: DesignState) -> Counter[str]:
     """Parts of a design by kind and name. Flows that differ only in guards have one name."""
     model = state.model
-    entries = Counter(
-        f"{table.removesuffix('s') if table != 'boundaries' else 'boundary'} {entry.id}"
-        for table in _NAMED
-        for entry in getattr(model, table)
-    )
+    entries = Counter(f"{_singular(table)} {entry.id}" for table in _NAMED for entry in getattr(model, table))
     entries.update(f"flow {describe_flow(flow)}" for flow in model.flows)
     entries.update(f"public route {entry.method} {entry.route}" for entry in model.public_routes)
     entries.update(

@@ -66,6 +66,11 @@ class FindingCode(Enum):
         "{subject} calls the interface {detail}, which no repository offers.",
         "Add [[interface]] to the design of the repository that offers it, and evaluate both together.",
     )
+    MISSING_DESIGN = _Answer(
+        _UNKNOWN,
+        "The repository {subject} has no design.toml, so its part of the product is unknown.",
+        "Draft one there: muniment design init --owner security@example.org",
+    )
     NO_ENTRY = _Answer(
         _UNKNOWN,
         "The design has no actor from outside, so no path can be examined.",

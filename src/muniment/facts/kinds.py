@@ -3,6 +3,7 @@
 from muniment.facts.change import ApprovedHead, Commit, File, Pushes, Revision
 from muniment.facts.code_facts import ChangeScan, CodeSecrets
 from muniment.facts.dependency_facts import FrameworkFile, LockFile
+from muniment.facts.design_facts import DesignEvaluation
 from muniment.facts.facts import FactKind
 from muniment.facts.finding_facts import ProductFindings
 from muniment.facts.maybe import Known, Unknown
@@ -78,6 +79,7 @@ RETRIEVALS: FactKind[tuple[SecretRetrieval, ...]] = FactKind(
 )
 SECURITY_MEETINGS: FactKind[SecurityMeetings] = FactKind("security_meetings", Known[SecurityMeetings] | Unknown, _HOUR)
 PRODUCT_FINDINGS: FactKind[ProductFindings] = FactKind("product_findings", Known[ProductFindings] | Unknown, _HOUR)
+DESIGN: FactKind[DesignEvaluation] = FactKind("design", Known[DesignEvaluation] | Unknown, _DAY)
 
 KINDS = {
     kind.name: kind
@@ -100,5 +102,6 @@ KINDS = {
         *(VAULT_ACCESS, VAULT_SECRETS, RETRIEVALS),
         SECURITY_MEETINGS,
         PRODUCT_FINDINGS,
+        DESIGN,
     )
 }

@@ -24,6 +24,7 @@ class Program(StrEnum):
     ZIZMOR = "zizmor"
     MUNIMENT = "muniment"
     SCANNER = "muniment-scanner"  # our own engines, in a child
+    DESIGN_READER = "muniment-design-reader"  # reads a design and the routes of code, in a child
     GROUPADD = "groupadd"
     USERADD = "useradd"
 
@@ -120,6 +121,7 @@ OTHER_GRAMMARS: Mapping[Program, CommandGrammar] = {
     ),
     Program.MUNIMENT: _make_grammar("confirmation eraser sequencer web worker --home= --port="),
     Program.SCANNER: _make_grammar(""),
+    Program.DESIGN_READER: _make_grammar(""),
     Program.GROUPADD: _make_grammar("--force --system --:"),
     Program.USERADD: _make_grammar(
         "--comment= --gid= --groups= --home-dir= --no-create-home --no-user-group --shell= --system --:"
@@ -139,6 +141,7 @@ REMEDIES: Mapping[Program, str] = {
     Program.ZIZMOR: "Install it: pip install 'muniment[pipeline]'",
     Program.MUNIMENT: "Install Muniment again.",
     Program.SCANNER: "Install Muniment again.",
+    Program.DESIGN_READER: "Install Muniment again.",
     Program.GROUPADD: "Install the Debian package passwd.",
     Program.USERADD: "Install the Debian package passwd.",
 }

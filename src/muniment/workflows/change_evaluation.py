@@ -102,14 +102,21 @@ def evaluate_change(
     delivery. It is called once, with the names that the clauses need.
     """
     names = list_needed_facts(select_clauses(rules.policy, point, revision.target))
+    # At a merge the design is that of the change, not of the product before it.
+    own = {kinds.DESIGN.name} & names if point is EnforcementPoint.MERGE else frozenset[str]()
     known: dict[str, Maybe[object] | Fact] = {
-        **{name: fact for name, fact in read_facts(names).items() if name in names},
+        **{name: fact for name, fact in read_facts(names - own).items() if name in names - own},
         kinds.PEOPLE.name: create_fact(rules.known_people, "given", now, rules.people_reference),
         kinds.EXCEPTIONS.name: Known(rules.exceptions),
         kinds.FREEZES.name: freezes,
     }
     if kinds.CHANGE_SCAN.name in names and kinds.CHANGE_SCAN.name not in known:
         known[kinds.CHANGE_SCAN.name] = create_fact(_scan_change(collector, revision), "scanners", now)
+    if own:
+        from muniment.workflows import design_evaluation  # a server hook loads it only if its policy needs it
+
+        design = design_evaluation.evaluate_change_design(collector.git_repository, revision, now)
+        known[kinds.DESIGN.name] = create_fact(design, "repository", now)
     facts = collector.collect_facts(revision, names, known)
     return ChangeEvaluation(evaluate_policy(rules.policy, facts, point, now), rules.policy, facts)
 

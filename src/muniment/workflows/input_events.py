@@ -37,6 +37,7 @@ class DecisionInput(StrEnum):
     DELIVERY_FACTS = "environments, deadlines and deployments"
     MEETINGS = "security reviews and retros"
     FINDINGS = "findings and scans of the code"
+    DESIGNS = "design of the product"
     VAULT_STATE = "state of the vault"
     DELIVERY = "delivery that is asked for"
 
@@ -83,6 +84,7 @@ ROWS = (
             kinds.PUSHES.name,
             kinds.APPROVED_HEADS.name,
             kinds.CHANGE_SCAN.name,
+            kinds.DESIGN.name,
         ),
         Fallback.POLLING,
         {_GITHUB: ("pull_request",), _GITLAB: ("merge_request",), _GITEA: ("pull_request_sync",)},
@@ -165,6 +167,7 @@ ROWS = (
     ),
     InputRow(DecisionInput.MEETINGS, (kinds.SECURITY_MEETINGS.name,), Fallback.EXPIRY),
     InputRow(DecisionInput.FINDINGS, (kinds.PRODUCT_FINDINGS.name,), Fallback.EXPIRY),
+    InputRow(DecisionInput.DESIGNS, (kinds.DESIGN.name,), Fallback.EXPIRY),
     InputRow(
         DecisionInput.VAULT_STATE,
         (kinds.VAULT_ACCESS.name, kinds.VAULT_SECRETS.name, kinds.RETRIEVALS.name),

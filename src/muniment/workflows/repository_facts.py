@@ -47,6 +47,11 @@ def read_repository_facts(
         found[kinds.FORGE_SETTINGS.name] = Unknown("no forge is connected")
     found |= _read_code_facts(repository, tip, [name for name in (kinds.CODE_SECRETS.name,) if name in names])
     found |= _read_lock_facts(repository, tip, [name for name in _OF_LOCKS if name in names])
+    if kinds.DESIGN.name in names:
+        from muniment.workflows import design_evaluation  # a server hook loads it only if its policy needs it
+
+        name = policy.policy.repository
+        found[kinds.DESIGN.name] = design_evaluation.evaluate_commit_design(repository, name, tip, now)
     if kinds.BRANCH_RULES.name in names:
         found[kinds.BRANCH_RULES.name] = _build_branch_rules(target, policy, now, guard)
     return {name: create_fact(value, "repository", now) for name, value in found.items()}

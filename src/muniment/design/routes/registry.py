@@ -15,6 +15,11 @@ ROUTE_READERS: Mapping[str, Callable[[SourceTree], RouteList]] = {
 }
 
 
+def is_route_source(path: str) -> bool:
+    """Whether routes may stand in a file with this name."""
+    return path.endswith(".py")
+
+
 def read_routes(framework: str, files: Mapping[str, str]) -> RouteList:
     """Routes of the application of one framework in a project's files (path and text)."""
     try:

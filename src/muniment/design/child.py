@@ -1,0 +1,64 @@
+"""Design reader child: it reads a request from its input, evaluates in this process, and writes the answer.
+
+Started confined (`programs.confinement`): no network, little memory and time. Before it reads a byte of the request, it
+evaluates a design of each framework, which loads every module that it needs, and then refuses itself every further
+file, program and signal. The code that it is given is hostile; none of it is executed.
+"""
+
+import datetime
+import os
+import sys
+
+import msgspec
+
+from muniment.design.product_design import DesignAnswer, DesignRequest, RepositorySources, evaluate_request
+from muniment.design.routes.registry import ROUTE_READERS
+from muniment.programs.confinement import NO_CHILD, refuse_files
+
+_SAMPLE = """schema = 1
+product = "sample"
+owner = "nobody"
+[[application]]
+framework = "{}"
+[[actor]]
+id = "visitor"
+[[component]]
+id = "web"
+[[flow]]
+from = "visitor"
+to = "web"
+"""
+_CODE = """from django.urls import path
+from fastapi import FastAPI
+from flask import Flask
+app = Flask(__name__)
+@app.get("/")
+def index(): return ""
+urlpatterns = [path("", index)]
+"""
+
+
+def warm_up() -> None:
+    """Load all that the readers need, by evaluating a design of each framework."""
+    for framework in ROUTE_READERS:
+        repository = RepositorySources("sample", _SAMPLE.format(framework), {"urls.py": _CODE, "broken.py": "("})
+        answer = evaluate_request(DesignRequest(datetime.date(2026, 1, 1), (repository,), (repository,)))
+        msgspec.msgpack.decode(msgspec.msgpack.encode(answer), type=DesignAnswer)
+
+
+def answer_request() -> int:
+    """Answer the request at standard input; `NO_CHILD` if files could not be refused before it is read."""
+    warm_up()
+    try:
+        refuse_files()
+    except (OSError, KeyError, AttributeError):
+        return NO_CHILD
+    request = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=DesignRequest)
+    sys.stdout.buffer.write(msgspec.msgpack.encode(evaluate_request(request)))
+    sys.stdout.buffer.flush()
+    # Interpreters of some versions open files as they end, which is refused by now.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    raise SystemExit(answer_request())
