@@ -1,11 +1,10 @@
 """Entry point of the program: answers --version at once, and turns every ending into the one table of exit codes."""
 
-import gc
 import os
 import sys
-from typing import NoReturn
 
 from muniment.cli.exit_codes import FAILED, OK, READER_GONE, WRONG_USE
+from muniment.cli.quick_imports import QuickImports, import_msgspec
 
 
 def main() -> int:
@@ -22,7 +21,7 @@ def main() -> int:
         code = _run_server_hook(sys.argv[2:])
         if code is not None:
             return code
-    _import_msgspec()
+    import_msgspec()
     from muniment.cli.command_line import run_command_line
 
     return run_command_line(sys.argv[1:])
@@ -37,31 +36,20 @@ def _open_closed_streams() -> None:
 
 
 def _run_server_hook(arguments: list[str]) -> int | None:
-    """Run a hook of a server, and return its exit code; None if it is another command.
-
-    Imported modules stay until the process ends, so no garbage collection is needed for them: a tenth of the time for
-    imports.
-    """
-    gc.disable()
-    _import_msgspec()
+    """Run a hook of a server, and return its exit code; None if it is another command."""
     from muniment.cli import server_hooks
 
-    gc.freeze()
-    gc.enable()
     return server_hooks.main(arguments)
 
 
 def _run_pre_commit() -> int:
     """Run the hook of a commit, with as few imports as a server hook."""
-    gc.disable()
-    _import_msgspec()
-    from muniment.cli import pre_commit
-
-    gc.freeze()
+    with QuickImports():
+        from muniment.cli import pre_commit
     return pre_commit.run_hook()
 
 
-def end_with_main() -> NoReturn:
+def end_with_main() -> None:
     """Run the command line, and end the process without cleaning up: pushers would wait for that.
 
     Output is written before, and no other work is left: it was done in a child of the process.
@@ -73,21 +61,6 @@ def end_with_main() -> NoReturn:
     except OSError:
         code = code or FAILED
     os._exit(code)
-
-
-def _import_msgspec() -> None:
-    """Import msgspec without typing_extensions: a third of the time that the import takes.
-
-    It prefers that module for three names, which it takes from `typing` where the module is not there. In Python 3.11
-    and newer they are the same.
-    """
-    if "typing_extensions" in sys.modules:
-        return
-    sys.modules["typing_extensions"] = None  # type: ignore[assignment] # the documented way to have an import fail
-    try:
-        import msgspec  # noqa: F401 -- from here on whoever imports it finds it
-    finally:
-        del sys.modules["typing_extensions"]
 
 
 def _print_version() -> int:

@@ -36,18 +36,31 @@ _UNNEEDED = (
 
 def test_hook_imports_no_unneeded_module_for_an_allowed_push() -> None:
     code = (
-        "import sys\nfrom muniment import __main__\n__main__._import_msgspec()\nimport muniment.cli.server_hooks\n"
+        "import sys\nfrom muniment.cli import quick_imports\nwith quick_imports.QuickImports():\n"
+        "    import muniment.cli.server_hooks, muniment.cli.push_hooks\n"
         f"print(*set({_UNNEEDED!r}) & sys.modules.keys())"
     )
     done = subprocess.run([sys.executable, "-I", "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.split() == []
 
 
+def test_process_that_waits_for_a_hook_imports_nothing_that_the_hook_needs() -> None:
+    code = (
+        "import sys\nimport muniment.__main__, muniment.cli.server_hooks\n"
+        "print(*(name for name in sys.modules if name.startswith('muniment.') or name == 'msgspec'))"
+    )
+    done = subprocess.run([sys.executable, "-I", "-c", code], check=True, capture_output=True, text=True)
+    assert set(done.stdout.split()) == {
+        *("muniment.__main__", "muniment.cli", "muniment.cli.exit_codes", "muniment.cli.hook_time_limit"),
+        *("muniment.cli.quick_imports", "muniment.cli.server_hooks"),
+    }
+
+
 def test_msgspec_is_imported_without_typing_extensions_which_stays_importable() -> None:
     code = (
-        "import sys; sys.argv = ['muniment', 'hook', 'post-receive', '--home', '/nowhere']\n"
-        "from muniment.__main__ import main\n"
-        "main()\n"
+        "import sys\n"
+        "from muniment.cli.quick_imports import QuickImports\n"
+        "with QuickImports():\n    from muniment.cli import push_hooks\n"
         "assert 'msgspec' in sys.modules and 'typing_extensions' not in sys.modules\n"
         "import typing_extensions"
     )
@@ -55,9 +68,32 @@ def test_msgspec_is_imported_without_typing_extensions_which_stays_importable() 
 
 
 @pytest.mark.parametrize("verb", ["pre-receive", "post-receive"])
-def test_hook_without_home_denies_with_a_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str], verb: str) -> None:
-    assert server_hooks.main([verb, "--home", str(tmp_path / "none")]) == 2
-    assert "there is no home at" in capsys.readouterr().err
+def test_hook_without_home_denies_with_a_reason(tmp_path: Path, verb: str) -> None:
+    done = _run_hook(verb, "--home", str(tmp_path / "none"))
+    assert done.returncode == 1
+    assert "there is no home at" in done.stderr
+
+
+@pytest.mark.parametrize("verb", ["pre-receive", "post-receive"])
+@pytest.mark.parametrize("end", ["os._exit(0)", "os.abort()", "raise ImportError('secret text')"])
+def test_hook_whose_child_ends_without_an_answer_denies(verb: str, end: str) -> None:
+    code = (
+        "import os, sys\nparent = os.getpid()\n"
+        "class Broken:\n    def find_spec(self, name, *_):\n"
+        f"        if name == 'muniment.cli.push_hooks' and os.getpid() != parent: {end}\n"
+        "sys.meta_path.insert(0, Broken())\n"
+        "from muniment.cli import server_hooks\n"
+        f"sys.exit(server_hooks.main(['{verb}', '--home', 'x']))"
+    )
+    done = subprocess.run([sys.executable, "-I", "-c", code], check=False, capture_output=True, text=True, input="")
+    assert done.returncode == 1
+    assert "muniment: denied  the server hook was stopped before it had a decision" in done.stderr
+    assert "secret text" not in done.stderr
+
+
+def _run_hook(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-I", "-m", "muniment", "hook", *arguments]
+    return subprocess.run(command, check=False, capture_output=True, text=True, input="")
 
 
 def test_defect_in_a_hook_denies(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
