@@ -12,6 +12,7 @@ import click
 import msgspec
 
 from dev.design_reference import describe_design
+from dev.manual_pages import render_manual_pages
 from dev.record_reference import describe_records
 from dev.setting_reference import describe_settings
 from dev.threat_reference import describe_threats
@@ -27,6 +28,7 @@ from muniment.workflows import input_events
 
 DOCS = Path(__file__).parent.parent / "docs"
 REFERENCE = DOCS / "reference"
+MANUAL = DOCS / "man"
 _WIDTH = 100  # of the commands' help
 _NOTE = "Generated from the code by `python -m dev.generate`; a test keeps it true.\n"
 _ACCESS = """A role is held for the whole organisation or for one product; what is *own* is nobody else's. Whatever
@@ -150,6 +152,11 @@ def main() -> None:
     """Write all generated documents."""
     for name, text in documents().items():
         (REFERENCE / name).write_text(text, encoding="utf-8")
+    MANUAL.mkdir(exist_ok=True)
+    for old in MANUAL.iterdir():
+        old.unlink()
+    for name, text in render_manual_pages().items():
+        (MANUAL / name).write_text(text, encoding="utf-8")
     for module in ("dev.act_reference", "dev.api_reference", "dev.table_reference", "dev.architecture"):
         subprocess.run([sys.executable, "-m", module], cwd=DOCS.parent, check=True)
 

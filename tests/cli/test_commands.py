@@ -397,6 +397,30 @@ def test_shell_completions_exit_0(monkeypatch: pytest.MonkeyPatch, asked: str, c
     assert message in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_script_of_a_shell_asks_the_program_for_completions(shell: str) -> None:
+    done = program("completion", shell)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"_MUNIMENT_COMPLETE={shell}_complete" in done.stdout
+
+
+def test_completion_of_an_unknown_shell_is_wrong_usage() -> None:
+    done = program("completion", "tcsh")
+    assert done.returncode == 2
+    assert "'bash', 'zsh', 'fish'" in done.stderr
+
+
+def test_bash_completes_a_command_after_the_script() -> None:
+    muniment_here = f'muniment() {{ "{sys.executable}" -m muniment "$@"; }}; export -f muniment'
+    words = "COMP_WORDS=(muniment com) COMP_CWORD=1"
+    script = f'{muniment_here}; eval "$(muniment completion bash)"; {words}; _muniment_completion muniment; '
+    folder = str(Path(sys.executable).parent)
+    environment = {**os.environ, "PATH": folder + os.pathsep + os.environ["PATH"]}
+    command = ["bash", "-c", f'{script} echo "${{COMPREPLY[*]}}"']
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.stdout.split() == ["completion"], done.stderr
+
+
 @pytest.mark.parametrize(("failure", "code"), [(RuntimeError("secret"), 3), (KeyboardInterrupt(), 130)])
 def test_defects_and_interruptions_are_reported_as_json_too(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, failure: BaseException, code: int

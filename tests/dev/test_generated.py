@@ -1,12 +1,14 @@
 """Generated documents match the current code."""
 
 import json
+import subprocess
 
 import pytest
 from jsonschema import Draft202012Validator
 
 from dev import architecture
-from dev.generate import REFERENCE, documents
+from dev.generate import MANUAL, REFERENCE, documents
+from dev.manual_pages import render_manual_pages
 from dev.setting_reference import INTERNAL, described_variables, find_variables
 from tests.support.shop import Shop, keys, shop
 
@@ -16,6 +18,19 @@ __all__ = ["keys", "shop"]
 @pytest.mark.parametrize("name", sorted(documents()))
 def test_generated_document_is_current(name: str) -> None:
     assert (REFERENCE / name).read_text(encoding="utf-8") == documents()[name], "run: python -m dev.generate"
+
+
+def test_manual_pages_are_current() -> None:
+    kept = {page.name: page.read_text(encoding="utf-8") for page in MANUAL.iterdir()}
+    assert kept == render_manual_pages(), "run: python -m dev.generate"
+
+
+def test_formatter_of_manual_pages_has_no_complaint() -> None:
+    for page in sorted(MANUAL.iterdir()):
+        done = subprocess.run(
+            ["groff", "-man", "-Tutf8", "-Kutf8", "-ww", "-z", page], capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, ""), page.name
 
 
 def test_output_of_check_follows_the_schema(shop: Shop) -> None:

@@ -11,12 +11,11 @@ from contextlib import contextmanager
 import click
 
 from muniment.cli import printing
-from muniment.cli.commands import muniment
+from muniment.cli.commands import COMPLETION_VARIABLE, muniment
 from muniment.cli.exit_codes import FAILED, INTERRUPTED, OK, READER_GONE
 from muniment.cli.remedies import put_home_into_commands
 from muniment.errors import MunimentError, UsageError
 
-_COMPLETION = "_MUNIMENT_COMPLETE"  # the variable by which a shell asks for completions
 _LONGEST_PATH = 200  # characters of a path in a message
 _UNWRITABLE = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG)
 
@@ -68,8 +67,8 @@ def _convert_click_exit(arguments: list[str], ended: SystemExit) -> int:
     """
     if ended.code == OK:
         return OK
-    if os.environ.get(_COMPLETION):
-        why = f"{_COMPLETION} names no completion: {os.environ[_COMPLETION]}"
+    if os.environ.get(COMPLETION_VARIABLE):
+        why = f"{COMPLETION_VARIABLE} names no completion: {os.environ[COMPLETION_VARIABLE]}"
         return _report_failure(
             arguments, why, "Name one: bash_source, zsh_source or fish_source.", UsageError.exit_code
         )

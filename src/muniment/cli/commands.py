@@ -5,6 +5,7 @@ from importlib import import_module
 
 import click
 
+COMPLETION_VARIABLE = "_MUNIMENT_COMPLETE"  # by which a shell asks for completions
 COMMANDS = {
     "up": "muniment.cli.up",
     "demo": "muniment.cli.demo",
@@ -44,6 +45,7 @@ COMMANDS = {
     "run": "muniment.cli.run",
     "deploy": "muniment.cli.deploy",
     "gate": "muniment.cli.gate",
+    "completion": "muniment.cli.completion",
 }
 
 
