@@ -97,6 +97,7 @@ def test_each_document_has_a_folder_for_its_kind() -> None:
     assert {file.relative_to(DOCS).parts[0] for file in DOCS.rglob("*") if file.is_file()} <= {
         "README.md",
         "images",
+        "man",
         *FOLDERS,
     }
 
