@@ -32,6 +32,7 @@ GOOD: dict[str, tuple[str, ...]] = {
     "MUNIMENT_CHAT_URL": (f"https://chat.example.test/hooks/{WORD}", "http://127.0.0.1:8065/hooks/x?y=z"),
     "MUNIMENT_WORKER": ("build-1:/srv", "--upload-pack=x"),
     "MUNIMENT_FORGES": ("github=https://github.com, work=https://git.example.test",),
+    "MUNIMENT_ADVISORIES": ("/srv/pypi.zip", "https://osv.example.test/PyPI/all.zip /srv/npm.zip"),
     "MUNIMENT_BREACHED": ("/srv/breached.txt", "/tmp"),
     "MUNIMENT_REPOSITORY_FOLDERS": ("/srv/git", "/srv/git:/home/git/repositories"),
     "MUNIMENT_OIDC_ISSUER": ("https://login.example.test/realms/x",),

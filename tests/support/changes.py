@@ -30,6 +30,7 @@ from muniment.facts.pipeline import (
     RunCounts,
 )
 from muniment.facts.statements import Approval, LandedHeads, ReviewAction, SignatureResult
+from muniment.facts.update_facts import AdvisoryData, LockReading, ProductAdvisories
 from muniment.facts.vault_facts import EnvironmentAccess, RetrievalMethod, SecretAge, SecretRetrieval, VaultReader
 
 MAIN = "refs/heads/main"
@@ -205,6 +206,9 @@ def product_values() -> dict[str, Maybe[Any]]:
         ),
         "product_findings": Known(ProductFindings((BranchScan("shop", MAIN, EARLIER),), ())),
         "design": Known(DESIGN),
+        "product_advisories": Known(
+            ProductAdvisories((LockReading("shop", EARLIER),), (AdvisoryData("PyPI", EARLIER),), ())
+        ),
         "security_meetings": Known(MEETINGS),
         "vault_secrets": Known((SecretAge("production", "DB_PASSWORD", Known(EARLIER)),)),
         "retrievals": Known(

@@ -30,6 +30,13 @@ from muniment.facts.pipeline import (
     RunCounts,
 )
 from muniment.facts.statements import SignatureResult
+from muniment.facts.update_facts import (
+    AdvisoryData,
+    LockReading,
+    OpenAdvisory,
+    ProductAdvisories,
+    UnreadLock,
+)
 from muniment.facts.vault_facts import EnvironmentAccess, RetrievalMethod, SecretAge, SecretRetrieval, VaultReader
 from tests.support.changes import (
     ARTIFACT,
@@ -226,6 +233,34 @@ ODD: dict[str, st.SearchStrategy[Any]] = {
                 st.sampled_from((EARLIER, OLD)),
                 st.sampled_from(("", "accepted")),
                 st.sampled_from((LATER, OLD)),
+            )
+        ),
+    ),
+    "product_advisories": st.builds(
+        ProductAdvisories,
+        few(
+            st.builds(
+                LockReading,
+                st.just("shop"),
+                st.sampled_from((EARLIER, EARLIER, OLD, "")),
+                st.sampled_from(("", "", "it is gone")),
+                few(st.just(UnreadLock("package.json", "it has no lock"))),
+            )
+        ),
+        few(st.builds(AdvisoryData, st.just("PyPI"), st.sampled_from((EARLIER, EARLIER, OLD, "")), st.just(""))),
+        few(
+            st.builds(
+                OpenAdvisory,
+                st.just(7),
+                st.just("PYSEC-2026-1"),
+                st.just("django"),
+                st.just("5.2.7"),
+                st.just("uv.lock"),
+                st.sampled_from(("low", "high", "unheard")),
+                st.sampled_from((EARLIER, OLD)),
+                st.sampled_from((False, False, True)),
+                st.sampled_from((True, True, False)),
+                st.booleans(),
             )
         ),
     ),

@@ -32,6 +32,7 @@ _SERVICE_FACTS = frozenset(
         *(kinds.VAULT_ACCESS, kinds.VAULT_SECRETS, kinds.RETRIEVALS),
         kinds.SECURITY_MEETINGS,
         kinds.PRODUCT_FINDINGS,
+        kinds.PRODUCT_ADVISORIES,
     )
 )
 _PIPELINE_CONTROLS = (pipeline_hardened.CONTROL.name, secrets_in_vault.CONTROL.name)

@@ -11,6 +11,7 @@ from muniment.controls import (
     independent_review,
     least_privilege,
     multiple_security_layers,
+    no_known_vulnerabilities,
     no_new_findings,
     no_overdue_findings,
     pinned,
@@ -43,6 +44,7 @@ CONTROLS = {
         no_overdue_findings.CONTROL,
         pipeline_required.CONTROL,
         pipeline_hardened.CONTROL,
+        no_known_vulnerabilities.CONTROL,
         pinned.CONTROL,
         frameworks_supported.CONTROL,
         deployment_permitted.CONTROL,
@@ -65,4 +67,4 @@ CONTROLS = {
     )
 }
 
-PLANNED = frozenset({"requirements-met", "security-updates"})
+PLANNED = frozenset({"requirements-met"})

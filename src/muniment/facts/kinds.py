@@ -24,6 +24,7 @@ from muniment.facts.pipeline import (
     Provenance,
 )
 from muniment.facts.statements import Approval, Freeze, LandedHeads, PolicyException
+from muniment.facts.update_facts import ProductAdvisories
 from muniment.facts.vault_facts import EnvironmentAccess, SecretAge, SecretRetrieval
 
 _HOUR, _DAY = 60, 24 * 60  # in minutes
@@ -80,6 +81,9 @@ RETRIEVALS: FactKind[tuple[SecretRetrieval, ...]] = FactKind(
 SECURITY_MEETINGS: FactKind[SecurityMeetings] = FactKind("security_meetings", Known[SecurityMeetings] | Unknown, _HOUR)
 PRODUCT_FINDINGS: FactKind[ProductFindings] = FactKind("product_findings", Known[ProductFindings] | Unknown, _HOUR)
 DESIGN: FactKind[DesignEvaluation] = FactKind("design", Known[DesignEvaluation] | Unknown, _DAY)
+PRODUCT_ADVISORIES: FactKind[ProductAdvisories] = FactKind(
+    "product_advisories", Known[ProductAdvisories] | Unknown, _HOUR
+)
 
 KINDS = {
     kind.name: kind
@@ -103,5 +107,6 @@ KINDS = {
         SECURITY_MEETINGS,
         PRODUCT_FINDINGS,
         DESIGN,
+        PRODUCT_ADVISORIES,
     )
 }

@@ -251,8 +251,24 @@ owner = "@OWNER@"
 id = "updates.security"
 name = "Security updates"
 section = "security-updates"
-text = "Security updates of frameworks and libraries are applied automatically."
-control = "security-updates"
+text = "Security updates of frameworks and libraries are in place by their due dates."
+control = "no-known-vulnerabilities"
+enforce = []
+
+[[clause]]
+id = "updates.frameworks"
+name = "Supported frameworks"
+section = "security-updates"
+text = "Every framework is of a release line that its project supports."
+control = "frameworks-supported"
+enforce = []
+
+[[clause]]
+id = "updates.pinned"
+name = "Pinned dependencies"
+section = "security-updates"
+text = "Every dependency is pinned, so that the same content is installed each time."
+control = "pinned"
 enforce = []
 
 [[section]]

@@ -15,6 +15,7 @@ APPS = (
     "secrets",
     "deployments",
     "findings",
+    "updates",
     "meetings",
     "minutes",
     "reviews",

@@ -178,6 +178,18 @@ def _check_folders(variable: str, value: str) -> None:
         _check_path(variable, folder)
 
 
+def _check_advisories(variable: str, value: str) -> None:
+    for location in value.split():
+        if "://" not in location:
+            _check_path(variable, location)
+        elif _split_web_address(variable, location).scheme != "https":
+            raise _make_refusal(
+                variable,
+                gettext_noop("%(variable)s names an address without https"),
+                gettext_noop("Write addresses that begin with https://, or full paths of files."),
+            )
+
+
 def _check_listening(variable: str, value: str) -> None:
     host, _colon, port = value.rpartition(":")
     known = _HOST.fullmatch(host) or re.fullmatch(r"\[[0-9a-fA-F:.]+\]", host)
@@ -242,6 +254,7 @@ CHECKS: dict[str, SettingCheck] = {
     "MUNIMENT_FORGES": _check_forges,
     "MUNIMENT_BREACHED": _check_path,
     "MUNIMENT_REPOSITORY_FOLDERS": _check_folders,
+    "MUNIMENT_ADVISORIES": _check_advisories,
     "MUNIMENT_OIDC_ISSUER": _check_web_address,
     "MUNIMENT_VAULT_URL": _check_vault_address,
     "MUNIMENT_VAULT_CA": _check_path,

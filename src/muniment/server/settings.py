@@ -11,6 +11,7 @@ MUNIMENT_REPOSITORY_FOLDERS    folders below which repositories may be read by t
 MUNIMENT_VAULT_URL, MUNIMENT_VAULT_CA    the company's own vault, and who vouches for its certificate; else our own
 MUNIMENT_VAULT_NAMESPACE                 the namespace of it that is Muniment's, such as team/muniment
 SSL_CERT_FILE    authorities to trust in place of the system's: of forges, issuers, mail, and who signs people in
+MUNIMENT_ADVISORIES    exports of OSV in place of those that OSV publishes: addresses or files, with blanks between
 MUNIMENT_VAULT_AUDIT    a copy of the company's vault's audit log (a file), so that it is seen who reads secrets
 """
 
@@ -37,6 +38,7 @@ CONFIRMATION_URL = os.environ.get("MUNIMENT_CONFIRMATION_URL", "")
 DEMONSTRATION = demonstration_mark.is_demonstration(HOME)  # its company is invented, and nothing is sent anywhere
 WORKER_NAME = os.environ.get("MUNIMENT_WORKER", "") or f"{socket.gethostname()}:{HOME}"
 REPOSITORY_FOLDERS = tuple(filter(None, os.environ.get("MUNIMENT_REPOSITORY_FOLDERS", "").split(":")))
+ADVISORIES = tuple(os.environ.get("MUNIMENT_ADVISORIES", "").split())
 DATABASE_ROLE = database_settings.read_role(os.environ)
 # The web alone signs sessions and links: no other process can, or has to, read its key.
 SECRET_KEY = home_keys.read_web_key(HOME) if DATABASE_ROLE == WEB else secrets.token_urlsafe(64)

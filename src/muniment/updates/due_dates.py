@@ -63,7 +63,7 @@ def compute_due_date(
     if is_malware:
         return NoClock.MALWARE
     public = (published, ClockStart.PUBLICATION) if published else (first_seen, ClockStart.FIRST_SIGHT)
-    events = (public, (introduced, ClockStart.INTRODUCTION), (connected, ClockStart.CONNECTION))
+    events = (public, (connected, ClockStart.CONNECTION), (introduced, ClockStart.INTRODUCTION))
     started, start = max(events, key=lambda event: event[0])  # the first of equal ones
     allowed = days[severity]
     return DueDate(moments.add_time(started, days=allowed), allowed, severity, start, started)

@@ -38,6 +38,7 @@ class DecisionInput(StrEnum):
     MEETINGS = "security reviews and retros"
     FINDINGS = "findings and scans of the code"
     DESIGNS = "design of the product"
+    UPDATES = "advisories and readings of locks"
     VAULT_STATE = "state of the vault"
     DELIVERY = "delivery that is asked for"
 
@@ -168,6 +169,7 @@ ROWS = (
     InputRow(DecisionInput.MEETINGS, (kinds.SECURITY_MEETINGS.name,), Fallback.EXPIRY),
     InputRow(DecisionInput.FINDINGS, (kinds.PRODUCT_FINDINGS.name,), Fallback.EXPIRY),
     InputRow(DecisionInput.DESIGNS, (kinds.DESIGN.name,), Fallback.EXPIRY),
+    InputRow(DecisionInput.UPDATES, (kinds.PRODUCT_ADVISORIES.name,), Fallback.EXPIRY),
     InputRow(
         DecisionInput.VAULT_STATE,
         (kinds.VAULT_ACCESS.name, kinds.VAULT_SECRETS.name, kinds.RETRIEVALS.name),

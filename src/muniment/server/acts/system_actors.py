@@ -18,6 +18,7 @@ class SystemActor(StrEnum):
     POLICY_BRANCH = "(policy branch)"
     PLANNING = "(planning of meetings)"
     CODE_SCAN = "(scan of the code)"
+    DEPENDENCY_SCAN = "(scan of the dependencies)"
 
     @property
     def label(self) -> Label:
@@ -37,5 +38,6 @@ _LABELS: dict[SystemActor, Label] = {
     SystemActor.POLICY_BRANCH: _("Policy branch"),
     SystemActor.PLANNING: _("Planning of meetings"),
     SystemActor.CODE_SCAN: _("Scan of the code"),
+    SystemActor.DEPENDENCY_SCAN: _("Scan of the dependencies"),
 }
 SYSTEM_IDS = frozenset(one.value for one in SystemActor)

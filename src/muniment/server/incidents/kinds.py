@@ -26,6 +26,7 @@ REQUEST_FORGED, TASK_UNRECORDED = "request-forged", "unrecorded-task"
 ACCOUNT_RECOVERED = "account-recovered-by-operator"
 RULE_WEAKENED, STATUS_FORGED = "branch-protection-weakened", "status-forged"
 ROW_DIFFERS, ACT_UNSIGNED, SECRET_LEAKED = "row-differs", "act-unsigned", "secret-in-code"
+MALWARE_LOCKED = "malware-in-lock"
 
 INCIDENT_KINDS = {
     ESCAPE: IncidentKind(
@@ -108,6 +109,12 @@ INCIDENT_KINDS = {
         _("a secret is in the code, where everybody who has a copy can read it"),
         1,
         _("Revoke it where it was issued, and rotate it. The incident closes once a second person confirms that."),
+        by_hand=False,
+    ),
+    MALWARE_LOCKED: IncidentKind(
+        _("a lock names a malicious package, which attacks the machines that install it"),
+        1,
+        _("Remove the package, and treat each machine that installed it as attacked. The incident then closes."),
         by_hand=False,
     ),
     ROW_DIFFERS: IncidentKind(

@@ -1,0 +1,54 @@
+"""Facts about vulnerable dependencies of a product: what its locks were matched with, and which advisories are open."""
+
+from msgspec import Struct
+
+
+class UnreadLock(Struct, frozen=True):
+    """Lock or manifest whose dependencies are unknown. `why` is a sentence without a full stop."""
+
+    path: str
+    why: str
+
+
+class LockReading(Struct, frozen=True):
+    """Newest reading of the locks of a repository. `read_at` is "" before the first; `problem` says why it failed."""
+
+    repository: str
+    read_at: str
+    problem: str = ""
+    unread: tuple[UnreadLock, ...] = ()
+
+
+class AdvisoryData(Struct, frozen=True):
+    """Advisories of one ecosystem that the product uses. `as_of` is their moment, "" if none were ever read."""
+
+    ecosystem: str
+    as_of: str
+    problem: str = ""
+
+
+class OpenAdvisory(Struct, frozen=True):
+    """Advisory that affects a dependency of a lock, until no branch and no environment has it any more.
+
+    The due date counts from `clock_from`, which is "" for malware. `is_certain` is false where the advisory does not
+    say whether it affects this version.
+    """
+
+    number: int
+    advisory: str
+    package: str
+    version: str
+    path: str
+    severity: str
+    clock_from: str
+    is_malware: bool = False
+    is_certain: bool = True
+    is_development: bool = False
+
+
+class ProductAdvisories(Struct, frozen=True):
+    """Open advisories of a product, with the readings and the data that they come from."""
+
+    readings: tuple[LockReading, ...]
+    data: tuple[AdvisoryData, ...]
+    advisories: tuple[OpenAdvisory, ...]

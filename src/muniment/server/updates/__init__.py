@@ -1,0 +1,1 @@
+"""Updates: dependencies of products, advisories, and which advisory affects which product until when."""
