@@ -28,13 +28,13 @@ case $* in *install*) for name in gitolite xgettext chromium npm ssh-keygen; do
 UV = """#!/bin/sh
 [ "$1" = --version ] && echo "uv $UV_VERSION" && exit
 echo sync >>"$STATE/calls"
-case $* in *--no-dev*) echo service ;; *--all-extras*) echo everything ;; esac >>"$STATE/scopes"
+case $* in *service*) echo service ;; *pipeline*) echo pipeline ;; *) echo everything ;; esac >>"$STATE/scopes"
 sleep 0.5 # others start meanwhile
 mkdir -p "$UV_PROJECT_ENVIRONMENT/bin"
 """
 SCRIPT = """#!/usr/bin/env bash
 packages=(%s)
-[[ -z ${ONLY_SERVICE-} ]] || scope=service
+scope=${SCOPE-everything}
 source "$(dirname -- "${BASH_SOURCE[0]}")/_bootstrap"
 echo "ready in $root"
 """
@@ -199,19 +199,32 @@ def test_non_ascii_path_is_read_in_every_locale(tmp_path: Path, extra: dict[str,
     assert (code, out.lower()) == (0, f"ready in {machine.checkout}\nutf-8\n".lower()), error
 
 
-def test_development_tools_are_installed_by_the_scripts_that_need_them(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("asked", "installed"),
+    [
+        (["service", "service", "", "service", ""], ["service", "everything"]),
+        (["pipeline", "pipeline", "service", "pipeline"], ["pipeline", "service"]),
+    ],
+)
+def test_larger_scope_is_installed_by_the_scripts_that_need_it(
+    tmp_path: Path, asked: list[str], installed: list[str]
+) -> None:
     machine = Machine(tmp_path, "")
-    service = {"ONLY_SERVICE": "1"}
-    for extra in (service, service, {}, service, {}):
-        code, _, error = machine.run(extra=extra)
+    for scope in asked:
+        code, _, error = machine.run(extra={"SCOPE": scope} if scope else {})
         assert code == 0, error
-    assert (machine.state / "scopes").read_text().split() == ["service", "everything"]
+    assert (machine.state / "scopes").read_text().split() == installed
     (machine.checkout / "uv.lock").write_text("changed")
-    assert machine.run(extra=service)[0] == 0
-    assert (machine.state / "scopes").read_text().split()[2:] == ["everything"]
+    assert machine.run(extra={"SCOPE": asked[0]})[0] == 0
+    assert (machine.state / "scopes").read_text().split() == [*installed, installed[-1]]
 
 
 @pytest.mark.parametrize("script", ["install", "up"])
 def test_scripts_for_users_install_only_what_the_service_needs(script: str) -> None:
     before, _, _ = (ROOT / "bin" / script).read_text().partition('_bootstrap"')
-    assert "scope=service" in before.splitlines()[2]
+    assert "scope=service" in before
+
+
+def test_installation_with_an_unknown_option_does_nothing() -> None:
+    done = subprocess.run([ROOT / "bin" / "install", "--all"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "install: usage: bin/install [--pipeline]\n")
