@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from dev.design_reference import describe_design
+from dev.design_reference import describe_design, describe_design_tests
 from dev.manual_pages import render_manual_pages
 from dev.record_reference import describe_records
 from dev.setting_reference import describe_settings
@@ -46,6 +46,7 @@ def documents() -> dict[str, str]:
     return {
         "check.schema.json": schema + "\n",
         "design.schema.json": describe_design(),
+        "design-tests.schema.json": describe_design_tests(),
         "controls.md": _controls(),
         "commands.md": _commands(),
         "access.md": _access(),

@@ -43,7 +43,7 @@ PARTIAL = frozenset(
     }
 )
 # Code of tests and measurements has weaknesses on purpose; only secrets are looked for there.
-_SECRETS_ONLY = ("tests/", "bench/")
+_SECRETS_ONLY = ("tests/", "bench/", "plugins/pytest/tests/")
 
 
 def run_git(*words: str) -> str:

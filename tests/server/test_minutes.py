@@ -10,7 +10,6 @@ from muniment.access.roles import Role
 from muniment.calendars.meetings import MeetingKind
 from muniment.facts.meeting_facts import MeetingState
 from muniment.server.meetings.models import MeetingAttendee, ProductMeeting
-from muniment.server.minutes import views
 from muniment.server.minutes.meeting_facts import MeetingSupplier, read_security_meetings
 from muniment.server.minutes.models import (
     Attendance,
@@ -21,7 +20,6 @@ from muniment.server.minutes.models import (
     MinutesSignature,
 )
 from muniment.server.minutes.objections import end_objections
-from muniment.server.minutes.record_document import RecordDocument, make_pdf
 from muniment.server.people.models import Message, Person
 from muniment.server.people.privacy import collect_personal_data
 from muniment.server.products.models import Product
@@ -315,36 +313,3 @@ def test_silence_is_recorded_as_no_objection_once_five_working_days_are_over(rev
     page = who("ann").get(f"/meetings/{review.pk}/minutes").content.decode()
     assert "No objection" in page
     assert not MinutesSignature.objects.exists()
-
-
-def test_record_is_downloaded_as_pdf_with_people_inputs_decisions_and_follow_up(
-    review: ProductMeeting, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found: list[RecordDocument] = []
-
-    def make_seen_pdf(document: RecordDocument, moment: datetime.datetime) -> bytes:
-        found.append(document)
-        return make_pdf(document, moment)
-
-    monkeypatch.setattr(views, "make_pdf", make_seen_pdf)
-    lead(review, "open-meeting")
-    lead(review, "record-decision", item="market", text="The law concerns us.")
-    due = timezone.localdate() + datetime.timedelta(5)
-    lead(review, "add-action", item="market", text="Ask the lawyers", person="olga", due=due.isoformat())
-    assert who("ann").get(f"/meetings/{review.pk}/minutes/record.pdf").status_code == 302
-    attend(review, "sam", "ann", "dora", "stan")
-    finish_items(review)
-    lead(review, "close-meeting")
-    sign(Minutes.objects.get(meeting=review), "ann")
-    answer = who("ann").get(f"/meetings/{review.pk}/minutes/record.pdf")
-    assert answer["Content-Type"] == "application/pdf"
-    assert answer.content.startswith(b"%PDF-")
-    sections = {each.title: each for each in found[0].sections}
-    assert ("Ann", "analyst", "Present") in sections["Attendees and roles"].rows
-    assert ("Olga", "product owner", "Absent") in sections["Attendees and roles"].rows
-    assert "Market requirements" in sections
-    decided = sections["Decisions, advice and actions"].rows
-    assert ("Decision", "The law concerns us.", "Sam", "–") in decided
-    assert ("Action", "Ask the lawyers", "Olga", f"Due on {due:%a %-d %b %Y}.") in decided
-    assert any("Confirmed by sign-in" in row[2] for row in sections["Confirmed"].rows)
-    assert "Download PDF" in who("ann").get(f"/meetings/{review.pk}/minutes/record").content.decode()

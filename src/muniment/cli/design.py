@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from muniment.cli import options, printing
+from muniment.cli.design_tests import evaluate_test_report
 from muniment.design.comparison import DesignDifference, DesignState, compare_designs, evaluate_state
 from muniment.design.drafting import draft_design
 from muniment.design.drawing import draw_design
@@ -67,10 +68,14 @@ def init(repo: str, owner: str, product: str | None) -> int:
 @command.command()
 @options.repo
 @_also
+@click.option("--tested", metavar="REPORT", help="Report of pytest-muniment on this commit, to be evaluated too.")
 @options.output
-def check(repo: str, also: tuple[str, ...], output: str) -> int:
+def check(repo: str, also: tuple[str, ...], tested: str | None, output: str) -> int:
     """Evaluate the design and the routes of the code. Exit code 1 unless all principles are met."""
-    results = evaluate_state(_read_state(repo, also), _today())
+    state = _read_state(repo, also)
+    results = evaluate_state(state, _today())
+    if tested is not None:
+        results += evaluate_test_report(tested, repo, state)
     if output == "json":
         printing.print_json([_to_data(result) for result in results])
     else:

@@ -111,6 +111,36 @@ class FindingCode(Enum):
         "The handler {subject} can be reached by two routes with different guards: {detail}.",
         "Put the same guards on both routes, or remove one.",
     )
+    TEST_VIOLATED = _Answer(
+        _VIOLATED,
+        "A test shows a weakness: {detail}.",
+        "Correct the code that the test names, then run the tests again.",
+    )
+    TEST_UNKNOWN = _Answer(
+        _UNKNOWN,
+        "The test of {subject} has no result: {detail}.",
+        "Give the fixture muniment_project what is missing, then run the tests again.",
+    )
+    NOT_TESTED = _Answer(
+        _UNKNOWN,
+        "The test report has no result for {subject}.",
+        "Run all tests of pytest_muniment.design_tests, without -k.",
+    )
+    STALE_TESTS = _Answer(
+        _UNKNOWN,
+        "The test report is not of this {subject}. {detail}",
+        "Run the tests again on a clean checkout of this commit.",
+    )
+    UNTESTED_ROUTE = _Answer(
+        _UNKNOWN,
+        "The route {subject} is in the code and was not tested: {detail}.",
+        "Test with the switch on, or remove the route.",
+    )
+    UNPARSED_ROUTE = _Answer(
+        _UNKNOWN,
+        "The running application has the route {subject} (handler {detail}), and parsing did not find it.",
+        "Write the route in a form that can be parsed, or switch it off.",
+    )
     LOST_ROUTE_GUARD = _Answer(
         _VIOLATED,
         "The route {subject} loses the guard {detail}: it lets people through whom it refused.",
