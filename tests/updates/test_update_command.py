@@ -35,7 +35,7 @@ def run(repo: Repo, *documents: dict[str, Any], content: bytes | None = None) ->
     export.write_bytes(pack_export(*documents) if content is None else content)
     done = CliRunner().invoke(
         command,
-        ["--repo", str(repo.path), "--advisories", str(export), "--format", "json"],
+        ["--repo", str(repo.path), "--advisories", str(export), "--report-only", "--format", "json"],
         standalone_mode=False,
         catch_exceptions=False,
     )
@@ -111,7 +111,9 @@ def test_the_text_names_the_next_step_and_hides_what_a_terminal_obeys(repo: Repo
     export = repo.path.parent / "all.zip"
     malware = write_advisory("MAL-1", "sqlparse", versions=["0.3"])
     export.write_bytes(pack_export(malware, write_advisory("A-1", events=fixed_in("4.2"))))
-    done = CliRunner().invoke(command, ["--repo", str(repo.path), "--advisories", str(export)], standalone_mode=False)
+    done = CliRunner().invoke(
+        command, ["--repo", str(repo.path), "--advisories", str(export), "--report-only"], standalone_mode=False
+    )
     assert done.return_value == 1
     assert "Update to 4.2 or newer." in done.output
     assert "Remove this package" in done.output

@@ -25,6 +25,8 @@ class Program(StrEnum):
     MUNIMENT = "muniment"
     SCANNER = "muniment-scanner"  # our own engines, in a child
     DESIGN_READER = "muniment-design-reader"  # reads a design and the routes of code, in a child
+    UV = "uv"  # the resolvers of dependencies, each confined
+    NPM = "npm"
     GROUPADD = "groupadd"
     USERADD = "useradd"
 
@@ -86,7 +88,7 @@ GIT_GRAMMARS: Mapping[str, CommandGrammar] = {
     "ls-tree": _make_grammar("--full-tree -r -z", _END, paths=()),
     "merge-base": _make_grammar("--all", _END),
     "merge-tree": _make_grammar("--no-messages --stdin --write-tree", _END),
-    "mktree": _make_grammar(""),
+    "mktree": _make_grammar("-z"),
     "multi-pack-index": _make_grammar("write"),
     "pack-refs": _make_grammar("--all"),
     "push": _make_grammar("--force-with-lease= --no-verify --porcelain --quiet", _END),
@@ -122,6 +124,14 @@ OTHER_GRAMMARS: Mapping[Program, CommandGrammar] = {
     Program.MUNIMENT: _make_grammar("confirmation eraser sequencer web worker --home= --port="),
     Program.SCANNER: _make_grammar(""),
     Program.DESIGN_READER: _make_grammar(""),
+    Program.UV: _make_grammar(
+        "lock --version --no-build --no-python-downloads --no-progress --offline --check --color= --cache-dir= "
+        "--python= --upgrade-package="
+    ),
+    Program.NPM: _make_grammar(
+        "install --version --package-lock-only --ignore-scripts --no-audit --no-fund --no-update-notifier --offline "
+        "--cache= --userconfig= --globalconfig="
+    ),
     Program.GROUPADD: _make_grammar("--force --system --:"),
     Program.USERADD: _make_grammar(
         "--comment= --gid= --groups= --home-dir= --no-create-home --no-user-group --shell= --system --:"
@@ -142,6 +152,8 @@ REMEDIES: Mapping[Program, str] = {
     Program.MUNIMENT: "Install Muniment again.",
     Program.SCANNER: "Install Muniment again.",
     Program.DESIGN_READER: "Install Muniment again.",
+    Program.UV: "Install uv, in the version that wrote the lock.",
+    Program.NPM: "Install npm, in the version that wrote the lock.",
     Program.GROUPADD: "Install the Debian package passwd.",
     Program.USERADD: "Install the Debian package passwd.",
 }

@@ -73,6 +73,16 @@ def confine_command(command: Command) -> Command:
     return Command(command.program, command.name, (*start, *command.arguments))
 
 
+def confine_resolver(command: Command, handle: int, folder: str, start: str, readable: Sequence[str]) -> Command:
+    """The command in a folder, with the proxy alone for a network (`resolver_confinement`). It needs a location.
+
+    `handle`: the socket that it inherits, over which it hands out the proxy's port. `start`: where it starts, below
+    `folder`. `readable`: paths that it may read and execute.
+    """
+    launcher = (sys.executable, "-I", "-m", "muniment.programs.resolver_confinement", str(handle), folder, start)
+    return Command(command.program, command.name, (*launcher, *readable, "--", *command.arguments))
+
+
 def join_lines(name: str, values: Iterable[str], fail: MakeError) -> bytes:
     """Values for a program that reads them from its input, one a line. Raises what `fail` makes for a refused one."""
     return b"".join(_encode_value(name, value, fail) + b"\n" for value in values)

@@ -67,15 +67,32 @@ def confine_process() -> None:
         (resource.RLIMIT_CORE, 0),
     ):
         resource.setrlimit(what, (most, most))
-    _set_filter(make_filter(platform.machine()))
+    set_filter(make_filter(platform.machine()))
 
 
 def refuse_files() -> None:
     """Refuse this process every file, program and signal from now on, beside what it has open. Raises as above."""
-    _set_filter(make_filter(platform.machine(), files=True))
+    set_filter(make_filter(platform.machine(), files=True))
 
 
-def _set_filter(code: bytes) -> None:
+def make_socket_filter(machine: str) -> bytes:
+    """Build a filter that allows sockets of IP alone: one of a file's name would reach the services of this machine.
+
+    Raises KeyError for an unknown machine.
+    """
+    number, (socket_call, _, _, trace, ring) = _MACHINES[machine]
+    steps = [(_LOAD, 0, 0, 4), (_EQUAL, 1, 0, number), (_RETURN, 0, 0, _KILL), (_LOAD, 0, 0, 0)]
+    steps += [(_AT_LEAST, 0, 1, _FOREIGN), (_RETURN, 0, 0, _REFUSE)]
+    for call in (trace, ring):
+        steps += [(_EQUAL, 0, 1, call), (_RETURN, 0, 0, _REFUSE)]
+    # The first argument of `socket` is its family, in the low half of a number of 64 bits: AF_INET or AF_INET6.
+    steps += [(_EQUAL, 0, 4, socket_call), (_LOAD, 0, 0, 16), (_EQUAL, 2, 0, 2), (_EQUAL, 1, 0, 10)]
+    steps += [(_RETURN, 0, 0, _REFUSE)]
+    return b"".join(struct.pack("HBBI", *step) for step in (*steps, (_RETURN, 0, 0, _ALLOW)))
+
+
+def set_filter(code: bytes) -> None:
+    """Set a filter for this process and all that it starts, for ever. Raises OSError."""
     library = ctypes.CDLL(None, use_errno=True)
     program = _Program(len(code) // 8, code)
     # Without the first, the kernel sets no filter for a process that is not root's.

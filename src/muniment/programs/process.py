@@ -55,15 +55,17 @@ def run_program(
     cwd: str = "/",
     limits: ProcessLimits = DEFAULT_LIMITS,
     interactive: bool = False,
+    passed: Sequence[int] = (),
 ) -> ProcessResult:
     """Run a program to its end. It reads `input`, or nothing.
 
-    `interactive`: it may ask the person at our terminal, and reads our input if it is given none of its own. Raises
-    what `fail` makes if the program is not there, takes longer, or prints more than the limits allow.
+    `passed`: open files that it inherits. `interactive`: it may ask the person at our terminal, and reads our input if
+    it is given none of its own. Raises what `fail` makes if the program is not there, takes longer, or prints more than
+    the limits allow.
     """
     with (
         _open_input(input, interactive) as given,
-        ChildProcess(command, environment, fail, given, cwd, limits, interactive) as child,
+        ChildProcess(command, environment, fail, given, cwd, limits, interactive, passed) as child,
     ):
         return child.read_to_end()
 
@@ -95,6 +97,7 @@ class ChildProcess:
         cwd: str = "/",
         limits: ProcessLimits = DEFAULT_LIMITS,
         interactive: bool = False,
+        passed: Sequence[int] = (),
     ) -> None:
         """Without `stdin`, requests can be written; `interactive`: it has our own terminal.
 
@@ -110,7 +113,14 @@ class ChildProcess:
         self._end_with_us = ProcessGroupKiller()
         try:
             self._process = _start_process(
-                command, environment, fail, stdin, self._complaints, cwd, interactive, self._end_with_us.inherited
+                command,
+                environment,
+                fail,
+                stdin,
+                self._complaints,
+                cwd,
+                interactive,
+                (*self._end_with_us.inherited, *passed),
             )
         except MunimentError:
             self._complaints.close()

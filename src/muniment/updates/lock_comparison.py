@@ -5,9 +5,11 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from muniment.updates.dependencies import Dependency, Ecosystem, Lock, SourceKind
+from muniment.updates.dependencies import Dependency, Ecosystem, Lock, LockFormat, Relation, SourceKind
 
 LockedPackage = tuple[Ecosystem, str]
+
+WRITABLE_HEADER = {LockFormat.UV: frozenset({"resolution-markers"})}  # the forks that the new versions need
 
 
 class VersionChange(Struct, frozen=True):
@@ -52,6 +54,7 @@ def compare_locks(before: Lock, after: Lock, updated: Collection[LockedPackage])
     """Compare two locks. `updated`: the packages that the update is about.
 
     Besides these, only packages that a new version of one requires may change or be added, through any number of steps.
+    A package may vanish only if nothing but changed packages required it.
     """
     changes = _list_changes(before, after)
     refusals = [
@@ -59,7 +62,7 @@ def compare_locks(before: Lock, after: Lock, updated: Collection[LockedPackage])
         *_compare_members(before, after),
         *_compare_hosts(before, after),
         *_compare_content(before, after),
-        *_compare_changes(changes, after, updated),
+        *_compare_changes(changes, before, after, updated),
     ]
     return LockComparison(changes, tuple(dict.fromkeys(refusals)))
 
@@ -69,7 +72,7 @@ def _compare_form(before: Lock, after: Lock) -> Iterable[LockRefusal]:
         yield LockRefusal(RefusalCode.OTHER_FORMAT, f"{after.format.value} {after.format_version}".strip())
     old, new = dict(before.header), dict(after.header)
     for name in sorted(old.keys() | new.keys()):
-        if old.get(name) != new.get(name):
+        if old.get(name) != new.get(name) and name not in WRITABLE_HEADER.get(before.format, ()):
             yield LockRefusal(RefusalCode.HEADER_CHANGED, name)
 
 
@@ -105,19 +108,39 @@ def _compare_content(before: Lock, after: Lock) -> Iterable[LockRefusal]:
 
 
 def _compare_changes(
-    changes: tuple[VersionChange, ...], after: Lock, updated: Collection[LockedPackage]
+    changes: tuple[VersionChange, ...], before: Lock, after: Lock, updated: Collection[LockedPackage]
 ) -> Iterable[LockRefusal]:
     allowed = _find_required(after, updated)
+    unneeded = _find_unneeded(before, changes)
     for each in changes:
         package = (each.ecosystem, each.name)
         if not each.after:
-            yield LockRefusal(RefusalCode.PACKAGE_VANISHED, each.name)
+            if package not in unneeded:
+                yield LockRefusal(RefusalCode.PACKAGE_VANISHED, each.name)
         elif package not in allowed:
             yield LockRefusal(RefusalCode.OUTSIDE_UPDATE, each.name)
     changed = {(each.ecosystem, each.name) for each in changes}
     for package in updated:
         if package not in changed:
             yield LockRefusal(RefusalCode.NOT_UPDATED, package[1])
+
+
+def _find_unneeded(before: Lock, changes: tuple[VersionChange, ...]) -> set[LockedPackage]:
+    """Packages that only changed ones required, which are still there, or others of this kind."""
+    keys = {each.key: _make_locked_package(each) for each in before.dependencies}
+    direct = {_make_locked_package(each) for each in before.dependencies if each.relation is Relation.DIRECT}
+    requirers: dict[LockedPackage, set[LockedPackage]] = {}
+    for each in before.dependencies:
+        for key in each.requires:
+            if key in keys:
+                requirers.setdefault(keys[key], set()).add(_make_locked_package(each))
+    explained = {(each.ecosystem, each.name) for each in changes if each.after}
+    vanished = {(each.ecosystem, each.name) for each in changes if not each.after} - direct
+    found: set[LockedPackage] = set()
+    while new := {each for each in vanished - found if requirers.get(each) and requirers[each] <= explained}:
+        found |= new
+        explained |= new
+    return found
 
 
 def _find_required(lock: Lock, updated: Collection[LockedPackage]) -> set[LockedPackage]:

@@ -11,10 +11,11 @@ from muniment.updates.versions import VersionKey, is_prerelease, parse_version
 
 
 class Release(Struct, frozen=True):
-    """Version that a registry offers."""
+    """Version that a registry offers. `published`: moment of its latest file, "" if the registry states none."""
 
     version: str
     yanked: bool = False
+    published: str = ""
 
 
 class NoSafeVersion(StrEnum):

@@ -8,6 +8,7 @@ nor greater than `1.0.0+b`, and puts Maven's `2.0.1.RELEASE` after `2.0.1`.
 """
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -58,6 +59,15 @@ def is_prerelease(key: VersionKey) -> bool:
     if isinstance(key, MavenVersion):
         return key.is_prerelease
     return bool(key[3][0] == 0)
+
+
+def find_highest(ecosystem: Ecosystem, versions: Iterable[str]) -> str:
+    """Highest of some versions; those without an order are below all others. Raises ValueError for none."""
+    keys: list[tuple[bool, VersionKey, str]] = []
+    for each in versions:
+        key = parse_version(ecosystem, each)
+        keys.append((key is not None, key if key is not None else each, each))
+    return max(keys)[2]
 
 
 def parse_semantic_version(text: str) -> VersionKey | None:
