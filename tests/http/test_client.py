@@ -214,6 +214,12 @@ def test_redirects_are_followed_only_on_request(status: int) -> None:
         assert len(server.requests) == 1
 
 
+def test_a_redirect_is_returned_to_a_client_that_examines_it() -> None:
+    with Answering(answer(b"", "302 Found", Location="https://elsewhere.example.org/")) as server:
+        found = client(server.url, returns_redirects=True).request("GET", "old")
+    assert (found.status, found.headers["location"]) == (302, "https://elsewhere.example.org/")
+
+
 def test_redirect_on_the_same_server_is_followed_and_a_loop_is_refused() -> None:
     moved = answer(b"", "302 Found", Location="/new?page=2")
     with Answering(moved, answer(b"new")) as server:

@@ -57,6 +57,7 @@ class HttpClient:
     largest   bytes that the body of an answer may have
     headers   gives what every request carries, such as a token; asked anew each time
     redirects how many are followed
+    returns_redirects  whether an answer that redirects is returned as it is; none is followed then
     plain     whether http to another machine is allowed
     ca        a file of the only authorities to trust, "" for those of the environment
     proxy     as `proxies.select_proxy` takes it
@@ -72,6 +73,7 @@ class HttpClient:
         largest: int = 1 << 20,
         headers: Callable[[], Mapping[str, str]] = dict,
         redirects: int = 0,
+        returns_redirects: bool = False,
         plain: bool = False,
         ca: str = "",
         proxy: str = "",
@@ -85,6 +87,7 @@ class HttpClient:
         self._largest = largest
         self._headers = headers
         self._redirects = redirects
+        self._returns_redirects = returns_redirects
         self._ca = ca
         self._proxy = proxy
         self._reuse = reuse
@@ -154,7 +157,7 @@ class HttpClient:
             before = self._limiter.require_allowed(self.address.origin) if self._limiter is not None else None
             response = self._send_over_connection(method, path, body, headers, limit, again=again or method in _SAFE)
             self._update_limits(response, before)
-            if response.status not in _REDIRECTS:
+            if response.status not in _REDIRECTS or self._returns_redirects:
                 return response
             if method != "GET" or not self._redirects:
                 break
