@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from muniment.cli import options, printing
+from muniment.cli.design_probe import changing_option, host_option, probe_instance, url_option
 from muniment.cli.design_tests import evaluate_test_report
 from muniment.design.comparison import DesignDifference, DesignState, compare_designs, evaluate_state
 from muniment.design.drafting import draft_design
@@ -140,6 +141,18 @@ def threats(repo: str, also: tuple[str, ...], output: str) -> int:
         against = f"  against it: {', '.join(threat.mitigations)}" if threat.mitigations else ""
         click.echo(f"{threat.score:3}  {threat.kind.value:22}  {threat.sentence}{printing.dim_text(against)}")
     return 0
+
+
+@command.command()
+@options.repo
+@url_option
+@host_option
+@changing_option
+@options.output
+def probe(repo: str, url: str, hosts: tuple[str, ...], output: str, *, changing: bool) -> int:
+    """Call each route of a running test instance without rights. Exit code 1 unless each one refuses."""
+    state = _read_state(repo, ())
+    return probe_instance(state.model, state.routes, url, hosts, output, changing=changing)
 
 
 @command.command()

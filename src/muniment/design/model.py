@@ -308,6 +308,14 @@ class Application(_Entry, frozen=True):
     factory: str = ""
 
 
+class DesignEnvironment(_Entry, frozen=True):
+    """Environment in which the product runs, and the names of its hosts. Probes never call `production`."""
+
+    id: Identifier
+    hosts: Annotated[tuple[DesignSentence, ...], Meta(min_length=1)]
+    production: bool = False
+
+
 class DesignModel(_Entry, frozen=True):
     """Design of a product, or of the part of it that one repository holds."""
 
@@ -316,6 +324,7 @@ class DesignModel(_Entry, frozen=True):
     owner: DesignSentence
     window_days: Annotated[int, Meta(ge=1, le=3650, description="Age from which grants and use are unknown.")] = 90
     applications: tuple[Application, ...] = field(name="application", default=())
+    environments: tuple[DesignEnvironment, ...] = field(name="environment", default=())
     actors: tuple[DesignActor, ...] = field(name="actor", default=())
     roles: tuple[DesignRole, ...] = field(name="role", default=())
     tasks: tuple[Task, ...] = field(name="task", default=())

@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 from muniment.design.findings import DesignStatus
 from muniment.errors import DesignError
 
-LARGEST_REPORT = 50_000_000  # bytes; a thousand routes with ten roles have two million
+LARGEST_TEST_REPORT = 50_000_000  # bytes; a thousand routes with ten roles have two million
 
 Count = Annotated[int, Meta(ge=0)]
 
@@ -92,8 +92,8 @@ class DesignTestReport(_Part, frozen=True):
 def read_test_report(data: bytes, where: str) -> DesignTestReport:
     """Read the report in `data`, from the file `where`. Raises DesignError."""
     remedy = "Write it again: pytest --muniment-report FILE, with the plugin of this version."
-    if len(data) > LARGEST_REPORT:
-        raise DesignError(where, "", f"the report has more than {LARGEST_REPORT} bytes", remedy)
+    if len(data) > LARGEST_TEST_REPORT:
+        raise DesignError(where, "", f"the report has more than {LARGEST_TEST_REPORT} bytes", remedy)
     try:
         return msgspec.json.decode(data, type=DesignTestReport)
     except (msgspec.DecodeError, RecursionError) as error:
