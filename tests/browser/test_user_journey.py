@@ -19,7 +19,12 @@ LISTED = (  # besides those without a parameter, which the addresses themselves 
 )
 
 
-OF_FINDINGS = ("/findings", "/findings/coverage", "/findings/suppressions")  # no administrator sees weaknesses
+OF_FINDINGS = (
+    "/findings",
+    "/findings/coverage",
+    "/findings/suppressions",
+    "/requirement-lists",
+)  # no administrator sees weaknesses
 
 
 @functools.cache

@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 
 from muniment.controls.control import ResultStatus, Scope
-from muniment.decision.binding import BoundPolicy
+from muniment.decision.binding import BoundPolicy, bind_clauses
 from muniment.decision.bound_policies import read_bound_policy
 from muniment.decision.catalogue import CONTROLS, PLANNED
 from muniment.decision.decision import Decision, Outcome, Reasons, find_template, format_sentences
@@ -22,6 +22,7 @@ from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.people import People
 from muniment.facts.statements import ExceptionSignature, Freeze, PolicyException, ReviewAction, SignatureResult
 from muniment.policy.built_in_policy import format_built_in_policy
+from muniment.policy.document import parse_policy
 from muniment.policy.model import EnforcementPoint
 from tests.support.changes import EARLIER, HEAD, MAIN, NOW, PEOPLE, REVISION, approval, facts, file, person, values
 
@@ -91,12 +92,13 @@ def test_clause_is_monitored_through_end_of_its_last_day(day: str, outcome: Outc
 
 def test_clause_without_available_control_denies() -> None:
     uncovered = TWO.replace('control = "independent-review"\n', "")
-    later = TWO.replace("independent-review", "security-updates")
-    for clause, code in ((uncovered, "no-control"), (later, "control-not-available")):
-        decision = evaluate_facts(policy(clause))
+    text = HEADER + TWO.replace("independent-review", "later-control")
+    later = bind_clauses(parse_policy(text, "policy.toml"), CONTROLS, frozenset({"later-control"}), "policy.toml", text)
+    for rules, code in ((policy(uncovered), "no-control"), (later, "control-not-available")):
+        decision = evaluate_facts(rules)
         assert (decision.outcome, codes(decision)) == (Outcome.DENY, [code])
         assert decision.results[0].status is ResultStatus.UNKNOWN
-        assert list_needed_facts(select_clauses(policy(clause), EnforcementPoint.MERGE, MAIN)) == {
+        assert list_needed_facts(select_clauses(rules, EnforcementPoint.MERGE, MAIN)) == {
             *("revision", "pushes", "people", "exceptions", "freezes")
         }
 

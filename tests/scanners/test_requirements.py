@@ -8,15 +8,21 @@ from msgspec.structs import replace
 from muniment.errors import UsageError
 from muniment.scanners.own_rules import load_own_rules
 from muniment.scanners.requirements.checklist import AREAS, VerifiedBy, load_checklist, parse_official_list
-from muniment.scanners.requirements.states import Attestation, ProductEvidence, find_requirement_states
+from muniment.scanners.requirements.states import (
+    EvidenceStatement,
+    NamedTest,
+    ProductEvidence,
+    find_official_states,
+    find_requirement_states,
+)
 
 CHECKLIST = load_checklist()
-NOTHING = ProductEvidence(frozenset(), "the code was not scanned", {}, {}, {}, {})
-TODAY = "2026-12-01"
+NOTHING = ProductEvidence(frozenset(), "the code was not scanned", {}, {}, {})
+GOOD = EvidenceStatement("Sue", False, "minutes of 12 November", "2027-11-12")
 
 
 def find(name: str, evidence: ProductEvidence) -> tuple[str, str]:
-    ((state),) = find_requirement_states({name: CHECKLIST[name]}, evidence, 3, TODAY)
+    ((state),) = find_requirement_states({name: CHECKLIST[name]}, evidence)
     return state.status.value, state.because
 
 
@@ -44,14 +50,10 @@ def test_a_requirement_says_how_it_is_verified(name: str) -> None:
 
 
 def test_what_is_not_known_is_unknown_and_never_met() -> None:
-    states = find_requirement_states(CHECKLIST, NOTHING, 3, TODAY)
+    states = find_requirement_states(CHECKLIST, NOTHING)
+    assert len(states) == len(CHECKLIST)
     assert {state.status.value for state in states} == {"unknown"}
     assert all(state.because for state in states)
-
-
-def test_a_level_leaves_out_what_is_above_it() -> None:
-    assert len(find_requirement_states(CHECKLIST, NOTHING, 1, TODAY)) < len(CHECKLIST)
-    assert len(find_requirement_states(CHECKLIST, NOTHING, 2, TODAY)) == len(CHECKLIST)
 
 
 def test_rules_need_scanned_code_without_an_open_finding() -> None:
@@ -61,35 +63,49 @@ def test_rules_need_scanned_code_without_an_open_finding() -> None:
     assert find("bound-statements", found) == ("violated", "open findings of sql-injection")
 
 
+def test_no_person_attests_what_a_rule_verifies() -> None:
+    stated = {"bound-statements": GOOD}
+    assert find("bound-statements", replace(NOTHING, statements=stated))[0] == "unknown"
+    excluded = {"bound-statements": replace(GOOD, excludes=True)}
+    assert find("bound-statements", replace(NOTHING, statements=excluded))[0] == "not_applicable"
+    found = replace(NOTHING, statements=excluded, open_rules=frozenset({"sql-injection"}))
+    assert find("bound-statements", found)[0] == "violated"
+
+
 def test_tests_and_checks_count_by_their_result() -> None:
-    assert find("second-factor", replace(NOTHING, tests={"second-factor": True}))[0] == "met"
-    assert find("second-factor", replace(NOTHING, tests={"second-factor": False}))[0] == "violated"
+    for passed, status in ((True, "met"), (False, "violated"), (None, "unknown")):
+        tests = {"second-factor": NamedTest("sign-in", passed, "it did not run")}
+        assert find("second-factor", replace(NOTHING, tests=tests, statements={"second-factor": GOOD}))[0] == status
     assert find("few-rights", replace(NOTHING, checks={"least-privilege": True}))[0] == "met"
-    assert find("strict-transport", replace(NOTHING, checks={"Strict-Transport-Security": False}))[0] == "violated"
+    stated = {"strict-transport": GOOD}
+    failed = replace(NOTHING, checks={"Strict-Transport-Security": False}, statements=stated)
+    assert find("strict-transport", failed)[0] == "violated"
 
 
-GOOD = Attestation("sue", ("security",), "minutes of 12 November", "2026-11-12", "2027-11-12")
+def test_a_statement_counts_where_no_machine_answers() -> None:
+    for name in ("strict-transport", "few-rights", "second-factor", "uploads-never-run"):
+        ((state),) = find_requirement_states({name: CHECKLIST[name]}, replace(NOTHING, statements={name: GOOD}))
+        assert (state.status.value, state.until) == ("met", "2027-11-12")
+        assert state.because == "Sue: minutes of 12 November"
 
 
-@pytest.mark.parametrize(
-    ("stated", "status", "because"),
-    [
-        (GOOD, "met", "minutes of 12 November"),
-        (replace(GOOD, roles=("developer",)), "unknown", "without the role security"),
-        (replace(GOOD, evidence=" "), "unknown", "without evidence"),
-        (replace(GOOD, until="2026-11-30"), "unknown", "counted until 2026-11-30"),
-        (replace(GOOD, day="2026-12-02"), "unknown", "counted until"),
-    ],
-)
-def test_an_attestation_needs_a_role_evidence_and_a_day(stated: Attestation, status: str, because: str) -> None:
-    found = find("uploads-never-run", replace(NOTHING, attestations={"uploads-never-run": stated}))
-    assert found[0] == status
-    assert because in found[1]
+@pytest.mark.parametrize("stated", [replace(GOOD, reason=" "), replace(GOOD, until="")])
+@pytest.mark.parametrize("excludes", [True, False])
+def test_a_statement_needs_a_reason_and_a_last_day(stated: EvidenceStatement, *, excludes: bool) -> None:
+    evidence = replace(NOTHING, statements={"uploads-never-run": replace(stated, excludes=excludes)})
+    assert find("uploads-never-run", evidence)[0] == "unknown"
 
 
-def test_a_requirement_is_excluded_only_with_a_reason() -> None:
-    assert find("safe-memory", replace(NOTHING, excluded={"safe-memory": "no such language"}))[0] == "not_applicable"
-    assert find("safe-memory", replace(NOTHING, excluded={"safe-memory": " "}))[0] == "unknown"
+def test_official_requirements_are_tested_or_attested() -> None:
+    listed = parse_official_list(json.dumps(make_list("V1.1.1", "V1.1.2", "V1.1.3")).encode())
+    tests = {"Standard 5.0.0: 1.1.1": NamedTest("unit", passed=True)}
+    evidence = replace(NOTHING, tests=tests, statements={"Standard 5.0.0: 1.1.2": GOOD})
+    found = [(one.name, one.list_name, one.status.value) for one in find_official_states([listed], evidence)]
+    assert found == [
+        ("1.1.1", "Standard 5.0.0", "met"),
+        ("1.1.2", "Standard 5.0.0", "met"),
+        ("1.1.3", "Standard 5.0.0", "unknown"),
+    ]
 
 
 def make_list(*codes: str) -> dict[str, object]:

@@ -43,10 +43,12 @@ from muniment.server.records.installation import open_store
 from muniment.server.records.models import Record
 from muniment.server.records.record_writing import record_act
 from muniment.server.requests.registry import ACTS_OF_PERSONS
+from muniment.server.requirements.models import OfficialRequirementList, RequirementStatement
 from muniment.server.retros.models import Improvement, RetroThreat
 from muniment.server.reviews.models import AccessEntry, ChangeSample, MarketRequirement, ReviewGuest
 from tests.support.act_recipe import find_doors
 from tests.support.act_routes import ActRoute, fill_address, find_act_routes
+from tests.support.one_person import REQUIREMENT_LIST
 from tests.support.service import as_role, browser, person, product, token_of
 
 pytestmark = pytest.mark.usefixtures("service")
@@ -76,6 +78,7 @@ OWN_FORMS = {  # by the name of a field, where no sample fits
     "value": ("ada@example.test",),
     "aware": ("2026-01-31T10:00",),
     "digest": ("sha256:" + "a" * 64,),
+    "content": (REQUIREMENT_LIST,),
     "start": ("2099-01-31",),
     "end": ("2099-02-28",),
     "look": ("2099-02-28",),
@@ -335,6 +338,10 @@ def create_each_resource() -> None:
         found = {"product": shop, "tool": "x", "rule": "x", "severity": "high"}
         ProductFinding.objects.create(pk=NUMBER, source="entered", fingerprint="x", **found)
         FindingDecision.objects.create(pk=NUMBER, finding_id=NUMBER, kind="accepted", reason="x", requester=someone)
+        stated = {"product": shop, "requirement": "safe-memory", "kind": "attested", "requester": someone}
+        RequirementStatement.objects.create(pk=NUMBER, **stated)
+        listed = {"title": "x", "digest": "x", "content": "", "count": 1, "importer": someone}
+        OfficialRequirementList.objects.create(pk=NUMBER, ended_at=now, **listed)
         guest = {"name": "x", "email": "x@example.test", "invited_by": someone, "expires_at": now}
         ReviewGuest.objects.create(pk=NUMBER, meeting=meeting, **guest)
         access = {"place": "here", "role": "owner", "person": someone}

@@ -178,6 +178,7 @@ NEEDS_MORE = frozenset(  # their value is looked up in what is there, or has a f
         "answers",
         "public_key",
         "key",
+        "content",
         "ref_patterns",
         "vendor",
         "kind",

@@ -39,6 +39,7 @@ NO_FREE_TEXT = {  # columns of text that no person writes freely, or that cannot
 TEXT_OF = {"PolicyVersion.text", "ErasedObject.reason", "ClauseState.reason", "DeploymentPermission.reason"}
 TEXT_OF |= {"JobRunPermission.reason", "JobRunPermission.remedy"}
 TEXT_OF |= {"MinutesProof.statement"}  # canonical JSON of codes and internal ids, which is signed
+TEXT_OF |= {"OfficialRequirementList.content"}  # a public standard, stored under its digest
 
 
 def find_forgotten_steps(model: type[models.Model]) -> list[str]:

@@ -61,6 +61,8 @@ from muniment.server.products.product_acts import AddProduct, ChangeProduct, Ret
 from muniment.server.requests.execution import approve_request, perform_act, reject_request
 from muniment.server.requests.models import Request
 from muniment.server.requests.registry import ACTS_OF_PERSONS, GUARDING_ACTS
+from muniment.server.requirements.list_acts import ImportRequirementList
+from muniment.server.requirements.statement_acts import ExcludeRequirement
 from muniment.server.running import preparation
 from muniment.server.running.embedded_postgres import EmbeddedPostgres
 from muniment.server.secrets import secret_acts
@@ -165,6 +167,14 @@ def decide_everything() -> None:
         request("own", EnterFinding, product="shop", **report)
     number = ProductFinding.objects.earliest("pk").pk
     decide_together("own", "sam", CallFalsePositive, finding=number, reason="They end.")
+    stated = {
+        "product": "shop",
+        "requirement": "uploads-never-run",
+        "reason": "Looked at it.",
+        "until": one_person.day(90),
+    }
+    decide_together("own", "sam", ExcludeRequirement, **stated)
+    decide_together("sam", "sue", ImportRequirementList, content=one_person.REQUIREMENT_LIST)
     LeakedSecret.objects.create(
         product=Product.objects.get(slug="shop"),
         repository=Repository.objects.get(name="shop"),

@@ -29,6 +29,7 @@ from muniment.facts.pipeline import (
     Provenance,
     RunCounts,
 )
+from muniment.facts.requirement_facts import ProductRequirements, RequirementStatus, VerifiedRequirement
 from muniment.facts.statements import Approval, LandedHeads, ReviewAction, SignatureResult
 from muniment.facts.update_facts import AdvisoryData, LockReading, ProductAdvisories
 from muniment.facts.vault_facts import EnvironmentAccess, RetrievalMethod, SecretAge, SecretRetrieval, VaultReader
@@ -168,6 +169,9 @@ def deployment(**more: Any) -> Deployment:
     return Deployment(**(fields | more))
 
 
+REQUIREMENT = VerifiedRequirement("pages escape", "", "output", 1, RequirementStatus.MET, "no open finding")
+
+
 def product_values() -> dict[str, Maybe[Any]]:
     """Facts of the product and of one delivery, with which all is well."""
     return {
@@ -209,6 +213,7 @@ def product_values() -> dict[str, Maybe[Any]]:
         "product_advisories": Known(
             ProductAdvisories((LockReading("shop", EARLIER),), (AdvisoryData("PyPI", EARLIER),), ())
         ),
+        "product_requirements": Known(ProductRequirements(True, (), (REQUIREMENT,))),
         "security_meetings": Known(MEETINGS),
         "vault_secrets": Known((SecretAge("production", "DB_PASSWORD", Known(EARLIER)),)),
         "retrievals": Known(

@@ -38,6 +38,7 @@ from muniment.server.records.models import Record
 from muniment.server.records.record_writing import action_code
 from muniment.server.requests.execution import approve_request, perform_act
 from muniment.server.requests.models import Request
+from muniment.server.requirements.models import OfficialRequirementList, RequirementStatement
 from muniment.server.retros.models import Improvement, RetroCard, RetroThreat
 from muniment.server.reviews.models import MarketRequirement
 from muniment.server.secrets.models import Secret
@@ -301,8 +302,15 @@ _VALUES: dict[str, _Values] = {
     "reported_in": lambda: ["penetration test"],
     "cwe": lambda: [0, 613],
     "description": lambda: ["Sessions end when the password changes."],
+    "listing": _column(lambda: OfficialRequirementList.objects.all(), "pk"),
+    "test": lambda: ["unit"],
+    "content": lambda: [REQUIREMENT_LIST],
     "table": lambda: ["Do you encrypt backups?\nWho reads the logs?\n"],
 }
+REQUIREMENT_LIST = (
+    '{"Name": "Standard", "Version": "5.0", "Requirements": [{"Name": "Chapter", "Items": [{"Name": "Section", '
+    '"Items": [{"Shortcode": "V1.1.1", "Description": "Verify it.", "L": "1"}]}]}]}'
+)
 _OF_ACT: dict[tuple[str, str], _Values] = {
     ("draft-policy", "text"): lambda: list(POLICIES),
     ("change-settings", "text"): lambda: ["", "# nothing\n"],
@@ -310,6 +318,10 @@ _OF_ACT: dict[tuple[str, str], _Values] = {
     ("change-person", "name"): lambda: ["Mallory"],
     ("add-person", "name"): lambda: ["Newcomer"],
     ("end-decision", "decision"): _column(lambda: FindingDecision.objects.all(), "pk"),
+    ("end-requirement-statement", "statement"): _column(lambda: RequirementStatement.objects.all(), "pk"),
+    ("attest-requirement", "requirement"): lambda: ["uploads-never-run"],
+    ("exclude-requirement", "requirement"): lambda: ["uploads-never-run", "safe-memory"],
+    ("name-requirement-test", "requirement"): lambda: ["second-factor"],
     ("decide-improvement", "kind"): lambda: ["process", "security"],
     ("name-for-meetings", "role"): lambda: [role.value for role in MeetingRole],
     ("remove-from-meetings", "role"): lambda: [role.value for role in MeetingRole],
@@ -329,6 +341,8 @@ _OF_PATH: dict[str, _Values] = {  # the first that the path begins with
     "/api/findings/decisions": _OF_ACT["end-decision", "decision"],
     "/api/findings": _VALUES["finding"],
     "/api/leaked-secrets": _VALUES["leak"],
+    "/api/requirement-statements": _OF_ACT["end-requirement-statement", "statement"],
+    "/api/requirement-lists": _VALUES["listing"],
 }
 _FLAGS = [True, False]
 

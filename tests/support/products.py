@@ -29,6 +29,7 @@ from muniment.facts.pipeline import (
     Provenance,
     RunCounts,
 )
+from muniment.facts.requirement_facts import ProductRequirements, RequirementStatus, VerifiedRequirement
 from muniment.facts.statements import SignatureResult
 from muniment.facts.update_facts import (
     AdvisoryData,
@@ -261,6 +262,23 @@ ODD: dict[str, st.SearchStrategy[Any]] = {
                 st.sampled_from((False, False, True)),
                 st.sampled_from((True, True, False)),
                 st.booleans(),
+            )
+        ),
+    ),
+    "product_requirements": st.builds(
+        ProductRequirements,
+        st.booleans(),
+        st.sampled_from(((), ("ASVS",))),
+        few(
+            st.builds(
+                VerifiedRequirement,
+                st.sampled_from(("pages escape", "1.2.4")),
+                st.sampled_from(("", "ASVS")),
+                st.just("output"),
+                st.integers(1, 3),
+                st.sampled_from(RequirementStatus),
+                st.just("nobody said so"),
+                st.sampled_from(("", "2020-01-01", "2999-01-01")),
             )
         ),
     ),

@@ -60,6 +60,11 @@ class Action(Enum):
         Reach.PRODUCT,
         frozenset({Role.DEVELOPER, Role.SECURITY, Role.OWNER, Role.DPO, Role.AUDITOR}),
     )
+    SEE_REQUIREMENTS = _define_reading(
+        "see the security requirements of a product, and who verified each",
+        Reach.PRODUCT,
+        frozenset({Role.DEVELOPER, Role.SECURITY, Role.OWNER, Role.DPO, Role.AUDITOR}),
+    )
     SEE_MEETINGS = _define_reading("see security reviews, retros and who takes part")
     SEE_PEOPLE = _define_reading("see people and their roles", Reach.ANYWHERE)
     SEE_PERSONAL_DATA = _define_reading(
@@ -126,6 +131,23 @@ class Action(Enum):
         "state that a secret that was in the code is revoked",
         *(Reach.PRODUCT, Role.DEVELOPER, Role.OWNER, Role.SECURITY),
         second=_SECURITY,
+    )
+    STATE_REQUIREMENT = _define_change(
+        "attest a security requirement, name its test, or state that it does not apply",
+        *(Reach.PRODUCT, Role.DEVELOPER, Role.OWNER, Role.SECURITY, Role.DPO),
+        second=_SECURITY,
+    )
+    END_REQUIREMENT_STATEMENT = _define_change(
+        "end a statement about a security requirement",
+        *(Reach.PRODUCT, Role.DEVELOPER, Role.OWNER, Role.SECURITY, Role.DPO),
+    )
+    IMPORT_REQUIREMENTS = _define_change(
+        "import an official list of security requirements",
+        *(Reach.ORGANISATION, Role.SECURITY),
+        second=_SECURITY,
+    )
+    END_REQUIREMENT_LIST = _define_change(
+        "end an official list of security requirements", Reach.ORGANISATION, Role.SECURITY
     )
     REVIEW_CHANGE = _define_change(
         "review a change: approve it or request changes",

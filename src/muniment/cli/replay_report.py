@@ -33,6 +33,7 @@ _SERVICE_FACTS = frozenset(
         kinds.SECURITY_MEETINGS,
         kinds.PRODUCT_FINDINGS,
         kinds.PRODUCT_ADVISORIES,
+        kinds.PRODUCT_REQUIREMENTS,
     )
 )
 _PIPELINE_CONTROLS = (pipeline_hardened.CONTROL.name, secrets_in_vault.CONTROL.name)

@@ -19,6 +19,7 @@ from muniment.controls import (
     pipeline_required,
     privilege_separation,
     protected_history,
+    requirements_met,
     secret_rotation,
     secrets_hidden_from_developers,
     secrets_in_vault,
@@ -42,6 +43,7 @@ CONTROLS = {
         tests_passed.CONTROL,
         no_new_findings.CONTROL,
         no_overdue_findings.CONTROL,
+        requirements_met.CONTROL,
         pipeline_required.CONTROL,
         pipeline_hardened.CONTROL,
         no_known_vulnerabilities.CONTROL,
@@ -67,4 +69,4 @@ CONTROLS = {
     )
 }
 
-PLANNED = frozenset({"requirements-met"})
+PLANNED: frozenset[str] = frozenset()

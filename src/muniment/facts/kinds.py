@@ -23,6 +23,7 @@ from muniment.facts.pipeline import (
     PipelineRuns,
     Provenance,
 )
+from muniment.facts.requirement_facts import ProductRequirements
 from muniment.facts.statements import Approval, Freeze, LandedHeads, PolicyException
 from muniment.facts.update_facts import ProductAdvisories
 from muniment.facts.vault_facts import EnvironmentAccess, SecretAge, SecretRetrieval
@@ -84,6 +85,9 @@ DESIGN: FactKind[DesignEvaluation] = FactKind("design", Known[DesignEvaluation] 
 PRODUCT_ADVISORIES: FactKind[ProductAdvisories] = FactKind(
     "product_advisories", Known[ProductAdvisories] | Unknown, _HOUR
 )
+PRODUCT_REQUIREMENTS: FactKind[ProductRequirements] = FactKind(
+    "product_requirements", Known[ProductRequirements] | Unknown, _HOUR
+)
 
 KINDS = {
     kind.name: kind
@@ -108,5 +112,6 @@ KINDS = {
         PRODUCT_FINDINGS,
         DESIGN,
         PRODUCT_ADVISORIES,
+        PRODUCT_REQUIREMENTS,
     )
 }

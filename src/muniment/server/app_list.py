@@ -16,6 +16,7 @@ APPS = (
     "deployments",
     "findings",
     "updates",
+    "requirements",
     "meetings",
     "minutes",
     "reviews",

@@ -39,6 +39,7 @@ class DecisionInput(StrEnum):
     FINDINGS = "findings and scans of the code"
     DESIGNS = "design of the product"
     UPDATES = "advisories and readings of locks"
+    REQUIREMENTS = "security requirements: findings, named tests and statements of people"
     VAULT_STATE = "state of the vault"
     DELIVERY = "delivery that is asked for"
 
@@ -170,6 +171,7 @@ ROWS = (
     InputRow(DecisionInput.FINDINGS, (kinds.PRODUCT_FINDINGS.name,), Fallback.EXPIRY),
     InputRow(DecisionInput.DESIGNS, (kinds.DESIGN.name,), Fallback.EXPIRY),
     InputRow(DecisionInput.UPDATES, (kinds.PRODUCT_ADVISORIES.name,), Fallback.EXPIRY),
+    InputRow(DecisionInput.REQUIREMENTS, (kinds.PRODUCT_REQUIREMENTS.name,), Fallback.EXPIRY),
     InputRow(
         DecisionInput.VAULT_STATE,
         (kinds.VAULT_ACCESS.name, kinds.VAULT_SECRETS.name, kinds.RETRIEVALS.name),

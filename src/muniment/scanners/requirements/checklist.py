@@ -1,4 +1,4 @@
-"""Our checklist, and official lists that a company uses beside it."""
+"""Our checklist, and official lists that a company uses too."""
 
 import tomllib
 from enum import StrEnum
@@ -57,6 +57,15 @@ class OfficialList(msgspec.Struct, frozen=True):
     name: str
     version: str
     requirements: tuple[OfficialRequirement, ...]
+
+    @property
+    def title(self) -> str:
+        """Name and version, by which a policy names it."""
+        return f"{self.name} {self.version}"
+
+    def format_key(self, number: str) -> str:
+        """Key of one of its requirements, which no id of our checklist equals."""
+        return f"{self.title}: {number}"
 
 
 class _Entry(msgspec.Struct, frozen=True, rename="pascal"):
