@@ -259,6 +259,7 @@ _VALUES: dict[str, _Values] = {
     "subject": lambda: ["threats", "process"],
     "card": _column(lambda: RetroCard.objects.all(), "pk"),
     "onto": _column(lambda: RetroCard.objects.all(), "pk"),
+    "main": _column(lambda: ProductMeeting.objects.all(), "pk"),
     "phase": lambda: ["group", "vote"],
     "worth": lambda: ["yes", "no"],
     "threat": _column(lambda: RetroThreat.objects.all(), "pk"),

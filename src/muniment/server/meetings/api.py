@@ -9,6 +9,7 @@ from muniment.server.api_operations import Cursor, for_action, page_by_number, r
 from muniment.server.guarding.mediation import current_actor, find_no_resource, find_own_resource
 from muniment.server.meetings.act_fields import visible_meetings
 from muniment.server.meetings.calendar_acts import RenewCalendarFeed, SetMeetingCalendar, SetOwnRegion
+from muniment.server.meetings.joint_meetings import HoldApart, HoldTogether
 from muniment.server.meetings.meeting_acts import MoveMeeting
 from muniment.server.meetings.models import ProductMeeting
 from muniment.server.meetings.seat_acts import AnswerInvitation, NameForMeetings, RemoveFromMeetings, SendDeputy
@@ -20,6 +21,7 @@ router = Router()
 
 # types that are made at run time, from the fields of the acts
 MoveBody = build_body_schema(MoveMeeting, fixed=("meeting",))
+TogetherBody = build_body_schema(HoldTogether, fixed=("meeting",))
 AnswerBody = build_body_schema(AnswerInvitation, fixed=("seat",))
 DeputyBody = build_body_schema(SendDeputy, fixed=("seat",))
 NameBody = build_body_schema(NameForMeetings, fixed=("product",))
@@ -47,6 +49,20 @@ def store_calendar(request: HttpRequest, body: CalendarBody) -> dict[str, object
 def request_move(request: HttpRequest, number: int, body: MoveBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Move a meeting. Past its due date a reason is needed."""
     return run_act(request, MoveMeeting, {"meeting": number})
+
+
+@router.post("/meetings/{number}/together")
+@for_action(Action.PLAN_MEETING, find_meeting_resource)
+def hold_together(request: HttpRequest, number: int, body: TogetherBody) -> dict[str, object]:  # type: ignore[valid-type]
+    """Hold a meeting together with that of another product."""
+    return run_act(request, HoldTogether, {"meeting": number})
+
+
+@router.post("/meetings/{number}/apart")
+@for_action(Action.PLAN_MEETING, find_meeting_resource)
+def hold_apart(request: HttpRequest, number: int) -> dict[str, object]:
+    """Hold a meeting apart from the others again."""
+    return run_act(request, HoldApart, {"meeting": number})
 
 
 @router.post("/meetings/seats/{number}/answer")
@@ -105,6 +121,7 @@ def _serialize_meeting(row: ProductMeeting) -> dict[str, object]:
         "time": f"{row.time:%H:%M}",
         "minutes": row.minutes,
         "held_on": row.held_on.isoformat() if row.held_on else None,
+        "held_with": row.held_with_id,
         "cancelled_at": row.cancelled_at.isoformat() if row.cancelled_at else None,
         "people": [{"role": each.role, "person": each.person.slug} for each in row.attendees.select_related("person")],
     }

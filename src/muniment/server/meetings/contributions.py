@@ -12,6 +12,7 @@ from muniment.access.actions import Action
 from muniment.access.authorization import Actor
 from muniment.server.acts.system_actors import SystemActor
 from muniment.server.meetings.calendar_acts import RenewCalendarFeed, SetMeetingCalendar, SetOwnRegion
+from muniment.server.meetings.joint_meetings import HoldApart, HoldTogether
 from muniment.server.meetings.mailed_replies import RecordMailedAnswer
 from muniment.server.meetings.meeting_acts import CancelMeeting, ChangeSeats, MoveMeeting, PlanMeeting, StartRhythm
 from muniment.server.meetings.models import (
@@ -96,6 +97,8 @@ CONTRIBUTIONS = AppContributions(
         AnswerInvitation,
         SendDeputy,
         MoveMeeting,
+        HoldTogether,
+        HoldApart,
     ),
     system_acts={
         SystemActor.PLANNING: (StartRhythm, PlanMeeting, ChangeSeats, CancelMeeting),

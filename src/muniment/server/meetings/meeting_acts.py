@@ -61,38 +61,51 @@ class MoveMeeting(MeetingAct, frozen=True):
         row = self.load_meeting()
         if row.cancelled_at is not None:
             raise RefusedError("meeting-cancelled", _("The meeting was cancelled."), _("Choose another meeting."))
+        if row.held_with is not None and row.held_with.is_open:
+            raise RefusedError(
+                "held-together",
+                _("It is held together with the meeting of %(product)s.") % {"product": row.held_with.product.name},
+                _("Move that one, or hold this one apart first."),
+            )
         calendar = find_calendar()
         if calendar is None:
-            raise _make_calendar_error()
-        meeting, to = read_meeting(row), time.fromisoformat(self.time)
-        move_meeting(meeting, self.date, to, today=find_today(calendar.zone), by=context.requester, reason=self.reason)
-        conflicts = planning.find_conflicts(
-            meeting, self.date, to, read_open_meetings(), find_participants(calendar.region)
-        )
-        if conflicts:
-            raise _make_conflict_error(conflicts)
+            raise make_calendar_error()
+        to, group = time.fromisoformat(self.time), _list_moved(row)
+        keys = {each.lasting_key for each in group}
+        others = [each for each in read_open_meetings() if each.key not in keys]
+        people, today = find_participants(calendar.region), find_today(calendar.zone)
+        for each in group:
+            meeting = read_meeting(each)
+            move_meeting(meeting, self.date, to, today=today, by=context.requester, reason=self.reason)
+            if conflicts := planning.find_conflicts(meeting, self.date, to, others, people):
+                raise make_conflict_error(conflicts)
 
     def carry_out(self, context: ActContext) -> None:
-        """Store the move, set the day, and have everybody invited again."""
-        row, calendar = self.load_meeting(), find_calendar()
-        if calendar is None:
-            raise _make_calendar_error()
-        today = find_today(calendar.zone)
-        MeetingMove.objects.create(
-            meeting=row,
-            before=row.date,
-            after=self.date,
-            moved_on=today,
-            moved_by_id=context.requesting_person,
-            reason=self.reason,
-        )
-        ProductMeeting.objects.filter(pk=row.pk).update(
-            date=self.date, time=time.fromisoformat(self.time), dated_on=today
-        )
-        touch_meeting(row)
+        """Store the move, set the day, and have everybody invited again, to each meeting that is held together."""
+        for row in _list_moved(self.load_meeting()):
+            store_move(row, self.date, time.fromisoformat(self.time), context.requesting_person, self.reason)
+            touch_meeting(row)
 
 
-def _make_calendar_error() -> RefusedError:
+def _list_moved(row: ProductMeeting) -> list[ProductMeeting]:
+    """Meetings that move with one: those held together with it that are still to be held."""
+    return [row, *(each for each in row.list_joint() if each.is_open and each.pk != row.pk)]
+
+
+def store_move(row: ProductMeeting, day: date, at: time, person: str | None, reason: str) -> None:
+    """Store the move of a meeting, and set its day and time."""
+    calendar = find_calendar()
+    if calendar is None:
+        raise make_calendar_error()
+    today = find_today(calendar.zone)
+    MeetingMove.objects.create(
+        meeting=row, before=row.date, after=day, moved_on=today, moved_by_id=person, reason=reason
+    )
+    ProductMeeting.objects.filter(pk=row.pk).update(date=day, time=at, dated_on=today)
+
+
+def make_calendar_error() -> RefusedError:
+    """Error of an organisation without a calendar."""
     return RefusedError(
         "no-calendar",
         _("The time zone and region of the organisation are not set."),
@@ -109,7 +122,8 @@ _CONFLICTS = {
 }
 
 
-def _make_conflict_error(conflicts: tuple[planning.MeetingConflict, ...]) -> RefusedError:
+def make_conflict_error(conflicts: tuple[planning.MeetingConflict, ...]) -> RefusedError:
+    """Error that names who cannot take part, and why."""
     names = dict(Person.objects.filter(pk__in=[one.person for one in conflicts]).values_list("pk", "name"))
     found = ", ".join(f"{names.get(one.person, '?')} {_CONFLICTS[one.reason]}" for one in conflicts)
     return RefusedError(
@@ -219,7 +233,7 @@ class PlanMeeting(PlanningAct, frozen=True):
         """Store the meeting, its attendees, and that it is late if no earlier day was free."""
         calendar, now = find_calendar(), timezone.now()
         if calendar is None:
-            raise _make_calendar_error()
+            raise make_calendar_error()
         today = find_today(calendar.zone)
         row = ProductMeeting.objects.create(
             product_id=self.product,

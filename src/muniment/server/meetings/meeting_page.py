@@ -12,6 +12,7 @@ from muniment.calendars.activity import ProductActivity, Signal
 from muniment.calendars.meetings import MeetingKind, Seat
 from muniment.calendars.planning import find_next_number
 from muniment.server.guarding.mediation import current_actor
+from muniment.server.meetings.joint_meetings import list_joinable_meetings, list_joint_lines
 from muniment.server.meetings.meeting_state import find_all_seats, find_missing_roles, read_meetings
 from muniment.server.meetings.models import (
     KIND_TITLES,
@@ -80,6 +81,8 @@ def read_meeting_page(request: HttpRequest, row: ProductMeeting) -> dict[str, ob
         "answers": AnswerChoice.choices,
         "moves": row.moves.select_related("moved_by").order_by("-pk"),
         "calendar": find_calendar(),
+        "joint": list_joint_lines(row),
+        "joinable": list_joinable_meetings(current_actor(request), row),
         "may_plan": row.is_open and could_with_second_factor(request, Action.PLAN_MEETING, row.product.slug),
     }
 

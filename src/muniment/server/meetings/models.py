@@ -131,14 +131,17 @@ class ProductMeeting(RecordedModel):
     """Security review or retro of a product. Its key, `kind/product/number`, names it for ever.
 
     `date` and `time` are in the zone of the organisation's calendar. `sequence` rises with each change that the
-    people who are invited have to know.
+    people who are invited have to know. `held_with` is the main one of meetings that are held together.
     """
 
-    recorded_columns = ("product", "kind", "number", "due_on", "date", "time", "dated_on", "held_on", "cancelled_at")
+    recorded_columns = (
+        *("product", "kind", "number", "due_on", "date", "time", "dated_on", "held_on", "cancelled_at"),
+        "held_with",
+    )
     privileges = Privileges(
         (READ,),
         (READ, ADD),
-        web_changes=("date", "time", "dated_on", "place", "sequence", "changed_at", "held_on"),
+        web_changes=("date", "time", "dated_on", "place", "sequence", "changed_at", "held_on", "held_with_id"),
         worker_changes=("cancelled_at", "sequence", "changed_at"),
     )
     written_by = _PLANNED | {Action.TAKE_PART_IN_MEETING, Action.CHAIR_MEETING}
@@ -155,6 +158,7 @@ class ProductMeeting(RecordedModel):
     dated_on = models.DateField()
     held_on = models.DateField(null=True)
     cancelled_at = models.DateTimeField(null=True)
+    held_with = models.ForeignKey("self", models.PROTECT, null=True, related_name="companions")
     sequence = models.PositiveIntegerField()
     changed_at = models.DateTimeField(default=timezone.now)
 
@@ -198,6 +202,17 @@ class ProductMeeting(RecordedModel):
     def is_open(self) -> bool:
         """Whether it is still to be held."""
         return self.held_on is None and self.cancelled_at is None
+
+    def find_main(self) -> "ProductMeeting":
+        """Main one of the meetings that are held together with this one: itself if it is held alone."""
+        main = self.held_with
+        return main if main is not None and main.cancelled_at is None else self
+
+    def list_joint(self) -> list["ProductMeeting"]:
+        """Meetings that are held together with this one, the main one first, each with its product."""
+        main = self.find_main()
+        companions = main.companions.filter(cancelled_at=None).select_related("product")
+        return [main, *companions.order_by("product__name", "pk")]
 
     @property
     def is_overdue(self) -> bool:

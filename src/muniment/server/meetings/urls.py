@@ -9,6 +9,7 @@ urlpatterns = [
     path("meetings/calendar", views.show_calendar_form, name="meeting-calendar"),
     path("meetings/<int:number>", views.show_meeting, name="meeting"),
     path("meetings/<int:number>/move", views.submit_move, name="move-meeting"),
+    path("meetings/<int:number>/together", views.change_joint_meeting, name="joint-meeting"),
     path("meetings/seats/<int:number>", views.submit_answer, name="answer-invitation"),
     path("products/<slug:slug>/meetings", views.show_product_meetings, name="product-meetings"),
     path("products/<slug:slug>/meetings/roles", views.change_meeting_roles, name="meeting-roles"),

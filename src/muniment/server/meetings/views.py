@@ -13,6 +13,7 @@ from muniment.server.guarding.mediation import current_actor, find_no_resource, 
 from muniment.server.meetings.act_fields import visible_meetings
 from muniment.server.meetings.calendar_acts import RenewCalendarFeed, SetMeetingCalendar, SetOwnRegion
 from muniment.server.meetings.calendar_feed import build_feed, find_feed_person
+from muniment.server.meetings.joint_meetings import HoldApart, HoldTogether
 from muniment.server.meetings.meeting_acts import MoveMeeting
 from muniment.server.meetings.meeting_page import read_meeting_page, read_product_page
 from muniment.server.meetings.models import CalendarFeed, MeetingAttendee, PersonRegion, ProductMeeting, find_calendar
@@ -72,6 +73,14 @@ def submit_move(request: HttpRequest, number: int) -> HttpResponse:
     return submit_act(
         request, MoveMeeting, {"meeting": number}, _("Moved. Everybody is invited again."), "meeting", number
     )
+
+
+@require_POST
+@require_action(Action.PLAN_MEETING, find_meeting_resource)
+def change_joint_meeting(request: HttpRequest, number: int) -> HttpResponse:
+    """Hold a meeting together with that of another product, or apart again."""
+    done = _("Saved. Everybody is invited again.")
+    return submit_act(request, (HoldTogether, HoldApart), {"meeting": number}, done, "meeting", number)
 
 
 @require_POST

@@ -12,6 +12,7 @@ from muniment.errors import RefusedError
 from muniment.server.acts.act import ActContext
 from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import Day, Flag, Label, Text
+from muniment.server.meetings.joint_meetings import find_led_meetings
 from muniment.server.meetings.models import ProductMeeting, find_calendar, find_today
 from muniment.server.minutes.act_fields import ChairAct, EntryText, ItemCode
 from muniment.server.minutes.agendas import decode_agenda, find_missing_content, freeze_agenda, run_closing
@@ -55,14 +56,20 @@ class OpenMeeting(ChairAct, frozen=True):
             )
 
     def carry_out(self, context: ActContext) -> None:
-        """Freeze the agenda, and make its items."""
-        text, digest = freeze_agenda(self.load_meeting())
-        minutes = Minutes.objects.create(meeting_id=self.meeting, agenda=text, agenda_digest=digest)
-        sections = decode_agenda(text).sections
-        AgendaItem.objects.bulk_create(
-            AgendaItem(minutes=minutes, code=each.code, title=each.title, position=position)
-            for position, each in enumerate(sections, start=1)
-        )
+        """Freeze the agenda, and make its items, of each meeting that is held together and led by the same person."""
+        for meeting in find_led_meetings(self.load_meeting(), context.requester):
+            if not Minutes.objects.filter(meeting=meeting).exists():
+                _open_minutes(meeting)
+
+
+def _open_minutes(meeting: ProductMeeting) -> None:
+    text, digest = freeze_agenda(meeting)
+    minutes = Minutes.objects.create(meeting=meeting, agenda=text, agenda_digest=digest)
+    sections = decode_agenda(text).sections
+    AgendaItem.objects.bulk_create(
+        AgendaItem(minutes=minutes, code=each.code, title=each.title, position=position)
+        for position, each in enumerate(sections, start=1)
+    )
 
 
 class ItemAct(ChairAct, frozen=True):
@@ -231,9 +238,12 @@ class ConfirmAttendance(ChairAct, frozen=True):
             )
 
     def carry_out(self, context: ActContext) -> None:
-        """Store the newest word."""
+        """Store the newest word, for each meeting that is held together, in progress, and led by the same person."""
         values = {"is_present": self.present}
-        Attendance.objects.update_or_create(meeting_id=self.meeting, person_id=self.person, defaults=values)
+        for meeting in find_led_meetings(self.load_meeting(), context.requester):
+            is_invited = meeting.attendees.filter(person=self.person).exists()
+            if is_invited and Minutes.objects.filter(meeting=meeting, closed_at=None).exists():
+                Attendance.objects.update_or_create(meeting=meeting, person_id=self.person, defaults=values)
 
 
 class CloseMeeting(ChairAct, frozen=True):

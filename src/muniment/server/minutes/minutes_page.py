@@ -11,6 +11,7 @@ from muniment.access.authorization import AccessResult, Resource, authorize
 from muniment.calendars.meetings import MeetingKind
 from muniment.facts import canonical
 from muniment.server.guarding.mediation import current_actor
+from muniment.server.meetings.joint_meetings import list_joint_lines
 from muniment.server.meetings.models import MeetingAttendee, MeetingRole, ProductMeeting
 from muniment.server.minutes.agendas import RULES, AgendaSection, decode_agenda, read_agenda
 from muniment.server.minutes.minutes_text import FrozenEntry, decode_minutes
@@ -84,6 +85,7 @@ def read_held_page(request: HttpRequest, meeting: ProductMeeting, minutes: Minut
     seats = list(meeting.attendees.filter(person=current_actor(request).person).select_related("person"))
     return {
         "meeting": meeting,
+        "joint": list_joint_lines(meeting),
         "minutes": minutes,
         "items": items,
         "current": current,
@@ -117,6 +119,7 @@ def read_minutes_page(request: HttpRequest, minutes: Minutes) -> dict[str, objec
     last = find_objection_end(minutes)
     return {
         "meeting": meeting,
+        "joint": list_joint_lines(meeting),
         "minutes": minutes,
         "frozen": frozen,
         "outcomes": frozen.outcomes,

@@ -13,6 +13,7 @@ from muniment.errors import RefusedError
 from muniment.server.acts.act import ActContext
 from muniment.server.acts.inputs import Integer, Label
 from muniment.server.meetings.act_fields import MeetingAct
+from muniment.server.meetings.joint_meetings import find_led_meetings
 from muniment.server.meetings.models import ProductMeeting
 from muniment.server.minutes.act_fields import ChairAct
 from muniment.server.retros.act_fields import (
@@ -275,7 +276,8 @@ class GoToPhase(LeadRetroAct, frozen=True):
         """Store the phase, and when its timer ends: none for 0 minutes."""
         ends = timezone.now() + timedelta(minutes=self.minutes) if self.minutes else None
         values = {"phase": self.phase, "timer_ends_at": ends}
-        RetroBoard.objects.update_or_create(meeting_id=self.meeting, defaults=values)
+        for meeting in find_led_meetings(self.load_meeting(), context.requester):  # those held together go together
+            RetroBoard.objects.update_or_create(meeting=meeting, defaults=values)
 
 
 class RemoveCard(LeadRetroAct, frozen=True):

@@ -8,13 +8,14 @@ from zoneinfo import ZoneInfo
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from muniment.calendars.meetings import MeetingKind
 from muniment.errors import RefusedError
 from muniment.server.guarding.home_keys import delete_feedback_key, make_feedback_key
-from muniment.server.meetings.models import MeetingRole, ProductMeeting, find_calendar
+from muniment.server.meetings.models import MeetingAttendee, MeetingRole, ProductMeeting, find_calendar
 from muniment.server.policies.policy_in_force import current_clauses
 from muniment.server.retros.feedback_cells import (
     AnswerSheet,
@@ -63,19 +64,30 @@ def read_least_answers() -> int:
 
 
 def count_team(meeting: ProductMeeting) -> int:
-    """People who can take a code."""
-    return meeting.attendees.filter(role__in=TEAM).values("person").distinct().count()
+    """People who can take a code: of all retros that are held together."""
+    return _find_team(meeting).values("person").distinct().count()
+
+
+def is_in_team(meeting: ProductMeeting, person: str) -> bool:
+    """Whether a person can take a code."""
+    return _find_team(meeting).filter(person=person).exists()
+
+
+def _find_team(meeting: ProductMeeting) -> "QuerySet[MeetingAttendee]":
+    return MeetingAttendee.objects.filter(meeting__in=meeting.list_joint(), role__in=TEAM)
 
 
 def issue_code(meeting: ProductMeeting, person: str) -> str:
     """Give a person a code, and note that they took one, not which. Raises RefusedError.
 
-    The first one begins the round. The meeting's row is locked, so that two people cannot both begin it.
+    Retros that are held together have one round, that of the main one: among more people nobody stands out. The first
+    code begins the round. The meeting's row is locked, so that two people cannot both begin it.
     """
+    meeting = meeting.find_main()
     with transaction.atomic():
         ProductMeeting.objects.select_for_update().get(pk=meeting.pk)
         _refuse_closed(meeting)
-        if not meeting.attendees.filter(person=person, role__in=TEAM).exists():
+        if not is_in_team(meeting, person):
             raise RefusedError("not-in-team", _("Only the team takes a code."), _("Write a card under your name."))
         row = FeedbackRound.objects.filter(meeting=meeting).first() or _begin_round(meeting)
         if row.taken.filter(person=person).exists():
@@ -90,6 +102,7 @@ def issue_code(meeting: ProductMeeting, person: str) -> str:
 
 def store_feedback_answer(meeting: ProductMeeting, code: str, sheet: AnswerSheet) -> None:
     """Store answers by a code. Raises RefusedError for a wrong code, and after the closing."""
+    meeting = meeting.find_main()
     with transaction.atomic():
         _refuse_closed(meeting)
         row = FeedbackRound.objects.select_for_update().filter(meeting=meeting, state=FeedbackState.OPEN).first()

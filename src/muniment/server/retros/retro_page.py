@@ -10,6 +10,7 @@ from django.utils import timezone
 from muniment.access.actions import Action
 from muniment.access.authorization import AccessResult, Resource, authorize
 from muniment.server.guarding.mediation import current_actor
+from muniment.server.meetings.joint_meetings import list_joint_lines
 from muniment.server.meetings.models import MeetingAttendee, MeetingRole, ProductMeeting
 from muniment.server.minutes.models import Minutes
 from muniment.server.minutes.taking_part import find_lead, find_present_people
@@ -21,6 +22,7 @@ from muniment.server.retros.feedback_rounds import (
     count_team,
     find_closing,
     is_feedback_closed,
+    is_in_team,
     read_least_answers,
 )
 from muniment.server.retros.models import (
@@ -145,7 +147,7 @@ def read_voting(meeting: ProductMeeting, person: str) -> VotingState:
 
 def _read_feedback(meeting: ProductMeeting, person: str) -> dict[str, object]:
     """Values about anonymous feedback: never a count before it is shown."""
-    row = FeedbackRound.objects.filter(meeting=meeting).first()
+    row = FeedbackRound.objects.filter(meeting=meeting.find_main()).first()
     moods = row.moods if row is not None else {}
     return {
         "feedback": row,
@@ -153,7 +155,7 @@ def _read_feedback(meeting: ProductMeeting, person: str) -> dict[str, object]:
         "closing": find_closing(meeting),
         "least": read_least_answers(),
         "team_size": count_team(meeting),
-        "is_in_team": meeting.attendees.filter(person=person, role__in=TEAM).exists(),
+        "is_in_team": is_in_team(meeting, person),
         "has_code": row is not None and row.taken.filter(person=person).exists(),
         "moods": [(mood.label, moods[mood.value]) for mood in FeedbackMood if mood.value in moods],
     }
@@ -166,6 +168,7 @@ def _read_frame(request: HttpRequest, meeting: ProductMeeting) -> dict[str, obje
     seats: list[MeetingAttendee] = list(meeting.attendees.select_related("person"))
     return {
         "meeting": meeting,
+        "joint": list_joint_lines(meeting),
         "minutes": minutes,
         "is_open": meeting.is_open and not (minutes is not None and minutes.is_closed),
         "is_lead": may_lead in (AccessResult.YES, AccessResult.NO_SECOND_FACTOR),

@@ -168,7 +168,9 @@ def _show_threat(row: RetroThreat) -> AgendaLine:
 
 
 def _list_cards(meeting: ProductMeeting, subject: Subject) -> "QuerySet[RetroCard]":
-    return RetroCard.objects.filter(meeting=meeting, subject=subject, removed_at=None)
+    """Cards of a subject: those of the product, and anonymous ones, which all retros held together share."""
+    shared = Q(meeting=meeting.find_main()) & ~Q(question="")
+    return RetroCard.objects.filter(Q(meeting=meeting) | shared, subject=subject, removed_at=None)
 
 
 def _has_improvement(meeting: ProductMeeting, kind: ImprovementKind) -> bool:

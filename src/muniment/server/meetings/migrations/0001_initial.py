@@ -73,6 +73,15 @@ class Migration(migrations.Migration):
                 ("sequence", models.PositiveIntegerField()),
                 ("changed_at", models.DateTimeField(default=django.utils.timezone.now)),
                 (
+                    "held_with",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="companions",
+                        to="meetings.productmeeting",
+                    ),
+                ),
+                (
                     "product",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.PROTECT, related_name="meetings", to="products.product"
