@@ -24,6 +24,7 @@ OF_FINDINGS = (
     "/findings/coverage",
     "/findings/suppressions",
     "/requirement-lists",
+    "/updates",
 )  # no administrator sees weaknesses
 
 

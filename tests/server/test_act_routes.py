@@ -46,6 +46,7 @@ from muniment.server.requests.registry import ACTS_OF_PERSONS
 from muniment.server.requirements.models import OfficialRequirementList, RequirementStatement
 from muniment.server.retros.models import Improvement, RetroThreat
 from muniment.server.reviews.models import AccessEntry, ChangeSample, MarketRequirement, ReviewGuest
+from muniment.server.updates.models import ProductAdvisory
 from tests.support.act_recipe import find_doors
 from tests.support.act_routes import ActRoute, fill_address, find_act_routes
 from tests.support.one_person import REQUIREMENT_LIST
@@ -342,6 +343,10 @@ def create_each_resource() -> None:
         RequirementStatement.objects.create(pk=NUMBER, **stated)
         listed = {"title": "x", "digest": "x", "content": "", "count": 1, "importer": someone}
         OfficialRequirementList.objects.create(pk=NUMBER, ended_at=now, **listed)
+        locked = {"lock_path": "uv.lock", "ecosystem": "PyPI", "package": "x", "advisory": "x", "severity": "high"}
+        ProductAdvisory.objects.create(
+            pk=NUMBER, product=shop, repository=repository, severity_origin="assumed", clock_from=now, **locked
+        )
         guest = {"name": "x", "email": "x@example.test", "invited_by": someone, "expires_at": now}
         ReviewGuest.objects.create(pk=NUMBER, meeting=meeting, **guest)
         access = {"place": "here", "role": "owner", "person": someone}

@@ -9,13 +9,21 @@ from django.conf import settings
 from django.utils import timezone
 
 from muniment.access.roles import Role
+from muniment.controls.control import Case
+from muniment.controls.no_known_vulnerabilities import CONTROL
 from muniment.errors import RowsDifferError
+from muniment.facts.maybe import Known
+from muniment.policy.built_in_policy import format_built_in_policy
+from muniment.policy.document import parse_policy
 from muniment.server import moments
 from muniment.server.deployments.models import Deployment, DeploymentPermission, PipelineIdentity
 from muniment.server.incidents.models import Incident
+from muniment.server.people.models import Person
+from muniment.server.policies.models import PolicyException
 from muniment.server.products.models import Environment, Repository
-from muniment.server.updates import lock_reading, tasks
+from muniment.server.updates import advisory_lists, lock_reading, tasks
 from muniment.server.updates.advisory_facts import AdvisorySupplier, read_product_advisories
+from muniment.server.updates.contributions import drop_revisions, measure_advisories
 from muniment.server.updates.models import (
     AdvisoryRevision,
     AdvisorySource,
@@ -25,9 +33,20 @@ from muniment.server.updates.models import (
     ProductAdvisory,
     StoredAdvisory,
 )
+from muniment.updates.sboms import parse_sbom
 from tests.support.advisory_exports import fixed_in, pack_export, write_advisory
 from tests.support.repos import Repo
-from tests.support.service import as_role, compare_rows, finish_bootstrap, person, product, record_rows
+from tests.support.service import (
+    as_role,
+    browser,
+    compare_rows,
+    finish_bootstrap,
+    person,
+    post,
+    product,
+    record_rows,
+    token_of,
+)
 
 pytestmark = pytest.mark.usefixtures("service")
 
@@ -175,6 +194,9 @@ def test_what_runs_and_is_in_no_repository_is_unknown(shop: Repository) -> None:
     assert [(file.path, file.why) for file in unread] == [
         ("production", "it runs the commit ccccccc, which no repository of the product has")
     ]
+    facts = {"product_advisories": Known(read_product_advisories("shop"))}
+    found = CONTROL.evaluate(Case(facts, CONTROL.parameters(), moments.current_moment(), {}))
+    assert "unknown" in {reason.status for reason in found}
 
 
 def test_an_unreadable_lock_is_named_and_ends_nothing(shop: Repository, repo: Repo, export: Path) -> None:
@@ -321,3 +343,162 @@ def test_a_repository_is_due_when_a_branch_or_a_deployment_moved(shop: Repositor
         DependencyReading.objects.update(started_at=timezone.now() - timedelta(days=2))
         assert list(lock_reading.list_due_repositories()) == [shop.pk]
     assert DependencyLock.objects.filter(place="environment:production").exists()
+
+
+def open_page(slug: str, address: str) -> str:
+    answer = browser(Person.objects.get(slug=slug)).get(address)
+    assert answer.status_code == 200, address
+    return " ".join(answer.content.decode().split())
+
+
+def test_the_page_shows_what_is_open_with_its_due_date_and_safe_version(shop: Repository, export: Path) -> None:
+    publish(export, DJANGO)
+    read_locks(shop)
+    page = open_page("dev", "/updates")
+    for text in ("PYSEC-1", "4.2", "uv.lock", "Not due yet", "No pull request names this package yet.", "in 14 days"):
+        assert text in page, text
+    assert "PYSEC-1" in open_page("sam", "/products/shop/updates")
+    assert "CVE-1" in open_page("dev", f"/updates/{ProductAdvisory.objects.get().pk}")
+    assert "PYSEC-1" in open_page("sam", "/search?q=PYSEC-1")
+
+
+def test_others_see_no_advisory_of_the_product(shop: Repository, export: Path) -> None:
+    person("eve", Role.DEVELOPER, product=product("other"))
+    publish(export, DJANGO)
+    read_locks(shop)
+    number = ProductAdvisory.objects.get().pk
+    assert "PYSEC-1" not in open_page("eve", "/updates")
+    assert "PYSEC-1" not in open_page("eve", "/updates?affected=django").replace("/updates?affected", "")
+    for address in (f"/updates/{number}", "/products/shop/updates", "/products/shop/updates/sbom"):
+        assert browser(Person.objects.get(slug="eve")).get(address).status_code in (403, 404), address
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ("django", "<strong>django</strong>: 1 product."),
+        ("Django@4.1", "<strong>Django@4.1</strong>: 1 product."),
+        ("django@9", "not in the 1 product whose dependencies are known"),
+        ("cve-1", "<strong>cve-1</strong>: 1 product."),
+        ("CVE-2099-1", "No source of advisories has CVE-2099-1"),
+        ("PYSEC-0", "not in the 1 product whose dependencies are known"),
+        ("@", "not in the 1 product whose dependencies are known"),
+    ],
+)
+def test_are_we_affected_is_answered_with_the_path(shop: Repository, export: Path, asked: str, expected: str) -> None:
+    publish(export, DJANGO)
+    read_locks(shop)
+    page = open_page("dev", f"/updates?affected={asked}")
+    assert expected in page
+    assert ("shop › django" in page) is ("1 product." in expected)
+
+
+def test_are_we_affected_names_the_products_that_are_unknown(shop: Repository, export: Path) -> None:
+    product("other")
+    read_locks(shop)
+    page = open_page("sam", "/updates?affected=flask")
+    assert "1 unknown" in page
+    assert "Other</a>: The product has no repository." in page
+
+
+def test_an_exception_from_the_clause_is_shown_and_requested_from_the_page(
+    shop: Repository, export: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(export, DJANGO)
+    read_locks(shop)
+    policy = parse_policy(format_built_in_policy("sec@example.test", "shop"), "built-in")
+    monkeypatch.setattr(advisory_lists, "current_clauses", lambda: policy.clauses)
+    address = f"/updates/{ProductAdvisory.objects.get().pk}"
+    page = open_page("dev", address)
+    assert "/exceptions/request?repository=shop&amp;clause=updates.security" in page
+    with as_role("owner"):
+        sam = Person.objects.get(slug="sam")
+        PolicyException.objects.create(
+            slug="e1",
+            repository=shop,
+            clause="updates.security",
+            branch="refs/heads/main",
+            reason="meanwhile",
+            requester=sam,
+            approver=sam,
+            approved_at=timezone.now(),
+            expires_at=timezone.now() + timedelta(days=2),
+        )
+    assert "Exception in force" in open_page("dev", address)
+
+
+def test_an_update_that_is_merged_waits_for_the_deployment(shop: Repository, repo: Repo, export: Path) -> None:
+    deploy(shop, repo.commit({"x": "y"}))
+    publish(export, DJANGO)
+    read_locks(shop)
+    repo.commit({"uv.lock": make_lock(django="4.2", sqlparse="0.3")})
+    read_locks(shop)
+    assert "It waits for a deployment to: production." in open_page("dev", "/updates")
+
+
+def test_time_to_fix_is_measured_over_finished_updates(shop: Repository, repo: Repo, export: Path) -> None:
+    publish(export, DJANGO)
+    read_locks(shop)
+    repo.commit({"uv.lock": make_lock(django="4.2")})
+    read_locks(shop)
+    with as_role("owner"):
+        ProductAdvisory.objects.update(clock_from=timezone.now() - timedelta(days=3))
+    page = open_page("dev", "/updates")
+    assert "3.0 <small>days</small>" in page
+    assert "1 update was finished in the last year." in page
+
+
+def test_late_updates_reach_the_overview_the_owner_and_the_metrics(shop: Repository, export: Path) -> None:
+    person("olga", Role.OWNER, product=shop.product)
+    publish(export, DJANGO)
+    read_locks(shop)
+    assert "Security updates to make" not in open_page("olga", "/inbox")
+    with as_role("owner"):
+        ProductAdvisory.objects.update(clock_from=timezone.now() - timedelta(days=30))
+    assert "Late security updates" in open_page("sam", "/?overview")
+    assert "Security updates to make" in open_page("olga", "/inbox")
+    figures = {one.name: one.values for one in measure_advisories()}
+    assert figures["muniment_overdue_updates"] == 1
+    assert figures["muniment_open_advisories"] == {"high": 1}
+
+
+def test_the_sbom_of_a_place_has_its_packages_and_is_read_again(shop: Repository, repo: Repo) -> None:
+    deploy(shop, repo.commit({"x": "y"}))
+    read_locks(shop)
+    answer = browser(Person.objects.get(slug="dev")).get("/products/shop/updates/sbom?place=environment:production")
+    assert answer["Content-Disposition"] == 'attachment; filename="shop.cdx.json"'
+    lock = parse_sbom("bom.json", answer.content, {})
+    assert {each.key for each in lock.dependencies} == {"django@4.1", "sqlparse@0.3"}
+    assert browser(Person.objects.get(slug="dev")).get("/products/shop/updates/sbom?place=x").status_code == 404
+
+
+def test_read_now_enqueues_a_reading_and_needs_a_repository(shop: Repository) -> None:
+    page = post(browser(Person.objects.get(slug="sam")), "/products/shop/updates/read")
+    assert "The lock files are read now." in page
+    product("empty")
+    assert "The product has no repository" in post(
+        browser(Person.objects.get(slug="sam")), "/products/empty/updates/read"
+    )
+
+
+def test_the_api_lists_advisories_answers_and_serves_the_sbom(shop: Repository, export: Path) -> None:
+    publish(export, DJANGO)
+    read_locks(shop)
+    client = browser()
+    headers = {"authorization": f"Bearer {token_of(Person.objects.get(slug='dev'))}"}
+    (row,) = client.get("/api/updates", headers=headers).json()["items"]
+    assert (row["advisory"], row["clock_start"], row["safe_version"]) == ("PYSEC-1", "connection", "4.2")
+    assert row["due_at"] > row["clock_from"]
+    answer = client.get("/api/updates/affected?name=django", headers=headers).json()
+    assert [use["path"] for use in answer["uses"]] == [["shop", "django"]]
+    assert client.get("/api/products/shop/sbom", headers=headers).json()["bomFormat"] == "CycloneDX"
+    assert client.get("/api/products/shop/sbom?place=x", headers=headers).status_code == 404
+
+
+def test_earlier_contents_are_deleted_after_their_period(shop: Repository, export: Path) -> None:
+    publish(export, DJANGO)
+    publish(export, DJANGO | {"summary": "corrected"})
+    assert AdvisoryRevision.objects.filter(advisory="PYSEC-1").count() == 1
+    with as_role("eraser"):
+        assert drop_revisions(timezone.now() - timedelta(days=1)) == 0
+        assert drop_revisions(timezone.now() + timedelta(days=1)) > 0

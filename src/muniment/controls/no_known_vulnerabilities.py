@@ -16,13 +16,13 @@ class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
     that advisories and readings of locks may reach.
     """
 
-    critical_days: Annotated[int, Meta(ge=1), Unit("days"), Stricter.LOWER] = 2
-    high_days: Annotated[int, Meta(ge=1), Unit("days"), Stricter.LOWER] = 14
-    medium_days: Annotated[int, Meta(ge=1), Unit("days"), Stricter.LOWER] = 30
-    low_days: Annotated[int, Meta(ge=1), Unit("days"), Stricter.LOWER] = 90
-    more_development_days: Annotated[int, Meta(ge=0), Unit("days"), Stricter.LOWER] = 0
-    data_days: Annotated[int, Meta(ge=1), Unit("days"), Stricter.LOWER] = 7
-    reading_days: Annotated[int, Meta(ge=1), Unit("days"), Stricter.LOWER] = 2
+    critical_days: Annotated[int, Meta(ge=1, le=3650), Unit("days"), Stricter.LOWER] = 2
+    high_days: Annotated[int, Meta(ge=1, le=3650), Unit("days"), Stricter.LOWER] = 14
+    medium_days: Annotated[int, Meta(ge=1, le=3650), Unit("days"), Stricter.LOWER] = 30
+    low_days: Annotated[int, Meta(ge=1, le=3650), Unit("days"), Stricter.LOWER] = 90
+    more_development_days: Annotated[int, Meta(ge=0, le=3650), Unit("days"), Stricter.LOWER] = 0
+    data_days: Annotated[int, Meta(ge=1, le=3650), Unit("days"), Stricter.LOWER] = 7
+    reading_days: Annotated[int, Meta(ge=1, le=3650), Unit("days"), Stricter.LOWER] = 2
 
     def find_days(self, severity: str, is_development: bool = False) -> int:
         """Days until an update is due. Another word for a severity counts as high."""

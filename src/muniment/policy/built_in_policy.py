@@ -32,6 +32,7 @@ bypass_review_days = 1100
 minutes_days = 3650                # who was there and what was decided in reviews and retros
 opinion_days = 1100
 retro_days = 1100                  # cards and votes of retros
+advisory_revision_days = 1100      # earlier contents of advisories
 invitation_answer_days = 800       # answers to invitations, and mails about meetings
 
 [[section]]

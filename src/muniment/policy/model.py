@@ -88,6 +88,7 @@ class Retention(Struct, frozen=True):
     minutes_days: int = 3650
     opinion_days: int = 1100
     retro_days: int = 1100
+    advisory_revision_days: int = 1100
 
 
 class Policy(Struct, frozen=True, dict=True):

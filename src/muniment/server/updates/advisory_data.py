@@ -63,8 +63,13 @@ def read_source(location: str) -> bool:
         source.problem = format_error_text(error)
         source.save(update_fields=["tried_at", "problem"])
         return False
+    return store_export(source, previous, export)
+
+
+def store_export(source: AdvisorySource, previous: AdvisoryExport, export: AdvisoryExport) -> bool:
+    """Store an export in place of the previous one. Returns whether an advisory changed."""
     with transaction.atomic():
-        changed = _store_export(source, previous, export)
+        changed = _store_advisories(source, previous, export)
         source.problem, source.read_at, source.as_of = "", source.tried_at, export.as_of
         source.ecosystems = sorted(each.value for each in export.ecosystems)
         source.advisory_count = len(export.entries)
@@ -81,7 +86,7 @@ def _check_losses(previous: AdvisoryExport, export: AdvisoryExport) -> None:
         raise ParseError("advisories", problem, "Check the source; remove it from MUNIMENT_ADVISORIES if it ended.")
 
 
-def _store_export(source: AdvisorySource, previous: AdvisoryExport, export: AdvisoryExport) -> bool:
+def _store_advisories(source: AdvisorySource, previous: AdvisoryExport, export: AdvisoryExport) -> bool:
     rows = {row.document: row for row in source.advisories.all()}
     new = [name for name in export.entries if name not in rows]
     changed = [name for name, entry in export.entries.items() if name in rows and entry != previous.entries.get(name)]
@@ -91,7 +96,7 @@ def _store_export(source: AdvisorySource, previous: AdvisoryExport, export: Advi
         (_fill_row(StoredAdvisory(source=source, document=name), export.entries[name]) for name in new),
         batch_size=_AT_ONCE,
     )
-    columns = ("checksum", "size", "advisory", "modified", "is_withdrawn", "content")
+    columns = ("checksum", "size", "advisory", "names", "modified", "is_withdrawn", "content")
     for name in changed:
         _fill_row(rows[name], export.entries[name])
     StoredAdvisory.objects.bulk_update([rows[name] for name in changed], columns, batch_size=_AT_ONCE)
@@ -109,8 +114,14 @@ def _note_revisions(rows: list[StoredAdvisory]) -> None:
 def _fill_row(row: StoredAdvisory, entry: ExportEntry) -> StoredAdvisory:
     row.checksum, row.size, row.advisory = entry.checksum, entry.size, entry.advisory.id[:200]
     row.modified, row.is_withdrawn = entry.advisory.modified, bool(entry.advisory.withdrawn)
+    row.names = [clean_text(name).upper() for name in (entry.advisory.id, *entry.advisory.aliases)]
     row.content = msgspec.msgpack.encode(entry.advisory)
     return row
+
+
+def clean_text(text: str) -> str:
+    """Text without characters that the database refuses."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def load_export(source: AdvisorySource) -> AdvisoryExport:

@@ -76,7 +76,7 @@ def _list_unread_places(readings: list[tuple[Repository, DependencyReading | Non
     for name, commit in sorted(find_running_commits(product).items()):
         if commit not in known:
             unread = UnreadLock(name, f"it runs the commit {commit[:7]}, which no repository of the product has")
-            yield LockReading(name, "9999-12-31T00:00:00.000000Z", unread=(unread,))
+            yield LockReading(name, moments.current_moment(), unread=(unread,))
 
 
 def _describe_data(ecosystem: str) -> AdvisoryData:

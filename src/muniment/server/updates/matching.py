@@ -17,7 +17,7 @@ from muniment.server.incidents.kinds import GONE, MALWARE_LOCKED
 from muniment.server.incidents.lifecycle import close_incident, open_incident
 from muniment.server.incidents.models import Incident
 from muniment.server.records import row_checks
-from muniment.server.updates.advisory_data import find_first_sight, load_index
+from muniment.server.updates.advisory_data import clean_text, find_first_sight, load_index
 from muniment.server.updates.due_days import read_due_days
 from muniment.server.updates.matching_acts import StoreMatching, make_details
 from muniment.server.updates.matching_plan import (
@@ -130,11 +130,6 @@ def _build_found(
         first_seen="",
         introduced=moments.format_moment(min(row.introduced_at for row in users)),
     )
-
-
-def clean_text(text: str) -> str:
-    """Text without characters that the database refuses."""
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def _find_safe(index: AdvisoryIndex, ecosystem: Ecosystem, name: str, versions: tuple[str, ...]) -> str:

@@ -1,5 +1,6 @@
 """Locks of branches and environments, advisories with their history, and the advisories that affect a product."""
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -45,6 +46,7 @@ class StoredAdvisory(models.Model):
     checksum = models.BigIntegerField()
     size = models.BigIntegerField()
     advisory = models.CharField(max_length=200, db_index=True)
+    names = models.JSONField(default=list)  # its identifier and its aliases, in capitals
     modified = models.CharField(max_length=_MOMENT)
     is_withdrawn = models.BooleanField(default=False)
     first_seen_at = models.DateTimeField(default=timezone.now)
@@ -54,6 +56,7 @@ class StoredAdvisory(models.Model):
         """Constraint: a document of a source is one row."""
 
         constraints = [models.UniqueConstraint(fields=["source", "document"], name="unique_advisory_document")]
+        indexes = [GinIndex(fields=["names"], opclasses=["jsonb_path_ops"], name="stored_advisory_names")]
 
 
 class AdvisoryRevision(models.Model):

@@ -1,3 +1,4 @@
+import django.contrib.postgres.indexes
 import django.db.models.deletion
 import django.utils.timezone
 from django.db import migrations, models
@@ -158,6 +159,7 @@ class Migration(migrations.Migration):
                 ("checksum", models.BigIntegerField()),
                 ("size", models.BigIntegerField()),
                 ("advisory", models.CharField(db_index=True, max_length=200)),
+                ("names", models.JSONField(default=list)),
                 ("modified", models.CharField(max_length=27)),
                 ("is_withdrawn", models.BooleanField(default=False)),
                 ("first_seen_at", models.DateTimeField(default=django.utils.timezone.now)),
@@ -190,6 +192,12 @@ class Migration(migrations.Migration):
             model_name="productadvisory",
             constraint=models.UniqueConstraint(
                 fields=("repository", "lock_path", "ecosystem", "package", "advisory"), name="unique_product_advisory"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="storedadvisory",
+            index=django.contrib.postgres.indexes.GinIndex(
+                fields=["names"], name="stored_advisory_names", opclasses=["jsonb_path_ops"]
             ),
         ),
         migrations.AddConstraint(
