@@ -313,3 +313,11 @@ def test_silence_is_recorded_as_no_objection_once_five_working_days_are_over(rev
     page = who("ann").get(f"/meetings/{review.pk}/minutes").content.decode()
     assert "No objection" in page
     assert not MinutesSignature.objects.exists()
+
+
+def test_each_form_of_the_meeting_page_has_an_address(review: ProductMeeting) -> None:
+    lead(review, "open-meeting")
+    for slug in ("sam", "dora"):
+        page = who(slug).get(f"/meetings/{review.pk}/hold").content.decode()
+        assert f'action="/meetings/{review.pk}/lead"' in page or slug != "sam"
+        assert 'action=""' not in page
