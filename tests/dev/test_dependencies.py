@@ -28,6 +28,7 @@ BUILD = _names(PYPROJECT["build-system"]["requires"])
         ("To report updates", EXTRAS["updates"]),
         ("To run a vault of its own", EXTRAS["embedded"]),
         ("To mask faster", EXTRAS["hyperscan"]),
+        ("To make PDF files", EXTRAS["pdf"]),
         ("To send traces", EXTRAS["telemetry"]),
         ("To develop", DEVELOPMENT),
         ("To build", BUILD | {"uv"}),

@@ -10,6 +10,7 @@ from muniment.access.roles import Role
 from muniment.calendars.meetings import MeetingKind
 from muniment.facts.meeting_facts import MeetingState
 from muniment.server.meetings.models import MeetingAttendee, ProductMeeting
+from muniment.server.minutes import views
 from muniment.server.minutes.meeting_facts import MeetingSupplier, read_security_meetings
 from muniment.server.minutes.models import (
     Attendance,
@@ -20,6 +21,7 @@ from muniment.server.minutes.models import (
     MinutesSignature,
 )
 from muniment.server.minutes.objections import end_objections
+from muniment.server.minutes.record_document import RecordDocument, make_pdf
 from muniment.server.people.models import Message, Person
 from muniment.server.people.privacy import collect_personal_data
 from muniment.server.products.models import Product
@@ -321,3 +323,33 @@ def test_each_form_of_the_meeting_page_has_an_address(review: ProductMeeting) ->
         page = who(slug).get(f"/meetings/{review.pk}/hold").content.decode()
         assert f'action="/meetings/{review.pk}/lead"' in page or slug != "sam"
         assert 'action=""' not in page
+
+
+def test_record_is_downloaded_as_pdf_with_people_inputs_decisions_and_follow_up(
+    review: ProductMeeting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[RecordDocument] = []
+    monkeypatch.setattr(
+        views, "make_pdf", lambda document, moment: found.append(document) or make_pdf(document, moment)
+    )
+    lead(review, "open-meeting")
+    lead(review, "record-decision", item="market", text="The law concerns us.")
+    due = (timezone.localdate() + datetime.timedelta(5)).isoformat()
+    lead(review, "add-action", item="market", text="Ask the lawyers", person="olga", due=due)
+    assert who("ann").get(f"/meetings/{review.pk}/minutes/record.pdf").status_code == 302
+    attend(review, "sam", "ann", "dora", "stan")
+    finish_items(review)
+    lead(review, "close-meeting")
+    sign(Minutes.objects.get(meeting=review), "ann")
+    answer = who("ann").get(f"/meetings/{review.pk}/minutes/record.pdf")
+    assert answer["Content-Type"] == "application/pdf"
+    assert answer.content.startswith(b"%PDF-")
+    sections = {each.title: each for each in found[0].sections}
+    assert ("Ann", "analyst", "Present") in sections["Attendees and roles"].rows
+    assert ("Olga", "product owner", "Absent") in sections["Attendees and roles"].rows
+    assert "Market requirements" in sections
+    decided = sections["Decisions, advice and actions"].rows
+    assert ("Decision", "The law concerns us.", "Sam", "–") in decided
+    assert ("Action", "Ask the lawyers", "Olga", f"Due on {due}.") in decided
+    assert any("Confirmed by sign-in" in row[2] for row in sections["Confirmed"].rows)
+    assert "Download PDF" in who("ann").get(f"/meetings/{review.pk}/minutes/record").content.decode()

@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from muniment.server.minutes.agendas import decode_agenda
 from muniment.server.minutes.minutes_page import read_minutes_page
 from muniment.server.minutes.models import Minutes
+from muniment.server.minutes.record_document import is_pdf_available
 from muniment.server.people.models import Person
 from muniment.server.records.models import Record, RowState
 
@@ -26,6 +27,7 @@ def read_record_page(request: HttpRequest, minutes: Minutes) -> dict[str, Any]:
         "sections": sections,
         "line_names": dict(Person.objects.filter(pk__in=people).values_list("pk", "name")),
         "ledger": list_ledger_entries(minutes),
+        "has_pdf": is_pdf_available(),
     }
 
 

@@ -9,6 +9,7 @@ urlpatterns = [
     path("meetings/<int:number>/lead", views.lead_meeting, name="lead-meeting"),
     path("meetings/<int:number>/minutes", views.show_minutes, name="minutes"),
     path("meetings/<int:number>/minutes/record", views.show_minutes_record, name="minutes-record"),
+    path("meetings/<int:number>/minutes/record.pdf", views.download_minutes_record, name="minutes-pdf"),
     path("meetings/<int:number>/minutes/correct", views.correct_minutes, name="correct-minutes"),
     path("meetings/seats/<int:number>/entry", views.write_entry, name="write-entry"),
     path("meetings/seats/<int:number>/sign", views.sign_minutes, name="sign-minutes"),

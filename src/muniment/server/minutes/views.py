@@ -1,5 +1,6 @@
 """Pages of a meeting that is held, of its minutes, and of one's own actions."""
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -8,8 +9,10 @@ from django.views.decorators.http import require_GET, require_POST
 from muniment.access.actions import Action
 from muniment.access.authorization import Resource
 from muniment.access.roles import Role
+from muniment.errors import RefusedError
 from muniment.server.acts.act import Act
 from muniment.server.acts.submission import submit_act
+from muniment.server.error_text import format_error_text
 from muniment.server.guarding.mediation import current_actor, find_own_resource, require_action
 from muniment.server.meetings.models import ProductMeeting
 from muniment.server.meetings.views import find_meeting_resource, find_seat_resource
@@ -38,6 +41,7 @@ from muniment.server.minutes.own_acts import (
     SignMinutes,
     WriteAdvice,
 )
+from muniment.server.minutes.record_document import build_document, make_pdf
 from muniment.server.minutes.taking_part import find_lead
 from muniment.server.people.messages import find_role_holders
 from muniment.server.products.models import Product
@@ -98,6 +102,24 @@ def show_minutes_record(request: HttpRequest, number: int) -> HttpResponse:
     if not minutes.is_closed:
         return redirect("held-meeting", number)
     return render(request, "minutes/record.html", read_record_page(request, minutes))
+
+
+@require_GET
+@require_action(Action.SEE_MEETINGS, find_meeting_resource)
+def download_minutes_record(request: HttpRequest, number: int) -> HttpResponse:
+    """Download the whole record of a meeting as a PDF/A file."""
+    minutes = get_object_or_404(Minutes.objects.select_related("meeting__product"), meeting=number)
+    if minutes.closed_at is None:
+        return redirect("held-meeting", number)
+    try:
+        content = make_pdf(build_document(read_record_page(request, minutes)), minutes.closed_at)
+    except RefusedError as error:
+        messages.error(request, format_error_text(error))
+        return redirect("minutes-record", number)
+    answer = HttpResponse(content, content_type="application/pdf")
+    name = minutes.meeting.lasting_key.replace("/", "-")
+    answer["Content-Disposition"] = f'attachment; filename="minutes-{name}.pdf"'
+    return answer
 
 
 @require_POST
