@@ -329,13 +329,16 @@ def test_record_is_downloaded_as_pdf_with_people_inputs_decisions_and_follow_up(
     review: ProductMeeting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found: list[RecordDocument] = []
-    monkeypatch.setattr(
-        views, "make_pdf", lambda document, moment: found.append(document) or make_pdf(document, moment)
-    )
+
+    def make_seen_pdf(document: RecordDocument, moment: datetime.datetime) -> bytes:
+        found.append(document)
+        return make_pdf(document, moment)
+
+    monkeypatch.setattr(views, "make_pdf", make_seen_pdf)
     lead(review, "open-meeting")
     lead(review, "record-decision", item="market", text="The law concerns us.")
-    due = (timezone.localdate() + datetime.timedelta(5)).isoformat()
-    lead(review, "add-action", item="market", text="Ask the lawyers", person="olga", due=due)
+    due = timezone.localdate() + datetime.timedelta(5)
+    lead(review, "add-action", item="market", text="Ask the lawyers", person="olga", due=due.isoformat())
     assert who("ann").get(f"/meetings/{review.pk}/minutes/record.pdf").status_code == 302
     attend(review, "sam", "ann", "dora", "stan")
     finish_items(review)
@@ -350,6 +353,6 @@ def test_record_is_downloaded_as_pdf_with_people_inputs_decisions_and_follow_up(
     assert "Market requirements" in sections
     decided = sections["Decisions, advice and actions"].rows
     assert ("Decision", "The law concerns us.", "Sam", "–") in decided
-    assert ("Action", "Ask the lawyers", "Olga", f"Due on {due}.") in decided
+    assert ("Action", "Ask the lawyers", "Olga", f"Due on {due:%a %-d %b %Y}.") in decided
     assert any("Confirmed by sign-in" in row[2] for row in sections["Confirmed"].rows)
     assert "Download PDF" in who("ann").get(f"/meetings/{review.pk}/minutes/record").content.decode()

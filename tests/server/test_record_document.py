@@ -9,7 +9,7 @@ from msgspec import structs
 from muniment.errors import RefusedError
 from muniment.server.minutes.record_document import DocumentSection, RecordDocument, make_pdf
 
-_MOMENT = datetime.datetime(2026, 12, 3, 14, 45, tzinfo=datetime.UTC)
+_MOMENT = datetime.datetime(2026, 12, 3, 14, 45, 0, 123, tzinfo=datetime.UTC)
 _TABLE = DocumentSection("People", columns=("Person", "Role"), rows=(("Inês Novák", "chair"), ("Ωμέγα", "analyst")))
 _DOCUMENT = RecordDocument(
     title="Security review: Patient Portal",

@@ -1,5 +1,6 @@
 """Reads what the pages of a meeting in progress and of its minutes show."""
 
+import datetime
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -65,12 +66,15 @@ class SigningChoice(NamedTuple):
 
 
 class FrozenEntryLine(NamedTuple):
-    """Entry of frozen minutes with the present state of its action or advice, None if that was deleted."""
+    """Entry of frozen minutes with the present state of its action or advice, None if that was deleted. `due` is the
+    day of an action.
+    """
 
     entry: FrozenEntry
     author: str
     owner: str
     now: MinutesEntry | None
+    due: datetime.date | None
 
 
 def read_held_page(request: HttpRequest, meeting: ProductMeeting, minutes: Minutes | None) -> dict[str, object]:
@@ -125,6 +129,7 @@ def read_minutes_page(request: HttpRequest, minutes: Minutes) -> dict[str, objec
         "outcomes": frozen.outcomes,
         "names": names,
         "is_unchanged": canonical.digest_value(frozen) == minutes.digest,
+        "has_absent": any(not each.is_present for each in frozen.seats),
         "seats": [(names.get(each.person, ""), MeetingRole(each.role).label, each) for each in frozen.seats],
         "entries": [_show_entry(each, names, rows) for each in frozen.entries],
         "signers": signers,
@@ -205,4 +210,6 @@ def _list_attendees(meeting: ProductMeeting) -> list[ShownAttendee]:
 
 
 def _show_entry(entry: FrozenEntry, names: Mapping[str, str], rows: Mapping[int, MinutesEntry]) -> FrozenEntryLine:
-    return FrozenEntryLine(entry, names.get(entry.author, ""), names.get(entry.owner, ""), rows.get(entry.number))
+    due = datetime.date.fromisoformat(entry.due) if entry.due else None
+    author, owner = names.get(entry.author, ""), names.get(entry.owner, "")
+    return FrozenEntryLine(entry, author, owner, rows.get(entry.number), due)

@@ -72,7 +72,11 @@ def make_pdf(document: RecordDocument, moment: datetime.datetime) -> bytes:
         )
     import typst
 
-    options: dict[str, Any] = {"pdf_standards": [_STANDARD], "timestamp": moment, "root": _TEMPLATE.parent}
+    options: dict[str, Any] = {
+        "pdf_standards": [_STANDARD],
+        "timestamp": moment.replace(microsecond=0),
+        "root": _TEMPLATE.parent,
+    }
     try:
         return _compile(typst, document, ignore_system_fonts=True, **options)
     except typst.TypstError:
@@ -167,7 +171,7 @@ def _show_follow_up(line: FrozenEntryLine) -> str:
     """State of an action or advice today, "–" for other entries."""
     now, kind = line.now, line.entry.kind
     if kind == EntryKind.ACTION:
-        due = _("Due on %(day)s.") % {"day": line.entry.due}
+        due = _("Due on %(day)s.") % {"day": date_format(line.due, "D j M Y") if line.due is not None else "–"}
         if now is None:
             return due
         if now.done_on is not None:
