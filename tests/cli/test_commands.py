@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
-from muniment.cli import explain, policy_files
+from muniment.cli import command_line, explain, policy_files
 from muniment.cli.commands import COMMANDS, muniment
 from muniment.decision.catalogue import CONTROLS
 from muniment.policy.built_in_policy import format_built_in_policy
@@ -497,3 +498,26 @@ def test_file_that_cannot_be_used_is_named_and_no_defect_is_reported(
     assert (code, len(err) < 400) == (3, True)
     assert "cannot be used (File name too long)" in err
     assert "defect" not in err
+
+
+@pytest.mark.parametrize(
+    ("context", "code", "message"),
+    [
+        (None, 130, "the answer was no"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (EOFError(), 2, "a question got no answer: nobody is at a terminal"),
+    ],
+)
+def test_answer_no_and_no_answer_are_no_interruption(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    context: BaseException | None,
+    code: int,
+    message: str,
+) -> None:
+    def answer(*_: object, **__: object) -> None:
+        raise click.Abort from context
+
+    monkeypatch.setattr(muniment, "main", answer)
+    assert command_line.run_command_line([]) == code
+    assert capsys.readouterr().err.startswith(f"muniment: {message}\n")

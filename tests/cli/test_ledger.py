@@ -76,7 +76,7 @@ def test_every_commit_of_a_branch_is_listed_with_the_decision_that_allowed_it(
     muniment: Command, remote: HookedRemote
 ) -> None:
     code, out = muniment("ledger", "commits", "--branch", "main", "--home", remote.home)
-    assert (code, "1 steps, 0 that no decision allowed" in out) == (0, True), out
+    assert (code, "1 step, 0 that no decision allowed" in out) == (0, True), out
     assert f"entry {decisions(remote)[-1]}" in out
     assert muniment("ledger", "commits", "--until", "2020-01-01", "--home", remote.home)[1].startswith("0 steps")
     assert muniment("ledger", "commits", "--since", "yesterday", "--home", remote.home)[0] == 2

@@ -16,12 +16,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from muniment.cli import secret_environment
-from muniment.errors import RunCode, RunError, UsageError, VaultCode
+from muniment.errors import RunCode, RunError, UsageError, VaultCode, VaultError
 from muniment.vault import child_environment, engines, identity, layout, secret_fetching
 from muniment.vault.failures import vault_error
 from muniment.vault.identity import JobIdentity
 from muniment.vault.role_access import open_role
 from tests.support import vaults
+from tests.support.pipeline_service import FakeService
 from tests.support.running import clean, until
 from tests.support.terminals import Seated
 from tests.support.vaults import COMMIT, Key, Running
@@ -261,6 +262,24 @@ def test_command_is_not_started_after_an_error(pipeline: Pipeline, case: str, tm
     assert done.stdout == ""
     assert not mark.exists()
     assert not any(value in done.stderr for value in SECRETS.values())
+
+
+def test_permitted_job_of_an_environment_without_secrets_learns_what_is_missing(pipeline: Pipeline) -> None:
+    """The service opens no role where there is nothing to read."""
+    service = FakeService()
+    command = ("--secret", "TOKEN", "--", "true")
+    done = pipeline.run(*command, env="closed", changed={"MUNIMENT_URL": service.url})
+    service.server.shutdown()
+    service.server.server_close()
+    assert done.returncode == RunCode.MISSING
+    assert "the service permits this job, and closed of shop has no secrets; nothing was started" in done.stderr
+    assert "Next: Set each: muniment secret set NAME --product shop --env closed" in done.stderr
+
+
+def test_wrong_password_of_a_person_is_not_taken_for_a_closed_role(pipeline: Pipeline) -> None:
+    for name, password in ((layout.ADMINISTRATOR, "wrong"), ("nobody", pipeline.vault.password)):
+        with pytest.raises(VaultError, match="does not accept this name and password"):
+            pipeline.vault.vault.sign_in_person(name, password)
 
 
 def test_short_secret_marked_public_is_not_masked(pipeline: Pipeline) -> None:

@@ -34,8 +34,8 @@ def _run_click(arguments: list[str]) -> int:
     try:
         code = muniment.main(arguments, prog_name="muniment", standalone_mode=False, color=colour)
         sys.stdout.flush()
-    except (click.exceptions.Abort, KeyboardInterrupt):
-        return _report_failure(arguments, "interrupted", "", INTERRUPTED)
+    except (click.exceptions.Abort, KeyboardInterrupt) as error:
+        return _report_abort(arguments, error)
     except click.ClickException as error:
         code = error.exit_code if isinstance(error, click.UsageError) else FAILED
         _report_as_json(arguments, error.format_message(), _name_help(error), code)
@@ -74,6 +74,17 @@ def _convert_click_exit(arguments: list[str], ended: SystemExit) -> int:
         )
     _discard_stream("stdout")
     return READER_GONE
+
+
+def _report_abort(arguments: list[str], error: BaseException) -> int:
+    """Report an interruption, or a question that was answered by no, or by nobody. Returns the exit code."""
+    ended = error.__cause__ or error.__context__  # click raises its Abort for all of them
+    if isinstance(ended, EOFError):
+        why = "a question got no answer: nobody is at a terminal"
+        remedy = "Run it at a terminal, or answer by an option that its --help lists."
+        return _report_failure(arguments, why, remedy, UsageError.exit_code)
+    declined = isinstance(error, click.exceptions.Abort) and ended is None
+    return _report_failure(arguments, "the answer was no" if declined else "interrupted", "", INTERRUPTED)
 
 
 def _report_unexpected(arguments: list[str], error: Exception) -> int:

@@ -4,6 +4,7 @@ import click
 
 from muniment.cli import home_access, options, printing
 from muniment.errors import ErasedError, UsageError
+from muniment.facts.counting import count_text
 from muniment.ledger import record_kinds
 from muniment.ledger.branch_updates import RecordedBranchUpdate, list_branch_updates
 from muniment.store.store import Store
@@ -44,7 +45,7 @@ def list_commits(
         for row in rows:
             _print_update(row)
         escapes = sum(row.status == "bypass" for row in rows)
-        click.echo(f"{len(rows)} steps, {escapes} that no decision allowed")
+        click.echo(f"{count_text(len(rows), 'step', 'steps')}, {escapes} that no decision allowed")
     return 1 if any(row.status == "bypass" for row in rows) else 0
 
 

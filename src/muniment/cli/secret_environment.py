@@ -13,7 +13,16 @@ import click
 from muniment.cli import printing
 from muniment.errors import MunimentError, RunCode, RunError, UsageError
 from muniment.pipelines.service_client import ServiceReason
-from muniment.vault import child_environment, engines, identity, layout, masked_command, secret_fetching, secret_files
+from muniment.vault import (
+    child_environment,
+    engines,
+    failures,
+    identity,
+    layout,
+    masked_command,
+    secret_fetching,
+    secret_files,
+)
 from muniment.vault.masking import Masker
 from muniment.vault.variable_names import file_variable_name, is_obeyed
 
@@ -162,9 +171,11 @@ def provide_secrets(
     names, namespace = {one.name for one in wish.all_secrets}, environment.get("MUNIMENT_VAULT_NAMESPACE", "")
     try:
         values = secret_fetching.fetch_named(*place, who, address, ca, names, namespace) if names else {}
-    except (MunimentError, KeyboardInterrupt):
+    except (MunimentError, KeyboardInterrupt) as error:
         with suppress(MunimentError):  # nothing was fetched, and the vault's role admitted this job all the same
             fetched()
+        if fetched is not skip_closing and isinstance(error, RunError) and failures.is_closed_role(error):
+            raise _make_missing_error(*place) from None
         raise
     with say_not_started():
         fetched()
@@ -180,6 +191,15 @@ def provide_secrets(
         # as bytes, so that they are the same in any locale
         given |= {one.variable: values[one.name].encode("utf-8", "surrogatepass") for one in wish.variables}
         yield SecretEnvironment(given, masker)
+
+
+def _make_missing_error(product: str, environment: str) -> RunError:
+    """Error of a job that the service permitted without opening the vault's role: there is nothing to read."""
+    return RunError(
+        RunCode.MISSING,
+        f"the service permits this job, and {environment} of {product} has no secrets; {_NOT_STARTED}",
+        f"Set each: muniment secret set NAME --product {product} --env {environment}",
+    )
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import re
 
-from muniment.errors import HttpCode, HttpError, VaultCode, VaultError
+from muniment.errors import HttpCode, HttpError, RunError, VaultCode, VaultError
 from muniment.vault.layout import CLOSED_CLAIM
 
 _SENTENCES = {
@@ -59,6 +59,10 @@ _REFUSALS = {
         "the vault refuses this identity: no key that it trusts signed it",
         "See that the runner has the key that is trusted; after a new one: muniment vault apply",
     ),
+    "invalid username or password": (
+        "the vault does not accept this name and password",
+        "muniment up printed both at its first start. If the password is lost: docs/guides/vault.md",
+    ),
     "could not be found": (
         "the vault has no role for this product, environment and kind of pipeline",
         "Somebody with a vault credential of their own makes it: muniment vault apply",
@@ -70,6 +74,11 @@ _TIME_CLAIMS = ("(exp)", "(nbf)", "(iat)")  # the claims that say when
 def vault_error(code: VaultCode) -> VaultError:
     """Create the error of a code."""
     return VaultError(code, *_SENTENCES[code])
+
+
+def is_closed_role(error: RunError) -> bool:
+    """Whether the vault refused a job because the role of its environment is closed."""
+    return error.message.startswith(_ROLE_CLOSED[0])
 
 
 def convert_http_error(error: HttpError) -> VaultError:
