@@ -12,6 +12,7 @@ from muniment.forges.shapes import Reading, Vendor
 from muniment.forges.statuses import make_context
 from muniment.workflows import forge_changes, forge_status_text
 from muniment.workflows.status_publisher import ReadingResult, StatusPublisher
+from tests.support.forges import evaluating
 from tests.support.forges.acting import GiteaActing
 from tests.support.forges.fake_gitea import FakeGitea
 from tests.support.forges.faulty import Fault
@@ -40,7 +41,7 @@ class ChangeSetup:
 
     def evaluate_reading(self, reading: Reading, now: str) -> ReadingResult:
         forge_changes.fetch_change(self.tested.forge, self.tested.mirror, reading)
-        found, _ = forge_changes.evaluate_open_change(*self.tested.at, reading, self.tested.rules_at, now)
+        found, _ = evaluating.evaluate_open_change(*self.tested.at, reading, self.tested.rules_at, now)
         report = build_decision_report(found.decision, found.policy, found.facts)
         assert (report.decision is Outcome.ALLOW) is (found.decision.outcome is Outcome.ALLOW)
         return ReadingResult(forge_status_text.decision_status(report, make_context(MAIN), "https://m.test"), "")

@@ -173,6 +173,15 @@ def test_retarget_does_not_lift_requested_changes() -> None:
     assert lifted.target == "refs/heads/old"
 
 
+def test_approval_by_account_without_write_access_lifts_no_request_of_another_target() -> None:
+    away = (Retarget("refs/heads/other", MAIN, Unknown("who"), at(15)),)
+    given = (review(state=ReviewState.CHANGES_REQUESTED), review(BOBS_OTHER, minute=20))
+    requested, _ = convert(*given, retargets=away, writers={**WRITERS, "22": False})
+    assert (requested.target, requested.action) == (MAIN, ReviewAction.REQUEST_CHANGES)
+    lifted, _ = convert(*given, retargets=away)
+    assert lifted.target == "refs/heads/other"
+
+
 @pytest.mark.parametrize(
     ("given", "signature"),
     [

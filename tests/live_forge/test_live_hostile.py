@@ -20,7 +20,7 @@ from muniment.forges.forge import Forge
 from muniment.forges.forge_connection import connect_forge
 from muniment.forges.shapes import Reading, Vendor
 from muniment.forges.statuses import StatusState, make_context
-from muniment.workflows import forge_changes
+from tests.support.forges import evaluating
 from tests.support.forges.acting import GiteaActing, Refused, Work
 from tests.support.forges.forge_under_test import MAIN, ForgeUnderTest, now
 from tests.support.forges.scenario_steps import eventually, moves, pushers
@@ -49,7 +49,7 @@ class HostileForge(ForgeUnderTest):
 
     def landed(self, number: int) -> list[str]:
         """Codes of the decision on the merged commit."""
-        found, _ = forge_changes.evaluate_merged_change(*self.at, self.read_change(number), self.rules_at, now())
+        found, _ = evaluating.evaluate_merged_change(*self.at, self.read_change(number), self.rules_at, now())
         return self.list_codes(found)
 
     def find_counted_reviewers(self, number: int) -> set[str]:
@@ -239,7 +239,7 @@ def test_merge_by_forged_status_is_denied_afterwards(setup: HostileForge) -> Non
         head, MAIN, StatusState.ALLOWED
     )
     eventually(lambda: merge_change(setup, number, "squash"), "a status binds nobody who may write")
-    evaluation, _ = forge_changes.evaluate_merged_change(*setup.at, setup.read_change(number), setup.rules_at, now())
+    evaluation, _ = evaluating.evaluate_merged_change(*setup.at, setup.read_change(number), setup.rules_at, now())
     assert evaluation.decision.outcome is Outcome.DENY
 
 

@@ -45,7 +45,7 @@ def make_statements(
             signature=_assess_signature(review, accounts, writers),
             repository=repository,
             target=change.target
-            if _still_requests(review, ordered, accounts)
+            if _still_requests(review, ordered, accounts, writers)
             else _find_target(change, retargets, review.at),
             base="",
             head=review.commit,
@@ -114,11 +114,14 @@ def _find_target(change: Change, retargets: Sequence[Retarget], moment: str) -> 
     return change.target
 
 
-def _still_requests(review: Review, given: Iterable[Review], accounts: Accounts) -> bool:
-    """Whether a review requests changes, and the same person approved none after it."""
+def _still_requests(review: Review, given: Iterable[Review], accounts: Accounts, writers: Mapping[str, bool]) -> bool:
+    """Whether a review requests changes, and the same person approved none after it, by an account that may write."""
     holder = accounts.find_account_owner(review.by)
     return review.state is ReviewState.CHANGES_REQUESTED and not any(
-        one.state is ReviewState.APPROVED and one.at > review.at and _is_by_same_person(one, review, holder, accounts)
+        one.state is ReviewState.APPROVED
+        and one.at > review.at
+        and _is_by_same_person(one, review, holder, accounts)
+        and _assess_signature(one, accounts, writers) is SignatureResult.FORGE
         for one in given
     )
 

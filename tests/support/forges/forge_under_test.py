@@ -22,6 +22,7 @@ from muniment.policy.built_in_policy import format_built_in_policy
 from muniment.policy.people_document import parse_people
 from muniment.workflows import forge_changes, rule_sources
 from muniment.workflows.change_evaluation import ChangeEvaluation
+from tests.support.forges import evaluating
 from tests.support.forges.acting import NAMES, Acting, Work
 
 MAIN = "refs/heads/main"
@@ -106,7 +107,7 @@ class ForgeUnderTest:
 
     def evaluate(self, number: int) -> ChangeEvaluation:
         """Evaluate a change as it is now."""
-        evaluation, _ = forge_changes.evaluate_open_change(*self.at, self.read_change(number), self.rules_at, now())
+        evaluation, _ = evaluating.evaluate_open_change(*self.at, self.read_change(number), self.rules_at, now())
         return evaluation
 
     def evaluate_and_publish(self, number: int) -> Outcome:

@@ -15,6 +15,7 @@ from muniment.forges.branch_rules import WantedProtection
 from muniment.forges.shapes import Account, ChangeState, Move
 from muniment.forges.statuses import StatusState, make_context
 from muniment.workflows import forge_changes
+from tests.support.forges import evaluating
 from tests.support.forges.acting import Refused
 from tests.support.forges.forge_under_test import MAIN, ForgeUnderTest, now
 
@@ -156,7 +157,7 @@ def squash(tested: ForgeUnderTest, number: int) -> None:
     eventually(lambda: merged(tested, "bob", number, "squash"), "it merges")
     reading = tested.read_change(number)
     assert reading.change.state is ChangeState.MERGED
-    evaluation, _ = forge_changes.evaluate_merged_change(*tested.at, reading, tested.rules_at, now())
+    evaluation, _ = evaluating.evaluate_merged_change(*tested.at, reading, tested.rules_at, now())
     assert tested.list_codes(evaluation) == ["reviewed"]
     assert evaluation.decision.head == tested.work.tip("main")
     assert evaluation.decision.outcome is Outcome.ALLOW
@@ -176,7 +177,7 @@ def merge(tested: ForgeUnderTest) -> None:
     assert tested.evaluate_and_publish(number) is Outcome.ALLOW
     eventually(lambda: merged(tested, "ada", number, "merge"), "it merges")
     reading = tested.read_change(number)
-    evaluation, _ = forge_changes.evaluate_merged_change(*tested.at, reading, tested.rules_at, now())
+    evaluation, _ = evaluating.evaluate_merged_change(*tested.at, reading, tested.rules_at, now())
     assert evaluation.decision.outcome is Outcome.ALLOW
 
 
