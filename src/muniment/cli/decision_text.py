@@ -127,7 +127,9 @@ def _format_people(report: DecisionReport) -> Iterator[str]:
 
 def _format_ignored(rules: Rules) -> Iterator[str]:
     for difference in rules.weaker[:_MOST_REASONS]:
-        yield printing.dim_text(f"  void: {difference.clause} {difference.what} is weaker here than in the home")
+        yield printing.dim_text(
+            f"  void: {' '.join(filter(None, (difference.clause, difference.what)))} is weaker here than in the home"
+        )
     for spoilt in rules.spoilt[:_MOST_REASONS]:
         yield printing.dim_text(f"  not an exception: {printing.make_printable(spoilt)}")
 
