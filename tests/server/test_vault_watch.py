@@ -23,7 +23,7 @@ from muniment.server.requests.execution import perform_system_act
 from muniment.server.secrets.models import PlannedVaultWrite, VaultWatch
 from muniment.server.secrets.secret_reads import store_reads
 from muniment.server.secrets.vault_acts import ChangeVault, EndVaultWatch
-from muniment.server.secrets.vault_watch import VaultWatcher, find_watcher
+from muniment.server.secrets.vault_watch import VaultWatcher, _concerns_us, find_watcher
 from muniment.server.secrets.watch_state import WatchLimits, find_log_moment, find_watch_limits, find_watch_problem
 from muniment.vault import layout
 from muniment.vault.audit_stream import skip_to_end
@@ -361,3 +361,11 @@ def test_strictest_clause_limits_the_delay_of_an_audit_log() -> None:
     assert find_watch_limits(()) == find_watch_limits((clause(),)) == WatchLimits(15, "")
     assert find_watch_limits((clause(log_minutes=5), clause(log_minutes=60, unwatched=reason))) == WatchLimits(5, "")
     assert find_watch_limits((clause(unwatched=reason), clause(unwatched=reason))) == WatchLimits(15, reason[0])
+
+
+def test_mount_of_the_root_with_names_like_a_namespace_s_concerns_us(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = "sys/auth/team-muniment-auth-muniment-worker"
+    assert not _concerns_us(path)
+    monkeypatch.setattr(settings, "VAULT_NAMESPACE", "team/muniment")
+    assert _concerns_us(path)
+    assert not _concerns_us("sys/auth/team-other")

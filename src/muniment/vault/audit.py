@@ -141,7 +141,7 @@ def find_event(entry: dict[str, object], namespace: str = "") -> AuditEvent | No
     Muniment's paths are in `namespace`. A write to the vault's root concerns all namespaces. Whether a configuration
     was written by plan, the entry does not tell. Raises AuditLogError for an entry of another form.
     """
-    request, auth = _get_object(entry, "request"), _get_object(entry, "auth")
+    request, auth = _get_object(entry, "request"), _find_auth(entry)
     if entry.get("type") != "response" or entry.get("error") or _entry_namespace(entry) not in (namespace, ""):
         return None
     path, operation = _get_text(request, "path").lstrip("/"), _get_text(request, "operation")
@@ -254,13 +254,30 @@ def _role_name(auth: dict[str, object]) -> str:
     return str(metadata.get("role", "")) if isinstance(metadata, dict) else ""
 
 
+def make_name_prefix(namespace: str) -> str:
+    """How the vault begins the names of who signed in at a mount of a namespace; "" for the root."""
+    return f"{namespace.replace('/', '-')}-auth-" if namespace else ""
+
+
+def _find_auth(entry: dict[str, object]) -> dict[str, object]:
+    """Who sent the request of an entry, by the name that one at the same mount of the root has.
+
+    A token of another namespace, which may work here too, gets a name that no mount of ours gives.
+    """
+    auth, prefix = _get_object(entry, "auth"), make_name_prefix(_entry_namespace(entry))
+    name = str(auth.get("display_name") or "")
+    if not prefix or not name:
+        return auth
+    return auth | {"display_name": name.removeprefix(prefix) if name.startswith(prefix) else f"token:{name}"}
+
+
 def _display_name(auth: dict[str, object]) -> str:
     return str(auth.get("display_name") or "a token without a name")
 
 
 def _find_entry_read(entry: dict[str, object]) -> LoggedRead | None:
     """Find the reading that an entry records; None for a request, a refusal or a write."""
-    request, auth = _get_object(entry, "request"), _get_object(entry, "auth")
+    request, auth = _get_object(entry, "request"), _find_auth(entry)
     path = str(request.get("path", ""))
     answered = entry.get("type") == "response" and not entry.get("error")
     if not answered or request.get("operation") != "read" or not path.startswith(_PREFIX):

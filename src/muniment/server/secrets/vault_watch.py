@@ -186,7 +186,9 @@ def _concerns_us(path: str) -> bool:
     mounts += [
         f"{root}{mount}" for root in ("sys/mounts/", "sys/remount", "") for mount in (layout.SECRETS, layout.FORGES)
     ]
-    runners = path.startswith((f"auth/{layout.RUNNERS_PREFIX}", f"sys/auth/{layout.RUNNERS_PREFIX}"))
+    # Of the root also one whose names would look like those of our namespace.
+    starts = [layout.RUNNERS_PREFIX, *filter(None, (audit.make_name_prefix(settings.VAULT_NAMESPACE),))]
+    runners = path.startswith(tuple(f"{root}{start}" for root in ("auth/", "sys/auth/") for start in starts))
     return runners or any(path == mount or path.startswith(f"{mount}/") for mount in mounts)
 
 
