@@ -150,9 +150,7 @@ STARTING = {
     "sequencer",
     "eraser",
 }  # make or serve one
-WITHOUT_DATABASE = {  # what they read is not in it: files of the repository, or a new vault
-    *("explain", "policy show", "replay", "hook install-pre-push", "hook post-receive", "vault init"),
-}
+WITHOUT_DATABASE = {"hook install-pre-push", "hook post-receive", "vault init"}  # they read files, or a new vault
 WORDS = {  # of commands that need some
     "backup": ("../copy",),
     "link": ("admin",),

@@ -1,6 +1,6 @@
 """Policy for commands that evaluate no change: a file, the branch's, the home's, or the built-in one."""
 
-from muniment.cli import context
+from muniment.cli import context, home_access
 from muniment.cli.input_files import name_input, read_input
 from muniment.decision.binding import BoundPolicy
 from muniment.decision.bound_policies import read_bound_policy
@@ -8,7 +8,6 @@ from muniment.errors import GitError, PolicyError, UsageError
 from muniment.git import branch_documents
 from muniment.git.repository import Repository
 from muniment.policy.built_in_policy import format_built_in_policy
-from muniment.store.files_store import FilesStore
 from muniment.workflows import rule_sources
 from muniment.workflows.repository_rules import has_no_own_rules
 
@@ -20,7 +19,7 @@ def find_effective_policy(repo: str, onto: str | None, home: str | None) -> Boun
     brings.
     """
     branch, found = _read_documents(repo, onto, home)
-    place = FilesStore(found) if found else None
+    place = home_access.open_store(found) if found else None
     written = [source for source in (place, branch) if source is not None and source.load_policy() is not None]
     return rule_sources.load_effective_policy(place, branch)[0] if written else load_built_in_policy()
 

@@ -23,7 +23,6 @@ from muniment.git.approvals import PREFIX as APPROVALS
 from muniment.git.branch_history import BranchHistory
 from muniment.git.repository import Repository
 from muniment.ledger import record_kinds
-from muniment.store.files_store import FilesStore
 from muniment.workflows.branch_replay import Replay, state_fact_names
 from muniment.workflows.history_figures import HistoryCounter
 from muniment.workflows.reevaluation import Agreement, reevaluate_record
@@ -118,7 +117,7 @@ def _replay_branch(
         written = branch_documents.read_documents(repository, branch.tip)
         if home is None and policy_file is None and has_no_own_rules(written):
             home = context.find_local_home(repository, repo, branch)
-        place = FilesStore(home) if home else None
+        place = home_access.open_store(home) if home else None
         policy, policy_name = replay_inputs.load_replay_policy(policy_file, place, written)
         people, exceptions = replay_inputs.load_replay_people(place, written)
         replay, counter = Replay(policy, branch.ref), HistoryCounter(policy)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import click
 
-from muniment.cli import context, forge_access, printing, replay_inputs
+from muniment.cli import context, forge_access, home_access, printing, replay_inputs
 from muniment.cli.replay_report import ReplayOrigin, ReplayReport, build_report
 from muniment.decision.binding import BoundPolicy
 from muniment.errors import ForgeCode, ForgeError, UsageError
@@ -19,7 +19,6 @@ from muniment.forges.shapes import Change, ForgeRepository, Reading
 from muniment.git import branch_documents
 from muniment.git.mirror import Mirror
 from muniment.programs.temporary_files import TemporaryFolder
-from muniment.store.files_store import FilesStore
 from muniment.workflows import forge_changes, forge_replay
 from muniment.workflows.branch_replay import Replay
 from muniment.workflows.history_figures import HistoryCounter
@@ -143,7 +142,7 @@ def _print_unread(found: list[forge_replay.PastChange]) -> None:
 def _read_rules(
     mirror: Mirror, target: str, policy_file: str | None, home: str | None
 ) -> tuple[BoundPolicy, str, Maybe[People], Maybe[tuple[PolicyException, ...]]]:
-    place = FilesStore(home) if home else None
+    place = home_access.open_store(home) if home else None
     with mirror.open_copy() as git:
         written = branch_documents.read_documents(git, forge_changes.require_tip(mirror, target))
         policy, name = replay_inputs.load_replay_policy(policy_file, place, written)

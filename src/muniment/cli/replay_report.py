@@ -11,6 +11,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from muniment.cli import options
+from muniment.cli.home_access import is_service
 from muniment.controls import pipeline_hardened, secrets_in_vault
 from muniment.controls.control import Reason, ReasonCodes, ResultStatus, UnknownFact
 from muniment.decision.binding import BoundClause, BoundPolicy
@@ -363,7 +364,7 @@ def list_replay_steps(report: ReplayReport) -> tuple[ReplayStep, ...]:
     worst = max(summary.clauses, key=lambda row: row.result_counts["violated"], default=None)
     if origin.reviews_known and worst is not None and worst.result_counts["violated"]:
         steps.append(ReplayStep(f"muniment explain {worst.clause}{home}", "read what this clause requires"))
-    elif origin.people_known and not origin.forge:
+    elif origin.people_known and not origin.forge and not (origin.home and is_service(origin.home)):
         branch = summary.target.removeprefix("refs/heads/")
         steps.append(ReplayStep(f"muniment check --onto {shlex.quote(branch)}{home}", "check your next change too"))
     again = f" --forge {origin.forge}" if origin.forge else home
