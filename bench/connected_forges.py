@@ -198,11 +198,12 @@ def at(kind: type[Place], folder: Path, commits: int) -> Iterator[Place]:
     from muniment.server.records.recorded_rows import list_recorded_models, note_rows
     from muniment.server.running import preparation
     from tests.support.forge_setup import ForgeSetup
-    from tests.support.service import by_an_act, empty, trust_rows
+    from tests.support.service import as_role, by_an_act, empty, trust_rows
 
     empty()
     row_checks.forget_comparisons()
-    preparation.apply_first_policy()
+    with as_role("operator"):  # the sequencer accepts a policy of no other process
+        preparation.apply_first_policy()
     with kind.there(folder / "forge") as place:
         vars(credentials)["read_credential"] = lambda _: place.credential()
         for number in range(commits):

@@ -42,10 +42,12 @@ def _row(folder: Path) -> Row:
 
         from muniment.server.api import deployments
         from muniment.server.running import preparation
+        from tests.support.service import as_role
 
         deployments.WAIT_SECONDS = 0.0  # no worker comes: this process is it
         preparation.migrate_schema()
-        preparation.apply_first_policy()
+        with as_role("operator"):  # the sequencer accepts a policy of no other process
+            preparation.apply_first_policy()
         from tests.support.deploying import Shop
 
         taken = _asked(Shop(folder))

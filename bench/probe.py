@@ -25,10 +25,11 @@ def _row(vendor: Vendor, folder: Path, count: int) -> Row:
     from muniment.server.connections.models import Connection
     from muniment.server.running import preparation
     from tests.support.forge_setup import ForgeSetup
-    from tests.support.service import empty
+    from tests.support.service import as_role, empty
 
     empty()
-    preparation.apply_first_policy()
+    with as_role("operator"):  # the sequencer accepts a policy of no other process
+        preparation.apply_first_policy()
     folder.mkdir()
     fake, acting, key = _forge(vendor, folder)
     with fake:
