@@ -449,6 +449,20 @@ def test_refused_credential_notifies_administrators_once(
     assert message.count() == 2, "it was accepted meanwhile"
 
 
+def test_refused_credential_causes_no_retries_and_is_tried_in_the_next_round(setup: ForgeSetup) -> None:
+    tokens = dict(setup.fake.tokens)
+    setup.fake.tokens.clear()
+    with as_role("worker"):
+        tasks.read_visible_repositories(connection=setup.connection.pk)
+        tasks.check_connection_permissions(connection=setup.connection.pk)
+    assert "the token is not accepted" in Connection.objects.get().problem
+    setup.fake.tokens.update(tokens)
+    with as_role("owner"):
+        tasks.poll_connections()
+    assert "list-repositories" in setup.run_queue()
+    assert Connection.objects.get().problem == ""
+
+
 def test_missing_token_scope_is_reported_before_any_denial(setup: ForgeSetup) -> None:
     person("root", Role.ADMIN)
     page = signed_in("root").get("/connections/forge").content.decode()

@@ -163,6 +163,20 @@ def report_problems(connection: Connection) -> Iterator[None]:
         raise
 
 
+@contextlib.contextmanager
+def end_at_refused_credential(connection: Connection) -> Iterator[None]:
+    """End this block where the forge refuses our credential, which was reported: a retry would be refused too.
+
+    The repositories are listed again in the next round, and when a new credential is stored.
+    """
+    try:
+        yield
+    except ForgeError as error:
+        if error.code is not ForgeCode.NOT_SIGNED_IN:
+            raise
+        Connection.objects.filter(pk=connection.pk).update(listed_at=None)
+
+
 def is_connection_wide(error: MunimentError | None) -> bool:
     """Whether the error concerns every repository of the connection."""
     return isinstance(error, ForgeError) and error.code in CONNECTION_ERRORS

@@ -28,6 +28,7 @@ from muniment.server.connections.bypass_acts import RevertBypass
 from muniment.server.connections.change_acts import MergeChange, RequestReview
 from muniment.server.connections.change_readings import evaluate_forge_change
 from muniment.server.connections.forge_access import (
+    end_at_refused_credential,
     load_active_link,
     open_connected_forge,
     report_problems,
@@ -65,7 +66,8 @@ def read_visible_repositories(connection: int) -> None:
     """Read the repositories that a connection sees."""
     row = Connection.objects.filter(pk=connection, ended_at=None, credential_set_at__isnull=False).first()
     if row is not None:
-        reconciliation.read_connection(row)
+        with end_at_refused_credential(row):
+            reconciliation.read_connection(row)
 
 
 @register_task("check-connection-permissions")
@@ -73,7 +75,8 @@ def check_connection_permissions(connection: int) -> None:
     """Try each kind of request that we need of a connection."""
     row = Connection.objects.filter(pk=connection, ended_at=None, credential_set_at__isnull=False).first()
     if row is not None:
-        permission_checks.check_permissions(row)
+        with end_at_refused_credential(row):
+            permission_checks.check_permissions(row)
 
 
 @register_task("read-merge-group", LONG_SECONDS, share_slots=True)
