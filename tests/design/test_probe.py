@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from muniment.cli.design import command
 from muniment.design.model_file import read_design
 from muniment.design.probe import MARKER, make_path
-from muniment.design.probe_answers import ProbeAnswer, ProbeStatus, evaluate_answer, make_answer
+from muniment.design.probe_answers import ProbeAnswer, ProbeStatus, evaluate_answer, make_probe_answer
 from muniment.design.probe_target import leads_to_production, select_target
 from muniment.errors import UsageError
 
@@ -151,7 +151,7 @@ def test_an_answer_with_another_possible_cause_is_no_pass(
 
 
 def test_a_page_that_repeats_its_path_is_still_the_same_page() -> None:
-    first, second = (make_answer(200, "", f"no page {path}".encode(), path) for path in ("/a", "/no-route-b"))
+    first, second = (make_probe_answer(200, "", f"no page {path}".encode(), path) for path in ("/a", "/no-route-b"))
     assert first == second
 
 

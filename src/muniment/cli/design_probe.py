@@ -6,7 +6,7 @@ import click
 
 from muniment.cli import printing
 from muniment.design.model import DesignModel
-from muniment.design.probe import Probe, ProbeReport, resolve_addresses
+from muniment.design.probe import InstanceProbe, ProbeReport, resolve_addresses
 from muniment.design.probe_answers import ProbeStatus
 from muniment.design.probe_target import select_target
 from muniment.design.routes.route import RouteList
@@ -22,9 +22,9 @@ def probe_instance(
     if not any(found.routes for found in lists):
         raise UsageError("the design has no routes to call", "Add [[application]] with framework and root.")
     target = select_target(model, url, hosts, resolve_addresses)
-    report = Probe(target, model, changing=changing).run(lists)
+    report = InstanceProbe(target, model, changing=changing).probe_routes(lists)
     if output == "json":
-        printing.print_json({"tested": report.tested, "total": report.total, "results": report.results})
+        printing.print_json({"tested": report.tested_count, "total": report.total, "results": report.results})
     else:
         for line in _format_report(report):
             click.echo(line)
@@ -33,7 +33,7 @@ def probe_instance(
 
 
 def _format_report(report: ProbeReport) -> Iterator[str]:
-    yield f"{report.tested} of {report.total} routes tested from outside, without rights."
+    yield f"{report.tested_count} of {report.total} routes tested from outside, without rights."
     for each in report.results:
         if each.status in (ProbeStatus.OPEN, ProbeStatus.UNKNOWN):
             sign = printing.status_sign(_SIGNS.get(each.status, "unknown"))

@@ -14,7 +14,7 @@ from muniment.design.probe_answers import (
     ProbeResult,
     ProbeStatus,
     evaluate_answer,
-    make_answer,
+    make_probe_answer,
 )
 from muniment.design.probe_target import ProbeTarget, leads_to_production
 from muniment.design.routes.route import Route, RouteList
@@ -40,7 +40,7 @@ class ProbeReport(Struct, frozen=True):
     total: int
 
     @property
-    def tested(self) -> int:
+    def tested_count(self) -> int:
         """Pairs with a result that is known."""
         return sum(each.status is not ProbeStatus.UNKNOWN for each in self.results)
 
@@ -50,7 +50,7 @@ def resolve_addresses(host: str) -> frozenset[str]:
     return frozenset(str(found[4][0]) for found in resolve_host(host, 0, Deadline(_SECONDS)))
 
 
-class Probe:
+class InstanceProbe:
     """Calls one instance. `changing`: also with methods that change data, if the instance states its marker."""
 
     def __init__(self, target: ProbeTarget, model: DesignModel, *, changing: bool) -> None:
@@ -64,7 +64,7 @@ class Probe:
         self._controls: dict[tuple[str, str], ProbeAnswer] = {}
         self._limited = ""
 
-    def run(self, lists: Sequence[RouteList]) -> ProbeReport:
+    def probe_routes(self, lists: Sequence[RouteList]) -> ProbeReport:
         """Call each route. Raises UsageError if the instance leads to production, or states no marker for changes."""
         self._check_instance()
         pairs = [(route, method) for found in lists for route in found.routes for method in self._list_methods(route)]
@@ -79,7 +79,7 @@ class Probe:
 
     def _check_instance(self) -> None:
         try:
-            response = self._send("GET", "/")
+            response = self._send_request("GET", "/")
         except HttpError as error:
             raise UsageError(error.message, "Start the test instance, and check --url.") from error
         if self._changing and response.headers.get(MARKER, "") != self._model.product:
@@ -88,7 +88,7 @@ class Probe:
                 f"Have it answer with the header {MARKER}: {self._model.product}, or leave --changing out.",
             )
 
-    def _send(self, method: str, path: str) -> Response:
+    def _send_request(self, method: str, path: str) -> Response:
         response = self._client.request(method, path, b"" if method in _CHANGING else None)
         location = response.headers.get("location", "")
         if location and leads_to_production(self._target, path, location):
@@ -119,7 +119,7 @@ class Probe:
         if self._limited:
             return ProbeResult(method, name, ProbeStatus.UNKNOWN, self._limited, route.where)
         try:
-            status, detail = evaluate_answer(method, self._ask(method, path), self._find_control(method, path))
+            status, detail = evaluate_answer(method, self._call_path(method, path), self._find_control(method, path))
         except HttpError as error:
             if error.code is HttpCode.RATE_LIMITED:
                 self._limited = "a rate limit refused an earlier call"
@@ -130,11 +130,11 @@ class Probe:
         methods = ("GET", "HEAD", "*") if method == "HEAD" else (method, "*")
         return any(each.route == pattern and each.method in methods for each in self._model.public_routes)
 
-    def _ask(self, method: str, path: str) -> ProbeAnswer:
-        response = self._send(method, path)
+    def _call_path(self, method: str, path: str) -> ProbeAnswer:
+        response = self._send_request(method, path)
         if response.status == 429:
             self._limited = "a rate limit refused an earlier call"
-        return make_answer(response.status, response.headers.get("location", ""), response.body, path)
+        return make_probe_answer(response.status, response.headers.get("location", ""), response.body, path)
 
     def _find_control(self, method: str, path: str) -> ProbeAnswer:
         """Answer to a path in the same folder that no route has. A chance name is in no list of routes."""
@@ -142,7 +142,7 @@ class Probe:
         key = (method, folder)
         if key not in self._controls:
             end = "/" if path.endswith("/") else ""
-            self._controls[key] = self._ask(method, f"{folder}/no-route-{secrets.token_hex(8)}{end}")
+            self._controls[key] = self._call_path(method, f"{folder}/no-route-{secrets.token_hex(8)}{end}")
         return self._controls[key]
 
 

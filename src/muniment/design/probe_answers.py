@@ -48,7 +48,7 @@ _CAUSES = {
 }
 
 
-def make_answer(status: int, location: str, body: bytes, path: str) -> ProbeAnswer:
+def make_probe_answer(status: int, location: str, body: bytes, path: str) -> ProbeAnswer:
     """Answer in the form in which two are compared: pages often repeat the path that was called."""
     text = body.replace(path.encode(), b"")
     return ProbeAnswer(status, location.partition("?")[0], hashlib.sha256(text).hexdigest())

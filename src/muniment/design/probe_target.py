@@ -30,10 +30,12 @@ def select_target(model: DesignModel, url: str, named: Iterable[str], resolve: R
         address = parse_server_address(url, plain=True)
     except HttpError as error:
         raise UsageError(error.message, error.remedy) from None
-    production = frozenset(_normalise(host) for each in model.environments if each.production for host in each.hosts)
+    production = frozenset(
+        _normalise_host(host) for each in model.environments if each.production for host in each.hosts
+    )
     if not production:
         raise UsageError("the design does not say which hosts are production, so none can be refused", _ENTRY)
-    host = _normalise(address.host)
+    host = _normalise_host(address.host)
     if address.socket:
         raise UsageError(
             "a socket cannot be probed", "Name the address of a test instance, such as http://127.0.0.1:8000."
@@ -41,7 +43,7 @@ def select_target(model: DesignModel, url: str, named: Iterable[str], resolve: R
     if is_production(host, production):
         raise UsageError(f"{host} is production", "Probe a test instance: --url http://127.0.0.1:8000")
     local = is_loopback(host)
-    if not local and host not in {_normalise(each) for each in named}:
+    if not local and host not in {_normalise_host(each) for each in named}:
         raise UsageError(f"{host} is not this machine", f"If it is a test instance, name it: --host {host}")
     addresses = _refuse_shared_addresses(host, production, resolve, local=local)
     return ProbeTarget(address, production | addresses)
@@ -71,7 +73,7 @@ def _refuse_shared_addresses(host: str, production: frozenset[str], resolve: Res
 
 def is_production(host: str, production: frozenset[str]) -> bool:
     """Whether a host is one of production, or below one."""
-    name = _normalise(host)
+    name = _normalise_host(host)
     return any(name == each or name.endswith(f".{each}") for each in production)
 
 
@@ -84,7 +86,7 @@ def leads_to_production(target: ProbeTarget, path: str, location: str) -> bool:
     return is_production(host, target.production)
 
 
-def _normalise(host: str) -> str:
+def _normalise_host(host: str) -> str:
     name = host.strip().lower().rstrip(".")
     try:
         return str(ipaddress.ip_address(name.strip("[]")))

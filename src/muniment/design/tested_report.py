@@ -54,7 +54,7 @@ class ReportedRoute(_Part, frozen=True):
 
 
 class ReportedRoutes(_Part, frozen=True):
-    """All routes of the running application. `unlisted`: places whose routes are unknown."""
+    """Routes of the whole running application. `unlisted`: places whose routes are unknown."""
 
     tested: Count
     total: Count

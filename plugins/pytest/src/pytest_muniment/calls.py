@@ -208,7 +208,6 @@ class AppUnderTest:
         if state is None:
             return None
         if self._clean is None or method not in SAFE_METHODS:
-            close_connections()
             state.restore()
         if self._clean is None:
             self._clean = state.read()
@@ -217,7 +216,6 @@ class AppUnderTest:
     def _compare(self, before: Mapping[str, str] | None) -> list[str] | None:
         if self.project.state is None or before is None:
             return None
-        close_connections()
         changed = find_differences(before, self.project.state.read())
         if changed:
             self._clean = None

@@ -85,6 +85,10 @@ def _read_regular_expression(text: str) -> tuple[str | None, dict[str, str]]:
 
 def _describe_view(view: Any) -> tuple[tuple[str, ...], tuple[tuple[str, Any], ...], bool, str]:
     """Methods, functions, whether it is the project's own, and name of a view."""
+    operations = _find_ninja_operations(view)
+    if operations:
+        own = not all(is_library(function.__code__.co_filename) for _, function in operations)
+        return tuple(sorted(method for method, _ in operations)), operations, own, name_handler(operations[0][1])
     view_class = getattr(view, "cls", None) or getattr(view, "view_class", None)
     if not isinstance(view_class, type):
         function = find_handler(view)
@@ -99,3 +103,19 @@ def _describe_view(view: Any) -> tuple[tuple[str, ...], tuple[tuple[str, Any], .
         names = {each.upper(): each for each in _METHODS if each in offered and hasattr(view_class, each)}
     functions = find_class_handlers(view_class, names)
     return tuple(sorted(names)), functions, is_own_class(view_class), name_handler(view_class)
+
+
+def _find_ninja_operations(view: Any) -> tuple[tuple[str, Any], ...]:
+    """Operations of Django Ninja behind a view, by their method; () for every other view."""
+    while hasattr(view, "__wrapped__"):
+        view = view.__wrapped__
+    for cell in getattr(view, "__closure__", None) or ():
+        try:
+            holder = cell.cell_contents
+        except ValueError:  # an empty cell
+            continue
+        operations = getattr(holder, "operations", None)
+        if hasattr(holder, "get_view") and isinstance(operations, list):
+            pairs = [(method, find_handler(each.view_func)) for each in operations for method in each.methods]
+            return tuple((method, function) for method, function in pairs if function is not None)
+    return ()
