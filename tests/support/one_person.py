@@ -237,6 +237,7 @@ _VALUES: dict[str, _Values] = {
     "change": lambda: [1],
     "zone": lambda: ["Europe/Amsterdam"],
     "region": lambda: ["NL", "DE-BY"],
+    "language": lambda: ["nl", "en"],
     "origin": lambda: ["A law."],
     "place": lambda: ["Room 1"],
     "recipients": lambda: ["Our team"],

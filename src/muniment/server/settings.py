@@ -180,7 +180,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1 << 20
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
 
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", "English")]  # those that the pages are translated to
+LANGUAGES = [("en", "English"), ("nl", "Nederlands")]  # Dutch: reviews, retros, and the frame of each page
 LANGUAGE_COOKIE_NAME = "muniment_language"
 LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
 LANGUAGE_COOKIE_HTTPONLY = True

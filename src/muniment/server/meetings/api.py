@@ -8,7 +8,7 @@ from muniment.server.acts.schemas import build_body_schema
 from muniment.server.api_operations import Cursor, for_action, page_by_number, run_act
 from muniment.server.guarding.mediation import current_actor, find_no_resource, find_own_resource
 from muniment.server.meetings.act_fields import visible_meetings
-from muniment.server.meetings.calendar_acts import RenewCalendarFeed, SetMeetingCalendar, SetOwnRegion
+from muniment.server.meetings.calendar_acts import RenewCalendarFeed, SetMeetingCalendar, SetOwnLanguage, SetOwnRegion
 from muniment.server.meetings.joint_meetings import HoldApart, HoldTogether
 from muniment.server.meetings.meeting_acts import MoveMeeting
 from muniment.server.meetings.models import ProductMeeting
@@ -27,6 +27,7 @@ DeputyBody = build_body_schema(SendDeputy, fixed=("seat",))
 NameBody = build_body_schema(NameForMeetings, fixed=("product",))
 RemoveBody = build_body_schema(RemoveFromMeetings, fixed=("product",))
 CalendarBody = build_body_schema(SetMeetingCalendar)
+LanguageBody = build_body_schema(SetOwnLanguage, fixed=("person",))
 RegionBody = build_body_schema(SetOwnRegion, fixed=("person",))
 
 
@@ -98,6 +99,13 @@ def remove_from_meetings(request: HttpRequest, slug: str, body: RemoveBody) -> d
 def set_own_region(request: HttpRequest, body: RegionBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Set the region whose holidays one has."""
     return run_act(request, SetOwnRegion, {"person": _find_own_handle(request)})
+
+
+@router.put("/me/language")
+@for_action(Action.MANAGE_OWN_ACCOUNT, find_own_resource)
+def set_own_language(request: HttpRequest, body: LanguageBody) -> dict[str, object]:  # type: ignore[valid-type]
+    """Set the language in which one gets mails about meetings."""
+    return run_act(request, SetOwnLanguage, {"person": _find_own_handle(request)})
 
 
 @router.post("/me/calendar/renew")

@@ -11,7 +11,12 @@ from django.utils.translation import gettext_lazy as _
 from muniment.access.actions import Action
 from muniment.access.authorization import Actor
 from muniment.server.acts.system_actors import SystemActor
-from muniment.server.meetings.calendar_acts import RenewCalendarFeed, SetMeetingCalendar, SetOwnRegion
+from muniment.server.meetings.calendar_acts import (
+    RenewCalendarFeed,
+    SetMeetingCalendar,
+    SetOwnLanguage,
+    SetOwnRegion,
+)
 from muniment.server.meetings.joint_meetings import HoldApart, HoldTogether
 from muniment.server.meetings.mailed_replies import RecordMailedAnswer
 from muniment.server.meetings.meeting_acts import CancelMeeting, ChangeSeats, MoveMeeting, PlanMeeting, StartRhythm
@@ -21,6 +26,7 @@ from muniment.server.meetings.models import (
     InvitationMail,
     MeetingAttendee,
     MeetingMove,
+    PersonLanguage,
     PersonRegion,
     ProductMeeting,
     RoleHolder,
@@ -91,6 +97,7 @@ CONTRIBUTIONS = AppContributions(
     acts=(
         SetMeetingCalendar,
         SetOwnRegion,
+        SetOwnLanguage,
         RenewCalendarFeed,
         NameForMeetings,
         RemoveFromMeetings,
@@ -146,6 +153,9 @@ CONTRIBUTIONS = AppContributions(
         ),
         PersonalData(
             "meeting_region", lambda person: list(PersonRegion.objects.filter(person=person).values("region"))
+        ),
+        PersonalData(
+            "meeting_language", lambda person: list(PersonLanguage.objects.filter(person=person).values("language"))
         ),
         PersonalData(
             "calendar_feed", lambda person: list(CalendarFeed.objects.filter(person=person).values("renewed_at"))

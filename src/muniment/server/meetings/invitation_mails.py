@@ -12,11 +12,14 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.base import BaseEmailBackend
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.dateformat import format as format_date
+from django.utils.translation import gettext as _
 from msgspec import Struct
 
 from muniment.calendars import invitations
 from muniment.calendars.invitations import Invitation, InvitationMethod, Invitee, Mailbox
+from muniment.server.meetings.mail_languages import find_languages
 from muniment.server.meetings.models import InvitationMail, ProductMeeting, find_calendar, find_open_meetings
 from muniment.server.people.messages import open_mail_backend, read_sender_address
 from muniment.server.people.models import MailFrequency, Person
@@ -126,21 +129,29 @@ def _send_one(due: DueInvitation, zone: str, mails: BaseEmailBackend) -> None:
 
 
 def build_mail(due: DueInvitation, zone: str, mails: BaseEmailBackend) -> EmailMultiAlternatives:
-    """Mail with text, HTML and calendar."""
+    """Mail with text, HTML and calendar, in the language of its reader."""
+    with translation.override(find_languages([due.person])[due.person.pk]):
+        return _build_translated_mail(due, zone, mails)
+
+
+def _build_translated_mail(due: DueInvitation, zone: str, mails: BaseEmailBackend) -> EmailMultiAlternatives:
     invitation = build_invitation(due.meeting, zone)
-    day = f"{invitation.start:%A} {invitation.start.day} {invitation.start:%B %Y, %H:%M}"
+    day = format_date(invitation.start, "l j F Y, H:i")
     cancels = due.method is InvitationMethod.CANCEL
-    first = f"{invitation.title} is cancelled." if cancels else f"You are invited: {invitation.title}."
-    lines = [first, f"{day} ({zone}), {invitation.minutes} minutes."]
+    details = {"title": invitation.title, "day": day, "zone": zone, "minutes": invitation.minutes}
+    first = _("%(title)s is cancelled.") % details if cancels else _("You are invited: %(title)s.") % details
+    lines = [first, _("%(day)s (%(zone)s), %(minutes)d minutes.") % details]
     if invitation.place:
-        lines.append(f"Place: {invitation.place}")
-    ending = "" if cancels else "Answer on this page. Opening it changes nothing."
+        lines.append(_("Place: %(place)s") % {"place": invitation.place})
+    ending = "" if cancels else _("Answer on this page. Opening it changes nothing.")
     if ending and are_replies_read():
-        ending = "Answer by your calendar, or on this page. Opening it changes nothing."
+        ending = _("Answer by your calendar, or on this page. Opening it changes nothing.")
     text = "\n".join([*lines, "", *([ending] if ending else []), invitation.link, ""])
     link = escape(invitation.link)
     paragraphs = "".join(f"<p>{escape(line)}</p>" for line in (*lines, ending) if line)
-    subject = invitations.clean_text(f"{'Cancelled: ' if cancels else ''}{invitation.title}, {day}")
+    subject = invitations.clean_text(
+        _("Cancelled: %(title)s, %(day)s") % details if cancels else f"{invitation.title}, {day}"
+    )
     mail = EmailMultiAlternatives(subject, text, read_sender_address(), [str(due.person.email)], connection=mails)
     mail.attach_alternative(f'{paragraphs}<p><a href="{link}">{link}</a></p>', "text/html")
     calendar = invitations.format_invitation(invitation, due.method, find_host())

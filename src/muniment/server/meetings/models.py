@@ -61,6 +61,16 @@ class PersonRegion(models.Model):
     region = models.CharField(max_length=16)
 
 
+class PersonLanguage(models.Model):
+    """Language in which a person gets invitations, reminders and messages about meetings."""
+
+    privileges = Privileges((READ, ADD, CHANGE), (READ,), web_changes=("language",), eraser=(DROP,))
+    written_by = frozenset({Action.MANAGE_OWN_ACCOUNT})
+
+    person = models.OneToOneField("people.Person", models.CASCADE, related_name="meeting_language")
+    language = models.CharField(max_length=8)
+
+
 class CalendarFeed(models.Model):
     """Address of a person's calendar feed, by the hash of its secret part."""
 

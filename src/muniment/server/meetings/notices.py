@@ -4,8 +4,10 @@ from datetime import date
 
 from django.db import transaction
 from django.utils.dateformat import format as format_date
+from django.utils.translation import gettext as _
 
 from muniment.calendars.notices import Notice, NoticeKind, find_notices_to_send, list_notices
+from muniment.server.meetings.mail_languages import notify_in_own_language
 from muniment.server.meetings.meeting_state import read_meeting
 from muniment.server.meetings.models import (
     MeetingRole,
@@ -15,7 +17,6 @@ from muniment.server.meetings.models import (
     find_open_meetings,
     find_today,
 )
-from muniment.server.people.messages import notify_people
 from muniment.server.people.models import Person
 
 
@@ -45,15 +46,18 @@ def _find_escalation(row: ProductMeeting) -> tuple[str, str]:
 def _send_one(notice: Notice, row: ProductMeeting) -> None:
     SentNotice.objects.create(meeting=row, key=notice.key)
     people = Person.objects.filter(pk__in=notice.recipients, active=True)
-    notify_people(people, _format_text(notice, row), f"/meetings/{row.pk}")
+    notify_in_own_language(people, lambda: _format_text(notice, row), f"/meetings/{row.pk}")
 
 
 def _format_text(notice: Notice, row: ProductMeeting) -> str:
-    what = f"{row.kind_title}: {row.product.name}"
+    details = {"what": f"{row.kind_title}: {row.product.name}", "days": notice.days}
     if notice.kind is NoticeKind.REMINDER:
-        days = "tomorrow" if notice.days == 1 else f"in {notice.days} days"
-        return f"{what}, {days}. It is on {_format_day(row.date)} at {row.time:%H:%M}."
-    return f"{what} was not held. It was due on {_format_day(min(row.date, row.due_on))}. Hold it, or move it."
+        details |= {"day": _format_day(row.date), "time": f"{row.time:%H:%M}"}
+        if notice.days == 1:
+            return _("%(what)s, tomorrow. It is on %(day)s at %(time)s.") % details
+        return _("%(what)s, in %(days)d days. It is on %(day)s at %(time)s.") % details
+    details["day"] = _format_day(min(row.date, row.due_on))
+    return _("%(what)s was not held. It was due on %(day)s. Hold it, or move it.") % details
 
 
 def _format_day(day: date) -> str:

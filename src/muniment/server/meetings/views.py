@@ -1,5 +1,6 @@
 """Pages of meetings: the coming ones, one of them, those of a product, and one's own calendar."""
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -11,9 +12,10 @@ from muniment.access.authorization import Resource
 from muniment.server.acts.submission import submit_act
 from muniment.server.guarding.mediation import current_actor, find_no_resource, find_own_resource, require_action
 from muniment.server.meetings.act_fields import visible_meetings
-from muniment.server.meetings.calendar_acts import RenewCalendarFeed, SetMeetingCalendar, SetOwnRegion
+from muniment.server.meetings.calendar_acts import RenewCalendarFeed, SetMeetingCalendar, SetOwnLanguage, SetOwnRegion
 from muniment.server.meetings.calendar_feed import build_feed, find_feed_person
 from muniment.server.meetings.joint_meetings import HoldApart, HoldTogether
+from muniment.server.meetings.mail_languages import find_languages
 from muniment.server.meetings.meeting_acts import MoveMeeting
 from muniment.server.meetings.meeting_page import read_meeting_page, read_product_page
 from muniment.server.meetings.models import CalendarFeed, MeetingAttendee, PersonRegion, ProductMeeting, find_calendar
@@ -123,7 +125,7 @@ def change_own_calendar(request: HttpRequest) -> HttpResponse:
     """Show one's own calendar feed and region, renew the feed's address, or set the region."""
     person = Person.objects.get(pk=current_actor(request).person)
     if request.method == "POST":
-        acts = (RenewCalendarFeed, SetOwnRegion)
+        acts = (RenewCalendarFeed, SetOwnRegion, SetOwnLanguage)
 
         def show_address(result: object) -> HttpResponse:
             if isinstance(result, str):
@@ -145,6 +147,8 @@ def _render_own_calendar(request: HttpRequest, person: Person, token: str) -> Ht
         "region": region or (calendar.region if calendar is not None else ""),
         "is_own_region": region is not None,
         "token": token,
+        "languages": settings.LANGUAGES,
+        "language": find_languages([person])[person.pk],
     }
     return render(request, "meetings/own_calendar.html", context)
 

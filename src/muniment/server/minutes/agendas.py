@@ -8,12 +8,14 @@ from collections.abc import Callable
 from enum import StrEnum
 
 import msgspec
-from django.utils import timezone
-from msgspec import Struct
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+from msgspec import Struct, structs
 
 from muniment.calendars.meetings import MeetingKind
 from muniment.facts import canonical
 from muniment.ledger import record_objects
+from muniment.server.meetings.mail_languages import DOCUMENT_LANGUAGE
 from muniment.server.meetings.models import MeetingRole, ProductMeeting
 
 
@@ -130,13 +132,24 @@ def read_agenda(meeting: ProductMeeting) -> tuple[AgendaSection, ...]:
 
 def freeze_agenda(meeting: ProductMeeting) -> tuple[str, str]:
     """Agenda as text, and its digest."""
-    frozen = FrozenAgenda(timezone.now().isoformat(), read_agenda(meeting), record_objects.draw_salt())
+    with translation.override(DOCUMENT_LANGUAGE):
+        frozen = FrozenAgenda(timezone.now().isoformat(), read_agenda(meeting), record_objects.draw_salt())
     return canonical.encode(frozen).decode(), canonical.digest_value(frozen)
 
 
 def decode_agenda(text: str) -> FrozenAgenda:
     """Agenda as it was frozen. Raises msgspec.ValidationError for a text that is none."""
     return msgspec.json.decode(text, type=FrozenAgenda)
+
+
+def translate_section(section: AgendaSection) -> AgendaSection:
+    """Section of a frozen agenda with its fixed words in the reader's language. Sentences with figures stay."""
+    lines = tuple(structs.replace(line, word=_translate(line.word)) for line in section.lines)
+    return structs.replace(section, title=_translate(section.title), empty=_translate(section.empty), lines=lines)
+
+
+def _translate(text: str) -> str:
+    return _(text) if text else ""  # the empty text is the header of a catalogue
 
 
 def find_since(meeting: ProductMeeting) -> datetime.date:

@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Annotated, ClassVar
 
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -13,6 +13,7 @@ from muniment.server.acts.act import ActContext
 from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import Day, Flag, Label, Text
 from muniment.server.meetings.joint_meetings import find_led_meetings
+from muniment.server.meetings.mail_languages import DOCUMENT_LANGUAGE, notify_in_own_language
 from muniment.server.meetings.models import ProductMeeting, find_calendar, find_today
 from muniment.server.minutes.act_fields import ChairAct, EntryText, ItemCode
 from muniment.server.minutes.agendas import decode_agenda, find_missing_content, freeze_agenda, run_closing
@@ -30,7 +31,6 @@ from muniment.server.minutes.models import (
 from muniment.server.minutes.taking_part import check_quorum, refuse_single_signer, refuse_unfit_seats
 from muniment.server.minutes.unchanged_items import find_unchanged_items
 from muniment.server.people.act_fields import PersonId, label_person
-from muniment.server.people.messages import notify_people
 from muniment.server.people.models import Person, RoleGrant, build_in_force_condition
 
 
@@ -213,8 +213,12 @@ class AddAction(ItemAct, frozen=True):
             first_due_on=self.due,
         )
         if self.person != context.requester:
-            text = f"Action for you, {meeting.product.name}: {entry.text}. Due {self.due.isoformat()}."
-            notify_people(Person.objects.filter(pk=self.person), text, "/actions")
+            details = {"product": meeting.product.name, "text": entry.text, "day": self.due.isoformat()}
+            notify_in_own_language(
+                Person.objects.filter(pk=self.person),
+                lambda: _("Action for you, %(product)s: %(text)s. Due %(day)s.") % details,
+                "/actions",
+            )
 
 
 class ConfirmAttendance(ChairAct, frozen=True):
@@ -264,7 +268,7 @@ class CloseMeeting(ChairAct, frozen=True):
         """Require that each item is done or deferred, and that the quorum was there."""
         super().check_preconditions(context)
         left = AgendaItem.objects.filter(minutes__meeting=self.meeting, state=ItemState.OPEN)
-        if titles := [str(each) for each in left.values_list("title", flat=True)]:
+        if titles := [_(each) for each in left.values_list("title", flat=True)]:
             raise RefusedError(
                 "items-open",
                 _("%(count)d items are not done: %(items)s.") % {"count": len(titles), "items": ", ".join(titles)},
@@ -285,13 +289,18 @@ class CloseMeeting(ChairAct, frozen=True):
         meeting = self.load_meeting()
         minutes = Minutes.objects.get(meeting=meeting)
         now = timezone.now()
-        document, digest = freeze_minutes(minutes, now)
+        with translation.override(DOCUMENT_LANGUAGE):
+            document, digest = freeze_minutes(minutes, now)
         Minutes.objects.filter(pk=minutes.pk).update(text=document, digest=digest, closed_at=now)
         run_closing(meeting)
         ProductMeeting.objects.filter(pk=meeting.pk).update(held_on=timezone.localtime(now).date())
         people = Person.objects.filter(active=True, meeting_seats__meeting=meeting).distinct()
-        text = f"Minutes of the {meeting.kind} of {meeting.product.name} are ready. Read and confirm them."
-        notify_people(people, text, f"/meetings/{meeting.pk}/minutes")
+        notify_in_own_language(people, lambda: _format_ready_text(meeting), f"/meetings/{meeting.pk}/minutes")
+
+
+def _format_ready_text(meeting: ProductMeeting) -> str:
+    details = {"kind": meeting.kind_title, "product": meeting.product.name}
+    return _("%(kind)s, %(product)s: the minutes are ready. Read and confirm them.") % details
 
 
 class AddCorrection(ChairAct, frozen=True):

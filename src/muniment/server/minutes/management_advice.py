@@ -10,8 +10,9 @@ from muniment.access.roles import Role
 from muniment.errors import RefusedError
 from muniment.server.acts.act import ActContext
 from muniment.server.acts.inputs import Label, Text
+from muniment.server.meetings.mail_languages import notify_in_own_language
 from muniment.server.minutes.models import ManagementAdvice
-from muniment.server.people.messages import find_role_holders, notify_people
+from muniment.server.people.messages import find_role_holders
 from muniment.server.products.act_fields import ProductAct
 
 
@@ -40,5 +41,9 @@ class AdviseManagement(ProductAct, frozen=True):
         """Store it, and notify management."""
         product = self.find_product_row()
         ManagementAdvice.objects.create(product=product, person_id=context.requester, text=self.text)
-        text = f"Advice of the Data Protection Officer on {product.name}. Read it on its page."
-        notify_people(find_role_holders((Role.MANAGEMENT,), product), text, f"/products/{product.slug}/advice")
+        details = {"product": product.name}
+        notify_in_own_language(
+            find_role_holders((Role.MANAGEMENT,), product),
+            lambda: _("Advice of the Data Protection Officer on %(product)s. Read it on its page.") % details,
+            f"/products/{product.slug}/advice",
+        )

@@ -14,7 +14,7 @@ from muniment.facts import canonical
 from muniment.server.guarding.mediation import current_actor
 from muniment.server.meetings.joint_meetings import list_joint_lines
 from muniment.server.meetings.models import MeetingAttendee, MeetingRole, ProductMeeting
-from muniment.server.minutes.agendas import RULES, AgendaSection, decode_agenda, read_agenda
+from muniment.server.minutes.agendas import RULES, AgendaSection, decode_agenda, read_agenda, translate_section
 from muniment.server.minutes.minutes_text import FrozenEntry, decode_minutes
 from muniment.server.minutes.models import (
     AgendaItem,
@@ -126,7 +126,7 @@ def read_minutes_page(request: HttpRequest, minutes: Minutes) -> dict[str, objec
         "joint": list_joint_lines(meeting),
         "minutes": minutes,
         "frozen": frozen,
-        "outcomes": frozen.outcomes,
+        "outcomes": [translate_section(each) for each in frozen.outcomes],
         "names": names,
         "is_unchanged": canonical.digest_value(frozen) == minutes.digest,
         "has_absent": any(not each.is_present for each in frozen.seats),
@@ -190,7 +190,8 @@ def _list_items(meeting: ProductMeeting, minutes: Minutes | None) -> list[ShownI
         return [ShownItem(each, at, "", "") for at, each in enumerate(read_agenda(meeting), start=1)]
     rows = {each.code: each for each in AgendaItem.objects.filter(minutes=minutes)}
     is_live = RULES[MeetingKind(meeting.kind)].is_made_in_meeting
-    sections = read_agenda(meeting) if is_live else decode_agenda(minutes.agenda).sections
+    frozen = () if is_live else decode_agenda(minutes.agenda).sections
+    sections = read_agenda(meeting) if is_live else tuple(translate_section(each) for each in frozen)
     return [
         ShownItem(each, at, rows[each.code].state, rows[each.code].reason) for at, each in enumerate(sections, start=1)
     ]

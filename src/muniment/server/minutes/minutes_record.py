@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from django.http import HttpRequest
 
-from muniment.server.minutes.agendas import decode_agenda
+from muniment.server.minutes.agendas import decode_agenda, translate_section
 from muniment.server.minutes.minutes_page import read_minutes_page
 from muniment.server.minutes.models import Minutes
 from muniment.server.minutes.record_document import is_pdf_available
@@ -21,7 +21,7 @@ class LedgerEntry(NamedTuple):
 
 def read_record_page(request: HttpRequest, minutes: Minutes) -> dict[str, Any]:
     """Values of the record: those of the minutes, the facts as they were fixed, and the records of the ledger."""
-    sections = decode_agenda(minutes.agenda).sections
+    sections = [translate_section(each) for each in decode_agenda(minutes.agenda).sections]
     people = {line.person for section in sections for line in section.lines if line.person}
     return read_minutes_page(request, minutes) | {
         "sections": sections,

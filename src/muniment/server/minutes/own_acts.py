@@ -14,6 +14,7 @@ from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.guarded_state import GuardedFacts
 from muniment.server.acts.inputs import Choice, Day, Flag, Label, Text
 from muniment.server.meetings.act_fields import SeatAct
+from muniment.server.meetings.mail_languages import notify_in_own_language
 from muniment.server.meetings.models import MeetingRole
 from muniment.server.meetings.seat_acts import refuse_conflicting_roles
 from muniment.server.minutes.act_fields import ENTRY_LENGTH, ActionAct, AdviceNumber, EntryText, ItemCode
@@ -28,7 +29,6 @@ from muniment.server.minutes.models import (
 )
 from muniment.server.minutes.passkey_signatures import find_proof
 from muniment.server.minutes.taking_part import find_objection_end, list_signers
-from muniment.server.people.messages import notify_people
 from muniment.server.people.models import Person
 
 
@@ -280,6 +280,12 @@ class AnswerAdvice(Act, frozen=True):
         """Store the answer, and tell who gave the advice."""
         row = self.load_advice()
         MinutesEntry.objects.filter(pk=self.advice).update(is_followed=self.followed, note=self.reason)
-        answer = "is followed" if self.followed else "is not followed"
-        text = f"Your advice on {row.meeting.product.name} {answer}. {self.reason}".strip()
-        notify_people(Person.objects.filter(pk=row.author_id), text, f"/meetings/{row.meeting_id}/minutes")
+        details = {"product": row.meeting.product.name, "reason": self.reason}
+
+        def format_answer() -> str:
+            if self.followed:
+                return (_("Your advice on %(product)s is followed. %(reason)s") % details).strip()
+            return _("Your advice on %(product)s is not followed. %(reason)s") % details
+
+        author = Person.objects.filter(pk=row.author_id)
+        notify_in_own_language(author, format_answer, f"/meetings/{row.meeting_id}/minutes")

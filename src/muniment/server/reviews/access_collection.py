@@ -6,9 +6,11 @@ its use is unknown.
 
 import datetime
 from collections.abc import Iterable
+from functools import partial
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from msgspec import Struct
 
 from muniment.access.roles import Role
@@ -17,9 +19,10 @@ from muniment.decision.report import DecisionReport
 from muniment.server.changes.models import Change
 from muniment.server.connections.models import ReviewStatement
 from muniment.server.deployments.models import DeploymentApproval
+from muniment.server.meetings.mail_languages import notify_in_own_language
 from muniment.server.meetings.models import ProductMeeting, find_calendar, find_open_meetings, find_today
 from muniment.server.minutes.models import MinutesEntry
-from muniment.server.people.messages import find_role_holders, notify_people
+from muniment.server.people.messages import find_role_holders
 from muniment.server.people.models import Account
 from muniment.server.people.product_people import find_product_grants
 from muniment.server.products.models import Product
@@ -141,7 +144,12 @@ def _finish_one(meeting: ProductMeeting) -> None:
         AccessReviewResult.objects.get_or_create(meeting=meeting, defaults=values)
         administrators = list(find_role_holders((Role.ADMIN,), None))
         for row in removed:
-            place, role = row.get_place_display(), Role(row.role).label
-            text = f"Review of {meeting.product.name}: remove the access of {row.person.name} ({place}, {role})."
-            notify_people(administrators, text, f"/people/{row.person.slug}")
+            format_text = partial(_format_removal, row, meeting.product.name)
+            notify_in_own_language(administrators, format_text, f"/people/{row.person.slug}")
     AccessEntry.objects.filter(meeting=meeting).delete()
+
+
+def _format_removal(row: AccessEntry, product: str) -> str:
+    place, role = row.get_place_display(), _(str(Role(row.role).label))
+    details = {"product": product, "name": row.person.name, "place": place, "role": role}
+    return _("Review of %(product)s: remove the access of %(name)s (%(place)s, %(role)s).") % details
