@@ -398,6 +398,7 @@ _TASKS: dict[str, str] = {
     "evaluate-due-product-clauses": _AGAIN,
     "evaluate-history": _AGAIN,
     "evaluate-product-clauses": _AGAIN,
+    "withdraw-job-run": "the token that the row came with, if it was not decided; it can only end a run's access",
     "evaluate-job-run": "the pipeline that the row names, and the environment, which are compared with their records",
     "import-hook-log": _ROW,
     "list-repositories": _ROW,

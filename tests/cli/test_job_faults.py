@@ -210,10 +210,10 @@ def test_permission_that_cannot_be_stored_withdraws_the_deployment(job: Job) -> 
 
 
 @contextlib.contextmanager
-def start(job: Job) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a deployment, and end it in any case. Signals have their default effect, whatever this process ignores."""
+def start(job: Job, kind: str = "deploy") -> Iterator[subprocess.Popen[bytes]]:
+    """Start a job, and end it in any case. Signals have their default effect, whatever this process ignores."""
     default = ["env", "--default-signal=INT,TERM"]
-    process = subprocess.Popen([*default, *job.command("deploy")], env=job.environment, cwd=job.folder)
+    process = subprocess.Popen([*default, *job.command(kind)], env=job.environment, cwd=job.folder)
     try:
         yield process
     finally:
@@ -222,13 +222,15 @@ def start(job: Job) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_cancelled_job_withdraws_its_request(job: Job, number: signal.Signals) -> None:
+@pytest.mark.parametrize("kind", ["run", "deploy"])
+def test_cancelled_job_withdraws_its_request(job: Job, kind: str, number: signal.Signals) -> None:
     job.service.states = ["pending"]
-    with start(job) as process:
+    with start(job, kind) as process:
         until(lambda: any(path.endswith("/7") for _, path, _ in job.service.asked))
         process.send_signal(number)
         assert process.wait(60) == INTERRUPTED
-    assert job.service.asked[-1][1] == "/api/deployments/7/withdrawal"
+    things = "runs" if kind == "run" else "deployments"
+    assert job.service.asked[-1][1] == f"/api/{things}/7/withdrawal"
     assert not (job.folder / "started").exists()
 
 

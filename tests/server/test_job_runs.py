@@ -295,3 +295,68 @@ def test_secret_read_soon_after_recorded_run_is_no_incident(jobs: JobShop) -> No
     assert _unrecorded() == []
     _note_secret_read(jobs, "gitlab-project_path:acme/shop", minutes=RECORDED_MINUTES + 1)
     assert _unrecorded() == ["unrecorded:gitlab-project_path:acme/shop"]
+
+
+def withdraw(jobs: JobShop, number: int, token: str) -> int:
+    """Withdraw a run as its job, and as the worker then does. Returns the status of the answer."""
+    status, _ = jobs.send("POST", f"/runs/{number}/withdrawal", {}, token)
+    with as_role("worker"):
+        tasks.withdraw_job_run(number)
+    return status
+
+
+def test_run_that_was_withdrawn_before_its_decision_is_never_allowed(jobs: JobShop) -> None:
+    _, answer = jobs.request(jobs.test_runner())
+    assert withdraw(jobs, answer["id"], jobs.test_runner()) == 202
+    with as_role("worker"):
+        tasks.evaluate_job_run(answer["id"])
+    assert jobs.look(answer["id"], jobs.test_runner())[1]["state"] == "withdrawn"
+    assert jobs.opened == []
+    entry = record_kinds.decode_record(bytes(Record.objects.get(kind="job-run").data), 0)
+    assert isinstance(entry, record_kinds.JobRunRecord)
+    assert not entry.allowed
+    with as_role("worker"):
+        assert not ReceivedRunToken.objects.exists()
+
+
+def test_run_that_is_withdrawn_while_the_vault_opens_gets_no_access(
+    jobs: JobShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker that decided it comes to the lock only after the worker that withdraws it has left."""
+    _, answer = jobs.request(jobs.test_runner())
+    find_deadline = job_run_decision.find_answer_deadline
+
+    def withdraw_meanwhile(row: JobRun) -> Any:
+        monkeypatch.setattr(job_run_decision, "find_answer_deadline", find_deadline)
+        tasks.withdraw_job_run(row.pk)
+        return find_deadline(row)
+
+    monkeypatch.setattr(job_run_decision, "find_answer_deadline", withdraw_meanwhile)
+    with as_role("worker"):
+        tasks.evaluate_job_run(answer["id"])
+    permission = JobRunPermission.objects.get()
+    assert (permission.state, permission.vault_access, jobs.opened) == ("withdrawn", False, [])
+
+
+def test_allowed_run_that_is_withdrawn_loses_its_access(jobs: JobShop) -> None:
+    number = jobs.requested(jobs.test_runner())
+    assert jobs.last() == ((jobs.commit,), ("7",))
+    assert withdraw(jobs, number, jobs.test_runner()) == 202
+    assert jobs.last() == ((), ())
+    assert not JobRunPermission.objects.get().vault_access
+
+
+def test_another_run_withdraws_nothing(jobs: JobShop) -> None:
+    number = jobs.requested(jobs.test_runner())
+    for token in (jobs.test_runner(job="8"), jobs.runner("staging"), jobs.job("staging")):
+        assert jobs.send("POST", f"/runs/{number}/withdrawal", {}, token)[0] == 403
+
+
+def test_forged_request_that_is_withdrawn_is_an_incident(jobs: JobShop) -> None:
+    _, answer = jobs.request(jobs.test_runner())
+    with as_role("owner"):
+        ReceivedRunToken.objects.all().delete()
+    with as_role("worker"):
+        tasks.withdraw_job_run(answer["id"])
+    assert JobRunPermission.objects.get().state == "denied"
+    assert Incident.objects.get().product == jobs.product

@@ -99,7 +99,7 @@ def command(
     if not command:
         raise UsageError("there is no command to run", "Add it: -- ./deploy.sh")
     secret_environment.require_program(command[0])
-    _interrupt_on_termination()
+    secret_environment.interrupt_on_termination()
     standing = _wait_for_decision(service, _build_request(wish, artifact, commit, provenance, wait), max(wait, timeout))
     number = standing.id
     if not standing.is_allowed:
@@ -110,13 +110,6 @@ def command(
     if vsa is not None:
         _write_permission(service, number, Path(vsa), bytes(standing.vsa))
     return _deploy_with_secrets(command, undo, wish, who, service, number)
-
-
-def _interrupt_on_termination() -> None:
-    """Let a forge that cancels the job interrupt the waiting as Ctrl-C does, so that the request is withdrawn."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, signal.default_int_handler)
 
 
 def _wait_for_decision(service: ServiceClient, ask: DeploymentOrder, seconds: int) -> RequestStatus:

@@ -30,6 +30,7 @@ def command(command: tuple[str, ...], **chosen: Any) -> int:
     who, url = find_identity(os.environ, wish.kind), os.environ.get("MUNIMENT_URL", "").rstrip("/")
     fetched = secret_environment.skip_closing
     if url:
+        secret_environment.interrupt_on_termination()
         with secret_environment.say_not_started():
             fetched = request_job_secrets(url, wish.product, wish.environment, who, secret_environment.print_reason)
     with secret_environment.provide_secrets(wish, who, fetched) as ready:

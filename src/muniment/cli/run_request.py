@@ -3,6 +3,7 @@
 import os
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 
 from muniment.cli import printing
 from muniment.errors import RunCode, RunError, UsageError
@@ -22,7 +23,13 @@ def request_job_secrets(
         raise UsageError("nobody says which commit this job works on", "Set MUNIMENT_COMMIT to its full id.")
     service = ServiceClient(url, lambda: who.get_service_token(url, product, environment), "runs")
     number = service.submit_request(JobRunOrder(product, environment, commit), secrets.token_hex(16))
-    standing = service.wait_for_decision(number, ANSWER_SECONDS, report)
+    standing = None
+    try:
+        standing = service.wait_for_decision(number, ANSWER_SECONDS, report)
+    finally:
+        if standing is None:
+            with suppress(RunError):  # the service withdraws it by itself at the same time
+                service.withdraw_request(number)
     if standing.state != "allowed":
         why = (
             " ".join(printing.make_printable(reason.message) for reason in standing.reasons)

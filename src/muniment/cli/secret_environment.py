@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import reduce
@@ -200,6 +201,13 @@ def _make_missing_error(product: str, environment: str) -> RunError:
         f"the service permits this job, and {environment} of {product} has no secrets; {_NOT_STARTED}",
         f"Set each: muniment secret set NAME --product {product} --env {environment}",
     )
+
+
+def interrupt_on_termination() -> None:
+    """Let a forge that cancels the job interrupt the waiting as Ctrl-C does, so that the request is withdrawn."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
 
 
 @contextmanager

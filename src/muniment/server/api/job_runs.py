@@ -67,6 +67,16 @@ def get_job_run(request: HttpRequest, number: int) -> dict[str, object]:
     return {"id": number, "state": found.state, "reasons": reasons, "until": until}
 
 
+@router.post("/runs/{number}/withdrawal", response={202: dict[str, object]})
+@for_pipelines
+def withdraw_run_request(request: HttpRequest, number: int) -> Any:
+    """Withdraw a run: its job waits no longer, and it is never allowed later."""
+    row = _find_own_run(request, number)
+    with allow_writes(Action.DEPLOY), transaction.atomic():
+        enqueue("withdraw-job-run", run=row.pk)
+    return Status(202, {"id": number})
+
+
 @router.post("/runs/{number}/fetched")
 @for_pipelines
 def end_run_access(request: HttpRequest, number: int) -> dict[str, object]:

@@ -82,6 +82,17 @@ def decide_run(row: JobRun) -> None:
     _open_run_access(row)
 
 
+def withdraw_run(row: JobRun) -> None:
+    """Withdraw a run whose job waits no longer: it is never allowed later. One that was allowed loses its access.
+
+    Raises VaultError; then the vault's role may still be open.
+    """
+    if not JobRunPermission.objects.filter(run=row).exists():
+        _decide_and_record(row, withdrawn=True)
+    _withdraw_pending(row)
+    close_run_access(row)
+
+
 def close_run_access(row: JobRun) -> None:
     """Close the vault's role to a run, if it was opened for it. Raises VaultError; then it may still be open."""
     with vault_role_access.lock_environment_access(row.environment_id):
@@ -107,13 +118,22 @@ def find_answer_deadline(row: JobRun) -> datetime:
     return row.requested_at + timedelta(seconds=ANSWER_SECONDS)
 
 
-def _decide_and_record(row: JobRun) -> None:
+def _withdraw_pending(row: JobRun) -> None:
+    pending = JobRunPermission.objects.filter(run=row, state=DeploymentState.PENDING)
+    pending.update(state=DeploymentState.WITHDRAWN, reason=_make_withdrawn_error().message)
+
+
+def _make_withdrawn_error() -> RefusedError:
+    return RefusedError("withdrawn", _("Its job does not wait for it any more."), _("Run the job again."))
+
+
+def _decide_and_record(row: JobRun, *, withdrawn: bool = False) -> None:
     identity = pipeline_identification.load_identity(row.identity)
     forged = None
     try:
         with transaction.atomic():
             identity = token_verification.verify_run_request(row)
-        problem = _find_problem(row, identity)
+        problem = _make_withdrawn_error() if withdrawn else _find_problem(row, identity)
     except IdentityError as error:
         problem = forged = error
     run = RequestedJobRun(row.environment.product.slug, row.environment.name, row.commit, identity)
@@ -122,12 +142,18 @@ def _decide_and_record(row: JobRun) -> None:
             token_verification.report_forged_run(row, forged)
         JobRunPermission.objects.create(
             run=row,
-            state=DeploymentState.PENDING if problem is None else DeploymentState.DENIED,
+            state=_choose_state(problem, withdrawn=withdrawn and forged is None),
             record_id=record_job_run(append_record, run, problem, moments.current_moment()).pk,
             reason="" if problem is None else problem.message,
             remedy="" if problem is None else problem.remedy,
             decided_at=timezone.now(),
         )
+
+
+def _choose_state(problem: MunimentError | None, *, withdrawn: bool) -> DeploymentState:
+    if withdrawn:
+        return DeploymentState.WITHDRAWN
+    return DeploymentState.PENDING if problem is None else DeploymentState.DENIED
 
 
 def _find_problem(row: JobRun, identity: VerifiedIdentity) -> MunimentError | None:
@@ -169,10 +195,12 @@ def _open_run_access(row: JobRun) -> None:
     if not rows.exists():
         return
     if timezone.now() >= find_answer_deadline(row):
-        rows.update(state=DeploymentState.WITHDRAWN, reason="Its job does not wait for it any more.")
+        _withdraw_pending(row)
         close_run_access(row)
         return
     with vault_role_access.lock_environment_access(row.environment_id):
+        if not rows.exists():
+            return  # withdrawn since: what is opened now would stay open
         if vault_role_access.has_openable_role(row):
             rows.update(vault_access=True)
             try:

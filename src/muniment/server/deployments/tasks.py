@@ -69,6 +69,14 @@ def evaluate_job_run(run: int) -> None:
         job_run_decision.decide_run(row)
 
 
+@register_task("withdraw-job-run")
+def withdraw_job_run(run: int) -> None:
+    """Withdraw a run whose job waits no longer."""
+    row = job_run_decision.find_job_run(run)
+    if row is not None:
+        job_run_decision.withdraw_run(row)
+
+
 @register_task("close-job-run")
 def close_job_run(run: int) -> None:
     """Close the vault's role for a run that has its secrets."""

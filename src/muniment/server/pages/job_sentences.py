@@ -19,6 +19,7 @@ TASK_SENTENCES: Mapping[str, object] = {
     "evaluate-deployment": _("Decide on a deployment"),
     "evaluate-history": _("Evaluate the history of a branch"),
     "evaluate-product-clauses": _("Evaluate the clauses about a product"),
+    "withdraw-job-run": _("Withdraw a job that waits no longer for its secrets"),
     "evaluate-job-run": _("Decide on a job that needs secrets"),
     "import-hook-log": _("Read the log of a server hook"),
     "list-repositories": _("List the repositories of a connection"),
