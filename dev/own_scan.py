@@ -35,6 +35,7 @@ PARTIAL = frozenset(
         "src/muniment/cli/design.py",
         "src/muniment/decision/comparison.py",
         "src/muniment/design/drafting.py",
+        "src/muniment/design/product_design.py",
         "src/muniment/design/routes/django_views.py",
         "src/muniment/design/routes/flask_routes.py",
         "src/muniment/scanners/javascript/engine.py",

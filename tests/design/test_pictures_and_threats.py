@@ -58,10 +58,10 @@ def drawing_of(model: DesignModel) -> ElementTree.Element:
 
 def test_the_drawing_marks_the_path_and_the_component_of_a_finding() -> None:
     root = drawing_of(MODEL)
-    opened = [path for path in root.iter(f"{SVG}path") if "open" in path.get("class", "")]
+    opened = [path for path in root.iter(f"{SVG}path") if "bad" in path.get("class", "").split()]
     assert [path.findtext(f"{SVG}title") for path in opened] == ["visitor -> database: no guard"]
-    marked = [each.get("class") for each in root.iter(f"{SVG}rect") if "violated" in each.get("class", "")]
-    assert marked == ["box violated"]
+    marked = [each.get("class") for each in root.iter(f"{SVG}rect") if "bad" in each.get("class", "").split()]
+    assert marked == ["store bad"]
     assert 'Cloud "<A>"' in [text.text for text in root.iter(f"{SVG}text")]
 
 

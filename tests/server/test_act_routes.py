@@ -30,6 +30,7 @@ from muniment.server.changes.models import Change
 from muniment.server.changes.repository_acts import AddServerHookLog
 from muniment.server.connections.models import BranchUpdate, ForgeChange
 from muniment.server.deployments.builder_acts import TrustBuilder
+from muniment.server.designs.models import DesignThreat, ThreatAnswer
 from muniment.server.findings.models import FindingDecision, LeakedSecret, ProductFinding
 from muniment.server.guarding.mediation import allow_writes
 from muniment.server.incidents.models import BreachClock, BreachDuty, Incident
@@ -347,6 +348,9 @@ def create_each_resource() -> None:
         ProductAdvisory.objects.create(
             pk=NUMBER, product=shop, repository=repository, severity_origin="assumed", clock_from=now, **locked
         )
+        threat = {"identity": "x", "kind": "tampering", "element": "x", "score": 1}
+        DesignThreat.objects.create(pk=NUMBER, product=shop, **threat)
+        ThreatAnswer.objects.create(pk=NUMBER, threat_id=NUMBER, kind="mitigated", text="x", person=someone)
         guest = {"name": "x", "email": "x@example.test", "invited_by": someone, "expires_at": now}
         ReviewGuest.objects.create(pk=NUMBER, meeting=meeting, **guest)
         access = {"place": "here", "role": "owner", "person": someone}

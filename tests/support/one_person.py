@@ -19,6 +19,7 @@ from muniment.server.acts.act import Act
 from muniment.server.acts.parser import parse_act
 from muniment.server.connections.models import BranchUpdate, Connection, VisibleRepository
 from muniment.server.deployments.models import PipelineIdentity, TrustedBuilder
+from muniment.server.designs.models import DesignThreat, ThreatAnswer
 from muniment.server.findings.models import FindingDecision, LeakedSecret, ProductFinding
 from muniment.server.incidents.models import Incident
 from muniment.server.meetings.models import MeetingAttendee, MeetingRole, ProductMeeting
@@ -324,6 +325,9 @@ _OF_ACT: dict[tuple[str, str], _Values] = {
     ("attest-requirement", "requirement"): lambda: ["uploads-never-run"],
     ("exclude-requirement", "requirement"): lambda: ["uploads-never-run", "safe-memory"],
     ("name-requirement-test", "requirement"): lambda: ["second-factor"],
+    ("mitigate-design-threat", "threat"): _column(lambda: DesignThreat.objects.all(), "pk"),
+    ("accept-design-threat", "threat"): _column(lambda: DesignThreat.objects.all(), "pk"),
+    ("end-threat-answer", "answer"): _column(lambda: ThreatAnswer.objects.all(), "pk"),
     ("decide-improvement", "kind"): lambda: ["process", "security"],
     ("name-for-meetings", "role"): lambda: [role.value for role in MeetingRole],
     ("remove-from-meetings", "role"): lambda: [role.value for role in MeetingRole],
@@ -342,6 +346,8 @@ _OF_PATH: dict[str, _Values] = {  # the first that the path begins with
     "/api/records": _VALUES["record"],
     "/api/findings/decisions": _OF_ACT["end-decision", "decision"],
     "/api/findings": _VALUES["finding"],
+    "/api/design-threats/answers": _OF_ACT["end-threat-answer", "answer"],
+    "/api/design-threats": _OF_ACT["mitigate-design-threat", "threat"],
     "/api/leaked-secrets": _VALUES["leak"],
     "/api/requirement-statements": _OF_ACT["end-requirement-statement", "statement"],
     "/api/requirement-lists": _VALUES["listing"],

@@ -65,6 +65,11 @@ class Action(Enum):
         Reach.PRODUCT,
         frozenset({Role.DEVELOPER, Role.SECURITY, Role.OWNER, Role.DPO, Role.AUDITOR}),
     )
+    SEE_DESIGN = _define_reading(
+        "see the design of a product, its results and its threats",
+        Reach.PRODUCT,
+        frozenset({Role.DEVELOPER, Role.SECURITY, Role.OWNER, Role.DPO, Role.AUDITOR}),
+    )
     SEE_MEETINGS = _define_reading("see security reviews, retros and who takes part")
     SEE_PEOPLE = _define_reading("see people and their roles", Reach.ANYWHERE)
     SEE_PERSONAL_DATA = _define_reading(
@@ -117,6 +122,13 @@ class Action(Enum):
     )
     SCAN_CODE = _define_change(
         "scan the code of a product now", Reach.PRODUCT, Role.DEVELOPER, Role.OWNER, Role.SECURITY
+    )
+    EVALUATE_DESIGN = _define_change(
+        "evaluate the design of a product now", Reach.PRODUCT, Role.DEVELOPER, Role.OWNER, Role.SECURITY
+    )
+    ANSWER_DESIGN_THREAT = _define_change(
+        "state what mitigates a threat of the design, or end such an answer",
+        *(Reach.PRODUCT, Role.DEVELOPER, Role.OWNER, Role.SECURITY),
     )
     HANDLE_FINDING = _define_change(
         "enter or import findings, assign a finding, end a decision about one",

@@ -38,7 +38,7 @@ urlpatterns = [path("", index)]
 """
 
 
-def warm_up() -> None:
+def load_readers() -> None:
     """Load all that the readers need, by evaluating a design of each framework."""
     for framework in ROUTE_READERS:
         repository = RepositorySources("sample", _SAMPLE.format(framework), {"urls.py": _CODE, "broken.py": "("})
@@ -46,9 +46,9 @@ def warm_up() -> None:
         msgspec.msgpack.decode(msgspec.msgpack.encode(answer), type=DesignAnswer)
 
 
-def answer_request() -> int:
+def answer_design_request() -> int:
     """Answer the request at standard input; `NO_CHILD` if files could not be refused before it is read."""
-    warm_up()
+    load_readers()
     try:
         refuse_files()
     except (OSError, KeyError, AttributeError):
@@ -61,4 +61,4 @@ def answer_request() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(answer_request())
+    raise SystemExit(answer_design_request())

@@ -3,7 +3,7 @@
 import msgspec
 
 from muniment.design.product_design import DesignAnswer, DesignRequest
-from muniment.design.stored_results import EvaluatedDesign, StoredFinding, load_finding
+from muniment.design.stored_results import EvaluatedDesign, StoredDesignFinding, load_finding
 from muniment.errors import ProgramError
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.programs.catalogue import Program
@@ -42,7 +42,7 @@ def evaluate_isolated(request: DesignRequest) -> Maybe[DesignAnswer]:
     return Known(answer)
 
 
-def _list_findings(answer: DesignAnswer) -> list[StoredFinding]:
+def _list_findings(answer: DesignAnswer) -> list[StoredDesignFinding]:
     designs: list[EvaluatedDesign] = [answer.after, *([answer.before] if answer.before is not None else [])]
     found = [finding for design in designs for result in design.results for finding in result.findings]
     if answer.difference is not None:

@@ -90,3 +90,9 @@ def can_change(action: DesignAction, resource: str, protected: str) -> bool:
     if action.resource != resource or action.verb not in CHANGING:
         return False
     return not protected or action.changes is None or protected in action.changes
+
+
+def name_holders(model: DesignModel) -> dict[str, str]:
+    """Names for people of all roles and actors, by identifier."""
+    roles = {role.id: role.label or role.id for role in model.roles}
+    return roles | {actor.id: actor.label or actor.id for actor in model.actors}

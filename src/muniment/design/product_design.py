@@ -4,7 +4,6 @@ import datetime
 from collections.abc import Iterable, Iterator
 
 import msgspec
-from msgspec import structs
 
 from muniment.design.comparison import DesignState, compare_designs, evaluate_state
 from muniment.design.findings import DesignFinding, FindingCode, Principle, PrincipleResult, combine_findings
@@ -14,7 +13,7 @@ from muniment.design.model_union import join_designs
 from muniment.design.routes.registry import read_routes
 from muniment.design.routes.route import RouteList, UnreadSource
 from muniment.design.source_files import DESIGN_FILE, select_below
-from muniment.design.stored_results import EvaluatedDesign, StoredDifference, store_difference, store_result
+from muniment.design.stored_results import EvaluatedDesign, StoredDifference, pack_difference, pack_result
 from muniment.design.threats import list_threats
 from muniment.errors import DesignError
 
@@ -57,7 +56,7 @@ def evaluate_request(request: DesignRequest) -> DesignAnswer:
     if after_state is not None:
         # Without a design before, each entry and each problem is new.
         base = before_state or DesignState(_empty_model(after_state.model))
-        difference = store_difference(compare_designs(base, after_state, request.today))
+        difference = pack_difference(compare_designs(base, after_state, request.today))
     return DesignAnswer(after, before, difference)
 
 
@@ -76,7 +75,7 @@ def _evaluate_repositories(
         return EvaluatedDesign(), None
     missing = [each.name for each in repositories if each.design is None]
     results = _note_missing(evaluate_state(state, today), missing)
-    stored = tuple(map(store_result, results))
+    stored = tuple(map(pack_result, results))
     return EvaluatedDesign(state.model, "", stored, list_threats(state.model)), state
 
 
@@ -100,10 +99,11 @@ def _read_state(repositories: tuple[RepositorySources, ...]) -> DesignState | No
 
 
 def _read_applications(model: DesignModel, sources: RepositorySources) -> Iterator[RouteList]:
+    unread = tuple(UnreadSource(path, why) for path, why in sources.unread)
     for application in model.applications:
-        found = read_routes(application.framework, select_below(sources.files, application.root))
-        unread = tuple(UnreadSource(path, why) for path, why in sources.unread)
-        yield structs.replace(found, unread=(*found.unread, *unread))
+        yield read_routes(application.framework, select_below(sources.files, application.root))
+        if unread:
+            yield RouteList(application.framework, (), unread)
 
 
 def _note_missing(results: Iterable[PrincipleResult], missing: list[str]) -> Iterator[PrincipleResult]:

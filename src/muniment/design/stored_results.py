@@ -12,7 +12,7 @@ from muniment.design.model import DesignModel
 from muniment.design.threats import Threat
 
 
-class StoredFinding(msgspec.Struct, frozen=True):
+class StoredDesignFinding(msgspec.Struct, frozen=True):
     """Finding with the name of its code."""
 
     code: str
@@ -28,7 +28,7 @@ class StoredResult(msgspec.Struct, frozen=True):
     principle: Principle
     status: DesignStatus
     evidence: tuple[Evidence, ...]
-    findings: tuple[StoredFinding, ...]
+    findings: tuple[StoredDesignFinding, ...]
     notes: tuple[DesignNote, ...] = ()
     examined: int = 0
 
@@ -39,8 +39,8 @@ class StoredDifference(msgspec.Struct, frozen=True):
     added: tuple[str, ...]
     removed: tuple[str, ...]
     altered: tuple[str, ...]
-    findings: tuple[StoredFinding, ...]
-    weaker: tuple[StoredFinding, ...]
+    findings: tuple[StoredDesignFinding, ...]
+    weaker: tuple[StoredDesignFinding, ...]
 
 
 class EvaluatedDesign(msgspec.Struct, frozen=True):
@@ -55,19 +55,19 @@ class EvaluatedDesign(msgspec.Struct, frozen=True):
     threats: tuple[Threat, ...] = ()
 
 
-def store_finding(finding: DesignFinding) -> StoredFinding:
+def pack_finding(finding: DesignFinding) -> StoredDesignFinding:
     """Convert a finding to data."""
-    return StoredFinding(finding.code.name, finding.subject, finding.detail, finding.path, finding.where)
+    return StoredDesignFinding(finding.code.name, finding.subject, finding.detail, finding.path, finding.where)
 
 
-def load_finding(stored: StoredFinding) -> DesignFinding:
+def load_finding(stored: StoredDesignFinding) -> DesignFinding:
     """Convert data to a finding. Raises KeyError for an unknown code."""
     return DesignFinding(FindingCode[stored.code], stored.subject, stored.detail, stored.path, stored.where)
 
 
-def store_result(result: Result) -> StoredResult:
+def pack_result(result: Result) -> StoredResult:
     """Convert a result to data."""
-    findings = tuple(map(store_finding, result.findings))
+    findings = tuple(map(pack_finding, result.findings))
     return StoredResult(result.principle, result.status, result.evidence, findings, result.notes, result.examined)
 
 
@@ -77,12 +77,12 @@ def load_result(stored: StoredResult) -> Result:
     return Result(stored.principle, stored.status, stored.evidence, findings, stored.notes, stored.examined)
 
 
-def store_difference(difference: DesignDifference) -> StoredDifference:
+def pack_difference(difference: DesignDifference) -> StoredDifference:
     """Convert the effect of a change to data."""
     return StoredDifference(
         difference.added,
         difference.removed,
         difference.altered,
-        tuple(map(store_finding, difference.findings)),
-        tuple(map(store_finding, difference.weaker)),
+        tuple(map(pack_finding, difference.findings)),
+        tuple(map(pack_finding, difference.weaker)),
     )

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-MOST_LISTED = 50  # findings of one result: one blocks as well as a thousand
+MOST_PROBLEMS = 50  # findings of one result: one blocks as well as a thousand
 
 
 class DesignProblem(Struct, frozen=True):
@@ -21,7 +21,7 @@ class DesignProblem(Struct, frozen=True):
 
 
 class PrincipleState(Struct, frozen=True):
-    """Result of one principle: at most `MOST_LISTED` of its `count` problems.
+    """Result of one principle: at most `MOST_PROBLEMS` of its `count` problems.
 
     `basis` says how it is known, such as "shown on the model". `examined` is the number of parts that it rests on.
     `earlier` is the number of problems that the design had before the change; for a product 0.

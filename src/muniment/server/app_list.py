@@ -21,6 +21,7 @@ APPS = (
     "minutes",
     "reviews",
     "retros",
+    "designs",
     "requests",
     "pages",
 )

@@ -83,6 +83,16 @@ class OverviewCard(NamedTuple):
     read: Callable[[HttpRequest], Mapping[str, object] | None]
 
 
+class ChangeCard(NamedTuple):
+    """Card of the page of a change: its template, and what that reads as `card` for the primary key of the change,
+    None where there is nothing to show. Cards stand by rising `position`.
+    """
+
+    position: int
+    template: str
+    read: Callable[[HttpRequest, int], Mapping[str, object] | None]
+
+
 class ProductTab(NamedTuple):
     """Tab of a product, shown to people who may do `action` on it. Tabs stand by rising `position`.
 
@@ -179,6 +189,7 @@ class AppContributions:
     inbox: tuple[InboxKind, ...] = ()
     overview: tuple[OverviewCard, ...] = ()
     product_tabs: tuple[ProductTab, ...] = ()
+    change_cards: tuple[ChangeCard, ...] = ()
     setup: tuple[SetupStep, ...] = ()
     metrics: tuple[Callable[[], Iterator[Metric]], ...] = ()
     glossary: tuple[GlossaryEntry, ...] = ()

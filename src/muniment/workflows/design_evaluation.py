@@ -8,18 +8,23 @@ from muniment.design.isolation import evaluate_isolated
 from muniment.design.product_design import DesignAnswer, DesignRequest, RepositorySources
 from muniment.design.routes.registry import is_route_source
 from muniment.design.source_files import DESIGN_FILE
-from muniment.design.stored_results import StoredDifference, StoredFinding, StoredResult, load_finding
+from muniment.design.stored_results import (
+    EvaluatedDesign,
+    StoredDesignFinding,
+    StoredDifference,
+    StoredResult,
+    load_finding,
+)
 from muniment.errors import GitError
 from muniment.facts import canonical, moments
 from muniment.facts.change import Revision
-from muniment.facts.design_facts import MOST_LISTED, DesignChange, DesignEvaluation, DesignProblem, PrincipleState
+from muniment.facts.design_facts import MOST_PROBLEMS, DesignChange, DesignEvaluation, DesignProblem, PrincipleState
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.git.received_push import find_merge_base
 from muniment.git.repository import Repository
 from muniment.workflows.code_files import list_code_files, read_code_files
 from muniment.workflows.remembered_scans import RememberedScans
 
-_NO_DESIGN = DesignEvaluation(is_present=False, change=DesignChange())
 _REMEMBERED: RememberedScans[DesignAnswer] = RememberedScans(256)
 _ROUTE = "route "  # entries of routes: an ordinary route under a guarded router alters no design
 
@@ -28,17 +33,22 @@ def evaluate_change_design(repository: Repository, revision: Revision, now: str)
     """Evaluate what a revision does to the design. It never raises."""
     if not revision.head:
         return Known(DesignEvaluation(is_present=False, change=DesignChange(), is_removed=True))
-    try:
-        base = find_merge_base(repository, revision.head, [revision.base]) if revision.base else ""
-        before, after = _list_files(repository, base), _list_files(repository, revision.head)
-        if DESIGN_FILE not in before and DESIGN_FILE not in after:
-            return Known(_NO_DESIGN)
-        answer = _evaluate_files(repository, revision.repository, after, before, now)
-    except GitError as error:
-        return Unknown(error.message)
+    answer = compare_change(repository, revision.repository, revision.base, revision.head, now)
     if isinstance(answer, Unknown):
         return answer
     return Known(describe_change(answer.value))
+
+
+def compare_change(repository: Repository, name: str, base: str, head: str, now: str) -> Maybe[DesignAnswer]:
+    """Evaluate the design before and after the change from `base` ("" for none) to `head`. It never raises."""
+    try:
+        fork = find_merge_base(repository, head, [base]) if base else ""
+        before, after = _list_files(repository, fork), _list_files(repository, head)
+        if DESIGN_FILE not in before and DESIGN_FILE not in after:
+            return Known(DesignAnswer(EvaluatedDesign(), EvaluatedDesign()))
+        return _evaluate_files(repository, name, after, before, now)
+    except GitError as error:
+        return Unknown(error.message)
 
 
 def evaluate_commit_design(repository: Repository, name: str, commit: str, now: str) -> Maybe[DesignEvaluation]:
@@ -91,13 +101,13 @@ def _describe_difference(difference: StoredDifference) -> DesignChange:
     # A list without names is altered too where an entry of it was added: it is named once.
     altered = [name for name in difference.altered if name.removesuffix("s").partition(" ")[0] not in named]
     return DesignChange(
-        added=tuple([*added, *altered][:MOST_LISTED]),
-        removed=tuple(removed[:MOST_LISTED]),
-        weaker=tuple(map(_describe_finding, difference.weaker[:MOST_LISTED])),
+        added=tuple([*added, *altered][:MOST_PROBLEMS]),
+        removed=tuple(removed[:MOST_PROBLEMS]),
+        weaker=tuple(map(_describe_finding, difference.weaker[:MOST_PROBLEMS])),
     )
 
 
-def _describe_state(result: StoredResult, brought: Collection[StoredFinding] | None) -> PrincipleState:
+def _describe_state(result: StoredResult, brought: Collection[StoredDesignFinding] | None) -> PrincipleState:
     """Result with its problems, of a change only those that it brought."""
     listed = [finding for finding in result.findings if brought is None or finding in brought]
     problems = [_describe_finding(finding) for finding in listed]
@@ -106,13 +116,13 @@ def _describe_state(result: StoredResult, brought: Collection[StoredFinding] | N
         principle=result.principle.value,
         basis=", ".join(kind.value for kind in result.evidence),
         examined=result.examined,
-        problems=tuple(problems[:MOST_LISTED]),
+        problems=tuple(problems[:MOST_PROBLEMS]),
         count=len(problems),
         earlier=len(result.findings) - len(problems),
     )
 
 
-def _describe_finding(stored: StoredFinding) -> DesignProblem:
+def _describe_finding(stored: StoredDesignFinding) -> DesignProblem:
     finding = load_finding(stored)
     return DesignProblem(
         code=finding.code.name.lower().replace("_", "-"),

@@ -19,6 +19,7 @@ class SystemActor(StrEnum):
     PLANNING = "(planning of meetings)"
     CODE_SCAN = "(scan of the code)"
     DEPENDENCY_SCAN = "(scan of the dependencies)"
+    DESIGN_EVALUATION = "(evaluation of the design)"
 
     @property
     def label(self) -> Label:
@@ -39,5 +40,6 @@ _LABELS: dict[SystemActor, Label] = {
     SystemActor.PLANNING: _("Planning of meetings"),
     SystemActor.CODE_SCAN: _("Scan of the code"),
     SystemActor.DEPENDENCY_SCAN: _("Scan of the dependencies"),
+    SystemActor.DESIGN_EVALUATION: _("Evaluation of the design"),
 }
 SYSTEM_IDS = frozenset(one.value for one in SystemActor)

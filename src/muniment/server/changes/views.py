@@ -1,5 +1,6 @@
 """Page of a change for developers: what is missing, from whom, and why."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
@@ -26,6 +27,7 @@ from muniment.server.changes.reevaluation_requests import request_reevaluation
 from muniment.server.guarding.mediation import current_actor, is_action_allowed, require_action
 from muniment.server.page_lists import read_row_number
 from muniment.server.records.record_details import read_details
+from muniment.server.registration import read_contributions
 
 _DECISIONS = 50
 
@@ -75,8 +77,15 @@ def show_change(request: HttpRequest, number: int) -> HttpResponse:
         "history": list_history(found, decisions),
         **_find_offers(request, found, report),
         **_read_findings(found, report),
+        "cards": _read_cards(request, number),
     }
     return render(request, "changes/change.html", context)
+
+
+def _read_cards(request: HttpRequest, change: int) -> list[tuple[str, Mapping[str, object]]]:
+    """Cards of other apps about a change: the template of each, and its values."""
+    cards = sorted((card for app in read_contributions() for card in app.change_cards), key=lambda card: card.position)
+    return [(card.template, values) for card in cards if (values := card.read(request, change)) is not None]
 
 
 def _read_findings(change: Change, report: DecisionReport | None) -> dict[str, object]:

@@ -4,6 +4,7 @@ They are read until the meeting ends: its minutes hold them as they are then.
 """
 
 import datetime
+from collections.abc import Callable
 from functools import partial
 
 from django.db.models import Q, QuerySet
@@ -38,6 +39,20 @@ _RESULTS = {
     ImprovementResult.FAILED.value: LineTone.LATE,
     ImprovementResult.UNCLEAR.value: LineTone.UNKNOWN,
 }
+
+
+ThreatSource = Callable[[ProductMeeting, datetime.date], tuple[AgendaLine, ...]]
+_threat_sources: list[ThreatSource] = []
+
+
+def register_threat_source(read: ThreatSource) -> None:
+    """Have threats that are known already stand below those that a retro assesses. Called at the start."""
+    _threat_sources.append(read)
+
+
+def list_known_threats(meeting: ProductMeeting, since: datetime.date) -> tuple[AgendaLine, ...]:
+    """Threats of all sources that a retro may assess."""
+    return tuple(line for read in _threat_sources for line in read(meeting, since))
 
 
 def register_retro_sections() -> None:
@@ -100,6 +115,7 @@ def read_threats(meeting: ProductMeeting, since: datetime.date) -> AgendaSection
     for row in due[:_MOST_LINES]:
         note = _("Accepted until %(day)s.") % {"day": _format_day(row.review_on)}
         lines.append(AgendaLine(LineTone.LATE, _("Review"), row.text, note, person=row.owner_id))
+    lines += list_known_threats(meeting, since)
     return AgendaSection(Subject.THREATS.value, str(Subject.THREATS.label), tuple(lines), _("No threat yet."), 10)
 
 
