@@ -261,7 +261,8 @@ def _draw_box(box: _Box, status: DesignStatus | None, *, is_new: bool) -> str:
         shape += f'<path class="flow" d="M{box.x:.0f} {box.y + 6:.0f}H{box.x + _WIDTH:.0f}"/>'
     state = f" ({status.value})" if status else ""
     lines = [
-        f'<text class="name" x="{box.x + 16:.0f}" y="{box.y + 24:.0f}">{_escape_text(_shorten_text(box.label, 24))}</text>'
+        f'<text class="name" x="{box.x + 16:.0f}" y="{box.y + 24:.0f}">'
+        f"{_escape_text(_shorten_text(box.label, 24))}</text>"
     ]
     lines += [
         f'<text class="lab" x="{box.x + 16:.0f}" y="{box.y + 24 + _LINE * (n + 1):.0f}">'
