@@ -105,3 +105,28 @@ def test_designs_of_two_repositories_are_joined(shop: Path, tmp_path: Path) -> N
     (other / "design.toml").write_text('schema = 1\nproduct = "shop"\nowner = "x"\n[[component]]\nid = "api"\n')
     output = run("threats", "--repo", str(shop), "--also", str(other)).output
     assert "payments/api" in output
+
+
+def test_sync_writes_what_the_design_lacks_and_nothing_twice(shop: Path) -> None:
+    path = shop / "design.toml"
+    (shop / "app.py").write_text(
+        APP + '@app.get("/more")\n@rights.needs_admin\ndef more(): pass\n@app.get("/open")\ndef is_open(): pass\n'
+        "from flask_sqlalchemy import SQLAlchemy\ndb = SQLAlchemy()\nclass Order(db.Model):\n    price = 1\n"
+    )
+    path.write_text(path.read_text() + '[[component]]\nid = "database"\nkind = "store"\n')
+    before = path.read_text()
+    result = run("sync", "--repo", str(shop))
+    assert result.return_value == 0
+    assert path.read_text().startswith(before.rstrip("\n"))
+    assert "+ resource Order" in result.output
+    assert 'properties = ["price"]' in path.read_text()
+    assert '# route = "/open"' in path.read_text()
+    once = path.read_text()
+    assert "lacks nothing" in run("sync", "--repo", str(shop)).output
+    assert path.read_text() == once
+
+
+def test_check_gives_the_lines_that_settle_a_finding(shop: Path) -> None:
+    output = run("check", "--repo", str(shop)).output
+    for line in ("[[public]]", 'route = "/"', 'method = "GET"', 'reason = ""'):
+        assert line in output

@@ -90,6 +90,9 @@ def test_policy_shows_sections_with_status_over_products() -> None:
     visible = ("Code review", "At least two people", "1 of 3", "1 failing", "1 unknown", "Blocks merging", "reviewers")
     for text in (*visible, "Not evaluated"):
         assert text in page
+    # The policy of this test has clauses on changes alone.
+    assert "No clause is evaluated in these phases:" in page
+    assert "Phase: Code" in page
 
 
 def test_person_who_may_not_change_the_policy_is_offered_nothing() -> None:

@@ -1,6 +1,7 @@
 """muniment design: the six principles of secure design, evaluated on design.toml and on the routes of the code."""
 
 import datetime
+import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,9 +15,11 @@ from muniment.design.comparison import DesignDifference, DesignState, compare_de
 from muniment.design.drafting import draft_design
 from muniment.design.drawing import draw_design
 from muniment.design.findings import DesignFinding, DesignStatus, PrincipleResult
+from muniment.design.missing_lines import list_missing_lines
 from muniment.design.model import DesignModel, build_design_schema
 from muniment.design.model_file import read_design
 from muniment.design.model_union import join_designs
+from muniment.design.open_threat_model import draft_from_threat_model, export_threat_model
 from muniment.design.routes.registry import read_routes
 from muniment.design.routes.route import RouteList
 from muniment.design.source_files import (
@@ -66,6 +69,25 @@ def init(repo: str, owner: str, product: str | None) -> int:
     return 0
 
 
+@command.command("sync")
+@options.repo
+def add_missing_lines(repo: str) -> int:
+    """Add the lines to design.toml that it lacks for the code: guards, tables, applications. None permits anything."""
+    text = read_design_text(repo)
+    path = Path(repo) / DESIGN_FILE
+    found = list_missing_lines(read_design(text, str(path)), read_folder_sources(repo), text)
+    if not found.lines:
+        click.echo(f"{path} lacks nothing that parsing finds.")
+        return 0
+    joined = text.rstrip("\n") + "\n" + "\n".join(found.lines) + "\n"
+    read_design(joined, str(path))  # a file that the next command would refuse is not written
+    path.write_text(joined, encoding="utf-8")
+    for name in found.names:
+        click.echo(f"  + {printing.make_printable(name)}")
+    click.echo(f"Wrote {path}. Review the lines, then run: muniment design check")
+    return 0
+
+
 @command.command()
 @options.repo
 @_also
@@ -93,10 +115,7 @@ def draw(repo: str, also: tuple[str, ...], out: str) -> int:
     """Draw the data-flow diagram with trust boundaries and findings, as SVG."""
     state = _read_state(repo, also)
     findings = [finding for result in evaluate_state(state, _today()) for finding in result.findings]
-    try:
-        Path(out).write_text(draw_design(state.model, findings), encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{out} cannot be written ({error.strerror})", "Name another file with --out.") from error
+    _write_file(out, draw_design(state.model, findings))
     click.echo(f"Wrote {out}.")
     return 0
 
@@ -141,6 +160,45 @@ def threats(repo: str, also: tuple[str, ...], output: str) -> int:
         against = f"  against it: {', '.join(threat.mitigations)}" if threat.mitigations else ""
         click.echo(f"{threat.score:3}  {threat.kind.value:22}  {threat.sentence}{printing.dim_text(against)}")
     return 0
+
+
+@command.command("export")
+@options.repo
+@_also
+@click.option("--out", metavar="FILE", default="design.otm.json", show_default=True, help="File to write.")
+def export_model(repo: str, also: tuple[str, ...], out: str) -> int:
+    """Write the design as an Open Threat Model (JSON), with its threats."""
+    data = json.dumps(export_threat_model(_read_model(repo, also)), indent=2, ensure_ascii=False)
+    _write_file(out, data + "\n")
+    click.echo(f"Wrote {out}.")
+    return 0
+
+
+@command.command("import")
+@click.argument("file")
+@options.repo
+@click.option("--owner", required=True, metavar="NAME", help="Who answers for the design, such as an e-mail address.")
+def import_model(file: str, repo: str, owner: str) -> int:
+    """Draft design.toml from an Open Threat Model (JSON)."""
+    path = Path(repo) / DESIGN_FILE
+    if path.exists():
+        raise UsageError(f"{path} exists", "Evaluate it: muniment design check")
+    try:
+        data = Path(file).read_bytes()
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read ({error.strerror})", "Name a file of Open Threat Model.") from error
+    text = draft_from_threat_model(data, file, owner)
+    read_design(text, str(path))
+    _write_file(str(path), text)
+    click.echo(f"Wrote {path}. Complete it, then run: muniment design check")
+    return 0
+
+
+def _write_file(path: str, text: str) -> None:
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written ({error.strerror})", "Name another file.") from error
 
 
 @command.command()
@@ -211,6 +269,7 @@ def _finding_data(finding: DesignFinding) -> dict[str, object]:
         "remedy": finding.remedy,
         "path": finding.path,
         "where": finding.where,
+        "suggestion": finding.suggested_lines,
     }
 
 
@@ -246,6 +305,8 @@ def _format_finding(finding: DesignFinding) -> Iterator[str]:
     if finding.path:
         yield f"      path: {printing.make_printable(' -> '.join(finding.path))}"
     yield printing.dim_text(f"      {printing.make_printable(finding.remedy)}")
+    for line in finding.suggested_lines.splitlines():
+        yield printing.dim_text(f"        {printing.make_printable(line)}")
 
 
 def _format_difference(difference: DesignDifference) -> Iterator[str]:

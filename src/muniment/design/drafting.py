@@ -28,29 +28,29 @@ def draft_design(files: Mapping[str, str], product: str, owner: str) -> tuple[st
     lists = tuple(read_routes(name, files) for name in frameworks)
     lists = tuple(found for found in lists if found.routes)
     routes = [route for found in lists for route in found.routes]
-    guards = _name_guards(routes)
-    resources = dict(list(_find_resources(tree))[:_MOST_RESOURCES])
+    guards = name_guards(routes)
+    resources = dict(list(find_resources(tree))[:_MOST_RESOURCES])
     lines = [
         "# Design of the product. The form of each key: muniment design schema",
         "# Evaluate it: muniment design check",
         "",
         "schema = 1",
-        f"product = {_quote(re.sub(r'[^A-Za-z0-9._-]', '-', product).strip('-.') or 'product')}",
-        f"owner = {_quote(owner)}",
+        f"product = {quote_toml(re.sub(r'[^A-Za-z0-9._-]', '-', product).strip('-.') or 'product')}",
+        f"owner = {quote_toml(owner)}",
     ]
     for found in lists:
-        lines += ["", "[[application]]", f"framework = {_quote(found.framework)}"]
+        lines += ["", "[[application]]", f"framework = {quote_toml(found.framework)}"]
     lines += ["", "# Who uses the product. An actor comes from outside unless outside = false.", "[[actor]]"]
     lines += ['id = "visitor"', "", "[[component]]", 'id = "web"', 'kind = "process"']
     if resources:
         lines += ["", "[[component]]", 'id = "database"', 'kind = "store"']
-    lines += _draft_guards(tree, guards)
+    lines += draft_guards(tree, guards)
     lines += _draft_flows(routes, guards, has_store=bool(resources))
     for name, properties in resources.items():
-        lines += ["", "[[resource]]", f"id = {_quote(name)}", 'component = "database"']
+        lines += ["", "[[resource]]", f"id = {quote_toml(name)}", 'component = "database"']
         if properties:
-            lines.append(f"properties = {_quote_list(properties)}")
-    lines += _draft_public(routes)
+            lines.append(f"properties = {quote_toml_list(properties)}")
+    lines += draft_public(routes)
     lines += [
         "",
         "# Still to write: [[role]], [[task]], [[action]], [[grant]], [[limit]], [[conflict]], [[budget]].",
@@ -59,7 +59,7 @@ def draft_design(files: Mapping[str, str], product: str, owner: str) -> tuple[st
     return "\n".join(lines) + "\n", lists
 
 
-def _name_guards(routes: Iterable[Route]) -> dict[str, str]:
+def name_guards(routes: Iterable[Route]) -> dict[str, str]:
     """Identifier of each certain guard by its name in the code."""
     names = sorted({guard.name for route in routes for guard in route.guards if guard.is_certain})
     identifiers: dict[str, str] = {}
@@ -75,16 +75,17 @@ def _name_guards(routes: Iterable[Route]) -> dict[str, str]:
     return identifiers
 
 
-def _draft_guards(tree: SourceTree, guards: Mapping[str, str]) -> Iterator[str]:
+def draft_guards(tree: SourceTree, guards: Mapping[str, str]) -> Iterator[str]:
+    """Draft an entry for each guard, by its name in the code."""
     if guards:
         yield ""
         yield "# All guards stand as one mechanism until you split them: two that use one sign-on are one."
     for name, identifier in guards.items():
-        yield from ("", "[[guard]]", f"id = {_quote(identifier)}", 'mechanisms = ["sign-in"]')
-        yield f"code = {_quote_list((name,))}"
+        yield from ("", "[[guard]]", f"id = {quote_toml(identifier)}", 'mechanisms = ["sign-in"]')
+        yield f"code = {quote_toml_list((name,))}"
         asks = _find_asks(tree, name)
         if asks:
-            yield f"asks = {_quote_list(asks)}"
+            yield f"asks = {quote_toml_list(asks)}"
         yield "# on_failure: test it, then write deny or allow"
 
 
@@ -111,12 +112,12 @@ def _draft_flows(routes: list[Route], guards: Mapping[str, str], *, has_store: b
             yield "# Routes without a guard. If they cannot reach the data, give them a component of their own."
         yield from ("[[flow]]", 'from = "visitor"', 'to = "web"')
         if names:
-            yield f"guards = {_quote_list(names)}"
+            yield f"guards = {quote_toml_list(names)}"
     if has_store:
         yield from ("", "[[flow]]", 'from = "web"', 'to = "database"')
 
 
-def _find_resources(tree: SourceTree) -> Iterator[tuple[str, tuple[str, ...]]]:
+def find_resources(tree: SourceTree) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Tables of the project with those of their columns that are usually protected."""
     for module in tree.modules.values():
         if not module.is_shipped:
@@ -143,7 +144,7 @@ def _find_resources(tree: SourceTree) -> Iterator[tuple[str, tuple[str, ...]]]:
             yield name, tuple(column for column in columns if "price" in column or _PROPERTIES.match(column))
 
 
-def _draft_public(routes: list[Route]) -> Iterator[str]:
+def draft_public(routes: list[Route]) -> Iterator[str]:
     """Comments for the routes without a guard: a person states why each is public, or guards it."""
     bare = [route for route in routes if not route.guards]
     if bare:
@@ -152,17 +153,18 @@ def _draft_public(routes: list[Route]) -> Iterator[str]:
     for route in bare:
         for method in route.methods:
             yield "# [[public]]"
-            yield f"# route = {_quote(route.pattern)}"
-            yield f"# method = {_quote(method)}"
+            yield f"# route = {quote_toml(route.pattern)}"
+            yield f"# method = {quote_toml(method)}"
             yield '# reason = ""'
             yield '# by = ""'
 
 
-def _quote(text: str) -> str:
+def quote_toml(text: str) -> str:
     """Text as a basic string of TOML."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return '"' + "".join(sign if sign.isprintable() else f"\\u{ord(sign):04x}" for sign in escaped) + '"'
 
 
-def _quote_list(texts: Iterable[str]) -> str:
-    return f"[{', '.join(map(_quote, texts))}]"
+def quote_toml_list(texts: Iterable[str]) -> str:
+    """Texts as a list of basic strings of TOML."""
+    return f"[{', '.join(map(quote_toml, texts))}]"

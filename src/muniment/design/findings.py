@@ -288,6 +288,19 @@ class FindingCode(Enum):
     )
 
 
+_SUGGESTIONS = {
+    FindingCode.UNGUARDED_ROUTE: '[[public]]\nroute = "{route}"\nmethod = "{method}"\nreason = ""\nby = ""\n',
+    FindingCode.NO_LIMIT: '[[limit]]\nresource = "{resource}"\nmost = 1\n',
+    FindingCode.UNKNOWN_USE: '[[use]]\nby = "{subject}"\nactions = []\nread_on = 2026-01-31\n',
+    FindingCode.NO_BUDGET: '[[budget]]\nmeasure = "{subject}"\nmost = 0\n',
+}
+
+
+def _escape_toml(text: str) -> str:
+    """Text within a basic string of TOML, without characters that end it."""
+    return "".join(sign if sign.isprintable() and sign not in '"\\' else " " for sign in text)
+
+
 class DesignFinding(Struct, frozen=True):
     """Result about a subject of a design. `subject` and `detail` fill the blanks of its code.
 
@@ -315,6 +328,19 @@ class DesignFinding(Struct, frozen=True):
     def remedy(self) -> str:
         """Next step, as one sentence."""
         return self.code.value.remedy.format(subject=self.subject, detail=self.detail)
+
+    @property
+    def suggested_lines(self) -> str:
+        """Lines for design.toml that settle the finding once a person has filled them in; "" for none."""
+        lines = _SUGGESTIONS.get(self.code)
+        method, _, route = self.subject.partition(" ")
+        resource, _, protected = self.subject.partition(".")
+        blanks = {"subject": self.subject, "method": method, "route": route, "resource": resource}
+        if lines is None:
+            return ""
+        if self.code is FindingCode.NO_LIMIT and protected:
+            lines += 'property = "{protected}"\n'
+        return lines.format(protected=protected, **{name: _escape_toml(text) for name, text in blanks.items()})
 
     @property
     def identity(self) -> str:

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable
 
+from django.utils.translation import gettext_lazy as _
 from msgspec import Struct
 
 from muniment.access.authorization import Actor
 from muniment.decision.clause_contradictions import Contradiction
+from muniment.decision.phases import DevelopmentPhase, find_control_phase, list_unevaluated_phases
 from muniment.policy.model import Clause, Policy, Section
+from muniment.server.acts.inputs import Label
 from muniment.server.people.models import Person
 from muniment.server.policies.models import PolicyVersion
 from muniment.server.policies.state_counts import (
@@ -17,6 +20,15 @@ from muniment.server.policies.state_counts import (
     is_evaluated,
 )
 from muniment.server.policies.version_effect import find_all_contradictions
+
+PHASE_TEXTS: dict[DevelopmentPhase, Label] = {
+    DevelopmentPhase.DESIGN: _("Design"),
+    DevelopmentPhase.CODE: _("Code"),
+    DevelopmentPhase.BUILD: _("Build"),
+    DevelopmentPhase.DEPLOY: _("Deploy"),
+    DevelopmentPhase.RUN: _("Run"),
+    DevelopmentPhase.IMPROVE: _("Improve"),
+}
 
 
 class ClauseRow(Struct, frozen=True):
@@ -31,6 +43,12 @@ class ClauseRow(Struct, frozen=True):
     def is_evaluated(self) -> bool:
         """Whether this version has a control for the clause."""
         return is_evaluated(self.clause)
+
+    @property
+    def phase(self) -> Label:
+        """Phase of development in which the clause acts, "" for one without a control."""
+        found = find_control_phase(self.clause.control)
+        return PHASE_TEXTS[found] if found is not None else ""
 
     @property
     def status(self) -> str:
@@ -78,6 +96,12 @@ def list_policy_sections(policy: Policy | None, actor: Actor) -> tuple[SectionRo
         )
         for section in policy.sections
     )
+
+
+def list_missing_phases(policy: Policy | None) -> list[Label]:
+    """List the phases of development in which no clause of a policy is evaluated."""
+    clauses = policy.clauses if policy is not None else ()
+    return [PHASE_TEXTS[phase] for phase in list_unevaluated_phases(clause.control for clause in clauses)]
 
 
 def find_owner_names(owners: Iterable[str]) -> dict[str, str]:

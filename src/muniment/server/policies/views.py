@@ -32,7 +32,7 @@ from muniment.server.policies.models import (
 )
 from muniment.server.policies.monitoring_acts import EndMonitoring, StartMonitoring
 from muniment.server.policies.policy_in_force import current_policy
-from muniment.server.policies.policy_sections import list_policy_sections
+from muniment.server.policies.policy_sections import list_missing_phases, list_policy_sections
 from muniment.server.policies.source_acts import RemovePolicySource, SetPolicySource
 from muniment.server.policies.version_acts import LARGEST, ApplyPolicy, DraftPolicy
 from muniment.server.policies.version_effect import read_version_effect
@@ -53,6 +53,7 @@ def show_policy_in_force(request: HttpRequest) -> HttpResponse:
     context = {
         "current": PolicyVersion.objects.filter(in_force=True).select_related("proposed_by", "approver").first(),
         "sections": list_policy_sections(current_policy(), current_actor(request)),
+        "missing_phases": list_missing_phases(current_policy()),
         "may_propose": could_with_second_factor(request, Action.DRAFT_POLICY),
         "source": PolicySource.objects.select_related("repository").first(),
         "freezes": freezes,
