@@ -5,7 +5,8 @@ from muniment.decision.phases import DevelopmentPhase, find_control_phase, list_
 
 
 def test_each_control_has_a_phase() -> None:
-    assert [name for name in (*CONTROLS, *PLANNED) if find_control_phase(name) is None] == []
+    names = (*CONTROLS, *PLANNED)
+    assert [name for name in names if find_control_phase(name) is None] == []
 
 
 def test_a_clause_without_control_has_none() -> None:

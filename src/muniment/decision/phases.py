@@ -28,10 +28,10 @@ _PHASES: dict[DevelopmentPhase, tuple[str, ...]] = {
     ),
     DevelopmentPhase.BUILD: (
         *("tests-passed", "pipeline-required", "pipeline-hardened", "pinned", "frameworks-supported"),
-        "security-updates",
+        "no-known-vulnerabilities",
     ),
     DevelopmentPhase.DEPLOY: (
-        *("deployment-permitted", "deployment-approved", "automated-deployment", "automatic-secret-retrieval"),
+        *("deployment-permitted", "approved-for-deployment", "automated-deployment", "automatic-secret-retrieval"),
         "secrets-hidden-from-developers",
     ),
     DevelopmentPhase.RUN: ("secret-rotation", "no-overdue-findings"),
