@@ -7,6 +7,7 @@ from msgspec import structs
 
 from muniment.facts.code_facts import CodeSecret, CodeSecrets, UnscannedFile
 from muniment.facts.dependency_facts import FrameworkFile, FrameworkUse, LockContent, LockFile
+from muniment.facts.design_facts import DesignChange, DesignEvaluation, DesignProblem, PrincipleState
 from muniment.facts.finding_facts import BranchScan, OpenFinding, ProductFindings
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.meeting_facts import MeetingState, SecurityMeetings
@@ -296,6 +297,28 @@ ODD: dict[str, st.SearchStrategy[Any]] = {
                 st.sampled_from(((), ("dpo",))),
             )
         ),
+    ),
+    "design": st.builds(
+        DesignEvaluation,
+        st.booleans(),
+        st.sampled_from(("", "", "design.toml:3: the key is unknown")),
+        few(
+            st.builds(
+                PrincipleState,
+                st.sampled_from(("least-privilege", "complete-mediation")),
+                st.just("shown on the model"),
+                st.sampled_from((0, 3)),
+                few(
+                    st.builds(
+                        DesignProblem, st.just("x"), st.sampled_from(("violated", "unknown")), *[st.just("X.")] * 2
+                    )
+                ),
+                st.sampled_from((0, 1, 2)),
+                st.sampled_from((0, 4)),
+            )
+        ),
+        st.sampled_from((None, DesignChange(), DesignChange(added=("actor guest",)))),
+        st.booleans(),
     ),
     "retrievals": few(st.builds(SecretRetrieval, st.just("d"), names, maybe(*RetrievalMethod))),
 }
