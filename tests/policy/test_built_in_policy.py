@@ -29,6 +29,7 @@ PROMISED = {
     "pipeline.required": "pipeline-required",
     "deployment.automated": "automated-deployment",
     "updates.security": "no-known-vulnerabilities",
+    "updates.no-new-vulnerability": "no-new-vulnerable-dependency",
     "updates.frameworks": "frameworks-supported",
     "updates.pinned": "pinned",
     "reviews.scheduled": "security-review-scheduled",

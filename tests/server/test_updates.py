@@ -22,7 +22,7 @@ from muniment.server.people.models import Person
 from muniment.server.policies.models import PolicyException
 from muniment.server.products.models import Environment, Repository
 from muniment.server.updates import advisory_lists, lock_reading, tasks
-from muniment.server.updates.advisory_facts import AdvisorySupplier, read_product_advisories
+from muniment.server.updates.advisory_facts import AdvisorySupplier, provide_advisories, read_product_advisories
 from muniment.server.updates.contributions import drop_revisions, measure_advisories
 from muniment.server.updates.models import (
     AdvisoryRevision,
@@ -33,7 +33,9 @@ from muniment.server.updates.models import (
     ProductAdvisory,
     StoredAdvisory,
 )
+from muniment.updates.dependencies import Ecosystem
 from muniment.updates.sboms import parse_sbom
+from muniment.workflows.change_dependencies import _PROVIDERS
 from tests.support.advisory_exports import fixed_in, pack_export, write_advisory
 from tests.support.repos import Repo
 from tests.support.service import (
@@ -502,3 +504,11 @@ def test_earlier_contents_are_deleted_after_their_period(shop: Repository, expor
     with as_role("eraser"):
         assert drop_revisions(timezone.now() - timedelta(days=1)) == 0
         assert drop_revisions(timezone.now() + timedelta(days=1)) > 0
+
+
+def test_changes_are_evaluated_with_the_advisories_of_the_database(shop: Repository, export: Path) -> None:
+    assert [provide_advisories] == _PROVIDERS
+    publish(export, DJANGO)
+    found = provide_advisories([Ecosystem.PYPI, Ecosystem.NPM], moments.current_moment())
+    assert found.index.match_version(Ecosystem.PYPI, "django", "4.1")
+    assert [(one.ecosystem, bool(one.as_of)) for one in found.data] == [("PyPI", True), ("npm", False)]

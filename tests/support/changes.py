@@ -31,7 +31,7 @@ from muniment.facts.pipeline import (
 )
 from muniment.facts.requirement_facts import ProductRequirements, RequirementStatus, VerifiedRequirement
 from muniment.facts.statements import Approval, LandedHeads, ReviewAction, SignatureResult
-from muniment.facts.update_facts import AdvisoryData, LockReading, ProductAdvisories
+from muniment.facts.update_facts import AdvisoryData, ChangeDependencies, LockReading, ProductAdvisories
 from muniment.facts.vault_facts import EnvironmentAccess, RetrievalMethod, SecretAge, SecretRetrieval, VaultReader
 
 MAIN = "refs/heads/main"
@@ -210,6 +210,7 @@ def product_values() -> dict[str, Maybe[Any]]:
         ),
         "product_findings": Known(ProductFindings((BranchScan("shop", MAIN, EARLIER),), ())),
         "design": Known(DESIGN),
+        "change_dependencies": Known(ChangeDependencies(1, (), (), (AdvisoryData("PyPI", EARLIER),))),
         "product_advisories": Known(
             ProductAdvisories((LockReading("shop", EARLIER),), (AdvisoryData("PyPI", EARLIER),), ())
         ),

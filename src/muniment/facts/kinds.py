@@ -25,7 +25,7 @@ from muniment.facts.pipeline import (
 )
 from muniment.facts.requirement_facts import ProductRequirements
 from muniment.facts.statements import Approval, Freeze, LandedHeads, PolicyException
-from muniment.facts.update_facts import ProductAdvisories
+from muniment.facts.update_facts import ChangeDependencies, ProductAdvisories
 from muniment.facts.vault_facts import EnvironmentAccess, SecretAge, SecretRetrieval
 
 _HOUR, _DAY = 60, 24 * 60  # in minutes
@@ -44,6 +44,7 @@ EXCEPTIONS: FactKind[tuple[PolicyException, ...]] = FactKind("exceptions", Known
 FREEZES: FactKind[tuple[Freeze, ...]] = FactKind("freezes", Known[tuple[Freeze, ...]] | Unknown)
 TEST_RUNS: FactKind[PipelineRuns] = FactKind("test_runs", Known[PipelineRuns] | Unknown)
 CHANGE_SCAN: FactKind[ChangeScan] = FactKind("change_scan", Known[ChangeScan] | Unknown)
+CHANGE_DEPENDENCIES: FactKind[ChangeDependencies] = FactKind("change_dependencies", Known[ChangeDependencies] | Unknown)
 
 # What is delivered, where, and what is known of it when it is asked for.
 DEPLOYMENT_REQUEST: FactKind[DeploymentRequest] = FactKind("deployment_request", Known[DeploymentRequest] | Unknown)
@@ -93,7 +94,7 @@ KINDS = {
     kind.name: kind
     for kind in (
         *(REVISION, COMMITS, FILES, PUSHES, APPROVED_HEADS, APPROVALS, LANDED_HEADS, PEOPLE, EXCEPTIONS, FREEZES),
-        *(TEST_RUNS, CHANGE_SCAN),
+        *(TEST_RUNS, CHANGE_SCAN, CHANGE_DEPENDENCIES),
         *(DEPLOYMENT_REQUEST, DEPLOYMENT_APPROVALS, PROVENANCE, COMMIT_DECISION),
         *(
             BRANCH_RULES,

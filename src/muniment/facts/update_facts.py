@@ -52,3 +52,25 @@ class ProductAdvisories(Struct, frozen=True):
     readings: tuple[LockReading, ...]
     data: tuple[AdvisoryData, ...]
     advisories: tuple[OpenAdvisory, ...]
+
+
+class NewVulnerability(Struct, frozen=True):
+    """Vulnerability of a package that a change brings into a lock. `safe_version` is "" if none is known."""
+
+    path: str
+    package: str
+    version: str
+    advisory: str
+    severity: str
+    safe_version: str = ""
+    is_malware: bool = False
+    is_certain: bool = True
+
+
+class ChangeDependencies(Struct, frozen=True):
+    """Dependencies that a change alters: `locks` counts the files, `unread` are those that it makes unknown."""
+
+    locks: int
+    vulnerabilities: tuple[NewVulnerability, ...] = ()
+    unread: tuple[UnreadLock, ...] = ()
+    data: tuple[AdvisoryData, ...] = ()

@@ -257,6 +257,14 @@ control = "no-known-vulnerabilities"
 enforce = []
 
 [[clause]]
+id = "updates.no-new-vulnerability"
+name = "No new vulnerability"
+section = "security-updates"
+text = "No change brings a dependency with a known vulnerability."
+control = "no-new-vulnerable-dependency"
+enforce = []
+
+[[clause]]
 id = "updates.frameworks"
 name = "Supported frameworks"
 section = "security-updates"

@@ -17,6 +17,7 @@ from muniment.facts.code_facts import ChangeScan
 from muniment.facts.facts import Fact, Facts
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.statements import Freeze
+from muniment.facts.update_facts import ChangeDependencies
 from muniment.git.repository import Repository
 from muniment.policy.model import EnforcementPoint
 from muniment.workflows.fact_suppliers import create_fact
@@ -117,8 +118,20 @@ def evaluate_change(
 
         design = design_evaluation.evaluate_change_design(collector.git_repository, revision, now)
         known[kinds.DESIGN.name] = create_fact(design, "repository", now)
+    if kinds.CHANGE_DEPENDENCIES.name in names and kinds.CHANGE_DEPENDENCIES.name not in known:
+        compared = _compare_dependencies(collector, revision, now)
+        known[kinds.CHANGE_DEPENDENCIES.name] = create_fact(compared, "advisories", now)
     facts = collector.collect_facts(revision, names, known)
     return ChangeEvaluation(evaluate_policy(rules.policy, facts, point, now), rules.policy, facts)
+
+
+def _compare_dependencies(collector: Collector, revision: Revision, now: str) -> Maybe[ChangeDependencies]:
+    """Compare the dependencies of a change. A server hook loads the parsers only if its policy needs them."""
+    try:
+        from muniment.workflows import change_dependencies
+    except ImportError:
+        return Unknown("the reader of lock files is not installed: pip install muniment[updates]")
+    return change_dependencies.compare_dependencies(collector.git_repository, revision, now)
 
 
 def _scan_change(collector: Collector, revision: Revision) -> Maybe[ChangeScan]:

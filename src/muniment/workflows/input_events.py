@@ -86,6 +86,7 @@ ROWS = (
             kinds.PUSHES.name,
             kinds.APPROVED_HEADS.name,
             kinds.CHANGE_SCAN.name,
+            kinds.CHANGE_DEPENDENCIES.name,
             kinds.DESIGN.name,
         ),
         Fallback.POLLING,

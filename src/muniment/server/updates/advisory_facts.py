@@ -9,9 +9,11 @@ from muniment.facts.update_facts import AdvisoryData, LockReading, OpenAdvisory,
 from muniment.server import moments
 from muniment.server.products.models import Product, Repository
 from muniment.server.records import row_checks
+from muniment.server.updates.advisory_data import load_index
 from muniment.server.updates.lock_reading import find_running_commits
 from muniment.server.updates.models import AdvisorySource, DependencyReading, LockedPackage, ProductAdvisory
 from muniment.updates.dependencies import Ecosystem
+from muniment.workflows.change_dependencies import AdvisorySet
 from muniment.workflows.fact_suppliers import create_fact
 
 _SOURCE = "record"
@@ -77,6 +79,11 @@ def _list_unread_places(readings: list[tuple[Repository, DependencyReading | Non
         if commit not in known:
             unread = UnreadLock(name, f"it runs the commit {commit[:7]}, which no repository of the product has")
             yield LockReading(name, moments.current_moment(), unread=(unread,))
+
+
+def provide_advisories(ecosystems: Collection[Ecosystem], now: str) -> AdvisorySet:
+    """Provide the stored advisories for the evaluation of a change, with their age for each ecosystem."""
+    return AdvisorySet(load_index(), tuple(_describe_data(each.value) for each in ecosystems))
 
 
 def _describe_data(ecosystem: str) -> AdvisoryData:

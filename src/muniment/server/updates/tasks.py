@@ -30,6 +30,7 @@ def read_advisories_task() -> None:
     """Read every source of advisories. After a change, all products are matched again."""
     if not settings.DEMONSTRATION and advisory_data.read_sources():
         matching.match_products()
+        enqueue("reevaluate-all")  # an open change may bring a package that has an advisory only now
 
 
 @register_periodic_task("read-due-advisories", every=15 * _MINUTE)
