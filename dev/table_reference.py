@@ -106,7 +106,7 @@ _CHECKS: dict[str, tuple[str, str]] = {
     "updates_advisoryrevision": (_NONE, "earlier contents, which nothing is decided by"),
     "updates_dependencyreading": (_OWN, "the locks are read again each day, and whenever a branch moved"),
     "updates_dependencylock": (_OWN, "the locks are read again each day, and whenever a branch moved"),
-    "updates_lockedpackage": (_OWN, "the locks are read again each day, and whenever a branch moved"),
+    "updates_lockentry": (_OWN, "the locks are read again each day, and whenever a branch moved"),
     "requirements_namedtestresult": (_OWN, "read again every ten minutes; after seven days it counts no more"),
     "designs_designreading": (_OWN, "the design is evaluated again each day, and whenever a branch moved"),
     "designs_changedesign": (_OWN, "pages show it; the decision on the change evaluates the design itself"),

@@ -29,7 +29,7 @@ from muniment.server.updates.models import (
     AdvisorySource,
     DependencyLock,
     DependencyReading,
-    LockedPackage,
+    LockEntry,
     ProductAdvisory,
     StoredAdvisory,
 )
@@ -133,7 +133,7 @@ DJANGO = write_advisory("PYSEC-1", "django", events=fixed_in("4.2"), aliases=["C
 
 def test_a_new_advisory_is_matched_with_every_product_at_once(shop: Repository, export: Path) -> None:
     read_locks(shop)
-    assert LockedPackage.objects.count() == 2
+    assert LockEntry.objects.count() == 2
     publish(export, DJANGO)
     row = ProductAdvisory.objects.get()
     assert (row.advisory, row.names, row.package, row.versions) == ("PYSEC-1", ["PYSEC-1", "CVE-1"], "django", ["4.1"])
@@ -300,7 +300,7 @@ def test_the_clock_of_a_later_introduction_starts_then(shop: Repository, repo: R
     row = ProductAdvisory.objects.get()
     assert (row.clock_start, row.clock_from) == (
         "introduction",
-        LockedPackage.objects.get(name="flask").introduced_at,
+        LockEntry.objects.get(name="flask").introduced_at,
     )
 
 
@@ -332,18 +332,18 @@ def test_a_repository_is_due_when_a_branch_or_a_deployment_moved(shop: Repositor
         Repository.objects.update(worker="here")
     with as_role("worker"), pytest.MonkeyPatch.context() as patch:
         patch.setattr(settings, "WORKER_NAME", "here")
-        assert list(lock_reading.list_due_repositories()) == [shop.pk]
+        assert list(lock_reading.list_due_readings()) == [shop.pk]
         read_locks(shop)
-        assert list(lock_reading.list_due_repositories()) == []
+        assert list(lock_reading.list_due_readings()) == []
         deploy(shop, repo.commit({"x": "y"}))
         reading = DependencyReading.objects.get()
         reading.started_at = timezone.now() - timedelta(hours=1)
         reading.save()
-        assert list(lock_reading.list_due_repositories()) == [shop.pk]
+        assert list(lock_reading.list_due_readings()) == [shop.pk]
         read_locks(shop)
-        assert list(lock_reading.list_due_repositories()) == []
+        assert list(lock_reading.list_due_readings()) == []
         DependencyReading.objects.update(started_at=timezone.now() - timedelta(days=2))
-        assert list(lock_reading.list_due_repositories()) == [shop.pk]
+        assert list(lock_reading.list_due_readings()) == [shop.pk]
     assert DependencyLock.objects.filter(place="environment:production").exists()
 
 

@@ -11,11 +11,13 @@ import msgspec
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from muniment.errors import MunimentError, ParseError
 from muniment.server import moments
 from muniment.server.error_text import format_error_text
-from muniment.server.updates.models import AdvisoryRevision, AdvisorySource, LockedPackage, StoredAdvisory
+from muniment.server.updates.models import AdvisoryRevision, AdvisorySource, LockEntry, StoredAdvisory
 from muniment.updates.advisories import Advisory
 from muniment.updates.advisory_exports import AdvisoryExport, ExportEntry, fetch_export, official_location
 from muniment.updates.advisory_index import AdvisoryIndex
@@ -36,7 +38,7 @@ def list_locations() -> tuple[str, ...]:
 
 def list_used_ecosystems() -> tuple[Ecosystem, ...]:
     """Ecosystems of the locks of all products that advisories can be matched with."""
-    used = set(LockedPackage.objects.values_list("ecosystem", flat=True).distinct())
+    used = set(LockEntry.objects.values_list("ecosystem", flat=True).distinct())
     return tuple(each for each in Ecosystem if each.value in used and each not in _UNMATCHED)
 
 
@@ -46,14 +48,14 @@ def read_sources() -> bool:
     changed = [read_source(location) for location in locations]
     sources = AdvisorySource.objects.all()
     if locations and not sources.filter(location__in=locations).exclude(problem="").exists():
-        dropped, _ = sources.exclude(location__in=locations).delete()  # only once its successors were read
-        changed.append(bool(dropped))
+        count, _rows = sources.exclude(location__in=locations).delete()  # only once its successors were read
+        changed.append(bool(count))
     return any(changed)
 
 
 def read_source(location: str) -> bool:
     """Read one source. Returns whether an advisory changed."""
-    source, _ = AdvisorySource.objects.get_or_create(location=location)
+    source, _made = AdvisorySource.objects.get_or_create(location=location)
     source.tried_at = timezone.now()
     previous = load_export(source)
     try:
@@ -82,8 +84,13 @@ def store_export(source: AdvisorySource, previous: AdvisoryExport, export: Advis
 def _check_losses(previous: AdvisoryExport, export: AdvisoryExport) -> None:
     lost = len(previous.entries.keys() - export.entries.keys())
     if lost > max(_FEW, _MOST_LOST * len(previous.entries)):
-        problem = f"it has {lost} advisories fewer than before, so it may be incomplete"
-        raise ParseError("advisories", problem, "Check the source; remove it from MUNIMENT_ADVISORIES if it ended.")
+        problem = ngettext(
+            "it has %(count)d advisory fewer than before, so it may be incomplete",
+            "it has %(count)d advisories fewer than before, so it may be incomplete",
+            lost,
+        )
+        remedy = _("Check the source; remove it from MUNIMENT_ADVISORIES if it ended.")
+        raise ParseError("advisories", problem % {"count": lost}, remedy)
 
 
 def _store_advisories(source: AdvisorySource, previous: AdvisoryExport, export: AdvisoryExport) -> bool:
@@ -114,12 +121,12 @@ def _note_revisions(rows: list[StoredAdvisory]) -> None:
 def _fill_row(row: StoredAdvisory, entry: ExportEntry) -> StoredAdvisory:
     row.checksum, row.size, row.advisory = entry.checksum, entry.size, entry.advisory.id[:200]
     row.modified, row.is_withdrawn = entry.advisory.modified, bool(entry.advisory.withdrawn)
-    row.names = [clean_text(name).upper() for name in (entry.advisory.id, *entry.advisory.aliases)]
+    row.names = [clean_advisory_text(name).upper() for name in (entry.advisory.id, *entry.advisory.aliases)]
     row.content = msgspec.msgpack.encode(entry.advisory)
     return row
 
 
-def clean_text(text: str) -> str:
+def clean_advisory_text(text: str) -> str:
     """Text without characters that the database refuses."""
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 

@@ -11,7 +11,7 @@ from muniment.server.products.models import Product, Repository
 from muniment.server.records import row_checks
 from muniment.server.updates.advisory_data import load_index
 from muniment.server.updates.lock_reading import find_running_commits
-from muniment.server.updates.models import AdvisorySource, DependencyReading, LockedPackage, ProductAdvisory
+from muniment.server.updates.models import AdvisorySource, DependencyReading, LockEntry, ProductAdvisory
 from muniment.updates.dependencies import Ecosystem
 from muniment.workflows.change_dependencies import AdvisorySet
 from muniment.workflows.fact_suppliers import create_fact
@@ -52,9 +52,7 @@ def read_product_advisories(product: str) -> ProductAdvisories:
 
 def list_product_ecosystems(product: str) -> list[str]:
     """Ecosystems of a product's locks that advisories are needed for."""
-    rows = LockedPackage.objects.filter(lock__repository__product__slug=product).exclude(
-        ecosystem=Ecosystem.IMAGE.value
-    )
+    rows = LockEntry.objects.filter(lock__repository__product__slug=product).exclude(ecosystem=Ecosystem.IMAGE.value)
     return sorted(rows.order_by().values_list("ecosystem", flat=True).distinct())
 
 
@@ -70,7 +68,7 @@ def _describe_reading(repository: Repository, reading: DependencyReading | None)
 
 
 def _list_unread_places(readings: list[tuple[Repository, DependencyReading | None]]) -> Iterator[LockReading]:
-    """What runs in an environment and is a commit of no repository that was read: its dependencies are unknown."""
+    """List the environments that run a commit of no repository that was read: their dependencies are unknown."""
     known = {commit for _, reading in readings if reading is not None for _place, commit in reading.places}
     if not readings:
         return

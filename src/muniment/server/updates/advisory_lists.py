@@ -18,7 +18,7 @@ from muniment.server.changes.models import Change
 from muniment.server.policies.models import PolicyException
 from muniment.server.policies.policy_in_force import current_clauses
 from muniment.server.products.visible_products import within_reach
-from muniment.server.updates.due_days import read_development_days, read_due_days
+from muniment.server.updates.due_days import read_development_days, read_update_days
 from muniment.server.updates.matching_plan import find_due_moment
 from muniment.server.updates.models import ENVIRONMENT, EndReason, ProductAdvisory, format_place
 
@@ -61,16 +61,16 @@ def visible_advisories(actor: Actor) -> "QuerySet[ProductAdvisory]":
 def list_open_lines(rows: "QuerySet[ProductAdvisory]") -> list[AdvisoryLine]:
     """Lines of the open ones of some advisories: malware first, then the first due."""
     found = list(rows.filter(ended_at=None).order_by("pk")[:_MOST])
-    days, _problem = read_due_days()
+    days, _problem = read_update_days()
     more = read_development_days()
-    excused = find_exceptions({row.repository_id for row in found})
+    excused = find_update_exceptions({row.repository_id for row in found})
     changes = _find_changes(found)
     lines = [_make_line(row, days, more, excused, changes) for row in found]
     start = timezone.now() - _YEAR * 100
     return sorted(lines, key=lambda line: (line.due_at or start, line.advisory.package, line.advisory.pk))
 
 
-def find_clauses() -> tuple[str, ...]:
+def find_update_clauses() -> tuple[str, ...]:
     """Clauses of the policy in force about known vulnerabilities."""
     try:
         return tuple(one.id for one in current_clauses() if one.control == CONTROL.name)
@@ -78,9 +78,9 @@ def find_clauses() -> tuple[str, ...]:
         return ()
 
 
-def find_exceptions(repositories: Iterable[int]) -> Mapping[int, datetime]:
+def find_update_exceptions(repositories: Iterable[int]) -> Mapping[int, datetime]:
     """When the exception of each repository ends, of those that have one in force from these clauses."""
-    rows = PolicyException.find_in_force().filter(clause__in=find_clauses(), repository__in=list(repositories))
+    rows = PolicyException.find_in_force().filter(clause__in=find_update_clauses(), repository__in=list(repositories))
     return dict(rows.order_by("expires_at").values_list("repository", "expires_at"))
 
 
@@ -97,12 +97,12 @@ def _make_line(
     changes: Mapping[int, Change],
 ) -> AdvisoryLine:
     due_at = find_due_at(row, days, more)
-    status, text = find_status(row, due_at, excused)
+    status, text = find_advisory_status(row, due_at, excused)
     change = changes.get(row.pk)
     return AdvisoryLine(row, due_at, status, text, describe_wait(row, change), change)
 
 
-def find_status(
+def find_advisory_status(
     row: ProductAdvisory, due_at: datetime | None, excused: Mapping[int, datetime] | None = None
 ) -> tuple[str, str]:
     """Code and word of the status of an advisory."""
@@ -166,6 +166,6 @@ def find_percentile(values: list[float]) -> float:
     return values[-(-len(values) * _PERCENTILE // 100) - 1]
 
 
-def build_text_condition(text: str) -> Q:
+def build_advisory_condition(text: str) -> Q:
     """Condition on an advisory that has a text in its package, or that identifier."""
     return Q(package__icontains=text) | Q(names__contains=[text.upper()]) | Q(advisory__icontains=text)

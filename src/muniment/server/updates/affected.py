@@ -16,7 +16,7 @@ from muniment.access.authorization import Actor
 from muniment.server.products.models import Product, Repository
 from muniment.server.products.visible_products import visible_product_filter, within_reach
 from muniment.server.updates.advisory_lists import visible_advisories
-from muniment.server.updates.models import DependencyReading, LockedPackage, StoredAdvisory, format_place
+from muniment.server.updates.models import DependencyReading, LockEntry, StoredAdvisory, format_place
 from muniment.updates.lock_values import normalise_python_name
 
 _IDENTIFIER = re.compile(r"(?:CVE|GHSA|PYSEC|MAL|RUSTSEC|GO|OSV)-[A-Za-z0-9-]{1,60}", re.IGNORECASE)
@@ -91,7 +91,7 @@ def _find_by_package(actor: Actor, text: str) -> Iterator[PackageUse]:
     """Uses of a package in any ecosystem; with `@` in one version."""
     name, _sign, version = text[1:].rpartition("@") if "@" in text[1:] else (text[1:], "", "")
     name = text[:1] + name
-    rows = LockedPackage.objects.filter(name__in={name, name.lower(), normalise_python_name(name)})
+    rows = LockEntry.objects.filter(name__in={name, name.lower(), normalise_python_name(name)})
     rows = rows.filter(within_reach(actor, Action.SEE_FINDINGS, "lock__repository__product"))
     if version:
         rows = rows.filter(version=version)
@@ -112,7 +112,7 @@ def _find_by_package(actor: Actor, text: str) -> Iterator[PackageUse]:
         )
 
 
-def _use_key(row: LockedPackage) -> tuple[int, str, str, str, str]:
+def _use_key(row: LockEntry) -> tuple[int, str, str, str, str]:
     return row.lock.repository_id, row.lock.path, row.ecosystem, row.name, row.version
 
 

@@ -14,7 +14,7 @@ from muniment.server.products.models import Product
 from muniment.server.products.views import find_product_resource
 from muniment.server.updates.advisory_lists import find_due_at, visible_advisories
 from muniment.server.updates.affected import PackageUse, find_affected
-from muniment.server.updates.due_days import read_development_days, read_due_days
+from muniment.server.updates.due_days import read_development_days, read_update_days
 from muniment.server.updates.matching_acts import ReadDependencies
 from muniment.server.updates.models import ProductAdvisory
 from muniment.server.updates.sbom_export import build_product_sbom, list_places
@@ -26,7 +26,7 @@ router = Router()
 @for_action(Action.SEE_FINDINGS, find_no_resource)
 def serve_advisories(request: HttpRequest, cursor: Query[Cursor]) -> dict[str, Any]:
     """List the advisories that affect or affected products that the token may see."""
-    days, _problem = read_due_days()
+    days, _problem = read_update_days()
     more = read_development_days()
     rows = visible_advisories(current_actor(request))
     return page_by_number(rows, cursor, lambda row: _serialize_advisory(row, days, more))

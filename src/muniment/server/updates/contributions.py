@@ -28,7 +28,7 @@ from muniment.server.registration import (
 from muniment.server.updates.advisory_facts import AdvisorySupplier, describe_advisory_state
 from muniment.server.updates.advisory_lists import (
     AdvisoryLine,
-    build_text_condition,
+    build_advisory_condition,
     list_open_lines,
     visible_advisories,
 )
@@ -43,7 +43,7 @@ _LATE = ("overdue", "violated")
 
 def search_advisories(actor: Actor, text: str) -> Iterable[ProductAdvisory]:
     """Open advisories with a text in their package, or with that identifier."""
-    return visible_advisories(actor).filter(build_text_condition(text), ended_at=None).order_by("-pk")
+    return visible_advisories(actor).filter(build_advisory_condition(text), ended_at=None).order_by("-pk")
 
 
 def find_due_updates(actor: Actor) -> list[AdvisoryLine]:

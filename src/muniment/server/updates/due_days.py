@@ -8,7 +8,7 @@ from muniment.controls.no_known_vulnerabilities import CONTROL, Parameters
 from muniment.errors import MunimentError
 from muniment.policy.model import Clause
 from muniment.server.policies.policy_in_force import current_clauses
-from muniment.server.updates.models import AdvisorySeverity
+from muniment.server.updates.models import UpdateSeverity
 
 
 def find_parameters(clauses: Iterable[Clause]) -> list[Parameters]:
@@ -25,10 +25,10 @@ def read_parameters() -> tuple[list[Parameters], str]:
         return find_parameters(()), error.message
 
 
-def read_due_days() -> tuple[dict[str, int], str]:
+def read_update_days() -> tuple[dict[str, int], str]:
     """Read the strictest number of days for each severity."""
     given, problem = read_parameters()
-    return {level: min(one.find_days(level) for one in given) for level in AdvisorySeverity.values}, problem
+    return {level: min(one.find_days(level) for one in given) for level in UpdateSeverity.values}, problem
 
 
 def read_development_days() -> int:

@@ -21,7 +21,7 @@ from muniment.server.connections.named_locks import hold_lock
 from muniment.server.deployments.models import Deployment, DeploymentState
 from muniment.server.error_text import format_error_text
 from muniment.server.products.models import FORGE, Repository, RepositoryScan
-from muniment.server.updates.models import ENVIRONMENT, DependencyLock, DependencyReading, LockedPackage
+from muniment.server.updates.models import ENVIRONMENT, DependencyLock, DependencyReading, LockEntry
 from muniment.updates.dependencies import Dependency, Lock
 from muniment.updates.repository_files import read_repository_locks
 from muniment.updates.repository_locks import RepositoryLocks
@@ -117,7 +117,7 @@ def _drop_locks(repository: Repository, found: Mapping[str, RepositoryLocks]) ->
 
 def _load_introductions(repository: Repository) -> dict[tuple[str, _PackageKey], datetime]:
     """Moment since which each version is in a lock, at any place."""
-    rows = LockedPackage.objects.filter(lock__repository=repository).order_by("-introduced_at")
+    rows = LockEntry.objects.filter(lock__repository=repository).order_by("-introduced_at")
     names = ("lock__path", "ecosystem", "name", "version", "introduced_at")
     return {(path, (ecosystem, name, version)): at for path, ecosystem, name, version, at in rows.values_list(*names)}
 
@@ -141,9 +141,9 @@ def _store_lock(
     row.content = content
     row.save()
     row.packages.all().delete()
-    LockedPackage.objects.bulk_create(
+    LockEntry.objects.bulk_create(
         (
-            LockedPackage(
+            LockEntry(
                 lock=row,
                 ecosystem=key[0],
                 name=key[1][:300],
@@ -170,7 +170,7 @@ def _join_dependencies(dependencies: Iterable[Dependency]) -> dict[_PackageKey, 
     return found
 
 
-def list_due_repositories() -> Iterator[int]:
+def list_due_readings() -> Iterator[int]:
     """List the repositories whose branches or deployments moved, or that were not read for a day, oldest first."""
     rows = Repository.objects.filter(product__retired_at=None)
     here = Q(worker=settings.WORKER_NAME) & ~Q(path__startswith=FORGE)

@@ -17,8 +17,8 @@ from muniment.server.incidents.kinds import GONE, MALWARE_LOCKED
 from muniment.server.incidents.lifecycle import close_incident, open_incident
 from muniment.server.incidents.models import Incident
 from muniment.server.records import row_checks
-from muniment.server.updates.advisory_data import clean_text, find_first_sight, load_index
-from muniment.server.updates.due_days import read_due_days
+from muniment.server.updates.advisory_data import clean_advisory_text, find_first_sight, load_index
+from muniment.server.updates.due_days import read_update_days
 from muniment.server.updates.matching_acts import StoreMatching, make_details
 from muniment.server.updates.matching_plan import (
     FoundAdvisory,
@@ -28,7 +28,7 @@ from muniment.server.updates.matching_plan import (
     encode_plan,
     plan_matching,
 )
-from muniment.server.updates.models import AdvisorySource, DependencyReading, LockedPackage, ProductAdvisory
+from muniment.server.updates.models import AdvisorySource, DependencyReading, LockEntry, ProductAdvisory
 from muniment.updates.advisory_index import AdvisoryIndex, AdvisoryMatch
 from muniment.updates.dependencies import Ecosystem
 from muniment.updates.safe_versions import SafeVersion, find_safe_version
@@ -70,7 +70,7 @@ def match_products(repositories: Iterable[int] | None = None) -> None:
 
 def find_advisories(index: AdvisoryIndex, repositories: list[int]) -> dict[int, list[FoundAdvisory]]:
     """Find what affects the locks of repositories. Each version is matched once."""
-    packages = LockedPackage.objects.filter(lock__repository__in=repositories)
+    packages = LockEntry.objects.filter(lock__repository__in=repositories)
     versions = packages.values_list("ecosystem", "name", "version").distinct()
     affected = {key for key in versions.iterator(_AT_ONCE) if index.match_version(Ecosystem(key[0]), key[1], key[2])}
     users = packages.filter(name__in={name for _, name, _ in affected}).values_list(*_COLUMNS)
@@ -116,7 +116,7 @@ def _build_found(
         package=name,
         advisory=vulnerability.id[:200],
         names=vulnerability.names,
-        summary=clean_text(vulnerability.summary)[:300],
+        summary=clean_advisory_text(vulnerability.summary)[:300],
         versions=versions,
         places=tuple(sorted({row.place for row in users})),
         route=tuple(route),
@@ -141,7 +141,7 @@ def _find_safe(index: AdvisoryIndex, ecosystem: Ecosystem, name: str, versions: 
 
 def store_matching(reading: DependencyReading, found: list[FoundAdvisory]) -> MatchingPlan:
     """Store what changed of one repository, in one act, and open or close the incidents of malware."""
-    days, _problem = read_due_days()
+    days, _problem = read_update_days()
     known = row_checks.read_recorded(lambda: list(_load_known(reading.repository_id)), ProductAdvisory)
     clock = MatchingClock(
         moments.current_moment(),

@@ -20,7 +20,7 @@ from muniment.server.job_queue import enqueue_first
 from muniment.server.products.act_fields import ProductAct
 from muniment.server.products.models import Repository
 from muniment.server.updates.matching_plan import FoundAdvisory, PlannedAdvisory, decode_plan
-from muniment.server.updates.models import DependencyReading, EndReason, LockedPackage, ProductAdvisory
+from muniment.server.updates.models import DependencyReading, EndReason, LockEntry, ProductAdvisory
 
 
 class ReadDependencies(ProductAct, frozen=True):
@@ -151,7 +151,7 @@ def _change_row(planned: PlannedAdvisory) -> None:
 
 def _find_end_reason(row: ProductAdvisory) -> EndReason:
     """Withdrawn, where a place still has one of the versions: then the advisory changed, not the lock."""
-    packages = LockedPackage.objects.filter(
+    packages = LockEntry.objects.filter(
         lock__repository=row.repository_id,
         lock__path=row.lock_path,
         ecosystem=row.ecosystem,

@@ -120,7 +120,7 @@ class DependencyLock(models.Model):
         return format_place(self.place)
 
 
-class LockedPackage(models.Model):
+class LockEntry(models.Model):
     """Package that a lock pins. `route` has the names from the project to the package."""
 
     privileges = Privileges((READ,), _WORKERS)
@@ -138,10 +138,10 @@ class LockedPackage(models.Model):
     class Meta:
         """Indexed by package: to ask which products use one."""
 
-        indexes = [models.Index(fields=["name", "ecosystem", "version"], name="locked_package_name")]
+        indexes = [models.Index(fields=["name", "ecosystem", "version"], name="lock_entry_name")]
 
 
-class AdvisorySeverity(models.TextChoices):
+class UpdateSeverity(models.TextChoices):
     """Severity of an advisory, which decides the due date of its update."""
 
     CRITICAL = "critical", _("Critical")
@@ -182,7 +182,7 @@ class ProductAdvisory(RecordedModel):
     versions = models.JSONField(default=list)
     places = models.JSONField(default=list)
     route = models.JSONField(default=list)
-    severity = models.CharField(max_length=8, choices=AdvisorySeverity)
+    severity = models.CharField(max_length=8, choices=UpdateSeverity)
     severity_origin = models.CharField(max_length=10)
     is_certain = models.BooleanField(default=True)
     is_malware = models.BooleanField(default=False)

@@ -21,7 +21,7 @@ def read_dependencies_task(repository: int) -> None:
 def read_due_dependencies() -> None:
     """Enqueue the reading of each repository whose branches or deployments moved, or that was not read for a day."""
     if not settings.DEMONSTRATION:  # its repositories have no code
-        for number in lock_reading.list_due_repositories():
+        for number in lock_reading.list_due_readings():
             enqueue("read-dependencies", repository=number)
 
 

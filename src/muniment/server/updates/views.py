@@ -17,16 +17,16 @@ from muniment.server.page_lists import read_row_number
 from muniment.server.products.models import Product
 from muniment.server.products.views import could_with_second_factor, find_product_resource
 from muniment.server.updates.advisory_lists import (
-    find_clauses,
+    find_advisory_status,
     find_due_at,
-    find_exceptions,
-    find_status,
+    find_update_clauses,
+    find_update_exceptions,
     list_open_lines,
     measure_updates,
     visible_advisories,
 )
 from muniment.server.updates.affected import find_affected, find_unknown_products
-from muniment.server.updates.due_days import read_development_days, read_due_days
+from muniment.server.updates.due_days import read_development_days, read_update_days
 from muniment.server.updates.matching_acts import ReadDependencies
 from muniment.server.updates.models import (
     AdvisorySource,
@@ -97,7 +97,7 @@ def _build_list(request: HttpRequest, product: str) -> dict[str, Any]:
     rows = visible_advisories(current_actor(request))
     if product:
         rows = rows.filter(product__slug=product)
-    days, problem = read_due_days()
+    days, problem = read_update_days()
     lines = list_open_lines(rows)
     start = read_row_number(request.GET.get("from", ""))
     return {
@@ -115,9 +115,9 @@ def _build_list(request: HttpRequest, product: str) -> dict[str, Any]:
 def show_advisory(request: HttpRequest, number: int) -> HttpResponse:
     """Show an advisory of a product: the path to the package, the due date with its reason, and the next step."""
     row = get_object_or_404(ProductAdvisory.objects.select_related("product", "repository"), pk=number)
-    days, problem = read_due_days()
+    days, problem = read_update_days()
     due_at = find_due_at(row, days, read_development_days())
-    status, text = find_status(row, due_at, find_exceptions([row.repository_id]))
+    status, text = find_advisory_status(row, due_at, find_update_exceptions([row.repository_id]))
     lines = list_open_lines(ProductAdvisory.objects.filter(pk=row.pk).select_related("product", "repository"))
     context = {
         "advisory": row,
@@ -127,7 +127,7 @@ def show_advisory(request: HttpRequest, number: int) -> HttpResponse:
         "status": status,
         "status_text": text,
         "line": lines[0] if lines else None,
-        "clause": next(iter(find_clauses()), ""),
+        "clause": next(iter(find_update_clauses()), ""),
         "severity_source": _SEVERITY_TEXTS[row.severity_origin],
         "clock_reason": _CLOCK_TEXTS.get(row.clock_start, ""),
         "may_request": could_with_second_factor(request, Action.REQUEST_EXCEPTION, row.product.slug),

@@ -80,7 +80,7 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
-            name="LockedPackage",
+            name="LockEntry",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("ecosystem", models.CharField(max_length=20)),
@@ -179,8 +179,8 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(fields=("repository", "place", "path"), name="unique_dependency_lock"),
         ),
         migrations.AddIndex(
-            model_name="lockedpackage",
-            index=models.Index(fields=["name", "ecosystem", "version"], name="locked_package_name"),
+            model_name="lockentry",
+            index=models.Index(fields=["name", "ecosystem", "version"], name="lock_entry_name"),
         ),
         migrations.AddIndex(
             model_name="productadvisory",
