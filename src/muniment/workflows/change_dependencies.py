@@ -126,17 +126,17 @@ def _list_new(index: AdvisoryIndex, lock: Lock, earlier: list[Lock]) -> Iterator
         (each.ecosystem, each.name, match.vulnerability.id): match.certain
         for old in earlier
         for each in old.dependencies
-        for match in _match(index, each)
+        for match in _match_dependency(index, each)
     }
     packages = {(each.ecosystem, each.key): each for each in lock.dependencies}
     for each in packages.values():
-        for match in _match(index, each):
+        for match in _match_dependency(index, each):
             known = before.get((each.ecosystem, each.name, match.vulnerability.id))
             if known is None or (match.certain and not known):
                 yield _describe_match(index, lock, each, match)
 
 
-def _match(index: AdvisoryIndex, dependency: Dependency) -> tuple[AdvisoryMatch, ...]:
+def _match_dependency(index: AdvisoryIndex, dependency: Dependency) -> tuple[AdvisoryMatch, ...]:
     return index.match_version(dependency.ecosystem, dependency.name, dependency.version)
 
 

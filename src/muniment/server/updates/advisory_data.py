@@ -135,11 +135,12 @@ def load_export(source: AdvisorySource) -> AdvisoryExport:
     """Stored export of a source."""
     rows = source.advisories.values_list("document", "checksum", "size", "content")
     return AdvisoryExport(
-        {name: ExportEntry(checksum, size, _decode(content)) for name, checksum, size, content in rows}, source.as_of
+        {name: ExportEntry(checksum, size, _decode_advisory(content)) for name, checksum, size, content in rows},
+        source.as_of,
     )
 
 
-def _decode(content: bytes | memoryview) -> Advisory:
+def _decode_advisory(content: bytes | memoryview) -> Advisory:
     return msgspec.msgpack.decode(content, type=Advisory)
 
 
@@ -160,7 +161,7 @@ def load_index() -> AdvisoryIndex:
 
 def _load_advisories() -> Iterator[Advisory]:
     for content in StoredAdvisory.objects.order_by("pk").values_list("content", flat=True).iterator(_AT_ONCE):
-        yield _decode(content)
+        yield _decode_advisory(content)
 
 
 def find_first_sight(names: set[str]) -> dict[str, str]:

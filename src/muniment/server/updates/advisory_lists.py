@@ -120,7 +120,7 @@ def find_advisory_status(
 
 
 def describe_wait(row: ProductAdvisory, change: Change | None) -> str:
-    """What the update waits for, in one sentence."""
+    """Describe in one sentence for what the update waits."""
     if row.places and all(place.startswith(ENVIRONMENT) for place in row.places):
         places = ", ".join(map(format_place, row.places))
         return _("The update is merged. It waits for a deployment to: %(places)s.") % {"places": places}
@@ -162,7 +162,7 @@ def measure_updates(rows: "QuerySet[ProductAdvisory]", lines: list[AdvisoryLine]
 
 
 def find_percentile(values: list[float]) -> float:
-    """The value that 95 of 100 of some sorted values do not exceed: the nearest rank."""
+    """Find the value that 95 of 100 of some sorted values do not exceed: the nearest rank."""
     return values[-(-len(values) * _PERCENTILE // 100) - 1]
 
 
