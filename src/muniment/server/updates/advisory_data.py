@@ -134,10 +134,8 @@ def clean_advisory_text(text: str) -> str:
 def load_export(source: AdvisorySource) -> AdvisoryExport:
     """Stored export of a source."""
     rows = source.advisories.values_list("document", "checksum", "size", "content")
-    return AdvisoryExport(
-        {name: ExportEntry(checksum, size, _decode_advisory(content)) for name, checksum, size, content in rows},
-        source.as_of,
-    )
+    entries = {name: ExportEntry(checksum, size, _decode_advisory(data)) for name, checksum, size, data in rows}
+    return AdvisoryExport(entries, source.as_of)
 
 
 def _decode_advisory(content: bytes | memoryview) -> Advisory:
