@@ -12,6 +12,7 @@ import sys
 import msgspec
 
 from muniment.design.product_design import DesignAnswer, DesignRequest, RepositorySources, evaluate_request
+from muniment.design.routes.openapi_list import OPENAPI
 from muniment.design.routes.registry import ROUTE_READERS
 from muniment.programs.confinement import NO_CHILD, refuse_files
 
@@ -40,8 +41,10 @@ urlpatterns = [path("", index)]
 
 def load_readers() -> None:
     """Load all that the readers need, by evaluating a design of each framework."""
-    for framework in ROUTE_READERS:
-        repository = RepositorySources("sample", _SAMPLE.format(framework), {"urls.py": _CODE, "broken.py": "("})
+    for framework in (*ROUTE_READERS, OPENAPI):
+        repository = RepositorySources(
+            "sample", _SAMPLE.format(framework), {"urls.py": _CODE, "broken.py": "(", "openapi.json": "{}"}
+        )
         answer = evaluate_request(DesignRequest(datetime.date(2026, 1, 1), (repository,), (repository,)))
         msgspec.msgpack.decode(msgspec.msgpack.encode(answer), type=DesignAnswer)
 

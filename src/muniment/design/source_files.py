@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from muniment.design.routes.registry import is_route_source
 from muniment.errors import DesignError, UsageError
 from muniment.git.repository import Repository
 
@@ -31,7 +32,7 @@ def read_design_text(folder: str) -> str:
 
 
 def read_folder_sources(folder: str) -> dict[str, str]:
-    """Python files below a folder by their path in it. Links and hidden folders are left out."""
+    """Files below a folder that routes may stand in, by their path in it. Links and hidden folders are left out."""
     root = Path(folder)
     if not root.is_dir():
         raise UsageError(f"{folder} is not a folder", "Name the folder of the code in [[application]] root.")
@@ -44,7 +45,7 @@ def _walk_folder(root: Path) -> Iterator[tuple[str, str]]:
         folders[:] = sorted(name for name in folders if name not in _SKIPPED and not name.startswith("."))
         for name in sorted(names):
             path = Path(place) / name
-            if not name.endswith(".py") or path.is_symlink():
+            if not is_route_source(name) or path.is_symlink():
                 continue
             count += 1
             if count > _MOST_FILES:
@@ -57,7 +58,7 @@ def _walk_folder(root: Path) -> Iterator[tuple[str, str]]:
 
 
 def read_commit_files(repository: Repository, commit: str) -> dict[str, str]:
-    """The design file and all Python files of a commit by path."""
+    """The design file of a commit, and all files that routes may stand in, by path."""
     objects = repository.objects
     found: dict[str, str] = {}
     waiting = [("", f"{commit}^{{tree}}")]
@@ -67,7 +68,7 @@ def read_commit_files(repository: Repository, commit: str) -> dict[str, str]:
             name = raw.decode("utf-8", "surrogateescape")
             if entry.mode == _TREE_MODE and name not in _SKIPPED and not name.startswith("."):
                 waiting.append((f"{folder}{name}/", entry.id))
-            elif entry.mode in _FILE_MODES and (name.endswith(".py") or f"{folder}{name}" == DESIGN_FILE):
+            elif entry.mode in _FILE_MODES and (is_route_source(name) or f"{folder}{name}" == DESIGN_FILE):
                 found[f"{folder}{name}"] = entry.id
     paths = sorted(found)
     if len(paths) > _MOST_FILES:
@@ -81,6 +82,6 @@ def read_commit_files(repository: Repository, commit: str) -> dict[str, str]:
 
 
 def select_below(files: Mapping[str, str], root: str) -> dict[str, str]:
-    """Python files below the folder `root` of an application, with their whole paths."""
+    """Files below the folder `root` of an application, with their whole paths."""
     prefix = "" if root in ("", ".") else f"{root.strip('/')}/"
-    return {path: text for path, text in files.items() if path.startswith(prefix) and path.endswith(".py")}
+    return {path: text for path, text in files.items() if path.startswith(prefix) and is_route_source(path)}

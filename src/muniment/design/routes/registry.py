@@ -1,10 +1,12 @@
 """Registry of frameworks whose routes can be read."""
 
 from collections.abc import Callable, Mapping
+from pathlib import PurePosixPath
 
 from muniment.design.routes.django_routes import read_django_routes
 from muniment.design.routes.fastapi_routes import read_fastapi_routes
 from muniment.design.routes.flask_routes import read_flask_routes
+from muniment.design.routes.openapi_list import OPENAPI, OPENAPI_NAMES, read_openapi_routes
 from muniment.design.routes.route import RouteList, UnreadSource
 from muniment.design.routes.source_tree import SourceTree
 
@@ -17,11 +19,13 @@ ROUTE_READERS: Mapping[str, Callable[[SourceTree], RouteList]] = {
 
 def is_route_source(path: str) -> bool:
     """Whether routes may stand in a file with this name."""
-    return path.endswith(".py")
+    return path.endswith(".py") or PurePosixPath(path).name in OPENAPI_NAMES
 
 
 def read_routes(framework: str, files: Mapping[str, str]) -> RouteList:
     """Routes of the application of one framework in a project's files (path and text)."""
+    if framework == OPENAPI:
+        return read_openapi_routes(files)
     try:
         return ROUTE_READERS[framework](SourceTree(files))
     except RecursionError:

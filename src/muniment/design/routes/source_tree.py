@@ -146,7 +146,7 @@ class SourceTree:
         self._by_suffix: dict[str, list[SourceModule]] = {}
         self._unread_names: set[str] = set()
         for path in sorted(files):
-            if not _NOT_OURS & set(PurePosixPath(path).parts):
+            if path.endswith(".py") and not _NOT_OURS & set(PurePosixPath(path).parts):
                 self._parse_file(path, files[path])
 
     def _parse_file(self, path: str, text: str) -> None:
