@@ -1,11 +1,13 @@
 """Registries made for a test: what they publish is in this process, and each request to them is recorded."""
 
+import base64
 import hashlib
 import io
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 from msgspec import Struct
 
@@ -119,3 +121,40 @@ class SeveralRegistries:
         """Answer of the host's registry."""
         registry = self.registries.get(host)
         return RegistryAnswer(502) if registry is None else registry.fetch_path(host, path, accept)
+
+
+class FakeNpmRegistry:
+    """npm's registry. `publish` takes a release with its dependencies."""
+
+    def __init__(self, host: str = "registry.npmjs.org") -> None:
+        self.host = host
+        self.packages: dict[str, dict[str, dict[str, Any]]] = {}
+        self.times: dict[str, dict[str, str]] = {}
+        self.requests: list[str] = []
+        self.until = ""
+        self.status = 200
+
+    def publish(self, name: str, version: str, *, uploaded: str = LATE, **more: Any) -> None:
+        """Publish a release. `more`: entries of its manifest, such as `dependencies`."""
+        digest = base64.b64encode(hashlib.sha512(f"{name}{version}".encode()).digest()).decode()
+        self.packages.setdefault(name, {})[version] = {
+            "name": name,
+            "version": version,
+            "dist": {
+                "tarball": f"https://{self.host}/{name}/-/{name.rpartition('/')[2]}-{version}.tgz",
+                "integrity": f"sha512-{digest}",
+            },
+            **more,
+        }
+        self.times.setdefault(name, {})[version] = uploaded
+
+    def fetch_path(self, host: str, path: str, accept: str) -> RegistryAnswer:
+        """Answer as the registry does."""
+        self.requests.append(f"{host}{path}")
+        name = unquote(path.removeprefix("/"))
+        if self.status != 200 or host != self.host or name not in self.packages:
+            return RegistryAnswer(404 if self.status == 200 else self.status)
+        times = {version: at for version, at in self.times[name].items() if not self.until or at <= self.until}
+        versions = {version: found for version, found in self.packages[name].items() if version in times}
+        document = {"name": name, "dist-tags": {"latest": list(versions)[-1]}, "versions": versions, "time": times}
+        return RegistryAnswer(200, "application/json", json.dumps(document).encode())

@@ -9,6 +9,7 @@ import pytest
 from muniment.programs.catalogue import Program
 from muniment.updates.advisory_index import AdvisoryIndex
 from muniment.updates.dependencies import Ecosystem, Lock, LockFormat
+from muniment.updates.npm_resolver import NpmResolver
 from muniment.updates.registry_access import RegistrySource
 from muniment.updates.registry_offers import CoolDown, VersionOffers
 from muniment.updates.resolver_child import ResolverTool
@@ -32,6 +33,25 @@ def find_uv() -> ResolverTool:
     if not tools:
         pytest.skip("there is no uv: bin/test installs it")
     return tools[0]
+
+
+def find_npm() -> ResolverTool:
+    """npm; without one, the test is skipped."""
+    tools = list_tools(Program.NPM, ())
+    if not tools:
+        pytest.skip("there is no npm")
+    return tools[0]
+
+
+def make_npm_lock(source: RegistrySource, files: dict[str, bytes], path: str = "package-lock.json") -> bytes:
+    """Lock that npm writes for manifests; `source` publishes what it had then."""
+    start = b'{\n  "name": "x",\n  "lockfileVersion": 3,\n  "requires": true,\n  "packages": {\n    "": {}\n  }\n}\n'
+    empty = Lock(path, LockFormat.NPM, ())
+    offers = VersionOffers(Ecosystem.NPM, empty, AdvisoryIndex([]), LATER, CoolDown(0, 0))
+    with NpmResolver(empty, start, files, offers, source, find_npm()) as resolver:
+        content = resolver.write_new_lock()
+        assert content is not None
+        return content
 
 
 def make_uv_lock(

@@ -9,7 +9,13 @@
     advisory_exports  OSV's per-ecosystem export, from a file or by URL
     advisory_index    which advisories affect a version, and which products a vulnerability affects
     severities, due_dates, safe_versions, lock_comparison, sboms
+    version_plans    the smallest joint set of versions; the resolver decides what fits together
+    lock_updates     update of one lock, compared before it is proposed
+    registry_offers  which versions a resolver may choose
+    registry_proxy   the only thing that it reaches
+    resolver_child   runs uv or npm, confined
 
-No module starts a program. Content of a repository is hostile: each parser is bounded, and refuses what it does not
+Only `resolver_child` starts a program, by `muniment.programs`. Content of a repository is hostile: each parser is
+bounded, and refuses what it does not
 understand.
 """

@@ -1,23 +1,28 @@
 """Update of one lock to the smallest versions without known vulnerabilities, compared before it is proposed."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Protocol
 
 from msgspec import Struct
 
 from muniment.errors import MunimentError
-from muniment.programs.catalogue import Program
+from muniment.programs.catalogue import REMEDIES, Program
 from muniment.updates.advisory_index import AdvisoryIndex
 from muniment.updates.dependencies import Ecosystem, Lock, LockFormat, LockFormatError
 from muniment.updates.lock_comparison import LockComparison, LockRefusal, RefusalCode, compare_locks
+from muniment.updates.npm_lock_text import compare_folders
+from muniment.updates.npm_plans import plan_npm_versions
+from muniment.updates.npm_resolver import NpmResolver
 from muniment.updates.registry_access import RegistrySource
 from muniment.updates.registry_offers import CoolDown, VersionOffers
 from muniment.updates.resolver_errors import ResolverError
 from muniment.updates.resolver_tools import list_tools
+from muniment.updates.text_comparison import TextComparison
 from muniment.updates.uv_lock_text import OtherRevisionError, compare_blocks
 from muniment.updates.uv_resolver import UvResolver
 from muniment.updates.version_plans import LockedEntry, VersionPlan, order_entries, plan_versions
 
-MOVED_FORMATS = (LockFormat.UV,)
+_PROGRAMS = {LockFormat.UV: Program.UV, LockFormat.NPM: Program.NPM}
 
 
 class PackageMove(Struct, frozen=True):
@@ -111,26 +116,30 @@ def update_lock(
     vulnerable = _find_vulnerable(order, ecosystem, settings)
     if not vulnerable:
         return None
-    if lock.format not in MOVED_FORMATS:
+    program = _PROGRAMS.get(lock.format)
+    if program is None:
         return UpdateRefusal(
             lock.path,
             f"{lock.format.value}: {_NOT_MOVED}",
             "Update these packages with their package manager.",
             _describe_staying(dict.fromkeys(vulnerable, _NOT_MOVED), ecosystem, settings),
         )
-    tools = list_tools(Program.UV, settings.tools)
-    refusal = UpdateRefusal(lock.path, "uv is not installed", "Install uv, in the version that wrote the lock.")
-    for tool in tools:
+    refusal = missing = UpdateRefusal(lock.path, f"{program} is not installed", REMEDIES[program])
+    for tool in list_tools(program, settings.tools):
         offers = VersionOffers(ecosystem, lock, settings.index, settings.now, settings.cool_down)
         try:
-            with UvResolver(lock, content, files, offers, settings.source, tool) as resolver:
-                resolver.check_lock(content)
-                plan = plan_versions(order, vulnerable, resolver.list_candidates, resolver.run_attempt)
-                if plan.moved:
-                    resolver.check_lock(resolver.content)
-                return _build_update(lock, content, resolver, plan, settings)
+            if program is Program.UV:
+                with UvResolver(lock, content, files, offers, settings.source, tool) as uv:
+                    uv.check_lock(content)
+                    plan = plan_versions(order, vulnerable, uv.list_candidates, uv.run_attempt)
+                    return _finish_update(lock, content, uv, plan, compare_blocks, settings)
+            with NpmResolver(lock, content, files, offers, settings.source, tool) as npm:
+                npm.check_lock(content)
+                plan = plan_npm_versions(npm, vulnerable)
+                return _finish_update(lock, content, npm, plan, compare_folders, settings)
         except OtherRevisionError as error:
-            refusal = UpdateRefusal(lock.path, str(error), _TOOL_REMEDY.format("uv"))
+            other = UpdateRefusal(lock.path, str(error), _TOOL_REMEDY.format(program))
+            refusal = other if refusal is missing else refusal  # what a tool of the right version says counts more
         except (ResolverError, LockFormatError) as error:
             remedy = error.remedy if isinstance(error, MunimentError) else "Correct this file."
             message = error.message if isinstance(error, MunimentError) else str(error)
@@ -147,17 +156,31 @@ def _find_vulnerable(order: Sequence[LockedEntry], ecosystem: Ecosystem, setting
     ]
 
 
-def _build_update(
-    lock: Lock, content: bytes, resolver: UvResolver, plan: VersionPlan, settings: UpdateSettings
+class _Resolver(Protocol):
+    tool_name: str
+    result: Lock
+    content: bytes
+
+    def check_lock(self, content: bytes) -> None: ...
+
+
+def _finish_update(
+    lock: Lock,
+    content: bytes,
+    resolver: _Resolver,
+    plan: VersionPlan,
+    compare_text: Callable[[bytes, bytes], TextComparison],
+    settings: UpdateSettings,
 ) -> LockUpdate | UpdateRefusal:
-    staying = _describe_staying(plan.failed, Ecosystem.PYPI, settings)
+    staying = _describe_staying(plan.failed, lock.dependencies[0].ecosystem, settings)
     if not plan.moved:
         reason = "no vulnerable package of this lock can move to a safe version"
         return UpdateRefusal(lock.path, reason, _NO_WAY, staying)
+    resolver.check_lock(resolver.content)
     comparison = compare_update(lock, resolver.result, plan)
-    blocks = compare_blocks(content, resolver.content)
+    text = compare_text(content, resolver.content)
     problems = [describe_refusal(each) for each in comparison.refusals]
-    problems += [f"the entry of {name} would change without a new version" for name in blocks.altered]
+    problems += [f"the entry of {name} would change without a new version" for name in text.altered]
     problems += _find_new_vulnerabilities(lock, resolver.result, settings)
     if problems:
         reason = f"the new lock is refused: {'; '.join(problems)}"
@@ -165,7 +188,7 @@ def _build_update(
     header = [name for name, value in resolver.result.header if dict(lock.header).get(name) != value]
     moves = _describe_moves(comparison, settings)
     return LockUpdate(
-        lock.path, moves, staying, resolver.content, blocks.same, plan.smallest, tuple(header), resolver.tool_name
+        lock.path, moves, staying, resolver.content, text.same, plan.smallest, tuple(header), resolver.tool_name
     )
 
 

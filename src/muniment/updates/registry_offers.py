@@ -83,6 +83,18 @@ class VersionOffers:
         keys = {each: parse_version(self.ecosystem, each) for each in versions}
         return tuple(each for each, key in keys.items() if key is not None and key > lowest)
 
+    def restrict_entries(self, caps: Mapping[LockedEntry, str], released: Collection[LockedEntry]) -> None:
+        """Set the caps of single entries: for a resolver that is given all other entries in their place.
+
+        Other entries of a released package are not offered: the resolver could take them in place of a smaller version.
+        """
+        by_name: dict[str, list[str]] = {}
+        for entry, cap in caps.items():
+            by_name.setdefault(entry.name, []).append(cap)
+        self._caps = {name: find_highest(self.ecosystem, found) for name, found in by_name.items()}
+        names = {entry.name for entry in released}
+        self._released = frozenset(LockedEntry(name, version) for name in names for version in self.locked[name])
+
     def restrict_versions(self, caps: Mapping[LockedEntry, str], released: Collection[LockedEntry]) -> None:
         """Set the caps and the entries that leave their version, for the next attempt.
 

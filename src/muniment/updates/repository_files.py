@@ -14,6 +14,7 @@ from muniment.updates.repository_locks import RepositoryLocks, is_dependency_fil
 _MOST_FILES = 5_000
 _MOST_BYTES = 256 << 20
 _SECONDS = 60
+_SHAPING_FILES = (".npmrc",)  # which a resolver gets a part of
 _PLAIN_MODES = (b"100644", b"100755")
 
 
@@ -38,11 +39,12 @@ def read_dependency_files(repository: Repository, commit: str) -> DependencyFile
     for row in rows:
         meta, _, raw = row.partition(b"\t")
         path = paths.decode_path(raw)
-        if is_dependency_file(path):
+        shapes_resolution = path.rpartition("/")[2] in _SHAPING_FILES
+        if is_dependency_file(path) or shapes_resolution:
             mode, _, oid = meta.split(b" ")
             if mode in _PLAIN_MODES:
                 found.append((path, oid.decode()))
-            else:
+            elif not shapes_resolution:
                 unread.append(UnreadFile(path, "it is a link, or another repository"))
     if len(found) > _MOST_FILES:
         raise GitError(f"there are more than {_MOST_FILES} lock files and manifests", "Remove those that are not used.")

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Mapping
 
-from msgspec import Struct
-
 from muniment.updates.dependencies import LockFormatError
 from muniment.updates.lock_values import decode_toml, get_list, get_table, get_text
 from muniment.updates.python_registry import OWN_WHEELS
+from muniment.updates.text_comparison import TextComparison
+from muniment.updates.uv_manifests import UNKNOWN_VERSION
 
 _PACKAGE = re.compile(rb"^\[\[package\]\]\n", re.MULTILINE)
 _FORKS_NAME = "resolution-markers"
@@ -15,6 +15,9 @@ _FORKS = re.compile(rb"^resolution-markers = \[\n(?:    .*\n)*\]\n", re.MULTILIN
 _OWN_WHEELS = re.compile(
     rb'^wheels = \[\n    \{ url = "https://[^"\n]*' + re.escape(OWN_WHEELS).encode() + rb"[^\n]*\n\]\n", re.MULTILINE
 )
+_NAME_LINE = re.compile(rb'^name = "[^"\n]*"\n', re.MULTILINE)
+_LACKS_VERSION = re.compile(rb'\[\[package\]\]\nname = "[^"\n]*"\nsource = \{ (?:editable|virtual|directory) = ')
+_VERSION_LINE = f'version = "{UNKNOWN_VERSION}"\n'.encode()
 _REQUIRES = re.compile(rb"^requires-python = .*\n", re.MULTILINE)
 
 
@@ -40,7 +43,34 @@ def restore_lock(before: bytes, after: bytes) -> bytes:
         if _read_header(old) != _read_header(new):
             raise LockFormatError("its header differs from the one before")
         old = _replace_forks(old, new)
-    return old + b"".join(_OWN_WHEELS.sub(b"", block) for block in blocks)
+    own = (_OWN_WHEELS.sub(b"", block).replace(_VERSION_LINE, b"") for block in blocks)
+    known = _index_blocks(before)
+    return old + b"".join(_keep_block(known.get(_key_block(block)), block) for block in own)
+
+
+def state_versions(content: bytes) -> bytes:
+    """The lock with a version for each project that computes its own: uv would build it to find that it has none."""
+    header, blocks = split_lock(content)
+    return header + b"".join(
+        _NAME_LINE.sub(lambda line: line[0] + _VERSION_LINE, block, count=1) if _LACKS_VERSION.match(block) else block
+        for block in blocks
+    )
+
+
+def _keep_block(old: bytes | None, new: bytes) -> bytes:
+    """The old block if the new one says the same of the same version: versions of uv write files in other ways."""
+    if old is None or old == new:
+        return new
+    (before,), (after,) = (get_list(decode_toml(block), "package") for block in (old, new))
+    assert isinstance(before, dict)  # noqa: S101 -- they were indexed
+    assert isinstance(after, dict)  # noqa: S101
+    same = all(before.get(key) == after.get(key) for key in (before.keys() | after.keys()) - {"wheels", "sdist"})
+    return old if same and _list_digests(after) <= _list_digests(before) else new
+
+
+def _list_digests(package: Mapping[str, object]) -> set[str]:
+    archives = [*get_list(package, "wheels"), *([package["sdist"]] if "sdist" in package else [])]
+    return {str(each.get("hash")) for each in archives if isinstance(each, dict)}
 
 
 def _replace_forks(old: bytes, new: bytes) -> bytes:
@@ -66,31 +96,28 @@ def _read_header(header: bytes) -> dict[str, object]:
     return {key: value for key, value in decode_toml(header).items() if key != _FORKS_NAME}
 
 
-class BlockComparison(Struct, frozen=True):
-    """Blocks of a lock: how many are the same, byte for byte, and the names of others that keep their version."""
-
-    same: int
-    altered: tuple[str, ...]
-
-
-def compare_blocks(before: bytes, after: bytes) -> BlockComparison:
+def compare_blocks(before: bytes, after: bytes) -> TextComparison:
     """Compare the blocks of packages. One that keeps its version may only name other versions of what it requires."""
     old = _index_blocks(before)
     new = _index_blocks(after)
     both = old.keys() & new.keys()
     altered = [key for key in both if old[key] != new[key] and _strip_versions(old[key]) != _strip_versions(new[key])]
-    return BlockComparison(sum(old[key] == new[key] for key in both), tuple(sorted(name for name, _, _ in altered)))
+    return TextComparison(sum(old[key] == new[key] for key in both), tuple(sorted(name for name, _, _ in altered)))
 
 
 def _index_blocks(content: bytes) -> dict[tuple[str, str, str], bytes]:
     found = {}
     for block in split_lock(content)[1]:
-        (package,) = get_list(decode_toml(block), "package")
-        if not isinstance(package, dict):
-            raise LockFormatError("a package is not a table")
-        source = str(sorted(get_table(package, "source").items()))
-        found[get_text(package, "name"), get_text(package, "version", ""), source] = block
+        found[_key_block(block)] = block
     return found
+
+
+def _key_block(block: bytes) -> tuple[str, str, str]:
+    (package,) = get_list(decode_toml(block), "package")
+    if not isinstance(package, dict):
+        raise LockFormatError("a package is not a table")
+    source = str(sorted(get_table(package, "source").items()))
+    return get_text(package, "name"), get_text(package, "version", ""), source
 
 
 def _strip_versions(block: bytes) -> Mapping[str, object]:

@@ -14,6 +14,7 @@ from muniment.updates.lock_values import (
     get_table,
     get_tables,
     get_text,
+    get_texts,
     normalise_python_name,
 )
 from muniment.updates.python_registry import PYPI, PYPI_FILES, PythonIndex, read_index
@@ -42,6 +43,7 @@ _SETTINGS = (
     "sources",
     "workspace",
 )
+UNKNOWN_VERSION = "0+muniment.computed"  # of a project that computes its own; no lock has it
 _INDEX = ("name", "url", "explicit", "default")
 
 
@@ -53,6 +55,11 @@ def reduce_pyproject(content: bytes, hosts: Collection[str]) -> bytes:
     document = decode_toml(content)
     tool = get_table(get_table(document, "tool"), "uv")
     project = {key: value for key, value in get_table(document, "project").items() if key in _PROJECT}
+    if "version" in get_texts(project, "dynamic"):  # to compute it, the project would be built
+        project |= {
+            "version": UNKNOWN_VERSION,
+            "dynamic": [each for each in get_texts(project, "dynamic") if each != "version"],
+        }
     settings = {key: value for key, value in tool.items() if key in _SETTINGS}
     indexes = [
         {key: value for key, value in each.items() if key in _INDEX}
@@ -65,8 +72,8 @@ def reduce_pyproject(content: bytes, hosts: Collection[str]) -> bytes:
     groups, build = get_table(document, "dependency-groups"), get_table(document, "build-system")
     if groups:
         reduced["dependency-groups"] = groups
-    if build:  # its presence makes the project a package; nothing is built
-        reduced["build-system"] = {key: build[key] for key in ("requires", "build-backend") if key in build}
+    if build:  # its presence makes the project a package. uv builds members even with --no-build: by nothing, then
+        reduced["build-system"] = {"requires": [], "build-backend": "muniment_builds_nothing"}
     if settings:
         reduced["tool"] = {"uv": settings}
     try:

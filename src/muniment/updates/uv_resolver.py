@@ -16,7 +16,7 @@ from muniment.updates.registry_offers import VersionOffers
 from muniment.updates.resolver_child import RESOLVER_SECONDS, ResolverFolder, ResolverTool
 from muniment.updates.resolver_errors import ResolverError, describe_output
 from muniment.updates.resolver_tools import find_python
-from muniment.updates.uv_lock_text import OtherRevisionError, restore_lock
+from muniment.updates.uv_lock_text import OtherRevisionError, restore_lock, state_versions
 from muniment.updates.uv_locks import parse_uv_lock
 from muniment.updates.uv_manifests import find_unbuilt_metadata, list_indexes, reduce_pyproject
 from muniment.updates.version_plans import Conflict, LockedEntry, Solution
@@ -30,6 +30,8 @@ _MARKER = re.compile(r"[A-Za-z0-9_.'\"<>=!~ ()+*-]{1,2000}")
 
 class UvResolver:
     """uv for one lock. Leaving the `with` removes its folder. `result` and `content`: the lock of the last solution."""
+
+    tool_name = "uv"
 
     def __init__(
         self,
@@ -65,11 +67,6 @@ class UvResolver:
 
     def __exit__(self, *_: object) -> None:
         self._folder.__exit__(None, None, None)
-
-    @property
-    def tool_name(self) -> str:
-        """Name of the tool, for people."""
-        return "uv"
 
     def list_candidates(self, entry: LockedEntry) -> tuple[str, ...]:
         """Safe versions above an entry, ascending."""
@@ -119,7 +116,7 @@ class UvResolver:
             for path, content in self._files.items()
             if path.rpartition("/")[2] == "pyproject.toml"
         }
-        self._folder.write_files(manifests if lock is None else {**manifests, self._lock.path: lock})
+        self._folder.write_files(manifests if lock is None else {**manifests, self._lock.path: state_versions(lock)})
 
     def _list_upgrades(self, caps: Mapping[LockedEntry, str], released: frozenset[LockedEntry]) -> list[str]:
         """Packages that have to move. One that the lock has several times moves in each fork, by its marker."""
