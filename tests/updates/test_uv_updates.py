@@ -303,3 +303,28 @@ def test_a_lock_without_vulnerable_packages_has_no_update(index: FakePythonIndex
     before = lock_early(index, files)
     assert update(index, files, before, read_advisory("A-1", "flask", events=fixed_in("1"))) is None
     assert index.requests == []
+
+
+def test_a_project_that_computes_its_version_is_not_built(index: FakePythonIndex) -> None:
+    index.publish("hatchling", "1.0", uploaded=EARLY)
+    project = PROJECT.replace('version = "1"', 'dynamic = ["version"]').format('"django"')
+    build = '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\nbackend-path = ["."]\n'
+    files = {"pyproject.toml": (project + build).encode()}
+    before = lock_early(index, files).replace(b'version = "0+muniment.computed"\n', b"")
+    result = update(index, files, before, read_advisory("A-1", "sqlparse", events=fixed_in("0.3.1")))
+    assert moves(result) == {"sqlparse": (("0.3.0",), ("0.3.1",))}
+    assert isinstance(result, LockUpdate)
+    (shop,) = [each for each in tomllib.loads(result.content.decode())["package"] if each["name"] == "shop"]
+    assert "version" not in shop
+    assert not any("hatchling" in request for request in index.requests)
+
+
+def test_a_project_that_computes_its_dependencies_is_refused_and_not_built(index: FakePythonIndex) -> None:
+    files = write_project("django")
+    before = lock_early(index, files)
+    dynamic = b'[project]\nname = "shop"\nversion = "1"\nrequires-python = ">=3.11"\ndynamic = ["dependencies"]\n'
+    build = b'[build-system]\nrequires = ["evil"]\nbuild-backend = "evil"\nbackend-path = ["."]\n'
+    files = {"pyproject.toml": dynamic + build, "evil.py": b"open('/tmp/evil-backend-ran', 'w')\n"}
+    result = update(index, files, before, read_advisory("A-1", "sqlparse", events=fixed_in("0.3.1")))
+    assert isinstance(result, UpdateRefusal)
+    assert not any("evil" in request for request in index.requests)
