@@ -144,11 +144,13 @@ def decode_agenda(text: str) -> FrozenAgenda:
 
 def translate_section(section: AgendaSection) -> AgendaSection:
     """Section of a frozen agenda with its fixed words in the reader's language. Sentences with figures stay."""
-    lines = tuple(structs.replace(line, word=_translate(line.word)) for line in section.lines)
-    return structs.replace(section, title=_translate(section.title), empty=_translate(section.empty), lines=lines)
+    lines = tuple(structs.replace(line, word=_translate_text(line.word)) for line in section.lines)
+    return structs.replace(
+        section, title=_translate_text(section.title), empty=_translate_text(section.empty), lines=lines
+    )
 
 
-def _translate(text: str) -> str:
+def _translate_text(text: str) -> str:
     return _(text) if text else ""  # the empty text is the header of a catalogue
 
 

@@ -44,7 +44,7 @@ def list_events(company: Demonstration) -> Iterator[DemonstrationEvent]:
     yield from list_daily_events(company, 9, 0, _write_first_advice)
     for hour, is_morning in ((10, True), (14, False)):
         yield from list_daily_events(company, hour, 5, partial(_open_meetings, is_morning=is_morning))
-        yield from list_daily_events(company, hour, 30, partial(_decide, is_morning=is_morning))
+        yield from list_daily_events(company, hour, 30, partial(_record_decisions, is_morning=is_morning))
         yield from list_daily_events(company, hour, 50, partial(_close_meetings, is_morning=is_morning))
     yield from list_daily_events(company, 16, 0, _sign_minutes)
     yield from list_daily_events(company, 16, 30, _finish_action)
@@ -65,7 +65,7 @@ def _open_meetings(company: Demonstration, *, is_morning: bool) -> None:
             company.perform(lead, ConfirmAttendance, meeting=meeting.pk, person=person.slug, present="yes")
 
 
-def _decide(company: Demonstration, *, is_morning: bool) -> None:
+def _record_decisions(company: Demonstration, *, is_morning: bool) -> None:
     """Record decisions, actions and dissent in the review that has content."""
     rows = find_meetings_of_now(is_morning=is_morning)
     meeting = rows.filter(product__slug=PRODUCT, kind=MeetingKind.REVIEW).first()

@@ -78,12 +78,12 @@ def make_pdf(document: RecordDocument, moment: datetime.datetime) -> bytes:
         "root": _TEMPLATE.parent,
     }
     try:
-        return _compile(typst, document, ignore_system_fonts=True, **options)
+        return _compile_document(typst, document, ignore_system_fonts=True, **options)
     except typst.TypstError:
         pass
     more = msgspec.structs.replace(document, fonts=(_FONT, *_OTHER_FONTS))
     try:
-        return _compile(typst, more, **options)
+        return _compile_document(typst, more, **options)
     except typst.TypstError as error:
         letters = "".join(dict.fromkeys(_LETTER.findall(str(error))))
         raise RefusedError(
@@ -93,7 +93,7 @@ def make_pdf(document: RecordDocument, moment: datetime.datetime) -> bytes:
         ) from None
 
 
-def _compile(library: Any, document: RecordDocument, **options: Any) -> bytes:
+def _compile_document(library: Any, document: RecordDocument, **options: Any) -> bytes:
     words = {"record": json.dumps(msgspec.to_builtins(document))}
     return bytes(library.compile(_TEMPLATE.read_bytes(), sys_inputs=words, **options))
 

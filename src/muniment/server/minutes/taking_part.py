@@ -113,14 +113,14 @@ def _choose_signing_seats(meeting: ProductMeeting, signed: frozenset[tuple[str, 
     rules, present = RULES[MeetingKind(meeting.kind)], find_present_people(meeting)
     seats = list(meeting.attendees.select_related("person"))
 
-    def signs(seat: MeetingAttendee) -> bool:
+    def must_sign(seat: MeetingAttendee) -> bool:
         if seat.role not in rules.signers:
             return False
         if seat.role in rules.signs_absent and (seat.person.active or (seat.person_id, seat.role) in signed):
             return True
         return seat.person_id in present or seat.role == rules.lead
 
-    chosen = [seat for seat in seats if signs(seat)]
+    chosen = [seat for seat in seats if must_sign(seat)]
     people = {seat.person_id for seat in chosen}
     if len(people) < _LEAST_SIGNERS:
         others = [each for each in seats if each.person_id in present - people and each.role in rules.quorum]

@@ -58,7 +58,7 @@ def list_events(company: Demonstration) -> Iterator[DemonstrationEvent]:
     """Events about the retro that was held, and yesterday about the next one."""
     yield from list_daily_events(company, 15, 30, _give_feedback)
     for hour, is_morning in ((10, True), (14, False)):
-        yield from list_daily_events(company, hour, 15, partial(_talk, is_morning=is_morning))
+        yield from list_daily_events(company, hour, 15, partial(_lead_phases, is_morning=is_morning))
     yield from list_daily_events(company, 16, 45, _note_result)
     yield DemonstrationEvent(company.find_moment(1, 18), "web", partial(_prepare_retro, company))
 
@@ -75,7 +75,7 @@ def _give_feedback(company: Demonstration) -> None:
     company.perform(_DPO, WriteDpoFeedback, meeting=retro.pk, text="Exported reports are kept too long.")
 
 
-def _talk(company: Demonstration, *, is_morning: bool) -> None:
+def _lead_phases(company: Demonstration, *, is_morning: bool) -> None:
     """Lead through the phases: read, group, vote, decide."""
     rows = find_meetings_of_now(is_morning=is_morning).filter(product__slug=PRODUCT, kind=MeetingKind.RETRO)
     retro = rows.filter(number=1).first()

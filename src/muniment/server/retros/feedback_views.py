@@ -52,8 +52,8 @@ def take_feedback_code(request: HttpRequest, number: int) -> HttpResponse:
     except RefusedError as error:
         messages.error(request, format_error_text(error))
         return redirect("retro", seat.meeting_id)
-    shown = "-".join(code[at : at + 4] for at in range(0, len(code), 4))
-    context = {"meeting": seat.meeting.find_main(), "code": shown}
+    spaced_code = "-".join(code[at : at + 4] for at in range(0, len(code), 4))
+    context = {"meeting": seat.meeting.find_main(), "code": spaced_code}
     return render(request, "retros/feedback_code.html", context)
 
 
