@@ -31,7 +31,7 @@ from muniment.server.changes.repository_acts import AddServerHookLog
 from muniment.server.connections.models import BranchUpdate, ForgeChange
 from muniment.server.deployments.builder_acts import TrustBuilder
 from muniment.server.designs.models import DesignThreat, ThreatAnswer
-from muniment.server.findings.models import FindingDecision, LeakedSecret, ProductFinding
+from muniment.server.findings.models import FindingDecision, LeakedSecret, ProductFinding, ToolCoverage
 from muniment.server.guarding.mediation import allow_writes
 from muniment.server.incidents.models import BreachClock, BreachDuty, Incident
 from muniment.server.meetings.models import MeetingAttendee, ProductMeeting
@@ -63,6 +63,8 @@ OTHER_FORMS = {  # addresses that take no form of an act
     "/welcome/<str:text>": "whoever has an invitation is not signed in yet; a password is typed with it",
     "/api/people/<slug>/export": "a GET with no body",
     "/me/export": "it shows a file",
+    "/products/<slug:slug>/findings/import": "a file comes with it, whose digest is a field",
+    "/api/products/<slug>/findings/import": "its body is a file, whose digest is a field",
     "/people/<str:slug>/export": "it shows a file",
 }
 T = TypeVar("T")
@@ -351,6 +353,8 @@ def create_each_resource() -> None:
         threat = {"identity": "x", "kind": "tampering", "element": "x", "score": 1}
         DesignThreat.objects.create(pk=NUMBER, product=shop, **threat)
         ThreatAnswer.objects.create(pk=NUMBER, threat_id=NUMBER, kind="mitigated", text="x", person=someone)
+        declared = {"tool": "x", "canary_rule": "x", "canary_path": "x", "requester": someone}
+        ToolCoverage.objects.create(pk=NUMBER, repository=repository, **declared)
         guest = {"name": "x", "email": "x@example.test", "invited_by": someone, "expires_at": now}
         ReviewGuest.objects.create(pk=NUMBER, meeting=meeting, **guest)
         access = {"place": "here", "role": "owner", "person": someone}

@@ -39,6 +39,7 @@ from muniment.server.deployments.tasks import continue_deployments
 from muniment.server.findings.decision_acts import CallFalsePositive
 from muniment.server.findings.entered_findings import EnterFinding
 from muniment.server.findings.models import LeakedSecret, ProductFinding
+from muniment.server.findings.report_acts import DeclareCoverage
 from muniment.server.incidents.account_notices import send_account_notices
 from muniment.server.incidents.refused_records import report_refused_records
 from muniment.server.people import recovery
@@ -175,6 +176,8 @@ def decide_everything() -> None:
     }
     decide_together("own", "sam", ExcludeRequirement, **stated)
     decide_together("sam", "sue", ImportRequirementList, content=one_person.REQUIREMENT_LIST)
+    canary = {"canary_rule": "planted", "canary_path": "canary.go"}
+    decide_together("own", "sam", DeclareCoverage, repository="shop", tool="Scanner", paths="src/*", **canary)
     LeakedSecret.objects.create(
         product=Product.objects.get(slug="shop"),
         repository=Repository.objects.get(name="shop"),

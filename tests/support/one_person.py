@@ -20,7 +20,7 @@ from muniment.server.acts.parser import parse_act
 from muniment.server.connections.models import BranchUpdate, Connection, VisibleRepository
 from muniment.server.deployments.models import PipelineIdentity, TrustedBuilder
 from muniment.server.designs.models import DesignThreat, ThreatAnswer
-from muniment.server.findings.models import FindingDecision, LeakedSecret, ProductFinding
+from muniment.server.findings.models import FindingDecision, LeakedSecret, ProductFinding, ToolCoverage
 from muniment.server.incidents.models import Incident
 from muniment.server.meetings.models import MeetingAttendee, MeetingRole, ProductMeeting
 from muniment.server.minutes.models import AgendaItem, EntryKind, Minutes, MinutesEntry
@@ -307,6 +307,12 @@ _VALUES: dict[str, _Values] = {
     "description": lambda: ["Sessions end when the password changes."],
     "listing": _column(lambda: OfficialRequirementList.objects.all(), "pk"),
     "test": lambda: ["unit"],
+    "declaration": _column(lambda: ToolCoverage.objects.all(), "pk"),
+    "tool": lambda: ["CodeQL"],
+    "paths": lambda: ["src/*"],
+    "languages": lambda: ["Go"],
+    "canary_rule": lambda: ["planted"],
+    "canary_path": lambda: ["canary.go"],
     "content": lambda: [REQUIREMENT_LIST],
     "table": lambda: ["Do you encrypt backups?\nWho reads the logs?\n"],
 }
@@ -351,6 +357,7 @@ _OF_PATH: dict[str, _Values] = {  # the first that the path begins with
     "/api/leaked-secrets": _VALUES["leak"],
     "/api/requirement-statements": _OF_ACT["end-requirement-statement", "statement"],
     "/api/requirement-lists": _VALUES["listing"],
+    "/api/tool-coverage": _VALUES["declaration"],
 }
 _FLAGS = [True, False]
 

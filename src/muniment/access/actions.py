@@ -139,6 +139,11 @@ class Action(Enum):
         *(Reach.PRODUCT, Role.DEVELOPER, Role.OWNER, Role.SECURITY),
         second=_SECURITY,
     )
+    DECLARE_COVERAGE = _define_change(
+        "declare which files another tool scans",
+        *(Reach.PRODUCT, Role.OWNER, Role.SECURITY),
+        second=_SECURITY,
+    )
     CONFIRM_REVOCATION = _define_change(
         "state that a secret that was in the code is revoked",
         *(Reach.PRODUCT, Role.DEVELOPER, Role.OWNER, Role.SECURITY),

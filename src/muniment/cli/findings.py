@@ -1,6 +1,8 @@
 """muniment findings: findings of other tools."""
 
+import time
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import click
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from muniment.scanners.imports.sarif_import import ImportedFinding, ImportedRun
 
 _READ = "Name a SARIF file of the tool."
+_PAUSE, _MOST_SECONDS = 2, 120  # between two looks at a report, and in all
 _COLOURS = {"critical": "red", "high": "red", "medium": "yellow", "low": None}
 
 
@@ -31,6 +34,9 @@ def command() -> None:
 @click.option(
     "--language", "languages", multiple=True, metavar="NAME", help="Of these files, only those of a language."
 )
+@click.option("--product", metavar="NAME", help="Send the file to the service, for this product.")
+@click.option("--repository", metavar="NAME", help="Repository of the product. Default: the product's name.")
+@click.option("--url", metavar="URL", help="The service. Default: MUNIMENT_URL, or the one of this machine.")
 @options.output
 def import_findings(
     file: str,
@@ -38,18 +44,33 @@ def import_findings(
     canary: str | None,
     covers: tuple[str, ...],
     languages: tuple[str, ...],
+    product: str | None,
+    repository: str | None,
+    url: str | None,
     output: str,
 ) -> int:
-    """Read a SARIF 2.1.0 file of another tool, and print what it counts for.
+    """Read a SARIF 2.1.0 file of another tool, and print what it counts for, or send it to the service.
 
-    Nothing is stored. A run counts for the files that it lists, or that --files lists. Without a list it counts if the
-    tool says that it ended well, and found the canary; then it counts for what --covers declares. Exit code 1 if there
-    is a finding, or a run that counts for no file.
+    With --product the service stores the findings, for the protected branch. It takes a token of your own from
+    MUNIMENT_TOKEN: make it on your page, with the scope handle-finding. The list of files is the one in the file, and
+    what a tool without list scans is declared on the page Findings of the product.
+
+    Without --product nothing is stored. A run counts for the files that it lists, or that --files lists. Without a list
+    it counts if the tool says that it ended well, and found the canary; then it counts for what --covers declares. Exit
+    code 1 if there is a finding, a run that counts for no file, or a file that the service did not import.
     """
     from muniment.scanners.imports.document import MOST_DOCUMENT_BYTES
     from muniment.scanners.imports.import_coverage import CoverageDeclaration, find_coverage, is_canary
     from muniment.scanners.imports.sarif_import import parse_import
 
+    if product is not None:
+        if listed or canary or covers or languages:
+            raise UsageError(
+                "--files, --canary, --covers and --language are for a file that is not sent",
+                "Declare what the tool scans on the page Findings of the product.",
+            )
+        content = read_input(file, _READ, MOST_DOCUMENT_BYTES + 1)
+        return _send_report(content, product, repository or product, url, output)
     document = parse_import(read_input(file, _READ, MOST_DOCUMENT_BYTES + 1), b"printed, not stored")
     planted = _parse_canary(canary)
     declaration = CoverageDeclaration(covers, languages) if covers else None
@@ -66,6 +87,28 @@ def import_findings(
         for run, coverage, findings in found:
             _print_run(run, coverage, findings)
     return 1 if any(findings or coverage.kind == "none" for _, coverage, findings in found) else 0
+
+
+def _send_report(content: bytes, product: str, repository: str, url: str | None, output: str) -> int:
+    """Send a report, and wait until it is imported. Returns 1 for one that was not."""
+    from muniment.cli.service_requests import ask_service, upload_file
+
+    path = f"/api/products/{quote(product, safe='')}/findings/import?repository={quote(repository, safe='')}"
+    number = upload_file(url, path, content).get("report")
+    end = time.monotonic() + _MOST_SECONDS
+    state = ask_service(url, "GET", f"/api/reports/{number}")
+    while not state.get("imported_at") and time.monotonic() < end:
+        time.sleep(_PAUSE)
+        state = ask_service(url, "GET", f"/api/reports/{number}")
+    if output == "json":
+        printing.print_json(state)
+    elif not state.get("imported_at"):
+        click.echo(f"{printing.status_sign('unknown')} The report {number} waits. The page Findings shows its result.")
+    elif state.get("problem"):
+        click.echo(f"{printing.status_sign('violated')} {printing.make_printable(str(state['problem']))}")
+    else:
+        click.echo(f"{printing.status_sign('met')} The report {number} is imported.")
+    return 0 if state.get("imported_at") and not state.get("problem") else 1
 
 
 def _parse_canary(text: str | None) -> "ImportCanary | None":

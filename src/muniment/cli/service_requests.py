@@ -1,5 +1,6 @@
 """Asks the service for a person, by the API and a token of their own, which is in no option."""
 
+import gzip
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -35,24 +36,33 @@ def _read_token(account: str) -> str:
 
 def ask_service(url: str | None, method: str, path: str, body: Mapping[str, object] | None = None) -> dict[str, object]:
     """Send a request to the service with a person's token. Raises MunimentError with the service's refusal."""
+    return _send_content(url, method, path, None if body is None else json.dumps(body).encode(), "application/json")
+
+
+def upload_file(url: str | None, path: str, content: bytes) -> dict[str, object]:
+    """Send a file, compressed by gzip, with a person's token. Raises MunimentError with the service's refusal."""
+    return _send_content(url, "POST", path, gzip.compress(content, 6), "application/gzip")
+
+
+def _send_content(url: str | None, method: str, path: str, content: bytes | None, kind: str) -> dict[str, object]:
     client = _connect_service(url)
     account = f"{client.address.origin}/me"
-    headers = {"Authorization": f"Bearer {_read_token(account)}", "Content-Type": "application/json"}
+    headers = {"Authorization": f"Bearer {_read_token(account)}", "Content-Type": kind}
     try:
-        answer = client.request(method, path, None if body is None else json.dumps(body).encode(), headers)
+        answer = client.request(method, path, content, headers)
     except HttpError as error:
         raise MunimentError(f"the service does not answer: {error.message}", error.remedy) from None
     try:
-        content = json.loads(answer.body)
+        found = json.loads(answer.body)
     except ValueError:
         raise MunimentError(
             f"what answers there is not the service ({answer.status})", "See that --url is right."
         ) from None
-    if answer.status == 200 and isinstance(content, dict):
-        return content
-    detail = content.get("detail") if isinstance(content, dict) else None
+    if answer.status == 200 and isinstance(found, dict):
+        return found
+    detail = found.get("detail") if isinstance(found, dict) else None
     problem, remedy = _describe_refusal(answer.status, detail, account)
-    code = str(content.get("type", "")).rpartition(":")[2] if isinstance(content, dict) else ""
+    code = str(found.get("type", "")).rpartition(":")[2] if isinstance(found, dict) else ""
     if answer.status in _NOT_PERMITTED:
         raise RefusedError(code or "refused", problem, remedy)
     is_mistake = answer.status in _MISTAKES and not code.startswith(_VAULT_FAILURE)

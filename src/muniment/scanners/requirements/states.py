@@ -36,7 +36,7 @@ class NamedTest(Struct, frozen=True):
 
 
 class ProductEvidence(Struct, frozen=True):
-    """What is known of a product.
+    """Evidence about a product.
 
     `open_rules` are the rules with an open finding, `unscanned` says why the code was not scanned whole ("" if it was).
     `checks` are the results of checks of design and configuration, by name. Named tests and statements are by

@@ -22,7 +22,15 @@ from muniment.server.findings.due_dates import find_open_findings, overdue_condi
 from muniment.server.findings.entered_findings import EnterFinding
 from muniment.server.findings.finding_facts import FindingSupplier, describe_finding_state
 from muniment.server.findings.finding_lists import FindingFilter, build_text_condition, select_findings
-from muniment.server.findings.models import FindingDecision, FindingEvent, LeakedSecret, ProductFinding
+from muniment.server.findings.models import (
+    FindingDecision,
+    FindingEvent,
+    LeakedSecret,
+    ProductFinding,
+    ReceivedReport,
+    ToolCoverage,
+)
+from muniment.server.findings.report_acts import DeclareCoverage, EndCoverage, SendReport, StoreReport
 from muniment.server.findings.scan_acts import ScanProduct, StoreScan
 from muniment.server.findings.secret_acts import ConfirmRevocation, NoteRotation, RetractRevocation
 from muniment.server.findings.suppressions import find_rules_to_look_at
@@ -103,9 +111,15 @@ def read_leaked_secrets(person: str) -> Iterable[Mapping[str, object]]:
     return list(rows.values("product__slug", "path", "rotated_at", "revoked_at", "proof"))
 
 
+def read_tool_coverages(person: str) -> Iterable[Mapping[str, object]]:
+    """Declarations of what tools scan that a person requested or approved."""
+    rows = ToolCoverage.objects.filter(Q(requester=person) | Q(approver=person))
+    return list(rows.values("repository__name", "tool", "made_at"))
+
+
 CONTRIBUTIONS = AppContributions(
     urls="muniment.server.findings.urls",
-    api=("muniment.server.findings.api",),
+    api=("muniment.server.findings.api", "muniment.server.findings.report_api"),
     acts=(
         ScanProduct,
         EnterFinding,
@@ -117,8 +131,11 @@ CONTRIBUTIONS = AppContributions(
         NoteRotation,
         ConfirmRevocation,
         RetractRevocation,
+        SendReport,
+        DeclareCoverage,
+        EndCoverage,
     ),
-    system_acts={SystemActor.CODE_SCAN: (StoreScan,)},
+    system_acts={SystemActor.CODE_SCAN: (StoreScan, StoreReport)},
     menu=(MenuEntry(MenuGroup.ASSURE, 40, "findings", _("Findings"), "bug", Action.SEE_FINDINGS),),
     search=(SearchKind(45, "findings/found.html", search_findings),),
     inbox=(
@@ -140,6 +157,11 @@ CONTRIBUTIONS = AppContributions(
         PersonalData("findings", read_findings),
         PersonalData("finding_decisions", read_decisions),
         PersonalData("leaked_secrets", read_leaked_secrets),
+        PersonalData(
+            "sent_reports",
+            lambda person: list(ReceivedReport.objects.filter(person=person).values("repository__name", "received_at")),
+        ),
+        PersonalData("tool_coverages", read_tool_coverages),
         PersonalData(
             "finding_events",
             lambda person: list(FindingEvent.objects.filter(person=person).values("kind", "happened_at")),

@@ -3,9 +3,11 @@
 from datetime import datetime
 from typing import NamedTuple
 
+from django.utils import timezone
+
 from muniment.access.actions import Action
 from muniment.access.authorization import Actor
-from muniment.server.findings.models import CodeScan
+from muniment.server.findings.models import IMPORT_LASTS, CodeScan, ToolImport
 from muniment.server.products.models import Repository
 from muniment.server.products.visible_products import within_reach
 
@@ -74,3 +76,11 @@ def _describe_repository(row: Repository, scan: CodeScan | None) -> RepositoryCo
 def find_percentage(part: int, whole: int) -> int:
     """Whole find_percentage, rounded down so that 100 means all; 100 of nothing."""
     return 100 * part // whole if whole else 100
+
+
+def find_uncovered_languages(scan: CodeScan) -> tuple[str, ...]:
+    """Find the languages of a branch that neither an engine nor a report of the last days reads whole."""
+    since = timezone.now() - IMPORT_LASTS
+    imports = ToolImport.objects.filter(repository=scan.repository_id, imported_at__gt=since)
+    covered = {name for languages in imports.values_list("languages", flat=True) for name in languages}
+    return tuple(sorted(kind for kind, *_ in scan.languages if kind not in ENGINE_KINDS and kind not in covered))

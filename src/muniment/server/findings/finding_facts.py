@@ -10,7 +10,7 @@ from muniment.facts.facts import Fact
 from muniment.facts.finding_facts import BranchScan, OpenFinding, ProductFindings
 from muniment.facts.maybe import Known
 from muniment.server import moments
-from muniment.server.findings.coverage import ENGINE_KINDS
+from muniment.server.findings.coverage import find_uncovered_languages
 from muniment.server.findings.models import CodeScan, FindingDecision, ProductFinding
 from muniment.server.products.models import Product, Repository
 from muniment.server.records import row_checks
@@ -58,7 +58,7 @@ def _describe_scan(repository: Repository, scan: CodeScan | None) -> BranchScan:
         scanned_at=moments.format_moment(scan.finished_at) if scan.finished_at is not None else "",
         problem=scan.problem,
         unscanned=tuple(UnscannedFile(path, why) for path, _engine, why in scan.unscanned),
-        languages=tuple(sorted(kind for kind, *_ in scan.languages if kind not in ENGINE_KINDS)),
+        languages=find_uncovered_languages(scan),
     )
 
 

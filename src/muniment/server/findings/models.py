@@ -108,6 +108,7 @@ class ProductFinding(RecordedModel):
     repository = models.ForeignKey("products.Repository", models.CASCADE, null=True, related_name="findings")
     source = models.CharField(max_length=8, choices=FindingSource, default=FindingSource.SCAN)
     tool = models.CharField(max_length=100)  # the engine, or the tool of a report
+    category = models.CharField(max_length=300, blank=True)  # of the runs of that tool
     rule = models.CharField(max_length=200)
     fingerprint = models.CharField(max_length=64)
     copy = models.PositiveIntegerField(default=0)
@@ -186,7 +187,9 @@ class FindingDecision(RecordedModel):
     def find_in_force(cls, moment: datetime | None = None) -> "models.QuerySet[FindingDecision]":
         """Decisions in force at a moment, by default now."""
         until = models.Q(ends_at=None) | models.Q(ends_at__gt=moment or timezone.now())
-        return cls.objects.filter(until, ended_at=None)
+        rows = cls.objects.filter(until, ended_at=None)
+        # A finding that a report has again was not corrected, whatever two people said.
+        return rows.exclude(kind=DecisionKind.CORRECTED, finding__gone_at=None)
 
 
 class FindingEvent(models.Model):
@@ -255,5 +258,89 @@ class LeakedSecret(RecordedModel):
         return f"leaked-secret:{self.pk}"
 
 
+class ToolCoverage(RecordedModel):
+    """Declaration of two people: paths and languages of a repository that a tool scans, and its canary.
+
+    A report without a list of files counts for them if it has the canary, the finding of a weakness that was planted.
+    """
+
+    recorded_columns = ("repository", "tool", "paths", "languages", "canary_rule", "canary_path", "made_at", "ended_at")
+    privileges = Privileges((READ, ADD, CHANGE), (READ,))
+    written_by = frozenset({Action.DECLARE_COVERAGE, Action.HANDLE_FINDING})
+
+    repository = models.ForeignKey("products.Repository", models.CASCADE, related_name="tool_coverages")
+    tool = models.CharField(max_length=100)
+    paths = models.JSONField(default=list)  # patterns
+    languages = models.JSONField(default=list)
+    canary_rule = models.CharField(max_length=200)
+    canary_path = models.CharField(max_length=1000)
+    requester = models.ForeignKey("people.Person", models.PROTECT, related_name="+")
+    approver = models.ForeignKey("people.Person", models.PROTECT, null=True, related_name="+")  # None: alone
+    made_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        """Constraint: a tool has one declaration in force for a repository."""
+
+        constraints = [
+            models.UniqueConstraint(
+                fields=["repository", "tool"], name="one_tool_coverage", condition=models.Q(ended_at=None)
+            )
+        ]
+
+    @property
+    def access_resource(self) -> Resource:
+        """Resource that an actor must be allowed to handle. Its repository and product have to be loaded."""
+        return Resource(product=self.repository.product.slug)
+
+
+class ReceivedReport(models.Model):
+    """Report of another tool, as it was sent: SARIF, compressed by gzip. The worker reads it, and empties `content`.
+
+    `plan` is what it changes, until the act that does it. `problem` says why it was not imported.
+    """
+
+    privileges = Privileges((READ, ADD), (READ, CHANGE, DROP))
+    written_by = frozenset({Action.HANDLE_FINDING})
+
+    repository = models.ForeignKey("products.Repository", models.CASCADE, related_name="received_reports")
+    digest = models.CharField(max_length=71)  # of the bytes before they were compressed
+    content = models.BinaryField()
+    person = models.ForeignKey("people.Person", models.PROTECT, related_name="+")
+    received_at = models.DateTimeField(default=timezone.now)
+    read_at = models.DateTimeField(null=True)
+    problem = models.TextField(blank=True)
+    plan = models.BinaryField(default=bytes)
+
+
+class ToolImport(models.Model):
+    """Newest import of a tool and category for a repository, and what its silence counts for.
+
+    `languages` are those without an engine of ours of which it covers every file.
+    """
+
+    privileges = Privileges((READ,), _WORKERS)
+    written_by: frozenset[Action] = frozenset()
+
+    repository = models.ForeignKey("products.Repository", models.CASCADE, related_name="tool_imports")
+    tool = models.CharField(max_length=100)
+    category = models.CharField(max_length=300, blank=True)
+    version = models.CharField(max_length=300, blank=True)
+    digest = models.CharField(max_length=71)
+    imported_at = models.DateTimeField()
+    coverage = models.CharField(max_length=10)  # of `CoverageKind`
+    because = models.TextField(blank=True)
+    file_count = models.IntegerField(default=0)
+    languages = models.JSONField(default=list)
+
+    class Meta:
+        """Constraint: one newest import of a tool and category."""
+
+        constraints = [
+            models.UniqueConstraint(fields=["repository", "tool", "category"], name="unique_tool_import"),
+        ]
+
+
 NEW_RULE_MONITORING = timedelta(days=14)  # of a new rule
+IMPORT_LASTS = timedelta(days=7)  # for which an import covers a language
 FALSE_POSITIVE_LASTS = timedelta(days=365)

@@ -34,7 +34,7 @@ from muniment.server.connections.models import ProtectedBranch
 from muniment.server.connections.named_locks import hold_lock
 from muniment.server.error_text import format_error_text
 from muniment.server.findings.leaked_secrets import report_secrets
-from muniment.server.findings.models import CachedScan, CodeScan, LeakedSecret, ProductFinding
+from muniment.server.findings.models import CachedScan, CodeScan, LeakedSecret, ProductFinding, ReceivedReport
 from muniment.server.findings.scan_acts import StoreScan, make_place
 from muniment.server.findings.scan_plan import ScanPlan, StoredFinding, plan_scan
 from muniment.server.guarding.home_keys import read_digest_key
@@ -48,6 +48,7 @@ from muniment.workflows.workflow_scan import WORKFLOW_ENGINE
 _DAILY = timedelta(days=1)
 _RETRY = timedelta(minutes=10)  # after a scan that failed
 _CACHED = timedelta(days=60)  # after which a result that no scan used is deleted
+_REPORTED = timedelta(days=30)  # for which the answer about a report is shown
 _MOST_LISTED = 200  # unscanned files of one scan
 _AT_ONCE = 5_000  # keys of one query
 _MOST_DUE = 20  # repositories in one round
@@ -78,8 +79,9 @@ class DatabaseResultCache:
 
 
 def drop_unused_results() -> None:
-    """Delete cached results that no scan used for long."""
+    """Delete cached results that no scan used for long, and the rows of reports that were read."""
     CachedScan.objects.filter(used_on__lt=timezone.localdate() - _CACHED).delete()
+    ReceivedReport.objects.filter(read_at__lt=timezone.now() - _REPORTED).delete()
 
 
 def digest_all_engines() -> str:

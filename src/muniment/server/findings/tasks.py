@@ -2,7 +2,7 @@
 
 from django.conf import settings
 
-from muniment.server.findings import scanning
+from muniment.server.findings import report_import, scanning
 from muniment.server.findings.leaked_secrets import close_revoked_secrets, report_secrets
 from muniment.server.job_queue import LONG_SECONDS, enqueue, register_periodic_task, register_task
 from muniment.server.products.models import Repository
@@ -37,3 +37,9 @@ def close_revoked_secrets_task() -> None:
 def report_leaked_secret(leak: int) -> None:
     """Open the incident of a secret that is not revoked."""
     report_secrets([leak])
+
+
+@register_task("import-report", LONG_SECONDS)
+def import_report_task(report: int) -> None:
+    """Import a report of another tool."""
+    report_import.import_report(report)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from muniment.server.findings import views
+from muniment.server.findings import report_views, views
 
 urlpatterns = [
     path("findings", views.show_findings, name="findings"),
@@ -15,6 +15,9 @@ urlpatterns = [
     path("products/<slug:slug>/findings", views.show_product_findings, name="product-findings"),
     path("products/<slug:slug>/findings/scan", views.scan_product, name="scan-product"),
     path("products/<slug:slug>/findings/enter", views.enter_finding, name="enter-finding"),
+    path("products/<slug:slug>/findings/import", report_views.import_report, name="import-report"),
+    path("products/<slug:slug>/findings/coverage", report_views.declare_coverage, name="declare-coverage"),
+    path("tool-coverage/<int:number>/end", report_views.end_coverage, name="end-coverage"),
     path("leaked-secrets/<int:number>", views.show_leaked_secret, name="leaked-secret"),
     path("leaked-secrets/<int:number>/handle", views.handle_leaked_secret, name="handle-leaked-secret"),
     path("leaked-secrets/<int:number>/revoked", views.confirm_revocation, name="confirm-revocation"),

@@ -32,6 +32,7 @@ from muniment.server.findings.finding_lists import (
 )
 from muniment.server.findings.leaked_secrets import find_incident
 from muniment.server.findings.models import DecisionKind, FindingDecision, FindingSeverity, LeakedSecret, ProductFinding
+from muniment.server.findings.report_views import build_report_context
 from muniment.server.findings.scan_acts import ScanProduct
 from muniment.server.findings.secret_acts import ConfirmRevocation, NoteRotation, RetractRevocation
 from muniment.server.findings.suppressions import list_doubtful_rules, list_suppressions
@@ -108,6 +109,7 @@ def show_product_findings(request: HttpRequest, slug: str) -> HttpResponse:
         "may_scan": could_with_second_factor(request, Action.SCAN_CODE, slug),
         "may_handle": could_with_second_factor(request, Action.HANDLE_FINDING, slug),
     }
+    context |= build_report_context(request, product)
     return render(request, "findings/product.html", context)
 
 

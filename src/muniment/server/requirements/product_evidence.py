@@ -27,7 +27,7 @@ from muniment.scanners.requirements.states import (
     find_official_states,
     find_requirement_states,
 )
-from muniment.server.findings.coverage import ENGINE_KINDS
+from muniment.server.findings.coverage import find_uncovered_languages
 from muniment.server.findings.due_dates import find_due_days, find_open_findings
 from muniment.server.findings.models import CodeScan, FindingSource, ProductFinding
 from muniment.server.policies.policy_in_force import current_clauses
@@ -138,7 +138,7 @@ def _explain_unscanned(product: Product) -> str:
             return f"{name} was not scanned"
         if scan.unscanned_count:
             return f"files of {name} could not be scanned"
-        languages = sorted(kind for kind, *_ in scan.languages if kind not in ENGINE_KINDS)
+        languages = find_uncovered_languages(scan)
         if languages:
             return f"no engine reads {', '.join(languages)} in {name}"
     return "" if repositories else "the product has no repository"

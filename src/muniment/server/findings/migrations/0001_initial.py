@@ -69,6 +69,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("tool", models.CharField(max_length=100)),
+                ("category", models.CharField(blank=True, max_length=300)),
                 ("rule", models.CharField(max_length=200)),
                 ("fingerprint", models.CharField(max_length=64)),
                 ("copy", models.PositiveIntegerField(default=0)),
@@ -207,6 +208,91 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="ReceivedReport",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("digest", models.CharField(max_length=71)),
+                ("content", models.BinaryField()),
+                ("received_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("read_at", models.DateTimeField(null=True)),
+                ("problem", models.TextField(blank=True)),
+                ("plan", models.BinaryField(default=bytes)),
+                (
+                    "person",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "repository",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="received_reports",
+                        to="products.repository",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="ToolCoverage",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("tool", models.CharField(max_length=100)),
+                ("paths", models.JSONField(default=list)),
+                ("languages", models.JSONField(default=list)),
+                ("canary_rule", models.CharField(max_length=200)),
+                ("canary_path", models.CharField(max_length=1000)),
+                ("made_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("ended_at", models.DateTimeField(null=True)),
+                (
+                    "approver",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "repository",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="tool_coverages",
+                        to="products.repository",
+                    ),
+                ),
+                (
+                    "requester",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="ToolImport",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("tool", models.CharField(max_length=100)),
+                ("category", models.CharField(blank=True, max_length=300)),
+                ("version", models.CharField(blank=True, max_length=300)),
+                ("digest", models.CharField(max_length=71)),
+                ("imported_at", models.DateTimeField()),
+                ("coverage", models.CharField(max_length=10)),
+                ("because", models.TextField(blank=True)),
+                ("file_count", models.IntegerField(default=0)),
+                ("languages", models.JSONField(default=list)),
+                (
+                    "repository",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="tool_imports",
+                        to="products.repository",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
             name="LeakedSecret",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
@@ -283,5 +369,15 @@ class Migration(migrations.Migration):
                 name="unique_finding",
                 nulls_distinct=False,
             ),
+        ),
+        migrations.AddConstraint(
+            model_name="toolcoverage",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("ended_at", None)), fields=("repository", "tool"), name="one_tool_coverage"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="toolimport",
+            constraint=models.UniqueConstraint(fields=("repository", "tool", "category"), name="unique_tool_import"),
         ),
     ]
