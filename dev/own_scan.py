@@ -33,18 +33,14 @@ ACCEPTED: dict[tuple[str, str], str] = {
 PARTIAL = frozenset(
     {
         "src/muniment/cli/design.py",
-        "src/muniment/decision/comparison.py",
         "src/muniment/design/drafting.py",
         "src/muniment/design/product_design.py",
         "src/muniment/design/routes/django_views.py",
         "src/muniment/design/routes/flask_routes.py",
         "src/muniment/scanners/javascript/engine.py",
         "src/muniment/scanners/python/calls.py",
-        "src/muniment/scanners/python/operations.py",
         "src/muniment/server/connections/tasks.py",
         "src/muniment/server/connections/watched_branches.py",
-        "src/muniment/server/pages/overview_pages.py",
-        "src/muniment/server/policies/state_counts.py",
     }
 )
 # Code of tests and measurements has weaknesses on purpose; only secrets are looked for there.

@@ -81,3 +81,14 @@ def test_a_file_that_is_only_read_for_its_helpers_is_not_reported() -> None:
     result = run_engine(PythonEngine(), FILES, {"a.py"})
     assert [line.path for line in result.coverage] == ["a.py"]
     assert result.findings == ()
+
+
+def test_a_dict_made_of_what_a_comprehension_made_is_analysed() -> None:
+    code = b"""import os
+def compare(one, other):
+    old, new = ({part.id: part for part in policy.parts} for policy in (one, other))
+    for name in {**old, **new}:
+        os.system("echo " + name)
+"""
+    (line,) = run_engine(PythonEngine(), (SourceFile("a.py", code),)).coverage
+    assert line.state is CoverageState.SCANNED

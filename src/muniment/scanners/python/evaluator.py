@@ -242,7 +242,9 @@ class Evaluator(ConditionEvaluator):
             value = self.evaluate(value_node, state, frame)
             if key_node is None:
                 for one in value.base:
-                    if isinstance(one, ValueReference) and (other := state.read_object(one.location)).kind == "dict":
+                    # A comprehension has a state of its own: what it made may not be there any more.
+                    location = one.location if isinstance(one, ValueReference) else 0
+                    if state.has_object(location) and (other := state.read_object(location)).kind == "dict":
                         made.items.update(other.items)
                         made.exact = made.exact and other.exact
                         if other.rest is not None:
