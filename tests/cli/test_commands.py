@@ -133,7 +133,7 @@ def test_replay_counts_past_changes_and_lists_clauses_not_evaluated(shop: Shop) 
     assert (content["change_count"], content["allowed_count"]) == (3, 1)
     assert rows["review.two-reviewers"]["result_counts"]["met"] == 1
     assert rows["review.two-reviewers"]["result_counts"]["violated"] == 2
-    assert rows["owasp.requirements"]["current_result"].startswith("unknown: This version does not evaluate")
+    assert rows["owasp.requirements"]["current_result"].startswith("unknown: Required information is missing")
     assert "would have been allowed" in shop.muniment("replay", "--repo", str(shop.repo.path))[1]
 
 
