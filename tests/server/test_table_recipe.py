@@ -18,6 +18,7 @@ from muniment.server.requests.models import Request
 
 APPS = [app.label for app in apps.get_app_configs() if app.name.startswith("muniment.")]  # the lowest first
 NO_FREE_TEXT = {  # columns of text that no person writes freely, or that cannot be changed
+    "because",  # of a coverage, in our own words
     *("act", "shown"),  # canonical JSON under a digest; a waiting request is withdrawn where it names who is erased
     *(
         "positions",
