@@ -1,6 +1,6 @@
 """npm's registry as a resolver sees it: documents of packages with the offered versions only.
 
-Source: https://github.com/npm/registry/blob/main/docs/responses/package-metadata.md
+Source: https://github.com/npm/registry, "package metadata"
 """
 
 import re
