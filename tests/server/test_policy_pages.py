@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from msgspec import structs
 
 from muniment.access.roles import Role
 from muniment.policy.document import parse_policy
 from muniment.policy.model import Clause
 from muniment.server.people.models import Person
 from muniment.server.policies.models import Freeze, PolicyException, PolicyVersion
+from muniment.server.policies.policy_sections import list_missing_phases
 from muniment.server.products.models import ClauseResult, ProductClauseState, Repository
 from muniment.server.requests.models import Request
 from tests.server.test_separation_of_duties import enough
@@ -88,11 +90,18 @@ def test_policy_shows_sections_with_status_over_products() -> None:
             ProductClauseState.objects.create(product=made, clause=CLAUSE, state=state, changed_at=timezone.now())
     page = read("sam", "/policy")
     visible = ("Code review", "At least two people", "1 of 3", "1 failing", "1 unknown", "Blocks merging", "reviewers")
-    for text in (*visible, "Not evaluated"):
+    for text in visible:  # every clause of the built-in policy is evaluated
         assert text in page
-    # The policy of this test has clauses on changes alone.
-    assert "No clause is evaluated in these phases:" in page
     assert "Phase: Code" in page
+
+
+def test_a_phase_without_an_evaluated_clause_is_shown() -> None:
+    version = PolicyVersion.objects.get(in_force=True)
+    policy = parse_policy(version.text, "p")
+    kept = tuple(one for one in policy.clauses if one.control == "independent-review")
+    missing = list_missing_phases(structs.replace(policy, clauses=kept))
+    assert [str(name) for name in missing] == ["Design", "Build", "Deploy", "Run", "Improve"]
+    assert "No clause is evaluated in these phases:" not in read("sam", "/policy")
 
 
 def test_person_who_may_not_change_the_policy_is_offered_nothing() -> None:
