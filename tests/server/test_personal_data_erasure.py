@@ -138,6 +138,43 @@ def test_erasure_includes_object_written_meanwhile(zora: Person) -> None:
     assert not is_pending()
 
 
+@pytest.mark.parametrize("has_number", [True, False])
+def test_erasure_includes_trace_read_by_a_later_transaction(
+    zora: Person, monkeypatch: pytest.MonkeyPatch, has_number: bool
+) -> None:
+    """It began after the person became nameless, and read the name in a text that was not erased yet.
+
+    PostgreSQL gives a transaction a number when it first writes: `has_number`.
+    """
+    approve_erasure(zora)
+    there = connection.settings_dict
+    address = {"host": there["HOST"], "port": there["PORT"], "dbname": there["NAME"]}
+    erase_all = person_erasure._erase_all_traces
+    password = str(find_password_file(Path(settings.HOME), WORKER))
+    with psycopg.connect(**address, user=WORKER, passfile=password) as other:
+
+        def read_then_erase(known: KnownPerson) -> int:
+            monkeypatch.setattr(person_erasure, "_erase_all_traces", erase_all)
+            if has_number:
+                other.execute("SELECT pg_current_xact_id()")
+            found = other.execute("SELECT title FROM changes_change WHERE state = 'merged'").fetchone()
+            assert found is not None
+            assert NAME in found[0]
+            return erase_all(known)
+
+        monkeypatch.setattr(person_erasure, "_erase_all_traces", read_then_erase)
+        work(zora)
+        assert is_pending()
+        data = json.dumps({"about": NAME}).encode()
+        other.execute(
+            "INSERT INTO records_storedobject VALUES (%s, %s)", [canonical.digest_bytes(data), zlib.compress(data)]
+        )
+        other.commit()
+    work(zora)
+    assert find_name_traces() == {"changes_change.title": 1}
+    assert not is_pending()
+
+
 def test_refuses_erasure_while_active_policy_names_person(zora: Person) -> None:
     dan = browser(person("dan", Role.DPO))
     with as_role("owner"):

@@ -347,15 +347,16 @@ class ForgeMachine(models.Model):
 class PendingErasure(models.Model):
     """Erasure that is under way: the names of the person, which the person's own row has no more.
 
-    `transaction` is the one that made the row nameless: no later transaction can write the name.
+    `transactions` are the virtual ids of those that ran when the newest trace was gone: they may have read the name,
+    and write it again. None while a search is under way.
     """
 
-    privileges = Privileges((), (), eraser=(ADD, DROP))
+    privileges = Privileges((), (), eraser=(ADD, CHANGE, DROP))
     written_by: frozenset[Action] = frozenset()
 
     person = models.OneToOneField(Person, models.PROTECT, related_name="pending_erasure")
     known_as = models.JSONField()
-    transaction = models.BigIntegerField()
+    transactions = models.JSONField(null=True)
     began_at = models.DateTimeField(default=timezone.now)
 
 

@@ -1,8 +1,8 @@
 """Erases a person: first their own rows, then everything that names them, until nothing more is found.
 
-The person's row becomes nameless first, so that nothing that begins later can write the name. Transactions that
-began before may still write it: the search goes on until they have ended. The last step searches everything once
-more.
+The person's row becomes nameless first. A transaction that ran while a trace was still there may have read the name,
+and write it again: the search goes on until each has ended that ran when the newest trace was erased. The last step
+searches everything once more.
 """
 
 import re
@@ -71,6 +71,12 @@ _POSSIBLE = (
 )
 
 _MOST_ROUNDS = 20
+# Each transaction holds the lock on its virtual id to its end. Everybody may read that, unlike when it began.
+_RUNNING = """
+    SELECT virtualxid FROM pg_locks JOIN pg_stat_activity USING (pid)
+    WHERE locktype = 'virtualxid' AND mode = 'ExclusiveLock' AND datname = current_database()
+        AND pid <> pg_backend_pid() ORDER BY virtualxid
+"""
 _FINISHED_JOBS = """
     DELETE FROM procrastinate_jobs WHERE status IN ('succeeded', 'failed', 'cancelled', 'aborted')
         AND (args::text ~* %s OR lock ~* %s)
@@ -98,14 +104,22 @@ def erase_person(number: str) -> None:
         if find_obstacles(load_known_person(person)):
             return  # one came meanwhile, such as a policy: it is changed first
         pending = begin_erasure(person)
+        # Only now, after its transaction: one that begins before that has ended may read the name in the row.
+        _store_transactions(pending, _list_running())
     known = msgspec.convert(pending.known_as, KnownPerson)
     for _round in range(_MOST_ROUNDS):
-        over = _have_older_ended(pending)  # before the search: what ends during it may have written after it passed
-        if not _erase_all_traces(known) and over:
+        # Before the search: what ends during it may have written after it passed.
+        before, left = pending.transactions, _find_running(pending.transactions)
+        # Interrupted from here on, nobody knows what ran when the newest trace was erased: all that runs later counts.
+        _store_transactions(pending, None)
+        if _erase_all_traces(known) or before is None:
+            _store_transactions(pending, _list_running())
+        elif not left:
             finish_erasure(pending, find_traces(known, Path(settings.HOME)))
             return
-        # Returned, not waited for: a transaction can stay open for long, and others wait for their erasure too.
-        if not over:
+        else:
+            _store_transactions(pending, left)
+            # Returned, not waited for: a transaction can stay open for long, and others wait for their erasure too.
             return  # the search goes on at the next round
 
 
@@ -196,10 +210,7 @@ def begin_erasure(person: Person) -> PendingErasure:
     known = load_known_person(person)
     with transaction.atomic(), recording_erasure(REASON):
         _erase_rows(person)
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_current_xact_id()::text::bigint")
-            (number,) = cursor.fetchone() or (0,)
-        return PendingErasure.objects.create(person=person, known_as=msgspec.to_builtins(known), transaction=number)
+        return PendingErasure.objects.create(person=person, known_as=msgspec.to_builtins(known))
 
 
 def finish_erasure(pending: PendingErasure, traces: tuple[PersonalTrace, ...]) -> None:
@@ -267,11 +278,21 @@ def _erase_rows(person: Person) -> None:
     Person.objects.filter(pk=person.pk).update(**nobody)
 
 
-def _have_older_ended(pending: PendingErasure) -> bool:
-    """Whether every transaction has ended that began before the person became nameless."""
+def _store_transactions(pending: PendingErasure, transactions: list[str] | None) -> None:
+    pending.transactions = transactions
+    pending.save(update_fields=["transactions"])
+
+
+def _find_running(transactions: list[str] | None) -> list[str]:
+    """The transactions among these that have not ended."""
+    return sorted(set(_list_running()).intersection(transactions or ()))
+
+
+def _list_running() -> list[str]:
+    """Virtual ids of all transactions of others in this database, those that have written nothing so far too."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint > %s", [pending.transaction])
-        return bool(cursor.fetchone()[0])
+        cursor.execute(_RUNNING)
+        return [row[0] for row in cursor.fetchall()]
 
 
 def _erase_all_traces(known: KnownPerson) -> int:

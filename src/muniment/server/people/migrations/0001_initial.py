@@ -392,7 +392,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("known_as", models.JSONField()),
-                ("transaction", models.BigIntegerField()),
+                ("transactions", models.JSONField(null=True)),
                 ("began_at", models.DateTimeField(default=django.utils.timezone.now)),
                 (
                     "person",
