@@ -4,6 +4,7 @@ import os
 import pwd
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -261,6 +262,25 @@ def test_operator_of_external_server_has_no_stored_password(external_server: tup
     assert ends == (True,)
     for file in (path for path in home.rglob("*") if path.is_file()):
         assert f"{OPERATOR}:".encode() not in file.read_bytes(), file
+
+
+@pytest.mark.slow
+def test_commands_that_draw_a_password_at_once_do_not_shut_each_other_out(
+    external_server: tuple[EmbeddedPostgres, Path],
+) -> None:
+    server, home = external_server
+    environment = {"DATABASE_URL": server.make_address(OWNER)}
+    together = threading.Barrier(6)
+
+    def draw_and_connect() -> object:
+        together.wait(60)
+        with operator_login.lock_connecting(home, environment), psycopg.connect(address(server, home, OPERATOR)) as one:
+            return one.execute("SELECT session_user").fetchone()
+
+    with ThreadPoolExecutor(6) as pool:
+        for _time in range(3):
+            found = [one.result(60) for one in [pool.submit(draw_and_connect) for _command in range(6)]]
+            assert found == [(OPERATOR,)] * 6
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ import socket
 import struct
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +26,7 @@ from muniment.store import sockets
 _MINUTES = 10  # in which a command connects; its connection stays open afterwards
 _REUSED_SECONDS = 300.0  # a command that begins while another connects gets the same password
 _LOCK = 0x6D756F70  # of whoever draws: two statements about one role at the same moment fail
+_CONNECT_LOCK = 0x6D756F71  # of whoever draws and connects; held for longer than the other, by another connection
 _FOLDER, _SOCKET = "operator", "login"
 _SECONDS = 5.0
 _LONGEST = 200  # bytes of an answer
@@ -51,6 +52,23 @@ def add_password(settings: dict[str, Any], home: Path, environment: Mapping[str,
         settings["PASSWORD"] = obtain_password(home, environment)
         settings["OPTIONS"].pop("passfile", None)
     return settings
+
+
+@contextmanager
+def lock_connecting(home: Path, environment: Mapping[str, str]) -> Iterator[None]:
+    """Exclusive lock on drawing a password and connecting by it, between commands that draw as the owner themselves.
+
+    Each password ends the one before, so that a command which draws in between would shut this one out. Connections
+    that are open stay so.
+    """
+    owner = make_owner_settings(home, environment)
+    with ExitStack() as stack:
+        if owner["USER"] or environment.get("PGUSER"):
+            # An owner who cannot connect cannot draw either, which says why.
+            with suppress(psycopg.Error):
+                held = stack.enter_context(database_settings.connect_database(owner))
+                held.execute("SELECT pg_advisory_lock(%s)", (_CONNECT_LOCK,))
+        yield
 
 
 def obtain_password(home: Path, environment: Mapping[str, str]) -> str:

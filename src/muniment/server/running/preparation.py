@@ -66,17 +66,18 @@ def require_reachable() -> None:
 
 
 def _connect_database() -> None:
-    """Connect, as the operator with a new password; once more where another command drew one at this very moment."""
-    is_drawn = operator_login.needs_password(os.environ)
-    if is_drawn and connection.connection is None:
-        use_role_settings()
-    try:
+    """Connect, as the operator with a new password; once more where the supervisor drew one at this very moment."""
+    if not operator_login.needs_password(os.environ):
         connection.ensure_connection()
-    except OperationalError:
-        if not is_drawn:
-            raise
-        use_role_settings()
-        connection.ensure_connection()
+        return
+    with operator_login.lock_connecting(Path(settings.HOME), os.environ):
+        if connection.connection is None:
+            use_role_settings()
+        try:
+            connection.ensure_connection()
+        except OperationalError:
+            use_role_settings()
+            connection.ensure_connection()
 
 
 def require_ready() -> None:
