@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import shutil
 import tarfile
 from pathlib import Path
@@ -206,3 +207,35 @@ def test_backup_with_unexpected_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(whole.getvalue())
     assert muniment("restore", tmp_path / "file", "--home", tmp_path / "new")[0] == 3
     assert not (tmp_path / "evil").exists()
+
+
+def test_restored_service_evaluates_the_next_push_after_the_printed_start(up: Up, tmp_path: Path) -> None:
+    """On a machine whose operator named no folder yet, and whose worker has another name."""
+    file, new = tmp_path / "backup", tmp_path / "new"
+    previews = "SELECT count(*) FROM records_record WHERE kind = 'decision-preview'"
+    try:
+        until(lambda: run(up.home, "SELECT worker FROM products_repository") != [("",)])
+        assert run(up.home, previews) == [(0,)]
+        assert muniment("backup", file, "--home", up.home)[0] == 0
+    finally:
+        up.end()
+    code, output = muniment("restore", file, "--home", new, *NONE)
+    assert code == 0, output
+    printed = re.search(rf"Next: MUNIMENT_REPOSITORY_FOLDERS=(\S+) muniment up --home {new}\n", output)
+    assert printed is not None, output
+    again = Up(new, None, MUNIMENT_REPOSITORY_FOLDERS=printed[1])
+    try:
+        push_topic(up.repository)
+        until(lambda: run(new, previews) != [(0,)])
+    finally:
+        again.end()
+
+
+def push_topic(repository: Path) -> None:
+    """Put a branch with one new commit into the repository."""
+    git = Repo(repository).git
+    blob = git("hash-object", "-w", "--stdin", input="x = 2\n")
+    tree = git("mktree", input=f"100644 blob {blob}\tapp.py\n")
+    ada = {"NAME": "Ada", "EMAIL": "ada@example.test"}
+    who = {f"GIT_{role}_{name}": value for role in ("AUTHOR", "COMMITTER") for name, value in ada.items()}
+    git("update-ref", "refs/heads/topic", git("commit-tree", tree, "-p", "main", "-m", "Next", env=who))

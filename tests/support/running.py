@@ -31,16 +31,23 @@ class Up:
     That saves two thirds of the first start. Tests of the first start itself run the command, or are not `migrated`.
     """
 
-    def __init__(self, home: Path, repository: Path, *, migrated: bool = True, **variables: str) -> None:
-        self.home, self.repository, self.variables = home, repository, variables
+    def __init__(self, home: Path, repository: Path | None, *, migrated: bool = True, **variables: str) -> None:
+        self.home, self.given, self.variables = home, repository, variables
         if migrated and not home.exists() and (template := find_template()).exists():
             home.mkdir(mode=0o700)
             restore_template(template, home / "postgres" / "data")
         self.process = self._start()
         self.url, self.link = self._read_welcome()
 
+    @property
+    def repository(self) -> Path:
+        """The repository that it was given."""
+        assert self.given is not None
+        return self.given
+
     def _start(self) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "muniment", "up", str(self.repository), "--home", str(self.home)]
+        given = [str(self.given)] if self.given is not None else []
+        command = [sys.executable, "-m", "muniment", "up", *given, "--home", str(self.home)]
         environment = {**clean(), **self.variables}
         return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 

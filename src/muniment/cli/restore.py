@@ -2,14 +2,15 @@
 
 import json
 import os
+import shlex
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from muniment.cli import service_setup
+from muniment.cli import printing, service_setup
 from muniment.errors import LedgerError, StoreError, UsageError
 from muniment.facts.counting import count_entries
 from muniment.store import durable_files
@@ -51,29 +52,49 @@ def command(file: str, home: str, listed: str | None, since: str | None) -> int:
     separate_processes(folder, (), os.environ)  # the database's account has to reach the home
     with database_settings.embedded_server(folder) as server:
         restore_database(parts, server.make_variables(OWNER))
-        service_setup.set_up_process(folder, "owner", os.environ.get("MUNIMENT_URL", "http://localhost:8000"))
-        from muniment.server.running import backup_and_restore, preparation
-
-        preparation.migrate_schema()
-        from muniment.server.people.person_erasure import erase_restored_persons
-
-        erased, people = backup_and_restore.repeat_erasures(), erase_restored_persons(lines)
-        backup_and_restore.end_restored_sessions()
-        try:
-            size = backup_and_restore.verify_ledger_and_rows()
-            waits = backup_and_restore.find_signing_problem()
-        except LedgerError:
-            (folder / service_setup.STATE_FILE).unlink(missing_ok=True)
-            raise
-        preparation.close_start_connections()
+        found = _complete_database(folder, lines)
     (folder / service_setup.UNFINISHED_FILE).unlink()
     (folder / service_setup.STATE_FILE).write_text('{"port": 0}\n')
     click.echo(
-        f"{home}: a ledger of {count_entries(size)}, each of them what was signed; {erased} objects erased again"
+        f"{home}: a ledger of {count_entries(found.size)}, each of them what was signed; "
+        f"{found.erased_objects} objects erased again"
     )
-    click.echo(f"{people} people erased again, of {len(lines)} on the list of erasures")
-    _print_next_steps(home, waits, seal_file=SEAL_FILE if VAULT_ENTRY in parts else "")
+    click.echo(f"{found.erased_people} people erased again, of {len(lines)} on the list of erasures")
+    _print_next_steps(home, found, seal_file=SEAL_FILE if VAULT_ENTRY in parts else "")
     return 0
+
+
+class _RestoredService(NamedTuple):
+    """What a restored database has: `waits` is why its ledger signs nothing.
+
+    `unnamed` are the paths of repositories that the service reads only once the operator named them.
+    """
+
+    size: int
+    erased_objects: int
+    erased_people: int
+    waits: str
+    unnamed: tuple[str, ...]
+
+
+def _complete_database(folder: Path, lines: "frozenset[ErasureLine]") -> _RestoredService:
+    """Bring the restored database up to date, erase again, and verify. Raises LedgerError for another ledger."""
+    service_setup.set_up_process(folder, "owner", os.environ.get("MUNIMENT_URL", "http://localhost:8000"))
+    from muniment.server.running import backup_and_restore, preparation
+
+    preparation.migrate_schema()
+    from muniment.server.people.person_erasure import erase_restored_persons
+
+    objects, people = backup_and_restore.repeat_erasures(), erase_restored_persons(lines)
+    backup_and_restore.end_restored_sessions()
+    unnamed = backup_and_restore.release_repositories()
+    try:
+        size, waits = backup_and_restore.verify_ledger_and_rows(), backup_and_restore.find_signing_problem()
+    except LedgerError:
+        (folder / service_setup.STATE_FILE).unlink(missing_ok=True)
+        raise
+    preparation.close_start_connections()
+    return _RestoredService(size, objects, people, waits, unnamed)
 
 
 def _write_files(folder: Path, parts: Mapping[str, bytes]) -> None:
@@ -91,14 +112,21 @@ def _write_files(folder: Path, parts: Mapping[str, bytes]) -> None:
         store_copy.restore_store(folder, parts[VAULT_ENTRY])
 
 
-def _print_next_steps(home: str, waits: str, *, seal_file: str) -> None:
-    """Print what a person does now: `waits` is why the ledger signs nothing, `seal_file` the key that a vault needs."""
+def _print_next_steps(home: str, found: _RestoredService, *, seal_file: str) -> None:
+    """Print what a person does now: `seal_file` is the key that a vault needs."""
     if seal_file:
         click.echo(f"The vault cannot be opened yet: bring its seal key to {home}/{seal_file}, from where you keep it.")
-    if waits:
-        click.echo(f"It waits for a person: {waits}")
-    click.echo(f"Next: muniment up --home {home}")
-    if waits:
+    if found.waits:
+        click.echo(f"It waits for a person: {found.waits}")
+    folders = ""
+    if found.unnamed:
+        click.echo(
+            "It reads repositories at the paths below: bring each there before the start. If one lies elsewhere now,"
+        )
+        click.echo("name that folder instead, then correct the path on the page Settings of its product.")
+        folders = f"MUNIMENT_REPOSITORY_FOLDERS={printing.make_printable(shlex.quote(':'.join(found.unnamed)))} "
+    click.echo(f"Next: {folders}muniment up --home {home}")
+    if found.waits:
         click.echo(f"While it runs, find out why, then: muniment ledger reconcile --home {home} --reason TEXT")
     if seal_file:
         click.echo(

@@ -16,6 +16,8 @@ from muniment.ledger import record_kinds, verification
 from muniment.programs.catalogue import Program
 from muniment.programs.command import ProgramOption
 from muniment.server import moments
+from muniment.server.products.models import FORGE, Repository
+from muniment.server.products.repository_folders import is_in_named_folder
 from muniment.server.records.erasure_lists import read_erasures
 from muniment.server.records.installation import open_store
 from muniment.server.records.models import Backup, ErasedObject, RecordPosition, StoredObject
@@ -69,6 +71,16 @@ def repeat_erasures() -> int:
 def end_restored_sessions() -> int:
     """End every session that a backup brought back; returns their number."""
     return int(Session.objects.all().delete()[0])
+
+
+def release_repositories() -> tuple[str, ...]:
+    """Let the worker of this home read the repositories; returns the paths that the operator has to name here first."""
+    rows = Repository.objects.exclude(path__startswith=FORGE)
+    # Only what a worker read: a path that no operator ever named is not brought in by the way.
+    paths = list(rows.filter(product__retired_at=None).exclude(worker="").values_list("path", flat=True))
+    # A worker that lives keeps others away for minutes. None of the machine that was backed up works on this copy.
+    rows.update(worker="", worker_seen_at=None)
+    return tuple(path for path in paths if not is_in_named_folder(path))
 
 
 def verify_ledger_and_rows() -> int:
