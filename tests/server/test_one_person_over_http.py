@@ -49,7 +49,7 @@ ROLES = tuple(map(Role, os.environ.get("MUNIMENT_HTTP_ROLES", "").split())) or t
 STEPS = int(os.environ.get("MUNIMENT_HTTP_STEPS", "0")) or None  # all of them
 FEW_STEPS = 30  # of a role that is not named
 AT_ONCE = 3
-LEAST_PERFORMED = 20  # requests of each attacker that did something: else the test would try nothing
+LEAST_PERFORMED = 20  # requests of who tried all that did something: else the test would try nothing
 SIGN_IN = ("/accounts/", "/welcome/", "/static/", "/me/sign-out")  # not what a signed-in person does to others
 ENDS_ACCESS = ("deactivate", "revoke", "erase", "invite", "recover")  # not of oneself: nothing would be left to try
 
@@ -287,5 +287,5 @@ def test_one_person_weakens_no_decision_over_http(port: int, role: Role) -> None
             before = now
     assert attack is not None
     performed = sum(count for status, count in attack.statuses.items() if status in (200, 201, 202, 204, 302, 303))
-    assert performed > LEAST_PERFORMED, attack.statuses
+    assert performed > (LEAST_PERFORMED if count_steps(role) is None else 0), attack.statuses
     assert not attack.statuses[500], attack.statuses
