@@ -8,12 +8,14 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from muniment.access.authorization import Actor
 from muniment.access.roles import Role
 from muniment.errors import RowsDifferError
 from muniment.facts.moments import parse_moment
 from muniment.programs.process import ProcessResult
 from muniment.scanners import isolation
 from muniment.server.findings import tasks
+from muniment.server.findings.category_coverage import read_category_coverage
 from muniment.server.findings.finding_facts import FindingSupplier, read_product_findings
 from muniment.server.findings.models import CodeScan, FindingDecision, LeakedSecret, ProductFinding, ReportedRule
 from muniment.server.incidents.models import Incident
@@ -384,3 +386,21 @@ def test_the_demonstration_shows_findings_of_each_kind() -> None:
     assert ProductFinding.objects.filter(gone_at__isnull=False).exists()
     assert ProductFinding.objects.exclude(steps=[]).exists()
     assert LeakedSecret.objects.get().path == "deploy/settings.py"
+
+
+def test_a_category_that_source_cannot_show_has_no_zero(shop: Repository) -> None:
+    scan(shop)
+    found = {one.number: one for one in read_category_coverage(actor_of("dev"))}
+    assert list(found) == [f"A{number:02}" for number in range(1, 11)]
+    assert found["A04"].open_findings == 1
+    assert 0 < found["A05"].share <= 100
+    page = read("dev", "/findings/coverage")
+    for one in found.values():
+        assert f"{one.number} {one.name}" in page
+    assert ("Source cannot show this" in page) == any(one.rules == 0 for one in found.values())
+    assert read_category_coverage(actor_of("eve"))[3].open_findings == 0
+
+
+def actor_of(slug: str) -> Actor:
+    someone = Person.objects.get(slug=slug)
+    return Actor(someone.pk, active=True, grants=someone.load_roles(), second_factor=True)

@@ -11,6 +11,7 @@ from muniment.access.actions import Action
 from muniment.access.authorization import Resource
 from muniment.access.roles import Role
 from muniment.server.acts.submission import submit_act
+from muniment.server.findings.category_coverage import read_category_coverage
 from muniment.server.findings.coverage import read_coverage
 from muniment.server.findings.decision_acts import (
     AcceptFinding,
@@ -184,8 +185,10 @@ def show_leaked_secret(request: HttpRequest, number: int) -> HttpResponse:
 @require_GET
 @require_action(Action.SEE_FINDINGS, find_no_resource)
 def show_coverage(request: HttpRequest) -> HttpResponse:
-    """Show how much of the code was read, by kind of file, and which files were not."""
-    return render(request, "findings/coverage.html", {"coverage": read_coverage(current_actor(request))})
+    """Show what is checked in each category, how much of the code was read, and which files were not."""
+    actor = current_actor(request)
+    context = {"coverage": read_coverage(actor), "categories": read_category_coverage(actor)}
+    return render(request, "findings/coverage.html", context)
 
 
 @require_GET
