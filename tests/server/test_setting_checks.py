@@ -20,6 +20,7 @@ WORD = "-".join(("a", "word"))  # a password, as far as a test can tell
 GOOD: dict[str, tuple[str, ...]] = {
     "MUNIMENT_URL": ("https://muniment.example.test", "http://localhost:8000", "http://[::1]:8000"),
     "MUNIMENT_CONFIRMATION_URL": ("https://confirm.muniment.example.test", "http://localhost:8001"),
+    "MUNIMENT_TRUSTED_PROXIES": ("10.0.0.7", "10.0.0.7, 10.1.0.0/16,fd00::/8"),
     "MUNIMENT_HOME": ("/var/lib/muniment", "home"),
     "DATABASE_URL": (
         f"postgresql://owner:{WORD}@db.example.test:5432/muniment?sslmode=verify-full",
@@ -55,7 +56,7 @@ UNSEEN = (
     "\u2028",
 )
 NOTHING = (  # what none of the addresses, paths and lists is
-    *("--upload-pack=x", "-oProxyCommand=x", "ext::sh -c id", "fd::17", "http://user:" + WORD + "@", "https://"),
+    *("--upload-pack=x", "-oProxyCommand=x", "ext::sh -c id", "fd::17/x", "http://user:" + WORD + "@", "https://"),
     *(
         "https://[",
         "https://x:0",
@@ -222,6 +223,6 @@ def test_port_in_use_is_refused_before_anything_starts() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         with pytest.raises(UsageError, match=f"port {port} cannot be listened on") as caught:
-            service_setup.require_free_port(port)
+            service_setup.require_free_port(port, "127.0.0.1")
     assert "--port" in caught.value.remedy
-    service_setup.require_free_port(port)
+    service_setup.require_free_port(port, "127.0.0.1")

@@ -11,8 +11,9 @@ from muniment.cli import service_setup
 @click.command()
 @service_setup.home
 @service_setup.log
+@service_setup.host
 @click.option("--port", type=click.IntRange(1, 65535), default=8001, show_default=True, help="Listen here.")
-def command(home: str, log: str, port: int) -> int:
+def command(home: str, log: str, host: str, port: int) -> int:
     """Show requests that wait for a signature, and take signatures, on this machine alone.
 
     Use a proxy with TLS in front of it. MUNIMENT_CONFIRMATION_URL is the address that people type: another port than
@@ -21,10 +22,11 @@ def command(home: str, log: str, port: int) -> int:
     os.environ["MUNIMENT_LOG"] = log
     url = os.environ.get("MUNIMENT_URL", "http://localhost:8000")
     os.environ.setdefault("MUNIMENT_CONFIRMATION_URL", f"http://localhost:{port}")
+    service_setup.require_host(host, os.environ["MUNIMENT_CONFIRMATION_URL"] or url)
     service_setup.set_up_process(
         Path(home).absolute(), "confirmation", url, settings="muniment.server.confirmation_settings"
     )
-    service_setup.require_free_port(port)
+    service_setup.require_free_port(port, host)
     from muniment.server.running.process_parent import PARENT
 
     os.environ[PARENT] = str(os.getpid())
@@ -34,7 +36,7 @@ def command(home: str, log: str, port: int) -> int:
 
     server = Server(
         "muniment.server.confirmation.wsgi:application",
-        address="127.0.0.1",
+        address=host,
         port=port,
         interface=Interfaces.WSGI,
         blocking_threads=2,

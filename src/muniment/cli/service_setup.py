@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
 
 import click
 
@@ -62,6 +63,25 @@ log = click.option(
 )
 
 
+host = click.option(
+    "--host",
+    type=click.Choice(("127.0.0.1", "0.0.0.0", "::")),  # noqa: S104 -- chosen by the operator, and require_host refuses
+    default="127.0.0.1",
+    show_default=True,
+    help="Listen to this machine only, or on all of its addresses: MUNIMENT_URL is then https, or localhost.",
+)
+
+
+def require_host(host: str, url: str) -> None:
+    """Raise UsageError if passwords would cross a network unencrypted."""
+    parts = urlsplit(url)
+    if host != "127.0.0.1" and parts.scheme != "https" and parts.hostname != "localhost":
+        raise UsageError(
+            f"with --host {host}, passwords would cross the network unencrypted",
+            "Put a proxy with TLS in front, and set MUNIMENT_URL to its address: https://muniment.example.test",
+        )
+
+
 def read_service_url(folder: Path) -> str:
     """Address of a service that was started by itself; "" if it never was, or not since it was restored."""
     try:
@@ -103,6 +123,15 @@ class SignInLinks(NamedTuple):
     demonstration: tuple[tuple[str, str], ...]
 
 
+class ListeningAddresses(NamedTuple):
+    """Where `up` has the pages, and where dangerous acts are signed: a port of its own, and the address of that."""
+
+    host: str
+    port: int
+    confirmation_port: int
+    confirmation_url: str
+
+
 class PreparedHome:
     """Home whose database runs and is up to date."""
 
@@ -134,11 +163,10 @@ class PreparedHome:
             connections.close_connections()
 
     def serve_until_signal(
-        self, port: int, confirmation: tuple[int, str], tell: "Callable[[SignInLinks, VaultSupervisor], None]"
+        self, listening: ListeningAddresses, tell: "Callable[[SignInLinks, VaultSupervisor], None]"
     ) -> None:
-        """Run vault, web, confirmation, sequencer, worker and eraser until a signal.
-
-        `confirmation` is the port of the process where dangerous acts are signed, and its address.
+        """Run vault, web, confirmation, sequencer, worker and eraser until a signal. `tell` is called once pages are
+        answered.
         """
         from muniment.cli import vault_process
         from muniment.server.running.database_settings import URL_VARIABLE, strip_credentials
@@ -151,7 +179,9 @@ class PreparedHome:
         links = SignInLinks(make_first_link(), make_demonstration_links())
         close_django_connections()
         common = extend_environment(
-            MUNIMENT_HOME=str(self._folder), MUNIMENT_URL=self._url, MUNIMENT_CONFIRMATION_URL=confirmation[1]
+            MUNIMENT_HOME=str(self._folder),
+            MUNIMENT_URL=self._url,
+            MUNIMENT_CONFIRMATION_URL=listening.confirmation_url,
         )
         if URL_VARIABLE in common:
             common[URL_VARIABLE] = strip_credentials(common[URL_VARIABLE])  # the owner's password stays here
@@ -159,7 +189,8 @@ class PreparedHome:
         vault_account = accounts[VAULT].account_ids if accounts else None
         with ProcessTree(common, accounts) as tree:
             call_on_end(tree.request_end)
-            tree.start_process("web", [("--home", str(self._folder)), ("--port", str(port))], {})
+            pages = [("--home", str(self._folder)), ("--host", listening.host)]
+            tree.start_process("web", [*pages, ("--port", str(listening.port))], {})
             check_configuration()  # while it loads: it looks by itself too, before it serves
             # The vault starts at the same time, and ends last: the other processes need it until they end.
             with (
@@ -167,12 +198,10 @@ class PreparedHome:
                 vault_process.run_vault(self._folder, vault_account) as vault,
                 tree,
             ):
-                if not wait_until_answered(port):
+                if not wait_until_answered(listening.port):
                     click.echo(f"No page was answered within {_ANSWER_SECONDS} seconds: wait a moment.", err=True)
                 tell(links, vault)
-                tree.start_process(
-                    "confirmation", [("--home", str(self._folder)), ("--port", str(confirmation[0]))], {}
-                )
+                tree.start_process("confirmation", [*pages, ("--port", str(listening.confirmation_port))], {})
                 tree.start_process("sequencer", [("--home", str(self._folder))], {})
                 tree.start_process("worker", [("--home", str(self._folder))], {})  # it would hold the pages up
                 tree.start_process("eraser", [("--home", str(self._folder))], {})
@@ -199,21 +228,21 @@ class PreparedHome:
         return 0
 
 
-def find_free_port(port: int) -> int:
+def find_free_port(port: int, host: str = "127.0.0.1") -> int:
     """Find a port on which nothing listens here: this one, or any for 0. Returns 0 if it is in use."""
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((host, port))
         except OSError:
             return 0
         number: int = probe.getsockname()[1]
         return number
 
 
-def require_free_port(port: int) -> None:
+def require_free_port(port: int, host: str) -> None:
     """Raise UsageError if another program listens on this port."""
-    if not find_free_port(port):
+    if not find_free_port(port, host):
         raise UsageError(
             f"port {port} cannot be listened on: it is in use, or this account may not use it",
             "Name another port: --port PORT. Which program uses it says: ss -ltnp",

@@ -27,10 +27,24 @@ if TYPE_CHECKING:
 @service_setup.home
 @service_setup.log
 @click.option("--port", type=click.IntRange(1, 65535), help="Listen here. Default: a free one, kept for later.")
+@click.option(
+    "--confirmation-port",
+    type=click.IntRange(1, 65535),
+    help="Listen here for signatures of dangerous acts. Default: a free one, kept for later.",
+)
+@service_setup.host
 @click.option("--once", is_flag=True, help="Evaluate the repositories, print the results, and stop.")
 @click.option("--new-passwords", is_flag=True, help="Give the logins at DATABASE_URL new passwords, for all machines.")
 def command(
-    repositories: tuple[str, ...], home: str, log: str, port: int | None, *, once: bool, new_passwords: bool
+    repositories: tuple[str, ...],
+    home: str,
+    log: str,
+    port: int | None,
+    confirmation_port: int | None,
+    host: str,
+    *,
+    once: bool,
+    new_passwords: bool,
 ) -> int:
     """Start the whole service for REPOSITORIES (default: this one).
 
@@ -42,8 +56,9 @@ def command(
     folder = Path(home).absolute()
     with ExitStack() as stack:
         stack.enter_context(lock_home(folder))
-        port, other = _choose_ports(folder, port)
+        port, other = _choose_ports(folder, host, port, confirmation_port)
         url = os.environ.get("MUNIMENT_URL", f"http://localhost:{port}")
+        service_setup.require_host(host, url)
         confirmation = os.environ.get("MUNIMENT_CONFIRMATION_URL") or _confirmation_address(url, other)
         if not once:
             click.echo(f"Muniment starts in {folder}: database, vault, web and worker")
@@ -56,7 +71,8 @@ def command(
         if once:
             return prepared.evaluate_once()
         prepared.serve_until_signal(
-            port, (other, confirmation), lambda links, vault: _print_addresses(url, links, vault, prepared.separation)
+            service_setup.ListeningAddresses(host, port, other, confirmation),
+            lambda links, vault: _print_addresses(url, links, vault, prepared.separation),
         )
     return 0
 
@@ -123,23 +139,26 @@ def _confirmation_address(url: str, port: int) -> str:
     return "" if url.startswith("https:") else f"http://{urlsplit(url).hostname}:{port}"
 
 
-def _choose_ports(folder: Path, given: int | None) -> tuple[int, int]:
+def _choose_ports(folder: Path, host: str, port: int | None, confirmation_port: int | None) -> tuple[int, int]:
     """Choose the ports of the web and of the confirmation process, and store them. Raises UsageError.
 
-    The web's as given, else those of the last time if they are free, else free ones.
+    Each as given, else that of the last time if it is free, else a free one.
     """
     try:
         state = json.loads((folder / service_setup.STATE_FILE).read_text())
         wanted, other = int(state["port"]), int(state.get("confirmation_port", 0))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         wanted, other = 0, 0
-    if given:
-        service_setup.require_free_port(given)
-    found = given or service_setup.find_free_port(wanted) or service_setup.find_free_port(0)
-    confirmation_port = (service_setup.find_free_port(other) if other != found else 0) or service_setup.find_free_port(
-        0
-    )
-    (folder / service_setup.STATE_FILE).write_text(
-        json.dumps({"port": found, "confirmation_port": confirmation_port}) + "\n"
-    )
-    return found, confirmation_port
+    if port is not None and port == confirmation_port:
+        raise UsageError("pages and confirmation have the same port", "Name another one: --confirmation-port PORT.")
+    chosen = _choose_port(host, port, wanted)
+    other = _choose_port(host, confirmation_port, other if other != chosen else 0)
+    (folder / service_setup.STATE_FILE).write_text(json.dumps({"port": chosen, "confirmation_port": other}) + "\n")
+    return chosen, other
+
+
+def _choose_port(host: str, given: int | None, wanted: int) -> int:
+    if given is not None:
+        service_setup.require_free_port(given, host)
+        return given
+    return service_setup.find_free_port(wanted, host) or service_setup.find_free_port(0, host)

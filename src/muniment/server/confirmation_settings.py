@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from muniment.server import logs
+from muniment.server.guarding.trusted_proxies import read_trusted_networks
 from muniment.server.running import database_settings
 
 HOME = Path(os.environ.get("MUNIMENT_HOME", ".")).absolute()
@@ -20,6 +21,7 @@ ROOT_URLCONF = "muniment.server.confirmation.urls"
 APPEND_SLASH = False
 INSTALLED_APPS = ["django.contrib.staticfiles"]
 MIDDLEWARE = [
+    "muniment.server.guarding.trusted_proxies.TrustedProxies",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "muniment.server.guarding.response_headers.SecurityHeaders",
@@ -39,6 +41,7 @@ DATABASES = {"default": database_settings.make_django_settings(HOME, os.environ)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 SIGN_IN_ELSEWHERE = ""  # no form leads anywhere else
 
+TRUSTED_PROXIES = read_trusted_networks(os.environ, secure=_SECURE)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _SECURE else None
 SECURE_SSL_REDIRECT = _SECURE
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if _SECURE else 0

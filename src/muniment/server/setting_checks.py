@@ -17,6 +17,7 @@ from django.core.validators import validate_email
 
 from muniment.errors import HttpError, ParseError
 from muniment.http.addresses import parse_server_address
+from muniment.server.guarding.trusted_proxies import parse_networks
 from muniment.server.setting_addresses import split_address
 from muniment.server.text_marks import gettext_noop
 
@@ -201,6 +202,17 @@ def _check_listening(variable: str, value: str) -> None:
         )
 
 
+def _check_networks(variable: str, value: str) -> None:
+    try:
+        parse_networks(value)
+    except ValueError:
+        raise _make_refusal(
+            variable,
+            gettext_noop("%(variable)s is no list of addresses and networks"),
+            gettext_noop("Write it like 10.0.0.7,10.1.0.0/16: what a proxy has as its address here."),
+        ) from None
+
+
 def _check_database(variable: str, value: str) -> None:
     parts = split_address(variable, value)
     try:
@@ -244,6 +256,7 @@ def _make_refusal(variable: str, message: str, remedy: str) -> ParseError:
 CHECKS: dict[str, SettingCheck] = {
     "MUNIMENT_URL": _check_own_address,
     "MUNIMENT_CONFIRMATION_URL": _check_own_address,
+    "MUNIMENT_TRUSTED_PROXIES": _check_networks,
     "MUNIMENT_HOME": _check_folder_name,
     "DATABASE_URL": _check_database,
     "MUNIMENT_SMTP_URL": _check_mail_server,

@@ -6,6 +6,7 @@ MUNIMENT_ROLE    which of the database's roles this process is: owner, web or wo
 MUNIMENT_LOG     "json" for logs that programs read
 MUNIMENT_URL     the address that people type, such as https://muniment.example.test
 MUNIMENT_CONFIRMATION_URL    the address where people sign dangerous acts: another port, or a host below MUNIMENT_URL's
+MUNIMENT_TRUSTED_PROXIES    addresses and networks of proxies, with commas between: they say who sends a request
 DATABASE_URL     a PostgreSQL server of the company's own; without it, the one that comes with Muniment
 MUNIMENT_REPOSITORY_FOLDERS    folders below which repositories may be read by their path, with colons between
 MUNIMENT_VAULT_URL, MUNIMENT_VAULT_CA    the company's own vault, and who vouches for its certificate; else our own
@@ -25,6 +26,7 @@ from muniment.server import logs
 from muniment.server.app_list import APPS
 from muniment.server.guarding import home_keys
 from muniment.server.guarding.database_roles import WEB
+from muniment.server.guarding.trusted_proxies import read_trusted_networks
 from muniment.server.people import company_sign_in
 from muniment.server.routes import SIGN_IN
 from muniment.server.running import database_settings, demonstration_mark
@@ -66,6 +68,7 @@ INSTALLED_APPS = [
     "procrastinate.contrib.django",
 ]
 MIDDLEWARE = [
+    "muniment.server.guarding.trusted_proxies.TrustedProxies",
     "muniment.server.telemetry.TraceMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -145,7 +148,7 @@ ACCOUNT_SESSION_REMEMBER = False
 # Wrong guesses count for each name that one address tries, so that nobody is locked out by guesses from elsewhere, nor
 # by those of others behind the same address; codes of second factors count for each person. `adapter.py` makes the key.
 ACCOUNT_RATE_LIMITS = {"login": "120/m/ip", "login_failed": "100/m/ip,10/m/key"}
-ALLAUTH_TRUSTED_PROXY_COUNT = 1 if _SECURE else 0  # https comes through a proxy, and nothing else does
+ALLAUTH_TRUSTED_PROXY_COUNT = 0  # TrustedProxies has found out who sent a request
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 900
 ACCOUNT_REAUTHENTICATION_METHODS = ("password", "mfa", "invitation")  # no codes by mail; a new link proves as much
 ACCOUNT_PREVENT_ENUMERATION = True
@@ -170,6 +173,7 @@ SESSION_ENGINE = "muniment.server.people.session_store"
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_TRUSTED_ORIGINS = [URL] if _SECURE else []
+TRUSTED_PROXIES = read_trusted_networks(os.environ, secure=_SECURE)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _SECURE else None
 SECURE_SSL_REDIRECT = _SECURE
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if _SECURE else 0

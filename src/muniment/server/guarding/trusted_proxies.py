@@ -1,0 +1,77 @@
+"""Finds out who sent a request that came through proxies, and believes no header of anybody else."""
+
+import ipaddress
+from collections.abc import Callable, Iterable, Mapping
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+VARIABLE = "MUNIMENT_TRUSTED_PROXIES"
+_THIS_MACHINE = "127.0.0.0/8,::1"
+_FORWARDED = ("HTTP_X_FORWARDED_", "HTTP_FORWARDED", "HTTP_X_REAL_IP")
+
+
+def parse_networks(text: str) -> tuple[Network, ...]:
+    """Read addresses and networks with commas between. Raises ValueError for anything else."""
+    return tuple(ipaddress.ip_network(each.strip()) for each in text.split(","))
+
+
+def read_trusted_networks(environment: Mapping[str, str], *, secure: bool) -> tuple[Network, ...]:
+    """Networks of the proxies to trust: as set, else this machine, where `secure`: pages are at https, which takes a
+    proxy. Raises ValueError.
+    """
+    named = environment.get(VARIABLE) or (_THIS_MACHINE if secure else "")
+    return parse_networks(named) if named else ()
+
+
+class TrustedProxies:
+    """Middleware: the address of a request is that of the person's machine, or of the last proxy that we trust.
+
+    Each trusted proxy appends the address that it saw to `X-Forwarded-For`. Read from its end, the first one that is
+    no proxy of ours is the client's; whatever stands before it was written by the client. It stands before all other
+    middleware.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+        self._networks: tuple[Network, ...] = settings.TRUSTED_PROXIES
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Response to the request, whose address and scheme can be believed."""
+        meta = request.META
+        sender = _parse_address(meta.get("REMOTE_ADDR", ""))
+        kept = {}
+        if sender is not None and self._is_trusted(sender):
+            chain = meta.get("HTTP_X_FORWARDED_FOR", "").split(",")
+            meta["REMOTE_ADDR"] = str(self._find_client(sender, map(_parse_address, reversed(chain))))
+            kept = {name: meta[name] for name in ("HTTP_X_FORWARDED_PROTO",) if name in meta}
+        for name in [each for each in meta if each.startswith(_FORWARDED)]:
+            del meta[name]
+        meta.update(kept)
+        return self._get_response(request)
+
+    def _find_client(self, sender: Address, chain: Iterable[Address | None]) -> Address:
+        """Address of the client: at an entry that is no address, the proxy that wrote it."""
+        for each in chain:
+            if each is None:
+                break
+            sender = each
+            if not self._is_trusted(each):
+                break
+        return sender
+
+    def _is_trusted(self, address: Address) -> bool:
+        return any(address in network for network in self._networks)
+
+
+def _parse_address(text: str) -> Address | None:
+    """Address without a port; an IPv4 address within IPv6 is the IPv4 address. None for anything else."""
+    try:
+        found = ipaddress.ip_address(text.strip())
+    except ValueError:
+        return None
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return mapped or found
