@@ -29,8 +29,8 @@ _VARIABLES: dict[str, dict[str, str]] = {
         "MUNIMENT_CONFIRMATION_URL": "address of the confirmation process, where people sign dangerous acts: another "
         "port of the same host, or a host below it. Without TLS, Muniment chooses a free port of the same host",
         "MUNIMENT_TRUSTED_PROXIES": "addresses and networks of proxies, such as `10.0.0.7,10.1.0.0/16`, which say in "
-        "`X-Forwarded-For` and `X-Forwarded-Proto` where a request came from. Nobody else is believed. Default: a proxy on "
-        "the same machine, where `MUNIMENT_URL` is https",
+        "`X-Forwarded-For` and `X-Forwarded-Proto` where a request came from. Nobody else is believed. Default: a "
+        "proxy on the same machine, where `MUNIMENT_URL` is https",
         "MUNIMENT_HOME": "data directory, in place of `--home`. Default: `~/.local/share/muniment`, for root "
         "`/var/lib/muniment`",
         "MUNIMENT_REPOSITORY_FOLDERS": "folders below which web and worker may read repositories and logs of server "

@@ -34,6 +34,7 @@ def test_templates_exist_for_each_system() -> None:
         "gitlab.yml",
         "gitea.yml",
         "environments.toml",
+        "nginx.conf",
         *SCRIPTS,
     }
 

@@ -31,8 +31,16 @@ class Up:
     That saves two thirds of the first start. Tests of the first start itself run the command, or are not `migrated`.
     """
 
-    def __init__(self, home: Path, repository: Path | None, *, migrated: bool = True, **variables: str) -> None:
-        self.home, self.given, self.variables = home, repository, variables
+    def __init__(
+        self,
+        home: Path,
+        repository: Path | None,
+        *,
+        migrated: bool = True,
+        arguments: tuple[str, ...] = (),
+        **variables: str,
+    ) -> None:
+        self.home, self.given, self.arguments, self.variables = home, repository, arguments, variables
         if migrated and not home.exists() and (template := find_template()).exists():
             home.mkdir(mode=0o700)
             restore_template(template, home / "postgres" / "data")
@@ -48,6 +56,7 @@ class Up:
     def _start(self) -> subprocess.Popen[str]:
         given = [str(self.given)] if self.given is not None else []
         command = [sys.executable, "-m", "muniment", "up", *given, "--home", str(self.home)]
+        command += self.arguments
         environment = {**clean(), **self.variables}
         return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 

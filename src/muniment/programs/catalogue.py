@@ -121,7 +121,7 @@ OTHER_GRAMMARS: Mapping[Program, CommandGrammar] = {
         "--collect= --format= --no-config --no-exit-codes --no-ignores --no-progress --offline --quiet "
         "--strict-collection ."
     ),
-    Program.MUNIMENT: _make_grammar("confirmation eraser sequencer web worker --home= --port="),
+    Program.MUNIMENT: _make_grammar("confirmation eraser sequencer web worker --home= --host= --port="),
     Program.SCANNER: _make_grammar(""),
     Program.DESIGN_READER: _make_grammar(""),
     Program.UV: _make_grammar(
