@@ -390,13 +390,13 @@ def test_the_demonstration_shows_findings_of_each_kind() -> None:
 
 def test_a_category_that_source_cannot_show_has_no_zero(shop: Repository) -> None:
     scan(shop)
-    found = {one.number: one for one in read_category_coverage(actor_of("dev"))}
+    found = {one.short_code: one for one in read_category_coverage(actor_of("dev"))}
     assert list(found) == [f"A{number:02}" for number in range(1, 11)]
     assert found["A04"].open_findings == 1
-    assert 0 < found["A05"].share <= 100
+    assert 0 < found["A05"].checked_percentage <= 100
     page = read("dev", "/findings/coverage")
     for one in found.values():
-        assert f"{one.number} {one.name}" in page
+        assert f"{one.short_code} {one.name}" in page
     assert ("Source cannot show this" in page) == any(one.rules == 0 for one in found.values())
     assert read_category_coverage(actor_of("eve"))[3].open_findings == 0
 

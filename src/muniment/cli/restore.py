@@ -65,7 +65,7 @@ def command(file: str, home: str, listed: str | None, since: str | None) -> int:
 
 
 class _RestoredService(NamedTuple):
-    """What a restored database has: `waits` is why its ledger signs nothing.
+    """Content of a restored database. `waits` is why its ledger signs nothing.
 
     `unnamed` are the paths of repositories that the service reads only once the operator named them.
     """

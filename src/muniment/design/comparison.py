@@ -87,13 +87,13 @@ def _list_altered_entries(before: DesignModel, after: DesignModel) -> Iterator[s
         old = {entry.id: entry for entry in getattr(before, table)}
         for entry in getattr(after, table):
             if entry.id in old and entry != old[entry.id]:
-                yield f"{_singular(table)} {entry.id}"
+                yield f"{_name_entry_kind(table)} {entry.id}"
     for table in _UNNAMED:
         if Counter(map(repr, getattr(before, table))) != Counter(map(repr, getattr(after, table))):
             yield table.replace("_", " ")
 
 
-def _singular(table: str) -> str:
+def _name_entry_kind(table: str) -> str:
     return table.removesuffix("s") if table != "boundaries" else "boundary"
 
 
@@ -113,7 +113,7 @@ def list_findings(state: DesignState, today: datetime.date) -> list[DesignFindin
 def list_model_entries(state: DesignState) -> Counter[str]:
     """Parts of a design by kind and name. Flows that differ only in guards have one name."""
     model = state.model
-    entries = Counter(f"{_singular(table)} {entry.id}" for table in _NAMED for entry in getattr(model, table))
+    entries = Counter(f"{_name_entry_kind(table)} {entry.id}" for table in _NAMED for entry in getattr(model, table))
     entries.update(f"flow {describe_flow(flow)}" for flow in model.flows)
     entries.update(f"public route {entry.method} {entry.route}" for entry in model.public_routes)
     entries.update(

@@ -260,7 +260,7 @@ def make_name_prefix(namespace: str) -> str:
 
 
 def _find_auth(entry: dict[str, object]) -> dict[str, object]:
-    """Who sent the request of an entry, by the name that one at the same mount of the root has.
+    """Find who sent the request of an entry, by the name that one at the same mount of the root has.
 
     A token of another namespace, which may work here too, gets a name that no mount of ours gives.
     """

@@ -29,9 +29,9 @@ class ReadCounter:
     def __init__(self, log: Path, namespace: str = "") -> None:
         self._log = log
         self._namespace = namespace
-        self._reset()
+        self._reset_counts()
 
-    def _reset(self) -> None:
+    def _reset_counts(self) -> None:
         self._ends: dict[tuple[int, int], int] = {}  # by device and inode: how many bytes were counted
         self._found: ReadCounts = {}
         self._dating = DamageDating(audit.find_line_time)
@@ -41,7 +41,7 @@ class ReadCounter:
         """Count all reads so far. Raises AuditLogError; after that the counter is not correct any more."""
         sizes = self._read_sizes()
         if any(sizes.get(name, -1) < end for name, end in self._ends.items()):
-            self._reset()
+            self._reset_counts()
         for file in audit.list_log_files(self._log):
             name = _identify_file(file)
             self._ends[name] = self._count_file(file, self._ends.get(name, 0))

@@ -59,13 +59,13 @@ class OfficialList(msgspec.Struct, frozen=True):
     requirements: tuple[OfficialRequirement, ...]
 
     @property
-    def title(self) -> str:
+    def full_title(self) -> str:
         """Name and version, by which a policy names it."""
         return f"{self.name} {self.version}"
 
     def format_key(self, number: str) -> str:
         """Key of one of its requirements, which no id of our checklist equals."""
-        return f"{self.title}: {number}"
+        return f"{self.full_title}: {number}"
 
 
 class _Entry(msgspec.Struct, frozen=True, rename="pascal"):

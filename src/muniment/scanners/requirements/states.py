@@ -66,7 +66,7 @@ def find_official_states(lists: Iterable[OfficialList], evidence: ProductEvidenc
     for listed in lists:
         for one in listed.requirements:
             status, because, until = _check_test(listed.format_key(one.id), evidence)
-            found.append(VerifiedRequirement(one.id, listed.title, one.chapter, one.level, status, because, until))
+            found.append(VerifiedRequirement(one.id, listed.full_title, one.chapter, one.level, status, because, until))
     return tuple(found)
 
 

@@ -31,7 +31,7 @@ _NOT_IN_SOURCE: dict[str, Label] = {
 
 
 class CategoryCoverage(NamedTuple):
-    """Coverage of one category. `share` is the percentage of its CWEs that a rule of ours looks for."""
+    """Coverage of one category. `checked` of `listed` CWEs have a rule of ours."""
 
     code: str
     name: str
@@ -42,12 +42,12 @@ class CategoryCoverage(NamedTuple):
     open_findings: int
 
     @property
-    def share(self) -> int:
+    def checked_percentage(self) -> int:
         """Percentage of the CWEs of the category that a rule looks for."""
         return find_percentage(self.checked, self.listed)
 
     @property
-    def number(self) -> str:
+    def short_code(self) -> str:
         """Number without the edition, such as A01."""
         return self.code.partition(":")[0]
 

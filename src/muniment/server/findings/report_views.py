@@ -55,7 +55,7 @@ def build_report_context(request: HttpRequest, product: Product) -> dict[str, An
 
 @require_POST
 @require_action(Action.HANDLE_FINDING, find_product_resource)
-def import_report(request: HttpRequest, slug: str) -> HttpResponse:
+def upload_report(request: HttpRequest, slug: str) -> HttpResponse:
     """Take a report of another tool; the worker imports it."""
     sent, file = request.POST.copy(), request.FILES.get("file")
     if file is None:

@@ -6,24 +6,25 @@ from collections.abc import Callable, Iterable, Mapping
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-VARIABLE = "MUNIMENT_TRUSTED_PROXIES"
+_VARIABLE = "MUNIMENT_TRUSTED_PROXIES"
 _THIS_MACHINE = "127.0.0.0/8,::1"
+_SCHEME = "HTTP_X_FORWARDED_PROTO"
 _FORWARDED = ("HTTP_X_FORWARDED_", "HTTP_FORWARDED", "HTTP_X_REAL_IP")
 
 
-def parse_networks(text: str) -> tuple[Network, ...]:
+def parse_networks(text: str) -> tuple[_Network, ...]:
     """Read addresses and networks with commas between. Raises ValueError for anything else."""
     return tuple(ipaddress.ip_network(each.strip()) for each in text.split(","))
 
 
-def read_trusted_networks(environment: Mapping[str, str], *, secure: bool) -> tuple[Network, ...]:
+def read_trusted_networks(environment: Mapping[str, str], *, secure: bool) -> tuple[_Network, ...]:
     """Networks of the proxies to trust: as set, else this machine, where `secure`: pages are at https, which takes a
     proxy. Raises ValueError.
     """
-    named = environment.get(VARIABLE) or (_THIS_MACHINE if secure else "")
+    named = environment.get(_VARIABLE) or (_THIS_MACHINE if secure else "")
     return parse_networks(named) if named else ()
 
 
@@ -37,23 +38,24 @@ class TrustedProxies:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
-        self._networks: tuple[Network, ...] = settings.TRUSTED_PROXIES
+        self._networks: tuple[_Network, ...] = settings.TRUSTED_PROXIES
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Response to the request, whose address and scheme can be believed."""
         meta = request.META
         sender = _parse_address(meta.get("REMOTE_ADDR", ""))
-        kept = {}
+        scheme = None
         if sender is not None and self._is_trusted(sender):
             chain = meta.get("HTTP_X_FORWARDED_FOR", "").split(",")
             meta["REMOTE_ADDR"] = str(self._find_client(sender, map(_parse_address, reversed(chain))))
-            kept = {name: meta[name] for name in ("HTTP_X_FORWARDED_PROTO",) if name in meta}
+            scheme = meta.get(_SCHEME)
         for name in [each for each in meta if each.startswith(_FORWARDED)]:
             del meta[name]
-        meta.update(kept)
+        if scheme is not None:
+            meta[_SCHEME] = scheme
         return self._get_response(request)
 
-    def _find_client(self, sender: Address, chain: Iterable[Address | None]) -> Address:
+    def _find_client(self, sender: _Address, chain: Iterable[_Address | None]) -> _Address:
         """Address of the client: at an entry that is no address, the proxy that wrote it."""
         for each in chain:
             if each is None:
@@ -63,11 +65,11 @@ class TrustedProxies:
                 break
         return sender
 
-    def _is_trusted(self, address: Address) -> bool:
+    def _is_trusted(self, address: _Address) -> bool:
         return any(address in network for network in self._networks)
 
 
-def _parse_address(text: str) -> Address | None:
+def _parse_address(text: str) -> _Address | None:
     """Address without a port; an IPv4 address within IPv6 is the IPv4 address. None for anything else."""
     try:
         found = ipaddress.ip_address(text.strip())

@@ -45,7 +45,7 @@ class ClauseRow(Struct, frozen=True):
         return is_evaluated(self.clause)
 
     @property
-    def phase(self) -> Label:
+    def phase_text(self) -> Label:
         """Phase of development in which the clause acts, "" for one without a control."""
         found = find_control_phase(self.clause.control)
         return PHASE_TEXTS[found] if found is not None else ""

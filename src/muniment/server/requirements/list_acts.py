@@ -55,7 +55,7 @@ class ImportRequirementList(Act, frozen=True):
             found = parse_official_list(self.content.encode())
         except UsageError as error:
             raise ParseError(InputCode.MALFORMED, error.message, error.remedy, "content") from None
-        if not 0 < len(found.title.strip()) <= _LONGEST_TITLE or not found.title.isprintable():
+        if not 0 < len(found.full_title.strip()) <= _LONGEST_TITLE or not found.full_title.isprintable():
             sentence = _("Its name and version have to be one line of at most %(most)d characters.")
             remedy = _("Take the file of the standard's own release.")
             raise ParseError(InputCode.MALFORMED, sentence % {"most": _LONGEST_TITLE}, remedy, "content")
@@ -69,12 +69,12 @@ class ImportRequirementList(Act, frozen=True):
 
     def describe_act(self) -> str:
         found = self.read_list()
-        details = {"title": found.title, "count": len(found.requirements)}
+        details = {"title": found.full_title, "count": len(found.requirements)}
         return _("import the list %(title)s with %(count)d requirements") % details
 
     def check_preconditions(self, context: ActContext) -> None:
         """Refuse a list whose title is in force."""
-        if OfficialRequirementList.objects.filter(title=self.read_list().title, ended_at=None).exists():
+        if OfficialRequirementList.objects.filter(title=self.read_list().full_title, ended_at=None).exists():
             raise RefusedError(
                 "list-imported",
                 _("A list with this name and version is imported already."),
@@ -85,7 +85,7 @@ class ImportRequirementList(Act, frozen=True):
         """Add the list, with the digest of its content."""
         found = self.read_list()
         OfficialRequirementList.objects.create(
-            title=found.title,
+            title=found.full_title,
             digest=canonical.digest_bytes(self.content.encode()),
             content=self.content,
             count=len(found.requirements),

@@ -41,6 +41,6 @@ def read_product_requirements(slug: str) -> ProductRequirements:
     product = Product.objects.get(slug=slug)
     return ProductRequirements(
         holds_personal_data=product.holds_personal_data is not False,  # unknown counts as yes
-        lists=tuple(listed.title for listed in read_official_lists()),
+        lists=tuple(listed.full_title for listed in read_official_lists()),
         states=tuple(one.state for one in read_requirements(product)),
     )
