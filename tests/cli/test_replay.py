@@ -1,5 +1,6 @@
 """muniment replay: what is read first, what is never said, and repositories that are odd."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -40,11 +41,16 @@ def test_replay_without_people_leads_with_sizes_paths_and_pipelines(shop: Shop, 
     assert "actions/checkout@v4 is not pinned" in out
 
 
+def _narrow(text: str) -> str:
+    """Text with one blank between words: columns are as wide as the longest clause of the policy."""
+    return re.sub(" +", " ", text)
+
+
 def test_replay_without_people_counts_no_change_as_allowed_or_denied(shop: Shop, plain: Repo) -> None:
     out = _replay(shop, plain)
     assert "would have been allowed" not in out
     assert "Who reviewed these changes is not in git." in out
-    assert "UNKNOWN   review.two-reviewers       3 of 3 changes need reviews: reviewers are not in git" in out
+    assert "UNKNOWN review.two-reviewers 3 of 3 changes need reviews: reviewers are not in git" in _narrow(out)
     assert "PASS      history.protected" not in out
     assert "git keeps no trace of a branch that was rewritten" in out
 
@@ -62,12 +68,12 @@ def test_people_without_any_signed_approval_give_no_failing_reviews(shop: Shop) 
     assert "would have been allowed" not in out
     assert "FAIL      review" not in out
     for line in (
-        "UNKNOWN   review.two-reviewers       2 of 2 changes need reviews: reviewers are not in git",
-        "UNKNOWN   review.security-attention  2 of 2 changes touch sensitive files: reviewers are not in git",
-        "UNKNOWN   review.small-changes       1 of 2 changes are larger than the limits: "
+        "UNKNOWN review.two-reviewers 2 of 2 changes need reviews: reviewers are not in git",
+        "UNKNOWN review.security-attention 2 of 2 changes touch sensitive files: reviewers are not in git",
+        "UNKNOWN review.small-changes 2 of 2 changes are larger than the limits: "
         "whether anybody approved the size is not in git",
     ):
-        assert line in out
+        assert line in _narrow(out)
     assert "muniment replay --forge URL " in out
 
 

@@ -24,6 +24,7 @@ _PHASES: dict[DevelopmentPhase, tuple[str, ...]] = {
     ),
     DevelopmentPhase.CODE: (
         *("independent-review", "small-changes", "security-attention", "protected-history", "no-new-findings"),
+        "no-new-vulnerable-dependency",
         "secrets-in-vault",
     ),
     DevelopmentPhase.BUILD: (
