@@ -305,6 +305,14 @@ def test_first_administrator_enters_without_incident_or_suspension() -> None:
     assert not Person.objects.get().approvals_suspended
 
 
+def test_empty_password_is_refused_with_a_sentence() -> None:
+    with as_role("owner"):
+        link = preparation.make_first_link()
+    answer = browser().post(link, {**FIELDS, "password": ""})
+    assert answer.status_code < 500
+    assert "Enter a password." in answer.content.decode()
+
+
 def test_removing_a_second_factor_requires_using_it(eve: Person) -> None:
     client = browser(eve)
     answer = client.post("/account/2fa/totp/deactivate/")

@@ -15,8 +15,8 @@ class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
     """Months between two meetings, days after a due date, and days in which minutes are signed."""
 
     months: Annotated[int, Meta(ge=1, le=24), Unit("months"), Stricter.LOWER] = 3
-    late_days: Annotated[int, Meta(ge=0), Unit("days after a due date"), Stricter.LOWER] = 0
-    signing_days: Annotated[int, Meta(ge=0), Unit("days after a meeting"), Stricter.LOWER] = 10
+    late_days: Annotated[int, Meta(ge=0, le=3650), Unit("days after a due date"), Stricter.LOWER] = 0
+    signing_days: Annotated[int, Meta(ge=0, le=3650), Unit("days after a meeting"), Stricter.LOWER] = 10
 
 
 class Reasons(ReasonCodes):

@@ -16,11 +16,11 @@ class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
     engine.
     """
 
-    critical_days: Annotated[int, Meta(ge=1), Unit("days"), Stricter.LOWER] = 2
-    high_days: Annotated[int, Meta(ge=1), Unit("days"), Stricter.LOWER] = 14
-    medium_days: Annotated[int, Meta(ge=1), Unit("days"), Stricter.LOWER] = 30
-    low_days: Annotated[int, Meta(ge=1), Unit("days"), Stricter.LOWER] = 90
-    scan_days: Annotated[int, Meta(ge=1), Unit("days"), Stricter.LOWER] = 7
+    critical_days: Annotated[int, Meta(ge=1, le=3650), Unit("days"), Stricter.LOWER] = 2
+    high_days: Annotated[int, Meta(ge=1, le=3650), Unit("days"), Stricter.LOWER] = 14
+    medium_days: Annotated[int, Meta(ge=1, le=3650), Unit("days"), Stricter.LOWER] = 30
+    low_days: Annotated[int, Meta(ge=1, le=3650), Unit("days"), Stricter.LOWER] = 90
+    scan_days: Annotated[int, Meta(ge=1, le=3650), Unit("days"), Stricter.LOWER] = 7
     allowed_languages: Annotated[tuple[str, ...], Unit("languages"), Stricter.FEWER] = ()
 
     def find_days(self, severity: str) -> int:

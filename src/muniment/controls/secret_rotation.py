@@ -14,7 +14,7 @@ from muniment.policy.parameters import Stricter, Unit
 class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
     """Age that a value may reach. A secret that is marked public has no age."""
 
-    max_age_days: Annotated[int, Meta(ge=1), Unit("days"), Stricter.LOWER] = 365
+    max_age_days: Annotated[int, Meta(ge=1, le=3650), Unit("days"), Stricter.LOWER] = 365
 
 
 class Reasons(ReasonCodes):

@@ -26,7 +26,7 @@ class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
     Deployments to environments that have secrets are denied by the same two.
     """
 
-    log_minutes: Annotated[int, Meta(ge=1), Unit("minutes"), Stricter.LOWER] = 15
+    log_minutes: Annotated[int, Meta(ge=1, le=525_600), Unit("minutes"), Stricter.LOWER] = 15
     unwatched: Annotated[tuple[str, ...], Unit("reasons"), Stricter.FEWER] = ()
 
 

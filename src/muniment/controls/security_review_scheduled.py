@@ -14,7 +14,7 @@ _REVIEW = "review"
 class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
     """Days after a product was added by which all of it has to be there."""
 
-    days: Annotated[int, Meta(ge=1), Unit("days"), Stricter.LOWER] = 30
+    days: Annotated[int, Meta(ge=1, le=3650), Unit("days"), Stricter.LOWER] = 30
 
 
 class Reasons(ReasonCodes):

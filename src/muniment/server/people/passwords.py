@@ -16,7 +16,9 @@ class GuessableValidator:
     """Validator that refuses guessable passwords by zxcvbn; the person's own name and address count as known words."""
 
     def validate(self, password: str, user: Any = None) -> None:
-        """Raise ValidationError for a guessable password, with advice."""
+        """Raise ValidationError for a guessable password, with advice, and for none."""
+        if not password:  # of which zxcvbn has no opinion, but an error
+            raise ValidationError(_("Enter a password."), code="empty")
         if len(password) > _LONGEST:
             raise ValidationError(_("Use at most %(most)d characters.") % {"most": _LONGEST}, code="too-long")
         own = [str(getattr(user, name, "") or "") for name in ("slug", "name", "email")]
