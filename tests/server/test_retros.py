@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from muniment.access.roles import Role
 from muniment.calendars.meetings import MeetingKind
-from muniment.server.meetings.models import MeetingAttendee, ProductMeeting
+from muniment.server.meetings.models import MeetingAttendee, MeetingCalendar, ProductMeeting
 from muniment.server.minutes.meeting_facts import read_security_meetings
 from muniment.server.minutes.minutes_text import decode_minutes
 from muniment.server.minutes.models import Minutes
@@ -21,6 +21,7 @@ from muniment.server.records.installation import open_store
 from muniment.server.records.models import Record
 from muniment.server.retros.models import (
     Improvement,
+    RetroBoard,
     RetroCard,
     RetroThreat,
     RetroVote,
@@ -204,6 +205,18 @@ def test_card_carries_its_writer_and_a_removed_one_shows(retro: ProductMeeting) 
     page = board("mel", retro)
     assert "Moe is lazy" not in page
     assert "1 card was removed by the facilitator" in page
+
+
+@pytest.mark.parametrize(("zone", "hours", "name"), [("", 0, " UTC"), ("Asia/Kolkata", 5.5, "")])
+def test_timer_ends_at_the_time_of_the_organisation(retro: ProductMeeting, zone: str, hours: float, name: str) -> None:
+    if zone:
+        with as_role("owner"):
+            MeetingCalendar.objects.create(zone=zone, region="NL")
+    open_retro(retro)
+    lead_board(retro, "go-to-phase", phase="group", minutes=5)
+    end = RetroBoard.objects.get().timer_ends_at
+    assert end is not None
+    assert f"<strong>{end + datetime.timedelta(hours=hours):%H:%M}{name}</strong>" in board("mel", retro)
 
 
 def test_groups_are_made_and_undone_without_loss(retro: ProductMeeting) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from django.db import models
 from django.utils import timezone
@@ -343,3 +343,13 @@ def find_today(zone: str) -> date:
     from zoneinfo import ZoneInfo
 
     return timezone.now().astimezone(ZoneInfo(zone)).date()
+
+
+def format_clock_time(moment: datetime) -> str:
+    """Format the time of day of a moment in the organisation's zone, such as 14:20; with UTC where none is set."""
+    from zoneinfo import ZoneInfo
+
+    calendar = find_calendar()
+    if calendar is None:
+        return f"{moment.astimezone(UTC):%H:%M} UTC"
+    return f"{moment.astimezone(ZoneInfo(calendar.zone)):%H:%M}"

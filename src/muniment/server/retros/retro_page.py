@@ -11,7 +11,7 @@ from muniment.access.actions import Action
 from muniment.access.authorization import AccessResult, Resource, authorize
 from muniment.server.guarding.mediation import current_actor
 from muniment.server.meetings.joint_meetings import list_joint_lines
-from muniment.server.meetings.models import MeetingAttendee, MeetingRole, ProductMeeting
+from muniment.server.meetings.models import MeetingAttendee, MeetingRole, ProductMeeting, format_clock_time
 from muniment.server.minutes.models import Minutes
 from muniment.server.minutes.taking_part import find_lead, find_present_people
 from muniment.server.people.models import Person
@@ -93,7 +93,7 @@ def read_retro_page(request: HttpRequest, meeting: ProductMeeting) -> dict[str, 
         "phase": phase,
         "phases": [(each, _find_step_state(each, phase)) for each in Phase],
         "next_phase": _find_next_phase(phase),
-        "timer_ends_at": board.timer_ends_at if board is not None and _is_running(board) else None,
+        "timer_end": _read_timer_end(board),
         "columns": columns,
         "schedule_title": Subject.SCHEDULE.label,
         "planned": [row for row in list_improvements(meeting) if row.ends_on is not None],
@@ -214,5 +214,8 @@ def _find_next_phase(phase: Phase) -> Phase | None:
     return order[at] if at < len(order) else None
 
 
-def _is_running(board: RetroBoard) -> bool:
-    return board.timer_ends_at is not None and board.timer_ends_at > timezone.now()
+def _read_timer_end(board: RetroBoard | None) -> str:
+    """Time of day at which the timer ends, "" where none runs."""
+    if board is None or board.timer_ends_at is None or board.timer_ends_at <= timezone.now():
+        return ""
+    return format_clock_time(board.timer_ends_at)
