@@ -36,6 +36,7 @@ SEVERAL_DOORS = [act for act in ACTS_OF_PERSONS if len(DOORS[act]) > 1]
 TEXTS = (  # some field takes each of the first ones
     *(
         "x",
+        "nl",
         "shop",
         "Shop 1",
         "ada",
