@@ -113,8 +113,8 @@ def test_only_the_chair_opens_and_leads(review: ProductMeeting) -> None:
     assert "is open already" in lead(review, "open-meeting")
     codes = list(Minutes.objects.get(meeting=review).items.values_list("code", flat=True))
     assert codes == [
-        *("earlier", "market", "usability", "changes", "personal-data", "requirements", "incidents"),
-        *("deployed", "sample", "access", "further"),
+        *("earlier", "market", "usability", "changes", "personal-data", "processing-record", "requirements"),
+        *("incidents", "deployed", "sample", "access", "further"),
     ]
 
 
