@@ -216,6 +216,7 @@ ALTERATIONS: dict[tuple[str, str], str] = {
     ("connections_reviewstatement", "eraser"): "a trigger keeps those on open changes; the others are spent",
     ("connections_webhookdelivery", "eraser"): "a delivery is only a reason to read the forge",
     ("deployments_breakglasspermission", "eraser"): _WORDS,
+    ("designs_personaldatadraft", "eraser"): _WORDS,
     ("deployments_deploymentapproval", "web"): "the moment, which pages show; a withdrawal is compared",
     ("deployments_pipelineidentity", "web"): "the moment, which pages show",
     ("deployments_runningartifact", "web"): "it can hide what runs there, as the report that it leaves out does",
@@ -232,7 +233,6 @@ ALTERATIONS: dict[tuple[str, str], str] = {
     ("findings_findingdecision", "eraser"): _WORDS,
     ("findings_findingevent", "eraser"): _LAPSE,
     ("findings_toolcoverage", "web"): "persons, for pages; what is declared is compared",
-    ("findings_receivedreport", "worker"): "the answer to who sent it; the plan's digest is in a record",
     (
         "requirements_requirementstatement",
         "web",

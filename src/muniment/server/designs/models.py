@@ -135,6 +135,7 @@ class PersonalDataDraft(models.Model):
 
     privileges = Privileges((READ,), (READ, ADD, CHANGE))
     written_by = frozenset({Action.EVALUATE_DESIGN})
+    free_texts = ("purpose",)
 
     product = models.ForeignKey("products.Product", models.PROTECT, related_name="personal_data_drafts")
     name = models.CharField(max_length=400)

@@ -7,7 +7,7 @@ the act that its record names; and a signed act counts once, for the rows that i
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 from django.db import connection, models
@@ -26,9 +26,7 @@ from muniment.server.deployments.break_glass_acts import BreakGlass
 from muniment.server.deployments.builder_acts import TrustBuilder
 from muniment.server.deployments.models import BreakGlassPermission, PipelineIdentity, TrustedBuilder
 from muniment.server.deployments.pipeline_acts import TrustPipeline
-from muniment.server.findings.decision_acts import FindingDecisionAct
-from muniment.server.findings.models import FindingDecision, LeakedSecret
-from muniment.server.findings.secret_acts import ConfirmRevocation
+from muniment.server.findings.models import FindingDecision, LeakedSecret, ToolCoverage
 from muniment.server.guarding.database_roles import WORKER
 from muniment.server.people.account_acts import ConfirmAccounts
 from muniment.server.people.authenticator_acts import EnrolAuthenticator
@@ -49,14 +47,18 @@ from muniment.server.records.models import Document, ExceptionFile, RowState
 from muniment.server.records.postgres_store import POLICY
 from muniment.server.records.record_writing import action_code
 from muniment.server.records.recorded_rows import Values, list_recorded_columns
-from muniment.server.requests import weaker_rows
+from muniment.server.requests import finding_rows, weaker_rows
 from muniment.server.requests.models import ProvenRow
-from muniment.server.requests.signed_acts import SignedAct, find_signed_act, is_without_person
+from muniment.server.requests.signed_acts import (
+    CARRIED_OUT,
+    SignedAct,
+    find_signed_act,
+    is_without_person,
+)
+from muniment.server.requirements.models import OfficialRequirementList, RequirementStatement
 
 _EVERY_ACT = tuple(map(action_code, Action))
 _APPLYING = ("apply-policy", "weaken-policy")
-_CLOCK_DIFFERENCE = timedelta(minutes=5)  # at most, between the machines of the database and of the web
-_CARRIED_OUT = timedelta(hours=1)  # after the signature, at the latest: so long a permission may begin later
 
 COMPARED = frozenset(  # the actions whose rows are compared here, in `weaker_rows.py` and in `lifted_freezes.py`
     {
@@ -64,7 +66,8 @@ COMPARED = frozenset(  # the actions whose rows are compared here, in `weaker_ro
         *(Action.BREAK_GLASS_DEPLOYMENT, Action.TRUST_BUILDER, Action.ERASE_PERSONAL_DATA, Action.ENROL_AUTHENTICATOR),
         *(Action.CHANGE_ENVIRONMENT, Action.CONFIRM_ACCOUNT, Action.TRUST_TEST_RUNNER, Action.DECLARE_MACHINE),
         *(Action.REMOVE_SENSITIVE_PATHS, Action.RETIRE_PRODUCT, Action.LIFT_FREEZE),
-        *(Action.DECIDE_FINDING, Action.CONFIRM_REVOCATION),
+        *(Action.DECIDE_FINDING, Action.CONFIRM_REVOCATION, Action.DECLARE_COVERAGE),
+        *(Action.STATE_REQUIREMENT, Action.IMPORT_REQUIREMENTS),
     }
 )
 ProvenFields = Mapping[str, Any]  # columns of any table
@@ -270,12 +273,6 @@ def _find_grant_action(fields: ProvenFields) -> Action | None:
     return Action.GRANT_CHANGING_ROLE if changing else None
 
 
-def _is_signed_before(signed: SignedAct, moment: datetime) -> bool:
-    """Whether a row begins no earlier than the signatures: an earlier one would count for decisions of the past."""
-    proofs = (signed.verification.request_proof, signed.verification.approval_proof)
-    return all(proof.made_at - _CLOCK_DIFFERENCE <= moment for proof in proofs if proof is not None)
-
-
 def _permits_grant(signed: SignedAct, key: str, fields: ProvenFields) -> bool:
     act = signed.act
     if not isinstance(act, GrantRole):
@@ -283,7 +280,7 @@ def _permits_grant(signed: SignedAct, key: str, fields: ProvenFields) -> bool:
     product = find_product(act.product)
     signed_fields = (act.person, act.role.value, product.pk if product is not None else None, act.until)
     found = (fields["person"], fields["role"], fields["product"], fields["last_day"])
-    return signed_fields == found and _is_signed_before(signed, fields["granted_at"])
+    return signed_fields == found and signed.is_signed_before(fields["granted_at"])
 
 
 def _permits_exception(signed: SignedAct, key: str, fields: ProvenFields) -> bool:
@@ -302,14 +299,14 @@ def _permits_monitoring(signed: SignedAct, key: str, fields: ProvenFields) -> bo
     product = find_product(act.product)
     signed_fields = (product.pk if product is not None else None, act.clause, act.until)
     found = (fields["product"], fields["clause"], fields["last_day"])
-    return signed_fields == found and _is_signed_before(signed, fields["started_at"])
+    return signed_fields == found and signed.is_signed_before(fields["started_at"])
 
 
 def _permits_break_glass(signed: SignedAct, key: str, fields: ProvenFields) -> bool:
     act, proof = signed.act, signed.verification.approval_proof
     if not isinstance(act, BreakGlass) or proof is None:
         return False
-    latest = proof.made_at + timedelta(minutes=act.minutes) + _CARRIED_OUT
+    latest = proof.made_at + timedelta(minutes=act.minutes) + CARRIED_OUT
     signed_fields = (
         act.find_environment_row().pk,
         act.artifact,
@@ -376,9 +373,9 @@ def _permits_account(signed: SignedAct, key: str, fields: ProvenFields) -> bool:
     act = signed.act
     if isinstance(act, ConfirmAccounts):
         named = fields["machine"] is None and key in act.accounts.split() and signed.still_shows_same()
-        return named and _is_signed_before(signed, fields["confirmed_at"])
+        return named and signed.is_signed_before(fields["confirmed_at"])
     machine = Machine.objects.filter(pk=fields["machine"]).first()
-    if machine is None or not _is_signed_before(signed, fields["linked_at"]):
+    if machine is None or not signed.is_signed_before(fields["linked_at"]):
         return False
     if isinstance(act, TrustTestRunner):
         return (act.id, Account.Kind.KEY, act.key) == (machine.slug, fields["kind"], fields["value"])
@@ -386,28 +383,6 @@ def _permits_account(signed: SignedAct, key: str, fields: ProvenFields) -> bool:
         signed_fields = (act.id, act.acts_on_request, act.kind, act.value)
         return signed_fields == (machine.slug, machine.acts_on_request, fields["kind"], fields["value"])
     return False
-
-
-def _permits_finding_decision(signed: SignedAct, key: str, fields: ProvenFields) -> bool:
-    act, request = signed.act, signed.verification.request
-    if not isinstance(act, FindingDecisionAct):
-        return False
-    context = ActContext(request.requester.pk, moments.format_moment(request.requested_at))
-    end, latest = fields["ends_at"], act.find_end(context)
-    in_time = end == latest if end is None or latest is None else end <= latest + _CARRIED_OUT
-    signed_fields = (act.finding, act.kind.value, act.find_owner())
-    found = (fields["finding"], fields["kind"], fields["owner"])
-    return in_time and signed_fields == found and _is_signed_before(signed, fields["decided_at"])
-
-
-def _find_secret_action(fields: ProvenFields) -> Action | None:
-    return Action.CONFIRM_REVOCATION if fields["revoked_at"] is not None else None
-
-
-def _permits_revocation(signed: SignedAct, key: str, fields: ProvenFields) -> bool:
-    act = signed.act
-    named = isinstance(act, ConfirmRevocation) and str(act.leak) == key
-    return named and _is_signed_before(signed, fields["revoked_at"])
 
 
 _COUNT_FOR_PAST = (RoleGrant, MonitoringPeriod)  # decisions of an earlier moment are made again with those of then
@@ -420,8 +395,13 @@ _RULES: dict[type[models.Model], _SignatureRule] = {
     Person: _SignatureRule(_find_person_action, _permits_erasure),
     PipelineIdentity: _SignatureRule(_require_while_open(Action.CHANGE_ENVIRONMENT), _permits_pipeline),
     Account: _SignatureRule(_find_account_action, _permits_account),
-    FindingDecision: _SignatureRule(_require_while_open(Action.DECIDE_FINDING), _permits_finding_decision),
-    LeakedSecret: _SignatureRule(_find_secret_action, _permits_revocation),
+    FindingDecision: _SignatureRule(_require_while_open(Action.DECIDE_FINDING), finding_rows.permits_decision),
+    LeakedSecret: _SignatureRule(finding_rows.find_secret_action, finding_rows.permits_revocation),
+    ToolCoverage: _SignatureRule(_require_while_open(Action.DECLARE_COVERAGE), finding_rows.permits_coverage),
+    RequirementStatement: _SignatureRule(_require_while_open(Action.STATE_REQUIREMENT), finding_rows.permits_statement),
+    OfficialRequirementList: _SignatureRule(
+        _require_while_open(Action.IMPORT_REQUIREMENTS), finding_rows.permits_official_list
+    ),
     EnrolledAuthenticator: _SignatureRule(
         _require_while_open(Action.ENROL_AUTHENTICATOR, "removed_at"), _permits_enrolment
     ),

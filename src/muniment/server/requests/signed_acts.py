@@ -1,5 +1,6 @@
 """Acts that two persons signed, whose signatures the worker verified, by the record that carried them out."""
 
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.utils import translation
@@ -14,6 +15,9 @@ from muniment.server.requests.execution import RECORD_LANGUAGE
 from muniment.server.requests.models import ProofVerification, Request, RequestExecution
 from muniment.server.requests.registry import decode_stored_act
 from muniment.server.requests.shown_requests import make_shown_request
+
+CARRIED_OUT = timedelta(hours=1)  # after the signature, at the latest: so long a permission may begin later
+_CLOCK_DIFFERENCE = timedelta(minutes=5)  # at most, between the machines of the database and of the web
 
 
 class SignedAct(NamedTuple):
@@ -30,6 +34,11 @@ class SignedAct(NamedTuple):
             moment = moments.format_moment(request.requested_at)
             display = make_shown_request(self.act, self.act.describe_act(), request.requester, moment)
         return canonical.digest_bytes(display.encode()) == self.statement.shown
+
+    def is_signed_before(self, moment: datetime) -> bool:
+        """Whether a row begins no earlier than the signatures: an earlier one would count for decisions of the past."""
+        proofs = (self.verification.request_proof, self.verification.approval_proof)
+        return all(proof.made_at - _CLOCK_DIFFERENCE <= moment for proof in proofs if proof is not None)
 
 
 def find_signed_act(record: int) -> SignedAct | None:
