@@ -20,6 +20,7 @@ LISTED = (  # besides those without a parameter, which the addresses themselves 
 
 
 OF_FINDINGS = (
+    "/designs",
     "/findings",
     "/findings/coverage",
     "/findings/suppressions",
