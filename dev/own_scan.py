@@ -114,7 +114,7 @@ def main(arguments: Sequence[str]) -> int:
     for line in problems:
         print(line)
     if not problems:
-        print(f"Our own engines find nothing new in {len(request.targets)} files.")
+        print(f"Our own engines find nothing new. Files: {len(request.targets)}.")
     return 1 if problems and "--strict" in arguments else 0
 
 

@@ -119,4 +119,4 @@ def test_the_text_names_the_next_step_and_hides_what_a_terminal_obeys(repo: Repo
     assert "Remove this package" in done.output
     assert done.output.index("MAL-1") < done.output.index("A-1")
     assert "\x1b[31m/poetry" not in done.output
-    assert "2 dependencies in 1 lock files: 2 vulnerable, 1 unknown" in done.output
+    assert "2 dependencies in 1 lock file: 2 vulnerable, 1 unknown" in done.output

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from muniment.cli import printing
+from muniment.facts.counting import count_text
 
 if TYPE_CHECKING:
     from muniment.updates.lock_updates import StayingPackage
@@ -30,7 +31,8 @@ def print_report(report: UpdateReport) -> None:
         click.echo(printing.dim_text(printing.make_printable(text)))
     _print_line(
         _SIGNS[report.result],
-        f"{report.dependencies} dependencies in {report.locks} lock files: "
+        f"{count_text(report.dependencies, 'dependency', 'dependencies')} in "
+        f"{count_text(report.locks, 'lock file', 'lock files')}: "
         f"{len(report.vulnerable)} vulnerable, {len(report.unknown)} unknown",
     )
 
