@@ -1,6 +1,8 @@
 """Repositories that attack the resolver: nothing of theirs runs, nothing outside is read, and nothing leaves."""
 
 import os
+import shlex
+import sys
 import threading
 from pathlib import Path
 
@@ -43,20 +45,9 @@ def run_in_child(folder: ResolverFolder, code: str) -> str:
 def attacker(tmp_path: Path) -> ResolverTool:
     """Tool that runs the file attack.py of the project, in place of uv."""
     tool = tmp_path / "uv"
-    tool.write_text("#!/bin/sh\nexec /usr/bin/env python3 attack.py\n")
+    tool.write_text(f"#!/bin/sh\nexec {shlex.quote(str(Path(sys.base_prefix, 'bin', 'python3')))} attack.py\n")
     tool.chmod(0o755)
-    return ResolverTool(Program.UV, tool, (str(tmp_path), *_find_python()))
-
-
-def _find_python() -> tuple[str, ...]:
-    import shutil
-    import sys
-
-    found = [Path(sys.base_prefix), Path(sys.prefix), Path("/root/.pyenv")]
-    shell = shutil.which("python3") or "/usr/bin/python3"
-    return tuple(
-        str(each) for each in (*found, Path(shell).parent, Path(shell).resolve().parent.parent) if each.exists()
-    )
+    return ResolverTool(Program.UV, tool, (str(tmp_path), sys.base_prefix))
 
 
 def test_the_child_reads_no_file_of_the_machine_and_keeps_no_privilege(attacker: ResolverTool, tmp_path: Path) -> None:
