@@ -26,22 +26,5 @@ def command(home: str, log: str, host: str, port: int) -> int:
     service_setup.set_up_process(
         Path(home).absolute(), "confirmation", url, settings="muniment.server.confirmation_settings"
     )
-    service_setup.require_free_port(port, host)
-    from muniment.server.running.process_parent import PARENT
-
-    os.environ[PARENT] = str(os.getpid())
-    from granian.constants import Interfaces
-    from granian.log import LogLevels
-    from granian.server import Server
-
-    server = Server(
-        "muniment.server.confirmation.wsgi:application",
-        address=host,
-        port=port,
-        interface=Interfaces.WSGI,
-        blocking_threads=2,
-        log_level=LogLevels.warning,
-        respawn_failed_workers=True,
-    )
-    server.serve()
+    service_setup.serve_pages("muniment.server.confirmation.wsgi:application", host, port, 2)
     return 0

@@ -249,6 +249,27 @@ def require_free_port(port: int, host: str) -> None:
         )
 
 
+def serve_pages(application: str, host: str, port: int, threads: int) -> None:
+    """Serve a WSGI application, by its import name, until a signal. Raises UsageError for a port that is in use."""
+    require_free_port(port, host)
+    from muniment.server.running.process_parent import PARENT
+
+    os.environ[PARENT] = str(os.getpid())
+    from granian.constants import Interfaces
+    from granian.log import LogLevels
+    from granian.server import Server
+
+    Server(
+        application,
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        blocking_threads=threads,
+        log_level=LogLevels.warning,
+        respawn_failed_workers=True,
+    ).serve()
+
+
 def wait_until_answered(port: int, seconds: float = _ANSWER_SECONDS) -> bool:
     """Wait until the web process answers the sign-in page; whether it did. It prints its own errors on the terminal.
 

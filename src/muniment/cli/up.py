@@ -151,7 +151,7 @@ def _choose_ports(folder: Path, host: str, port: int | None, confirmation_port: 
         wanted, other = 0, 0
     if port is not None and port == confirmation_port:
         raise UsageError("pages and confirmation have the same port", "Name another one: --confirmation-port PORT.")
-    chosen = _choose_port(host, port, wanted)
+    chosen = _choose_port(host, port, wanted if wanted != confirmation_port else 0)
     other = _choose_port(host, confirmation_port, other if other != chosen else 0)
     (folder / service_setup.STATE_FILE).write_text(json.dumps({"port": chosen, "confirmation_port": other}) + "\n")
     return chosen, other

@@ -27,22 +27,5 @@ def command(home: str, log: str, host: str, port: int, threads: int) -> int:
 
     require_ready()
     check_configuration()
-    service_setup.require_free_port(port, host)
-    from muniment.server.running.process_parent import PARENT
-
-    os.environ[PARENT] = str(os.getpid())
-    from granian.constants import Interfaces
-    from granian.log import LogLevels
-    from granian.server import Server
-
-    server = Server(
-        "muniment.server.wsgi:application",
-        address=host,
-        port=port,
-        interface=Interfaces.WSGI,
-        blocking_threads=threads,
-        log_level=LogLevels.warning,
-        respawn_failed_workers=True,
-    )
-    server.serve()
+    service_setup.serve_pages("muniment.server.wsgi:application", host, port, threads)
     return 0

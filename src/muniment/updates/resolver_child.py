@@ -9,7 +9,7 @@ import os
 import socket
 import stat
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
@@ -158,8 +158,3 @@ class ResolverFolder:
             "OPENSSL_CONF": os.devnull,
             "NO_COLOR": "1",
         }
-
-
-def list_refused(folder: ResolverFolder) -> Collection[str]:
-    """Addresses that the resolver asked for and did not get, for a message."""
-    return tuple(dict.fromkeys(folder.proxy.refused))
