@@ -278,10 +278,6 @@ def _build_default_request(call: Call, path: str) -> AppRequest:
     return AppRequest(call.method, path)
 
 
-def _find_any_value(kind: str) -> str:
-    return _ANY_UUID if "uuid" in kind.lower() else _ANY_VALUE.get(kind, "x")
-
-
 def name_function(function: Any) -> str:
     """Name that tells functions apart: two of one name have another place."""
     code = function.__code__

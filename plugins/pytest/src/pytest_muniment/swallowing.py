@@ -107,14 +107,3 @@ def find_caller() -> str:
     if frame is None:
         return ""
     return f"{frame.f_code.co_filename}:{frame.f_lineno}:{frame.f_code.co_qualname}"
-
-
-def list_stack() -> tuple[str, ...]:
-    """File and line of each function that is running, the innermost first, without this package."""
-    found = []
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        if not _is_own(frame):
-            found.append(f"{frame.f_code.co_filename}:{frame.f_lineno}")
-        frame = frame.f_back
-    return tuple(found)
