@@ -17,6 +17,7 @@ from muniment.server.guarding.database_roles import OWNER
 from muniment.server.running import database_settings, preparation, schema_version
 from muniment.server.running.embedded_postgres import EmbeddedPostgres
 from muniment.server.running.installation_folder import make_installation_folder
+from muniment.server.running.postgres_programs import find_postgres_program
 from tests.support.external_logins import share_passwords
 from tests.support.repos import Repo
 from tests.support.running import clean
@@ -34,6 +35,22 @@ preparation.migrate_schema()
 preparation.apply_first_policy()
 preparation.register_repository(sys.argv[2])
 preparation.make_first_link()
+"""
+
+
+MIGRATE = """
+import sys
+from pathlib import Path
+from muniment.cli import service_setup
+service_setup.set_up_process(Path(sys.argv[1]), "owner", "http://localhost:8000")
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from muniment.server.running.schema_migration import apply_migrations
+if sys.argv[2] == "by Django":
+    call_command("migrate", verbosity=0, interactive=False)
+else:
+    apply_migrations(MigrationExecutor(connection))
 """
 
 
@@ -68,6 +85,24 @@ def test_no_process_uses_an_incomplete_schema(fresh: Path, command: tuple[str, .
     code, error = run(*command, "--home", fresh)
     assert (code, "migrations are missing" in error) == (3, True), error
     assert f"Next: Bring it up to date: muniment up --home {fresh} --once" in error
+
+
+@pytest.mark.slow
+def test_new_database_has_the_schema_that_django_makes(fresh: Path) -> None:
+    program, variables = (
+        find_postgres_program("pg_dump"),
+        clean() | database_settings.embedded_server(fresh).make_variables(OWNER),
+    )
+    options = ["--schema-only", "--no-owner", "--no-privileges", "--no-comments", "--restrict-key=same"]
+    schemas = []
+    for way in ("by Django", "by us"):
+        subprocess.run([sys.executable, "-c", MIGRATE, fresh, way], env=clean(), check=True, timeout=300)
+        schemas.append(
+            subprocess.run([program, *options], env=variables, capture_output=True, text=True, check=True).stdout
+        )
+        execute(fresh, "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    assert schemas[0] == schemas[1]
+    assert "CREATE TABLE" in schemas[0]
 
 
 @pytest.mark.slow

@@ -45,8 +45,11 @@ def _make_json_problem() -> ApiProblem:
     return ApiProblem(400, "malformed", _("Send JSON."))
 
 
-class _Token(HttpBearer):
+class TokenAuthentication(HttpBearer):
+    """Finds whom a request's token belongs to, and what it permits."""
+
     def authenticate(self, request: HttpRequest, token: str) -> ApiToken | None:
+        """Return the token in force whose text this is, None for no such; `request.actor` and `.token` hold it then."""
         found: ApiToken | None = ApiToken.find_valid(token).first()
         if found is not None:
             request.actor = load_token_actor(found)  # type: ignore[attr-defined]
@@ -66,7 +69,9 @@ class _BodyParser(Parser):
             return {}
 
 
-api = NinjaAPI(title="Muniment", version="1", auth=_Token(), docs_url=None, urls_namespace="api", parser=_BodyParser())
+api = NinjaAPI(
+    title="Muniment", version="1", auth=TokenAuthentication(), docs_url=None, urls_namespace="api", parser=_BodyParser()
+)
 
 
 def _make_problem_response(request: HttpRequest, status: int, code: str, detail: str, **more: object) -> HttpResponse:

@@ -37,6 +37,7 @@ from muniment.server.records.models import LedgerHead
 from muniment.server.running import database_settings, operator_login
 from muniment.server.running.database_settings import ROLE_VARIABLE, URL_VARIABLE
 from muniment.server.running.home_database import require_own_ledger
+from muniment.server.running.schema_migration import apply_migrations
 from muniment.server.running.schema_version import (
     lock_preparation,
     lock_preparation_in_transaction,
@@ -124,7 +125,7 @@ def migrate_schema(*, new_passwords: bool = False) -> None:
         if os.environ.get(URL_VARIABLE):  # the embedded server makes its logins at each start
             _make_logins(renew=new_passwords)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-            call_command("migrate", verbosity=0, interactive=False)
+            apply_migrations(executor)
             call_command("createcachetable", verbosity=0)
         refuse_early_schema()
         _apply_rights()
