@@ -20,6 +20,12 @@ from dev.texts import SERVER
 LOCALE = SERVER / "locale"
 TRANSLATED_APPS = ("meetings", "reviews", "retros", "minutes")
 _FRAME = ("templates/base.html", "templates/titled.html", "templates/skeleton.html", "templates/list_order.html")
+_SHARED = (
+    "people/messages.py",
+    "designs/sections.py",
+    "designs/threat_texts.py",
+    "incidents/models.py",
+)  # they write into mails and agendas of meetings
 _FRAME_FOLDERS = ("components", "templates/components", "acts")
 _MAKE = ("-m", "django", "makemessages", "--locale", "en", "--no-location", "--no-wrap", "--verbosity", "0")
 _ENTRY = re.compile(r'^(msgid|msgid_plural|msgstr|msgstr\[\d\]) ((?:".*"\n?)+)', re.MULTILINE)
@@ -67,7 +73,7 @@ def list_translated_texts() -> set[tuple[str, str]]:
     """Texts of the apps that are translated, and of the frame around their pages, each with its plural."""
     files = [file for app in TRANSLATED_APPS for file in _list_sources(SERVER / app)]
     files += [file for app in TRANSLATED_APPS for file in _list_sources(SERVER / "templates" / app)]
-    files += [SERVER / name for name in _FRAME]
+    files += [SERVER / name for name in (*_FRAME, *_SHARED)]
     files += [file for name in _FRAME_FOLDERS for file in _list_sources(SERVER / name)]
     own = {name: value for name, value in os.environ.items() if not name.startswith("DJANGO_")}
     with tempfile.TemporaryDirectory() as folder:

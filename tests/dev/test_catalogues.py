@@ -8,7 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from dev.catalogues import compile_catalogue, find_catalogues, list_translated_texts, read_catalogue
+from dev.catalogues import (
+    TRANSLATED_APPS,
+    compile_catalogue,
+    find_catalogues,
+    list_translated_texts,
+    read_catalogue,
+)
+from dev.texts import SERVER
 
 CATALOGUES = find_catalogues()
 _PLACEHOLDER = re.compile(r"%(?:\(\w+\))?(?:\d*)[sdX%]")
@@ -47,3 +54,30 @@ def test_compiled_file_is_that_of_its_catalogue(path: Path) -> None:
     assert found.ngettext("%(n)s vote", "%(n)s votes", 2) == "%(n)s stemmen"
     checked = subprocess.run(["msgfmt", "--check-format", "-o", "/dev/null", str(path)], capture_output=True, text=True)
     assert checked.returncode == 0, checked.stderr
+
+
+def split_sentences(text: str) -> list[str]:
+    """Sentences of a text for people, each placeholder as one word."""
+    shown = re.sub(r"<[^>]+>", " ", re.sub(r"%\((\w+)\)[sd]", r"\1", text))
+    return re.split(r"(?<=[.!?])\s+|\n+", shown)
+
+
+def test_no_sentence_is_longer_than_20_words(texts: set[tuple[str, str]]) -> None:
+    shown = {text for key in texts for text in key}
+    for path in CATALOGUES:
+        shown |= {form for forms in read_catalogue(path.read_text(encoding="utf-8")).values() for form in forms}
+    sentences = {sentence for text in shown for sentence in split_sentences(text)}
+    assert len(sentences) > 1_000
+    assert [each for each in sentences if len(re.findall(r"[^\W_][\w'’.-]*", each)) > 20] == []
+
+
+def test_templates_of_the_translated_apps_have_no_text_without_translation() -> None:
+    shown_by_django = r"{% blocktrans.*?{% endblocktrans %}|{% block page_class %}.*?{% endblock %}|{[%{#].*?[%}#]}"
+    found = {}
+    for app in TRANSLATED_APPS:
+        for file in (SERVER / "templates" / app).glob("*.html"):
+            rest = re.sub(shown_by_django, "", file.read_text(encoding="utf-8"), flags=re.DOTALL)
+            words = set(re.findall(r"[^\W\d_]{4,}", re.sub(r"<[^>]*>|&\w+;", " ", rest)))
+            if words := words - {"Muniment"}:
+                found[f"{app}/{file.name}"] = words
+    assert found == {}
