@@ -60,7 +60,7 @@ def init(repo: str, owner: str, product: str | None) -> int:
     text, lists = draft_design(read_folder_sources(repo), name, owner)
     path.write_text(text, encoding="utf-8")
     routes = [route for found in lists for route in found.routes]
-    bare = sum(not route.guards for route in routes)
+    bare = sum(route.is_open for route in routes)
     click.echo(f"Wrote {path}. Parsed only: {len(routes)} routes, {bare} of them without a guard.")
     for found in lists:
         for unread in found.unread:

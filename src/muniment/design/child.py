@@ -37,13 +37,17 @@ app = Flask(__name__)
 def index(): return ""
 urlpatterns = [path("", index)]
 """
+_SCRIPT = "const app = require('express')(); app.get('/', guard, (req, res) => res.json({}));"
+_SCRIPTS = ("app.js", "app.ts", "app.tsx")  # each has a grammar of its own
 
 
 def load_readers() -> None:
     """Load all that the readers need, by evaluating a design of each framework."""
     for framework in (*ROUTE_READERS, OPENAPI):
         repository = RepositorySources(
-            "sample", _SAMPLE.format(framework), {"urls.py": _CODE, "broken.py": "(", "openapi.json": "{}"}
+            "sample",
+            _SAMPLE.format(framework),
+            {"urls.py": _CODE, "broken.py": "(", "openapi.json": "{}"} | dict.fromkeys(_SCRIPTS, _SCRIPT),
         )
         answer = evaluate_request(DesignRequest(datetime.date(2026, 1, 1), (repository,), (repository,)))
         msgspec.msgpack.decode(msgspec.msgpack.encode(answer), type=DesignAnswer)

@@ -61,7 +61,9 @@ def draft_design(files: Mapping[str, str], product: str, owner: str) -> tuple[st
 
 def name_guards(routes: Iterable[Route]) -> dict[str, str]:
     """Identifier of each certain guard by its name in the code."""
-    names = sorted({guard.name for route in routes for guard in route.guards if guard.is_certain})
+    names = sorted(
+        {guard.name for route in routes for guard in route.guards if guard.is_certain and not guard.is_partial}
+    )
     identifiers: dict[str, str] = {}
     for name in names:
         short = "check in handler" if name.startswith("if ") else name.partition("(")[0].rpartition(".")[2]
@@ -105,7 +107,7 @@ def _find_asks(tree: SourceTree, name: str) -> tuple[str, ...]:
 
 def _draft_flows(routes: list[Route], guards: Mapping[str, str], *, has_store: bool) -> Iterator[str]:
     """Draft one flow for each set of guards that routes have."""
-    sets = sorted({tuple(sorted(guards[g.name] for g in route.guards if g.is_certain)) for route in routes})
+    sets = sorted({tuple(sorted(guards[g.name] for g in route.guards if g.name in guards)) for route in routes})
     for names in sets:
         yield ""
         if not names:
@@ -146,7 +148,7 @@ def find_resources(tree: SourceTree) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 def draft_public(routes: list[Route]) -> Iterator[str]:
     """Comments for the routes without a guard: a person states why each is public, or guards it."""
-    bare = [route for route in routes if not route.guards]
+    bare = [route for route in routes if route.is_open]
     if bare:
         yield ""
         yield "# Routes without a guard. Guard each, or remove the # and write why it is public, and who says so."

@@ -49,7 +49,7 @@ def list_missing_lines(model: DesignModel, files: Mapping[str, str], written: st
         lines += [f"properties = {quote_toml_list(properties)}"] if properties else []
         names.append(f"resource {name}")
     public = {(entry.route, entry.method) for entry in model.public_routes}
-    bare = [route for route in routes if not route.guards and not _is_written(route, public, written)]
+    bare = [route for route in routes if route.is_open and not _is_written(route, public, written)]
     lines += draft_public(bare)
     names += [f"comment on the route {route.name}" for route in bare]
     return MissingLines(tuple(lines), tuple(names))

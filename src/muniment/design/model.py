@@ -300,9 +300,9 @@ class SampleObject(_Entry, frozen=True):
 
 
 class Application(_Entry, frozen=True):
-    """Program whose routes are compared with the model. `root`: folder of its Python code below the repository."""
+    """Program whose routes are compared with the model. `root`: folder of its code below the repository."""
 
-    framework: Annotated[str, Meta(pattern=r"^(django|fastapi|flask|openapi)$")]
+    framework: Annotated[str, Meta(pattern=r"^(django|express|fastapi|flask|openapi)$")]
     root: str = "."
     environment: str = "production"
     factory: str = ""

@@ -51,8 +51,8 @@ def _check_route(route: Route, method: str) -> Iterator[DesignFinding]:
     name = f"{method} {route.pattern}"
     if route.is_guarded:
         return
-    if route.guards:
-        guards = ", ".join(guard.name for guard in route.guards)
+    if not route.is_open:
+        guards = ", ".join(guard.name for guard in route.guards if not guard.is_partial)
         yield DesignFinding(FindingCode.UNKNOWN_ROUTE_GUARD, name, guards, where=route.where)
     else:
         yield DesignFinding(FindingCode.UNGUARDED_ROUTE, name, f"handler {route.handler}", where=route.where)

@@ -63,6 +63,7 @@ class FastapiReader:
         self._owners: dict[_Key, _Owner] = {}
         self._rules: list[_Rule] = []
         self._middleware: list[RouteGuard] = []
+        self._class_guards: dict[FunctionNode, list[RouteGuard]] = {}  # of methods of class-based views
         self.unread = list(tree.unread)
 
     def read_routes(self) -> RouteList:
@@ -72,7 +73,9 @@ class FastapiReader:
             self._find_owners(module)
         for module in modules:
             for node in ast.walk(module.tree):
-                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                if isinstance(node, ast.ClassDef):
+                    self._read_controller(module, node)
+                elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                     self._read_function(module, node)
                 elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                     self._read_call(module, node, node.func)
@@ -236,6 +239,34 @@ class FastapiReader:
         nodes = [*(each.annotation for each in arguments), *defaults]
         return list(walk_guards([self._read_dependency(module, node, depth) for node in nodes]))
 
+    def _read_controller(self, module: SourceModule, node: ast.ClassDef) -> None:
+        """Find the guards of a class-based view: dependencies that it and its base classes declare as attributes.
+
+        Only a decorator with the router, as `@cbv(router)`, makes them dependencies of the methods.
+        """
+        given = [
+            each for decorator in node.decorator_list if isinstance(decorator, ast.Call) for each in decorator.args
+        ]
+        if not any(self._find_owner(module, each) for each in given):
+            return
+        classes = [Definition(module, node.name, node)]
+        classes += [base for _, base in self._tree.list_bases(module, node) if base is not None]
+        guards: list[RouteGuard | None] = []
+        declared: set[str] = set()
+        for each in classes:
+            for statement in each.node.body if isinstance(each.node, ast.ClassDef) else ():
+                match statement:
+                    case ast.AnnAssign(target=ast.Name(id=name)) if name not in declared:
+                        declared.add(name)  # of several classes the first that declares an attribute decides
+                        both = (statement.annotation, statement.value)
+                        guards += [self._read_dependency(each.module, part) for part in both]
+                    case ast.FunctionDef(name="__init__"):
+                        guards += self._list_parameter_guards(each.module, statement)
+                    case _:
+                        pass
+        found = list(walk_guards(guards))
+        self._class_guards |= {each: found for each in node.body if isinstance(each, FunctionNode)}
+
     def _read_function(self, module: SourceModule, function: FunctionNode) -> None:
         for decorator in function.decorator_list:
             if not (isinstance(decorator, ast.Call) and isinstance(decorator.func, ast.Attribute)):
@@ -281,6 +312,7 @@ class FastapiReader:
         guards = [
             *self._list_dependencies(module, find_keyword(call, "dependencies")),
             *self._list_parameter_guards(module, function),
+            *self._class_guards.get(function, ()),
             *self._list_wrappers(module, call, function),
             *self._guards.find_body_guards(module, function),
         ]

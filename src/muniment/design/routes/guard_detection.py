@@ -10,6 +10,12 @@ from collections.abc import Iterator
 
 from msgspec import structs
 
+from muniment.design.routes.body_checks import (
+    find_called,
+    list_owner_filters,
+    looks_up_owner,
+    refuses_only_known,
+)
 from muniment.design.routes.route import RouteGuard
 from muniment.design.routes.source_tree import Definition, FunctionNode, SourceModule, SourceTree
 
@@ -42,6 +48,11 @@ _DENIAL_CALLS = re.compile(
     r"(?:^|\.)(?:unauthorized|handle_no_permission|redirect_to_login|verify_jwt_in_request|permission_denied)$"
 )
 _PERSON = re.compile(r"user|auth|permission|role|admin|owner|session|token|login|staff", re.IGNORECASE)
+_GUARD_NAME = re.compile(
+    r"(?:^|[._])(?:require|ensure|assert|authori[sz]e|authenticate|must|get_current|current|validate_(?:token|session|user)"
+    r"|(?:check|verify)_(?:auth|log|perm|role|admin|user|access|token|session|jwt|owner|rights?))",
+    re.IGNORECASE,
+)
 _EFFECT = re.compile(
     r"^(?:create|save|delete|remove|update|insert|add|commit|send|write|execute|set)(?:_|$)|_or_create$"
 )
@@ -75,7 +86,7 @@ class GuardDetector:
         found = self._tree.find_definition(module, called)
         if found is not None:
             if self.denies(found):
-                return create_guard(found)
+                return create_guard(found, is_partial=self._refuses_only_known(found, is_hook=False))
             return create_guard(found, is_certain=False) if _withholds_call(found.node) else None
         if self._tree.is_unread(name):
             return RouteGuard(name, is_certain=False)
@@ -151,7 +162,12 @@ class GuardDetector:
         """Guard that runs before each request. Not certain if a condition on the request lets some pass before it."""
         if not self.denies(found):
             return None
-        return create_guard(found, is_certain=not _lets_some_pass(found.node))
+        is_partial = self._refuses_only_known(found, is_hook=True)
+        return create_guard(found, is_certain=not _lets_some_pass(found.node), is_partial=is_partial)
+
+    def _refuses_only_known(self, found: Definition, *, is_hook: bool) -> bool:
+        denials = [node for node in ast.walk(found.node) if self._is_denial(found.module, node, 0)]
+        return refuses_only_known(found.node, denials, is_hook=is_hook)
 
     def find_body_guards(self, module: SourceModule, function: FunctionNode) -> list[RouteGuard | None]:
         """Guards with which the body of a handler begins: calls that deny, and each `if` that does.
@@ -164,11 +180,10 @@ class GuardDetector:
                 case ast.Expr(value=ast.Constant()) | ast.Import() | ast.ImportFrom() | ast.Pass():
                     continue
                 case ast.Expr(value=ast.Call() as call) | ast.Expr(value=ast.Await(value=ast.Call() as call)):
-                    found = self._tree.find_definition(module, call.func)
-                    denies = found is not None and not isinstance(found.node, ast.expr) and self.denies(found)
-                    if not denies and not self._is_denial_call(module, call, 0):
+                    guard = self._find_call_guard(module, function, call)
+                    if guard is None:
                         break
-                    guards.append(RouteGuard(ast.unparse(call.func)))
+                    guards.append(guard)
                 case ast.If(test=test, body=body):
                     if any(self._is_denial(module, node, 0) for each in body for node in ast.walk(each)):
                         if _mentions_user(test):
@@ -176,11 +191,35 @@ class GuardDetector:
                         # Else a denial for other reasons, such as a wrong form.
                     elif _has_effect(statement) or any(isinstance(node, ast.Return) for node in ast.walk(statement)):
                         break
-                case ast.Assign() | ast.AnnAssign() if not _has_effect(statement):
-                    continue
+                case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value) if not _has_effect(statement):
+                    guards.append(self._find_assigned_guard(module, function, value))
                 case _:
                     break
-        return guards or [self._find_delegated_guard(module, function)]
+        filters = [RouteGuard(f"objects of {each}", is_partial=True) for each in list_owner_filters(function)]
+        found = [*guards, *filters]
+        if any(guard is not None and not guard.is_partial for guard in found):
+            return found
+        return [*found, self._find_delegated_guard(module, function)]
+
+    def _find_call_guard(self, module: SourceModule, function: FunctionNode, call: ast.Call) -> RouteGuard | None:
+        """Guard that a call at the beginning of a handler is; None if it refuses nobody."""
+        found = find_called(self._tree, module, function, call.func)
+        if found is not None and self.denies(found):
+            return RouteGuard(ast.unparse(call.func), version=create_guard(found).version)
+        if found is not None and looks_up_owner(self._tree, found):
+            return RouteGuard(ast.unparse(call.func), is_partial=True)
+        return RouteGuard(ast.unparse(call.func)) if self._is_denial_call(module, call, 0) else None
+
+    def _find_assigned_guard(self, module: SourceModule, function: FunctionNode, value: ast.expr) -> RouteGuard | None:
+        """Guard that gives a value, such as `user = require_user(request)` or `item = own_item_or_404(user, key)`."""
+        call = value.value if isinstance(value, ast.Await) else value
+        found = find_called(self._tree, module, function, call.func) if isinstance(call, ast.Call) else None
+        if found is None or not isinstance(call, ast.Call):
+            return None
+        name = ast.unparse(call.func)
+        if self.denies(found):
+            return RouteGuard(name, version=create_guard(found).version, is_partial=not _GUARD_NAME.search(name))
+        return RouteGuard(name, is_partial=True) if looks_up_owner(self._tree, found) else None
 
     def _find_delegated_guard(self, module: SourceModule, function: FunctionNode) -> RouteGuard | None:
         """Guard of a handler that only chooses: each of its returns calls a function that has a guard itself."""
@@ -269,10 +308,10 @@ def _is_denial_code(node: ast.expr) -> bool:
             return False
 
 
-def create_guard(found: Definition, *, is_certain: bool = True) -> RouteGuard:
+def create_guard(found: Definition, *, is_certain: bool = True, is_partial: bool = False) -> RouteGuard:
     """Guard that a definition of the project is, with a digest by which a change of it is noticed."""
     version = hashlib.sha256(ast.dump(found.node).encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    return RouteGuard(f"{found.module.name}.{found.name}", is_certain, version)
+    return RouteGuard(f"{found.module.name}.{found.name}", is_certain, version, is_partial)
 
 
 def _lets_some_pass(node: ast.AST) -> bool:

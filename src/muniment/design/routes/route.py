@@ -6,12 +6,14 @@ from msgspec import Struct
 class RouteGuard(Struct, frozen=True):
     """Guard as the code names it. Not certain: it lets some requests pass by a condition that parsing cannot decide.
 
-    `version` is a digest of its definition, "" for guards of libraries.
+    `version` is a digest of its definition, "" for guards of libraries. `is_partial`: it refuses some of those who
+    signed in (by the owner of an object, say), so that a route with nothing else is open to strangers.
     """
 
     name: str
     is_certain: bool = True
     version: str = ""
+    is_partial: bool = False
 
 
 class Route(Struct, frozen=True):
@@ -27,7 +29,12 @@ class Route(Struct, frozen=True):
     @property
     def is_guarded(self) -> bool:
         """Whether a guard always stands before the handler."""
-        return any(guard.is_certain for guard in self.guards)
+        return any(guard.is_certain and not guard.is_partial for guard in self.guards)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether no guard stands before the handler, not even one that parsing cannot decide about."""
+        return all(guard.is_partial for guard in self.guards)
 
     @property
     def name(self) -> str:

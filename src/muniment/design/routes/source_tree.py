@@ -38,9 +38,13 @@ class SourceModule:
         self.values: dict[str, ast.expr] = {}
         self.functions: dict[str, FunctionNode] = {}
         self.classes: dict[str, ast.ClassDef] = {}
+        self.classes_of: dict[FunctionNode, ast.ClassDef] = {}  # by method
         for node in ast.walk(tree):
             self._read_node(node)
-        for statement in tree.body:  # what stands at the top wins over what stands in functions
+        for statement in tree.body:  # what stands at the top wins over what stands in functions and classes
+            if isinstance(statement, ast.Import | ast.ImportFrom):
+                for alias in statement.names:
+                    self.values.pop(alias.asname or alias.name, None)
             self._read_node(statement)
 
     def _read_node(self, node: ast.AST) -> None:
@@ -61,8 +65,10 @@ class SourceModule:
                         self.imports[alias.asname or alias.name] = f"{base}.{alias.name}"
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 self.functions[node.name] = node
-            case ast.ClassDef():
+            case ast.ClassDef(body=body):
                 self.classes[node.name] = node
+                methods = [each for each in body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)]
+                self.classes_of |= dict.fromkeys(methods, node)
             case ast.Assign(targets=targets, value=value):
                 for target in targets:
                     if isinstance(target, ast.Name):

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from tree_sitter import Node
 
-from muniment.scanners.javascript.parsing import (
+from muniment.syntax.javascript import (
     FUNCTIONS,
     Script,
     find_function,

@@ -7,7 +7,7 @@ from tree_sitter import Node
 
 from muniment.scanners.javascript.bindings import Bindings
 from muniment.scanners.javascript.flow import ScriptFlow, Taint
-from muniment.scanners.javascript.parsing import Script, get_field, list_call_arguments, read_name
+from muniment.syntax.javascript import Script, get_field, list_call_arguments, read_name
 
 
 class Hit(NamedTuple):

@@ -21,7 +21,9 @@ from muniment.scanners.javascript import input_rules, pattern_rules
 from muniment.scanners.javascript.bindings import Bindings
 from muniment.scanners.javascript.calls import Hit, ScriptContext
 from muniment.scanners.javascript.flow import ScriptFlow
-from muniment.scanners.javascript.parsing import (
+from muniment.scanners.javascript.script_rules import load_script_rules
+from muniment.scanners.rule_texts import FindingPlace
+from muniment.syntax.javascript import (
     Script,
     UnparsedError,
     find_grammar,
@@ -29,8 +31,6 @@ from muniment.scanners.javascript.parsing import (
     parse_script,
     read_text,
 )
-from muniment.scanners.javascript.script_rules import load_script_rules
-from muniment.scanners.rule_texts import FindingPlace
 
 JAVASCRIPT_ENGINE = "muniment-javascript"
 _MOST_FINDINGS = 500  # of one file

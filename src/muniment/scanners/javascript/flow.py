@@ -8,7 +8,7 @@ from tree_sitter import Node
 from muniment.scanners.javascript import sources
 from muniment.scanners.javascript.bindings import Assigned, Bindings
 from muniment.scanners.javascript.guards import is_checked
-from muniment.scanners.javascript.parsing import (
+from muniment.syntax.javascript import (
     FUNCTIONS,
     get_field,
     list_call_arguments,

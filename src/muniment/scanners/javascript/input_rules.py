@@ -7,7 +7,7 @@ from tree_sitter import Node
 
 from muniment.scanners.javascript.calls import Call, Hit, ScriptContext, is_from, read_call
 from muniment.scanners.javascript.flow import Taint
-from muniment.scanners.javascript.parsing import FUNCTIONS, get_field, list_pairs, read_name, read_text
+from muniment.syntax.javascript import FUNCTIONS, get_field, list_pairs, read_name, read_text
 
 _SQL = re.compile(r"(?i)\b(?:insert\s{1,20}into|delete\s{1,20}from|where\b|order\s{1,20}by|drop\s{1,20}table)")
 _SQL_PAIRS = tuple(

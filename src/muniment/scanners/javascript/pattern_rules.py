@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from tree_sitter import Node
 
 from muniment.scanners.javascript.calls import Call, Hit, ScriptContext, is_from, read_call
-from muniment.scanners.javascript.parsing import (
+from muniment.syntax.javascript import (
     FUNCTIONS,
     find_symbol,
     get_field,

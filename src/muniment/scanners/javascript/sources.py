@@ -4,7 +4,7 @@ import re
 
 from tree_sitter import Node
 
-from muniment.scanners.javascript.parsing import (
+from muniment.syntax.javascript import (
     FUNCTIONS,
     find_function,
     list_call_arguments,

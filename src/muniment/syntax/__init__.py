@@ -1,0 +1,1 @@
+"""Syntax trees of other languages than Python, for scanners and designs alike."""
