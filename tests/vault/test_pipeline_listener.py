@@ -35,6 +35,11 @@ def test_listener_without_certificate_is_local_only(tmp_path: Path) -> None:
     port = _free_port()
     with EmbeddedVault(tmp_path, listen=VaultListener("127.0.0.1", port)):
         assert Vault(f"http://127.0.0.1:{port}").request("GET", "sys/health")["sealed"] is False
+        for part in ("a", "a/", "%61"):  # anybody may send it: it is answered at once
+            with socket.create_connection(("127.0.0.1", port), timeout=10) as sent:
+                path = part * (900_000 // len(part))
+                sent.sendall(f"GET /v1/{path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+                assert sent.recv(12) == b"HTTP/1.1 403"
 
 
 def test_listener_is_off_by_default() -> None:

@@ -1,6 +1,11 @@
 """Printed plan for the vault: rules, keys with owners, and values, but no password."""
 
-from muniment.vault.plan import PlannedAction, ResourceDifference
+from typing import Any
+
+import pytest
+
+from muniment.errors import VaultCode, VaultError
+from muniment.vault.plan import PlannedAction, ResourceDifference, find_resource_differences
 from muniment.vault.plan_text import describe_difference, fingerprint_key
 from muniment.vault.vault_resources import PUBLIC_KEYS_FIELD, VaultResource
 from tests.support.vaults import Key
@@ -50,3 +55,20 @@ def test_a_password_is_not_shown() -> None:
     text = "\n".join(describe_difference(ResourceDifference(PlannedAction.MAKE, piece)))
     assert word not in text
     assert "token_ttl: 900" in text
+
+
+class _OlderVault:
+    """A vault whose policies do not permit reading one path yet."""
+
+    def request(self, _method: str, path: str) -> Any:
+        if path in ("sys/mounts", "sys/auth"):
+            return {"data": {}}
+        raise VaultError(VaultCode.REFUSED, "no", "no")
+
+
+def test_resource_that_older_policies_do_not_let_read_is_to_be_made_and_no_other() -> None:
+    new = VaultResource("sys/quotas/config", {"x": 1}, needs_policy=True)
+    session: Any = _OlderVault()
+    assert [one.step for one in find_resource_differences(session, [new])] == [PlannedAction.MAKE]
+    with pytest.raises(VaultError):
+        find_resource_differences(session, [VaultResource("sys/policies/acl/x", {})])

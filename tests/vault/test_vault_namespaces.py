@@ -89,7 +89,7 @@ def _apply_plan(vault: CompanyVault) -> None:
     process_tokens.create_process_keys(vault.home)
     web, worker = (process_tokens.read_process_key(vault.home, name) for name in (layout.WEB, layout.WORKER))
     session = vault.get_session()
-    wanted = list_all_resources(DesiredState(web, worker, (), (ROLE,)))
+    wanted = list_all_resources(DesiredState(web, worker, (), (ROLE,), ours=False))
     apply_differences(session, find_resource_differences(session, wanted))
     vault.sign_in_process(layout.WEB).patch_secrets("shop", "plain", {"TOKEN": VALUE})
 

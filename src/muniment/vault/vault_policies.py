@@ -10,11 +10,14 @@ from collections.abc import Iterable
 from muniment.vault import layout
 from muniment.vault.pipeline_roles import PipelineRole
 
+QUOTAS_PATH, EXEMPT_PATHS_FIELD = "sys/quotas/config", "rate_limit_exempt_paths"
+
 _WRITING = ("create", "update", "patch")
 _INSPECTION_RULES = (  # what drift is found by
     ("sys/mounts", ("read",)),
     ("sys/auth", ("read",)),
     ("sys/audit", ("read", "sudo")),
+    (QUOTAS_PATH, ("read",)),
     ("sys/policies/acl", ("list",)),
     ("sys/policies/acl/+", ("read",)),
     ("auth/+/config", ("read",)),
@@ -37,6 +40,7 @@ _ADMINISTRATION_RULES = (
     ("sys/policies/acl", ("list",)),
     ("sys/policies/acl/*", ("create", "read", "update", "delete")),
     ("sys/audit", ("read", "sudo")),
+    (QUOTAS_PATH, ("read", "update")),
     ("sys/leases/*", ("create", "read", "update", "list", "sudo")),
     ("sys/seal", ("update", "sudo")),
     ("auth/*", ("create", "read", "update", "patch", "delete", "list")),

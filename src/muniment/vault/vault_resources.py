@@ -12,11 +12,15 @@ PUBLIC_KEYS_FIELD = "jwt_validation_pubkeys"
 
 
 class VaultResource(Struct, frozen=True):
-    """Resource at one path, with its fields. Those in `leaves` may have any value."""
+    """Resource at one path, with its fields. Those in `leaves` may have any value.
+
+    `needs_policy`: policies of earlier versions do not permit reading it. Where that is refused it has to be made.
+    """
 
     path: str
     data: dict[str, object]
     leaves: frozenset[str] = frozenset()
+    needs_policy: bool = False
 
 
 class DesiredState(Struct, frozen=True):
@@ -48,7 +52,7 @@ def list_own_resources(wanted: DesiredState) -> list[VaultResource]:
         *(VaultResource(f"sys/mounts/{mount}", {"type": "kv", "options": {"version": "2"}}) for mount in _VALUE_MOUNTS),
         _policy_resource(layout.WEB, vault_policies.web_policy()),
         _policy_resource(layout.WORKER, vault_policies.worker_policy(wanted.entrances)),
-        *((_policy_resource(layout.ADMIN, vault_policies.admin_policy()),) if wanted.ours else ()),
+        *((_policy_resource(layout.ADMIN, vault_policies.admin_policy()), _QUOTAS) if wanted.ours else ()),
         *_list_process_resources(layout.WEB, wanted.web),
         *_list_process_resources(layout.WORKER, wanted.worker),
     ]
@@ -72,6 +76,10 @@ def list_people_resources(password: str) -> list[VaultResource]:
 
 
 _VALUE_MOUNTS = (layout.SECRETS, layout.FORGES)
+
+# No path is looked up among rate limits, of which the built-in vault has none: for each request, OpenBao searches them
+# once for each character of its path, so that an anonymous request of 900 KB would take minutes of a processor.
+_QUOTAS = VaultResource(vault_policies.QUOTAS_PATH, {vault_policies.EXEMPT_PATHS_FIELD: ["*"]}, needs_policy=True)
 
 
 def closed_claims() -> dict[str, list[str]]:

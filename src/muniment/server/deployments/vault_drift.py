@@ -54,10 +54,10 @@ def _find_changed(vault_session: Session, desired: DesiredState) -> dict[str, Re
 
 
 def _is_weaker_role(vault_session: Session, difference: ResourceDifference) -> bool:
-    """Whether it is the worker's policy or the keys of runners, and permits only a part of what it should."""
+    """Whether it is a policy of ours or the keys of runners, and permits only a part of what it should."""
     path, data = difference.piece.path, difference.piece.data
     there = vault_session.read_data(path)
-    if path == f"sys/policies/acl/{layout.WORKER}":
+    if path in (f"sys/policies/acl/{layout.WORKER}", f"sys/policies/acl/{layout.ADMIN}"):
         return set(str(there.get("policy", "")).splitlines()) <= set(str(data["policy"]).splitlines())
     keys = read_texts(there.get(PUBLIC_KEYS_FIELD))
     return (
