@@ -173,10 +173,25 @@ def test_dangerous_act_by_api_waits_for_second_person() -> None:
 
 
 def test_api_description_is_openapi_and_lists_every_operation() -> None:
-    answer = browser().get("/api/openapi.json")
-    described = json.loads(answer.content)
+    described = Program(person("ada", Role.ADMIN)).send("GET", "/openapi.json")[1]
     assert described["openapi"].startswith("3.1")
     assert len(described["paths"]) == sum(len(router.path_operations) for _, router in api._routers)
+
+
+@pytest.mark.parametrize(("address", "status"), [("", 404), ("nothing/here", 404), ("openapi.json", 401)])
+def test_address_below_the_api_answers_as_programs_expect(address: str, status: int) -> None:
+    for client in (browser(), browser(person("ada", *Role))):
+        answer = client.get(f"/api/{address}")
+        assert (answer.status_code, answer["Content-Type"]) == (status, "application/problem+json")
+        assert json.loads(answer.content)["status"] == status
+
+
+def test_defect_of_an_operation_answers_as_programs_expect(monkeypatch: pytest.MonkeyPatch) -> None:
+    program = Program(person("ada", Role.ADMIN))
+    program.client.raise_request_exception = False
+    monkeypatch.setattr("muniment.server.api._format_description", lambda: 1 / 0)
+    status, answer = program.send("GET", "/openapi.json")
+    assert (status, answer["type"]) == (500, "urn:muniment:defect")
 
 
 def test_metrics_name_no_person_and_no_product() -> None:
@@ -219,7 +234,7 @@ def test_exception_is_requested_listed_and_withdrawn(programs: dict[str, Program
 
 
 def test_token_cannot_approve_as_second_person(programs: dict[str, Program]) -> None:
-    paths = json.loads(browser().get("/api/openapi.json").content)["paths"]
+    paths = programs["dev"].send("GET", "/openapi.json")[1]["paths"]
     assert not [path for path in paths if "agree" in path]
     body = {"repository": "shop", "clause": "review.two-reviewers", "reason": "down"}
     programs["dev"].send("POST", "/exceptions", body)

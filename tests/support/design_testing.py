@@ -25,7 +25,6 @@ from tests.support.service import browser
 
 ROOT = Path(__file__).parents[2]
 PRODUCT_ADDRESSES = "/products/<slug:slug>"
-DESCRIPTIONS = ("/api/", "/api/openapi.json")  # of the API, for everybody; django-ninja serves them
 _ALWAYS_WRITTEN = frozenset({"django_session", "muniment_cache"})  # a refused request may
 GUARDS = (
     DesignGuard(
@@ -109,7 +108,7 @@ def make_app(people: Mapping[str, Person], product: str, patterns: Container[str
         guards=GUARDS,
         roles=tuple(people),
         samples=(),
-        public=frozenset(("*", pattern) for pattern in [*list_open_patterns(), *DESCRIPTIONS]),
+        public=frozenset(("*", pattern) for pattern in list_open_patterns()),
     )
     project = Project(state=RolledBackState(), sign_in=sign_in)
     app = AppUnderTest(design, project, get_wsgi_application(), list_routes(patterns))

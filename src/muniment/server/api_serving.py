@@ -70,7 +70,13 @@ class _BodyParser(Parser):
 
 
 api = NinjaAPI(
-    title="Muniment", version="1", auth=TokenAuthentication(), docs_url=None, urls_namespace="api", parser=_BodyParser()
+    title="Muniment",
+    version="1",
+    auth=TokenAuthentication(),
+    docs_url=None,
+    openapi_url=None,  # an operation describes the API: what the library would add names no action
+    urls_namespace="api",
+    parser=_BodyParser(),
 )
 
 

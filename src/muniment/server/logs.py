@@ -1,12 +1,15 @@
 """Logs name events and places in the program, never persons, and no input that somebody typed or a link contains."""
 
 import logging
+import traceback
+from pathlib import PurePath
 
 import structlog
 
 from muniment.server.database_failures import describe_database_failure
 
 JSON = "json"
+_MOST_PLACES = 12
 
 
 class RequestAddressFilter(logging.Filter):
@@ -33,6 +36,30 @@ class DatabaseFailureFilter(logging.Filter):
         return True
 
 
+class DefectFilter(logging.Filter):
+    """Filter that logs an exception in one line, by its type and the places in the program that it passed.
+
+    Its message and the values of the program may be of a person, or typed by one.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Replace the traceback in the record; the record itself always passes."""
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None:
+            record.msg, record.args = "%s: %s", (record.getMessage(), describe_places(error))
+            record.exc_info = record.exc_text = None
+        return True
+
+
+def describe_places(error: BaseException) -> str:
+    """Describe the type of an exception and the last places in the program that it passed, in one line."""
+    places = traceback.extract_tb(error.__traceback__)[-_MOST_PLACES:]
+    passed = " < ".join(f"{PurePath(one.filename).name}:{one.lineno} {one.name}" for one in reversed(places))
+    cause = error.__cause__ or error.__context__
+    because = f", because of {type(cause).__name__}" if cause is not None else ""
+    return f"{type(error).__name__}{because} at {passed or 'no place'}"
+
+
 def build_log_settings(form: str) -> dict[str, object]:
     """Setting LOGGING of Django. `form` is "json" for programs, any other value for people."""
     last = structlog.processors.JSONRenderer() if form == JSON else structlog.dev.ConsoleRenderer(colors=False)
@@ -43,13 +70,16 @@ def build_log_settings(form: str) -> dict[str, object]:
     ]
     processors = [
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-        structlog.processors.format_exc_info,
         last,
     ]
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "filters": {"nameless": {"()": RequestAddressFilter}, "database": {"()": DatabaseFailureFilter}},
+        "filters": {
+            "nameless": {"()": RequestAddressFilter},
+            "database": {"()": DatabaseFailureFilter},
+            "defects": {"()": DefectFilter},
+        },
         "formatters": {
             "event": {
                 "()": structlog.stdlib.ProcessorFormatter,
@@ -58,7 +88,11 @@ def build_log_settings(form: str) -> dict[str, object]:
             }
         },
         "handlers": {
-            "stderr": {"class": "logging.StreamHandler", "formatter": "event", "filters": ["nameless", "database"]}
+            "stderr": {
+                "class": "logging.StreamHandler",
+                "formatter": "event",
+                "filters": ["nameless", "database", "defects"],
+            }
         },
         "root": {"handlers": ["stderr"], "level": "WARNING"},
         "loggers": {

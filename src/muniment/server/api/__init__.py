@@ -5,12 +5,18 @@ an `Idempotency-Key`, and `If-Match` with the ETag of the state that was read. O
 hand.
 """
 
+import functools
+import json
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
 from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from ninja.operation import PathView
+from ninja.responses import NinjaJSONEncoder
 
+from muniment.access.actions import Action
 from muniment.server.api import (
     accounts,
     changes,
@@ -26,7 +32,9 @@ from muniment.server.api import (
     requests,
     secrets,
 )
+from muniment.server.api_operations import for_action
 from muniment.server.api_serving import api
+from muniment.server.guarding.mediation import find_own_resource
 from muniment.server.guarding.system_checks import register_operations
 from muniment.server.registration import read_contributions
 
@@ -40,12 +48,30 @@ for name in (one for app in read_contributions() for one in app.api):
     api.add_router("", import_module(name).router)
 
 
+@api.get("/openapi.json")
+@for_action(Action.MANAGE_OWN_ACCOUNT, find_own_resource)
+def describe_api(request: HttpRequest) -> HttpResponse:
+    """Describe every operation (OpenAPI 3.1)."""
+    return HttpResponse(_format_description(), content_type="application/json")
+
+
+@functools.cache
+def _format_description() -> str:
+    """Description of the API, which is the same while this process runs and takes long to build."""
+    return json.dumps(api.get_openapi_schema(), cls=NinjaJSONEncoder)
+
+
 def list_addresses() -> tuple[list[Any], str, str]:
-    """List every address, for `path`. Operations have transactions of their own: one waits for another process."""
+    """List every address, for `path`. Operations have transactions of their own: one waits for another process.
+
+    Addresses of operations are marked: one that the library adds besides is refused, unless `open_routes` lists it.
+    """
     patterns, app, namespace = api.urls
     for pattern in patterns:
         if pattern.callback is not None:
             transaction.non_atomic_requests(pattern.callback)
+            name = getattr(pattern.callback, "__qualname__", "")
+            pattern.callback.has_operations = name.startswith(f"{PathView.__qualname__}.")
     return patterns, app, namespace
 
 

@@ -139,7 +139,7 @@ class MediationMiddleware:
         if hasattr(view, "action"):
             return None
         match = request.resolver_match
-        if match and match.namespace == API:
+        if match and match.namespace == API and getattr(view, "has_operations", False):
             return None  # its operations look by themselves, and answer as programs expect
         known = OPEN.get(match.view_name if match else "")
         if known is None:

@@ -90,6 +90,7 @@ OPEN = {
         "a forge tells of an event; it is signed",
         writes=frozenset({"connections_webhookdelivery", "connections_observedpush"}),
     ),
+    f"{API}:api-root": OpenRoute("says that nothing is there: the addresses of operations are built from it"),
     "health": OpenRoute("for a supervisor: whether this process answers", early=True),
     "ready": OpenRoute("for a supervisor: whether the service works"),
 }
