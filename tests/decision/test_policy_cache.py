@@ -12,6 +12,7 @@ from muniment.decision.bound_policies import (
     Monitoring,
     complete_policy,
     read_bound_policy,
+    read_policy_in_force,
     tighten_policy,
 )
 from muniment.decision.catalogue import CONTROLS, PLANNED
@@ -66,6 +67,18 @@ def test_invalid_policy_error_names_its_own_file() -> None:
     for where in ("one.toml", "two.toml"):
         with pytest.raises(PolicyError, match=f"^{where}:"):
             read_bound_policy(PACK.replace("schema = 1", "schema = 2"), where)
+
+
+def test_policy_in_force_is_read_with_a_clause_that_cannot_be_evaluated() -> None:
+    assert read_policy_in_force(PACK, "p") is read_bound_policy(PACK, "p")
+    text = PACK.replace('control = "independent-review"', 'control = "renamed"', 1)
+    with pytest.raises(PolicyError, match="renamed"):
+        read_bound_policy(text, "p")
+    found = read_policy_in_force(text, "p")
+    assert list(found.problems) == [CLAUSE]
+    assert list(complete_policy(found, ("app.py",), ()).problems) == [CLAUSE]
+    with pytest.raises(PolicyError, match=r"^p:"):
+        read_policy_in_force(PACK.replace("schema = 1", "schema = 2"), "p")
 
 
 def test_a_completed_policy_has_the_digest_of_the_same_policy_as_text() -> None:

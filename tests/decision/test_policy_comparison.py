@@ -1,6 +1,6 @@
 import pytest
 
-from muniment.decision.binding import BoundPolicy, bind_clauses
+from muniment.decision.binding import BoundPolicy, bind_clauses, bind_known_clauses
 from muniment.decision.catalogue import CONTROLS
 from muniment.decision.comparison import Direction, PolicyDifference, compare_policies
 from muniment.policy.document import parse_policy
@@ -224,3 +224,12 @@ def test_clause_that_loses_its_control_is_weaker() -> None:
     covered = KIND.replace("enforce", 'control = "later-control"\nenforce')
     (found,) = compare_policies(policy(POLICY.replace(KIND, covered)), policy(POLICY))
     assert (found.what, found.direction, found.incomparable, found.new) == ("control", WEAKER, False, "")
+
+
+def test_correcting_a_clause_that_cannot_be_evaluated_is_incomparable() -> None:
+    text = POLICY.replace("lines = 400, ", "lines = 0, ")
+    assert text != POLICY
+    broken = bind_known_clauses(parse_policy(text, "p"), CONTROLS, PLANNED)
+    for old, new in ((broken, policy(POLICY)), (policy(POLICY), broken)):
+        (found,) = compare_policies(old, new)
+        assert (found.what, found.direction, found.incomparable) == ("with.lines", WEAKER, True)

@@ -7,7 +7,7 @@ from msgspec import structs
 
 from muniment.controls.control import ResultStatus, Scope
 from muniment.decision.binding import BoundPolicy, bind_clauses
-from muniment.decision.bound_policies import read_bound_policy
+from muniment.decision.bound_policies import read_bound_policy, read_policy_in_force
 from muniment.decision.catalogue import CONTROLS, PLANNED
 from muniment.decision.decision import Decision, Outcome, Reasons, find_template, format_sentences
 from muniment.decision.evaluation import evaluate_policy, list_needed_facts, select_clauses
@@ -101,6 +101,16 @@ def test_clause_without_available_control_denies() -> None:
         assert list_needed_facts(select_clauses(rules, EnforcementPoint.MERGE, MAIN)) == {
             *("revision", "pushes", "people", "exceptions", "freezes")
         }
+
+
+def test_clause_of_another_version_denies_and_names_its_repair() -> None:
+    text = HEADER + TWO.replace("independent-review", "renamed")
+    problems = read_policy_in_force(text, "p").problems
+    assert list(problems) == ["two"]
+    assert "expected the name of a control, found 'renamed'" in problems["two"]
+    decision = evaluate_facts(read_policy_in_force(text, "p"))
+    assert (decision.outcome, codes(decision)) == (Outcome.DENY, ["clause-not-evaluable"])
+    assert decision.results[0].status is ResultStatus.UNKNOWN
 
 
 def test_unenforced_violation_does_not_deny() -> None:

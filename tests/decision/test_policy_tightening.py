@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from muniment.decision.binding import BoundPolicy, bind_clauses
+from muniment.decision.binding import BoundPolicy, bind_clauses, bind_known_clauses
 from muniment.decision.catalogue import CONTROLS
 from muniment.decision.comparison import Direction, PolicyDifference, compare_policies
 from muniment.decision.tightening import tighten_clauses
@@ -224,3 +224,16 @@ def test_section_of_branch_policy_is_added_once() -> None:
     more = Section("z", "More", "lead@example.test")
     effective, _ = tighten_bound_policy(FLOOR, structs.replace(FLOOR, sections=(SECTION, more)))
     assert effective.sections == (SECTION, more)
+
+
+@pytest.mark.parametrize("fields", [{"control": "renamed"}, {"parameters": {"reviewers": 0}}])
+@pytest.mark.parametrize("weak", ["floor", "own"])
+def test_clause_that_cannot_be_evaluated_in_either_stays_so(fields: dict[str, Any], weak: str) -> None:
+    broken = with_clause(FLOOR, monitoring_until=JANUARY, paths=("a",), **fields)
+    sides = (broken, FLOOR) if weak == "floor" else (FLOOR, broken)
+    floor, own = (bind_known_clauses(policy, CONTROLS, PLANNED) for policy in sides)
+    effective, _ = tighten_clauses(floor, own, CONTROLS, PLANNED)
+    assert list(effective.problems) == ["two"]
+    if weak == "own":  # it blocks wherever the clause of the floor does
+        assert effective.policy.clauses[0].monitoring_until is None
+        assert effective.policy.clauses[0].paths == ()

@@ -11,13 +11,14 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from muniment.access.authorization import Actor
 from muniment.access.roles import Role
-from muniment.errors import RefusedError
+from muniment.errors import PolicyError, RefusedError
 from muniment.facts.statements import Freeze as FreezeFact
 from muniment.ledger import record_objects
 from muniment.policy.exception_files import read_exception
 from muniment.server import moments
 from muniment.server.changes.product_rules import read_product_freezes
 from muniment.server.people.models import Person
+from muniment.server.policies.differences import is_weaker_policy
 from muniment.server.policies.exception_acts import RequestException
 from muniment.server.policies.freeze_acts import StartFreeze
 from muniment.server.policies.models import Freeze, PolicyException, PolicySource, PolicyTrial, PolicyVersion
@@ -26,7 +27,8 @@ from muniment.server.policies.source_acts import SetPolicySource
 from muniment.server.policies.tasks import apply_freeze_task
 from muniment.server.policies.version_acts import DraftPolicy
 from muniment.server.products.models import Product, Repository
-from muniment.server.records.models import ExceptionFile, Record
+from muniment.server.records.installation import open_store
+from muniment.server.records.models import Document, ExceptionFile, Record
 from muniment.server.records.record_details import read_details
 from muniment.server.requests.execution import approve_request
 from muniment.server.requests.models import Request
@@ -269,3 +271,18 @@ def test_api_reports_the_effect_of_a_policy_version_on_past_changes() -> None:
     answer = browser().get(f"/api/policy/versions/{version.pk}", headers=headers)
     (trial,) = json.loads(answer.content)["trials"]
     assert (trial["repository"], trial["change_count"], trial["allowed_then"]) == ("shop", 3, 1)
+
+
+def test_policy_in_force_with_a_clause_of_another_version_is_corrected_by_two_people() -> None:
+    good = PolicyVersion.objects.get(in_force=True).text
+    broken = good.replace('control = "small-changes"', 'control = "control-of-another-version"')
+    assert broken != good
+    with as_role("owner"):  # as another version of the program left it
+        Document.objects.filter(name="policy.toml").update(data=broken.encode())
+    assert open_store().load_policy().problems.keys() == {"review.small-changes"}
+    assert is_weaker_policy(good)
+    sam = browser(someone("sam"))
+    assert sam.post("/policy/propose", {"text": good + "# corrected\n", "note": "Known here."}).status_code == 302
+    assert sam.get("/policy").status_code == 200
+    with pytest.raises(PolicyError, match="expected the name of a control"):
+        is_weaker_policy(broken + "# again\n")

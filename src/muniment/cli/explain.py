@@ -73,6 +73,8 @@ def _describe_clause(bound: BoundClause) -> dict[str, object]:
 
 
 def _explain_missing_control(bound: BoundClause) -> str:
+    if bound.problem:
+        return f"This version cannot evaluate it: {bound.problem}."
     if bound.is_planned:
         return f"This version does not evaluate the control {bound.clause.control}."
     return f"No control evaluates it. Controls: {', '.join(CONTROLS)}."

@@ -117,7 +117,7 @@ def show_policy(repo: str, onto: str | None, home: str | None, output: str) -> N
     for bound in policy.clauses:
         clause = bound.clause
         state = clause.control or "uncovered"
-        state += ", not evaluated by this version" if bound.is_planned else ""
+        state += ", not evaluated by this version" if bound.is_planned or bound.problem else ""
         state += f", monitoring until {clause.monitoring_until}" if clause.monitoring_until else ""
         click.echo(f"  {clause.id}  {printing.make_printable(clause.text)}")
         click.echo(printing.dim_text(f"      {state}; enforced at {', '.join(clause.enforce) or 'no point'}"))

@@ -23,13 +23,15 @@ _WORDS = {"`int`": "a whole number", "`str`": "a text", "`bool`": "true or false
 class BoundClause(Struct, frozen=True):
     """Clause with its control, and the control's parameters as its own struct.
 
-    `control` is None for a clause without one, and for one whose control this version does not have (`is_planned`).
+    `control` is None for a clause without one, for one whose control this version does not have yet (`is_planned`),
+    and for one that this version cannot evaluate (`problem`, else "").
     """
 
     clause: Clause
     control: Control | None
     parameters: Any
     is_planned: bool
+    problem: str = ""
 
 
 class BoundPolicy(Struct, frozen=True):
@@ -41,6 +43,11 @@ class BoundPolicy(Struct, frozen=True):
     def __hash__(self) -> int:
         """Hash of the policy's digest, so that results for two policies can be cached."""
         return hash(self.policy)
+
+    @property
+    def problems(self) -> dict[str, str]:
+        """What this version cannot evaluate, by the id of its clause."""
+        return {bound.clause.id: bound.problem for bound in self.clauses if bound.problem}
 
 
 def bind_clauses(
@@ -55,6 +62,21 @@ def bind_clauses(
     `where` names the document, `text` is its content, for the line that an error names.
     """
     return BoundPolicy(policy, tuple(_bind_clause(clause, controls, planned, where, text) for clause in policy.clauses))
+
+
+def bind_known_clauses(policy: Policy, controls: Mapping[str, Control], planned: Collection[str]) -> BoundPolicy:
+    """Bind the clauses of a policy that is in force already; one that cannot be bound is kept with its `problem`.
+
+    Such a clause is unknown wherever it is evaluated.
+    """
+    return BoundPolicy(policy, tuple(_bind_if_known(clause, controls, planned) for clause in policy.clauses))
+
+
+def _bind_if_known(clause: Clause, controls: Mapping[str, Control], planned: Collection[str]) -> BoundClause:
+    try:
+        return _bind_clause(clause, controls, planned, "", "")
+    except PolicyError as error:
+        return BoundClause(clause, None, None, False, f"{error.key}: {error.problem}")
 
 
 def _bind_clause(

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from msgspec import Struct, structs
 
-from muniment.decision.binding import BoundPolicy, bind_clauses
+from muniment.decision.binding import BoundPolicy, bind_clauses, bind_known_clauses
 from muniment.decision.catalogue import CONTROLS, PLANNED
 from muniment.decision.comparison import PolicyDifference
 from muniment.errors import PolicyError
@@ -43,6 +43,24 @@ def _read_cached(text: str) -> BoundPolicy:
     return bind_clauses(parse_policy(text, ""), CONTROLS, PLANNED, "", text)
 
 
+def read_policy_in_force(text: str, where: str) -> BoundPolicy:
+    """Read a policy that is in force already, as `read_bound_policy`.
+
+    A clause that this version cannot evaluate is kept, and unknown: the policy can still be corrected. Raises
+    PolicyError for a text that is no policy.
+    """
+    try:
+        return _read_cached(text)
+    except PolicyError:
+        return bind_policy_in_force(parse_policy(text, where))
+
+
+@lru_cache(maxsize=_POLICIES)
+def bind_policy_in_force(policy: Policy) -> BoundPolicy:
+    """Bind a policy that is in force; clauses that this version cannot evaluate are kept, and unknown."""
+    return bind_known_clauses(policy, CONTROLS, PLANNED)
+
+
 def bind_policy(policy: Policy) -> BoundPolicy:
     """Bind an effective policy that was stored. Raises PolicyError if this program has other controls."""
     return bind_clauses(policy, CONTROLS, PLANNED)
@@ -63,8 +81,9 @@ def complete_policy(
     clauses = tuple(_monitor_clause(clause, days.get(clause.id)) for clause in policy.policy.clauses)
     completed = structs.replace(policy.policy, clauses=clauses)
     if sensitive_paths:
+        bind_policy(structs.replace(completed, clauses=(_create_sensitive_clause(sensitive_paths),)))
         completed = _add_sensitive_paths(completed, sensitive_paths)
-    return policy if completed == policy.policy else bind_policy(completed)
+    return policy if completed == policy.policy else bind_policy_in_force(completed)
 
 
 @lru_cache(maxsize=_POLICIES)

@@ -118,12 +118,12 @@ def _compare_control(name: str, old: str, new: str) -> PolicyDifference:
 
 
 def _compare_parameters(name: str, old: BoundClause, new: BoundClause) -> Iterator[PolicyDifference]:
-    if old.control is not None:  # and so new.control is the same
+    if old.control is not None and new.control is not None:
         for parameter in list_declarations(old.control.parameters):
             values = (getattr(bound.parameters, parameter.name) for bound in (old, new))
             yield from _compare_value(name, f"with.{parameter.name}", parameter.stricter, *values)
         return
-    one, other = old.clause.parameters, new.clause.parameters  # of a control that is still to come
+    one, other = old.clause.parameters, new.clause.parameters  # of a clause that this version cannot evaluate
     for key in {**one, **other}:
         if one.get(key) != other.get(key):
             before, after = (_format_value(values.get(key, "")) for values in (one, other))

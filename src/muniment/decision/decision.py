@@ -80,6 +80,12 @@ class Reasons(ReasonCodes):
         "This version does not evaluate the control {name}.",
         "Write enforce = [] for the clause.",
     )
+    CLAUSE_NOT_EVALUABLE = unknown(
+        "This version cannot evaluate the clause {name}: {problem}.",
+        "Correct the clause in policy.toml (muniment policy check names the line), or install a version that has it. "
+        "In .muniment/policy.toml of the branch: in a change of that file alone, which two others approve. In a home: "
+        "the operator. In the service: page Policy.",
+    )
     NO_CONTROL = unknown(
         "No control evaluates this clause.",
         "Give it a control in policy.toml; muniment explain lists them.",

@@ -204,6 +204,8 @@ def _find_reasons(bound: BoundClause, evaluation: _Evaluation) -> tuple[Reason, 
         if isinstance(files, Known) and not _is_touched(files.value, clause.paths):
             return (Reasons.PATHS_NOT_TOUCHED(f"clause:{clause.id}"),)
     if control is None:
+        if bound.problem:
+            return (Reasons.CLAUSE_NOT_EVALUABLE(f"clause:{clause.id}", problem=bound.problem),)
         if bound.is_planned:
             return (Reasons.CONTROL_NOT_AVAILABLE(f"control:{clause.control}"),)
         return (Reasons.NO_CONTROL(f"clause:{clause.id}"),)

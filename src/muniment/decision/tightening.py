@@ -8,7 +8,7 @@ import msgspec
 from msgspec import structs
 
 from muniment.controls.control import Control
-from muniment.decision.binding import BoundPolicy, bind_clauses
+from muniment.decision.binding import BoundClause, BoundPolicy, bind_known_clauses
 from muniment.decision.comparison import Direction, PolicyDifference, compare_policies
 from muniment.policy.model import Clause, Retention
 from muniment.policy.parameters import choose_strictest, list_declarations
@@ -26,11 +26,12 @@ def tighten_clauses(
 ) -> tuple[BoundPolicy, tuple[PolicyDifference, ...]]:
     """Build the effective policy, at least as strict as `floor` in everything; and list where `own` is weaker, in vain.
 
-    Identity and words are the floor's. A clause of `own` with another control than the floor's adds nothing.
+    Identity and words are the floor's. A clause of `own` with another control than the floor's adds nothing; one that
+    this version cannot evaluate makes the effective clause one that it cannot evaluate.
     """
-    ours = {clause.id: clause for clause in own.policy.clauses}
+    ours = {bound.clause.id: bound for bound in own.clauses}
     theirs = {clause.id for clause in floor.policy.clauses}
-    clauses = [_tighten_clause(clause, ours.get(clause.id), controls) for clause in floor.policy.clauses]
+    clauses = [_tighten_clause(bound, ours.get(bound.clause.id), controls) for bound in floor.clauses]
     clauses += [clause for clause in own.policy.clauses if clause.id not in theirs]
     headed = {section.id for section in floor.policy.sections}
     effective = structs.replace(
@@ -41,11 +42,18 @@ def tighten_clauses(
         protected_tags=_join_entries(floor.policy.protected_tags, own.policy.protected_tags),
     )
     weaker = (d for d in compare_policies(floor, own) if d.direction is Direction.WEAKER and d.what not in _FLOOR_ONLY)
-    return bind_clauses(effective, controls, planned), tuple(weaker)
+    return bind_known_clauses(effective, controls, planned), tuple(weaker)
 
 
-def _tighten_clause(floor: Clause, own: Clause | None, controls: Mapping[str, Control]) -> Clause:
-    if own is None or own.control != floor.control:
+def _tighten_clause(bound: BoundClause, other: BoundClause | None, controls: Mapping[str, Control]) -> Clause:
+    floor = bound.clause
+    if other is None or bound.problem:
+        return floor
+    own = other.clause
+    if other.problem:
+        points = _join_entries(floor.enforce, own.enforce)
+        return structs.replace(own, enforce=points, branches=(), paths=(), monitoring_until=None)
+    if own.control != floor.control:
         return floor
     return structs.replace(
         floor,

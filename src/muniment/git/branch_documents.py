@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from muniment.decision.binding import BoundPolicy
-from muniment.decision.bound_policies import read_bound_policy
+from muniment.decision.bound_policies import read_bound_policy, read_policy_in_force
 from muniment.errors import ConfigurationError, GitError
 from muniment.facts.people import People
 from muniment.git.objects import TreeEntry
@@ -11,6 +11,7 @@ from muniment.git.repository import Repository
 from muniment.policy.people_document import parse_people
 
 DOCUMENT_FOLDER = ".muniment"
+POLICY_PATH = f"{DOCUMENT_FOLDER}/policy.toml"
 _REGULAR = ("100644", "100755")
 _TREE = "040000"
 _MOST_FOLDERS = 100  # the same folder within itself, over and over, would have no end
@@ -25,10 +26,12 @@ class BranchDocuments(Struct, frozen=True):
     exception_files: tuple[tuple[str, bytes], ...]
 
     def load_policy(self) -> BoundPolicy | None:
-        """Policy of policy.toml. Raises PolicyError."""
-        return (
-            None if self.policy_text is None else read_bound_policy(self.policy_text, f"{DOCUMENT_FOLDER}/policy.toml")
-        )
+        """Policy of policy.toml. A clause that this version cannot evaluate has its `problem`. Raises PolicyError."""
+        return None if self.policy_text is None else read_policy_in_force(self.policy_text, POLICY_PATH)
+
+    def load_proposed_policy(self) -> BoundPolicy | None:
+        """Policy of policy.toml before it is in force. Raises PolicyError for a clause that cannot be evaluated too."""
+        return None if self.policy_text is None else read_bound_policy(self.policy_text, POLICY_PATH)
 
     def load_people(self) -> People | None:
         """People of people.toml. Raises PeopleError."""

@@ -75,9 +75,11 @@ class FilesStore:
         text = self._read_text("policy.toml")
         if text is None:
             return None
-        from muniment.decision.bound_policies import read_bound_policy  # every control: most commands evaluate nothing
+        from muniment.decision.bound_policies import (
+            read_policy_in_force,  # every control: most commands evaluate nothing
+        )
 
-        return read_bound_policy(text, "policy.toml of the home")
+        return read_policy_in_force(text, "policy.toml of the home")
 
     def load_people(self) -> People | None:
         """People of people.toml, None if there is none. Raises PeopleError."""

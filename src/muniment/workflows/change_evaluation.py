@@ -102,7 +102,12 @@ def evaluate_change(
     `read_facts` gives facts from elsewhere (`workflows.fact_suppliers`): of the product, and at `deploy` of the
     delivery. It is called once, with the names that the clauses need.
     """
-    names = list_needed_facts(select_clauses(rules.policy, point, revision.target))
+    policy = rules.policy
+    if point is EnforcementPoint.MERGE and policy.problems:
+        from muniment.workflows.policy_repair import select_repair_policy  # pushers wait for imports, and few need it
+
+        policy = select_repair_policy(collector, rules, revision)
+    names = list_needed_facts(select_clauses(policy, point, revision.target))
     # At a merge the design is that of the change, not of the product before it.
     own = {kinds.DESIGN.name} & names if point is EnforcementPoint.MERGE else frozenset[str]()
     known: dict[str, Maybe[object] | Fact] = {
@@ -122,7 +127,7 @@ def evaluate_change(
         compared = _compare_dependencies(collector, revision, now)
         known[kinds.CHANGE_DEPENDENCIES.name] = create_fact(compared, "advisories", now)
     facts = collector.collect_facts(revision, names, known)
-    return ChangeEvaluation(evaluate_policy(rules.policy, facts, point, now), rules.policy, facts)
+    return ChangeEvaluation(evaluate_policy(policy, facts, point, now), policy, facts)
 
 
 def _compare_dependencies(collector: Collector, revision: Revision, now: str) -> Maybe[ChangeDependencies]:

@@ -5,7 +5,7 @@ import contextlib
 from msgspec import Struct, structs
 
 from muniment.decision.binding import BoundPolicy
-from muniment.decision.bound_policies import bind_policy
+from muniment.decision.bound_policies import bind_policy_in_force
 from muniment.errors import LedgerError, MunimentError
 from muniment.facts.people import People, Person
 from muniment.facts.statements import Approval, SignatureResult
@@ -56,7 +56,7 @@ def _rules_to_publish(home: FilesStore, standing: RepositoryRules) -> PublishedR
 def read_known_rules(repository: Repository) -> KnownRules | None:
     """Read the rules that a clone fetched, None if it has none. Raises ConfigurationError, GitError."""
     found = published_rules.read_fetched_rules(repository)
-    return None if found is None else KnownRules(bind_policy(found.policy), found.signers)
+    return None if found is None else KnownRules(bind_policy_in_force(found.policy), found.signers)
 
 
 def convert_known_rules(known: KnownRules) -> Rules:

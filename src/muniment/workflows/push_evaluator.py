@@ -143,7 +143,8 @@ class PushEvaluator:
             try:
                 standing.check_proposed(update.ref, new)
             except ConfigurationError as error:
-                return _refuse_update(update, Refusals.BREAKS_RULES(subject, why=error.message, next=error.remedy))
+                refusal = Refusals.NOT_REPAIRED if rules.policy.problems else Refusals.BREAKS_RULES
+                return _refuse_update(update, refusal(subject, why=error.message, next=error.remedy))
         collector = self._get_collector(rules, standing)
         revision = build_revision(self._repository, collector, rules, PushedRef(update.ref, old, new), standing)
         where = (self._repository, update.ref, revision.base, rules.policy)

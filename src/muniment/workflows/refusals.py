@@ -30,6 +30,11 @@ class Refusals(ReasonCodes):
         "After this change no later change could be evaluated: {why}.",
         "{next}",
     )
+    NOT_REPAIRED = unknown(
+        "No change can be evaluated before the policy is corrected: {why}.",
+        "{next} Correct it in a change of .muniment/policy.toml alone, which two others approve; a policy of the home "
+        "is corrected by the operator of this server. Or have a version installed that can evaluate it.",
+    )
     NO_APPROVAL_REF = violated(
         "{name} does not name an approval: refs/muniment/approvals/COMMIT/PERSON does.",
         "Approve with muniment approve, as the message of the denied push shows.",

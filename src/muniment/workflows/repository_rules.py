@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from muniment.decision.binding import BoundPolicy
+from muniment.errors import PolicyError
 from muniment.facts.people import People
 from muniment.git import branch_documents, signatures
 from muniment.git.received_push import decode_ref
@@ -12,6 +13,7 @@ from muniment.workflows.rule_sources import (
     PutPeople,
     Rules,
     RuleSource,
+    combine_policies,
     load_effective_people,
     load_effective_policy,
     load_rules,
@@ -93,7 +95,8 @@ class RepositoryRules:
         """Raise ConfigurationError or GitError if the documents at `head` could not evaluate the change after it."""
         written = branch_documents.read_documents(self._repository, head)
         if not has_no_own_rules(written) or ref == self._head:
-            load_effective_policy(self._home, written)
+            home = self._home.load_policy() if self._home is not None else None
+            _require_evaluable(combine_policies(home, written.load_proposed_policy())[0])
             load_effective_people(self._home, written)
 
     def _rules_at(self, tip: str) -> Rules:
@@ -105,6 +108,17 @@ class RepositoryRules:
                 return self._rules_at(self._main)
             self._rules[tip] = load_rules(self._home, written, signatures.verify_by_person, self._put_people)
         return self._rules[tip]
+
+
+def _require_evaluable(policy: BoundPolicy) -> None:
+    """Require that this version can evaluate each clause. Raises PolicyError for a home's that has another."""
+    for clause, problem in policy.problems.items():
+        raise PolicyError(
+            "policy.toml of the home",
+            f'clause "{clause}"',
+            problem,
+            "The operator of this server corrects it; muniment policy check FILE names the line.",
+        )
 
 
 def has_no_own_rules(written: branch_documents.BranchDocuments) -> bool:

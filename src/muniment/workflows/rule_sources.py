@@ -41,7 +41,7 @@ class Rules(Struct, frozen=True):
     they are void.
 
     `spoilt` are exception files that cannot be read, with their problem: they cover nothing. `branch_policy` is the
-    branch's own policy before it was laid over the home's, None if it carries none. `people_reference` is the digest
+    branch's own policy before it was laid over `home_policy`, None if it carries none. `people_reference` is the digest
     that a fact about these people commits to (`facts.Fact.reference`). `people_unknown`: why they are not known here,
     else "".
     """
@@ -54,6 +54,7 @@ class Rules(Struct, frozen=True):
     branch_policy: BoundPolicy | None
     people_reference: str
     people_unknown: str = ""
+    home_policy: BoundPolicy | None = None
 
     @property
     def known_people(self) -> Maybe[People]:
@@ -70,11 +71,12 @@ def load_rules(
     or PeopleError where one is missing in both or wrong in either.
     """
     own = branch.load_policy() if branch is not None else None
-    policy, weaker = combine_policies(home.load_policy() if home is not None else None, own)
+    floor = home.load_policy() if home is not None else None
+    policy, weaker = combine_policies(floor, own)
     people = load_effective_people(home, branch)
     exceptions, spoilt = load_effective_exceptions((home, branch), people, verify)
     reference = put_people(people) if put_people is not None else people.digest
-    return Rules(policy, people, exceptions, weaker, spoilt, own, reference)
+    return Rules(policy, people, exceptions, weaker, spoilt, own, reference, home_policy=floor)
 
 
 def load_effective_policy(

@@ -6,7 +6,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from muniment.decision.binding import BoundPolicy
-from muniment.decision.bound_policies import Monitoring, complete_policy, read_bound_policy
+from muniment.decision.bound_policies import Monitoring, complete_policy, read_policy_in_force
 from muniment.decision.freezes import select_freezes
 from muniment.facts import canonical
 from muniment.facts.people import People
@@ -47,7 +47,7 @@ class ProductRules(Struct, frozen=True):
         if self.moment is not None:
             rows = PolicyVersion.objects.filter(applied_at__lte=self.moment).order_by("-applied_at", "-pk")
             text = rows.values_list("text", flat=True).first()
-            found = read_bound_policy(text, POLICY) if text is not None else found
+            found = read_policy_in_force(text, POLICY) if text is not None else found
         return None if found is None else self.complete_policy_here(found)
 
     def complete_policy_here(self, policy: BoundPolicy) -> BoundPolicy:

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from muniment.decision.binding import BoundPolicy
-from muniment.decision.bound_policies import read_bound_policy
+from muniment.decision.bound_policies import read_policy_in_force
 from muniment.errors import ErasedError, LedgerError, StoreError
 from muniment.facts import canonical
 from muniment.facts.people import People
@@ -85,7 +85,7 @@ class PostgresStore:
     def load_policy(self) -> BoundPolicy | None:
         """The policy in force, None if there is none. Raises PolicyError."""
         text = self._read_text(POLICY)
-        return None if text is None else read_bound_policy(text, POLICY)
+        return None if text is None else read_policy_in_force(text, POLICY)
 
     def load_people(self) -> People | None:
         """People, with the roles that they hold for the organisation. Raises PeopleError."""

@@ -14,7 +14,7 @@ from django.db import connection, models
 
 from muniment.access.actions import Action
 from muniment.access.roles import Role
-from muniment.decision.bound_policies import read_bound_policy
+from muniment.decision.bound_policies import read_policy_in_force
 from muniment.decision.comparison import Direction, compare_policies
 from muniment.errors import LedgerError, MunimentError, NotCanonicalError, PolicyError
 from muniment.facts import canonical
@@ -157,7 +157,7 @@ def _is_weaker_text(old: str | None, new: str | None) -> bool:
     if old is None or new is None:
         return True
     try:
-        found = compare_policies(read_bound_policy(old, POLICY), read_bound_policy(new, POLICY))
+        found = compare_policies(read_policy_in_force(old, POLICY), read_policy_in_force(new, POLICY))
     except PolicyError:
         return True
     return any(one.direction is Direction.WEAKER for one in found)
@@ -168,7 +168,7 @@ def _find_demanded_acts(text: str | None) -> tuple[str, ...]:
     try:
         if text is None:
             return _EVERY_ACT
-        return read_bound_policy(text, POLICY).policy.confirmation.proof
+        return read_policy_in_force(text, POLICY).policy.confirmation.proof
     except PolicyError:
         return _EVERY_ACT
 
@@ -349,7 +349,7 @@ def _permits_policy(signed: SignedAct, key: str, fields: ProvenFields) -> bool:
     return (
         fields["text"] is not None
         and str(act.version) == key
-        and read_bound_policy(fields["text"], POLICY).policy.digest == act.policy
+        and read_policy_in_force(fields["text"], POLICY).policy.digest == act.policy
     )
 
 
