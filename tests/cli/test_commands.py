@@ -521,3 +521,30 @@ def test_answer_no_and_no_answer_are_no_interruption(
     monkeypatch.setattr(muniment, "main", answer)
     assert command_line.run_command_line([]) == code
     assert capsys.readouterr().err.startswith(f"muniment: {message}\n")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["check"],
+        ["approve", "main"],
+        ["exception", "list"],
+        ["freeze", "--reason", "x"],
+        ["unfreeze", "freeze-1"],
+        ["hook", "install"],
+        ["home", "erase", "--person", "ada", "--reason", "x"],
+    ],
+)
+def test_command_on_files_refuses_the_home_of_a_service_and_names_the_next_step(
+    shop: Shop, tmp_path: Path, command: list[str]
+) -> None:
+    home = tmp_path / "service home"
+    (home / "keys").mkdir(parents=True)
+    (home / "keys" / "web.key").write_text("")
+    before = sorted(home.rglob("*"))
+    in_repository = [] if command[0] in ("freeze", "unfreeze", "home") else ["--repo", str(shop.repo.path)]
+    code, out, err = shop.muniment(*command, "--home", str(home), *in_repository)
+    assert (code, out) == (2, "")
+    assert "which evaluates and records by itself" in err
+    assert f"muniment policy show --home '{home}'" in err.replace("\n", " ")
+    assert sorted(home.rglob("*")) == before

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 import click
 
 from muniment.cli import context, decision_text, options, printing
-from muniment.cli.home_access import is_service
 from muniment.decision.decision import Outcome
 from muniment.decision.freezes import select_freezes
 from muniment.facts.maybe import Known
@@ -87,9 +86,9 @@ def _format_signers(signed: Iterable[Approval]) -> Iterator[str]:
 @contextlib.contextmanager
 def _open_ledger(home: str | None) -> Iterator[FilesStore | None]:
     """Open the home with its cache as new as its ledger; None if nothing was recorded yet: a preview creates no
-    ledger. None for a service, whose ledger is written by its own processes alone.
+    ledger.
     """
-    if home is None or is_service(home) or FilesStore(home).open_log().load_checkpoint() is None:
+    if home is None or FilesStore(home).open_log().load_checkpoint() is None:
         yield None
         return
     with FilesStore(home) as store:

@@ -59,7 +59,7 @@ def open_context(repo: str, onto: str | None, home: str | None, *, published: bo
         if known is None:
             if home is None and has_no_own_rules(written):
                 home = find_local_home(repository, repo, branch)
-            found = load_rules(FilesStore(home) if home else None, written, signatures.verify_by_person)
+            found = load_rules(_open_home(home) if home else None, written, signatures.verify_by_person)
         else:
             found = convert_known_rules(known)
         protected = found.policy.policy.protected_branches
@@ -69,6 +69,13 @@ def open_context(repo: str, onto: str | None, home: str | None, *, published: bo
                 f"Name a protected branch with --onto ({', '.join(protected)}), or protect it in policy.toml.",
             )
         yield CommandContext(repository, branch, found)
+
+
+def _open_home(home: str) -> FilesStore:
+    """Open a home that is files. Raises UsageError for that of a service."""
+    from muniment.cli.home_access import open_files_home  # hooks import this module, and nothing of a service
+
+    return open_files_home(home)
 
 
 def find_local_home(repository: Repository, repo: str, branch: LocalBranch) -> str | None:

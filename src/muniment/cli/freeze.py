@@ -5,6 +5,7 @@ import datetime
 import click
 
 from muniment.cli import context, home_rules, keys, options, printing
+from muniment.cli.home_access import open_files_home
 from muniment.decision.freezes import format_freeze_scope, is_freeze_in_force
 from muniment.errors import PeopleError, UsageError
 from muniment.facts import canonical, moments
@@ -41,7 +42,7 @@ def command(
     """
     if not reason.strip():
         raise UsageError("a freeze needs a reason", 'Give one: --reason "what happened"')
-    place, now = FilesStore(home), context.current_moment()
+    place, now = open_files_home(home), context.current_moment()
     people = require_people(place)
     person, chosen = keys.find_signer(people, key, ".")
     freezing.check_may_freeze(person)

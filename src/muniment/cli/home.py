@@ -36,7 +36,7 @@ def erase_person_in_home(home: str, name: str, reason: str, emails: tuple[str, .
     """
     if not reason.strip():
         raise UsageError("an erasure needs a reason", "Give one: --reason TEXT")
-    place = FilesStore(home)
+    place = home_access.open_files_home(home)
     count, number = erase_all(place, _find_person(place, name, emails), reason.strip(), context.current_moment())
     home_rules.publish_home_rules(place)
     if output == "json":

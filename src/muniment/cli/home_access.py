@@ -1,9 +1,11 @@
 """The home that --home names: in files, or that of the service, in its database."""
 
 import os
+import shlex
 from pathlib import Path
 
 from muniment.cli import service_setup
+from muniment.errors import UsageError
 from muniment.store.files_store import FilesStore
 from muniment.store.store import Store
 
@@ -20,6 +22,17 @@ def is_service(directory: str) -> bool:
         return any((Path(directory) / name).is_file() for name in _SERVICE_FILES)
     except OSError:  # such as a name that is too long: whoever opens it says so
         return False
+
+
+def open_files_home(directory: str) -> FilesStore:
+    """Open a home that is files: of a service, these files say nothing of its policy and people. Raises UsageError."""
+    if is_service(directory):
+        raise UsageError(
+            f"{directory} is the home of a service, which evaluates and records by itself",
+            "Use its pages: open the change at the forge, and follow the link of its status; freezes and exceptions are "
+            f"on the page Policy. To see the policy in force: muniment policy show --home {shlex.quote(directory)}",
+        )
+    return FilesStore(directory)
 
 
 def open_store(directory: str, role: str = "operator") -> Store:

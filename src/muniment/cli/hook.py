@@ -51,7 +51,9 @@ def install_hook(home: str, repo: str, folder: str | None, report_only: bool, ou
     From then on the hook decides on each push to a protected branch or tag. With gitolite, name the folder of its
     common hooks, run: gitolite setup --hooks-only, and run this once for each repository.
     """
-    place = FilesStore(home)
+    from muniment.cli.home_access import open_files_home  # a push imports this module, and nothing of a service
+
+    place = open_files_home(home)
     where = os.path.abspath(home)
     arguments = ("--home", where, *(("--report-only",) if report_only else ()))
     with Repository.open(repo) as repository, PushReceiver(repository, place) as receiver:

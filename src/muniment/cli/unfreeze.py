@@ -4,9 +4,9 @@ import click
 
 from muniment.cli import context, home_rules, keys, options, printing
 from muniment.cli.freeze import require_people
+from muniment.cli.home_access import open_files_home
 from muniment.facts import canonical
 from muniment.git import signatures
-from muniment.store.files_store import FilesStore
 from muniment.workflows import freezing
 
 
@@ -21,7 +21,7 @@ def command(freeze: str, home: str, reason: str, key: str | None, output: str) -
 
     Both need the security role. Exit code 1 while a second person is missing.
     """
-    place = FilesStore(home)
+    place = open_files_home(home)
     person, chosen = keys.find_signer(require_people(place), key, ".")
     freezing.check_may_freeze(person)
     now = context.current_moment()
