@@ -1,10 +1,11 @@
 """Readings as of the merge time: later events neither create nor remove an approval or a check."""
 
 import pytest
+from msgspec import structs
 
 from muniment.facts.maybe import Known, Unknown
 from muniment.forges.forge import Forge
-from muniment.forges.past_reading import rewind_reading
+from muniment.forges.past_reading import has_review_of_deleted_account, rewind_reading, suppose_writers
 from muniment.forges.shapes import NOT_READ, Account, Change, ChangeState, Move, Reading, Review, ReviewState
 from muniment.forges.statuses import Status, StatusState
 from tests.support.forges.fake_github import FakeGitHub
@@ -102,3 +103,26 @@ def test_gitlab_status_can_be_read_as_of_earlier_time(gitlab: FakeGitLab, lab: F
     moment = world.moment().replace("Z", ".000000Z")
     world.status("ada", world.base, "ci", "failed")
     assert (states(lab, world.base, moment), states(lab, world.base, "")) == (["success"], ["failure"])
+
+
+def test_supposed_writers_are_added_to_what_was_read_and_replace_nothing_unknown() -> None:
+    read = past(review(BEFORE))
+    assert suppose_writers(read, ["3"]) == read
+    known = structs.replace(read, writers=Known({"2": True, "3": False}))
+    assert suppose_writers(known, ["3"]).writers == Known({"2": True, "3": True})
+
+
+@pytest.mark.parametrize(
+    ("by", "deleted"),
+    [
+        (CAROL, False),
+        (Account("9", "ghostwriter"), False),
+        (Account("", ""), True),
+        (Account("-1", "Ghost"), True),
+        (Account("7", "ghost1", machine=True), True),
+    ],
+)
+def test_approval_of_a_deleted_account_is_noticed(by: Account, deleted: bool) -> None:
+    assert has_review_of_deleted_account(past(structs.replace(review(BEFORE), by=by))) is deleted
+    dismissed = review(BEFORE, dismissed=True, dismissed_at=BEFORE)
+    assert not has_review_of_deleted_account(past(structs.replace(dismissed, by=by)))

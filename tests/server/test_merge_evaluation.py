@@ -86,7 +86,20 @@ def test_a_merge_after_an_approval_was_dismissed_is_a_bypass(any_setup: ForgeSet
 def test_a_merge_after_an_approver_lost_write_access_is_a_bypass(any_setup: ForgeSetup) -> None:
     number, _ = open_approved_change(any_setup)
     any_setup.set_level("carol", "read")
-    assert merge(any_setup, number).bypass_reason == "denied-at-merge"
+    row = merge(any_setup, number)
+    assert (row.outcome, row.bypass_reason) == ("bypass", "unconfirmed"), "no forge tells when access was lost"
+    assert "could not be confirmed" in Incident.objects.get().summary
+    assert row.decision is not None
+    assert not row.decision.allowed
+
+
+def test_merge_after_a_dismissal_is_denied_although_another_approver_lost_access(any_setup: ForgeSetup) -> None:
+    number, _ = open_approved_change(any_setup)
+    any_setup.acting.dismiss("muniment", number, "carol")
+    any_setup.set_level("bob", "read")
+    any_setup.acting.merge("ada", number, "squash")
+    any_setup.read_updates()
+    assert BranchUpdate.objects.latest("pk").bypass_reason == "denied-at-merge"
 
 
 @pytest.mark.parametrize(("co_author", "outcome"), [("carol", "bypass"), ("ada", "allowed"), ("", "allowed")])

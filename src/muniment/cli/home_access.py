@@ -29,8 +29,8 @@ def open_files_home(directory: str) -> FilesStore:
     if is_service(directory):
         raise UsageError(
             f"{directory} is the home of a service, which evaluates and records by itself",
-            "Use its pages: open the change at the forge, and follow the link of its status; freezes and exceptions are "
-            f"on the page Policy. To see the policy in force: muniment policy show --home {shlex.quote(directory)}",
+            "Use its pages: the status of a change at the forge leads there, and the page Policy to freezes and "
+            f"exceptions. To see the policy in force: muniment policy show --home {shlex.quote(directory)}",
         )
     return FilesStore(directory)
 

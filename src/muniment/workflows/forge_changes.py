@@ -1,6 +1,6 @@
 """Fetch the commits of changes at a forge, and create the collector of their facts. Callers evaluate, and act."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +13,8 @@ from muniment.forges.first_pushes import ReadFirstPushes
 from muniment.forges.forge import Forge
 from muniment.forges.forge_collector import ForgeCollector, list_commits_to_keep
 from muniment.forges.forge_connection import Connection
-from muniment.forges.shapes import Change, ForgeRepository, Reading
+from muniment.forges.past_reading import suppose_writers
+from muniment.forges.shapes import Account, Change, ForgeRepository, Reading
 from muniment.git import history, machine_merges
 from muniment.git.approvals import PREFIX
 from muniment.git.git_collector import ReadLandedHeads
@@ -144,14 +145,20 @@ def create_collector(
     merged_at: str = "",
     first_pushes: ReadFirstPushes | None = None,
     was_said: Callable[[Approval], bool] | None = None,
+    supposed_writers: Collection[str] = (),
 ) -> ForgeCollector:
     """Create the collector for the facts of this change. Statuses of its head are read only if a clause needs them.
 
-    Of a change that was `merged_at` a moment ("" for one that was not), statuses until then count.
+    Of a change that was `merged_at` a moment ("" for one that was not), statuses until then count. Accounts with
+    the ids `supposed_writers` may write, whatever the forge says now.
     """
+
+    def can_write(account: Account) -> bool:
+        return account.id in supposed_writers or forge.reader.can_write(repository, account)
+
     return ForgeCollector(
         connection.name,
-        reading,
+        suppose_writers(reading, supposed_writers),
         git,
         rules.people,
         now,
@@ -159,7 +166,7 @@ def create_collector(
         numbered=connection.has_numbered_addresses,
         statements=statements,
         read_statuses=partial(forge.reader.list_statuses, repository, until=merged_at),
-        can_write=partial(forge.reader.can_write, repository),
+        can_write=can_write,
         read_landed_heads=landed,
         read_first_pushes=first_pushes,
         existed_at_merge=was_said,

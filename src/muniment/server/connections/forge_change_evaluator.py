@@ -1,7 +1,7 @@
 """Evaluates a change at a forge: git comes from a mirror, and the decision is recorded before it is published."""
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property, partial
 
 from django.conf import settings
@@ -91,16 +91,19 @@ class ForgeChangeEvaluator:
             changes = [reading.change for reading in readings if reading.change.number in tips]
             self._fetched = {(change.number, change.head): tips[change.number] for change in changes}
 
-    def evaluate_merged(self, reading: Reading, merged: Proposal, now: str, merged_at: str) -> ChangeEvaluation:
+    def evaluate_merged(
+        self, reading: Reading, merged: Proposal, now: str, merged_at: str, supposed_writers: Collection[str] = ()
+    ) -> ChangeEvaluation:
         """Evaluate a merged change for the moment `now`, without recording it.
 
         `reading` is as the change was when it was merged (`merged_at`, "" if the forge does not say that it was).
+        Accounts with the ids `supposed_writers` count as if they could still write.
         Raises MunimentError if it cannot be evaluated.
         """
         reading = add_earlier_requests(self._connected.repository, reading)
         mirror, _, pushers = self._fetch_inputs(reading, merged.base)
         with mirror.open_copy() as git:
-            return self._evaluate_reading(git, reading, merged, pushers, now, merged_at).evaluation
+            return self._evaluate_reading(git, reading, merged, pushers, now, merged_at, supposed_writers).evaluation
 
     def _fetch_inputs(self, reading: Reading, base: str = "") -> tuple[Mirror, str, ReadFirstPushes]:
         """Mirror with all that an evaluation reads, the tip of the change's branch, and a reader of first pushes.
@@ -124,6 +127,7 @@ class ForgeChangeEvaluator:
         pushers: ReadFirstPushes,
         now: str,
         merged_at: str = "",
+        supposed_writers: Collection[str] = (),
     ) -> "EvaluatedReading":
         """Evaluate without recording. For a change that was `merged_at` a moment, nothing later counts."""
         repository, number = self._connected.repository, reading.change.number
@@ -134,7 +138,19 @@ class ForgeChangeEvaluator:
         landed = partial(read_landed_heads, change, reading.change.opened)
         there = partial(was_stated, repository, now) if merged_at else None
         collector = create_collector(
-            connection, self._forge, repo, reading, git, rules, now, statements, landed, merged_at, pushers, there
+            connection,
+            self._forge,
+            repo,
+            reading,
+            git,
+            rules,
+            now,
+            statements,
+            landed,
+            merged_at,
+            pushers,
+            there,
+            supposed_writers,
         )
         freezes = read_product_freezes(repository.product.slug, now)
         where = (repository, git, proposal.target, proposal.base, rules.policy)

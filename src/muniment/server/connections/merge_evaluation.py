@@ -1,7 +1,8 @@
 """Evaluates a merged change once more, with the forge's state up to the merge.
 
 A status is true for the moment when it was posted. An approval that was dismissed, a check that failed or an
-approver who lost write access before the merge made it untrue, with or without an event.
+approver who lost write access before the merge made it untrue, with or without an event. What the forge gives no moment
+for cannot be confirmed: that is a bypass too, and marked so.
 """
 
 from django.utils.translation import gettext as _
@@ -14,7 +15,7 @@ from muniment.errors import ForgeCode, ForgeError, MunimentError
 from muniment.facts.change import ContributorRole
 from muniment.forges.first_pushes import find_commits_beyond
 from muniment.forges.forge import Forge
-from muniment.forges.past_reading import rewind_reading
+from muniment.forges.past_reading import has_review_of_deleted_account, rewind_reading
 from muniment.forges.shapes import ChangeState
 from muniment.git.history import read_commits
 from muniment.git.repository import Repository
@@ -32,7 +33,9 @@ _NAMED_BY_TRAILERS = (ContributorRole.CO_AUTHOR, ContributorRole.REQUESTER)
 class MergeEvaluation(Struct, frozen=True):
     """Evaluation of a merged change, and the reason why the merge is a bypass ("" if it is none).
 
-    `change_evaluation` is None, and `error` says why, if the change could not be evaluated.
+    `change_evaluation` is None, and `error` says why, if the change could not be evaluated. A reason without an `error`
+    is final: the forge tells no moment at which an approver lost write access, or was deleted, so whether that was
+    before the merge cannot be confirmed.
     """
 
     change_evaluation: ChangeEvaluation | None
@@ -42,7 +45,7 @@ class MergeEvaluation(Struct, frozen=True):
     @property
     def is_certain(self) -> bool:
         """Whether another reading could not give another answer."""
-        return self.reason != BypassReason.UNCONFIRMED
+        return self.error is None or self.reason != BypassReason.UNCONFIRMED
 
 
 def evaluate_merge(
@@ -73,12 +76,17 @@ def _evaluate_head(
         now = (
             max(merged_at, decided_at) if merged_at else moments.current_moment()
         )  # two clocks: ours may be ahead of the forge's
-        change_evaluation = ForgeChangeEvaluator(connected, forge).evaluate_merged(past, proposal, now, merged_at)
+        evaluator = ForgeChangeEvaluator(connected, forge)
+        change_evaluation = evaluator.evaluate_merged(past, proposal, now, merged_at)
+        reason = _find_bypass_reason(change_evaluation.decision)
+        if reason == BypassReason.DENIED_AT_MERGE and merged_at:
+            writers = [id for id, _ in row.writers if id]
+            supposed = evaluator.evaluate_merged(past, proposal, now, merged_at, writers)
+            if _find_bypass_reason(supposed.decision) != reason or has_review_of_deleted_account(past):
+                return MergeEvaluation(change_evaluation, BypassReason.UNCONFIRMED)
     except MunimentError as error:
         return MergeEvaluation(None, BypassReason.UNCONFIRMED, error)
-    return MergeEvaluation(
-        change_evaluation, _find_bypass_reason(change_evaluation.decision), _make_unknown_error(row.number)
-    )
+    return MergeEvaluation(change_evaluation, reason, _make_unknown_error(row.number))
 
 
 def names_more_contributors(git: Repository, step: BranchStep) -> bool:
