@@ -15,8 +15,8 @@ _HEAD = """# API
 
 Generated from the code by `python -m dev.api_reference`; a test keeps it true.
 
-The service describes every field at `/api/openapi.json` (OpenAPI 3.1). A request has an API token as bearer, made on
-the page of its person for some actions until a day. Pipelines send their own identity instead.
+The service describes every field at `/api/openapi.json` (OpenAPI 3.1). A request, this one too, has an API token as
+bearer, made on the page of its person for some actions until a day. Pipelines send their own identity instead.
 
 - Lists take `?limit=50&below=N`; lists of people take `?limit=50&after=HANDLE`.
 - A request that changes something takes an `Idempotency-Key`: the same request is carried out once.

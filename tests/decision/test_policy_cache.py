@@ -75,8 +75,8 @@ def test_policy_in_force_is_read_with_a_clause_that_cannot_be_evaluated() -> Non
     with pytest.raises(PolicyError, match="renamed"):
         read_bound_policy(text, "p")
     found = read_policy_in_force(text, "p")
-    assert list(found.problems) == [CLAUSE]
-    assert list(complete_policy(found, ("app.py",), ()).problems) == [CLAUSE]
+    assert list(found.clause_problems) == [CLAUSE]
+    assert list(complete_policy(found, ("app.py",), ()).clause_problems) == [CLAUSE]
     with pytest.raises(PolicyError, match=r"^p:"):
         read_policy_in_force(PACK.replace("schema = 1", "schema = 2"), "p")
 

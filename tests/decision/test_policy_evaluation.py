@@ -105,7 +105,7 @@ def test_clause_without_available_control_denies() -> None:
 
 def test_clause_of_another_version_denies_and_names_its_repair() -> None:
     text = HEADER + TWO.replace("independent-review", "renamed")
-    problems = read_policy_in_force(text, "p").problems
+    problems = read_policy_in_force(text, "p").clause_problems
     assert list(problems) == ["two"]
     assert "expected the name of a control, found 'renamed'" in problems["two"]
     decision = evaluate_facts(read_policy_in_force(text, "p"))

@@ -233,7 +233,7 @@ def test_clause_that_cannot_be_evaluated_in_either_stays_so(fields: dict[str, An
     sides = (broken, FLOOR) if weak == "floor" else (FLOOR, broken)
     floor, own = (bind_known_clauses(policy, CONTROLS, PLANNED) for policy in sides)
     effective, _ = tighten_clauses(floor, own, CONTROLS, PLANNED)
-    assert list(effective.problems) == ["two"]
+    assert list(effective.clause_problems) == ["two"]
     if weak == "own":  # it blocks wherever the clause of the floor does
         assert effective.policy.clauses[0].monitoring_until is None
         assert effective.policy.clauses[0].paths == ()

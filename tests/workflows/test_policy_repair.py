@@ -83,7 +83,7 @@ def test_repair_clause_is_stored_as_part_of_the_policy_of_its_decision(tmp_path:
     stored: Any = structs.asdict(found.policy.policy)
     assert found.decision.policy == bind_policy_in_force(type(found.policy.policy)(**stored)).policy.digest
     assert isinstance(found.policy, BoundPolicy)
-    assert found.policy.problems == {}
+    assert found.policy.clause_problems == {}
 
 
 def test_repair_at_a_forge_needs_two_others(tmp_path: Path) -> None:

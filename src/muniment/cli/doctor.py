@@ -163,7 +163,7 @@ def _check_context(found: context.CommandContext, repo: str) -> Iterator[DoctorR
         why = f"git cannot change what {lock} locks"
         yield DoctorResult("repository", "violated", why, f"Wait for the git that runs here; if none does: rm {lock}")
     yield DoctorResult("policy", "met", f"{len(rules.policy.clauses)} clauses, {rules.policy.policy.digest}")
-    for clause, problem in rules.policy.problems.items():
+    for clause, problem in rules.policy.clause_problems.items():
         why = f"this version cannot evaluate the clause {clause}, so it denies: {problem}"
         yield DoctorResult("policy", "violated", why, "Correct it, or install a version that can evaluate it.")
     if not is_history_protected(rules.policy):

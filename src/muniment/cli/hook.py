@@ -77,7 +77,7 @@ def install_hook(home: str, repo: str, folder: str | None, report_only: bool, ou
     for file in made:
         click.echo(printing.make_printable(f"made {file}"))
     click.echo(f"recorded the refs of this repository; the ledger has {count_entries(size)} now")
-    for clause, problem in standing.policy.problems.items():
+    for clause, problem in standing.policy.clause_problems.items():
         click.echo(f"Attention: the clause {clause} denies every change until it is corrected: {problem}")
     if not is_protected:
         click.echo(f"Attention: {HISTORY_UNPROTECTED}. {ADD_CLAUSE}")

@@ -45,7 +45,7 @@ class BoundPolicy(Struct, frozen=True):
         return hash(self.policy)
 
     @property
-    def problems(self) -> dict[str, str]:
+    def clause_problems(self) -> dict[str, str]:
         """What this version cannot evaluate, by the id of its clause."""
         return {bound.clause.id: bound.problem for bound in self.clauses if bound.problem}
 

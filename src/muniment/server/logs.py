@@ -24,30 +24,23 @@ class RequestAddressFilter(logging.Filter):
         return True
 
 
-class DatabaseFailureFilter(logging.Filter):
-    """Filter that logs a failure of the database in one line: who reads it needs the next step, and no traceback."""
+class FailureFilter(logging.Filter):
+    """Filter that logs an exception in one line, without its message and values: they may be of a person.
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Replace the traceback in the record; the record itself always passes."""
-        failure = describe_database_failure(record.exc_info[1]) if record.exc_info else None
-        if failure is not None:
-            record.msg, record.args = "%s: %s. Next: %s", (record.getMessage(), failure.message, failure.remedy)
-            record.exc_info = record.exc_text = None
-        return True
-
-
-class DefectFilter(logging.Filter):
-    """Filter that logs an exception in one line, by its type and the places in the program that it passed.
-
-    Its message and the values of the program may be of a person, or typed by one.
+    A failure of the database has its next step, any other exception its type and the places that it passed.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Replace the traceback in the record; the record itself always passes."""
         error = record.exc_info[1] if record.exc_info else None
-        if error is not None:
+        if error is None:
+            return True
+        failure = describe_database_failure(error)
+        if failure is not None:
+            record.msg, record.args = "%s: %s. Next: %s", (record.getMessage(), failure.message, failure.remedy)
+        else:
             record.msg, record.args = "%s: %s", (record.getMessage(), describe_places(error))
-            record.exc_info = record.exc_text = None
+        record.exc_info = record.exc_text = None
         return True
 
 
@@ -77,8 +70,7 @@ def build_log_settings(form: str) -> dict[str, object]:
         "disable_existing_loggers": False,
         "filters": {
             "nameless": {"()": RequestAddressFilter},
-            "database": {"()": DatabaseFailureFilter},
-            "defects": {"()": DefectFilter},
+            "failures": {"()": FailureFilter},
         },
         "formatters": {
             "event": {
@@ -91,7 +83,7 @@ def build_log_settings(form: str) -> dict[str, object]:
             "stderr": {
                 "class": "logging.StreamHandler",
                 "formatter": "event",
-                "filters": ["nameless", "database", "defects"],
+                "filters": ["nameless", "failures"],
             }
         },
         "root": {"handlers": ["stderr"], "level": "WARNING"},

@@ -11,9 +11,7 @@ from django.urls import path
 from muniment.server.api import list_addresses
 from muniment.server.registration import read_contributions
 
-handler400 = "muniment.server.running.failure_page.show_malformed"
-handler403 = "muniment.server.running.failure_page.show_refused"
-handler404 = "muniment.server.running.failure_page.show_missing"
+handler404 = "muniment.server.running.failure_page.answer_missing_address"
 handler500 = "muniment.server.running.failure_page.show_server_failure"
 
 urlpatterns = [

@@ -103,7 +103,7 @@ def evaluate_change(
     delivery. It is called once, with the names that the clauses need.
     """
     policy = rules.policy
-    if point is EnforcementPoint.MERGE and policy.problems:
+    if point is EnforcementPoint.MERGE and policy.clause_problems:
         from muniment.workflows.policy_repair import select_repair_policy  # pushers wait for imports, and few need it
 
         policy = select_repair_policy(collector, rules, revision)

@@ -29,14 +29,19 @@ def select_repair_policy(collector: Collector, rules: Rules, revision: Revision)
     broken = [
         bound.clause for bound in select_clauses(rules.policy, EnforcementPoint.MERGE, revision.target) if bound.problem
     ]
-    if not broken or own is None or not own.problems or (rules.home_policy is not None and rules.home_policy.problems):
+    if (
+        not broken
+        or own is None
+        or not own.clause_problems
+        or (rules.home_policy is not None and rules.home_policy.clause_problems)
+    ):
         return rules.policy
     if not _is_repair(collector, revision):
         return rules.policy
-    kept = tuple(bound.clause for bound in own.clauses if not bound.problem)
-    repair = _create_repair_clause(kept, rules.home_policy, broken)
+    usable_clauses = tuple(bound.clause for bound in own.clauses if not bound.problem)
+    repair = _create_repair_clause(usable_clauses, rules.home_policy, broken)
     return combine_policies(
-        rules.home_policy, bind_policy_in_force(structs.replace(own.policy, clauses=(*kept, repair)))
+        rules.home_policy, bind_policy_in_force(structs.replace(own.policy, clauses=(*usable_clauses, repair)))
     )[0]
 
 
@@ -55,8 +60,10 @@ def _is_repair(collector: Collector, revision: Revision) -> bool:
         return False
 
 
-def _create_repair_clause(kept: tuple[Clause, ...], home: BoundPolicy | None, broken: list[Clause]) -> Clause:
-    used = {clause.id for clause in kept} | ({bound.clause.id for bound in home.clauses} if home is not None else set())
+def _create_repair_clause(usable_clauses: tuple[Clause, ...], home: BoundPolicy | None, broken: list[Clause]) -> Clause:
+    used = {clause.id for clause in usable_clauses} | (
+        {bound.clause.id for bound in home.clauses} if home is not None else set()
+    )
     name = _REPAIR_CLAUSE
     while name in used:
         name += "-x"

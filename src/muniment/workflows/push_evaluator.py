@@ -143,7 +143,7 @@ class PushEvaluator:
             try:
                 standing.check_proposed(update.ref, new)
             except ConfigurationError as error:
-                refusal = Refusals.NOT_REPAIRED if rules.policy.problems else Refusals.BREAKS_RULES
+                refusal = Refusals.NOT_REPAIRED if rules.policy.clause_problems else Refusals.BREAKS_RULES
                 return _refuse_update(update, refusal(subject, why=error.message, next=error.remedy))
         collector = self._get_collector(rules, standing)
         revision = build_revision(self._repository, collector, rules, PushedRef(update.ref, old, new), standing)

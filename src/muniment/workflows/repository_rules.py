@@ -112,7 +112,7 @@ class RepositoryRules:
 
 def _require_evaluable(policy: BoundPolicy) -> None:
     """Require that this version can evaluate each clause. Raises PolicyError for a home's that has another."""
-    for clause, problem in policy.problems.items():
+    for clause, problem in policy.clause_problems.items():
         raise PolicyError(
             "policy.toml of the home",
             f'clause "{clause}"',

@@ -17,25 +17,11 @@ _NO_ANSWER = "the database does not answer"  # also of a failure that no other s
 _API = "/api/"
 
 
-def show_missing(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+def answer_missing_address(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """Answer an address that is not there, as Django's `handler404`."""
     if _is_for_program(request):
         return _make_problem(404, "not-found", "There is no such thing, or you may not see it.")
     return defaults.page_not_found(request, exception)
-
-
-def show_refused(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    """Answer a request that is not allowed, as Django's `handler403`."""
-    if _is_for_program(request):
-        return _make_problem(403, "not-allowed", "Your roles, or the token's, do not allow this.")
-    return defaults.permission_denied(request, exception)
-
-
-def show_malformed(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    """Answer a request that cannot be read, as Django's `handler400`."""
-    if _is_for_program(request):
-        return _make_problem(400, "malformed", "This cannot be asked for.")
-    return defaults.bad_request(request, exception)
 
 
 def show_server_failure(request: HttpRequest) -> HttpResponseBase:
