@@ -4,6 +4,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bench.measure import Row
 from muniment.forges.shapes import Vendor
 
@@ -25,14 +27,15 @@ def _row(vendor: Vendor, folder: Path, count: int) -> Row:
     from muniment.server.connections.models import Connection
     from muniment.server.running import preparation
     from tests.support.forge_setup import ForgeSetup
-    from tests.support.service import as_role, empty
+    from tests.support.service import as_role, empty, trust_rows
 
     empty()
     with as_role("operator"):  # the sequencer accepts a policy of no other process
         preparation.apply_first_policy()
     folder.mkdir()
     fake, acting, key = _forge(vendor, folder)
-    with fake:
+    with fake, pytest.MonkeyPatch.context() as patch:
+        trust_rows(patch)  # rows of a bench are written by no act
         made = acting(fake)
         vars(credentials)["read_credential"] = lambda _: key(fake, made)
         setup = ForgeSetup(fake, made, folder, vendor)
@@ -131,5 +134,5 @@ def _digests(setup: Any, forge: Any, repository: Any, numbers: list[int]) -> dic
 
     if setup.connection.vendor == Vendor.GITLAB.value:
         return {}
-    found = forge.reader.standing_reviews(repository, numbers)
+    found = forge.reader.list_standing_reviews(repository, numbers)
     return {number: canonical.digest_value(one.reviews) for number, one in found.items()}
