@@ -279,7 +279,9 @@ def test_policy_in_force_with_a_clause_of_another_version_is_corrected_by_two_pe
     assert broken != good
     with as_role("owner"):  # as another version of the program left it
         Document.objects.filter(name="policy.toml").update(data=broken.encode())
-    assert open_store().load_policy().clause_problems.keys() == {"review.small-changes"}
+    found = open_store().load_policy()
+    assert found is not None
+    assert found.clause_problems.keys() == {"review.small-changes"}
     assert is_weaker_policy(good)
     sam = browser(someone("sam"))
     assert sam.post("/policy/propose", {"text": good + "# corrected\n", "note": "Known here."}).status_code == 302

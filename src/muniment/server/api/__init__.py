@@ -71,7 +71,8 @@ def list_addresses() -> tuple[list[Any], str, str]:
         if pattern.callback is not None:
             transaction.non_atomic_requests(pattern.callback)
             name = getattr(pattern.callback, "__qualname__", "")
-            pattern.callback.has_operations = name.startswith(f"{PathView.__qualname__}.")
+            is_operation = name.startswith(f"{PathView.__qualname__}.")
+            pattern.callback.has_operations = is_operation  # type: ignore[attr-defined]
     return patterns, app, namespace
 
 
