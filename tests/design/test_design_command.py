@@ -130,3 +130,13 @@ def test_check_gives_the_lines_that_settle_a_finding(shop: Path) -> None:
     output = run("check", "--repo", str(shop)).output
     for line in ("[[public]]", 'route = "/"', 'method = "GET"', 'reason = ""'):
         assert line in output
+
+
+def test_files_that_are_too_large_or_endless_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("muniment.design.open_threat_model.LARGEST_THREAT_MODEL", 10)
+    large = tmp_path / "large.json"
+    large.write_bytes(b" " * 11)
+    with pytest.raises(DesignError, match="more than 10 bytes"):
+        run("import", str(large), "--repo", str(tmp_path), "--owner", "me")
+    with pytest.raises(UsageError, match="is a device"):
+        run("import", "/dev/zero", "--repo", str(tmp_path), "--owner", "me")

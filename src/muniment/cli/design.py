@@ -11,6 +11,8 @@ import click
 from muniment.cli import options, printing
 from muniment.cli.design_probe import changing_option, host_option, probe_instance, url_option
 from muniment.cli.design_tests import evaluate_test_report
+from muniment.cli.input_files import name_input, read_input
+from muniment.design.code_elements import find_code_elements
 from muniment.design.comparison import DesignDifference, DesignState, compare_designs, evaluate_state
 from muniment.design.drafting import draft_design
 from muniment.design.drawing import draw_design
@@ -19,7 +21,7 @@ from muniment.design.missing_lines import list_missing_lines
 from muniment.design.model import DesignModel, build_design_schema
 from muniment.design.model_file import read_design
 from muniment.design.model_union import join_designs
-from muniment.design.open_threat_model import draft_from_threat_model, export_threat_model
+from muniment.design.open_threat_model import LARGEST_THREAT_MODEL, draft_from_threat_model, export_threat_model
 from muniment.design.routes.registry import read_routes
 from muniment.design.routes.route import RouteList
 from muniment.design.source_files import (
@@ -183,11 +185,8 @@ def import_model(file: str, repo: str, owner: str) -> int:
     path = Path(repo) / DESIGN_FILE
     if path.exists():
         raise UsageError(f"{path} exists", "Evaluate it: muniment design check")
-    try:
-        data = Path(file).read_bytes()
-    except OSError as error:
-        raise UsageError(f"{file} cannot be read ({error.strerror})", "Name a file of Open Threat Model.") from error
-    text = draft_from_threat_model(data, file, owner)
+    data = read_input(file, "Name a file of Open Threat Model.", LARGEST_THREAT_MODEL + 1)
+    text = draft_from_threat_model(data, name_input(file), owner)
     read_design(text, str(path))
     _write_file(str(path), text)
     click.echo(f"Wrote {path}. Complete it, then run: muniment design check")
@@ -241,7 +240,7 @@ def _read_state(repo: str, also: Sequence[str]) -> DesignState:
         model = _read_model(folder, ())
         files = read_folder_sources(folder) if model.applications else {}
         lists += _read_applications(model, files)
-    return DesignState(_read_model(repo, also), tuple(lists))
+    return DesignState(_read_model(repo, also), tuple(lists), find_code_elements(read_folder_sources(repo)))
 
 
 def _read_applications(model: DesignModel, files: dict[str, str]) -> Iterator[RouteList]:
@@ -256,7 +255,7 @@ def _read_commit_state(repository: Repository, revision: str) -> DesignState:
     if DESIGN_FILE not in files:
         raise DesignError(where, "", "the file is missing in this commit", "Name a commit that has the file.")
     model = read_design(files[DESIGN_FILE], where)
-    return DesignState(model, tuple(_read_applications(model, files)))
+    return DesignState(model, tuple(_read_applications(model, files)), find_code_elements(files))
 
 
 def _finding_data(finding: DesignFinding) -> dict[str, object]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from muniment.design.code_elements import CodeElements, find_new_elements
 from muniment.design.evaluation import evaluate_design
 from muniment.design.findings import DesignFinding, FindingCode, PrincipleResult
 from muniment.design.graph import DesignGraph, count_layers
@@ -29,10 +30,11 @@ _UNNAMED = (
 
 
 class DesignState(Struct, frozen=True):
-    """Design of one revision: its model and the routes of its code."""
+    """Design of one revision: its model, and the routes, stores and outside calls of its code."""
 
     model: DesignModel
     routes: tuple[RouteList, ...] = ()
+    elements: CodeElements = CodeElements()
 
 
 class DesignDifference(Struct, frozen=True):
@@ -56,9 +58,15 @@ class DesignDifference(Struct, frozen=True):
 def compare_designs(before: DesignState, after: DesignState, today: datetime.date) -> DesignDifference:
     """Everything that a change adds, removes and weakens. Findings that the design had before are left out."""
     old, new = list_model_entries(before), list_model_entries(after)
-    known = {finding.identity for finding in list_findings(before, today)}
+    # Counted: a second place of one kind in a file is new, also where lines have moved.
+    known = Counter(finding.identity for finding in list_findings(before, today))
     weaker = find_weaker_protection(before, after)
-    brought = [finding for finding in list_findings(after, today) if finding.identity not in known]
+    brought = list(find_new_elements(before.elements, after.elements, after.model))
+    for finding in list_findings(after, today):
+        if known[finding.identity]:
+            known[finding.identity] -= 1
+        else:
+            brought.append(finding)
     return DesignDifference(
         added=tuple(sorted((new - old).elements())),
         removed=tuple(sorted((old - new).elements())),

@@ -96,6 +96,16 @@ class FindingCode(Enum):
         "Parsing cannot tell whether {detail} always guards the route {subject}.",
         "Use a guard without conditions, or list the route as [[public]] with its reason.",
     )
+    UNKNOWN_STORE = _Answer(
+        _UNKNOWN,
+        "The change adds the table {subject}, which the design does not know.",
+        "Add it to design.toml as a [[resource]] of the component {detail}, or run: muniment design sync",
+    )
+    UNKNOWN_OUTSIDE_CALL = _Answer(
+        _UNKNOWN,
+        "The change calls {subject}, which the design does not know.",
+        "Add it to design.toml as a [[component]] of the kind external, with a [[flow]] from {detail}.",
+    )
     UNREAD_SOURCE = _Answer(
         _UNKNOWN,
         "Routes in {subject} are unknown: {detail}.",
@@ -292,6 +302,10 @@ _SUGGESTIONS = {
     FindingCode.UNGUARDED_ROUTE: '[[public]]\nroute = "{route}"\nmethod = "{method}"\nreason = ""\nby = ""\n',
     FindingCode.NO_LIMIT: '[[limit]]\nresource = "{resource}"\nmost = 1\n',
     FindingCode.UNKNOWN_USE: '[[use]]\nby = "{subject}"\nactions = []\nread_on = 2026-01-31\n',
+    FindingCode.UNKNOWN_STORE: '[[resource]]\nid = "{subject}"\ncomponent = "{detail}"\n',
+    FindingCode.UNKNOWN_OUTSIDE_CALL: (
+        '[[component]]\nid = "{subject}"\nkind = "external"\n\n[[flow]]\nfrom = "{detail}"\nto = "{subject}"\n'
+    ),
     FindingCode.NO_BUDGET: '[[budget]]\nmeasure = "{subject}"\nmost = 0\n',
 }
 
@@ -336,6 +350,7 @@ class DesignFinding(Struct, frozen=True):
         method, _, route = self.subject.partition(" ")
         resource, _, protected = self.subject.partition(".")
         blanks = {"subject": self.subject, "method": method, "route": route, "resource": resource}
+        blanks["detail"] = self.detail
         if lines is None:
             return ""
         if self.code is FindingCode.NO_LIMIT and protected:

@@ -21,6 +21,7 @@ _OUTSIDE = "outside"
 _RATINGS = {Sensitivity.PUBLIC: 10, Sensitivity.INTERNAL: 40, Sensitivity.CONFIDENTIAL: 75, Sensitivity.SECRET: 100}
 _STORE_WORDS = ("store", "storage", "database", "db", "bucket", "queue", "cache")
 _ACTOR_WORDS = ("actor", "user", "client", "browser", "person")
+LARGEST_THREAT_MODEL = 20_000_000  # bytes
 _REMEDY = "Export the file again as JSON, in the form of Open Threat Model 0.2.0."
 
 
@@ -98,6 +99,8 @@ def draft_from_threat_model(data: bytes, where: str, owner: str) -> str:
 
     Raises DesignError for a file of another form.
     """
+    if len(data) > LARGEST_THREAT_MODEL:
+        raise DesignError(where, "", f"the file has more than {LARGEST_THREAT_MODEL} bytes", _REMEDY)
     try:
         given = msgspec.json.decode(data, type=dict[str, Any])
     except msgspec.MsgspecError as error:

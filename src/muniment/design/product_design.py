@@ -5,15 +5,23 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from muniment.design.code_elements import CodeElements, find_code_elements, find_new_elements
 from muniment.design.comparison import DesignState, compare_designs, evaluate_state
-from muniment.design.findings import DesignFinding, FindingCode, Principle, PrincipleResult, combine_findings
+from muniment.design.findings import (
+    DesignFinding,
+    DesignStatus,
+    FindingCode,
+    Principle,
+    PrincipleResult,
+    combine_findings,
+)
 from muniment.design.model import DesignModel
 from muniment.design.model_file import find_model_problems, read_design
 from muniment.design.model_union import join_designs
 from muniment.design.routes.registry import read_routes
 from muniment.design.routes.route import RouteList, UnreadSource
 from muniment.design.source_files import DESIGN_FILE, select_below
-from muniment.design.stored_results import EvaluatedDesign, StoredDifference, pack_difference, pack_result
+from muniment.design.stored_results import EvaluatedDesign, StoredDifference, pack_difference, pack_finding, pack_result
 from muniment.design.threats import list_threats
 from muniment.errors import DesignError
 
@@ -57,7 +65,22 @@ def evaluate_request(request: DesignRequest) -> DesignAnswer:
         # Without a design before, each entry and each problem is new.
         base = before_state or DesignState(_empty_model(after_state.model))
         difference = pack_difference(compare_designs(base, after_state, request.today))
+        after = _add_new_elements(after, base, after_state)
     return DesignAnswer(after, before, difference)
+
+
+def _add_new_elements(after: EvaluatedDesign, before: DesignState, state: DesignState) -> EvaluatedDesign:
+    """Add stores and outside calls that a change brings to the result about paths: nothing is known of theirs."""
+    new = tuple(map(pack_finding, find_new_elements(before.elements, state.elements, state.model)))
+    if not new:
+        return after
+    results = list(after.results)
+    for number, result in enumerate(results):
+        if result.principle is Principle.COMPLETE_MEDIATION:
+            status = DesignStatus.UNKNOWN if result.status is DesignStatus.MET else result.status
+            results[number] = msgspec.structs.replace(result, findings=(*result.findings, *new), status=status)
+            break
+    return msgspec.structs.replace(after, results=tuple(results))
 
 
 def _empty_model(model: DesignModel) -> DesignModel:
@@ -95,7 +118,13 @@ def _read_state(repositories: tuple[RepositorySources, ...]) -> DesignState | No
     union = join_designs(designs)
     for _, key, problem, remedy in find_model_problems(union):
         raise DesignError(DESIGN_FILE, key, problem, remedy)
-    return DesignState(union, tuple(routes))
+    return DesignState(union, tuple(routes), _join_elements(repositories))
+
+
+def _join_elements(repositories: tuple[RepositorySources, ...]) -> CodeElements:
+    found = [find_code_elements(each.files) for each in repositories if each.design is not None]
+    stores = {name: where for each in found for name, where in each.stores.items()}
+    return CodeElements(stores, {name: where for each in found for name, where in each.hosts.items()})
 
 
 def _read_applications(model: DesignModel, sources: RepositorySources) -> Iterator[RouteList]:

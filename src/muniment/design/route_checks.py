@@ -23,7 +23,8 @@ def check_routes(lists: Iterable[RouteList], public: tuple[PublicRoute, ...]) ->
     routes: list[Route] = []
     for found in lists:
         findings += [
-            DesignFinding(FindingCode.UNREAD_SOURCE, each.where, each.why, where=each.where) for each in found.unread
+            DesignFinding(FindingCode.UNREAD_SOURCE, each.where.partition(":")[0], each.why, where=each.where)
+            for each in found.unread
         ]
         routes += found.routes
     listed = {(entry.method, entry.route) for entry in public}

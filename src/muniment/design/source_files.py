@@ -10,6 +10,7 @@ from muniment.git.repository import Repository
 
 DESIGN_FILE = "design.toml"
 LARGEST_SOURCE = 4_000_000  # bytes
+_LARGEST_DESIGN = 4_194_305  # bytes: one more than the longest design can have
 _MOST_FILES = 50_000
 _SKIPPED = frozenset({"node_modules", "venv", "site-packages", "__pycache__"})
 _TREE_MODE = "040000"
@@ -20,7 +21,8 @@ def read_design_text(folder: str) -> str:
     """Text of the design file in a folder. Raises DesignError if it is missing or cannot be read."""
     path = Path(folder) / DESIGN_FILE
     try:
-        return path.read_text(encoding="utf-8")
+        with path.open("rb") as opened:
+            return opened.read(_LARGEST_DESIGN).decode("utf-8")
     except FileNotFoundError:
         remedy = "Draft one: muniment design init --owner security@example.org"
         raise DesignError(str(path), "", "the file is missing", remedy) from None
@@ -50,7 +52,8 @@ def _walk_folder(root: Path) -> Iterator[tuple[str, str]]:
             count += 1
             if count > _MOST_FILES:
                 raise UsageError(
-                    f"{root} has more than {_MOST_FILES} Python files", "Name a smaller folder in [[application]] root."
+                    f"{root} has more than {_MOST_FILES} files of code",
+                    "Name a smaller folder in [[application]] root.",
                 )
             with path.open("rb") as opened:
                 data = opened.read(LARGEST_SOURCE)
@@ -72,7 +75,7 @@ def read_commit_files(repository: Repository, commit: str) -> dict[str, str]:
                 found[f"{folder}{name}"] = entry.id
     paths = sorted(found)
     if len(paths) > _MOST_FILES:
-        raise UsageError(f"the commit has more than {_MOST_FILES} Python files", "Compare a smaller repository.")
+        raise UsageError(f"the commit has more than {_MOST_FILES} files of code", "Compare a smaller repository.")
     contents = objects.read_git_objects([found[path] for path in paths], LARGEST_SOURCE)
     return {
         path: each.data.decode("utf-8", "replace")

@@ -65,6 +65,7 @@ class GuardDetector:
     def __init__(self, tree: SourceTree) -> None:
         self._tree = tree
         self._denying: dict[int, bool] = {}
+        self._owner_checks: dict[int, bool] = {}
 
     def find_decorator_guard(self, module: SourceModule, node: ast.expr) -> RouteGuard | None:
         """Guard that a decorator puts before a function; None if it is no guard.
@@ -196,18 +197,28 @@ class GuardDetector:
                 case _:
                     break
         filters = [RouteGuard(f"objects of {each}", is_partial=True) for each in list_owner_filters(function)]
-        found = [*guards, *filters]
+        found = [*guards, *self._list_owner_lookups(module, function), *filters]
         if any(guard is not None and not guard.is_partial for guard in found):
             return found
         return [*found, self._find_delegated_guard(module, function)]
+
+    def _list_owner_lookups(self, module: SourceModule, function: FunctionNode) -> Iterator[RouteGuard]:
+        """Calls anywhere in a handler that give only objects of the person who asks."""
+        for call in ast.walk(function):
+            found = find_called(self._tree, module, function, call.func) if isinstance(call, ast.Call) else None
+            if found is None or not isinstance(call, ast.Call):
+                continue
+            key = id(found.node)
+            if key not in self._owner_checks:
+                self._owner_checks[key] = looks_up_owner(self._tree, found)
+            if self._owner_checks[key]:
+                yield RouteGuard(ast.unparse(call.func), is_partial=True)
 
     def _find_call_guard(self, module: SourceModule, function: FunctionNode, call: ast.Call) -> RouteGuard | None:
         """Guard that a call at the beginning of a handler is; None if it refuses nobody."""
         found = find_called(self._tree, module, function, call.func)
         if found is not None and self.denies(found):
             return RouteGuard(ast.unparse(call.func), version=create_guard(found).version)
-        if found is not None and looks_up_owner(self._tree, found):
-            return RouteGuard(ast.unparse(call.func), is_partial=True)
         return RouteGuard(ast.unparse(call.func)) if self._is_denial_call(module, call, 0) else None
 
     def _find_assigned_guard(self, module: SourceModule, function: FunctionNode, value: ast.expr) -> RouteGuard | None:
@@ -219,7 +230,7 @@ class GuardDetector:
         name = ast.unparse(call.func)
         if self.denies(found):
             return RouteGuard(name, version=create_guard(found).version, is_partial=not _GUARD_NAME.search(name))
-        return RouteGuard(name, is_partial=True) if looks_up_owner(self._tree, found) else None
+        return None
 
     def _find_delegated_guard(self, module: SourceModule, function: FunctionNode) -> RouteGuard | None:
         """Guard of a handler that only chooses: each of its returns calls a function that has a guard itself."""
