@@ -91,6 +91,7 @@ def _open(setup: Any, count: int) -> None:
     """One change that is evaluated, and the others as if they had been: they are of the same head, and as approved."""
     from django.utils import timezone
 
+    from muniment.forges.shapes import ChangeState
     from muniment.server.changes.models import Change
     from muniment.server.connections.forge_access import open_connected_forge, require_linked_repository
     from muniment.server.connections.models import ForgeChange
@@ -106,9 +107,10 @@ def _open(setup: Any, count: int) -> None:
     pattern = ForgeChange.objects.get(number=numbers[0])
     if pattern.status is None or pattern.status["saying"] != "allowed":
         raise RuntimeError(f"the first change is not green: {pattern.status}")
-    digests = _digests(
-        setup, open_connected_forge(setup.connection), require_linked_repository(setup.repository.forge_link), numbers
-    )
+    forge, linked = open_connected_forge(setup.connection), require_linked_repository(setup.repository.forge_link)
+    digests = _digests(setup, forge, linked, numbers)
+    updated = {change.number: change.updated for change in forge.reader.list_changes(linked, ChangeState.OPEN)}
+    ForgeChange.objects.filter(pk=pattern.pk).update(forge_updated_at=updated[pattern.number])
     for number in numbers[1:]:
         change = Change.objects.create(
             repository=setup.repository,
@@ -124,6 +126,7 @@ def _open(setup: Any, count: int) -> None:
             number=number,
             head=pattern.head,
             status=pattern.status,
+            forge_updated_at=updated[number],
             reviews_digest=digests.get(number, pattern.reviews_digest),
             writers=pattern.writers,
         )
