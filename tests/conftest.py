@@ -3,7 +3,9 @@
 import os
 import shutil
 import signal
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +18,10 @@ from tests.support.time_limit import LONGEST_SECONDS
 __all__ = ["keys", "shop"]
 
 _PASSABLE = 0o711
+_LONG_SECONDS = 120
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.pop("COLUMNS", None)  # of the progress lines, and of no command that a test runs
 
 settings.register_profile("shared-machine", deadline=None)  # how long one case takes says nothing about the code
 settings.register_profile(  # of dev/mutation: a case that fails is neither made smaller nor kept
@@ -34,12 +40,27 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(lambda: shutil.rmtree(own, ignore_errors=True))
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not even import a file in which every test is slow where none of them runs."""
+    if config.getoption("markexpr") != "not slow" or collection_path.suffix != ".py":
+        return None
+    return True if "\npytestmark = pytest.mark.slow" in collection_path.read_text() else None
+
+
 @pytest.hookimpl(trylast=True)  # once it is known which tests run
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that have slow tests: two workers end together if what is left for the end is short."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         slow = {item.path for item in items if item.get_closest_marker("slow")}
         items.sort(key=lambda item: item.path not in slow)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Say at once which test failed or took long: a run that is ended from outside never comes to its summary."""
+    if "PYTEST_XDIST_WORKER" not in os.environ and (report.failed or report.duration > _LONG_SECONDS):
+        sys.stdout.write(
+            f"\n{time.strftime('%X')} {report.nodeid} {report.when} {report.outcome}: {report.duration:.0f} s\n"
+        )
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 import signal
 
-LONGEST_SECONDS = 900  # of one test, or of one step of a test with many, on the slowest machine
+LONGEST_SECONDS = 600  # of one test, or of one step of a test with many, on the slowest machine
 
 
 def begin_step() -> None:
