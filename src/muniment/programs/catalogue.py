@@ -24,6 +24,7 @@ class Program(StrEnum):
     ZIZMOR = "zizmor"
     MUNIMENT = "muniment"
     SCANNER = "muniment-scanner"  # our own engines, in a child
+    REPORT_READER = "muniment-report-reader"  # parser of other tools' reports, in a child
     DESIGN_READER = "muniment-design-reader"  # reads a design and the routes of code, in a child
     UV = "uv"  # the resolvers of dependencies, each confined
     NPM = "npm"
@@ -123,6 +124,7 @@ OTHER_GRAMMARS: Mapping[Program, CommandGrammar] = {
     ),
     Program.MUNIMENT: _make_grammar("confirmation eraser sequencer web worker --home= --host= --port="),
     Program.SCANNER: _make_grammar(""),
+    Program.REPORT_READER: _make_grammar(""),
     Program.DESIGN_READER: _make_grammar(""),
     Program.UV: _make_grammar(
         "lock --version --no-build --no-python-downloads --no-progress --offline --check --color= --cache-dir= "
@@ -151,6 +153,7 @@ REMEDIES: Mapping[Program, str] = {
     Program.ZIZMOR: "Install it: pip install 'muniment[pipeline]'",
     Program.MUNIMENT: "Install Muniment again.",
     Program.SCANNER: "Install Muniment again.",
+    Program.REPORT_READER: "Install Muniment again.",
     Program.DESIGN_READER: "Install Muniment again.",
     Program.UV: "Install uv, in the version that wrote the lock.",
     Program.NPM: "Install npm, in the version that wrote the lock.",

@@ -21,6 +21,7 @@ LONGEST_VALUE = 131_071  # bytes of one argument: Linux takes no longer one
 _OWN_PROGRAMS = {
     Program.MUNIMENT: (sys.executable, "-m", "muniment"),
     Program.SCANNER: (sys.executable, "-I", "-m", "muniment.scanners.child"),
+    Program.REPORT_READER: (sys.executable, "-I", "-m", "muniment.scanners.imports.child"),
     Program.DESIGN_READER: (sys.executable, "-I", "-m", "muniment.design.child"),
 }
 

@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _
 from muniment.errors import MunimentError, UsageError
 from muniment.facts import canonical
 from muniment.scanners.imports.import_coverage import CoverageDeclaration, ImportCanary
-from muniment.scanners.imports.sarif_import import ImportedRun, parse_import
+from muniment.scanners.imports.isolation import read_report_runs
+from muniment.scanners.imports.sarif_import import ImportedRun
 from muniment.server.acts.execution import execute_system_act
 from muniment.server.acts.system_actors import SystemActor
 from muniment.server.error_text import format_error_text
@@ -35,7 +36,7 @@ def import_report(number: int) -> None:
         content = unpack_report(bytes(report.content))
         if canonical.digest_bytes(content) != report.digest:
             raise UsageError(_("The report differs from its digest."), _("Send it again."))
-        runs = parse_import(content, read_digest_key(Path(settings.HOME))).runs
+        runs = read_report_runs(content, read_digest_key(Path(settings.HOME)))
         _store_runs(report, runs)
         report.problem = ""
     except MunimentError as error:

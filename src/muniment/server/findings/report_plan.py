@@ -76,7 +76,7 @@ def plan_run(
     coverage = find_coverage(run, canary=canary, declaration=declaration[0] if declaration is not None else None)
     rows = list(stored)
     known = [_describe_known(row) for row in rows]
-    removed = {row.place for row in rows if row.place and files is not None and row.place not in files}
+    removed = {row.place for row in rows if files is not None and _is_removed(row.place, files)}
     changes = compare_import(
         known,
         msgspec.structs.replace(run, tool=run.tool[:_MOST_TOOL]),
@@ -107,6 +107,11 @@ def plan_run(
         raised=tuple(one for one in again if _is_raised(by_number[one.number], one.finding)),
         closed=tuple(int(one.key) for one in changes.closed),
     )
+
+
+def _is_removed(place: str, files: frozenset[str]) -> bool:
+    """Whether a file is no longer on the branch. An address of running software never was there."""
+    return bool(place) and "://" not in place and place not in files
 
 
 def _describe_known(row: StoredImport) -> KnownFinding:
