@@ -10,6 +10,7 @@ from muniment.controls.no_new_findings import CONTROL
 from muniment.decision.decision import format_sentences
 from muniment.facts.change import Revision, UpdateKind
 from muniment.facts.code_facts import ChangeScan, CodeFinding, IgnoreComment, UnscannedFile
+from muniment.facts.finding_facts import MonitoredRule
 from muniment.facts.maybe import Known, Unknown
 from muniment.facts.people import People
 from muniment.facts.statements import ReviewAction, SignatureResult
@@ -154,6 +155,27 @@ def test_no_comment_ignores_a_secret_a_hard_rule_or_another_place(finding: CodeF
     found = decide(finding, comment, approvals=approve("sue"))
     assert [status for status, _ in found] == [ResultStatus.VIOLATED, ResultStatus.MET]
     assert "a comment ignores rule" in found[1][1]
+
+
+def test_a_rule_that_is_new_changed_or_monitored_by_the_policy_blocks_nothing() -> None:
+    later, past = "2026-12-01T09:00:00.000000Z", "2026-11-24T08:00:00.000000Z"
+    new = {"monitored_rules": Known((MonitoredRule(FINDING.rule, later),))}
+    comment = replace(COMMENT, path=FINDING.path, target=FINDING.line, rule=FINDING.rule)
+    ((status, sentence),) = evaluate(scan(FINDING, comments=(comment,)), **new)
+    assert (status, "new or changed, and blocks from 2026-12-01 on" in sentence) == (ResultStatus.MET, True)
+    ((status, sentence),) = evaluate(scan(FINDING), {"monitored_rules": (FINDING.rule,)}, **new)
+    assert (status, "The policy only monitors this rule" in sentence) == (ResultStatus.MET, True)
+    over = Known((MonitoredRule(FINDING.rule, past),))
+    for fact in (over, Known((MonitoredRule("other", later),)), Unknown("the table cannot be read")):
+        assert evaluate(scan(FINDING), monitored_rules=fact)[0][0] is ResultStatus.VIOLATED
+    minor = Known((MonitoredRule(LOW.rule, later),))
+    assert "severity low. This does not block." in evaluate(scan(LOW), monitored_rules=minor)[0][1]
+
+
+def test_no_monitoring_permits_a_secret() -> None:
+    rules = Known((MonitoredRule(SECRET.rule, "2026-12-01T09:00:00.000000Z"),))
+    found = evaluate(scan(SECRET), {"monitored_rules": (SECRET.rule,)}, monitored_rules=rules)
+    assert [status for status, _ in found] == [ResultStatus.VIOLATED]
 
 
 def test_a_comment_on_what_does_not_block_needs_no_approval() -> None:

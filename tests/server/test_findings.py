@@ -14,14 +14,19 @@ from muniment.errors import RowsDifferError
 from muniment.facts.moments import parse_moment
 from muniment.programs.process import ProcessResult
 from muniment.scanners import isolation
-from muniment.server.findings import tasks
+from muniment.server.changes.models import Change, Decision
+from muniment.server.findings import early_stops, tasks
 from muniment.server.findings.category_coverage import read_category_coverage
+from muniment.server.findings.contributions import measure_findings
 from muniment.server.findings.finding_facts import FindingSupplier, read_product_findings
-from muniment.server.findings.models import CodeScan, FindingDecision, LeakedSecret, ProductFinding, ReportedRule
+from muniment.server.findings.models import CodeScan, FindingDecision, KnownRule, LeakedSecret, ProductFinding
 from muniment.server.incidents.models import Incident
 from muniment.server.people.models import Message, Person
+from muniment.server.policies.models import PolicyVersion
 from muniment.server.products.models import Repository
+from muniment.server.records.models import Record
 from muniment.server.requests.models import Request
+from tests.server.test_change_findings import found, report, scanned
 from tests.support.one_person import day
 from tests.support.repos import Repo
 from tests.support.service import (
@@ -118,10 +123,14 @@ def test_a_finding_that_is_gone_is_closed_and_one_that_comes_back_reopens(shop: 
 
 def test_a_new_rule_is_monitored_before_its_clock_starts(shop: Repository, repo: Repo) -> None:
     scan(shop)
+    assert not KnownRule.objects.exclude(monitored_until=None).exists()
+    KnownRule.objects.filter(rule="file-writable-by-all").update(digest="another")
     repo.commit({"new.py": OPEN})
     scan(shop)
     row = ProductFinding.objects.get(rule="file-writable-by-all")
-    assert row.clock_from == ReportedRule.objects.get(rule=row.rule).monitored_until
+    supplied = FindingSupplier().supply_facts("shop", ["monitored_rules"], "2026-11-24T09:00:00.000000Z")
+    assert [one.rule for one in supplied["monitored_rules"].value.value] == ["file-writable-by-all"]
+    assert row.clock_from == KnownRule.objects.get(rule=row.rule).monitored_until
     assert row.clock_from > timezone.now() + timedelta(days=13)
     assert "New rule, monitored" in read("dev", "/findings")
 
@@ -203,11 +212,11 @@ def test_a_false_positive_takes_two_people_and_one_ends_it(shop: Repository) -> 
     page = read("dev", f"/findings/{number}")
     assert "It is a cache key." in page
     assert "approved by Sue" in " ".join(page.split())
-    assert "weak-hash" not in read("dev", "/findings")
-    assert "weak-hash" in read("dev", "/findings?state=false-positive")
+    assert "Weak hash" not in read("dev", "/findings")
+    assert "Weak hash" in read("dev", "/findings?state=false-positive")
     post(who("dev"), f"/findings/decisions/{row.pk}/end")
     assert read_product_findings("shop").findings[0].decision == ""
-    assert "weak-hash" in read("dev", "/findings")
+    assert "Weak hash" in read("dev", "/findings")
 
 
 def test_a_decision_survives_that_the_finding_was_gone(shop: Repository, repo: Repo) -> None:
@@ -269,13 +278,13 @@ def test_who_corrects_a_finding_is_told(shop: Repository) -> None:
     number = ProductFinding.objects.get().pk
     assert "Assigned" in post(who("olga"), f"/findings/{number}/assign", person="dev")
     assert Message.objects.get(person="dev").link == f"/findings/{number}"
-    assert "weak-hash" in read("dev", "/inbox")
+    assert "Weak hash" in read("dev", "/inbox")
 
 
 def test_findings_of_another_product_are_hidden(shop: Repository) -> None:
     scan(shop)
     number = ProductFinding.objects.get().pk
-    assert "weak-hash" not in read("eve", "/findings")
+    assert "Weak hash" not in read("eve", "/findings")
     assert "/findings/" not in read("eve", "/search?q=weak-hash")
     assert f"/findings/{number}" in read("dev", "/search?q=weak-hash")
     eve = who("eve")
@@ -368,6 +377,15 @@ def test_suppressions_are_one_list_and_a_rule_that_is_often_wrong_is_shown(shop:
     assert "A cache key." not in read("dev", "/findings/suppressions?kind=accepted")
     assert "Rules that are often wrong" in read("sam", "/inbox")
     assert "Rules that are often wrong" not in read("dev", "/inbox")
+    assert "Monitor only" not in read("dev", "/findings/suppressions")
+    assert who("dev").post("/findings/suppressions/monitor", {"rule": "weak-hash"}).status_code == 403
+    assert who("sam").post("/findings/suppressions/monitor", {"rule": "sql-injection"}).status_code == 404
+    assert "Monitor only" in read("sam", "/findings/suppressions")
+    answer = post(who("sam"), "/findings/suppressions/monitor", rule="weak-hash")
+    assert "monitored_rules" in answer
+    drafted = PolicyVersion.objects.latest("pk")
+    assert 'monitored_rules = ["weak-hash"]' in drafted.text
+    assert (drafted.in_force, drafted.note) == (False, "Findings of the rule weak-hash are often false.")
 
 
 def test_the_demonstration_shows_findings_of_each_kind() -> None:
@@ -386,6 +404,74 @@ def test_the_demonstration_shows_findings_of_each_kind() -> None:
     assert ProductFinding.objects.filter(gone_at__isnull=False).exists()
     assert ProductFinding.objects.exclude(steps=[]).exists()
     assert LeakedSecret.objects.get().path == "deploy/settings.py"
+
+
+def test_the_owner_is_the_code_owner_or_the_last_changer_and_never_nobody(shop: Repository, repo: Repo) -> None:
+    Person.objects.filter(slug="dev").update(email="dev@example.com")
+    Person.objects.filter(slug="olga").update(email="olga@example.com")
+    files = {
+        "CODEOWNERS": "*.js @acme/web\n/pay/ olga@example.com\nold.py\n",
+        "pay/a.py": WEAK,
+        "b.js": "eval(location.hash)\n",
+    }
+    repo.commit(files, author="Dev <dev@example.com>")
+    scan(shop)
+
+    def read_owners() -> dict[str, tuple[str | None, str, str]]:
+        rows = ProductFinding.objects.values_list("path", "owner__slug", "owner_basis", "owner_name")
+        return {path: tuple(rest) for path, *rest in rows}
+
+    assert read_owners() == {
+        "old.py": (None, "", ""),
+        "pay/a.py": ("olga", "code-owners", ""),
+        "b.js": (None, "code-owners", "@acme/web"),
+    }
+    assert "Olga" in read("dev", f"/findings/{ProductFinding.objects.get(path='old.py').pk}")
+    assert "@acme/web" in read("dev", "/findings")
+    repo.commit({"old.py": f"{WEAK}x = 1\n", "CODEOWNERS": "*.js @acme/web\n"}, author="Dev <dev@example.com>")
+    number = ProductFinding.objects.get(path="pay/a.py").pk
+    post(who("sam"), f"/findings/{number}/assign", person="sue")
+    scan(shop)
+    assert read_owners() == {
+        "old.py": ("dev", "last-change", ""),
+        "pay/a.py": ("sue", "assigned", ""),
+        "b.js": (None, "code-owners", "@acme/web"),
+    }
+
+
+def test_findings_are_counted_by_where_they_were_found(
+    shop: Repository, repo: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scan(shop)
+    fields = {"weakness": "Session stays valid", "severity": "high", "reported_in": "test", "description": "It does."}
+    post(who("olga"), "/products/shop/findings/enter", **fields)
+    repo.commit({"old.py": "x = 1\n", "new.py": OPEN})
+    scan(shop)
+    made = report(scanned(found("sql-injection"), found("sql-injection", line=9), found("weak-hash", "minor-finding")))
+    monkeypatch.setattr(early_stops, "read_all_details", lambda digests, _shape: dict.fromkeys(digests, made))
+    with as_role("worker"):
+        change = Change.objects.create(
+            repository=shop, name="topic", target="main", state="open", head="a" * 40, updated_at=timezone.now()
+        )
+        for number, record in enumerate(Record.objects.filter(decision=None)[:2]):
+            Decision.objects.create(
+                change=change,
+                record=record,
+                head=str(number) * 40,
+                allowed=False,
+                decided_at=timezone.now(),
+                policy_digest="sha256:0",
+                inputs_digest=f"sha256:{number}",
+                explanation_digest="sha256:1",
+            )
+        for _ in range(2):
+            early_stops.count_stopped_findings()
+    (one,) = early_stops.read_early_figures(actor_of("dev"))
+    assert (one.stopped, one.merged, one.production, one.early_share, one.days) == (1, 1, 1, 33, 0)
+    assert "33%" in read("dev", "/findings/early")
+    assert "No findings in the last four quarters" in read("eve", "/findings/early")
+    metric = next(each for each in measure_findings() if each.name == "muniment_findings_stopped_early_percent")
+    assert metric.values == {"shop": 33}
 
 
 def test_a_category_that_source_cannot_show_has_no_zero(shop: Repository) -> None:

@@ -208,6 +208,7 @@ def product_values() -> dict[str, Maybe[Any]]:
                 ),
             )
         ),
+        "monitored_rules": Known(()),
         "product_findings": Known(ProductFindings((BranchScan("shop", MAIN, EARLIER),), ())),
         "design": Known(DESIGN),
         "change_dependencies": Known(ChangeDependencies(1, (), (), (AdvisoryData("PyPI", EARLIER),))),

@@ -38,11 +38,13 @@ def run_pre_commit(folder: str) -> int:
 
 
 def _format_scan(scan: StagedScan) -> Iterable[str]:
+    from muniment.scanners.rule_titles import find_title  # a commit without a finding does without it
+
     secrets = count_text(len(scan.findings), "secret", "secrets")
     files = count_text(len(scan.unscanned), "file that was not scanned", "files that were not scanned")
     yield f"muniment: commit stopped  {secrets}, {files}"
     for finding in scan.findings[:_MOST_LINES]:
-        what = f"{finding.snippet}, rule {finding.rule}"
+        what = f"{finding.snippet}, {find_title(finding.rule)} ({finding.rule})"
         yield f"  {finding.location.path}:{finding.location.line}  {what}"
     for line in scan.unscanned[:_MOST_LINES]:
         yield f"  {line.path}  not scanned, because {line.because}"

@@ -33,6 +33,7 @@ _SERVICE_FACTS = frozenset(
         *(kinds.VAULT_ACCESS, kinds.VAULT_SECRETS, kinds.RETRIEVALS),
         kinds.SECURITY_MEETINGS,
         kinds.PRODUCT_FINDINGS,
+        kinds.MONITORED_RULES,
         kinds.PRODUCT_ADVISORIES,
         kinds.PRODUCT_REQUIREMENTS,
     )

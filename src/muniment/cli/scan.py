@@ -144,11 +144,14 @@ def _print_results(results: Sequence["ScanResult"], sizes: dict[str, int]) -> No
 
 
 def _print_finding(finding: "Finding") -> None:
+    from muniment.scanners.rule_titles import find_title
+
     place = f"{printing.make_printable(finding.location.path)}:{finding.location.line}"
     label = printing.style_text(finding.severity.value.upper(), colour=_COLOURS[finding.severity.value], bold=True)
     weakness = f"CWE-{finding.cwe}" if finding.cwe else ""
     categories = " ".join(filter(None, (weakness, finding.owasp_2021, finding.owasp_2025)))
-    click.echo(f"{label}  {finding.rule}  {place}  {printing.dim_text(categories)}")
+    title = printing.make_printable(find_title(finding.rule))
+    click.echo(f"{label}  {title}  {place}  {printing.dim_text(f'{categories} {finding.rule}'.strip())}")
     for line in textwrap.wrap(printing.make_printable(finding.message), 100):
         click.echo(f"  {line}")
     for step in finding.steps:

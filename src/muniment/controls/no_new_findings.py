@@ -14,9 +14,10 @@ from muniment.policy.parameters import Stricter, Unit
 
 
 class Parameters(Struct, frozen=True, forbid_unknown_fields=True):
-    """Severities that block. A secret blocks whatever is listed here."""
+    """Severities that block, and rules that do not, since they are often wrong. A secret always blocks."""
 
     severities: Annotated[tuple[str, ...], Unit("severities"), Stricter.MORE] = ("critical", "high", "medium")
+    monitored_rules: Annotated[tuple[str, ...], Unit("rules"), Stricter.FEWER] = ()
 
 
 class Reasons(ReasonCodes):
@@ -24,6 +25,13 @@ class Reasons(ReasonCodes):
 
     NO_FINDING = met("No new finding in the scanned files ({count}). Engines: {engines}.")
     MINOR_FINDING = met("{path}, line {line}: {requirement} Rule {rule}, severity {severity}. This does not block.")
+    MONITORED_FINDING = met(
+        "{path}, line {line}: {requirement} Rule {rule}, severity {severity}. This rule is new or changed, and blocks "
+        "from {until} on."
+    )
+    MONITORED_BY_POLICY = met(
+        "{path}, line {line}: {requirement} Rule {rule}, severity {severity}. The policy only monitors this rule."
+    )
     SECRETS_ONLY = met("{languages}: only secrets are looked for in files of this language.")
     NOTHING_TO_SCAN = not_applicable("The change adds and alters no file.")
     NEW_FINDING = violated(
@@ -64,11 +72,15 @@ def evaluate_case(case: Case) -> tuple[Reason, ...]:
     if not scan.scanned and not scan.unscanned and not scan.findings:
         return (Reasons.NOTHING_TO_SCAN(f"commit:{revision.head}"),)
     comments = {(one.path, one.target, one.rule): one for one in scan.comments}
+    monitored = _list_monitored(case)
     found: list[Reason] = []
     used = set()
     for finding in scan.findings:
         comment = comments.get((finding.path, finding.line, finding.rule))
-        if comment is None or finding.is_secret or finding.is_hard:
+        if finding.rule in monitored and not finding.is_secret and finding.severity in case.parameters.severities:
+            used.add(comment)
+            found.append(_describe_monitored(finding, monitored[finding.rule]))
+        elif comment is None or finding.is_secret or finding.is_hard:
             found += _check_finding(finding, case.parameters.severities, revision.base)
         else:
             used.add(comment)
@@ -85,6 +97,23 @@ def evaluate_case(case: Case) -> tuple[Reason, ...]:
     if scan.languages:
         found.append(Reasons.SECRETS_ONLY("fact:change_scan", languages=", ".join(scan.languages)))
     return tuple(found)
+
+
+def _list_monitored(case: Case) -> dict[str, str]:
+    """Rules that do not block now: each with the day until which it is new, "" for one that the policy monitors."""
+    rules = dict.fromkeys(case.parameters.monitored_rules, "")
+    if not case.explain_unknown((kinds.MONITORED_RULES,)):
+        known = case.get_fact(kinds.MONITORED_RULES)
+        rules = {one.rule: one.until[:10] for one in known if one.until > case.now} | rules
+    return rules
+
+
+def _describe_monitored(finding: CodeFinding, until: str) -> Reason:
+    details = {**_describe_place(finding.path, finding.line, finding.rule), "requirement": finding.requirement}
+    subject, severity = f"path:{finding.path}", finding.severity
+    if until:
+        return Reasons.MONITORED_FINDING(subject, severity=severity, until=until, **details)
+    return Reasons.MONITORED_BY_POLICY(subject, severity=severity, **details)
 
 
 def _check_comment(case: Case, finding: CodeFinding, comment: IgnoreComment) -> tuple[Reason, ...]:
@@ -126,11 +155,11 @@ def _check_finding(finding: CodeFinding, severities: tuple[str, ...], base: str)
 
 CONTROL = Control(
     name="no-new-findings",
-    version=2,
+    version=3,
     summary="A change introduces no weakness in code, and no secret.",
     scope=Scope.REVISION,
     needs=(kinds.REVISION, kinds.CHANGE_SCAN),
-    consults=code_review.NEEDS,
+    consults=(*code_review.NEEDS, kinds.MONITORED_RULES),
     parameters=Parameters,
     codes=Reasons,
     evaluate=evaluate_case,

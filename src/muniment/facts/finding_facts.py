@@ -34,6 +34,13 @@ class OpenFinding(Struct, frozen=True):
     decided_until: str = ""
 
 
+class MonitoredRule(Struct, frozen=True):
+    """Rule that is new or changed in this installation: until a moment its findings are shown and block nothing."""
+
+    rule: str
+    until: str
+
+
 class ProductFindings(Struct, frozen=True):
     """Findings of a product, and the scans of its branches."""
 

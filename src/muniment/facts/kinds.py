@@ -5,7 +5,7 @@ from muniment.facts.code_facts import ChangeScan, CodeSecrets
 from muniment.facts.dependency_facts import FrameworkFile, LockFile
 from muniment.facts.design_facts import DesignEvaluation
 from muniment.facts.facts import FactKind
-from muniment.facts.finding_facts import ProductFindings
+from muniment.facts.finding_facts import MonitoredRule, ProductFindings
 from muniment.facts.maybe import Known, Unknown
 from muniment.facts.meeting_facts import SecurityMeetings
 from muniment.facts.people import People
@@ -82,6 +82,9 @@ RETRIEVALS: FactKind[tuple[SecretRetrieval, ...]] = FactKind(
 )
 SECURITY_MEETINGS: FactKind[SecurityMeetings] = FactKind("security_meetings", Known[SecurityMeetings] | Unknown, _HOUR)
 PRODUCT_FINDINGS: FactKind[ProductFindings] = FactKind("product_findings", Known[ProductFindings] | Unknown, _HOUR)
+MONITORED_RULES: FactKind[tuple[MonitoredRule, ...]] = FactKind(
+    "monitored_rules", Known[tuple[MonitoredRule, ...]] | Unknown, _DAY
+)
 DESIGN: FactKind[DesignEvaluation] = FactKind("design", Known[DesignEvaluation] | Unknown, _DAY)
 PRODUCT_ADVISORIES: FactKind[ProductAdvisories] = FactKind(
     "product_advisories", Known[ProductAdvisories] | Unknown, _HOUR
@@ -94,7 +97,7 @@ KINDS = {
     kind.name: kind
     for kind in (
         *(REVISION, COMMITS, FILES, PUSHES, APPROVED_HEADS, APPROVALS, LANDED_HEADS, PEOPLE, EXCEPTIONS, FREEZES),
-        *(TEST_RUNS, CHANGE_SCAN, CHANGE_DEPENDENCIES),
+        *(TEST_RUNS, CHANGE_SCAN, MONITORED_RULES, CHANGE_DEPENDENCIES),
         *(DEPLOYMENT_REQUEST, DEPLOYMENT_APPROVALS, PROVENANCE, COMMIT_DECISION),
         *(
             BRANCH_RULES,

@@ -1,6 +1,7 @@
 """What differs between kinds of forges, and is needed before a forge is opened. Each folder of a vendor has its own."""
 
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -25,6 +26,14 @@ class ForgeSession(NamedTuple):
     transport: Transport = UNSHARED_TRANSPORT
 
 
+class OwnerSyntax(StrEnum):
+    """Syntax of a CODEOWNERS file."""
+
+    PATTERNS = "patterns"  # the last one that matches wins
+    SECTIONS = "sections"  # the last one of each section
+    EXPRESSIONS = "expressions"  # regular expressions, of which all count
+
+
 class ForgeKind(Struct, frozen=True):
     """Kind of forge. `title`: the vendor's own spelling of its name. `public_hosts`: where everybody may sign up.
 
@@ -42,7 +51,7 @@ class ForgeKind(Struct, frozen=True):
     repository took leads nowhere. `reads_reviews_singly`: one change at a time. `limit_window_seconds`: in which it
     counts requests. `can_hide_pushes`: whether an account can hide its pushes from the list of them.
     `internal_ref_folders`: in which the forge alone writes refs. `format_secret_deletion`: command that deletes a
-    secret, of the root address, path and name.
+    secret, of the root address, path and name. `owner_folders`: where its CODEOWNERS file is looked for, in this order.
     """
 
     vendor: Vendor
@@ -67,6 +76,8 @@ class ForgeKind(Struct, frozen=True):
     can_hide_pushes: bool
     internal_ref_folders: tuple[str, ...]
     format_secret_deletion: Callable[[str, str, str], str]
+    owner_syntax: OwnerSyntax
+    owner_folders: tuple[str, ...]
 
 
 def probe_path(client: ForgeClient, path: str) -> object:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from muniment.scanners.findings import CoverageState, Finding, Location, ScanResult, Severity
 from muniment.scanners.own_rules import load_own_rules
 from muniment.scanners.rule_texts import RuleText
+from muniment.scanners.rule_titles import find_title
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 FINGERPRINT = "muniment/v1"
@@ -69,7 +70,7 @@ def _build_rule(name: str, rule: RuleText) -> SarifDocument:
     tags += [f"external/owasp/{category}" for year in (2021, 2025) if (category := rule.find_category(year))]
     return {
         "id": name,
-        "shortDescription": {"text": rule.requirement},
+        "shortDescription": {"text": find_title(name)},
         "fullDescription": {"text": f"{rule.requirement} {rule.impact}"},
         "help": {"text": rule.remedy},
         "defaultConfiguration": {"level": _LEVELS[rule.severity]},

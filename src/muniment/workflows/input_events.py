@@ -169,7 +169,7 @@ ROWS = (
         Fallback.EXPIRY,
     ),
     InputRow(DecisionInput.MEETINGS, (kinds.SECURITY_MEETINGS.name,), Fallback.EXPIRY),
-    InputRow(DecisionInput.FINDINGS, (kinds.PRODUCT_FINDINGS.name,), Fallback.EXPIRY),
+    InputRow(DecisionInput.FINDINGS, (kinds.PRODUCT_FINDINGS.name, kinds.MONITORED_RULES.name), Fallback.EXPIRY),
     InputRow(DecisionInput.DESIGNS, (kinds.DESIGN.name,), Fallback.EXPIRY),
     InputRow(DecisionInput.UPDATES, (kinds.PRODUCT_ADVISORIES.name,), Fallback.EXPIRY),
     InputRow(DecisionInput.REQUIREMENTS, (kinds.PRODUCT_REQUIREMENTS.name,), Fallback.EXPIRY),

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from msgspec import structs
 
 from muniment.forges.forge import Forge
-from muniment.forges.forge_kind import ForgeKind, ForgeSession, MakeClient, SaveCredential, probe_path
+from muniment.forges.forge_kind import ForgeKind, ForgeSession, MakeClient, OwnerSyntax, SaveCredential, probe_path
 from muniment.forges.gitea.client import GiteaClient
 from muniment.forges.gitea.listener import GiteaListener
 from muniment.forges.gitea.protector import GiteaProtector
@@ -78,11 +78,14 @@ GITEA_KIND = ForgeKind(
     can_hide_pushes=True,
     internal_ref_folders=(),
     format_secret_deletion=_format_secret_deletion,
+    owner_syntax=OwnerSyntax.EXPRESSIONS,
+    owner_folders=("", "docs/", ".gitea/"),
 )
 FORGEJO_KIND = structs.replace(
     GITEA_KIND,
     vendor=Vendor.FORGEJO,
     title="Forgejo",
     public_hosts=("codeberg.org",),
+    owner_folders=("", "docs/", ".forgejo/"),
     protection_reason="Forgejo sends no event when a review is dismissed or somebody loses write access.",
 )

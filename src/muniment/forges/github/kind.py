@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Callable, Mapping
 
 from muniment.forges.forge import Forge
-from muniment.forges.forge_kind import ForgeKind, ForgeSession, MakeClient, SaveCredential, probe_path
+from muniment.forges.forge_kind import ForgeKind, ForgeSession, MakeClient, OwnerSyntax, SaveCredential, probe_path
 from muniment.forges.github.connect import connect_app, connect_read_only
 from muniment.forges.github.listener import GitHubListener
 from muniment.forges.shapes import Account, Vendor
@@ -71,4 +71,6 @@ GITHUB_KIND = ForgeKind(
     can_hide_pushes=False,
     internal_ref_folders=(),
     format_secret_deletion=_format_secret_deletion,
+    owner_syntax=OwnerSyntax.PATTERNS,
+    owner_folders=(".github/", "", "docs/"),
 )

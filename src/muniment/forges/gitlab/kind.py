@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Callable, Mapping
 
 from muniment.forges.forge import Forge
-from muniment.forges.forge_kind import ForgeKind, ForgeSession, MakeClient, SaveCredential
+from muniment.forges.forge_kind import ForgeKind, ForgeSession, MakeClient, OwnerSyntax, SaveCredential
 from muniment.forges.gitlab.connect import OAuthToken, connect_gitlab
 from muniment.forges.gitlab.listener import GitLabListener
 from muniment.forges.shapes import Account, Vendor
@@ -69,4 +69,6 @@ GITLAB_KIND = ForgeKind(
     can_hide_pushes=False,
     internal_ref_folders=("refs/keep-around/", "refs/environments/", "refs/pipelines/", "refs/remotes/", "refs/tmp/"),
     format_secret_deletion=_format_secret_deletion,
+    owner_syntax=OwnerSyntax.SECTIONS,
+    owner_folders=("", "docs/", ".gitlab/"),
 )

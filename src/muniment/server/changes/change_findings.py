@@ -14,6 +14,7 @@ from muniment.controls import no_new_findings
 from muniment.decision.report import DecisionReport, ReasonReport
 from muniment.policy import guide
 from muniment.scanners.own_rules import load_own_rules
+from muniment.scanners.rule_titles import find_title
 from muniment.server.acts.inputs import Label
 
 MOST_QUESTIONS = 7
@@ -23,6 +24,8 @@ _FINDING_CODES = tuple(
         no_new_findings.Reasons.NEW_FINDING,
         no_new_findings.Reasons.SECRET_IN_CODE,
         no_new_findings.Reasons.MINOR_FINDING,
+        no_new_findings.Reasons.MONITORED_FINDING,
+        no_new_findings.Reasons.MONITORED_BY_POLICY,
     )
 )
 
@@ -37,6 +40,11 @@ class ChangeFinding(NamedTuple):
     requirement: str
     remedy: str
     cwe: int
+
+    @property
+    def title(self) -> str:
+        """Plain words for what was found."""
+        return find_title(self.rule)
 
     @property
     def shown_place(self) -> str:

@@ -132,6 +132,7 @@ def _serialize_finding(row: ProductFinding, days: dict[str, int]) -> dict[str, A
         "source": row.source,
         "tool": row.tool,
         "rule": row.rule,
+        "title": row.title,
         "severity": row.severity,
         "severity_given": row.is_severity_given,
         "cwe": row.cwe or None,
@@ -146,6 +147,8 @@ def _serialize_finding(row: ProductFinding, days: dict[str, int]) -> dict[str, A
         "baseline": row.is_baseline,
         "corrected_at": row.gone_at.isoformat() if row.gone_at is not None else None,
         "owner": row.owner.slug if row.owner is not None else None,
+        "owner_basis": row.owner_basis or "product",
+        "owner_team": row.owner_name,
         "decision": None
         if current is None
         else {
@@ -162,6 +165,7 @@ def _serialize_secret(row: LeakedSecret) -> dict[str, Any]:
         "product": row.product.slug,
         "repository": row.repository.name,
         "rule": row.rule,
+        "title": row.title,
         "path": row.path,
         "line": row.line,
         "first_found_at": row.first_found_at.isoformat(),

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db.models import Count, F, Q
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from muniment.access.actions import Action
@@ -19,6 +20,7 @@ from muniment.server.findings.decision_acts import (
     EndDecision,
 )
 from muniment.server.findings.due_dates import find_open_findings, overdue_condition, read_due_days
+from muniment.server.findings.early_stops import list_quarter_starts, read_quarter
 from muniment.server.findings.entered_findings import EnterFinding
 from muniment.server.findings.finding_facts import FindingSupplier, describe_finding_state
 from muniment.server.findings.finding_lists import FindingFilter, build_text_condition, select_findings
@@ -35,6 +37,7 @@ from muniment.server.findings.scan_acts import ScanProduct, StoreScan
 from muniment.server.findings.secret_acts import ConfirmRevocation, NoteRotation, RetractRevocation
 from muniment.server.findings.suppressions import find_rules_to_look_at
 from muniment.server.guarding.mediation import current_actor
+from muniment.server.products.models import Product
 from muniment.server.registration import (
     AppContributions,
     GlossaryEntry,
@@ -92,6 +95,11 @@ def measure_findings() -> Iterator[Metric]:
     yield Metric("muniment_overdue_findings", "Findings open past their due date.", late)
     leaked = LeakedSecret.objects.filter(revoked_at=None).count()
     yield Metric("muniment_leaked_secrets", "Secrets in code that are not revoked.", leaked)
+    start = list_quarter_starts(timezone.localdate(), 1)[0]
+    figures = [read_quarter(product, start) for product in Product.objects.filter(retired_at=None)]
+    shares = {one.slug: one.early_share for one in figures if one.early_share is not None}
+    text = "Percentage of this quarter's findings that were stopped on the change."
+    yield Metric("muniment_findings_stopped_early_percent", text, shares, "product")
 
 
 def read_findings(person: str) -> Iterable[Mapping[str, object]]:

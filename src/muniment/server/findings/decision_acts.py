@@ -21,6 +21,7 @@ from muniment.server.findings.models import (
     DecisionKind,
     FindingDecision,
     FindingSource,
+    OwnerBasis,
     ProductFinding,
 )
 from muniment.server.people.act_fields import PersonId
@@ -49,9 +50,11 @@ class AssignFinding(FindingAct, frozen=True):
     def carry_out(self, context: ActContext) -> None:
         """Store the owner, and notify them."""
         row = self.load_finding()
-        ProductFinding.objects.filter(pk=row.pk).update(owner_id=self.person)
+        ProductFinding.objects.filter(pk=row.pk).update(
+            owner_id=self.person, owner_basis=OwnerBasis.ASSIGNED, owner_name=""
+        )
         add_events([row.pk], ASSIGNED, self.person)
-        text = f"Finding {row.pk} of {row.product.name} is assigned to you: {row.rule}."
+        text = f"Finding {row.pk} of {row.product.name} is assigned to you: {row.title}."
         notify_people(Person.objects.filter(pk=self.person), text, f"/findings/{row.pk}")
 
 

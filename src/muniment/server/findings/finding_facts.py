@@ -1,4 +1,4 @@
-"""Supplies the fact about a product's findings. Findings and decisions are compared with their records."""
+"""Supplies the facts about findings and monitored rules. Findings and decisions are compared with their records."""
 
 from collections.abc import Collection, Mapping
 
@@ -12,6 +12,7 @@ from muniment.facts.maybe import Known
 from muniment.server import moments
 from muniment.server.findings.coverage import find_uncovered_languages
 from muniment.server.findings.models import CodeScan, FindingDecision, ProductFinding
+from muniment.server.findings.rule_monitoring import list_monitored_rules
 from muniment.server.products.models import Product, Repository
 from muniment.server.records import row_checks
 from muniment.workflows.fact_suppliers import create_fact
@@ -24,12 +25,17 @@ _NO_END = "9999-12-31T00:00:00.000000Z"  # of a correction
 class FindingSupplier:
     """Supplier of a product's findings (`workflows.fact_suppliers`)."""
 
-    names = frozenset({kinds.PRODUCT_FINDINGS.name})
+    names = frozenset({kinds.PRODUCT_FINDINGS.name, kinds.MONITORED_RULES.name})
 
     def supply_facts(self, product: str, names: Collection[str], now: str) -> Mapping[str, Fact]:
-        """Supply the fact. Raises RowsDifferError if a row differs from the ledger."""
-        found = row_checks.read_recorded(lambda: read_product_findings(product), *_TABLES)
-        return {name: create_fact(Known(found), _SOURCE, now) for name in names if name in self.names}
+        """Supply the facts. Raises RowsDifferError if a row differs from the ledger."""
+        found: dict[str, Fact] = {}
+        if kinds.PRODUCT_FINDINGS.name in names:
+            stored = row_checks.read_recorded(lambda: read_product_findings(product), *_TABLES)
+            found[kinds.PRODUCT_FINDINGS.name] = create_fact(Known(stored), _SOURCE, now)
+        if kinds.MONITORED_RULES.name in names:
+            found[kinds.MONITORED_RULES.name] = create_fact(Known(list_monitored_rules()), _SOURCE, now)
+        return found
 
 
 def describe_finding_state() -> str:

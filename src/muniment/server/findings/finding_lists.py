@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from muniment.access.actions import Action
 from muniment.access.authorization import Actor
+from muniment.scanners.rule_titles import find_rules_by_title
 from muniment.server.acts.inputs import Label
 from muniment.server.findings.act_fields import visible_secrets
 from muniment.server.findings.due_dates import annotate_due_dates
@@ -77,7 +78,12 @@ def select_findings(actor: Actor, chosen: FindingFilter, days: dict[str, int]) -
 
 def build_text_condition(text: str) -> Q:
     """Condition on a finding that has a text in its rule, path or requirement, or that CWE."""
-    found = Q(rule__icontains=text) | Q(path__icontains=text) | Q(requirement__icontains=text)
+    found = (
+        Q(rule__in=find_rules_by_title(text))
+        | Q(rule__icontains=text)
+        | Q(path__icontains=text)
+        | Q(requirement__icontains=text)
+    )
     number = text.lower().removeprefix("cwe-")
     return found | Q(cwe=int(number)) if number.isascii() and number.isdigit() and len(number) < 5 else found
 

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from muniment.access.actions import Action
 from muniment.access.authorization import Resource
+from muniment.scanners.rule_titles import find_title
 from muniment.server.guarding.privileges import ADD, CHANGE, DROP, READ, Privileges
 from muniment.server.records.recorded_rows import RecordedModel
 
@@ -39,6 +40,15 @@ class DecisionKind(models.TextChoices):
     CORRECTED = "corrected", _("Corrected")
 
 
+class OwnerBasis(models.TextChoices):
+    """Reason why somebody owns a finding. The product's owners do where nothing else names one."""
+
+    PRODUCT = "", _("owner of the product")
+    ASSIGNED = "assigned", _("assigned")
+    CODE_OWNERS = "code-owners", _("from code owners")
+    LAST_CHANGE = "last-change", _("last changed the file")
+
+
 class CodeScan(models.Model):
     """Newest scan of the branch of a repository.
 
@@ -63,6 +73,25 @@ class CodeScan(models.Model):
     unscanned_count = models.IntegerField(default=0)
     languages = models.JSONField(default=list)
     plan = models.BinaryField(default=bytes)
+    counted_decision = models.BigIntegerField(default=0)  # up to which stopped findings were counted
+
+
+class StoppedFinding(models.Model):
+    """Finding that a denied decision named: it was stopped on the change, once for each change."""
+
+    privileges = Privileges((READ,), (READ, ADD, DROP))
+    written_by: frozenset[Action] = frozenset()
+
+    product = models.ForeignKey("products.Product", models.CASCADE, related_name="stopped_findings")
+    change = models.ForeignKey("changes.Change", models.CASCADE, related_name="stopped_findings")
+    rule = models.CharField(max_length=200)
+    path = models.CharField(max_length=1000)
+    stopped_at = models.DateTimeField()
+
+    class Meta:
+        """Constraint: a change has a rule and a path once."""
+
+        constraints = [models.UniqueConstraint(fields=["change", "rule", "path"], name="unique_stopped_finding")]
 
 
 class CachedScan(models.Model):
@@ -76,16 +105,19 @@ class CachedScan(models.Model):
     used_on = models.DateField()
 
 
-class ReportedRule(models.Model):
-    """Rule that a scan reported at least once. The due dates of its findings count from `monitored_until` at the
-    earliest.
+class KnownRule(models.Model):
+    """Rule that this installation knows, with the digest of what it finds ("" for one of another engine).
+
+    The due dates of its findings count from `monitored_until` at the earliest; until then it blocks no change.
     """
 
-    privileges = Privileges((READ,), (READ, ADD))
+    privileges = Privileges((READ,), (READ, ADD, CHANGE))
     written_by: frozenset[Action] = frozenset()
 
     rule = models.CharField(max_length=200, unique=True)
-    first_reported_at = models.DateTimeField(default=timezone.now)
+    digest = models.CharField(max_length=64, blank=True)
+    first_known_at = models.DateTimeField(default=timezone.now)
+    changed_at = models.DateTimeField(null=True)
     monitored_until = models.DateTimeField(null=True)
 
 
@@ -102,7 +134,7 @@ class ProductFinding(RecordedModel):
     )
     privileges = Privileges((READ, ADD, CHANGE), (READ, ADD, CHANGE))
     written_by = frozenset({Action.SCAN_CODE, Action.HANDLE_FINDING, Action.DECIDE_FINDING})
-    free_texts = ("message", "impact", "requirement", "remedy", "snippet", "reported_in")
+    free_texts = ("message", "impact", "requirement", "remedy", "snippet", "reported_in", "owner_name")
 
     product = models.ForeignKey("products.Product", models.PROTECT, related_name="findings")
     repository = models.ForeignKey("products.Repository", models.CASCADE, null=True, related_name="findings")
@@ -133,6 +165,8 @@ class ProductFinding(RecordedModel):
     is_baseline = models.BooleanField(default=False)
     gone_at = models.DateTimeField(null=True)
     owner = models.ForeignKey("people.Person", models.PROTECT, null=True, related_name="+")
+    owner_basis = models.CharField(max_length=12, choices=OwnerBasis, blank=True, default=OwnerBasis.PRODUCT)
+    owner_name = models.CharField(max_length=300, blank=True)  # a team, as CODEOWNERS names it
 
     class Meta:
         """Constraint: a place has one finding of a tool and fingerprint."""
@@ -150,6 +184,11 @@ class ProductFinding(RecordedModel):
     def access_resource(self) -> Resource:
         """Resource that an actor must be allowed to handle. Its product has to be loaded."""
         return Resource(product=self.product.slug)
+
+    @property
+    def title(self) -> str:
+        """Plain words for what was found."""
+        return find_title(self.rule)
 
     @property
     def shown_place(self) -> str:
@@ -253,6 +292,11 @@ class LeakedSecret(RecordedModel):
         return Resource(product=self.product.slug)
 
     @property
+    def title(self) -> str:
+        """Plain words for what was found."""
+        return find_title(self.rule)
+
+    @property
     def incident_subject(self) -> str:
         """Subject of its incident."""
         return f"leaked-secret:{self.pk}"
@@ -341,6 +385,5 @@ class ToolImport(models.Model):
         ]
 
 
-NEW_RULE_MONITORING = timedelta(days=14)  # of a new rule
 IMPORT_LASTS = timedelta(days=7)  # for which an import covers a language
 FALSE_POSITIVE_LASTS = timedelta(days=365)

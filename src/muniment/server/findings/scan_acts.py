@@ -18,7 +18,8 @@ from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.fields import number_input
 from muniment.server.acts.inputs import Label, Text
 from muniment.server.findings.finding_events import FOUND, GONE, RAISED, REOPENED, add_events
-from muniment.server.findings.models import NEW_RULE_MONITORING, CodeScan, LeakedSecret, ProductFinding, ReportedRule
+from muniment.server.findings.models import CodeScan, LeakedSecret, ProductFinding
+from muniment.server.findings.rule_monitoring import read_monitoring_ends
 from muniment.server.findings.scan_plan import PlannedFinding, ScanPlan
 from muniment.server.job_queue import enqueue_first
 from muniment.server.products.act_fields import ProductAct
@@ -124,7 +125,7 @@ def make_place(found: FoundWeakness) -> dict[str, str | int | list[dict[str, str
 
 
 def _add_findings(scan: CodeScan, planned: tuple[PlannedFinding, ...], now: datetime) -> None:
-    rules = _load_rules({one.finding.rule for one in planned}, now)
+    rules = read_monitoring_ends({one.finding.rule for one in planned}, now)
     rows = [
         ProductFinding(
             product=scan.repository.product,
@@ -149,19 +150,6 @@ def _add_findings(scan: CodeScan, planned: tuple[PlannedFinding, ...], now: date
     ]
     made = ProductFinding.objects.bulk_create(rows)
     add_events((row.pk for row in made), FOUND)
-
-
-def _load_rules(rules: set[str], now: datetime) -> dict[str, datetime | None]:
-    """Load until when each rule is monitored. One that is new in an installation that has scanned before is, for 14
-    days: its findings are shown, and their clock has not started.
-    """
-    until = now + NEW_RULE_MONITORING if ReportedRule.objects.exists() else None
-    known = dict(ReportedRule.objects.filter(rule__in=rules).values_list("rule", "monitored_until"))
-    new = sorted(rules - known.keys())
-    ReportedRule.objects.bulk_create(
-        (ReportedRule(rule=rule, first_reported_at=now, monitored_until=until) for rule in new), ignore_conflicts=True
-    )
-    return known | dict.fromkeys(new, until)
 
 
 def _change_finding(number: int, copy: int, found: FoundWeakness, now: datetime) -> None:

@@ -35,6 +35,7 @@ from muniment.server.connections.named_locks import hold_lock
 from muniment.server.error_text import format_error_text
 from muniment.server.findings.leaked_secrets import report_secrets
 from muniment.server.findings.models import CachedScan, CodeScan, LeakedSecret, ProductFinding, ReceivedReport
+from muniment.server.findings.owners import find_owners, store_owners
 from muniment.server.findings.scan_acts import StoreScan, make_place
 from muniment.server.findings.scan_plan import ScanPlan, StoredFinding, plan_scan
 from muniment.server.guarding.home_keys import read_digest_key
@@ -146,12 +147,21 @@ def scan_product_branch(repository: Repository) -> None:
         with open_branch(repository) as (git, branch, tip):
             key = read_digest_key(Path(settings.HOME))
             result = scan_branch(git, tip, key, DatabaseResultCache())
+            owners = find_owners(repository, git, tip, _list_finding_paths(repository, result))
     except MunimentError as error:
         scan.problem, scan.finished_at = format_error_text(error), None
         scan.save(update_fields=["problem", "finished_at"])
         return
     scan.branch, scan.tip = branch, tip
     store_branch_scan(scan, result)
+    store_owners(repository, owners)
+
+
+def _list_finding_paths(repository: Repository, result: BranchScanResult) -> set[str]:
+    """List the paths of findings: of this scan, of reports and of people."""
+    present = ProductFinding.objects.filter(repository=repository, gone_at=None).values_list("path", flat=True)
+    found = {one.location.path for lines in result.results.values() for line in lines for one in line.findings}
+    return found.union(present) - {""}
 
 
 def store_branch_scan(scan: CodeScan, result: BranchScanResult) -> None:

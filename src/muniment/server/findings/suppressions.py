@@ -8,6 +8,7 @@ from django.db.models.query import QuerySet
 from muniment.access.actions import Action
 from muniment.access.authorization import Actor
 from muniment.access.roles import EVERYWHERE, Role
+from muniment.scanners.rule_titles import find_title
 from muniment.server.findings.act_fields import visible_decisions
 from muniment.server.findings.models import DecisionKind, FindingDecision, ProductFinding
 from muniment.server.products.visible_products import within_reach
@@ -22,6 +23,11 @@ class RuleQuality(NamedTuple):
     rule: str
     decided: int
     false: int
+
+    @property
+    def title(self) -> str:
+        """Plain words for what the rule finds."""
+        return find_title(self.rule)
 
     @property
     def false_share(self) -> int:

@@ -7,7 +7,9 @@ from muniment.server.findings import report_views, views
 urlpatterns = [
     path("findings", views.show_findings, name="findings"),
     path("findings/coverage", views.show_coverage, name="scan-coverage"),
+    path("findings/early", views.show_early_figures, name="findings-early"),
     path("findings/suppressions", views.show_suppressions, name="suppressions"),
+    path("findings/suppressions/monitor", views.monitor_rule, name="monitor-rule"),
     path("findings/<int:number>", views.show_finding, name="finding"),
     path("findings/<int:number>/assign", views.assign_finding, name="assign-finding"),
     path("findings/<int:number>/decide", views.decide_finding, name="decide-finding"),

@@ -2,14 +2,15 @@
 
 from typing import Any, NamedTuple
 
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from muniment.access.actions import Action
 from muniment.access.authorization import Resource
 from muniment.access.roles import Role
+from muniment.scanners.corrections import correct_snippet, split_remedy
 from muniment.server.acts.submission import submit_act
 from muniment.server.findings.category_coverage import read_category_coverage
 from muniment.server.findings.coverage import read_coverage
@@ -21,6 +22,7 @@ from muniment.server.findings.decision_acts import (
     EndDecision,
 )
 from muniment.server.findings.due_dates import find_due_date, read_due_days
+from muniment.server.findings.early_stops import draw_early_share, read_early_figures
 from muniment.server.findings.entered_findings import EnterFinding
 from muniment.server.findings.finding_events import EVENT_TEXTS
 from muniment.server.findings.finding_lists import (
@@ -34,12 +36,15 @@ from muniment.server.findings.finding_lists import (
 from muniment.server.findings.leaked_secrets import find_incident
 from muniment.server.findings.models import DecisionKind, FindingDecision, FindingSeverity, LeakedSecret, ProductFinding
 from muniment.server.findings.report_views import build_report_context
+from muniment.server.findings.rule_monitoring import draft_monitored_policy
 from muniment.server.findings.scan_acts import ScanProduct
 from muniment.server.findings.secret_acts import ConfirmRevocation, NoteRotation, RetractRevocation
 from muniment.server.findings.suppressions import list_doubtful_rules, list_suppressions
 from muniment.server.guarding.mediation import current_actor, find_no_resource, require_action
 from muniment.server.page_lists import read_row_number
 from muniment.server.people.messages import find_role_holders
+from muniment.server.policies.models import PolicyVersion
+from muniment.server.policies.version_acts import DraftPolicy
 from muniment.server.products.models import Product
 from muniment.server.products.views import could_with_second_factor, find_product_resource
 from muniment.server.products.visible_products import active_products
@@ -158,7 +163,9 @@ def show_finding(request: HttpRequest, number: int) -> HttpResponse:
         "decisions": decisions,
         "current": current,
         "events": [(row, EVENT_TEXTS.get(row.kind, row.kind)) for row in found.events.select_related("person")[:50]],
-        "owners": find_role_holders((Role.OWNER,), found.product) if found.owner is None else (),
+        "owners": find_role_holders((Role.OWNER,), found.product) or find_role_holders((Role.SECURITY,), found.product),
+        "remedy": split_remedy(found.remedy),
+        "correction": correct_snippet(found.rule, found.snippet),
         "others": same_rule.exclude(pk=number)[:5],
         "may_handle": could_with_second_factor(request, Action.HANDLE_FINDING, slug),
         "may_decide": could_with_second_factor(request, Action.DECIDE_FINDING, slug),
@@ -193,6 +200,14 @@ def show_coverage(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 @require_action(Action.SEE_FINDINGS, find_no_resource)
+def show_early_figures(request: HttpRequest) -> HttpResponse:
+    """Show for each product and quarter where findings were found, and how many days they took."""
+    figures = read_early_figures(current_actor(request))
+    return render(request, "findings/early.html", {"figures": figures, "chart": draw_early_share(figures)})
+
+
+@require_GET
+@require_action(Action.SEE_FINDINGS, find_no_resource)
 def show_suppressions(request: HttpRequest) -> HttpResponse:
     """List the decisions that excuse findings, and the rules that are often wrong."""
     actor = current_actor(request)
@@ -200,11 +215,30 @@ def show_suppressions(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "decisions": list_suppressions(actor, text, kind)[:_MOST_SUPPRESSIONS],
         "rules": list_doubtful_rules(actor),
+        "may_monitor": could_with_second_factor(request, Action.DRAFT_POLICY),
         "text": text,
         "kind": kind,
         "kinds": [(one.value, one.label) for one in (DecisionKind.FALSE_POSITIVE, DecisionKind.ACCEPTED)],
     }
     return render(request, "findings/suppressions.html", context)
+
+
+@require_POST
+@require_action(Action.DRAFT_POLICY)
+def monitor_rule(request: HttpRequest) -> HttpResponse:
+    """Draft a policy that only monitors a rule. Two people put it in force, since it weakens a clause."""
+    rule = request.POST.get("rule", "")
+    current = PolicyVersion.objects.filter(in_force=True).first()
+    if current is None or rule not in {one.rule for one in list_doubtful_rules(current_actor(request))}:
+        raise Http404
+    given = QueryDict(mutable=True)
+    note = _("Findings of the rule %(rule)s are often false.") % {"rule": rule}
+    given.update({"text": draft_monitored_policy(current.text, rule), "note": note})
+    return submit_act(
+        *(request, DraftPolicy, {}, "", "suppressions"),
+        form_data=given,
+        build_response=lambda row: redirect("version", row.pk),
+    )
 
 
 @require_POST

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from muniment.access.actions import Action
 from muniment.access.authorization import AccessResult, Resource, authorize
+from muniment.server.findings.early_stops import list_quarter_starts, read_quarter
 from muniment.server.guarding.mediation import current_actor
 from muniment.server.meetings.joint_meetings import list_joint_lines
 from muniment.server.meetings.models import MeetingAttendee, MeetingRole, ProductMeeting, format_clock_time
@@ -122,6 +123,7 @@ def read_decisions_page(request: HttpRequest, meeting: ProductMeeting) -> dict[s
         "threats": RetroThreat.objects.filter(meeting=meeting).select_related("owner", "accepted_by"),
         "may_accept": could_with_second_factor(request, Action.ACCEPT_THREAT, meeting.product.slug),
         "improvements": improvements,
+        "early": read_quarter(meeting.product, list_quarter_starts(timezone.localdate(), 1)[0]),
         "kinds": [(kind, [each for each in improvements if each.kind == kind]) for kind in ImprovementKind],
         "earlier": [row for row in find_earlier_improvements(meeting) if not row.result],
         "loads": measure_loads(meeting),

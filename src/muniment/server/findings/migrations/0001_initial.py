@@ -8,6 +8,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
+        ("changes", "0001_initial"),
         ("products", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
@@ -23,11 +24,13 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
-            name="ReportedRule",
+            name="KnownRule",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("rule", models.CharField(max_length=200, unique=True)),
-                ("first_reported_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("digest", models.CharField(blank=True, max_length=64)),
+                ("first_known_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("changed_at", models.DateTimeField(null=True)),
                 ("monitored_until", models.DateTimeField(null=True)),
             ],
         ),
@@ -48,6 +51,7 @@ class Migration(migrations.Migration):
                 ("unscanned_count", models.IntegerField(default=0)),
                 ("languages", models.JSONField(default=list)),
                 ("plan", models.BinaryField(default=bytes)),
+                ("counted_decision", models.BigIntegerField(default=0)),
                 (
                     "repository",
                     models.OneToOneField(
@@ -99,6 +103,21 @@ class Migration(migrations.Migration):
                 ("clock_from", models.DateTimeField(default=django.utils.timezone.now)),
                 ("is_baseline", models.BooleanField(default=False)),
                 ("gone_at", models.DateTimeField(null=True)),
+                (
+                    "owner_basis",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("", "owner of the product"),
+                            ("assigned", "assigned"),
+                            ("code-owners", "from code owners"),
+                            ("last-change", "last changed the file"),
+                        ],
+                        default="",
+                        max_length=12,
+                    ),
+                ),
+                ("owner_name", models.CharField(blank=True, max_length=300)),
                 (
                     "owner",
                     models.ForeignKey(
@@ -229,6 +248,31 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="received_reports",
                         to="products.repository",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="StoppedFinding",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("rule", models.CharField(max_length=200)),
+                ("path", models.CharField(max_length=1000)),
+                ("stopped_at", models.DateTimeField()),
+                (
+                    "change",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="stopped_findings",
+                        to="changes.change",
+                    ),
+                ),
+                (
+                    "product",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="stopped_findings",
+                        to="products.product",
                     ),
                 ),
             ],
@@ -369,6 +413,10 @@ class Migration(migrations.Migration):
                 name="unique_finding",
                 nulls_distinct=False,
             ),
+        ),
+        migrations.AddConstraint(
+            model_name="stoppedfinding",
+            constraint=models.UniqueConstraint(fields=("change", "rule", "path"), name="unique_stopped_finding"),
         ),
         migrations.AddConstraint(
             model_name="toolcoverage",
