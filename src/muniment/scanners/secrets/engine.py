@@ -172,7 +172,7 @@ def _mask_path(path: str, name: bytes) -> str:
 def _choose_rule(found: formats.SecretFormat) -> str:
     if found is formats.PRIVATE_KEY:
         return "private-key-in-code"
-    if found in (*formats.AROUND, formats.QUOTED, formats.UNQUOTED, formats.TAGGED, formats.URL_PASSWORD):
+    if found in (*formats.AROUND, *formats.NAMED, formats.URL_PASSWORD):
         return "credential-in-code"
     return "token-in-code"
 
@@ -226,6 +226,7 @@ def _list_generic_candidates(path: str, text: bytes) -> Iterator[_Match]:
             if is_url_password(one[1], one[2]):
                 yield _Match(formats.URL_PASSWORD, one[1], one.start(1))
     kinds = [formats.QUOTED, formats.TAGGED]
+    kinds += [kind for kind in (formats.ATTRIBUTE, formats.ARGUMENT) if any(word in text for word in kind.keywords)]
     name = path.rpartition("/")[2].lower()
     if name.endswith(_UNQUOTED_SUFFIXES) or name.startswith(_UNQUOTED_NAMES):
         kinds.append(formats.UNQUOTED)

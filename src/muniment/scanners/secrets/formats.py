@@ -55,7 +55,7 @@ URL_PASSWORD = SecretFormat(
 )
 _WORDS = (
     rb"(?i:password|passwd|passphrase|pwd|secret|api_?key|token|private_?key|access_?key|encryption_?key|signing_?key|"
-    rb"credential)(?i:_?(?:key|base)){0,2}s?"
+    rb"credential|(?:app|admin|auth|master|account|shared|storage)_?key|_pass)(?i:_?(?:key|base)){0,2}s?"
 )
 QUOTED = SecretFormat(
     "generic-credential",
@@ -73,6 +73,21 @@ TAGGED = SecretFormat(
     "credential",
     rb"(" + _WORDS + rb")(?: [^<>\s]{0,80})?>([^\s<>]{8,256})</",
 )
+
+ATTRIBUTE = SecretFormat(
+    "generic-credential",
+    "credential",
+    rb"(?:key|name)=[\"'][A-Za-z0-9_.:-]{0,60}?(" + _WORDS + rb")[\"'][ \t]{1,8}value=[\"']([^\s\"'<>]{8,256})[\"']",
+    (b"value=",),
+)
+ARGUMENT = SecretFormat(
+    "generic-credential",
+    "credential",
+    rb"(?i:define|setdefault|putenv|setenv)\([ \t]{0,4}[\"'][A-Za-z0-9_.-]{0,60}?(" + _WORDS + rb")[\"'][ \t]{0,4},"
+    rb"[ \t]{0,4}[\"']([^\s\"'\\]{8,256})[\"']",
+    (b"define(", b"setdefault(", b"putenv(", b"setenv("),
+)
+NAMED = (QUOTED, UNQUOTED, TAGGED, ATTRIBUTE, ARGUMENT)
 
 # Credentials by what stands around them. The value is the first group.
 BASIC_VALUE = SecretFormat(

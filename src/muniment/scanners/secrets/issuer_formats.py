@@ -158,5 +158,25 @@ ISSUER_FORMATS: tuple[tuple[str, str, str, bytes], ...] = (
         "webhook.office.com",
         rb"webhook\.office\.com/webhookb2/([a-f0-9@-]{60,80}/IncomingWebhook/[a-f0-9]{32}/[a-f0-9-]{36})",
     ),
+    ("jfrog-token", "JFrog token", "cmVmdGtuOjAxO", rb"(cmVmdGtuOjAxO[A-Za-z0-9+/_-]{46,62}={0,2})"),
+    ("firebase-server-key", "Firebase server key", ":APA91b", rb"(AAAA[A-Za-z0-9_-]{7}:APA91b[A-Za-z0-9_-]{120,160})"),
+    (
+        "azure-signature",
+        "signature of an Azure address",
+        "sig=",
+        rb"sv=[0-9]{4}-[0-9]{2}-[0-9]{2}&[^\s\"'<>]{0,300}?sig=([A-Za-z0-9%+/=_-]{40,100})",
+    ),
+    (
+        "putty-key",
+        "private key of PuTTY",
+        "PuTTY-User-Key-File",
+        rb"Private-Lines: [0-9]{1,4}\r?\n([A-Za-z0-9+/=\r\n]{40,8000})",
+    ),
+    (
+        "encoded-private-key",
+        "private key in base64",
+        "LS0tLS1CRUdJTi",
+        rb"(?i:key(?:-data)?)[\"']?[ \t]{0,8}[:=][ \t]{0,8}[\"']?(LS0tLS1CRUdJTi[A-Za-z0-9+/=]{80,8000})",
+    ),
     ("asana-token", "Asana token", "1/ 2/", rb"([12]/[0-9]{15,17}(?:/[0-9]{15,17})?:[a-f0-9]{32})(?![A-Za-z0-9])"),
 )
