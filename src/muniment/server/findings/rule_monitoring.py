@@ -18,6 +18,7 @@ from muniment.scanners.rule_texts import RuleText
 from muniment.scanners.rules import ScanRule
 from muniment.server import moments
 from muniment.server.findings.models import KnownRule
+from muniment.server.policies.models import PolicyVersion
 from muniment.server.records.postgres_store import POLICY
 
 NEW_RULE_MONITORING = timedelta(days=14)
@@ -75,6 +76,13 @@ def draft_monitored_policy(text: str, rule: str) -> str:
             parameters = {**clause.parameters, "monitored_rules": [*dict.fromkeys((*monitored, rule))]}
             text = replace_clause(text, structs.replace(clause, parameters=parameters), POLICY)
     return text
+
+
+def has_blocking_rules() -> bool:
+    """Whether a clause of the policy in force lets findings block a change: else there is nothing to monitor."""
+    current = PolicyVersion.objects.filter(in_force=True).first()
+    clauses = parse_policy(current.text, POLICY).clauses if current is not None else ()
+    return any(clause.control == CONTROL.name for clause in clauses)
 
 
 def list_monitored_rules() -> tuple[MonitoredRule, ...]:

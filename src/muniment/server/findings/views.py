@@ -36,7 +36,7 @@ from muniment.server.findings.finding_lists import (
 from muniment.server.findings.leaked_secrets import find_incident
 from muniment.server.findings.models import DecisionKind, FindingDecision, FindingSeverity, LeakedSecret, ProductFinding
 from muniment.server.findings.report_views import build_report_context
-from muniment.server.findings.rule_monitoring import draft_monitored_policy
+from muniment.server.findings.rule_monitoring import draft_monitored_policy, has_blocking_rules
 from muniment.server.findings.scan_acts import ScanProduct
 from muniment.server.findings.secret_acts import ConfirmRevocation, NoteRotation, RetractRevocation
 from muniment.server.findings.suppressions import list_doubtful_rules, list_suppressions
@@ -215,7 +215,7 @@ def show_suppressions(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "decisions": list_suppressions(actor, text, kind)[:_MOST_SUPPRESSIONS],
         "rules": list_doubtful_rules(actor),
-        "may_monitor": could_with_second_factor(request, Action.DRAFT_POLICY),
+        "may_monitor": could_with_second_factor(request, Action.DRAFT_POLICY) and has_blocking_rules(),
         "text": text,
         "kind": kind,
         "kinds": [(one.value, one.label) for one in (DecisionKind.FALSE_POSITIVE, DecisionKind.ACCEPTED)],
@@ -231,9 +231,12 @@ def monitor_rule(request: HttpRequest) -> HttpResponse:
     current = PolicyVersion.objects.filter(in_force=True).first()
     if current is None or rule not in {one.rule for one in list_doubtful_rules(current_actor(request))}:
         raise Http404
+    drafted = draft_monitored_policy(current.text, rule)
+    if drafted == current.text:
+        raise Http404
     given = QueryDict(mutable=True)
     note = _("Findings of the rule %(rule)s are often false.") % {"rule": rule}
-    given.update({"text": draft_monitored_policy(current.text, rule), "note": note})
+    given.update({"text": drafted, "note": note})
     return submit_act(
         *(request, DraftPolicy, {}, "", "suppressions"),
         form_data=given,
