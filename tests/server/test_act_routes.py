@@ -59,6 +59,7 @@ NAME, NUMBER = "shop", 1  # of everything that an address names
 HOSTILE = ("\u202ex", " x\u0661\r\ny ", "--upload-pack=<b>'")
 OTHER_FORMS = {  # addresses that take no form of an act
     "/connections/made": "a forge calls it, with a code",
+    "/findings/suppressions/monitor": "its field is a rule, of which the act gets a whole policy",
     "/policy/clauses/<str:clause>/change": "its fields are those of a clause, of which the act gets the whole policy",
     "/welcome/<str:text>": "whoever has an invitation is not signed in yet; a password is typed with it",
     "/api/people/<slug>/export": "a GET with no body",
