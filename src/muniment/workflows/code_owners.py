@@ -80,7 +80,7 @@ def _read_lines(lines: Iterable[str], syntax: OwnerSyntax) -> Iterator[OwnerRule
             excludes = pattern.startswith("!")
             yield OwnerRule(_ESCAPED.sub(r"\1", pattern.removeprefix("!")), owners, excludes=excludes)
         elif not pattern.startswith("!") and "[" not in pattern:  # GitHub passes over both
-            yield OwnerRule(_unescape(pattern), owners)
+            yield OwnerRule(_strip_escapes(pattern), owners)
 
 
 def _read_sections(lines: Iterable[str]) -> Iterator[OwnerRule]:
@@ -93,11 +93,11 @@ def _read_sections(lines: Iterable[str]) -> Iterator[OwnerRule]:
         words = _split_line(line)
         if words:
             excludes = words[0].startswith("!")
-            pattern = _unescape(words[0].removeprefix("!"))
+            pattern = _strip_escapes(words[0].removeprefix("!"))
             yield OwnerRule(pattern, tuple(words[1:]) or defaults, section, excludes)
 
 
-def _unescape(pattern: str) -> str:
+def _strip_escapes(pattern: str) -> str:
     return _ANY_ESCAPED.sub(r"\1", pattern)
 
 
@@ -169,7 +169,7 @@ def _compile_expression(pattern: str) -> LinearPattern | None:
 
 
 def _matches_expression(pattern: str, path: str) -> bool | None:
-    """Whether a regular expression matches the whole path; None if that cannot be told in linear time."""
+    """Whether a regular expression matches the whole path; None if that takes more than linear time."""
     compiled = _compile_expression(pattern)
     try:
         return None if compiled is None else len(path) in compiled.find_ends(path, 0)

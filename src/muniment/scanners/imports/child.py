@@ -33,7 +33,7 @@ class ReportAnswer(msgspec.Struct, frozen=True):
 
 
 def parse_report(request: ReportRequest) -> ReportAnswer:
-    """Parse a report."""
+    """Parse a report, or say what is wrong with it."""
     try:
         return ReportAnswer(parse_import(request.content, request.key).runs)
     except UsageError as error:

@@ -42,7 +42,7 @@ class ChangeFinding(NamedTuple):
     cwe: int
 
     @property
-    def title(self) -> str:
+    def shown_title(self) -> str:
         """Plain words for what was found."""
         return find_title(self.rule)
 

@@ -82,7 +82,7 @@ class FindingAct(Act, frozen=True):
         """Number, rule, place and product of the finding, for a sentence."""
         row = self.load_finding()
         place = row.shown_place or _("the product")
-        return {"number": row.pk, "rule": row.title, "place": place, "product": row.product.name}
+        return {"number": row.pk, "rule": row.shown_title, "place": place, "product": row.product.name}
 
 
 class LeakedSecretAct(Act, frozen=True):

@@ -54,7 +54,7 @@ class AssignFinding(FindingAct, frozen=True):
             owner_id=self.person, owner_basis=OwnerBasis.ASSIGNED, owner_name=""
         )
         add_events([row.pk], ASSIGNED, self.person)
-        text = f"Finding {row.pk} of {row.product.name} is assigned to you: {row.title}."
+        text = f"Finding {row.pk} of {row.product.name} is assigned to you: {row.shown_title}."
         notify_people(Person.objects.filter(pk=self.person), text, f"/findings/{row.pk}")
 
 

@@ -41,14 +41,14 @@ class EarlyFigures(NamedTuple):
     days: int | None
 
     @property
-    def found(self) -> int:
+    def found_count(self) -> int:
         """Number of all findings."""
         return self.stopped + self.merged + self.production
 
     @property
     def early_share(self) -> int | None:
         """Percentage that was stopped on the change; None without a finding."""
-        return 100 * self.stopped // self.found if self.found else None
+        return 100 * self.stopped // self.found_count if self.found_count else None
 
 
 def count_stopped_findings() -> None:
@@ -107,7 +107,7 @@ def read_early_figures(actor: Actor) -> list[EarlyFigures]:
         products = products.filter(slug__in=permitted)
     starts = list_quarter_starts(timezone.localdate())[::-1]
     figures = [read_quarter(product, start) for start in starts for product in products]
-    return [one for one in figures if one.found or one.days is not None]
+    return [one for one in figures if one.found_count or one.days is not None]
 
 
 def read_quarter(product: Product, start: datetime.date) -> EarlyFigures:
@@ -140,6 +140,6 @@ def draw_early_share(figures: Iterable[EarlyFigures]) -> LineChart | None:
     for one in figures:
         total = totals.setdefault(one.quarter, [0, 0])
         total[0] += one.stopped
-        total[1] += one.found
+        total[1] += one.found_count
     shares = [(quarter, 100 * early // found) for quarter, (early, found) in totals.items() if found]
     return make_line_chart(shares[::-1], unit="%", top=100) if len(shares) > 1 else None

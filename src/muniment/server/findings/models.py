@@ -186,7 +186,7 @@ class ProductFinding(RecordedModel):
         return Resource(product=self.product.slug)
 
     @property
-    def title(self) -> str:
+    def shown_title(self) -> str:
         """Plain words for what was found."""
         return find_title(self.rule)
 
@@ -292,7 +292,7 @@ class LeakedSecret(RecordedModel):
         return Resource(product=self.product.slug)
 
     @property
-    def title(self) -> str:
+    def shown_title(self) -> str:
         """Plain words for what was found."""
         return find_title(self.rule)
 

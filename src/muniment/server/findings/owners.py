@@ -44,8 +44,8 @@ def find_owners(repository: Repository, git: Git, tip: str, wanted: Collection[s
     for path, names in listed.items():
         person = next((known[name] for name in names if name in known), "")
         if names:
-            shown = "" if person else " ".join(names)[:300]
-            owners[path] = PathOwner(OwnerBasis.CODE_OWNERS, person, shown)
+            team = "" if person else " ".join(names)[:300]
+            owners[path] = PathOwner(OwnerBasis.CODE_OWNERS, person, team)
     changers = _read_last_changers(git, tip, [path for path in wanted if path not in owners][:_MOST_PATHS])
     people = _find_people(set(changers.values()), "")
     for path, address in changers.items():

@@ -25,7 +25,7 @@ class RuleQuality(NamedTuple):
     false: int
 
     @property
-    def title(self) -> str:
+    def shown_title(self) -> str:
         """Plain words for what the rule finds."""
         return find_title(self.rule)
 
