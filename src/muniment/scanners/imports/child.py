@@ -40,7 +40,7 @@ def parse_report(request: ReportRequest) -> ReportAnswer:
         return ReportAnswer((), error.message, error.remedy)
 
 
-def answer_request() -> int:
+def answer_report_request() -> int:
     """Answer the request at standard input; `NO_CHILD` if files could not be refused before it is read."""
     for content in (_WARM, b"{"):  # loads all that a report needs, and all that an error needs
         msgspec.msgpack.encode(parse_report(ReportRequest(content, b"warm")))
@@ -56,4 +56,4 @@ def answer_request() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(answer_request())
+    raise SystemExit(answer_report_request())
