@@ -5,6 +5,7 @@ import json
 import pytest
 
 from muniment.errors import ProgramError, UsageError
+from muniment.programs.confinement import NO_CHILD
 from muniment.programs.process import ProcessResult
 from muniment.scanners.imports import isolation
 from muniment.scanners.imports.isolation import read_report_runs
@@ -27,7 +28,7 @@ def test_a_file_that_is_no_report_has_its_reason() -> None:
     assert refused.value.remedy
 
 
-@pytest.mark.parametrize(("code", "out"), [(-9, b""), (0, b"nonsense"), (0, b""), (isolation.NO_CHILD, b"")])
+@pytest.mark.parametrize(("code", "out"), [(-9, b""), (0, b"nonsense"), (0, b""), (NO_CHILD, b"")])
 def test_a_child_without_an_answer_reads_nothing(monkeypatch: pytest.MonkeyPatch, code: int, out: bytes) -> None:
     monkeypatch.setattr(isolation, "run_program", lambda *a, **k: ProcessResult(code, out, b""))
     with pytest.raises(ProgramError):

@@ -425,7 +425,7 @@ def test_the_owner_is_the_code_owner_or_the_last_changer_and_never_nobody(shop: 
 
     def read_owners() -> dict[str, tuple[str | None, str, str]]:
         rows = ProductFinding.objects.values_list("path", "owner__slug", "owner_basis", "owner_name")
-        return {path: tuple(rest) for path, *rest in rows}
+        return {path: (owner, basis, team) for path, owner, basis, team in rows}
 
     assert read_owners() == {
         "old.py": (None, "", ""),

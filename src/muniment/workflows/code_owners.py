@@ -84,7 +84,7 @@ def _read_lines(lines: Iterable[str], syntax: OwnerSyntax) -> Iterator[OwnerRule
 
 
 def _read_sections(lines: Iterable[str]) -> Iterator[OwnerRule]:
-    section, defaults = "", ()
+    section, defaults = "", tuple[str, ...]()
     for line in lines:
         head = _SECTION.fullmatch(line.strip())
         if head is not None:

@@ -77,7 +77,7 @@ def read_code_owners(git: Git, tip: str, vendor: Vendor | None) -> CodeOwners:
     return CodeOwners(syntax)
 
 
-def _find_people(names: AbstractSet[str], prefix: str) -> Mapping[str, str]:
+def _find_people(names: AbstractSet[str], prefix: str) -> dict[str, str]:
     """Find the active people whom addresses and `@logins` belong to, for certain. `prefix`: that of the forge."""
     hashes: dict[str, str] = {}
     for name in names:
@@ -91,12 +91,12 @@ def _find_people(names: AbstractSet[str], prefix: str) -> Mapping[str, str]:
     return found | _find_by_address(names - found.keys())
 
 
-def _find_by_address(names: Iterable[str]) -> Mapping[str, str]:
+def _find_by_address(names: Iterable[str]) -> dict[str, str]:
     """Find people by the address to which their messages go."""
     wanted = {name.casefold(): name for name in names if "@" in name and not name.startswith("@")}
     condition = Q(email__in=[*wanted, *wanted.values()], active=True)
     rows = Person.objects.filter(condition).values_list("email", "pk")
-    return {wanted[address.casefold()]: str(number) for address, number in rows if address.casefold() in wanted}
+    return {wanted[one.casefold()]: str(number) for one, number in rows if one and one.casefold() in wanted}
 
 
 def _read_last_changers(git: Git, tip: str, wanted: Iterable[str]) -> dict[str, str]:

@@ -88,4 +88,5 @@ def has_blocking_rules() -> bool:
 def list_monitored_rules() -> tuple[MonitoredRule, ...]:
     """List the rules that are monitored now."""
     rows = KnownRule.objects.filter(monitored_until__gt=timezone.now()).order_by("rule")
-    return tuple(MonitoredRule(row.rule, moments.format_moment(row.monitored_until)) for row in rows)
+    ends = rows.values_list("rule", "monitored_until")
+    return tuple(MonitoredRule(rule, moments.format_moment(end)) for rule, end in ends if end is not None)
