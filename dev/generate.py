@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from dev.company_reference import describe_company_file
 from dev.design_reference import describe_design, describe_design_tests
 from dev.manual_pages import render_manual_pages
 from dev.record_reference import describe_records
@@ -45,6 +46,7 @@ def documents() -> dict[str, str]:
     schema = msgspec.json.format(msgspec.json.encode(msgspec.json.schema(DecisionReport), order="sorted")).decode()
     return {
         "check.schema.json": schema + "\n",
+        "company.schema.json": describe_company_file(),
         "design.schema.json": describe_design(),
         "design-tests.schema.json": describe_design_tests(),
         "controls.md": _controls(),

@@ -114,6 +114,10 @@ _CHECKS: dict[str, tuple[str, str]] = {
     "designs_designreading": (_OWN, "the design is evaluated again each day, and whenever a branch moved"),
     "designs_changedesign": (_OWN, "pages show it; the decision on the change evaluates the design itself"),
     "designs_personaldatadraft": (_NONE, _PAGES),
+    "organisations_protectionproposal": (
+        _OWN,
+        "each branch is planned again before it is changed, and no other change is made",
+    ),
     "deployments_tokenissuer": (
         _OWN,
         "its address is one that a pipeline on the record names; its keys are read there again each minute",
@@ -417,6 +421,10 @@ _TASKS: dict[str, str] = {
     "evaluate-job-run": "the pipeline that the row names, and the environment, which are compared with their records",
     "import-hook-log": _ROW,
     "list-repositories": _ROW,
+    "cover-repositories": "the rules for repositories, which are compared with their records",
+    "read-new-repositories": _ROW,
+    "plan-protection": _ROW,
+    "apply-protection": f"{_RECORD}, and the worker's own rows, whose digest the act names",
     "mail-code": "the claim of an address, which proves nothing before its code was typed",
     "merge-change": f"{_RECORD}, and an allow decision that has its position",
     "plan-meetings": "the rows of meetings, which are compared with their records; what it plans is an act on record",

@@ -73,6 +73,9 @@ ROUTES = tuple(route for route in find_act_routes() if route.address not in OTHE
 OTHER_FIELDS = {"/products/<slug:slug>/secrets/set": {"how": "generated"}}  # what accompanies an act to its execution
 OWN_FORMS = {  # by the name of a field, where no sample fits
     "accounts": ("ada login github/ada-gh",),
+    "people": ("ada, Ada Lovelace",),
+    "grants": (f"{NAME} developer",),
+    "repositories": ("acme/api shop",),
     "artifact": ("sha256:" + "a" * 64,),
     "branch": ("refs/heads/main",),
     "contributor": ("account:x",),

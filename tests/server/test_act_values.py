@@ -188,6 +188,8 @@ NEEDS_MORE = frozenset(  # their value is looked up in what is there, or has a f
         "contributor",
         "purpose",
         "workflow_paths",
+        "people",
+        "grants",
     }
 )
 

@@ -314,6 +314,15 @@ _VALUES: dict[str, _Values] = {
     "canary_rule": lambda: ["planted"],
     "canary_path": lambda: ["canary.go"],
     "content": lambda: [REQUIREMENT_LIST],
+    "owners": lambda: [["acme"]],
+    "patterns": lambda: [["acme/*"]],
+    "topics": lambda: [["payments"]],
+    "excluded": lambda: [["acme/old"]],
+    "mapping": lambda: ["each", "group"],
+    "repositories": lambda: [f"{row.path} new-product New" for row in VisibleRepository.objects.all()],
+    "people": lambda: ["newest, Newest Person, newest@example.test"],
+    "file": lambda: ['[[person]]\nhandle = "mal"\nname = "Mal"\nroles = ["security"]\n'],
+    "grants": lambda: ["mal security", "dev developer"],
     "table": lambda: ["Do you encrypt backups?\nWho reads the logs?\n"],
 }
 REQUIREMENT_LIST = (

@@ -37,6 +37,7 @@ COMMANDS = {
     "ledger": "muniment.cli.ledger",
     "home": "muniment.cli.home",
     "forge": "muniment.cli.forge",
+    "apply": "muniment.cli.apply",
     "replay": "muniment.cli.replay",
     "policy": "muniment.cli.policy",
     "update": "muniment.cli.update",

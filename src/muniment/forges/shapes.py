@@ -96,11 +96,13 @@ class RefusedRequest(Struct, frozen=True):
 class ListedRepository(Struct, frozen=True):
     """A repository that the connection sees, and the permissions that are missing.
 
-    `MISSING_ABILITY_EFFECTS` has their consequences.
+    `MISSING_ABILITY_EFFECTS` has their consequences. `topics` are the labels that the forge shows at the repository.
     """
 
     repository: ForgeRepository
     missing_abilities: tuple[Ability, ...]
+    topics: tuple[str, ...] = ()
+    archived: bool = False
 
 
 # A change

@@ -23,5 +23,6 @@ APPS = (
     "retros",
     "designs",
     "requests",
+    "organisations",
     "pages",
 )

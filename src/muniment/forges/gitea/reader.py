@@ -361,7 +361,7 @@ class GiteaReader:
 def _convert_visible(found: wire.Repository) -> ListedRepository:
     may = found.permissions or wire.Permissions()
     missing = tuple(ability for ability, needs in _NEEDS.items() if not needs(may))
-    return ListedRepository(convert_repository(found), missing)
+    return ListedRepository(convert_repository(found), missing, found.topics or (), found.archived)
 
 
 def _convert_branch(found: wire.Branch) -> BranchTip:

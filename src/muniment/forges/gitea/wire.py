@@ -38,6 +38,8 @@ class Repository(Struct, frozen=True):
     html_url: str
     private: bool = True
     permissions: Permissions | None = None
+    topics: tuple[str, ...] | None = None
+    archived: bool = False
     has_actions: bool | None = None
 
 

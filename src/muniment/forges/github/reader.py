@@ -85,7 +85,8 @@ class GitHubReader:
         """Repositories that the App is installed for."""
         lacking = manifest.find_missing_abilities(self._app.get_permissions())
         return tuple(
-            ListedRepository(conversion.convert_repository(one), lacking) for one in self._app.list_repositories()
+            ListedRepository(conversion.convert_repository(one), lacking, one.topics, one.archived)
+            for one in self._app.list_repositories()
         )
 
     def read_repository(self, path: str) -> ListedRepository:

@@ -204,6 +204,5 @@ class GitLabReader:
 def _convert_visible(project: wire.Project) -> ListedRepository:
     given = project.permissions or wire.Permissions()
     level = max((one.access_level for one in (given.project_access, given.group_access) if one), default=0)
-    return ListedRepository(
-        convert_repository(project), tuple(ability for ability, least in _NEEDS.items() if level < least)
-    )
+    missing = tuple(ability for ability, least in _NEEDS.items() if level < least)
+    return ListedRepository(convert_repository(project), missing, project.topics, project.archived)

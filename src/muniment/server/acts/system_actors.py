@@ -20,6 +20,7 @@ class SystemActor(StrEnum):
     CODE_SCAN = "(scan of the code)"
     DEPENDENCY_SCAN = "(scan of the dependencies)"
     DESIGN_EVALUATION = "(evaluation of the design)"
+    REPOSITORY_RULES = "(rules for repositories)"
 
     @property
     def label(self) -> Label:
@@ -41,5 +42,6 @@ _LABELS: dict[SystemActor, Label] = {
     SystemActor.CODE_SCAN: _("Scan of the code"),
     SystemActor.DEPENDENCY_SCAN: _("Scan of the dependencies"),
     SystemActor.DESIGN_EVALUATION: _("Evaluation of the design"),
+    SystemActor.REPOSITORY_RULES: _("Rules for repositories"),
 }
 SYSTEM_IDS = frozenset(one.value for one in SystemActor)

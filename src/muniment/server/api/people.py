@@ -15,6 +15,7 @@ from muniment.server.people.machine_acts import (
 from muniment.server.people.models import Person, RoleGrant
 from muniment.server.people.person_acts import AddPerson
 from muniment.server.people.role_acts import GrantRole, RevokeRole
+from muniment.server.people.role_import_acts import GrantRoles
 
 router = Router()
 
@@ -22,6 +23,7 @@ router = Router()
 # types that are made at run time, from the fields of the acts
 AddBody = build_body_schema(AddPerson)
 GrantBody = build_body_schema(GrantRole, fixed=("person",))
+GrantsBody = build_body_schema(GrantRoles)
 DeclareMachineBody = build_body_schema(DeclareMachine)
 RevokeBody = build_body_schema(RevokeRole, fixed=("person",))
 
@@ -56,6 +58,13 @@ def add_person(request: HttpRequest, body: AddBody) -> dict[str, object]:  # typ
 def grant_role(request: HttpRequest, slug: str, body: GrantBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Grant a role; a role that can change things waits for a second person."""
     return run_act(request, GrantRole, {"person": slug})
+
+
+@router.post("/role-grants")
+@for_action(Action.GRANT_ROLE)
+def grant_roles(request: HttpRequest, body: GrantsBody) -> dict[str, object]:  # type: ignore[valid-type]
+    """Grant many roles by one request; if one of them can change things, all wait for a second person."""
+    return run_act(request, GrantRoles, {})
 
 
 @router.post("/people/{slug}/roles/revoke")

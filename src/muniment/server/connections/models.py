@@ -118,7 +118,10 @@ class ConnectionRateLimit(models.Model):
 
 
 class VisibleRepository(models.Model):
-    """A repository that a connection sees, and which permissions are missing there (`forges.shapes.Ability`)."""
+    """A repository that a connection sees, and which permissions are missing there (`forges.shapes.Ability`).
+
+    `topics` are the labels that the forge shows at it. They choose repositories for a rule, and decide nothing else.
+    """
 
     privileges = Privileges((READ,), (READ, ADD, CHANGE, DROP))
     written_by = _NOBODY
@@ -131,6 +134,8 @@ class VisibleRepository(models.Model):
     url = models.CharField(max_length=500)
     private = models.BooleanField(default=True)
     missing_permissions = models.JSONField(default=list)
+    topics = models.JSONField(default=list)
+    archived = models.BooleanField(default=False)
 
     class Meta:
         ordering = ("path",)
@@ -162,13 +167,14 @@ class RepositoryLink(RecordedModel):
     recorded_columns = ("repository", "connection", "forge_id")
     privileges = Privileges(
         (READ, ADD, DROP),
-        (READ,),
+        (READ, ADD),
         worker_changes=(
             "path",
             "default_branch",
             "clone_url",
             "url",
             "reconciled_at",
+            "first_read_at",
             "problem",
             "webhook_secret_mark",
             "statements_digest",
@@ -190,6 +196,7 @@ class RepositoryLink(RecordedModel):
         max_length=16, blank=True
     )  # which secret its webhook has (`hearing.fingerprint_secret`)
     reconciled_at = models.DateTimeField(null=True)
+    first_read_at = models.DateTimeField(null=True)  # when its first pass ended, well or with a problem of its own
     statements_digest = models.CharField(max_length=71, blank=True)  # of the signed approvals that were pushed there
     problem = models.TextField(blank=True)
     first_pushes_read = models.BooleanField(default=False)  # whether what was there before is among `FirstPush`

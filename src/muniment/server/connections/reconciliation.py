@@ -12,19 +12,20 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
-from muniment.errors import ForgeCode, ForgeError, MunimentError
+from muniment.errors import MunimentError
 from muniment.facts import canonical
 from muniment.forges.branch_rules import BranchRules
 from muniment.forges.checks import digest_checks
 from muniment.forges.forge import Forge
 from muniment.forges.forge_client import REST_RESOURCE
-from muniment.forges.shapes import Account
+from muniment.forges.registry import FORGE_KINDS
+from muniment.forges.shapes import Account, Vendor
 from muniment.forges.statuses import CONTEXT_PREFIX, StatusState
 from muniment.git import approvals
 from muniment.http.rate_limits import RateLimit
 from muniment.server.changes.branch_evaluation import clean_title
 from muniment.server.changes.reevaluation_requests import request_reading, request_status_check
-from muniment.server.connections import permission_checks, webhook_deliveries
+from muniment.server.connections import webhook_deliveries
 from muniment.server.connections.forge_access import (
     is_connection_wide,
     open_connected_forge,
@@ -40,7 +41,6 @@ from muniment.server.connections.models import (
     ForgeChange,
     ProtectedBranch,
     RepositoryLink,
-    VisibleRepository,
 )
 from muniment.server.incidents import kinds as incidents
 from muniment.server.incidents.closings import find_unrecorded_closings
@@ -110,6 +110,8 @@ def reconcile_repository(connected: RepositoryLink, forge: Forge) -> MunimentErr
     problem = f"{failed.message}. {failed.remedy}" if failed is not None else ""
     counted = timezone.now() - (PASS_INTERVAL - _SOON if problem else timedelta(0))
     RepositoryLink.objects.filter(pk=connected.pk).update(reconciled_at=counted, problem=problem)
+    if connected.first_read_at is None and not is_connection_wide(failed):
+        RepositoryLink.objects.filter(pk=connected.pk).update(first_read_at=timezone.now())
     return failed
 
 
@@ -241,7 +243,9 @@ def update_webhook(connected: RepositoryLink, forge: Forge) -> None:
     """Register the webhook with the present secret, if it is not. Raises ForgeError."""
     connection = connected.connection
     mark = webhook_deliveries.fingerprint_secret(connection)
-    if connected.webhook_secret_mark != mark:
+    if connected.first_read_at is None and _has_registered_app_webhook(connection, mark):
+        RepositoryLink.objects.filter(pk=connected.pk).update(webhook_secret_mark=mark)
+    elif connected.webhook_secret_mark != mark:
         forge.protector.register_webhook(
             require_linked_repository(connected),
             webhook_deliveries.build_webhook_url(connection),
@@ -250,41 +254,11 @@ def update_webhook(connected: RepositoryLink, forge: Forge) -> None:
         RepositoryLink.objects.filter(pk=connected.pk).update(webhook_secret_mark=mark)
 
 
-def read_connection(connection: Connection) -> None:
-    """Read our account at the forge, the visible repositories and missing permissions. Problems are shown on its
-    page.
-    """
-    Connection.objects.filter(pk=connection.pk).update(listed_at=timezone.now())
-    forge: Forge | None = None
-    try:
-        forge = open_connected_forge(connection)
-        about, found = forge.reader.describe_forge(), forge.reader.list_repositories()
-    except MunimentError as error:
-        store_problem(connection, error)
-        if forge is not None and isinstance(error, ForgeError) and error.code is ForgeCode.FORBIDDEN:
-            permission_checks.store_refused(connection, forge, None)  # which scope that was
-        raise
-    Connection.objects.filter(pk=connection.pk).update(
-        account=about.ours.login[:100],
-        account_id=about.ours.id[:100],
-        forge_version=about.version[:60],
-        forge_tier=about.tier[:60],
-    )
-    for one in found:
-        repo = one.repository
-        values = {"path": repo.path, "default_branch": repo.default, "clone_url": repo.clone, "url": repo.url}
-        more = {"private": repo.private, "missing_permissions": [ability.value for ability in one.missing_abilities]}
-        VisibleRepository.objects.update_or_create(connection=connection, forge_id=repo.id, defaults={**values, **more})
-        rows = RepositoryLink.objects.filter(connection=connection, forge_id=repo.id)
-        moved = rows.exclude(path=repo.path).values_list("repository", flat=True)
-        for number in moved:
-            enqueue("reconcile-repository", repository=number)
-        rows.update(**values)
-    VisibleRepository.objects.filter(connection=connection).exclude(
-        forge_id__in=[one.repository.id for one in found]
-    ).delete()
-    store_problem(connection, None)
-    permission_checks.enqueue_check_if_due(connection)
+def _has_registered_app_webhook(connection: Connection, mark: str) -> bool:
+    """Whether the App's webhook, which serves all repositories, was registered with this secret for another one."""
+    if not FORGE_KINDS[Vendor(connection.vendor)].has_app:
+        return False
+    return RepositoryLink.objects.filter(connection=connection, webhook_secret_mark=mark).exists()
 
 
 def _list_due_links(connection: Connection, now: datetime) -> list[RepositoryLink]:

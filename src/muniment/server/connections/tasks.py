@@ -15,6 +15,7 @@ from muniment.server import moments
 from muniment.server.changes.reevaluation_requests import request_reading, request_reading_of
 from muniment.server.changes.tasks import reevaluate_outdated
 from muniment.server.connections import (
+    first_pass,
     first_pushes,
     forge_requests,
     input_probes,
@@ -22,6 +23,7 @@ from muniment.server.connections import (
     policy_source,
     product_clauses,
     reconciliation,
+    repository_list,
     watched_branches,
 )
 from muniment.server.connections.bypass_acts import RevertBypass
@@ -48,6 +50,7 @@ from muniment.server.job_queue import (
     LONG_SECONDS,
     enqueue,
     enqueue_first,
+    enqueue_in,
     register_periodic_task,
     register_task,
 )
@@ -67,7 +70,7 @@ def read_visible_repositories(connection: int) -> None:
     row = Connection.objects.filter(pk=connection, ended_at=None, credential_set_at__isnull=False).first()
     if row is not None:
         with end_at_refused_credential(row):
-            reconciliation.read_connection(row)
+            repository_list.read_connection(row)
 
 
 @register_task("check-connection-permissions")
@@ -196,6 +199,16 @@ def begin_passes() -> None:
         enqueue("poll-connection", connection=row.pk)
         enqueue_first("probe-connection", connection=row.pk)
     reevaluate_outdated()
+
+
+@register_task("read-new-repositories", LONG_SECONDS)
+def read_new_repositories(connection: int) -> None:
+    """Read the repositories of a connection that were never read, a part at a time."""
+    row = Connection.objects.filter(pk=connection, ended_at=None, credential_set_at__isnull=False).first()
+    if row is not None:
+        seconds = first_pass.run_first_pass(row)
+        if seconds != first_pass.FINISHED:
+            enqueue_in("read-new-repositories", seconds, connection=connection)
 
 
 @register_task("poll-connection", LONG_SECONDS)

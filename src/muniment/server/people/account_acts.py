@@ -25,7 +25,7 @@ from muniment.server.people.authenticators import remove_enrolments
 from muniment.server.people.models import Account, EnrolledAuthenticator, Person
 from muniment.server.people.person_acts import PersonAct
 
-MOST_AT_ONCE = 200  # accounts that one request lists: a person reads them
+MOST_AT_ONCE = 1_000  # accounts that one request lists: a person reads them
 
 
 def _visible_accounts(actor: Actor) -> "QuerySet[Account]":
@@ -176,7 +176,7 @@ class ConfirmAccounts(Act, frozen=True):
         str,
         Text(
             label=gettext_lazy("Accounts"),
-            most=4000,
+            most=20_000,
             pattern=rf"[0-9]{{1,18}}(?: [0-9]{{1,18}}){{0,{MOST_AT_ONCE - 1}}}",
             form=gettext_lazy("Write the numbers of accounts with spaces between them."),
             recorded=True,

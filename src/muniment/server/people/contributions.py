@@ -56,6 +56,7 @@ from muniment.server.people.personal_data_acts import (
 )
 from muniment.server.people.privacy import drop_rows, sessions_of
 from muniment.server.people.role_acts import ExpireRole, GrantRole, RevokeRole
+from muniment.server.people.role_import_acts import GrantRoles
 from muniment.server.people.setup_steps import OWN_ACCOUNT, PEOPLE_STEP
 from muniment.server.people.test_runner_acts import RevokeTestRunner, TrustTestRunner
 from muniment.server.people.unlinked_accounts import find_unlinked_forge_accounts
@@ -107,6 +108,7 @@ CONTRIBUTIONS = AppContributions(
         ConfirmAccounts,
         UnlinkAccount,
         GrantRole,
+        GrantRoles,
         RevokeRole,
         ExportPersonalData,
         PlaceLegalHold,

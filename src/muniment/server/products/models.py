@@ -33,7 +33,7 @@ class Product(RecordedModel):
         "retired_at",
         "retired_since",
     )
-    privileges = Privileges((READ, ADD, CHANGE), (READ,), operator=(ADD,))
+    privileges = Privileges((READ, ADD, CHANGE), (READ, ADD), operator=(ADD,))  # the worker: by rules for repositories
     free_texts = ("data_after_retirement",)
     written_by = frozenset(
         {Action.ADD_PRODUCT, Action.CHANGE_PRODUCT, Action.REMOVE_SENSITIVE_PATHS, Action.RETIRE_PRODUCT}
@@ -80,7 +80,7 @@ class Repository(RecordedModel):
     """
 
     recorded_columns = ("product", "name", "path")
-    privileges = Privileges(_ALL, (READ,), worker_changes=("worker", "worker_seen_at"), operator=(ADD,))
+    privileges = Privileges(_ALL, (READ, ADD), worker_changes=("worker", "worker_seen_at"), operator=(ADD,))
     written_by = frozenset({Action.ADD_PRODUCT, Action.CHANGE_PRODUCT})
 
     product = models.ForeignKey(Product, models.CASCADE, related_name="repositories")

@@ -35,6 +35,7 @@ from muniment.server.people.machine_acts import DeclareMachine
 from muniment.server.people.models import Account, EnrolledAuthenticator, Machine, Person, RoleGrant
 from muniment.server.people.personal_data_acts import ErasePersonalData
 from muniment.server.people.role_acts import GrantRole, is_changing_role
+from muniment.server.people.role_import_acts import GrantRoles
 from muniment.server.people.test_runner_acts import TrustTestRunner
 from muniment.server.policies.exception_acts import RequestException
 from muniment.server.policies.models import MonitoringPeriod, PolicyVersion
@@ -275,12 +276,15 @@ def _find_grant_action(fields: ProvenFields) -> Action | None:
 
 def _permits_grant(signed: SignedAct, key: str, fields: ProvenFields) -> bool:
     act = signed.act
-    if not isinstance(act, GrantRole):
-        return False
+    grants = tuple(act.list_grants()) if isinstance(act, GrantRoles) else (act,)
+    is_listed = any(isinstance(one, GrantRole) and _is_grant(one, fields) for one in grants)
+    return is_listed and signed.is_signed_before(fields["granted_at"])
+
+
+def _is_grant(act: GrantRole, fields: ProvenFields) -> bool:
     product = find_product(act.product)
     signed_fields = (act.person, act.role.value, product.pk if product is not None else None, act.until)
-    found = (fields["person"], fields["role"], fields["product"], fields["last_day"])
-    return signed_fields == found and signed.is_signed_before(fields["granted_at"])
+    return signed_fields == (fields["person"], fields["role"], fields["product"], fields["last_day"])
 
 
 def _permits_exception(signed: SignedAct, key: str, fields: ProvenFields) -> bool:

@@ -365,6 +365,7 @@ class Migration(migrations.Migration):
                 ("url", models.CharField(max_length=500)),
                 ("webhook_secret_mark", models.CharField(blank=True, max_length=16)),
                 ("reconciled_at", models.DateTimeField(null=True)),
+                ("first_read_at", models.DateTimeField(null=True)),
                 ("statements_digest", models.CharField(blank=True, max_length=71)),
                 ("problem", models.TextField(blank=True)),
                 ("first_pushes_read", models.BooleanField(default=False)),
@@ -461,6 +462,8 @@ class Migration(migrations.Migration):
                 ("url", models.CharField(max_length=500)),
                 ("private", models.BooleanField(default=True)),
                 ("missing_permissions", models.JSONField(default=list)),
+                ("topics", models.JSONField(default=list)),
+                ("archived", models.BooleanField(default=False)),
                 (
                     "connection",
                     models.ForeignKey(
