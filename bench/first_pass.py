@@ -73,8 +73,11 @@ class ManyRepositories(FakeGitHub):
 
 
 _OWN = {name: vars(ManyRepositories)[name] for name in ("repositories", "repository", "git")}
-ManyRepositories.routes = tuple(
-    route._replace(answer=_OWN.get(route.name, route.answer)) for route in FakeGitHub.routes
+# The routes name functions of the base class, so they are made again with our own.
+setattr(  # noqa: B010 -- the length of the tuple is part of its type
+    ManyRepositories,
+    "routes",
+    tuple(route._replace(answer=_OWN.get(route.name, route.answer)) for route in FakeGitHub.routes),
 )
 
 

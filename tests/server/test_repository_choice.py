@@ -39,7 +39,7 @@ def offer(*paths: str) -> list[OfferedRepository]:
 )
 def test_rule_chooses_only_what_it_names(fields: dict[str, object], chosen: bool) -> None:
     repository = OfferedRepository("acme/api", ("payments",))
-    assert is_chosen(rule(**fields), repository) is chosen
+    assert is_chosen(rule(EACH, **fields), repository) is chosen
 
 
 def test_owner_of_group_includes_groups_below() -> None:

@@ -172,7 +172,6 @@ def _check_people(found: CompanyFile, lines: Sequence[str]) -> None:
 
 def _find_line(lines: Sequence[str], table: str, at: int, key: str = "") -> int:
     """Number of the line of a key in the table of that name with index `at`, else of its header; 0 if neither shows."""
-    wanted = re.compile(rf"\s*{re.escape(key or table)}\s*=")
     count, header = -1, 0
     for number, line in enumerate(lines, 1):
         found = _HEADER.match(line)
@@ -181,7 +180,7 @@ def _find_line(lines: Sequence[str], table: str, at: int, key: str = "") -> int:
         if found:
             count += found[1] == table
             header = number if count == at and found[1] == table else 0
-        elif bool(header) == bool(key) and wanted.match(line):
+        elif bool(header) == bool(key) and "=" in line and line.partition("=")[0].strip() == (key or table):
             return number
     return header
 

@@ -160,7 +160,7 @@ def _read_file(request: HttpRequest) -> str:
     if file is None:
         return str(request.POST.get("text", ""))
     try:
-        return file.read(LARGEST_FILE + 1).decode("utf-8-sig")
+        return str(file.read(LARGEST_FILE + 1), "utf-8-sig")
     except UnicodeDecodeError:
         raise UsageError(_("The file is not UTF-8 text."), _("Save it as UTF-8.")) from None
 
