@@ -17,7 +17,7 @@ from muniment.scanners.python.values import UndecidedError
 _MOST_BYTES = 3_000_000  # as GitHub
 _MOST_RULES = 5_000
 _LONGEST_PATTERN = 300
-_SECTION = re.compile(r"\^?\[([^\]\n]+)\](?:\[[0-9]+\])?(?: +(.*))?")
+_SECTION = re.compile(r"\^?\[([^\]\n]+)\](?:\[[0-9]+\])?(?: (.*))?")
 _ESCAPED = re.compile(r"\\([ #\\])")
 _ANY_ESCAPED = re.compile(r"\\(.)")
 _WORD = re.compile(r"(?:\\.|[^\\\s])+")
