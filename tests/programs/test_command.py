@@ -77,7 +77,11 @@ def test_no_value_for_another_program_becomes_an_option(data: st.DataObject) -> 
         built = build_command(program, options, ProgramError)
     except ProgramError:
         return
-    modules = {Program.SCANNER: "muniment.scanners.child", Program.DESIGN_READER: "muniment.design.child"}
+    modules = {
+        Program.SCANNER: "muniment.scanners.child",
+        Program.REPORT_READER: "muniment.scanners.imports.child",
+        Program.DESIGN_READER: "muniment.design.child",
+    }
     start = built.arguments.index(modules.get(program, program))
     assert_no_value_is_an_option(built.arguments[start + 1 :], grammar)
 
