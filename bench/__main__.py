@@ -44,6 +44,7 @@ def main() -> None:
     rows += ledger.rows()
     rows += run.rows()
     rows.append(design.measure_design())
+    rows.append(design.measure_design_change())
     rows += [_replay(repository) for repository in repositories]
     sys.stdout.write(table(rows) + "\n")
 

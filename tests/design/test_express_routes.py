@@ -81,6 +81,7 @@ def list_guards(found: RouteList) -> dict[str, list[str]]:
         (f"['/x', '/y'].forEach((path) => app.get(path, {SHOW}));", {"GET /x": [], "GET /y": []}),
         ("app.get('port');", {}),
         ("app.use((req, res, next) => { res.status(404).end(); });", {}),
+        ("app.get('/a', (req, res) => { if (!find(req)) res.status(404); res.json({}); });", {"GET /a": []}),
         (f"if (process.env.DEBUG) {{ app.get('/debug', {SHOW}); }}", {"GET /debug": []}),
         ("app.use('/files', express.static('files'));", {"* /files": []}),
     ],

@@ -9,7 +9,7 @@ from msgspec import Struct
 from muniment.design.drafting import find_resources
 from muniment.design.findings import DesignFinding, FindingCode
 from muniment.design.model import ComponentKind, DesignModel
-from muniment.design.routes.source_tree import SourceModule, SourceTree
+from muniment.design.routes.source_tree import SourceModule, SourceTree, list_nodes
 
 _CLIENTS = ("requests", "httpx", "aiohttp", "urllib3", "urllib.request", "websockets")
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0", "example.com", "example.org", ""})  # noqa: S104
@@ -39,7 +39,7 @@ def find_code_elements(files: Mapping[str, str]) -> CodeElements:
 
 
 def _find_hosts(tree: SourceTree, module: SourceModule) -> Iterator[tuple[str, int]]:
-    for node in ast.walk(module.tree):
+    for node in list_nodes(module.tree):
         if not isinstance(node, ast.Call) or not tree.external_name(module, node.func).startswith(_CLIENTS):
             continue
         for each in (*node.args, *(keyword.value for keyword in node.keywords)):

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from muniment.design.routes.registry import find_frameworks, read_routes
 from muniment.design.routes.route import Route, RouteList
-from muniment.design.routes.source_tree import SourceTree
+from muniment.design.routes.source_tree import SourceTree, list_nodes
 
 _MODEL_BASES = re.compile(
     r"(?:^|\.)(?:models\.Model|db\.Model|SQLAlchemy(?:\(\))?\.Model|SQLModel|AbstractUser|AbstractBaseUser|DeclarativeBase)$"
@@ -97,7 +97,7 @@ def _find_asks(tree: SourceTree, name: str) -> tuple[str, ...]:
     if found is None or isinstance(found.node, ast.expr):
         return ()
     asked: dict[str, None] = {}
-    for node in ast.walk(found.node):
+    for node in list_nodes(found.node):
         if isinstance(node, ast.Call):
             target = tree.find_definition(found.module, node.func)
             if target is not None and isinstance(target.node, ast.FunctionDef | ast.AsyncFunctionDef):

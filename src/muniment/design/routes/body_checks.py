@@ -4,7 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from muniment.design.routes.source_tree import Definition, FunctionNode, SourceModule, SourceTree
+from muniment.design.routes.source_tree import Definition, FunctionNode, SourceModule, SourceTree, list_nodes
 
 _USER = re.compile(r"(?:^|[._])(?:current_)?user(?:_id|\.\w+)*$|(?:^|\.)identity$|get_jwt_identity\(\)$|\.profile$")
 _LOOKUPS = frozenset({"get_object_or_404", "get_list_or_404", "get", "filter", "filter_by", "first_or_404", "aget"})
@@ -47,17 +47,17 @@ def looks_up_owner(tree: SourceTree, found: Definition, depth: int = 0) -> bool:
     """Whether a function gives only objects of the person who asks, and answers 404 for those of others."""
     if depth > _DEPTH or not isinstance(found.node, ast.FunctionDef | ast.AsyncFunctionDef):
         return False
-    names_user = any(_names_user(node) for node in ast.walk(found.node))
-    if names_user and any(_is_missing(node) for node in ast.walk(found.node)):
+    names_user = any(_names_user(node) for node in list_nodes(found.node))
+    if names_user and any(_is_missing(node) for node in list_nodes(found.node)):
         return True
-    calls = [node for node in ast.walk(found.node) if isinstance(node, ast.Call)]
+    calls = [node for node in list_nodes(found.node) if isinstance(node, ast.Call)]
     inner = [find_called(tree, found.module, found.node, call.func) for call in calls]
     return any(each is not None and looks_up_owner(tree, each, depth + 1) for each in inner)
 
 
 def list_owner_filters(function: FunctionNode) -> Iterator[str]:
     """Look-ups of a handler that are limited to the person who asks, as `user=request.user`."""
-    for node in ast.walk(function):
+    for node in list_nodes(function):
         if not isinstance(node, ast.Call):
             continue
         called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
@@ -79,28 +79,41 @@ def refuses_only_known(function: ast.AST, denials: list[ast.AST], *, is_hook: bo
 
 def _walk_excused(function: ast.AST, *, is_hook: bool) -> Iterator[ast.AST]:
     """Nodes inside branches in which a refusal protects nothing from strangers."""
-    for node in ast.walk(function):
+    for node in list_nodes(function):
         if not isinstance(node, ast.If):
             continue
         test = ast.unparse(node.test)
-        about_known = bool(_PERSON_TEST.search(test)) and not _negates(node.test)
+        about_known = bool(_PERSON_TEST.search(test)) and not _has_negation(node.test)
         unrelated = is_hook and not _REQUEST_TEST.search(test)
         if about_known or unrelated or _FORGERY.search(test):
             for statement in node.body:
-                yield from ast.walk(statement)
+                yield from list_nodes(statement)
 
 
-def _negates(test: ast.expr) -> bool:
+def _has_negation(test: ast.expr) -> bool:
     return any(
         isinstance(node, ast.Not | ast.NotEq | ast.NotIn | ast.Lt | ast.LtE)
         or (isinstance(node, ast.Constant) and node.value in (None, False))
         or (isinstance(node, ast.Name | ast.Attribute) and "anonymous" in ast.unparse(node).lower())
-        for node in ast.walk(test)
+        for node in list_nodes(test)
     )
 
 
 def _names_user(node: ast.AST) -> bool:
-    return isinstance(node, ast.Name | ast.Attribute | ast.Call) and bool(_USER.search(ast.unparse(node)))
+    return isinstance(node, ast.Name | ast.Attribute | ast.Call) and bool(_USER.search(_join_names(node)))
+
+
+def _join_names(node: ast.AST) -> str:
+    """Dotted name of an expression; ast.unparse gives the same for names, and is slow."""
+    match node:
+        case ast.Name(id=name):
+            return name
+        case ast.Attribute(value=value, attr=attr):
+            return f"{_join_names(value)}.{attr}"
+        case ast.Call(func=func):
+            return f"{_join_names(func)}()"
+        case _:
+            return ""
 
 
 def _is_missing(node: ast.AST) -> bool:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from muniment.design.routes.django_views import DjangoViews
 from muniment.design.routes.guard_detection import GuardDetector, walk_guards
 from muniment.design.routes.route import Route, RouteGuard, RouteList, UnreadSource, join_patterns
-from muniment.design.routes.source_tree import Definition, SourceModule, SourceTree, find_keyword
+from muniment.design.routes.source_tree import Definition, SourceModule, SourceTree, find_keyword, list_nodes
 
 _PATHS = frozenset({"path", "re_path", "url"})
 _WRAPPERS = frozenset({"format_suffix_patterns", "list", "tuple", "decorator_include"})
@@ -254,7 +254,7 @@ class DjangoReader:
         for module in self._tree.modules.values():
             if not module.is_shipped:
                 continue
-            for node in ast.walk(module.tree):
+            for node in list_nodes(module.tree):
                 if (
                     isinstance(node, ast.Call)
                     and isinstance(node.func, ast.Attribute)

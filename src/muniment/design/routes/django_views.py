@@ -7,7 +7,14 @@ from typing import NamedTuple
 
 from muniment.design.routes.guard_detection import GuardDetector, create_guard
 from muniment.design.routes.route import RouteGuard, UnreadSource
-from muniment.design.routes.source_tree import Definition, FunctionNode, SourceModule, SourceTree, find_keyword
+from muniment.design.routes.source_tree import (
+    Definition,
+    FunctionNode,
+    SourceModule,
+    SourceTree,
+    find_keyword,
+    list_nodes,
+)
 
 _DEPTH = 10  # names that are followed from one to the next
 _VERBS = ("get", "post", "put", "patch", "delete", "head", "options")
@@ -169,7 +176,7 @@ class DjangoViews:
         return any(
             isinstance(each, ast.Name) and each.id in _PUBLIC_DECORATORS
             for decorator in found.node.decorator_list
-            for each in ast.walk(decorator)
+            for each in list_nodes(decorator)
         )
 
     def _classes(self, found: Definition) -> list[tuple[str, Definition | None]]:
@@ -385,7 +392,7 @@ class DjangoViews:
 
     def _classify_answer(self, found: Definition, method: str) -> RouteGuard | None:
         """Guard that a `has_permission` is, by its answers."""
-        returns = [node.value for node in ast.walk(found.node) if isinstance(node, ast.Return)]
+        returns = [node.value for node in list_nodes(found.node) if isinstance(node, ast.Return)]
         if all(isinstance(value, ast.Constant) and value.value is True for value in returns):
             return None
         text = ast.unparse(found.node)

@@ -11,7 +11,7 @@ from tree_sitter import Node
 
 from muniment.design.routes.route import RouteGuard
 from muniment.design.routes.script_tree import (
-    Environment,
+    LoopVariables,
     Meaning,
     ScriptModule,
     ScriptTree,
@@ -52,7 +52,7 @@ class ExpressGuards:
         self._tree = tree
         self._denying: dict[int, bool] = {}
 
-    def find_guard(self, module: ScriptModule, node: Node, env: Environment, depth: int = 0) -> RouteGuard | None:
+    def find_guard(self, module: ScriptModule, node: Node, env: LoopVariables, depth: int = 0) -> RouteGuard | None:
         """Guard that a middleware expression is; None if it refuses nobody."""
         meaning = self._tree.resolve_value(module, node, env)
         if meaning.external:
@@ -68,11 +68,11 @@ class ExpressGuards:
             return RouteGuard(name, is_certain=False)  # a guard by its name that nobody can read
         return None
 
-    def find_wrapper_guard(self, module: ScriptModule, call: Node, env: Environment) -> RouteGuard | None:
+    def find_wrapper_guard(self, module: ScriptModule, call: Node, env: LoopVariables) -> RouteGuard | None:
         """Guard that a function is which wraps a handler, as `requireUser(handler)`. The handler is not asked."""
         return self._classify_call(module, call, env, -1)
 
-    def _classify_call(self, module: ScriptModule, call: Node, env: Environment, depth: int) -> RouteGuard | None:
+    def _classify_call(self, module: ScriptModule, call: Node, env: LoopVariables, depth: int) -> RouteGuard | None:
         """Guard that a call makes, as `auth("admin")`, or that it wraps, as `asyncHandler(requireUser)`."""
         callee = get_field(call, "function")
         if callee is None:

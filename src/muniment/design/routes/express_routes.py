@@ -12,10 +12,10 @@ from muniment.design.routes.express_guards import (
     passes_on,
 )
 from muniment.design.routes.express_owners import ExpressEntry, ExpressOwner, OwnerKey, walk_owner
-from muniment.design.routes.express_values import EMPTY, ExpressValues, find_switch
+from muniment.design.routes.express_values import NO_VARIABLES, ExpressValues, find_switch
 from muniment.design.routes.route import RouteGuard, RouteList, UnreadSource
 from muniment.design.routes.script_tree import (
-    Environment,
+    LoopVariables,
     Meaning,
     ScriptModule,
     ScriptTree,
@@ -40,6 +40,7 @@ _ANSWERING = re.compile(
     r"graphql|apollo|yoga|trpc|createExpressMiddleware|expressMiddleware|swaggerUi?\b.*setup|proxy", re.I
 )
 _NOT_FOUND = re.compile(r"^404$|NOT_FOUND|^notFound|NotFound$")
+_CATCH_ALL = frozenset({"use", "all", "options"})
 _ROUTER_NAME = re.compile(r"route|api|app$", re.IGNORECASE)
 _NAMES = frozenset({"identifier", "member_expression"})
 _SHORT = 80  # parts of a function that does nothing else
@@ -93,7 +94,7 @@ class ExpressReader:
 
     def _find_owner_made(self, module: ScriptModule, node: Node) -> None:
         callee = get_field(node, "function") or get_field(node, "constructor")
-        name = self._tree.resolve_value(module, callee, EMPTY).external if callee is not None else ""
+        name = self._tree.resolve_value(module, callee, NO_VARIABLES).external if callee is not None else ""
         if name == "express" or name == "express.default":
             self._owners[module.path, node.start_byte] = ExpressOwner(module, node, is_application=True)
         elif _ROUTER_PACKAGE.search(name):
@@ -104,7 +105,7 @@ class ExpressReader:
         for node in module.nodes:
             if node.type != "call_expression":
                 continue
-            owners = [self._find_owner(module, each, EMPTY) for each in list_call_arguments(node)]
+            owners = [self._find_owner(module, each, NO_VARIABLES) for each in list_call_arguments(node)]
             callee = get_field(node, "function")
             if callee is None or not any(owners) or read_name(callee).rpartition(".")[2] in _USES:
                 continue
@@ -118,7 +119,7 @@ class ExpressReader:
 
     def _find_function(self, module: ScriptModule, callee: Node) -> Meaning | None:
         """Function that a call means; by the name of a method if only one class of the project has it."""
-        meaning = self._tree.resolve_value(module, callee, EMPTY)
+        meaning = self._tree.resolve_value(module, callee, NO_VARIABLES)
         if meaning.node is not None and meaning.node.type in FUNCTIONS:
             return meaning
         if meaning.external or callee.type != "member_expression":
@@ -128,7 +129,7 @@ class ExpressReader:
         return found[0] if len(found) == 1 else None
 
     def _find_owner(
-        self, module: ScriptModule, node: Node, env: Environment, depth: int = 0
+        self, module: ScriptModule, node: Node, env: LoopVariables, depth: int = 0
     ) -> tuple[OwnerKey, tuple[int, ...]] | None:
         """Application that an expression means, and the order of calls through which it was handed here."""
         node = unwrap_value(node)
@@ -141,7 +142,7 @@ class ExpressReader:
         if at is None:
             return None
         if at.type == "identifier" and at.id != node.id:
-            return self._find_owner(meaning.module, at, EMPTY, depth + 1)
+            return self._find_owner(meaning.module, at, NO_VARIABLES, depth + 1)
         key = (meaning.module.path, at.start_byte)
         if at.type in ("call_expression", "new_expression") and key in self._owners and self._is_maker(meaning):
             return key, ()
@@ -162,15 +163,15 @@ class ExpressReader:
             return None
         if callee.type == "member_expression" and read_text(callee.child_by_field_name("property")) in _USES:
             inner = get_field(callee, "object")
-            return self._find_owner(module, inner, EMPTY, depth + 1) if inner is not None else None
-        factory = self._tree.resolve_value(module, callee, EMPTY)
+            return self._find_owner(module, inner, NO_VARIABLES, depth + 1) if inner is not None else None
+        factory = self._tree.resolve_value(module, callee, NO_VARIABLES)
         if factory.node is None or factory.node.type not in FUNCTIONS:
             return None
         key = (factory.module.path, factory.node.start_byte)
         if key not in self._factory_owners:
             self._factory_owners[key] = None  # for factories that call themselves
             returned = (
-                self._find_owner(factory.module, each, EMPTY, depth + 1) for each in self._list_returned(factory)
+                self._find_owner(factory.module, each, NO_VARIABLES, depth + 1) for each in self._list_returned(factory)
             )
             self._factory_owners[key] = next((each for each in returned if each is not None), None)
         return self._factory_owners[key]
@@ -209,7 +210,7 @@ class ExpressReader:
                 paths = self._values.read_paths(module, pattern, env)
                 self._add_entries(module, call, owner, verb, paths, [*before, *arguments], env)
             return
-        found = self._find_owner(module, target, EMPTY)
+        found = self._find_owner(module, target, NO_VARIABLES)
         if found is None or (verb == "get" and len(arguments) < 2):
             return
         for env in self._values.list_environments(module, call):
@@ -228,7 +229,7 @@ class ExpressReader:
             if inner is None:
                 return None
             if name == "route":
-                owner = self._find_owner(module, inner, EMPTY)
+                owner = self._find_owner(module, inner, NO_VARIABLES)
                 arguments = list_call_arguments(target)
                 return (owner, arguments[0], before) if owner is not None and arguments else None
             if name not in _USES:
@@ -246,7 +247,7 @@ class ExpressReader:
         verb: str,
         paths: list[str],
         nodes: list[Node],
-        env: Environment,
+        env: LoopVariables,
     ) -> None:
         key, before = found
         functions = list(self._values.list_functions(module, nodes, env))
@@ -266,7 +267,7 @@ class ExpressReader:
                 self._owners[child].is_mounted = True
                 break
             is_last = index == len(functions) - 1
-            if is_last and self._answers_nothing(where, node, env):
+            if is_last and verb in _CATCH_ALL and self._answers_nothing(where, node, env):
                 continue
             if is_last and self._is_handler(where, node, verb, env):
                 handler = (where, node)
@@ -282,7 +283,7 @@ class ExpressReader:
             entry = ExpressEntry(order, path, methods, (*guards, *own), child, name, place, switch)
             self._owners[key].entries.append(entry)
 
-    def _answers_nothing(self, module: ScriptModule, node: Node, env: Environment) -> bool:
+    def _answers_nothing(self, module: ScriptModule, node: Node, env: LoopVariables) -> bool:
         """Whether a function only says that nothing is here (404), or answers preflight requests of browsers."""
         meaning = self._tree.resolve_value(module, node, env)
         at = meaning.node
@@ -294,7 +295,7 @@ class ExpressReader:
             _NOT_FOUND.search(read_text(each)) for each in walked
         )
 
-    def _is_handler(self, module: ScriptModule, node: Node, verb: str, env: Environment) -> bool:
+    def _is_handler(self, module: ScriptModule, node: Node, verb: str, env: LoopVariables) -> bool:
         """Whether the last function of a call answers requests: `use` and `all` may as well put a guard there."""
         meaning = self._tree.resolve_value(module, node, env)
         at = meaning.node
@@ -310,7 +311,7 @@ class ExpressReader:
         return verb == "all" and self._guards.find_guard(module, node, env) is None
 
     def _describe_handler(
-        self, handler: tuple[ScriptModule, Node] | None, env: Environment
+        self, handler: tuple[ScriptModule, Node] | None, env: LoopVariables
     ) -> tuple[str, tuple[RouteGuard, ...]]:
         """Name of a handler, and the guards with which it begins."""
         if handler is None:
@@ -340,7 +341,7 @@ class ExpressReader:
             self._add_unread(module, call, f"the file of {read_text(inner)[:60]} is known only when it runs")
             return
         is_named = node.type in ("identifier", "member_expression") and _ROUTER_NAME.search(read_name(node))
-        meaning = self._tree.resolve_value(*last, EMPTY)
+        meaning = self._tree.resolve_value(*last, NO_VARIABLES)
         if is_named and not meaning.external and meaning.node is not None and meaning.node.type in _NAMES:
             self._add_unread(module, call, f"the router {read_text(node)[:60]} cannot be followed")
 

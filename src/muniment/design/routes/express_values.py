@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from tree_sitter import Node
 
 from muniment.design.routes.express_guards import list_parameters
-from muniment.design.routes.script_tree import Environment, ScriptModule, ScriptTree
+from muniment.design.routes.script_tree import LoopVariables, ScriptModule, ScriptTree
 from muniment.syntax.javascript import FUNCTIONS, get_field, read_name, read_string, read_text
 
-EMPTY: Mapping[str, Node] = {}
+NO_VARIABLES: Mapping[str, Node] = {}
 
 
 class ExpressValues:
@@ -17,7 +17,7 @@ class ExpressValues:
     def __init__(self, tree: ScriptTree) -> None:
         self._tree = tree
 
-    def list_environments(self, module: ScriptModule, call: Node) -> list[Environment]:
+    def list_environments(self, module: ScriptModule, call: Node) -> list[LoopVariables]:
         """Elements of the loop around a call, by the name of its variable: one environment for each."""
         at = call.parent
         while at is not None:
@@ -30,16 +30,16 @@ class ExpressValues:
                 name = at.child_by_field_name("left")
                 return self._bind_elements(module, get_field(at, "right"), [read_text(name)])
             at = at.parent
-        return [EMPTY]
+        return [NO_VARIABLES]
 
-    def _bind_elements(self, module: ScriptModule, listed: Node | None, names: list[str]) -> list[Environment]:
-        meaning = self._tree.resolve_value(module, listed, EMPTY) if listed is not None else None
+    def _bind_elements(self, module: ScriptModule, listed: Node | None, names: list[str]) -> list[LoopVariables]:
+        meaning = self._tree.resolve_value(module, listed, NO_VARIABLES) if listed is not None else None
         if meaning is None or meaning.node is None or meaning.node.type != "array" or not names:
-            return [EMPTY]
+            return [NO_VARIABLES]
         return [{names[0]: each} for each in meaning.node.named_children if each.type != "comment"]
 
     def split_arguments(
-        self, module: ScriptModule, arguments: list[Node], verb: str, env: Environment
+        self, module: ScriptModule, arguments: list[Node], verb: str, env: LoopVariables
     ) -> tuple[list[str], list[Node]]:
         """Paths of a call, and the functions after them. `use` may have no path."""
         if not arguments:
@@ -49,7 +49,7 @@ class ExpressValues:
             return paths or [f"/{{{read_text(arguments[0])[:60]}}}"], arguments[1:]
         return [""], arguments
 
-    def read_paths(self, module: ScriptModule, node: Node, env: Environment) -> list[str]:
+    def read_paths(self, module: ScriptModule, node: Node, env: LoopVariables) -> list[str]:
         """Patterns that a first argument gives: a text, an array of them, or a regular expression."""
         meaning = self._tree.resolve_value(module, node, env)
         at = meaning.node
@@ -70,14 +70,14 @@ class ExpressValues:
             return [f"/{{{read_text(at)[:60]}}}"]  # such as `config.basePath`: the prefix decides no guard
         return [text] if text is not None else []
 
-    def _read_part(self, module: ScriptModule, node: Node, env: Environment) -> str:
+    def _read_part(self, module: ScriptModule, node: Node, env: LoopVariables) -> str:
         if node.type != "template_substitution":
             return read_text(node)
         found = self.read_paths(module, node.named_children[0], env) if node.named_children else []
         return found[0] if found else f"{{{read_text(node)[2:-1]}}}"
 
     def list_functions(
-        self, module: ScriptModule, nodes: list[Node], env: Environment
+        self, module: ScriptModule, nodes: list[Node], env: LoopVariables
     ) -> Iterator[tuple[ScriptModule, Node]]:
         """Functions of a call, also those in arrays."""
         for node in nodes:

@@ -6,7 +6,14 @@ from typing import NamedTuple
 
 from muniment.design.routes.guard_detection import GuardDetector, add_arguments, create_guard, walk_guards
 from muniment.design.routes.route import Route, RouteGuard, RouteList, UnreadSource, join_patterns
-from muniment.design.routes.source_tree import Definition, FunctionNode, SourceModule, SourceTree, find_keyword
+from muniment.design.routes.source_tree import (
+    Definition,
+    FunctionNode,
+    SourceModule,
+    SourceTree,
+    find_keyword,
+    list_nodes,
+)
 
 _APPLICATIONS = frozenset({"fastapi.FastAPI", "fastapi.applications.FastAPI", "starlette.applications.Starlette"})
 _ROUTERS = frozenset({"fastapi.APIRouter", "fastapi.routing.APIRouter", "starlette.routing.Router"})
@@ -72,7 +79,7 @@ class FastapiReader:
         for module in modules:
             self._find_owners(module)
         for module in modules:
-            for node in ast.walk(module.tree):
+            for node in list_nodes(module.tree):
                 if isinstance(node, ast.ClassDef):
                     self._read_controller(module, node)
                 elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -87,7 +94,7 @@ class FastapiReader:
         self.unread.append(UnreadSource(f"{module.path}:{getattr(node, 'lineno', 0)}", why))
 
     def _find_owners(self, module: SourceModule) -> None:
-        for node in ast.walk(module.tree):
+        for node in list_nodes(module.tree):
             match node:
                 case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call() as call):
                     pass
@@ -112,7 +119,7 @@ class FastapiReader:
         if found is None or not isinstance(found.node, ast.ClassDef):
             return []
         guards: list[RouteGuard] = []
-        for each in ast.walk(found.node):
+        for each in list_nodes(found.node):
             if isinstance(each, ast.List):
                 guards += self._list_dependencies(found.module, each)
         return guards
@@ -133,7 +140,7 @@ class FastapiReader:
         if found is None or depth > _DEPTH:
             return None
         if isinstance(found.node, ast.FunctionDef | ast.AsyncFunctionDef):
-            for each in ast.walk(found.node):
+            for each in list_nodes(found.node):
                 if isinstance(each, ast.Return) and isinstance(each.value, ast.Name):
                     return self._owners.get((found.module.name, each.value.id))
             return None
@@ -203,7 +210,7 @@ class FastapiReader:
         names = [
             node
             for argument in (target.args if isinstance(target, ast.Call) else [])
-            for node in ast.walk(argument)
+            for node in list_nodes(argument)
             if isinstance(node, ast.Name | ast.Attribute)
         ]
         definitions = [self._tree.find_definition(module, name) for name in names]

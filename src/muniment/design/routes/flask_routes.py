@@ -8,7 +8,14 @@ from typing import NamedTuple
 from muniment.design.routes.flask_scopes import StatementScope, walk_assignments, walk_expressions, walk_scopes
 from muniment.design.routes.guard_detection import GuardDetector, walk_guards
 from muniment.design.routes.route import Route, RouteGuard, RouteList, UnreadSource, join_patterns
-from muniment.design.routes.source_tree import Definition, FunctionNode, SourceModule, SourceTree, find_keyword
+from muniment.design.routes.source_tree import (
+    Definition,
+    FunctionNode,
+    SourceModule,
+    SourceTree,
+    find_keyword,
+    list_nodes,
+)
 
 _APPLICATIONS = frozenset({"flask.Flask", "quart.Quart", "apiflask.APIFlask"})
 _BLUEPRINTS = frozenset(
@@ -130,7 +137,7 @@ class FlaskReader:
     def _find_returned(self, found: Definition) -> _Owner | None:
         if not isinstance(found.node, ast.FunctionDef | ast.AsyncFunctionDef):
             return None
-        for node in ast.walk(found.node):
+        for node in list_nodes(found.node):
             if isinstance(node, ast.Return) and isinstance(node.value, ast.Name):
                 return self._owners.get((found.module.name, node.value.id))
         return None

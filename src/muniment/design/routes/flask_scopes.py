@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from muniment.design.routes.source_tree import FunctionNode, SourceModule
+from muniment.design.routes.source_tree import FunctionNode, SourceModule, list_nodes
 
 
 class StatementScope(NamedTuple):
@@ -17,7 +17,7 @@ class StatementScope(NamedTuple):
 
 def walk_assignments(module: SourceModule) -> Iterator[tuple[str, ast.expr]]:
     """Every variable that a module assigns, with its value."""
-    for node in ast.walk(module.tree):
+    for node in list_nodes(module.tree):
         if isinstance(node, ast.Assign):
             for target in node.targets:
                 if isinstance(target, ast.Name):

@@ -7,6 +7,7 @@ import ast
 import hashlib
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from msgspec import structs
 
@@ -17,7 +18,7 @@ from muniment.design.routes.body_checks import (
     refuses_only_known,
 )
 from muniment.design.routes.route import RouteGuard
-from muniment.design.routes.source_tree import Definition, FunctionNode, SourceModule, SourceTree
+from muniment.design.routes.source_tree import Definition, FunctionNode, SourceModule, SourceTree, list_nodes
 
 _DEPTH = 6  # functions that are followed from one to the next
 _KNOWN_DECORATORS = frozenset(
@@ -66,6 +67,7 @@ class GuardDetector:
         self._tree = tree
         self._denying: dict[int, bool] = {}
         self._owner_checks: dict[int, bool] = {}
+        self._refusing_known: dict[tuple[int, bool], bool] = {}
 
     def find_decorator_guard(self, module: SourceModule, node: ast.expr) -> RouteGuard | None:
         """Guard that a decorator puts before a function; None if it is no guard.
@@ -101,7 +103,7 @@ class GuardDetector:
         if depth > _DEPTH:
             return False
         self._denying[key] = False  # for functions that call themselves
-        answer = any(self._is_denial(found.module, node, depth) for node in ast.walk(found.node))
+        answer = any(self._is_denial(found.module, node, depth) for node in list_nodes(found.node))
         if not answer and isinstance(found.node, ast.ClassDef):
             bases = [base for _, base in self._tree.list_bases(found.module, found.node) if base is not None]
             answer = any(self.denies(base, depth + 1) for base in bases)
@@ -142,7 +144,7 @@ class GuardDetector:
             return False
         if any(_is_denial_error(name) for name, _ in self._tree.list_bases(found.module, found.node)):
             return True
-        return any(isinstance(each, ast.expr) and _is_denial_code(each) for each in ast.walk(found.node))
+        return any(isinstance(each, ast.expr) and _is_denial_code(each) for each in list_nodes(found.node))
 
     def _is_denial_call(self, module: SourceModule, call: ast.Call, depth: int) -> bool:
         name = self._tree.external_name(module, call.func)
@@ -167,8 +169,11 @@ class GuardDetector:
         return create_guard(found, is_certain=not _lets_some_pass(found.node), is_partial=is_partial)
 
     def _refuses_only_known(self, found: Definition, *, is_hook: bool) -> bool:
-        denials = [node for node in ast.walk(found.node) if self._is_denial(found.module, node, 0)]
-        return refuses_only_known(found.node, denials, is_hook=is_hook)
+        key = (id(found.node), is_hook)
+        if key not in self._refusing_known:
+            denials = [node for node in list_nodes(found.node) if self._is_denial(found.module, node, 0)]
+            self._refusing_known[key] = refuses_only_known(found.node, denials, is_hook=is_hook)
+        return self._refusing_known[key]
 
     def find_body_guards(self, module: SourceModule, function: FunctionNode) -> list[RouteGuard | None]:
         """Guards with which the body of a handler begins: calls that deny, and each `if` that does.
@@ -186,11 +191,11 @@ class GuardDetector:
                         break
                     guards.append(guard)
                 case ast.If(test=test, body=body):
-                    if any(self._is_denial(module, node, 0) for each in body for node in ast.walk(each)):
+                    if any(self._is_denial(module, node, 0) for each in body for node in list_nodes(each)):
                         if _mentions_user(test):
                             guards.append(RouteGuard(f"if {ast.unparse(test)}"[:80]))
                         # Else a denial for other reasons, such as a wrong form.
-                    elif _has_effect(statement) or any(isinstance(node, ast.Return) for node in ast.walk(statement)):
+                    elif _has_effect(statement) or any(isinstance(node, ast.Return) for node in list_nodes(statement)):
                         break
                 case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value) if not _has_effect(statement):
                     guards.append(self._find_assigned_guard(module, function, value))
@@ -204,7 +209,7 @@ class GuardDetector:
 
     def _list_owner_lookups(self, module: SourceModule, function: FunctionNode) -> Iterator[RouteGuard]:
         """Calls anywhere in a handler that give only objects of the person who asks."""
-        for call in ast.walk(function):
+        for call in list_nodes(function):
             found = find_called(self._tree, module, function, call.func) if isinstance(call, ast.Call) else None
             if found is None or not isinstance(call, ast.Call):
                 continue
@@ -235,7 +240,7 @@ class GuardDetector:
     def _find_delegated_guard(self, module: SourceModule, function: FunctionNode) -> RouteGuard | None:
         """Guard of a handler that only chooses: each of its returns calls a function that has a guard itself."""
         guards: list[RouteGuard] = []
-        for node in ast.walk(function):
+        for node in list_nodes(function):
             if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call | ast.Await):
                 return None
             if not isinstance(node, ast.Return):
@@ -269,12 +274,12 @@ def _withholds_call(node: ast.AST) -> bool:
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         return False
     wrapped = {argument.arg for argument in node.args.args}
-    for inner in ast.walk(node):
+    for inner in list_nodes(node):
         if inner is node or not isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
-        returns = [each.value for each in ast.walk(inner) if isinstance(each, ast.Return) and each.value is not None]
+        returns = [each.value for each in list_nodes(inner) if isinstance(each, ast.Return) and each.value is not None]
         calls = [
-            bool(wrapped & {each.id for each in ast.walk(value) if isinstance(each, ast.Name)}) for value in returns
+            bool(wrapped & {each.id for each in list_nodes(value) if isinstance(each, ast.Name)}) for value in returns
         ]
         if True in calls and False in calls and _PERSON.search(ast.unparse(inner)):
             return True
@@ -285,7 +290,7 @@ def _has_effect(statement: ast.stmt) -> bool:
     """Whether a statement calls something that by its name changes data."""
     return any(
         isinstance(node, ast.Call) and _EFFECT.search(ast.unparse(node.func).rpartition(".")[2])
-        for node in ast.walk(statement)
+        for node in list_nodes(statement)
     )
 
 
@@ -297,7 +302,7 @@ def _mentions_user(test: ast.expr) -> bool:
     """Whether a test refuses those who lack a right: it names a person or right, and negates something."""
     negates = any(
         isinstance(node, ast.Not | ast.NotEq | ast.NotIn) or (isinstance(node, ast.Constant) and node.value is None)
-        for node in ast.walk(test)
+        for node in list_nodes(test)
     )
     return negates and bool(_PERSON.search(ast.unparse(test)))
 
@@ -321,14 +326,20 @@ def _is_denial_code(node: ast.expr) -> bool:
 
 def create_guard(found: Definition, *, is_certain: bool = True, is_partial: bool = False) -> RouteGuard:
     """Guard that a definition of the project is, with a digest by which a change of it is noticed."""
-    version = hashlib.sha256(ast.dump(found.node).encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    return RouteGuard(f"{found.module.name}.{found.name}", is_certain, version, is_partial)
+    return RouteGuard(f"{found.module.name}.{found.name}", is_certain, _digest_definition(found.node), is_partial)
+
+
+@lru_cache(maxsize=4096)
+def _digest_definition(node: ast.AST) -> str:
+    return hashlib.sha256(ast.dump(node).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _lets_some_pass(node: ast.AST) -> bool:
     """Whether a hook returns early, or denies at all, by a condition on the path, the method or the settings."""
     return any(
-        _REQUEST_PART.search(ast.unparse(each.test)) for each in ast.walk(node) if isinstance(each, ast.If | ast.IfExp)
+        _REQUEST_PART.search(ast.unparse(each.test))
+        for each in list_nodes(node)
+        if isinstance(each, ast.If | ast.IfExp)
     )
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 from muniment.design.routes.django_routes import read_django_routes
@@ -29,6 +30,12 @@ def is_route_source(path: str) -> bool:
 
 def read_routes(framework: str, files: Mapping[str, str]) -> RouteList:
     """Routes of the application of one framework in a project's files (path and text)."""
+    return _read_once(framework, tuple(sorted(files.items())))
+
+
+@lru_cache(maxsize=4)  # the base of a change was mostly read before
+def _read_once(framework: str, listed: tuple[tuple[str, str], ...]) -> RouteList:
+    files = dict(listed)
     if framework == OPENAPI:
         return read_openapi_routes(files)
     try:

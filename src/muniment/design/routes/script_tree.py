@@ -34,7 +34,7 @@ _NOT_SHIPPED = frozenset(
 )
 CLASSES = frozenset({"class_declaration", "class"})
 
-Environment = Mapping[str, Node]  # elements of a loop by the name of its variable
+LoopVariables = Mapping[str, Node]  # elements of a loop by the name of its variable
 
 
 class Meaning(NamedTuple):
@@ -203,7 +203,7 @@ class ScriptTree:
         found = [module for path, module in self.modules.items() if f"/{path}".endswith(ends)]
         return found[0] if len(found) == 1 else None
 
-    def resolve_value(self, module: ScriptModule, node: Node, env: Environment, depth: int = 0) -> Meaning:
+    def resolve_value(self, module: ScriptModule, node: Node, env: LoopVariables, depth: int = 0) -> Meaning:
         """Follow names and members to the expression that they stand for."""
         node = unwrap_value(node)
         if depth > _MOST_STEPS:
@@ -222,7 +222,7 @@ class ScriptTree:
                 return self.resolve_value(module, bound, env, depth + 1) if bound is not None else Meaning(module, node)
         return Meaning(module, node)
 
-    def _resolve_name(self, module: ScriptModule, node: Node, env: Environment, depth: int) -> Meaning:
+    def _resolve_name(self, module: ScriptModule, node: Node, env: LoopVariables, depth: int) -> Meaning:
         name = read_text(node)
         if name in env:
             return self.resolve_value(module, env[name], {}, depth + 1)
@@ -266,7 +266,7 @@ class ScriptTree:
                 return passed
         return None
 
-    def _resolve_member(self, module: ScriptModule, node: Node, env: Environment, depth: int) -> Meaning:
+    def _resolve_member(self, module: ScriptModule, node: Node, env: LoopVariables, depth: int) -> Meaning:
         owner, name = get_field(node, "object"), read_text(node.child_by_field_name("property"))
         if owner is None:
             return Meaning(module, node)

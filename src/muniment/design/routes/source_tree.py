@@ -25,6 +25,15 @@ _NOT_OURS = frozenset({".venv", "venv", "node_modules", "site-packages", ".git",
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
 
+def list_nodes(node: ast.AST) -> tuple[ast.AST, ...]:
+    """List a node and all below it, as `ast.walk` does. The list stays at the node: readers ask for the same often."""
+    found: tuple[ast.AST, ...] | None = getattr(node, "_all_nodes", None)
+    if found is None:
+        found = tuple(ast.walk(node))
+        setattr(node, "_all_nodes", found)  # noqa: B010 -- no attribute that the class declares
+    return found
+
+
 class SourceModule:
     """Parsed file. `imports` maps local names to full ones, `values` names to the last value assigned to them."""
 
@@ -39,7 +48,7 @@ class SourceModule:
         self.functions: dict[str, FunctionNode] = {}
         self.classes: dict[str, ast.ClassDef] = {}
         self.classes_of: dict[FunctionNode, ast.ClassDef] = {}  # by method
-        for node in ast.walk(tree):
+        for node in list_nodes(tree):
             self._read_node(node)
         for statement in tree.body:  # what stands at the top wins over what stands in functions and classes
             if isinstance(statement, ast.Import | ast.ImportFrom):
@@ -151,6 +160,7 @@ class SourceTree:
         self.unread: list[UnreadSource] = []
         self._by_suffix: dict[str, list[SourceModule]] = {}
         self._unread_names: set[str] = set()
+        self._parts: dict[tuple[str, str], tuple[SourceModule | None, str]] = {}  # answers of `_split_name`
         for path in sorted(files):
             if path.endswith(".py") and not _NOT_OURS & set(PurePosixPath(path).parts):
                 self._parse_file(path, files[path])
@@ -246,12 +256,16 @@ class SourceTree:
 
     def _split_name(self, name: str, near: SourceModule | None) -> tuple[SourceModule | None, str]:
         """The longest part of a name that is a module, and the rest."""
-        parts = name.split(".")
-        for end in range(len(parts) - 1, 0, -1):
-            module = self.find_module(".".join(parts[:end]), near)
-            if module is not None:
-                return module, ".".join(parts[end:])
-        return None, name
+        key = (name, near.path if near is not None else "")
+        if key not in self._parts:
+            self._parts[key] = (None, name)
+            parts = name.split(".")
+            for end in range(len(parts) - 1, 0, -1):
+                module = self.find_module(".".join(parts[:end]), near)
+                if module is not None:
+                    self._parts[key] = module, ".".join(parts[end:])
+                    break
+        return self._parts[key]
 
     def external_name(self, module: SourceModule, node: ast.expr) -> str:
         """Full name outside the project that an expression means, followed through the project's imports."""
