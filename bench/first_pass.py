@@ -179,7 +179,7 @@ def _pass(fake: ManyRepositories, row: Any, count: int) -> Row:
     text = ", ".join(f"{name} {number}" for name, number in sorted(used.items()))
     return Row(
         f"first pass of {count} repositories at {LIMIT} requests an hour",
-        f"{progress.read} read, {progress.failed} failed; {used.total()} requests, done within {hours + 1} hours",
+        f"{progress.read} read, {progress.failed} failed; {used.total()} requests, {hours + 1} hours of the limit",
         f"{taken:.0f} s of work in {parts} parts ({taken / count * 1e3:.0f} ms each); {text}",
         f"half of the limit is {LIMIT // 2} requests an hour",
         "",

@@ -10,6 +10,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from muniment.errors import MunimentError
+from muniment.forges.registry import FORGE_KINDS
+from muniment.forges.shapes import Vendor
 from muniment.forges.statuses import make_context, parse_context
 from muniment.server import moments
 from muniment.server.changes.reevaluation_requests import request_reading, request_reading_of
@@ -61,7 +63,9 @@ from muniment.server.records.recorded_acts import require_act
 from muniment.workflows import forge_status_text
 from muniment.workflows.status_publisher import StatusPublisher
 
-_OWED, _LISTED = timedelta(seconds=60), timedelta(hours=1)
+_OWED = timedelta(seconds=60)
+_LISTED = timedelta(hours=1)  # an App hears of each new repository
+_LISTED_UNREPORTED = timedelta(minutes=10)  # webhooks of single repositories report no new one
 
 
 @register_task("list-repositories")
@@ -299,7 +303,7 @@ def poll_connections() -> None:
     rows = Connection.objects.filter(ended_at=None, credential_set_at__isnull=False)
     for found in rows:
         enqueue("poll-connection", connection=found.pk)
-        if found.listed_at is None or found.listed_at < timezone.now() - _LISTED:
+        if _is_list_due(found):
             enqueue("list-repositories", connection=found.pk)
         permission_checks.enqueue_check_if_due(found)
     late = Q(read_due_at__lt=timezone.now() - _OWED) | Q(
@@ -313,6 +317,12 @@ def poll_connections() -> None:
             request_reading_of(repository, number, saying)
         for row in list_due_groups(timezone.now() - _OWED):
             enqueue("read-merge-group", repository=row.repository_id, target=parse_context(row.context), head=row.head)
+
+
+def _is_list_due(connection: Connection) -> bool:
+    """Whether the repositories are listed again: sooner where the forge reports no new repository to us."""
+    interval = _LISTED if FORGE_KINDS[Vendor(connection.vendor)].has_app else _LISTED_UNREPORTED
+    return connection.listed_at is None or connection.listed_at < timezone.now() - interval
 
 
 @register_task("read-policy-source", LONG_SECONDS)
