@@ -161,6 +161,8 @@ def _timed(fake: ManyRepositories, what: str, do: Any) -> Row:
 
 
 def _pass(fake: ManyRepositories, row: Any, count: int) -> Row:
+    from django.db import connection
+
     from muniment.server.connections import first_pass
     from tests.support.service import as_role
 
@@ -169,6 +171,8 @@ def _pass(fake: ManyRepositories, row: Any, count: int) -> Row:
         while True:
             seconds = first_pass.run_first_pass(row)
             parts += 1
+            with as_role("owner"), connection.cursor() as cursor:  # what the pass causes is measured apart
+                cursor.execute("UPDATE procrastinate_jobs SET status = 'succeeded' WHERE status = 'todo'")
             if seconds == first_pass.FINISHED:
                 break
             if seconds > 1:

@@ -263,6 +263,11 @@ def is_job_waiting(name: str, **about: Any) -> bool:
         return cursor.fetchone() is not None
 
 
+def count_waiting_jobs(name: str) -> int:
+    """Number of jobs of the task that wait, whatever they are about."""
+    return int(ProcrastinateJob.objects.filter(task_name=name, status="todo").count())
+
+
 _IS_WAITING = "SELECT 1 FROM procrastinate_jobs WHERE queueing_lock = %s AND status = 'todo'"
 
 

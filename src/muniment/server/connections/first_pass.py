@@ -1,6 +1,7 @@
 """First pass over repositories that were just connected: soon, with half of the rate limit, and with its progress.
 
-The other half is left to pull requests. The pass goes on where it stopped, also after a restart.
+The other half is left to pull requests. The pass goes on where it stopped, also after a restart. It waits for the
+readings of branches that it caused, so that what they use of the limit counts too.
 """
 
 import time
@@ -16,12 +17,14 @@ from muniment.http.rate_limits import RateLimit, seconds_until
 from muniment.server.connections.forge_access import is_connection_wide, open_connected_forge, store_problem
 from muniment.server.connections.models import Connection, RepositoryLink
 from muniment.server.connections.reconciliation import reconcile_repository
+from muniment.server.job_queue import count_waiting_jobs
 
 FINISHED = 0  # seconds until the next part of a pass, where there is none
 _SHARE = 2  # one part in two of the rate limit is used
 _PART_SECONDS = 240  # after which a worker's slot is given to other jobs
 _BATCH = 50
 _SOON, _LATER, _LATEST = 1, 60, 3600  # seconds until the next part
+_BACKLOG = 20  # readings of branches that wait: they use the rate limit too, after the repository itself was read
 
 
 class PassProgress(NamedTuple):
@@ -64,7 +67,7 @@ def run_first_pass(connection: Connection, clock: Callable[[], float] = time.mon
             wait = _find_pause(forge)
             if wait:
                 return wait
-            if clock() - begun > _PART_SECONDS:
+            if clock() - begun > _PART_SECONDS or count_waiting_jobs("read-branch-updates") >= _BACKLOG:
                 return _SOON
     return FINISHED
 
