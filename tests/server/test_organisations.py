@@ -1,6 +1,7 @@
 """A whole organisation: many repositories by one act, new ones by a rule, and a file that is applied twice."""
 
 import json
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
@@ -32,6 +33,7 @@ from muniment.server.organisations.tasks import apply_protection, cover_reposito
 from muniment.server.people.models import Account, Person, RoleGrant
 from muniment.server.people.role_import_acts import GrantRoles
 from muniment.server.products.models import Product, Repository
+from muniment.server.requests import proven_rows
 from muniment.server.requests.execution import approve_request, perform_act
 from muniment.server.requests.models import Request
 from tests.server.test_acts import actor
@@ -441,3 +443,20 @@ def test_many_roles_are_one_request_and_a_conflict_stops_all() -> None:
     with pytest.raises(RefusedError) as caught:
         perform(GrantRoles, grants="eva security\nmax security")
     assert caught.value.code == "role-held"
+
+
+@pytest.mark.parametrize(
+    ("row", "permitted"),
+    [
+        (("p1", "developer", None, None), True),
+        (("p2", "security", None, None), True),
+        (("p1", "security", None, None), False),
+        (("p2", "security", None, "2099-01-31"), False),
+    ],
+)
+def test_signed_list_of_roles_permits_exactly_its_rows(row: tuple[object, ...], permitted: bool) -> None:
+    signed: Any = SimpleNamespace(
+        act=GrantRoles(grants="p1 developer\np2 security"), is_signed_before=lambda _moment: True
+    )
+    fields = dict(zip(("person", "role", "product", "last_day"), row, strict=True)) | {"granted_at": timezone.now()}
+    assert proven_rows._permits_grant(signed, "1", fields) is permitted
