@@ -105,7 +105,7 @@ def test_the_installed_hook_stops_a_commit_and_names_the_place_but_not_the_value
     clone.write("a.py", SECRET)
     clone.git("add", ".")
     out = clone.git("commit", "-qm", "leak", code=1)
-    assert "a.py:1  github-token, rule token-in-code" in out
+    assert "a.py:1  github-token, Token in code (token-in-code)" in out
     assert TOKEN not in out
     clone.git("reset", "-q")
     assert "a.py:1" in clone.git("commit", "-qam", "leak by an index of its own", code=1)

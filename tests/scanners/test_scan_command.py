@@ -25,7 +25,7 @@ def test_a_finding_is_printed_with_requirement_place_and_remedy(tmp_path: Path) 
     (tmp_path / "app.py").write_text(BAD)
     code, out = run(str(tmp_path))
     assert code == 1
-    assert "weak-hash  app.py:2" in out
+    assert "Weak hash  app.py:2" in out
     assert "hashlib.sha256(content)" in out
     assert "Findings: 1. Files scanned: 1 of 1." in out
     assert "counts as no evidence" in out
