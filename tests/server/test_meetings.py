@@ -15,6 +15,7 @@ from muniment.access.roles import Role
 from muniment.calendars.meetings import MeetingKind
 from muniment.server.meetings import invitation_mails
 from muniment.server.meetings.invitation_mails import send_invitations
+from muniment.server.meetings.meeting_page import list_invited_people
 from muniment.server.meetings.models import (
     InvitationAnswer,
     InvitationMail,
@@ -252,6 +253,19 @@ def test_deputy_takes_the_seat_and_can_give_it_back(shop: Product) -> None:
     assert "Saved" in post(who("dirk"), f"/meetings/seats/{seat.pk}", **send, person="dora")
     seat.refresh_from_db()
     assert (seat.person.slug, seat.deputises_for) == ("dora", None)
+
+
+@pytest.mark.usefixtures("calendar")
+def test_person_with_two_seats_stands_once_with_both_roles() -> None:
+    plan()
+    with as_role("owner"):
+        MeetingAttendee.objects.create(meeting=review(), role="stakeholder", person=Person.objects.get(slug="sam"))
+    found = {each.person.slug: each.roles for each in list_invited_people(review())}
+    assert len(found) == len(list_invited_people(review()))
+    assert found["sam"] == "chair, stakeholder"
+    page = who("sam").get(f"/meetings/{review().pk}").content.decode()
+    assert page.count("You are invited as") == 1
+    assert "You are invited as chair, stakeholder" in page
 
 
 @pytest.mark.usefixtures("calendar")

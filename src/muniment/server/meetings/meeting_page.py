@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from muniment.access.actions import Action
@@ -40,14 +41,24 @@ _SIGNALS = {
 
 
 class InvitedPerson(NamedTuple):
-    """Person who is invited, their role, and their answer, "" for none. `replaces` is the person of the seat."""
+    """Person who is invited, the roles of all their seats, and their answer, "" for none.
 
-    seat: int
+    `seats` are numbers of rows; the answer counts for all of them. A seat that they have as a deputy names its holder.
+    """
+
+    seats: tuple[int, ...]
     person: Person
-    role: str
+    roles: str
     answer: str
     answer_text: str
-    replaces: str
+
+
+class OwnSeat(NamedTuple):
+    """Seat of the reader in a meeting, and the people who may have it as deputies."""
+
+    number: int
+    role: str
+    deputies: tuple[Person, ...]
 
 
 class RoleLine(NamedTuple):
@@ -73,11 +84,11 @@ def read_meeting_page(request: HttpRequest, row: ProductMeeting) -> dict[str, ob
     """Values of the page of a meeting."""
     own = current_actor(request).person
     people = list_invited_people(row)
-    own_seats = [each for each in people if each.person.pk == own]
     return {
         "meeting": row,
         "people": people,
-        "own_seats": [(each, _find_deputies(row, each)) for each in own_seats] if row.is_open else [],
+        "own": next((each for each in people if each.person.pk == own), None) if row.is_open else None,
+        "own_seats": _list_own_seats(row, own) if row.is_open else [],
         "answers": AnswerChoice.choices,
         "moves": row.moves.select_related("moved_by").order_by("-pk"),
         "calendar": find_calendar(),
@@ -88,22 +99,35 @@ def read_meeting_page(request: HttpRequest, row: ProductMeeting) -> dict[str, ob
 
 
 def list_invited_people(row: ProductMeeting) -> list[InvitedPerson]:
-    """People who are invited to a meeting, in the order of their roles."""
+    """People who are invited to a meeting, each once with all roles, in the order of their first one."""
     answers = dict(row.answers.values_list("person", "answer"))
-    found = []
+    seats: dict[str, list[MeetingAttendee]] = {}
     for each in row.attendees.select_related("person", "deputises_for"):
-        answer = answers.get(each.person_id, "")
+        seats.setdefault(each.person_id, []).append(each)
+    found = []
+    for key, of_person in seats.items():
+        answer = answers.get(key, "")
         text = str(AnswerChoice(answer).label) if answer else ""
-        replaces = each.deputises_for.name if each.deputises_for is not None else ""
-        found.append(InvitedPerson(each.pk, each.person, str(MeetingRole(each.role).label), answer, text, replaces))
+        roles = ", ".join(_describe_seat(each) for each in of_person)
+        found.append(InvitedPerson(tuple(each.pk for each in of_person), of_person[0].person, roles, answer, text))
     return found
 
 
-def _find_deputies(row: ProductMeeting, seat: InvitedPerson) -> list[Person]:
-    role = MeetingAttendee.objects.values_list("role", flat=True).get(pk=seat.seat)
-    taken = {each.person_id for each in row.attendees.all()}
-    named = RoleHolder.objects.filter(product=row.product, role=role, person__active=True).select_related("person")
-    return [each.person for each in named if each.person_id not in taken]
+def _describe_seat(seat: MeetingAttendee) -> str:
+    label = str(MeetingRole(seat.role).label)
+    if seat.deputises_for is None:
+        return label
+    return gettext("%(role)s, for %(name)s") % {"role": label, "name": seat.deputises_for.name}
+
+
+def _list_own_seats(row: ProductMeeting, person: str) -> list[OwnSeat]:
+    taken = set(row.attendees.values_list("person", flat=True))
+    found = []
+    for seat in row.attendees.filter(person=person):
+        named = RoleHolder.objects.filter(product=row.product, role=seat.role, person__active=True)
+        deputies = tuple(each.person for each in named.select_related("person") if each.person_id not in taken)
+        found.append(OwnSeat(seat.pk, str(MeetingRole(seat.role).label), deputies))
+    return found
 
 
 def read_product_page(request: HttpRequest, product: Product) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """Reads what the pages of a meeting in progress and of its minutes show."""
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from django.http import HttpRequest
@@ -15,7 +15,7 @@ from muniment.server.guarding.mediation import current_actor
 from muniment.server.meetings.joint_meetings import list_joint_lines
 from muniment.server.meetings.models import MeetingAttendee, MeetingRole, ProductMeeting
 from muniment.server.minutes.agendas import RULES, AgendaSection, decode_agenda, read_agenda, translate_section
-from muniment.server.minutes.minutes_text import FrozenEntry, decode_minutes
+from muniment.server.minutes.minutes_text import FrozenEntry, FrozenSeat, decode_minutes
 from muniment.server.minutes.models import (
     AgendaItem,
     Attendance,
@@ -49,9 +49,12 @@ class ShownAttendee(NamedTuple):
 
 
 class OtherAttendee(NamedTuple):
-    """Seat whose person does not sign, and their word: an objection, or silence once the days are over."""
+    """Person with seats that do not sign, the first seat with the roles of all, and their word: an objection, or
+    silence once the days are over.
+    """
 
     seat: MeetingAttendee
+    roles: str
     objected: bool
     is_silent: bool
 
@@ -130,7 +133,7 @@ def read_minutes_page(request: HttpRequest, minutes: Minutes) -> dict[str, objec
         "names": names,
         "is_unchanged": canonical.digest_value(frozen) == minutes.digest,
         "has_absent": any(not each.is_present for each in frozen.seats),
-        "seats": [(names.get(each.person, ""), MeetingRole(each.role).label, each) for each in frozen.seats],
+        "seats": _list_frozen_seats(frozen.seats, names),
         "entries": [_show_entry(each, names, rows) for each in frozen.entries],
         "signers": signers,
         "signed": sum(each.signature is not None for each in signers),
@@ -166,11 +169,33 @@ def list_signing_choices(minutes: Minutes, seat: MeetingAttendee) -> list[Signin
 
 def _list_others(minutes: Minutes, signed: set[tuple[str, str]]) -> list[OtherAttendee]:
     objected = set(minutes.comments.filter(is_objection=True).values_list("person", flat=True))
-    seats = minutes.meeting.attendees.select_related("person")
+    rows = minutes.meeting.attendees.select_related("person")
+    seats = _group_by_person(row for row in rows if (row.person_id, row.role) not in signed)
     return [
-        OtherAttendee(seat, seat.person_id in objected, minutes.silent_since is not None)
-        for seat in seats
-        if (seat.person_id, seat.role) not in signed
+        OtherAttendee(of_person[0], _join_roles(of_person), key in objected, minutes.silent_since is not None)
+        for key, of_person in seats.items()
+    ]
+
+
+def _group_by_person(rows: Iterable[MeetingAttendee]) -> dict[str, list[MeetingAttendee]]:
+    seats: dict[str, list[MeetingAttendee]] = {}
+    for row in rows:
+        seats.setdefault(row.person_id, []).append(row)
+    return seats
+
+
+def _join_roles(seats: Iterable[MeetingAttendee]) -> str:
+    return ", ".join(str(each.get_role_display()) for each in seats)
+
+
+def _list_frozen_seats(seats: Iterable[FrozenSeat], names: Mapping[str, str]) -> list[tuple[str, str, FrozenSeat]]:
+    """Name, roles and first seat of each person of frozen minutes."""
+    of_person: dict[str, list[FrozenSeat]] = {}
+    for each in seats:
+        of_person.setdefault(each.person, []).append(each)
+    return [
+        (names.get(key, ""), ", ".join(str(MeetingRole(one.role).label) for one in found), found[0])
+        for key, found in of_person.items()
     ]
 
 
@@ -199,14 +224,9 @@ def _list_items(meeting: ProductMeeting, minutes: Minutes | None) -> list[ShownI
 
 def _list_attendees(meeting: ProductMeeting) -> list[ShownAttendee]:
     present = dict(Attendance.objects.filter(meeting=meeting).values_list("person", "is_present"))
-    seats: dict[str, list[MeetingAttendee]] = {}
-    for seat in meeting.attendees.select_related("person"):
-        seats.setdefault(seat.person_id, []).append(seat)
+    seats = _group_by_person(meeting.attendees.select_related("person"))
     return [
-        ShownAttendee(
-            of_person[0].person, ", ".join(str(each.get_role_display()) for each in of_person), present.get(key)
-        )
-        for key, of_person in seats.items()
+        ShownAttendee(of_person[0].person, _join_roles(of_person), present.get(key)) for key, of_person in seats.items()
     ]
 
 

@@ -196,7 +196,7 @@ def _list_confirmations(signers: Sequence[Signer], others: Sequence[OtherAttende
     rows = [_show_signer(each) for each in signers]
     for each in others:
         word = _("No objection") if each.is_silent else _("No answer yet")
-        rows.append((_name_seat(each.seat), _("Objected") if each.objected else word, "–"))
+        rows.append((f"{each.seat.person.name}, {each.roles}", _("Objected") if each.objected else word, "–"))
     note = _("A passkey signs the fingerprint. A sign-in confirms it with a second factor.")
     note = f"{note} {_('This is not a qualified signature.')}"
     columns = (_("Person"), _("Statement"), _("Signed"))
