@@ -4,19 +4,33 @@
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from muniment.access.roles import Role
+from muniment.decision.report import ResultReport
 from muniment.server.acts.execution import execute_system_act
 from muniment.server.acts.system_actors import SystemActor
+from muniment.server.changes.models import Change, Decision, SecurityQuestions
+from muniment.server.changes.security_questions import find_security_questions
 from muniment.server.connections.models import BranchUpdate
+from muniment.server.deployments.models import Deployment, PipelineIdentity
 from muniment.server.meetings.models import MeetingCalendar, ProductMeeting
+from muniment.server.minutes.agendas import read_agenda
 from muniment.server.people.models import Message, Person
-from muniment.server.products.models import Repository
+from muniment.server.products.models import Environment, Repository
 from muniment.server.records.models import Record
 from muniment.server.reviews import sampling
 from muniment.server.reviews.access_collection import collect_due_access, finish_held_access
-from muniment.server.reviews.models import AccessEntry, AccessReviewResult, ChangeSample, SampleLook
+from muniment.server.reviews.deployed_changes import DeployedAnswers, count_deployed_answers
+from muniment.server.reviews.models import (
+    AccessEntry,
+    AccessReviewResult,
+    ChangeSample,
+    MarketRequirement,
+    SampleLook,
+)
 from muniment.server.reviews.sampling import DrawSample, digest_population, draw_sample, make_seed
 from tests.server.test_minutes import hold, review, seat_of, who  # noqa: F401
 from tests.support.service import as_role, person, post
@@ -168,3 +182,77 @@ def test_agenda_says_that_nothing_is_known_to_be_deployed(planned: ProductMeetin
     add_updates(1)
     agenda = who("ann").get(f"/meetings/{planned.pk}/hold").content.decode()
     assert "No commit since the last review is known to be in production" in agenda
+
+
+def deploy(commit: str) -> None:
+    with as_role("owner"):
+        product = ProductMeeting.objects.get().product
+        environment, _made = Environment.objects.get_or_create(product=product, name="production")
+        values = {"kind": "runner", "public_key": "key"}
+        pipeline, _made = PipelineIdentity.objects.get_or_create(environment=environment, name="ci", defaults=values)
+        Deployment.objects.create(
+            environment=environment,
+            pipeline=pipeline,
+            artifact="sha256:0",
+            commit=commit,
+            identity={},
+            idempotency_key=commit,
+            request_digest="",
+        )
+
+
+def decide(update: int, questions: str) -> None:
+    with as_role("owner"):
+        row = BranchUpdate.objects.get(pk=update)
+        change = Change.objects.create(
+            repository=row.repository, name=row.commit, target="main", state="merged", updated_at=timezone.now()
+        )
+        row.decision = Decision.objects.create(
+            change=change,
+            head=row.commit,
+            allowed=True,
+            decided_at=timezone.now(),
+            policy_digest="",
+            inputs_digest=row.commit,
+            security_questions=questions,
+        )
+        row.save()
+
+
+def test_answers_are_counted_over_all_commits_up_to_the_last_deployed_one(planned: ProductMeeting) -> None:
+    updates = add_updates(6)
+    for update, questions in zip(updates, ("answered", "open", "none", "", "answered", "answered"), strict=True):
+        decide(update, questions)
+    since = timezone.localdate()
+    assert count_deployed_answers(planned.product, since) == DeployedAnswers(0, 0, 0, 0)
+    deploy(f"{4:040x}")  # the last one is merged, and not deployed
+    with CaptureQueriesContext(connection) as queries:
+        assert count_deployed_answers(planned.product, since) == DeployedAnswers(5, 3, 2, 1)
+    assert len(queries) == 2, "no report is read"
+
+
+@pytest.mark.parametrize(
+    ("statuses", "state"),
+    [
+        ((), SecurityQuestions.NONE),
+        (("not_applicable",), SecurityQuestions.NONE),
+        (("met", "not_applicable"), SecurityQuestions.ANSWERED),
+        (("met", "unknown"), SecurityQuestions.OPEN),
+        (("violated",), SecurityQuestions.OPEN),
+    ],
+)
+def test_unknown_or_violated_question_is_open(statuses: tuple[str, ...], state: SecurityQuestions) -> None:
+    results = [ResultReport("a", "", "security-attention", 1, status, True, "", ()) for status in statuses]
+    others = [ResultReport("b", "", "independent-review", 1, "violated", True, "", ())]
+    assert find_security_questions([*results, *others]) == state
+
+
+def test_rows_that_an_agenda_does_not_list_are_counted(planned: ProductMeeting) -> None:
+    with as_role("owner"):
+        MarketRequirement.objects.bulk_create(
+            MarketRequirement(product=planned.product, text=f"Wish {at}", source="law", added_by_id="ann")
+            for at in range(43)
+        )
+    section = next(each for each in read_agenda(planned) if each.code == "market")
+    assert len(section.lines) == 41
+    assert section.lines[-1].text == "3 more are not listed here"

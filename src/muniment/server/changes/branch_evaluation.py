@@ -20,6 +20,7 @@ from muniment.server.changes.repository_context import (
     find_open_branches,
     open_repository_context,
 )
+from muniment.server.changes.security_questions import find_security_questions
 from muniment.server.products.models import Repository
 from muniment.server.records.record_writing import append_record
 from muniment.server.remembered_sql import remember_instances, save_columns
@@ -99,6 +100,7 @@ def store_decision(change: Change, evaluation: ChangeEvaluation, *, enforced: bo
         policy_digest=decision.policy,
         inputs_digest=inputs,
         explanation_digest=explanation,
+        security_questions=find_security_questions(decision.results),
     )
     change.decision = row
     save_columns(change, "decision")

@@ -24,6 +24,7 @@ from muniment.server.changes.repository_context import (
     collect_product_facts,
     open_repository_context,
 )
+from muniment.server.changes.security_questions import find_security_questions
 from muniment.server.error_text import format_error_text
 from muniment.server.products.models import Repository, RepositoryScan
 from muniment.server.records.installation import open_store
@@ -148,6 +149,7 @@ def _store_past_changes(repository: Repository, target: str, steps: list[_PastCh
             policy_digest=past.decision.decision.policy,
             inputs_digest=digest_inputs(past.decision),
             explanation_digest=canonical.digest_bytes(past.report),
+            security_questions=find_security_questions(past.decision.decision.results),
         )
         for past in steps
     ]

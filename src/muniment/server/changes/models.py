@@ -40,6 +40,15 @@ class Change(models.Model):
         ]
 
 
+class SecurityQuestions(models.TextChoices):
+    """State of the security questions on a change, as its decision says."""
+
+    UNKNOWN = "", _("unknown")
+    NONE = "none", _("no question")
+    ANSWERED = "answered", _("answered")
+    OPEN = "open", _("not answered")
+
+
 class Decision(models.Model):
     """Result of evaluating one state of a change. `entry` records it, None for the supposed ones of the past."""
 
@@ -58,6 +67,7 @@ class Decision(models.Model):
     policy_digest = models.CharField(max_length=71)
     inputs_digest = models.CharField(max_length=71)  # digest of all that went in, but for the moment
     explanation_digest = models.CharField(max_length=71, blank=True)  # the object that tells it, "" if it was not given
+    security_questions = models.CharField(max_length=8, choices=SecurityQuestions, blank=True, default="")
 
     class Meta:
         """Unique by state and facts: the same evaluation is one decision."""

@@ -13,7 +13,8 @@ from muniment.ledger import record_kinds, record_objects, record_text, tiles
 from muniment.ledger.checkpoints import Checkpoint, read_checkpoint, read_unverified_checkpoint
 from muniment.ledger.key_exchanges import find_current_key
 from muniment.server import moments
-from muniment.server.changes.models import Change, Decision, ServerHookLog, ServerHookRecord
+from muniment.server.changes.models import Change, Decision, SecurityQuestions, ServerHookLog, ServerHookRecord
+from muniment.server.changes.security_questions import find_security_questions
 from muniment.server.products.repository_folders import REMEDY, UNNAMED, is_in_named_folder
 from muniment.server.records import row_checks
 from muniment.server.records.installation import open_store
@@ -120,6 +121,7 @@ def _store_hook_decision(
     change, _ = Change.objects.get_or_create(
         repository=log.repository, target=entry.target[:300], name=name, defaults=values
     )
+    explanation, questions = _read_decision_object(entry, home_store)
     decision = Decision.objects.create(
         change=change,
         hook_record=row,
@@ -129,20 +131,25 @@ def _store_hook_decision(
         decided_at=row.recorded_at,
         policy_digest=entry.policy,
         inputs_digest=canonical.digest_value({"hook_log": log.pk, "place": row.position}),
-        explanation_digest=_read_decision_object(entry, home_store),
+        explanation_digest=explanation,
+        security_questions=questions,
     )
     change.decision = decision
     change.save(update_fields=["decision"])
 
 
-def _read_decision_object(entry: record_kinds.DecisionRecord, home_store: Store | None) -> str:
-    """Bytes of the decision's object; "" if the home of the log was not given, or the object was erased or is
-    another version's.
+def _read_decision_object(
+    entry: record_kinds.DecisionRecord, home_store: Store | None
+) -> tuple[str, SecurityQuestions]:
+    """Digest of the decision's object, with the state of its security questions; "" and unknown if the home of the log
+    was not given, or the object was erased or is another version's.
     """
+    unknown = "", SecurityQuestions.UNKNOWN
     if home_store is None:
-        return ""
+        return unknown
     try:
         found = load_evaluation(home_store, entry)
     except (ErasedError, StoreError, LedgerError, NotComparable):
-        return ""
-    return open_store().put_object(canonical.encode(found.build_report()))
+        return unknown
+    report = found.build_report()
+    return open_store().put_object(canonical.encode(report)), find_security_questions(report.results)

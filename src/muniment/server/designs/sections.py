@@ -1,7 +1,9 @@
 """Lines of retros and reviews from the design: threats without an answer, and the draft of the processing record."""
 
 import datetime
+from functools import partial
 
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -11,7 +13,7 @@ from muniment.server.designs.models import DesignThreat, PersonalDataDraft
 from muniment.server.designs.threat_lists import filter_open_threats
 from muniment.server.designs.threat_texts import HIGH_SCORE, describe_threat
 from muniment.server.meetings.models import ProductMeeting
-from muniment.server.minutes.agendas import AgendaLine, AgendaSection, LineTone, register_section
+from muniment.server.minutes.agendas import AgendaLine, AgendaSection, LineTone, register_section, show_first_rows
 from muniment.server.retros.sections import register_threat_source
 
 _MOST_LINES = 20
@@ -44,19 +46,24 @@ def read_processing_record(meeting: ProductMeeting, since: datetime.date) -> Age
     """Personal data of the design, as the draft of the record of processing, with what changed."""
     moment = timezone.make_aware(datetime.datetime.combine(since, datetime.time()))
     rows = PersonalDataDraft.objects.filter(product=meeting.product)
-    former = set(rows.filter(described_at__lt=moment).values_list("name", flat=True))
-    current = list(rows.filter(ended_at=None))
-    lines = []
-    for row in current[:_MOST_LINES]:
-        tone, word = LineTone.FACT, _("Same")
-        if row.described_at >= moment:
-            tone, word = (LineTone.NEW, _("Changed") if row.name in former else _("New"))
-        lines.append(AgendaLine(tone, word, row.name, describe_entry(row)))
-    names = {row.name for row in current}
-    for name in sorted(set(rows.filter(ended_at__gte=moment).values_list("name", flat=True)) - names):
-        lines.append(AgendaLine(LineTone.GOOD, _("Ended"), name, _("The design no longer has it.")))
+    of_name = rows.filter(name=OuterRef("name"))
+    current = rows.filter(ended_at=None).annotate(is_former=Exists(of_name.filter(described_at__lt=moment)))
+    lines = show_first_rows(current, partial(_show_draft, moment), _MOST_LINES)
+    ended = rows.filter(~Exists(of_name.filter(ended_at=None)), ended_at__gte=moment)
+    lines += show_first_rows(ended.order_by("name", "-ended_at").distinct("name"), _show_ended_draft, _MOST_LINES)
     title = _("Draft of the processing record, from the design")
     return AgendaSection("processing-record", title, tuple(lines), _("The design names no personal data."), minutes=3)
+
+
+def _show_draft(moment: datetime.datetime, row: PersonalDataDraft) -> AgendaLine:
+    if row.described_at < moment:
+        return AgendaLine(LineTone.FACT, _("Same"), row.name, describe_entry(row))
+    is_former = getattr(row, "is_former", False)  # a column of the query
+    return AgendaLine(LineTone.NEW, _("Changed") if is_former else _("New"), row.name, describe_entry(row))
+
+
+def _show_ended_draft(row: PersonalDataDraft) -> AgendaLine:
+    return AgendaLine(LineTone.GOOD, _("Ended"), row.name, _("The design no longer has it."))
 
 
 def describe_entry(row: PersonalDataDraft) -> str:

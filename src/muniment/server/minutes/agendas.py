@@ -6,10 +6,13 @@ An agenda is read anew until the meeting is opened; then it is frozen, and its d
 import datetime
 from collections.abc import Callable
 from enum import StrEnum
+from typing import TypeVar
 
 import msgspec
+from django.db.models import Model, QuerySet
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from msgspec import Struct, structs
 
 from muniment.calendars.meetings import MeetingKind
@@ -72,6 +75,7 @@ class MeetingRules(Struct, frozen=True):
     is_made_in_meeting: bool = False  # its sections are filled in the meeting, so its minutes hold them as at the end
 
 
+T = TypeVar("T", bound=Model)
 SectionReader = Callable[[ProductMeeting, datetime.date], AgendaSection]  # with the day since which data counts
 ContentCheck = Callable[[ProductMeeting, str], str]  # with the code of a section: the sentence that says what it lacks
 _readers: dict[MeetingKind, list[tuple[int, SectionReader]]] = {kind: [] for kind in MeetingKind}
@@ -93,6 +97,17 @@ RULES = {
         is_made_in_meeting=True,
     ),
 }
+
+
+def show_first_rows(rows: "QuerySet[T]", show: Callable[[T], AgendaLine], most: int) -> list[AgendaLine]:
+    """Lines of the first rows, with a last one that says how many more there are: none is left out silently."""
+    found = list(rows[: most + 1])
+    lines = [show(each) for each in found[:most]]
+    if len(found) > most:
+        count = rows.count() - most
+        text = ngettext("%(n)d more is not listed here", "%(n)d more are not listed here", count) % {"n": count}
+        lines.append(AgendaLine(LineTone.OPEN, _("More"), text))
+    return lines
 
 
 def register_section(kind: MeetingKind, position: int, read: SectionReader) -> None:

@@ -20,6 +20,7 @@ from muniment.server.minutes.agendas import (
     register_closing,
     register_content_check,
     register_section,
+    show_first_rows,
 )
 from muniment.server.retros.closing import close_retro
 from muniment.server.retros.models import (
@@ -108,13 +109,11 @@ def read_follow_up(meeting: ProductMeeting, since: datetime.date) -> AgendaSecti
 
 def read_threats(meeting: ProductMeeting, since: datetime.date) -> AgendaSection:
     """Threats as they were assessed in this retro, and earlier ones whose day of review has come."""
-    lines = [_show_threat(row) for row in RetroThreat.objects.filter(meeting=meeting)[:_MOST_LINES]]
+    lines = show_first_rows(RetroThreat.objects.filter(meeting=meeting), _show_threat, _MOST_LINES)
     due = RetroThreat.objects.filter(meeting__product=meeting.product, review_on__lte=meeting.date).exclude(
         meeting=meeting
     )
-    for row in due[:_MOST_LINES]:
-        note = _("Accepted until %(day)s.") % {"day": _format_day(row.review_on)}
-        lines.append(AgendaLine(LineTone.LATE, _("Review"), row.text, note, person=row.owner_id))
+    lines += show_first_rows(due, _show_due_threat, _MOST_LINES)
     lines += list_known_threats(meeting, since)
     return AgendaSection(Subject.THREATS.value, str(Subject.THREATS.label), tuple(lines), _("No threat yet."), 10)
 
@@ -134,12 +133,13 @@ def read_schedule(meeting: ProductMeeting, since: datetime.date) -> AgendaSectio
 
 
 def _read_cards(subject: Subject, meeting: ProductMeeting, since: datetime.date) -> AgendaSection:
-    cards = _list_cards(meeting, subject)
-    lines = [
-        AgendaLine(LineTone.FACT, _("Card") if row.author_id else _("Answer"), row.text, person=row.author_id or "")
-        for row in cards[:_MOST_LINES]
-    ]
+    lines = show_first_rows(_list_cards(meeting, subject), _show_card, _MOST_LINES)
     return AgendaSection(subject.value, str(subject.label), tuple(lines), _("No card yet."), 5)
+
+
+def _show_card(row: RetroCard) -> AgendaLine:
+    word = _("Card") if row.author_id else _("Answer")
+    return AgendaLine(LineTone.FACT, word, row.text, person=row.author_id or "")
 
 
 def _read_improvements(subject: Subject, meeting: ProductMeeting, since: datetime.date) -> AgendaSection:
@@ -167,6 +167,11 @@ def _show_result(row: Improvement) -> AgendaLine:
     note = _("%(metric)s: %(before)s before, %(after)s now, target %(target)s.") % details
     word = str(ImprovementResult(row.result).label)
     return AgendaLine(_RESULTS[row.result], word, row.text, f"{note} {row.note}".strip(), person=row.owner_id)
+
+
+def _show_due_threat(row: RetroThreat) -> AgendaLine:
+    note = _("Accepted until %(day)s.") % {"day": _format_day(row.review_on)}
+    return AgendaLine(LineTone.LATE, _("Review"), row.text, note, person=row.owner_id)
 
 
 def _show_threat(row: RetroThreat) -> AgendaLine:

@@ -1,8 +1,10 @@
 """Sections of the agenda of a security review, with the data since the last one, in the order of the meeting."""
 
 import datetime
+from collections.abc import Mapping
+from functools import partial
 
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -12,9 +14,9 @@ from django.utils.translation import ngettext
 from muniment.calendars.meetings import MeetingKind
 from muniment.server.changes.models import Decision
 from muniment.server.connections.models import BranchUpdate
-from muniment.server.incidents.models import BreachClock, find_open_incidents
+from muniment.server.incidents.models import BreachClock, Incident, find_open_incidents
 from muniment.server.meetings.models import ProductMeeting
-from muniment.server.minutes.agendas import AgendaLine, AgendaSection, LineTone, register_section
+from muniment.server.minutes.agendas import AgendaLine, AgendaSection, LineTone, register_section, show_first_rows
 from muniment.server.minutes.models import EntryKind, MinutesEntry
 from muniment.server.policies.models import PolicyException
 from muniment.server.policies.policy_in_force import current_clauses
@@ -56,8 +58,8 @@ def read_earlier_decisions(meeting: ProductMeeting, since: datetime.date) -> Age
     rows = MinutesEntry.objects.filter(meeting__product=meeting.product).exclude(meeting=meeting)
     actions = rows.filter(Q(done_on=None) | Q(done_on__gte=since), kind=EntryKind.ACTION)
     advice = rows.filter(Q(is_followed=None) | Q(is_followed=False), kind=EntryKind.ADVICE)
-    lines = [_show_action(each) for each in actions.order_by("due_on", "pk")[:_MOST_LINES]]
-    lines += [_show_advice(each) for each in advice[:_MOST_LINES]]
+    lines = show_first_rows(actions.order_by("due_on", "pk"), _show_action, _MOST_LINES)
+    lines += show_first_rows(advice, _show_advice, _MOST_LINES)
     return AgendaSection(
         "earlier", _("Earlier decisions"), tuple(lines), _("There is nothing from an earlier meeting."), minutes=5
     )
@@ -92,15 +94,18 @@ def read_market_requirements(meeting: ProductMeeting, since: datetime.date) -> A
         text = _("Requirements that our policy meets: %(met)d of %(total)d") % {"met": met, "total": total}
         lines.append(AgendaLine(LineTone.GOOD, _("Met"), text, link=_find_requirements_page(meeting)))
     waiting = rows.filter(state__in=(RequirementState.OPEN, RequirementState.UNMET)).order_by("due_on", "pk")
-    lines += [_show_requirement(each) for each in waiting[:_MOST_LINES]]
+    lines += show_first_rows(waiting, _show_requirement, _MOST_LINES)
     refused = rows.filter(state=RequirementState.REFUSED, answered_at__date__gte=since)
-    for each in refused[:_MOST_LINES]:
-        note = _("Refused: %(why)s") % {"why": each.reason}
-        lines.append(AgendaLine(LineTone.FACT, _("Refused"), each.text, note, person=each.answered_by_id or ""))
+    lines += show_first_rows(refused, _show_refused_requirement, _MOST_LINES)
     lines += list_guest_lines(meeting, (GuestQuestion.LAW,))
     return AgendaSection(
         "market", _("Market requirements"), tuple(lines), _("The analyst wrote down no requirement yet."), minutes=5
     )
+
+
+def _show_refused_requirement(row: MarketRequirement) -> AgendaLine:
+    note = _("Refused: %(why)s") % {"why": row.reason}
+    return AgendaLine(LineTone.FACT, _("Refused"), row.text, note, person=row.answered_by_id or "")
 
 
 def _find_requirements_page(meeting: ProductMeeting) -> str:
@@ -163,15 +168,10 @@ def read_personal_data(meeting: ProductMeeting, since: datetime.date) -> AgendaS
     """Personal data as the owner describes it: what is new, what ended, and how many are unchanged."""
     rows = PersonalDataField.objects.filter(product=meeting.product)
     moment = _begin_day(since)
-    lines = []
-    for each in rows.filter(ended_at=None, described_at__gte=moment)[:_MOST_LINES]:
-        details = {"why": each.purpose, "long": each.period, "who": each.recipients, "where": each.place}
-        details = {name: text.rstrip(" .") for name, text in details.items()}
-        note = _("Why: %(why)s. How long: %(long)s. Who: %(who)s. Where: %(where)s.") % details
-        lines.append(AgendaLine(LineTone.NEW, _("New"), each.name, note))
-    current = set(rows.filter(ended_at=None).values_list("name", flat=True))
-    for name in rows.filter(ended_at__gte=moment).exclude(name__in=current).values_list("name", flat=True).distinct():
-        lines.append(AgendaLine(LineTone.GOOD, _("Ended"), name, _("No longer stored.")))
+    lines = show_first_rows(rows.filter(ended_at=None, described_at__gte=moment), _show_data_field, _MOST_LINES)
+    current = Exists(rows.filter(ended_at=None, name=OuterRef("name")))
+    ended = rows.filter(~current, ended_at__gte=moment).order_by("name", "-ended_at").distinct("name")
+    lines += show_first_rows(ended, _show_ended_data, _MOST_LINES)
     if same := rows.filter(ended_at=None, described_at__lt=moment).count():
         text = ngettext("%(n)d other kind of data, unchanged", "%(n)d other kinds of data, unchanged", same)
         lines.append(AgendaLine(LineTone.FACT, _("Same"), text % {"n": same}))
@@ -179,6 +179,17 @@ def read_personal_data(meeting: ProductMeeting, since: datetime.date) -> AgendaS
         text = _("The product owner described no personal data yet")
         lines.append(AgendaLine(LineTone.UNKNOWN, _("Unknown"), text, _("It counts as holding personal data.")))
     return AgendaSection("personal-data", _("Personal data"), tuple(lines), _("It holds none."), minutes=5)
+
+
+def _show_data_field(row: PersonalDataField) -> AgendaLine:
+    details = {"why": row.purpose, "long": row.period, "who": row.recipients, "where": row.place}
+    details = {name: text.rstrip(" .") for name, text in details.items()}
+    note = _("Why: %(why)s. How long: %(long)s. Who: %(who)s. Where: %(where)s.") % details
+    return AgendaLine(LineTone.NEW, _("New"), row.name, note)
+
+
+def _show_ended_data(row: PersonalDataField) -> AgendaLine:
+    return AgendaLine(LineTone.GOOD, _("Ended"), row.name, _("No longer stored."))
 
 
 def read_failing_clauses(meeting: ProductMeeting, since: datetime.date) -> AgendaSection:
@@ -200,37 +211,42 @@ def read_failing_clauses(meeting: ProductMeeting, since: datetime.date) -> Agend
 def read_exceptions_and_incidents(meeting: ProductMeeting, since: datetime.date) -> AgendaSection:
     """Exceptions in force, and incidents and bypasses that are open, the overdue ones marked."""
     names = {one.id: one.name for one in current_clauses()}
-    lines = []
-    for row in PolicyException.find_in_force().filter(repository__product=meeting.product)[:_MOST_LINES]:
-        text = _("Exception: %(clause)s, until %(day)s") % {
-            "clause": names.get(row.clause, row.clause),
-            "day": _format_day(timezone.localtime(row.expires_at).date()),
-        }
-        lines.append(AgendaLine(LineTone.OPEN, _("Exception"), text, row.reason, person=row.requester_id))
-    for incident in find_open_incidents().filter(product=meeting.product)[:_MOST_LINES]:
-        tone, word = (LineTone.LATE, _("Late")) if incident.overdue else (LineTone.OPEN, _("Open"))
-        note = _("Due on %(day)s.") % {"day": _format_day(timezone.localtime(incident.due_at).date())}
-        link = reverse("incident", args=[incident.pk])
-        lines.append(AgendaLine(tone, word, incident.summary, note, link, incident.owner_id or ""))
+    exceptions = PolicyException.find_in_force().filter(repository__product=meeting.product)
+    lines = show_first_rows(exceptions, partial(_show_exception, names), _MOST_LINES)
+    lines += show_first_rows(find_open_incidents().filter(product=meeting.product), _show_incident, _MOST_LINES)
     lines += _list_breaches(meeting, since)
     title = _("Exceptions, bypasses and incidents")
     return AgendaSection("incidents", title, tuple(lines), _("No exception is in force, and no incident is open."))
 
 
+def _show_exception(names: Mapping[str, str], row: PolicyException) -> AgendaLine:
+    text = _("Exception: %(clause)s, until %(day)s") % {
+        "clause": names.get(row.clause, row.clause),
+        "day": _format_day(timezone.localtime(row.expires_at).date()),
+    }
+    return AgendaLine(LineTone.OPEN, _("Exception"), text, row.reason, person=row.requester_id)
+
+
+def _show_incident(row: Incident) -> AgendaLine:
+    tone, word = (LineTone.LATE, _("Late")) if row.overdue else (LineTone.OPEN, _("Open"))
+    note = _("Due on %(day)s.") % {"day": _format_day(timezone.localtime(row.due_at).date())}
+    return AgendaLine(tone, word, row.summary, note, reverse("incident", args=[row.pk]), row.owner_id or "")
+
+
 def _list_breaches(meeting: ProductMeeting, since: datetime.date) -> list[AgendaLine]:
     """Records of possible breaches since a day. The review shows them; they are decided on their incident."""
     rows = BreachClock.objects.filter(incident__product=meeting.product, aware_at__gte=_begin_day(since))
-    found = []
-    for row in rows[:_MOST_LINES]:
-        text = _("Possible breach: %(regime)s") % {"regime": row.get_regime_display()}
-        link = reverse("incident", args=[row.incident_id])
-        if row.is_notified is None:
-            tone, word = (LineTone.LATE, _("Late")) if row.is_late else (LineTone.OPEN, _("Open"))
-            found.append(AgendaLine(tone, word, text, "", link))
-        else:
-            word = _("Notified") if row.is_notified else _("Not notified")
-            found.append(AgendaLine(LineTone.FACT, word, text, row.reason, link, row.decided_by_id or ""))
-    return found
+    return show_first_rows(rows, _show_breach, _MOST_LINES)
+
+
+def _show_breach(row: BreachClock) -> AgendaLine:
+    text = _("Possible breach: %(regime)s") % {"regime": row.get_regime_display()}
+    link = reverse("incident", args=[row.incident_id])
+    if row.is_notified is None:
+        tone, word = (LineTone.LATE, _("Late")) if row.is_late else (LineTone.OPEN, _("Open"))
+        return AgendaLine(tone, word, text, "", link)
+    word = _("Notified") if row.is_notified else _("Not notified")
+    return AgendaLine(LineTone.FACT, word, text, row.reason, link, row.decided_by_id or "")
 
 
 def read_own_points(meeting: ProductMeeting, since: datetime.date) -> AgendaSection:

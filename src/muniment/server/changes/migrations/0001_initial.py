@@ -46,6 +46,20 @@ class Migration(migrations.Migration):
                 ("inputs_digest", models.CharField(max_length=71)),
                 ("explanation_digest", models.CharField(blank=True, max_length=71)),
                 (
+                    "security_questions",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("", "unknown"),
+                            ("none", "no question"),
+                            ("answered", "answered"),
+                            ("open", "not answered"),
+                        ],
+                        default="",
+                        max_length=8,
+                    ),
+                ),
+                (
                     "change",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.CASCADE, related_name="decisions", to="changes.change"
