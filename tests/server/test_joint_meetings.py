@@ -10,10 +10,12 @@ from muniment.access.roles import Role
 from muniment.calendars.meetings import MeetingKind
 from muniment.server.meetings.meeting_acts import MoveMeeting
 from muniment.server.meetings.models import MeetingAttendee, MeetingCalendar, ProductMeeting
+from muniment.server.minutes.agendas import read_agenda
 from muniment.server.minutes.models import Attendance, Minutes
 from muniment.server.people.models import Person
 from muniment.server.retros.feedback_rounds import count_team, issue_code
-from muniment.server.retros.models import FeedbackRound, Phase, RetroBoard
+from muniment.server.retros.models import VOTES_EACH, FeedbackRound, Phase, RetroBoard, RetroCard
+from muniment.server.retros.retro_page import read_voting
 from tests.support.service import as_role, browser, person, post, product
 
 pytestmark = pytest.mark.usefixtures("service")
@@ -93,6 +95,80 @@ def test_one_opening_serves_all_products_and_each_has_its_own_minutes(
     for address in ("hold", "retro", "retro/decisions"):
         page = who("fay").get(f"/meetings/{till.pk}/{address}").content.decode()
         assert f'href="/meetings/{shop.pk}/{address}"' in page
+
+
+def add_card(meeting: ProductMeeting, by: str, text: str) -> RetroCard:
+    seat = meeting.attendees.get(person__slug=by)
+    post(who(by), f"/meetings/seats/{seat.pk}/cards", act="add-card", subject="feedback", text=text)
+    return RetroCard.objects.get(text=text)
+
+
+def vote(meeting: ProductMeeting, by: str, card: RetroCard) -> str:
+    seat = meeting.attendees.get(person__slug=by)
+    return post(who(by), f"/meetings/seats/{seat.pk}/cards", act="vote-for-card", card=str(card.pk))
+
+
+@pytest.fixture
+def board(retros: tuple[ProductMeeting, ProductMeeting]) -> tuple[RetroCard, RetroCard]:
+    """Cards of two products on one board, whose people are there."""
+    join(retros)
+    shop, till = retros
+    post(who("fay"), f"/meetings/{shop.pk}/lead", act="open-meeting")
+    for name in ("fay", "tom"):
+        post(who("fay"), f"/meetings/{shop.pk}/lead", act="confirm-attendance", person=name, present="yes")
+    post(who("fay"), f"/meetings/{till.pk}/lead", act="confirm-attendance", person="tom", present="yes")
+    return add_card(shop, "fay", "Slow tests"), add_card(till, "tom", "Slow reviews")
+
+
+def test_one_board_groups_and_counts_votes_of_several_products(
+    retros: tuple[ProductMeeting, ProductMeeting], board: tuple[RetroCard, RetroCard]
+) -> None:
+    (shop, till), (one, other) = retros, board
+    page = who("fay").get(f"/meetings/{till.pk}/retro").content.decode()
+    assert "Slow tests" in page
+    assert "Add card to Shop" in page
+    assert '<span class="tag">Till</span>' in page
+    seat = shop.attendees.get(person__slug="fay")
+    post(who("fay"), f"/meetings/seats/{seat.pk}/cards", act="group-cards", card=str(other.pk), onto=str(one.pk))
+    other.refresh_from_db()
+    assert (other.group_id, other.meeting) == (one.pk, till), "each stays in the record of its product"
+    assert "Saved" in vote(shop, "fay", one)
+    more = [add_card(till, "tom", f"Card {at}") for at in range(VOTES_EACH)]
+    for each in more[: VOTES_EACH - 1]:
+        assert "Saved" in vote(shop, "fay", each)
+    assert "all your 5 votes" in vote(till, "fay", more[-1])
+    post(who("fay"), f"/meetings/{shop.pk}/retro/lead", act="go-to-phase", phase="vote", minutes="0")
+    for meeting, name in ((shop, "fay"), (till, "tom")):
+        finish = {"act": "finish-phase", "phase": "vote"}
+        post(who(name), f"/meetings/seats/{meeting.attendees.get(person__slug=name).pk}/cards", **finish)
+    voting = read_voting(shop, "fay")
+    assert (voting.total, voting.done, voting.is_complete) == (2, 2, True)
+
+
+def test_cards_of_a_product_are_shown_to_its_people_alone_and_stay_in_its_record(
+    retros: tuple[ProductMeeting, ProductMeeting], board: tuple[RetroCard, RetroCard]
+) -> None:
+    (shop, till), (one, _other) = retros, board
+    page = who("tom").get(f"/meetings/{till.pk}/retro").content.decode()
+    assert "Slow reviews" in page
+    assert "Slow tests" not in page
+    assert "no such card" in vote(till, "tom", one)
+    lines = {meeting: read_agenda(meeting) for meeting in retros}
+    found = {meeting: [line.text for each in sections for line in each.lines] for meeting, sections in lines.items()}
+    assert "Slow tests" in found[shop]
+    assert "Slow tests" not in found[till]
+
+
+def test_vote_ends_with_the_first_record_and_the_last_question_is_asked_once(
+    retros: tuple[ProductMeeting, ProductMeeting], board: tuple[RetroCard, RetroCard]
+) -> None:
+    (shop, till), (_one, other) = retros, board
+    for meeting, text in ((shop, "Saved"), (till, "answered already")):
+        seat = meeting.attendees.get(person__slug="fay")
+        assert text in post(who("fay"), f"/meetings/seats/{seat.pk}/cards", act="answer-worth", worth="yes")
+    with as_role("owner"):
+        Minutes.objects.filter(meeting=shop).update(closed_at=timezone.now())
+    assert "The vote has ended" in vote(till, "tom", other)
 
 
 def test_feedback_is_one_round_of_all_teams(retros: tuple[ProductMeeting, ProductMeeting]) -> None:

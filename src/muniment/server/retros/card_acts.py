@@ -16,6 +16,7 @@ from muniment.server.meetings.act_fields import MeetingAct
 from muniment.server.meetings.joint_meetings import find_led_meetings
 from muniment.server.meetings.models import ProductMeeting
 from muniment.server.minutes.act_fields import ChairAct
+from muniment.server.minutes.models import Minutes
 from muniment.server.retros.act_fields import (
     CardNumber,
     CardText,
@@ -25,6 +26,7 @@ from muniment.server.retros.act_fields import (
     choice_of,
 )
 from muniment.server.retros.closing import add_worth_answer
+from muniment.server.retros.joint_boards import find_board_votes, refuse_ended_board, refuse_other_board
 from muniment.server.retros.models import (
     VOTES_EACH,
     FinishedPhase,
@@ -105,9 +107,9 @@ class CardAct(RetroSeatAct, frozen=True):
         return RetroCard.objects.get(pk=self.card)
 
     def check_preconditions(self, context: ActContext) -> None:
-        """Refuse a card of another retro."""
+        """Refuse a card of another board."""
         super().check_preconditions(context)
-        self.refuse_other_meeting(self.load_card())
+        refuse_other_board(self.load_seat().meeting, self.load_card())
 
 
 class GroupCards(CardAct, frozen=True):
@@ -124,7 +126,7 @@ class GroupCards(CardAct, frozen=True):
     def check_preconditions(self, context: ActContext) -> None:
         """Refuse a card with itself."""
         super().check_preconditions(context)
-        self.refuse_other_meeting(RetroCard.objects.get(pk=self.onto))
+        refuse_other_board(self.load_seat().meeting, RetroCard.objects.get(pk=self.onto))
         if _find_lead_card(self.onto) == _find_lead_card(self.card):
             raise RefusedError("same-group", _("They are together already."), _("Choose another card."))
 
@@ -157,9 +159,11 @@ class VoteAct(RetroSeatAct, frozen=True):
     card: VotedCard
 
     def check_preconditions(self, context: ActContext) -> None:
-        """Require that the card is of this retro."""
+        """Require that the card is on the board of this retro, and that the vote has not ended."""
         super().check_preconditions(context)
-        self.refuse_other_meeting(RetroCard.objects.get(pk=self.card))
+        meeting = self.load_seat().meeting
+        refuse_other_board(meeting, RetroCard.objects.get(pk=self.card))
+        refuse_ended_board(meeting)
 
 
 class VoteForCard(VoteAct, frozen=True):
@@ -174,7 +178,7 @@ class VoteForCard(VoteAct, frozen=True):
     def check_preconditions(self, context: ActContext) -> None:
         """Refuse a second vote for a card, and more votes than each has."""
         super().check_preconditions(context)
-        own = RetroVote.objects.filter(card__meeting=self.load_seat().meeting, person=context.requester)
+        own = find_board_votes(self.load_seat().meeting, context.requester)
         if own.filter(card=self.card).exists():
             raise RefusedError(
                 "voted-already", _("You voted for this card."), _("Withdraw the vote, or choose another.")
@@ -238,14 +242,17 @@ class AnswerWorth(RetroSeatAct, frozen=True):
         return _("answer whether the retro was worth the time")
 
     def check_preconditions(self, context: ActContext) -> None:
-        """Refuse a second answer."""
+        """Refuse a second answer, of which one is for all products, and one after the main retro has ended."""
         super().check_preconditions(context)
-        if WorthRespondent.objects.filter(meeting=self.load_seat().meeting, person=context.requester).exists():
+        main = self.load_seat().meeting.find_main()
+        if WorthRespondent.objects.filter(meeting=main, person=context.requester).exists():
             raise RefusedError("answered-already", _("You answered already."), _("Nothing is left to do."))
+        if Minutes.objects.filter(meeting=main, closed_at__isnull=False).exists():
+            raise RefusedError("retro-ended", _("The retro has ended."), _("Bring it up in the next one."))
 
     def carry_out(self, context: ActContext) -> None:
         """Add the answer to the others, and note that this person gave one."""
-        meeting = self.load_seat().meeting
+        meeting = self.load_seat().meeting.find_main()
         WorthRespondent.objects.create(meeting=meeting, person_id=context.requester)
         add_worth_answer(meeting, self.worth)
 
@@ -292,9 +299,10 @@ class RemoveCard(LeadRetroAct, frozen=True):
         return _("remove the card %(card)d, because it attacks a person") % {"card": self.card}
 
     def check_preconditions(self, context: ActContext) -> None:
-        """Refuse a card of another retro."""
+        """Refuse a card of another retro, unless both are held together and led by the same person."""
         super().check_preconditions(context)
-        if not RetroCard.objects.filter(pk=self.card, meeting=self.meeting).exists():
+        led = find_led_meetings(self.load_meeting(), context.requester)
+        if not RetroCard.objects.filter(pk=self.card, meeting__in=led).exists():
             raise RefusedError("other-retro", _("It belongs to another retro."), _("Open its page again."))
 
     def carry_out(self, context: ActContext) -> None:

@@ -26,11 +26,16 @@ from muniment.server.retros.feedback_rounds import (
     is_in_team,
     read_least_answers,
 )
+from muniment.server.retros.joint_boards import (
+    find_board_votes,
+    find_finished,
+    list_board_seats,
+    list_visible_board_meetings,
+)
 from muniment.server.retros.models import (
     VOTES_EACH,
     FeedbackMood,
     FeedbackRound,
-    FinishedPhase,
     Grade,
     ImprovementKind,
     ImprovementResult,
@@ -55,10 +60,14 @@ _COLUMNS = (Subject.FEEDBACK, Subject.DPO, Subject.THREATS, Subject.PROCESS, Sub
 
 
 class ShownCard(NamedTuple):
-    """Card with the cards that are put together with it. `votes` is None as long as totals are hidden."""
+    """Card with the cards that are put together with it. `votes` is None as long as totals are hidden.
+
+    `product` is the name of its product on a board of several, "" for an anonymous answer, which is of all.
+    """
 
     card: RetroCard
-    members: tuple[RetroCard, ...]
+    product: str
+    members: tuple[tuple[RetroCard, str], ...]
     is_own_vote: bool
     votes: int | None
 
@@ -86,7 +95,9 @@ def read_retro_page(request: HttpRequest, meeting: ProductMeeting) -> dict[str, 
     board = RetroBoard.objects.filter(meeting=meeting).first()
     phase = find_phase(meeting)
     voting = read_voting(meeting, own)
-    columns = _read_columns(meeting, own, voting.is_complete)
+    seats = list_board_seats(meeting, own)
+    shared = list_visible_board_meetings(current_actor(request), meeting)
+    columns = _read_columns(shared, own, voting.is_complete)
     rows = [each for column in columns for each in column.cards]
     return {
         **_read_frame(request, meeting),
@@ -98,21 +109,25 @@ def read_retro_page(request: HttpRequest, meeting: ProductMeeting) -> dict[str, 
         "columns": columns,
         "schedule_title": Subject.SCHEDULE.label,
         "planned": [row for row in list_improvements(meeting) if row.ends_on is not None],
+        "own_seats": seats,
+        "own_seat": seats[0] if seats else None,
         "targets": [each.card for each in rows],
         "discussion": sorted(rows, key=lambda each: -(each.votes or 0)) if voting.is_complete else [],
-        "removed": RetroCard.objects.filter(meeting=meeting, removed_at__isnull=False).count(),
+        "removed": RetroCard.objects.filter(meeting__in=shared, removed_at__isnull=False).count(),
         "voting": voting,
         "votes_each": VOTES_EACH,
-        "is_done": FinishedPhase.objects.filter(meeting=meeting, person=own, phase=phase).exists(),
-        "done_names": list(
-            FinishedPhase.objects.filter(meeting=meeting, phase=phase).values_list("person__name", flat=True)
-        ),
+        "is_done": find_finished(meeting, phase).filter(person=own).exists(),
+        "done_names": list(dict.fromkeys(find_finished(meeting, phase).values_list("person__name", flat=True))),
         "earlier": find_earlier_improvements(meeting),
         "worths": Worth.choices,
-        "answered_worth": WorthRespondent.objects.filter(meeting=meeting, person=own).exists(),
-        "worth_answers": WorthAnswer.objects.filter(meeting=meeting) if meeting.held_on is not None else (),
+        "answered_worth": WorthRespondent.objects.filter(meeting=meeting.find_main(), person=own).exists(),
+        "worth_answers": _list_worth_answers(meeting.find_main()),
         "may_advise": could_with_second_factor(request, Action.WRITE_DPO_FEEDBACK, meeting.product.slug),
     }
+
+
+def _list_worth_answers(main: ProductMeeting) -> list[WorthAnswer]:
+    return list(WorthAnswer.objects.filter(meeting=main)) if main.held_on is not None else []
 
 
 def read_decisions_page(request: HttpRequest, meeting: ProductMeeting) -> dict[str, object]:
@@ -139,11 +154,14 @@ def read_decisions_page(request: HttpRequest, meeting: ProductMeeting) -> dict[s
 
 
 def read_voting(meeting: ProductMeeting, person: str) -> VotingState:
-    """State of the vote. Totals show once everybody of the team who is present is done."""
-    team = set(meeting.attendees.filter(role__in=TEAM).values_list("person", flat=True))
-    voters = team & find_present_people(meeting)
-    finished = FinishedPhase.objects.filter(meeting=meeting, phase=Phase.VOTE, person__in=voters).count()
-    given = RetroVote.objects.filter(card__meeting=meeting, person=person).count()
+    """State of the vote. Totals show once everybody of the teams who is present is done."""
+    voters: set[str] = set()
+    for each in meeting.list_joint():
+        team = set(each.attendees.filter(role__in=TEAM).values_list("person", flat=True))
+        voters |= team & find_present_people(each)
+    done = find_finished(meeting, Phase.VOTE).filter(person__in=voters)
+    finished = done.values("person").distinct().count()
+    given = find_board_votes(meeting, person).count()
     return VotingState(len(voters), finished, VOTES_EACH - given, bool(voters) and finished == len(voters))
 
 
@@ -179,17 +197,23 @@ def _read_frame(request: HttpRequest, meeting: ProductMeeting) -> dict[str, obje
     }
 
 
-def _read_columns(meeting: ProductMeeting, person: str, shows_totals: bool) -> list[BoardColumn]:
-    rows = list(RetroCard.objects.filter(meeting=meeting, removed_at=None).select_related("author"))
-    own = set(RetroVote.objects.filter(card__meeting=meeting, person=person).values_list("card", flat=True))
-    totals: Mapping[int, int] = {}
-    if shows_totals:
-        totals = dict(RetroVote.objects.filter(card__meeting=meeting).values_list("card").annotate(Count("pk")))
-        totals = totals or {row.pk: row.vote_total for row in rows if row.vote_total is not None}
+def _read_columns(shared: list[int], person: str, shows_totals: bool) -> list[BoardColumn]:
+    cards = RetroCard.objects.filter(meeting__in=shared, removed_at=None)
+    rows = list(cards.select_related("author", "meeting__product"))
+    names = {row.pk: "" if len(shared) == 1 or row.question else row.meeting.product.name for row in rows}
+    votes = RetroVote.objects.filter(card__meeting__in=shared)
+    own = set(votes.filter(person=person).values_list("card", flat=True))
+    totals: dict[int, int] = {}
+    if shows_totals:  # rows of a retro that has ended have totals, those of another may still have votes
+        totals = {row.pk: row.vote_total for row in rows if row.vote_total is not None}
+        totals |= dict(votes.values_list("card").annotate(Count("pk")))
+    seen = set(names)
     members: dict[int, list[RetroCard]] = {}
-    for row in rows:
-        members.setdefault(row.group_id or 0, []).append(row)
-    lead_cards = [_show_card(row, members.get(row.pk, []), own, totals, shows_totals) for row in members.get(0, [])]
+    for row in rows:  # a card whose group is of a product that the reader may not see stands alone
+        members.setdefault(row.group_id if row.group_id in seen else 0, []).append(row)
+    lead_cards = [_show_card(row, members.get(row.pk, []), own, totals, names) for row in members.get(0, [])]
+    if not shows_totals:
+        lead_cards = [each._replace(votes=None) for each in lead_cards]
     return [
         BoardColumn(subject, tuple(each for each in lead_cards if each.card.subject == subject), subject != Subject.DPO)
         for subject in _COLUMNS
@@ -197,10 +221,10 @@ def _read_columns(meeting: ProductMeeting, person: str, shows_totals: bool) -> l
 
 
 def _show_card(
-    card: RetroCard, members: list[RetroCard], own: set[int], totals: Mapping[int, int], shows_totals: bool
+    card: RetroCard, members: list[RetroCard], own: set[int], totals: Mapping[int, int], names: Mapping[int, str]
 ) -> ShownCard:
-    votes = sum(totals.get(each.pk, 0) for each in (card, *members)) if shows_totals else None
-    return ShownCard(card, tuple(members), card.pk in own, votes)
+    votes = sum(totals.get(each.pk, 0) for each in (card, *members))
+    return ShownCard(card, names[card.pk], tuple((each, names[each.pk]) for each in members), card.pk in own, votes)
 
 
 def _find_step_state(phase: Phase, current: Phase) -> str:
