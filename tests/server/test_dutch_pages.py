@@ -13,6 +13,7 @@ from muniment.server.meetings.models import MeetingAttendee, MeetingCalendar, Pe
 from muniment.server.meetings.notices import send_notices
 from muniment.server.minutes.agendas import decode_agenda
 from muniment.server.minutes.models import Minutes
+from muniment.server.people import messages
 from muniment.server.people.models import Message, Person
 from tests.support.service import as_role, browser, person, post, product
 
@@ -82,3 +83,24 @@ def test_refuses_a_language_without_a_catalogue(review: ProductMeeting) -> None:
     answer = post(browser(Person.objects.get(slug="ann")), "/me/calendar", act="set-own-language", language="xx")
     assert "Correct the marked fields" in answer
     assert not PersonLanguage.objects.exists()
+
+
+def test_fixed_words_of_a_members_mail_are_in_their_language(
+    review: ProductMeeting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mail.outbox = []
+    backend = mail.get_connection("django.core.mail.backends.locmem.EmailBackend")
+    monkeypatch.setattr(messages, "open_mail_backend", lambda: backend)
+    with as_role("owner"):
+        PersonLanguage.objects.create(person_id="ann", language="nl")
+        Message.objects.bulk_create(
+            Message(person_id=name, text=f"Eén. {at}", link="/x") for name in ("ann", "sam") for at in range(2)
+        )
+    with as_role("worker"):
+        messages.send_due_mails(timezone.now())
+    found = {each.to[0]: each for each in mail.outbox}
+    dutch, english = found["ann@example.test"], found["sam@example.test"]
+    assert dutch.subject.startswith("Muniment: 2 berichten. ")
+    assert "Instellingen voor e-mail: " in dutch.body
+    assert english.subject.startswith("Muniment: 2 messages. ")
+    assert "Mail settings: " in english.body

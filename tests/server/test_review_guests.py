@@ -83,6 +83,23 @@ def test_guest_answers_with_a_code_to_the_same_address(review: ProductMeeting, m
     assert ADDRESS in Minutes.objects.get(meeting=review).agenda
 
 
+def test_mails_to_a_guest_come_in_the_language_that_the_chair_chose(review: ProductMeeting, mailbox: list[Any]) -> None:
+    assert "Invited" in invite(review, language="nl")
+    assert "Invited" in invite(review, email="second@clinics.example")
+    assert "Correct the marked fields" in invite(review, email="third@clinics.example", language="xx")
+    assert send_mails() == 2
+    Client(HTTP_HOST="localhost").post(read_link(mailbox[:1]), {"act": "send-code"})
+    assert send_mails() == 1
+    dutch, english, code = mailbox
+    assert dutch.subject == "Beveiligingsreview van Shop: uw vragen"
+    assert "nodigt u uit" in dutch.body
+    assert "invites you" in english.body
+    assert code.subject == "Code voor de beveiligingsreview van Shop"
+    assert "Hij werkt 15 minuten" in code.body
+    for each in (dutch, code):
+        assert not {"the", "you", "meeting", "works"} & set(each.body.lower().split())
+
+
 def add_requirement(review: ProductMeeting, text: str, origin: str) -> None:
     with as_role("owner"):
         MarketRequirement.objects.create(

@@ -2,16 +2,16 @@
 
 from typing import Annotated, ClassVar, Self
 
-from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from muniment.access.actions import Action
-from muniment.access.authorization import ORGANISATION, Actor, Resource
+from muniment.access.authorization import ORGANISATION, Resource
 from muniment.server.acts.act import Act, ActContext
-from muniment.server.acts.inputs import Choices, Label, Option, Text
+from muniment.server.acts.inputs import Label, Option, Text
 from muniment.server.meetings.act_fields import RegionCode, TimeZoneName, check_region, check_zone
+from muniment.server.meetings.mail_languages import list_mail_languages
 from muniment.server.meetings.models import CalendarFeed, MeetingCalendar, PersonLanguage, PersonRegion
 from muniment.server.people.own_account_acts import OwnAct
 
@@ -78,16 +78,14 @@ class SetOwnRegion(OwnAct, frozen=True):
         PersonRegion.objects.update_or_create(person_id=self.person, defaults={"region": self.region})
 
 
-def _list_languages(actor: Actor) -> Choices:
-    return tuple((code, name) for code, name in settings.LANGUAGES)
-
-
 class SetOwnLanguage(OwnAct, frozen=True):
     """Set the language in which one gets invitations, reminders and messages about meetings."""
 
     title: ClassVar[Label] = gettext_lazy("Set language of mails")
 
-    language: Annotated[str, Option(label=gettext_lazy("Language of mails"), options=_list_languages, recorded=True)]
+    language: Annotated[
+        str, Option(label=gettext_lazy("Language of mails"), options=list_mail_languages, recorded=True)
+    ]
 
     def describe_act(self) -> str:
         """Sentence that names the language."""

@@ -5,11 +5,23 @@ from collections.abc import Callable, Iterable
 from django.conf import settings
 from django.utils import translation
 
+from muniment.access.authorization import Actor
+from muniment.server.acts.inputs import Choices
 from muniment.server.meetings.models import PersonLanguage
 from muniment.server.people.messages import notify_people
 from muniment.server.people.models import Person
 
 DOCUMENT_LANGUAGE = "en"  # of what is frozen, such as minutes: all readers share one text
+
+
+def list_mail_languages(actor: Actor) -> Choices:
+    """Languages in which mails can be written, as (code, name)."""
+    return tuple((code, name) for code, name in settings.LANGUAGES)
+
+
+def find_language(person: Person) -> str:
+    """Language of one person's mails."""
+    return find_languages([person])[person.pk]
 
 
 def find_languages(people: Iterable[Person]) -> dict[str, str]:

@@ -8,7 +8,7 @@ MUNIMENT_CHAT_URL   an incoming webhook, as Slack and Mattermost take it
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from smtplib import SMTPDataError, SMTPRecipientsRefused, SMTPSenderRefused
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -18,7 +18,7 @@ from django.core.mail import EmailMessage, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from muniment.access.roles import Role
@@ -34,6 +34,15 @@ _MOST = 500
 _LONGEST_SUBJECT = 100  # characters of a sentence
 _EACH_MORNING = 6  # UTC
 _PORTS = {"smtp": 587, "smtps": 465}
+
+
+LanguageFinder = Callable[[Person], str]
+_language_finders: list[LanguageFinder] = []
+
+
+def register_mail_language(find: LanguageFinder) -> None:
+    """Have the fixed words of a person's mails be in the language that `find` gives. Called at the start."""
+    _language_finders.append(find)
 
 
 def notify_people(people: Iterable[Person], text: str, link: str) -> None:
@@ -122,15 +131,19 @@ def send_mail_to(address: str, subject: str, text: str) -> bool:
 
 def _mail_messages(mails: BaseEmailBackend, person: Person, rows: list[Message]) -> None:
     lines = [f"{row.text}\n{settings.URL}{row.link}" for row in rows]
-    subject = f"Muniment: {_format_subject(rows)}"
-    text = "\n\n".join(lines) + f"\n\nMail settings: {settings.URL}/inbox\n"
+    with translation.override(next((find(person) for find in _language_finders), settings.LANGUAGE_CODE)):
+        subject = f"Muniment: {_format_subject(rows)}"
+        ending = _("Mail settings: %(address)s") % {"address": f"{settings.URL}/inbox"}
+    text = "\n\n".join([*lines, ending]) + "\n"
     EmailMessage(subject, text, read_sender_address(), [str(person.email)], connection=mails).send()
 
 
 def _format_subject(rows: list[Message]) -> str:
     """First sentence of the message, which names state and product; of several, how many follow."""
     first = " ".join(rows[0].text.split()).partition(". ")[0].rstrip(".")[:_LONGEST_SUBJECT]
-    return first if len(rows) == 1 else f"{len(rows)} messages. {first}"
+    if len(rows) == 1:
+        return first
+    return _("%(n)d messages. %(first)s") % {"n": len(rows), "first": first}
 
 
 def read_sender_address() -> str:

@@ -14,9 +14,10 @@ from muniment.calendars.meetings import MeetingKind
 from muniment.errors import RefusedError
 from muniment.server.acts.act import Act, ActContext
 from muniment.server.acts.fields import number_input
-from muniment.server.acts.inputs import Email, Label, Text
+from muniment.server.acts.inputs import Email, Label, Option, Text
 from muniment.server.job_queue import enqueue
 from muniment.server.meetings.act_fields import MeetingAct, visible_meetings
+from muniment.server.meetings.mail_languages import DOCUMENT_LANGUAGE, list_mail_languages
 from muniment.server.minutes.taking_part import find_lead
 from muniment.server.people.models import Person
 from muniment.server.reviews.guests import GUEST_DAYS
@@ -41,6 +42,9 @@ class InviteGuest(MeetingAct, frozen=True):
             most=200,
         ),
     ] = ""
+    language: Annotated[
+        str, Option(label=gettext_lazy("Language of mails"), options=list_mail_languages, recorded=True)
+    ] = DOCUMENT_LANGUAGE
 
     def find_resource(self) -> Resource:
         """The person who leads the review."""
@@ -76,6 +80,7 @@ class InviteGuest(MeetingAct, frozen=True):
             name=self.name,
             organisation=self.organisation,
             email=self.email,
+            language=self.language,
             invited_by_id=context.requester,
             expires_at=timezone.now() + datetime.timedelta(GUEST_DAYS),
         )

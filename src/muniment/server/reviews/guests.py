@@ -15,7 +15,7 @@ from django.core import signing
 from django.core.signing import BadSignature
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.dateformat import format as format_date
 from django.utils.translation import gettext as _
 
@@ -162,30 +162,52 @@ def _send_link(guest: ReviewGuest) -> bool:
     token = secrets.token_urlsafe(_TOKEN_BYTES)
     rows = ReviewGuest.objects.filter(pk=guest.pk)
     rows.update(token_hash=hash_token(token))
-    product, day = guest.meeting.product.name, format_date(guest.meeting.date, "l j F Y")
-    lines = [
-        f"{guest.invited_by.name} invites you to the security review of {product}.",
-        f"The meeting is on {day}. Before it, please answer five questions: about five minutes.",
-        "",
-        f"{settings.URL}/guests/{token}",
-        "",
-        f"No account is needed. The link works until {format_date(guest.expires_at, 'l j F Y')}.",
-        "Opening it changes nothing. A code is sent to this address when you ask for it.",
-    ]
-    if not send_mail_to(guest.email, f"Security review of {product}: your questions", "\n".join(lines)):
+    with translation.override(guest.language):
+        subject, text = _write_link_mail(guest, f"{settings.URL}/guests/{token}")
+    if not send_mail_to(guest.email, subject, text):
         return False
     rows.update(mailed_at=timezone.now())
     return True
+
+
+def _write_link_mail(guest: ReviewGuest, link: str) -> tuple[str, str]:
+    """Subject and text of the mail with a guest's link, in the language that is active."""
+    details = {
+        "name": guest.invited_by.name,
+        "product": guest.meeting.product.name,
+        "day": format_date(guest.meeting.date, "l j F Y"),
+        "last": format_date(guest.expires_at, "l j F Y"),
+    }
+    lines = [
+        _("%(name)s invites you to the security review of %(product)s.") % details,
+        _("The meeting is on %(day)s. Before it, please answer five questions: about five minutes.") % details,
+        "",
+        link,
+        "",
+        _("No account is needed. The link works until %(last)s.") % details,
+        _("Opening it changes nothing. A code is sent to this address when you ask for it."),
+    ]
+    return _("Security review of %(product)s: your questions") % details, "\n".join(lines)
 
 
 def _send_code(guest: ReviewGuest) -> bool:
     code = f"{secrets.randbelow(10**8):08}"
     rows = ReviewGuest.objects.filter(pk=guest.pk)
     rows.update(code_hash=make_password(code), code_sent_at=timezone.now(), wrong_codes=0)
-    product = guest.meeting.product.name
-    text = f"Your code for the security review of {product}: {code}\nIt works for {CODE_MINUTES} minutes, once."
+    with translation.override(guest.language):
+        subject, text = _write_code_mail(guest, code)
     try:
-        return send_mail_to(guest.email, f"Code for the security review of {product}", text)
+        return send_mail_to(guest.email, subject, text)
     except OSError:
         rows.update(code_sent_at=guest.code_sent_at, code_hash="")
         raise
+
+
+def _write_code_mail(guest: ReviewGuest, code: str) -> tuple[str, str]:
+    """Subject and text of the mail with a code, in the language that is active."""
+    details = {"product": guest.meeting.product.name, "code": code, "minutes": CODE_MINUTES}
+    lines = [
+        _("Your code for the security review of %(product)s: %(code)s") % details,
+        _("It works for %(minutes)d minutes, once.") % details,
+    ]
+    return _("Code for the security review of %(product)s") % details, "\n".join(lines)

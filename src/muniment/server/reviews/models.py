@@ -191,6 +191,7 @@ class ReviewGuest(models.Model):
     name = models.CharField(max_length=200)
     organisation = models.CharField(max_length=200, blank=True)
     email = models.EmailField(max_length=254)
+    language = models.CharField(max_length=8, default="en")  # of the mails, as the chair chose it
     invited_by = models.ForeignKey("people.Person", models.PROTECT, related_name="+")
     invited_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()

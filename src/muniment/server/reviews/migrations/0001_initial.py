@@ -62,6 +62,7 @@ class Migration(migrations.Migration):
                 ("name", models.CharField(max_length=200)),
                 ("organisation", models.CharField(blank=True, max_length=200)),
                 ("email", models.EmailField(max_length=254)),
+                ("language", models.CharField(default="en", max_length=8)),
                 ("invited_at", models.DateTimeField(default=django.utils.timezone.now)),
                 ("expires_at", models.DateTimeField()),
                 ("ended_at", models.DateTimeField(null=True)),
