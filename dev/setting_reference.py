@@ -57,6 +57,8 @@ _VARIABLES: dict[str, dict[str, str]] = {
             "`yes` if replies to the sender's address are piped into `muniment meetings reply`. "
             "Invitations then ask for an answer by calendar"
         ),
+        "MUNIMENT_IMAP_URL": "mailbox to which replies to invitations come: `imaps://user:password@host:993/INBOX`, or "
+        "`imap://…` for STARTTLS. Only the worker gets it, and only reads there",
         "MUNIMENT_CHAT_URL": "incoming webhook in the form of Slack and Mattermost. The chat learns only that a "
         "request waits",
         "MUNIMENT_FORGES": "forges of logins, such as `github=https://github.com, work=https://git.example.test`. The "

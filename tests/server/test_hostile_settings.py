@@ -11,6 +11,7 @@ import pytest
 from muniment.errors import MunimentError
 from muniment.http import proxies
 from muniment.server import logs
+from muniment.server.meetings import reply_reading
 from muniment.server.people import company_sign_in, messages, published_keys
 from muniment.server.running import database_settings
 from muniment.store.settings import read_settings
@@ -66,6 +67,13 @@ def mails() -> Any:
     return None
 
 
+def find_mailbox() -> Any:
+    """OSError is raised to a job of the worker, which repeats later."""
+    with suppress(OSError):
+        return reply_reading.read_mailbox_address()
+    return None
+
+
 PARSERS: dict[str, Parser] = {
     "MUNIMENT_FORGES": from_environment("MUNIMENT_FORGES", published_keys.read_named_forges),
     "an address of MUNIMENT_FORGES": from_environment("MUNIMENT_FORGES", published_keys.read_named_forges, "work={}"),
@@ -73,6 +81,7 @@ PARSERS: dict[str, Parser] = {
     "MUNIMENT_OIDC_ROLES": lambda value, home: company_sign_in.parse_group_roles(value),
     "a group of MUNIMENT_OIDC_ROLES": lambda value, home: company_sign_in.parse_group_roles(f"{value}=auditor"),
     "MUNIMENT_SMTP_URL": from_environment("MUNIMENT_SMTP_URL", mails),
+    "MUNIMENT_IMAP_URL": from_environment("MUNIMENT_IMAP_URL", find_mailbox),
     "DATABASE_URL": lambda value, home: database_settings.make_django_settings(
         home, {"DATABASE_URL": value, "MUNIMENT_ROLE": "web"}
     ),

@@ -323,14 +323,15 @@ def test_failed_mount_is_reported_with_its_folder(tmp_path: Path, monkeypatch: p
 
 
 def test_process_receives_only_credentials_it_uses() -> None:
-    given = {name: name for name in ("MUNIMENT_OIDC_SECRET", "MUNIMENT_SMTP_URL", "MUNIMENT_CHAT_URL", "PGPASSWORD")}
+    mails = ("MUNIMENT_SMTP_URL", "MUNIMENT_IMAP_URL")
+    given = {name: name for name in ("MUNIMENT_OIDC_SECRET", *mails, "MUNIMENT_CHAT_URL", "PGPASSWORD")}
     given["MUNIMENT_HOME"] = "/srv/muniment"
     content = {
         name: set(_select_credentials(name, given)) - {"MUNIMENT_HOME"} for name in ("web", "worker", "sequencer")
     }
     assert content == {
         "web": {"MUNIMENT_OIDC_SECRET"},
-        "worker": {"MUNIMENT_SMTP_URL", "MUNIMENT_CHAT_URL"},
+        "worker": {*mails, "MUNIMENT_CHAT_URL"},
         "sequencer": set(),
     }
 

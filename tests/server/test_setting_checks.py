@@ -30,6 +30,7 @@ GOOD: dict[str, tuple[str, ...]] = {
     "MUNIMENT_SMTP_URL": (f"smtp://me:{WORD}@mail.example.test:587", "smtps://mail", "smtp://localhost:25?plain=yes"),
     "MUNIMENT_MAIL_FROM": ("muniment@example.test", "Muniment <muniment@example.test>"),
     "MUNIMENT_MAIL_REPLIES": ("yes", "no"),
+    "MUNIMENT_IMAP_URL": (f"imaps://me:{WORD}@mail.example.test:993/INBOX", f"imap://me:{WORD}@mail.example.test"),
     "MUNIMENT_CHAT_URL": (f"https://chat.example.test/hooks/{WORD}", "http://127.0.0.1:8065/hooks/x?y=z"),
     "MUNIMENT_WORKER": ("build-1:/srv", "--upload-pack=x"),
     "MUNIMENT_FORGES": ("github=https://github.com, work=https://git.example.test",),

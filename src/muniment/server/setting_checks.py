@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, parse_qsl
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
+from muniment.calendars.reply_mailbox import parse_mailbox_address
 from muniment.errors import HttpError, ParseError
 from muniment.http.addresses import parse_server_address
 from muniment.server.guarding.trusted_proxies import parse_networks
@@ -120,6 +121,16 @@ def _check_mail_server(variable: str, value: str) -> None:
             variable,
             gettext_noop("%(variable)s is not the address of a mail server"),
             gettext_noop("Write it like smtp://user:password@host:587, or smtps://..."),
+        )
+
+
+def _check_mailbox(variable: str, value: str) -> None:
+    parts = split_address(variable, value)
+    if not _is_host(parts) or parse_mailbox_address(parts) is None:
+        raise _make_refusal(
+            variable,
+            gettext_noop("%(variable)s is not the address of a mailbox"),
+            gettext_noop("Write it like imaps://user:password@host:993/INBOX, or imap://... for STARTTLS."),
         )
 
 
@@ -262,6 +273,7 @@ CHECKS: dict[str, SettingCheck] = {
     "MUNIMENT_SMTP_URL": _check_mail_server,
     "MUNIMENT_MAIL_FROM": _check_sender,
     "MUNIMENT_MAIL_REPLIES": _check_yes,
+    "MUNIMENT_IMAP_URL": _check_mailbox,
     "MUNIMENT_CHAT_URL": _check_web_address,
     "MUNIMENT_WORKER": _check_name,
     "MUNIMENT_FORGES": _check_forges,

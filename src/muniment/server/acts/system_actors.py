@@ -17,6 +17,7 @@ class SystemActor(StrEnum):
     EXPIRY = "(expiry)"
     POLICY_BRANCH = "(policy branch)"
     PLANNING = "(planning of meetings)"
+    REPLY_MAILBOX = "(mailbox of replies)"
     CODE_SCAN = "(scan of the code)"
     DEPENDENCY_SCAN = "(scan of the dependencies)"
     DESIGN_EVALUATION = "(evaluation of the design)"
@@ -39,6 +40,7 @@ _LABELS: dict[SystemActor, Label] = {
     SystemActor.EXPIRY: _("Expiry"),
     SystemActor.POLICY_BRANCH: _("Policy branch"),
     SystemActor.PLANNING: _("Planning of meetings"),
+    SystemActor.REPLY_MAILBOX: _("Mailbox of replies"),
     SystemActor.CODE_SCAN: _("Scan of the code"),
     SystemActor.DEPENDENCY_SCAN: _("Scan of the dependencies"),
     SystemActor.DESIGN_EVALUATION: _("Evaluation of the design"),

@@ -18,6 +18,7 @@ from muniment.server.meetings.calendar_acts import (
     SetOwnRegion,
 )
 from muniment.server.meetings.joint_meetings import HoldApart, HoldTogether
+from muniment.server.meetings.mail_languages import find_language
 from muniment.server.meetings.mailed_replies import RecordMailedAnswer
 from muniment.server.meetings.meeting_acts import CancelMeeting, ChangeSeats, MoveMeeting, PlanMeeting, StartRhythm
 from muniment.server.meetings.models import (
@@ -29,12 +30,14 @@ from muniment.server.meetings.models import (
     PersonLanguage,
     PersonRegion,
     ProductMeeting,
+    ReadMail,
     RoleHolder,
     SentNotice,
     find_calendar,
     find_open_meetings,
 )
 from muniment.server.meetings.seat_acts import AnswerInvitation, NameForMeetings, RemoveFromMeetings, SendDeputy
+from muniment.server.people.messages import register_mail_language
 from muniment.server.people.privacy import drop_rows
 from muniment.server.registration import (
     AppContributions,
@@ -91,6 +94,8 @@ def read_meeting_seats(person: str) -> Iterable[Mapping[str, object]]:
     return list(rows.values("meeting__kind", "meeting__product__slug", "meeting__date", "role"))
 
 
+register_mail_language(find_language)
+
 CONTRIBUTIONS = AppContributions(
     urls="muniment.server.meetings.urls",
     api=("muniment.server.meetings.api",),
@@ -110,6 +115,7 @@ CONTRIBUTIONS = AppContributions(
     system_acts={
         SystemActor.PLANNING: (StartRhythm, PlanMeeting, ChangeSeats, CancelMeeting),
         SystemActor.OPERATOR: (RecordMailedAnswer,),
+        SystemActor.REPLY_MAILBOX: (RecordMailedAnswer,),
     },
     menu=(MenuEntry(MenuGroup.IMPROVE, 5, "meetings", _("Meetings"), "calendar-event", Action.SEE_MEETINGS),),
     inbox=(InboxKind(23, "meetings/inbox.html", find_unanswered, _("Invitations")),),
@@ -174,6 +180,7 @@ CONTRIBUTIONS = AppContributions(
                 drop_rows(InvitationAnswer.objects.filter(answered_at__lt=moment))
                 + drop_rows(InvitationMail.objects.filter(sent_at__lt=moment))
                 + drop_rows(SentNotice.objects.filter(sent_at__lt=moment))
+                + drop_rows(ReadMail.objects.filter(read_at__lt=moment))
             ),
         ),
     ),

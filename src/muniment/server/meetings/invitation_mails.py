@@ -98,8 +98,8 @@ def build_meeting_link(meeting: ProductMeeting) -> str:
 
 
 def are_replies_read() -> bool:
-    """Whether replies to the sender's address are piped into `muniment meetings reply`."""
-    return os.environ.get("MUNIMENT_MAIL_REPLIES", "") == "yes"
+    """Whether replies to the sender's address are piped into `muniment meetings reply`, or read from a mailbox."""
+    return os.environ.get("MUNIMENT_MAIL_REPLIES", "") == "yes" or bool(os.environ.get("MUNIMENT_IMAP_URL", ""))
 
 
 def find_host() -> str:

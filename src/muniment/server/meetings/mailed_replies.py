@@ -5,10 +5,13 @@ chair, and a delegation back to the person, who sends a deputy on the page.
 """
 
 import datetime
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, ClassVar
 from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
+from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -31,6 +34,7 @@ from muniment.server.acts.fields import number_input
 from muniment.server.acts.inputs import Choice, Label, Moment
 from muniment.server.acts.system_actors import SystemActor
 from muniment.server.meetings.invitation_mails import find_host
+from muniment.server.meetings.mail_languages import find_languages
 from muniment.server.meetings.models import (
     AnswerChoice,
     InvitationAnswer,
@@ -107,7 +111,7 @@ class RecordMailedAnswer(Act, frozen=True):
         InvitationAnswer.objects.update_or_create(meeting=seat.meeting, person_id=seat.person_id, defaults=values)
 
 
-def apply_mailed_reply(raw: bytes) -> str:
+def apply_mailed_reply(raw: bytes, actor: SystemActor = SystemActor.OPERATOR) -> str:
     """Apply the reply in a mail; a sentence about its effect. Raises ParseError for a mail that is none, RefusedError
     for a reply that does not count.
     """
@@ -123,17 +127,17 @@ def apply_mailed_reply(raw: bytes) -> str:
     seats = MeetingAttendee.objects.filter(meeting=meeting, person__email__iexact=reply.address)
     seat = seats.select_related("person").order_by("pk")[0]
     if reply.answer is Answer.DELEGATED:
-        text = _("%(title)s: you delegated by mail. Send a deputy on this page, or come yourself.")
-        _notify_inbox([seat.person], text % {"title": _format_title(meeting)}, meeting)
+        _notify_inbox([seat.person], lambda: _describe_delegation(meeting), meeting)
         return _("The person was asked to send a deputy on the page.")
     values = {
         "seat": seat.pk,
         "answer": _ANSWERS[reply.answer].value,
         "stamp": reply.stamp.astimezone(datetime.UTC).strftime(_STAMP),
     }
-    execute_system_act(SystemActor.OPERATOR, RecordMailedAnswer, values)
+    execute_system_act(actor, RecordMailedAnswer, values)
     if reply.is_counter:
-        _notify_inbox(_find_leads(meeting), _describe_counter(meeting, seat.person, reply, calendar.zone), meeting)
+        format_text = partial(_describe_counter, meeting, seat.person, reply, calendar.zone)
+        _notify_inbox(_find_leads(meeting), format_text, meeting)
         return _("The proposal was sent to the person who leads the meeting.")
     return _("The answer of %(name)s was recorded: %(answer)s.") % {
         "name": seat.person.name,
@@ -164,6 +168,11 @@ def read_sent_invitations(zone: str) -> dict[str, SentInvitation]:
     return found
 
 
+def _describe_delegation(meeting: ProductMeeting) -> str:
+    text = _("%(title)s: you delegated by mail. Send a deputy on this page, or come yourself.")
+    return text % {"title": _format_title(meeting)}
+
+
 def _describe_counter(meeting: ProductMeeting, person: Person, reply: Reply, zone: str) -> str:
     when = reply.start.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M") if reply.start is not None else "?"
     details = {"name": person.name, "title": _format_title(meeting), "when": when, "comment": reply.comment}
@@ -178,7 +187,11 @@ def _find_leads(meeting: ProductMeeting) -> list[Person]:
     return list(Person.objects.filter(meeting_seats__meeting=meeting, meeting_seats__role__in=_LEADS, active=True))
 
 
-def _notify_inbox(people: list[Person], text: str, meeting: ProductMeeting) -> None:
-    """Put a message into each inbox. The rounds of the worker mail it: the operator enqueues nothing."""
+def _notify_inbox(people: list[Person], format_text: Callable[[], str], meeting: ProductMeeting) -> None:
+    """Put a message into each inbox, in its reader's language. The rounds of the worker mail it: the operator enqueues
+    nothing.
+    """
     link = f"/meetings/{meeting.pk}"
-    Message.objects.bulk_create(Message(person=each, text=text, link=link) for each in people)
+    for person, language in find_languages(people).items():
+        with translation.override(language):
+            Message.objects.create(person_id=person, text=format_text(), link=link)

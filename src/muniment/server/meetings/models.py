@@ -279,8 +279,9 @@ class InvitationAnswer(models.Model):
 
     privileges = Privileges(
         (READ, ADD, CHANGE),
-        (READ,),
+        (READ, ADD, CHANGE),
         web_changes=("answer", "answered_at"),
+        worker_changes=("answer", "answered_at", "mail_stamp"),
         operator=(ADD, CHANGE),
         operator_changes=("answer", "answered_at", "mail_stamp"),
         eraser=(DROP,),
@@ -326,6 +327,32 @@ class SentNotice(models.Model):
     meeting = models.ForeignKey(ProductMeeting, models.CASCADE, related_name="sent_notices")
     key = models.CharField(max_length=200, unique=True)
     sent_at = models.DateTimeField(default=timezone.now)
+
+
+class MailboxPosition(models.Model):
+    """Position up to which the mailbox of replies was read, one row: the number of a message, valid with `validity`.
+
+    `mailbox` is a digest of its user, host and folder.
+    """
+
+    privileges = Privileges((READ,), (READ, ADD, CHANGE))
+    written_by: frozenset[Action] = frozenset()
+
+    mailbox = models.CharField(max_length=64)
+    validity = models.BigIntegerField()
+    last_number = models.BigIntegerField()
+    read_at = models.DateTimeField(default=timezone.now)
+
+
+class ReadMail(models.Model):
+    """Mail of the mailbox of replies that was read, by its digest. `outcome` is `applied`, or why it was not."""
+
+    privileges = Privileges((READ,), (READ, ADD), eraser=(DROP,))
+    written_by: frozenset[Action] = frozenset()
+
+    digest = models.CharField(max_length=64, unique=True)
+    outcome = models.CharField(max_length=32)
+    read_at = models.DateTimeField(default=timezone.now)
 
 
 def find_open_meetings() -> "models.QuerySet[ProductMeeting]":

@@ -24,6 +24,7 @@ _CREDENTIALS: Mapping[str, tuple[str, ...]] = {  # variables that hold one, and 
     "MUNIMENT_OIDC_CLIENT": ("web",),
     "MUNIMENT_OIDC_SECRET": ("web",),
     "MUNIMENT_SMTP_URL": ("worker",),
+    "MUNIMENT_IMAP_URL": ("worker",),
     "MUNIMENT_CHAT_URL": ("worker",),
     "PGPASSWORD": (),
 }
