@@ -126,7 +126,8 @@ def read_box(mailbox: FakeMailbox) -> int:
 
 @pytest.mark.usefixtures("invited")
 def test_mails_of_the_mailbox_are_read_once_whatever_they_are() -> None:
-    mails = {1: write_reply(), 2: b"\xff\x00", 5: b"Subject: Away\r\n\r\nUntil Monday", 9: write_reply()}
+    reply = write_reply()
+    mails = {1: reply, 2: b"\xff\x00", 5: b"Subject: Away\r\n\r\nUntil Monday", 9: reply}
     box = FakeMailbox(mails, large=2)
     assert read_box(box) == 2, "the large one is left out, and the same mail counts once"
     assert InvitationAnswer.objects.get().answer == "accepted"

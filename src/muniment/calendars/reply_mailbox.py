@@ -50,7 +50,7 @@ class ReplyMailbox:
     def list_sizes(self, first: int, last: int) -> dict[int, int]:
         """Size of each message from the number `first` to `last`, by number. Raises OSError."""
         found = {}
-        for line in self._request("FETCH", f"{first}:{last}", "(UID RFC822.SIZE)"):
+        for line in self._send_command("FETCH", f"{first}:{last}", "(UID RFC822.SIZE)"):
             for match in _SIZE.finditer(line if isinstance(line, bytes) else line[0]):
                 number, size = (match[1], match[2]) if match[1] else (match[4], match[3])
                 if first <= int(number) <= last:  # a server may add the newest message, and news about others
@@ -59,12 +59,12 @@ class ReplyMailbox:
 
     def fetch_message(self, number: int) -> bytes | None:
         """Message with a number, at most LARGEST_MAIL bytes of it; None if it is gone. Raises OSError."""
-        for line in self._request("FETCH", str(number), f"(UID BODY.PEEK[]<0.{LARGEST_MAIL}>)"):
+        for line in self._send_command("FETCH", str(number), f"(UID BODY.PEEK[]<0.{LARGEST_MAIL}>)"):
             if isinstance(line, tuple) and re.search(rb"\bBODY\[\]", line[0]):
                 return line[1][:LARGEST_MAIL]
         return None
 
-    def _request(self, command: str, *arguments: str) -> list[bytes | tuple[bytes, bytes]]:
+    def _send_command(self, command: str, *arguments: str) -> list[bytes | tuple[bytes, bytes]]:
         with _raising_os_errors():
             status, lines = self._connection.uid(command, *arguments)
         if status != "OK":
@@ -75,11 +75,13 @@ class ReplyMailbox:
 class BoundedConnection(imaplib.IMAP4):
     """Connection that ends once the server announces more than was asked for."""
 
-    def read(self, size: int) -> bytes:
-        """Bytes that the server announced."""
+    def read_announced(self, size: int) -> bytes:
+        """Bytes that the server announced, in place of a method of the library. Raises imaplib.IMAP4.abort."""
         if size > _LARGEST_ANSWER:
             raise self.abort("the server sends more than was asked for")
         return super().read(size)
+
+    read = read_announced
 
 
 class BoundedTlsConnection(BoundedConnection, imaplib.IMAP4_SSL):

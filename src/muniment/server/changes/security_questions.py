@@ -1,4 +1,4 @@
-"""Whether the security questions on a change were answered, as its decision says: stored beside the decision.
+"""Whether the security questions on a change were answered, as its decision says: stored with the decision.
 
 A review counts this over all deployed commits. It would take seconds to read the report of each.
 """

@@ -18,7 +18,7 @@ from muniment.server.meetings.calendar_acts import (
     SetOwnRegion,
 )
 from muniment.server.meetings.joint_meetings import HoldApart, HoldTogether
-from muniment.server.meetings.mail_languages import find_language
+from muniment.server.meetings.mail_languages import find_mail_language
 from muniment.server.meetings.mailed_replies import RecordMailedAnswer
 from muniment.server.meetings.meeting_acts import CancelMeeting, ChangeSeats, MoveMeeting, PlanMeeting, StartRhythm
 from muniment.server.meetings.models import (
@@ -94,7 +94,7 @@ def read_meeting_seats(person: str) -> Iterable[Mapping[str, object]]:
     return list(rows.values("meeting__kind", "meeting__product__slug", "meeting__date", "role"))
 
 
-register_mail_language(find_language)
+register_mail_language(find_mail_language)
 
 CONTRIBUTIONS = AppContributions(
     urls="muniment.server.meetings.urls",

@@ -19,7 +19,7 @@ def list_mail_languages(actor: Actor) -> Choices:
     return tuple((code, name) for code, name in settings.LANGUAGES)
 
 
-def find_language(person: Person) -> str:
+def find_mail_language(person: Person) -> str:
     """Language of one person's mails."""
     return find_languages([person])[person.pk]
 

@@ -29,7 +29,7 @@ from muniment.server.meetings.mailed_replies import apply_mailed_reply
 from muniment.server.meetings.models import MailboxPosition, ReadMail
 from muniment.server.setting_addresses import split_address
 
-VARIABLE = "MUNIMENT_IMAP_URL"
+IMAP_VARIABLE = "MUNIMENT_IMAP_URL"
 APPLIED, FAILED = "applied", "failed"
 _LONGEST_OUTCOME = 32
 _log = logging.getLogger("muniment.meetings")
@@ -37,15 +37,15 @@ _log = logging.getLogger("muniment.meetings")
 
 def read_mailbox_address() -> MailboxAddress | None:
     """Mailbox to which replies come; None if none is set. Raises OSError for a malformed address."""
-    given = os.environ.get(VARIABLE, "")
+    given = os.environ.get(IMAP_VARIABLE, "")
     if not given:
         return None
     try:
-        found = parse_mailbox_address(split_address(VARIABLE, given))
+        found = parse_mailbox_address(split_address(IMAP_VARIABLE, given))
     except ParseError as error:
         raise OSError(error.message) from None
     if found is None:
-        raise OSError(f"{VARIABLE} is no address of a mailbox")
+        raise OSError(f"{IMAP_VARIABLE} is no address of a mailbox")
     return found
 
 
