@@ -85,7 +85,7 @@ class BoundedConnection(imaplib.IMAP4):
 
 
 class BoundedTlsConnection(BoundedConnection, imaplib.IMAP4_SSL):
-    """The same over TLS from the start."""
+    """Connection with TLS from the start, and the same limit."""
 
 
 Connect = Callable[[MailboxAddress, ssl.SSLContext], imaplib.IMAP4]
