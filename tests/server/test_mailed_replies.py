@@ -167,7 +167,7 @@ def test_mail_takes_effect_once_if_the_process_ends_in_between(monkeypatch: pyte
 def test_mail_that_fails_stops_no_other_and_a_large_mailbox_begins_with_its_newest(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    apply_one = reply_reading.apply_mailed_reply
+    apply_one = apply_mailed_reply
 
     def fail_once(raw: bytes, actor: Any) -> str:
         if raw == b"bad":
