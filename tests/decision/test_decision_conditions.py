@@ -34,6 +34,7 @@ from muniment.facts.facts import Fact, Facts
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.people import People
 from muniment.facts.statements import ExceptionSignature, Freeze, LandedHeads, PolicyException, SignatureResult
+from muniment.facts.update_facts import ChangeReleases, NewRelease
 from muniment.policy.built_in_policy import format_built_in_policy
 from muniment.policy.model import EnforcementPoint
 from tests.support.changes import (
@@ -240,6 +241,15 @@ class TestEndings:
         named = Facts({kinds.DEADLINES.name: old})
         assert find_expiry(evaluate_facts(policy(TWO)), policy(TWO), (), (), named) == ""
         assert isinstance(named.get_at(kinds.DEADLINES, NOW), Unknown)
+
+    def test_denial_ends_when_a_release_is_old_enough(self) -> None:
+        waits = policy(TWO.replace("independent-review", "cool-down"))
+        young = Known(ChangeReleases(1, (NewRelease("uv.lock", "django", "5.2.9", NOW),)))
+        denied = evaluate_facts(waits, change_releases=young)
+        assert denied.outcome is Outcome.DENY
+        assert find_expiry(denied, waits, ()) == moments.add_time(NOW, days=7)
+        unknown = evaluate_facts(waits, change_releases=Unknown("the registry is down"))
+        assert find_expiry(unknown, waits, ()) == ""
 
 
 class OverlappingReasons(ReasonCodes):

@@ -32,6 +32,8 @@ PROMISED = {
     "updates.no-new-vulnerability": "no-new-vulnerable-dependency",
     "updates.frameworks": "frameworks-supported",
     "updates.pinned": "pinned",
+    "updates.automated": "updates-automated",
+    "updates.cool-down": "cool-down",
     "reviews.scheduled": "security-review-scheduled",
     "reviews.quarterly-review": "security-review-held",
     "reviews.quarterly-retro": "security-retro-held",

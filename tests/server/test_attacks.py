@@ -257,7 +257,7 @@ def test_long_lists_are_filtered_by_name_and_clause() -> None:
     page = ada.get("/products?clause=review.two-reviewers").content.decode()
     assert "/products/p7" in page
     assert "/products/p8" not in page
-    assert "0 of 28 passing" in page
+    assert "0 of 30 passing" in page
     page = ada.get("/products?find=P1").content.decode()
     assert "/products/p19" in page
     assert "/products/p20" not in page

@@ -31,13 +31,24 @@ from muniment.facts.pipeline import (
 )
 from muniment.facts.requirement_facts import ProductRequirements, RequirementStatus, VerifiedRequirement
 from muniment.facts.statements import Approval, LandedHeads, ReviewAction, SignatureResult
-from muniment.facts.update_facts import AdvisoryData, ChangeDependencies, LockReading, ProductAdvisories
+from muniment.facts.update_facts import (
+    AdvisoryData,
+    ChangeDependencies,
+    ChangeReleases,
+    LockReading,
+    NewRelease,
+    ProductAdvisories,
+    UpdateAutomation,
+    UpdatedLock,
+    UpdateMachinery,
+)
 from muniment.facts.vault_facts import EnvironmentAccess, RetrievalMethod, SecretAge, SecretRetrieval, VaultReader
 
 MAIN = "refs/heads/main"
 BASE = "b" * 40
 NOW = "2026-11-24T09:00:00.000000Z"
 EARLIER = "2026-11-24T08:00:00.000000Z"
+OLD_RELEASE = "2026-10-01T00:00:00.000000Z"
 
 
 def oid(number: int) -> str:
@@ -211,6 +222,10 @@ def product_values() -> dict[str, Maybe[Any]]:
         "monitored_rules": Known(()),
         "product_findings": Known(ProductFindings((BranchScan("shop", MAIN, EARLIER),), ())),
         "design": Known(DESIGN),
+        "change_releases": Known(ChangeReleases(1, (NewRelease("uv.lock", "django", "5.2.7", OLD_RELEASE),))),
+        "update_automation": Known(
+            UpdateAutomation((UpdateMachinery("shop", OLD_RELEASE, EARLIER, "", (UpdatedLock("uv.lock", True),)),))
+        ),
         "change_dependencies": Known(ChangeDependencies(1, (), (), (AdvisoryData("PyPI", EARLIER),))),
         "product_advisories": Known(
             ProductAdvisories((LockReading("shop", EARLIER),), (AdvisoryData("PyPI", EARLIER),), ())

@@ -34,10 +34,15 @@ from muniment.facts.requirement_facts import ProductRequirements, RequirementSta
 from muniment.facts.statements import SignatureResult
 from muniment.facts.update_facts import (
     AdvisoryData,
+    ChangeReleases,
     LockReading,
+    NewRelease,
     OpenAdvisory,
     ProductAdvisories,
     UnreadLock,
+    UpdateAutomation,
+    UpdatedLock,
+    UpdateMachinery,
 )
 from muniment.facts.vault_facts import EnvironmentAccess, RetrievalMethod, SecretAge, SecretRetrieval, VaultReader
 from tests.support.changes import (
@@ -263,6 +268,37 @@ ODD: dict[str, st.SearchStrategy[Any]] = {
                 st.sampled_from((False, False, True)),
                 st.sampled_from((True, True, False)),
                 st.booleans(),
+            )
+        ),
+    ),
+    "change_releases": st.builds(
+        ChangeReleases,
+        st.integers(0, 1),
+        few(
+            st.builds(
+                NewRelease,
+                st.just("uv.lock"),
+                st.just("django"),
+                st.just("5.2.7"),
+                st.sampled_from((OLD, OLD, EARLIER, "")),
+                st.just(""),
+                st.sampled_from(("", "high", "critical")),
+                st.booleans(),
+            )
+        ),
+        few(st.just(UnreadLock("package.json", "it has no lock"))),
+    ),
+    "update_automation": st.builds(
+        UpdateAutomation,
+        few(
+            st.builds(
+                UpdateMachinery,
+                st.just("shop"),
+                st.just(OLD),
+                st.sampled_from((EARLIER, EARLIER, OLD, "")),
+                st.just(""),
+                few(st.builds(UpdatedLock, st.just("uv.lock"), st.sampled_from((True, True, False)))),
+                few(st.just(UnreadLock("package.json", "it has no lock"))),
             )
         ),
     ),

@@ -28,6 +28,7 @@ FACT_UNKNOWN = UnknownFact.FACT_UNKNOWN.code
 _SERVICE_FACTS = frozenset(
     kind.name
     for kind in (
+        kinds.CHANGE_RELEASES,
         *(kinds.DEPLOYMENT_REQUEST, kinds.DEPLOYMENT_APPROVALS, kinds.PROVENANCE, kinds.COMMIT_DECISION),
         *(kinds.ENVIRONMENTS, kinds.DEADLINES, kinds.DEPLOYMENTS),
         *(kinds.VAULT_ACCESS, kinds.VAULT_SECRETS, kinds.RETRIEVALS),
@@ -35,6 +36,7 @@ _SERVICE_FACTS = frozenset(
         kinds.PRODUCT_FINDINGS,
         kinds.MONITORED_RULES,
         kinds.PRODUCT_ADVISORIES,
+        kinds.UPDATE_AUTOMATION,
         kinds.PRODUCT_REQUIREMENTS,
     )
 )

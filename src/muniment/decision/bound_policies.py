@@ -8,6 +8,7 @@ from msgspec import Struct, structs
 from muniment.decision.binding import BoundPolicy, bind_clauses, bind_known_clauses
 from muniment.decision.catalogue import CONTROLS, PLANNED
 from muniment.decision.comparison import PolicyDifference
+from muniment.decision.cool_down_limits import check_cool_down
 from muniment.errors import PolicyError
 from muniment.policy.document import parse_policy
 from muniment.policy.model import Clause, EnforcementPoint, Policy, Section
@@ -33,14 +34,18 @@ def read_bound_policy(text: str, where: str) -> BoundPolicy:
     try:
         return _read_cached(text)
     except PolicyError:
-        return bind_clauses(
-            parse_policy(text, where), CONTROLS, PLANNED, where, text
-        )  # raises the same, naming this file
+        return _bind_text(text, where)  # raises the same, naming this file
 
 
 @lru_cache(maxsize=_POLICIES)
 def _read_cached(text: str) -> BoundPolicy:
-    return bind_clauses(parse_policy(text, ""), CONTROLS, PLANNED, "", text)
+    return _bind_text(text, "")
+
+
+def _bind_text(text: str, where: str) -> BoundPolicy:
+    bound = bind_clauses(parse_policy(text, where), CONTROLS, PLANNED, where, text)
+    check_cool_down(bound, where, text)
+    return bound
 
 
 def read_policy_in_force(text: str, where: str) -> BoundPolicy:

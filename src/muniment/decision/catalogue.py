@@ -4,6 +4,7 @@ from muniment.controls import (
     automated_deployment,
     automatic_secret_retrieval,
     complete_mediation,
+    cool_down,
     deployment_approved,
     deployment_permitted,
     design_review,
@@ -31,6 +32,7 @@ from muniment.controls import (
     security_review_scheduled,
     small_changes,
     tests_passed,
+    updates_automated,
     user_friendly_security,
 )
 
@@ -49,6 +51,8 @@ CONTROLS = {
         pipeline_hardened.CONTROL,
         no_known_vulnerabilities.CONTROL,
         no_new_vulnerable_dependency.CONTROL,
+        updates_automated.CONTROL,
+        cool_down.CONTROL,
         pinned.CONTROL,
         frameworks_supported.CONTROL,
         deployment_permitted.CONTROL,

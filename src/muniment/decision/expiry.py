@@ -26,11 +26,12 @@ def find_expiry(
 ) -> str:
     """Find the first moment from which on the same facts may be decided otherwise, "" for none.
 
-    A denial ends with a freeze alone; every other cause would be an event.
+    A denial ends with a freeze, or when something that has to wait is old enough (detail `waits_until` of a reason).
+    Every other cause would be an event.
     """
     boundary = find_next_boundary(freezes, decision.time)
     if decision.outcome is not Outcome.ALLOW:
-        return boundary
+        return min((end for end in (*_find_waiting_ends(decision), boundary) if end > decision.time), default="")
     days = {bound.clause.id: bound.clause.monitoring_until for bound in policy.clauses}
     known = tuple(exceptions)
     ends = (end for result in decision.results for end in _find_result_expiries(result, known, days.get(result.clause)))
@@ -43,6 +44,12 @@ def _find_fact_expiries(facts: Facts) -> Iterator[str]:
         good_for = KINDS[name].good_for if name in KINDS else 0
         if good_for and isinstance(fact.value, Known):
             yield moments.add_time(fact.read_at, minutes=good_for)
+
+
+def _find_waiting_ends(decision: Decision) -> Iterator[str]:
+    """Moments until which something has to wait, by the reasons of a decision."""
+    for result in decision.results:
+        yield from (str(one.details["waits_until"]) for one in result.reasons if "waits_until" in one.details)
 
 
 def _find_result_expiries(

@@ -24,7 +24,7 @@ _PHASES: dict[DevelopmentPhase, tuple[str, ...]] = {
     ),
     DevelopmentPhase.CODE: (
         *("independent-review", "small-changes", "security-attention", "protected-history", "no-new-findings"),
-        "no-new-vulnerable-dependency",
+        *("no-new-vulnerable-dependency", "cool-down"),
         "secrets-in-vault",
     ),
     DevelopmentPhase.BUILD: (
@@ -35,7 +35,7 @@ _PHASES: dict[DevelopmentPhase, tuple[str, ...]] = {
         *("deployment-permitted", "approved-for-deployment", "automated-deployment", "automatic-secret-retrieval"),
         "secrets-hidden-from-developers",
     ),
-    DevelopmentPhase.RUN: ("secret-rotation", "no-overdue-findings"),
+    DevelopmentPhase.RUN: ("secret-rotation", "no-overdue-findings", "updates-automated"),
     DevelopmentPhase.IMPROVE: ("security-review-scheduled", "security-review-held", "security-retro-held"),
 }
 _BY_CONTROL = {control: phase for phase, controls in _PHASES.items() for control in controls}

@@ -25,7 +25,7 @@ from muniment.facts.pipeline import (
 )
 from muniment.facts.requirement_facts import ProductRequirements
 from muniment.facts.statements import Approval, Freeze, LandedHeads, PolicyException
-from muniment.facts.update_facts import ChangeDependencies, ProductAdvisories
+from muniment.facts.update_facts import ChangeDependencies, ChangeReleases, ProductAdvisories, UpdateAutomation
 from muniment.facts.vault_facts import EnvironmentAccess, SecretAge, SecretRetrieval
 
 _HOUR, _DAY = 60, 24 * 60  # in minutes
@@ -45,6 +45,7 @@ FREEZES: FactKind[tuple[Freeze, ...]] = FactKind("freezes", Known[tuple[Freeze, 
 TEST_RUNS: FactKind[PipelineRuns] = FactKind("test_runs", Known[PipelineRuns] | Unknown)
 CHANGE_SCAN: FactKind[ChangeScan] = FactKind("change_scan", Known[ChangeScan] | Unknown)
 CHANGE_DEPENDENCIES: FactKind[ChangeDependencies] = FactKind("change_dependencies", Known[ChangeDependencies] | Unknown)
+CHANGE_RELEASES: FactKind[ChangeReleases] = FactKind("change_releases", Known[ChangeReleases] | Unknown)
 
 # What is delivered, where, and what is known of it when it is asked for.
 DEPLOYMENT_REQUEST: FactKind[DeploymentRequest] = FactKind("deployment_request", Known[DeploymentRequest] | Unknown)
@@ -89,6 +90,7 @@ DESIGN: FactKind[DesignEvaluation] = FactKind("design", Known[DesignEvaluation] 
 PRODUCT_ADVISORIES: FactKind[ProductAdvisories] = FactKind(
     "product_advisories", Known[ProductAdvisories] | Unknown, _HOUR
 )
+UPDATE_AUTOMATION: FactKind[UpdateAutomation] = FactKind("update_automation", Known[UpdateAutomation] | Unknown, _HOUR)
 PRODUCT_REQUIREMENTS: FactKind[ProductRequirements] = FactKind(
     "product_requirements", Known[ProductRequirements] | Unknown, _HOUR
 )
@@ -97,7 +99,7 @@ KINDS = {
     kind.name: kind
     for kind in (
         *(REVISION, COMMITS, FILES, PUSHES, APPROVED_HEADS, APPROVALS, LANDED_HEADS, PEOPLE, EXCEPTIONS, FREEZES),
-        *(TEST_RUNS, CHANGE_SCAN, MONITORED_RULES, CHANGE_DEPENDENCIES),
+        *(TEST_RUNS, CHANGE_SCAN, MONITORED_RULES, CHANGE_DEPENDENCIES, CHANGE_RELEASES),
         *(DEPLOYMENT_REQUEST, DEPLOYMENT_APPROVALS, PROVENANCE, COMMIT_DECISION),
         *(
             BRANCH_RULES,
@@ -116,6 +118,7 @@ KINDS = {
         PRODUCT_FINDINGS,
         DESIGN,
         PRODUCT_ADVISORIES,
+        UPDATE_AUTOMATION,
         PRODUCT_REQUIREMENTS,
     )
 }

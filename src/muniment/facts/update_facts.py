@@ -74,3 +74,61 @@ class ChangeDependencies(Struct, frozen=True):
     vulnerabilities: tuple[NewVulnerability, ...] = ()
     unread: tuple[UnreadLock, ...] = ()
     data: tuple[AdvisoryData, ...] = ()
+
+
+class UpdatedLock(Struct, frozen=True):
+    """Lock of a repository, and who updates it.
+
+    `by_us`: its format is one that Muniment moves. `bot` is the newest machine account whose pull request altered it,
+    "" for none, and `seen_at` the moment of that pull request.
+    """
+
+    path: str
+    by_us: bool
+    bot: str = ""
+    seen_at: str = ""
+
+
+class UpdateMachinery(Struct, frozen=True):
+    """Machinery that updates the locks of a repository.
+
+    `proven_at` is the moment of the newest canary that passed (worker, registry, package manager and forge), "" for
+    none; `problem` says why the newest one did not pass, "" if it did. `since` is when the repository was connected.
+    """
+
+    repository: str
+    since: str
+    proven_at: str = ""
+    problem: str = ""
+    locks: tuple[UpdatedLock, ...] = ()
+    unread: tuple[UnreadLock, ...] = ()
+
+
+class UpdateAutomation(Struct, frozen=True):
+    """Machinery for updates of every repository of a product."""
+
+    repositories: tuple[UpdateMachinery, ...]
+
+
+class NewRelease(Struct, frozen=True):
+    """Version of a package that a change brings into a lock.
+
+    `published` is the moment of its latest file by the registry, "" if it is not known; `why` says why. `fixes` is the
+    highest severity of the vulnerabilities that the version before has and this one has not, "" for none.
+    """
+
+    path: str
+    package: str
+    version: str
+    published: str
+    why: str = ""
+    fixes: str = ""
+    is_exploited: bool = False
+
+
+class ChangeReleases(Struct, frozen=True):
+    """Versions that a change brings: `locks` counts the altered files, `unread` are those that it makes unknown."""
+
+    locks: int
+    releases: tuple[NewRelease, ...] = ()
+    unread: tuple[UnreadLock, ...] = ()

@@ -280,6 +280,22 @@ text = "Every dependency is pinned, so that the same content is installed each t
 control = "pinned"
 enforce = []
 
+[[clause]]
+id = "updates.automated"
+name = "Automatic updates"
+section = "security-updates"
+text = "Security updates are proposed automatically in every repository."
+control = "updates-automated"
+enforce = []
+
+[[clause]]
+id = "updates.cool-down"
+name = "Cool-down"
+section = "security-updates"
+text = "New releases of dependencies are used only after they were public for some days."
+control = "cool-down"
+enforce = []
+
 [[section]]
 id = "reviews-and-retros"
 name = "Security reviews and retros"

@@ -5,7 +5,7 @@ names are read. They are read only if a lock changed, so that other changes wait
 """
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
@@ -23,15 +23,19 @@ from muniment.updates.repository_locks import RepositoryLocks, read_locks
 from muniment.updates.safe_versions import SafeVersion, find_safe_version
 from muniment.updates.update_reports import list_ecosystems
 
-_MOST_LISTED = 200  # vulnerabilities and files of one fact: one blocks as well as a thousand
+MOST_LISTED = 200  # vulnerabilities and files of one fact: one blocks as well as a thousand
 _SETTING = "MUNIMENT_ADVISORIES"
 
 
 class AdvisorySet(Struct, frozen=True):
-    """Advisories, with their age for each ecosystem that was asked for."""
+    """Advisories, with their age for each ecosystem that was asked for.
+
+    `exploited`: identifiers of vulnerabilities that are known to be exploited.
+    """
 
     index: AdvisoryIndex
     data: tuple[AdvisoryData, ...]
+    exploited: frozenset[str] = frozenset()
 
 
 AdvisoryProvider = Callable[[Collection[Ecosystem], str], AdvisorySet]  # ecosystems, and the current moment
@@ -63,10 +67,25 @@ def _describe_data(ecosystem: Ecosystem, exports: list[AdvisoryExport], problem:
     return AdvisoryData(ecosystem.value, newest, problem)
 
 
-def compare_dependencies(repository: Repository, revision: Revision, now: str) -> Maybe[ChangeDependencies]:
-    """Compare the dependencies of a revision with those before it. It never raises."""
+class AlteredLock(Struct, frozen=True):
+    """Lock that a change alters, and what it was before: none, or several where it may have moved."""
+
+    lock: Lock
+    earlier: Sequence[Lock]
+
+
+class AlteredLocks(Struct, frozen=True):
+    """Locks that a change alters. `files` counts the files; `unread` are those that it makes unknown."""
+
+    files: int = 0
+    locks: tuple[AlteredLock, ...] = ()
+    unread: tuple[UnreadLock, ...] = ()
+
+
+def find_altered_locks(repository: Repository, revision: Revision) -> Maybe[AlteredLocks]:
+    """Find the locks that a revision alters. It never raises."""
     if not revision.head:
-        return Known(ChangeDependencies(0))
+        return Known(AlteredLocks())
     try:
         before = find_merge_base(repository, revision.head, [revision.base]) if revision.base else ""
         old = read_dependency_files(repository, before) if before else DependencyFiles({}, ())
@@ -74,8 +93,27 @@ def compare_dependencies(repository: Repository, revision: Revision, now: str) -
     except GitError as error:
         return Unknown(error.message)
     if old == new:
-        return Known(ChangeDependencies(0))
-    return Known(_compare_locks(_read_all(old), _read_all(new), _list_changed(old, new), now))
+        return Known(AlteredLocks())
+    return Known(_compare_locks(_read_all(old), _read_all(new), _list_changed(old, new)))
+
+
+def compare_dependencies(repository: Repository, revision: Revision, now: str) -> Maybe[ChangeDependencies]:
+    """Compare the dependencies of a revision with those before it. It never raises."""
+    altered = find_altered_locks(repository, revision)
+    if isinstance(altered, Unknown):
+        return altered
+    files, locks, unread = altered.value.files, altered.value.locks, altered.value.unread
+    if not locks:
+        return Known(ChangeDependencies(files, (), unread))
+    advisories = load_advisories([each.lock for each in locks], now)
+    found = [one for each in locks for one in _list_new(advisories.index, each.lock, each.earlier)]
+    return Known(ChangeDependencies(len(locks), tuple(found[:MOST_LISTED]), unread, advisories.data))
+
+
+def load_advisories(locks: Sequence[Lock], now: str) -> AdvisorySet:
+    """Load the advisories for some locks, from the provider of this process."""
+    provider = _PROVIDERS[0] if _PROVIDERS else read_named_advisories
+    return provider(list_ecosystems(locks), now)
 
 
 def _read_all(files: DependencyFiles) -> RepositoryLocks:
@@ -87,18 +125,13 @@ def _list_changed(old: DependencyFiles, new: DependencyFiles) -> frozenset[str]:
     return frozenset(path for path, content in new.contents.items() if old.contents.get(path) != content)
 
 
-def _compare_locks(old: RepositoryLocks, new: RepositoryLocks, changed: frozenset[str], now: str) -> ChangeDependencies:
+def _compare_locks(old: RepositoryLocks, new: RepositoryLocks, changed: frozenset[str]) -> AlteredLocks:
     known = frozenset(_list_unread(old))
     fresh = [UnreadLock(*each) for each in dict.fromkeys(_list_unread(new)) if each not in known]
     # A lock may change with its manifest, as a requirements file with one that it includes: compare them all.
-    pairs = [(lock, _find_earlier(lock, old, new)) for lock in new.locks]
-    altered = [(lock, earlier) for lock, earlier in pairs if _list_keys([lock]) != _list_keys(earlier)]
-    if not altered:
-        return ChangeDependencies(len(changed), (), tuple(fresh[:_MOST_LISTED]))
-    provider = _PROVIDERS[0] if _PROVIDERS else read_named_advisories
-    advisories = provider(list_ecosystems([lock for lock, _ in altered]), now)
-    found = [one for lock, earlier in altered for one in _list_new(advisories.index, lock, earlier)]
-    return ChangeDependencies(len(altered), tuple(found[:_MOST_LISTED]), tuple(fresh[:_MOST_LISTED]), advisories.data)
+    pairs = [AlteredLock(lock, _find_earlier(lock, old, new)) for lock in new.locks]
+    altered = tuple(each for each in pairs if _list_keys([each.lock]) != _list_keys(each.earlier))
+    return AlteredLocks(len(changed), altered, tuple(fresh[:MOST_LISTED]))
 
 
 def _list_unread(locks: RepositoryLocks) -> Iterator[tuple[str, str]]:
@@ -120,7 +153,7 @@ def _list_keys(locks: Iterable[Lock]) -> frozenset[tuple[Ecosystem, str]]:
     return frozenset((each.ecosystem, each.key) for lock in locks for each in lock.dependencies)
 
 
-def _list_new(index: AdvisoryIndex, lock: Lock, earlier: list[Lock]) -> Iterator[NewVulnerability]:
+def _list_new(index: AdvisoryIndex, lock: Lock, earlier: Sequence[Lock]) -> Iterator[NewVulnerability]:
     """Vulnerabilities of packages of a lock that the same package did not have before."""
     before = {
         (each.ecosystem, each.name, match.vulnerability.id): match.certain

@@ -17,7 +17,7 @@ from muniment.facts.code_facts import ChangeScan
 from muniment.facts.facts import Fact, Facts
 from muniment.facts.maybe import Known, Maybe, Unknown
 from muniment.facts.statements import Freeze
-from muniment.facts.update_facts import ChangeDependencies
+from muniment.facts.update_facts import ChangeDependencies, ChangeReleases
 from muniment.git.repository import Repository
 from muniment.policy.model import EnforcementPoint
 from muniment.workflows.fact_suppliers import create_fact
@@ -126,6 +126,9 @@ def evaluate_change(
     if kinds.CHANGE_DEPENDENCIES.name in names and kinds.CHANGE_DEPENDENCIES.name not in known:
         compared = _compare_dependencies(collector, revision, now)
         known[kinds.CHANGE_DEPENDENCIES.name] = create_fact(compared, "advisories", now)
+    if kinds.CHANGE_RELEASES.name in names and kinds.CHANGE_RELEASES.name not in known:
+        aged = _find_release_ages(collector, revision, now)
+        known[kinds.CHANGE_RELEASES.name] = create_fact(aged, "registries", now)
     facts = collector.collect_facts(revision, names, known)
     return ChangeEvaluation(evaluate_policy(policy, facts, point, now), policy, facts)
 
@@ -137,6 +140,15 @@ def _compare_dependencies(collector: Collector, revision: Revision, now: str) ->
     except ImportError:
         return Unknown("the reader of lock files is not installed: pip install muniment[updates]")
     return change_dependencies.compare_dependencies(collector.git_repository, revision, now)
+
+
+def _find_release_ages(collector: Collector, revision: Revision, now: str) -> Maybe[ChangeReleases]:
+    """Find the ages of the releases that a change brings. A server hook loads the parsers only if its policy asks."""
+    try:
+        from muniment.workflows import change_releases
+    except ImportError:
+        return Unknown("the reader of lock files is not installed: pip install muniment[updates]")
+    return change_releases.find_release_ages(collector.git_repository, revision, now)
 
 
 def _scan_change(collector: Collector, revision: Revision) -> Maybe[ChangeScan]:

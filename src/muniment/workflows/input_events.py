@@ -87,6 +87,7 @@ ROWS = (
             kinds.APPROVED_HEADS.name,
             kinds.CHANGE_SCAN.name,
             kinds.CHANGE_DEPENDENCIES.name,
+            kinds.CHANGE_RELEASES.name,
             kinds.DESIGN.name,
         ),
         Fallback.POLLING,
@@ -171,7 +172,7 @@ ROWS = (
     InputRow(DecisionInput.MEETINGS, (kinds.SECURITY_MEETINGS.name,), Fallback.EXPIRY),
     InputRow(DecisionInput.FINDINGS, (kinds.PRODUCT_FINDINGS.name, kinds.MONITORED_RULES.name), Fallback.EXPIRY),
     InputRow(DecisionInput.DESIGNS, (kinds.DESIGN.name,), Fallback.EXPIRY),
-    InputRow(DecisionInput.UPDATES, (kinds.PRODUCT_ADVISORIES.name,), Fallback.EXPIRY),
+    InputRow(DecisionInput.UPDATES, (kinds.PRODUCT_ADVISORIES.name, kinds.UPDATE_AUTOMATION.name), Fallback.EXPIRY),
     InputRow(DecisionInput.REQUIREMENTS, (kinds.PRODUCT_REQUIREMENTS.name,), Fallback.EXPIRY),
     InputRow(
         DecisionInput.VAULT_STATE,
