@@ -49,7 +49,9 @@ def make_npm_lock(source: RegistrySource, files: dict[str, bytes], path: str = "
     empty = Lock(path, LockFormat.NPM, ())
     offers = VersionOffers(Ecosystem.NPM, empty, AdvisoryIndex([]), LATER, CoolDown(0, 0))
     with NpmResolver(empty, start, files, offers, source, find_npm()) as resolver:
-        content = resolver.write_new_lock()
+        resolver.write_project(None)
+        resolver.run_npm()
+        content = resolver.read_lock()
         assert content is not None
         return content
 

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from muniment.programs.process import ProcessResult
 from muniment.updates.advisory_index import AdvisoryIndex
 from muniment.updates.lock_updates import LockUpdate, UpdateRefusal, UpdateSettings, update_lock
 from muniment.updates.npm_locks import parse_npm_lock
+from muniment.updates.npm_resolver import NpmResolver
 from tests.support.advisory_exports import read_advisory
 from tests.support.registries import EARLY, FakeNpmRegistry
 from tests.support.resolvers import LATER, make_npm_lock
@@ -174,3 +176,33 @@ def test_a_name_that_the_lock_has_from_elsewhere_is_not_looked_up(registry: Fake
     result = update(registry, files, before, fixed("qs", "6.0.1"))
     assert isinstance(result, UpdateRefusal)
     assert not any("registry.npmjs.org/qs" in request for request in registry.requests)
+
+
+def test_npm_is_not_started_for_versions_that_no_parent_admits(
+    registry: FakeNpmRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Six parents, each of which admits the safe version in its fourth release alone."""
+    names = [f"parent-{number}" for number in range(6)]
+    for name in names:
+        registry.publish(name, "1.0.0", dependencies={"deep": "^1.0.0"}, uploaded=EARLY)
+        for minor in (1, 2):
+            registry.publish(name, f"1.{minor}.0", dependencies={"deep": f"^1.0.{minor}"})
+        registry.publish(name, "1.3.0", dependencies={"deep": "^2.0.0"})
+    registry.publish("deep", "1.0.0", uploaded=EARLY)
+    registry.publish("deep", "2.0.0")
+    files = write_manifest({"dependencies": dict.fromkeys(names, "^1.0.0")})
+    before = lock_early(registry, files)
+    starts: list[int] = []
+    run = NpmResolver.run_npm
+
+    def count_starts(resolver: NpmResolver) -> ProcessResult:
+        starts.append(1)
+        return run(resolver)
+
+    monkeypatch.setattr(NpmResolver, "run_npm", count_starts)
+    result = update(registry, files, before, fixed("deep", "2.0.0"))
+    assert moves(result) == {
+        "deep": (("1.0.0",), ("2.0.0",)),
+        **dict.fromkeys(names, (("1.0.0",), ("1.3.0",))),
+    }
+    assert len(starts) <= 6, "npm was started for combinations that its ranges exclude"

@@ -1,10 +1,12 @@
 """Plan for a package-lock.json: one vulnerable package after the other, with its parents where it has to be."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import msgspec
 
+from muniment.updates.dependencies import Lock
+from muniment.updates.npm_ranges import is_excluded
 from muniment.updates.npm_resolver import NpmResolver, list_requirers
 from muniment.updates.version_plans import (
     NO_SAFE_VERSION,
@@ -69,20 +71,21 @@ def _plan_with_parents(
     """Try the smallest version of a package with the smallest versions of its parents first.
 
     npm takes the newest version of a parent and goes back to no older one. Therefore each combination is tried whose
-    parents differ in what they require.
+    parents differ in what they require. A start of npm takes a second or more: a combination in which a range surely
+    excludes what it would need is not tried.
     """
     resolver.movable = frozenset(movable)
     children = {entry.name, *(each.name for each in movable)}
-    options = [resolver.list_parent_options(each, children) for each in movable]
-    places = itertools.islice(itertools.product(*(range(len(each)) for each in options)), _MOST_COMBINATIONS)
-    combinations = sorted((each for each in places if any(each)), key=lambda each: (sum(each), each))
+    options = {each: resolver.list_parent_options(each, children) for each in movable}
+    edges = _list_edges(resolver.result, {entry, *movable})
+    candidates = resolver.list_candidates(entry)
     attempts = 0
-    for version in resolver.list_candidates(entry):
-        for combination in combinations:
+    for at, version in enumerate(candidates):
+        admitted = {entry: candidates[: at + 1]}
+        for chosen in _list_combinations(resolver, options, edges, admitted):
             if attempts >= most:
                 return VersionPlan({}, (), {}, False, attempts)
             attempts += 1
-            chosen = {each: own[at] for each, own, at in zip(movable, options, combination, strict=True)}
             found = resolver.run_attempt({**chosen, entry: version}, frozenset({entry}))
             if not isinstance(found, Conflict) and found[entry] != entry.version:
                 moved = {
@@ -90,3 +93,47 @@ def _plan_with_parents(
                 }
                 return VersionPlan(moved, (entry,), {}, True, attempts)
     return VersionPlan({}, (), {}, True, attempts)
+
+
+_Edges = Sequence[tuple[LockedEntry, LockedEntry]]  # a parent, and what it requires
+
+
+def _list_edges(lock: Lock, entries: Collection[LockedEntry]) -> _Edges:
+    known = {f"{each.name}@{each.version}": each for each in entries}
+    return [
+        (known[each.key], known[key])
+        for each in lock.dependencies
+        if each.key in known
+        for key in each.requires
+        if key in known
+    ]
+
+
+def _list_combinations(
+    resolver: NpmResolver,
+    options: Mapping[LockedEntry, Sequence[str]],
+    edges: _Edges,
+    admitted: Mapping[LockedEntry, Sequence[str]],
+) -> Iterator[dict[LockedEntry, str]]:
+    """Combinations of parents' versions that may fit, the smallest changes first. `admitted`: versions of the child."""
+
+    def list_versions(child: LockedEntry, chosen: Mapping[LockedEntry, str]) -> Sequence[str]:
+        if child in admitted:
+            return admitted[child]
+        later = resolver.list_candidates(child) if chosen[child] != child.version else ()
+        return (child.version, *later[: later.index(chosen[child]) + 1]) if later else (child.version,)
+
+    def may_fit(chosen: Mapping[LockedEntry, str], parent: LockedEntry, child: LockedEntry) -> bool:
+        wanted = resolver.read_range(parent.name, chosen[parent], child.name)
+        return not wanted or not all(is_excluded(wanted, each) for each in list_versions(child, chosen))
+
+    places = []
+    for parent, versions in options.items():
+        own = [child for at, child in edges if at == parent and child in admitted]
+        left = [at for at, version in enumerate(versions) if all(may_fit({parent: version}, parent, c) for c in own)]
+        places.append(left)
+    products = itertools.islice(itertools.product(*places), _MOST_COMBINATIONS)
+    for combination in sorted((each for each in products if any(each)), key=lambda each: (sum(each), each)):
+        chosen = {parent: versions[at] for (parent, versions), at in zip(options.items(), combination, strict=True)}
+        if all(may_fit(chosen, parent, child) for parent, child in edges if parent in chosen and child in chosen):
+            yield chosen

@@ -90,15 +90,19 @@ class NpmResolver:
             ranges = found
         return options
 
+    def read_range(self, parent: str, version: str, child: str) -> str:
+        """Range in which a version of a parent requires a package, "" if it does not, or that is not known."""
+        return self.registry.read_requirements(parent, version).get(child, "")
+
     def check_lock(self, content: bytes) -> None:
         """Raises ResolverError if npm would install other versions than a lock has: it is not that of its manifests."""
         if self._is_old:
-            found = self._run_npm(content)
+            found = self._solve_lock(content)
             if self._written != self._original and content == self._original:
                 raise LockFormatError("it is of version 2, and this npm would change it without an update")
         else:
             write_lock_like(self._original, self._packages)
-            found = self._run_npm(content)
+            found = self._solve_lock(content)
         if isinstance(found, Conflict):
             raise ResolverError(f"npm does not accept this lock: {found.reason}", "Run npm install, commit its result.")
         if _list_versions(found) != _list_versions(read_packages(content)):
@@ -127,16 +131,19 @@ class NpmResolver:
         document = {**decode_lock_json(self._original), "packages": remove_folders(self._accepted, folders)}
         document.pop("dependencies", None)  # of version 2, the same once more: npm writes it anew
         start = write_document(self._original, document)
-        found = self._run_npm(start)
+        found = self._solve_lock(start)
         if isinstance(found, Conflict):
             return found
         self._last, self._solved = found, self._written
         return _read_solution(_list_versions(self._accepted), _list_versions(found))
 
-    def write_new_lock(self) -> bytes | None:
-        """Lock that npm writes for the manifests alone; None if it writes none."""
-        self._folder.write_files(self._list_manifests())
-        self._run_tool()
+    def write_project(self, lock: bytes | None) -> None:
+        """Write manifests and lock."""
+        manifests = self._list_manifests()
+        self._folder.write_files(manifests if lock is None else {**manifests, self._lock.path: lock})
+
+    def read_lock(self) -> bytes | None:
+        """Lock as it stands in the folder; None if it is no plain file."""
         return self._folder.read_file(self._lock.path)
 
     @property
@@ -161,20 +168,21 @@ class NpmResolver:
         except LockFormatError as error:
             raise ResolverError(f"npm wrote a lock that is refused: {error}", "Run npm install yourself.") from None
 
-    def _run_npm(self, lock: bytes) -> Packages | Conflict:
-        self._folder.write_files({**self._list_manifests(), self._lock.path: lock})
-        done = self._run_tool()
+    def _solve_lock(self, lock: bytes) -> Packages | Conflict:
+        self.write_project(lock)
+        done = self.run_npm()
         if done.code:
             if done.err.startswith(_CONFLICTS):
                 return Conflict(describe_output(done.err))
             raise ResolverError(f"npm gave no lock: {describe_output(done.err)}", "Run npm install, and correct it.")
-        self._written = self._folder.read_file(self._lock.path) or b""
+        self._written = self.read_lock() or b""
         try:
             return read_packages(self._written)
         except LockFormatError as error:
             raise ResolverError(f"npm wrote a lock that is refused: {error}", "Run npm install yourself.") from None
 
-    def _run_tool(self) -> ProcessResult:
+    def run_npm(self) -> ProcessResult:
+        """Run npm install. Raises ResolverError if it cannot be confined, or takes too long."""
         cache, home = f"{self._folder.folder_path}/cache", f"{self._folder.folder_path}/home"
         settings = {
             "npm_config_cache": cache,
