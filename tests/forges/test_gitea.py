@@ -22,7 +22,7 @@ from muniment.forges.gitea.client import GiteaClient, api_path, convert_account
 from muniment.forges.gitea.commits import find_own_commit
 from muniment.forges.gitea.listener import GiteaListener
 from muniment.forges.gitea.reader import GiteaReader
-from muniment.forges.shapes import Ability, Account, ForgeCommit, Vendor
+from muniment.forges.shapes import Ability, Account, ChangeEdit, ForgeCommit, Vendor
 from muniment.forges.statuses import StatusState, make_context
 from muniment.git import signatures
 from tests.support.forges.acting import GiteaActing
@@ -221,6 +221,18 @@ def test_single_comment_is_edited_and_deleted(setup: ChangeSetup) -> None:
     assert [(row["id"], row["body"]) for row in comments] == [(first["id"], "<!-- m -->\ntwo")], "which nobody reads"
     publisher.update_comment(repository, setup.number, "m", "")
     assert comments == []
+
+
+def test_own_change_is_edited_labelled_and_closed(setup: ChangeSetup) -> None:
+    publisher, repository = setup.tested.forge.publisher, setup.tested.repository
+    pull = setup.fake.pulls[setup.acting.path, setup.number]
+    for _ in range(2):
+        publisher.edit_change(repository, setup.number, ChangeEdit(labels=("dependencies",)))
+    assert (pull["labels"], [row["name"] for row in setup.fake.made_labels]) == (["dependencies"], ["dependencies"])
+    assert pull["state"] == "open"
+    publisher.edit_change(repository, setup.number, ChangeEdit("Update two", "because", closes=True))
+    assert (pull["title"], pull["body"], pull["state"]) == ("Update two", "because", "closed")
+    publisher.edit_change(repository, setup.number, ChangeEdit())
 
 
 def test_comment_with_former_visible_marker_is_edited(setup: ChangeSetup) -> None:

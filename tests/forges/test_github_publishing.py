@@ -7,7 +7,7 @@ from muniment.errors import ForgeCode, ForgeError
 from muniment.forges.branch_rules import BranchRules, RequiredStatus, WantedProtection
 from muniment.forges.forge import Forge
 from muniment.forges.github import connect, manifest
-from muniment.forges.shapes import ForgeRepository
+from muniment.forges.shapes import ChangeEdit, ForgeRepository
 from muniment.forges.statuses import Annotation, Status, StatusState
 from muniment.workflows.rule_weakening import find_weakenings
 from tests.support.forges import ours
@@ -107,6 +107,17 @@ def test_reviewers_are_requested_and_change_is_opened_once(
     hub.publisher.request_reviews(repository, proposed[0].number, ("bob", "carol"))
     asked = [user.login for user in github.world.changes[proposed[0].number].reviewers]
     assert asked == ["bob", "carol"]
+
+
+def test_own_change_is_edited_labelled_and_closed(github: FakeGitHub, hub: Forge, repository: ForgeRepository) -> None:
+    github.world.push("ada", "update", {"a": "1"})
+    number = hub.publisher.open_change(repository, "refs/heads/update", MAIN, "Update", "why").number
+    change = github.world.changes[number]
+    hub.publisher.edit_change(repository, number, ChangeEdit(labels=("dependencies",)))
+    assert (change.title, change.text, change.labels, change.state) == ("Update", "why", ["dependencies"], "open")
+    hub.publisher.edit_change(repository, number, ChangeEdit("Update two", "because", closes=True))
+    assert (change.title, change.text, change.state) == ("Update two", "because", "closed")
+    hub.publisher.edit_change(repository, number, ChangeEdit())
 
 
 def test_merges_only_evaluated_head(github: FakeGitHub, hub: Forge, repository: ForgeRepository) -> None:

@@ -15,7 +15,7 @@ from muniment.forges.branch_rules import RequiredStatus, WantedProtection
 from muniment.forges.events import ForgeEventKind
 from muniment.forges.forge import Forge
 from muniment.forges.gitlab import listener
-from muniment.forges.shapes import ChangeState, ForgeRepository
+from muniment.forges.shapes import ChangeEdit, ChangeState, ForgeRepository
 from muniment.forges.statuses import Status, StatusState
 from tests.support.forges import described, ours
 from tests.support.forges.fake_gitlab import FakeGitLab
@@ -159,6 +159,17 @@ def test_reviewers_are_added_to_existing_ones_and_change_is_opened_once(
     assert asked == ["dave", "bob", "carol"]
     with pytest.raises(ForgeError, match="nobody called"):
         lab.publisher.request_reviews(repository, proposed[0].number, ("who",))
+
+
+def test_own_change_is_edited_labelled_and_closed(gitlab: FakeGitLab, lab: Forge, repository: ForgeRepository) -> None:
+    gitlab.world.push("ada", "update", {"a": "1"})
+    number = lab.publisher.open_change(repository, "refs/heads/update", MAIN, "Update", "why").number
+    change = gitlab.world.changes[number]
+    lab.publisher.edit_change(repository, number, ChangeEdit(labels=("dependencies",)))
+    assert (change.title, change.text, change.labels, change.state) == ("Update", "why", ["dependencies"], "open")
+    lab.publisher.edit_change(repository, number, ChangeEdit("Update two", "because", closes=True))
+    assert (change.title, change.text, change.state) == ("Update two", "because", "closed")
+    lab.publisher.edit_change(repository, number, ChangeEdit())
 
 
 def test_merges_only_evaluated_head(gitlab: FakeGitLab, lab: Forge, repository: ForgeRepository) -> None:

@@ -17,6 +17,7 @@ from muniment.forges.events import ForgeEvent
 from muniment.forges.shapes import (
     Account,
     Change,
+    ChangeEdit,
     ChangeState,
     Check,
     ForgeDescription,
@@ -155,6 +156,9 @@ class Publisher(Protocol):
 
     def open_change(self, repository: ForgeRepository, source: str, target: str, title: str, text: str) -> Change:
         """Open a change from branch `source` (already pushed) to `target`; return the open one if there is one."""
+
+    def edit_change(self, repository: ForgeRepository, number: int, edit: ChangeEdit) -> None:
+        """Edit a change. A label that the repository does not have is made."""
 
     def merge_change(self, repository: ForgeRepository, number: int, head: str, method: str) -> None:
         """Merge a change if its head is still `head`; for forges where only our account may merge."""

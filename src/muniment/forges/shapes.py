@@ -145,6 +145,15 @@ class Change(Struct, frozen=True):
     writable_by_target: bool = False  # those who may write to the target may push to the fork's branch
 
 
+class ChangeEdit(Struct, frozen=True):
+    """Edit of a change of ours: new title and text ("" leaves them), labels to add, and whether it is closed."""
+
+    title: str = ""
+    text: str = ""
+    labels: tuple[str, ...] = ()
+    closes: bool = False
+
+
 class Move(Struct, frozen=True):
     """Push to a change's branch, oldest first in a reading.
 

@@ -190,14 +190,19 @@ class Mirror:
             self._fetch_best_effort((), missing[at : at + _AT_ONCE])
         _note_complete((here, *pair) for pair, ids in differing.items() if ids.isdisjoint(missing))
 
-    def push_commit(self, repository: Repository, commit: str, branch: str) -> None:
-        """Push a commit that `repository` (this copy, open) or its throwaway has, as a new branch (a full ref) there.
+    def push_commit(self, repository: Repository, commit: str, branch: str, before: str = "") -> None:
+        """Push a commit that `repository` (this copy, open) or its throwaway has, as a branch (a full ref) there.
 
-        Raises GitError, also if the branch exists already.
+        The branch is a new one, or is at `before`. Raises GitError, also if it is elsewhere.
         """
         borrowed = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": os.path.join(repository.throwaway.path, "objects")}
         values = ("origin", f"{commit}:{check_ref(branch)}")
-        self._run_git("push", "--porcelain", f"--force-with-lease={branch}:", values=values, more=borrowed)
+        self._run_git("push", "--porcelain", f"--force-with-lease={branch}:{before}", values=values, more=borrowed)
+
+    def delete_branch(self, branch: str, before: str) -> None:
+        """Delete a branch (a full ref) at the server, if it is at `before`. Raises GitError."""
+        values = ("origin", f":{check_ref(branch)}")
+        self._run_git("push", "--porcelain", f"--force-with-lease={branch}:{before}", values=values)
 
     def _find_missing(self, commits: Sequence[str]) -> list[str]:
         if not commits:

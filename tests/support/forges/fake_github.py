@@ -370,6 +370,8 @@ class FakeGitHub(GitHubChanges, GitHubGraphQL):
         Route("GET", _R + "/pulls", "pulls", GitHubChanges.pulls),
         Route("POST", _R + "/pulls", "open", GitHubChanges.make_pull),
         Route("GET", _R + "/pulls/([0-9]+)", "pull", GitHubChanges.pull),
+        Route("PATCH", _R + "/pulls/([0-9]+)", "edit pull", GitHubChanges.edit_pull),
+        Route("POST", _R + "/issues/([0-9]+)/labels", "label", GitHubChanges.label),
         Route("PUT", _R + "/pulls/([0-9]+)/merge", "merge", GitHubChanges.merge),
         Route("POST", _R + "/pulls/([0-9]+)/requested_reviewers", "ask", GitHubChanges.ask),
         Route("GET", _R + "/pulls/([0-9]+)/reviews", "reviews", GitHubChanges.reviews),

@@ -26,6 +26,7 @@ class Pulls(Faulty):
         self.users: dict[str, dict[str, Any]] = {}
         self.repos: dict[str, dict[str, Any]] = {}
         self.pulls: dict[tuple[str, int], dict[str, Any]] = {}
+        self.made_labels: list[dict[str, Any]] = []
         self.rules: dict[str, dict[str, dict[str, Any]]] = {}
         self.feeds: dict[str, list[dict[str, Any]]] = {}
         self.marks: dict[tuple[str, str], list[dict[str, Any]]] = {}
@@ -184,7 +185,26 @@ class Pulls(Faulty):
         if request.body.get("state", pull["state"]) != pull["state"]:
             self._event(request, pull, type="close" if request.body["state"] == "closed" else "reopen")
             pull["state"] = request.body["state"]
+        pull |= {name: request.body[name] for name in ("title", "body") if name in request.body}
         return Reply(201, self.pull_json(pull, self.login(request)))
+
+    def labels(self, request: Request) -> Reply:
+        """The repository's labels, and one more."""
+        if refused := self.may(request, "write" if request.method == "POST" else "read"):
+            return refused
+        if request.method == "GET":
+            return self.listed(request, self.made_labels)
+        self.made_labels.append({"id": len(self.made_labels) + 1, **request.body})
+        return Reply(201, self.made_labels[-1])
+
+    def label(self, request: Request) -> Reply:
+        """Add labels to a pull request, by their ids."""
+        if refused := self.may(request, "write"):
+            return refused
+        names = {row["id"]: row["name"] for row in self.made_labels}
+        pull = self._pull(request)
+        pull["labels"] += [names[number] for number in request.body["labels"] if names[number] not in pull["labels"]]
+        return Reply(200, [])
 
     def _event(self, request: Request, pull: dict[str, Any], **fields: Any) -> None:
         self.happened(pull, self.login(request), **fields)
@@ -386,6 +406,8 @@ class Pulls(Faulty):
         Route("POST", _P + "/reviews/([0-9]+)/undismissals", "take back", take_back),
         Route("POST", _P + "/requested_reviewers", "ask", ask),
         Route("POST", _P + "/merge", "merge", merge),
+        Route("*", _R + "/labels", "labels", labels),
+        Route("POST", _R + "/issues/([0-9]+)/labels", "label", label),
         Route("GET", _R + "/issues/([0-9]+)/timeline", "timeline", timeline),
         Route("GET", _R + "/issues/([0-9]+)/comments", "comments", comments),
         Route("POST", _R + "/issues/([0-9]+)/comments", "comment", comment),

@@ -89,6 +89,20 @@ class GitHubChanges(Faulty):
         made = self.world.merge("muniment[bot]", change.number, request.body.get("merge_method", "merge"))
         return Reply(200, {"sha": made, "merged": True})
 
+    def edit_pull(self, request: Request) -> Reply:
+        if refused := self.may(request, "pull_requests", "write"):
+            return refused
+        change = self.world.changes[int(request.found[1])]
+        change.title, change.text = request.body.get("title", change.title), request.body.get("body", change.text)
+        change.state = request.body.get("state", change.state)
+        return Reply(200, {})
+
+    def label(self, request: Request) -> Reply:
+        if refused := self.may(request, "pull_requests", "write"):
+            return refused
+        self.world.label(int(request.found[1]), *request.body["labels"])
+        return Reply(200, [])
+
     def ask(self, request: Request) -> Reply:
         if refused := self.may(request, "pull_requests", "write"):
             return refused

@@ -112,6 +112,13 @@ class GitLabRequests(Faulty):
         if refused := self.may(request, 30):
             return refused
         assert change is not None
+        change.title = request.body.get("title", change.title)
+        change.text = request.body.get("description", change.text)
+        change.labels += [name for name in request.body.get("add_labels", "").split(",") if name]
+        if request.body.get("state_event") == "close":
+            change.state = "closed"
+        if "reviewer_ids" not in request.body:
+            return Reply(200, self.request_json(change))
         there = {user.id for user in change.reviewers}
         for user in self.world.users.values():
             if user.id in request.body["reviewer_ids"] and user.id not in there:

@@ -19,6 +19,7 @@ from muniment.forges.reviews import summarize_standing
 from muniment.forges.shapes import (
     Account,
     Change,
+    ChangeEdit,
     ChangeState,
     Check,
     ForgeDescription,
@@ -264,6 +265,9 @@ class Publisher:
 
     def open_change(self, repository: ForgeRepository, source: str, target: str, title: str, text: str) -> Change:
         return self._memory.call("propose", lambda: change(99, "9" * 40, target))  # type: ignore[no-any-return]
+
+    def edit_change(self, repository: ForgeRepository, number: int, edit: ChangeEdit) -> None:
+        self._memory.call("edit", lambda: None)
 
     def merge_change(self, repository: ForgeRepository, number: int, head: str, method: str) -> None:
         self._memory.call("merge", lambda: None)

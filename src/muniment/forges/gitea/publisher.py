@@ -4,11 +4,12 @@ from muniment.errors import ForgeCode, ForgeError
 from muniment.forges.forge_client import CompletenessProof, malformed_error
 from muniment.forges.gitea import wire
 from muniment.forges.gitea.client import GiteaClient, api_path, branch_name, convert_account, convert_change
-from muniment.forges.shapes import Change, ChangeState, ForgeRepository
+from muniment.forges.shapes import Change, ChangeEdit, ChangeState, ForgeRepository
 from muniment.forges.statuses import Status, StatusState, hide_marker, shorten_summary
 
 _STATES = {StatusState.PENDING: "pending", StatusState.ALLOWED: "success", StatusState.DENIED: "failure"}
 _LONGEST = 255  # characters of a description
+_LABEL_COLOUR = "#0366d6"
 MERGE_METHODS = ("merge", "rebase", "rebase-merge", "squash", "fast-forward-only")
 
 
@@ -59,6 +60,24 @@ class GiteaPublisher:
                 return found
         body = {"head": branch_name(source), "base": branch_name(target), "title": title, "body": text}
         return convert_change(self._client.send_and_read(wire.PullRequest, "POST", where, body), where)
+
+    def edit_change(self, repository: ForgeRepository, number: int, edit: ChangeEdit) -> None:
+        if edit.labels:
+            ids = [self._require_label(repository, name) for name in edit.labels]
+            self._client.send_json("POST", api_path(repository.path, "issues", number, "labels"), {"labels": ids})
+        body = {"title": edit.title, "body": edit.text, "state": "closed" if edit.closes else ""}
+        changed = {name: value for name, value in body.items() if value}
+        if changed:
+            self._client.send_json("PATCH", api_path(repository.path, "pulls", number), changed)
+
+    def _require_label(self, repository: ForgeRepository, name: str) -> int:
+        """Id of a label, which is made if the repository has none of that name."""
+        where = api_path(repository.path, "labels")
+        for row in self._client.list_all_items(wire.RepositoryLabel, where, CompletenessProof.TOTAL):
+            if row.name == name:
+                return row.id
+        made = {"name": name, "color": _LABEL_COLOUR}
+        return self._client.send_and_read(wire.RepositoryLabel, "POST", where, made).id
 
     def merge_change(self, repository: ForgeRepository, number: int, head: str, method: str) -> None:
         if method not in MERGE_METHODS:

@@ -71,6 +71,13 @@ class Label(Struct, frozen=True):
     name: str
 
 
+class RepositoryLabel(Struct, frozen=True):
+    """Label that a repository has for its pull requests."""
+
+    id: int
+    name: str
+
+
 class PullRequest(Struct, frozen=True):
     """A pull request, open, closed or merged."""
 

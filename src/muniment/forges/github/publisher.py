@@ -10,7 +10,7 @@ from muniment.errors import ForgeCode, ForgeError
 from muniment.forges.github import conversion, wire
 from muniment.forges.github.app import GitHubIdentity
 from muniment.forges.github.client import repository_path
-from muniment.forges.shapes import Change, ForgeRepository
+from muniment.forges.shapes import Change, ChangeEdit, ForgeRepository
 from muniment.forges.statuses import Annotation, Status, StatusState, hide_marker
 
 EVALUATE_AGAIN = "evaluate-again"  # identifier of the button on our check run
@@ -83,6 +83,16 @@ class GitHubPublisher:
             return conversion.convert_change(there[0])
         wanted = {"title": title, "body": text, "head": head, "base": base}
         return conversion.convert_change(self._hub.rest.send_and_read(wire.Pull, "POST", path, wanted))
+
+    def edit_change(self, repository: ForgeRepository, number: int, edit: ChangeEdit) -> None:
+        """Edit a change; GitHub makes labels that the repository does not have."""
+        base = repository_path(repository)
+        if edit.labels:
+            self._hub.rest.send_json("POST", f"{base}/issues/{number}/labels", {"labels": list(edit.labels)})
+        body = {"title": edit.title, "body": edit.text, "state": "closed" if edit.closes else ""}
+        changed = {name: value for name, value in body.items() if value}
+        if changed:
+            self._hub.rest.send_json("PATCH", f"{base}/pulls/{number}", changed)
 
     def merge_change(self, repository: ForgeRepository, number: int, head: str, method: str) -> None:
         """Merge a change if its head is still `head`: GitHub compares."""

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from muniment.errors import ForgeCode, ForgeError
 from muniment.forges.gitlab import wire
 from muniment.forges.gitlab.client import GitLabClient, branch_name, convert_change, project_path
-from muniment.forges.shapes import Change, ForgeRepository
+from muniment.forges.shapes import Change, ChangeEdit, ForgeRepository
 from muniment.forges.statuses import Status, StatusState, hide_marker, make_context, shorten_summary
 
 _STATES = {StatusState.PENDING: "pending", StatusState.ALLOWED: "success", StatusState.DENIED: "failed"}
@@ -130,6 +130,18 @@ class GitLabPublisher:
             return convert_change(there[0])
         body = {"source_branch": ours, "target_branch": theirs, "title": title, "description": text}
         return convert_change(self._lab.rest.send_and_read(wire.MergeRequest, "POST", path, body))
+
+    def edit_change(self, repository: ForgeRepository, number: int, edit: ChangeEdit) -> None:
+        """Edit a change; GitLab makes labels that the project does not have."""
+        body = {
+            "title": edit.title,
+            "description": edit.text,
+            "add_labels": ",".join(edit.labels),
+            "state_event": "close" if edit.closes else "",
+        }
+        changed = {name: value for name, value in body.items() if value}
+        if changed:
+            self._lab.rest.send_json("PUT", f"{project_path(repository)}/merge_requests/{number}", changed)
 
     def merge_change(self, repository: ForgeRepository, number: int, head: str, method: str) -> None:
         """Merge a change if its head is still `head`: GitLab compares.

@@ -20,6 +20,7 @@ from muniment.forges.reviews import summarize_standing
 from muniment.forges.shapes import (
     Account,
     Change,
+    ChangeEdit,
     ChangeState,
     Check,
     ForgeDescription,
@@ -318,6 +319,9 @@ class _Publisher:
         """Do nothing: the demonstration notifies nobody."""
 
     def open_change(self, repository: ForgeRepository, source: str, target: str, title: str, text: str) -> Change:
+        raise _make_unsupported_error()
+
+    def edit_change(self, repository: ForgeRepository, number: int, edit: ChangeEdit) -> None:
         raise _make_unsupported_error()
 
     def merge_change(self, repository: ForgeRepository, number: int, head: str, method: str) -> None:
