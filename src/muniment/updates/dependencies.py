@@ -36,6 +36,9 @@ class SourceKind(StrEnum):
     UNKNOWN = "unknown"
 
 
+REGISTRIES = (SourceKind.PUBLIC_REGISTRY, SourceKind.OTHER_REGISTRY)
+
+
 class LockSource(Struct, frozen=True):
     """Place that a package comes from. `host` is a host name without credentials, "" if none is recorded."""
 

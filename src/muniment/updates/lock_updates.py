@@ -1,14 +1,14 @@
 """Update of one lock to the smallest versions without known vulnerabilities, compared before it is proposed."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
 from muniment.errors import MunimentError
 from muniment.programs.catalogue import REMEDIES, Program
 from muniment.updates.advisory_index import AdvisoryIndex
-from muniment.updates.dependencies import Ecosystem, Lock, LockFormat, LockFormatError
+from muniment.updates.dependencies import REGISTRIES, Ecosystem, Lock, LockFormat, LockFormatError
 from muniment.updates.lock_comparison import LockComparison, LockRefusal, RefusalCode, compare_locks
 from muniment.updates.npm_lock_text import compare_folders
 from muniment.updates.npm_plans import plan_npm_versions
@@ -23,6 +23,8 @@ from muniment.updates.uv_resolver import UvResolver
 from muniment.updates.version_plans import LockedEntry, VersionPlan, order_entries, plan_versions
 
 _PROGRAMS = {LockFormat.UV: Program.UV, LockFormat.NPM: Program.NPM}
+MOVED_FORMATS = frozenset(_PROGRAMS)
+_MOST_TRIED = 3  # packages that a registry is asked for: one alone may have been removed
 
 
 class PackageMove(Struct, frozen=True):
@@ -124,19 +126,61 @@ def update_lock(
             "Update these packages with their package manager.",
             _describe_staying(dict.fromkeys(vulnerable, _NOT_MOVED), ecosystem, settings),
         )
+
+    def plan_and_compare(resolver: UvResolver | NpmResolver) -> LockUpdate | UpdateRefusal:
+        if isinstance(resolver, UvResolver):
+            plan = plan_versions(order, vulnerable, resolver.list_candidates, resolver.run_attempt)
+            return _finish_update(lock, content, resolver, plan, compare_blocks, settings)
+        plan = plan_npm_versions(resolver, vulnerable)
+        return _finish_update(lock, content, resolver, plan, compare_folders, settings)
+
+    return _try_tools(program, lock, content, files, settings, plan_and_compare)
+
+
+def prove_updates(
+    lock: Lock, content: bytes, files: Mapping[str, bytes], settings: UpdateSettings
+) -> UpdateRefusal | None:
+    """Prove that a lock can be updated now, whether or not it has to be; else why not. No error is raised.
+
+    The package manager has to be there, start confined and take the lock as it is, and the registry has to answer.
+    """
+    program = _PROGRAMS.get(lock.format)
+    if program is None:
+        return UpdateRefusal(lock.path, f"{lock.format.value}: {_NOT_MOVED}", "Have a bot update this file.")
+    return _try_tools(program, lock, content, files, settings, lambda resolver: _ask_registry(lock, resolver))
+
+
+def _ask_registry(lock: Lock, resolver: UvResolver | NpmResolver) -> None:
+    """Ask for some packages of a lock. Raises ResolverError if the registry has none of them."""
+    names = list(dict.fromkeys(each.name for each in lock.dependencies if each.source.kind in REGISTRIES))
+    tried = names[:_MOST_TRIED]
+    if tried and not any(resolver.registry.list_releases(name) for name in tried):
+        raise ResolverError(
+            f"the registry does not answer, or does not have {', '.join(tried)}", "Make it reachable from here."
+        )
+
+
+_Answer = TypeVar("_Answer")
+
+
+def _try_tools(
+    program: Program,
+    lock: Lock,
+    content: bytes,
+    files: Mapping[str, bytes],
+    settings: UpdateSettings,
+    use_resolver: Callable[[UvResolver | NpmResolver], _Answer],
+) -> _Answer | UpdateRefusal:
+    """Use the first tool that takes a lock as it is."""
+    ecosystem = lock.dependencies[0].ecosystem if lock.dependencies else Ecosystem.PYPI
+    make_resolver = UvResolver if program is Program.UV else NpmResolver
     refusal = missing = UpdateRefusal(lock.path, f"{program} is not installed", REMEDIES[program])
     for tool in list_tools(program, settings.tools):
         offers = VersionOffers(ecosystem, lock, settings.index, settings.now, settings.cool_down)
         try:
-            if program is Program.UV:
-                with UvResolver(lock, content, files, offers, settings.source, tool) as uv:
-                    uv.check_lock(content)
-                    plan = plan_versions(order, vulnerable, uv.list_candidates, uv.run_attempt)
-                    return _finish_update(lock, content, uv, plan, compare_blocks, settings)
-            with NpmResolver(lock, content, files, offers, settings.source, tool) as npm:
-                npm.check_lock(content)
-                plan = plan_npm_versions(npm, vulnerable)
-                return _finish_update(lock, content, npm, plan, compare_folders, settings)
+            with make_resolver(lock, content, files, offers, settings.source, tool) as resolver:
+                resolver.check_lock(content)
+                return use_resolver(resolver)
         except OtherRevisionError as error:
             other = UpdateRefusal(lock.path, str(error), _TOOL_REMEDY.format(program))
             refusal = other if refusal is missing else refusal  # what a tool of the right version says counts more

@@ -15,7 +15,7 @@ from muniment.updates.lock_updates import LockUpdate
 from muniment.updates.update_texts import write_commit_message
 
 _SUBJECTS = 50  # of the history, that show how the repository writes titles
-_TRAILER = "Signed-off-by: "
+SIGN_OFF = "Signed-off-by: "
 _CONVENTIONAL = re.compile(
     r"(?:build|chore|ci|docs|feat|fix|perf|refactor|revert|style|test)(?:\([^()]+\))?!?: \S", re.ASCII
 )
@@ -118,11 +118,11 @@ def commit_updates(
     reference = f"refs/heads/{branch}"
     if repository.read_refs(reference):
         raise UsageError(f"the branch {branch} exists already", "Name another one, or delete it.")
-    tree = _write_tree(repository, commit, {update.path: update.content for update in updates})
+    tree = write_tree(repository, commit, {update.path: update.content for update in updates})
     style = read_commit_style(repository, commit)
     message = write_commit_message(updates, conventional=style.conventional)
     if style.signed_off:
-        message += f"\n\n{_TRAILER}{author['GIT_AUTHOR_NAME']} <{author['GIT_AUTHOR_EMAIL']}>"
+        message += f"\n\n{SIGN_OFF}{author['GIT_AUTHOR_NAME']} <{author['GIT_AUTHOR_EMAIL']}>"
     made = _decode_id(
         repository.run_in_place("commit-tree", ("-p", commit), values=(tree,), input=message.encode(), more=author)
     )
@@ -139,12 +139,12 @@ def read_commit_style(repository: Repository, commit: str) -> CommitStyle:
         subject, _, body = rest.partition("\0")
         if subject and len(parents.split()) < 2:
             subjects.append(subject)
-            signed += _TRAILER in body
+            signed += SIGN_OFF in body
     conventional = sum(_CONVENTIONAL.match(each) is not None for each in subjects)
     return CommitStyle(2 * conventional > len(subjects), 2 * signed > len(subjects))
 
 
-def _write_tree(repository: Repository, tree: str, contents: Mapping[str, bytes]) -> str:
+def write_tree(repository: Repository, tree: str, contents: Mapping[str, bytes]) -> str:
     """Tree with new contents of files that it has, folder by folder."""
     rows = repository.run_git("ls-tree", "-z", "--full-tree", values=(tree,)).split(b"\0")[:-1]
     below: dict[str, dict[str, bytes]] = {}
@@ -159,7 +159,7 @@ def _write_tree(repository: Repository, tree: str, contents: Mapping[str, bytes]
         if found is not None and "" in found:
             oid = _decode_id(repository.run_in_place("hash-object", "-w", "--stdin", input=found[""]))
         elif found is not None:
-            oid = _write_tree(repository, oid, found)
+            oid = write_tree(repository, oid, found)
         made.append(f"{mode} {kind} {oid}\t".encode() + name + b"\0")
     if below:
         raise GitError("a lock is no longer where it was", "Run the command again.")

@@ -32,7 +32,8 @@ from muniment.server.updates.advisory_lists import (
     list_open_lines,
     visible_advisories,
 )
-from muniment.server.updates.matching_acts import ReadDependencies, StoreMatching
+from muniment.server.updates.automation_facts import AutomationSupplier, describe_automation_state
+from muniment.server.updates.matching_acts import ProposeUpdate, ReadDependencies, StoreMatching
 from muniment.server.updates.models import AdvisoryRevision, AdvisorySource, ProductAdvisory
 
 _SHOWN = 20
@@ -92,7 +93,7 @@ CONTRIBUTIONS = AppContributions(
     urls="muniment.server.updates.urls",
     api=("muniment.server.updates.api",),
     acts=(ReadDependencies,),
-    system_acts={SystemActor.DEPENDENCY_SCAN: (StoreMatching,)},
+    system_acts={SystemActor.DEPENDENCY_SCAN: (StoreMatching, ProposeUpdate)},
     menu=(MenuEntry(MenuGroup.DELIVER, 30, "updates", _("Updates"), "package", Action.SEE_FINDINGS),),
     search=(SearchKind(46, "updates/found.html", search_advisories),),
     inbox=(InboxKind(13, "updates/inbox.html", find_due_updates, _("Security updates to make")),),
@@ -114,7 +115,7 @@ CONTRIBUTIONS = AppContributions(
             drop_revisions,
         ),
     ),
-    fact_suppliers=(AdvisorySupplier(),),
-    fact_states=(describe_advisory_state,),
+    fact_suppliers=(AdvisorySupplier(), AutomationSupplier()),
+    fact_states=(describe_advisory_state, describe_automation_state),
     demonstration="muniment.server.updates.demonstration",
 )

@@ -1,4 +1,4 @@
-"""Acts on locks: have those of a product read now, and store what a matching found, which the service does."""
+"""Acts on locks: have those of a product read now, store what a matching found, and propose updates."""
 
 from datetime import datetime
 from typing import Annotated, Any, ClassVar
@@ -20,7 +20,14 @@ from muniment.server.job_queue import enqueue_first
 from muniment.server.products.act_fields import ProductAct
 from muniment.server.products.models import Repository
 from muniment.server.updates.matching_plan import FoundAdvisory, PlannedAdvisory, decode_plan
-from muniment.server.updates.models import DependencyReading, EndReason, LockEntry, ProductAdvisory
+from muniment.server.updates.models import (
+    DependencyReading,
+    EndReason,
+    LockEntry,
+    ProductAdvisory,
+    ProposalState,
+    ProposedUpdate,
+)
 
 
 class ReadDependencies(ProductAct, frozen=True):
@@ -99,6 +106,55 @@ class StoreMatching(Act, frozen=True):
         for ended in ProductAdvisory.objects.filter(pk__in=plan.ended):
             ended.ended_at, ended.end_reason, ended.places = now, _find_end_reason(ended), []
             ended.save()
+
+
+def _all_proposals(actor: Actor) -> "QuerySet[ProposedUpdate]":
+    return ProposedUpdate.objects.all()
+
+
+class ProposeUpdate(Act, frozen=True):
+    """Propose an update: recorded before its branch is pushed and its pull request is opened or renewed."""
+
+    actions: ClassVar[tuple[Action, ...]] = (Action.SCAN_CODE,)
+    title: ClassVar[Label] = gettext_lazy("Propose update")
+
+    proposal: Annotated[
+        int,
+        number_input(
+            label=gettext_lazy("Proposal"),
+            rows=_all_proposals,
+            missing=gettext_lazy("There is no such proposal."),
+            remedy=gettext_lazy("The next run plans it again."),
+            recorded=True,
+        ),
+    ]
+    digest: Annotated[str, Text(label=gettext_lazy("Digest of the new lock file"), most=71, recorded=True)]
+
+    def load_proposal(self) -> ProposedUpdate:
+        """Row of the proposal."""
+        return ProposedUpdate.objects.select_related("repository__product").get(pk=self.proposal)
+
+    def find_resource(self) -> Resource:
+        """The product of the repository."""
+        return Resource(product=self.load_proposal().repository.product.slug)
+
+    def format_subject(self) -> str:
+        return f"product:{self.load_proposal().repository.product.slug}"
+
+    def describe_act(self) -> str:
+        return _("propose an update of %(repository)s") % {"repository": self.load_proposal().repository.name}
+
+    def check_preconditions(self, context: ActContext) -> None:
+        """Require the planned proposal that the digest names."""
+        row = self.load_proposal()
+        if row.digest != self.digest or row.state != ProposalState.PLANNED:
+            raise RefusedError("other-plan", _("Another run came between."), _("The next one plans it again."))
+
+    def carry_out(self, context: ActContext) -> None:
+        """Mark the proposal as open: from now on its branch belongs to it."""
+        row = self.load_proposal()
+        row.state, row.proposed_at, row.paused_until = ProposalState.OPEN, timezone.now(), None
+        row.save(update_fields=["state", "proposed_at", "paused_until"])
 
 
 def make_details(found: FoundAdvisory) -> dict[str, Any]:

@@ -92,6 +92,64 @@ class DependencyReading(models.Model):
     plan = models.BinaryField(default=bytes)
 
 
+class UpdateRun(models.Model):
+    """Newest run of the machinery for updates of a repository.
+
+    `proven_at`: newest run in which forge, package managers and registries worked; `problem` says why a later one did
+    not. `bots` are path, account and moment: pull requests of other machine accounts that altered a lock.
+    """
+
+    privileges = Privileges((READ,), _WORKERS)
+    written_by = _NOBODY
+
+    repository = models.OneToOneField("products.Repository", models.CASCADE, related_name="update_run")
+    started_at = models.DateTimeField(null=True)
+    proven_at = models.DateTimeField(null=True)
+    problem = models.TextField(blank=True)
+    bots = models.JSONField(default=list)
+
+
+class ProposalState(models.TextChoices):
+    """State of a proposed update. One that was closed by hand is a decision that ends on `paused_until`."""
+
+    PLANNED = "planned", _("Planned")
+    OPEN = "open", _("Open")
+    MERGED = "merged", _("Merged")
+    DISMISSED = "dismissed", _("Closed by hand")
+    CLOSED = "closed", _("No longer needed")
+
+
+class ProposedUpdate(models.Model):
+    """Update that was proposed at a forge, by its branch. `commit` is what we pushed; `digest` that of the new lock.
+
+    It is stored with its act before anything is pushed. `number` is 0 until the change is open.
+    """
+
+    privileges = Privileges((READ,), (READ, ADD, CHANGE))
+    written_by = frozenset({Action.SCAN_CODE})
+
+    repository = models.ForeignKey("products.Repository", models.CASCADE, related_name="proposed_updates")
+    branch = models.CharField(max_length=200)
+    target = models.CharField(max_length=300)
+    lock_path = models.CharField(max_length=1000)
+    packages = models.JSONField(default=list)
+    digest = models.CharField(max_length=71)
+    base_digest = models.CharField(max_length=71)  # of the lock on the target then
+    commit = models.CharField(max_length=64)
+    before = models.CharField(max_length=64, blank=True)  # where the branch was when this was planned
+    number = models.IntegerField(default=0)
+    url = models.CharField(max_length=500, blank=True)
+    state = models.CharField(max_length=10, choices=ProposalState, default=ProposalState.PLANNED)
+    problem = models.TextField(blank=True)
+    proposed_at = models.DateTimeField(default=timezone.now)
+    paused_until = models.DateTimeField(null=True)
+
+    class Meta:
+        """Constraint: a branch of a repository is one row."""
+
+        constraints = [models.UniqueConstraint(fields=["repository", "branch"], name="unique_proposed_update")]
+
+
 class DependencyLock(models.Model):
     """Lock of a repository at one place: a branch, or an environment with the commit that runs there.
 

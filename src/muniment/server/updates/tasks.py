@@ -4,7 +4,7 @@ from django.conf import settings
 
 from muniment.server.job_queue import LONG_SECONDS, enqueue, register_periodic_task, register_task
 from muniment.server.products.models import Repository
-from muniment.server.updates import advisory_data, lock_reading, matching
+from muniment.server.updates import advisory_data, lock_reading, matching, update_runs
 
 _MINUTE = 60
 
@@ -38,3 +38,19 @@ def read_due_advisories() -> None:
     """Enqueue the reading of the advisories."""
     if not settings.DEMONSTRATION:
         enqueue("read-advisories")
+
+
+@register_task("propose-updates", LONG_SECONDS, share_slots=True)
+def propose_updates_task(repository: int) -> None:
+    """Prove that the locks of a repository can be updated, and that our account may propose it."""
+    row = Repository.objects.select_related("product").filter(pk=repository, product__retired_at=None).first()
+    if row is not None and not settings.DEMONSTRATION:
+        update_runs.run_updates(row)
+
+
+@register_periodic_task("propose-due-updates", every=10 * _MINUTE)
+def propose_due_updates() -> None:
+    """Enqueue the run of each repository: every day, or an hour after one that failed."""
+    if not settings.DEMONSTRATION:
+        for number in update_runs.list_due_runs():
+            enqueue("propose-updates", repository=number)

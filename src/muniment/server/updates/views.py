@@ -33,6 +33,7 @@ from muniment.server.updates.models import (
     DependencyLock,
     DependencyReading,
     ProductAdvisory,
+    UpdateRun,
     format_place,
 )
 from muniment.server.updates.sbom_export import build_product_sbom, list_places
@@ -86,6 +87,7 @@ def show_product_updates(request: HttpRequest, slug: str) -> HttpResponse:
     context |= {
         "product": product,
         "readings": list(readings.defer("plan").order_by("repository__name")),
+        "failing_runs": list(UpdateRun.objects.filter(repository__product=product).exclude(problem="")),
         "locks": list(locks.order_by("repository__name", "path", "place")),
         "places": [(place, format_place(place)) for place in list_places(product)],
         "may_read": could_with_second_factor(request, Action.SCAN_CODE, slug),

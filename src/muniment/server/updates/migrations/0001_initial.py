@@ -152,6 +152,47 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="ProposedUpdate",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("branch", models.CharField(max_length=200)),
+                ("target", models.CharField(max_length=300)),
+                ("lock_path", models.CharField(max_length=1000)),
+                ("packages", models.JSONField(default=list)),
+                ("digest", models.CharField(max_length=71)),
+                ("base_digest", models.CharField(max_length=71)),
+                ("commit", models.CharField(max_length=64)),
+                ("before", models.CharField(blank=True, max_length=64)),
+                ("number", models.IntegerField(default=0)),
+                ("url", models.CharField(blank=True, max_length=500)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("planned", "Planned"),
+                            ("open", "Open"),
+                            ("merged", "Merged"),
+                            ("dismissed", "Closed by hand"),
+                            ("closed", "No longer needed"),
+                        ],
+                        default="planned",
+                        max_length=10,
+                    ),
+                ),
+                ("problem", models.TextField(blank=True)),
+                ("proposed_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("paused_until", models.DateTimeField(null=True)),
+                (
+                    "repository",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="proposed_updates",
+                        to="products.repository",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
             name="StoredAdvisory",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
@@ -170,6 +211,22 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="advisories",
                         to="updates.advisorysource",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="UpdateRun",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("started_at", models.DateTimeField(null=True)),
+                ("proven_at", models.DateTimeField(null=True)),
+                ("problem", models.TextField(blank=True)),
+                ("bots", models.JSONField(default=list)),
+                (
+                    "repository",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="update_run", to="products.repository"
                     ),
                 ),
             ],
@@ -193,6 +250,10 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(
                 fields=("repository", "lock_path", "ecosystem", "package", "advisory"), name="unique_product_advisory"
             ),
+        ),
+        migrations.AddConstraint(
+            model_name="proposedupdate",
+            constraint=models.UniqueConstraint(fields=("repository", "branch"), name="unique_proposed_update"),
         ),
         migrations.AddIndex(
             model_name="storedadvisory",
