@@ -159,7 +159,7 @@ def test_a_change_closed_by_hand_asks_why_and_comes_again_on_its_day(machinery: 
 def test_the_limit_of_open_changes_never_delays_one_that_is_due(
     machinery: Machinery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(proposals, "MOST_OPEN", 0)
+    monkeypatch.setattr(proposals, "MOST_PROPOSED", 0)
     machinery.run()
     assert not ProposedUpdate.objects.exists()
     monkeypatch.setattr(proposals, "_is_due_soon", lambda _: True)

@@ -98,6 +98,6 @@ def test_without_a_provider_ages_are_unknown_and_a_change_of_no_lock_needs_none(
 
 
 def test_more_releases_than_are_asked_for_are_unknown(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(change_releases, "MOST_LISTED", 1)
+    monkeypatch.setattr(change_releases, "MOST_IN_FACT", 1)
     repo.commit({"uv.lock": make_lock(django="4.2", click="8", flask="3")}, on="topic")
     assert [bool(each.published) for each in find(repo).releases] == [True, False]

@@ -22,12 +22,12 @@ def is_excluded(range_text: str, version: str) -> bool:
     major, minor, patch = (int(each) for each in parts)
     alternatives = [_read_bounds(each.strip()) for each in range_text.split("||")]
     return all(
-        found is not None and not all(_contains(each, (major, minor, patch)) for each in found)
+        found is not None and not all(_is_within(each, (major, minor, patch)) for each in found)
         for found in alternatives
     )
 
 
-def _contains(bounds: _Bounds, version: tuple[int, int, int]) -> bool:
+def _is_within(bounds: _Bounds, version: tuple[int, int, int]) -> bool:
     low, high = bounds
     return low <= version and (high is None or version < high)
 
@@ -60,12 +60,12 @@ def _make_bounds(operator: str, parts: list[str]) -> _Bounds:
     lowest = (low[0], low[1], low[2])
     if not known:
         return (_NONE, _NONE) if operator in ("<", ">") else (_NONE, None)
-    after = _increase(lowest, len(known) - 1)
+    after = _increase_number(lowest, len(known) - 1)
     if operator == "^":
         place = next((at for at, number in enumerate(known) if number), len(known) - 1)
-        return lowest, _increase(lowest, place)
+        return lowest, _increase_number(lowest, place)
     if operator == "~":
-        return lowest, _increase(lowest, min(len(known) - 1, 1))
+        return lowest, _increase_number(lowest, min(len(known) - 1, 1))
     if operator == ">=":
         return lowest, None
     if operator == ">":
@@ -82,7 +82,7 @@ def _take_numbers(parts: list[str]) -> list[str]:
     return parts[:end]
 
 
-def _increase(version: tuple[int, int, int], place: int) -> tuple[int, int, int]:
+def _increase_number(version: tuple[int, int, int], place: int) -> tuple[int, int, int]:
     """Version at which the numbers up to a place are others."""
     major, minor, patch = version
     return ((major + 1, 0, 0), (major, minor + 1, 0), (major, minor, patch + 1))[place]

@@ -23,7 +23,7 @@ from muniment.updates.repository_locks import RepositoryLocks, read_locks
 from muniment.updates.safe_versions import SafeVersion, find_safe_version
 from muniment.updates.update_reports import list_ecosystems
 
-MOST_LISTED = 200  # vulnerabilities and files of one fact: one blocks as well as a thousand
+MOST_IN_FACT = 200  # vulnerabilities and files of one fact: one blocks as well as a thousand
 _SETTING = "MUNIMENT_ADVISORIES"
 
 
@@ -107,7 +107,7 @@ def compare_dependencies(repository: Repository, revision: Revision, now: str) -
         return Known(ChangeDependencies(files, (), unread))
     advisories = load_advisories([each.lock for each in locks], now)
     found = [one for each in locks for one in _list_new(advisories.index, each.lock, each.earlier)]
-    return Known(ChangeDependencies(len(locks), tuple(found[:MOST_LISTED]), unread, advisories.data))
+    return Known(ChangeDependencies(len(locks), tuple(found[:MOST_IN_FACT]), unread, advisories.data))
 
 
 def load_advisories(locks: Sequence[Lock], now: str) -> AdvisorySet:
@@ -131,7 +131,7 @@ def _compare_locks(old: RepositoryLocks, new: RepositoryLocks, changed: frozense
     # A lock may change with its manifest, as a requirements file with one that it includes: compare them all.
     pairs = [AlteredLock(lock, _find_earlier(lock, old, new)) for lock in new.locks]
     altered = tuple(each for each in pairs if _list_keys([each.lock]) != _list_keys(each.earlier))
-    return AlteredLocks(len(changed), altered, tuple(fresh[:MOST_LISTED]))
+    return AlteredLocks(len(changed), altered, tuple(fresh[:MOST_IN_FACT]))
 
 
 def _list_unread(locks: RepositoryLocks) -> Iterator[tuple[str, str]]:

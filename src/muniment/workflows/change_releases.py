@@ -14,7 +14,7 @@ from muniment.updates.dependencies import Dependency, SourceKind
 from muniment.updates.release_ages import ReleaseAge
 from muniment.updates.severities import AdvisorySeverity
 from muniment.workflows.change_dependencies import (
-    MOST_LISTED,
+    MOST_IN_FACT,
     AdvisorySet,
     AlteredLock,
     find_altered_locks,
@@ -24,7 +24,7 @@ from muniment.workflows.change_dependencies import (
 AgeProvider = Callable[[str], Callable[[Dependency], ReleaseAge]]  # for the current moment, the ages of releases
 _PROVIDERS: list[AgeProvider] = []
 _NO_PROVIDER = "only the service asks registries for the age of releases"
-_TOO_MANY = f"the change brings more than {MOST_LISTED} releases"
+_TOO_MANY = f"the change brings more than {MOST_IN_FACT} releases"
 
 
 def register_age_provider(provider: AgeProvider) -> None:
@@ -45,9 +45,9 @@ def find_release_ages(repository: Repository, revision: Revision, now: str) -> M
         return Unknown(_NO_PROVIDER)
     advisories = load_advisories([each.lock for each in locks], now)
     find_age = _PROVIDERS[0](now)
-    releases = [_describe_release(each, one, advisories, find_age(one)) for each, one in new[:MOST_LISTED]]
-    if len(new) > MOST_LISTED:
-        releases.append(_describe_release(*new[MOST_LISTED], advisories, ReleaseAge("", _TOO_MANY)))
+    releases = [_describe_release(each, one, advisories, find_age(one)) for each, one in new[:MOST_IN_FACT]]
+    if len(new) > MOST_IN_FACT:
+        releases.append(_describe_release(*new[MOST_IN_FACT], advisories, ReleaseAge("", _TOO_MANY)))
     return Known(ChangeReleases(len(locks), tuple(releases), unread))
 
 

@@ -90,13 +90,13 @@ def write_change_text(update: LockUpdate, reasons: Sequence[str]) -> str:
     """Text of the change, as Markdown: what it clears, what moves, what stays, why, and the proof of the rest."""
     lines = ["### Known vulnerabilities that this clears", ""]
     lines += [f"- {_link_advisory(each)}" for each in list_cleared([update])]
-    lines += ["", f"### What changes in {_escape(update.path)}", ""]
-    lines += [f"- {_escape(describe_move(each))}" for each in update.moves]
+    lines += ["", f"### What changes in {_escape_markdown(update.path)}", ""]
+    lines += [f"- {_escape_markdown(describe_move(each))}" for each in update.moves]
     if update.staying:
         lines += ["", "### What stays vulnerable", ""]
-        lines += [f"- {_escape(f'{each.name} {each.version}: {each.reason}')}" for each in update.staying]
-    lines += ["", "### Nothing else changes", "", _escape(write_proof(update))]
-    lines += ["", "### Why", "", *(f"- {_escape(each)}" for each in reasons)]
+        lines += [f"- {_escape_markdown(f'{each.name} {each.version}: {each.reason}')}" for each in update.staying]
+    lines += ["", "### Nothing else changes", "", _escape_markdown(write_proof(update))]
+    lines += ["", "### Why", "", *(f"- {_escape_markdown(each)}" for each in reasons)]
     lines += [
         "",
         "This comes from a machine account: its own approval never counts. It is renewed when a newer update takes its "
@@ -107,10 +107,10 @@ def write_change_text(update: LockUpdate, reasons: Sequence[str]) -> str:
 
 def _link_advisory(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9-]{1,80}", name):
-        return _escape(name)
+        return _escape_markdown(name)
     return f"[{name}](https://osv.dev/vulnerability/{name})"
 
 
-def _escape(text: str) -> str:
+def _escape_markdown(text: str) -> str:
     """Text without effect as Markdown: names come from a lock, and mention or link nobody."""
     return _MARKDOWN.sub(r"\\\1", text.replace("\n", " ")).replace("\\@", "@\u200b")

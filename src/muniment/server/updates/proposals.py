@@ -38,7 +38,7 @@ from muniment.workflows.update_proposals import (
     name_branch,
 )
 
-MOST_OPEN = 5  # proposals of a repository; one that is due soon is opened all the same
+MOST_PROPOSED = 5  # proposals of a repository; one that is due soon is opened all the same
 _SOON = timedelta(days=3)
 _PAUSE = timedelta(days=30)  # after one was closed by hand whose advisories have no due date
 _MARKER = "muniment-update"
@@ -78,7 +78,7 @@ def propose_updates(
     for row in rows.values():
         if row.state == ProposalState.OPEN and row.target == target.ref and row.branch not in needed:
             _close_proposal(target, row)
-    room = MOST_OPEN - sum(row.state == ProposalState.OPEN for row in rows.values())
+    room = MOST_PROPOSED - sum(row.state == ProposalState.OPEN for row in rows.values())
     for one in wanted:
         row = rows.get(one.branch)
         is_open = row is not None and row.state == ProposalState.OPEN

@@ -39,7 +39,7 @@ _SEEN = timedelta(days=90)  # the longest period of the control
 _MOST_DUE = 20  # repositories in one round
 _MOST_BOT_CHANGES = 30
 _BOTS = frozenset({"dependabot", "dependabot[bot]", "renovate", "renovate[bot]", "renovate-bot"})
-NO_FORGE = "the repository is at no forge, where a pull request could be opened"
+_NOT_CONNECTED = "the repository is at no forge, where a pull request could be opened"
 
 
 def run_updates(repository: Repository, source: RegistrySource | None = None) -> bool:
@@ -50,7 +50,9 @@ def run_updates(repository: Repository, source: RegistrySource | None = None) ->
     connected = load_active_link(repository.pk)
     try:
         if connected is None:
-            raise ForgeError(ForgeCode.UNSUPPORTED, NO_FORGE, "Connect the forge, or run muniment update in a job.")
+            raise ForgeError(
+                ForgeCode.UNSUPPORTED, _NOT_CONNECTED, "Connect the forge, or run muniment update in a job."
+            )
         _run_connected(run, connected, source or RegistryAccess())
     except MunimentError as error:
         run.problem = format_error_text(error)
