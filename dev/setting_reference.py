@@ -67,6 +67,8 @@ _VARIABLES: dict[str, dict[str, str]] = {
         "addresses that begin with `https://`, or full paths of files, with blanks between. The worker reads them "
         "every 15 minutes, and its account must be able to read the files. `muniment check` and server hooks read the "
         "files, and ask no address",
+        "MUNIMENT_EXPLOITED": "catalogue of exploited vulnerabilities in the form of CISA's KEV: an address with "
+        "`https://`, or the full path of a file. Fixes of what it lists do not wait",
         "MUNIMENT_BREACHED": "breached passwords as Have I Been Pwned publishes them: a file of sorted SHA-1s, or a "
         "folder of ranges. They are looked up locally. Default: Django's list of common passwords",
         "MUNIMENT_DEVELOPMENT": "`1` serves `/-/components`, a page with every component, for people who develop pages",

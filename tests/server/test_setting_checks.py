@@ -35,6 +35,7 @@ GOOD: dict[str, tuple[str, ...]] = {
     "MUNIMENT_WORKER": ("build-1:/srv", "--upload-pack=x"),
     "MUNIMENT_FORGES": ("github=https://github.com, work=https://git.example.test",),
     "MUNIMENT_ADVISORIES": ("/srv/pypi.zip", "https://osv.example.test/PyPI/all.zip /srv/npm.zip"),
+    "MUNIMENT_EXPLOITED": ("/srv/kev.json", "https://kev.example.test/feeds/known.json"),
     "MUNIMENT_BREACHED": ("/srv/breached.txt", "/tmp"),
     "MUNIMENT_REPOSITORY_FOLDERS": ("/srv/git", "/srv/git:/home/git/repositories"),
     "MUNIMENT_OIDC_ISSUER": ("https://login.example.test/realms/x",),

@@ -35,6 +35,11 @@ from muniment.git.repository import Repository
     metavar="DAYS",
     help="Least age of a new version. One that fixes a vulnerability has to be a day old, a critical one none.",
 )
+@click.option(
+    "--exploited",
+    metavar="FILE|URL",
+    help="Catalogue of exploited vulnerabilities, in the form of CISA's KEV. Their fixes need not be a day old.",
+)
 @options.output
 def command(
     repo: str,
@@ -45,6 +50,7 @@ def command(
     packages: tuple[str, ...],
     tools: tuple[str, ...],
     cool_down: int,
+    exploited: str | None,
     output: str,
 ) -> int:
     """Report dependencies with known vulnerabilities, and update them.
@@ -73,7 +79,7 @@ def command(
             else:
                 print_report(report)
             return 0 if report.result == "no-known-vulnerability" else 1
-        request = update_run.make_request(locations, tools, packages, cool_down)
+        request = update_run.make_request(locations, tools, packages, cool_down, exploited or "")
         outcome = update_run.plan_and_write(repository, commit, request, now, applied=applied, branch=branch or "")
     if output == "json":
         printing.print_json(update_run.describe_outcome(outcome))

@@ -33,14 +33,14 @@ def report_only(repository: Repository, commit: str, locations: Sequence[str], n
 
 
 def make_request(
-    locations: Sequence[str], tools: Sequence[str], packages: Sequence[str], cool_down: int
+    locations: Sequence[str], tools: Sequence[str], packages: Sequence[str], cool_down: int, exploited: str = ""
 ) -> report_updates.UpdateRequest:
     """Request of the options. Raises UsageError for a folder that is not there."""
     for folder in tools:
         if not Path(folder).is_dir():
             raise UsageError(f"{folder} is not a folder", "Name the folder of a package manager with --tools.")
     absolute = [str(Path(each).absolute()) for each in tools]
-    return report_updates.UpdateRequest(locations, absolute, packages, CoolDown(cool_down))
+    return report_updates.UpdateRequest(locations, absolute, packages, CoolDown(cool_down), exploited)
 
 
 def plan_and_write(

@@ -280,6 +280,7 @@ CHECKS: dict[str, SettingCheck] = {
     "MUNIMENT_BREACHED": _check_path,
     "MUNIMENT_REPOSITORY_FOLDERS": _check_folders,
     "MUNIMENT_ADVISORIES": _check_advisories,
+    "MUNIMENT_EXPLOITED": _check_advisories,
     "MUNIMENT_OIDC_ISSUER": _check_web_address,
     "MUNIMENT_VAULT_URL": _check_vault_address,
     "MUNIMENT_VAULT_CA": _check_path,

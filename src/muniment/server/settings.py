@@ -13,6 +13,7 @@ MUNIMENT_VAULT_URL, MUNIMENT_VAULT_CA    the company's own vault, and who vouche
 MUNIMENT_VAULT_NAMESPACE                 the namespace of it that is Muniment's, such as team/muniment
 SSL_CERT_FILE    authorities to trust in place of the system's: of forges, issuers, mail, and who signs people in
 MUNIMENT_ADVISORIES    exports of OSV in place of those that OSV publishes: addresses or files, with blanks between
+MUNIMENT_EXPLOITED     catalogue of exploited vulnerabilities, in the form of CISA's KEV: an address or a file
 MUNIMENT_VAULT_AUDIT    a copy of the company's vault's audit log (a file), so that it is seen who reads secrets
 """
 
@@ -41,6 +42,7 @@ DEMONSTRATION = demonstration_mark.is_demonstration(HOME)  # its company is inve
 WORKER_NAME = os.environ.get("MUNIMENT_WORKER", "") or f"{socket.gethostname()}:{HOME}"
 REPOSITORY_FOLDERS = tuple(filter(None, os.environ.get("MUNIMENT_REPOSITORY_FOLDERS", "").split(":")))
 ADVISORIES = tuple(os.environ.get("MUNIMENT_ADVISORIES", "").split())
+EXPLOITED = os.environ.get("MUNIMENT_EXPLOITED", "").strip()
 DATABASE_ROLE = database_settings.read_role(os.environ)
 # The web alone signs sessions and links: no other process can, or has to, read its key.
 SECRET_KEY = home_keys.read_web_key(HOME) if DATABASE_ROLE == WEB else secrets.token_urlsafe(64)

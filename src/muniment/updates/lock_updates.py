@@ -78,7 +78,7 @@ class UpdateRefusal(Struct, frozen=True):
 class UpdateSettings(Struct, frozen=True):
     """Circumstances of an update. `tools`: folders with package managers, before those on PATH.
 
-    `packages`: names that may be updated, () for all.
+    `packages`: names that may be updated, () for all. `exploited`: identifiers of exploited vulnerabilities.
     """
 
     index: AdvisoryIndex
@@ -87,6 +87,7 @@ class UpdateSettings(Struct, frozen=True):
     tools: Sequence[str] = ()
     cool_down: CoolDown = CoolDown()
     packages: Sequence[str] = ()
+    exploited: frozenset[str] = frozenset()
 
 
 _NOT_MOVED = "this format is not moved by this version of Muniment"
@@ -176,7 +177,7 @@ def _try_tools(
     make_resolver = UvResolver if program is Program.UV else NpmResolver
     refusal = missing = UpdateRefusal(lock.path, f"{program} is not installed", REMEDIES[program])
     for tool in list_tools(program, settings.tools):
-        offers = VersionOffers(ecosystem, lock, settings.index, settings.now, settings.cool_down)
+        offers = VersionOffers(ecosystem, lock, settings.index, settings.now, settings.cool_down, settings.exploited)
         try:
             with make_resolver(lock, content, files, offers, settings.source, tool) as resolver:
                 resolver.check_lock(content)

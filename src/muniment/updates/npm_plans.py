@@ -49,7 +49,11 @@ def plan_npm_versions(resolver: NpmResolver, vulnerable: Sequence[LockedEntry]) 
 
 def _plan_entry(resolver: NpmResolver, entry: LockedEntry) -> VersionPlan:
     resolver.movable = frozenset()
-    first = plan_versions((entry,), [entry], resolver.list_candidates, resolver.run_attempt)
+    why = _explain_exclusion(resolver, entry)
+    if why:  # npm would be started four times to learn the same
+        first = VersionPlan({}, (), {entry: why}, True, 0)
+    else:
+        first = plan_versions((entry,), [entry], resolver.list_candidates, resolver.run_attempt)
     if first.moved or first.failed.get(entry) == NO_SAFE_VERSION:
         return first
     attempts, parents = first.attempts, 0
@@ -63,6 +67,16 @@ def _plan_entry(resolver: NpmResolver, entry: LockedEntry) -> VersionPlan:
         if plan.moved:
             return msgspec.structs.replace(plan, attempts=attempts)
     return msgspec.structs.replace(first, attempts=attempts)
+
+
+def _explain_exclusion(resolver: NpmResolver, entry: LockedEntry) -> str:
+    """Parent whose range surely excludes every safe version, as a reason; "" if there is none, or no safe version."""
+    candidates = resolver.list_candidates(entry)
+    for parent in list_requirers(resolver.result, entry, 1) if candidates else ():
+        wanted = resolver.read_range(parent.name, parent.version, entry.name)
+        if wanted and all(is_excluded(wanted, each) for each in candidates):
+            return f"{parent.name} {parent.version} requires {entry.name} {wanted}, which no safe version is in"
+    return ""
 
 
 def _plan_with_parents(

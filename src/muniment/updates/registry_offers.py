@@ -35,11 +35,21 @@ class VersionOffers:
     `restrict_versions` sets what an attempt may choose.
     """
 
-    def __init__(self, ecosystem: Ecosystem, lock: Lock, index: AdvisoryIndex, now: str, cool_down: CoolDown) -> None:
+    def __init__(
+        self,
+        ecosystem: Ecosystem,
+        lock: Lock,
+        index: AdvisoryIndex,
+        now: str,
+        cool_down: CoolDown,
+        exploited: Collection[str] = frozenset(),
+    ) -> None:
+        """`exploited`: identifiers of vulnerabilities that are known to be exploited. Their fixes do not wait."""
         self.ecosystem = ecosystem
         self._index = index
         self._now = now
         self._cool_down = cool_down
+        self._exploited = frozenset(exploited)
         self.locked: dict[str, dict[str, tuple[Dependency, ...]]] = {}
         self.hosts: dict[str, frozenset[str]] = {}
         for each in lock.dependencies:
@@ -119,14 +129,15 @@ class VersionOffers:
         return frozenset((*offered, *staying))
 
     def _find_least_age(self, name: str) -> int:
-        """Least age of a new version in hours: a fix waits less, and that of a critical vulnerability not at all."""
-        ratings = {
-            match.vulnerability.rating.severity
+        """Least age of a new version in hours: a fix waits less, and a critical or exploited one not at all."""
+        found = [
+            match.vulnerability
             for version in self.locked.get(name, ())
             for match in self._index.match_version(self.ecosystem, name, version)
             if match.certain
-        }
-        if AdvisorySeverity.CRITICAL in ratings:
+        ]
+        ratings = {each.rating.severity for each in found}
+        if AdvisorySeverity.CRITICAL in ratings or any(not self._exploited.isdisjoint(each.names) for each in found):
             return 0
         return min(self._cool_down.days * 24, self._cool_down.fix_hours) if ratings else self._cool_down.days * 24
 

@@ -9,6 +9,7 @@ from muniment.git.repository import Repository
 from muniment.updates.advisory_exports import AdvisoryExport, fetch_export, official_location
 from muniment.updates.advisory_index import AdvisoryIndex
 from muniment.updates.dependencies import Lock
+from muniment.updates.exploited import fetch_exploited
 from muniment.updates.lock_updates import LockUpdate, UpdateRefusal, UpdateSettings, update_lock
 from muniment.updates.registry_access import RegistryAccess, RegistrySource
 from muniment.updates.registry_offers import CoolDown
@@ -18,12 +19,16 @@ from muniment.updates.update_reports import UpdateReport, build_update_report, l
 
 
 class UpdateRequest(Struct, frozen=True):
-    """Choices of a person. `tools`: folders with package managers. `packages`: names to update, () for all."""
+    """Choices of a person. `tools`: folders with package managers. `packages`: names to update, () for all.
+
+    `exploited`: file or address of the catalogue of exploited vulnerabilities, "" for none.
+    """
 
     locations: Sequence[str] = ()
     tools: Sequence[str] = ()
     packages: Sequence[str] = ()
     cool_down: CoolDown = CoolDown()
+    exploited: str = ""
 
 
 class UpdatePlan(Struct, frozen=True):
@@ -51,10 +56,13 @@ def report_updates(repository: Repository, commit: str, locations: Sequence[str]
 def plan_updates(
     repository: Repository, commit: str, request: UpdateRequest, now: str, source: RegistrySource | None = None
 ) -> UpdatePlan:
-    """Report on a commit, and find the updates of its locks. Nothing is written. Raises GitError.
+    """Report on a commit, and find the updates of its locks. Nothing is written.
+
+    Raises GitError, and MunimentError for a catalogue of exploited vulnerabilities that cannot be read.
 
     Advisories that are too old are used for updates too: the report names them.
     """
+    exploited = fetch_exploited(request.exploited) if request.exploited else frozenset()
     found = read_repository_locks(repository, commit)
     exports, failures = _fetch_exports(found.locks, request.locations, now)
     report = build_update_report(commit, found, exports, failures, now)
@@ -63,7 +71,7 @@ def plan_updates(
     files = read_dependency_files(repository, commit).contents
     index = AdvisoryIndex(each for export in exports.values() for each in export.advisories)
     settings = UpdateSettings(
-        index, source or RegistryAccess(), now, request.tools, request.cool_down, request.packages
+        index, source or RegistryAccess(), now, request.tools, request.cool_down, request.packages, exploited
     )
     outcomes = [update_lock(lock, files[lock.path], files, settings) for lock in found.locks]
     updates = tuple(each for each in outcomes if isinstance(each, LockUpdate))

@@ -22,7 +22,7 @@ _FILES = (
     *("BAO_BIN", "TMPDIR"),
 )
 _FOLDERS = "MUNIMENT_REPOSITORY_FOLDERS"
-_ADVISORIES = "MUNIMENT_ADVISORIES"
+_ADVISORIES = ("MUNIMENT_ADVISORIES", "MUNIMENT_EXPLOITED")
 _MOST_LINKS = 40
 
 
@@ -84,7 +84,8 @@ def find_needed_paths(home: Path, repositories: Sequence[str], environment: Mapp
     needed += [Path(each) for each in (sys.prefix, sys.base_prefix, sys.base_exec_prefix, *sys.path) if each]
     needed += [Path(environment[name]) for name in _FILES if environment.get(name)]
     needed += [Path(each) for each in environment.get(_FOLDERS, "").split(":") if each]
-    needed += [Path(each) for each in environment.get(_ADVISORIES, "").split() if "://" not in each]
+    named = (each for name in _ADVISORIES for each in environment.get(name, "").split())
+    needed += [Path(each) for each in named if "://" not in each]
     return [path for path in dict.fromkeys(needed) if path.exists()]
 
 

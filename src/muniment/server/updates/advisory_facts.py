@@ -12,6 +12,7 @@ from muniment.server.records import row_checks
 from muniment.server.updates.advisory_data import load_index
 from muniment.server.updates.lock_reading import find_running_commits
 from muniment.server.updates.models import AdvisorySource, DependencyReading, LockEntry, ProductAdvisory
+from muniment.server.updates.release_facts import load_exploited
 from muniment.updates.dependencies import Ecosystem
 from muniment.workflows.change_dependencies import AdvisorySet
 from muniment.workflows.fact_suppliers import create_fact
@@ -81,7 +82,8 @@ def _list_unread_places(readings: list[tuple[Repository, DependencyReading | Non
 
 def provide_advisories(ecosystems: Collection[Ecosystem], now: str) -> AdvisorySet:
     """Provide the stored advisories for the evaluation of a change, with their age for each ecosystem."""
-    return AdvisorySet(load_index(), tuple(_describe_data(each.value) for each in ecosystems))
+    data = tuple(_describe_data(each.value) for each in ecosystems)
+    return AdvisorySet(load_index(), data, load_exploited())
 
 
 def _describe_data(ecosystem: str) -> AdvisoryData:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from msgspec import structs
 
 from muniment.errors import MunimentError
 from muniment.facts import canonical
@@ -119,7 +120,7 @@ def _propose_update(
     about: UpdateSettings,
 ) -> bool:
     """Open or renew one proposal. Returns whether it is open; an update that cannot be made is noted where one was."""
-    settings = UpdateSettings(about.index, about.source, about.now, about.tools, about.cool_down, one.group.names)
+    settings = structs.replace(about, packages=one.group.names)
     update = update_lock(one.lock, files[one.lock.path], files, settings)
     if not isinstance(update, LockUpdate):
         if row is not None and update is not None:

@@ -26,6 +26,7 @@ from muniment.server.updates.advisory_data import load_index
 from muniment.server.updates.due_days import read_cool_down
 from muniment.server.updates.models import DependencyReading, UpdateRun
 from muniment.server.updates.proposals import ProposalTarget, propose_updates
+from muniment.server.updates.release_facts import load_exploited
 from muniment.updates.dependencies import Lock
 from muniment.updates.lock_updates import MOVED_FORMATS, UpdateSettings, prove_updates
 from muniment.updates.registry_access import RegistryAccess, RegistrySource
@@ -82,7 +83,8 @@ def _run_connected(run: UpdateRun, connected: RepositoryLink, source: RegistrySo
     with mirror.open_copy() as git:
         files = read_dependency_files(git, tip).contents
         locks = [lock for lock in read_locks(files).locks if lock.format in MOVED_FORMATS]
-        about = UpdateSettings(load_index(), source, moments.current_moment(), cool_down=read_cool_down())
+        now, waits = moments.current_moment(), read_cool_down()
+        about = UpdateSettings(load_index(), source, now, cool_down=waits, exploited=load_exploited())
         target = ProposalTarget(connected, forge, there, mirror, git, connected.default_branch, tip)
         propose_updates(target, locks, files, about)
         _prove_locks(locks, files, about)
