@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from muniment.errors import ForgeCode, ForgeError, GitError, MunimentError
 from muniment.forges.forge import Forge
@@ -40,19 +41,20 @@ _SEEN = timedelta(days=90)  # the longest period of the control
 _MOST_DUE = 20  # repositories in one round
 _MOST_BOT_CHANGES = 30
 _BOTS = frozenset({"dependabot", "dependabot[bot]", "renovate", "renovate[bot]", "renovate-bot"})
-_NOT_CONNECTED = "the repository is at no forge, where a pull request could be opened"
 
 
 def run_updates(repository: Repository, source: RegistrySource | None = None) -> bool:
     """Run the machinery of a repository once. Returns whether the canary passed; else the reason is noted."""
-    run, _ = UpdateRun.objects.get_or_create(repository=repository)
+    run, _made = UpdateRun.objects.get_or_create(repository=repository)
     run.started_at = timezone.now()
     run.save(update_fields=["started_at"])
     connected = load_active_link(repository.pk)
     try:
         if connected is None:
             raise ForgeError(
-                ForgeCode.UNSUPPORTED, _NOT_CONNECTED, "Connect the forge, or run muniment update in a job."
+                ForgeCode.UNSUPPORTED,
+                _("the repository is at no forge, where a pull request could be opened"),
+                _("Connect the forge, or run muniment update in a job."),
             )
         _run_connected(run, connected, source or RegistryAccess())
     except MunimentError as error:
@@ -74,8 +76,8 @@ def _run_connected(run: UpdateRun, connected: RepositoryLink, source: RegistrySo
     if Ability.PROPOSE in listed.missing_abilities:
         raise ForgeError(
             ForgeCode.FORBIDDEN,
-            "our account may not push a branch and open a pull request",
-            "Give it the permission; the page of the connection names it.",
+            _("our account may not push a branch and open a pull request"),
+            _("Give it the permission; the page of the connection names it."),
         )
     with hold_lock(f"mirror:{connected.pk}"):
         tip = forge.reader.read_branch_tip(there, connected.default_branch)
