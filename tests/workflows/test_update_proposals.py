@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from muniment.git.repository import Repository
+from muniment.updates.advisories import Advisory
 from muniment.updates.advisory_index import AdvisoryIndex
 from muniment.updates.lock_updates import LockUpdate, PackageMove, StayingPackage
 from muniment.updates.severities import AdvisorySeverity
@@ -25,7 +26,7 @@ MAIN = "refs/heads/main"
 MOVE = PackageMove("django", ("4.1",), ("4.2",), ("PYSEC-1",))
 
 
-def rated(name: str, package: str, severity: str) -> object:
+def rated(name: str, package: str, severity: str) -> Advisory:
     return read_advisory(name, package, events=fixed_in("9"), database_specific={"severity": severity})
 
 
@@ -39,7 +40,7 @@ def test_a_severe_vulnerability_has_a_proposal_of_its_own_and_the_others_have_on
         rated("A-5", "django", "CRITICAL"),
         read_advisory("A-6", "safe"),  # it names no version
     ]
-    groups = group_vulnerable(parse_uv_lock("uv.lock", content, {}), AdvisoryIndex(advisories))  # type: ignore[arg-type]
+    groups = group_vulnerable(parse_uv_lock("uv.lock", content, {}), AdvisoryIndex(advisories))
     assert groups == (
         VulnerablePackages(("django",), AdvisorySeverity.CRITICAL),
         VulnerablePackages(("flask",), HIGH),

@@ -82,7 +82,7 @@ class DemonstrationMirror(Mirror):
     def fetch_large_files(self, pairs: Iterable[tuple[str, str]]) -> None:
         """No file is missing."""
 
-    def push_commit(self, repository: Git, commit: str, branch: str) -> None:
+    def push_commit(self, repository: Git, commit: str, branch: str, before: str = "") -> None:
         """Refuse: the demonstration has no server to push to. Raises GitError."""
         raise GitError(_("the demonstration pushes nothing"), _("Connect a forge in a home of your own."))
 

@@ -81,11 +81,11 @@ def propose_updates(
             _close_proposal(target, row)
     room = MOST_PROPOSED - sum(row.state == ProposalState.OPEN for row in rows.values())
     for one in wanted:
-        row = rows.get(one.branch)
-        is_open = row is not None and row.state == ProposalState.OPEN
-        if is_open or (not _is_paused(row) and (room > 0 or _is_due_soon(one))):
-            opened = _propose_update(target, one, row, files, about)
-            room -= opened and not is_open
+        known = rows.get(one.branch)
+        is_open = known is not None and known.state == ProposalState.OPEN
+        if is_open or (not _is_paused(known) and (room > 0 or _is_due_soon(one))):
+            opened = _propose_update(target, one, known, files, about)
+            room -= int(opened and not is_open)
 
 
 def _is_paused(row: ProposedUpdate | None) -> bool:
