@@ -26,7 +26,7 @@ def write_policy(waiting: str, due: str = "") -> str:
     ],
 )
 def test_a_shorter_wait_is_taken_and_other_updates_have_no_bound(waiting: str, due: str) -> None:
-    assert read_bound_policy(write_policy(waiting, due), "policy.toml")
+    assert read_bound_policy(write_policy(waiting, due), "policy.toml").clauses
 
 
 @pytest.mark.parametrize(
@@ -48,4 +48,4 @@ def test_a_wait_as_long_as_the_shortest_due_date_is_refused(waiting: str, due: s
 
 def test_a_policy_without_due_dates_has_no_bound() -> None:
     text = write_policy("fix_hours = 8760").replace('control = "no-known-vulnerabilities"\nwith = {  }\n', "")
-    assert read_bound_policy(text, "policy.toml")
+    assert read_bound_policy(text, "policy.toml").clauses

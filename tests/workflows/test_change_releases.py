@@ -19,8 +19,8 @@ from tests.support.advisory_exports import NOW, fixed_in, read_advisory
 from tests.support.repos import Repo
 from tests.workflows.test_change_dependencies import make_lock
 
-MODERATE = {"database_specific": {"severity": "MODERATE"}}
-INDEX = AdvisoryIndex([read_advisory("CVE-2026-1", events=fixed_in("4.2"), **MODERATE)])
+MODERATE = {"severity": "MODERATE"}
+INDEX = AdvisoryIndex([read_advisory("CVE-2026-1", events=fixed_in("4.2"), database_specific=MODERATE)])
 AT = "2026-01-01T00:00:00.000000Z"
 
 
