@@ -1,6 +1,7 @@
 """A real browser before a real service: `muniment up` on a home of its own, Chromium from Debian."""
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 
@@ -77,20 +78,22 @@ class Visitor:
         self.page.click("#try_passkey")
         self.page.wait_for_url("**/recovery-codes/**")
 
-    def violations(self) -> list[str]:
-        """Accessibility violations that axe reports."""
+    def violations(self, *rules: str) -> list[str]:
+        """Accessibility violations that axe reports, of these rules or of all that a standard demands."""
         from axe_playwright_python.sync_playwright import Axe
 
-        found = Axe().run(
-            self.page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-        )
+        standards = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+        chosen = {"type": "rule", "values": list(rules)} if rules else {"type": "tag", "values": standards}
+        found = Axe().run(self.page, options={"runOnly": chosen})
         return [
             f"{each['id']}: {each['help']}: {json.dumps([node['html'][:200] for node in each['nodes']][:3])}"
             for each in found.response["violations"]
         ]
 
     def picture(self, name: str) -> None:
-        """Save a picture of the page among the artifacts."""
+        """Save a picture of the page among the artifacts, where somebody asks for it by MUNIMENT_TEST_PICTURES=1."""
+        if "MUNIMENT_TEST_PICTURES" not in os.environ:
+            return
         ARTIFACTS.mkdir(exist_ok=True)
         self.page.screenshot(path=ARTIFACTS / f"{name}.png", full_page=True)
 
