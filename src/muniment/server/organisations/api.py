@@ -58,7 +58,7 @@ def list_visible_repositories(request: HttpRequest, slug: str, cursor: Query[Cur
     links = RepositoryLink.objects.filter(connection=connection).values_list("forge_id", flat=True)
     connected = set(links)
 
-    def serialize(row: VisibleRepository) -> dict[str, object]:
+    def serialize_visible(row: VisibleRepository) -> dict[str, object]:
         return {
             "path": row.path,
             "topics": row.topics,
@@ -67,7 +67,7 @@ def list_visible_repositories(request: HttpRequest, slug: str, cursor: Query[Cur
             "missing_permissions": row.missing_permissions,
         }
 
-    return page_by_number(VisibleRepository.objects.filter(connection=connection), cursor, serialize)
+    return page_by_number(VisibleRepository.objects.filter(connection=connection), cursor, serialize_visible)
 
 
 @router.get("/connections/{slug}/repository-rules")
@@ -95,7 +95,7 @@ def end_repository_rule(request: HttpRequest, slug: str, name: str) -> dict[str,
 
 @router.post("/connections/{slug}/connect-repositories")
 @for_action(Action.ADD_PRODUCT)
-def connect_repositories(request: HttpRequest, slug: str, body: RepositoriesBody) -> dict[str, object]:  # type: ignore[valid-type]
+def connect_many_repositories(request: HttpRequest, slug: str, body: RepositoriesBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Connect many repositories at once, each to a product. Products that do not exist are added."""
     return run_act(request, ConnectRepositories, {"connection": slug})
 
@@ -120,28 +120,28 @@ def show_protection_plan(request: HttpRequest, slug: str, cursor: Query[Cursor])
 
 @router.post("/connections/{slug}/protection-plan")
 @for_action(Action.CHANGE_CONNECTION)
-def plan_protection(request: HttpRequest, slug: str) -> dict[str, object]:
+def request_protection_plan(request: HttpRequest, slug: str) -> dict[str, object]:
     """Plan the protection of all default branches anew. Nothing is changed at the forge."""
     return run_act(request, PlanProtection, {"connection": slug})
 
 
 @router.post("/connections/{slug}/protection")
 @for_action(Action.CHANGE_CONNECTION)
-def apply_protection(request: HttpRequest, slug: str, body: ProtectionBody) -> dict[str, object]:  # type: ignore[valid-type]
+def request_protection(request: HttpRequest, slug: str, body: ProtectionBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Carry out the protection plan with this digest."""
     return run_act(request, ApplyProtection, {"connection": slug})
 
 
 @router.post("/people-imports")
 @for_action(Action.CHANGE_PERSON)
-def import_people(request: HttpRequest, body: PeopleBody) -> dict[str, object]:  # type: ignore[valid-type]
+def add_many_people(request: HttpRequest, body: PeopleBody) -> dict[str, object]:  # type: ignore[valid-type]
     """Add many people at once. Import their accounts after that."""
     return run_act(request, ImportPeople, {})
 
 
 @router.post("/company/plan")
 @for_action(Action.CHANGE_CONNECTION)
-def plan_company_file(request: HttpRequest, body: CompanyFileIn) -> dict[str, object]:
+def serve_company_plan(request: HttpRequest, body: CompanyFileIn) -> dict[str, object]:
     """Plan what a company's file would change. Nothing is changed."""
     return serialize_plan(plan_company(read_company_file(body.file)))
 

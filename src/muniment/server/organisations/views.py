@@ -40,7 +40,7 @@ _SHOWN = 200  # repositories of a choice, and changes of a plan; the form has al
 
 @require_GET
 @require_action(Action.CHANGE_CONNECTION)
-def choose_repositories(request: HttpRequest, slug: str) -> HttpResponse:
+def show_repository_choice(request: HttpRequest, slug: str) -> HttpResponse:
     """Show which repositories a rule chooses, and the product of each, before anything is connected."""
     found = get_object_or_404(Connection, slug=slug, ended_at=None)
     form = read_choice_form(request.GET)
@@ -77,7 +77,7 @@ def change_rules(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_GET
 @require_action(Action.SEE_CONNECTIONS)
-def show_progress(request: HttpRequest, slug: str) -> HttpResponse:
+def show_first_pass_page(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the progress of the first pass: a page, and a part of it that is polled until the pass is finished."""
     found = get_object_or_404(Connection, slug=slug, ended_at=None)
     unread = found.repository_links.exclude(problem="").select_related("repository")[:_SHOWN]
@@ -88,7 +88,7 @@ def show_progress(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_GET
 @require_action(Action.SEE_CONNECTIONS)
-def show_protection(request: HttpRequest, slug: str) -> HttpResponse:
+def show_protection_page(request: HttpRequest, slug: str) -> HttpResponse:
     """Show each planned change of the protection of branches, and what was applied."""
     found = get_object_or_404(Connection, slug=slug, ended_at=None)
     rows = ProtectionProposal.objects.filter(link__connection=found).select_related("link")
@@ -189,9 +189,9 @@ def _list_unconfirmed(request: HttpRequest) -> list[Request]:
 
 def _confirm_requests(request: HttpRequest) -> HttpResponse:
     """Confirm, by this session, the requests that were shown."""
-    shown = frozenset(request.POST.get("shown", "").split())
+    digests = frozenset(request.POST.get("shown", "").split())
     with transaction.atomic():
-        rows = [row for row in _list_unconfirmed(request) if row.digest in shown]
+        rows = [row for row in _list_unconfirmed(request) if row.digest in digests]
         for row in rows:
             confirm_request(current_actor(request), row)
     messages.success(request, _("%(count)d requests are confirmed.") % {"count": len(rows)})
