@@ -93,6 +93,27 @@ def test_a_merge_after_an_approver_lost_write_access_is_a_bypass(any_setup: Forg
     assert not row.decision.allowed
 
 
+def test_merge_whose_approver_was_deleted_at_the_forge_is_an_unconfirmed_bypass(
+    any_setup: ForgeSetup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number, _ = open_approved_change(any_setup)
+    any_setup.acting.merge("bob", number, "squash")
+    any_setup.delete_account("carol")
+    monkeypatch.setattr(branch_updates, "LONGEST_EVALUATION_WAIT", timedelta(0))  # of a forge whose reading is partial
+    any_setup.read_updates()
+    row = BranchUpdate.objects.latest("pk")
+    assert (row.outcome, row.bypass_reason) == ("bypass", "unconfirmed")
+
+
+def test_merge_whose_approver_has_another_login_at_the_forge_is_no_bypass(any_setup: ForgeSetup) -> None:
+    number, _ = open_approved_change(any_setup)
+    any_setup.acting.merge("bob", number, "squash")
+    any_setup.rename_account("carol", "carol-anew")
+    any_setup.read_updates()
+    row = BranchUpdate.objects.latest("pk")
+    assert (row.outcome, row.bypass_reason) == ("allowed", "")
+
+
 def test_merge_after_a_dismissal_is_denied_although_another_approver_lost_access(any_setup: ForgeSetup) -> None:
     number, _ = open_approved_change(any_setup)
     any_setup.acting.dismiss("muniment", number, "carol")

@@ -25,7 +25,7 @@ from tests.support.forges.acting_fakes import GitHubActing, GitLabActing
 from tests.support.forges.fake_gitea import FakeGitea
 from tests.support.forges.fake_github import FakeGitHub
 from tests.support.forges.fake_gitlab import TOKEN, FakeGitLab
-from tests.support.forges.github_answers import APP
+from tests.support.forges.github_answers import APP, DELETED
 from tests.support.service import as_role, person, place_records, product
 
 MAIN = "refs/heads/main"
@@ -120,6 +120,35 @@ class ForgeSetup:
         """Somebody may `read` or `write` from now on; no event tells of it."""
         people = self.fake.repos[self.acting.path]["people"] if self.vendor is Vendor.GITEA else self.world.levels
         people[self.acting.login(name)] = level
+
+    def delete_account(self, name: str) -> None:
+        """The account of somebody is deleted at the forge; no event tells of it."""
+        login = self.acting.login(name)
+        self.set_level(name, "none")
+        if self.vendor is Vendor.GITEA:
+            for pull in self.fake.pulls.values():
+                for review in pull["reviews"]:
+                    if review["user"]["login"] == login:
+                        review["user"] = {"id": -1, "login": "Ghost"}
+            return
+        for change in self.world.changes.values():
+            for review in [one for one in change.reviews if one.by.login == login]:
+                if self.vendor is Vendor.GITHUB:
+                    review.by = DELETED
+                else:
+                    change.reviews.remove(review)
+
+    def rename_account(self, name: str, new: str) -> None:
+        """Somebody has another login at the forge; no event tells of it."""
+        login = self.acting.login(name)
+        at_gitea = self.vendor is Vendor.GITEA
+        levels = self.fake.repos[self.acting.path]["people"] if at_gitea else self.world.levels
+        users = self.fake.users if at_gitea else self.world.users
+        levels[new], users[new] = levels.pop(login), users.pop(login)
+        if at_gitea:
+            users[new]["login"] = new
+        else:
+            users[new].login = new
 
     def set_team(self, name: str, level: str, *members: str) -> None:
         """A team of the organisation may `read` or `write` from now on, and has these members."""

@@ -15,8 +15,11 @@ def user(user: User) -> dict[str, Any]:
     return {"id": user.id, "login": user.login, "type": "Bot" if user.bot else "User"}
 
 
+DELETED = User(0, "")  # an account that was deleted: GitHub names none
+
+
 def who(user: User | None) -> dict[str, Any] | None:
-    if user is None:
+    if user is None or user == DELETED:
         return None
     kind = "Bot" if user.bot else "User"
     return {"__typename": kind, "login": user.login.removesuffix("[bot]"), "databaseId": user.id}

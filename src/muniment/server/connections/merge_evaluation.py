@@ -13,10 +13,11 @@ from muniment.decision.decision import Decision as Evaluated
 from muniment.decision.decision import Outcome
 from muniment.errors import ForgeCode, ForgeError, MunimentError
 from muniment.facts.change import ContributorRole
+from muniment.facts.maybe import Known
 from muniment.forges.first_pushes import find_commits_beyond
 from muniment.forges.forge import Forge
 from muniment.forges.past_reading import has_review_of_deleted_account, rewind_reading
-from muniment.forges.shapes import ChangeState
+from muniment.forges.shapes import Account, ChangeState, Reading
 from muniment.git.history import read_commits
 from muniment.git.repository import Repository
 from muniment.server import moments
@@ -82,11 +83,33 @@ def _evaluate_head(
         if reason == BypassReason.DENIED_AT_MERGE and merged_at:
             writers = [id for id, _ in row.writers if id]
             supposed = evaluator.evaluate_merged(past, proposal, now, merged_at, writers)
-            if _find_bypass_reason(supposed.decision) != reason or has_review_of_deleted_account(past):
+            if _find_bypass_reason(supposed.decision) != reason or _has_lost_approver(connected, forge, row, past):
                 return MergeEvaluation(change_evaluation, BypassReason.UNCONFIRMED)
     except MunimentError as error:
         return MergeEvaluation(None, BypassReason.UNCONFIRMED, error)
     return MergeEvaluation(change_evaluation, reason, _make_unknown_error(row.number))
+
+
+def _has_lost_approver(connected: RepositoryLink, forge: Forge, row: ForgeChange, past: Reading) -> bool:
+    """Whether an approver on whom the change depended was deleted at the forge, which then tells nothing of the
+    approval.
+
+    GitHub and Gitea still have the approval, of no account. GitLab has none, and the account may write no more.
+    """
+    if has_review_of_deleted_account(past):
+        return True
+    seen = {one.by.id for one in past.reviews.value} if isinstance(past.reviews, Known) else set()
+    gone = [Account(id, login) for id, login in row.writers if id and id not in seen]
+    return any(not _can_write(connected, forge, account) for account in gone)
+
+
+def _can_write(connected: RepositoryLink, forge: Forge, account: Account) -> bool:
+    try:
+        return forge.reader.can_write(require_linked_repository(connected), account)
+    except ForgeError as error:
+        if error.code is ForgeCode.NOT_FOUND:
+            return False
+        raise
 
 
 def names_more_contributors(git: Repository, step: BranchStep) -> bool:
