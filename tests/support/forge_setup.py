@@ -143,7 +143,7 @@ class ForgeSetup:
         login = self.acting.login(name)
         at_gitea = self.vendor is Vendor.GITEA
         levels = self.fake.repos[self.acting.path]["people"] if at_gitea else self.world.levels
-        users = self.fake.users if at_gitea else self.world.users
+        users: Any = self.fake.users if at_gitea else self.world.users
         levels[new], users[new] = levels.pop(login), users.pop(login)
         if at_gitea:
             users[new]["login"] = new
