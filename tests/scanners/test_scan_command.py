@@ -87,8 +87,8 @@ def test_secrets_infrastructure_workflows_and_languages_are_named(tmp_path: Path
     (tmp_path / "app.ts").write_text("const token = '" + "gh" + "p_" + "q7Rk2Zt9Xw4Lm8Bv3Nc6Hd1Jf5Gs0PyTaUeK" + "';\n")
     code, out = run(str(tmp_path))
     assert code == 1
-    assert "token-in-code  app.ts:1" in out
-    assert "unverified-download  Dockerfile:2" in out
+    assert "Token in code  app.ts:1" in out
+    assert "Download is used without verification  Dockerfile:2" in out
     assert "zizmor/" in out
     assert "Go, 69 % of the code: only secrets were looked for." in out
     assert "TypeScript" not in out
