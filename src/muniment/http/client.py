@@ -30,6 +30,7 @@ from muniment.http.deadlines import Deadline
 from muniment.http.headers import encode_request
 from muniment.http.proxies import Proxy, select_proxy
 from muniment.http.rate_limits import RateLimit, RateLimiter, is_refusal, seconds_until, seconds_until_retry
+from muniment.http.reachable_networks import IPNetwork
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _SAFE = ("GET", "HEAD", "LIST")
@@ -63,6 +64,7 @@ class HttpClient:
     proxy     as `proxies.select_proxy` takes it
     reuse     how many connections stay open for later requests
     limiter   keeps the server's rate limit, and sends nothing while it refuses
+    networks  if given, only public addresses and those of these networks are reached; None: any
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class HttpClient:
         proxy: str = "",
         reuse: int = 0,
         limiter: RateLimiter | None = None,
+        networks: tuple[IPNetwork, ...] | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Raises HttpError for an address that is not allowed."""
@@ -92,6 +95,7 @@ class HttpClient:
         self._proxy = proxy
         self._reuse = reuse
         self._limiter = limiter
+        self._networks = networks
         self._sleep = sleep
         self._resting: deque[HttpConnection] = deque()
         weakref.finalize(self, _close_all, self._resting)
@@ -190,9 +194,8 @@ class HttpClient:
             except HttpError as error:
                 if not again or error.code is not HttpCode.UNREACHABLE:
                     raise  # else the server ended it while it rested
-        return self._send_and_release(
-            HttpConnection(self.address, deadline, ca=self._ca, proxy=proxy), method, request, deadline
-        )
+        opened = HttpConnection(self.address, deadline, ca=self._ca, proxy=proxy, networks=self._networks)
+        return self._send_and_release(opened, method, request, deadline)
 
     def _write_request(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], proxy: Proxy | None
@@ -246,9 +249,11 @@ def send_request(
     largest: int = 1 << 20,
     plain: bool = False,
     proxy: str = "",
+    networks: tuple[IPNetwork, ...] | None = None,
     deadline: Deadline | None = None,
 ) -> Response:
     """Answer to one request to a whole address, by a client for it alone. Raises HttpError."""
     server = parse_server_address(url.partition("?")[0], plain=plain)
-    client = HttpClient(msgspec.structs.replace(server, path=""), seconds=seconds, largest=largest, proxy=proxy)
+    base = msgspec.structs.replace(server, path="")
+    client = HttpClient(base, seconds=seconds, largest=largest, proxy=proxy, networks=networks)
     return client.request(method, url, body, headers, deadline=deadline)

@@ -23,6 +23,7 @@ from muniment.http.bodies import BodyTooLarge, read_body
 from muniment.http.deadlines import Deadline
 from muniment.http.host_names import resolve_host
 from muniment.http.proxies import Proxy
+from muniment.http.reachable_networks import IPNetwork, require_reachable_network, unreachable_network_error
 
 _LONGEST_LINE = 1 << 13  # bytes of a line in a proxy's answer
 _MOST_LINES = 100
@@ -40,14 +41,22 @@ class Response(Struct, frozen=True):
 class HttpConnection:
     """An open connection, for one request after the other."""
 
-    def __init__(self, address: ServerAddress, deadline: Deadline, *, ca: str = "", proxy: Proxy | None = None) -> None:
-        """Raises HttpError if the address cannot be used."""
+    def __init__(
+        self,
+        address: ServerAddress,
+        deadline: Deadline,
+        *,
+        ca: str = "",
+        proxy: Proxy | None = None,
+        networks: tuple[IPNetwork, ...] | None = None,
+    ) -> None:
+        """Raises HttpError if the address cannot be used. `networks` as `HttpClient` takes them."""
         self.address = address
         self._process = os.getpid()
         self._used = time.monotonic()
         context = make_tls_context(ca) if address.scheme == "https" else None
         with _convert_failures(address, deadline):
-            self._socket = _open_socket(address, deadline, context, proxy)
+            self._socket = _open_socket(address, deadline, context, proxy, networks)
 
     def close(self) -> None:
         self._socket.close()
@@ -107,14 +116,18 @@ def _send_bytes(target: socket.socket, data: bytes, deadline: Deadline) -> None:
 
 
 def _open_socket(
-    address: ServerAddress, deadline: Deadline, context: ssl.SSLContext | None, proxy: Proxy | None
+    address: ServerAddress,
+    deadline: Deadline,
+    context: ssl.SSLContext | None,
+    proxy: Proxy | None,
+    networks: tuple[IPNetwork, ...] | None,
 ) -> socket.socket:
     """A socket through which requests can be sent. Raises HttpError, OSError, HTTPException."""
     if address.socket:
+        if networks is not None:
+            raise unreachable_network_error(address)
         return _connect_socket(socket.AF_UNIX, address.socket, deadline.seconds_left())
-    opened = (
-        _connect_to_host(address.host, address.port, deadline) if proxy is None else _connect_to_proxy(proxy, deadline)
-    )
+    opened = _connect_to_server(address, deadline, networks) if proxy is None else _connect_to_proxy(proxy, deadline)
     try:
         if context is None:
             return opened
@@ -126,9 +139,17 @@ def _open_socket(
         raise
 
 
-def _connect_to_host(host: str, port: int, deadline: Deadline) -> socket.socket:
-    """A connection to the first address of a host that answers; none of them may use up the time of the others."""
-    found = resolve_host(host, port, deadline)
+def _connect_to_server(
+    address: ServerAddress, deadline: Deadline, networks: tuple[IPNetwork, ...] | None
+) -> socket.socket:
+    found = resolve_host(address.host, address.port, deadline)
+    if networks is not None:
+        require_reachable_network(address, found, networks)
+    return _connect_to_first(found, deadline)
+
+
+def _connect_to_first(found: list[tuple[Any, ...]], deadline: Deadline) -> socket.socket:
+    """A connection to the first address that answers; none of them may use up the time of the others."""
     failure: OSError = ConnectionError()
     for number, (family, _, _, _, where) in enumerate(found):
         try:
@@ -154,7 +175,7 @@ def _connect_socket(family: int, where: Any, seconds: float) -> socket.socket:
 
 def _connect_to_proxy(proxy: Proxy, deadline: Deadline) -> socket.socket:
     try:
-        return _connect_to_host(proxy.host, proxy.port, deadline)
+        return _connect_to_first(resolve_host(proxy.host, proxy.port, deadline), deadline)
     except TimeoutError:
         raise
     except OSError:
