@@ -136,7 +136,7 @@ class Metric(NamedTuple):
 
     name: str
     text: str
-    values: int | float | Mapping[str, int]
+    values: int | float | Mapping[str, int] | Mapping[str, float]
     label: str = ""
 
 

@@ -3,6 +3,12 @@
 from django.utils.translation import gettext_lazy as _
 
 from muniment.access.actions import Action
+from muniment.server.pages.service_metrics import (
+    measure_fact_ages,
+    measure_queue_age,
+    measure_rate_limits,
+    measure_time_to_status,
+)
 from muniment.server.registration import AppContributions, GlossaryEntry, ProductTab
 
 CONTRIBUTIONS = AppContributions(
@@ -11,6 +17,7 @@ CONTRIBUTIONS = AppContributions(
         ProductTab(10, "product", _("Overview"), Action.SEE_PRODUCT),
         ProductTab(100, "product-settings", _("Settings"), Action.SEE_PRODUCT),
     ),
+    metrics=(measure_time_to_status, measure_queue_age, measure_rate_limits, measure_fact_ages),
     glossary=(
         GlossaryEntry(
             110, _("commit"), _("A saved version of the code, with its author. A long number identifies it.")
