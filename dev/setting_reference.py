@@ -51,6 +51,8 @@ _VARIABLES: dict[str, dict[str, str]] = {
         "is never asked through a proxy. git does not use the proxy",
         "HTTP_PROXY": "proxy for http requests, as `HTTPS_PROXY`",
         "NO_PROXY": "hosts without a proxy: `example.test` and all below it, `10.0.0.0/8`, `host:port`, `*`",
+        "MUNIMENT_OUTGOING_NETWORKS": "internal addresses and networks that outgoing webhooks may reach, such as "
+        "`10.2.0.0/16`. Without it they reach public addresses only, whatever a name resolves to",
         "MUNIMENT_SMTP_URL": "mail server: `smtp://user:password@host:587` or `smtps://…`",
         "MUNIMENT_MAIL_FROM": "sender of mails",
         "MUNIMENT_MAIL_REPLIES": (

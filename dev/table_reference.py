@@ -120,6 +120,7 @@ _CHECKS: dict[str, tuple[str, str]] = {
         _OWN,
         "each branch is planned again before it is changed, and no other change is made",
     ),
+    "outgoing_webhooks_outgoingdelivery": (_NONE, "an event has codes alone, and a link to a page that asks who reads"),
     "deployments_tokenissuer": (
         _OWN,
         "its address is one that a pipeline on the record names; its keys are read there again each minute",
@@ -234,6 +235,11 @@ ALTERATIONS: dict[tuple[str, str], str] = {
     ("deployments_usedrunnertoken", "web"): "the worker has a list of its own, and accepts a token once",
     ("django_session", "web"): _SIGN_IN,
     ("django_session", "eraser"): "the person signs in again",
+    (
+        "outgoing_webhooks_outgoingwebhook",
+        "web",
+    ): "whether its address is stored, and which record is next",
+    ("outgoing_webhooks_outgoingdelivery", "eraser"): "what was delivered; nothing is decided by it",
     ("findings_productfinding", "web"): "texts, place and owner, for pages; severity, dates and state are compared",
     ("findings_productfinding", "eraser"): _WORDS,
     ("designs_threatanswer", "web"): "text, which pages show; kind, person and dates are compared",
@@ -421,6 +427,8 @@ _TASKS: dict[str, str] = {
     "evaluate-design": "it stores nothing that the branches of the product do not say",
     "evaluate-change-design": "it stores nothing that the commits of the change do not say",
     "evaluate-due-designs": "it only enqueues",
+    "collect-outgoing-events": "it lists what records of the ledger are about, and decides nothing",
+    "deliver-outgoing-events": "it sends codes and a link, and decides nothing",
     "evaluate-due-product-clauses": _AGAIN,
     "evaluate-history": _AGAIN,
     "evaluate-product-clauses": _AGAIN,

@@ -36,6 +36,7 @@ from muniment.server.guarding.mediation import allow_writes
 from muniment.server.incidents.models import BreachClock, BreachDuty, Incident
 from muniment.server.meetings.models import MeetingAttendee, ProductMeeting
 from muniment.server.minutes.models import MinutesEntry
+from muniment.server.outgoing_webhooks.models import OutgoingWebhook
 from muniment.server.people.models import Account, Person
 from muniment.server.policies.models import MonitoringPeriod, PolicyException, PolicyVersion
 from muniment.server.policies.version_acts import DraftPolicy
@@ -331,6 +332,7 @@ def create_each_resource() -> None:
         PolicyException.objects.create(repository=repository, approved_at=now, expires_at=now, **granted)
         MonitoringPeriod.objects.create(product=shop, last_day=now.date(), **granted)
         Environment.objects.create(name=NAME, product=shop)
+        OutgoingWebhook.objects.create(slug=NAME, format="slack", address_set_at=now)
         days = {"due_on": now.date(), "date": now.date(), "time": now.time(), "dated_on": now.date()}
         meeting = ProductMeeting.objects.create(pk=NUMBER, product=shop, kind="review", number=1, sequence=0, **days)
         MeetingAttendee.objects.create(pk=NUMBER, meeting=meeting, role="chair", person=someone)

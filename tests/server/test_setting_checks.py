@@ -21,6 +21,7 @@ GOOD: dict[str, tuple[str, ...]] = {
     "MUNIMENT_URL": ("https://muniment.example.test", "http://localhost:8000", "http://[::1]:8000"),
     "MUNIMENT_CONFIRMATION_URL": ("https://confirm.muniment.example.test", "http://localhost:8001"),
     "MUNIMENT_TRUSTED_PROXIES": ("10.0.0.7", "10.0.0.7, 10.1.0.0/16,fd00::/8"),
+    "MUNIMENT_OUTGOING_NETWORKS": ("10.2.0.0/16", "10.2.0.9,fd00::/8"),
     "MUNIMENT_HOME": ("/var/lib/muniment", "home"),
     "DATABASE_URL": (
         f"postgresql://owner:{WORD}@db.example.test:5432/muniment?sslmode=verify-full",

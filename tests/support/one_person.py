@@ -24,6 +24,7 @@ from muniment.server.findings.models import FindingDecision, LeakedSecret, Produ
 from muniment.server.incidents.models import Incident
 from muniment.server.meetings.models import MeetingAttendee, MeetingRole, ProductMeeting
 from muniment.server.minutes.models import AgendaItem, EntryKind, Minutes, MinutesEntry
+from muniment.server.outgoing_webhooks.models import OutgoingWebhook
 from muniment.server.people.models import (
     Account,
     ApiToken,
@@ -205,6 +206,8 @@ _VALUES: dict[str, _Values] = {
     "path": lambda: ["/nowhere", "/nowhere/else", "policy.toml"],
     "url": lambda: ["http://127.0.0.1:9", "http://localhost:9"],
     "connection": _column(lambda: Connection.objects.filter(ended_at=None), "slug"),
+    "webhook": _column(lambda: OutgoingWebhook.objects.filter(ended_at=None), "slug"),
+    "format": lambda: ["slack", "cloudevents"],
     "order": lambda: [1, 2, 3, 50, 100],
     "minutes": lambda: [1, 60],
     "artifact": lambda: list(ARTIFACTS),
@@ -350,6 +353,7 @@ _OF_ACT: dict[tuple[str, str], _Values] = {
 _OF_PATH: dict[str, _Values] = {  # the first that the path begins with
     "/api/products": _products,
     "/api/connections": _VALUES["connection"],
+    "/api/outgoing-webhooks": _VALUES["webhook"],
     "/api/people": _people,
     "/api/exceptions": _VALUES["exception"],
     "/api/monitoring": _VALUES["period"],

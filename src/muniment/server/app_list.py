@@ -24,5 +24,6 @@ APPS = (
     "designs",
     "requests",
     "organisations",
+    "outgoing_webhooks",
     "pages",
 )

@@ -220,7 +220,7 @@ def _check_networks(variable: str, value: str) -> None:
         raise _make_refusal(
             variable,
             gettext_noop("%(variable)s is no list of addresses and networks"),
-            gettext_noop("Write it like 10.0.0.7,10.1.0.0/16: what a proxy has as its address here."),
+            gettext_noop("Write it like 10.0.0.7,10.1.0.0/16."),
         ) from None
 
 
@@ -268,6 +268,7 @@ CHECKS: dict[str, SettingCheck] = {
     "MUNIMENT_URL": _check_own_address,
     "MUNIMENT_CONFIRMATION_URL": _check_own_address,
     "MUNIMENT_TRUSTED_PROXIES": _check_networks,
+    "MUNIMENT_OUTGOING_NETWORKS": _check_networks,
     "MUNIMENT_HOME": _check_folder_name,
     "DATABASE_URL": _check_database,
     "MUNIMENT_SMTP_URL": _check_mail_server,

@@ -14,6 +14,7 @@ MUNIMENT_VAULT_NAMESPACE                 the namespace of it that is Muniment's,
 SSL_CERT_FILE    authorities to trust in place of the system's: of forges, issuers, mail, and who signs people in
 MUNIMENT_ADVISORIES    exports of OSV in place of those that OSV publishes: addresses or files, with blanks between
 MUNIMENT_EXPLOITED     catalogue of exploited vulnerabilities, in the form of CISA's KEV: an address or a file
+MUNIMENT_OUTGOING_NETWORKS    internal networks that outgoing webhooks may reach, with commas between
 MUNIMENT_VAULT_AUDIT    a copy of the company's vault's audit log (a file), so that it is seen who reads secrets
 """
 
@@ -27,7 +28,7 @@ from muniment.server import logs
 from muniment.server.app_list import APPS
 from muniment.server.guarding import home_keys
 from muniment.server.guarding.database_roles import WEB
-from muniment.server.guarding.trusted_proxies import read_trusted_networks
+from muniment.server.guarding.trusted_proxies import read_outgoing_networks, read_trusted_networks
 from muniment.server.people import company_sign_in
 from muniment.server.routes import SIGN_IN
 from muniment.server.running import database_settings, demonstration_mark
@@ -41,6 +42,7 @@ CONFIRMATION_URL = os.environ.get("MUNIMENT_CONFIRMATION_URL", "")
 DEMONSTRATION = demonstration_mark.is_demonstration(HOME)  # its company is invented, and nothing is sent anywhere
 WORKER_NAME = os.environ.get("MUNIMENT_WORKER", "") or f"{socket.gethostname()}:{HOME}"
 REPOSITORY_FOLDERS = tuple(filter(None, os.environ.get("MUNIMENT_REPOSITORY_FOLDERS", "").split(":")))
+OUTGOING_NETWORKS = read_outgoing_networks(os.environ)
 ADVISORIES = tuple(os.environ.get("MUNIMENT_ADVISORIES", "").split())
 EXPLOITED = os.environ.get("MUNIMENT_EXPLOITED", "").strip()
 DATABASE_ROLE = database_settings.read_role(os.environ)

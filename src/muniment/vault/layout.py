@@ -5,7 +5,7 @@ import re
 from muniment.errors import ParseError
 
 SECRETS = "muniment"  # key-value, version 2: one path per product and environment, all its names in one version
-FORGES = "muniment-forges"  # key-value, version 2: credentials of forges, one path per connection
+FORGES = "muniment-forges"  # key-value, version 2: credentials of forges, and addresses of outgoing webhooks
 
 WEB, WORKER = "muniment-web", "muniment-worker"  # where Muniment's two processes sign in; also their policies
 PEOPLE_MOUNT = "muniment-people"  # where people sign in with a credential of their own
@@ -53,6 +53,13 @@ def runner_mount(product: str, environment: str) -> str:
 def credentials_path(name: str) -> str:
     """Path of a forge's credentials, below FORGES. Raises ParseError for a name that is no slug."""
     return _require_slug(name)
+
+
+def outgoing_webhook_path(name: str) -> str:
+    """Path of the address and key of an outgoing webhook, below FORGES, whose names have no _. The worker alone reads
+    it. Raises ParseError for a name that is no slug.
+    """
+    return f"outgoing_{_require_slug(name)}"
 
 
 def _require_slug(text: str) -> str:

@@ -28,6 +28,12 @@ def read_trusted_networks(environment: Mapping[str, str], *, secure: bool) -> tu
     return parse_networks(named) if named else ()
 
 
+def read_outgoing_networks(environment: Mapping[str, str]) -> tuple[_Network, ...]:
+    """Internal networks that outgoing webhooks may reach; none unless set. Raises ValueError."""
+    named = environment.get("MUNIMENT_OUTGOING_NETWORKS", "")
+    return parse_networks(named) if named else ()
+
+
 class TrustedProxies:
     """Middleware: the address of a request is that of the person's machine, or of the last proxy that we trust.
 

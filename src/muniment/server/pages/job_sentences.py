@@ -15,6 +15,7 @@ TASK_SENTENCES: Mapping[str, object] = {
     "close-deployment-access": _("End the access of a deployment to its secrets"),
     "close-job-run": _("End the access of a job to its secrets"),
     "close-reviewed-bypasses": _("Close the bypasses that were reviewed"),
+    "deliver-outgoing-events": _("Send events to an outgoing webhook"),
     "evaluate-change": _("Evaluate an open change"),
     "evaluate-deployment": _("Decide on a deployment"),
     "evaluate-history": _("Evaluate the history of a branch"),
