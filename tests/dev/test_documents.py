@@ -11,7 +11,17 @@ from dev.generate import DOCS
 
 ROOT = DOCS.parent
 INDEX = DOCS / "README.md"
-FOLDERS = ("container", "decisions", "explanation", "guides", "monitoring", "reference", "systemd", "templates", "tutorial")
+FOLDERS = (
+    "container",
+    "decisions",
+    "explanation",
+    "guides",
+    "monitoring",
+    "reference",
+    "systemd",
+    "templates",
+    "tutorial",
+)
 PAGES = sorted((*DOCS.rglob("*.md"), *ROOT.glob("*.md")))
 NAMING = sorted(
     file

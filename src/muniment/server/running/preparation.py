@@ -4,6 +4,7 @@ import io
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
@@ -11,7 +12,7 @@ from django.core.management.base import SystemCheckError
 from django.db import Error, OperationalError, connection, connections, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.migrations.executor import MigrationExecutor
-from psycopg import errors, sql
+from psycopg import Connection, errors, sql
 
 from muniment.access.roles import Role
 from muniment.errors import DatabaseError, StoreError, UsageError
@@ -37,6 +38,7 @@ from muniment.server.records.models import LedgerHead
 from muniment.server.running import database_settings, operator_login
 from muniment.server.running.database_settings import ROLE_VARIABLE, URL_VARIABLE
 from muniment.server.running.home_database import require_own_ledger
+from muniment.server.running.pooled_sessions import refuse_shared_sessions
 from muniment.server.running.schema_migration import apply_migrations
 from muniment.server.running.schema_version import (
     lock_preparation,
@@ -66,6 +68,18 @@ def require_reachable() -> None:
         raise DatabaseError(f"the database{where} does not answer{home}", remedy) from error
 
 
+def refuse_transaction_pooler() -> None:
+    """Raise DatabaseError where DATABASE_URL leads through a pooler that shares sessions between transactions."""
+
+    def open_session() -> Connection[tuple[Any, ...]]:
+        opened = database_settings.connect_database(connection.settings_dict)
+        opened.autocommit = True
+        return opened
+
+    if os.environ.get(URL_VARIABLE):
+        refuse_shared_sessions(open_session)
+
+
 def _connect_database() -> None:
     """Connect, as the operator with a new password; once more where the supervisor drew one at this very moment."""
     if not operator_login.needs_password(os.environ):
@@ -84,6 +98,7 @@ def _connect_database() -> None:
 def require_ready() -> None:
     """Raise DatabaseError unless the database answers, with the schema of this version and the home's own ledger."""
     require_reachable()
+    refuse_transaction_pooler()
     require_current_schema()
     require_own_ledger(Path(settings.HOME))
 
@@ -119,6 +134,7 @@ def check_configuration() -> None:
 def migrate_schema(*, new_passwords: bool = False) -> None:
     """Bring the schema up to date, and give each role its login and its rights. As the owner. Raises DatabaseError."""
     require_reachable()
+    refuse_transaction_pooler()
     with lock_preparation():
         executor = MigrationExecutor(connection)
         refuse_foreign_schema(executor)
