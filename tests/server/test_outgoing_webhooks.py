@@ -25,6 +25,8 @@ from muniment.server.outgoing_webhooks.messages import OutgoingMessage, encode_m
 from muniment.server.outgoing_webhooks.models import OutgoingDelivery, OutgoingWebhook, WebhookFormat
 from muniment.server.outgoing_webhooks.standard_webhooks import read_signing_key, sign_delivery
 from muniment.server.people.models import Person
+from muniment.server.records.models import Record
+from muniment.server.records.record_writing import action_code
 from muniment.server.requests.models import Request
 from tests.server.test_separation_of_duties import GIVE, enough
 from tests.support.forge_setup import ForgeSetup
@@ -273,7 +275,7 @@ def test_request_is_sent_with_its_action_alone() -> None:
     post(browser(Person.objects.get(slug="amy")), "/people/eve/role", **GIVE)
     collect()
     number = Request.objects.get(state="waiting").pk
-    assert listed() == [("request.waiting", f"/requests/{number}", {"action": Action.GRANT_CHANGING_ROLE.name})]
+    assert listed() == [("request.waiting", f"/requests/{number}", {"action": action_code(Action.GRANT_CHANGING_ROLE)})]
 
 
 def test_incident_is_sent_when_it_is_closed() -> None:
@@ -283,9 +285,12 @@ def test_incident_is_sent_when_it_is_closed() -> None:
     sam = browser(person("sam", Role.SECURITY))
     post(sam, f"/incidents/{found.pk}/handle", act="take-over-incident")
     with as_role("owner"):
-        Incident.objects.filter(pk=found.pk).update(closing_record=found.record_id, resolution="repaired")
+        closing = Record.objects.latest("pk")
+        Incident.objects.filter(pk=found.pk).update(closing_record=closing, resolution="repaired")
     collect()
-    assert [event for event, _, _ in listed()][:2] == ["incident.opened"]
+    details = {"kind": "bypass", "resolution": "repaired"}
+    assert [event for event, _, _ in listed()] == ["incident.opened", "incident.closed"]
+    assert OutgoingDelivery.objects.latest("pk").details == details
 
 
 def test_decision_is_sent_again_only_when_it_differs(setup: ForgeSetup) -> None:
@@ -345,7 +350,7 @@ def test_mattermost_card_has_a_link_and_mentions_nobody() -> None:
 @pytest.mark.parametrize("form", WebhookFormat)
 @pytest.mark.parametrize("event", ["request.waiting", "incident.opened", "incident.closed", "deployment.ended", "test"])
 def test_each_event_has_a_card_in_each_format(form: WebhookFormat, event: str) -> None:
-    details = {"kind": "bypass", "state": "failed", "environment": "production", "action": "LIFT_FREEZE"}
+    details = {"kind": "bypass", "state": "failed", "environment": "production", "action": "lift-freeze"}
     message = OutgoingMessage("test-1", event, "https://m.example", "/x/1", None, details, MESSAGE.happened_at)
     body, _ = encode_message(message, form)
     assert b"https://m.example/x/1" in body

@@ -16,6 +16,7 @@ from muniment.access.actions import Action
 from muniment.server.incidents.kinds import INCIDENT_KINDS
 from muniment.server.outgoing_webhooks import events
 from muniment.server.outgoing_webhooks.models import WebhookFormat
+from muniment.server.records.record_writing import action_code
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~])")
 _LONGEST = 150  # characters of a name
@@ -92,8 +93,9 @@ def list_card_facts(message: OutgoingMessage) -> list[tuple[str, str]]:
     lines.append((_("State"), details.get("state", "")))
     if details.get("kind") in INCIDENT_KINDS:
         lines.append((_("Kind"), str(INCIDENT_KINDS[details["kind"]].text)))
-    if details.get("action", "") in Action.__members__:
-        lines.append((_("Action"), Action[details["action"]].rule.text))
+    action = next((one for one in Action if action_code(one) == details.get("action")), None)
+    if action is not None:
+        lines.append((_("Action"), action.rule.text))
     return [(name, value[:_LONGEST]) for name, value in lines if value]
 
 
