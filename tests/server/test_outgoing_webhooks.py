@@ -385,7 +385,7 @@ def test_program_reads_deliveries_and_no_address() -> None:
     collect()
     amy = Person.objects.get(slug="amy")
     client, headers = browser(), {"HTTP_AUTHORIZATION": f"Bearer {token_of(amy)}"}
-    get: Callable[[str], Any] = lambda path: client.get(f"/api/v1{path}", **headers)  # noqa: E731
+    get: Callable[[str], Any] = lambda path: client.get(f"/api{path}", **headers)  # noqa: E731
     (shown,) = get("/outgoing-webhooks").json()["items"]
     assert (shown["name"], shown["format"]) == ("chat", "cloudevents")
     (row,) = get("/outgoing-webhooks/chat/deliveries").json()["items"]
