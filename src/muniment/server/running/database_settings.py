@@ -65,7 +65,8 @@ def connect_database(settings: Mapping[str, Any]) -> "psycopg.Connection[tuple[A
 
     names = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
     given = {name: settings[ours] for name, ours in names.items() if settings[ours]}
-    return psycopg.connect(**given, **settings["OPTIONS"])
+    options = {name: value for name, value in settings["OPTIONS"].items() if name != "server_side_binding"}  # Django's
+    return psycopg.connect(**given, **options)
 
 
 def make_program_variables(settings: Mapping[str, Any]) -> dict[str, str]:
