@@ -5,7 +5,6 @@ import hashlib
 import hmac
 import ipaddress
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -384,8 +383,11 @@ def test_program_reads_deliveries_and_no_address() -> None:
     incident(product("shop"))
     collect()
     amy = Person.objects.get(slug="amy")
-    client, headers = browser(), {"HTTP_AUTHORIZATION": f"Bearer {token_of(amy)}"}
-    get: Callable[[str], Any] = lambda path: client.get(f"/api{path}", **headers)  # noqa: E731
+    client, bearer = browser(), f"Bearer {token_of(amy)}"
+
+    def get(path: str) -> Any:
+        return client.get(f"/api{path}", HTTP_AUTHORIZATION=bearer)
+
     (shown,) = get("/outgoing-webhooks").json()["items"]
     assert (shown["name"], shown["format"]) == ("chat", "cloudevents")
     (row,) = get("/outgoing-webhooks/chat/deliveries").json()["items"]
