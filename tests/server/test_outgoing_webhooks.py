@@ -206,6 +206,7 @@ def test_undelivered_event_is_tried_again_and_given_up_in_the_end() -> None:
             row = OutgoingDelivery.objects.get()
             assert row.attempts == number + 1
         assert len({request.lower().partition(b"webhook-id: ")[2][:12] for request in server.requests}) == 1
+        row = OutgoingDelivery.objects.get()
         assert row.next_attempt_at is None
         assert row.delivered_at is None
         deliver(webhook)

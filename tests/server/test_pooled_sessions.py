@@ -45,7 +45,7 @@ class PooledConnection:
 
     def execute(self, text: str, values: list[str] | None = None) -> Any:
         session = self._held or self._pooler.free.pop()
-        answer = session.execute(text, values)  # type: ignore[arg-type]
+        answer = session.execute(text, values)
         self._held = session if text == "BEGIN" or (self._held and text != "ROLLBACK") else None
         if self._held is None:
             if self._pooler.resets:

@@ -81,7 +81,8 @@ def make_title(message: OutgoingMessage) -> str:
             return _("Incident closed")
         case events.DEPLOYMENT_ENDED:
             return _("Deployment ended")
-    return _("Test of an outgoing webhook")
+        case _other:
+            return _("Test of an outgoing webhook")
 
 
 def list_card_facts(message: OutgoingMessage) -> list[tuple[str, str]]:
