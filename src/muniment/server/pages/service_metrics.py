@@ -40,7 +40,8 @@ def measure_time_to_status() -> Iterator[Metric]:
     now = timezone.now()
     rows = ForgeChange.objects.filter(first_decided_at__gte=now - _PERIOD, opened_at__isnull=False)
     times = rows.order_by("-first_decided_at").values_list("opened_at", "first_decided_at")[:_MOST]
-    seconds = sorted((decided - opened).total_seconds() for opened, decided in times if decided >= opened)
+    pairs = [(opened, decided) for opened, decided in times if opened is not None and decided is not None]
+    seconds = sorted((decided - opened).total_seconds() for opened, decided in pairs if decided >= opened)
     found = {name: _find_quantile(seconds, share) for name, share in _QUANTILES.items()} if seconds else {}
     text = "Time from opening a pull request to its first decision, of the last day."
     yield Metric("muniment_time_to_status_seconds", text, found, "quantile")
