@@ -51,6 +51,8 @@ def _list_decisions(records: Sequence[int]) -> Iterator[OutgoingEvent]:
     """Decisions on open changes that say something else than the one before, or are about another head."""
     rows = Decision.objects.filter(record__in=records, change__state=Change.State.OPEN)
     for row in rows.select_related("change__repository", "record"):
+        if row.record is None:  # supposed ones of the past have none
+            continue
         before = Decision.objects.filter(change=row.change_id, pk__lt=row.pk).order_by("-pk").first()
         if before is not None and (before.allowed, before.head) == (row.allowed, row.head):
             continue
