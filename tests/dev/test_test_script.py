@@ -49,7 +49,8 @@ def test_each_test_runs_in_exactly_one_of_two_parts(
     folders = [word for word in pure if word.startswith("tests/")]
     assert pure == ["pytest", "-n", "2", *chosen, *folders, "--cov"]
     ignored = [f"--ignore={folder}" for folder in folders]
-    assert others == ["pytest", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", *chosen, *ignored]
+    ways = ["--max-worker-restart", "0", "--dist", "loadfile", "--no-loadscope-reorder"]
+    assert others == ["pytest", "-n", "2", *ways, *chosen, *ignored]
 
 
 def test_coverage_uses_the_tests_of_every_package_of_the_pure_part(checkout: Path) -> None:

@@ -14,7 +14,7 @@ from muniment.forges.branch_rules import WantedProtection
 from muniment.forges.events import ForgeEventKind
 from muniment.forges.forge import Forge, NewestChangesReader
 from muniment.forges.github import connect, listener, manifest, queries
-from muniment.forges.shapes import Account, ChangeState
+from muniment.forges.shapes import Account, ChangeEdit, ChangeState
 from muniment.forges.statuses import Annotation, Status, StatusState
 from tests.support.forges import described
 from tests.support.forges.fake_github import FakeGitHub
@@ -54,7 +54,8 @@ def _send_every_request(github: FakeGitHub, hub: Forge) -> None:
         publisher.update_comment(repository, number, "m", text)
     publisher.request_reviews(repository, number, ("carol",))
     world.push("ada", "revert", {"b": "1"})
-    publisher.open_change(repository, "refs/heads/revert", MAIN, "Revert", "why")
+    opened = publisher.open_change(repository, "refs/heads/revert", MAIN, "Revert", "why")
+    publisher.edit_change(repository, opened.number, ChangeEdit("Revert it", "because", ("security",), closes=True))
     wanted = WantedProtection(MAIN, "muniment/main", break_glass=("shop/security", "owners", "role:admin", "app:9"))
     protector.apply_protection(repository, protector.plan_protection(repository, wanted))
     github.rulesets[0]["enforcement"] = "disabled"

@@ -70,7 +70,7 @@ def test_mistake_is_refused_with_its_line_and_next_step(old: str, new: str, line
 
 
 def test_same_name_twice_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match=r"company\.toml:25.*named so"):
+    with pytest.raises(ConfigurationError, match=r"company\.toml:24.*named so"):
         read_company_file(GOOD + '[[person]]\nhandle = "eva"\nname = "Eva 2"\n')
 
 

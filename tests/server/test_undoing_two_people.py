@@ -372,6 +372,7 @@ def test_every_field_of_every_act_has_a_value_to_try(attacker: str) -> None:
     known = {*one_person._VALUES, *(field for _act, field in one_person._OF_ACT)}
     flags = {"acts_on_request", "production", "drill", "public", "replace", "deployed", "has_users", "milestone"}
     flags |= {"holds_personal_data", "supported", "present", "followed", "answers", "contributor", "signature", "code"}
+    flags |= {"automatic", "everything"}
     missing = {name for act in ACTS_OF_PERSONS for name in find_typed_inputs(act)} - known - flags
     assert not missing, " ".join(sorted(missing))
 

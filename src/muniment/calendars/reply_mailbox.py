@@ -19,7 +19,8 @@ _LARGEST_ANSWER = LARGEST_MAIL + (1 << 16)
 _SECONDS = 20
 _PORTS = {"imaps": 993, "imap": 143}
 _FOLDER = re.compile(r"[A-Za-z0-9 ._/-]{1,100}")
-_SIZE = re.compile(rb"UID (\d{1,10})\b.*?RFC822\.SIZE (\d{1,12})\b|RFC822\.SIZE (\d{1,12})\b.*?UID (\d{1,10})\b")
+_NUMBER = re.compile(rb"\bUID (\d{1,10})\b")
+_SIZE = re.compile(rb"\bRFC822\.SIZE (\d{1,12})\b")
 
 
 class MailboxAddress(Struct, frozen=True):
@@ -51,10 +52,10 @@ class ReplyMailbox:
         """Size of each message from the number `first` to `last`, by number. Raises OSError."""
         found = {}
         for line in self._send_command("FETCH", f"{first}:{last}", "(UID RFC822.SIZE)"):
-            for match in _SIZE.finditer(line if isinstance(line, bytes) else line[0]):
-                number, size = (match[1], match[2]) if match[1] else (match[4], match[3])
-                if first <= int(number) <= last:  # a server may add the newest message, and news about others
-                    found[int(number)] = int(size)
+            text = line if isinstance(line, bytes) else line[0]
+            number, size = _NUMBER.search(text), _SIZE.search(text)
+            if number and size and first <= int(number[1]) <= last:  # a server may add news about other messages
+                found[int(number[1])] = int(size[1])
         return dict(sorted(found.items()))
 
     def fetch_message(self, number: int) -> bytes | None:

@@ -50,7 +50,7 @@ def command(path: Path, url: str | None, home: str | None, yes: bool, only_plan:
         if output == "json":
             printing.print_json(plan)
         return 1 if changes else 0
-    if not yes and not _confirm(output):
+    if not yes and not _ask_confirmation(output):
         return 1
     body = {"file": text, "digest": str(plan.get("digest", ""))}
     done = service_requests.ask_service(service, "POST", _APPLY, body)
@@ -99,7 +99,7 @@ def _print_plan(path: Path, changes: list[tuple[str, bool]]) -> None:
     click.echo(f"{len(changes)} changes")
 
 
-def _confirm(output: str) -> bool:
+def _ask_confirmation(output: str) -> bool:
     if output == "json" or not sys.stdin.isatty():
         raise UsageError("there is no terminal to confirm the plan", "Read it with --plan, then add --yes.")
     return click.confirm("Carry this out?", default=False)

@@ -17,7 +17,9 @@ from muniment.git.repository import Repository
 def evaluate_test_report(path: str, repo: str, state: DesignState) -> tuple[PrincipleResult, ...]:
     """Results that the report in the file `path` gives for the design in the folder `repo`."""
     data = read_input(path, f"Write it: pytest --muniment-report {path}", LARGEST_TEST_REPORT + 1)
-    design = read_input(str(Path(repo) / DESIGN_FILE), "Draft it: muniment design init", 4 * LARGEST_MODEL + 1)
+    design = read_input(
+        str(Path(repo) / DESIGN_FILE), "Draft it: muniment design init --owner PERSON", 4 * LARGEST_MODEL + 1
+    )
     report = read_test_report(data, path)
     expected = ExpectedState(hashlib.sha256(design).hexdigest(), _find_commit(repo))
     return check_test_report(report, state.model, state.routes, expected)

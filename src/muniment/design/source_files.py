@@ -9,7 +9,7 @@ from muniment.errors import DesignError, UsageError
 from muniment.git.repository import Repository
 
 DESIGN_FILE = "design.toml"
-LARGEST_SOURCE = 4_000_000  # bytes
+LARGEST_BLOB = 4_000_000  # bytes
 _LARGEST_DESIGN = 4_194_305  # bytes: one more than the longest design can have
 _MOST_FILES = 50_000
 _SKIPPED = frozenset({"node_modules", "venv", "site-packages", "__pycache__"})
@@ -56,7 +56,7 @@ def _walk_folder(root: Path) -> Iterator[tuple[str, str]]:
                     "Name a smaller folder in [[application]] root.",
                 )
             with path.open("rb") as opened:
-                data = opened.read(LARGEST_SOURCE)
+                data = opened.read(LARGEST_BLOB)
             yield path.relative_to(root).as_posix(), data.decode("utf-8", "replace")
 
 
@@ -76,7 +76,7 @@ def read_commit_files(repository: Repository, commit: str) -> dict[str, str]:
     paths = sorted(found)
     if len(paths) > _MOST_FILES:
         raise UsageError(f"the commit has more than {_MOST_FILES} files of code", "Compare a smaller repository.")
-    contents = objects.read_git_objects([found[path] for path in paths], LARGEST_SOURCE)
+    contents = objects.read_git_objects([found[path] for path in paths], LARGEST_BLOB)
     return {
         path: each.data.decode("utf-8", "replace")
         for path, each in zip(paths, contents, strict=True)

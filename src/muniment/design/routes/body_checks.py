@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 from muniment.design.routes.source_tree import Definition, FunctionNode, SourceModule, SourceTree, list_nodes
 
-_USER = re.compile(r"(?:^|[._])(?:current_)?user(?:_id|\.\w+)*$|(?:^|\.)identity$|get_jwt_identity\(\)$|\.profile$")
+_USER = re.compile(
+    r"(?:^|[._])(?:current_)?user(?:_id)?(?:\.\w{1,60}){0,4}$|(?:^|\.)identity$|get_jwt_identity\(\)$|\.profile$"
+)
 _LOOKUPS = frozenset({"get_object_or_404", "get_list_or_404", "get", "filter", "filter_by", "first_or_404", "aget"})
 _MISSING = re.compile(r"(?:^|\.)(?:Http404|NotFound|NotFoundError|ObjectDoesNotExist)$")
 _PERSON_TEST = re.compile(r"auth|user|login|session|token|team|member|account|identity", re.IGNORECASE)

@@ -192,7 +192,7 @@ class DjangoViews:
                 for statement in each.node.body:
                     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef) and statement.name in _VERBS:
                         methods[statement.name.upper()] = None
-                    limit = _assigned(statement, "http_method_names")
+                    limit = _find_assigned_value(statement, "http_method_names")
                     if limit is not None:
                         texts = self._tree.read_texts(each.module, limit)
                         if texts is not None:
@@ -234,7 +234,7 @@ class DjangoViews:
                         guards += self._function_guards(each.module, statement)
                     elif statement.name == "get_permissions" and permissions is None:
                         permissions = [RouteGuard(f"{each.module.name}.{each.name}.get_permissions", is_certain=False)]
-                value = _assigned(statement, "permission_classes")
+                value = _find_assigned_value(statement, "permission_classes")
                 if value is not None and permissions is None:
                     permissions = self._read_permissions(each.module, value, method)
         if permissions is not None:
@@ -298,7 +298,7 @@ class DjangoViews:
     def _allowed_methods(self, found: Definition) -> frozenset[str] | None:
         for _, each in self._classes(found):
             for statement in each.node.body if each is not None and isinstance(each.node, ast.ClassDef) else ():
-                value = _assigned(statement, "http_method_names")
+                value = _find_assigned_value(statement, "http_method_names")
                 texts = self._tree.read_texts(each.module, value) if each is not None and value is not None else None
                 if texts is not None:
                     return frozenset(text.upper() for text in texts)
@@ -407,7 +407,7 @@ def _is_as_view(node: ast.Call) -> bool:
     return isinstance(node.func, ast.Attribute) and node.func.attr == "as_view"
 
 
-def _assigned(statement: ast.stmt, name: str) -> ast.expr | None:
+def _find_assigned_value(statement: ast.stmt, name: str) -> ast.expr | None:
     """Value that a statement of a class body assigns to `name`."""
     match statement:
         case ast.Assign(targets=[ast.Name(id=target)], value=value) if target == name:

@@ -22,7 +22,7 @@ from muniment.syntax.javascript import FUNCTIONS, get_field, list_call_arguments
 _DEPTH = 5  # functions that are followed from one to the next
 _EXTERNAL_GUARD = re.compile(
     r"passport\.(?:authenticate|authorize)$|^express-(?:jwt|basic-auth|oauth2-jwt-bearer)|connect-ensure-login"
-    r"|keycloak\w*\.protect$|(?:^|\.)expressjwt$"
+    r"|keycloak\w{0,40}\.protect$|(?:^|\.)expressjwt$"
     r"|(?:^|[._])(?:ensure|requires?|is|check|verify|protect|validate|auth(?:enticate|orize)|must)_?"
     r"(?:be_?)?(?:auth\w*|log(?:ged)?_?in\w*|signed_?in|admin|user|roles?|permissions?|token|jwt|session|scopes?|owner)",
     re.IGNORECASE,

@@ -13,7 +13,7 @@ from muniment.server.api_operations import Cursor, answer_idempotently, for_acti
 from muniment.server.connections.first_pass import count_progress
 from muniment.server.connections.models import Connection, RepositoryLink, VisibleRepository
 from muniment.server.guarding.mediation import current_actor
-from muniment.server.organisations.company_file import LARGEST_FILE, read_company_file
+from muniment.server.organisations.company_file import LARGEST_COMPANY_FILE, read_company_file
 from muniment.server.organisations.company_plan import CompanyPlan, plan_company
 from muniment.server.organisations.connect_acts import ConnectRepositories
 from muniment.server.organisations.models import ProtectionProposal, RepositoryRule
@@ -41,7 +41,7 @@ class CompanyFileIn(Schema):
 
     model_config = ConfigDict(extra="forbid")
 
-    file: str = Field(max_length=LARGEST_FILE)
+    file: str = Field(max_length=LARGEST_COMPANY_FILE)
 
 
 class ConfirmedFileIn(CompanyFileIn):

@@ -16,7 +16,7 @@ from muniment.errors import ConfigurationError
 from muniment.forges.shapes import Vendor
 from muniment.server.organisations.repository_choice import ChoiceRule, ProductMapping, find_rule_problem
 
-LARGEST_FILE = 900_000  # bytes: a body of the API has at most a megabyte
+LARGEST_COMPANY_FILE = 900_000  # bytes: a body of the API has at most a megabyte
 
 _Slug = Annotated[str, Meta(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$")]
 _Texts = tuple[Annotated[str, Meta(min_length=1, max_length=200)], ...]
@@ -104,7 +104,7 @@ _KEYS = {"connection": "name", "product": "id", "person": "handle"}
 
 def read_company_file(text: str) -> CompanyFile:
     """Read the file. Raises ConfigurationError, which names the line, what is wrong there and the next step."""
-    if len(text.encode()) > LARGEST_FILE:
+    if len(text.encode()) > LARGEST_COMPANY_FILE:
         raise _make_error(0, "the file is larger than 900 kB", "Divide it into several files.")
     try:
         top = tomllib.loads(text)

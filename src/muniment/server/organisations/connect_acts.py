@@ -35,7 +35,7 @@ def format_lines(chosen: Iterable[ChosenRepository]) -> str:
     return "\n".join(f"{one.path} {one.product} {one.product_name}" for one in chosen)
 
 
-def read_lines(text: str) -> tuple[ConnectionLine, ...]:
+def read_connection_lines(text: str) -> tuple[ConnectionLine, ...]:
     """Read the lines of the act. Raises ParseError for the first one that names no repository and product."""
     found: dict[str, ConnectionLine] = {}
     for number, line in enumerate(text.split("\n"), 1):
@@ -76,19 +76,19 @@ class ConnectRepositories(ConnectionAct, frozen=True, kw_only=True):
 
     def normalise_fields(self) -> Self:
         """Leave all fields as they are. Raises ParseError for a line that cannot be read, and for too many."""
-        if len(read_lines(self.repositories)) > MOST_REPOSITORIES:
+        if len(read_connection_lines(self.repositories)) > MOST_REPOSITORIES:
             sentence = _("These are more than %(most)d repositories.") % {"most": MOST_REPOSITORIES}
             raise ParseError(InputCode.TOO_LONG, sentence, _("Connect them in parts."), "repositories")
         return self
 
     def describe_act(self) -> str:
         """Number of the repositories, and the connection."""
-        details = {"number": len(read_lines(self.repositories)), "connection": self.connection}
+        details = {"number": len(read_connection_lines(self.repositories)), "connection": self.connection}
         return _("connect %(number)d repositories of %(connection)s") % details
 
     def check_preconditions(self, context: ActContext) -> None:
         """Refuse a path that the connection does not see, a repository of a product, and a retired product."""
-        lines = read_lines(self.repositories)
+        lines = read_connection_lines(self.repositories)
         paths = [line.path for line in lines]
         rows = VisibleRepository.objects.filter(connection__slug=self.connection, path__in=paths)
         visible = dict(rows.values_list("path", "forge_id"))
@@ -112,7 +112,7 @@ class ConnectRepositories(ConnectionAct, frozen=True, kw_only=True):
 
     def carry_out(self, context: ActContext) -> None:
         """Add the products that do not exist, the repositories and their links, and have them read."""
-        lines, connection = read_lines(self.repositories), self.load_connection()
+        lines, connection = read_connection_lines(self.repositories), self.load_connection()
         products = _add_missing_products(lines)
         _add_repositories(connection, lines, products)
         enqueue("read-new-repositories", connection=connection.pk)
@@ -128,14 +128,14 @@ class CoverRepositories(ConnectRepositories, frozen=True, kw_only=True):
         super().check_preconditions(context)
         chosen = choose_by_rules(self.load_connection())
         permitted = {ConnectionLine(one.path, one.product, one.product_name) for one in chosen}
-        refused = [line.path for line in read_lines(self.repositories) if line not in permitted]
+        refused = [line.path for line in read_connection_lines(self.repositories) if line not in permitted]
         _refuse_paths("not-chosen", refused, _("No rule chooses these repositories so"))
 
 
 def _refuse_paths(code: str, names: list[str], sentence: str) -> None:
     if names:
-        shown = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
-        raise RefusedError(code, f"{sentence}: {shown}.", _("Remove them from the list, or plan it again."))
+        first = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+        raise RefusedError(code, f"{sentence}: {first}.", _("Remove them from the list, or plan it again."))
 
 
 def _add_missing_products(lines: Iterable[ConnectionLine]) -> dict[str, Product]:

@@ -42,7 +42,7 @@ class RepositoryRule(RecordedModel):
     ended_at = models.DateTimeField(null=True)
 
     class Meta:
-        """One in force for each name."""
+        """At most one in force for each name."""
 
         ordering = ("name",)
         constraints = [

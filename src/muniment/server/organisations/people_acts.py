@@ -32,7 +32,7 @@ class ImportedPerson(NamedTuple):
     email: str
 
 
-def format_people(people: "tuple[ImportedPerson, ...]") -> str:
+def format_person_lines(people: "tuple[ImportedPerson, ...]") -> str:
     """Lines of the act for people."""
     return "\n".join(",".join(f'"{text.replace(chr(34), chr(34) * 2)}"' for text in one) for one in people)
 

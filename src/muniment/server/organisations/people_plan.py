@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from muniment.access.roles import Role
 from muniment.errors import RefusedError
 from muniment.server.organisations.company_file import WantedPerson
-from muniment.server.organisations.people_acts import MOST_PEOPLE, ImportedPerson, ImportPeople, format_people
+from muniment.server.organisations.people_acts import MOST_PEOPLE, ImportedPerson, ImportPeople, format_person_lines
 from muniment.server.organisations.planned_acts import PlannedAct
 from muniment.server.people.account_acts import MOST_AT_ONCE, ConfirmAccounts, ImportAccounts
 from muniment.server.people.account_values import read_account_value
@@ -46,7 +46,7 @@ def plan_people(wanted: Sequence[WantedPerson]) -> Iterator[PlannedAct]:
     for at in range(0, len(new), MOST_PEOPLE):
         part = tuple(new[at : at + MOST_PEOPLE])
         lines = tuple(_("add %(name)s (%(handle)s)") % {"name": one.name, "handle": one.handle} for one in part)
-        yield PlannedAct(ImportPeople, {"people": format_people(part)}, lines)
+        yield PlannedAct(ImportPeople, {"people": format_person_lines(part)}, lines)
     for one in wanted:
         row = found.get(one.handle)
         if row is not None and (row.name, row.email or "") != (one.name, one.email or row.email or ""):

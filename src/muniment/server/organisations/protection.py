@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from muniment.errors import ForgeCode, ForgeError, MunimentError
 from muniment.facts import canonical
@@ -70,7 +71,9 @@ def _apply_proposal(row: ProtectionProposal, forge: Forge) -> None:
         plan, _merge = _plan_link(row.link, forge)
         if plan.steps and digest_steps(row.link, plan) != row.digest:
             raise ForgeError(
-                ForgeCode.CHANGED_MEANWHILE, "the branch's rules changed since the plan was made", "Plan it again."
+                ForgeCode.CHANGED_MEANWHILE,
+                _("the branch's rules changed since the plan was made"),
+                _("Plan it again."),
             )
         if plan.steps:
             forge.protector.apply_protection(require_linked_repository(row.link), plan)

@@ -17,7 +17,7 @@ from muniment.server.error_text import format_error_text
 from muniment.server.guarding.mediation import current_actor, require_action
 from muniment.server.job_queue import is_job_waiting
 from muniment.server.organisations.choice_form import read_choice_form
-from muniment.server.organisations.company_file import LARGEST_FILE, read_company_file
+from muniment.server.organisations.company_file import LARGEST_COMPANY_FILE, read_company_file
 from muniment.server.organisations.company_plan import CompanyPlan, plan_company
 from muniment.server.organisations.connect_acts import ConnectRepositories, format_lines
 from muniment.server.organisations.models import ProtectionProposal, RepositoryRule
@@ -160,7 +160,7 @@ def _read_file(request: HttpRequest) -> str:
     if file is None:
         return str(request.POST.get("text", ""))
     try:
-        return str(file.read(LARGEST_FILE + 1), "utf-8-sig")
+        return str(file.read(LARGEST_COMPANY_FILE + 1), "utf-8-sig")
     except UnicodeDecodeError:
         raise UsageError(_("The file is not UTF-8 text."), _("Save it as UTF-8.")) from None
 

@@ -25,7 +25,7 @@ ACTS_OF_SYSTEM = _merge_system_acts()  # nothing else is done without a person
 EXACT_ACTS: dict[tuple[SystemActor, type[Act]], Callable[[Act], bool]] = {  # no other act of the class is permitted
     key: is_permitted for app in read_contributions() for key, is_permitted in app.exact_acts.items()
 }
-ALL_ACTS = (*ACTS_OF_PERSONS, *(act for acts in ACTS_OF_SYSTEM.values() for act in acts if act not in ACTS_OF_PERSONS))
+ALL_ACTS = tuple(dict.fromkeys((*ACTS_OF_PERSONS, *(act for acts in ACTS_OF_SYSTEM.values() for act in acts))))
 ACTS_BY_TAG = {act.act_tag(): act for act in ACTS_OF_PERSONS}
 
 
