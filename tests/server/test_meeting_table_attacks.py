@@ -103,7 +103,7 @@ _OF_MEETING_CODE = (  # what the worker must not
     "INSERT INTO meetings_roleholder (product_id, role, person_id) VALUES (1, 'dpo', 'mal')",
     "UPDATE meetings_meetingcalendar SET zone = 'UTC'",
     "DELETE FROM meetings_sentnotice",
-    "UPDATE meetings_invitationanswer SET answer = 'accepted'",
+    "DELETE FROM meetings_invitationanswer",  # it alters them by mailed replies: an answer is no attendance
     "INSERT INTO minutes_minutes (meeting_id, agenda) VALUES (1, '{}')",
     "INSERT INTO meetings_productmeeting (product_id, kind, number, due_on, date, time, minutes, place, dated_on,"
     " held_on, sequence, changed_at) SELECT product_id, kind, 99, due_on, date, time, minutes, place, dated_on, now(),"
