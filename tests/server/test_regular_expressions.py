@@ -132,7 +132,7 @@ def test_every_expression_takes_linear_time() -> None:
         (r"<!--.*?-->", "finditer"),
         (r"x*y*x*z", "fullmatch"),
         (r"\[[^\]]*\]\(", "finditer"),
-        (rb'"(?:[^"\\]|\\.)*"', "finditer"),
+        (rb"\s+$", "finditer"),
     ],
 )
 def test_backtracking_expression_is_detected(pattern: str | bytes, method: str) -> None:

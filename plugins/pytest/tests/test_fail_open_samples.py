@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow  # each starts pytest, with a hundred faults
+
 SAMPLES = Path(__file__).with_name("samples")
 SOURCE = Path(__file__).parents[1] / "src"
 FACTORIES = {"flask": "shop:create", "django": "shop:create", "fastapi": "shop:create"}
