@@ -29,6 +29,7 @@ OF_FINDINGS = (
     "/designs",
     "/findings",
     "/findings/coverage",
+    "/findings/early",
     "/findings/suppressions",
     "/requirement-lists",
     "/updates",
