@@ -19,6 +19,14 @@ __all__ = ["keys", "shop"]
 
 _PASSABLE = 0o711
 _LONG_SECONDS = 120
+_BEGUN, _LIMIT = "MUNIMENT_TESTS_BEGUN", "MUNIMENT_SLOW_MINUTES"
+_LAST = (  # of the slow files: each has many cases of one kind
+    "test_job_faults.py",
+    "test_design_from_inside.py",
+    "test_one_person_over_http.py",
+    "test_schemathesis.py",
+    "test_fail_open_samples.py",
+)
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.pop("COLUMNS", None)  # of the progress lines, and of no command that a test runs
@@ -33,6 +41,7 @@ settings.load_profile("shared-machine")
 @pytest.hookimpl(tryfirst=True)  # before pytest reads the option
 def pytest_configure(config: pytest.Config) -> None:
     """Give root's run a temporary folder of its own: pytest's, which all runs share, is closed at the start of each."""
+    os.environ.setdefault(_BEGUN, str(time.time()))  # before any worker
     if os.geteuid() == 0 and not config.option.basetemp:
         own = Path(tempfile.mkdtemp(prefix="muniment-tests-"))
         own.chmod(_PASSABLE)
@@ -52,7 +61,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that have slow tests: two workers end together if what is left for the end is short."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         slow = {item.path for item in items if item.get_closest_marker("slow")}
-        items.sort(key=lambda item: item.path not in slow)
+        items.sort(key=lambda item: (item.path not in slow, item.path.name in _LAST))
+
+
+@pytest.hookimpl(tryfirst=True)  # before a fixture starts anything
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a slow test once the minutes for them are over, on a machine that is far slower than most: it is named."""
+    limit = float(os.environ.get(_LIMIT, "inf"))
+    if item.get_closest_marker("slow") and time.time() - float(os.environ[_BEGUN]) > 60 * limit:
+        pytest.skip(f"{item.path.name}: the {limit:.0f} minutes of slow tests are over")
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
