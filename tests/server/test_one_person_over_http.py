@@ -287,5 +287,6 @@ def test_one_person_weakens_no_decision_over_http(port: int, role: Role) -> None
             before = now
     assert attack is not None
     performed = sum(count for status, count in attack.statuses.items() if status in (200, 201, 202, 204, 302, 303))
-    assert performed > (LEAST_PERFORMED if count_steps(role) is None else 0), attack.statuses
+    if count_steps(role) is None:  # of some steps, drawn by chance, a role may have the right to none
+        assert performed > LEAST_PERFORMED, attack.statuses
     assert not attack.statuses[500], attack.statuses
