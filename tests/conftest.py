@@ -59,6 +59,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 @pytest.hookimpl(trylast=True)  # once it is known which tests run
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that have slow tests: two workers end together if what is left for the end is short."""
+    if len({item.nodeid for item in items}) < len(items):
+        raise pytest.UsageError("several tests have one id: workers that share files would run one of them")
     if "PYTEST_XDIST_WORKER" in os.environ:
         slow = {item.path for item in items if item.get_closest_marker("slow")}
         items.sort(key=lambda item: (item.path not in slow, item.path.name in _LAST))

@@ -76,8 +76,8 @@ def undone() -> Iterator[None]:
         signal.connect(close_old_connections)
 
 
-@pytest.fixture
-def refusals() -> Counter[str]:
+@pytest.fixture(params=["each role"])  # with a parameter, the name of each operation is in the id of its test
+def refusals(request: pytest.FixtureRequest) -> Counter[str]:
     """How many requests of each role were refused; -1 where one was not."""
     return Counter()
 
