@@ -6,15 +6,13 @@ file, program and signal. The code that it is given is hostile; none of it is ex
 """
 
 import datetime
-import os
-import sys
 
 import msgspec
 
 from muniment.design.product_design import DesignAnswer, DesignRequest, RepositorySources, evaluate_request
 from muniment.design.routes.openapi_list import OPENAPI
 from muniment.design.routes.registry import ROUTE_READERS
-from muniment.programs.confinement import NO_CHILD, refuse_files
+from muniment.programs.child_request import answer_one_request
 
 _SAMPLE = """schema = 1
 product = "sample"
@@ -55,16 +53,7 @@ def load_readers() -> None:
 
 def answer_design_request() -> int:
     """Answer the request at standard input; `NO_CHILD` if files could not be refused before it is read."""
-    load_readers()
-    try:
-        refuse_files()
-    except (OSError, KeyError, AttributeError):
-        return NO_CHILD
-    request = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=DesignRequest)
-    sys.stdout.buffer.write(msgspec.msgpack.encode(evaluate_request(request)))
-    sys.stdout.buffer.flush()
-    # Interpreters of some versions open files as they end, which is refused by now.
-    os._exit(0)
+    return answer_one_request(DesignRequest, load_readers, evaluate_request)
 
 
 if __name__ == "__main__":

@@ -10,15 +10,13 @@ import codecs
 import gzip
 import io
 import lzma
-import os
-import sys
 import zipfile
 from collections.abc import Callable
 
 import msgspec
 from msgspec import structs
 
-from muniment.programs.confinement import NO_CHILD, refuse_files
+from muniment.programs.child_request import answer_one_request
 from muniment.scanners.comments.engine import COMMENT_ENGINE, CommentEngine
 from muniment.scanners.engine import Engine, run_engine
 from muniment.scanners.findings import Finding, ScanResult, SourceFile
@@ -126,17 +124,7 @@ def warm_up() -> None:
 
 def answer_request() -> int:
     """Answer the request at standard input; `NO_CHILD` if files could not be refused before it is read."""
-    warm_up()
-    try:
-        refuse_files()
-    except (OSError, KeyError, AttributeError):
-        return NO_CHILD
-    request = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=ScanRequest)
-    answer = msgspec.msgpack.encode(scan_request(request))
-    sys.stdout.buffer.write(answer)
-    sys.stdout.buffer.flush()
-    # Interpreters of some versions open files as they end, which is refused by now.
-    os._exit(0)
+    return answer_one_request(ScanRequest, warm_up, scan_request)
 
 
 if __name__ == "__main__":

@@ -4,13 +4,10 @@ Started confined (`programs.confinement`), and without files once the first repo
 anybody's text.
 """
 
-import os
-import sys
-
 import msgspec
 
 from muniment.errors import UsageError
-from muniment.programs.confinement import NO_CHILD, refuse_files
+from muniment.programs.child_request import answer_one_request
 from muniment.scanners.imports.sarif_import import ImportedRun, parse_import
 
 _WARM = b"""{"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "warm"}}, "results": [{"ruleId": "a",
@@ -40,19 +37,15 @@ def parse_report(request: ReportRequest) -> ReportAnswer:
         return ReportAnswer((), error.message, error.remedy)
 
 
+def load_parser() -> None:
+    """Load all that a report needs, and all that an error needs."""
+    for content in (_WARM, b"{"):
+        msgspec.msgpack.encode(parse_report(ReportRequest(content, b"warm")))
+
+
 def answer_report_request() -> int:
     """Answer the request at standard input; `NO_CHILD` if files could not be refused before it is read."""
-    for content in (_WARM, b"{"):  # loads all that a report needs, and all that an error needs
-        msgspec.msgpack.encode(parse_report(ReportRequest(content, b"warm")))
-    try:
-        refuse_files()
-    except (OSError, KeyError, AttributeError):
-        return NO_CHILD
-    request = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=ReportRequest)
-    sys.stdout.buffer.write(msgspec.msgpack.encode(parse_report(request)))
-    sys.stdout.buffer.flush()
-    # Interpreters of some versions open files as they end, which is refused by now.
-    os._exit(0)
+    return answer_one_request(ReportRequest, load_parser, parse_report)
 
 
 if __name__ == "__main__":
